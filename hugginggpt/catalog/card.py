@@ -1,0 +1,84 @@
+"""What is known of a model, and what selection made of it."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Endpoint(StrEnum):
+    """Where a model runs."""
+
+    EMBEDDED = "embedded"
+    CONTROLLER = "controller"
+    LOCAL = "local"
+    REMOTE = "remote"
+
+
+class ModelCard(BaseModel):
+    """The facts about one model that selection needs.
+
+    Attributes:
+        id: name on the Hub, or the package's own name for an embedded model.
+        revision: commit on the Hub, version of an embedded model; None while unknown.
+        bytes: size of the weights; None while unknown.
+        runs_on: the endpoints that can serve it at all.
+        sha256: expected hash of each packaged file, by its name, for embedded models.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    kind: str
+    revision: str | None = None
+    library: str | None = None
+    licence: str | None = None
+    languages: tuple[str, ...] = ()
+    downloads: int = 0
+    likes: int = 0
+    bytes: int | None = None
+    gated: bool = False
+    description: str = ""
+    runs_on: tuple[Endpoint, ...] = ()
+    sha256: dict[str, str] = {}
+
+
+class Candidate(BaseModel):
+    """A model at one endpoint, and why it can or cannot run here.
+
+    Attributes:
+        obstacle: one sentence on what stands in the way; None when it can run.
+        installed: its weights are on this machine already (embedded and controller always are).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    card: ModelCard
+    endpoint: Endpoint
+    installed: bool = False
+    obstacle: str | None = None
+
+    @property
+    def name(self) -> str:
+        """`id@revision` as caches and traces name it."""
+        return f"{self.card.id}@{self.card.revision or 'main'}"
+
+
+class ModelChoice(BaseModel):
+    """The candidate chosen for a planned task, why, and the rest in fallback order.
+
+    Attributes:
+        chosen_by: "controller" when it picked among several, "ranking" otherwise.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    chosen: Candidate
+    reason: str
+    chosen_by: str
+    alternatives: tuple[Candidate, ...] = ()
+
+    @property
+    def ranked(self) -> tuple[Candidate, ...]:
+        """The chosen candidate, then its fallbacks."""
+        return (self.chosen, *self.alternatives)

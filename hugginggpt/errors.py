@@ -1,0 +1,92 @@
+"""One class per cause that a user can act on.
+
+Every error is built from its message alone, so it survives pickling between
+processes and being written to the trace. The message is one sentence that says
+what was wrong and what to do.
+"""
+
+
+class HuggingGPTError(Exception):
+    """Base of every error that this project raises on purpose."""
+
+    @property
+    def message(self) -> str:
+        """The sentence for the user."""
+        return str(self.args[0]) if self.args else type(self).__name__
+
+
+class PassingError(HuggingGPTError):
+    """A cause that can pass by itself: trying the same thing again may work."""
+
+
+class UsageError(HuggingGPTError):
+    """The request, a file or an option cannot be accepted as given."""
+
+
+class MediaError(UsageError):
+    """A file or value is missing, unreadable, too large, or not what it claims to be."""
+
+
+class ForbiddenURLError(MediaError):
+    """A URL leads to an address that may not be fetched."""
+
+
+class PlanError(HuggingGPTError):
+    """No valid plan: every problem found, each a sentence."""
+
+    @property
+    def problems(self) -> list[str]:
+        """The problems, one sentence each."""
+        return self.message.splitlines()
+
+
+class ControllerError(HuggingGPTError):
+    """The controller refused or answered with something unusable."""
+
+
+class ControllerAuthError(ControllerError):
+    """The controller's server did not accept the key, or the account has no quota left."""
+
+
+class ControllerUnavailableError(PassingError, ControllerError):
+    """The controller could not be reached, or kept failing, within its retries."""
+
+
+class SelectionError(HuggingGPTError):
+    """No model can do a planned task here."""
+
+
+class ExpertError(HuggingGPTError):
+    """An expert cannot do this task; another candidate may."""
+
+
+class ModelLoadError(ExpertError):
+    """A model could not be found, trusted or loaded."""
+
+
+class DeadlineExceededError(ExpertError):
+    """An expert did not finish before its deadline."""
+
+
+class ExpertUnavailableError(PassingError, ExpertError):
+    """An expert's server is busy, loading or out of reach."""
+
+
+class StorageError(HuggingGPTError):
+    """The artifact store cannot be read or written."""
+
+
+class TraceError(HuggingGPTError):
+    """The trace refuses what was asked of it, such as an unknown request."""
+
+
+class DatabaseUnavailableError(PassingError, TraceError):
+    """The trace database cannot be reached."""
+
+
+class RequestInProgressError(TraceError):
+    """Another live process holds this request."""
+
+
+class ConfigurationError(HuggingGPTError):
+    """A setting has a value that cannot work."""

@@ -1,0 +1,66 @@
+"""What an expert is: load, prepare, run, render. The extension point of this project.
+
+A module that offers experts lists instances of its classes in `EXPERTS` and is named by an
+entry point in the group `hugginggpt.experts`. Ours register in the same way.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.deadline import Deadline
+from hugginggpt.media import Value
+from hugginggpt.settings import Settings
+
+if TYPE_CHECKING:
+    from hugginggpt.controller.client import Controller
+
+Inputs = Mapping[str, Any]
+"""Argument name to `Value`; to a list of values for a `many` input; to a number for a parameter."""
+
+Outputs = Sequence[Value]
+"""One value per output type of the kind, in the table's order."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What an expert may use besides its inputs."""
+
+    settings: Settings
+    controller: Callable[[], "Controller"]
+
+
+class Expert(ABC):
+    """Runs models of one kind at one endpoint.
+
+    Attributes:
+        packages: importable names that have to be installed.
+        loads: names what `load` returns; experts with the same `loads` share a loaded model.
+    """
+
+    kind: ClassVar[str]
+    endpoint: ClassVar[Endpoint]
+    packages: ClassVar[tuple[str, ...]] = ()
+    loads: ClassVar[str]
+
+    @abstractmethod
+    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
+        """Load the model. Called once per model; an object with `close()` has it called at eviction.
+
+        Raises:
+            ModelLoadError: it cannot be found, trusted or loaded.
+        """
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """Turn typed values into what the model takes."""
+        return inputs
+
+    @abstractmethod
+    def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
+        """Run the model on one element. Obeys the deadline by itself."""
+
+    @abstractmethod
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """Turn what the model gave into typed values."""

@@ -1,0 +1,361 @@
+"""From what a controller or a user wrote to a valid `Plan`: tolerant in reading, strict in letting through."""
+
+import difflib
+import math
+import re
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from hugginggpt.capabilities import CAPABILITIES, Capability, Input, ValueType, find_kind
+from hugginggpt.errors import PlanError
+from hugginggpt.plan.extract import RawTask, extract_tasks
+from hugginggpt.plan.model import Argument, Plan, PlannedTask, Scalar
+from hugginggpt.plan.references import canonical, references_in, replace_references, sole_reference, split_list
+
+MAX_TASKS = 64
+MAX_LIST = 1000
+_MAX_ID = 9999
+
+
+def parse_plan(text: str) -> Plan:
+    """Read a plan.
+
+    Takes the paper's JSON list with anything that language models put around and into it, repairs
+    what has one plain meaning, and refuses the rest.
+
+    Args:
+        text: a JSON list of `{"task", "id", "dep", "args"}`, possibly inside prose.
+
+    Raises:
+        PlanError: every problem found, each a sentence. Nothing else is ever raised.
+    """
+    return _Reading(extract_tasks(text)).plan()
+
+
+@dataclass
+class _Draft:
+    """A task while it is read."""
+
+    id: int
+    capability: Capability
+    args: dict[str, Argument] = field(default_factory=dict)
+    order: set[int] = field(default_factory=set)
+
+    @property
+    def label(self) -> str:
+        return f"Task {self.id} ({self.capability.kind})"
+
+    @property
+    def needs(self) -> set[int]:
+        return {k for value in self.args.values() for k in references_in(value)}
+
+
+class _Reading:
+    """One pass over one plan, collecting repairs and problems."""
+
+    def __init__(self, raw: list[RawTask]) -> None:
+        self.repairs: list[str] = []
+        self.problems: list[str] = []
+        if len(raw) > MAX_TASKS:
+            raise PlanError(f"The plan has {len(raw)} tasks; {MAX_TASKS} is the most.")
+        self.raw = [{str(key).strip().lower(): value for key, value in task.items()} for task in raw]
+        self.declared = [_as_id(_first(task, "id", "task_id")) for task in self.raw]
+        self.ids = self._assign_ids()
+        self.drafts: dict[int, _Draft] = {}
+
+    def plan(self) -> Plan:
+        for position in range(len(self.raw)):
+            self._read_task(position)
+        self._stop_at_problems()
+        self._drop_dangling_order()
+        self._check_references()
+        self._stop_at_problems()
+        ids = self._order()
+        for task_id in ids:
+            self._repair_edges(self.drafts[task_id])
+            self._repair_control(self.drafts[task_id])
+        for task_id in ids:
+            self._check_arguments(self.drafts[task_id])
+        self._stop_at_problems()
+        tasks = tuple(
+            PlannedTask(task=d.capability.kind, id=d.id, dep=tuple(sorted(d.needs | d.order)), args=d.args)
+            for d in (self.drafts[task_id] for task_id in ids)
+        )
+        return Plan(tasks=tasks, repairs=tuple(self.repairs))
+
+    def _stop_at_problems(self) -> None:
+        if self.problems:
+            raise PlanError("\n".join(dict.fromkeys(self.problems)))
+
+    # Ids
+
+    def _assign_ids(self) -> list[int]:
+        """Keep the first use of each declared id; give the others a free one."""
+        taken = {declared for declared in self.declared if declared is not None}
+        seen: set[int] = set()
+        ids = []
+        for position, declared in enumerate(self.declared):
+            if declared is not None and declared not in seen:
+                seen.add(declared)
+                ids.append(declared)
+                continue
+            free = position if position not in taken else next(i for i in range(len(self.raw) * 2 + 1) if i not in taken)
+            taken.add(free)
+            ids.append(free)
+            if declared is not None:
+                self.repairs.append(f"Two tasks had the id {declared}; the later one became {free}.")
+        return ids
+
+    def _resolve(self, position: int, wanted: int) -> int:
+        """The task that an id means at this place: the nearest one before it, else the nearest after."""
+        named = [p for p, d in enumerate(self.declared) if (d if d is not None else self.ids[p]) == wanted]
+        before = [p for p in named if p < position]
+        after = [p for p in named if p > position]
+        if before:
+            return self.ids[before[-1]]
+        if after:
+            return self.ids[after[0]]
+        return self.ids[named[0]] if named else wanted
+
+    # Reading one task
+
+    def _read_task(self, position: int) -> None:
+        raw, task_id = self.raw[position], self.ids[position]
+        name = _first(raw, "task", "kind", "tool")
+        kind = find_kind(name) if isinstance(name, str) else None
+        if kind is None:
+            self.problems.append(_unknown_kind(task_id, name))
+            return
+        draft = self.drafts[task_id] = _Draft(task_id, CAPABILITIES[kind])
+        arguments = _first(raw, "args", "arguments", "inputs")
+        if not isinstance(arguments, dict):
+            if arguments not in (None, []):
+                self.problems.append(f"{draft.label} has arguments that are not an object of names and values.")
+            arguments = {}
+        for key, value in arguments.items():
+            self._read_argument(draft, position, str(key), value)
+        deps = _first(raw, "dep", "deps", "depends_on")
+        for dep in deps if isinstance(deps, list) else [deps]:
+            declared = _as_id(dep)
+            if declared is not None:
+                draft.order.add(self._resolve(position, declared))
+        draft.order -= draft.needs | {task_id}
+
+    def _read_argument(self, draft: _Draft, position: int, key: str, value: Any) -> None:
+        if value is None or value == "" or value == []:
+            return
+        parameter = next((p for p in draft.capability.parameters if p == key.strip().lower()), None)
+        if parameter is not None:
+            self._read_parameter(draft, parameter, value)
+            return
+        wanted = draft.capability.input(key)
+        if wanted is None:
+            self.repairs.append(f"{draft.label} takes no argument '{_short(key)}'; it was left out.")
+            return
+        if wanted.name in draft.args:
+            self.repairs.append(f"{draft.label} had its argument '{wanted.name}' twice; the first was kept.")
+            return
+        elements = value if isinstance(value, list) else [value]
+        scalars = [self._scalar(position, element) for element in elements]
+        if None in scalars:
+            self.problems.append(f"{draft.label} has an argument '{wanted.name}' that is not a text or a list of texts.")
+            return
+        if len(scalars) > MAX_LIST:
+            self.problems.append(f"{draft.label} has {len(scalars)} elements in '{wanted.name}'; {MAX_LIST} is the most.")
+            return
+        texts: list[Scalar] = [s for s in scalars if s]
+        split = split_list(str(texts[0])) if len(texts) == 1 else None
+        if split is not None:
+            draft.args[wanted.name] = list[Scalar](split)
+        elif isinstance(value, list) or (wanted.many and texts and sole_reference(texts[0]) is None):
+            draft.args[wanted.name] = self._labels(texts) if wanted.many else texts
+        elif texts:
+            draft.args[wanted.name] = texts[0]
+
+    @staticmethod
+    def _labels(texts: list[Scalar]) -> list[Scalar]:
+        """A list argument that was written as one text, its elements separated by commas."""
+        if len(texts) == 1:
+            return [part.strip() for part in str(texts[0]).split(",") if part.strip()]
+        return texts
+
+    def _scalar(self, position: int, value: Any) -> str | None:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            return None
+        return canonical(_clean(str(value)), lambda k: self._resolve(position, k)).strip()
+
+    def _read_parameter(self, draft: _Draft, name: str, value: Any) -> None:
+        wanted = draft.capability.parameters[name]
+        try:
+            number = float(value)
+            if isinstance(value, bool) or not math.isfinite(number) or abs(number) > 2**53:
+                raise ValueError
+            draft.args[name] = int(number) if wanted is int else number
+        except (TypeError, ValueError):
+            self.problems.append(f"{draft.label} has a {name} that is not a number.")
+
+    # Edges
+
+    def _drop_dangling_order(self) -> None:
+        for draft in self.drafts.values():
+            dangling = draft.order - self.drafts.keys()
+            if dangling:
+                self.repairs.append(f"{draft.label} depended on {_ids(dangling)}, not in the plan; that was left out.")
+                draft.order -= dangling
+
+    def _check_references(self) -> None:
+        for draft in self.drafts.values():
+            for missing in sorted(draft.needs - self.drafts.keys()):
+                self.problems.append(f"{draft.label} refers to task {missing}, which is not in the plan.")
+
+    def _order(self) -> list[int]:
+        """Ids in an order in which they can run. Extra order that closes a cycle is given up."""
+        try:
+            return _sorted({d.id: d.needs | d.order for d in self.drafts.values()})
+        except CycleError:
+            pass
+        try:
+            ids = _sorted({d.id: d.needs for d in self.drafts.values()})
+        except CycleError as error:
+            circle = " -> ".join(str(k) for k in error.args[1])
+            raise PlanError(f"The tasks wait for each other in a circle: {circle}.") from None
+        for draft in self.drafts.values():
+            draft.order.clear()
+        self.repairs.append("The order in 'dep' ran in a circle; the order of the references was kept.")
+        return ids
+
+    def _repair_edges(self, draft: _Draft) -> None:
+        """A reference to a task that makes no such type takes that task's own argument of the type."""
+        for name, value in list(draft.args.items()):
+            wanted = draft.capability.input(name)
+            if wanted is None:
+                continue
+            if isinstance(value, list):
+                repaired: list[Scalar] = []
+                for element in value:
+                    new = self._repair_value(draft, wanted, element)
+                    repaired.extend(new) if isinstance(new, list) else repaired.append(new)
+                draft.args[name] = repaired
+            else:
+                draft.args[name] = self._repair_value(draft, wanted, value)
+
+    def _repair_value(self, draft: _Draft, wanted: Input, value: Scalar) -> Argument:
+        sole = sole_reference(value)
+        if sole is not None:
+            return self._own_argument(draft, wanted, sole) or value
+        if not references_in(value):
+            return value
+
+        def rendering(k: int) -> str:
+            own = self._own_argument(draft, wanted, k)
+            if own is None:
+                return f"<GENERATED>-{k}"
+            return "\n".join(map(str, own)) if isinstance(own, list) else str(own)
+
+        return replace_references(str(value), rendering)
+
+    def _own_argument(self, draft: _Draft, wanted: Input, source_id: int) -> Argument | None:
+        """What replaces a reference to that task; None when the reference can stay."""
+        source = self.drafts[source_id]
+        if source.capability.gives(wanted):
+            return None
+        own = next(
+            (source.args[i.name] for i in source.capability.inputs if i.type is wanted.type and i.name in source.args),
+            None,
+        )
+        if own is None:
+            made = " and ".join(source.capability.outputs)
+            self.problems.append(
+                f"{draft.label} needs {_article(wanted.type)} in '{wanted.name}', but {source.label.lower()} makes {made}."
+            )
+            return None
+        self.repairs.append(
+            f"{draft.label} took the {wanted.type} of {source.label.lower()}, which makes none, from that task's own input."
+        )
+        return own
+
+    def _repair_control(self, draft: _Draft) -> None:
+        control = draft.capability.control
+        if control is not None and "text" not in draft.args:
+            before = draft.label
+            draft.capability = CAPABILITIES[control]
+            draft.args = {name: value for name, value in draft.args.items() if draft.capability.input(name)}
+            self.repairs.append(f"{before} had no text and became {control}.")
+
+    # What is let through
+
+    def _check_arguments(self, draft: _Draft) -> None:
+        lengths = {}
+        for wanted in draft.capability.inputs:
+            value = draft.args.get(wanted.name)
+            if value is None:
+                if wanted.required:
+                    self.problems.append(f"{draft.label} lacks its argument '{wanted.name}' ({wanted.type}).")
+                continue
+            if isinstance(value, list) and not wanted.many:
+                lengths[wanted.name] = len(value)
+                if len(value) > MAX_LIST:
+                    self.problems.append(f"{draft.label} has too many elements in '{wanted.name}'.")
+            if wanted.type is not ValueType.TEXT:
+                for element in value if isinstance(value, list) else [value]:
+                    if references_in(element) and sole_reference(element) is None:
+                        self.problems.append(f"{draft.label} mixes a reference and other text in '{wanted.name}'.")
+        if len(set(lengths.values())) > 1:
+            each = ", ".join(f"'{name}' has {n}" for name, n in lengths.items())
+            self.problems.append(f"{draft.label} has lists of unequal length: {each}.")
+
+
+def _sorted(graph: dict[int, set[int]]) -> list[int]:
+    """Topological order, by id where there is a choice.
+
+    Raises:
+        CycleError: there is none.
+    """
+    sorter = TopologicalSorter(graph)
+    sorter.prepare()
+    ids: list[int] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        ids.extend(ready)
+        sorter.done(*ready)
+    return ids
+
+
+def _first(raw: RawTask, *keys: str) -> Any:
+    return next((raw[key] for key in keys if key in raw), None)
+
+
+def _as_id(value: Any) -> int | None:
+    if isinstance(value, str):
+        match = re.fullmatch(r"\D*?(-?\d{1,5})", value.strip())
+        value = int(match.group(1)) if match else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return int(value) if 0 <= value <= _MAX_ID and int(value) == value else None
+
+
+def _clean(text: str) -> str:
+    """Without what neither UTF-8 nor PostgreSQL can hold: lone surrogates and NUL."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
+
+
+def _short(text: str) -> str:
+    cleaned = _clean(text)
+    return cleaned if len(cleaned) <= 40 else cleaned[:40] + "…"
+
+
+def _ids(ids: set[int]) -> str:
+    return "task " + ", ".join(str(k) for k in sorted(ids))
+
+
+def _article(kind: ValueType) -> str:
+    return {ValueType.IMAGE: "an image", ValueType.AUDIO: "audio", ValueType.TEXT: "a text"}.get(kind, f"a {kind}")
+
+
+def _unknown_kind(task_id: int, name: Any) -> str:
+    if not isinstance(name, str) or not name.strip():
+        return f"Task {task_id} does not say what kind of task it is."
+    close = difflib.get_close_matches(name.strip().lower()[:60], CAPABILITIES, n=1)
+    hint = f"; did you mean {close[0]}?" if close else "."
+    return f"Task {task_id} has the unknown kind '{_short(name)}'{hint}"

@@ -1,0 +1,44 @@
+"""`<GENERATED>-k`: how an argument refers to the result of task k."""
+
+import re
+from collections.abc import Callable
+
+# Controllers write it in many ways: <GENERATED>-1, <GENERATED-1>, <node-1>, <resource>-1.
+_ANY = re.compile(
+    r"<\s*(?:generated|node|resource)\s*(?:>\s*[-_ ]?\s*(\d{1,4})(?!\d)|[-_ ]?\s*(\d{1,4})\s*>)", re.IGNORECASE
+)
+_CANONICAL = re.compile(r"<GENERATED>-(\d+)")
+_LIST = re.compile(r"<GENERATED>-\d+(?:\s*,\s*<GENERATED>-\d+)+")
+
+
+def reference(task_id: int) -> str:
+    """The canonical reference to a task."""
+    return f"<GENERATED>-{task_id}"
+
+
+def canonical(text: str, resolve: Callable[[int], int]) -> str:
+    """Rewrite every way of writing a reference to the canonical one, its id through `resolve`."""
+    return _ANY.sub(lambda m: reference(resolve(int(m.group(1) or m.group(2)))), text)
+
+
+def references_in(value: object) -> list[int]:
+    """Ids that an argument refers to, in order, each once."""
+    if isinstance(value, list):
+        return list(dict.fromkeys(k for element in value for k in references_in(element)))
+    return list(dict.fromkeys(int(k) for k in _CANONICAL.findall(value))) if isinstance(value, str) else []
+
+
+def sole_reference(value: object) -> int | None:
+    """The id when the value is one reference and nothing else."""
+    match = _CANONICAL.fullmatch(value.strip()) if isinstance(value, str) else None
+    return int(match.group(1)) if match else None
+
+
+def replace_references(text: str, rendering: Callable[[int], str]) -> str:
+    """The text with each reference replaced by that task's rendering."""
+    return _CANONICAL.sub(lambda m: rendering(int(m.group(1))), text)
+
+
+def split_list(text: str) -> list[str] | None:
+    """The references of `<GENERATED>-0,<GENERATED>-1`; None when the text is anything else."""
+    return [part.strip() for part in text.split(",")] if _LIST.fullmatch(text.strip()) else None

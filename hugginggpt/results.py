@@ -1,0 +1,69 @@
+"""What came of a planned task."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from hugginggpt.artifacts import Artifact
+from hugginggpt.capabilities import Input
+from hugginggpt.catalog.card import Endpoint
+
+
+class TaskStatus(StrEnum):
+    """How a planned task ended, as `ask --json` reports it."""
+
+    COMPLETED = "completed"
+    CACHED = "cached"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class RequestStatus(StrEnum):
+    """How a request ended; RUNNING until then."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    PARTIAL = "partial"
+    FAILED = "failed"
+
+
+class ItemResult(BaseModel):
+    """The outputs for one element of a task's input, or why there are none."""
+
+    model_config = ConfigDict(frozen=True)
+
+    outputs: tuple[Artifact, ...] = ()
+    error: str | None = None
+
+    def output_for(self, wanted: Input) -> Artifact | None:
+        """The output that fits an input best: of its own type, else one it accepts."""
+        exact = next((a for a in self.outputs if a.type is wanted.type), None)
+        return exact or next((a for a in self.outputs if wanted.accepts(a.type)), None)
+
+
+class TaskResult(BaseModel):
+    """The result of one planned task: the same whether it was computed, cached or recovered.
+
+    Attributes:
+        items: one element per element of its input; exactly one unless `is_list`.
+        model: id of the model that made it; None when nothing ran.
+        seconds: time the winning attempt took.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    task_id: int
+    kind: str
+    items: tuple[ItemResult, ...]
+    is_list: bool = False
+    model: str
+    revision: str | None
+    endpoint: Endpoint
+    attempts: int = 1
+    seconds: float = 0.0
+    seed: int | None = None
+
+    @property
+    def outputs(self) -> tuple[Artifact, ...]:
+        """Every output of every element, in order."""
+        return tuple(a for item in self.items for a in item.outputs)

