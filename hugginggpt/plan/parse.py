@@ -328,8 +328,8 @@ def _first(raw: RawTask, *keys: str) -> Any:
 
 def _as_id(value: Any) -> int | None:
     if isinstance(value, str):
-        match = re.fullmatch(r"\D*?(-?\d{1,5})", value.strip())
-        value = int(match.group(1)) if match else None
+        match = re.fullmatch(r"(-\d{1,5})|\D*?(\d{1,5})", value.strip())
+        value = int(match.group(1) or match.group(2)) if match else None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return int(value) if 0 <= value <= _MAX_ID and int(value) == value else None
