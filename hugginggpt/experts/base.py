@@ -37,17 +37,22 @@ class Expert(ABC):
 
     Attributes:
         packages: importable names that have to be installed.
+        install: what pip has to install for them, when that is not their names.
         loads: names what `load` returns; experts with the same `loads` share a loaded model.
     """
 
     kind: ClassVar[str]
     endpoint: ClassVar[Endpoint]
     packages: ClassVar[tuple[str, ...]] = ()
+    install: ClassVar[str] = ""
     loads: ClassVar[str]
 
     @abstractmethod
     def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
-        """Load the model. Called once per model; an object with `close()` has it called at eviction.
+        """Load the model. Called once per model, by a thread of the pool.
+
+        An object with `close()` has it called at eviction; one with `bytes` says how much memory it
+        takes, which counts instead of what its card says.
 
         Raises:
             ModelLoadError: it cannot be found, trusted or loaded.
