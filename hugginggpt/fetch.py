@@ -1,0 +1,249 @@
+"""Fetching a URL that a user or a plan named, without letting it reach into private networks.
+
+Names are resolved here, every address a name has is checked, and the connection is made to the
+address that was checked: a name that changes its address in between (DNS rebinding) gains nothing.
+Redirects go through the same door. Nothing but GET over http and https, no cookies, no
+credentials, no proxy from the environment.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+import zlib
+from collections.abc import Iterable, Iterator
+from email.message import Message
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+import httpcore
+import httpx
+
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ForbiddenURLError, MediaError
+from hugginggpt.media.load import too_large
+from hugginggpt.settings import Settings
+
+CONNECT_SECONDS = 10.0
+SILENCE_SECONDS = 30.0
+TOTAL_SECONDS = 300.0
+MAX_REDIRECTS = 5
+
+_REDIRECTS = {301, 302, 303, 307, 308}
+_NAT64 = IPv6Network("64:ff9b::/96")
+_NAT64_LOCAL = IPv6Network("64:ff9b:1::/48")
+_IPV4_COMPATIBLE = IPv6Network("::/96")
+_CHUNK = 1 << 16
+
+
+class Fetched(NamedTuple):
+    """What a URL gave.
+
+    Attributes:
+        mime: the media type that the server declared; "" when it declared none.
+        name: a file name: the server's, else the last part of the URL.
+    """
+
+    data: bytes
+    mime: str
+    name: str
+
+
+def fetch(url: str, settings: Settings, *, seconds: float = TOTAL_SECONDS) -> Fetched:
+    """Get a URL within the limits of size and time.
+
+    Args:
+        url: an http or https URL without credentials.
+        settings: `max_file_bytes`, and `trusted_hosts`: hosts that may have a private address.
+        seconds: time for everything, redirects included.
+
+    Raises:
+        ForbiddenURLError: it, or a redirect from it, leads to an address that may not be fetched.
+        MediaError: it cannot be reached, answers with an error, is too large or takes too long.
+    """
+    deadline = Deadline(seconds)
+    here = _parsed(url)
+    subject = f"The file at {shown(url)}"
+    with httpcore.ConnectionPool(
+        ssl_context=httpx.create_ssl_context(), network_backend=_Guarded(settings.trusted_hosts, deadline)
+    ) as connections:
+        try:
+            for _ in range(MAX_REDIRECTS + 1):
+                with connections.stream("GET", str(here), headers=_headers()) as response:
+                    headers = httpx.Headers(response.headers)
+                    if response.status in _REDIRECTS and "location" in headers:
+                        here = _parsed(str(here.join(headers["location"])))
+                        continue
+                    if response.status != 200:
+                        answer = f"{response.status} {httpx.codes.get_reason_phrase(response.status)}".strip()
+                        raise MediaError(f"{subject} cannot be had: its server answers {answer}; check the address.")
+                    data = _body(response.iter_stream(), headers, subject, settings)
+                    return Fetched(data, headers.get("content-type", ""), _name(headers, str(here), url))
+        except (httpcore.TimeoutException, TimeoutError):
+            raise MediaError(f"{subject} did not arrive in time; try again or download it yourself.") from None
+        except ssl.SSLError as error:
+            raise MediaError(f"{subject} cannot be had securely ({error.reason}); check the address.") from error
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpx.InvalidURL) as error:
+            raise MediaError(f"{subject} cannot be reached ({error}); check the address and the network.") from error
+    raise MediaError(f"{subject} redirects more than {MAX_REDIRECTS} times; check the address.")
+
+
+def shown(url: str) -> str:
+    """The URL for people: without query and credentials, which can be secrets."""
+    bare = re.split(r"[?#]", url, maxsplit=1)[0]
+    return re.sub(r"//[^/]*@", "//", bare)
+
+
+def _headers() -> list[tuple[bytes | str, bytes | str]]:
+    from hugginggpt import __version__
+
+    return [("Accept", "*/*"), ("Accept-Encoding", "identity"), ("User-Agent", f"hugginggpt/{__version__}")]
+
+
+def _parsed(url: str) -> httpx.URL:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise MediaError(f"The address {shown(url)} is no valid URL ({error}); check it.") from error
+    if parsed.scheme not in ("http", "https"):
+        raise ForbiddenURLError(f"The address {shown(url)} is neither http nor https; give such a URL or a path.")
+    if parsed.userinfo:
+        raise ForbiddenURLError(f"The address {shown(url)} holds a user name or password; give one without.")
+    if not parsed.host:
+        raise MediaError(f"The address {shown(url)} names no host; check it.")
+    return parsed.copy_with(fragment=None)
+
+
+class _Guarded(httpcore.NetworkBackend):
+    """Connects to checked addresses only, and keeps every wait within the deadline."""
+
+    def __init__(self, trusted_hosts: Iterable[str], deadline: Deadline) -> None:
+        self._trusted = {host.lower().strip("[]") for host in trusted_hosts}
+        self._deadline = deadline
+        self._network = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in self._addresses(host, port):
+            try:
+                within = _within(self._deadline, CONNECT_SECONDS)
+                stream = self._network.connect_tcp(address, port, within, local_address, socket_options)
+                return _Timed(stream, self._deadline)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+    def _addresses(self, host: str, port: int) -> list[str]:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(f"the host {host} is not known") from error
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        if host.lower() not in self._trusted:
+            for address in addresses:
+                if not is_public(address):
+                    raise ForbiddenURLError(
+                        f"The host {host} has the private or reserved address {address}, which may not be fetched; "
+                        "name the host in HUGGINGGPT_TRUSTED_HOSTS if it is yours."
+                    )
+        return addresses
+
+
+class _Timed(httpcore.NetworkStream):
+    """A connection of which every read and write ends by the deadline, however slowly bytes drip."""
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _within(self._deadline, SILENCE_SECONDS))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _within(self._deadline, SILENCE_SECONDS))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        within = _within(self._deadline, CONNECT_SECONDS)
+        return _Timed(self._stream.start_tls(ssl_context, server_hostname, within), self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def _within(deadline: Deadline, seconds: float) -> float:
+    if deadline.expired():
+        raise httpcore.ReadTimeout("the deadline has passed")
+    return min(seconds, deadline.remaining())
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is on the public internet, also when it wraps an IPv4 address."""
+    found: IPv4Address | IPv6Address = ip_address(address)
+    if isinstance(found, IPv6Address):
+        if found.ipv4_mapped is not None:
+            return is_public(str(found.ipv4_mapped))
+        if found.sixtofour is not None and not is_public(str(found.sixtofour)):
+            return False
+        if found in _NAT64:
+            return is_public(str(IPv4Address(int(found) & 0xFFFFFFFF)))
+        if found.teredo is not None or found in _NAT64_LOCAL or found in _IPV4_COMPATIBLE or found.is_site_local:
+            return False
+    return found.is_global and not (found.is_multicast or found.is_reserved or found.is_unspecified)
+
+
+def _body(stream: Iterable[bytes], headers: httpx.Headers, subject: str, settings: Settings) -> bytes:
+    limit = settings.max_file_bytes
+    declared = headers.get("content-length", "")
+    data = bytearray()
+    if not (declared.isascii() and declared.isdigit() and int(declared) > limit):
+        for part in _unpacked(stream, headers.get("content-encoding", "identity").strip().lower(), subject):
+            data += part
+            if len(data) > limit:
+                break
+        else:
+            return bytes(data)
+    raise MediaError(f"{subject} {too_large(settings)}.")
+
+
+def _unpacked(stream: Iterable[bytes], encoding: str, subject: str) -> Iterator[bytes]:
+    """The body in small parts, so that a compressed bomb is noticed before it fills the memory."""
+    if encoding in ("identity", ""):
+        yield from stream
+        return
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise MediaError(f"{subject} is sent compressed as {encoding}, unasked; download it yourself.")
+    unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # reads both headers
+    try:
+        for packed in stream:
+            while packed and not unpack.eof:
+                yield unpack.decompress(packed, _CHUNK)
+                packed = unpack.unconsumed_tail
+    except zlib.error as error:
+        raise MediaError(f"{subject} arrived damaged ({error}); try again.") from error
+    if not unpack.eof:
+        raise MediaError(f"{subject} arrived cut off; try again.")
+
+
+def _name(headers: httpx.Headers, *urls: str) -> str:
+    """The server's name for the file, else the last part of the URL after redirects, else before them."""
+    message = Message()
+    message["content-disposition"] = headers.get("content-disposition", "")
+    names = [message.get_filename() or "", *(unquote(httpx.URL(url).path) for url in urls)]
+    parts = [PurePosixPath(re.sub(r"[\x00-\x1f\x7f\\]", "_", name)).name for name in names]
+    with_ending = next((part for part in parts if PurePosixPath(part).suffix), None)
+    return with_ending or next((part for part in parts if part), "download")

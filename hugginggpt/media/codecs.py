@@ -1,0 +1,112 @@
+"""Values to bytes and back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hugginggpt.capabilities import ValueType
+from hugginggpt.errors import MediaError
+from hugginggpt.media import tables, texts
+from hugginggpt.media.problem import ContentProblem
+from hugginggpt.media.values import Audio, Image, Structured, Table, Text, Value, Video
+
+# pictures and sound import Pillow, NumPy and libsndfile: only when a picture or a recording is there.
+
+
+def encode(value: Value) -> tuple[bytes, str]:
+    """The bytes that stand for a value, and their media type.
+
+    Text becomes UTF-8, an image PNG, audio 16-bit WAV (FLAC when longer than a minute), a table
+    CSV, a structured result JSON with its text; a video keeps its bytes. Equal values give equal bytes.
+
+    Raises:
+        MediaError: a structured result holds what JSON cannot, such as NaN.
+    """
+    match value:
+        case Text(text):
+            return texts.write(text), "text/plain"
+        case Image():
+            from hugginggpt.media import pictures
+
+            return pictures.write(value), "image/png"
+        case Audio():
+            from hugginggpt.media import sound
+
+            return sound.write(value)
+        case Video(data, mime):
+            return data, mime
+        case Table():
+            return tables.write(value), "text/csv"
+        case Structured(data, text):
+            return texts.write(_json({"data": data, "text": text})), "application/json"
+
+
+def decode(type: ValueType, data: bytes, mime: str) -> Value:
+    """The value that bytes stand for: our own encodings and every supported input format.
+
+    Args:
+        type: what the bytes are to become.
+        data: the bytes.
+        mime: their media type, as `encode` or `load_file` gave it.
+
+    Raises:
+        MediaError: the bytes are not that.
+    """
+    try:
+        match type:
+            case ValueType.TEXT:
+                return Text(texts.read(data))
+            case ValueType.IMAGE:
+                from hugginggpt.media import pictures
+
+                return pictures.read(data)
+            case ValueType.AUDIO:
+                from hugginggpt.media import sound
+
+                return sound.read(data)
+            case ValueType.VIDEO:
+                return Video(data, mime)
+            case ValueType.TABLE:
+                return tables.read(data)
+            case ValueType.STRUCTURED:
+                return _structured(data)
+    except ContentProblem as problem:
+        raise MediaError(f"A stored {mime} value {problem}.") from problem
+
+
+def text_of(value: Value) -> str | None:
+    """The text that stands for a value: of texts, tables (as CSV) and structured results; else None."""
+    match value:
+        case Text(text):
+            return text
+        case Table():
+            return tables.render(value)
+        case Structured(data, text):
+            return text or _json(data)
+        case _:
+            return None
+
+
+def _json(data: Any) -> str:
+    try:
+        return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_from_numpy)
+    except (TypeError, ValueError) as error:
+        raise MediaError(f"A structured result cannot be written as JSON: {error}.") from error
+
+
+def _from_numpy(data: Any) -> Any:
+    if hasattr(data, "tolist"):
+        return data.tolist()
+    raise TypeError(f"{type(data).__name__} is no JSON type")
+
+
+def _structured(data: bytes) -> Structured:
+    content = texts.read(data)
+    try:
+        found = json.loads(content)
+    except ValueError as error:
+        raise ContentProblem(f"is no JSON: {error}") from error
+    if isinstance(found, dict) and found.keys() == {"data", "text"} and isinstance(found["text"], str):
+        return Structured(found["data"], found["text"])
+    return Structured(found, content)

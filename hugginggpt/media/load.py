@@ -1,0 +1,210 @@
+"""The way in for files: from a path, a URL or a data URI, checked before anything uses them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.request import url2pathname
+
+from hugginggpt.capabilities import ValueType
+from hugginggpt.errors import MediaError
+from hugginggpt.media import formats, tables, texts
+from hugginggpt.media.formats import Format
+from hugginggpt.media.problem import ContentProblem
+from hugginggpt.settings import Settings
+
+_SCHEME = re.compile(r"(data:|[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
+_SPECIAL = (
+    (stat.S_ISDIR, "is a folder; give the files in it one by one"),
+    (stat.S_ISFIFO, "is a pipe; save its content to a file first"),
+    (stat.S_ISSOCK, "is a socket; give a file"),
+    (stat.S_ISCHR, "is a device; give a file"),
+    (stat.S_ISBLK, "is a device; give a file"),
+)
+
+
+@dataclass(frozen=True)
+class LoadedFile:
+    """A file of a request, checked: its bytes as they came, and what they are.
+
+    Attributes:
+        name: the last part of its path or URL, with an ending.
+        type: the type of value that `decode` makes of it.
+        mime: its media type, by content.
+    """
+
+    name: str
+    data: bytes
+    type: ValueType
+    mime: str
+
+
+def load_file(source: str, settings: Settings) -> LoadedFile:
+    """Read a file and check it: its size, that it is what it says, and that it really decodes.
+
+    Args:
+        source: a path (`~` and `file://` too), an http(s) URL or a data URI.
+        settings: the limits.
+
+    Raises:
+        MediaError: one sentence naming the file, what is wrong with it and what to do.
+        ForbiddenURLError: the URL leads to an address that may not be fetched.
+    """
+    scheme = _SCHEME.match(source)
+    match scheme.group(1).lower() if scheme else None:
+        case "data:":
+            mime, data = _from_data_uri(source, settings)
+            return _checked("The data URI", "data", mime, data, settings)
+        case "http://" | "https://":
+            from hugginggpt.fetch import fetch, shown
+
+            fetched = fetch(source, settings)
+            return _checked(f"The file at {shown(source)}", fetched.name, fetched.mime, fetched.data, settings)
+        case "file://":
+            path = _from_file_uri(source)
+        case None:
+            path = Path(source)
+        case other:
+            raise MediaError(
+                f"Addresses that start with {other} cannot be read; give a path, an http(s) URL or a data URI."
+            )
+    return _checked(f"The file {source}", path.name, None, _from_path(path, source, settings), settings)
+
+
+def _from_path(path: Path, source: str, settings: Settings) -> bytes:
+    subject = f"The file {source}"
+    if not source.strip():
+        raise MediaError("A file without a name was given; give a path, a URL or a data URI.")
+    try:
+        path = path.expanduser()
+        # Opening a pipe waits for its writer, so look before.
+        _refuse_special(subject, os.stat(path).st_mode)
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            found = os.fstat(file.fileno())
+            _refuse_special(subject, found.st_mode)
+            # One more than allowed: the file may grow meanwhile.
+            data = b"" if found.st_size > settings.max_file_bytes else file.read(settings.max_file_bytes + 1)
+    except FileNotFoundError:
+        raise MediaError(f"{subject} does not exist; check the path.") from None
+    except PermissionError:
+        raise MediaError(f"{subject} may not be read; check its permissions.") from None
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise MediaError(f"{subject} cannot be read ({reason or 'not a usable path'}); check the path.") from error
+    if max(found.st_size, len(data)) > settings.max_file_bytes:
+        raise MediaError(f"{subject} {too_large(settings)}.")
+    return data
+
+
+def _refuse_special(subject: str, mode: int) -> None:
+    for is_special, problem in _SPECIAL:
+        if is_special(mode):
+            raise MediaError(f"{subject} {problem}.")
+
+
+def too_large(settings: Settings) -> str:
+    """The end of the sentence about a file over the size limit."""
+    return f"is larger than the {settings.max_file_bytes} bytes that HUGGINGGPT_MAX_FILE_BYTES allows; make it smaller"
+
+
+def _from_file_uri(source: str) -> Path:
+    parts = urlsplit(source)
+    if parts.netloc not in ("", "localhost"):
+        raise MediaError(f"The file {source} is on another machine; copy it here first.")
+    return Path(url2pathname(parts.path))
+
+
+def _from_data_uri(source: str, settings: Settings) -> tuple[str, bytes]:
+    head, comma, body = source[len("data:") :].partition(",")
+    if not comma:
+        raise MediaError("The data URI has no comma between its type and its data; check how it was made.")
+    mime, *parameters = (part.strip() for part in head.split(";"))
+    is_base64 = bool(parameters) and parameters[-1].lower() == "base64"
+    # Four base64 characters make three bytes; a percent-encoded byte takes up to three characters.
+    if len(body) > (settings.max_file_bytes + 3) * (2 if is_base64 else 3):
+        raise MediaError(f"The data URI {too_large(settings)}.")
+    data = unquote_to_bytes(body)
+    if is_base64:
+        packed = b"".join(data.split()).translate(bytes.maketrans(b"-_", b"+/"))
+        try:
+            data = base64.b64decode(packed + b"=" * (-len(packed) % 4), validate=True)
+        except binascii.Error:
+            raise MediaError("The data URI holds no valid base64; check how it was made.") from None
+    if len(data) > settings.max_file_bytes:
+        raise MediaError(f"The data URI {too_large(settings)}.")
+    return mime or "text/plain", data
+
+
+def _checked(subject: str, name: str, mime: str | None, data: bytes, settings: Settings) -> LoadedFile:
+    if not data:
+        raise MediaError(f"{subject} is empty; give one with content.")
+    ending = PurePosixPath(name).suffix
+    try:
+        found = formats.recognise(data)
+        if found is None:
+            content = texts.read(data)
+            found = _kind_of_text(formats.by_ending(ending), formats.by_mime(mime))
+        _agree(found, ending, mime)
+        if found.type is None:
+            raise ContentProblem(f"is {found.name}, which cannot be used; {found.advice}")
+        if found.is_text:
+            _check_text(content, found, data, settings)
+        elif found.type is ValueType.IMAGE:
+            from hugginggpt.media import pictures
+
+            pictures.read(data, settings.max_image_pixels)
+        elif found.type is ValueType.AUDIO:
+            from hugginggpt.media import sound
+
+            sound.check(data, settings.max_audio_seconds)
+        else:
+            from hugginggpt.media import moving
+
+            moving.check(data, found, settings.max_image_pixels)
+    except ContentProblem as problem:
+        raise MediaError(f"{subject} {problem}.") from problem
+    return LoadedFile(name if ending else name + formats.EXTENSIONS[found.mime], data, found.type, found.mime)
+
+
+def _kind_of_text(*claims: Format | None) -> Format:
+    """Which kind of text: as the ending says, else as the server says, else plain."""
+    return next((claim for claim in claims if claim is not None and claim.is_text), formats.PLAIN)
+
+
+def _agree(found: Format, ending: str, mime: str | None) -> None:
+    """What a file is must be what its ending and its declared media type say.
+
+    Servers know the format better than the last part of a URL does: where they declare one, the
+    ending only has to name the same type of media.
+
+    Raises:
+        ContentProblem: it is something else.
+    """
+    declared, ended = formats.by_mime(mime), formats.by_ending(ending)
+    advice = f"; {found.advice}" if found.type is None else "; give it the right ending, or the right file"
+    if declared is not None and not _matches(found, declared):
+        raise ContentProblem(f"is declared as {mime} but holds {found.name}{advice}")
+    if ended is not None and not (_matches(found, ended) or (declared is not None and found.type is ended.type)):
+        raise ContentProblem(f"says {ending} but holds {found.name}{advice}")
+
+
+def _matches(found: Format, claimed: Format) -> bool:
+    return formats.interchangeable(found, claimed) or (found.is_text and claimed.is_text)
+
+
+def _check_text(content: str, found: Format, data: bytes, settings: Settings) -> None:
+    if not content.strip():
+        raise ContentProblem("is empty; give one with content")
+    if len(content) > settings.max_text_chars:
+        raise ContentProblem(
+            f"has {len(content)} characters, more than the {settings.max_text_chars} that "
+            "HUGGINGGPT_MAX_TEXT_CHARS allows; split it"
+        )
+    if found.type is ValueType.TABLE:
+        tables.read(data)

@@ -1,0 +1,65 @@
+"""Videos: checking that one can be played. Their bytes are kept as they are."""
+
+from __future__ import annotations
+
+import io
+from importlib.util import find_spec
+
+from hugginggpt.media.formats import AVI, MOV, MP4, Format
+from hugginggpt.media.problem import ContentProblem
+
+_DAMAGED = "is cut off or damaged and cannot be played; save it again"
+
+
+def check(data: bytes, found: Format, max_pixels: int) -> None:
+    """Check a video's container, and decode its first frame where OpenCV is installed.
+
+    Raises:
+        ContentProblem: it is cut off, damaged, or its frames are too large.
+    """
+    if found in (MP4, MOV):
+        _check_boxes(data)
+    elif found is AVI and int.from_bytes(data[4:8], "little") + 8 > len(data) + 1:
+        raise ContentProblem(_DAMAGED)
+    if find_spec("cv2") is not None:
+        _check_frame(data, max_pixels)
+
+
+def _check_boxes(data: bytes) -> None:
+    """Walk the top-level boxes (ISO/IEC 14496-12, 4.2): the last one ends the file, one is the index."""
+    at, kinds = 0, set()
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        kinds.add(data[at + 4 : at + 8])
+        if size == 1:
+            size = int.from_bytes(data[at + 8 : at + 16], "big")
+        elif size == 0:
+            size = len(data) - at
+        if size < 8 or at + size > len(data):
+            raise ContentProblem(_DAMAGED)
+        at += size
+    if not kinds & {b"moov", b"moof"}:
+        raise ContentProblem(_DAMAGED)
+
+
+def _check_frame(data: bytes, max_pixels: int) -> None:
+    import cv2
+
+    try:
+        # It reads any binary file object, which its annotations do not say.
+        capture = cv2.VideoCapture(io.BytesIO(data), cv2.CAP_FFMPEG, [])  # type: ignore[call-overload]
+    except cv2.error as error:
+        raise ContentProblem(_DAMAGED) from error
+    try:
+        width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
+        height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        if width * height > max_pixels:
+            raise ContentProblem(
+                f"has frames of {width} x {height} pixels, more than the {max_pixels} that "
+                "HUGGINGGPT_MAX_IMAGE_PIXELS allows; make it smaller"
+            )
+        read, _ = capture.read() if capture.isOpened() else (False, None)
+        if not read:
+            raise ContentProblem(_DAMAGED)
+    finally:
+        capture.release()

@@ -1,0 +1,75 @@
+"""Recordings: reading WAV, FLAC, OGG and MP3, and writing WAV or FLAC."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import soundfile
+
+from hugginggpt.media.problem import ContentProblem
+from hugginggpt.media.values import Audio
+
+_FLAC_SECONDS = 60
+_FLAC_CHANNELS = 8
+_BLOCK_FRAMES = 1 << 18
+_DAMAGED = "is cut off or damaged and cannot be read as a recording; save it again"
+
+
+def read(data: bytes) -> Audio:
+    """A recording from its encoded bytes, all channels, at its own rate.
+
+    Raises:
+        ContentProblem: it is damaged.
+    """
+    try:
+        samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+    except soundfile.SoundFileError as error:
+        raise ContentProblem(_DAMAGED) from error
+    return Audio(samples, rate)
+
+
+def check(data: bytes, max_seconds: float) -> None:
+    """Decode a recording once, block by block, within a limit.
+
+    Raises:
+        ContentProblem: it is empty, cut off, damaged or too long.
+    """
+    too_long = f"lasts longer than the {max_seconds:g} seconds that HUGGINGGPT_MAX_AUDIO_SECONDS allows; cut it"
+    if data.startswith(b"RIFF"):
+        # libsndfile shortens a cut-off WAV in silence. A length of 0 or all ones is a stream's "not known".
+        declared = int.from_bytes(data[4:8], "little")
+        if declared not in (0, 0xFFFFFFFF) and declared + 8 > len(data) + 1:
+            raise ContentProblem(_DAMAGED)
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as recording:
+            limit = max_seconds * recording.samplerate
+            if recording.frames > limit:
+                raise ContentProblem(too_long)
+            frames = 0
+            while block := len(recording.read(_BLOCK_FRAMES, dtype="float32")):
+                frames += block
+                # The header may lie.
+                if frames > limit:
+                    raise ContentProblem(too_long)
+            if frames < recording.frames:
+                raise ContentProblem(_DAMAGED)
+    except soundfile.SoundFileError as error:
+        raise ContentProblem(_DAMAGED) from error
+    if frames == 0:
+        raise ContentProblem("holds no sound; record it again")
+
+
+def write(audio: Audio) -> tuple[bytes, str]:
+    """16-bit WAV; FLAC when it lasts longer than a minute. Samples outside [-1, 1] are clipped.
+
+    Writing what `read` gave from such a file gives the same bytes again.
+    """
+    samples = np.nan_to_num(np.asarray(audio.samples, dtype=np.float32))
+    # The same scale as libsndfile's reading; its own writing scales by 32767 and would lose a little each time.
+    whole = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
+    channels = 1 if whole.ndim == 1 else whole.shape[1]
+    long = len(whole) > _FLAC_SECONDS * audio.rate and channels <= _FLAC_CHANNELS
+    buffer = io.BytesIO()
+    soundfile.write(buffer, whole, audio.rate, format="FLAC" if long else "WAV", subtype="PCM_16")
+    return buffer.getvalue(), "audio/flac" if long else "audio/wav"

@@ -1,0 +1,76 @@
+"""Tables as CSV: finding separator and encoding, and one writing for our own."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from itertools import islice
+
+from hugginggpt.media import texts
+from hugginggpt.media.problem import ContentProblem
+from hugginggpt.media.values import Table
+
+_SEPARATORS = (",", ";", "\t", "|")
+_SAMPLE_ROWS = 50
+
+
+def read(data: bytes) -> Table:
+    """A table from CSV; the first row names the columns.
+
+    Raises:
+        ContentProblem: it is empty, no CSV, or has rows of unequal width.
+    """
+    content = texts.read(data)
+    rows = list(_rows(content, _separator(content)))
+    if not rows:
+        raise ContentProblem("holds no rows; give a table with a header")
+    columns, *body = rows
+    for number, row in enumerate(body, start=2):
+        if len(row) != len(columns):
+            raise ContentProblem(
+                f"has {len(row)} cells in row {number} but {len(columns)} columns; give every row as many cells"
+            )
+    return Table(columns, tuple(body))
+
+
+def write(table: Table) -> bytes:
+    """UTF-8 CSV in which every cell is quoted, so that `read` never takes a cell for structure."""
+    return texts.write(_written(table, csv.QUOTE_ALL))
+
+
+def render(table: Table) -> str:
+    """The table as CSV for readers: quotes only where needed."""
+    return _written(table, csv.QUOTE_MINIMAL)
+
+
+def _written(table: Table, quoting: int) -> str:
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, quoting=quoting, lineterminator="\n")  # type: ignore[arg-type]
+    writer.writerow(table.columns)
+    writer.writerows(table.rows)
+    return buffer.getvalue()
+
+
+def _rows(content: str, separator: str) -> Iterator[tuple[str, ...]]:
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator)
+    try:
+        yield from (tuple(row) for row in reader if row)
+    except csv.Error as error:
+        raise ContentProblem(f"is no readable CSV: {error} in line {reader.line_num}") from None
+
+
+def _separator(content: str) -> str:
+    """The first separator under which all rows have the same width, two or more; else the comma.
+
+    `csv.Sniffer` guesses from character counts and takes text in quoted cells for structure.
+    """
+    for separator in _SEPARATORS:
+        widths = {len(row) for row in islice(_rows(content, separator), _SAMPLE_ROWS)}
+        if len(widths) == 1 and widths.pop() > 1:
+            return separator
+    first = next(_rows(content, ","), ())
+    if len(first) == 1:
+        # Ragged or truncated: the header still tells which separator was meant.
+        return max(_SEPARATORS, key=lambda separator: len(next(_rows(content, separator), ())))
+    return ","

@@ -1,0 +1,50 @@
+"""Texts: finding their encoding."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from hugginggpt.media.problem import ContentProblem
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_CONTROL = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
+
+
+def read(data: bytes) -> str:
+    """The characters of a text file: by its byte order mark, else UTF-8, else Windows-1252.
+
+    Raises:
+        ContentProblem: it is no text in any of these.
+    """
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            try:
+                return data.decode(encoding)
+            except UnicodeDecodeError:
+                raise ContentProblem(
+                    f"is marked as {encoding.removesuffix('-sig').upper()} text but is not; save it as UTF-8"
+                ) from None
+    if b"\x00" not in data:
+        try:
+            return data.decode("utf-8")
+        except UnicodeDecodeError:
+            pass
+        # Windows-1252 gives a character for nearly every byte, so control bytes have to tell binary data.
+        if not _CONTROL.search(data):
+            try:
+                return data.decode("cp1252")
+            except UnicodeDecodeError:
+                pass
+    raise ContentProblem("holds neither a known kind of media nor text; give a picture, sound, video, CSV or text file")
+
+
+def write(text: str) -> bytes:
+    """UTF-8. Lone surrogates, which language models' JSON escapes can hold, become question marks."""
+    return text.encode("utf-8", "replace")

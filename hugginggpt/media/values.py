@@ -1,0 +1,68 @@
+"""Typed values in memory, one class per `ValueType`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from hugginggpt.capabilities import ValueType
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from PIL import Image as PILImage
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text."""
+
+    text: str
+    type = ValueType.TEXT
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture, upright (EXIF applied), RGB or RGBA or L."""
+
+    image: PILImage.Image
+    type = ValueType.IMAGE
+
+
+@dataclass(frozen=True)
+class Audio:
+    """Sound. `samples` is float32 in [-1, 1], shape (frames, channels); `rate` in Hz."""
+
+    samples: npt.NDArray[np.float32]
+    rate: int
+    type = ValueType.AUDIO
+
+
+@dataclass(frozen=True)
+class Video:
+    """A video as its encoded bytes."""
+
+    data: bytes
+    mime: str = "video/mp4"
+    type = ValueType.VIDEO
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table. Every row has as many cells as there are columns."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    type = ValueType.TABLE
+
+
+@dataclass(frozen=True)
+class Structured:
+    """A structured result: JSON data, and the text that stands for it in a sentence."""
+
+    data: Any
+    text: str = field(default="")
+    type = ValueType.STRUCTURED
+
+
+Value: TypeAlias = Text | Image | Audio | Video | Table | Structured
