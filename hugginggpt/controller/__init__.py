@@ -1,0 +1,1 @@
+"""The language model that plans, chooses and answers, behind the OpenAI protocol."""

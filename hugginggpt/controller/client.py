@@ -1,0 +1,379 @@
+"""The controller: one language model behind the OpenAI protocol, over HTTP or in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import BaseModel, ConfigDict
+
+from hugginggpt.controller.connection import CallFailed, Connection, Reply
+from hugginggpt.controller.dialect import known_dialect, remember_dialect
+from hugginggpt.controller.prompts import Prompt, render
+from hugginggpt.cpu import computing
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ControllerAuthError, ControllerError, ControllerUnavailableError
+from hugginggpt.settings import Settings
+
+OPENAI_URL = "https://api.openai.com/v1"
+
+_FIRST_WAIT = 0.5
+_LONGEST_WAIT = 8.0
+_CHECK_TOKENS = 16
+
+
+class ControllerCall(BaseModel):
+    """One attempt at one call, as the trace keeps it.
+
+    Attributes:
+        stage: what it was for: "plan", "select", "respond", or the kind of a text task.
+        attempt: 1 for the first try; repeats of the same call count on.
+        cost_microdollars: millionths of a US dollar; None when no prices are configured.
+        error: why there was no usable reply.
+        started_at: in UTC.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: str
+    prompt_name: str
+    prompt_sha256: str
+    model: str
+    attempt: int
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float
+    cost_microdollars: int | None = None
+    error: str | None = None
+    started_at: datetime
+
+
+Recorder = Callable[[ControllerCall], None]
+
+
+class _Server:
+    """What all controllers of one configuration share: the connection, its slots and the way to it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.embedded = settings.uses_embedded_controller
+        self.slots = threading.BoundedSemaphore(settings.controller_concurrency)
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+
+    @property
+    def model(self) -> str:
+        if not self.embedded:
+            return self.settings.controller_model
+        from hugginggpt.controller import embedded
+
+        return embedded.model_name(self.settings)
+
+    @property
+    def context_tokens(self) -> int:
+        if not self.embedded:
+            return self.settings.controller_context_tokens
+        from hugginggpt.controller import embedded
+
+        return min(self.settings.controller_context_tokens, embedded.CONTEXT_TOKENS)
+
+    @property
+    def label(self) -> str:
+        """The server as an error message may name it."""
+        if self.embedded:
+            return "the embedded controller"
+        parts = urlsplit(self.settings.openai_base_url or OPENAI_URL)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+    def connection(self) -> Connection:
+        with self._lock:
+            if self._connection is None:
+                self._connection = self._connect()
+            return self._connection
+
+    def _connect(self) -> Connection:
+        if self.embedded:
+            from hugginggpt.controller import embedded
+
+            address = embedded.start(self.settings)
+            return Connection(address.base_url, address.key, trust_environment=False)
+        key = self.settings.openai_api_key
+        # Local servers ask for no key, but the protocol's header has to hold something.
+        return Connection(
+            self.settings.openai_base_url or OPENAI_URL, key.get_secret_value() if key is not None else "none"
+        )
+
+    @contextlib.contextmanager
+    def slot(self, deadline: Deadline | None) -> Iterator[None]:
+        while not self.slots.acquire(timeout=0.1):
+            if deadline is not None:
+                deadline.check()
+        try:
+            with computing(deadline) if self.embedded else contextlib.nullcontext():
+                yield
+        finally:
+            self.slots.release()
+
+    def close(self) -> None:
+        with self._lock:
+            connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+class Controller:
+    """The language model that plans, chooses and answers.
+
+    Safe under threads. Nothing is connected or loaded before the first call.
+
+    Example:
+        >>> controller = Controller.from_settings(get_settings())
+        >>> controller.chat(render("summarization", text="..."), stage="summarization", max_tokens=200)
+    """
+
+    def __init__(self, server: _Server, record: Recorder | None = None, *, owner: bool = True) -> None:
+        self._server = server
+        self._record = record
+        self._owner = owner
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Controller:
+        """The configured server, or the embedded model when there is neither key nor base URL."""
+        return cls(_Server(settings))
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        return self._server.model
+
+    @property
+    def embedded(self) -> bool:
+        """Whether it is the small model inside this process, which wants short, plain prompts."""
+        return self._server.embedded
+
+    @property
+    def context_tokens(self) -> int:
+        """Token budget of one call, answer included."""
+        return self._server.context_tokens
+
+    def recording(self, record: Recorder) -> Controller:
+        """The same connection with another recorder, which gets every attempt; closing it does nothing."""
+        return Controller(self._server, record, owner=False)
+
+    def chat(
+        self,
+        prompt: Prompt,
+        *,
+        stage: str,
+        max_tokens: int,
+        schema: dict[str, Any] | None = None,
+        temperature: float = 0.0,
+        seed: int | None = None,
+        deadline: Deadline | None = None,
+    ) -> str:
+        """Ask, and give the answer's text.
+
+        What can pass is tried again, as often as `HUGGINGGPT_CONTROLLER_RETRIES` says, no earlier
+        than the server asks for and never beyond the deadline.
+
+        Args:
+            prompt: from `hugginggpt.controller.prompts`.
+            stage: what the call is for, for the trace.
+            max_tokens: the longest answer.
+            schema: JSON schema of the answer. A server that cannot keep to one is asked for JSON,
+                then for text, so the caller still has to parse tolerantly.
+            temperature: 0 for the likeliest answer.
+            seed: for servers that take one.
+            deadline: when to stop; also stops at once when cancelled.
+
+        Raises:
+            ControllerAuthError: the key is not accepted, or nothing is left of the quota.
+            ControllerUnavailableError: no usable reply within the retries or the deadline.
+            ControllerError: the server refuses the request, or the model declines it.
+            DeadlineExceededError: the deadline passed or was cancelled during a call.
+        """
+        settings = self._server.settings
+        connection = self._server.connection()
+        dialect = known_dialect(connection.base_url, self.model)
+        room = max(max_tokens, self.context_tokens - prompt.tokens)
+        attempt, failures = 0, 0
+        while True:
+            if deadline is not None:
+                deadline.check()
+            attempt += 1
+            request = {"model": self.model, "messages": list(prompt.messages)} | dialect.options(
+                max_tokens=max_tokens, schema=schema, temperature=temperature, seed=seed
+            )
+            try:
+                reply = self._attempt(prompt, stage, attempt, request, schema is not None, deadline)
+            except CallFailed as failure:
+                if failure.status in (400, 422) and not _too_long(failure):
+                    other = dialect.without(failure.param, schema is not None)
+                    if other is not None:
+                        dialect = other
+                        continue
+                if failure.code == "cut_off":
+                    max_tokens = min(2 * max_tokens, room)
+                failures += 1
+                self._wait_before_repeat(failure, failures, settings.controller_retries, deadline)
+            else:
+                remember_dialect(connection.base_url, self.model, dialect)
+                return reply.text.strip()
+
+    def check(self) -> None:
+        """Ask the controller for a word.
+
+        Raises:
+            ControllerError: and its kinds, as `chat` does.
+        """
+        failed: list[ControllerCall] = []
+        asking = Controller(self._server, lambda call: failed.append(call), owner=False)
+        try:
+            asking.chat(render("check"), stage="check", max_tokens=_CHECK_TOKENS)
+        except ControllerUnavailableError:
+            # A model that thinks before it speaks has no word in so few tokens; it answered all the same.
+            if not (failed and failed[-1].completion_tokens):
+                raise
+
+    def close(self) -> None:
+        """Close the connection; the next call would open it again."""
+        if self._owner:
+            self._server.close()
+
+    def _attempt(
+        self,
+        prompt: Prompt,
+        stage: str,
+        attempt: int,
+        request: dict[str, Any],
+        structured: bool,
+        deadline: Deadline | None,
+    ) -> Reply:
+        """One call, recorded whatever comes of it."""
+        connection = self._server.connection()
+        reply: Reply | None = None
+        error: str | None = None
+        with self._server.slot(deadline):
+            timeout = self._server.settings.controller_timeout
+            if deadline is not None:
+                timeout = min(timeout, max(deadline.remaining(), 0.001))
+            started_at, start = datetime.now(UTC), time.monotonic()
+            try:
+                reply = connection.send(request, timeout, deadline)
+                _check_reply(reply, structured)
+                return reply
+            except BaseException as failure:
+                error = str(failure) or type(failure).__name__
+                raise
+            finally:
+                if self._record is not None:
+                    self._record(
+                        ControllerCall(
+                            stage=stage,
+                            prompt_name=prompt.name,
+                            prompt_sha256=prompt.sha256,
+                            model=self.model,
+                            attempt=attempt,
+                            prompt_tokens=reply.prompt_tokens if reply else 0,
+                            completion_tokens=reply.completion_tokens if reply else 0,
+                            seconds=time.monotonic() - start,
+                            cost_microdollars=self._cost(reply),
+                            error=error,
+                            started_at=started_at,
+                        )
+                    )
+
+    def _cost(self, reply: Reply | None) -> int | None:
+        settings = self._server.settings
+        prices = (settings.price_per_million_prompt_tokens, settings.price_per_million_completion_tokens)
+        if prices == (None, None):
+            return None
+        if reply is None:
+            return 0
+        # Dollars per million tokens are millionths of a dollar per token.
+        return round(reply.prompt_tokens * (prices[0] or 0.0) + reply.completion_tokens * (prices[1] or 0.0))
+
+    def _wait_before_repeat(self, failure: CallFailed, failures: int, retries: int, deadline: Deadline | None) -> None:
+        """Sleep as long as the cause needs.
+
+        Raises:
+            ControllerError: and its kinds, when repeating is of no use or no longer possible.
+        """
+        self._raise_if_lasting(failure)
+        if failures > retries:
+            times = "once" if failures == 1 else f"{failures} times"
+            raise self._unavailable(f"failed {times}, at last with: {failure.detail}")
+        backoff = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (failures - 1)) * random.uniform(0.5, 1.0)
+        wait = backoff if failure.retry_after is None else failure.retry_after
+        longest = self._server.settings.controller_timeout
+        if wait > (longest if deadline is None else min(longest, deadline.remaining())):
+            raise self._unavailable(f"asks to wait {wait:.0f} s, longer than there is time: {failure.detail}")
+        end = time.monotonic() + wait
+        while (left := end - time.monotonic()) > 0:
+            if deadline is not None:
+                deadline.check()
+            time.sleep(min(left, 0.1))
+
+    def _unavailable(self, what: str) -> ControllerUnavailableError:
+        mend = (
+            "try again, or set OPENAI_API_KEY or OPENAI_BASE_URL to use another"
+            if self._server.embedded
+            else "try again later, or check OPENAI_BASE_URL"
+        )
+        return ControllerUnavailableError(f"The controller at {self._server.label} {what}; {mend}.")
+
+    def _raise_if_lasting(self, failure: CallFailed) -> None:
+        """Raise what a repeat cannot mend."""
+        label, model = self._server.label, self.model
+        if failure.status == 402 or "insufficient_quota" in (failure.code or ""):
+            raise ControllerAuthError(
+                f"The account at {label} has no quota left; add credit there, or use another OPENAI_API_KEY."
+            )
+        if failure.status in (401, 403):
+            given = "did not accept the key in OPENAI_API_KEY" if self._has_key() else "asks for a key"
+            raise ControllerAuthError(
+                f"The controller at {label} {given}; set OPENAI_API_KEY to one that is valid there."
+            )
+        if failure.status == 404:
+            raise ControllerError(
+                f"The controller at {label} does not know the model {model}; "
+                "set HUGGINGGPT_CONTROLLER_MODEL to one that it serves, or correct OPENAI_BASE_URL."
+            )
+        if _too_long(failure):
+            raise ControllerError(
+                f"The request is longer than the context of {model}; set HUGGINGGPT_CONTROLLER_CONTEXT_TOKENS "
+                f"to what it takes (now {self.context_tokens})."
+            )
+        if not failure.passing:
+            raise ControllerError(
+                f"The controller at {label} refused the request: {failure.detail.rstrip('.')}; "
+                "check HUGGINGGPT_CONTROLLER_MODEL and OPENAI_BASE_URL."
+            )
+
+    def _has_key(self) -> bool:
+        return self._server.settings.openai_api_key is not None
+
+
+def _too_long(failure: CallFailed) -> bool:
+    said = f"{failure.code} {failure.detail}".lower()
+    return failure.status in (400, 413, 422) and "context" in said and ("length" in said or "exceed" in said)
+
+
+def _check_reply(reply: Reply, structured: bool) -> None:
+    """Refuse a reply of no use.
+
+    Raises:
+        CallFailed: it is empty, declined, or cut off where a part is worth nothing.
+    """
+    if reply.refusal or reply.finish == "content_filter":
+        raise CallFailed("the model declined to answer", passing=False)
+    if reply.finish == "length" and (structured or not reply.text.strip()):
+        raise CallFailed("the answer was cut off at its token limit", code="cut_off")
+    if not reply.text.strip():
+        raise CallFailed("the answer is empty")

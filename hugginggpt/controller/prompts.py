@@ -1,0 +1,193 @@
+"""Prompts: Jinja templates in `prompts/`, rendered, named by hash and cut to a token budget.
+
+A template has one block per message: `system`, `user`, then `assistant` and `user_again` where a
+conversation goes on. Templates whose name starts with an underscore are parts of others. Data
+files of a prompt start with the first word of its name: `planning_demos.json` belongs to
+`planning` and `planning_repair`.
+"""
+
+import copy
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import jinja2.meta
+
+from hugginggpt.errors import ControllerError
+from hugginggpt.settings import data_folder
+
+Message = dict[str, str]
+
+CUT = " […] "
+_BYTES_PER_TOKEN = 3.5
+_TOKENS_PER_MESSAGE = 8
+_LEAST_CHARS = 60
+_BLOCKS = (("system", "system"), ("user", "user"), ("assistant", "assistant"), ("user_again", "user"))
+
+
+class Cuttable(str):
+    """A text in a prompt's data that may be shortened to meet the budget."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Messages for the controller.
+
+    Attributes:
+        name: name of the template.
+        sha256: hash of the template, its parts and its data files.
+    """
+
+    name: str
+    sha256: str
+    messages: tuple[Message, ...]
+
+    @property
+    def tokens(self) -> int:
+        """Estimated length in tokens."""
+        return sum(_TOKENS_PER_MESSAGE + estimate_tokens(message["content"]) for message in self.messages)
+
+
+def estimate_tokens(text: str) -> int:
+    """Tokens that a text takes, near enough for every language: a token per 3.5 bytes of UTF-8."""
+    return math.ceil(len(text.encode("utf-8", "replace")) / _BYTES_PER_TOKEN)
+
+
+def render(name: str, **data: Any) -> Prompt:
+    """Render the prompt of that name.
+
+    Raises:
+        jinja2.UndefinedError: the template uses something that is not in the data.
+    """
+    template = _environment().get_template(f"{name}.j2")
+    messages = []
+    for block, role in _BLOCKS:
+        if block in template.blocks:
+            content = "".join(template.blocks[block](template.new_context(data))).strip()
+            messages.append({"role": role, "content": content})
+    return Prompt(name, prompt_hash(name), tuple(messages))
+
+
+def render_within(name: str, budget: int, **data: Any) -> Prompt:
+    """Render a prompt of at most `budget` tokens.
+
+    What does not fit is left out: the oldest entries of `history` first, then the middle of the
+    longest `Cuttable` texts, with `CUT` in its place.
+
+    Raises:
+        ControllerError: it does not fit even so.
+    """
+    history = list(data.get("history", ()))
+    while True:
+        if "history" in data:
+            data["history"] = history
+        prompt = render(name, **data)
+        if prompt.tokens <= budget:
+            return prompt
+        if not history:
+            break
+        history = history[1:]
+    return _cut_texts(name, budget, data)
+
+
+def _cut_texts(name: str, budget: int, data: dict[str, Any]) -> Prompt:
+    """The rendering with the longest limit on each cuttable text that meets the budget."""
+
+    def limited(limit: int) -> Prompt:
+        return render(name, **_map_cuttable(copy.copy(data), lambda text: shorten(text, limit)))
+
+    fits, low, high = None, _LEAST_CHARS, max((len(text) for text in _cuttable(data)), default=0)
+    while low <= high:
+        middle = (low + high) // 2
+        prompt = limited(middle)
+        if prompt.tokens <= budget:
+            fits, low = prompt, middle + 1
+        else:
+            high = middle - 1
+    if fits is None:
+        raise ControllerError(
+            "The request does not fit into the controller's context; shorten it, "
+            "or raise HUGGINGGPT_CONTROLLER_CONTEXT_TOKENS if the model takes more."
+        )
+    return fits
+
+
+def shorten(text: str, limit: int) -> str:
+    """The text's beginning and end, `limit` characters in all. The end stays because totals stand there."""
+    if len(text) <= limit:
+        return text
+    kept = max(limit - len(CUT), 2)
+    head = kept * 2 // 3
+    return text[:head].rstrip() + CUT + text[len(text) - (kept - head) :].lstrip()
+
+
+def _cuttable(data: Any) -> Iterator[str]:
+    if isinstance(data, Cuttable):
+        yield data
+    elif isinstance(data, dict):
+        for value in data.values():
+            yield from _cuttable(value)
+    elif isinstance(data, list | tuple):
+        for value in data:
+            yield from _cuttable(value)
+
+
+def _map_cuttable(data: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(data, Cuttable):
+        return change(data)
+    if isinstance(data, dict):
+        return {key: _map_cuttable(value, change) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_map_cuttable(value, change) for value in data]
+    return data
+
+
+def prompt_data(name: str) -> Any:
+    """The content of a data file, `planning_demos` for example."""
+    return json.loads((_folder() / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=64)
+def prompt_hash(name: str) -> str:
+    """SHA-256 over the template, the templates it includes and its data files."""
+    digest = hashlib.sha256()
+    family = name.split("_")[0]
+    files = [*sorted(_with_parts(f"{name}.j2")), *sorted(path.name for path in _folder().glob(f"{family}_*.json"))]
+    for file in files:
+        content = (_folder() / file).read_bytes()
+        digest.update(f"{file} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
+def _with_parts(file: str) -> set[str]:
+    environment = _environment()
+    source = (_folder() / file).read_text(encoding="utf-8")
+    parts = {part for part in jinja2.meta.find_referenced_templates(environment.parse(source)) if part}
+    return {file}.union(*(_with_parts(part) for part in parts))
+
+
+def _folder() -> Path:
+    return data_folder("prompts")
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_folder()),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        # Prompts are not markup: escaping would change what the model reads.
+        autoescape=False,
+    )
+    # Jinja's own `tojson` writes < and > as escapes, which would hide <GENERATED>.
+    environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
+    return environment

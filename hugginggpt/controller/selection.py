@@ -1,0 +1,135 @@
+"""Stage two: which model does a planned task."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from hugginggpt.catalog.card import Candidate, ModelChoice
+from hugginggpt.controller.client import Controller
+from hugginggpt.controller.prompts import Cuttable, render_within
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ControllerError, SelectionError
+from hugginggpt.plan import PlannedTask
+
+STAGE = "select"
+
+_ANSWER_TOKENS = 200
+_DESCRIPTION_CHARS = 100
+_REASON_CHARS = 300
+
+
+def choose_model(
+    controller: Controller,
+    *,
+    request: str,
+    task: PlannedTask,
+    candidates: Sequence[Candidate],
+    top_k: int,
+    deadline: Deadline | None,
+) -> ModelChoice:
+    """Choose among the candidates that can run here; the rest are alternatives in rank order.
+
+    The first `top_k` are shown to the controller, whose answer is limited to their ids. A single
+    candidate needs no question. Where the controller gives no usable answer, the first in rank is
+    taken and the reason says so.
+
+    Args:
+        candidates: in rank order.
+
+    Raises:
+        SelectionError: none can run here.
+        DeadlineExceededError: the deadline passed or was cancelled.
+    """
+    runnable = [candidate for candidate in candidates if candidate.obstacle is None]
+    if not runnable:
+        obstacles = dict.fromkeys(c.obstacle.rstrip(".") for c in candidates if c.obstacle)
+        why = "; ".join(list(obstacles)[:3]) or "the catalog holds none"
+        raise SelectionError(f"No model can do {task.task} here: {why}.")
+    if len(runnable) == 1:
+        return _choice(task, runnable, runnable[0], "It is the only model that can run here.", "ranking")
+    if controller.embedded:
+        return _choice(
+            task, runnable, runnable[0], "First in rank; the embedded controller does not choose.", "ranking"
+        )
+    shown = _keyed(runnable[:top_k])
+    try:
+        answer = _ask(controller, request, task, shown, deadline)
+    except ControllerError as error:
+        return _choice(
+            task,
+            runnable,
+            runnable[0],
+            f"First in rank, because the controller gave no choice: {error.message}",
+            "ranking",
+        )
+    key, reason = _read(answer)
+    chosen = shown.get(key)
+    if chosen is None:
+        return _choice(
+            task, runnable, runnable[0], "First in rank, because the controller named no model of the list.", "ranking"
+        )
+    return _choice(task, runnable, chosen, reason or "The controller gave no reason.", "controller")
+
+
+def _choice(task: PlannedTask, runnable: list[Candidate], chosen: Candidate, reason: str, by: str) -> ModelChoice:
+    rest = tuple(candidate for candidate in runnable if candidate is not chosen)
+    return ModelChoice(kind=task.task, chosen=chosen, reason=reason, chosen_by=by, alternatives=rest)
+
+
+def _keyed(candidates: list[Candidate]) -> dict[str, Candidate]:
+    """The candidates by what the controller may answer: the id, with the endpoint where an id is there twice."""
+    ids = [candidate.card.id for candidate in candidates]
+    return {c.card.id if ids.count(c.card.id) == 1 else f"{c.card.id} ({c.endpoint})": c for c in candidates}
+
+
+def _ask(
+    controller: Controller, request: str, task: PlannedTask, shown: dict[str, Candidate], deadline: Deadline | None
+) -> str:
+    models = [
+        {
+            "id": key,
+            "endpoint": candidate.endpoint.value,
+            "downloads": candidate.card.downloads,
+            "languages": ", ".join(candidate.card.languages[:8]),
+            "description": " ".join(candidate.card.description.split())[:_DESCRIPTION_CHARS],
+        }
+        for key, candidate in shown.items()
+    ]
+    prompt = render_within(
+        "selection",
+        controller.context_tokens - _ANSWER_TOKENS,
+        request=Cuttable(request),
+        task={"task": task.task, "args": _cuttable(task.args)},
+        description=task.capability.description,
+        models=models,
+    )
+    schema = {
+        "type": "object",
+        "properties": {"id": {"type": "string", "enum": list(shown)}, "reason": {"type": "string"}},
+        "required": ["id", "reason"],
+        "additionalProperties": False,
+    }
+    return controller.chat(prompt, stage=STAGE, max_tokens=_ANSWER_TOKENS, schema=schema, deadline=deadline)
+
+
+def _cuttable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _cuttable(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_cuttable(inner) for inner in value]
+    return Cuttable(value) if isinstance(value, str) else value
+
+
+def _read(answer: str) -> tuple[str, str]:
+    """The id and the reason of an answer with anything around its JSON; two empty texts when there is none."""
+    import json_repair
+
+    start = answer.find("{")
+    try:
+        found = json.loads(answer)
+    except ValueError:
+        found = json_repair.loads(answer[start:]) if start >= 0 else None
+    if not isinstance(found, dict):
+        return "", ""
+    reason = " ".join(str(found.get("reason") or "").split())
+    return str(found.get("id") or "").strip(), reason[:_REASON_CHARS]
