@@ -58,6 +58,13 @@ class Expert(ABC):
             ModelLoadError: it cannot be found, trusted or loaded.
         """
 
+    def bind(self, model: Any, surroundings: Surroundings) -> Any:
+        """Join the loaded model, which all requests share, with what belongs to one request alone.
+
+        Called at each use; what it returns is the `model` that `run` gets.
+        """
+        return model
+
     def prepare(self, inputs: Inputs) -> Any:
         """Turn typed values into what the model takes."""
         return inputs

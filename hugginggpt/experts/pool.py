@@ -71,9 +71,14 @@ class ModelPool:
         """
         entry = self._acquire(expert, card, surroundings, deadline)
         try:
-            yield entry.model
+            yield expert.bind(entry.model, surroundings)
         finally:
             self._release(entry)
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
 
     def loaded(self) -> tuple[str, ...]:
         """The ids of the loaded models, the least recently used first."""
@@ -250,10 +255,10 @@ _pool_lock = threading.Lock()
 
 
 def get_pool(settings: Settings) -> ModelPool:
-    """The pool of this process, made at the first call with that call's settings."""
+    """The pool of this process, made with these settings if there is none or it was closed."""
     global _pool
     with _pool_lock:
-        if _pool is None:
+        if _pool is None or _pool.closed:
             _pool = ModelPool(settings)
             atexit.register(_pool.close)
         return _pool

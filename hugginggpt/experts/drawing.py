@@ -1,0 +1,54 @@
+"""What experts draw."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from PIL import Image as PILImage
+from PIL import ImageDraw, ImageFont
+
+# Colours that stay apart for most kinds of colour vision (Okabe and Ito), readable under black letters.
+_COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2")
+
+
+def on_white(picture: PILImage.Image) -> PILImage.Image:
+    """The picture in RGB, what is transparent shown on white as on paper."""
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    layer = picture.convert("RGBA")
+    return PILImage.alpha_composite(PILImage.new("RGBA", layer.size, "white"), layer).convert("RGB")
+
+
+@cache
+def _font(size: int) -> Any:
+    return ImageFont.load_default(size)
+
+
+def with_boxes(picture: PILImage.Image, found: Sequence[dict[str, Any]]) -> PILImage.Image:
+    """A copy of a picture, RGB, with a box, label and score for each thing found.
+
+    Args:
+        picture: in any mode.
+        found: `[{"label", "score", "box": {"xmin", "ymin", "xmax", "ymax"}}]`, boxes in pixels.
+    """
+    drawn = on_white(picture)
+    if drawn is picture:
+        drawn = picture.copy()
+    draw = ImageDraw.Draw(drawn)
+    width = max(2, round(max(drawn.size) / 300))
+    font = _font(max(10, round(max(drawn.size) / 50)))
+    labels = list(dict.fromkeys(entry["label"] for entry in found))
+    for entry in found:
+        colour = _COLOURS[labels.index(entry["label"]) % len(_COLOURS)]
+        box = entry["box"]
+        left, right = sorted((box["xmin"], box["xmax"]))
+        top, bottom = sorted((box["ymin"], box["ymax"]))
+        draw.rectangle((left, top, right, bottom), outline=colour, width=width)
+        caption = f"{entry['label']} {entry['score']:.2f}"
+        # The caption stands above its box, or inside it where there is no room above.
+        _, _, wide, high = draw.textbbox((0, 0), caption, font=font)
+        x = max(0, min(left, drawn.width - wide - 2 * width))
+        y = top - high - width if top >= high + width else top + width
+        draw.rectangle((x, y, x + wide + 2 * width, y + high + width), fill=colour)
+        draw.text((x + width, y), caption, fill="black", font=font)
+    return drawn

@@ -1,0 +1,17 @@
+"""Experts whose models come as packages: no key, no network."""
+
+from hugginggpt.experts.embedded.canny_control import CannyControl
+from hugginggpt.experts.embedded.document_question_answering import DocumentQuestionAnswering
+from hugginggpt.experts.embedded.image_to_text import ImageToText
+from hugginggpt.experts.embedded.sentence_similarity import SentenceSimilarity
+from hugginggpt.experts.embedded.text_to_speech import TextToSpeech
+from hugginggpt.experts.embedded.zero_shot_classification import ZeroShotClassification
+
+EXPERTS = (
+    ImageToText(),
+    DocumentQuestionAnswering(),
+    TextToSpeech(),
+    SentenceSimilarity(),
+    ZeroShotClassification(),
+    CannyControl(),
+)

