@@ -64,9 +64,7 @@ class Settings(BaseSettings):
         8192, ge=512, description="Token budget of one controller call, answer included."
     )
     controller_concurrency: int = Field(4, ge=1, description="Controller calls at once in one process.")
-    price_per_million_prompt_tokens: float | None = Field(
-        None, ge=0, description="Price in US dollars, for the trace."
-    )
+    price_per_million_prompt_tokens: float | None = Field(None, ge=0, description="Price in US dollars, for the trace.")
     price_per_million_completion_tokens: float | None = Field(
         None, ge=0, description="Price in US dollars, for the trace."
     )
@@ -104,6 +102,9 @@ class Settings(BaseSettings):
     max_audio_seconds: float = Field(4 * 3600.0, gt=0, description="Longest input recording, in seconds.")
     max_text_chars: int = Field(2_000_000, ge=1, description="Longest input text, in characters.")
 
+    task_timeout: float | None = Field(
+        None, gt=0, description="Seconds one task may take, instead of its kind's own deadline."
+    )
     lease_seconds: float = Field(30.0, gt=0, description="How long a silent run still counts as alive.")
 
     @field_validator("file_roots", mode="before")

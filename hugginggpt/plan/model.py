@@ -64,9 +64,7 @@ class Plan(BaseModel):
 
     def to_list(self) -> list[dict[str, Any]]:
         """The paper's format, which `parse_plan` reads back; no dependency is written `[-1]`."""
-        return [
-            {"task": t.task, "id": t.id, "dep": list(t.dep) or [-1], "args": dict(t.args)} for t in self.tasks
-        ]
+        return [{"task": t.task, "id": t.id, "dep": list(t.dep) or [-1], "args": dict(t.args)} for t in self.tasks]
 
     def to_json(self) -> str:
         """`to_list` as text, one task a line."""

@@ -100,7 +100,9 @@ class _Reading:
                 seen.add(declared)
                 ids.append(declared)
                 continue
-            free = position if position not in taken else next(i for i in range(len(self.raw) * 2 + 1) if i not in taken)
+            free = (
+                position if position not in taken else next(i for i in range(len(self.raw) * 2 + 1) if i not in taken)
+            )
             taken.add(free)
             ids.append(free)
             if declared is not None:
@@ -159,10 +161,14 @@ class _Reading:
         elements = value if isinstance(value, list) else [value]
         scalars = [self._scalar(position, element) for element in elements]
         if None in scalars:
-            self.problems.append(f"{draft.label} has an argument '{wanted.name}' that is not a text or a list of texts.")
+            self.problems.append(
+                f"{draft.label} has an argument '{wanted.name}' that is not a text or a list of texts."
+            )
             return
         if len(scalars) > MAX_LIST:
-            self.problems.append(f"{draft.label} has {len(scalars)} elements in '{wanted.name}'; {MAX_LIST} is the most.")
+            self.problems.append(
+                f"{draft.label} has {len(scalars)} elements in '{wanted.name}'; {MAX_LIST} is the most."
+            )
             return
         texts: list[Scalar] = [s for s in scalars if s]
         split = split_list(str(texts[0])) if len(texts) == 1 else None

@@ -63,7 +63,8 @@ def test_takes_loose_json(loose: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "reference", ["<GENERATED>-0", "<GENERATED-0>", "<node-0>", "<generated>-0", "<resource-0>", "<GENERATED>_0", "<node>0"]
+    "reference",
+    ["<GENERATED>-0", "<GENERATED-0>", "<node-0>", "<generated>-0", "<resource-0>", "<GENERATED>_0", "<node>0"],
 )
 def test_takes_every_way_of_writing_a_reference(reference: str) -> None:
     plan = plan_of(CHAIN[0], {"task": "summarization", "id": 1, "args": {"text": f"Short: {reference}!"}})
@@ -105,7 +106,9 @@ def test_gives_duplicated_ids_a_free_one_and_resolves_to_the_nearest_before() ->
 
 
 def test_numbers_tasks_without_ids() -> None:
-    plan = plan_of({"task": "image-to-text", "args": {"image": "a"}}, {"task": "summarization", "args": {"text": "<node-0>"}})
+    plan = plan_of(
+        {"task": "image-to-text", "args": {"image": "a"}}, {"task": "summarization", "args": {"text": "<node-0>"}}
+    )
     assert [t.id for t in plan.tasks] == [0, 1]
 
 
@@ -127,7 +130,9 @@ def test_reads_labels_from_a_list_or_from_one_text() -> None:
 
 
 def test_reads_parameters_as_numbers() -> None:
-    args = plan_of({"task": "text-to-image", "args": {"prompt": "a cat", "seed": "7", "guidance_scale": 3}}).tasks[0].args
+    args = (
+        plan_of({"task": "text-to-image", "args": {"prompt": "a cat", "seed": "7", "guidance_scale": 3}}).tasks[0].args
+    )
     assert args == {"text": "a cat", "seed": 7, "guidance_scale": 3.0}
 
 
@@ -182,20 +187,29 @@ def test_names_every_problem_at_once() -> None:
 
 
 def test_refuses_circles_dangling_references_missing_arguments_and_wrong_types() -> None:
-    assert "circle" in problems_of(
-        {"task": "summarization", "id": 0, "args": {"text": "<GENERATED>-1"}},
-        {"task": "summarization", "id": 1, "args": {"text": "<GENERATED>-0"}},
-    )[0]
+    assert (
+        "circle"
+        in problems_of(
+            {"task": "summarization", "id": 0, "args": {"text": "<GENERATED>-1"}},
+            {"task": "summarization", "id": 1, "args": {"text": "<GENERATED>-0"}},
+        )[0]
+    )
     assert "not in the plan" in problems_of({"task": "summarization", "id": 0, "args": {"text": "<GENERATED>-4"}})[0]
     assert "lacks its argument 'question'" not in problems_of({"task": "visual-question-answering", "id": 0})[0]
     assert "lacks its argument 'image'" in problems_of({"task": "object-detection", "id": 0, "args": {}})[0]
-    assert "needs an image" in problems_of(
-        {"task": "text-to-speech", "id": 0, "args": {"text": "x"}},
-        {"task": "object-detection", "id": 1, "args": {"image": "<GENERATED>-0"}},
-    )[0]
-    assert "unequal length" in problems_of(
-        {"task": "visual-question-answering", "id": 0, "args": {"image": ["a", "b"], "text": ["x", "y", "z"]}}
-    )[0]
+    assert (
+        "needs an image"
+        in problems_of(
+            {"task": "text-to-speech", "id": 0, "args": {"text": "x"}},
+            {"task": "object-detection", "id": 1, "args": {"image": "<GENERATED>-0"}},
+        )[0]
+    )
+    assert (
+        "unequal length"
+        in problems_of(
+            {"task": "visual-question-answering", "id": 0, "args": {"image": ["a", "b"], "text": ["x", "y", "z"]}}
+        )[0]
+    )
 
 
 def test_refuses_text_without_a_plan_and_too_much_of_it() -> None:

@@ -1,0 +1,5 @@
+"""One module per Prefect flow: the order of the stages and nothing else."""
+
+from hugginggpt.environment import prepare
+
+prepare()

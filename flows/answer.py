@@ -1,0 +1,62 @@
+"""The flow that answers a request. Read it top to bottom: that is the product."""
+
+from typing import Any
+
+from prefect import flow
+from prefect.runtime import flow_run
+from prefect.states import State
+
+from hugginggpt.errors import HuggingGPTError
+from hugginggpt.request import RequestOptions
+from hugginggpt.results import RequestStatus
+from tasks.open import open_request, record_ending
+from tasks.plan import plan_request
+from tasks.respond import final_state, respond_and_record
+from tasks.run import run_experts
+from tasks.select import select_models
+
+
+def _run_name() -> str:
+    words = " ".join(str(flow_run.parameters.get("request", "")).split())
+    return words[:80] or "resumed request"
+
+
+@flow(
+    name="answer-request",
+    flow_run_name=_run_name,
+    persist_result=True,
+    result_serializer="json",
+    on_failure=[record_ending],
+    on_crashed=[record_ending],
+    on_cancellation=[record_ending],
+)
+def answer_request(
+    request: str,
+    files: list[str] = [],  # noqa: B006 - Prefect shows the default in its run form
+    conversation_id: str | None = None,
+    options: RequestOptions = RequestOptions(),  # noqa: B008 - the same
+    request_id: str | None = None,
+) -> State[dict[str, Any]]:
+    """Answer a request in plain language with expert models.
+
+    Args:
+        request: what is wanted, in plain language.
+        files: paths, URLs or data URIs that come with it.
+        conversation_id: the conversation that it continues; a new one when left out.
+        options: a given plan, and whether to bypass the caches.
+        request_id: the id to give a new request, or of one to resume: that takes its plan and
+            choices from the trace and runs only what is unfinished.
+
+    Returns:
+        the request's report, in a state named Completed, Partial or Failed.
+    """
+    with open_request(request, files, conversation_id, options, request_id) as run:
+        if run.status is not RequestStatus.RUNNING:
+            return final_state(run.request_id)
+        try:
+            run, plan = plan_request(run)
+        except HuggingGPTError as error:
+            return respond_and_record(run, None, {}, error.message)
+        choices = select_models(run, plan)
+        endings = run_experts(run, plan, choices)
+        return respond_and_record(run, plan, endings)

@@ -1,0 +1,165 @@
+"""Run one planned task: its candidates in order, its elements one by one.
+
+A cause that can pass is raised, so that whoever orchestrates tries again; a cause that cannot
+moves on to the next candidate.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from hugginggpt.artifacts import ArtifactStore
+from hugginggpt.binding import BoundTask, MissingInput
+from hugginggpt.capabilities import Capability
+from hugginggpt.catalog.card import Candidate
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import DeadlineExceededError, ExpertError, HuggingGPTError, PassingError, StorageError
+from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.experts.pool import ModelPool
+from hugginggpt.experts.registry import expert_for
+from hugginggpt.plan import PlannedTask
+from hugginggpt.results import ItemResult, TaskResult
+
+logger = logging.getLogger(__name__)
+
+
+class AttemptRecorder(Protocol):
+    """Who is told of every attempt."""
+
+    def started(self, candidate: Candidate) -> None:
+        """An attempt on this candidate begins."""
+
+    def finished(self, seconds: float, error: BaseException | None) -> None:
+        """The attempt that began last has ended."""
+
+
+Slot = Callable[[Candidate], AbstractContextManager[object]]
+
+
+def execute(
+    task: PlannedTask,
+    bound: BoundTask,
+    candidates: Sequence[Candidate],
+    *,
+    pool: ModelPool,
+    surroundings: Surroundings,
+    store: ArtifactStore,
+    deadline: Deadline,
+    seed: int | None,
+    attempts: AttemptRecorder,
+    slot: Slot,
+    last_try: bool,
+) -> TaskResult:
+    """Run a task on the first candidate that can do it.
+
+    Args:
+        candidates: in the order in which they are tried.
+        slot: entered around the model's work, to keep a limit on how many work at once.
+        last_try: nobody will try again, so a cause that can pass moves on to the next candidate too.
+
+    Raises:
+        PassingError: the candidate's cause can pass and this is not the last try.
+        DeadlineExceededError: time is up, or the task was cancelled.
+        ExpertError: no candidate could do it; the message says why for each.
+    """
+    reasons: list[str] = []
+    tried = 0
+    for candidate in candidates:
+        deadline.check()
+        tried += 1
+        attempts.started(candidate)
+        begun = time.monotonic()
+        try:
+            with slot(candidate):
+                items = _run_items(task.capability, bound, candidate, pool, surroundings, store, deadline, seed)
+        except (DeadlineExceededError, StorageError) as error:
+            attempts.finished(time.monotonic() - begun, error)
+            raise
+        except PassingError as error:
+            attempts.finished(time.monotonic() - begun, error)
+            if not last_try:
+                raise
+            reasons.append(f"{candidate.card.id} ({candidate.endpoint}): {error.message}")
+        except HuggingGPTError as error:
+            attempts.finished(time.monotonic() - begun, error)
+            reasons.append(f"{candidate.card.id} ({candidate.endpoint}): {error.message}")
+        except BaseException as error:
+            attempts.finished(time.monotonic() - begun, error)
+            raise
+        else:
+            seconds = time.monotonic() - begun
+            attempts.finished(seconds, None)
+            return TaskResult(
+                task_id=task.id,
+                kind=task.task,
+                items=items,
+                is_list=bound.is_list,
+                model=candidate.card.id,
+                revision=candidate.card.revision,
+                endpoint=candidate.endpoint,
+                attempts=tried,
+                seconds=round(seconds, 3),
+                seed=seed,
+            )
+    raise ExpertError(" ".join(reasons) or "Every candidate had failed before.")
+
+
+def _run_items(
+    capability: Capability,
+    bound: BoundTask,
+    candidate: Candidate,
+    pool: ModelPool,
+    surroundings: Surroundings,
+    store: ArtifactStore,
+    deadline: Deadline,
+    seed: int | None,
+) -> tuple[ItemResult, ...]:
+    """Results in the order of the elements; an element may fail as long as another does not."""
+    expert = expert_for(capability.kind, candidate.endpoint)
+    if expert is None:
+        raise ExpertError(f"Nothing here runs {capability.kind} at the endpoint {candidate.endpoint}.")
+    items: list[ItemResult] = []
+    last_error: HuggingGPTError | None = None
+    with pool.use(expert, candidate.card, surroundings, deadline) as model:
+        for inputs in bound.items:
+            deadline.check()
+            if isinstance(inputs, MissingInput):
+                last_error = ExpertError(inputs.reason)
+                items.append(ItemResult(error=inputs.reason))
+                continue
+            try:
+                outputs = _run_one(expert, model, {**inputs, **({} if seed is None else {"seed": seed})}, deadline)
+                _check_types(capability, outputs)
+            except (PassingError, DeadlineExceededError):
+                raise
+            except HuggingGPTError as error:
+                last_error = error
+                items.append(ItemResult(error=error.message))
+                continue
+            items.append(ItemResult(outputs=tuple(store.put(value) for value in outputs)))
+    if last_error is not None and not any(item.outputs for item in items):
+        raise last_error
+    return tuple(items)
+
+
+def _run_one(expert: Expert, model: object, inputs: Inputs, deadline: Deadline) -> Outputs:
+    """One element through an expert. What a library raises unexpectedly fails the candidate, not the run."""
+    try:
+        return expert.render(expert.run(model, expert.prepare(inputs), deadline), inputs)
+    except HuggingGPTError:
+        raise
+    except Exception as error:
+        logger.warning("The expert for %s failed unexpectedly.", expert.kind, exc_info=True)
+        raise ExpertError(f"The expert failed with {type(error).__name__}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "no message")[:300]
+
+
+def _check_types(capability: Capability, outputs: Outputs) -> None:
+    types = tuple(value.type for value in outputs)
+    if types != capability.outputs:
+        raise ExpertError(f"The expert made {', '.join(types)} where {', '.join(capability.outputs)} was expected.")

@@ -1,0 +1,173 @@
+"""What a plan may name: the request's files, results of earlier turns, files in the configured roots."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from hugginggpt.artifacts import ArtifactStore, Resource
+from hugginggpt.binding import find_resource
+from hugginggpt.capabilities import Input, ValueType
+from hugginggpt.errors import PlanError
+from hugginggpt.media import LoadedFile, decode, load_file, text_of
+from hugginggpt.plan import Plan, PlannedTask, Scalar
+from hugginggpt.plan.references import references_in
+from hugginggpt.settings import Settings
+
+_URL = re.compile(r"https?://\S+", re.IGNORECASE)
+_FILE_NAME = re.compile(
+    r"[^\s/\\<>]{1,100}\.(txt|md|csv|tsv|json|html?|xml|log|pdf|docx?|png|jpe?g|gif|webp|wav|mp3|flac|mp4)"
+)
+
+
+def gather(files: Sequence[str], settings: Settings, store: ArtifactStore) -> list[Resource]:
+    """Load the files of a request into the store.
+
+    Args:
+        files: paths, http(s) URLs or data URIs.
+
+    Raises:
+        MediaError: a file cannot be accepted; nothing after it is read.
+        StorageError: the store cannot take it.
+    """
+    resources: list[Resource] = []
+    for source in files:
+        resources.append(_stored(load_file(source, settings), source, resources, store))
+    return resources
+
+
+def _stored(loaded: LoadedFile, source: str, others: Sequence[Resource], store: ArtifactStore) -> Resource:
+    preview = text_of(decode(loaded.type, loaded.data, loaded.mime)) if loaded.type in _WITH_TEXT else None
+    artifact = store.put_bytes(loaded.data, loaded.type, loaded.mime, preview)
+    origin = source if not source.startswith("data:") else loaded.name
+    return Resource(name=_free_name(loaded.name, others), artifact=artifact, source=origin)
+
+
+_WITH_TEXT = (ValueType.TEXT, ValueType.TABLE, ValueType.STRUCTURED)
+
+
+def _free_name(name: str, others: Sequence[Resource]) -> str:
+    taken = {resource.name for resource in others}
+    path = PurePosixPath(name)
+    numbered = (f"{path.stem}-{n}{path.suffix}" for n in range(2, len(taken) + 3))
+    return name if name not in taken else next(n for n in numbered if n not in taken)
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """Everything that the plan of one request may name.
+
+    Attributes:
+        resources: the request's files and the results of earlier turns.
+        wording: the request and the conversation; a URL has to stand in it.
+        given: the user wrote the plan, so its URLs and data URIs are the user's own.
+    """
+
+    resources: tuple[Resource, ...]
+    wording: str
+    given: bool
+    settings: Settings
+
+    def problems(self, plan: Plan) -> list[str]:
+        """What the plan names and may not, one sentence each."""
+        return [
+            f"Task {task.id} ({task.task}) names '{_shown(value)}', which is {reason}."
+            for task, _, wanted, value in _literals(plan)
+            if (reason := self._obstacle(value, wanted)) is not None
+        ]
+
+    def resolve(self, plan: Plan, store: ArtifactStore) -> tuple[Plan, tuple[Resource, ...]]:
+        """The plan with every file called by its resource's name, and all the resources it may use.
+
+        Raises:
+            PlanError: it names what it may not.
+            MediaError: a file or URL that it names cannot be accepted.
+        """
+        problems = self.problems(plan)
+        if problems:
+            raise PlanError("\n".join(problems))
+        resources = list(self.resources)
+        renamed: dict[tuple[int, str, Scalar], str] = {}
+        for task, name, wanted, value in _literals(plan):
+            resource = self._known(value, wanted, resources)
+            if resource is None:
+                source = self._outside(value, wanted)
+                if source is None:
+                    continue
+                resource = _stored(load_file(source, self.settings), source, resources, store)
+                resources.append(resource)
+                if find_resource(resource.name, wanted, [resource]) is None:
+                    raise PlanError(
+                        f"Task {task.id} ({task.task}) takes {wanted.type} in '{name}', "
+                        f"but '{_shown(value)}' is {resource.artifact.type}."
+                    )
+            renamed[(task.id, name, value)] = resource.name
+        return _renamed(plan, renamed), tuple(resources)
+
+    def _obstacle(self, value: Scalar, wanted: Input) -> str | None:
+        if self._known(value, wanted, self.resources) is not None or self._outside(value, wanted) is not None:
+            return None
+        text = str(value)
+        if any(text in (resource.name, resource.source) for resource in self.resources):
+            return f"not {wanted.type}"
+        if wanted.type is not ValueType.TEXT:
+            if _URL.fullmatch(text):
+                return "a URL that does not stand in the request"
+            return "neither a file of the request nor in a configured folder (HUGGINGGPT_FILE_ROOTS)"
+        return "not one of the request's files" if _FILE_NAME.fullmatch(text) else None
+
+    def _known(self, value: Scalar, wanted: Input, resources: Sequence[Resource]) -> Resource | None:
+        found = find_resource(value, wanted, resources)
+        if found is None and wanted.type is not ValueType.TEXT and "://" not in str(value):
+            found = find_resource(PurePosixPath(str(value)).name, wanted, resources)
+        return found
+
+    def _outside(self, value: Scalar, wanted: Input) -> str | None:
+        """The path or URL of a file that is not yet a resource but may become one."""
+        text = str(value)
+        if _URL.fullmatch(text):
+            allowed = self.given or text in self.wording
+            return text if allowed and wanted.type is not ValueType.TEXT else None
+        if text.startswith("data:") and wanted.type is not ValueType.TEXT:
+            return text if self.given else None
+        return self._in_roots(text)
+
+    def _in_roots(self, text: str) -> str | None:
+        if not text or len(text) > 1000 or "\n" in text or "\x00" in text:
+            return None
+        for root in self.settings.file_roots:
+            top = root.expanduser().resolve()
+            path = (top / Path(text).expanduser()).resolve()
+            if path.is_relative_to(top) and path.is_file():
+                return str(path)
+        return None
+
+
+def _literals(plan: Plan) -> Iterator[tuple[PlannedTask, str, Input, Scalar]]:
+    for task in plan.tasks:
+        for name, value in task.args.items():
+            wanted = task.capability.input(name)
+            if wanted is None or wanted.many:
+                continue
+            for element in value if isinstance(value, list) else [value]:
+                if not references_in(element):
+                    yield task, name, wanted, element
+
+
+def _renamed(plan: Plan, names: dict[tuple[int, str, Scalar], str]) -> Plan:
+    def renaming(task: PlannedTask, name: str) -> Callable[[Scalar], Scalar]:
+        return lambda value: names.get((task.id, name, value), value)
+
+    tasks = []
+    for task in plan.tasks:
+        args = {
+            name: [renaming(task, name)(v) for v in value] if isinstance(value, list) else renaming(task, name)(value)
+            for name, value in task.args.items()
+        }
+        tasks.append(task.model_copy(update={"args": args}))
+    return plan.model_copy(update={"tasks": tuple(tasks)})
+
+
+def _shown(value: Scalar) -> str:
+    text = str(value)
+    return text if len(text) <= 80 else text[:80] + "…"

@@ -1,0 +1,54 @@
+"""Global concurrency limits around the model's work, shared by every process on one Prefect server."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
+from prefect.concurrency.sync import concurrency
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from prefect.settings import PREFECT_API_URL
+
+from hugginggpt.catalog.card import Candidate, Endpoint
+from hugginggpt.settings import get_settings
+
+CONTROLLER_LIMIT = "hugginggpt-controller"
+ACCELERATOR_LIMIT = "hugginggpt-accelerator"
+
+
+@contextmanager
+def controller_slot() -> Iterator[None]:
+    """Hold one of the controller's slots."""
+    _ensure_limits(PREFECT_API_URL.value())
+    with concurrency(CONTROLLER_LIMIT, occupy=1):
+        yield
+
+
+@contextmanager
+def slot_for(candidate: Candidate) -> Iterator[None]:
+    """Hold the slot that a candidate's endpoint asks for: none for embedded and remote experts."""
+    if candidate.endpoint is Endpoint.CONTROLLER:
+        with controller_slot():
+            yield
+    elif candidate.endpoint is Endpoint.LOCAL:
+        _ensure_limits(PREFECT_API_URL.value())
+        with concurrency(ACCELERATOR_LIMIT, occupy=1):
+            yield
+    else:
+        yield
+
+
+@lru_cache(maxsize=8)
+def _ensure_limits(api_url: str | None) -> None:
+    """Create the limits that a server does not have yet; one that was changed there stays as it is."""
+    wanted = {CONTROLLER_LIMIT: get_settings().controller_concurrency, ACCELERATOR_LIMIT: 1}
+    with get_client(sync_client=True) as client:
+        for name, limit in wanted.items():
+            try:
+                client.read_global_concurrency_limit_by_name(name)
+            except ObjectNotFound:
+                try:
+                    client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=limit))
+                except ObjectAlreadyExists:
+                    continue

@@ -1,0 +1,113 @@
+"""Before the stages: the request's row in the trace, the lease on it, and its files."""
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from prefect import Flow
+from prefect.client.schemas.objects import FlowRun
+from prefect.runtime import flow_run
+from prefect.states import State
+
+from hugginggpt.artifacts import Resource
+from hugginggpt.errors import DatabaseUnavailableError, StorageError, UsageError
+from hugginggpt.request import Exchange, RequestOptions, RequestRun
+from hugginggpt.resources import gather
+from hugginggpt.results import RequestStatus
+from hugginggpt.services import get_store, get_trace
+from hugginggpt.settings import get_settings
+from hugginggpt.trace.leases import holder_name
+from tasks.run import cancel
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def open_request(
+    text: str, files: Sequence[str], conversation_id: str | None, options: RequestOptions, request_id: str | None
+) -> Iterator[RequestRun]:
+    """Hold a request: a new one, or a known one whose process died. The lease is renewed inside the block.
+
+    Raises:
+        DatabaseUnavailableError: the trace cannot be reached; nothing was spent.
+        RequestInProgressError: another live process works on it.
+        TraceError: the conversation is unknown.
+    """
+    trace, holder = get_trace(), holder_name()
+    resources, refusal = _gather(text, files)
+    opened = trace.open_request(
+        text=text,
+        resources=resources,
+        conversation_id=conversation_id,
+        options=options.model_dump(mode="json"),
+        holder=holder,
+        lease_seconds=get_settings().lease_seconds,
+        request_id=request_id,
+        flow_run_id=flow_run.get_id(),
+    )
+    turns = trace.turns(opened.conversation_id, before=opened.request_id)
+    run = RequestRun(
+        request_id=opened.request_id,
+        conversation_id=opened.conversation_id,
+        life=opened.life,
+        status=opened.status,
+        refusal=None if opened.resumed else refusal,
+        text=opened.text,
+        # What an earlier life was told to run afresh, it ran afresh.
+        options=RequestOptions(**{**opened.options, "fresh": options.fresh and not opened.resumed}),
+        resources=_distinct(
+            [*opened.resources, *(r for turn in reversed(turns) for r in (*turn.files, *turn.resources))]
+        ),
+        history=tuple(Exchange(text=turn.text, response=turn.response) for turn in turns),
+    )
+    if run.status is not RequestStatus.RUNNING:
+        yield run
+        return
+    with _lease(run.request_id, holder):
+        yield run
+
+
+def record_ending(flow: Flow[..., object], run: FlowRun, state: State[object]) -> None:
+    """Flow hook: note in the trace that the process of this flow run failed, crashed or was cancelled."""
+    get_trace().release_flow_run(str(run.id), ending=state.name.lower() if state.name else "ended", error=state.message)
+
+
+def _gather(text: str, files: Sequence[str]) -> tuple[list[Resource], str | None]:
+    if not text.strip():
+        return [], "The request is empty: say what is to be done."
+    try:
+        return gather(files, get_settings(), get_store()), None
+    except (UsageError, StorageError) as error:
+        return [], error.message
+
+
+def _distinct(resources: Sequence[Resource]) -> tuple[Resource, ...]:
+    """By name; the request's own files come before those of earlier turns."""
+    return tuple({resource.name: resource for resource in reversed(resources)}.values())[::-1]
+
+
+@contextmanager
+def _lease(request_id: str, holder: str) -> Iterator[None]:
+    seconds = get_settings().lease_seconds
+    stop = threading.Event()
+
+    def renew() -> None:
+        while not stop.wait(seconds / 3):
+            try:
+                held = get_trace().renew_lease(request_id, holder, seconds)
+            except DatabaseUnavailableError as error:
+                logger.warning("The lease on request %s could not be renewed: %s", request_id, error.message)
+                continue
+            if not held and not stop.is_set():
+                logger.warning("Request %s was taken over by another process; this one stops.", request_id)
+                cancel(request_id)
+                return
+
+    thread = threading.Thread(target=renew, name=f"lease-{request_id[:8]}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

@@ -1,0 +1,117 @@
+"""Stage one: from the request to a plan (HuggingGPT, section 3.1)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from prefect import task
+from prefect.context import TaskRunContext
+
+from hugginggpt.artifacts import Resource
+from hugginggpt.controller.planning import plan_request as ask_for_plan
+from hugginggpt.controller.prompts import prompt_hash
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import PlanError, UsageError
+from hugginggpt.plan import Plan, parse_plan
+from hugginggpt.request import Exchange, RequestRun
+from hugginggpt.resources import Namespace
+from hugginggpt.services import get_catalog, get_controller, get_store, get_trace
+from hugginggpt.settings import get_settings
+from tasks.limits import controller_slot
+from tasks.policies import RESULTS, key_of, recorded_controller
+from tasks.ui import show_plan
+
+PLANNING_SECONDS = 600.0
+
+
+def plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
+    """Plan a request, or take the plan that it came with or was already given.
+
+    Returns:
+        the request with every file that the plan names among its resources, and the plan.
+
+    Raises:
+        UsageError: the request itself cannot be accepted.
+        PlanError: there is no valid plan.
+        ControllerError: the controller cannot plan.
+    """
+    if run.refusal is not None:
+        raise UsageError(run.refusal)
+    known = get_trace().plan(run.request_id)
+    plan, source = (known, None) if known is not None else _new_plan(run)
+    plan, resources = _namespace(run.text, run.history, run.resources, run.options.plan is not None).resolve(
+        plan, get_store()
+    )
+    run = run.model_copy(update={"resources": resources})
+    get_trace().record_resources(run.request_id, resources)
+    if source is not None:
+        get_trace().record_plan(run.request_id, plan, source)
+    show_plan(plan)
+    return run, plan
+
+
+def _new_plan(run: RequestRun) -> tuple[Plan, str]:
+    kinds = get_catalog().offered_kinds()
+    given = run.options.plan_text
+    if given is None:
+        planning = plan_with_controller.with_options(refresh_cache=run.options.fresh)
+        state = planning(run.text, run.resources, run.history, kinds, run.request_id, return_state=True)
+        plan: Plan = state.result()
+        return plan, "cache" if state.name == "Cached" else "controller"
+    plan = parse_plan(given)
+    missing = _kinds_missing(plan, kinds)
+    if missing:
+        raise PlanError("\n".join(missing))
+    return plan, "given"
+
+
+def _plan_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    resources: Sequence[Resource] = parameters["resources"]
+    history: Sequence[Exchange] = parameters["history"]
+    return key_of(
+        "plan",
+        parameters["text"],
+        [[r.name, r.artifact.sha256] for r in resources],
+        [[turn.text, turn.response] for turn in history],
+        list(parameters["kinds"]),
+        get_controller().model,
+        prompt_hash("planning"),
+    )
+
+
+@task(name="plan-request", tags={"controller"}, cache_key_fn=_plan_key, **RESULTS)
+def plan_with_controller(
+    text: str,
+    resources: tuple[Resource, ...],
+    history: tuple[Exchange, ...],
+    kinds: tuple[str, ...],
+    request_id: str,
+) -> Plan:
+    """Ask the controller for a plan over the offered kinds."""
+    namespace = _namespace(text, history, resources, given=False)
+
+    def check(plan: Plan) -> list[str]:
+        return _kinds_missing(plan, kinds) + namespace.problems(plan)
+
+    with controller_slot():
+        return ask_for_plan(
+            recorded_controller(request_id),
+            text=text,
+            resources=resources,
+            history=history,
+            kinds=kinds,
+            deadline=Deadline(PLANNING_SECONDS),
+            check=check,
+        )
+
+
+def _kinds_missing(plan: Plan, kinds: Sequence[str]) -> list[str]:
+    return [
+        f"Task {t.id} asks for {t.task}, which cannot run here: {get_catalog().why_not(t.task)}"
+        for t in plan.tasks
+        if t.task not in kinds
+    ]
+
+
+def _namespace(text: str, history: Sequence[Exchange], resources: tuple[Resource, ...], given: bool) -> Namespace:
+    wording = "\n".join([text, *(turn.text + "\n" + turn.response for turn in history)])
+    return Namespace(resources=resources, wording=wording, given=given, settings=get_settings())

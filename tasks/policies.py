@@ -1,0 +1,55 @@
+"""What the stages share: how results are kept, what is tried again, what is recorded along the way."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from prefect import get_run_logger
+from prefect.client.schemas.objects import TaskRun
+from prefect.states import State
+from prefect.tasks import Task, exponential_backoff
+
+from hugginggpt.controller.client import Controller, ControllerCall
+from hugginggpt.errors import DatabaseUnavailableError, PassingError
+from hugginggpt.services import get_controller, get_trace
+
+RESULTS = {"persist_result": True, "result_serializer": "json"}
+"""Results are JSON, never pickle."""
+
+BACKOFF = exponential_backoff(backoff_factor=1)
+JITTER = 0.5
+
+
+def can_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
+    """Prefect's retry condition: only a cause that can pass by itself is tried again."""
+    return isinstance(state.data, PassingError) or isinstance(state.result(raise_on_failure=False), PassingError)
+
+
+def key_of(*parts: Any) -> str:
+    """A cache key over JSON-like parts."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+@contextmanager
+def recording(what: str) -> Iterator[None]:
+    """Record in the trace what another stage will record again at the end.
+
+    While the database is away the work goes on: Prefect's result store holds what was made, and
+    the final stage, or a resume, records it.
+    """
+    try:
+        yield
+    except DatabaseUnavailableError as error:
+        get_run_logger().warning("%s could not be recorded now: %s", what, error.message)
+
+
+def recorded_controller(request_id: str, task_id: int | None = None) -> Controller:
+    """The controller, each of whose calls goes into the trace of that request."""
+
+    def record(call: ControllerCall) -> None:
+        with recording(f"A controller call ({call.stage})"):
+            get_trace().record_controller_call(request_id, task_id, call)
+
+    return get_controller().recording(record)

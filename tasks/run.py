@@ -1,0 +1,318 @@
+"""Stage three: the plan's tasks as task runs, each as soon as what it refers to is final."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any
+
+from prefect import Task, allow_failure, task
+from prefect.cache_policies import NO_CACHE
+from prefect.context import TaskRunContext
+from prefect.futures import PrefectFuture
+from prefect.states import Completed, Failed, State
+
+from hugginggpt.artifacts import Resource
+from hugginggpt.binding import bind, fingerprint, seed_for
+from hugginggpt.capabilities import CAPABILITIES, Capability
+from hugginggpt.catalog.card import Candidate, ModelChoice
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import HuggingGPTError, PassingError
+from hugginggpt.execution import execute
+from hugginggpt.experts.base import Surroundings
+from hugginggpt.experts.pool import get_pool
+from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.request import RequestRun
+from hugginggpt.results import TaskResult, TaskStatus
+from hugginggpt.services import get_store, get_trace
+from hugginggpt.settings import get_settings
+from tasks.limits import slot_for
+from tasks.policies import BACKOFF, JITTER, RESULTS, can_pass, key_of, recorded_controller, recording
+from tasks.select import Choice
+from tasks.ui import show_result
+
+SKIPPED, RECOVERED, CACHED = "Skipped", "Recovered", "Cached"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a planned task ended."""
+
+    planned: PlannedTask
+    status: TaskStatus
+    result: TaskResult | None
+    error: str | None
+    future: PrefectFuture[TaskResult]
+
+
+def run_experts(run: RequestRun, plan: Plan, choices: Mapping[int, Choice]) -> dict[int, Ending]:
+    """Run every task of the plan; return how each ended, by id.
+
+    A task whose choice and whose upstream tasks are final is submitted at once, with their futures,
+    so that Prefect knows the plan's edges. One that needs what was not made ends as skipped.
+    """
+    schedule = _Schedule(run, plan, choices)
+    try:
+        return schedule.run()
+    except BaseException:
+        cancel(run.request_id)
+        raise
+
+
+class _Schedule:
+    """Which tasks wait, which run, and which have ended."""
+
+    def __init__(self, run: RequestRun, plan: Plan, choices: Mapping[int, Choice]) -> None:
+        self.request = run
+        self.plan = plan
+        self.choices = choices
+        self.recovered = get_trace().results(run.request_id)
+        self.futures: dict[int, PrefectFuture[TaskResult]] = {}
+        self.endings: dict[int, Ending] = {}
+        self.final: SimpleQueue[PrefectFuture[Any]] = SimpleQueue()
+
+    def run(self) -> dict[int, Ending]:
+        for choice in self.choices.values():
+            if isinstance(choice, PrefectFuture):
+                choice.add_done_callback(self.final.put)
+        while True:
+            for planned in self.plan.tasks:
+                if planned.id not in self.futures and self._ready(planned):
+                    self._submit(planned, self._start(planned))
+            if len(self.endings) == len(self.plan.tasks):
+                return self.endings
+            future = self.final.get()
+            future.wait()
+            self._settle(future)
+
+    def _ready(self, planned: PlannedTask) -> bool:
+        choice = self.choices[planned.id]
+        chosen = not isinstance(choice, PrefectFuture) or choice.state.is_final()
+        return (chosen or planned.id in self.recovered) and all(k in self.endings for k in planned.dep)
+
+    def _submit(self, planned: PlannedTask, future: PrefectFuture[TaskResult]) -> None:
+        self.futures[planned.id] = future
+        future.add_done_callback(self.final.put)
+
+    def _start(self, planned: PlannedTask, fresh: bool | None = None) -> PrefectFuture[TaskResult]:
+        upstream = {k: self.futures[k] for k in planned.needs}
+        before = [allow_failure(self.futures[k]) for k in planned.dep]
+        if planned.id in self.recovered:
+            return settled_task.submit(planned, RECOVERED, result=self.recovered[planned.id], wait_for=before)
+        reason = self._why_skipped(planned)
+        if reason is not None:
+            return settled_task.submit(planned, SKIPPED, reason=reason, wait_for=before)
+        choice = self.choices[planned.id]
+        if isinstance(choice, PrefectFuture) and not choice.state.is_completed():
+            return settled_task.submit(planned, "Failed", reason=_message(choice.state), wait_for=before)
+        expert = EXPERT_TASKS[planned.task].with_options(
+            refresh_cache=self.request.options.fresh if fresh is None else fresh
+        )
+        return expert.submit(
+            planned,
+            choice=choice,
+            upstream=upstream,
+            resources=self.request.resources,
+            request_id=self.request.request_id,
+            life=self.request.life,
+            wait_for=before,
+        )
+
+    def _why_skipped(self, planned: PlannedTask) -> str | None:
+        for k in planned.needs:
+            if self.endings[k].result is None:
+                word = "was skipped" if self.endings[k].status is TaskStatus.SKIPPED else "failed"
+                return f"It needs the result of task {self.plan.task(k).name}, which {word}."
+        return None
+
+    def _settle(self, future: PrefectFuture[Any]) -> None:
+        """Note how a task run ended, and record what its body did not: a cache hit runs no body."""
+        planned = next((p for p in self.plan.tasks if self.futures.get(p.id) is future), None)
+        if planned is None:
+            self._settle_choice(future)
+            return
+        state = future.state
+        result = state.result() if state.is_completed() and state.name != SKIPPED else None
+        if state.name == CACHED and not all(get_store().exists(a) for a in result.outputs):
+            self._submit(planned, self._start(planned, fresh=True))
+            return
+        ending = self.endings[planned.id] = Ending(
+            planned=planned,
+            status=_status(state),
+            result=None if result is None else result.model_copy(update={"task_id": planned.id}),
+            error=None if result is not None else _message(state),
+            future=future,
+        )
+        with recording(f"The end of task {planned.name}"):
+            if ending.result is None:
+                get_trace().record_no_result(
+                    self.request.request_id, planned.id, ending.status, ending.error or "unknown"
+                )
+            elif state.name == CACHED:
+                get_trace().record_result(self.request.request_id, ending.result, cached=True)
+                show_result(ending.result)
+
+    def _settle_choice(self, future: PrefectFuture[ModelChoice]) -> None:
+        if future.state.name != CACHED:
+            return
+        task_id = next(k for k, choice in self.choices.items() if choice is future)
+        with recording("A cached selection"):
+            get_trace().record_choice(self.request.request_id, task_id, future.state.result(), cached=True)
+
+
+def _status(state: State[Any]) -> TaskStatus:
+    if not state.is_completed():
+        return TaskStatus.FAILED
+    return {SKIPPED: TaskStatus.SKIPPED, CACHED: TaskStatus.CACHED}.get(state.name or "", TaskStatus.COMPLETED)
+
+
+def _message(state: State[Any]) -> str:
+    """Why a run has no result, one sentence."""
+    if state.name == SKIPPED or state.data is None:
+        return state.message or str(state.name)
+    error = state.result(raise_on_failure=False)
+    if isinstance(error, HuggingGPTError):
+        return error.message
+    return f"It ended unexpectedly: {type(error).__name__}: {error}"
+
+
+@task(name="settled", task_run_name="{planned.id} · {planned.task}", cache_policy=NO_CACHE, persist_result=False)
+def settled_task(planned: PlannedTask, name: str, reason: str = "", result: TaskResult | None = None) -> State[Any]:
+    """A task run that stands for a planned task which need not or cannot run."""
+    if name == "Failed":
+        return Failed(message=reason)
+    if result is not None:
+        return Completed(name=name, message="Finished in an earlier life of this request.", data=result)
+    return Completed(name=name, message=reason)
+
+
+# One task object per kind
+
+
+def _expert_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
+    planned: PlannedTask = parameters["planned"]
+    choice: ModelChoice = parameters["choice"]
+    inputs = fingerprint(planned, parameters["resources"], parameters["upstream"])
+    if inputs is None:
+        return None
+    models = [[c.name, c.endpoint] for c in choice.ranked]
+    return key_of("expert", inputs, seed_for(planned, inputs), models)
+
+
+def run_expert(
+    planned: PlannedTask,
+    choice: ModelChoice,
+    upstream: dict[int, TaskResult],
+    resources: Sequence[Resource],
+    request_id: str,
+    life: int,
+) -> TaskResult:
+    """Do one planned task on its chosen model, or on the next candidate that can."""
+    task_run = TaskRunContext.get()
+    assert task_run is not None
+    run_count = task_run.task_run.run_count
+    deadline = Deadline(get_settings().task_timeout or planned.capability.timeout)
+    inputs = fingerprint(planned, resources, upstream)
+    attempts = _Attempts(request_id, planned.id, life, run_count)
+    with _cancellable(request_id, deadline):
+        result = execute(
+            planned,
+            bind(planned, resources, upstream, get_store()),
+            attempts.not_failed(choice.ranked),
+            pool=get_pool(get_settings()),
+            surroundings=Surroundings(get_settings(), lambda: recorded_controller(request_id, planned.id)),
+            store=get_store(),
+            deadline=deadline,
+            seed=None if inputs is None else seed_for(planned, inputs),
+            attempts=attempts,
+            slot=slot_for,
+            last_try=run_count > task_run.task.retries,
+        )
+    with recording(f"The result of task {planned.name}"):
+        get_trace().record_result(request_id, result)
+    show_result(result)
+    return result
+
+
+def _expert_task(capability: Capability) -> Task[..., TaskResult]:
+    return task(
+        run_expert,
+        name=capability.kind,
+        task_run_name="{planned.id} · {planned.task}",
+        description=capability.description,
+        tags={"expert", capability.kind},
+        retries=capability.retries,
+        retry_delay_seconds=BACKOFF,
+        retry_jitter_factor=JITTER,
+        retry_condition_fn=can_pass,
+        cache_key_fn=_expert_key,
+        **RESULTS,
+    )
+
+
+EXPERT_TASKS: dict[str, Task[..., TaskResult]] = {kind: _expert_task(row) for kind, row in CAPABILITIES.items()}
+"""The task object of each kind."""
+
+
+class _Attempts:
+    """Records each attempt of one try of a task run."""
+
+    def __init__(self, request_id: str, task_id: int, life: int, run_count: int) -> None:
+        self._where = (request_id, task_id, life)
+        self._run_count = run_count
+        self._current: int | None = None
+
+    def not_failed(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Those that did not fail for good in an earlier try."""
+        failed: set[str] = set()
+        with recording("What failed before"):
+            failed = get_trace().failed_candidates(*self._where)
+        return [c for c in candidates if f"{c.endpoint}:{c.card.id}" not in failed]
+
+    def started(self, candidate: Candidate) -> None:
+        """An attempt begins."""
+        self._current = None
+        with recording("The start of an attempt"):
+            self._current = get_trace().start_attempt(*self._where, candidate, self._run_count)
+
+    def finished(self, seconds: float, error: BaseException | None) -> None:
+        """It has ended."""
+        if self._current is None:
+            return
+        with recording("The end of an attempt"):
+            get_trace().finish_attempt(
+                self._current,
+                status="completed" if error is None else "failed",
+                seconds=seconds,
+                error=None if error is None else str(error),
+                error_type=None if error is None else type(error).__name__,
+                passing=isinstance(error, PassingError),
+            )
+
+
+# Cancelling: threads cannot be interrupted, so whatever runs looks at its deadline
+
+_running: defaultdict[str, set[Deadline]] = defaultdict(set)
+_running_lock = threading.Lock()
+
+
+@contextmanager
+def _cancellable(request_id: str, deadline: Deadline) -> Iterator[None]:
+    with _running_lock:
+        _running[request_id].add(deadline)
+    try:
+        yield
+    finally:
+        with _running_lock:
+            _running[request_id].discard(deadline)
+            if not _running[request_id]:
+                del _running[request_id]
+
+
+def cancel(request_id: str) -> None:
+    """Bring the deadline of every task that this process runs for a request to now."""
+    with _running_lock:
+        for deadline in _running.get(request_id, ()):
+            deadline.cancel()

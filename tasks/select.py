@@ -1,0 +1,75 @@
+"""Stage two: a model for each planned task (HuggingGPT, section 3.2), all at once."""
+
+from typing import Any
+
+from prefect import task
+from prefect.context import TaskRunContext
+from prefect.futures import PrefectFuture
+
+from hugginggpt.catalog.card import ModelChoice
+from hugginggpt.controller.selection import choose_model
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import SelectionError
+from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.request import RequestRun
+from hugginggpt.services import get_catalog, get_trace
+from hugginggpt.settings import get_settings
+from tasks.limits import controller_slot
+from tasks.policies import RESULTS, key_of, recorded_controller, recording
+from tasks.ui import show_choice
+
+SELECTION_SECONDS = 120.0
+
+Choice = ModelChoice | PrefectFuture[ModelChoice]
+
+
+def select_models(run: RequestRun, plan: Plan) -> dict[int, Choice]:
+    """Submit a selection for every task of the plan; one that an earlier life made stays."""
+    known = get_trace().choices(run.request_id)
+    selection = select_model.with_options(refresh_cache=run.options.fresh)
+    return {
+        planned.id: known.get(planned.id) or selection.submit(planned, run.text, run.request_id)
+        for planned in plan.tasks
+    }
+
+
+def _selection_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    planned: PlannedTask = parameters["planned"]
+    cards = [
+        [c.card.id, c.card.revision, c.card.downloads, c.endpoint, c.obstacle is None]
+        for c in get_catalog().candidates(planned.task)
+    ]
+    return key_of("select", planned.task, parameters["text"], cards, get_settings().top_k)
+
+
+@task(
+    name="select-model",
+    task_run_name="{planned.id} · select",
+    tags={"controller"},
+    cache_key_fn=_selection_key,
+    **RESULTS,
+)
+def select_model(planned: PlannedTask, text: str, request_id: str) -> ModelChoice:
+    """Choose among the candidates that can run here; the rest is the order of falling back.
+
+    Raises:
+        SelectionError: none can run here.
+    """
+    runnable = [c for c in get_catalog().candidates(planned.task) if c.obstacle is None]
+    if not runnable:
+        raise SelectionError(get_catalog().why_not(planned.task))
+    with controller_slot():
+        choice = choose_model(
+            recorded_controller(request_id, planned.id),
+            request=text,
+            task=planned,
+            candidates=runnable,
+            top_k=get_settings().top_k,
+            deadline=Deadline(SELECTION_SECONDS),
+        )
+    pinned = [c.model_copy(update={"card": get_catalog().pin(c.card)}) for c in choice.ranked[: get_settings().top_k]]
+    choice = choice.model_copy(update={"chosen": pinned[0], "alternatives": tuple(pinned[1:])})
+    with recording("A selection"):
+        get_trace().record_choice(request_id, planned.id, choice)
+    show_choice(planned, choice)
+    return choice

@@ -1,0 +1,83 @@
+"""What the Prefect UI shows of a request: artifacts for the plan, the choices, the media and the answer."""
+
+import base64
+import io
+from collections.abc import Iterable
+
+from prefect.artifacts import create_markdown_artifact
+
+from hugginggpt.artifacts import Artifact
+from hugginggpt.capabilities import ValueType
+from hugginggpt.catalog.card import ModelChoice
+from hugginggpt.media import Image
+from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.results import TaskResult
+from hugginggpt.services import get_store
+
+THUMBNAIL_PIXELS = 320
+
+
+def show_plan(plan: Plan) -> None:
+    """The plan as a graph, and what was repaired in it."""
+    lines = ["```mermaid", "flowchart LR"]
+    lines += [f'  t{task.id}["{task.name}"]' for task in plan.tasks]
+    for task in plan.tasks:
+        lines += [f"  t{k} {'-->' if k in task.needs else '-.->'} t{task.id}" for k in task.dep]
+    lines.append("```")
+    graph = "\n".join(lines) if plan.tasks else "No task is needed: the controller answers by itself."
+    repairs = "".join(f"\n- {repair}" for repair in plan.repairs)
+    text = graph + (f"\n\nRepaired:\n{repairs}" if repairs else "") + f"\n\n```json\n{plan.to_json()}\n```"
+    create_markdown_artifact(markdown=text, key="plan", description="The plan")
+
+
+def show_choice(planned: PlannedTask, choice: ModelChoice) -> None:
+    """The chosen model and why, and the candidates behind it."""
+    rows = "".join(
+        f"\n| {place} | {_cell(c.card.id)} | {c.endpoint} | {c.card.downloads:,} | {_cell(c.card.description)} |"
+        for place, c in enumerate(choice.ranked, 1)
+    )
+    text = (
+        f"**{choice.chosen.card.id}** at {choice.chosen.endpoint}, chosen by the {choice.chosen_by}: {choice.reason}\n\n"
+        f"| | model | endpoint | downloads | |\n| --- | --- | --- | --- | --- |{rows}"
+    )
+    create_markdown_artifact(markdown=text, key=f"model-{planned.id}", description=f"Model for {planned.name}")
+
+
+def show_result(result: TaskResult) -> None:
+    """The outputs of a task: text as it is, pictures as thumbnails, the address of each."""
+    parts = [f"Made by {result.model} ({result.endpoint})."]
+    parts += [_shown(artifact) for artifact in result.outputs[:20]]
+    if len(result.outputs) > 20:
+        parts.append(f"and {len(result.outputs) - 20} more")
+    create_markdown_artifact(
+        markdown="\n\n".join(parts), key=f"result-{result.task_id}", description=f"{result.task_id} · {result.kind}"
+    )
+
+
+def show_answer(response: str, files: Iterable[Artifact]) -> None:
+    """The final answer and where its files are."""
+    places = "".join(f"\n- `{get_store().address(artifact)}` ({artifact.mime})" for artifact in files)
+    create_markdown_artifact(markdown=response + (f"\n\nFiles:\n{places}" if places else ""), key="answer")
+
+
+def _shown(artifact: Artifact) -> str:
+    address = f"`{get_store().address(artifact)}` ({artifact.mime}, {artifact.bytes:,} bytes)"
+    if artifact.preview is not None:
+        return "```text\n" + artifact.preview.replace("```", "'''") + "\n```\n" + address
+    if artifact.type is ValueType.IMAGE:
+        return f"![{artifact.sha256[:12]}]({_thumbnail(artifact)})\n\n{address}"
+    return address
+
+
+def _thumbnail(artifact: Artifact) -> str:
+    value = get_store().get(artifact)
+    assert isinstance(value, Image)
+    small = value.image.convert("RGB")
+    small.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
