@@ -3,8 +3,8 @@
 from typing import Any
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import State
 
 from hugginggpt.errors import HuggingGPTError
 from hugginggpt.request import RequestOptions

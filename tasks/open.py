@@ -4,11 +4,11 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from prefect import Flow
-from prefect.client.schemas.objects import FlowRun
-from prefect.runtime import flow_run
-from prefect.states import State
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.runtime import flow_run as current_flow_run
 
 from hugginggpt.artifacts import Resource
 from hugginggpt.errors import DatabaseUnavailableError, StorageError, UsageError
@@ -44,7 +44,7 @@ def open_request(
         holder=holder,
         lease_seconds=get_settings().lease_seconds,
         request_id=request_id,
-        flow_run_id=flow_run.get_id(),
+        flow_run_id=current_flow_run.get_id(),
     )
     turns = trace.turns(opened.conversation_id, before=opened.request_id)
     run = RequestRun(
@@ -68,9 +68,10 @@ def open_request(
         yield run
 
 
-def record_ending(flow: Flow[..., object], run: FlowRun, state: State[object]) -> None:
+def record_ending(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Flow hook: note in the trace that the process of this flow run failed, crashed or was cancelled."""
-    get_trace().release_flow_run(str(run.id), ending=state.name.lower() if state.name else "ended", error=state.message)
+    ending = (state.name or state.type.value).lower()
+    get_trace().release_flow_run(str(flow_run.id), ending=ending, error=state.message)
 
 
 def _gather(text: str, files: Sequence[str]) -> tuple[list[Resource], str | None]:

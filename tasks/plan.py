@@ -17,7 +17,7 @@ from hugginggpt.resources import Namespace
 from hugginggpt.services import get_catalog, get_controller, get_store, get_trace
 from hugginggpt.settings import get_settings
 from tasks.limits import controller_slot
-from tasks.policies import RESULTS, key_of, recorded_controller
+from tasks.policies import key_of, recorded_controller
 from tasks.ui import show_plan
 
 PLANNING_SECONDS = 600.0
@@ -78,7 +78,7 @@ def _plan_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     )
 
 
-@task(name="plan-request", tags={"controller"}, cache_key_fn=_plan_key, **RESULTS)
+@task(name="plan-request", tags={"controller"}, cache_key_fn=_plan_key, persist_result=True, result_serializer="json")
 def plan_with_controller(
     text: str,
     resources: tuple[Resource, ...],

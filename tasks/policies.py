@@ -1,4 +1,4 @@
-"""What the stages share: how results are kept, what is tried again, what is recorded along the way."""
+"""What the stages share: what is tried again, what cached on, what recorded along the way."""
 
 import hashlib
 import json
@@ -7,16 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from prefect import get_run_logger
-from prefect.client.schemas.objects import TaskRun
-from prefect.states import State
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
 
 from hugginggpt.controller.client import Controller, ControllerCall
 from hugginggpt.errors import DatabaseUnavailableError, PassingError
 from hugginggpt.services import get_controller, get_trace
-
-RESULTS = {"persist_result": True, "result_serializer": "json"}
-"""Results are JSON, never pickle."""
 
 BACKOFF = exponential_backoff(backoff_factor=1)
 JITTER = 0.5

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hugginggpt.controller.response import Outcome, Response, plain_rendering, respond
 from prefect import allow_failure, task
 from prefect.cache_policies import NO_CACHE
-from prefect.states import Completed, Failed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
 from prefect.utilities.annotations import quote
 
+from hugginggpt.controller.response import Outcome, Response, plain_rendering, respond
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError
 from hugginggpt.plan import Plan
@@ -16,7 +17,7 @@ from hugginggpt.request import RequestRun
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.trace.report import report
-from hugginggpt.trace.store import TaskEnding
+from hugginggpt.trace.story import StoryStatus, TaskEnding
 from tasks.limits import controller_slot
 from tasks.policies import BACKOFF, JITTER, can_pass, recorded_controller
 from tasks.run import Ending
@@ -50,9 +51,9 @@ def final_state(request_id: str) -> State[Any]:
     story = get_trace().request(request_id)
     addresses = {f.artifact.sha256: get_store().address(f.artifact) for f in story.files}
     data = report(story, addresses).model_dump(mode="json")
-    if story.status == RequestStatus.COMPLETED:
+    if story.status is StoryStatus.COMPLETED:
         return Completed(data=data)
-    if story.status == RequestStatus.PARTIAL:
+    if story.status is StoryStatus.PARTIAL:
         return Completed(name="Partial", message="Not everything that was planned could be done.", data=data)
     return Failed(message=story.error, data=data)
 

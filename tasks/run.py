@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
 
-from prefect import Task, allow_failure, task
+from prefect import Task, allow_failure
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 from prefect.context import TaskRunContext
 from prefect.futures import PrefectFuture
-from prefect.states import Completed, Failed, State
+from prefect.states import Completed, Failed
 
 from hugginggpt.artifacts import Resource
 from hugginggpt.binding import bind, fingerprint, seed_for
@@ -29,11 +30,12 @@ from hugginggpt.results import TaskResult, TaskStatus
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.settings import get_settings
 from tasks.limits import slot_for
-from tasks.policies import BACKOFF, JITTER, RESULTS, can_pass, key_of, recorded_controller, recording
+from tasks.policies import BACKOFF, JITTER, can_pass, key_of, recorded_controller, recording
 from tasks.select import Choice
 from tasks.ui import show_result
 
 SKIPPED, RECOVERED, CACHED = "Skipped", "Recovered", "Cached"
+TASK_RUN_NAME = "{planned.id} · {planned.task}"
 
 
 @dataclass(frozen=True)
@@ -100,13 +102,13 @@ class _Schedule:
         upstream = {k: self.futures[k] for k in planned.needs}
         before = [allow_failure(self.futures[k]) for k in planned.dep]
         if planned.id in self.recovered:
-            return settled_task.submit(planned, RECOVERED, result=self.recovered[planned.id], wait_for=before)
+            return SETTLED_TASK.submit(planned, RECOVERED, result=self.recovered[planned.id], wait_for=before)
         reason = self._why_skipped(planned)
         if reason is not None:
-            return settled_task.submit(planned, SKIPPED, reason=reason, wait_for=before)
+            return SETTLED_TASK.submit(planned, SKIPPED, reason=reason, wait_for=before)
         choice = self.choices[planned.id]
         if isinstance(choice, PrefectFuture) and not choice.state.is_completed():
-            return settled_task.submit(planned, "Failed", reason=_message(choice.state), wait_for=before)
+            return SETTLED_TASK.submit(planned, "Failed", reason=_message(choice.state), wait_for=before)
         expert = EXPERT_TASKS[planned.task].with_options(
             refresh_cache=self.request.options.fresh if fresh is None else fresh
         )
@@ -134,8 +136,8 @@ class _Schedule:
             self._settle_choice(future)
             return
         state = future.state
-        result = state.result() if state.is_completed() and state.name != SKIPPED else None
-        if state.name == CACHED and not all(get_store().exists(a) for a in result.outputs):
+        result: TaskResult | None = state.result() if state.is_completed() and state.name != SKIPPED else None
+        if result is not None and state.name == CACHED and not all(get_store().exists(a) for a in result.outputs):
             self._submit(planned, self._start(planned, fresh=True))
             return
         ending = self.endings[planned.id] = Ending(
@@ -178,14 +180,18 @@ def _message(state: State[Any]) -> str:
     return f"It ended unexpectedly: {type(error).__name__}: {error}"
 
 
-@task(name="settled", task_run_name="{planned.id} · {planned.task}", cache_policy=NO_CACHE, persist_result=False)
-def settled_task(planned: PlannedTask, name: str, reason: str = "", result: TaskResult | None = None) -> State[Any]:
-    """A task run that stands for a planned task which need not or cannot run."""
+def settle(planned: PlannedTask, name: str, reason: str = "", result: TaskResult | None = None) -> State[Any]:
+    """Stand for a planned task that need not or cannot run."""
     if name == "Failed":
         return Failed(message=reason)
     if result is not None:
         return Completed(name=name, message="Finished in an earlier life of this request.", data=result)
     return Completed(name=name, message=reason)
+
+
+SETTLED_TASK: Task[..., Any] = Task(
+    settle, name="settled", task_run_name=TASK_RUN_NAME, cache_policy=NO_CACHE, persist_result=False
+)
 
 
 # One task object per kind
@@ -237,10 +243,10 @@ def run_expert(
 
 
 def _expert_task(capability: Capability) -> Task[..., TaskResult]:
-    return task(
+    return Task(
         run_expert,
         name=capability.kind,
-        task_run_name="{planned.id} · {planned.task}",
+        task_run_name=TASK_RUN_NAME,
         description=capability.description,
         tags={"expert", capability.kind},
         retries=capability.retries,
@@ -248,7 +254,8 @@ def _expert_task(capability: Capability) -> Task[..., TaskResult]:
         retry_jitter_factor=JITTER,
         retry_condition_fn=can_pass,
         cache_key_fn=_expert_key,
-        **RESULTS,
+        persist_result=True,
+        result_serializer="json",
     )
 
 

@@ -15,7 +15,7 @@ from hugginggpt.request import RequestRun
 from hugginggpt.services import get_catalog, get_trace
 from hugginggpt.settings import get_settings
 from tasks.limits import controller_slot
-from tasks.policies import RESULTS, key_of, recorded_controller, recording
+from tasks.policies import key_of, recorded_controller, recording
 from tasks.ui import show_choice
 
 SELECTION_SECONDS = 120.0
@@ -47,7 +47,8 @@ def _selection_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     task_run_name="{planned.id} · select",
     tags={"controller"},
     cache_key_fn=_selection_key,
-    **RESULTS,
+    persist_result=True,
+    result_serializer="json",
 )
 def select_model(planned: PlannedTask, text: str, request_id: str) -> ModelChoice:
     """Choose among the candidates that can run here; the rest is the order of falling back.

@@ -37,7 +37,7 @@ def show_choice(planned: PlannedTask, choice: ModelChoice) -> None:
         for place, c in enumerate(choice.ranked, 1)
     )
     text = (
-        f"**{choice.chosen.card.id}** at {choice.chosen.endpoint}, chosen by the {choice.chosen_by}: {choice.reason}\n\n"
+        f"**{choice.chosen.card.id}** ({choice.chosen.endpoint}), chosen by the {choice.chosen_by}: {choice.reason}\n\n"
         f"| | model | endpoint | downloads | |\n| --- | --- | --- | --- | --- |{rows}"
     )
     create_markdown_artifact(markdown=text, key=f"model-{planned.id}", description=f"Model for {planned.name}")
