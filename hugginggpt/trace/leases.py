@@ -1,0 +1,73 @@
+"""Who works on a request.
+
+A process holds it under a lease that it renews; a lease that ran out, or a holder that is no
+longer there, means the process died and another may take over.
+"""
+
+import socket
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil  # type: ignore[import-untyped]
+
+_SAME_START = 10.0
+"""Seconds by which two readings of one process's start may differ: the system clock can be set in between."""
+
+
+class Holder(NamedTuple):
+    """A process, wherever it runs: host, process id, and start time in seconds since 1970."""
+
+    host: str
+    pid: int
+    started: float
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.pid}:{self.started:.2f}"
+
+    @classmethod
+    def parse(cls, name: str) -> "Holder | None":
+        """Read a name as `holder_name` writes it; None when it is another kind of name."""
+        host, _, rest = name.rpartition(":")
+        host, _, pid = host.rpartition(":")
+        try:
+            return cls(host, int(pid), float(rest)) if host else None
+        except ValueError:
+            return None
+
+
+def holder_name() -> str:
+    """The name of this process as the holder of a request: "host:pid:process start time"."""
+    process = psutil.Process()
+    return str(Holder(_host(), process.pid, process.create_time()))
+
+
+def is_dead(holder: str) -> bool:
+    """Whether a holder is certainly gone: a process of this host that no longer runs.
+
+    False for processes of other hosts, of which only their lease can tell.
+    """
+    known = Holder.parse(holder)
+    if known is None or known.host != _host():
+        return False
+    try:
+        process = psutil.Process(known.pid)
+        is_another = abs(process.create_time() - known.started) > _SAME_START
+        return is_another or bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.AccessDenied:
+        return False
+
+
+@lru_cache(maxsize=1)
+def _host() -> str:
+    """The host's name and, on Linux, the namespace in which its process ids count.
+
+    Containers can share a name, and a process of one is unknown in another.
+    """
+    try:
+        namespace = Path("/proc/self/ns/pid").readlink().name
+    except OSError:
+        return socket.gethostname()
+    return f"{socket.gethostname()}/{namespace.partition('[')[2].rstrip(']')}"

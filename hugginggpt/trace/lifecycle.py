@@ -1,0 +1,232 @@
+"""How a request begins, changes hands and ends. Functions on an open session; `Trace` gives them one."""
+
+import re
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from hugginggpt.artifacts import Resource
+from hugginggpt.errors import RequestInProgressError, TraceError
+from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
+from hugginggpt.trace import leases
+from hugginggpt.trace.rows import artifact_ids, artifact_key, insert_for, task_row
+from hugginggpt.trace.story import TaskEnding, TaskStage
+from hugginggpt.trace.tables import (
+    Conversation,
+    ExpertRun,
+    FlowRun,
+    PlannedTaskRow,
+    Request,
+    RequestResource,
+    TaskOutput,
+)
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+def create_request(
+    session: Session,
+    now: datetime,
+    *,
+    request_id: str | None,
+    text: str,
+    resources: Sequence[Resource],
+    conversation_id: str | None,
+    options: dict[str, Any],
+    holder: str,
+    lease_seconds: float,
+    flow_run_id: str | None,
+) -> Request:
+    """Create a request in its first life.
+
+    Raises:
+        RequestInProgressError: another process has just created that id.
+        TraceError: the conversation is unknown, or the id cannot be one.
+    """
+    if request_id is not None and not _ID.fullmatch(request_id):
+        raise TraceError(f"The request id '{request_id}' cannot be used: take letters, digits, '.', '_' and '-'.")
+    begun = Conversation(id=uuid.uuid4().hex, created_at=now) if conversation_id is None else None
+    if begun is not None:
+        session.add(begun)
+        session.flush()
+    elif session.get(Conversation, conversation_id) is None:
+        raise TraceError(f"There is no conversation '{conversation_id}': leave it out to begin one.")
+    request_id = request_id or uuid.uuid4().hex
+    values = {
+        "id": request_id,
+        "conversation_id": begun.id if begun else conversation_id,
+        "text": text,
+        "options": options,
+        "status": RequestStatus.RUNNING,
+        "life": 0,
+        "created_at": now,
+    }
+    created = session.execute(
+        insert_for(session, Request).values(values).on_conflict_do_nothing().returning(Request.id)
+    )
+    if created.scalar_one_or_none() is None:
+        raise RequestInProgressError(f"Request {request_id} has just been begun by another process: wait for it.")
+    request = session.get_one(Request, request_id)
+    begin_life(session, request, now, holder=holder, lease_seconds=lease_seconds, flow_run_id=flow_run_id)
+    add_resources(session, request_id, resources, now)
+    return request
+
+
+def begin_life(
+    session: Session,
+    request: Request,
+    now: datetime,
+    *,
+    holder: str,
+    lease_seconds: float,
+    flow_run_id: str | None,
+) -> None:
+    """Give the request to a new holder."""
+    request.life += 1
+    request.holder = holder
+    request.lease_until = now + timedelta(seconds=lease_seconds)
+    session.add(
+        FlowRun(
+            request_id=request.id,
+            life=request.life,
+            flow_run_id=flow_run_id,
+            holder=holder,
+            started_at=now,
+            seen_at=now,
+        )
+    )
+    session.flush()
+
+
+def take_over(session: Session, request: Request, now: datetime, *, holder: str, flow_run_id: str | None) -> None:
+    """Close the life of the process that held the request before.
+
+    Raises:
+        RequestInProgressError: that process is alive.
+    """
+    if request.holder is not None and not died(request, now):
+        last = session.get_one(FlowRun, (request.id, request.life))
+        # A retry of the same flow run in the same process: its first try is over.
+        if not (holder == request.holder and flow_run_id is not None and flow_run_id == last.flow_run_id):
+            raise RequestInProgressError(_in_progress(request, now))
+    end_life(session, request, now, ending="died", error=None)
+
+
+def died(request: Request, now: datetime) -> bool:
+    """Whether nobody works any more on a request that is not finished."""
+    if request.status != RequestStatus.RUNNING:
+        return False
+    lease_over = request.lease_until is None or request.lease_until <= now
+    return lease_over or request.holder is None or leases.is_dead(request.holder)
+
+
+def _in_progress(request: Request, now: datetime) -> str:
+    holder = leases.Holder.parse(request.holder or "")
+    who = f"process {holder.pid} on {holder.host.partition('/')[0]}" if holder else f"'{request.holder}'"
+    left = (request.lease_until - now).total_seconds() if request.lease_until else 0.0
+    return (
+        f"Request {request.id} is being worked on by {who}: wait for it, "
+        f"or try again when it has been silent for another {max(1, round(left))} seconds."
+    )
+
+
+def end_life(session: Session, request: Request, now: datetime, *, ending: str, error: str | None) -> None:
+    """Close the current life, if it is open, and let go of the request."""
+    life = session.get(FlowRun, (request.id, request.life))
+    if life is not None and life.ended_at is None:
+        life.ended_at = life.seen_at if ending == "died" else now
+        life.ending = ending
+        life.error = error
+    session.execute(
+        update(ExpertRun)
+        .where(ExpertRun.request_id == request.id, ExpertRun.status == "running")
+        .values(status="interrupted", error="Its process ended before it did.")
+    )
+    request.holder = None
+    request.lease_until = None
+
+
+def add_resources(session: Session, request_id: str, resources: Sequence[Resource], now: datetime) -> None:
+    """Link the resources that are not linked yet, by name."""
+    linked = set(session.scalars(select(RequestResource.name).where(RequestResource.request_id == request_id)))
+    new = {resource.name: resource for resource in resources if resource.name not in linked}
+    ids = artifact_ids(session, [resource.artifact for resource in new.values()], now)
+    for position, resource in enumerate(new.values(), start=len(linked)):
+        session.add(
+            RequestResource(
+                request_id=request_id,
+                position=position,
+                name=resource.name,
+                source=resource.source,
+                artifact_id=ids[artifact_key(resource.artifact)],
+            )
+        )
+    session.flush()
+
+
+def store_result(session: Session, task: PlannedTaskRow, result: TaskResult, now: datetime, *, cached: bool) -> None:
+    """Give a task its result. The same result may come twice."""
+    task.status = TaskStage.CACHED if cached else TaskStage.COMPLETED
+    task.cached = cached
+    task.error = None
+    task.model_id, task.revision, task.endpoint = result.model, result.revision, result.endpoint
+    task.seconds = result.seconds
+    task.ended_at = task.ended_at or now
+    task.result = result.model_dump(mode="json")
+    ids = artifact_ids(session, result.outputs, now)
+    session.execute(delete(TaskOutput).filter_by(request_id=task.request_id, task_id=task.task_id))
+    for item, element in enumerate(result.items):
+        for position, artifact in enumerate(element.outputs):
+            session.add(
+                TaskOutput(
+                    request_id=task.request_id,
+                    task_id=task.task_id,
+                    item=item,
+                    position=position,
+                    artifact_id=ids[artifact_key(artifact)],
+                )
+            )
+    session.flush()
+
+
+def finish(
+    session: Session,
+    request: Request,
+    now: datetime,
+    *,
+    status: RequestStatus,
+    response: str | None,
+    response_source: str,
+    error: str | None,
+    endings: Sequence[TaskEnding],
+) -> None:
+    """Write how everything ended, and close the request for good.
+
+    Raises:
+        TraceError: an ending is of a task that the plan does not have.
+    """
+    for ending in endings:
+        task = task_row(session, request.id, ending.task_id)
+        if ending.result is not None:
+            store_result(session, task, ending.result, now, cached=ending.cached)
+        task.status = ending.status
+        task.cached = ending.cached or ending.status is TaskStatus.CACHED
+        task.error = ending.error
+        task.seconds = task.seconds if ending.seconds is None else ending.seconds
+        task.started_at = ending.started_at or task.started_at
+        task.ended_at = ending.ended_at or task.ended_at
+        task.prefect_task_run_id = ending.prefect_task_run_id or task.prefect_task_run_id
+    unfinished = select(PlannedTaskRow).filter_by(request_id=request.id, status=TaskStage.PLANNED)
+    for task in session.scalars(unfinished):
+        task.status = TaskStage.SKIPPED
+        task.error = "The request ended before this task ran."
+    end_life(session, request, now, ending="finished", error=None)
+    request.status = status
+    request.response = response
+    request.response_source = response_source
+    request.error = error
+    request.finished_at = now

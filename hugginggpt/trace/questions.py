@@ -1,0 +1,322 @@
+"""What can be asked of the trace. Functions on an open session; `Trace` gives them one."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from hugginggpt.artifacts import Artifact, Resource
+from hugginggpt.catalog.card import Candidate, Endpoint, ModelChoice
+from hugginggpt.errors import TraceError
+from hugginggpt.media import EXTENSIONS
+from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.results import TaskResult
+from hugginggpt.trace.lifecycle import died
+from hugginggpt.trace.story import (
+    Attempt,
+    CallTrace,
+    Life,
+    OutputFile,
+    RequestSummary,
+    RequestTrace,
+    Selection,
+    StoryStatus,
+    TaskStage,
+    TaskTrace,
+    Totals,
+    Turn,
+)
+from hugginggpt.trace.tables import (
+    ControllerCallRow,
+    ExpertRun,
+    FlowRun,
+    ModelSelection,
+    PlannedTaskRow,
+    Request,
+    RequestResource,
+    StoredArtifact,
+    TaskOutput,
+)
+
+
+def find_id(session: Session, prefix: str) -> str:
+    """The one request whose id is, or begins with, the given text.
+
+    Raises:
+        TraceError: there is none, or more than one.
+    """
+    if session.get(Request, prefix) is not None:
+        return prefix
+    begins = Request.id.startswith(prefix, autoescape=True)
+    found = session.scalars(select(Request.id).where(begins).order_by(Request.id).limit(4)).all() if prefix else []
+    if not found:
+        raise TraceError(f"There is no request '{prefix}' in the trace: `hugginggpt trace list` shows those there are.")
+    if len(found) > 1:
+        raise TraceError(f"Several requests begin with '{prefix}' ({', '.join(found[:3])}, ...): give more of the id.")
+    return found[0]
+
+
+def resources_of(session: Session, request_id: str) -> tuple[Resource, ...]:
+    """What a request's plan can name."""
+    rows = session.execute(
+        select(RequestResource, StoredArtifact)
+        .join(StoredArtifact)
+        .where(RequestResource.request_id == request_id)
+        .order_by(RequestResource.position)
+    )
+    return tuple(Resource(name=row.name, artifact=_artifact(stored), source=row.source) for row, stored in rows)
+
+
+def plan_of(session: Session, request_id: str) -> Plan | None:
+    """A request's plan; None when none is recorded."""
+    request = session.get(Request, request_id)
+    return None if request is None else _plan(request, _task_rows(session, request_id))
+
+
+def choices_of(session: Session, request_id: str) -> dict[int, ModelChoice]:
+    """The model chosen for each task, as far as it is."""
+    rows = session.scalars(select(ModelSelection).filter_by(request_id=request_id).order_by(ModelSelection.task_id))
+    return {row.task_id: _choice(row) for row in rows}
+
+
+def results_of(session: Session, request_id: str) -> dict[int, TaskResult]:
+    """The results of the tasks that have one."""
+    done = (TaskStage.COMPLETED, TaskStage.CACHED)
+    return {
+        row.task_id: TaskResult.model_validate(row.result)
+        for row in _task_rows(session, request_id)
+        if row.result is not None and row.status in done
+    }
+
+
+def failed_in(session: Session, request_id: str, task_id: int, life: int) -> set[str]:
+    """The candidates that failed a task for good in one life, as "endpoint:id"."""
+    failed = session.execute(
+        select(ExpertRun.endpoint, ExpertRun.model_id).where(
+            ExpertRun.request_id == request_id,
+            ExpertRun.task_id == task_id,
+            ExpertRun.life == life,
+            ExpertRun.status == "failed",
+            ExpertRun.passing.is_(False),
+        )
+    )
+    return {f"{endpoint}:{model_id}" for endpoint, model_id in failed}
+
+
+def story_of(session: Session, request_id: str, now: datetime) -> RequestTrace:
+    """Everything that is known of a request."""
+    request = session.get_one(Request, request_id)
+    task_rows = _task_rows(session, request_id)
+    lives = tuple(map(_life, session.scalars(select(FlowRun).filter_by(request_id=request_id).order_by(FlowRun.life))))
+    calls_in_order = select(ControllerCallRow).filter_by(request_id=request_id).order_by(ControllerCallRow.id)
+    calls = tuple(map(_call, session.scalars(calls_in_order)))
+    tasks = _tasks(session, request_id, task_rows)
+    costs = [call.cost_microdollars for call in calls if call.cost_microdollars is not None]
+    status = _status(request, now)
+    return RequestTrace(
+        request_id=request.id,
+        conversation_id=request.conversation_id,
+        text=request.text,
+        options=request.options,
+        resources=resources_of(session, request_id),
+        status=status,
+        response=request.response,
+        response_source=request.response_source,
+        error=request.error,
+        created_at=request.created_at,
+        planned_at=request.planned_at,
+        finished_at=request.finished_at,
+        lives=lives,
+        plan=_plan(request, task_rows),
+        plan_source=request.plan_source,
+        tasks=tasks,
+        controller_calls=calls,
+        files=_outputs(session, request_id),
+        totals=Totals(
+            seconds=round(sum(_seconds(life, now, working=status is StoryStatus.RUNNING) for life in lives), 3),
+            controller_calls=len(calls),
+            prompt_tokens=sum(call.prompt_tokens for call in calls),
+            completion_tokens=sum(call.completion_tokens for call in calls),
+            cost_microdollars=sum(costs) if costs else None,
+        ),
+    )
+
+
+def summaries(session: Session, now: datetime, limit: int, conversation_id: str | None) -> list[RequestSummary]:
+    """The latest requests, newest first."""
+    counts = (
+        select(
+            PlannedTaskRow.request_id,
+            func.count().label("tasks"),
+            func.count(PlannedTaskRow.task_id)
+            .filter(PlannedTaskRow.status.in_([TaskStage.COMPLETED, TaskStage.CACHED]))
+            .label("done"),
+        )
+        .group_by(PlannedTaskRow.request_id)
+        .subquery()
+    )
+    query = (
+        select(Request, func.coalesce(counts.c.tasks, 0), func.coalesce(counts.c.done, 0))
+        .outerjoin(counts, counts.c.request_id == Request.id)
+        .order_by(Request.created_at.desc(), Request.id.desc())
+        .limit(limit)
+    )
+    if conversation_id is not None:
+        query = query.where(Request.conversation_id == conversation_id)
+    return [
+        RequestSummary(
+            request_id=request.id,
+            conversation_id=request.conversation_id,
+            text=request.text,
+            status=_status(request, now),
+            response=request.response,
+            error=request.error,
+            created_at=request.created_at,
+            finished_at=request.finished_at,
+            lives=request.life,
+            tasks=tasks,
+            tasks_done=done,
+        )
+        for request, tasks, done in session.execute(query)
+    ]
+
+
+def turns_of(session: Session, conversation_id: str, before: str | None) -> list[Turn]:
+    """The answered requests of a conversation, oldest first, up to one of them."""
+    query = select(Request).where(Request.conversation_id == conversation_id).order_by(Request.created_at, Request.id)
+    if before is not None and (until := session.get(Request, before)) is not None:
+        same_moment = and_(Request.created_at == until.created_at, Request.id < until.id)
+        query = query.where(or_(Request.created_at < until.created_at, same_moment))
+    return [
+        Turn(
+            request_id=request.id,
+            text=request.text,
+            response=request.response,
+            resources=_turn_resources(number, request.id, _outputs(session, request.id)),
+            files=resources_of(session, request.id),
+        )
+        for number, request in enumerate(session.scalars(query).all(), start=1)
+        if request.response is not None and request.finished_at is not None
+    ]
+
+
+def latest_conversation(session: Session) -> str | None:
+    """The conversation of the newest request."""
+    newest = select(Request.conversation_id).order_by(Request.created_at.desc(), Request.id.desc()).limit(1)
+    return session.scalar(newest)
+
+
+def _turn_resources(turn: int, request_id: str, outputs: Iterable[OutputFile]) -> tuple[Resource, ...]:
+    """Name the outputs of a turn `turn-2-task-0.png`; of several outputs of a task, numbered from the second."""
+    seen: dict[int, int] = defaultdict(int)
+    resources = []
+    for output in outputs:
+        seen[output.task_id] += 1
+        number = f"-{seen[output.task_id]}" if seen[output.task_id] > 1 else ""
+        name = f"turn-{turn}-task-{output.task_id}{number}{EXTENSIONS.get(output.artifact.mime, '')}"
+        resources.append(Resource(name=name, artifact=output.artifact, source=request_id))
+    return tuple(resources)
+
+
+def _task_rows(session: Session, request_id: str) -> Sequence[PlannedTaskRow]:
+    in_order = select(PlannedTaskRow).filter_by(request_id=request_id).order_by(PlannedTaskRow.position)
+    return session.scalars(in_order).all()
+
+
+def _plan(request: Request, rows: Sequence[PlannedTaskRow]) -> Plan | None:
+    if request.planned_at is None:
+        return None
+    tasks = tuple(PlannedTask(task=row.kind, id=row.task_id, dep=tuple(row.dep), args=row.args) for row in rows)
+    return Plan(tasks=tasks, repairs=tuple(request.plan_repairs or ()))
+
+
+def _tasks(session: Session, request_id: str, rows: Sequence[PlannedTaskRow]) -> tuple[TaskTrace, ...]:
+    selections = {
+        row.task_id: Selection(choice=_choice(row), cached=row.cached, created_at=row.created_at)
+        for row in session.scalars(select(ModelSelection).filter_by(request_id=request_id))
+    }
+    attempts: dict[int, list[Attempt]] = defaultdict(list)
+    for run in session.scalars(select(ExpertRun).filter_by(request_id=request_id).order_by(ExpertRun.id)):
+        attempts[run.task_id].append(_attempt(run))
+    return tuple(
+        TaskTrace(
+            id=row.task_id,
+            task=row.kind,
+            args=row.args,
+            dep=tuple(row.dep),
+            status=TaskStage(row.status),
+            error=row.error,
+            cached=row.cached,
+            seconds=row.seconds,
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+            prefect_task_run_id=row.prefect_task_run_id,
+            selection=selections.get(row.task_id),
+            attempts=tuple(attempts[row.task_id]),
+            result=None if row.result is None else TaskResult.model_validate(row.result),
+        )
+        for row in rows
+    )
+
+
+def _outputs(session: Session, request_id: str) -> tuple[OutputFile, ...]:
+    rows = session.execute(
+        select(TaskOutput, StoredArtifact)
+        .join(StoredArtifact)
+        .where(TaskOutput.request_id == request_id)
+        .order_by(TaskOutput.task_id, TaskOutput.item, TaskOutput.position)
+    )
+    return tuple(
+        OutputFile(task_id=row.task_id, item=row.item, position=row.position, artifact=_artifact(stored))
+        for row, stored in rows
+    )
+
+
+def _status(request: Request, now: datetime) -> StoryStatus:
+    return StoryStatus.DIED if died(request, now) else StoryStatus(request.status)
+
+
+def _seconds(life: Life, now: datetime, *, working: bool) -> float:
+    return (now - life.started_at).total_seconds() if working and life.ended_at is None else life.seconds
+
+
+def _artifact(row: StoredArtifact) -> Artifact:
+    return Artifact.model_validate(row, from_attributes=True)
+
+
+def _choice(row: ModelSelection) -> ModelChoice:
+    chosen, *alternatives = (Candidate.model_validate(candidate) for candidate in row.ranked)
+    return ModelChoice(
+        kind=row.kind,
+        chosen=chosen,
+        reason=row.reason,
+        chosen_by=row.chosen_by,
+        alternatives=tuple(alternatives),
+    )
+
+
+def _life(row: FlowRun) -> Life:
+    return Life.model_validate(row, from_attributes=True)
+
+
+def _call(row: ControllerCallRow) -> CallTrace:
+    return CallTrace.model_validate(row, from_attributes=True)
+
+
+def _attempt(row: ExpertRun) -> Attempt:
+    return Attempt(
+        life=row.life,
+        run_count=row.run_count,
+        model=row.model_id,
+        revision=row.revision,
+        endpoint=Endpoint(row.endpoint),
+        status=row.status,
+        error=row.error,
+        error_type=row.error_type,
+        passing=row.passing,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        seconds=row.seconds,
+    )

@@ -1,0 +1,464 @@
+"""The one way into the trace: what the stages record, and what can be asked afterwards.
+
+Every write is one short transaction, and may come twice: a retry or a resumed run repeats it. Every
+write to a request keeps its row for that moment, so that nothing is written once it is finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, select
+
+from hugginggpt.artifacts import Resource
+from hugginggpt.catalog.card import Candidate, ModelCard, ModelChoice
+from hugginggpt.errors import TraceError
+from hugginggpt.plan import Plan
+from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
+from hugginggpt.settings import Settings
+from hugginggpt.trace import lifecycle, questions
+from hugginggpt.trace.database import Database, parse_url
+from hugginggpt.trace.leases import holder_name
+from hugginggpt.trace.migrate import migrate
+from hugginggpt.trace.rows import insert_for, locked, open_row, task_row
+from hugginggpt.trace.story import OpenedRequest, RequestSummary, RequestTrace, TaskEnding, TaskStage, Turn
+from hugginggpt.trace.tables import (
+    ControllerCallRow,
+    ExpertRun,
+    FlowRun,
+    HubLookup,
+    ModelSelection,
+    PlannedTaskRow,
+    Request,
+    StoredModelCard,
+)
+
+if TYPE_CHECKING:
+    from hugginggpt.controller.client import ControllerCall
+
+__all__ = ["OpenedRequest", "RequestSummary", "RequestTrace", "TaskEnding", "Trace", "Turn", "holder_name"]
+
+
+class Trace:
+    """The trace database. Safe to share between threads; `open` makes one.
+
+    Every method raises `DatabaseUnavailableError` when the database cannot be reached or written, and
+    every one that writes to a request `TraceError` when that request is unknown or finished.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, settings: Settings) -> Trace:
+        """Open the database of the settings, creating or migrating it first where needed.
+
+        Raises:
+            ConfigurationError: its URL cannot be used.
+            DatabaseUnavailableError: it cannot be reached or written.
+            TraceError: it is newer than this code.
+        """
+        url = parse_url(settings.database)
+        migrate(url)
+        return cls(Database(url))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+    def check(self) -> None:
+        """Raise unless the database can be read and written."""
+        with self._database.writing() as session:
+            # Locking a row is refused where writing is; SQLite refuses the transaction itself.
+            session.execute(select(Request.id).limit(1).with_for_update())
+
+    # A request's life
+
+    def open_request(
+        self,
+        *,
+        text: str,
+        resources: Sequence[Resource],
+        conversation_id: str | None,
+        options: dict[str, Any],
+        holder: str,
+        lease_seconds: float,
+        request_id: str | None = None,
+        flow_run_id: str | None = None,
+    ) -> OpenedRequest:
+        """Begin a request, or take over the one of that id from a process that died.
+
+        A finished request is returned as it is. For a known request, everything but the id, the
+        holder, the lease and the flow run is taken from the trace.
+
+        Args:
+            conversation_id: the conversation it continues; None begins one.
+            holder: this process, as `holder_name()` gives it.
+            lease_seconds: how long this process counts as alive without renewing.
+
+        Raises:
+            RequestInProgressError: a live process works on it.
+            TraceError: the conversation is unknown.
+        """
+        with self._database.writing() as session:
+            now = self._database.now(session)
+            request = locked(session, request_id) if request_id else None
+            resumed = False
+            if request is None:
+                request = lifecycle.create_request(
+                    session,
+                    now,
+                    request_id=request_id,
+                    text=text,
+                    resources=resources,
+                    conversation_id=conversation_id,
+                    options=options,
+                    holder=holder,
+                    lease_seconds=lease_seconds,
+                    flow_run_id=flow_run_id,
+                )
+            elif request.status == RequestStatus.RUNNING:
+                lifecycle.take_over(session, request, now, holder=holder, flow_run_id=flow_run_id)
+                lifecycle.begin_life(
+                    session, request, now, holder=holder, lease_seconds=lease_seconds, flow_run_id=flow_run_id
+                )
+                resumed = True
+            return OpenedRequest(
+                request_id=request.id,
+                conversation_id=request.conversation_id,
+                life=request.life,
+                text=request.text,
+                resources=questions.resources_of(session, request.id),
+                options=request.options,
+                status=RequestStatus(request.status),
+                resumed=resumed,
+            )
+
+    def renew_lease(self, request_id: str, holder: str, lease_seconds: float) -> bool:
+        """Say that this process still works on the request; False when it no longer holds it."""
+        with self._database.writing() as session:
+            request = locked(session, request_id)
+            if request is None or request.holder != holder or request.status != RequestStatus.RUNNING:
+                return False
+            now = self._database.now(session)
+            request.lease_until = now + timedelta(seconds=lease_seconds)
+            session.get_one(FlowRun, (request_id, request.life)).seen_at = now
+            return True
+
+    def release(self, request_id: str, holder: str, *, ending: str, error: str | None = None) -> bool:
+        """Let go of a request that is not finished, so that it can be resumed at once.
+
+        Args:
+            ending: what happened to the process or its flow run: `cancelled`, `crashed` or `failed`.
+
+        Returns:
+            False when this process did not hold it, or it is finished.
+        """
+        with self._database.writing() as session:
+            request = locked(session, request_id)
+            if request is None or request.holder != holder or request.status != RequestStatus.RUNNING:
+                return False
+            lifecycle.end_life(session, request, self._database.now(session), ending=ending, error=error)
+            return True
+
+    def release_flow_run(self, flow_run_id: str, *, ending: str, error: str | None = None) -> bool:
+        """`release` by the orchestrator's flow run, for a hook that runs in whatever process is left.
+
+        Returns:
+            False when that flow run no longer works on any request.
+        """
+        with self._database.reading() as session:
+            life = session.scalar(select(FlowRun).filter_by(flow_run_id=flow_run_id, ended_at=None))
+            held = None if life is None else (life.request_id, life.holder)
+        return held is not None and self.release(*held, ending=ending, error=error)
+
+    def finish_request(
+        self,
+        request_id: str,
+        *,
+        status: RequestStatus,
+        response: str | None,
+        response_source: str,
+        error: str | None,
+        endings: Sequence[TaskEnding],
+        life: int | None = None,
+    ) -> None:
+        """Write the answer, the final status and how each task ended; the trace no longer changes after it.
+
+        Args:
+            endings: what only the orchestrator knew; a task without one keeps what is recorded of it.
+            life: the writer's life; one that was taken over may not finish the request.
+        """
+        if status is RequestStatus.RUNNING:
+            raise TraceError(f"Request {request_id} cannot be finished as running: give how it ended.")
+        with self._database.writing() as session:
+            done = locked(session, request_id)
+            if done is not None and (done.status, done.response, done.error) == (status, response, error):
+                return
+            lifecycle.finish(
+                session,
+                open_row(session, request_id, life),
+                self._database.now(session),
+                status=status,
+                response=response,
+                response_source=response_source,
+                error=error,
+                endings=endings,
+            )
+
+    # What the stages record
+
+    def record_resources(self, request_id: str, resources: Sequence[Resource]) -> None:
+        """Add what the request turned out to name besides its own files; names known already stay as they are."""
+        with self._database.writing() as session:
+            open_row(session, request_id)
+            lifecycle.add_resources(session, request_id, resources, datetime.now(UTC))
+
+    def record_plan(self, request_id: str, plan: Plan, source: str) -> None:
+        """Write the plan.
+
+        Args:
+            source: who made it.
+
+        Raises:
+            TraceError: another plan is recorded and work on it has begun.
+        """
+        with self._database.writing() as session:
+            request = open_row(session, request_id)
+            recorded = questions.plan_of(session, request_id)
+            if recorded == plan:
+                return
+            if recorded is not None:
+                if session.scalar(select(ModelSelection.task_id).filter_by(request_id=request_id).limit(1)) is not None:
+                    raise TraceError(f"Request {request_id} is being worked on by another plan, which stays.")
+                session.execute(delete(PlannedTaskRow).filter_by(request_id=request_id))
+            request.plan_source = source
+            request.plan_repairs = list(plan.repairs)
+            request.planned_at = datetime.now(UTC)
+            session.add_all(
+                PlannedTaskRow(
+                    request_id=request_id,
+                    task_id=task.id,
+                    position=position,
+                    kind=task.task,
+                    args=dict(task.args),
+                    dep=list(task.dep),
+                    status=TaskStage.PLANNED,
+                    cached=False,
+                )
+                for position, task in enumerate(plan.tasks)
+            )
+
+    def record_choice(self, request_id: str, task_id: int, choice: ModelChoice, cached: bool = False) -> None:
+        """Write the model chosen for a task; a later choice replaces it."""
+        with self._database.writing() as session:
+            open_row(session, request_id)
+            task_row(session, request_id, task_id)
+            session.merge(
+                ModelSelection(
+                    request_id=request_id,
+                    task_id=task_id,
+                    kind=choice.kind,
+                    model_id=choice.chosen.card.id,
+                    revision=choice.chosen.card.revision,
+                    endpoint=choice.chosen.endpoint,
+                    reason=choice.reason,
+                    chosen_by=choice.chosen_by,
+                    ranked=[candidate.model_dump(mode="json") for candidate in choice.ranked],
+                    cached=cached,
+                    created_at=datetime.now(UTC),
+                )
+            )
+
+    def start_attempt(self, request_id: str, task_id: int, life: int, candidate: Candidate, run_count: int) -> int:
+        """Write that a model begins to work on a task.
+
+        Args:
+            life: the writer's life; one that was taken over may not begin anything.
+            run_count: the orchestrator's count of the task run's tries, from 1.
+
+        Returns:
+            The attempt, for `finish_attempt`.
+        """
+        with self._database.writing() as session:
+            open_row(session, request_id, life)
+            task = task_row(session, request_id, task_id)
+            now = datetime.now(UTC)
+            task.started_at = task.started_at or now
+            attempt = ExpertRun(
+                request_id=request_id,
+                task_id=task_id,
+                life=life,
+                run_count=run_count,
+                model_id=candidate.card.id,
+                revision=candidate.card.revision,
+                endpoint=candidate.endpoint,
+                status="running",
+                passing=False,
+                started_at=now,
+            )
+            session.add(attempt)
+            session.flush()
+            return attempt.id
+
+    def finish_attempt(
+        self,
+        attempt_id: int,
+        *,
+        status: str,
+        seconds: float,
+        error: str | None = None,
+        error_type: str | None = None,
+        passing: bool = False,
+    ) -> None:
+        """Write how an attempt ended.
+
+        Args:
+            status: "completed" or "failed".
+            error_type: class of the error.
+            passing: the cause can pass, so the same model may be tried again.
+        """
+        with self._database.writing() as session:
+            attempt = session.get(ExpertRun, attempt_id)
+            if attempt is None:
+                raise TraceError(f"There is no attempt {attempt_id} in the trace.")
+            open_row(session, attempt.request_id, attempt.life)
+            attempt.status = status
+            attempt.seconds = seconds
+            attempt.error = error
+            attempt.error_type = error_type
+            attempt.passing = passing
+            attempt.ended_at = datetime.now(UTC)
+
+    def record_result(self, request_id: str, result: TaskResult, cached: bool = False) -> None:
+        """Write the result of a task, and link its outputs."""
+        with self._database.writing() as session:
+            open_row(session, request_id)
+            task = task_row(session, request_id, result.task_id)
+            lifecycle.store_result(session, task, result, datetime.now(UTC), cached=cached)
+
+    def record_no_result(self, request_id: str, task_id: int, status: TaskStatus, error: str) -> None:
+        """Write why a task has no result. One that has a result keeps it.
+
+        Args:
+            status: FAILED or SKIPPED.
+        """
+        with self._database.writing() as session:
+            open_row(session, request_id)
+            task = task_row(session, request_id, task_id)
+            if task.result is not None:
+                return
+            task.status = status
+            task.error = error
+            task.ended_at = datetime.now(UTC)
+
+    def record_controller_call(self, request_id: str, task_id: int | None, call: ControllerCall) -> None:
+        """Write one call to the controller, whether it succeeded or not."""
+        with self._database.writing() as session:
+            request = open_row(session, request_id)
+            session.add(
+                ControllerCallRow(
+                    request_id=request_id,
+                    life=request.life,
+                    task_id=task_id,
+                    stage=call.stage,
+                    prompt_name=call.prompt_name,
+                    prompt_sha256=call.prompt_sha256,
+                    model=call.model,
+                    attempt=call.attempt,
+                    prompt_tokens=call.prompt_tokens,
+                    completion_tokens=call.completion_tokens,
+                    seconds=call.seconds,
+                    cost_microdollars=call.cost_microdollars,
+                    error=call.error,
+                    started_at=call.started_at,
+                )
+            )
+
+    # What the stages ask
+
+    def plan(self, request_id: str) -> Plan | None:
+        """The recorded plan; None when there is none yet."""
+        with self._database.reading() as session:
+            return questions.plan_of(session, request_id)
+
+    def choices(self, request_id: str) -> dict[int, ModelChoice]:
+        """The choices recorded so far, by task id."""
+        with self._database.reading() as session:
+            return questions.choices_of(session, request_id)
+
+    def results(self, request_id: str) -> dict[int, TaskResult]:
+        """The results recorded so far, computed or cached, by task id."""
+        with self._database.reading() as session:
+            return questions.results_of(session, request_id)
+
+    def failed_candidates(self, request_id: str, task_id: int, life: int) -> set[str]:
+        """The candidates, as "endpoint:id", that failed the task in this life for a cause that cannot pass."""
+        with self._database.reading() as session:
+            return questions.failed_in(session, request_id, task_id, life)
+
+    def turns(self, conversation_id: str, before: str | None = None) -> list[Turn]:
+        """The answered requests of a conversation, oldest first.
+
+        Args:
+            before: only those before this request.
+        """
+        with self._database.reading() as session:
+            return questions.turns_of(session, conversation_id, before)
+
+    def latest_conversation(self) -> str | None:
+        """The conversation of the newest request; None in an empty trace."""
+        with self._database.reading() as session:
+            return questions.latest_conversation(session)
+
+    # What people ask
+
+    def request(self, request_id_or_prefix: str) -> RequestTrace:
+        """Everything that happened for a request.
+
+        Raises:
+            TraceError: no request, or more than one, has an id that begins so.
+        """
+        with self._database.reading() as session:
+            request_id = questions.find_id(session, request_id_or_prefix)
+            return questions.story_of(session, request_id, self._database.now(session))
+
+    def requests(self, limit: int = 20, conversation_id: str | None = None) -> list[RequestSummary]:
+        """The latest requests, newest first."""
+        with self._database.reading() as session:
+            return questions.summaries(session, self._database.now(session), limit, conversation_id)
+
+    # Live model cards
+
+    def cards(self, kind: str) -> tuple[list[ModelCard], datetime] | None:
+        """The cards of the latest Hub lookup of a kind and when that was; None when there was none."""
+        with self._database.reading() as session:
+            lookup = session.get(HubLookup, kind)
+            if lookup is None:
+                return None
+            rows = session.scalars(select(StoredModelCard.card).filter_by(kind=kind).order_by(StoredModelCard.position))
+            return [ModelCard.model_validate(row) for row in rows], lookup.fetched_at
+
+    def save_cards(self, kind: str, cards: Sequence[ModelCard]) -> None:
+        """Replace the cards of a kind by those of a new lookup."""
+        with self._database.writing() as session:
+            now = datetime.now(UTC)
+            # Writing this row first makes others who save the same kind wait for us.
+            session.execute(
+                insert_for(session, HubLookup)
+                .values(kind=kind, fetched_at=now)
+                .on_conflict_do_update(index_elements=[HubLookup.kind], set_={"fetched_at": now})
+            )
+            session.execute(delete(StoredModelCard).filter_by(kind=kind))
+            session.add_all(
+                StoredModelCard(
+                    kind=kind,
+                    position=position,
+                    model_id=card.id,
+                    downloads=card.downloads,
+                    card=card.model_dump(mode="json"),
+                )
+                for position, card in enumerate(cards)
+            )

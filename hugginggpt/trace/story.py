@@ -1,0 +1,258 @@
+"""What the trace answers with: the story of a request, as data that goes to JSON and back."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from hugginggpt.artifacts import Artifact, Resource
+from hugginggpt.catalog.card import Endpoint, ModelChoice
+from hugginggpt.plan import Argument, Plan
+from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
+
+
+class StoryStatus(StrEnum):
+    """How a request stands, seen from outside; DIED when nobody works on it although it is not finished."""
+
+    RUNNING = "running"
+    DIED = "died"
+    COMPLETED = "completed"
+    PARTIAL = "partial"
+    FAILED = "failed"
+
+
+class TaskStage(StrEnum):
+    """How a planned task stands; PLANNED until it has ended."""
+
+    PLANNED = "planned"
+    COMPLETED = "completed"
+    CACHED = "cached"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class OpenedRequest(_Frozen):
+    """A request that this process may now work on, or one that is finished already.
+
+    Attributes:
+        life: 1 for the first process that works on it.
+        status: RUNNING, or how the request had ended before.
+        resumed: it was taken over from a process that died.
+    """
+
+    request_id: str
+    conversation_id: str
+    life: int
+    text: str
+    resources: tuple[Resource, ...]
+    options: dict[str, Any]
+    status: RequestStatus
+    resumed: bool
+
+
+class TaskEnding(_Frozen):
+    """How a task run ended, as only the orchestrator knows.
+
+    Attributes:
+        result: for a task whose result came from a cache, so that nobody recorded it.
+    """
+
+    task_id: int
+    status: TaskStatus
+    error: str | None = None
+    seconds: float | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    prefect_task_run_id: str | None = None
+    result: TaskResult | None = None
+    cached: bool = False
+
+
+class Life(_Frozen):
+    """One process that worked on a request.
+
+    Attributes:
+        seen_at: when it last renewed its lease.
+        ended_at: for one that died, when it was seen last; None while it works.
+        ending: `finished`, `died`, or what a hook reported; None while it works.
+    """
+
+    life: int
+    flow_run_id: str | None
+    holder: str
+    started_at: datetime
+    seen_at: datetime
+    ended_at: datetime | None
+    ending: str | None
+    error: str | None
+
+    @property
+    def seconds(self) -> float:
+        """How long it worked, as far as anybody saw."""
+        return ((self.ended_at or self.seen_at) - self.started_at).total_seconds()
+
+
+class Selection(_Frozen):
+    """The model chosen for a task."""
+
+    choice: ModelChoice
+    cached: bool
+    created_at: datetime
+
+
+class Attempt(_Frozen):
+    """One attempt to run a model for a task.
+
+    Attributes:
+        run_count: the orchestrator's count of the task run's tries, from 1.
+        status: `running`, `completed`, `failed` or `interrupted`.
+        passing: the cause of the failure can pass.
+    """
+
+    life: int
+    run_count: int
+    model: str
+    revision: str | None
+    endpoint: Endpoint
+    status: str
+    error: str | None
+    error_type: str | None
+    passing: bool
+    started_at: datetime
+    ended_at: datetime | None
+    seconds: float | None
+
+
+class TaskTrace(_Frozen):
+    """One planned task: who did it, when, why that model, and what came of it."""
+
+    id: int
+    task: str
+    args: dict[str, Argument]
+    dep: tuple[int, ...]
+    status: TaskStage
+    error: str | None
+    cached: bool
+    seconds: float | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    prefect_task_run_id: str | None
+    selection: Selection | None
+    attempts: tuple[Attempt, ...]
+    result: TaskResult | None
+
+    @property
+    def outputs(self) -> tuple[Artifact, ...]:
+        """Every output, in order."""
+        return self.result.outputs if self.result else ()
+
+
+class CallTrace(_Frozen):
+    """One call to the controller, a failed try included."""
+
+    life: int
+    task_id: int | None
+    stage: str
+    prompt_name: str
+    prompt_sha256: str
+    model: str
+    attempt: int
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+    cost_microdollars: int | None
+    error: str | None
+    started_at: datetime
+
+
+class OutputFile(_Frozen):
+    """One output of one task, with its place in the task's result."""
+
+    task_id: int
+    item: int
+    position: int
+    artifact: Artifact
+
+
+class Totals(_Frozen):
+    """Sums over a request.
+
+    Attributes:
+        seconds: time that processes spent on it, without the time it lay dead.
+        cost_microdollars: millionths of a US dollar; None when no prices are configured.
+    """
+
+    seconds: float
+    controller_calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_microdollars: int | None
+
+
+class RequestTrace(_Frozen):
+    """Everything that happened for one request."""
+
+    request_id: str
+    conversation_id: str
+    text: str
+    options: dict[str, Any]
+    resources: tuple[Resource, ...]
+    status: StoryStatus
+    response: str | None
+    response_source: str | None
+    error: str | None
+    created_at: datetime
+    planned_at: datetime | None
+    finished_at: datetime | None
+    lives: tuple[Life, ...]
+    plan: Plan | None
+    plan_source: str | None
+    tasks: tuple[TaskTrace, ...]
+    controller_calls: tuple[CallTrace, ...]
+    files: tuple[OutputFile, ...]
+    totals: Totals
+
+    @property
+    def flow_run_id(self) -> str | None:
+        """Prefect's id of the flow run that worked on it last."""
+        return self.lives[-1].flow_run_id if self.lives else None
+
+
+class RequestSummary(_Frozen):
+    """A request in one line.
+
+    Attributes:
+        tasks: how many tasks its plan has; `tasks_done` of them have a result.
+    """
+
+    request_id: str
+    conversation_id: str
+    text: str
+    status: StoryStatus
+    response: str | None
+    error: str | None
+    created_at: datetime
+    finished_at: datetime | None
+    lives: int
+    tasks: int
+    tasks_done: int
+
+
+class Turn(_Frozen):
+    """An earlier, finished request of a conversation, as history for the next.
+
+    Attributes:
+        resources: its tasks' outputs, under names that are unique in the conversation.
+        files: the files that the request itself came with.
+    """
+
+    request_id: str
+    text: str
+    response: str
+    resources: tuple[Resource, ...]
+    files: tuple[Resource, ...]

@@ -1,0 +1,314 @@
+"""The tables of the trace.
+
+`docs/trace.md` is generated from this module: a class docstring becomes the table's description,
+`doc=` a column's.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """A moment, always timezone-aware and in UTC, on databases that know time zones and on SQLite."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To the database: in UTC, whatever zone it came in."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("A time in the trace needs a time zone.")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        """From the database: SQLite gives no zone back, PostgreSQL the session's."""
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+class CleanText(TypeDecorator[str]):
+    """Text that every database takes.
+
+    Models write NUL characters, and file names and arguments hold lone surrogates; PostgreSQL
+    refuses the first and no UTF-8 encoder takes the second. Both become replacement characters.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """To the database: without what it would refuse."""
+        if value is None:
+            return None
+        return str(value).replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+class Base(DeclarativeBase):
+    """Base of all tables: constraint names by convention, so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: CleanText,
+        float: Double,
+        datetime: UTCDateTime,
+        dict[str, Any]: JSON(none_as_null=True),
+        list[Any]: JSON(none_as_null=True),
+    }
+
+
+class Conversation(Base):
+    """One row per conversation: a sequence of requests, each of which knows the earlier ones."""
+
+    __tablename__ = "conversations"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]
+
+
+class Request(Base):
+    """One row per request, with its answer."""
+
+    __tablename__ = "requests"
+    __table_args__ = (Index(None, "conversation_id", "created_at"), Index(None, "created_at"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey(Conversation.id, ondelete="CASCADE"))
+    text: Mapped[str] = mapped_column(doc="what was asked")
+    options: Mapped[dict[str, Any]] = mapped_column(doc="the options it was asked with")
+    status: Mapped[str] = mapped_column(doc="`running` until it is `completed`, `partial` or `failed`")
+    plan_source: Mapped[str | None] = mapped_column(doc="who made the plan: the controller, the user, a cache")
+    plan_repairs: Mapped[list[Any] | None] = mapped_column(doc="what was changed to make the plan valid, as sentences")
+    planned_at: Mapped[datetime | None] = mapped_column(doc="when the plan was recorded; null without a plan")
+    response: Mapped[str | None] = mapped_column(doc="the answer")
+    response_source: Mapped[str | None] = mapped_column(doc="`controller`, or `plain` for the plain rendering of facts")
+    error: Mapped[str | None] = mapped_column(doc="why it failed, one sentence")
+    life: Mapped[int] = mapped_column(doc="how many processes have worked on it so far")
+    holder: Mapped[str | None] = mapped_column(doc="the process that works on it: host, process id, start time")
+    lease_until: Mapped[datetime | None] = mapped_column(
+        doc="a `running` request whose lease has run out died, and can be resumed"
+    )
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
+class FlowRun(Base):
+    """One row per life of a request: a process that worked on it, as one Prefect flow run."""
+
+    __tablename__ = "flow_runs"
+    __table_args__ = (Index(None, "flow_run_id"),)
+
+    request_id: Mapped[str] = mapped_column(ForeignKey(Request.id, ondelete="CASCADE"), primary_key=True)
+    life: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, doc="1 for the first process")
+    flow_run_id: Mapped[str | None] = mapped_column(doc="Prefect's id of the flow run")
+    holder: Mapped[str] = mapped_column(doc="host, process id and start time of the process")
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime] = mapped_column(doc="when the process last renewed its lease")
+    ended_at: Mapped[datetime | None] = mapped_column(doc="for a process that died, when it was seen last")
+    ending: Mapped[str | None] = mapped_column(doc="`finished`, `died`, or what a hook reported, such as `cancelled`")
+    error: Mapped[str | None] = mapped_column(doc="what a hook reported, one sentence")
+
+
+class StoredArtifact(Base):
+    """One row per value in the artifact store; the bytes are there, under their hash."""
+
+    __tablename__ = "artifacts"
+    __table_args__ = (UniqueConstraint("sha256", "type", "mime"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(doc="hash of the encoded bytes, and name in the store")
+    type: Mapped[str] = mapped_column(doc="`text`, `image`, `audio`, `video`, `table` or `structured`")
+    mime: Mapped[str]
+    bytes: Mapped[int] = mapped_column(BigInteger, doc="encoded size")
+    preview: Mapped[str | None] = mapped_column(doc="the first 4000 characters of its text, null for media")
+    created_at: Mapped[datetime]
+
+
+class RequestResource(Base):
+    """One row per file of a request, or result of an earlier turn that it could name."""
+
+    __tablename__ = "request_resources"
+    __table_args__ = (UniqueConstraint("request_id", "name"), Index(None, "artifact_id"))
+
+    request_id: Mapped[str] = mapped_column(ForeignKey(Request.id, ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(doc="what a plan calls it")
+    source: Mapped[str] = mapped_column(doc="path or URL as given, or the id of the earlier request")
+    artifact_id: Mapped[int] = mapped_column(ForeignKey(StoredArtifact.id))
+
+
+class PlannedTaskRow(Base):
+    """One row per task of a request's plan, and what came of it."""
+
+    __tablename__ = "planned_tasks"
+    __table_args__ = (Index(None, "kind", "status"),)
+
+    request_id: Mapped[str] = mapped_column(ForeignKey(Request.id, ondelete="CASCADE"), primary_key=True)
+    task_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, doc="its id in the plan")
+    position: Mapped[int] = mapped_column(doc="its place in the plan's order, from 0")
+    kind: Mapped[str] = mapped_column(doc="the kind of AI task")
+    args: Mapped[dict[str, Any]] = mapped_column(doc="its arguments, references included")
+    dep: Mapped[list[Any]] = mapped_column(doc="ids of the tasks it waits for")
+    status: Mapped[str] = mapped_column(doc="`planned` until it is `completed`, `cached`, `failed` or `skipped`")
+    error: Mapped[str | None] = mapped_column(doc="why it has no result, one sentence")
+    cached: Mapped[bool] = mapped_column(doc="the result came from a cache, no expert ran")
+    model_id: Mapped[str | None] = mapped_column(doc="the model that made the result")
+    revision: Mapped[str | None]
+    endpoint: Mapped[str | None] = mapped_column(doc="where it ran: `embedded`, `controller`, `local` or `remote`")
+    seconds: Mapped[float | None] = mapped_column(doc="time that making the result took")
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    prefect_task_run_id: Mapped[str | None]
+    result: Mapped[dict[str, Any] | None] = mapped_column(doc="the whole result, as the flow passes it on")
+
+
+class TaskOutput(Base):
+    """One row per output of a task."""
+
+    __tablename__ = "task_outputs"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["request_id", "task_id"], [PlannedTaskRow.request_id, PlannedTaskRow.task_id], ondelete="CASCADE"
+        ),
+        Index(None, "artifact_id"),
+    )
+
+    request_id: Mapped[str] = mapped_column(primary_key=True)
+    task_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    item: Mapped[int] = mapped_column(
+        primary_key=True, autoincrement=False, doc="element of the task's list, 0 for a task without one"
+    )
+    position: Mapped[int] = mapped_column(
+        primary_key=True, autoincrement=False, doc="place among the outputs of that element"
+    )
+    artifact_id: Mapped[int] = mapped_column(ForeignKey(StoredArtifact.id))
+
+
+class ModelSelection(Base):
+    """One row per task: the model that was chosen for it, and why."""
+
+    __tablename__ = "model_selections"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["request_id", "task_id"], [PlannedTaskRow.request_id, PlannedTaskRow.task_id], ondelete="CASCADE"
+        ),
+        Index(None, "model_id"),
+    )
+
+    request_id: Mapped[str] = mapped_column(primary_key=True)
+    task_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str]
+    model_id: Mapped[str] = mapped_column(doc="the chosen model")
+    revision: Mapped[str | None]
+    endpoint: Mapped[str]
+    reason: Mapped[str]
+    chosen_by: Mapped[str] = mapped_column(doc="`controller` when it picked among several, else `ranking`")
+    ranked: Mapped[list[Any]] = mapped_column(doc="the chosen candidate, then its fallbacks in order, with their cards")
+    cached: Mapped[bool] = mapped_column(doc="the choice came from a cache")
+    created_at: Mapped[datetime]
+
+
+class ExpertRun(Base):
+    """One row per attempt to run a model for a task."""
+
+    __tablename__ = "expert_runs"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["request_id", "task_id"], [PlannedTaskRow.request_id, PlannedTaskRow.task_id], ondelete="CASCADE"
+        ),
+        ForeignKeyConstraint(["request_id", "life"], [FlowRun.request_id, FlowRun.life], ondelete="CASCADE"),
+        Index(None, "request_id", "task_id"),
+        Index(None, "model_id", "status"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    request_id: Mapped[str]
+    task_id: Mapped[int]
+    life: Mapped[int]
+    run_count: Mapped[int] = mapped_column(doc="Prefect's count of the task run's tries, from 1")
+    model_id: Mapped[str]
+    revision: Mapped[str | None]
+    endpoint: Mapped[str]
+    status: Mapped[str] = mapped_column(doc="`running`, `completed`, `failed`, or `interrupted` when its process died")
+    error: Mapped[str | None]
+    error_type: Mapped[str | None] = mapped_column(doc="class of the error")
+    passing: Mapped[bool] = mapped_column(doc="the cause of the failure can pass, so the same model is tried again")
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    seconds: Mapped[float | None]
+
+
+class ControllerCallRow(Base):
+    """One row per call to the controller, failed tries included."""
+
+    __tablename__ = "controller_calls"
+    __table_args__ = (
+        ForeignKeyConstraint(["request_id", "life"], [FlowRun.request_id, FlowRun.life], ondelete="CASCADE"),
+        Index(None, "request_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    request_id: Mapped[str]
+    life: Mapped[int]
+    task_id: Mapped[int | None] = mapped_column(doc="the task it was made for; null for the plan and the answer")
+    stage: Mapped[str] = mapped_column(doc="what it was made for")
+    prompt_name: Mapped[str]
+    prompt_sha256: Mapped[str] = mapped_column(doc="hash of the prompt's template")
+    model: Mapped[str]
+    attempt: Mapped[int] = mapped_column(doc="try of one call, from 1")
+    prompt_tokens: Mapped[int]
+    completion_tokens: Mapped[int]
+    seconds: Mapped[float]
+    cost_microdollars: Mapped[int | None] = mapped_column(
+        BigInteger, doc="millionths of a US dollar; null when no prices are configured"
+    )
+    error: Mapped[str | None]
+    started_at: Mapped[datetime]
+
+
+class HubLookup(Base):
+    """One row per kind whose models were looked up on the Hub."""
+
+    __tablename__ = "hub_lookups"
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    fetched_at: Mapped[datetime]
+
+
+class StoredModelCard(Base):
+    """One row per model of the latest Hub lookup of a kind."""
+
+    __tablename__ = "model_cards"
+
+    kind: Mapped[str] = mapped_column(ForeignKey(HubLookup.kind, ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, doc="its place in the Hub's answer")
+    model_id: Mapped[str]
+    downloads: Mapped[int] = mapped_column(BigInteger)
+    card: Mapped[dict[str, Any]] = mapped_column(doc="all that is known of the model")

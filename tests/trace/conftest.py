@@ -1,0 +1,19 @@
+from collections.abc import Iterator
+
+import pytest
+from pydantic import SecretStr
+
+from hugginggpt.settings import Settings
+from hugginggpt.trace.store import Trace
+
+
+@pytest.fixture
+def trace_settings(settings: Settings, database_url: str) -> Settings:
+    return settings.model_copy(update={"database_url": SecretStr(database_url)})
+
+
+@pytest.fixture
+def trace(trace_settings: Settings) -> Iterator[Trace]:
+    opened = Trace.open(trace_settings)
+    yield opened
+    opened.close()

@@ -1,0 +1,99 @@
+"""Small plans, choices and results to record."""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+
+from hugginggpt.artifacts import Artifact, Resource
+from hugginggpt.capabilities import ValueType
+from hugginggpt.catalog.card import Candidate, Endpoint, ModelCard, ModelChoice
+from hugginggpt.controller.client import ControllerCall
+from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.results import ItemResult, TaskResult
+from hugginggpt.trace.leases import holder_name
+from hugginggpt.trace.store import OpenedRequest, Trace
+
+PLAN = Plan(
+    tasks=(
+        PlannedTask(task="image-to-text", id=0, args={"image": "invoice.png"}),
+        PlannedTask(task="text-to-speech", id=1, dep=(0,), args={"text": "The total is <GENERATED>-0"}),
+        PlannedTask(
+            task="zero-shot-classification", id=2, dep=(0,), args={"text": "<GENERATED>-0", "labels": ["a", "b"]}
+        ),
+    ),
+    repairs=("Task 1 had no dep.",),
+)
+
+
+def artifact(text: str, type: ValueType = ValueType.TEXT, mime: str = "text/plain") -> Artifact:
+    data = text.encode("utf-8", "replace")
+    preview = text if type is ValueType.TEXT else None
+    return Artifact(sha256=hashlib.sha256(data).hexdigest(), type=type, mime=mime, bytes=len(data), preview=preview)
+
+
+INVOICE = Resource(
+    name="invoice.png", artifact=artifact("picture", ValueType.IMAGE, "image/png"), source="/home/ada/invoice.png"
+)
+
+
+def candidate(
+    name: str = "rapidocr", endpoint: Endpoint = Endpoint.EMBEDDED, revision: str | None = "3.10"
+) -> Candidate:
+    card = ModelCard(id=name, kind="image-to-text", revision=revision, downloads=12, runs_on=(endpoint,))
+    return Candidate(card=card, endpoint=endpoint, installed=True)
+
+
+def choice(*names: str) -> ModelChoice:
+    chosen, *rest = map(candidate, names or ("rapidocr", "other/ocr"))
+    return ModelChoice(
+        kind="image-to-text", chosen=chosen, reason="It reads print.", chosen_by="ranking", alternatives=tuple(rest)
+    )
+
+
+def result(task_id: int = 0, *texts: str, model: str = "rapidocr") -> TaskResult:
+    return TaskResult(
+        task_id=task_id,
+        kind=PLAN.task(task_id).task,
+        items=tuple(ItemResult(outputs=(artifact(text),)) for text in texts or ("TOTAL 12.50",)),
+        is_list=len(texts) > 1,
+        model=model,
+        revision="3.10",
+        endpoint=Endpoint.EMBEDDED,
+        seconds=1.25,
+    )
+
+
+def call(stage: str = "plan", **changes: Any) -> ControllerCall:
+    values = {
+        "stage": stage,
+        "prompt_name": stage,
+        "prompt_sha256": "ab" * 32,
+        "model": "gpt-4o-mini",
+        "attempt": 1,
+        "prompt_tokens": 700,
+        "completion_tokens": 50,
+        "seconds": 0.5,
+        "cost_microdollars": 135,
+        "started_at": datetime.now(UTC),
+    }
+    return ControllerCall(**(values | changes))
+
+
+def begin(trace: Trace, **changes: Any) -> OpenedRequest:
+    """Open a request; a new one unless told otherwise."""
+    values: dict[str, Any] = {
+        "text": "What is the total?",
+        "resources": [INVOICE],
+        "conversation_id": None,
+        "options": {"fresh": False},
+        "holder": holder_name(),
+        "lease_seconds": 60.0,
+    }
+    return trace.open_request(**(values | changes))
+
+
+def planned(trace: Trace, **changes: Any) -> OpenedRequest:
+    """Open a request and give it a plan."""
+    opened = begin(trace, **changes)
+    trace.record_plan(opened.request_id, PLAN, "controller")
+    return opened
