@@ -28,8 +28,5 @@ def computing(deadline: Deadline | None = None) -> Iterator[None]:
     """
     while not _turn.acquire(timeout=_SLICE):
         if deadline is not None:
-            deadline.check()
-    try:
+            with deadline.holding(_turn):
         yield
-    finally:
-        _turn.release()

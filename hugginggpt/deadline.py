@@ -2,8 +2,24 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
 
 from hugginggpt.errors import DeadlineExceededError
+
+# Cancelling a deadline wakes nobody, so who waits for something else looks at it this often, in seconds.
+GLANCE = 0.1
+
+
+class Lock(Protocol):
+    """A lock, or a semaphore."""
+
+    def acquire(self, blocking: bool = ..., timeout: float = ...) -> bool:
+        """Take it, waiting no longer than the timeout."""
+
+    def release(self) -> None:
+        """Give it back."""
 
 
 class Deadline:
@@ -41,3 +57,18 @@ class Deadline:
             raise DeadlineExceededError("The task was cancelled.")
         if self.expired():
             raise DeadlineExceededError(f"The task did not finish within its {self.seconds:g} seconds.")
+
+    @contextmanager
+    def holding(self, lock: Lock) -> Iterator[None]:
+        """Hold a lock inside the block, having waited for it no longer than this deadline.
+
+        Raises:
+            DeadlineExceededError: it was not to be had in time.
+        """
+        self.check()
+        while not lock.acquire(timeout=min(GLANCE, self.remaining())):
+            self.check()
+        try:
+            yield
+        finally:
+            lock.release()

@@ -19,16 +19,13 @@ from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 import hugginggpt.errors
-from hugginggpt.deadline import Deadline
+from hugginggpt.deadline import GLANCE, Deadline
 from hugginggpt.errors import ExpertError, HuggingGPTError
 
 Message = tuple[Mapping[str, Any], bytes]
 Handler = Callable[[Mapping[str, Any], bytes], Message]
 
 _LENGTHS = struct.Struct("!IQ")
-
-# Cancelling a deadline wakes nobody, so who waits looks at it this often, in seconds.
-_GLANCE = 0.1
 
 
 def write_message(stream: IO[bytes], header: Mapping[str, Any], data: bytes = b"") -> None:
@@ -81,7 +78,7 @@ class Child:
             HuggingGPTError: what the factory raised.
             ExpertError: the process ended, or what else the factory raised.
         """
-        with self._my_turn(deadline), self._killed_when_over(deadline):
+        with deadline.holding(self._turn), self._killed_when_over(deadline):
             self._ensure_started()
 
     def call(self, header: Mapping[str, Any], data: bytes = b"", *, deadline: Deadline) -> Message:
@@ -92,7 +89,7 @@ class Child:
             HuggingGPTError: what the handler raised.
             ExpertError: the process ended, or what else the handler raised.
         """
-        with self._my_turn(deadline), self._killed_when_over(deadline):
+        with deadline.holding(self._turn), self._killed_when_over(deadline):
             process = self._ensure_started()
             assert process.stdin is not None
             write_message(process.stdin, header, data)
@@ -105,22 +102,12 @@ class Child:
             self._forget()
 
     @contextmanager
-    def _my_turn(self, deadline: Deadline) -> Iterator[None]:
-        deadline.check()
-        while not self._turn.acquire(timeout=min(_GLANCE, deadline.remaining())):
-            deadline.check()
-        try:
-            yield
-        finally:
-            self._turn.release()
-
-    @contextmanager
     def _killed_when_over(self, deadline: Deadline) -> Iterator[None]:
         """Kill the process if the deadline passes inside the block, and say so instead of what that caused there."""
         done = threading.Event()
 
         def watch() -> None:
-            while not done.wait(min(_GLANCE, max(deadline.remaining(), 0.01))):
+            while not done.wait(min(GLANCE, max(deadline.remaining(), 0.01))):
                 if deadline.expired():
                     self._kill()
 

@@ -25,15 +25,12 @@ from pathlib import Path
 from typing import Any
 
 from hugginggpt.catalog.card import Endpoint, ModelCard
-from hugginggpt.deadline import Deadline
+from hugginggpt.deadline import GLANCE, Deadline
 from hugginggpt.errors import ExpertError, HuggingGPTError, ModelLoadError
 from hugginggpt.experts.base import Expert, Surroundings
 from hugginggpt.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-# Cancelling a deadline wakes nobody, so who waits looks at it this often, in seconds.
-_GLANCE = 0.1
 
 _Key = tuple[str, str, str | None]
 
@@ -112,7 +109,7 @@ class ModelPool:
 
     def _wait(self, deadline: Deadline) -> None:
         deadline.check()
-        self._changed.wait(min(_GLANCE, deadline.remaining()))
+        self._changed.wait(min(GLANCE, deadline.remaining()))
 
     def _find(self, expert: Expert, card: ModelCard, surroundings: Surroundings) -> _Entry | None:
         """The entry of a card, its load begun if it is new; None while there is no room. The lock is held."""
@@ -146,7 +143,7 @@ class ModelPool:
             error = raised
         except BaseException as raised:  # whatever it is, those who wait must hear of it
             logger.warning("Loading %s failed unexpectedly.", card.id, exc_info=True)
-            reason = next(iter(str(raised).splitlines()), "")[:300] or type(raised).__name__
+            reason = next((line for line in str(raised).splitlines() if line.strip()), type(raised).__name__)[:300]
             error = ModelLoadError(f"The model {card.id} could not be loaded: {reason}")
         with self._changed:
             if error is None:
