@@ -28,5 +28,8 @@ def computing(deadline: Deadline | None = None) -> Iterator[None]:
     """
     while not _turn.acquire(timeout=_SLICE):
         if deadline is not None:
-            with deadline.holding(_turn):
+            deadline.check()
+    try:
         yield
+    finally:
+        _turn.release()
