@@ -23,8 +23,9 @@ class Lock(Protocol):
 
 
 class Deadline:
-    """When something has to be finished. Threads cannot be interrupted from outside, so what
-    runs asks its deadline.
+    """When something has to be finished.
+
+    Threads cannot be interrupted from outside, so what runs asks its deadline.
 
     Args:
         seconds: time from now.
