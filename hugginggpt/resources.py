@@ -108,8 +108,9 @@ class Namespace:
         if self._known(value, wanted, self.resources) is not None or self._outside(value, wanted) is not None:
             return None
         text = str(value)
-        if any(text in (resource.name, resource.source) for resource in self.resources):
-            return f"not {wanted.type}"
+        other = next((r for r in self.resources if text in (r.name, r.source)), None)
+        if other is not None:
+            return f"{other.artifact.type}, not {wanted.type}"
         if wanted.type is not ValueType.TEXT:
             if _URL.fullmatch(text):
                 return "a URL that does not stand in the request"

@@ -1,0 +1,150 @@
+"""From arguments to values: literals, names, references, lists."""
+
+import pytest
+from PIL import Image as PILImage
+
+from hugginggpt.artifacts import Artifact, ArtifactStore, Resource
+from hugginggpt.binding import MissingInput, bind, fingerprint, seed_for
+from hugginggpt.catalog.card import Endpoint
+from hugginggpt.errors import UsageError
+from hugginggpt.media import Image, Structured, Text, Value
+from hugginggpt.plan import PlannedTask, Scalar
+from hugginggpt.results import ItemResult, TaskResult
+from hugginggpt.settings import Settings
+
+
+@pytest.fixture
+def store(settings: Settings) -> ArtifactStore:
+    return ArtifactStore.from_settings(settings)
+
+
+def picture(colour: str) -> Image:
+    return Image(PILImage.new("RGB", (4, 4), colour))
+
+
+def resource(store: ArtifactStore, name: str, value: Value) -> Resource:
+    return Resource(name=name, artifact=store.put(value), source=f"/somewhere/{name}")
+
+
+def made(store: ArtifactStore, task_id: int, *values: Value | None, is_list: bool = False) -> TaskResult:
+    items = tuple(ItemResult(error="it broke") if v is None else ItemResult(outputs=(store.put(v),)) for v in values)
+    return TaskResult(
+        task_id=task_id, kind="x", items=items, is_list=is_list, model="m", revision=None, endpoint=Endpoint.EMBEDDED
+    )
+
+
+def task(kind: str, **args: Scalar | list[Scalar]) -> PlannedTask:
+    return PlannedTask(task=kind, id=9, args=dict(args))
+
+
+def texts(items: object) -> list[str]:
+    assert isinstance(items, tuple)
+    return [item["text"].text if isinstance(item, dict) else item.reason for item in items]
+
+
+def test_a_literal_text_is_itself(store: ArtifactStore) -> None:
+    bound = bind(task("summarization", text="some words"), [], {}, store)
+    assert texts(bound.items) == ["some words"]
+    assert not bound.is_list
+
+
+def test_a_name_or_its_source_stands_for_the_file(store: ArtifactStore) -> None:
+    notes = resource(store, "notes.txt", Text("what was said"))
+    for name in ("notes.txt", "/somewhere/notes.txt"):
+        assert texts(bind(task("summarization", text=name), [notes], {}, store).items) == ["what was said"]
+
+
+def test_an_image_is_loaded_and_a_name_that_is_not_there_is_missing(store: ArtifactStore) -> None:
+    red = resource(store, "red.png", picture("red"))
+    first, second = bind(task("object-detection", image=["red.png", "blue.png"]), [red], {}, store).items
+    assert isinstance(first, dict)
+    assert first["image"].image.getpixel((0, 0)) == (255, 0, 0)
+    assert isinstance(second, MissingInput)
+    assert "blue.png" in second.reason
+
+
+def test_a_reference_takes_the_output_of_the_arguments_type(store: ArtifactStore) -> None:
+    detection = Structured([{"label": "cat"}], "a cat at the left")
+    upstream = {0: made(store, 0, detection)}
+    assert texts(bind(task("text-to-speech", text="<GENERATED>-0"), [], upstream, store).items) == ["a cat at the left"]
+    assert texts(bind(task("summarization", text="I see <GENERATED>-0."), [], upstream, store).items) == [
+        "I see a cat at the left."
+    ]
+
+
+def test_a_list_fans_out_and_keeps_its_order(store: ArtifactStore) -> None:
+    upstream = {0: made(store, 0, Text("a")), 1: made(store, 1, Text("b"), Text("c"), is_list=True)}
+    bound = bind(task("summarization", text=["<GENERATED>-1", "x", "<GENERATED>-0"]), [], upstream, store)
+    assert bound.is_list
+    assert texts(bound.items) == ["b", "c", "x", "a"]
+    assert bind(task("summarization", text="<GENERATED>-1"), [], upstream, store).is_list
+
+
+def test_a_list_inside_a_longer_text_is_joined(store: ArtifactStore) -> None:
+    upstream = {1: made(store, 1, Text("b"), Text("c"), is_list=True)}
+    bound = bind(task("summarization", text="All: <GENERATED>-1"), [], upstream, store)
+    assert texts(bound.items) == ["All: b\n\nc"]
+    assert not bound.is_list
+
+
+def test_two_lists_zip_and_one_value_goes_with_all(store: ArtifactStore) -> None:
+    bound = bind(task("sentence-similarity", text1=["a", "b"], text2=["c", "d"]), [], {}, store)
+    assert [(i["text1"].text, i["text2"].text) for i in bound.items if isinstance(i, dict)] == [("a", "c"), ("b", "d")]
+    bound = bind(task("sentence-similarity", text1="a", text2=["c", "d"]), [], {}, store)
+    assert [(i["text1"].text, i["text2"].text) for i in bound.items if isinstance(i, dict)] == [("a", "c"), ("a", "d")]
+
+
+def test_lists_of_unequal_length_are_refused_once_they_are_known(store: ArtifactStore) -> None:
+    upstream = {1: made(store, 1, Text("b"), Text("c"), is_list=True)}
+    with pytest.raises(UsageError, match="unequal length"):
+        bind(task("sentence-similarity", text1="<GENERATED>-1", text2=["x", "y", "z"]), [], upstream, store)
+
+
+def test_an_element_whose_input_failed_is_missing_and_the_others_are_not(store: ArtifactStore) -> None:
+    upstream = {1: made(store, 1, Text("b"), None, is_list=True)}
+    bound = bind(task("summarization", text="<GENERATED>-1"), [], upstream, store)
+    assert texts(bound.items)[0] == "b"
+    assert "it broke" in texts(bound.items)[1]
+
+
+def test_labels_stay_one_list(store: ArtifactStore) -> None:
+    bound = bind(task("zero-shot-classification", text="x", labels=["a", "b"]), [], {}, store)
+    (item,) = bound.items
+    assert isinstance(item, dict)
+    assert [label.text for label in item["labels"]] == ["a", "b"]
+    assert not bound.is_list
+
+
+def test_the_fingerprint_depends_on_contents_not_on_names_or_ids(store: ArtifactStore) -> None:
+    red, also_red = resource(store, "red.png", picture("red")), resource(store, "x.png", picture("red"))
+    blue = resource(store, "red.png", picture("blue"))
+    by_name = fingerprint(task("object-detection", image="red.png"), [red], {})
+    assert by_name == fingerprint(task("object-detection", image="x.png"), [also_red], {})
+    assert by_name != fingerprint(task("object-detection", image="red.png"), [blue], {})
+    assert by_name != fingerprint(task("depth-estimation", image="red.png"), [red], {})
+
+    first = fingerprint(task("summarization", text="On <GENERATED>-0"), [], {0: made(store, 0, Text("a"))})
+    assert first == fingerprint(task("summarization", text="On <GENERATED>-5"), [], {5: made(store, 5, Text("a"))})
+    assert first != fingerprint(task("summarization", text="On <GENERATED>-0"), [], {0: made(store, 0, Text("b"))})
+
+
+def test_there_is_no_fingerprint_where_an_input_is_missing(store: ArtifactStore) -> None:
+    assert fingerprint(task("object-detection", image="red.png"), [], {}) is None
+    assert fingerprint(task("summarization", text="<GENERATED>-0"), [], {}) is None
+    assert fingerprint(task("summarization", text="<GENERATED>-0"), [], {0: made(store, 0, None)}) is None
+
+
+def test_a_seed_is_given_or_derived_and_only_for_generative_kinds() -> None:
+    assert seed_for(task("text-to-image", text="x", seed=7), "ab" * 32) == 7
+    derived = seed_for(task("text-to-image", text="x"), "ab" * 32)
+    assert derived == seed_for(task("text-to-image", text="x"), "ab" * 32)
+    assert derived != seed_for(task("text-to-image", text="x"), "cd" * 32)
+    assert seed_for(task("object-detection", image="a.png"), "ab" * 32) is None
+
+
+def test_previews_are_not_what_an_expert_gets(store: ArtifactStore) -> None:
+    long = "word " * 5000
+    upstream = {0: made(store, 0, Text(long))}
+    assert isinstance(upstream[0].outputs[0], Artifact)
+    assert len(upstream[0].outputs[0].preview or "") < len(long)
+    assert texts(bind(task("summarization", text="<GENERATED>-0"), [], upstream, store).items) == [long]

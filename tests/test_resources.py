@@ -1,0 +1,130 @@
+"""What a plan may name."""
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image as PILImage
+
+from hugginggpt.artifacts import ArtifactStore
+from hugginggpt.errors import MediaError, PlanError
+from hugginggpt.plan import Plan, parse_plan
+from hugginggpt.resources import Namespace, gather
+from hugginggpt.settings import Settings
+
+
+@pytest.fixture
+def store(settings: Settings) -> ArtifactStore:
+    return ArtifactStore.from_settings(settings)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    PILImage.new("RGB", (8, 8), "green").save(path)
+    return path
+
+
+def detect(name: str) -> Plan:
+    return parse_plan(json.dumps([{"task": "object-detection", "id": 0, "args": {"image": name}}]))
+
+
+def summarise(text: str) -> Plan:
+    return parse_plan(json.dumps([{"task": "summarization", "id": 0, "args": {"text": text}}]))
+
+
+def space(settings: Settings, *resources: object, wording: str = "", given: bool = False) -> Namespace:
+    return Namespace(resources=tuple(resources), wording=wording, given=given, settings=settings)  # type: ignore[arg-type]
+
+
+def test_files_get_names_that_are_unique(settings: Settings, store: ArtifactStore, photo: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other" / "photo.png"
+    other.parent.mkdir()
+    PILImage.new("RGB", (8, 8), "red").save(other)
+    first, second = gather([str(photo), str(other)], settings, store)
+    assert (first.name, second.name) == ("photo.png", "photo-2.png")
+    assert first.artifact.sha256 != second.artifact.sha256
+    assert first.source == str(photo)
+
+
+def test_a_file_keeps_its_bytes(settings: Settings, store: ArtifactStore, photo: Path) -> None:
+    (resource,) = gather([str(photo)], settings, store)
+    assert store.read_bytes(resource.artifact) == photo.read_bytes()
+
+
+def test_a_data_uri_is_a_file_too(settings: Settings, store: ArtifactStore, photo: Path) -> None:
+    uri = "data:image/png;base64," + base64.b64encode(photo.read_bytes()).decode()
+    (resource,) = gather([uri], settings, store)
+    assert resource.artifact.mime == "image/png"
+    assert len(resource.source) < 200
+
+
+def test_a_missing_file_is_named(settings: Settings, store: ArtifactStore) -> None:
+    with pytest.raises(MediaError, match=r"nowhere\.png"):
+        gather(["nowhere.png"], settings, store)
+
+
+def test_the_requests_files_can_be_named_by_name_path_or_folder(
+    settings: Settings, store: ArtifactStore, photo: Path
+) -> None:
+    resources = gather([str(photo)], settings, store)
+    for name in ("photo.png", str(photo), "./photo.png", "/elsewhere/photo.png"):
+        plan, after = space(settings, *resources).resolve(detect(name), store)
+        assert plan.tasks[0].args["image"] == "photo.png"
+        assert after == tuple(resources)
+
+
+def test_a_file_outside_the_request_is_refused(settings: Settings, store: ArtifactStore, photo: Path) -> None:
+    for name in (str(photo), "/etc/hostname", "../photo.png", "other.png"):
+        with pytest.raises(PlanError, match="neither a file of the request"):
+            space(settings).resolve(detect(name), store)
+
+
+def test_a_file_in_a_configured_root_is_loaded(settings: Settings, store: ArtifactStore, photo: Path) -> None:
+    rooted = settings.model_copy(update={"file_roots": (photo.parent,)})
+    for name in ("photo.png", str(photo)):
+        plan, resources = space(rooted).resolve(detect(name), store)
+        assert [r.name for r in resources] == ["photo.png"]
+        assert plan.tasks[0].args["image"] == "photo.png"
+
+
+def test_no_way_leads_out_of_a_root(settings: Settings, store: ArtifactStore, photo: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "link.png").symlink_to(photo)
+    rooted = settings.model_copy(update={"file_roots": (root,)})
+    for name in ("../photo.png", "link.png", str(photo)):
+        with pytest.raises(PlanError):
+            space(rooted).resolve(detect(name), store)
+
+
+def test_a_url_has_to_stand_in_the_request_unless_the_plan_was_given(settings: Settings) -> None:
+    url = "https://example.com/cat.png"
+    assert "does not stand in the request" in space(settings).problems(detect(url))[0]
+    assert space(settings, wording=f"What is on {url}?").problems(detect(url)) == []
+    assert space(settings, given=True).problems(detect(url)) == []
+    assert space(settings).problems(detect("data:image/png;base64,AAAA")) != []
+
+
+def test_a_resource_of_another_type_is_refused(settings: Settings, store: ArtifactStore, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("words")
+    resources = gather([str(notes)], settings, store)
+    assert space(settings, *resources).problems(detect("notes.txt")) == [
+        "Task 0 (object-detection) names 'notes.txt', which is text, not image."
+    ]
+    assert space(settings, *resources).problems(summarise("notes.txt")) == []
+
+
+def test_a_text_that_is_a_file_name_has_to_be_there_and_other_text_is_text(settings: Settings) -> None:
+    assert space(settings).problems(summarise("report.pdf")) != []
+    assert space(settings).problems(summarise("Version 1.2 of the report")) == []
+    assert space(settings).problems(summarise("https://example.com is a site")) == []
+
+
+def test_every_problem_is_named(settings: Settings, store: ArtifactStore) -> None:
+    plan = parse_plan(json.dumps([{"task": "object-detection", "args": {"image": ["a.png", "b.png"]}}]))
+    with pytest.raises(PlanError) as caught:
+        space(settings).resolve(plan, store)
+    assert len(caught.value.problems) == 2
