@@ -11,6 +11,7 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
 from hugginggpt.catalog.card import Candidate, Endpoint
+from hugginggpt.experts.device import set_up_torch
 from hugginggpt.settings import get_settings
 
 CONTROLLER_LIMIT = "hugginggpt-controller"
@@ -27,11 +28,11 @@ def controller_slot() -> Iterator[None]:
 
 @contextmanager
 def slot_for(candidate: Candidate) -> Iterator[None]:
-    """Hold the slot that a candidate's endpoint asks for: none for embedded and remote experts."""
+    """Hold the slot that a candidate asks for: the controller's, the accelerator's where there is one, or none."""
     if candidate.endpoint is Endpoint.CONTROLLER:
         with controller_slot():
             yield
-    elif candidate.endpoint is Endpoint.LOCAL:
+    elif candidate.endpoint is Endpoint.LOCAL and set_up_torch(get_settings()) != "cpu":
         _ensure_limits(PREFECT_API_URL.value())
         with concurrency(ACCELERATOR_LIMIT, occupy=1):
             yield

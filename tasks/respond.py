@@ -86,6 +86,9 @@ def _respond_and_record(
                     plan=plan,
                     outcomes=outcomes,
                     deadline=Deadline(RESPONSE_SECONDS),
+                    resources=run.resources,
+                    history=run.history,
+                    known_models=_known_models(run),
                 )
         except ControllerError as failure:
             answer, status, error = None, RequestStatus.FAILED, failure.message
@@ -103,6 +106,11 @@ def _respond_and_record(
     files = [artifact for o in made if o.result for artifact in o.result.outputs if artifact.preview is None]
     show_answer(answer.text if answer else f"Failed: {error}", files)
     return status
+
+
+def _known_models(run: RequestRun) -> set[str]:
+    """Every model that was a candidate: the answer may name those that ran, and no other."""
+    return {c.card.id for choice in get_trace().choices(run.request_id).values() for c in choice.ranked}
 
 
 def _outcome(ending: Ending) -> Outcome:
