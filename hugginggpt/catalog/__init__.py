@@ -1,0 +1,1 @@
+"""The models of every task kind, and where they can run."""

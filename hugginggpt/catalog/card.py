@@ -23,6 +23,11 @@ class ModelCard(BaseModel):
         bytes: size of the weights; None while unknown.
         runs_on: the endpoints that can serve it at all.
         sha256: expected hash of each packaged file, by its name, for embedded models.
+        safetensors: its weights come as safetensors; None while unknown.
+        custom_code: it runs code from its own repository, which never happens here.
+        needs: importable packages it needs besides its expert's.
+        served: an inference provider serves it; None while unknown.
+        hub: base URL of the Hub that told these facts; None for the bundled list.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -40,6 +45,11 @@ class ModelCard(BaseModel):
     description: str = ""
     runs_on: tuple[Endpoint, ...] = ()
     sha256: dict[str, str] = {}
+    safetensors: bool | None = None
+    custom_code: bool = False
+    needs: tuple[str, ...] = ()
+    served: bool | None = None
+    hub: str | None = None
 
 
 class Candidate(BaseModel):

@@ -1,0 +1,217 @@
+"""Which models can do a kind of task here, and why the others cannot."""
+
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+from hugginggpt.capabilities import CAPABILITIES
+from hugginggpt.catalog.bundled import bundled_cards
+from hugginggpt.catalog.card import Candidate, Endpoint, ModelCard
+from hugginggpt.catalog.hub import LIMIT, Hub, pipeline_tag
+from hugginggpt.catalog.installed import COMMIT, installed_commit
+from hugginggpt.catalog.obstacles import find_obstacle
+from hugginggpt.catalog.ranking import ALLOWED, ranked
+from hugginggpt.errors import DatabaseUnavailableError, UsageError
+from hugginggpt.experts.registry import expert_for
+from hugginggpt.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_HERE = frozenset({Endpoint.EMBEDDED, Endpoint.CONTROLLER})
+
+
+class CardCache(Protocol):
+    """Where live lookups are kept between processes; the trace database is one."""
+
+    def cards(self, kind: str) -> tuple[list[ModelCard], datetime] | None:
+        """The cards of the latest lookup of a kind and when that was; None when there was none."""
+
+    def save_cards(self, kind: str, cards: Sequence[ModelCard]) -> None:
+        """Replace the cards of a kind."""
+
+
+class Catalog:
+    """The models of every kind: the bundled list, what the Hub lists, and the controller itself.
+
+    With the embedded controller and no Hub token, a kind that can be done without a download is
+    done so: the Hub is not even asked. Everything else may ask it.
+
+    Args:
+        card_cache: keeps live lookups for `settings.catalog_ttl` seconds; they are kept in this
+            process either way.
+        controller_model: name of the controller's model, for the kinds it can do itself.
+    """
+
+    def __init__(self, settings: Settings, card_cache: CardCache | None = None, controller_model: str = "") -> None:
+        self._settings = settings
+        self._cache = card_cache
+        self._controller_model = controller_model
+        self._hub = Hub(settings)
+        self._stays_here = settings.uses_embedded_controller and settings.hf_token is None
+        self._looked_up: dict[str, tuple[list[ModelCard], float]] = {}
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def candidates(self, kind: str, live: bool = True) -> list[Candidate]:
+        """Every model of a kind at every endpoint that the settings allow, in rank order.
+
+        Args:
+            kind: a name in `CAPABILITIES`.
+            live: look the kind up on the Hub when the last lookup is too old.
+
+        Raises:
+            UsageError: there is no such kind.
+        """
+        if kind not in CAPABILITIES:
+            raise UsageError(f"There is no task kind {kind!r}: `hugginggpt models` lists them.")
+        bundled = bundled_cards().get(kind, ())
+        here = [
+            self._candidate(card, endpoint)
+            for card in (*bundled, *self._controller_cards(kind))
+            for endpoint in card.runs_on
+            if endpoint in _HERE & self._allowed
+        ]
+        fetches = not (self._stays_here and any(c.obstacle is None for c in here))
+        listed = self._live_cards(kind, live and fetches)
+        gone = _gone(bundled, listed, self._hub.url)
+        elsewhere = [
+            self._candidate(card, endpoint, fetches=fetches, listed=card.id not in gone)
+            for card in _merged(bundled, listed)
+            for endpoint in card.runs_on
+            if endpoint in self._allowed - _HERE
+        ]
+        return ranked([*here, *elsewhere], self._settings.inference_mode)
+
+    def offered_kinds(self) -> tuple[str, ...]:
+        """The kinds that some model can do here, in the table's order. Looks nothing up on the Hub."""
+        return tuple(
+            kind for kind in CAPABILITIES if any(c.obstacle is None for c in self.candidates(kind, live=False))
+        )
+
+    def why_not(self, kind: str) -> str:
+        """One sentence that names what a kind lacks to run here; empty when it can run.
+
+        Raises:
+            UsageError: there is no such kind.
+        """
+        candidates = self.candidates(kind, live=False)
+        if any(c.obstacle is None for c in candidates):
+            return ""
+        # What an expert lacks can be mended; that there is none says least.
+        nearest = next((c for c in candidates if expert_for(kind, c.endpoint)), None)
+        if nearest is not None:
+            return f"{kind} cannot run here: {nearest.obstacle}"
+        others = sorted({e for e in Endpoint if e not in self._allowed and expert_for(kind, e)})
+        if others:
+            return (
+                f"{kind} cannot run with HUGGINGGPT_INFERENCE_MODE={self._settings.inference_mode}, "
+                f"only at the endpoint {' or '.join(others)}: set it to hybrid."
+            )
+        return f"{kind} cannot run here: no installed expert does it, so install a package that offers one."
+
+    def pin(self, card: ModelCard) -> ModelCard:
+        """The card with its revision resolved to a commit, from the cache of weights or the Hub.
+
+        An embedded model's version stands as it is, and so does a revision that cannot be resolved.
+        """
+        if set(card.runs_on) <= _HERE or (card.revision and COMMIT.fullmatch(card.revision)):
+            return card
+        commit = installed_commit(card.id, self._settings.models_cache_dir, card.revision)
+        if commit is None:
+            live = self._hub.card(card.id, card.kind)
+            commit = live.revision if live else None
+        return card if commit is None else card.model_copy(update={"revision": commit})
+
+    @property
+    def _allowed(self) -> frozenset[Endpoint]:
+        return ALLOWED[self._settings.inference_mode]
+
+    def _controller_cards(self, kind: str) -> list[ModelCard]:
+        if expert_for(kind, Endpoint.CONTROLLER) is None or not self._controller_model:
+            return []
+        what = "The language model that also plans and answers."
+        return [ModelCard(id=self._controller_model, kind=kind, description=what, runs_on=(Endpoint.CONTROLLER,))]
+
+    def _candidate(
+        self, card: ModelCard, endpoint: Endpoint, *, fetches: bool = True, listed: bool = True
+    ) -> Candidate:
+        commit = None
+        if endpoint is Endpoint.LOCAL:
+            commit = installed_commit(card.id, self._settings.models_cache_dir, card.revision)
+        if commit is not None:
+            # What is here is used as it is: a newer commit on the Hub is no reason for a download.
+            card = card.model_copy(update={"revision": commit})
+        installed = commit is not None or endpoint in _HERE
+        obstacle = find_obstacle(
+            card, endpoint, self._settings, self._hub, installed=installed, fetches=fetches, listed=listed
+        )
+        return Candidate(card=card, endpoint=endpoint, installed=installed, obstacle=obstacle)
+
+    def _live_cards(self, kind: str, may_ask: bool) -> list[ModelCard]:
+        """The latest lookup of a kind; a new one when it is too old, `may_ask` and the Hub answers."""
+        with self._locks[kind]:
+            cards, age = self._last_lookup(kind)
+            if not may_ask or age < self._settings.catalog_ttl or pipeline_tag(kind) is None:
+                return cards
+            found = self._hub.cards(kind)
+            if found is None:
+                return cards
+            if len(found) < LIMIT:
+                # The Hub has listed all it has, so what it may have under another tag is worth a question.
+                known = {card.id for card in found}
+                wanted = [c for c in bundled_cards().get(kind, ()) if c.id not in known and not set(c.runs_on) <= _HERE]
+                found += [card for c in wanted if (card := self._hub.card(c.id, kind))]
+            self._looked_up[kind] = (found, time.monotonic())
+            if self._cache is not None:
+                try:
+                    self._cache.save_cards(kind, found)
+                except DatabaseUnavailableError as error:
+                    logger.warning("The models of %s could not be kept: %s", kind, error.message)
+            return found
+
+    def _last_lookup(self, kind: str) -> tuple[list[ModelCard], float]:
+        """Its cards and its age in seconds; no cards and an endless age when there was none of this Hub."""
+        if kind in self._looked_up:
+            cards, at = self._looked_up[kind]
+            return cards, time.monotonic() - at
+        kept = self._cache.cards(kind) if self._cache is not None else None
+        if kept is None or not kept[0] or any(card.hub != self._hub.url for card in kept[0]):
+            return [], float("inf")
+        cards, saved = kept
+        return cards, (datetime.now(UTC) - saved).total_seconds()
+
+
+def _merged(bundled: Sequence[ModelCard], listed: Sequence[ModelCard]) -> list[ModelCard]:
+    """The bundled cards brought up to date by the Hub's, and what the Hub has besides.
+
+    The bundled description and endpoints stay: they were written with care.
+    """
+    by_id = {card.id: card for card in listed}
+    bundled = [card for card in bundled if not set(card.runs_on) <= _HERE]
+    known = {card.id for card in bundled}
+    return [_updated(c, by_id[c.id]) if c.id in by_id else c for c in bundled] + [
+        c for c in listed if c.id not in known
+    ]
+
+
+def _updated(card: ModelCard, live: ModelCard) -> ModelCard:
+    told = {
+        "revision": live.revision,
+        "library": live.library,
+        "licence": live.licence,
+        "bytes": live.bytes,
+        "safetensors": live.safetensors,
+        "served": live.served,
+    }
+    certain = {"downloads": live.downloads, "likes": live.likes, "gated": live.gated, "hub": live.hub}
+    certain["custom_code"] = live.custom_code
+    return card.model_copy(update=certain | {name: value for name, value in told.items() if value is not None})
+
+
+def _gone(bundled: Sequence[ModelCard], listed: Sequence[ModelCard], url: str) -> set[str]:
+    """The bundled ids that this Hub is known not to have: its list was complete without them."""
+    complete = 0 < len(listed) < LIMIT and all(card.hub == url for card in listed)
+    return {card.id for card in bundled} - {card.id for card in listed} if complete else set()

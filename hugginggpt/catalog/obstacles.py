@@ -1,0 +1,89 @@
+"""Why a model cannot run here: one sentence, with the mend."""
+
+from importlib.util import find_spec
+
+from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.catalog.hub import Hub
+from hugginggpt.experts.pool import memory_budget
+from hugginggpt.experts.registry import expert_for, obstacle
+from hugginggpt.settings import Settings
+
+
+def find_obstacle(
+    card: ModelCard, endpoint: Endpoint, settings: Settings, hub: Hub, *, installed: bool, fetches: bool, listed: bool
+) -> str | None:
+    """What keeps a model from running at an endpoint; None when nothing does.
+
+    The costly question, whether the Hub can be reached, is asked last and only where it counts.
+
+    Args:
+        card: the model.
+        endpoint: one of those in `card.runs_on`.
+        settings: what is allowed.
+        hub: where it would be downloaded from.
+        installed: its weights are on this machine.
+        fetches: models of this kind may be downloaded, see `Catalog`.
+        listed: the Hub is not known to lack it.
+    """
+    expert = expert_for(card.kind, endpoint)
+    if expert is None:
+        return (
+            f"No installed expert runs {card.kind} at the endpoint {endpoint}: "
+            "install a package that offers one, or use another kind."
+        )
+    if missing := obstacle(expert):
+        return missing
+    if endpoint is Endpoint.CONTROLLER:
+        return None
+    if endpoint is Endpoint.REMOTE:
+        return _remote(card, settings)
+    return _weights(card, endpoint, settings) or (
+        None if installed else _download(card, settings, hub, fetches=fetches, listed=listed)
+    )
+
+
+def _weights(card: ModelCard, endpoint: Endpoint, settings: Settings) -> str | None:
+    if endpoint is Endpoint.LOCAL:
+        if card.custom_code:
+            return f"{card.id} runs code from its own repository, which is never done here: choose another model."
+        if card.safetensors is False:
+            return f"{card.id} has no safetensors weights, and pickles are never loaded: choose another model."
+    missing = [name for name in card.needs if find_spec(name) is None]
+    if missing:
+        return f"{card.id} needs the package {' and '.join(missing)}: run pip install {' '.join(missing)}."
+    budget = memory_budget(settings)
+    if card.bytes is not None and card.bytes > budget:
+        return (
+            f"{card.id} needs {_size(card.bytes)} of memory and {_size(budget)} are allowed: "
+            "raise HUGGINGGPT_MODEL_MEMORY, or choose a smaller model."
+        )
+    return None
+
+
+def _download(card: ModelCard, settings: Settings, hub: Hub, *, fetches: bool, listed: bool) -> str | None:
+    if card.gated and settings.hf_token is None:
+        return f"{card.id} is gated: accept its terms at {hub.url}/{card.id} and set HF_TOKEN."
+    if settings.hf_hub_offline or fetches:
+        if unreachable := hub.obstacle():
+            return f"{card.id} is not installed and {unreachable}."
+        return None if listed else f"{card.id} is not on the Hub at {hub.url}: choose another model."
+    return (
+        f"{card.id} is not installed, and the embedded default downloads nothing for what it can do itself: "
+        "configure a controller with OPENAI_API_KEY or OPENAI_BASE_URL, or download the model beforehand."
+    )
+
+
+def _remote(card: ModelCard, settings: Settings) -> str | None:
+    if settings.inference_endpoint is not None:
+        return None
+    if settings.hf_token is None:
+        return f"{card.id} runs remotely, which needs a token: set HF_TOKEN, or HUGGINGGPT_INFERENCE_ENDPOINT."
+    if settings.hf_hub_offline:
+        return f"{card.id} runs remotely and HF_HUB_OFFLINE is set: unset it, or set HUGGINGGPT_INFERENCE_ENDPOINT."
+    if card.served is False:
+        return f"No inference provider serves {card.id}: choose another model, or run it locally."
+    return None
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"

@@ -1,0 +1,43 @@
+"""The order in which candidates are shown, tried and fallen back on."""
+
+from collections.abc import Iterable
+from math import inf
+
+from hugginggpt.catalog.card import Candidate, Endpoint
+from hugginggpt.settings import InferenceMode
+
+ALLOWED: dict[InferenceMode, frozenset[Endpoint]] = {
+    "local": frozenset({Endpoint.EMBEDDED, Endpoint.CONTROLLER, Endpoint.LOCAL}),
+    "remote": frozenset({Endpoint.REMOTE, Endpoint.CONTROLLER}),
+    "hybrid": frozenset(Endpoint),
+}
+"""Where experts may run in each mode."""
+
+
+def ranked(candidates: Iterable[Candidate], mode: InferenceMode) -> list[Candidate]:
+    """Candidates in rank order, the same whatever order they come in.
+
+    What can run comes first. Then what is nearest: embedded, controller, installed, to be
+    downloaded, remote; in remote mode what is remote comes before the controller. Then downloads,
+    the smaller size, the id.
+    """
+
+    def key(candidate: Candidate) -> tuple[bool, int, int, float, str, str]:
+        card = candidate.card
+        size = inf if card.bytes is None else card.bytes
+        blocked = candidate.obstacle is not None
+        return (blocked, _distance(candidate, mode), -card.downloads, size, card.id, card.revision or "")
+
+    return sorted(candidates, key=key)
+
+
+def _distance(candidate: Candidate, mode: InferenceMode) -> int:
+    match candidate.endpoint:
+        case Endpoint.EMBEDDED:
+            return 0
+        case Endpoint.CONTROLLER:
+            return 1
+        case Endpoint.LOCAL:
+            return 2 if candidate.installed else 3
+        case Endpoint.REMOTE:
+            return 0 if mode == "remote" else 4
