@@ -18,7 +18,7 @@ from hugginggpt.controller.dialect import known_dialect, remember_dialect
 from hugginggpt.controller.prompts import Prompt, render
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ControllerAuthError, ControllerError, ControllerUnavailableError
+from hugginggpt.errors import ControllerAuthError, ControllerError, ControllerUnavailableError, DeadlineExceededError
 from hugginggpt.settings import Settings
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -196,8 +196,22 @@ class Controller:
             ControllerAuthError: the key is not accepted, or nothing is left of the quota.
             ControllerUnavailableError: no usable reply within the retries or the deadline.
             ControllerError: the server refuses the request, or the model declines it.
-            DeadlineExceededError: the deadline passed or was cancelled during a call.
         """
+        try:
+            return self._chat(prompt, stage, max_tokens, schema, temperature, seed, deadline)
+        except DeadlineExceededError as error:
+            raise self._unavailable(f"gave no answer: {error.message.rstrip('.')}") from error
+
+    def _chat(
+        self,
+        prompt: Prompt,
+        stage: str,
+        max_tokens: int,
+        schema: dict[str, Any] | None,
+        temperature: float,
+        seed: int | None,
+        deadline: Deadline | None,
+    ) -> str:
         settings = self._server.settings
         connection = self._server.connection()
         dialect = known_dialect(connection.base_url, self.model)

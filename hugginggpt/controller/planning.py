@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import CAPABILITIES, Capability, Input
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.prompts import Cuttable, prompt_data, render_within, shorten
+from hugginggpt.controller.prompts import Cuttable, Prompt, prompt_data, render_within, shorten
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan, parse_plan, plan_schema
@@ -44,10 +44,12 @@ def plan_request(
     """Have the controller plan a request, and once more if the plan cannot run.
 
     Args:
+        controller: who plans.
         text: the request.
         resources: what the plan can name: files of the request and results of earlier turns.
         history: earlier turns, oldest first.
         kinds: the kinds that can run here.
+        deadline: when planning has to be over.
         check: the caller's own objections to a plan, each a sentence.
 
     Returns:
@@ -63,6 +65,8 @@ def plan_request(
             "give a plan with --plan, or set OPENAI_API_KEY or OPENAI_BASE_URL."
         )
     offered = tuple(dict.fromkeys(kinds))
+    if not offered:
+        return Plan()
     answer_tokens = min(_ANSWER_TOKENS, controller.context_tokens // _ANSWER_SHARE)
     budget = controller.context_tokens - answer_tokens
     data: dict[str, Any] = {
@@ -72,12 +76,17 @@ def plan_request(
         "kinds": [_described_kind(CAPABILITIES[kind]) for kind in offered],
         "demos": [demo for demo in prompt_data("planning_demos") if {t["task"] for t in demo["tasks"]} <= {*offered}],
     }
-    ask = {"stage": STAGE, "max_tokens": answer_tokens, "schema": plan_schema(offered), "deadline": deadline}
-    answer = controller.chat(render_within("planning", budget, **data), **ask)
+
+    def ask(prompt: Prompt) -> str:
+        return controller.chat(
+            prompt, stage=STAGE, max_tokens=answer_tokens, schema=plan_schema(offered), deadline=deadline
+        )
+
+    answer = ask(render_within("planning", budget, **data))
     plan, problems = _read(answer, set(offered), check)
     if plan is None:
         repair = {"answer": shorten(answer, 4 * answer_tokens), "problems": problems[:_MOST_PROBLEMS]}
-        answer = controller.chat(render_within("planning_repair", budget, **data, **repair), **ask)
+        answer = ask(render_within("planning_repair", budget, **data, **repair))
         plan, problems = _read(answer, set(offered), check)
     if plan is None:
         raise PlanError("\n".join(problems))

@@ -104,7 +104,7 @@ def _cut_texts(name: str, budget: int, data: dict[str, Any]) -> Prompt:
     def limited(limit: int) -> Prompt:
         return render(name, **_map_cuttable(copy.copy(data), lambda text: shorten(text, limit)))
 
-    fits, low, high = None, _LEAST_CHARS, max((len(text) for text in _cuttable(data)), default=0)
+    fits, low, high = None, _LEAST_CHARS, max((len(text) for text in _cuttables(data)), default=0)
     while low <= high:
         middle = (low + high) // 2
         prompt = limited(middle)
@@ -129,15 +129,24 @@ def shorten(text: str, limit: int) -> str:
     return text[:head].rstrip() + CUT + text[len(text) - (kept - head) :].lstrip()
 
 
-def _cuttable(data: Any) -> Iterator[str]:
+def cuttable(data: Any) -> Any:
+    """The data with every text in it cuttable."""
+    if isinstance(data, dict):
+        return {key: cuttable(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [cuttable(value) for value in data]
+    return Cuttable(data) if isinstance(data, str) else data
+
+
+def _cuttables(data: Any) -> Iterator[str]:
     if isinstance(data, Cuttable):
         yield data
     elif isinstance(data, dict):
         for value in data.values():
-            yield from _cuttable(value)
+            yield from _cuttables(value)
     elif isinstance(data, list | tuple):
         for value in data:
-            yield from _cuttable(value)
+            yield from _cuttables(value)
 
 
 def _map_cuttable(data: Any, change: Callable[[str], str]) -> Any:

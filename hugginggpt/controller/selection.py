@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from hugginggpt.catalog.card import Candidate, ModelChoice
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.prompts import Cuttable, render_within
+from hugginggpt.controller.prompts import Cuttable, cuttable, render_within
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, SelectionError
 from hugginggpt.plan import PlannedTask
@@ -34,11 +33,15 @@ def choose_model(
     taken and the reason says so.
 
     Args:
-        candidates: in rank order.
+        controller: who chooses.
+        request: what the user asked.
+        task: the planned task.
+        candidates: every model of its kind, in rank order.
+        top_k: how many the controller is shown.
+        deadline: how long the controller may take.
 
     Raises:
         SelectionError: none can run here.
-        DeadlineExceededError: the deadline passed or was cancelled.
     """
     runnable = [candidate for candidate in candidates if candidate.obstacle is None]
     if not runnable:
@@ -46,34 +49,26 @@ def choose_model(
         why = "; ".join(list(obstacles)[:3]) or "the catalog holds none"
         raise SelectionError(f"No model can do {task.task} here: {why}.")
     if len(runnable) == 1:
-        return _choice(task, runnable, runnable[0], "It is the only model that can run here.", "ranking")
+        return _first(task, runnable, "It is the only model that can run here.")
     if controller.embedded:
-        return _choice(
-            task, runnable, runnable[0], "First in rank; the embedded controller does not choose.", "ranking"
-        )
+        return _first(task, runnable, "First in rank; the embedded controller does not choose.")
     shown = _keyed(runnable[:top_k])
     try:
         answer = _ask(controller, request, task, shown, deadline)
     except ControllerError as error:
-        return _choice(
-            task,
-            runnable,
-            runnable[0],
-            f"First in rank, because the controller gave no choice: {error.message}",
-            "ranking",
-        )
+        return _first(task, runnable, f"First in rank, because the controller gave no choice: {error.message}")
     key, reason = _read(answer)
     chosen = shown.get(key)
     if chosen is None:
-        return _choice(
-            task, runnable, runnable[0], "First in rank, because the controller named no model of the list.", "ranking"
-        )
-    return _choice(task, runnable, chosen, reason or "The controller gave no reason.", "controller")
-
-
-def _choice(task: PlannedTask, runnable: list[Candidate], chosen: Candidate, reason: str, by: str) -> ModelChoice:
+        return _first(task, runnable, "First in rank, because the controller named no model of the list.")
     rest = tuple(candidate for candidate in runnable if candidate is not chosen)
-    return ModelChoice(kind=task.task, chosen=chosen, reason=reason, chosen_by=by, alternatives=rest)
+    reason = reason or "The controller gave no reason."
+    return ModelChoice(kind=task.task, chosen=chosen, reason=reason, chosen_by="controller", alternatives=rest)
+
+
+def _first(task: PlannedTask, ranked: list[Candidate], reason: str) -> ModelChoice:
+    first, *rest = ranked
+    return ModelChoice(kind=task.task, chosen=first, reason=reason, chosen_by="ranking", alternatives=tuple(rest))
 
 
 def _keyed(candidates: list[Candidate]) -> dict[str, Candidate]:
@@ -99,7 +94,7 @@ def _ask(
         "selection",
         controller.context_tokens - _ANSWER_TOKENS,
         request=Cuttable(request),
-        task={"task": task.task, "args": _cuttable(task.args)},
+        task={"task": task.task, "args": cuttable(task.args)},
         description=task.capability.description,
         models=models,
     )
@@ -110,14 +105,6 @@ def _ask(
         "additionalProperties": False,
     }
     return controller.chat(prompt, stage=STAGE, max_tokens=_ANSWER_TOKENS, schema=schema, deadline=deadline)
-
-
-def _cuttable(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _cuttable(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_cuttable(inner) for inner in value]
-    return Cuttable(value) if isinstance(value, str) else value
 
 
 def _read(answer: str) -> tuple[str, str]:

@@ -1,0 +1,156 @@
+"""Nothing invented: what an answer names has to stand in what the controller was given."""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from decimal import Decimal
+
+# Endings of the files that requests bring and experts make.
+_ENDINGS = (
+    "png|jpe?g|gif|webp|bmp|tiff?|svg|wav|mp3|flac|ogg|opus|m4a|mp4|mov|avi|mkv|webm|"
+    "csv|tsv|json|txt|md|pdf|docx?|xlsx?"
+)
+_URL = re.compile(r"\b[a-z][a-z0-9+]{1,9}://[^\s<>\"'`)\]}]+", re.IGNORECASE)
+_PATH = re.compile(r"(?<![\w/.<])(?:~|\.{1,2})?(?:/[\w.@%+~-]+)+/?|\b[A-Za-z]:\\[^\s\"'`)]+")
+_NAMES = re.compile(r"(?<![\w/.@-])[\w.-]*\w(?:/[\w.-]*\w)+")
+_FILE = re.compile(rf"(?<![\w/.-])[\w-][\w.-]*\.(?:{_ENDINGS})\b", re.IGNORECASE)
+_HASH = re.compile(r"\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{12,64}\b")
+_BLANK = re.compile(
+    r"[\[<{][^\[\]<>{}\n]{0,30}\b(?:path|file|file ?name|url|link)\b[^\[\]<>{}\n]{0,20}[\]>}](?!\()", re.I
+)
+_NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?![DK]\b)|(?<=[A-Za-z][.,])\d+(?:[.,]\d+)*")
+_LIST_MARK = re.compile(r"^\s*\d{1,3}[.)]\s", re.MULTILINE)
+_CODE = re.compile(r"```.*?```", re.DOTALL)
+_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+def unfounded(
+    answer: str,
+    given: Iterable[str],
+    *,
+    numbers: bool = True,
+    counts: Iterable[int] = (),
+    known_models: Collection[str] = (),
+) -> list[str]:
+    """What an answer names and should not, one sentence each.
+
+    Args:
+        answer: what the controller wrote.
+        given: every text that it was given, uncut.
+        numbers: whether numbers have to be found too; without, code blocks are left alone as well.
+        counts: numbers that count what was given, such as how many tasks there are.
+        known_models: ids of models that exist but may be named only if they were given.
+    """
+    source = "\n".join(given)
+    left = answer if numbers else _CODE.sub(" ", answer)
+    problems = []
+    for pattern, what in (
+        (_BLANK, "stands for a file or address without naming one"),
+        (_URL, "is no address in the data"),
+        (_PATH, "is no path in the data"),
+        (_HASH, "is no hash in the data"),
+        (_FILE, "is no file in the data"),
+        (_NAMES, "is no model or file in the data"),
+    ):
+        for match in reversed(list(pattern.finditer(left))):
+            name = match.group().rstrip(".,;:!?*_")
+            if pattern is _NAMES and _is_wording(left, match):
+                continue
+            if not _stands_in(name, source):
+                problems.append(f"'{name}' {what}.")
+            left = left[: match.start()] + " " * len(match.group()) + left[match.end() :]
+    problems += [
+        f"'{m}' is a model that was not used." for m in known_models if _stands_in(m, left) and m not in source
+    ]
+    if numbers:
+        founded = _Numbers(source, counts)
+        problems += [f"The number {text} is not in the data." for text in _unfounded_numbers(left, founded)]
+    return list(dict.fromkeys(problems))
+
+
+def _stands_in(name: str, source: str) -> bool:
+    return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", source) is not None
+
+
+def _is_wording(text: str, match: re.Match[str]) -> bool:
+    """Whether slashes join words or numbers, as in "and/or" and "12/03/2024", rather than make a name."""
+    parts = match.group().split("/")
+    if not all(part.isalpha() or re.fullmatch(r"[\d.,]+", part) for part in parts):
+        return False
+    around = text[max(0, match.start() - 30) : match.end() + 30].lower()
+    quoted = text[match.start() - 1 : match.start()] in ("`", '"', "'", "*")
+    return not (all(part.isalpha() for part in parts) and (quoted or "model" in around))
+
+
+def _unfounded_numbers(text: str, founded: "_Numbers") -> Iterator[str]:
+    for match in _NUMBER.finditer(_plain(_LIST_MARK.sub(" ", text))):
+        percent = match.string[match.end() : match.end() + 9].lstrip().startswith(("%", "percent"))
+        if not founded.has(match.group(), percent):
+            yield match.group()
+
+
+class _Numbers:
+    """The numbers in what was given."""
+
+    def __init__(self, source: str, counts: Iterable[int]) -> None:
+        plain = _plain(source)
+        written = re.findall(r"\d+(?:[.,]\d+)*", plain)
+        words = re.findall(r"[a-z]+", plain.lower())
+        self.texts = set(written)
+        self.values = {reading for text in written for reading in _readings(text)}
+        self.values |= {Decimal(_WORDS.index(word)) for word in words if word in _WORDS}
+        self.values |= {Decimal(count) for count in counts}
+        self.scores = {value for value in self.values if 0 <= value <= 1 and value.as_tuple().exponent}
+
+    def has(self, text: str, percent: bool) -> bool:
+        """Whether the number is there, or is a score of the data, rounded or in percent."""
+        readings = _readings(text)
+        if text in self.texts or readings & self.values:
+            return True
+        return any(_rounds_to(score, reading, percent) for reading in readings for score in self.scores)
+
+
+def _rounds_to(score: Decimal, reading: Decimal, percent: bool) -> bool:
+    unit = Decimal(1).scaleb(min(0, int(reading.as_tuple().exponent)))
+    if percent:
+        return (score * 100).quantize(unit) == reading
+    return unit < 1 and score.quantize(unit) == reading
+
+
+def _plain(text: str) -> str:
+    """Without the spaces that some languages write between thousands."""
+    return re.sub(r"(?<=\d)[\u00a0\u202f\u2009'](?=\d{3}\b)", "", text)
+
+
+def _readings(text: str) -> set[Decimal]:
+    """The values that a number can mean: "1,234" is 1234 or 1.234, "81,99" is 81.99 alone."""
+    marks = re.findall(r"[.,]", text)
+    if not marks:
+        return {Decimal(text)}
+    readings = set()
+    parts = re.split(r"[.,]", text)
+    in_thousands = len(parts[0]) <= 3 and all(len(part) == 3 for part in parts[1:-1])
+    if marks.count(marks[-1]) == 1 and in_thousands:
+        readings.add(Decimal("".join(parts[:-1]) + "." + parts[-1]))
+    if len(set(marks)) == 1 and in_thousands and len(parts[-1]) == 3:
+        readings.add(Decimal("".join(parts)))
+    return readings
+
+
+def repeated_words(texts: Iterable[str]) -> set[int]:
+    """How often each word stands in the texts: what "three dogs" may be said of."""
+    return {n for text in texts for n in Counter(re.findall(r"\w+", text.lower())).values()}
+
+
+def foreign_share(answer: str, given: Iterable[str]) -> float:
+    """Which part of an answer's longer words, from 0 to 1, stands nowhere in what was given.
+
+    Small models fill up with what they make up; a paraphrase keeps most of the words.
+    """
+    source = {word[:5] for text in given for word in _long_words(text)}
+    words = _long_words(answer)
+    return sum(word[:5] not in source for word in words) / len(words) if words else 0.0
+
+
+def _long_words(text: str) -> list[str]:
+    return re.findall(r"[^\W\d_]{4,}", text.lower())

@@ -1,0 +1,81 @@
+"""Texts longer than the controller's context: cut into passages, or to the ones that matter."""
+
+import math
+import re
+from collections import Counter
+
+from hugginggpt.controller.prompts import estimate_tokens, shorten
+
+_BREAKS = (r"(?<=\n)(?=\n)", r"(?<=\n)", r"(?<=[.!?])(?=\s)", r"(?<=\s)")
+
+
+def passages(text: str, tokens: int) -> list[str]:
+    """The text in pieces of at most so many tokens, cut between paragraphs where possible.
+
+    Joined, they are the text again.
+    """
+    return _split(text, tokens, 0)
+
+
+def _split(text: str, tokens: int, level: int) -> list[str]:
+    if estimate_tokens(text) <= tokens:
+        return [text]
+    if level == len(_BREAKS):
+        # A token is estimated at 3.5 bytes, and a character has at most 4.
+        size = max(1, math.floor(tokens * 3.5 / 4))
+        return [text[i : i + size] for i in range(0, len(text), size)]
+    pieces: list[str] = []
+    for part in re.split(_BREAKS[level], text):
+        if pieces and estimate_tokens(pieces[-1] + part) <= tokens:
+            pieces[-1] += part
+        else:
+            pieces.append(part)
+    return [piece for part in pieces for piece in _split(part, tokens, level + 1)]
+
+
+def relevant_passages(text: str, question: str, tokens: int, mark: str) -> str:
+    """The passages of a text that share the rarest words with a question, in their order.
+
+    Args:
+        text: of any length.
+        question: what is looked for.
+        tokens: the most that come back.
+        mark: what stands where something was left out.
+    """
+    if estimate_tokens(text) <= tokens:
+        return text
+    pieces = passages(text, max(40, tokens // 8))
+    words = [set(_words(piece)) for piece in pieces]
+    frequency = Counter(word for found in words for word in found)
+    asked = set(_words(question))
+
+    def weight(number: int) -> float:
+        return sum(math.log(1 + len(pieces) / frequency[word]) for word in asked & words[number])
+
+    kept: set[int] = set()
+    for number in sorted(range(len(pieces)), key=lambda n: (-weight(n), n)):
+        if estimate_tokens(_joined(pieces, kept | {number}, mark)) > tokens:
+            break
+        kept.add(number)
+    return _joined(pieces, kept, mark)
+
+
+def _joined(pieces: list[str], kept: set[int], mark: str) -> str:
+    text, last = "", -1
+    for number in sorted(kept):
+        text += pieces[number] if number == last + 1 else mark + pieces[number]
+        last = number
+    return text.strip()
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w{2,}", text.lower())
+
+
+def condensed(text: str, limit: int) -> str:
+    """The text's own lines in one, from its beginning and its end, at most `limit` characters.
+
+    Both ends stay, because a title stands at the one and a result or a total at the other.
+    """
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    return shorten("; ".join(lines), limit)

@@ -1,0 +1,273 @@
+"""Stage four: the answer, written from the results and checked against them."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from hugginggpt.artifacts import Artifact, Resource
+from hugginggpt.capabilities import ValueType
+from hugginggpt.controller.client import Controller
+from hugginggpt.controller.grounding import repeated_words, unfounded
+from hugginggpt.controller.planning import PastTurn, described, past
+from hugginggpt.controller.prompts import Cuttable, Prompt, cuttable, render_within, shorten
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ControllerError
+from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.results import ItemResult, TaskResult, TaskStatus
+
+STAGE = "respond"
+
+_ANSWER_TOKENS = 800
+_ANSWER_SHARE = 4  # of a small context, at most this part is kept for the answer
+_PREVIEW_CHARS = 400
+_PLAIN_CHARS = 1500
+_MOST_PROBLEMS = 12
+
+
+class Outcome(BaseModel):
+    """What came of one planned task.
+
+    Attributes:
+        result: None when it failed or was skipped; `error` then says why.
+        files: address of each output that is a file to look at, by its SHA-256.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    task: PlannedTask
+    status: TaskStatus
+    result: TaskResult | None = None
+    error: str | None = None
+    files: Mapping[str, str] = {}
+
+
+class Response(BaseModel):
+    """The answer to a request.
+
+    Attributes:
+        source: "controller" when the controller wrote it, "plain" when it is the bare rendering.
+        problems: why it is the bare rendering, one sentence each.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    source: Literal["controller", "plain"]
+    problems: tuple[str, ...] = ()
+
+
+def respond(
+    controller: Controller,
+    *,
+    text: str,
+    plan: Plan,
+    outcomes: Sequence[Outcome],
+    deadline: Deadline | None,
+    resources: Sequence[Resource] = (),
+    history: Sequence[PastTurn] = (),
+    known_models: Collection[str] = (),
+) -> Response:
+    """Answer a request from its results.
+
+    Every path, address, file, hash, model and number in the answer has to stand in what the
+    controller was given. What does not is sent back once; after that, or when the controller
+    fails, the answer is the plain rendering. For an empty plan the controller answers directly,
+    and numbers are its own.
+
+    Args:
+        controller: who writes.
+        text: the request.
+        plan: empty when the controller is to answer directly.
+        outcomes: one per planned task.
+        deadline: how long the controller may take.
+        resources: the request's files.
+        history: earlier turns, for a direct answer.
+        known_models: ids of models that may be named only if they ran.
+
+    Raises:
+        ControllerError: and its kinds: the plan is empty and the controller gives no answer.
+    """
+    if plan.tasks:
+        return _from_results(controller, text, outcomes, deadline, resources, known_models)
+    return _directly(controller, text, deadline, resources, history, known_models)
+
+
+def plain_rendering(text: str, outcomes: Sequence[Outcome]) -> str:
+    """The facts as they are: every task with its model and what it gave, or why it gave nothing.
+
+    Args:
+        text: the request.
+        outcomes: one per planned task.
+    """
+    done = sum(outcome.result is not None for outcome in outcomes)
+    request = shorten(" ".join(text.split()), 200)
+    lines = [f"{done} of {len(outcomes)} tasks were done for: {request}"]
+    for outcome in outcomes:
+        result = outcome.result
+        if result is None:
+            lines.append(f"\n{outcome.task.name}: {outcome.status}. {outcome.error or ''}".rstrip())
+            continue
+        lines.append(f"\n{outcome.task.name}, by {result.model} ({result.endpoint}):")
+        for item in result.items:
+            lines += [f"  {line}" for line in _plain_item(item, outcome.files)]
+    return "\n".join(lines)
+
+
+def _plain_item(item: ItemResult, files: Mapping[str, str]) -> Iterator[str]:
+    if item.error is not None:
+        yield f"failed: {item.error}"
+    for artifact in item.outputs:
+        if artifact.preview is not None:
+            yield from shorten(artifact.preview.strip(), _PLAIN_CHARS).splitlines() or ["(an empty text)"]
+        else:
+            yield f"{artifact.type}: {files.get(artifact.sha256, artifact.sha256)}"
+
+
+def _from_results(
+    controller: Controller,
+    text: str,
+    outcomes: Sequence[Outcome],
+    deadline: Deadline | None,
+    resources: Sequence[Resource],
+    known_models: Collection[str],
+) -> Response:
+    tasks = [_facts(outcome) for outcome in outcomes]
+    name, data = "response", {"request": text, "resources": described(resources, 0), "tasks": tasks}
+    if controller.embedded:
+        name, data = "response_embedded", {"request": text, "texts": _plain_texts(outcomes)}
+    given = [
+        text,
+        *_strings(tasks),
+        *(word for r in resources for word in (r.name, r.source, r.artifact.preview or "")),
+    ]
+
+    def problems_of(answer: str) -> list[str]:
+        return unfounded(answer, given, counts=_counts(outcomes, resources), known_models=known_models)
+
+    try:
+        answer, problems = _ask_checked(controller, name, data, problems_of, deadline)
+    except ControllerError as error:
+        answer, problems = "", [error.message]
+    if problems:
+        return Response(text=plain_rendering(text, outcomes), source="plain", problems=tuple(problems))
+    if controller.embedded:
+        answer = "\n".join([answer, *_undone(outcomes)])
+    return Response(text=answer, source="controller")
+
+
+def _directly(
+    controller: Controller,
+    text: str,
+    deadline: Deadline | None,
+    resources: Sequence[Resource],
+    history: Sequence[PastTurn],
+    known_models: Collection[str],
+) -> Response:
+    shown = described(resources, _PREVIEW_CHARS)
+    data = {"request": text, "resources": shown, "history": past(history)}
+    given = [text, *_strings(data["history"])]
+    given += [word for r in resources for word in (r.name, r.source, r.artifact.preview or "")]
+
+    def problems_of(answer: str) -> list[str]:
+        return unfounded(answer, given, numbers=False, known_models=known_models)
+
+    answer, problems = _ask_checked(controller, "answer", data, problems_of, deadline)
+    if problems:
+        withheld = "The controller's answer was withheld, because it names what does not exist here: "
+        return Response(text=withheld + " ".join(problems), source="plain", problems=tuple(problems))
+    return Response(text=answer, source="controller")
+
+
+def _ask_checked(
+    controller: Controller,
+    name: str,
+    data: dict[str, Any],
+    problems_of: Callable[[str], list[str]],
+    deadline: Deadline | None,
+) -> tuple[str, list[str]]:
+    """An answer, corrected once if need be, and what is still wrong with it."""
+    answer_tokens = min(_ANSWER_TOKENS, controller.context_tokens // _ANSWER_SHARE)
+    budget = controller.context_tokens - answer_tokens
+
+    def ask(prompt: Prompt) -> str:
+        return controller.chat(prompt, stage=STAGE, max_tokens=answer_tokens, deadline=deadline)
+
+    answer = ask(render_within(name, budget, **data))
+    problems = problems_of(answer)
+    if problems:
+        correction = {"answer": Cuttable(answer), "problems": problems[:_MOST_PROBLEMS]}
+        answer = ask(render_within(f"{name}_correction", budget, **data, **correction))
+        problems = problems_of(answer)
+    return answer, problems
+
+
+def _facts(outcome: Outcome) -> dict[str, Any]:
+    """One outcome as data for the controller."""
+    facts: dict[str, Any] = {
+        "id": outcome.task.id,
+        "task": outcome.task.task,
+        "args": cuttable(outcome.task.args),
+        "status": outcome.status.value,
+    }
+    if outcome.result is None:
+        return facts | {"error": outcome.error or "unknown"}
+    items = [_item_facts(item, outcome.files) for item in outcome.result.items]
+    results = items if outcome.result.is_list else items[0]
+    return facts | {"model": outcome.result.model, "runs": outcome.result.endpoint.value, "result": results}
+
+
+def _item_facts(item: ItemResult, files: Mapping[str, str]) -> Any:
+    return {"error": item.error} if item.error is not None else [_output_facts(a, files) for a in item.outputs]
+
+
+def _output_facts(artifact: Artifact, files: Mapping[str, str]) -> dict[str, Any]:
+    facts: dict[str, Any] = {"type": artifact.type.value}
+    if artifact.preview is not None:
+        facts["text"] = Cuttable(artifact.preview)
+    if artifact.sha256 in files:
+        facts["file"] = files[artifact.sha256]
+    return facts
+
+
+def _plain_texts(outcomes: Sequence[Outcome]) -> list[Cuttable]:
+    """The texts of the results, each once, for a model that reads no data."""
+    texts = [a.preview for o in outcomes if o.result for a in o.result.outputs if a.preview is not None]
+    made = [
+        f"The task {outcome.task.task} made a file with {_what(artifact.type)}."
+        for outcome in outcomes
+        if outcome.result
+        for artifact in outcome.result.outputs
+        if artifact.preview is None
+    ]
+    return [Cuttable(text.strip()) for text in dict.fromkeys(texts + made)]
+
+
+def _what(kind: ValueType) -> str:
+    return {ValueType.IMAGE: "a picture", ValueType.AUDIO: "sound", ValueType.VIDEO: "a video"}.get(kind, "data")
+
+
+def _undone(outcomes: Sequence[Outcome]) -> list[str]:
+    return [f"Not done: {o.task.name}. {o.error or ''}".rstrip() for o in outcomes if o.result is None]
+
+
+def _counts(outcomes: Sequence[Outcome], resources: Sequence[Resource]) -> set[int]:
+    """Numbers that an answer may say of the results without their standing in them."""
+    done = [outcome.result for outcome in outcomes if outcome.result is not None]
+    counts = {len(outcomes), len(done), len(outcomes) - len(done), len(resources)}
+    counts |= {len(result.items) for result in done} | {len(result.outputs) for result in done}
+    counts.add(sum(len(result.outputs) for result in done))
+    found = (a.preview for r in done for a in r.outputs if a.type is ValueType.STRUCTURED and a.preview)
+    return counts | repeated_words(found)
+
+
+def _strings(data: Any) -> Iterator[str]:
+    """Every text and number in the data, as text."""
+    if isinstance(data, dict):
+        for value in data.values():
+            yield from _strings(value)
+    elif isinstance(data, list | tuple):
+        for value in data:
+            yield from _strings(value)
+    else:
+        yield str(data)

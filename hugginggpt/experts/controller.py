@@ -1,0 +1,225 @@
+"""The text kinds that the controller does itself (HuggingGPT, section 3.3)."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ControllerError, ControllerUnavailableError, ExpertError, ExpertUnavailableError
+from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.media import Text
+
+if TYPE_CHECKING:
+    from hugginggpt.controller.client import Controller
+
+_LONG_ANSWER = 600
+_SHORT_ANSWER = 256
+_MOST_FOREIGN = 0.3  # of a small model's summary, the part that may stand nowhere in the text
+_CONDENSED_CHARS = 500
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The inputs of one element."""
+
+    texts: dict[str, str]
+    max_tokens: int | None
+    temperature: float | None
+    seed: int | None
+
+    def get(self, name: str) -> str:
+        return self.texts.get(name, "")
+
+
+@dataclass(frozen=True)
+class _Talk:
+    """The controller, and how one element is to be asked."""
+
+    controller: "Controller"
+    kind: str
+    asked: _Asked
+    deadline: Deadline
+    temperature: float
+
+    def room(self, max_tokens: int, prompt: str, **data: Any) -> int:
+        """Tokens left for the text itself."""
+        from hugginggpt.controller.prompts import render
+
+        left = self.controller.context_tokens - self.limit(max_tokens) - render(prompt, **data).tokens
+        if left < 64:
+            raise ExpertError(f"The text is too long for {self.kind} by the controller; shorten it.")
+        return left
+
+    def limit(self, usual: int) -> int:
+        """The longest answer: what is asked for, and at most half of the context."""
+        return max(1, min(self.asked.max_tokens or usual, self.controller.context_tokens // 2))
+
+    def ask(self, prompt: str, max_tokens: int, **data: Any) -> str:
+        """One call."""
+        from hugginggpt.controller.prompts import render_within
+
+        limit = self.limit(max_tokens)
+        return self.controller.chat(
+            render_within(prompt, self.controller.context_tokens - limit, **data),
+            stage=self.kind,
+            max_tokens=limit,
+            temperature=self.temperature if self.asked.temperature is None else self.asked.temperature,
+            seed=self.asked.seed,
+            deadline=self.deadline,
+        )
+
+
+class _ByController(Expert):
+    """What the text kinds share: the controller is the model."""
+
+    endpoint = Endpoint.CONTROLLER
+    loads = "controller"
+    temperature = 0.0
+
+    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
+        """Nothing: the controller is there already."""
+        return None
+
+    def bind(self, model: Any, surroundings: Surroundings) -> Any:
+        """The controller, recording for this request."""
+        return surroundings.controller()
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The texts, and the parameters."""
+        return _Asked(
+            texts={name: value.text.strip() for name, value in inputs.items() if isinstance(value, Text)},
+            max_tokens=inputs.get("max_new_tokens"),
+            temperature=inputs.get("temperature"),
+            seed=inputs.get("seed"),
+        )
+
+    def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
+        """Ask the controller."""
+        if not prepared.get("text"):
+            raise ExpertError(f"The text for {self.kind} is empty.")
+        try:
+            return self.answer(_Talk(model, self.kind, prepared, deadline, self.temperature))
+        except ControllerUnavailableError as error:
+            deadline.check()
+            raise ExpertUnavailableError(error.message) from error
+        except ControllerError as error:
+            raise ExpertError(error.message) from error
+
+    @abstractmethod
+    def answer(self, talk: _Talk) -> str:
+        """The result, by one or more calls."""
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The text."""
+        return [Text(raw)]
+
+
+class Summarization(_ByController):
+    """Summarises a text; a long one part by part, then the parts' summaries."""
+
+    kind = "summarization"
+
+    def answer(self, talk: _Talk) -> str:
+        """The summary."""
+        from hugginggpt.controller.passages import passages
+
+        text, first = talk.asked.get("text"), True
+        while True:
+            prompt = "summarization" if first else "summarization_merge"
+            parts = passages(text, talk.room(_SHORT_ANSWER, prompt, text=""))
+            if len(parts) == 1:
+                return self._summary(talk, prompt, text)
+            # Each summary is at most a quarter of its part, so every round is shorter than the last.
+            short = max(16, min(_SHORT_ANSWER, min(talk.room(_SHORT_ANSWER, prompt, text="") // 4, 160)))
+            text, first = "\n\n".join(self._summary(talk, "summarization", part, short) for part in parts), False
+
+    @staticmethod
+    def _summary(talk: _Talk, prompt: str, text: str, max_tokens: int = _SHORT_ANSWER) -> str:
+        """A summary; the text's own beginning and end where a small model makes things up."""
+        from hugginggpt.controller.grounding import foreign_share, unfounded
+
+        summary = talk.ask(prompt, max_tokens, text=text)
+        if talk.controller.embedded and (unfounded(summary, [text]) or foreign_share(summary, [text]) > _MOST_FOREIGN):
+            from hugginggpt.controller.passages import condensed
+
+            return condensed(text, _CONDENSED_CHARS)
+        return summary
+
+
+class Translation(_ByController):
+    """Translates a text, a long one passage by passage."""
+
+    kind = "translation"
+
+    def answer(self, talk: _Talk) -> str:
+        """The translation."""
+        from hugginggpt.controller.passages import passages
+        from hugginggpt.controller.prompts import estimate_tokens
+
+        languages = {name: talk.asked.get(name) for name in ("target_language", "source_language")}
+        third = talk.controller.context_tokens // 3
+        parts = [p for p in passages(talk.asked.get("text"), third) if p.strip()]
+        return "\n\n".join(
+            talk.ask("translation", min(2 * estimate_tokens(part) + 64, third), text=part.strip(), **languages)
+            for part in parts
+        )
+
+
+class QuestionAnswering(_ByController):
+    """Answers a question from a text, a long one cut to what the question is about; or without one."""
+
+    kind = "question-answering"
+
+    def answer(self, talk: _Talk) -> str:
+        """The answer."""
+        from hugginggpt.controller.passages import relevant_passages
+        from hugginggpt.controller.prompts import CUT
+
+        question, context = talk.asked.get("text"), talk.asked.get("context")
+        if context:
+            room = talk.room(_SHORT_ANSWER, self.kind, question=question, context="-")
+            context = relevant_passages(context, question, room, CUT)
+        return talk.ask(self.kind, _SHORT_ANSWER, question=question, context=context)
+
+
+class Conversational(_ByController):
+    """Replies to a message."""
+
+    kind = "conversational"
+    temperature = 0.3
+
+    def answer(self, talk: _Talk) -> str:
+        """The reply."""
+        return talk.ask(self.kind, _LONG_ANSWER, text=talk.asked.get("text"))
+
+
+class TextGeneration(_ByController):
+    """Writes a text that a prompt asks for."""
+
+    kind = "text-generation"
+    temperature = 0.7
+
+    def answer(self, talk: _Talk) -> str:
+        """The text."""
+        return talk.ask(self.kind, _LONG_ANSWER, text=talk.asked.get("text"))
+
+
+class Text2TextGeneration(_ByController):
+    """Turns one text into another as it instructs."""
+
+    kind = "text2text-generation"
+
+    def answer(self, talk: _Talk) -> str:
+        """The resulting text."""
+        return talk.ask(self.kind, _LONG_ANSWER, text=talk.asked.get("text"))
+
+
+EXPERTS = [
+    Summarization(),
+    Translation(),
+    QuestionAnswering(),
+    Conversational(),
+    TextGeneration(),
+    Text2TextGeneration(),
+]
