@@ -181,7 +181,7 @@ class ArtifactStore:
             number = 1
             while True:
                 path = folder / (f"{stem}{extension}" if number == 1 else f"{stem}-{number}{extension}")
-                if _write_new(path, data) or path.is_file() and path.read_bytes() == data:
+                if _write_new(path, data) or (path.is_file() and path.read_bytes() == data):
                     return path
                 number += 1
         except OSError as error:

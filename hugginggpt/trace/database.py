@@ -192,6 +192,8 @@ def _reason(error: DBAPIError, url: URL) -> str:
     return reason.replace(str(url.password), "***") if url.password else reason
 
 
-def database_folder(url: URL) -> Path | None:
-    """The folder of a SQLite database's file; None for a server."""
-    return Path(str(url.database)).absolute().parent if url.get_backend_name() == "sqlite" else None
+def database_file(url: URL) -> Path | None:
+    """A SQLite database's file; None for a server."""
+    if url.get_backend_name() != "sqlite":
+        return None
+    return Path(str(url.database).removeprefix("file:")).absolute()

@@ -10,7 +10,7 @@ from filelock import FileLock
 from sqlalchemy import URL, Connection, inspect, text
 
 from hugginggpt.errors import TraceError
-from hugginggpt.trace.database import database_folder, explained, make_engine
+from hugginggpt.trace.database import database_file, explained, make_engine
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -31,15 +31,15 @@ def migrate(url: URL, revision: str = HEAD) -> None:
         TraceError: the database is newer than this code.
     """
     engine = make_engine(url, pooled=False)
-    folder = database_folder(url)
+    file = database_file(url)
     try:
         with explained(url):
-            if folder is not None:
-                folder.mkdir(parents=True, exist_ok=True)
+            if file is not None:
+                file.parent.mkdir(parents=True, exist_ok=True)
             with engine.connect() as connection:
                 if _version(connection) == revision:
                     return
-            with _alone(url), engine.connect() as connection:
+            with _alone(file), engine.connect() as connection:
                 if isinstance(raw := connection.connection.driver_connection, sqlite3.Connection):
                     # Readers go on while one writes. The file remembers it.
                     raw.execute("PRAGMA journal_mode = WAL")
@@ -89,11 +89,10 @@ def _version(connection: Connection) -> str | None:
 
 
 @contextmanager
-def _alone(url: URL) -> Iterator[None]:
+def _alone(file: Path | None) -> Iterator[None]:
     """Keep other processes from making the same SQLite file at once; PostgreSQL has its own lock."""
-    folder = database_folder(url)
-    if folder is None:
+    if file is None:
         yield
         return
-    with FileLock(f"{Path(str(url.database)).absolute()}.lock", timeout=_LOCK_SECONDS):
+    with FileLock(f"{file}.lock", timeout=_LOCK_SECONDS):
         yield

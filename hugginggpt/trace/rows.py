@@ -25,10 +25,7 @@ def locked(session: Session, request_id: str) -> Request | None:
 
 
 def open_row(session: Session, request_id: str, life: int | None = None) -> Request:
-    """The request, kept for this transaction, if it may still be written to.
-
-    Args:
-        life: the writer's life; one that was taken over may no longer write.
+    """The request, kept for this transaction, if it may still be written to by a process in its `life`.
 
     Raises:
         TraceError: it is unknown, finished, or taken over by another process.

@@ -94,9 +94,14 @@ class Trace:
         holder, the lease and the flow run is taken from the trace.
 
         Args:
+            text: what is asked.
+            resources: its files, in the store already.
             conversation_id: the conversation it continues; None begins one.
+            options: how it is to be answered, as JSON data.
             holder: this process, as `holder_name()` gives it.
             lease_seconds: how long this process counts as alive without renewing.
+            request_id: the id it is to have, or has; None gives it a new one.
+            flow_run_id: Prefect's id of the flow run that works on it.
 
         Raises:
             RequestInProgressError: a live process works on it.
@@ -147,32 +152,25 @@ class Trace:
             session.get_one(FlowRun, (request_id, request.life)).seen_at = now
             return True
 
-    def release(self, request_id: str, holder: str, *, ending: str, error: str | None = None) -> bool:
-        """Let go of a request that is not finished, so that it can be resumed at once.
+    def release_flow_run(self, flow_run_id: str, *, ending: str, error: str | None = None) -> bool:
+        """Let go of the request that a flow run left unfinished, so that it can be resumed at once.
 
         Args:
-            ending: what happened to the process or its flow run: `cancelled`, `crashed` or `failed`.
+            flow_run_id: Prefect's id of the flow run.
+            ending: what became of it: `cancelled`, `crashed` or `failed`.
+            error: why, one sentence.
 
         Returns:
-            False when this process did not hold it, or it is finished.
+            False when the flow run did not hold a request, or had finished it.
         """
         with self._database.writing() as session:
-            request = locked(session, request_id)
-            if request is None or request.holder != holder or request.status != RequestStatus.RUNNING:
+            left = select(FlowRun).where(FlowRun.flow_run_id == flow_run_id, FlowRun.ended_at.is_(None))
+            life = session.scalar(left.order_by(FlowRun.started_at.desc()).limit(1))
+            request = locked(session, life.request_id) if life is not None else None
+            if life is None or request is None or request.life != life.life:
                 return False
             lifecycle.end_life(session, request, self._database.now(session), ending=ending, error=error)
             return True
-
-    def release_flow_run(self, flow_run_id: str, *, ending: str, error: str | None = None) -> bool:
-        """`release` by the orchestrator's flow run, for a hook that runs in whatever process is left.
-
-        Returns:
-            False when that flow run no longer works on any request.
-        """
-        with self._database.reading() as session:
-            life = session.scalar(select(FlowRun).filter_by(flow_run_id=flow_run_id, ended_at=None))
-            held = None if life is None else (life.request_id, life.holder)
-        return held is not None and self.release(*held, ending=ending, error=error)
 
     def finish_request(
         self,
@@ -188,6 +186,11 @@ class Trace:
         """Write the answer, the final status and how each task ended; the trace no longer changes after it.
 
         Args:
+            request_id: the request.
+            status: how it ended.
+            response: the answer; None when there is none.
+            response_source: "controller", "plain" for the plain rendering of the facts, or "none".
+            error: why it failed, one sentence.
             endings: what only the orchestrator knew; a task without one keeps what is recorded of it.
             life: the writer's life; one that was taken over may not finish the request.
         """
@@ -220,7 +223,9 @@ class Trace:
         """Write the plan.
 
         Args:
-            source: who made it.
+            request_id: the request.
+            plan: a valid plan.
+            source: who made it: "controller", "user" or "cache".
 
         Raises:
             TraceError: another plan is recorded and work on it has begun.
@@ -276,7 +281,10 @@ class Trace:
         """Write that a model begins to work on a task.
 
         Args:
+            request_id: the request.
+            task_id: the task in its plan.
             life: the writer's life; one that was taken over may not begin anything.
+            candidate: the model that begins.
             run_count: the orchestrator's count of the task run's tries, from 1.
 
         Returns:
@@ -316,7 +324,10 @@ class Trace:
         """Write how an attempt ended.
 
         Args:
+            attempt_id: as `start_attempt` gave it.
             status: "completed" or "failed".
+            seconds: how long it took.
+            error: why it failed, one sentence.
             error_type: class of the error.
             passing: the cause can pass, so the same model may be tried again.
         """
@@ -343,7 +354,10 @@ class Trace:
         """Write why a task has no result. One that has a result keeps it.
 
         Args:
+            request_id: the request.
+            task_id: the task in its plan.
             status: FAILED or SKIPPED.
+            error: why, one sentence.
         """
         with self._database.writing() as session:
             open_row(session, request_id)
@@ -403,7 +417,8 @@ class Trace:
         """The answered requests of a conversation, oldest first.
 
         Args:
-            before: only those before this request.
+            conversation_id: the conversation.
+            before: a request of it, to have only those before that one.
         """
         with self._database.reading() as session:
             return questions.turns_of(session, conversation_id, before)

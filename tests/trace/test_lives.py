@@ -1,0 +1,237 @@
+"""Who works on a request: leases, deaths, takeovers."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from hugginggpt.errors import RequestInProgressError, TraceError
+from hugginggpt.results import RequestStatus
+from hugginggpt.settings import Settings
+from hugginggpt.trace import leases
+from hugginggpt.trace.leases import Holder, holder_name, is_dead
+from hugginggpt.trace.store import Trace
+from hugginggpt.trace.story import StoryStatus
+from tests.trace.samples import PLAN, begin, call, candidate, choice, planned, result
+
+ELSEWHERE = "other-host/4026531836:4711:1764000000.00"
+
+
+def dead_process() -> str:
+    """The holder name of a process of this host that has ended."""
+    child = subprocess.run(
+        [sys.executable, "-c", "from hugginggpt.trace.leases import holder_name; print(holder_name())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return child.stdout.strip()
+
+
+def test_this_process_is_alive_and_a_past_one_is_dead() -> None:
+    assert not is_dead(holder_name())
+    assert is_dead(dead_process())
+
+
+def test_a_new_process_under_an_old_number_does_not_pass_for_the_old_one() -> None:
+    mine = Holder.parse(holder_name())
+    assert mine is not None and mine.pid == os.getpid()
+    assert is_dead(str(mine._replace(started=mine.started - 3600)))
+
+
+@pytest.mark.parametrize("name", [ELSEWHERE, "worker-7", "", ":1:2"])
+def test_nothing_is_said_of_processes_elsewhere(name: str) -> None:
+    assert not is_dead(name)
+
+
+def test_a_killed_process_that_nobody_has_waited_for_is_dead() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"], stdout=-1)
+    try:
+        assert child.stdout is not None
+        child.stdout.readline()
+        name = str(Holder(leases._host(), child.pid, leases.psutil.Process(child.pid).create_time()))
+        assert not is_dead(name)
+        child.send_signal(signal.SIGKILL)
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert is_dead(name)
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_a_live_holder_keeps_its_request(trace: Trace) -> None:
+    opened = begin(trace, holder=ELSEWHERE)
+
+    with pytest.raises(RequestInProgressError, match="process 4711 on other-host"):
+        begin(trace, request_id=opened.request_id)
+
+    assert trace.request(opened.request_id).status is StoryStatus.RUNNING
+
+
+def test_a_request_whose_lease_ran_out_died_and_can_be_resumed(trace: Trace) -> None:
+    opened = planned(trace, holder=ELSEWHERE, lease_seconds=0.0, flow_run_id="first")
+    request_id = opened.request_id
+    trace.record_choice(request_id, 0, choice())
+    trace.start_attempt(request_id, 0, 1, candidate(), run_count=1)
+    trace.record_result(request_id, result(0))
+    assert trace.request(request_id).status is StoryStatus.DIED
+    assert trace.requests()[0].status is StoryStatus.DIED
+
+    again = begin(trace, request_id=request_id, text="something else", flow_run_id="second")
+
+    assert (again.life, again.resumed, again.text) == (2, True, opened.text)
+    assert again.resources == opened.resources
+    assert trace.plan(request_id) == PLAN
+    assert trace.results(request_id) == {0: result(0)}
+    story = trace.request(request_id)
+    assert story.status is StoryStatus.RUNNING
+    assert [(life.flow_run_id, life.ending) for life in story.lives] == [("first", "died"), ("second", None)]
+    assert story.lives[0].ended_at == story.lives[0].seen_at
+    assert story.tasks[0].attempts[0].status == "interrupted"
+
+
+def test_a_dead_process_of_this_host_counts_at_once(trace: Trace) -> None:
+    opened = begin(trace, holder=dead_process(), lease_seconds=3600.0)
+
+    assert trace.request(opened.request_id).status is StoryStatus.DIED
+    assert begin(trace, request_id=opened.request_id).life == 2
+
+
+def test_renewing_keeps_a_request_alive(trace: Trace) -> None:
+    opened = begin(trace, holder=ELSEWHERE, lease_seconds=0.0)
+
+    assert trace.renew_lease(opened.request_id, ELSEWHERE, 60.0)
+
+    story = trace.request(opened.request_id)
+    assert story.status is StoryStatus.RUNNING
+    assert story.lives[0].seen_at > story.lives[0].started_at
+
+
+def test_who_lost_a_request_cannot_renew_or_go_on(trace: Trace) -> None:
+    opened = planned(trace, holder=ELSEWHERE, lease_seconds=0.0, flow_run_id="first")
+    attempt = trace.start_attempt(opened.request_id, 0, 1, candidate(), run_count=1)
+    begin(trace, request_id=opened.request_id)
+
+    assert not trace.renew_lease(opened.request_id, ELSEWHERE, 60.0)
+    assert not trace.release_flow_run("first", ending="cancelled")
+    with pytest.raises(TraceError, match="taken over"):
+        trace.start_attempt(opened.request_id, 0, 1, candidate(), run_count=2)
+    with pytest.raises(TraceError, match="taken over"):
+        trace.finish_attempt(attempt, status="completed", seconds=1.0)
+    with pytest.raises(TraceError, match="taken over"):
+        trace.finish_request(
+            opened.request_id,
+            status=RequestStatus.COMPLETED,
+            response="",
+            response_source="plain",
+            error=None,
+            endings=(),
+            life=1,
+        )
+
+
+def test_a_released_request_can_be_resumed_at_once(trace: Trace) -> None:
+    opened = begin(trace, flow_run_id="first")
+
+    assert trace.release_flow_run("first", ending="cancelled", error="Cancelled by the user.")
+    assert not trace.release_flow_run("first", ending="crashed")
+
+    life = trace.request(opened.request_id).lives[0]
+    assert (life.ending, life.error) == ("cancelled", "Cancelled by the user.")
+    assert life.ended_at is not None and life.ended_at - life.started_at < timedelta(minutes=5)
+    assert trace.request(opened.request_id).status is StoryStatus.DIED
+    assert begin(trace, request_id=opened.request_id).life == 2
+    assert trace.request(opened.request_id).lives[0] == life
+
+
+def test_a_retried_flow_run_of_this_process_goes_on(trace: Trace) -> None:
+    opened = begin(trace, flow_run_id="flow")
+
+    assert begin(trace, request_id=opened.request_id, flow_run_id="flow").life == 2
+    with pytest.raises(RequestInProgressError):
+        begin(trace, request_id=opened.request_id, flow_run_id="another")
+
+
+def test_of_two_who_resume_at_once_one_wins(trace: Trace) -> None:
+    opened = begin(trace, holder=ELSEWHERE, lease_seconds=0.0)
+
+    def resume(n: int) -> int | None:
+        try:
+            return begin(trace, request_id=opened.request_id, holder=f"host-{n}/1:{n}:1764000000.00").life
+        except RequestInProgressError:
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        lives = list(pool.map(resume, range(8)))
+
+    assert sorted(lives, key=str) == [2] + [None] * 7
+    assert len(trace.request(opened.request_id).lives) == 2
+
+
+def test_of_two_who_create_the_same_request_one_wins(trace: Trace) -> None:
+    def create(n: int) -> int | None:
+        try:
+            return begin(trace, request_id="same", holder=f"host-{n}/1:{n}:1764000000.00").life
+        except RequestInProgressError:
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        lives = list(pool.map(create, range(8)))
+
+    assert sorted(lives, key=str) == [1] + [None] * 7
+    assert len(trace.requests()) == 1
+
+
+def _work(settings: Settings, n: int, barrier: object, wins: object) -> None:
+    """What each of several processes does: open the database, work on a request of its own, fight for a shared one."""
+    barrier.wait()  # type: ignore[attr-defined]
+    trace = Trace.open(settings)
+    opened = planned(trace, text=f"request {n}")
+    for task_id in range(3):
+        trace.record_choice(opened.request_id, task_id, choice())
+        attempt = trace.start_attempt(opened.request_id, task_id, 1, candidate(), run_count=1)
+        trace.record_controller_call(opened.request_id, task_id, call("select"))
+        trace.record_result(opened.request_id, result(task_id, "shared text", f"text of {n}"))
+        trace.finish_attempt(attempt, status="completed", seconds=0.1)
+    trace.save_cards("image-to-text", [candidate(f"org/{n}-{k}").card for k in range(5)])
+    try:
+        begin(trace, request_id="shared")
+        wins.put(n)  # type: ignore[attr-defined]
+    except RequestInProgressError:
+        pass
+    finally:
+        barrier.wait()  # type: ignore[attr-defined]
+    trace.finish_request(
+        opened.request_id,
+        status=RequestStatus.COMPLETED,
+        response=f"answer {n}",
+        response_source="plain",
+        error=None,
+        endings=(),
+    )
+    trace.close()
+
+
+def test_processes_that_start_at_once_share_a_new_database(trace_settings: Settings) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    barrier, wins = spawn.Barrier(4), spawn.Queue()
+    processes = [spawn.Process(target=_work, args=(trace_settings, n, barrier, wins)) for n in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert wins.get() in range(4) and wins.empty()
+    trace = Trace.open(trace_settings)
+    answers = [s for s in trace.requests() if s.status is StoryStatus.COMPLETED]
+    assert {s.response for s in answers} == {f"answer {n}" for n in range(4)}
+    assert all((s.tasks, s.tasks_done) == (3, 3) for s in answers)
+    kept = trace.cards("image-to-text")
+    assert kept is not None and len({card.id.partition("-")[0] for card in kept[0]}) == 1 and len(kept[0]) == 5
+    trace.close()
