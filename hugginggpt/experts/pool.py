@@ -142,7 +142,7 @@ class ModelPool:
         except HuggingGPTError as raised:
             error = raised
         except BaseException as raised:  # whatever it is, those who wait must hear of it
-            logger.warning("Loading %s failed unexpectedly.", card.id, exc_info=True)
+            logger.info("Loading %s failed unexpectedly.", card.id, exc_info=True)
             reason = next((line for line in str(raised).splitlines() if line.strip()), type(raised).__name__)[:300]
             error = ModelLoadError(f"The model {card.id} could not be loaded: {reason}")
         with self._changed:

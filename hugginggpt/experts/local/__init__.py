@@ -1,0 +1,7 @@
+"""Experts that run models from the Hub on this machine, through transformers."""
+
+from hugginggpt.experts.local.automatic_speech_recognition import AutomaticSpeechRecognition
+from hugginggpt.experts.local.object_detection import ObjectDetection
+from hugginggpt.experts.local.text_classification import TextClassification
+
+EXPERTS = (TextClassification(), ObjectDetection(), AutomaticSpeechRecognition())

@@ -1,0 +1,164 @@
+"""The files of a model, from the cache or the Hub: what loading needs, and nothing that could run code."""
+
+import errno
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hugginggpt.catalog.card import ModelCard
+from hugginggpt.errors import ExpertUnavailableError, ModelLoadError
+from hugginggpt.settings import Settings
+
+# Settings, tokenizers and processors. Folders hold the same model for other runtimes.
+_DESCRIPTION = ("*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken")
+_IN_FOLDERS = "*/*"
+
+_WEIGHTS = "model.safetensors"
+_SHARDS = "model.safetensors.index.json"
+
+
+def fetch_model(card: ModelCard, settings: Settings) -> Path:
+    """The folder with a model's files at its card's revision, downloaded as far as they are not in the cache.
+
+    Raises:
+        ModelLoadError: it does not exist, is gated, has no safetensors, wants its own code run, or does
+            not fit on the disk; or it is not in the cache and the Hub may not be asked.
+        ExpertUnavailableError: the Hub is busy or out of reach.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    disable_progress_bars()
+
+    def snapshot(*patterns: str) -> Path:
+        folder = snapshot_download(
+            card.id,
+            revision=card.revision,
+            cache_dir=settings.models_cache_dir,
+            endpoint=settings.hf_endpoint,
+            # False: without a token in the settings, none that lies around on this machine is sent.
+            token=settings.hf_token.get_secret_value() if settings.hf_token else False,
+            local_files_only=settings.hf_hub_offline,
+            allow_patterns=list(patterns),
+            ignore_patterns=_IN_FOLDERS,
+        )
+        return Path(folder)
+
+    with _explained(card, settings):
+        folder = snapshot(*_DESCRIPTION)
+        _refuse_remote_code(card, folder)
+        sizes = _files(card, folder, settings)
+        weights = _weights(card, folder, sizes)
+        _refuse_if_disk_is_full(card, settings, sum(sizes[name] for name in weights if not (folder / name).exists()))
+        snapshot(*_DESCRIPTION, *weights)
+    return folder
+
+
+def _files(card: ModelCard, folder: Path, settings: Settings) -> dict[str, int]:
+    """The repo's files and their sizes: from the listing kept with the download, else what is there."""
+    from huggingface_hub import get_cached_repo_tree
+    from huggingface_hub.errors import CachedRepoTreeNotFoundError
+
+    try:
+        listed = get_cached_repo_tree(card.id, revision=folder.name, cache_dir=settings.models_cache_dir)
+    except CachedRepoTreeNotFoundError:
+        return {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
+    return {file.path: file.size for file in listed}
+
+
+def _weights(card: ModelCard, folder: Path, files: dict[str, int]) -> list[str]:
+    if _WEIGHTS in files:
+        return [_WEIGHTS]
+    if _SHARDS in files:
+        shards = set(json.loads((folder / _SHARDS).read_text(encoding="utf-8"))["weight_map"].values())
+        if shards <= files.keys():
+            return sorted(shards)
+    raise ModelLoadError(
+        f"The model {card.id} has no weights in the safetensors format, and weights in other formats "
+        "are refused because they can run code when they are loaded: choose another model."
+    )
+
+
+def _refuse_remote_code(card: ModelCard, folder: Path) -> None:
+    from transformers import CONFIG_MAPPING
+
+    path = folder / "config.json"
+    if not path.exists():
+        raise ModelLoadError(f"The model {card.id} has no config.json, so transformers cannot load it.")
+    config = json.loads(path.read_text(encoding="utf-8"))
+    # Models that transformers has come to know may still name their old code, which is then not used.
+    if "auto_map" in config and config.get("model_type") not in CONFIG_MAPPING:
+        raise remote_code_refused(card)
+
+
+def remote_code_refused(card: ModelCard) -> ModelLoadError:
+    """What is said of a model that cannot be loaded without running code of its repo."""
+    return ModelLoadError(
+        f"The model {card.id} wants code from its own repo to be run, which is never done: choose another model."
+    )
+
+
+def _refuse_if_disk_is_full(card: ModelCard, settings: Settings, wanted: int) -> None:
+    free = shutil.disk_usage(settings.models_cache_dir).free
+    if wanted > free:
+        raise _no_space(card, settings, f"{wanted / 2**20:,.0f} MiB are needed and {free / 2**20:,.0f} MiB free")
+
+
+def _no_space(card: ModelCard, settings: Settings, detail: str) -> ModelLoadError:
+    return ModelLoadError(
+        f"There is no space for the model {card.id} in {settings.models_cache_dir} ({detail}): "
+        "make room or set HUGGINGGPT_MODELS_CACHE to another disk."
+    )
+
+
+@contextmanager
+def _explained(card: ModelCard, settings: Settings) -> Iterator[None]:
+    """Turn what the Hub's client raises into sentences."""
+    import httpx2
+    from huggingface_hub import errors as hub
+
+    where, model = settings.hf_endpoint, card.id
+    try:
+        yield
+    except hub.GatedRepoError:
+        raise ModelLoadError(
+            f"The model {model} is gated: accept its terms at {where}/{model}, and set HF_TOKEN to a token "
+            "of that account."
+        ) from None
+    except hub.RevisionNotFoundError:
+        raise ModelLoadError(f"The model {model} has no revision {card.revision} at {where}.") from None
+    except (hub.RepositoryNotFoundError, hub.HFValidationError):
+        raise ModelLoadError(
+            f"There is no model {model} at {where}, or it is private: check its name, or set HF_TOKEN."
+        ) from None
+    except hub.LocalEntryNotFoundError as error:
+        if settings.hf_hub_offline or isinstance(error.__cause__, hub.OfflineModeIsEnabled):
+            raise ModelLoadError(
+                f"The model {model} is not in the cache in full and HF_HUB_OFFLINE forbids to download it: "
+                "go online once, or choose an installed model."
+            ) from error
+        raise _out_of_reach(where, model) from error
+    except hub.HfHubHTTPError as error:
+        raise _for_status(error.response.status_code, where, model) from error
+    except (httpx2.HTTPError, hub.OfflineModeIsEnabled) as error:
+        raise _out_of_reach(where, model) from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _no_space(card, settings, "the disk is full") from error
+        raise ModelLoadError(
+            f"The model {model} could not be stored in {settings.models_cache_dir}: {error.strerror or error}"
+        ) from error
+
+
+def _out_of_reach(where: str, model: str) -> ExpertUnavailableError:
+    return ExpertUnavailableError(f"The Hub at {where} cannot be reached to download {model}: try again later.")
+
+
+def _for_status(status: int, where: str, model: str) -> Exception:
+    if status == 429 or status >= 500:
+        return ExpertUnavailableError(f"The Hub at {where} is busy (HTTP {status}): try again later.")
+    if status in (401, 403):
+        return ModelLoadError(f"The Hub at {where} does not let HF_TOKEN download {model}: use another token or model.")
+    return ModelLoadError(f"The Hub at {where} refused to give out {model} (HTTP {status}): choose another model.")

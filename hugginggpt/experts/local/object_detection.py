@@ -1,0 +1,29 @@
+"""Object detection through transformers."""
+
+from typing import Any
+
+from hugginggpt.deadline import Deadline
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.local.pipeline import LoadedPipeline, PipelineExpert
+from hugginggpt.experts.rendering import detections
+
+
+class ObjectDetection(PipelineExpert):
+    """Finds things in a picture, with their boxes."""
+
+    kind = "object-detection"
+    loads = "transformers object-detection"
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The picture, RGB."""
+        return on_white(inputs["image"].image)
+
+    def run(self, model: LoadedPipeline, prepared: Any, deadline: Deadline) -> Any:
+        """What the library finds likelier than not."""
+        return model.run(lambda pipeline: pipeline(prepared), deadline)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """`[{"label", "score", "box"}]`, and the picture with the boxes."""
+        found = [{"label": e["label"], "score": e["score"], "box": dict(e["box"])} for e in raw]
+        return detections(found, inputs["image"].image)

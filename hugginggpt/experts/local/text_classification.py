@@ -1,0 +1,57 @@
+"""Text classification through transformers."""
+
+from typing import Any
+
+from hugginggpt.deadline import Deadline
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.local.pipeline import LoadedPipeline, PipelineExpert
+from hugginggpt.experts.rendering import classification
+from hugginggpt.experts.windows import windows
+
+_UNSET_LENGTH = 10**6
+_USUAL_LENGTH = 512
+
+
+class TextClassification(PipelineExpert):
+    """Labels a text. A text longer than the model's window is read window by window, and the scores averaged."""
+
+    kind = "text-classification"
+    loads = "transformers text-classification"
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The text."""
+        return inputs["text"].text
+
+    def run(self, model: LoadedPipeline, prepared: Any, deadline: Deadline) -> Any:
+        """The score of each label, best first."""
+        return model.run(lambda pipeline: _classify(pipeline, prepared), deadline)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """`[{"label", "score"}]`."""
+        return [classification(raw)]
+
+
+def _classify(pipeline: Any, text: str) -> list[dict[str, Any]]:
+    tokenizer = pipeline.tokenizer
+    size = _longest(pipeline)
+    parts = windows(text, tokenizer, size - tokenizer.num_special_tokens_to_add())
+    results = [pipeline(part, top_k=None, truncation=True, max_length=size) for part in parts]
+    if len(results) == 1:
+        return list(results[0])
+    # A short rest at the end must not count as much as a full window.
+    scores: dict[str, float] = {}
+    for part, result in zip(parts, results, strict=True):
+        for entry in result:
+            scores[entry["label"]] = scores.get(entry["label"], 0.0) + entry["score"] * len(part)
+    total = sum(map(len, parts))
+    mean = [{"label": label, "score": score / total} for label, score in scores.items()]
+    return sorted(mean, key=lambda entry: -float(str(entry["score"])))
+
+
+def _longest(pipeline: Any) -> int:
+    """Tokens that the model sees at once. Some positions may be taken, as by RoBERTa's padding."""
+    length = int(pipeline.tokenizer.model_max_length)
+    if length < _UNSET_LENGTH:
+        return length
+    places = getattr(pipeline.model.config, "max_position_embeddings", None)
+    return places - 2 if places else _USUAL_LENGTH

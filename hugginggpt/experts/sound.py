@@ -1,0 +1,43 @@
+"""Sound as models take it: one channel, at their rate, in pieces they can hold."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from hugginggpt.media import Audio
+
+_SEARCHED = 5.0
+_QUIET = 0.1
+_SHORTEST = 0.1
+
+
+def mono(audio: Audio) -> Any:
+    """The mean of all channels: float32, shape (frames,)."""
+    import numpy as np
+
+    samples = np.asarray(audio.samples, np.float32)
+    return samples if samples.ndim == 1 else np.ascontiguousarray(samples.mean(axis=1))
+
+
+def at_rate(samples: Any, rate: int, wanted: int) -> Any:
+    """One channel, resampled from one rate in Hz to another."""
+    if rate == wanted:
+        return samples
+    import soxr
+
+    return soxr.resample(samples, rate, wanted)
+
+
+def pieces(samples: Any, rate: int, longest: float) -> Iterator[Any]:
+    """Cut one channel into consecutive pieces of at most so many seconds, each where it is quietest near its end."""
+    import numpy as np
+
+    most, searched, quiet = int(longest * rate), int(_SEARCHED * rate), max(1, int(_QUIET * rate))
+    while len(samples) > most:
+        window = samples[most - searched : most].astype(np.float64) ** 2
+        loudness = np.convolve(window, np.ones(quiet), mode="valid")
+        cut = most - searched + int(loudness.argmin()) + quiet // 2
+        yield samples[:cut]
+        samples = samples[cut:]
+    # The first layers of some models need a minimum to see anything at all.
+    missing = int(_SHORTEST * rate) - len(samples)
+    yield np.pad(samples, (0, missing)) if missing > 0 else samples
