@@ -106,7 +106,7 @@ def plan_with_controller(
 
 def _kinds_missing(plan: Plan, kinds: Sequence[str]) -> list[str]:
     return [
-        f"Task {t.id} asks for {t.task}, which cannot run here: {get_catalog().why_not(t.task)}"
+        f"Task {t.id} cannot be done: {get_catalog().why_not(t.task)}"
         for t in plan.tasks
         if t.task not in kinds
     ]
