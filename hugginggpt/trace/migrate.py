@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 HEAD = "0001"
 """The newest revision in `migrations/versions`: knowing it here spares the import of Alembic."""
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK_SECONDS = 120
 _ADVISORY_LOCK = 0x48554747  # any number that no other program takes for its lock on this database
 
@@ -56,7 +56,7 @@ def alembic_config(connection: Connection) -> "Config":
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
 

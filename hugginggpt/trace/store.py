@@ -225,7 +225,7 @@ class Trace:
         Args:
             request_id: the request.
             plan: a valid plan.
-            source: who made it: "controller", "user" or "cache".
+            source: where it came from: "controller", "given" by the user, or "cache".
 
         Raises:
             TraceError: another plan is recorded and work on it has begun.

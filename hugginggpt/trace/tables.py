@@ -104,11 +104,15 @@ class Request(Base):
     text: Mapped[str] = mapped_column(doc="what was asked")
     options: Mapped[dict[str, Any]] = mapped_column(doc="the options it was asked with")
     status: Mapped[str] = mapped_column(doc="`running` until it is `completed`, `partial` or `failed`")
-    plan_source: Mapped[str | None] = mapped_column(doc="who made the plan: the controller, the user, a cache")
+    plan_source: Mapped[str | None] = mapped_column(
+        doc="where the plan came from: `controller`, `given` by the user, or `cache`"
+    )
     plan_repairs: Mapped[list[Any] | None] = mapped_column(doc="what was changed to make the plan valid, as sentences")
     planned_at: Mapped[datetime | None] = mapped_column(doc="when the plan was recorded; null without a plan")
     response: Mapped[str | None] = mapped_column(doc="the answer")
-    response_source: Mapped[str | None] = mapped_column(doc="`controller`, or `plain` for the plain rendering of facts")
+    response_source: Mapped[str | None] = mapped_column(
+        doc="`controller`, `plain` for the plain rendering of facts, or `none`"
+    )
     error: Mapped[str | None] = mapped_column(doc="why it failed, one sentence")
     life: Mapped[int] = mapped_column(doc="how many processes have worked on it so far")
     holder: Mapped[str | None] = mapped_column(doc="the process that works on it: host, process id, start time")

@@ -77,13 +77,13 @@ def test_a_plan_may_be_replaced_until_work_on_it_begins(trace: Trace) -> None:
     opened = planned(trace)
     shorter = Plan(tasks=PLAN.tasks[:1])
 
-    trace.record_plan(opened.request_id, shorter, "user")
+    trace.record_plan(opened.request_id, shorter, "given")
     assert trace.plan(opened.request_id) == shorter
 
     trace.record_choice(opened.request_id, 0, choice())
-    trace.record_plan(opened.request_id, shorter, "user")
+    trace.record_plan(opened.request_id, shorter, "given")
     with pytest.raises(TraceError, match="another plan"):
-        trace.record_plan(opened.request_id, PLAN, "user")
+        trace.record_plan(opened.request_id, PLAN, "given")
 
 
 def test_choices_come_back_with_their_ranking(trace: Trace) -> None:
@@ -182,7 +182,7 @@ def test_after_the_end_nothing_changes(trace: Trace) -> None:
     before = trace.request(opened.request_id)
 
     writes = [
-        lambda: trace.record_plan(opened.request_id, PLAN, "user"),
+        lambda: trace.record_plan(opened.request_id, PLAN, "given"),
         lambda: trace.record_resources(opened.request_id, [INVOICE]),
         lambda: trace.record_choice(opened.request_id, 0, choice()),
         lambda: trace.start_attempt(opened.request_id, 0, 1, candidate(), run_count=2),
@@ -216,7 +216,7 @@ def test_a_wrong_ending_leaves_the_request_open(trace: Trace) -> None:
 def test_what_is_not_there_is_refused(trace: Trace) -> None:
     opened = planned(trace)
     with pytest.raises(TraceError, match="no request 'nobody'"):
-        trace.record_plan("nobody", PLAN, "user")
+        trace.record_plan("nobody", PLAN, "given")
     with pytest.raises(TraceError, match="has no task 9"):
         trace.record_choice(opened.request_id, 9, choice())
     with pytest.raises(TraceError, match="no attempt 99"):

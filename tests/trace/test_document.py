@@ -1,0 +1,57 @@
+"""`docs/trace.md` is what the tables are, and its queries run."""
+
+import re
+
+import pytest
+from sqlalchemy import text
+
+from hugginggpt.results import RequestStatus
+from hugginggpt.trace.database import make_engine, parse_url
+from hugginggpt.trace.document import PAGE, updated
+from hugginggpt.trace.store import Trace
+from tests.trace.samples import call, candidate, choice, planned, result
+
+QUERIES = re.findall(r"^([^\n]+):\n\n```sql\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def test_the_page_has_the_present_schema() -> None:
+    page = PAGE.read_text("utf-8")
+    assert updated(page) == page, "Run `python -m hugginggpt.trace.document`."
+
+
+def test_there_are_queries() -> None:
+    assert len(QUERIES) >= 7
+
+
+@pytest.fixture
+def url_of_a_trace(trace: Trace, database_url: str) -> str:
+    done = planned(trace, text="Read the invoice.")
+    trace.record_controller_call(done.request_id, None, call())
+    trace.record_choice(done.request_id, 0, choice())
+    for name, status in (("broken", "failed"), ("rapidocr", "completed")):
+        attempt = trace.start_attempt(done.request_id, 0, 1, candidate(name), run_count=1)
+        trace.finish_attempt(attempt, status=status, seconds=1.0, error_type="ExpertError", error="No.")
+    trace.record_result(done.request_id, result(0, "The invoice says 12.50."))
+    planned(trace, lease_seconds=-60.0, request_id="dead")
+    latest = planned(trace)
+    trace.record_choice(latest.request_id, 0, choice())
+    trace.finish_request(
+        done.request_id,
+        status=RequestStatus.PARTIAL,
+        response="12.50",
+        response_source="plain",
+        error=None,
+        endings=(),
+    )
+    return database_url
+
+
+def test_every_query_finds_something(url_of_a_trace: str) -> None:
+    with make_engine(parse_url(url_of_a_trace), pooled=False).connect() as connection:
+        for what, query in QUERIES:
+            rows = connection.execute(text(query)).all()
+            assert rows, what
+            if "died" in what:
+                assert [row.id for row in rows] == ["dead"]
+            if "searched" in what:
+                assert [row.preview for row in rows] == ["The invoice says 12.50."]

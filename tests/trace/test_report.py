@@ -1,0 +1,99 @@
+"""The object that `ask --json` prints."""
+
+import json
+from pathlib import Path
+
+from hugginggpt.capabilities import ValueType
+from hugginggpt.errors import ExpertError
+from hugginggpt.results import ItemResult, RequestStatus, TaskStatus
+from hugginggpt.trace.report import AnswerReport, report
+from hugginggpt.trace.store import TaskEnding, Trace
+from tests.trace.samples import PLAN, artifact, begin, call, candidate, planned, result
+
+
+def test_a_request_with_a_cached_a_failed_and_a_partly_done_task(trace: Trace, tmp_path: Path) -> None:
+    opened = planned(trace, flow_run_id="flow")
+    request_id = opened.request_id
+    trace.record_controller_call(request_id, None, call("plan"))
+    trace.record_controller_call(request_id, None, call("respond", prompt_tokens=1, completion_tokens=2))
+    for name, error in (("busy", "Busy."), ("rapidocr", None)):
+        attempt = trace.start_attempt(request_id, 0, 1, candidate(name), run_count=1)
+        trace.finish_attempt(attempt, status="failed" if error else "completed", seconds=0.1, error=error)
+    some = (*result(0, "one", "two").items, ItemResult(error="Too dark."))
+    trace.record_result(request_id, result(0, "one", "two").model_copy(update={"items": some}))
+    sound = artifact("RIFF", ValueType.AUDIO, "audio/wav")
+    spoken = result(1, model="espeak").model_copy(update={"items": (ItemResult(outputs=(sound,)),)})
+    last = trace.start_attempt(request_id, 2, 1, candidate("minilm"), run_count=1)
+    trace.finish_attempt(last, status="failed", seconds=0.1, error="No.", error_type=ExpertError.__name__)
+    trace.finish_request(
+        request_id,
+        status=RequestStatus.PARTIAL,
+        response="Here it is.",
+        response_source="controller",
+        error=None,
+        endings=[
+            TaskEnding(task_id=1, status=TaskStatus.CACHED, cached=True, result=spoken),
+            TaskEnding(task_id=2, status=TaskStatus.FAILED, error="minilm (embedded): No."),
+        ],
+    )
+
+    made = report(trace.request(request_id), {sound.sha256: tmp_path / "task-1.wav"})
+
+    assert AnswerReport.model_validate_json(made.model_dump_json()) == made
+    said = json.loads(made.model_dump_json())
+    assert list(said) == [
+        "request_id",
+        "conversation_id",
+        "flow_run_id",
+        "status",
+        "response",
+        "error",
+        "plan",
+        "tasks",
+        "files",
+        "seconds",
+        "controller",
+    ]
+    assert (said["status"], said["response"], said["flow_run_id"]) == ("partial", "Here it is.", "flow")
+    assert said["plan"] == PLAN.to_list()
+    assert said["controller"] == {"model": "gpt-4o-mini", "calls": 2, "prompt_tokens": 701, "completion_tokens": 52}
+    assert said["files"] == [
+        {
+            "path": str(tmp_path / "task-1.wav"),
+            "sha256": sound.sha256,
+            "mime": "audio/wav",
+            "bytes": 4,
+            "task_id": 1,
+        }
+    ]
+    read, spoke, sorted_ = said["tasks"]
+    assert (read["status"], read["model"], read["revision"], read["endpoint"]) == (
+        "completed",
+        "rapidocr",
+        "3.10",
+        "embedded",
+    )
+    assert (read["attempts"], read["seconds"], read["error"]) == (2, 1.25, "Element 2: Too dark.")
+    assert [(o["item"], o["text"], o["path"]) for o in read["outputs"]] == [(0, "one", None), (1, "two", None)]
+    assert (spoke["status"], spoke["model"], spoke["attempts"]) == ("cached", "espeak", 0)
+    assert spoke["outputs"][0]["path"] == str(tmp_path / "task-1.wav")
+    assert (sorted_["status"], sorted_["model"], sorted_["error"]) == ("failed", "minilm", "minilm (embedded): No.")
+    assert sorted_["outputs"] == []
+
+
+def test_a_request_without_a_plan(trace: Trace) -> None:
+    opened = begin(trace)
+    trace.finish_request(
+        opened.request_id,
+        status=RequestStatus.FAILED,
+        response=None,
+        response_source="none",
+        error="Nothing here makes videos.",
+        endings=(),
+    )
+
+    made = report(trace.request(opened.request_id), {})
+
+    assert (made.status, made.plan, made.tasks, made.files) == ("failed", None, (), ())
+    assert made.error == "Nothing here makes videos."
+    assert made.controller.model is None and made.controller.calls == 0
