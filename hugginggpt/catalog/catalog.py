@@ -165,11 +165,7 @@ class Catalog:
                 wanted = [c for c in bundled_cards().get(kind, ()) if c.id not in known and not set(c.runs_on) <= _HERE]
                 found += [card for c in wanted if (card := self._hub.card(c.id, kind))]
             self._looked_up[kind] = (found, time.monotonic())
-            if self._cache is not None:
-                try:
-                    self._cache.save_cards(kind, found)
-                except DatabaseUnavailableError as error:
-                    logger.warning("The models of %s could not be kept: %s", kind, error.message)
+            self._keep(kind, found)
             return found
 
     def _last_lookup(self, kind: str) -> tuple[list[ModelCard], float]:
@@ -177,11 +173,25 @@ class Catalog:
         if kind in self._looked_up:
             cards, at = self._looked_up[kind]
             return cards, time.monotonic() - at
-        kept = self._cache.cards(kind) if self._cache is not None else None
+        kept = self._kept(kind)
         if kept is None or not kept[0] or any(card.hub != self._hub.url for card in kept[0]):
             return [], float("inf")
         cards, saved = kept
         return cards, (datetime.now(UTC) - saved).total_seconds()
+
+    def _kept(self, kind: str) -> tuple[list[ModelCard], datetime] | None:
+        try:
+            return self._cache.cards(kind) if self._cache is not None else None
+        except DatabaseUnavailableError as error:
+            logger.warning("The last lookup of %s cannot be read: %s", kind, error.message)
+            return None
+
+    def _keep(self, kind: str, cards: Sequence[ModelCard]) -> None:
+        try:
+            if self._cache is not None:
+                self._cache.save_cards(kind, cards)
+        except DatabaseUnavailableError as error:
+            logger.warning("The lookup of %s cannot be kept: %s", kind, error.message)
 
 
 def _merged(bundled: Sequence[ModelCard], listed: Sequence[ModelCard]) -> list[ModelCard]:

@@ -144,6 +144,11 @@ class Hub:
         except Exception as error:
             first_line = str(error).partition("\n")[0].rstrip(".")
             logger.warning("Could not %s at %s (%s: %s).", what, self.url, type(error).__name__, first_line)
+            answer = getattr(error, "response", None)
+            if answer is None or answer.status_code >= 500:
+                # Down since it was tried: spare the next questions the wait.
+                with _probing:
+                    _probes[self.url] = (time.monotonic(), False)
             return None
 
 

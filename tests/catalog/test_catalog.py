@@ -1,0 +1,398 @@
+"""Candidates: what can run, what cannot and why, against a real Hub protocol on loopback."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from hugginggpt.capabilities import CAPABILITIES
+from hugginggpt.catalog.bundled import bundled_cards
+from hugginggpt.catalog.card import Candidate, Endpoint, ModelCard
+from hugginggpt.catalog.catalog import Catalog
+from hugginggpt.catalog.hub import forget_probes
+from hugginggpt.errors import UsageError
+from hugginggpt.settings import Settings
+from hugginggpt.trace.store import Trace
+from tests.stand_ins import tiny_models
+from tests.stand_ins.hub_server import HubServer
+
+KIND = "text-classification"
+TINY = tiny_models.MODELS[KIND]
+MakeSettings = Callable[..., Settings]
+
+
+class KeptCards:
+    """A card cache in memory whose clock can be turned back."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, tuple[list[ModelCard], datetime]] = {}
+
+    def cards(self, kind: str) -> tuple[list[ModelCard], datetime] | None:
+        return self.kept.get(kind)
+
+    def save_cards(self, kind: str, cards: Sequence[ModelCard]) -> None:
+        self.kept[kind] = (list(cards), datetime.now(UTC))
+
+    def age(self, seconds: float) -> None:
+        self.kept = {k: (cards, at - timedelta(seconds=seconds)) for k, (cards, at) in self.kept.items()}
+
+
+def find(candidates: list[Candidate], model: str, endpoint: Endpoint = Endpoint.LOCAL) -> Candidate:
+    return next(c for c in candidates if c.card.id == model and c.endpoint is endpoint)
+
+
+def obstacle(candidates: list[Candidate], model: str, endpoint: Endpoint = Endpoint.LOCAL) -> str:
+    found = find(candidates, model, endpoint).obstacle
+    assert found is not None
+    assert found.endswith(".") and "\n" not in found
+    return found
+
+
+def lookups(hub: HubServer) -> int:
+    return sum(r.path == "/api/models" and "pipeline_tag" in r.query for r in hub.requests)
+
+
+def install(settings: Settings, model: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    return Path(
+        snapshot_download(model, cache_dir=settings.models_cache_dir, endpoint=settings.hf_endpoint, token=False)
+    )
+
+
+# Live lookups
+
+
+def test_live_models_come_with_the_facts_of_the_hub(hub: HubServer, make_settings: MakeSettings) -> None:
+    card = find(Catalog(make_settings()).candidates(KIND), TINY).card
+    assert card.revision == hub.commit(TINY)
+    assert (card.downloads, card.likes, card.gated) == (5000, 50, False)
+    assert (card.library, card.licence, card.languages) == ("transformers", "apache-2.0", ("en",))
+    weights = hub.models / TINY / "model.safetensors"
+    assert card.bytes is not None and 0.8 * weights.stat().st_size < card.bytes <= weights.stat().st_size
+    assert card.runs_on == (Endpoint.LOCAL, Endpoint.REMOTE)
+    assert card.description == "distilbert for en"
+
+
+def test_a_model_that_the_hub_has_can_run_and_comes_first(hub: HubServer, make_settings: MakeSettings) -> None:
+    first = Catalog(make_settings(inference_mode="local")).candidates(KIND)[0]
+    assert (first.card.id, first.endpoint, first.installed, first.obstacle) == (TINY, Endpoint.LOCAL, False, None)
+
+
+def test_a_bundled_model_takes_the_hubs_facts_and_keeps_its_description(
+    models: Path, tmp_path: Path, make_settings: MakeSettings
+) -> None:
+    bundled = bundled_cards()[KIND][0]
+    shutil.copytree(models / TINY, tmp_path / "hub" / bundled.id)
+    (tmp_path / "hub" / bundled.id / ".hub.json").write_text(json.dumps({"downloads": 7, "likes": 3}))
+    with HubServer(tmp_path / "hub") as hub:
+        card = find(Catalog(make_settings(hf_endpoint=hub.url)).candidates(KIND), bundled.id).card
+        assert card.revision == hub.commit(bundled.id)
+    assert (card.downloads, card.likes) == (7, 3)
+    assert card.bytes is not None and card.bytes < 1_000_000
+    assert card.description == bundled.description
+
+
+def test_a_bundled_model_under_another_tag_is_found_too(
+    models: Path, tmp_path: Path, make_settings: MakeSettings
+) -> None:
+    bundled = bundled_cards()[KIND][0]
+    folder = tmp_path / "hub" / bundled.id
+    shutil.copytree(models / TINY, folder)
+    (folder / "README.md").write_text("---\npipeline_tag: fill-mask\nlibrary_name: transformers\n---\n")
+    with HubServer(tmp_path / "hub") as hub:
+        assert find(Catalog(make_settings(hf_endpoint=hub.url)).candidates(KIND), bundled.id).obstacle is None
+
+
+def test_a_lookup_is_made_once_and_shared_through_the_cache(hub: HubServer, make_settings: MakeSettings) -> None:
+    cache, settings = KeptCards(), make_settings()
+    catalog = Catalog(settings, cache)
+    first = catalog.candidates(KIND)
+    assert catalog.candidates(KIND) == first
+    assert Catalog(settings, cache).candidates(KIND) == first
+    assert lookups(hub) == 1
+
+
+def test_an_old_lookup_is_made_anew(hub: HubServer, make_settings: MakeSettings) -> None:
+    cache, settings = KeptCards(), make_settings(catalog_ttl=100)
+    Catalog(settings, cache).candidates(KIND)
+    cache.age(99)
+    Catalog(settings, cache).candidates(KIND)
+    assert lookups(hub) == 1
+    cache.age(2)
+    Catalog(settings, cache).candidates(KIND)
+    assert lookups(hub) == 2
+
+
+def test_an_old_lookup_serves_when_the_hub_is_down(hub: HubServer, make_settings: MakeSettings) -> None:
+    cache, settings = KeptCards(), make_settings(catalog_ttl=100)
+    Catalog(settings, cache).candidates(KIND)
+    cache.age(200)
+    hub.mode = "unavailable"
+    forget_probes()
+    assert "cannot be reached" in obstacle(Catalog(settings, cache).candidates(KIND), TINY)
+
+
+def test_without_live_the_hub_is_asked_for_no_models(hub: HubServer, make_settings: MakeSettings) -> None:
+    found = Catalog(make_settings()).candidates(KIND, live=False)
+    assert lookups(hub) == 0
+    assert {c.card.id for c in found} == {c.id for c in bundled_cards()[KIND]}
+
+
+def test_the_cards_of_another_hub_do_not_count(hub: HubServer, models: Path, make_settings: MakeSettings) -> None:
+    cache = KeptCards()
+    Catalog(make_settings(), cache).candidates(KIND)
+    with HubServer(models) as other:
+        Catalog(make_settings(hf_endpoint=other.url), cache).candidates(KIND)
+        assert lookups(other) == 1
+
+
+@pytest.fixture
+def trace(make_settings: MakeSettings) -> Iterator[Trace]:
+    opened = Trace.open(make_settings())
+    yield opened
+    opened.close()
+
+
+def test_lookups_are_kept_in_the_trace(hub: HubServer, make_settings: MakeSettings, trace: Trace) -> None:
+    settings = make_settings()
+    first = Catalog(settings, trace).candidates(KIND)
+    assert Catalog(settings, trace).candidates(KIND) == first
+    assert lookups(hub) == 1
+
+
+# The Hub out of order
+
+
+@pytest.mark.parametrize("mode", ["unavailable", "hang"])
+def test_a_hub_that_is_down_leaves_the_bundled_list(hub: HubServer, make_settings: MakeSettings, mode: str) -> None:
+    hub.mode = mode  # type: ignore[assignment]
+    found = Catalog(make_settings()).candidates(KIND)
+    assert {c.card.id for c in found} == {c.id for c in bundled_cards()[KIND]}
+    local = [c for c in found if c.endpoint is Endpoint.LOCAL and not c.card.needs]
+    assert local and all(f"the Hub at {hub.url} cannot be reached" in str(c.obstacle) for c in local)
+
+
+def test_a_hub_that_goes_down_after_it_was_reached_leaves_the_bundled_list(
+    hub: HubServer, make_settings: MakeSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    catalog = Catalog(make_settings())
+    catalog.candidates("object-detection", live=False)
+    hub.close()
+    found = catalog.candidates(KIND)
+    assert {c.card.id for c in found} == {c.id for c in bundled_cards()[KIND]}
+    assert "cannot be reached" in obstacle(found, bundled_cards()[KIND][0].id)
+    assert f"Could not list the models of {KIND}" in caplog.text
+
+
+def test_the_hub_is_tried_once_for_all_kinds(hub: HubServer, make_settings: MakeSettings) -> None:
+    hub.mode = "unavailable"
+    catalog = Catalog(make_settings())
+    for kind in (KIND, "object-detection", "automatic-speech-recognition"):
+        catalog.candidates(kind)
+    assert len(hub.requests) == 1
+
+
+def test_offline_means_that_nothing_is_asked(hub: HubServer, make_settings: MakeSettings) -> None:
+    catalog = Catalog(make_settings(hf_hub_offline=True))
+    assert "HF_HUB_OFFLINE is set" in obstacle(catalog.candidates(KIND), bundled_cards()[KIND][0].id)
+    catalog.offered_kinds()
+    assert hub.requests == []
+
+
+# Obstacles
+
+
+def test_weights_that_are_pickled_only(hub: HubServer, make_settings: MakeSettings) -> None:
+    assert "no safetensors" in obstacle(Catalog(make_settings()).candidates(KIND), tiny_models.PICKLED)
+
+
+def test_code_in_the_models_repository(hub: HubServer, make_settings: MakeSettings) -> None:
+    assert "code from its own repository" in obstacle(
+        Catalog(make_settings()).candidates(KIND), tiny_models.REMOTE_CODE
+    )
+
+
+def test_a_gated_model_wants_a_token(hub: HubServer, make_settings: MakeSettings) -> None:
+    assert "set HF_TOKEN" in obstacle(Catalog(make_settings()).candidates(KIND), tiny_models.GATED)
+    with_token = Catalog(make_settings(hf_token=hub.token)).candidates(KIND)
+    assert find(with_token, tiny_models.GATED).obstacle is None
+
+
+def test_a_model_that_this_hub_lacks(hub: HubServer, make_settings: MakeSettings) -> None:
+    model = bundled_cards()[KIND][0].id
+    assert f"is not on the Hub at {hub.url}" in obstacle(Catalog(make_settings()).candidates(KIND), model)
+
+
+def test_a_model_that_is_too_big(hub: HubServer, make_settings: MakeSettings) -> None:
+    found = Catalog(make_settings(model_memory=10_000)).candidates(KIND)
+    assert "HUGGINGGPT_MODEL_MEMORY" in obstacle(found, TINY)
+
+
+def test_a_model_that_needs_a_package(hub: HubServer, make_settings: MakeSettings) -> None:
+    found = Catalog(make_settings()).candidates("object-detection")
+    assert "pip install timm" in obstacle(found, "facebook/detr-resnet-50")
+
+
+def test_a_remote_model_wants_a_token_or_an_endpoint_of_its_own(hub: HubServer, make_settings: MakeSettings) -> None:
+    found = Catalog(make_settings()).candidates(KIND)
+    assert "set HF_TOKEN" in obstacle(found, TINY, Endpoint.REMOTE)
+    for changes in ({"hf_token": hub.token}, {"inference_endpoint": "http://127.0.0.1:9"}):
+        assert find(Catalog(make_settings(**changes)).candidates(KIND), TINY, Endpoint.REMOTE).obstacle is None
+
+
+def test_a_kind_without_an_expert(hub: HubServer, make_settings: MakeSettings) -> None:
+    found = Catalog(make_settings(), controller_model="some-model").candidates("hed-control")
+    assert "No installed expert runs hed-control" in obstacle(found, "lllyasviel/Annotators")
+
+
+def test_no_token_shows_in_a_candidate(hub: HubServer, make_settings: MakeSettings) -> None:
+    found = Catalog(make_settings(hf_token="hf_secret_of_mine")).candidates(KIND)
+    assert "hf_secret_of_mine" not in repr(found)
+
+
+# Modes and endpoints
+
+
+@pytest.mark.parametrize(
+    ("mode", "endpoints"),
+    [("local", {"embedded", "local"}), ("remote", {"remote"}), ("hybrid", {"embedded", "local", "remote"})],
+)
+def test_the_mode_says_where_models_run(
+    hub: HubServer, make_settings: MakeSettings, mode: str, endpoints: set[str]
+) -> None:
+    found = Catalog(make_settings(inference_mode=mode)).candidates("sentence-similarity")
+    assert {str(c.endpoint) for c in found} == endpoints
+
+
+def test_embedded_models_come_first_and_are_installed(hub: HubServer, make_settings: MakeSettings) -> None:
+    first = Catalog(make_settings()).candidates("image-to-text")[0]
+    assert (first.endpoint, first.installed, first.obstacle) == (Endpoint.EMBEDDED, True, None)
+    assert first.name == "rapidocr/PP-OCRv6-small@3.10.0"
+
+
+@pytest.mark.parametrize("mode", ["local", "remote", "hybrid"])
+def test_the_controller_does_texts_in_every_mode(hub: HubServer, make_settings: MakeSettings, mode: str) -> None:
+    found = Catalog(make_settings(inference_mode=mode), controller_model="some-model").candidates("summarization")
+    controller = find(found, "some-model", Endpoint.CONTROLLER)
+    assert controller.obstacle is None and controller.installed
+
+
+def test_the_embedded_default_asks_no_hub_for_what_it_can_do(hub: HubServer, make_settings: MakeSettings) -> None:
+    catalog = Catalog(make_settings(openai_base_url=None), controller_model="SmolLM2")
+    for kind in ("image-to-text", "text-to-speech", "summarization"):
+        found = catalog.candidates(kind)
+        assert found[0].obstacle is None
+        assert all(c.endpoint in (Endpoint.EMBEDDED, Endpoint.CONTROLLER) for c in found if c.obstacle is None)
+    assert hub.requests == []
+    assert catalog.candidates(KIND)[0].card.id == TINY
+
+
+# What is installed
+
+
+def test_an_installed_model_runs_without_the_hub(hub: HubServer, make_settings: MakeSettings) -> None:
+    settings = make_settings(hf_hub_offline=True)
+    model = bundled_cards()[KIND][0].id
+    shutil.copytree(hub.models / TINY, hub.models / model)
+    try:
+        commit = install(settings, model).name
+        hub.close()
+        first = Catalog(settings).candidates(KIND)[0]
+        assert (first.card.id, first.card.revision, first.installed, first.obstacle) == (model, commit, True, None)
+    finally:
+        shutil.rmtree(hub.models / model)
+
+
+def test_an_installed_model_is_used_as_it_is(models: Path, tmp_path: Path, make_settings: MakeSettings) -> None:
+    shutil.copytree(models / TINY, tmp_path / "hub" / TINY)
+    with HubServer(tmp_path / "hub") as hub:
+        settings = make_settings(hf_endpoint=hub.url)
+        commit = install(settings, TINY).name
+        (tmp_path / "hub" / TINY / "README.md").write_text("---\npipeline_tag: text-classification\n---\nNew.\n")
+        assert hub.commit(TINY) != commit
+        found = find(Catalog(settings).candidates(KIND), TINY)
+        assert (found.installed, found.card.revision) == (True, commit)
+
+
+def test_a_download_that_broke_off_does_not_count(hub: HubServer, make_settings: MakeSettings) -> None:
+    settings = make_settings()
+    snapshot = install(settings, TINY)
+    (snapshot / "model.safetensors").resolve().unlink()
+    assert not find(Catalog(settings).candidates(KIND), TINY).installed
+
+
+def test_a_missing_shard_means_not_installed(hub: HubServer, make_settings: MakeSettings) -> None:
+    settings = make_settings()
+    snapshot = install(settings, TINY)
+    index = {"weight_map": {"a": "model.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    (snapshot / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert not find(Catalog(settings).candidates(KIND), TINY).installed
+
+
+# Kinds
+
+
+def test_offered_kinds_are_those_that_can_run(hub: HubServer, make_settings: MakeSettings) -> None:
+    catalog = Catalog(make_settings(), controller_model="some-model")
+    offered = catalog.offered_kinds()
+    assert {KIND, "object-detection", "image-to-text", "text-to-speech", "summarization"} <= set(offered)
+    assert "hed-control" not in offered
+    assert list(offered) == [k for k in CAPABILITIES if k in offered]
+    for kind in CAPABILITIES:
+        why_not = catalog.why_not(kind)
+        assert (why_not == "") == (kind in offered)
+        assert why_not == "" or (kind in why_not and why_not.endswith(".") and "\n" not in why_not)
+
+
+def test_why_not_names_what_is_missing(hub: HubServer, make_settings: MakeSettings) -> None:
+    assert "no installed expert does it" in Catalog(make_settings()).why_not("hed-control")
+    assert "HF_HUB_OFFLINE" in Catalog(make_settings(hf_hub_offline=True, inference_mode="local")).why_not(KIND)
+    assert "HF_TOKEN" in Catalog(make_settings(inference_mode="remote")).why_not(KIND)
+    assert "set it to hybrid" in Catalog(make_settings(inference_mode="remote")).why_not("canny-control")
+
+
+def test_an_unknown_kind_is_refused(make_settings: MakeSettings) -> None:
+    with pytest.raises(UsageError, match="no task kind 'mind-reading'"):
+        Catalog(make_settings()).candidates("mind-reading")
+
+
+# Pinning
+
+
+def test_pin_resolves_the_revision_on_the_hub(hub: HubServer, make_settings: MakeSettings) -> None:
+    card = ModelCard(id=TINY, kind=KIND, runs_on=(Endpoint.LOCAL,))
+    assert Catalog(make_settings()).pin(card).revision == hub.commit(TINY)
+
+
+def test_pin_takes_what_is_installed_when_the_hub_is_down(hub: HubServer, make_settings: MakeSettings) -> None:
+    settings = make_settings()
+    commit = install(settings, TINY).name
+    hub.close()
+    card = ModelCard(id=TINY, kind=KIND, runs_on=(Endpoint.LOCAL,))
+    assert Catalog(settings).pin(card).revision == commit
+
+
+def test_pin_leaves_what_it_cannot_or_need_not_resolve(hub: HubServer, make_settings: MakeSettings) -> None:
+    catalog = Catalog(make_settings())
+    unknown = ModelCard(id="nobody/nothing", kind=KIND, runs_on=(Endpoint.LOCAL,))
+    assert catalog.pin(unknown) == unknown
+    before = len(hub.requests)
+    for card in (
+        ModelCard(id=TINY, kind=KIND, revision="a" * 40, runs_on=(Endpoint.LOCAL,)),
+        bundled_cards()["image-to-text"][0],
+    ):
+        assert catalog.pin(card) == card
+    assert len(hub.requests) == before
+
+
+def test_importing_the_catalog_is_cheap() -> None:
+    heavy = ("torch", "transformers", "diffusers", "huggingface_hub", "sqlalchemy", "openai", "httpx")
+    program = f"import sys, hugginggpt.catalog.catalog; print([m for m in {heavy} if m in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"

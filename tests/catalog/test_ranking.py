@@ -1,0 +1,96 @@
+"""The order of candidates."""
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hugginggpt.catalog.card import Candidate, Endpoint, ModelCard
+from hugginggpt.catalog.ranking import ranked
+from hugginggpt.settings import InferenceMode
+
+
+def candidate(
+    name: str,
+    endpoint: Endpoint = Endpoint.LOCAL,
+    *,
+    installed: bool = False,
+    obstacle: str | None = None,
+    downloads: int = 0,
+    size: int | None = None,
+) -> Candidate:
+    card = ModelCard(id=name, kind="text-classification", downloads=downloads, bytes=size, runs_on=(endpoint,))
+    return Candidate(card=card, endpoint=endpoint, installed=installed, obstacle=obstacle)
+
+
+def names(candidates: list[Candidate]) -> list[str]:
+    return [c.card.id for c in candidates]
+
+
+def test_what_is_nearest_comes_first() -> None:
+    given_ = [
+        candidate("remote", Endpoint.REMOTE, downloads=100),
+        candidate("blocked", Endpoint.EMBEDDED, obstacle="No."),
+        candidate("to download", downloads=50),
+        candidate("installed", installed=True),
+        candidate("controller", Endpoint.CONTROLLER, installed=True),
+        candidate("embedded", Endpoint.EMBEDDED, installed=True),
+    ]
+    expected = ["embedded", "controller", "installed", "to download", "remote", "blocked"]
+    assert names(ranked(given_, "hybrid")) == expected
+
+
+def test_remote_comes_before_the_controller_in_remote_mode() -> None:
+    given_ = [candidate("controller", Endpoint.CONTROLLER, installed=True), candidate("remote", Endpoint.REMOTE)]
+    assert names(ranked(given_, "remote")) == ["remote", "controller"]
+    assert names(ranked(given_, "hybrid")) == ["controller", "remote"]
+
+
+def test_then_downloads_then_size_then_name() -> None:
+    given_ = [
+        candidate("d", downloads=1),
+        candidate("c", downloads=1, size=20),
+        candidate("b", downloads=1, size=10),
+        candidate("a", downloads=1, size=20),
+        candidate("e", downloads=2),
+    ]
+    assert names(ranked(given_, "local")) == ["e", "b", "a", "c", "d"]
+
+
+candidates = st.lists(
+    st.builds(
+        candidate,
+        st.text("abc", min_size=1, max_size=3),
+        st.sampled_from(Endpoint),
+        installed=st.booleans(),
+        obstacle=st.sampled_from([None, "No."]),
+        downloads=st.integers(0, 3),
+        size=st.sampled_from([None, 1, 2]),
+    ),
+    max_size=8,
+    unique_by=lambda c: (c.card.id, c.endpoint),
+)
+modes = st.sampled_from(["local", "remote", "hybrid"])
+
+
+@given(candidates, modes, st.randoms())
+def test_the_order_does_not_depend_on_where_candidates_come_from(
+    some: list[Candidate], mode: InferenceMode, random: object
+) -> None:
+    shuffled = list(some)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert ranked(shuffled, mode) == ranked(some, mode)
+
+
+@given(candidates, modes)
+def test_ranking_loses_nothing_and_puts_what_can_run_first(some: list[Candidate], mode: InferenceMode) -> None:
+    result = ranked(some, mode)
+    assert sorted(map(repr, result)) == sorted(map(repr, some))
+    assert all((a.obstacle is not None) <= (b.obstacle is not None) for a, b in pairwise(result))
+
+
+@given(candidates, modes)
+def test_one_more_candidate_leaves_the_others_in_order(some: list[Candidate], mode: InferenceMode) -> None:
+    newcomer = candidate("newcomer", downloads=2)
+    with_newcomer = ranked([*some, newcomer], mode)
+    assert [c for c in with_newcomer if c is not newcomer] == ranked(some, mode)
