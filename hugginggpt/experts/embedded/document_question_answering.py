@@ -4,14 +4,13 @@ from typing import Any
 
 from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.deadline import Deadline
-from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import Inputs, Surroundings
+from hugginggpt.experts.controller import QuestionAnswering
 from hugginggpt.media import Text
 
-_ANSWER_TOKENS = 256
 
-
-class DocumentQuestionAnswering(Expert):
-    """Answers a question from what stands in a picture of a document."""
+class DocumentQuestionAnswering(QuestionAnswering):
+    """Answers a question from what stands in a picture of a document: question answering on what was read."""
 
     kind = "document-question-answering"
     endpoint = Endpoint.EMBEDDED
@@ -27,24 +26,15 @@ class DocumentQuestionAnswering(Expert):
 
     def bind(self, model: Any, surroundings: Surroundings) -> Any:
         """The reader, and the controller of this request."""
-        return model, surroundings.controller()
+        return model, super().bind(None, surroundings)
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture and the question."""
-        return inputs["image"].image, inputs["text"].text
+        """The picture and the question, as they are."""
+        return inputs
 
     def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
         """Read the picture, then ask."""
-        from hugginggpt.controller.prompts import Cuttable, render_within
-
         reader, controller = model
-        picture, question = prepared
-        page = reader.read(picture, deadline)
-        prompt = render_within(
-            self.kind, controller.context_tokens - _ANSWER_TOKENS, page=Cuttable(page), question=question
-        )
-        return controller.chat(prompt, stage=self.kind, max_tokens=_ANSWER_TOKENS, deadline=deadline)
-
-    def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The answer."""
-        return [Text(raw)]
+        page = reader.read(prepared["image"].image, deadline)
+        asked = super().prepare({"text": prepared["text"], "context": Text(page)})
+        return super().run(controller, asked, deadline)
