@@ -83,6 +83,11 @@ class ArtifactStore:
         """
         return cls(settings.artifacts)
 
+    @property
+    def location(self) -> str:
+        """Where it is: a folder or URL, without user names and passwords."""
+        return self._shown
+
     def put(self, value: Value) -> Artifact:
         """Store a value.
 
@@ -129,14 +134,14 @@ class ArtifactStore:
         Raises:
             StorageError: it is gone or damaged, or the store cannot be read.
         """
-        try:
-            with self._explained("read"):
+        with self._explained("read"):
+            try:
                 data: bytes = self._fs.cat_file(self._path(artifact.sha256))
-        except FileNotFoundError:
-            raise StorageError(
-                f"The result {artifact.sha256[:12]} is gone from the artifact store at {self._shown}: "
-                "run the request again with --fresh."
-            ) from None
+            except FileNotFoundError:
+                raise StorageError(
+                    f"The result {artifact.sha256[:12]} is gone from the artifact store at {self._shown}: "
+                    "run the request again with --fresh."
+                ) from None
         if hashlib.sha256(data).hexdigest() != artifact.sha256:
             raise StorageError(
                 f"The result {artifact.sha256[:12]} in the artifact store at {self._shown} is damaged: "
@@ -216,8 +221,7 @@ class ArtifactStore:
 
     def _write(self, path: str, data: bytes) -> None:
         if not self._local:
-            self._fs.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
-            self._fs.pipe_file(path, data)
+            self._write_remote(path, data)
             return
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         unfinished = Path(f"{path}.{uuid.uuid4().hex}.tmp")
@@ -232,11 +236,22 @@ class ArtifactStore:
                 unfinished.unlink()
             raise
 
+    def _write_remote(self, path: str, data: bytes) -> None:
+        try:
+            self._fs.pipe_file(path, data)
+        except FileNotFoundError:
+            # Folders are made where they are needed; a bucket is not, for its name may be a mistake.
+            bucket = self._root.partition("/")[0]
+            if bucket and not self._fs.exists(bucket):
+                raise
+            self._fs.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
+            self._fs.pipe_file(path, data)
+
     @contextmanager
     def _explained(self, what: str) -> Iterator[None]:
         try:
             yield
-        except (StorageError, FileNotFoundError):
+        except StorageError:
             raise
         except Exception as error:
             # Each file system behind fsspec has errors of its own, with no common base.
@@ -265,6 +280,7 @@ def _filesystem(url: str, shown: str) -> tuple[AbstractFileSystem, str, bool]:
 
 
 _CAUSES = {
+    errno.ENOENT: "there is no such place; create it, or set HUGGINGGPT_ARTIFACTS_URL to one that is there",
     errno.ENOSPC: "there is no space left; free some and try again",
     errno.EDQUOT: "your quota there is used up; free some space and try again",
     errno.EROFS: "it is read-only; set HUGGINGGPT_ARTIFACTS_URL to a place that can be written",

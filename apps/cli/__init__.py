@@ -1,0 +1,41 @@
+"""The command line.
+
+Every command imports what it needs when it runs, so that help costs nothing: nothing heavier than
+click is imported here.
+"""
+
+import click
+
+from apps.cli.ask import ask
+from apps.cli.doctor import doctor
+from apps.cli.exits import Commands, verbose_option
+from apps.cli.models import models
+from apps.cli.plan import plan
+from apps.cli.resume import resume
+from apps.cli.trace import trace
+from hugginggpt import __version__
+
+EPILOG = """\b
+Exit codes:
+  0  completed
+  1  failed
+  2  wrong usage: the request, a file, a plan, an option or a setting cannot be accepted as given
+  3  partial: some of the planned tasks could not be done
+"""
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
+@click.version_option(__version__, prog_name="hugginggpt", message="%(prog)s %(version)s")
+@verbose_option
+def main() -> None:
+    """An LLM plans AI work, expert models from the Hugging Face Hub do it, Prefect runs it.
+
+    Begin with `hugginggpt doctor`, which says what works here, and then
+
+    \b
+        hugginggpt ask "What is the total of this invoice?" --file invoice.png
+    """
+
+
+for command in (ask, plan, resume, trace, models, doctor):
+    main.add_command(command)

@@ -1,0 +1,91 @@
+"""What a finished request leaves: the answer, the files, and where to look further."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from apps.cli.exits import COMPLETED, FAILED, PARTIAL, WRONG_USAGE, complain, is_refusal
+from apps.cli.text import printable, short, size
+
+if TYPE_CHECKING:
+    from hugginggpt.trace.story import OutputFile, RequestTrace
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder that the files are to go to, before anything is spent.
+
+    Raises:
+        UsageError: it cannot be made.
+    """
+    from hugginggpt.errors import UsageError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"The folder {folder} cannot be made: {error.strerror}; give another --out.") from None
+
+
+def present(story: "RequestTrace", *, out: Path | None, as_json: bool, further: str = "") -> int:
+    """Print a finished request.
+
+    Args:
+        out: where its files are copied to; None leaves them in the store.
+        further: where else more is to be seen.
+
+    Returns:
+        The command's exit code.
+    """
+    from hugginggpt.errors import StorageError
+    from hugginggpt.services import get_store
+    from hugginggpt.trace.report import report
+
+    paths = {file.artifact.sha256: get_store().address(file.artifact) for file in story.files}
+    unwritten: StorageError | None = None
+    if out is not None:
+        for name, file in named(story):
+            try:
+                paths[file.artifact.sha256] = str(get_store().export(file.artifact, out.resolve(), name))
+            except StorageError as error:
+                unwritten = error
+    whole = report(story, paths)
+    if as_json:
+        click.echo(whole.model_dump_json(indent=2))
+    else:
+        if story.response:
+            click.echo(printable(story.response))
+        for file in {file.sha256: file for file in whole.files}.values():
+            click.echo(f"\n{file.path}\n  {file.mime}, {size(file.bytes)}, from task {file.task_id}", nl=False)
+        if whole.files:
+            click.echo()
+    if story.error:
+        complain(story.error)
+    if unwritten is not None:
+        complain(unwritten.message)
+    if not as_json:
+        click.echo(f"\nThe whole story: `hugginggpt trace show {short(story.request_id)}`", err=True)
+        if further:
+            click.echo(further, err=True)
+    return FAILED if unwritten is not None else exit_code(story)
+
+
+def named(story: "RequestTrace") -> list[tuple[str, "OutputFile"]]:
+    """Each different output with a readable name such as `2-text-to-speech`, numbered for a list."""
+    kinds = {task.id: task for task in story.tasks}
+    names: dict[str, tuple[str, OutputFile]] = {}
+    for file in story.files:
+        task = kinds[file.task_id]
+        number = f"-{file.item + 1}" if task.result and task.result.is_list else ""
+        names.setdefault(file.artifact.sha256, (f"{task.id}-{task.task}{number}", file))
+    return list(names.values())
+
+
+def exit_code(story: "RequestTrace") -> int:
+    """The exit code that says how a request ended."""
+    from hugginggpt.trace.story import StoryStatus
+
+    if story.status is StoryStatus.COMPLETED:
+        return COMPLETED
+    if story.status is StoryStatus.PARTIAL:
+        return PARTIAL
+    return WRONG_USAGE if is_refusal(getattr(story, "error_type", None)) else FAILED

@@ -1,0 +1,125 @@
+"""`ask`: answer a request."""
+
+import os
+import re
+import uuid
+from pathlib import Path
+from typing import IO
+
+import click
+
+from apps.cli.exits import verbose_option
+
+_ADDRESS = re.compile(r"(data:|[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
+
+
+@click.command()
+@click.argument("request")
+@click.option("--file", "files", metavar="PATH", multiple=True, help="A file, URL or data URI that comes with it.")
+@click.option(
+    "--plan",
+    "plan_file",
+    metavar="FILE",
+    type=click.File(encoding="utf-8"),
+    help="Run this plan instead of asking the controller for one; - reads it from stdin.",
+)
+@click.option("--continue", "go_on", is_flag=True, help="Continue the latest conversation.")
+@click.option("--conversation", metavar="ID", help="Continue this conversation.")
+@click.option("--out", metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="Copy the files here.")
+@click.option("--fresh", is_flag=True, help="Run everything again instead of taking cached results.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else, on stdout.")
+@verbose_option
+@click.pass_context
+def ask(
+    ctx: click.Context,
+    request: str,
+    files: tuple[str, ...],
+    plan_file: IO[str] | None,
+    go_on: bool,
+    conversation: str | None,
+    out: Path | None,
+    fresh: bool,
+    as_json: bool,
+) -> None:
+    """Answer REQUEST, in plain language; - reads it from stdin.
+
+    \b
+    Examples:
+      hugginggpt ask "What is the total of this invoice? Say it aloud." --file invoice.png --out .
+      hugginggpt ask "And in French?" --continue
+      hugginggpt ask "Read it" --file scan.png --plan plan.json --json
+
+    Progress is shown on stderr, the answer and its files on stdout.
+    """
+    if go_on and conversation is not None:
+        raise click.UsageError("Give either --continue or --conversation.")
+    if request == "-" and plan_file is not None and plan_file.name == "<stdin>":
+        raise click.UsageError("Only one of the request and the plan can come from stdin.")
+    text = request_text(request)
+    plan = None if plan_file is None else _read_plan(plan_file)
+
+    from apps.cli.answer import make_folder, present
+    from apps.cli.running import run
+    from hugginggpt.request import RequestOptions
+    from hugginggpt.services import get_trace
+
+    if out is not None:
+        make_folder(out)
+    if go_on:
+        conversation = get_trace().latest_conversation()
+        if conversation is None:
+            raise click.UsageError("There is no conversation to continue: ask without --continue first.")
+    finished = run(
+        text,
+        files=[absolute(source) for source in files],
+        conversation_id=conversation,
+        options=RequestOptions(plan=plan, fresh=fresh),
+        request_id=uuid.uuid4().hex,
+    )
+    ctx.exit(present(finished.story, out=out, as_json=as_json, further=finished.further))
+
+
+def absolute(source: str) -> str:
+    """A path made absolute, since the flow may run elsewhere; URLs and data URIs as they are."""
+    if _ADDRESS.match(source) or not source.strip():
+        return source
+    return os.path.abspath(os.path.expanduser(source))
+
+
+def request_text(argument: str) -> str:
+    """The request as a text, read from stdin if the argument is `-`.
+
+    Raises:
+        UsageError: it is no text.
+    """
+    from hugginggpt.errors import UsageError
+
+    # What is not UTF-8 comes as surrogates in an argument, and as it is from stdin.
+    raw = click.get_binary_stream("stdin").read() if argument == "-" else argument.encode("utf-8", "surrogateescape")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise UsageError("The request is not a text in UTF-8: give it as one.") from None
+    if "\x00" in text:
+        raise UsageError("The request holds a NUL character: give it without.")
+    return text.rstrip("\r\n") if argument == "-" else text
+
+
+def _read_plan(file: IO[str]) -> list[dict[str, object]]:
+    """The plan as the user wrote it, once it is known to be one: the flow repairs it again, and records that.
+
+    Raises:
+        UsageError: it cannot be run, with every problem in a line of its own.
+    """
+    from hugginggpt.errors import PlanError, UsageError
+    from hugginggpt.plan import parse_plan
+    from hugginggpt.plan.extract import extract_tasks
+
+    try:
+        text = file.read()
+        parse_plan(text)
+        return extract_tasks(text)
+    except UnicodeDecodeError:
+        raise UsageError(f"The plan {file.name} is not a text in UTF-8: give a JSON list of tasks.") from None
+    except PlanError as error:
+        raise UsageError("\n".join(error.problems)) from None

@@ -1,0 +1,197 @@
+"""What `doctor` looks at: one function per part, each with a verdict and the mend."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from apps.cli import prefect_server
+from apps.cli.text import size
+from hugginggpt.errors import HuggingGPTError
+
+TORCH_SECONDS = 120.0
+SCARCE = 5_000_000_000
+"""With fewer bytes free, a model may not fit."""
+EXHAUSTED = 100_000_000
+"""With fewer bytes free, a request may not fit."""
+
+_TORCH = """
+import json, torch
+gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+print(json.dumps([torch.__version__, gpus, torch.backends.mps.is_available()]))
+"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How one part stands.
+
+    Attributes:
+        mend: what to do about it; empty when the detail says so, or nothing is to be done.
+    """
+
+    part: str
+    verdict: Literal["ok", "warning", "broken"]
+    detail: str
+    mend: str = ""
+
+
+def findings() -> Iterator[Finding]:
+    """Every part in turn. One that is broken does not hide the others, except for the settings, which all need."""
+    for part, check in _CHECKS.items():
+        finding = replace(_examined(check), part=part)
+        yield finding
+        if part == "settings" and finding.verdict == "broken":
+            return
+
+
+def _examined(check: Callable[[], Finding]) -> Finding:
+    try:
+        return check()
+    except HuggingGPTError as error:
+        return Finding("", "broken", error.message)
+    except Exception as error:
+        # Whatever a library raises here is what the user wants to know about.
+        reason = next(iter(str(error).splitlines()), "no message")
+        return Finding("", "broken", f"{type(error).__name__}: {reason}")
+
+
+def _ok(detail: str, mend: str = "") -> Finding:
+    return Finding("", "ok", detail, mend)
+
+
+def _warning(detail: str, mend: str = "") -> Finding:
+    return Finding("", "warning", detail, mend)
+
+
+def _settings() -> Finding:
+    from hugginggpt.settings import get_settings
+
+    return _ok(f"home folder {get_settings().home_dir}, experts run {get_settings().inference_mode}")
+
+
+def _controller() -> Finding:
+    from hugginggpt.services import get_controller
+
+    controller = get_controller()
+    controller.check()
+    if controller.embedded:
+        return _warning(
+            f"{controller.model}, embedded: it answers over given results but cannot plan",
+            "Give plans with --plan, or set OPENAI_API_KEY or OPENAI_BASE_URL.",
+        )
+    return _ok(f"{controller.model} answers")
+
+
+def _hub() -> Finding:
+    from hugginggpt.catalog.hub import Hub
+    from hugginggpt.settings import get_settings
+
+    hub = Hub(get_settings())
+    obstacle = hub.obstacle()
+    if obstacle is None:
+        return _ok(f"{hub.url} answers")
+    return _warning(f"no models can be looked up or downloaded: {obstacle}")
+
+
+def _prefect() -> Finding:
+    from prefect import __version__
+
+    url = prefect_server.api_url()
+    if url is None:
+        from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE
+
+        if not PREFECT_SERVER_ALLOW_EPHEMERAL_MODE.value():
+            return Finding(
+                "",
+                "broken",
+                "there is no server, and a temporary one is not allowed",
+                f"Unset PREFECT_SERVER_ALLOW_EPHEMERAL_MODE. {prefect_server.LASTING_SERVER}",
+            )
+        return _ok(f"{__version__}; every run starts a temporary server", prefect_server.LASTING_SERVER)
+    problem = prefect_server.problem(url)
+    return _ok(f"{__version__}; {url} answers") if problem is None else Finding("", "broken", problem)
+
+
+def _database() -> Finding:
+    from hugginggpt.services import get_trace
+    from hugginggpt.settings import get_settings
+    from hugginggpt.trace.database import parse_url
+
+    get_trace().check()
+    # A query can hold a password, too.
+    return _ok(parse_url(get_settings().database).set(query={}).render_as_string())
+
+
+def _store() -> Finding:
+    from hugginggpt.services import get_store
+
+    get_store().check()
+    return _ok(get_store().location)
+
+
+def _accelerator() -> Finding:
+    from hugginggpt.settings import get_settings
+
+    if find_spec("torch") is None:
+        return _warning(
+            "torch is not installed, so no model from the Hub runs on this machine",
+            'Run `pip install "hugginggpt[local]"`.',
+        )
+    # In a process of its own: a broken driver can take its process with it.
+    asked = subprocess.run([sys.executable, "-c", _TORCH], capture_output=True, text=True, timeout=TORCH_SECONDS)
+    if asked.returncode != 0:
+        reason = next(iter(asked.stderr.strip().splitlines()[-1:]), f"exit code {asked.returncode}")
+        return Finding("", "broken", f"torch cannot be used: {reason}", 'Run `pip install "hugginggpt[local]"` again.')
+    version, gpus, mps = json.loads(asked.stdout)
+    if gpus or mps:
+        return _ok(f"torch {version} on {', '.join(gpus) or 'the GPU of this Mac'}")
+    return _ok(f"none; torch {version} runs on the processor with {get_settings().cpu_threads} threads")
+
+
+def _disk() -> Finding:
+    from hugginggpt.settings import get_settings
+
+    folders = {"home": get_settings().home_dir, "models": get_settings().models_cache_dir}
+    free = {name: shutil.disk_usage(_existing(folder)).free for name, folder in folders.items()}
+    detail = ", ".join(f"{size(free[name])} free for {name} at {folder}" for name, folder in folders.items())
+    if min(free.values()) < EXHAUSTED:
+        mend = "Free some space, or set HUGGINGGPT_HOME and HUGGINGGPT_MODELS_CACHE to other folders."
+        return Finding("", "broken", detail, mend)
+    if free["models"] < SCARCE:
+        return _warning(detail, "Free some space before models are downloaded, or set HUGGINGGPT_MODELS_CACHE.")
+    return _ok(detail)
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
+def _embedded() -> Finding:
+    from hugginggpt.catalog.card import Endpoint
+    from hugginggpt.experts.registry import experts, obstacle
+
+    ours = [expert for expert in experts() if expert.endpoint is Endpoint.EMBEDDED]
+    missing = {expert.kind: reason for expert in ours if (reason := obstacle(expert))}
+    there = ", ".join(expert.kind for expert in ours if expert.kind not in missing)
+    if missing or not ours:
+        return _warning(" ".join(missing.values()) or "none is installed", 'Run `pip install "hugginggpt[embedded]"`.')
+    return _ok(there)
+
+
+_CHECKS: dict[str, Callable[[], Finding]] = {
+    "settings": _settings,
+    "controller": _controller,
+    "Hub": _hub,
+    "Prefect": _prefect,
+    "trace database": _database,
+    "artifact store": _store,
+    "accelerator": _accelerator,
+    "disk": _disk,
+    "embedded experts": _embedded,
+}

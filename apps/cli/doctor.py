@@ -1,0 +1,43 @@
+"""`doctor`: what works here, and what mends the rest."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from apps.cli.exits import COMPLETED, FAILED, verbose_option
+from apps.cli.text import printable
+
+if TYPE_CHECKING:
+    from apps.cli.checks import Finding
+
+_MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "broken": ("✗", "red")}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@verbose_option
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool) -> None:
+    """Check everything that a request needs, and say how to mend what does not work.
+
+    The exit code is 1 when something is broken; a warning is about what requests can do without.
+    """
+    from apps.cli.checks import findings
+
+    found = []
+    for finding in findings():
+        found.append(finding)
+        if not as_json:
+            _print(finding)
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in found], indent=2, ensure_ascii=False))
+    ctx.exit(FAILED if any(finding.verdict == "broken" for finding in found) else COMPLETED)
+
+
+def _print(finding: "Finding") -> None:
+    mark, colour = _MARKS[finding.verdict]
+    click.echo(f"{click.style(mark, fg=colour)} {click.style(finding.part, bold=True)}: {printable(finding.detail)}")
+    if finding.mend:
+        click.echo(f"  {printable(finding.mend)}")

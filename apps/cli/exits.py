@@ -1,0 +1,87 @@
+"""How a command ends: its exit code, and errors as one plain sentence."""
+
+import errno
+import traceback
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from hugginggpt import errors
+from hugginggpt.errors import ConfigurationError, HuggingGPTError, UsageError
+
+COMPLETED, FAILED, WRONG_USAGE, PARTIAL = 0, 1, 2, 3
+INTERRUPTED = 130
+
+_VERBOSE = "hugginggpt.verbose"
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Commands(click.Group):
+    """A group of commands whose errors reach the user as one sentence and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except HuggingGPTError as error:
+            _end(ctx, error.message, WRONG_USAGE if isinstance(error, UsageError | ConfigurationError) else FAILED)
+        except KeyboardInterrupt:
+            _end(ctx, "Interrupted.", INTERRUPTED)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:
+                raise  # click ends quietly when nobody reads on
+            reason = next(iter(str(error).splitlines()), "no message")
+            hint = "" if verbose() else " Run it again with --verbose for the traceback."
+            _end(ctx, f"Something unexpected happened: {type(error).__name__}: {reason.rstrip('.')}.{hint}", FAILED)
+
+
+def _end(ctx: click.Context, sentence: str, code: int) -> NoReturn:
+    if verbose():
+        click.echo(traceback.format_exc(), err=True)
+    complain(sentence)
+    ctx.exit(code)
+
+
+def complain(sentence: str) -> None:
+    """Say on stderr what is wrong; each further line is another problem."""
+    from apps.cli.text import printable
+
+    for line in sentence.splitlines() or [""]:
+        click.echo(f"Error: {printable(line)}", err=True)
+
+
+def is_refusal(error_type: str | None) -> bool:
+    """Whether a request failed because it, or a file of it, could not be accepted as given.
+
+    Args:
+        error_type: name of the error's class, as the trace has it.
+    """
+    kind = getattr(errors, error_type or "", None)
+    return isinstance(kind, type) and issubclass(kind, UsageError)
+
+
+def verbose_option(command: F) -> F:
+    """Give a command the option `--verbose`; `verbose()` asks for it."""
+
+    def note(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+        if value:
+            ctx.meta[_VERBOSE] = True
+
+    return click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        expose_value=False,
+        callback=note,
+        help="Show Prefect's log, and the traceback of an error.",
+    )(command)
+
+
+def verbose() -> bool:
+    """Whether the user asked for the details."""
+    ctx = click.get_current_context(silent=True)
+    return ctx is not None and bool(ctx.meta.get(_VERBOSE))

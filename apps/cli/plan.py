@@ -1,0 +1,76 @@
+"""`plan`: stage one alone."""
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from apps.cli.ask import absolute, request_text
+from apps.cli.exits import verbose_option
+
+if TYPE_CHECKING:
+    from hugginggpt.plan import Plan
+
+PLANNING_SECONDS = 600.0
+
+
+@click.command()
+@click.argument("request")
+@click.option("--file", "files", metavar="PATH", multiple=True, help="A file, URL or data URI that comes with it.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the repairs and the offered kinds.")
+@verbose_option
+def plan(request: str, files: tuple[str, ...], as_json: bool) -> None:
+    """Plan REQUEST and print the plan, without running anything; - reads the request from stdin.
+
+    What it prints can be edited and run:
+
+    \b
+      hugginggpt plan "Read this aloud" --file scan.png > plan.json
+      hugginggpt ask "Read this aloud" --file scan.png --plan plan.json
+    """
+    made, kinds = make_plan(request_text(request), [absolute(source) for source in files])
+    if as_json:
+        whole = {"plan": made.to_list(), "repairs": list(made.repairs), "offered_kinds": list(kinds)}
+        click.echo(json.dumps(whole, indent=2, ensure_ascii=False))
+        return
+    click.echo(made.to_json())
+    for repair in made.repairs:
+        click.echo(f"Repaired: {repair}", err=True)
+    if not made.tasks:
+        click.echo("No task is needed: the controller answers by itself.", err=True)
+    click.echo(f"{len(kinds)} kinds of task were offered: `hugginggpt models` tells them all.", err=True)
+
+
+def make_plan(text: str, files: list[str]) -> tuple["Plan", tuple[str, ...]]:
+    """Have the controller plan a request.
+
+    Returns:
+        the plan, and the kinds that it could choose from.
+
+    Raises:
+        UsageError: the request or a file of it cannot be accepted.
+        PlanError: there is no valid plan.
+        ControllerError: the controller cannot plan.
+    """
+    from hugginggpt.controller.planning import plan_request
+    from hugginggpt.deadline import Deadline
+    from hugginggpt.errors import UsageError
+    from hugginggpt.resources import Namespace, gather
+    from hugginggpt.services import get_catalog, get_controller, get_store
+    from hugginggpt.settings import get_settings
+
+    if not text.strip():
+        raise UsageError("The request is empty: say what is to be done.")
+    resources = tuple(gather(files, get_settings(), get_store()))
+    namespace = Namespace(resources=resources, wording=text, given=False, settings=get_settings())
+    kinds = get_catalog().offered_kinds()
+    made = plan_request(
+        get_controller(),
+        text=text,
+        resources=resources,
+        history=(),
+        kinds=kinds,
+        deadline=Deadline(PLANNING_SECONDS),
+        check=namespace.problems,
+    )
+    return made, kinds

@@ -1,0 +1,50 @@
+"""The Prefect server that runs are reported to: the one of `PREFECT_API_URL`, or a temporary one."""
+
+import os
+import warnings
+
+from apps.cli.exits import verbose
+
+LASTING_SERVER = (
+    "For a lasting Prefect server and its UI: `prefect server start`, "
+    "and once `prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api`."
+)
+
+
+def quiet() -> None:
+    """Keep Prefect's log out of the terminal; its server gets it all the same. Before Prefect is imported."""
+    if not verbose():
+        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+        warnings.simplefilter("ignore")
+
+
+def api_url() -> str | None:
+    """The server of the environment or the profile; None when a run starts a temporary one."""
+    import tasks  # noqa: F401 - sets the environment that Prefect reads when it is imported
+    from prefect.settings import PREFECT_API_URL
+
+    url: str | None = PREFECT_API_URL.value()
+    return url
+
+
+def problem(url: str) -> str | None:
+    """Why a server cannot be used, one sentence; None when it can."""
+    import httpx
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        error = client.api_healthcheck()
+    if error is None:
+        return None
+    reason = type(error).__name__ if isinstance(error, httpx.TransportError) else str(error).splitlines()[0]
+    return (
+        f"The Prefect server at {url} cannot be used ({reason}): start it with `prefect server start`, "
+        "or do without by `prefect config unset PREFECT_API_URL` or unsetting that variable."
+    )
+
+
+def run_url(flow_run_id: str) -> str | None:
+    """Where the server's UI shows a flow run; None for a temporary server."""
+    from prefect.utilities.urls import url_for
+
+    return url_for("flow-run", flow_run_id) if api_url() is not None else None

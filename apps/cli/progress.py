@@ -1,0 +1,184 @@
+"""How a request comes along, on stderr, as its trace tells it."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from apps.cli.text import duration, one_line, short
+from hugginggpt.errors import TraceError
+from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskStage, TaskTrace
+
+if TYPE_CHECKING:
+    from hugginggpt.trace.store import Trace
+
+LOOKS_EVERY = 0.25
+"""Seconds between two looks at the trace."""
+
+_MARKS = {
+    TaskStage.COMPLETED: ("✓", "green"),
+    TaskStage.CACHED: ("✓", "green"),
+    TaskStage.FAILED: ("✗", "red"),
+    TaskStage.SKIPPED: ("−", "yellow"),
+}
+
+
+class _View(Protocol):
+    def show(self, headline: str, story: RequestTrace | None) -> None: ...
+
+
+@contextmanager
+def watching(trace: "Trace", request_id: str, *, plain: bool, ephemeral: bool) -> Iterator[None]:
+    """Show how a request comes along while the block runs: a live view on a terminal, else lines.
+
+    Args:
+        plain: lines on a terminal too.
+        ephemeral: the run has to start a Prefect server first.
+    """
+    starting = "Starting a temporary Prefect server" if ephemeral else "Starting"
+    if plain or not sys.stderr.isatty():
+        with _polling(trace, request_id, starting, _Lines()):
+            yield
+        return
+    console = Console(stderr=True)
+    with Live(console=console, auto_refresh=False) as live, _polling(trace, request_id, starting, _Board(live)):
+        yield
+
+
+@contextmanager
+def _polling(trace: "Trace", request_id: str, starting: str, view: _View) -> Iterator[None]:
+    stop = threading.Event()
+
+    def look() -> None:
+        try:
+            story = trace.request(request_id)
+        except TraceError:
+            # Not begun yet, or the database is away: whoever works on the request will say so.
+            story = None
+        view.show(starting if story is None else headline(story), story)
+
+    def keep_looking() -> None:
+        while not stop.wait(LOOKS_EVERY):
+            look()
+
+    view.show(starting, None)
+    thread = threading.Thread(target=keep_looking, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        look()
+
+
+class _Lines:
+    """A line for everything that changes."""
+
+    def __init__(self) -> None:
+        self._said: dict[object, str] = {}
+
+    def show(self, headline: str, story: RequestTrace | None) -> None:
+        if story is not None:
+            if story.plan is not None:
+                for task in story.tasks:
+                    self._say(("plan", task.id), f"Planned: {_planned(task)}")
+            for task in story.tasks:
+                self._say(task.id, f"{_name(task)}: {standing(task, story)}")
+        if story is not None or not self._said:
+            self._say("headline", headline)
+
+    def _say(self, about: object, line: str) -> None:
+        if self._said.get(about) != line:
+            self._said[about] = line
+            print(line, file=sys.stderr, flush=True)
+
+
+class _Board:
+    """The tasks as a table that is drawn anew."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._spinner = Spinner("dots")
+        self._began = time.monotonic()
+        self._latest: RequestTrace | None = None
+
+    def show(self, headline: str, story: RequestTrace | None) -> None:
+        self._latest = story or self._latest
+        if self._latest is not None and story is None:
+            return
+        tasks = Table.grid(padding=(0, 1))
+        for task in story.tasks if story else ():
+            mark, style = _MARKS.get(task.status, ("●" if _runs(task) else "○", "cyan" if _runs(task) else "dim"))
+            tasks.add_row(Text(mark, style), Text(_name(task), "bold"), Text(standing(task, story), "default"))
+        over = story is not None and story.finished_at is not None
+        title = Text(headline, "bold" if over else "default")
+        if not over:
+            title.append(f"  {duration(time.monotonic() - self._began)}", "dim")
+            self._spinner.update(text=title)
+        self._live.update(Group(tasks, title if over else self._spinner), refresh=True)
+
+
+def headline(story: RequestTrace) -> str:
+    """The stage that a request is in, in a few words."""
+    again = f" (life {len(story.lives)})" if len(story.lives) > 1 else ""
+    if story.finished_at is not None:
+        calls = story.totals.controller_calls
+        asked = f", {calls} controller call{'s' * (calls != 1)}" if calls else ""
+        return f"{story.status.value.capitalize()} in {duration(story.totals.seconds)}{asked}"
+    if story.status is StoryStatus.DIED:
+        return f"Stopped; `hugginggpt resume {short(story.request_id)}` goes on"
+    if story.plan is None:
+        return ("Reading the plan" if story.options.get("plan") is not None else "Planning") + again
+    if any(task.status is TaskStage.PLANNED for task in story.tasks):
+        return f"Working{again}"
+    return f"Writing the answer{again}"
+
+
+def standing(task: TaskTrace, story: RequestTrace) -> str:
+    """How a task stands, in a few words."""
+    last = task.attempts[-1] if task.attempts else None
+    match task.status:
+        case TaskStage.COMPLETED | TaskStage.CACHED:
+            assert task.result is not None
+            by = f"{task.result.model} ({task.result.endpoint})"
+            if task.status is TaskStage.CACHED:
+                return f"from the cache, made by {by}"
+            return f"done in {duration(task.seconds or 0.0)} by {by}"
+        case TaskStage.FAILED:
+            return f"failed: {one_line(task.error or 'for no known reason')}"
+        case TaskStage.SKIPPED:
+            return f"skipped: {one_line(task.error or 'for no known reason')}"
+    if last is not None and last.status == "running":
+        return f"running on {last.model} ({last.endpoint})"
+    if last is not None and last.status == "failed":
+        return f"{last.model} failed, another try follows: {one_line(last.error or '')}"
+    open_ids = [str(k) for k in task.dep if _stage(story, k) is TaskStage.PLANNED]
+    waits = f"waits for {', '.join(open_ids)}" if open_ids else ""
+    if task.selection is not None:
+        return ", ".join(filter(None, [f"{task.selection.choice.chosen.card.id} chosen", waits]))
+    return waits or "waits for a model"
+
+
+def _stage(story: RequestTrace, task_id: int) -> TaskStage:
+    return next(task.status for task in story.tasks if task.id == task_id)
+
+
+def _runs(task: TaskTrace) -> bool:
+    return task.status is TaskStage.PLANNED and bool(task.attempts) and task.attempts[-1].status == "running"
+
+
+def _name(task: TaskTrace) -> str:
+    return f"{task.id} · {task.task}"
+
+
+def _planned(task: TaskTrace) -> str:
+    return _name(task) + (f", after {', '.join(map(str, task.dep))}" if task.dep else "")

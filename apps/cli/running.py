@@ -1,0 +1,106 @@
+"""Run the flow in this process and show how it goes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from apps.cli import prefect_server
+from apps.cli.exits import INTERRUPTED, complain, verbose
+from apps.cli.text import short
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
+
+    from hugginggpt.request import RequestOptions
+    from hugginggpt.trace.story import RequestTrace
+
+TERMINATED = 143
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A request that ended, and where more is to be seen of it."""
+
+    story: "RequestTrace"
+    further: str
+
+
+def run(
+    text: str,
+    *,
+    request_id: str,
+    files: Sequence[str] = (),
+    conversation_id: str | None = None,
+    options: "RequestOptions | None" = None,
+) -> Finished:
+    """Answer a request, or resume the one of that id.
+
+    Raises:
+        HuggingGPTError: it could not be begun, or not be brought to an end.
+        click.exceptions.Exit: it was interrupted.
+    """
+    from hugginggpt.errors import HuggingGPTError
+    from hugginggpt.request import RequestOptions
+    from hugginggpt.services import get_trace
+    from hugginggpt.trace.story import StoryStatus
+
+    trace = get_trace()  # first of all: without a trace nothing is begun
+    prefect_server.quiet()
+    server = prefect_server.api_url()
+    if server is not None and (problem := prefect_server.problem(server)):
+        raise click.ClickException(problem)
+
+    from prefect.exceptions import TerminationSignal
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    from apps.cli.progress import watching
+    from flows.answer import answer_request
+
+    try:
+        # Nobody waits for the heartbeat of a run in the foreground, and stopping it takes a second.
+        with (
+            watching(trace, request_id, plain=verbose(), ephemeral=server is None),
+            temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+        ):
+            state: State[Any] = answer_request(
+                text,
+                files=list(files),
+                conversation_id=conversation_id,
+                options=options or RequestOptions(),
+                request_id=request_id,
+                return_state=True,
+            )
+        story = trace.request(request_id) if _is_begun(request_id) else None
+        if story is None or story.status in (StoryStatus.RUNNING, StoryStatus.DIED):
+            state.result()
+            raise HuggingGPTError(f"The flow run ended as {state.name} without an end of the request in the trace.")
+    except (KeyboardInterrupt, TerminationSignal) as signal:
+        _end(request_id, INTERRUPTED if isinstance(signal, KeyboardInterrupt) else TERMINATED)
+        raise
+    except Exception:
+        if _is_begun(request_id):
+            click.echo(f"What had finished is kept; `hugginggpt resume {short(request_id)}` goes on.", err=True)
+        raise
+    url = prefect_server.run_url(story.flow_run_id) if story.flow_run_id else None
+    return Finished(story, further=f"In Prefect: {url}" if url else prefect_server.LASTING_SERVER)
+
+
+def _is_begun(request_id: str) -> bool:
+    from hugginggpt.errors import TraceError
+    from hugginggpt.services import get_trace
+
+    try:
+        get_trace().request(request_id)
+    except TraceError:
+        return False
+    return True
+
+
+def _end(request_id: str, code: int) -> None:
+    if _is_begun(request_id):
+        complain(f"Interrupted. What had finished is kept; `hugginggpt resume {short(request_id)}` goes on.")
+    else:
+        complain("Interrupted before the request was begun.")
+    raise click.exceptions.Exit(code)

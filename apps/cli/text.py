@@ -1,0 +1,53 @@
+"""Small renderings that several commands share."""
+
+import re
+from datetime import datetime
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+SHORT_ID = 8
+
+
+def printable(text: str) -> str:
+    """A text from outside without the characters that a terminal takes for commands."""
+    return _CONTROL.sub("�", text.replace("\r\n", "\n"))
+
+
+def one_line(text: str, most: int = 200) -> str:
+    """A text in one line, cut to a length."""
+    line = " ".join(printable(text).split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def size(count: int) -> str:
+    """A number of bytes."""
+    amount = float(count)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if amount < 1000 or unit == "GB":
+            break
+        amount /= 1000
+    return f"{count} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"
+
+
+def moment(at: datetime) -> str:
+    """A time, in the user's time zone."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def duration(seconds: float) -> str:
+    """A number of seconds."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def dollars(microdollars: int) -> str:
+    """A price in millionths of a US dollar."""
+    return f"${microdollars / 1_000_000:.6f}".rstrip("0").rstrip(".")
+
+
+def short(identifier: str) -> str:
+    """As much of an id as a person needs: commands take any unique beginning."""
+    return identifier[:SHORT_ID]

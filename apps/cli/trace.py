@@ -1,0 +1,73 @@
+"""`trace`: what happened."""
+
+import json
+from pathlib import Path
+
+import click
+
+from apps.cli.exits import verbose_option
+
+
+@click.group()
+def trace() -> None:
+    """Who did what, when, how long, with which model and why.
+
+    A request's ID can be given as any unique beginning of it.
+    """
+
+
+@trace.command("list")
+@click.option(
+    "--limit", metavar="N", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many."
+)
+@click.option("--conversation", metavar="ID", help="Only the requests of this conversation.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@verbose_option
+def list_requests(limit: int, conversation: str | None, as_json: bool) -> None:
+    """List the latest requests, newest first."""
+    from hugginggpt.services import get_trace
+
+    requests = get_trace().requests(limit, conversation)
+    if as_json:
+        click.echo(json.dumps([request.model_dump(mode="json") for request in requests], indent=2, ensure_ascii=False))
+        return
+    if not requests:
+        click.echo("There are no requests.", err=True)
+        return
+    from rich.console import Console
+
+    from apps.cli.tree import request_table
+
+    Console().print(request_table(requests))
+
+
+@trace.command()
+@click.argument("id")
+@verbose_option
+def show(id: str) -> None:
+    """Show everything that happened for request ID, as a tree."""
+    from rich.console import Console
+
+    from apps.cli.tree import request_tree
+    from hugginggpt.services import get_store, get_trace
+
+    Console().print(request_tree(get_trace().request(id), get_store().address))
+
+
+@trace.command()
+@click.argument("id")
+@click.option("--out", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write it to this file.")
+@verbose_option
+def export(id: str, out: Path | None) -> None:
+    """Print everything that is known of request ID as one JSON object."""
+    from hugginggpt.errors import UsageError
+    from hugginggpt.services import get_trace
+
+    content = get_trace().request(id).model_dump_json(indent=2)
+    if out is None:
+        click.echo(content)
+        return
+    try:
+        out.write_text(content + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"The file {out} cannot be written: {error.strerror}; give another --out.") from None

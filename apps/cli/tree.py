@@ -1,0 +1,184 @@
+"""A request's trace, drawn for a terminal."""
+
+from collections.abc import Callable, Sequence
+
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from apps.cli.text import SHORT_ID, dollars, duration, moment, one_line, printable, short, size
+from hugginggpt.artifacts import Artifact
+from hugginggpt.catalog.card import Candidate
+from hugginggpt.trace.story import Attempt, CallTrace, Life, RequestSummary, RequestTrace, TaskTrace
+
+_STYLES = {
+    "completed": "green",
+    "cached": "green",
+    "finished": "green",
+    "running": "cyan",
+    "planned": "dim",
+    "partial": "yellow",
+    "skipped": "yellow",
+    "interrupted": "yellow",
+    "died": "red",
+    "failed": "red",
+}
+
+
+def request_table(requests: Sequence[RequestSummary]) -> Table:
+    """Requests, one a line."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name, width in (("id", SHORT_ID), ("begun", 16), ("status", 9), ("tasks", 5), ("conversation", 12)):
+        table.add_column(name, min_width=width, no_wrap=True)
+    table.add_column("request", overflow="ellipsis", no_wrap=True)
+    for request in requests:
+        table.add_row(
+            short(request.request_id),
+            moment(request.created_at)[:16],
+            _status(request.status),
+            f"{request.tasks_done}/{request.tasks}",
+            short(request.conversation_id),
+            Text(one_line(request.text)),
+        )
+    return table
+
+
+def request_tree(story: RequestTrace, address: Callable[[Artifact], str]) -> Tree:
+    """Everything that happened for a request.
+
+    Args:
+        address: where an artifact lies.
+    """
+    tree = Tree(Text.assemble("Request ", (story.request_id, "bold"), " ", _status(story.status)))
+    tree.add(_words("asked", story.text))
+    tree.add(_words("begun", moment(story.created_at)))
+    tree.add(_words("conversation", story.conversation_id))
+    if story.options.get("fresh"):
+        tree.add(_words("fresh", "nothing was taken from a cache"))
+    if story.resources:
+        branch = tree.add(Text("files", "bold"))
+        for resource in story.resources:
+            what = f"{resource.artifact.mime}, {size(resource.artifact.bytes)}, sha256 {resource.artifact.sha256[:12]}"
+            branch.add(Text(printable(f"{resource.name} ({what}), from {one_line(resource.source, 100)}")))
+    lives = tree.add(Text("lives", "bold"))
+    for life in story.lives:
+        _add_life(lives, life)
+    _add_plan(tree, story)
+    if story.tasks:
+        tasks = tree.add(Text("tasks", "bold"))
+        for task in story.tasks:
+            _add_task(tasks, task, story, address)
+    if story.controller_calls:
+        calls = tree.add(Text("controller calls", "bold"))
+        for call in story.controller_calls:
+            _add_call(calls, call)
+    if story.response is not None:
+        tree.add(_words(f"answer ({story.response_source})", story.response))
+    if story.error:
+        tree.add(_words("error", story.error, "red"))
+    tree.add(_words("total", _totals(story)))
+    return tree
+
+
+def _add_life(tree: Tree, life: Life) -> None:
+    line = Text(f"{life.life}  ")
+    line.append_text(_status(life.ending or "running"))
+    line.append(f", {moment(life.started_at)}, {duration(life.seconds)}, by {life.holder}")
+    branch = tree.add(line)
+    if life.flow_run_id:
+        branch.add(_words("flow run", life.flow_run_id))
+    if life.error:
+        branch.add(_words("error", life.error, "red"))
+
+
+def _add_plan(tree: Tree, story: RequestTrace) -> None:
+    if story.plan is None:
+        tree.add(Text.assemble(("plan", "bold"), "  none"))
+        return
+    source = f"from {story.plan_source}" if story.plan_source != "given" else "given with the request"
+    at = f", {duration((story.planned_at - story.created_at).total_seconds())} in" if story.planned_at else ""
+    branch = tree.add(Text.assemble(("plan", "bold"), f"  {source}{at}"))
+    for line in story.plan.to_json().splitlines():
+        branch.add(Text(printable(line.strip("[] ,"))) if line.strip("[] ,") else "no task: the controller answers")
+    for repair in story.plan.repairs:
+        branch.add(_words("repaired", repair))
+
+
+def _add_task(tree: Tree, task: TaskTrace, story: RequestTrace, address: Callable[[Artifact], str]) -> None:
+    line = Text.assemble((f"{task.id} · {task.task}", "bold"), " ", _status(task.status))
+    if task.seconds is not None:
+        line.append(f" in {duration(task.seconds)}")
+    if task.started_at is not None:
+        line.append(f", begun {duration(max(0.0, (task.started_at - story.created_at).total_seconds()))} in")
+    branch = tree.add(line)
+    if task.error:
+        branch.add(_words("error", task.error, "red"))
+    if task.selection is not None:
+        choice = task.selection.choice
+        cached = ", from the cache" if task.selection.cached else ""
+        chosen = branch.add(_words("model", f"{_model(choice.chosen)}, chosen by the {choice.chosen_by}{cached}"))
+        chosen.add(_words("because", choice.reason))
+        for place, alternative in enumerate(choice.alternatives, 2):
+            chosen.add(_words(f"{place}.", _model(alternative)))
+    for number, attempt in enumerate(task.attempts, 1):
+        _add_attempt(branch, number, attempt)
+    for item, element in enumerate(task.result.items if task.result else ()):
+        prefix = f"[{item}] " if task.result and task.result.is_list else ""
+        if element.error:
+            branch.add(_words(f"{prefix}missing", element.error, "red"))
+        for output in element.outputs:
+            made = branch.add(_words(f"{prefix}output", f"{output.mime}, {size(output.bytes)}, {address(output)}"))
+            if output.preview:
+                made.add(Text(one_line(output.preview, 300)))
+
+
+def _add_attempt(tree: Tree, number: int, attempt: Attempt) -> None:
+    line = Text.assemble((f"attempt {number}", "bold"), "  ", _status(attempt.status))
+    if attempt.seconds is not None:
+        line.append(f" in {duration(attempt.seconds)}")
+    line.append(f", {_revised(attempt.model, attempt.revision)} ({attempt.endpoint})")
+    line.append(f", life {attempt.life}, try {attempt.run_count}")
+    branch = tree.add(line)
+    if attempt.error:
+        passing = ", which can pass" if attempt.passing else ""
+        branch.add(_words(f"{attempt.error_type or 'error'}{passing}", attempt.error, "red"))
+
+
+def _add_call(tree: Tree, call: CallTrace) -> None:
+    where = f" for task {call.task_id}" if call.task_id is not None else ""
+    again = f", try {call.attempt}" if call.attempt > 1 else ""
+    cost = f", {dollars(call.cost_microdollars)}" if call.cost_microdollars is not None else ""
+    line = Text.assemble((call.stage, "bold"), f"{where}  {call.model}, {duration(call.seconds)}, ")
+    line.append(f"{call.prompt_tokens} + {call.completion_tokens} tokens{cost}{again}")
+    line.append(f", prompt {call.prompt_name} {call.prompt_sha256[:8]}", "dim")
+    branch = tree.add(line)
+    if call.error:
+        branch.add(_words("error", call.error, "red"))
+
+
+def _totals(story: RequestTrace) -> str:
+    totals = story.totals
+    parts = [f"{duration(totals.seconds)} of work"]
+    if story.finished_at is not None:
+        parts.append(f"ended {moment(story.finished_at)}")
+    parts.append(f"{totals.controller_calls} controller calls")
+    parts.append(f"{totals.prompt_tokens} + {totals.completion_tokens} tokens")
+    if totals.cost_microdollars is not None:
+        parts.append(dollars(totals.cost_microdollars))
+    return ", ".join(parts)
+
+
+def _model(candidate: Candidate) -> str:
+    return f"{_revised(candidate.card.id, candidate.card.revision)} ({candidate.endpoint})"
+
+
+def _revised(model: str, revision: str | None) -> str:
+    return f"{model}@{revision[:12]}" if revision else model
+
+
+def _words(name: str, text: str, style: str = "") -> Text:
+    return Text.assemble((name, "bold"), "  ", (printable(text), style))
+
+
+def _status(status: str) -> Text:
+    return Text(str(status), _STYLES.get(str(status), ""))
