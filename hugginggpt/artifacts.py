@@ -291,8 +291,9 @@ _CAUSES = {
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno in _CAUSES:
-        return _CAUSES[error.errno]
+    code = errno.ENOENT if isinstance(error, FileNotFoundError) else getattr(error, "errno", None)
+    if code in _CAUSES:
+        return _CAUSES[code]
     text = getattr(error, "strerror", None) or next(iter(str(error).splitlines()), "")
     return f"{type(error).__name__}: {_without_secrets(text)}".rstrip(".: ")
 

@@ -49,6 +49,23 @@ class OddFileSystem(MemoryFileSystem):
         raise LookupError("no answer from https://ada:hunter2@store.example/x?X-Signature=hunter2 today")
 
 
+class FoldersFileSystem(MemoryFileSystem):
+    """A place, as SFTP is one, whose folders do not appear by writing to them."""
+
+    protocol = "folders"
+    cachable = False
+
+    def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **kwargs: Any) -> None:
+        if not self.isdir(self._parent(path)):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        super().pipe_file(path, value, mode=mode, **kwargs)
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return super()._strip_protocol(path.replace("folders://", "memory://"))
+
+
+fsspec.register_implementation("folders", FoldersFileSystem, clobber=True)
 fsspec.register_implementation("full", FullFileSystem, clobber=True)
 fsspec.register_implementation("odd", OddFileSystem, clobber=True)
 
@@ -198,6 +215,12 @@ def test_stores_that_are_not_local_have_urls() -> None:
     assert store.address(artifact) == f"memory:///{name}/artifacts/{artifact.sha256[:2]}/{artifact.sha256}"
     assert store.get(artifact) == Text("hello")
     assert not store.exists(artifact.model_copy(update={"sha256": "0" * 64}))
+
+
+def test_folders_are_made_where_a_store_needs_them() -> None:
+    store = ArtifactStore(f"folders://{uuid.uuid4().hex}/artifacts")
+    assert store.get(store.put(Text("hello"))) == Text("hello")
+    store.check()
 
 
 def test_the_check_leaves_nothing(store: ArtifactStore, settings: Settings) -> None:
