@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 
+import httpx
+from prefect import get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.concurrency.sync import concurrency
@@ -22,7 +24,7 @@ ACCELERATOR_LIMIT = "hugginggpt-accelerator"
 def controller_slot() -> Iterator[None]:
     """Hold one of the controller's slots."""
     _ensure_limits(PREFECT_API_URL.value())
-    with concurrency(CONTROLLER_LIMIT, occupy=1):
+    with _held(CONTROLLER_LIMIT):
         yield
 
 
@@ -34,10 +36,24 @@ def slot_for(candidate: Candidate) -> Iterator[None]:
             yield
     elif candidate.endpoint is Endpoint.LOCAL and set_up_torch(get_settings()) != "cpu":
         _ensure_limits(PREFECT_API_URL.value())
-        with concurrency(ACCELERATOR_LIMIT, occupy=1):
+        with _held(ACCELERATOR_LIMIT):
             yield
     else:
         yield
+
+
+@contextmanager
+def _held(name: str) -> Iterator[None]:
+    """Hold a slot. What was done in it is not lost when the server is gone at the end: the slot's lease runs out."""
+    slot = concurrency(name, occupy=1)
+    slot.__enter__()
+    try:
+        yield
+    finally:
+        try:
+            slot.__exit__(None, None, None)
+        except httpx.HTTPError as error:
+            get_run_logger().warning("The slot of %s could not be given back: %s", name, error)
 
 
 @lru_cache(maxsize=8)

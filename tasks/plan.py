@@ -105,11 +105,7 @@ def plan_with_controller(
 
 
 def _kinds_missing(plan: Plan, kinds: Sequence[str]) -> list[str]:
-    return [
-        f"Task {t.id} cannot be done: {get_catalog().why_not(t.task)}"
-        for t in plan.tasks
-        if t.task not in kinds
-    ]
+    return [f"Task {t.id} cannot be done: {get_catalog().why_not(t.task)}" for t in plan.tasks if t.task not in kinds]
 
 
 def _namespace(text: str, history: Sequence[Exchange], resources: tuple[Resource, ...], given: bool) -> Namespace:

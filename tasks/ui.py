@@ -4,6 +4,8 @@ import base64
 import io
 from collections.abc import Iterable
 
+import httpx
+from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact
 
 from hugginggpt.artifacts import Artifact
@@ -27,7 +29,7 @@ def show_plan(plan: Plan) -> None:
     graph = "\n".join(lines) if plan.tasks else "No task is needed: the controller answers by itself."
     repairs = "".join(f"\n- {repair}" for repair in plan.repairs)
     text = graph + (f"\n\nRepaired:\n{repairs}" if repairs else "") + f"\n\n```json\n{plan.to_json()}\n```"
-    create_markdown_artifact(markdown=text, key="plan", description="The plan")
+    _show("plan", text, "The plan")
 
 
 def show_choice(planned: PlannedTask, choice: ModelChoice) -> None:
@@ -40,7 +42,7 @@ def show_choice(planned: PlannedTask, choice: ModelChoice) -> None:
         f"**{choice.chosen.card.id}** ({choice.chosen.endpoint}), chosen by the {choice.chosen_by}: {choice.reason}\n\n"
         f"| | model | endpoint | downloads | |\n| --- | --- | --- | --- | --- |{rows}"
     )
-    create_markdown_artifact(markdown=text, key=f"model-{planned.id}", description=f"Model for {planned.name}")
+    _show(f"model-{planned.id}", text, f"Model for {planned.name}")
 
 
 def show_result(result: TaskResult) -> None:
@@ -49,15 +51,21 @@ def show_result(result: TaskResult) -> None:
     parts += [_shown(artifact) for artifact in result.outputs[:20]]
     if len(result.outputs) > 20:
         parts.append(f"and {len(result.outputs) - 20} more")
-    create_markdown_artifact(
-        markdown="\n\n".join(parts), key=f"result-{result.task_id}", description=f"{result.task_id} · {result.kind}"
-    )
+    _show(f"result-{result.task_id}", "\n\n".join(parts), f"{result.task_id} · {result.kind}")
 
 
 def show_answer(response: str, files: Iterable[Artifact]) -> None:
     """The final answer and where its files are."""
     places = "".join(f"\n- `{get_store().address(artifact)}` ({artifact.mime})" for artifact in files)
-    create_markdown_artifact(markdown=response + (f"\n\nFiles:\n{places}" if places else ""), key="answer")
+    _show("answer", response + (f"\n\nFiles:\n{places}" if places else ""), "The answer")
+
+
+def _show(key: str, markdown: str, description: str) -> None:
+    """Create an artifact. A request does not fail because it cannot be shown."""
+    try:
+        create_markdown_artifact(markdown=markdown, key=key, description=description)
+    except httpx.HTTPError as error:
+        get_run_logger().warning("The artifact '%s' could not be shown in Prefect: %s", key, error)
 
 
 def _shown(artifact: Artifact) -> str:
