@@ -47,13 +47,13 @@ def get_catalog() -> "Catalog":
 
 
 def reset() -> None:
-    """Forget them all, settings included, so that the next use reads the environment again."""
+    """Close and forget them all, settings included: the next use reads the environment again."""
     from hugginggpt.experts.pool import get_pool
 
-    for service in (get_catalog, get_controller, get_trace):
-        if service.cache_info().currsize and service is not get_catalog:
-            service().close()  # type: ignore[union-attr]
-        service.cache_clear()
-    get_store.cache_clear()
     get_pool(get_settings()).close()
-    get_settings.cache_clear()
+    if get_controller.cache_info().currsize:
+        get_controller().close()
+    if get_trace.cache_info().currsize:
+        get_trace().close()
+    for cached in (get_catalog, get_controller, get_trace, get_store, get_settings):
+        cached.cache_clear()
