@@ -5,8 +5,6 @@ import hashlib
 import multiprocessing
 import os
 import re
-import subprocess
-import sys
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -146,19 +144,6 @@ def test_no_space_left_is_said_and_leaves_nothing_behind() -> None:
     assert store.get(store.put_bytes(b"x" * 100, TEXT, "text/plain")) == Text("x" * 100)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Any:
-    """A real file system of one megabyte, where this system lets us have one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("mounting needs root")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="mounts a tmpfs")
 def test_a_full_disk_keeps_what_was_there_and_no_half_files(small_disk: Path, tmp_path: Path) -> None:
     store = ArtifactStore(str(small_disk / "artifacts"))
     kept = store.put_bytes(b"kept", TEXT, "text/plain")

@@ -209,6 +209,8 @@ def finish(
     Raises:
         TraceError: an ending is of a task that the plan does not have.
     """
+    # All at once and therefore in one order, so that two requests that end together do not block each other.
+    artifact_ids(session, [a for ending in endings if ending.result for a in ending.result.outputs], now)
     for ending in endings:
         task = task_row(session, request.id, ending.task_id)
         if ending.result is not None:

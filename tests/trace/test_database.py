@@ -23,7 +23,7 @@ from hugginggpt.trace.database import make_engine, parse_url
 from hugginggpt.trace.migrate import HEAD, MIGRATIONS, migrate
 from hugginggpt.trace.store import Trace
 from hugginggpt.trace.tables import Base
-from tests.trace.samples import begin, planned
+from tests.trace.samples import begin, planned, result
 
 PASSWORD = "s3cret-pässword"
 
@@ -177,20 +177,17 @@ def test_a_file_that_is_no_database_gives_a_sentence(settings: Settings, tmp_pat
     assert (tmp_path / "notes.db").read_text().startswith("These are my notes.")
 
 
-def test_no_space_gives_a_sentence_and_loses_nothing(settings: Settings, tmp_path: Path) -> None:
-    trace = Trace.open(settings)
+def test_a_full_disk_gives_a_sentence_and_loses_nothing(settings: Settings, small_disk: Path) -> None:
+    trace = Trace.open(at(settings, f"sqlite:///{small_disk}/trace.db"))
     opened = planned(trace)
-    with sqlite3.connect(settings.home_dir / "trace.db") as connection:
-        pages = connection.execute("PRAGMA page_count").fetchone()[0]
-    trace.close()
+    trace.record_result(opened.request_id, result(0))
 
-    # SQLite itself says "database or disk is full" once a database may grow no more.
-    trace = Trace.open(settings)
-    with trace._database.writing() as session:
-        session.connection().exec_driver_sql(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(DatabaseUnavailableError, match="disk is full; free some space"):
-        trace.record_no_result(opened.request_id, 0, TaskStatus.FAILED, "No. " * 100_000)
-    assert trace.request(opened.request_id).tasks[0].error is None
+        trace.record_no_result(opened.request_id, 1, TaskStatus.FAILED, "No. " * 500_000)
+
+    assert trace.results(opened.request_id) == {0: result(0)}
+    trace.record_no_result(opened.request_id, 1, TaskStatus.FAILED, "No.")
+    assert trace.request(opened.request_id).tasks[1].error == "No."
     trace.close()
 
 

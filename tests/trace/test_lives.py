@@ -13,7 +13,6 @@ import pytest
 from hugginggpt.errors import RequestInProgressError, TraceError
 from hugginggpt.results import RequestStatus
 from hugginggpt.settings import Settings
-from hugginggpt.trace import leases
 from hugginggpt.trace.leases import Holder, holder_name, is_dead
 from hugginggpt.trace.store import Trace
 from hugginggpt.trace.story import StoryStatus
@@ -50,11 +49,11 @@ def test_nothing_is_said_of_processes_elsewhere(name: str) -> None:
 
 
 def test_a_killed_process_that_nobody_has_waited_for_is_dead() -> None:
-    child = subprocess.Popen([sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"], stdout=-1)
+    code = "import sys; from hugginggpt.trace.leases import holder_name as h; print(h(), flush=True); sys.stdin.read()"
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert child.stdout is not None
-        child.stdout.readline()
-        name = str(Holder(leases._host(), child.pid, leases.psutil.Process(child.pid).create_time()))
+        name = child.stdout.readline().strip()
         assert not is_dead(name)
         child.send_signal(signal.SIGKILL)
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
