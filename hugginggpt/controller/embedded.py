@@ -72,7 +72,9 @@ def _serve(weights: Path, threads: int) -> tuple[Any, Address]:
     params.n_ctx = _SERVER_TOKENS
     params.n_parallel = 1
     for cpu in (params.cpuparams, params.cpuparams_batch):
-        cpu.n_threads = threads
+        # Threads wait for each other by spinning: one that finds its core taken by another process
+        # stalls them all. So a core stays free, and a model this small gains nothing beyond four.
+        cpu.n_threads = max(1, min(threads - 1, 4))
         cpu.poll = 0  # waiting threads sleep: spinning ones starve whatever else computes
     params.n_threads_http = 2
     params.hostnames = ["127.0.0.1"]

@@ -142,14 +142,14 @@ def repeated_words(texts: Iterable[str]) -> set[int]:
     return {n for text in texts for n in Counter(re.findall(r"\w+", text.lower())).values()}
 
 
-def foreign_share(answer: str, given: Iterable[str]) -> float:
-    """Which part of an answer's longer words, from 0 to 1, stands nowhere in what was given.
+def foreign_words(answer: str, given: Iterable[str]) -> tuple[int, int]:
+    """How many of an answer's longer words stand nowhere in what was given, and how many it has.
 
     Small models fill up with what they make up; a paraphrase keeps most of the words.
     """
     source = {word[:5] for text in given for word in _long_words(text)}
     words = _long_words(answer)
-    return sum(word[:5] not in source for word in words) / len(words) if words else 0.0
+    return sum(word[:5] not in source for word in words), len(words)
 
 
 def _long_words(text: str) -> list[str]:

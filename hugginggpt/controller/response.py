@@ -1,5 +1,6 @@
 """Stage four: the answer, written from the results and checked against them."""
 
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -9,8 +10,10 @@ from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.capabilities import ValueType
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.grounding import repeated_words, unfounded
+from hugginggpt.controller.passages import condensed
 from hugginggpt.controller.planning import PastTurn, described, past
 from hugginggpt.controller.prompts import Cuttable, Prompt, cuttable, render_within, shorten
+from hugginggpt.controller.small import distinct_texts, invented, question_in, tidied
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError
 from hugginggpt.plan import Plan, PlannedTask
@@ -20,6 +23,9 @@ STAGE = "respond"
 
 _ANSWER_TOKENS = 800
 _ANSWER_SHARE = 4  # of a small context, at most this part is kept for the answer
+_SMALL_ANSWER_TOKENS = 80
+_QUOTED_CHARS = 400  # and tokens: SmolLM2 takes one for each digit
+_MOST_QUOTABLE = 3
 _PREVIEW_CHARS = 400
 _PLAIN_CHARS = 1500
 _MOST_PROBLEMS = 12
@@ -132,28 +138,76 @@ def _from_results(
     resources: Sequence[Resource],
     known_models: Collection[str],
 ) -> Response:
-    tasks = [_facts(outcome) for outcome in outcomes]
-    name, data = "response", {"request": text, "resources": described(resources, 0), "tasks": tasks}
-    if controller.embedded:
-        name, data = "response_embedded", {"request": text, "texts": _plain_texts(outcomes)}
-    given = [
-        text,
-        *_strings(tasks),
-        *(word for r in resources for word in (r.name, r.source, r.artifact.preview or "")),
-    ]
-
-    def problems_of(answer: str) -> list[str]:
-        return unfounded(answer, given, counts=_counts(outcomes, resources), known_models=known_models)
-
     try:
-        answer, problems = _ask_checked(controller, name, data, problems_of, deadline)
+        if controller.embedded:
+            answer, problems = _by_small_model(controller, text, outcomes, deadline)
+        else:
+            answer, problems = _by_model(controller, text, outcomes, deadline, resources, known_models)
     except ControllerError as error:
         answer, problems = "", [error.message]
     if problems:
         return Response(text=plain_rendering(text, outcomes), source="plain", problems=tuple(problems))
-    if controller.embedded:
-        answer = "\n".join([answer, *_undone(outcomes)])
     return Response(text=answer, source="controller")
+
+
+def _by_model(
+    controller: Controller,
+    text: str,
+    outcomes: Sequence[Outcome],
+    deadline: Deadline | None,
+    resources: Sequence[Resource],
+    known_models: Collection[str],
+) -> tuple[str, list[str]]:
+    tasks = [_facts(outcome) for outcome in outcomes]
+    data = {"request": text, "resources": described(resources, _PREVIEW_CHARS), "tasks": tasks}
+    given = [text, *_strings(tasks), *_strings_of(resources)]
+    counts = _counts(outcomes, resources)
+    return _ask_checked(
+        controller,
+        "response",
+        data,
+        lambda answer: unfounded(answer, given, counts=counts, known_models=known_models),
+        deadline,
+    )
+
+
+def _by_small_model(
+    controller: Controller, text: str, outcomes: Sequence[Outcome], deadline: Deadline | None
+) -> tuple[str, list[str]]:
+    """A sentence or two from the texts alone; what was made and what was not is added as it is."""
+    results = [outcome.result for outcome in outcomes if outcome.result is not None]
+    texts = distinct_texts(a.preview for result in results for a in result.outputs if a.preview is not None)
+    if not texts:
+        texts = [f"{o.task.task} made {o.result.outputs[0].type}." for o in outcomes if o.result and o.result.outputs]
+    data = {"texts": cuttable(texts), "question": question_in(text), "request": text}
+    for name in ("response_embedded", "response_embedded_correction"):
+        prompt = render_within(name, controller.context_tokens - _SMALL_ANSWER_TOKENS, **data)
+        answer = tidied(controller.chat(prompt, stage=STAGE, max_tokens=_SMALL_ANSWER_TOKENS, deadline=deadline))
+        if not invented(answer, [text, *texts]):
+            break
+    else:
+        answer = _quotation(controller, text, texts, deadline)
+    return "\n".join([answer, *_made(outcomes), *_undone(outcomes)]), []
+
+
+def _quotation(controller: Controller, text: str, texts: Sequence[str], deadline: Deadline | None) -> str:
+    """One of the texts word for word, of the small model's choice: it can say nothing else."""
+    # The last results are the likeliest answer, and such a model leans to what comes first.
+    quotable = [condensed(given, _QUOTED_CHARS) for given in reversed(texts)][:_MOST_QUOTABLE]
+    schema = {
+        "type": "object",
+        "properties": {"answer": {"type": "string", "enum": quotable}},
+        "required": ["answer"],
+        "additionalProperties": False,
+    }
+    prompt = render_within(
+        "response_embedded_quote", controller.context_tokens - _QUOTED_CHARS, texts=cuttable(quotable), request=text
+    )
+    answer = controller.chat(prompt, stage=STAGE, max_tokens=_QUOTED_CHARS, schema=schema, deadline=deadline)
+    try:
+        return str(json.loads(answer)["answer"])
+    except (ValueError, KeyError, TypeError):
+        raise ControllerError("The embedded controller did not keep to its schema; use another GGUF file.") from None
 
 
 def _directly(
@@ -164,10 +218,8 @@ def _directly(
     history: Sequence[PastTurn],
     known_models: Collection[str],
 ) -> Response:
-    shown = described(resources, _PREVIEW_CHARS)
-    data = {"request": text, "resources": shown, "history": past(history)}
-    given = [text, *_strings(data["history"])]
-    given += [word for r in resources for word in (r.name, r.source, r.artifact.preview or "")]
+    data = {"request": text, "resources": described(resources, _PREVIEW_CHARS), "history": past(history)}
+    given = [text, *_strings(data["history"]), *_strings_of(resources)]
 
     def problems_of(answer: str) -> list[str]:
         return unfounded(answer, given, numbers=False, known_models=known_models)
@@ -230,21 +282,14 @@ def _output_facts(artifact: Artifact, files: Mapping[str, str]) -> dict[str, Any
     return facts
 
 
-def _plain_texts(outcomes: Sequence[Outcome]) -> list[Cuttable]:
-    """The texts of the results, each once, for a model that reads no data."""
-    texts = [a.preview for o in outcomes if o.result for a in o.result.outputs if a.preview is not None]
-    made = [
-        f"The task {outcome.task.task} made a file with {_what(artifact.type)}."
+def _made(outcomes: Sequence[Outcome]) -> list[str]:
+    return [
+        f"{outcome.task.task} made {address}"
         for outcome in outcomes
-        if outcome.result
+        if outcome.result is not None
         for artifact in outcome.result.outputs
-        if artifact.preview is None
+        if (address := outcome.files.get(artifact.sha256)) is not None
     ]
-    return [Cuttable(text.strip()) for text in dict.fromkeys(texts + made)]
-
-
-def _what(kind: ValueType) -> str:
-    return {ValueType.IMAGE: "a picture", ValueType.AUDIO: "sound", ValueType.VIDEO: "a video"}.get(kind, "data")
 
 
 def _undone(outcomes: Sequence[Outcome]) -> list[str]:
@@ -259,6 +304,10 @@ def _counts(outcomes: Sequence[Outcome], resources: Sequence[Resource]) -> set[i
     counts.add(sum(len(result.outputs) for result in done))
     found = (a.preview for r in done for a in r.outputs if a.type is ValueType.STRUCTURED and a.preview)
     return counts | repeated_words(found)
+
+
+def _strings_of(resources: Sequence[Resource]) -> list[str]:
+    return [text for r in resources for text in (r.name, r.source, r.artifact.preview or "")]
 
 
 def _strings(data: Any) -> Iterator[str]:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 _LONG_ANSWER = 600
 _SHORT_ANSWER = 256
-_MOST_FOREIGN = 0.3  # of a small model's summary, the part that may stand nowhere in the text
 _CONDENSED_CHARS = 500
 
 
@@ -137,14 +136,14 @@ class Summarization(_ByController):
     @staticmethod
     def _summary(talk: _Talk, prompt: str, text: str, max_tokens: int = _SHORT_ANSWER) -> str:
         """A summary; the text's own beginning and end where a small model makes things up."""
-        from hugginggpt.controller.grounding import foreign_share, unfounded
-
         summary = talk.ask(prompt, max_tokens, text=text)
-        if talk.controller.embedded and (unfounded(summary, [text]) or foreign_share(summary, [text]) > _MOST_FOREIGN):
-            from hugginggpt.controller.passages import condensed
+        if not talk.controller.embedded:
+            return summary
+        from hugginggpt.controller.passages import condensed
+        from hugginggpt.controller.small import invented, tidied
 
-            return condensed(text, _CONDENSED_CHARS)
-        return summary
+        summary = tidied(summary)
+        return condensed(text, _CONDENSED_CHARS) if invented(summary, [text]) else summary
 
 
 class Translation(_ByController):
