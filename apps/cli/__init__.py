@@ -30,10 +30,7 @@ Exit codes:
 def main() -> None:
     """An LLM plans AI work, expert models from the Hugging Face Hub do it, Prefect runs it.
 
-    Begin with `hugginggpt doctor`, which says what works here, and then
-
-    \b
-        hugginggpt ask "What is the total of this invoice?" --file invoice.png
+    `hugginggpt doctor` says what works here; `hugginggpt ask` is the rest.
     """
 
 

@@ -30,7 +30,9 @@ def present(story: "RequestTrace", *, out: Path | None, as_json: bool, further: 
     """Print a finished request.
 
     Args:
+        story: the request.
         out: where its files are copied to; None leaves them in the store.
+        as_json: as one JSON object.
         further: where else more is to be seen.
 
     Returns:
@@ -54,10 +56,8 @@ def present(story: "RequestTrace", *, out: Path | None, as_json: bool, further: 
     else:
         if story.response:
             click.echo(printable(story.response))
-        for file in {file.sha256: file for file in whole.files}.values():
-            click.echo(f"\n{file.path}\n  {file.mime}, {size(file.bytes)}, from task {file.task_id}", nl=False)
-        if whole.files:
-            click.echo()
+        for made in {made.sha256: made for made in whole.files}.values():
+            click.echo(f"\n{made.path}\n  {made.mime}, {size(made.bytes)}, from task {made.task_id}")
     if story.error:
         complain(story.error)
     if unwritten is not None:

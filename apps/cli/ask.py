@@ -2,9 +2,10 @@
 
 import os
 import re
+import sys
 import uuid
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import click
 
@@ -13,7 +14,15 @@ from apps.cli.exits import verbose_option
 _ADDRESS = re.compile(r"(data:|[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
 
 
-@click.command()
+EXAMPLES = """\b
+Examples:
+  hugginggpt ask "What is the total? Say it aloud." --file invoice.png --out .
+  hugginggpt ask "And in French?" --continue
+  hugginggpt ask "Read it" --file scan.png --plan plan.json --json
+"""
+
+
+@click.command(epilog=EXAMPLES)
 @click.argument("request")
 @click.option("--file", "files", metavar="PATH", multiple=True, help="A file, URL or data URI that comes with it.")
 @click.option(
@@ -42,12 +51,6 @@ def ask(
     as_json: bool,
 ) -> None:
     """Answer REQUEST, in plain language; - reads it from stdin.
-
-    \b
-    Examples:
-      hugginggpt ask "What is the total of this invoice? Say it aloud." --file invoice.png --out .
-      hugginggpt ask "And in French?" --continue
-      hugginggpt ask "Read it" --file scan.png --plan plan.json --json
 
     Progress is shown on stderr, the answer and its files on stdout.
     """
@@ -95,7 +98,7 @@ def request_text(argument: str) -> str:
     from hugginggpt.errors import UsageError
 
     # What is not UTF-8 comes as surrogates in an argument, and as it is from stdin.
-    raw = click.get_binary_stream("stdin").read() if argument == "-" else argument.encode("utf-8", "surrogateescape")
+    raw = sys.stdin.buffer.read() if argument == "-" else argument.encode("utf-8", "surrogateescape")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
@@ -105,7 +108,7 @@ def request_text(argument: str) -> str:
     return text.rstrip("\r\n") if argument == "-" else text
 
 
-def _read_plan(file: IO[str]) -> list[dict[str, object]]:
+def _read_plan(file: IO[str]) -> list[dict[str, Any]]:
     """The plan as the user wrote it, once it is known to be one: the flow repairs it again, and records that.
 
     Raises:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from rich.console import Group
-from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from apps.cli.text import printable, size
@@ -14,11 +14,13 @@ from hugginggpt.catalog.card import Candidate
 def candidate_table(kind: str, candidates: Sequence[Candidate]) -> Group:
     """A kind, what it does, and its candidates with what stands in each one's way."""
     head = Text.assemble((kind, "bold"), "  ", (CAPABILITIES[kind].description, "dim"))
-    rows = [Padding(_row(candidate), (0, 0, 0, 2)) for candidate in candidates]
-    return Group(head, *(rows or [Padding(Text("no model is known for it", "dim"), (0, 0, 0, 2))]))
+    rows = Table.grid(padding=(0, 1))
+    for candidate in candidates:
+        _add(rows, candidate)
+    return Group(head, rows if candidates else Text("no model is known for it", "dim"))
 
 
-def _row(candidate: Candidate) -> Text:
+def _add(rows: Table, candidate: Candidate) -> None:
     card = candidate.card
     facts = [candidate.endpoint.value]
     facts += ["installed"] if candidate.installed and candidate.endpoint == "local" else []
@@ -26,8 +28,7 @@ def _row(candidate: Candidate) -> Text:
     facts += [f"{card.downloads:,} downloads"] if card.downloads else []
     facts += [card.licence] if card.licence else []
     runs = candidate.obstacle is None
-    row = Text.assemble(("✓ " if runs else "✗ ", "green" if runs else "red"), (printable(card.id), "bold"))
-    row.append(f"  {printable(', '.join(facts))}")
+    words = Text.assemble((printable(card.id), "bold"), f"  {printable(', '.join(facts))}")
     if candidate.obstacle:
-        row.append(f"\n  {printable(candidate.obstacle)}", "yellow")
-    return row
+        words.append(f"\n{printable(candidate.obstacle)}", "yellow")
+    rows.add_row(Text("✓" if runs else "✗", "green" if runs else "red"), words)

@@ -13,6 +13,7 @@ from hugginggpt.errors import ConfigurationError, HuggingGPTError, UsageError
 COMPLETED, FAILED, WRONG_USAGE, PARTIAL = 0, 1, 2, 3
 INTERRUPTED = 130
 
+_LONGEST_REASON = 300
 _VERBOSE = "hugginggpt.verbose"
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -34,7 +35,7 @@ class Commands(click.Group):
         except Exception as error:
             if isinstance(error, OSError) and error.errno == errno.EPIPE:
                 raise  # click ends quietly when nobody reads on
-            reason = next(iter(str(error).splitlines()), "no message")
+            reason = next(iter(str(error).splitlines()), "no message")[:_LONGEST_REASON]
             hint = "" if verbose() else " Run it again with --verbose for the traceback."
             _end(ctx, f"Something unexpected happened: {type(error).__name__}: {reason.rstrip('.')}.{hint}", FAILED)
 

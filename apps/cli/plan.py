@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 PLANNING_SECONDS = 600.0
 
 
-@click.command()
+EXAMPLES = """\b
+Example:
+  hugginggpt plan "Read this aloud" --file scan.png > plan.json
+  hugginggpt ask "Read this aloud" --file scan.png --plan plan.json
+"""
+
+
+@click.command(epilog=EXAMPLES)
 @click.argument("request")
 @click.option("--file", "files", metavar="PATH", multiple=True, help="A file, URL or data URI that comes with it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the repairs and the offered kinds.")
@@ -22,11 +29,7 @@ PLANNING_SECONDS = 600.0
 def plan(request: str, files: tuple[str, ...], as_json: bool) -> None:
     """Plan REQUEST and print the plan, without running anything; - reads the request from stdin.
 
-    What it prints can be edited and run:
-
-    \b
-      hugginggpt plan "Read this aloud" --file scan.png > plan.json
-      hugginggpt ask "Read this aloud" --file scan.png --plan plan.json
+    What it prints can be edited, and run by `ask --plan`.
     """
     made, kinds = make_plan(request_text(request), [absolute(source) for source in files])
     if as_json:

@@ -20,7 +20,9 @@ def quiet() -> None:
 
 def api_url() -> str | None:
     """The server of the environment or the profile; None when a run starts a temporary one."""
-    import tasks  # noqa: F401 - sets the environment that Prefect reads when it is imported
+    from hugginggpt.environment import prepare
+
+    prepare()
     from prefect.settings import PREFECT_API_URL
 
     url: str | None = PREFECT_API_URL.value()

@@ -13,7 +13,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from apps.cli.text import duration, one_line, short
+from apps.cli.text import duration, one_line
 from hugginggpt.errors import TraceError
 from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskStage, TaskTrace
 
@@ -40,6 +40,8 @@ def watching(trace: "Trace", request_id: str, *, plain: bool, ephemeral: bool) -
     """Show how a request comes along while the block runs: a live view on a terminal, else lines.
 
     Args:
+        trace: where it is told.
+        request_id: the request; it may not be there yet.
         plain: lines on a terminal too.
         ephemeral: the run has to start a Prefect server first.
     """
@@ -51,19 +53,19 @@ def watching(trace: "Trace", request_id: str, *, plain: bool, ephemeral: bool) -
     console = Console(stderr=True)
     with Live(console=console, auto_refresh=False) as live, _polling(trace, request_id, starting, _Board(live)):
         yield
+    console.print()  # the answer follows
 
 
 @contextmanager
 def _polling(trace: "Trace", request_id: str, starting: str, view: _View) -> Iterator[None]:
     stop = threading.Event()
+    before = _story(trace, request_id)
+    lives_before = len(before.lives) if before else 0
 
     def look() -> None:
-        try:
-            story = trace.request(request_id)
-        except TraceError:
-            # Not begun yet, or the database is away: whoever works on the request will say so.
-            story = None
-        view.show(starting if story is None else headline(story), story)
+        story = _story(trace, request_id)
+        begun = story is not None and len(story.lives) > lives_before
+        view.show(headline(story) if story is not None and begun else starting, story)
 
     def keep_looking() -> None:
         while not stop.wait(LOOKS_EVERY):
@@ -78,6 +80,14 @@ def _polling(trace: "Trace", request_id: str, starting: str, view: _View) -> Ite
         stop.set()
         thread.join()
         look()
+
+
+def _story(trace: "Trace", request_id: str) -> RequestTrace | None:
+    """None when the request is not begun yet, or the database is away: whoever works on it will say so."""
+    try:
+        return trace.request(request_id)
+    except TraceError:
+        return None
 
 
 class _Lines:
@@ -116,9 +126,10 @@ class _Board:
         if self._latest is not None and story is None:
             return
         tasks = Table.grid(padding=(0, 1))
-        for task in story.tasks if story else ():
-            mark, style = _MARKS.get(task.status, ("●" if _runs(task) else "○", "cyan" if _runs(task) else "dim"))
-            tasks.add_row(Text(mark, style), Text(_name(task), "bold"), Text(standing(task, story), "default"))
+        if story is not None:
+            for task in story.tasks:
+                mark, style = _MARKS.get(task.status, ("●", "cyan") if _runs(task) else ("○", "dim"))
+                tasks.add_row(Text(mark, style), Text(_name(task), "bold"), Text(standing(task, story)))
         over = story is not None and story.finished_at is not None
         title = Text(headline, "bold" if over else "default")
         if not over:
@@ -135,7 +146,7 @@ def headline(story: RequestTrace) -> str:
         asked = f", {calls} controller call{'s' * (calls != 1)}" if calls else ""
         return f"{story.status.value.capitalize()} in {duration(story.totals.seconds)}{asked}"
     if story.status is StoryStatus.DIED:
-        return f"Stopped; `hugginggpt resume {short(story.request_id)}` goes on"
+        return "Stopped"
     if story.plan is None:
         return ("Reading the plan" if story.options.get("plan") is not None else "Planning") + again
     if any(task.status is TaskStage.PLANNED for task in story.tasks):
@@ -160,7 +171,8 @@ def standing(task: TaskTrace, story: RequestTrace) -> str:
     if last is not None and last.status == "running":
         return f"running on {last.model} ({last.endpoint})"
     if last is not None and last.status == "failed":
-        return f"{last.model} failed, another try follows: {one_line(last.error or '')}"
+        again = ", another try follows" if last.passing else ""
+        return f"{last.model} failed{again}: {one_line(last.error or '')}"
     open_ids = [str(k) for k in task.dep if _stage(story, k) is TaskStage.PLANNED]
     waits = f"waits for {', '.join(open_ids)}" if open_ids else ""
     if task.selection is not None:

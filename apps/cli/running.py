@@ -1,5 +1,6 @@
 """Run the flow in this process and show how it goes."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from hugginggpt.request import RequestOptions
     from hugginggpt.trace.story import RequestTrace
 
-TERMINATED = 143
+_ENVELOPE = 1024
+"""Bytes of a flow run's parameters besides the user's own."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,13 @@ def run(
     if server is not None and (problem := prefect_server.problem(server)):
         raise click.ClickException(problem)
 
-    from prefect.exceptions import TerminationSignal
-    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, get_current_settings, temporary_settings
 
     from apps.cli.progress import watching
     from flows.answer import answer_request
 
+    options = options or RequestOptions()
+    _check_length(text, files, options, get_current_settings().server.api.max_parameter_size)
     try:
         # Nobody waits for the heartbeat of a run in the foreground, and stopping it takes a second.
         with (
@@ -68,7 +71,7 @@ def run(
                 text,
                 files=list(files),
                 conversation_id=conversation_id,
-                options=options or RequestOptions(),
+                options=options,
                 request_id=request_id,
                 return_state=True,
             )
@@ -76,15 +79,26 @@ def run(
         if story is None or story.status in (StoryStatus.RUNNING, StoryStatus.DIED):
             state.result()
             raise HuggingGPTError(f"The flow run ended as {state.name} without an end of the request in the trace.")
-    except (KeyboardInterrupt, TerminationSignal) as signal:
-        _end(request_id, INTERRUPTED if isinstance(signal, KeyboardInterrupt) else TERMINATED)
-        raise
+    except KeyboardInterrupt:
+        kept = f"What had finished is kept; `hugginggpt resume {short(request_id)}` goes on."
+        complain(f"Interrupted. {kept}" if _is_begun(request_id) else "Interrupted before the request was begun.")
+        raise click.exceptions.Exit(INTERRUPTED) from None
     except Exception:
         if _is_begun(request_id):
             click.echo(f"What had finished is kept; `hugginggpt resume {short(request_id)}` goes on.", err=True)
         raise
     url = prefect_server.run_url(story.flow_run_id) if story.flow_run_id else None
     return Finished(story, further=f"In Prefect: {url}" if url else prefect_server.LASTING_SERVER)
+
+
+def _check_length(text: str, files: Sequence[str], options: "RequestOptions", most: int) -> None:
+    from hugginggpt.errors import UsageError
+
+    if len(json.dumps([text, list(files), options.model_dump(mode="json")])) > most - _ENVELOPE:
+        raise UsageError(
+            f"The request and its plan are longer than the {most} bytes that a flow run may take: "
+            "put long texts and data URIs into files, and give those with --file."
+        )
 
 
 def _is_begun(request_id: str) -> bool:
@@ -96,11 +110,3 @@ def _is_begun(request_id: str) -> bool:
     except TraceError:
         return False
     return True
-
-
-def _end(request_id: str, code: int) -> None:
-    if _is_begun(request_id):
-        complain(f"Interrupted. What had finished is kept; `hugginggpt resume {short(request_id)}` goes on.")
-    else:
-        complain("Interrupted before the request was begun.")
-    raise click.exceptions.Exit(code)

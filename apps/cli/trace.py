@@ -45,13 +45,17 @@ def list_requests(limit: int, conversation: str | None, as_json: bool) -> None:
 @click.argument("id")
 @verbose_option
 def show(id: str) -> None:
-    """Show everything that happened for request ID, as a tree."""
+    """Show everything that happened for request ID, as a tree, and where its files are."""
     from rich.console import Console
 
     from apps.cli.tree import request_tree
     from hugginggpt.services import get_store, get_trace
 
-    Console().print(request_tree(get_trace().request(id), get_store().address))
+    story = get_trace().request(id)
+    Console().print(request_tree(story))
+    for file in story.files:
+        # Not in the tree: an address is to be copied, so it stays in one piece.
+        click.echo(f"task {file.task_id} made {get_store().address(file.artifact)}")
 
 
 @trace.command()

@@ -1,13 +1,12 @@
 """A request's trace, drawn for a terminal."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
 from apps.cli.text import SHORT_ID, dollars, duration, moment, one_line, printable, short, size
-from hugginggpt.artifacts import Artifact
 from hugginggpt.catalog.card import Candidate
 from hugginggpt.trace.story import Attempt, CallTrace, Life, RequestSummary, RequestTrace, TaskTrace
 
@@ -43,12 +42,8 @@ def request_table(requests: Sequence[RequestSummary]) -> Table:
     return table
 
 
-def request_tree(story: RequestTrace, address: Callable[[Artifact], str]) -> Tree:
-    """Everything that happened for a request.
-
-    Args:
-        address: where an artifact lies.
-    """
+def request_tree(story: RequestTrace) -> Tree:
+    """Everything that happened for a request."""
     tree = Tree(Text.assemble("Request ", (story.request_id, "bold"), " ", _status(story.status)))
     tree.add(_words("asked", story.text))
     tree.add(_words("begun", moment(story.created_at)))
@@ -67,7 +62,7 @@ def request_tree(story: RequestTrace, address: Callable[[Artifact], str]) -> Tre
     if story.tasks:
         tasks = tree.add(Text("tasks", "bold"))
         for task in story.tasks:
-            _add_task(tasks, task, story, address)
+            _add_task(tasks, task, story)
     if story.controller_calls:
         calls = tree.add(Text("controller calls", "bold"))
         for call in story.controller_calls:
@@ -104,7 +99,7 @@ def _add_plan(tree: Tree, story: RequestTrace) -> None:
         branch.add(_words("repaired", repair))
 
 
-def _add_task(tree: Tree, task: TaskTrace, story: RequestTrace, address: Callable[[Artifact], str]) -> None:
+def _add_task(tree: Tree, task: TaskTrace, story: RequestTrace) -> None:
     line = Text.assemble((f"{task.id} · {task.task}", "bold"), " ", _status(task.status))
     if task.seconds is not None:
         line.append(f" in {duration(task.seconds)}")
@@ -127,7 +122,8 @@ def _add_task(tree: Tree, task: TaskTrace, story: RequestTrace, address: Callabl
         if element.error:
             branch.add(_words(f"{prefix}missing", element.error, "red"))
         for output in element.outputs:
-            made = branch.add(_words(f"{prefix}output", f"{output.mime}, {size(output.bytes)}, {address(output)}"))
+            what = f"{output.mime}, {size(output.bytes)}, sha256 {output.sha256[:12]}"
+            made = branch.add(_words(f"{prefix}output", what))
             if output.preview:
                 made.add(Text(one_line(output.preview, 300)))
 
