@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
-from hugginggpt.errors import HuggingGPTError
+from hugginggpt.errors import DatabaseUnavailableError, HuggingGPTError
 from hugginggpt.request import RequestOptions
 from hugginggpt.results import RequestStatus
 from tasks.open import open_request, record_ending
@@ -55,8 +55,10 @@ def answer_request(
             return final_state(run.request_id)
         try:
             run, plan = plan_request(run)
+        except DatabaseUnavailableError:
+            raise  # nothing is lost: resuming goes on from here
         except HuggingGPTError as error:
-            return respond_and_record(run, None, {}, error.message)
+            return respond_and_record(run, None, {}, error)
         choices = select_models(run, plan)
         endings = run_experts(run, plan, choices)
         return respond_and_record(run, plan, endings)

@@ -162,7 +162,9 @@ _ROWS = (
         "text-to-text",
         parameters=_text_parameters,
     ),
-    _row("summarization", "Summarise a text.", (_text,), (TEXT,), "summarisation", "summary", parameters=_text_parameters),
+    _row(
+        "summarization", "Summarise a text.", (_text,), (TEXT,), "summarisation", "summary", parameters=_text_parameters
+    ),
     _row(
         "translation",
         "Translate a text into another language.",
@@ -274,7 +276,9 @@ _ROWS = (
         timeout=1800.0,
         parameters=_diffusion,
     ),
-    _row("text-to-image", "Generate an image from a text.", (_prompt,), (IMAGE,), timeout=1800.0, parameters=_diffusion),
+    _row(
+        "text-to-image", "Generate an image from a text.", (_prompt,), (IMAGE,), timeout=1800.0, parameters=_diffusion
+    ),
     _row("text-to-video", "Generate a video from a text.", (_prompt,), (VIDEO,), timeout=3600.0, parameters=_diffusion),
     _row(
         "image-to-video",

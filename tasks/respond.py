@@ -11,7 +11,7 @@ from prefect.utilities.annotations import quote
 
 from hugginggpt.controller.response import Outcome, Response, plain_rendering, respond
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ControllerError
+from hugginggpt.errors import ControllerError, ExpertError, HuggingGPTError
 from hugginggpt.plan import Plan
 from hugginggpt.request import RequestRun
 from hugginggpt.results import RequestStatus
@@ -27,7 +27,7 @@ RESPONSE_SECONDS = 300.0
 
 
 def respond_and_record(
-    run: RequestRun, plan: Plan | None, endings: Mapping[int, Ending], error: str | None = None
+    run: RequestRun, plan: Plan | None, endings: Mapping[int, Ending], error: HuggingGPTError | None = None
 ) -> State[Any]:
     """Write the answer from the results and commit everything that is still missing, in one transaction.
 
@@ -68,14 +68,14 @@ def final_state(request_id: str) -> State[Any]:
     persist_result=False,
 )
 def _respond_and_record(
-    run: RequestRun, plan: Plan | None, endings: Mapping[int, Ending], error: str | None
+    run: RequestRun, plan: Plan | None, endings: Mapping[int, Ending], error: HuggingGPTError | None
 ) -> RequestStatus:
     outcomes = [_outcome(endings[planned.id]) for planned in plan.tasks] if plan else []
     made = [o for o in outcomes if o.result is not None]
     if plan is None or (plan.tasks and not made):
         response = plain_rendering(run.text, outcomes) if outcomes else None
         status = RequestStatus.FAILED
-        error = error or "None of the planned tasks could be done."
+        error = error or ExpertError("None of the planned tasks could be done.")
         answer = Response(text=response, source="plain", problems=()) if response else None
     else:
         try:
@@ -91,7 +91,7 @@ def _respond_and_record(
                     known_models=_known_models(run),
                 )
         except ControllerError as failure:
-            answer, status, error = None, RequestStatus.FAILED, failure.message
+            answer, status, error = None, RequestStatus.FAILED, failure
         else:
             whole = len(made) == len(outcomes) and answer.source == "controller"
             status = RequestStatus.COMPLETED if whole else RequestStatus.PARTIAL
@@ -100,11 +100,13 @@ def _respond_and_record(
         status=status,
         response=answer.text if answer else None,
         response_source=answer.source if answer else "none",
-        error=error,
+        error=error.message if error else None,
+        error_type=type(error).__name__ if error else None,
+        life=run.life,
         endings=[_ending(endings[planned.id]) for planned in plan.tasks] if plan else [],
     )
     files = [artifact for o in made if o.result for artifact in o.result.outputs if artifact.preview is None]
-    show_answer(answer.text if answer else f"Failed: {error}", files)
+    show_answer(answer.text if answer else f"Failed: {error.message if error else status}", files)
     return status
 
 

@@ -202,6 +202,7 @@ def finish(
     response: str | None,
     response_source: str,
     error: str | None,
+    error_type: str | None,
     endings: Sequence[TaskEnding],
 ) -> None:
     """Write how everything ended, and close the request for good.
@@ -230,5 +231,5 @@ def finish(
     request.status = status
     request.response = response
     request.response_source = response_source
-    request.error = error
+    request.error, request.error_type = error, error_type
     request.finished_at = now

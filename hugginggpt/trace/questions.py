@@ -125,6 +125,7 @@ def story_of(session: Session, request_id: str, now: datetime) -> RequestTrace:
         response=request.response,
         response_source=request.response_source,
         error=request.error,
+        error_type=request.error_type,
         created_at=request.created_at,
         planned_at=request.planned_at,
         finished_at=request.finished_at,

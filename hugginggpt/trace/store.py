@@ -182,6 +182,7 @@ class Trace:
         error: str | None,
         endings: Sequence[TaskEnding],
         life: int | None = None,
+        error_type: str | None = None,
     ) -> None:
         """Write the answer, the final status and how each task ended; the trace no longer changes after it.
 
@@ -193,6 +194,7 @@ class Trace:
             error: why it failed, one sentence.
             endings: what only the orchestrator knew; a task without one keeps what is recorded of it.
             life: the writer's life; one that was taken over may not finish the request.
+            error_type: class of the error.
         """
         if status is RequestStatus.RUNNING:
             raise TraceError(f"Request {request_id} cannot be finished as running: give how it ended.")
@@ -208,6 +210,7 @@ class Trace:
                 response=response,
                 response_source=response_source,
                 error=error,
+                error_type=error_type,
                 endings=endings,
             )
 

@@ -206,6 +206,7 @@ class RequestTrace(_Frozen):
     response: str | None
     response_source: str | None
     error: str | None
+    error_type: str | None
     created_at: datetime
     planned_at: datetime | None
     finished_at: datetime | None

@@ -114,6 +114,7 @@ class Request(Base):
         doc="`controller`, `plain` for the plain rendering of facts, or `none`"
     )
     error: Mapped[str | None] = mapped_column(doc="why it failed, one sentence")
+    error_type: Mapped[str | None] = mapped_column(doc="class of the error")
     life: Mapped[int] = mapped_column(doc="how many processes have worked on it so far")
     holder: Mapped[str | None] = mapped_column(doc="the process that works on it: host, process id, start time")
     lease_until: Mapped[datetime | None] = mapped_column(
