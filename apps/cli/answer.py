@@ -88,4 +88,4 @@ def exit_code(story: "RequestTrace") -> int:
         return COMPLETED
     if story.status is StoryStatus.PARTIAL:
         return PARTIAL
-    return WRONG_USAGE if is_refusal(getattr(story, "error_type", None)) else FAILED
+    return WRONG_USAGE if is_refusal(story.error_type) else FAILED

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "broken": ("✗", "red")}
 
 
-@click.command()
+@click.command(short_help="Check what a request needs, and say how to mend it.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 @verbose_option
 @click.pass_context

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from hugginggpt.catalog.card import Candidate
 
 
-@click.command()
+@click.command(short_help="List the candidates for each kind of task.")
 @click.option("--kind", metavar="KIND", help="Only this kind of task; asks the Hub for its latest models, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 @verbose_option

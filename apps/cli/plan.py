@@ -21,7 +21,7 @@ Example:
 """
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(epilog=EXAMPLES, short_help="Plan REQUEST and print the plan, running nothing.")
 @click.argument("request")
 @click.option("--file", "files", metavar="PATH", multiple=True, help="A file, URL or data URI that comes with it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the repairs and the offered kinds.")
