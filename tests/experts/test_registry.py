@@ -1,0 +1,123 @@
+"""The registry: ours and strangers' experts, found the same way; a broken plugin harms nobody."""
+
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hugginggpt.capabilities import CAPABILITIES
+from hugginggpt.catalog.card import Endpoint
+from hugginggpt.experts import registry
+from hugginggpt.experts.registry import expert_for, experts, obstacle
+
+
+@pytest.fixture
+def fresh() -> Iterator[None]:
+    """Entry points are read once in a process: read them anew, before and after."""
+    registry._table.cache_clear()
+    yield
+    registry._table.cache_clear()
+
+
+def install(folder: Path, name: str, source: str) -> None:
+    """What pip leaves behind for a package with one module and one entry point."""
+    (folder / f"{name}.py").write_text(source, encoding="utf-8")
+    information = folder / f"{name}-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", encoding="utf-8")
+    (information / "entry_points.txt").write_text(f"[hugginggpt.experts]\n{name} = {name}\n", encoding="utf-8")
+
+
+PLUGIN = """
+from hugginggpt.catalog.card import Endpoint
+from hugginggpt.experts.base import Expert
+
+
+class Mine(Expert):
+    kind = "{kind}"
+    endpoint = Endpoint.{endpoint}
+    loads = "mine"
+    packages = ("surely_not_installed",)
+
+    def load(self, card, surroundings):
+        return None
+
+    def run(self, model, prepared, deadline):
+        return prepared
+
+    def render(self, raw, inputs):
+        return []
+
+
+EXPERTS = [Mine()]
+"""
+
+
+def test_ours_are_there() -> None:
+    found = {(expert.kind, expert.endpoint) for expert in experts()}
+    for kind in ("text-classification", "object-detection", "automatic-speech-recognition"):
+        assert {(kind, Endpoint.LOCAL), (kind, Endpoint.REMOTE)} <= found
+    for kind in ("image-to-text", "document-question-answering", "text-to-speech", "canny-control"):
+        assert (kind, Endpoint.EMBEDDED) in found
+    for kind in ("summarization", "translation", "question-answering"):
+        assert (kind, Endpoint.CONTROLLER) in found
+    assert all(expert.kind in CAPABILITIES for expert in experts())
+
+
+def test_what_is_not_there() -> None:
+    assert expert_for("text-to-video", Endpoint.EMBEDDED) is None
+    assert expert_for("no-such-kind", Endpoint.LOCAL) is None
+
+
+def test_a_strangers_expert_comes_in_by_the_same_door(
+    fresh: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, "stranger_video", PLUGIN.format(kind="text-to-video", endpoint="LOCAL"))
+    install(tmp_path, "stranger_ocr", PLUGIN.format(kind="image-to-text", endpoint="EMBEDDED"))
+    monkeypatch.syspath_prepend(tmp_path)
+    video = expert_for("text-to-video", Endpoint.LOCAL)
+    assert video is not None and type(video).__name__ == "Mine"
+    assert type(expert_for("image-to-text", Endpoint.EMBEDDED)).__name__ == "Mine"
+    assert obstacle(video) == "text-to-video (local) needs surely_not_installed: run pip install surely_not_installed."
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import surely_not_installed",
+        "EXPERTS = 5",
+        "",
+        "EXPERTS = ['no expert']",
+        PLUGIN.format(kind="no-such-kind", endpoint="LOCAL"),
+    ],
+)
+def test_a_broken_plugin_is_reported_and_harms_nobody(
+    fresh: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, source: str
+) -> None:
+    name = f"broken_{abs(hash(source))}"
+    install(tmp_path, name, source)
+    monkeypatch.syspath_prepend(tmp_path)
+    with caplog.at_level(logging.WARNING):
+        assert expert_for("image-to-text", Endpoint.EMBEDDED) is not None
+    assert name in caplog.text
+
+
+def test_our_missing_packages_name_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    expert = expert_for("object-detection", Endpoint.LOCAL)
+    assert expert is not None
+    monkeypatch.setattr(type(expert), "packages", ("surely_not_installed",))
+    assert obstacle(expert) == (
+        'object-detection (local) needs surely_not_installed: run pip install "hugginggpt[local]".'
+    )
+
+
+def test_looking_them_up_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from hugginggpt.experts.registry import experts, obstacle; [obstacle(e) for e in experts()];"
+        "print([m for m in ('torch', 'transformers', 'cv2', 'onnxruntime', 'rapidocr', 'openai', 'numpy') "
+        "if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
