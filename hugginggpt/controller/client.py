@@ -222,7 +222,7 @@ class Controller:
                 deadline.check()
             attempt += 1
             request = {"model": self.model, "messages": list(prompt.messages)} | dialect.options(
-                max_tokens=max_tokens, schema=schema, temperature=temperature, seed=seed
+                stage=stage, max_tokens=max_tokens, schema=schema, temperature=temperature, seed=seed
             )
             try:
                 reply = self._attempt(prompt, stage, attempt, request, schema is not None, deadline)

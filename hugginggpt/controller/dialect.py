@@ -23,14 +23,14 @@ class Dialect:
     dropped: frozenset[str] = frozenset()
 
     def options(
-        self, *, max_tokens: int, schema: dict[str, Any] | None, temperature: float, seed: int | None
+        self, *, stage: str, max_tokens: int, schema: dict[str, Any] | None, temperature: float, seed: int | None
     ) -> dict[str, Any]:
-        """The request's options beside model and messages."""
+        """The request's options beside model and messages. The schema is named by the stage."""
         options: dict[str, Any] = {self.limit: max_tokens, "temperature": temperature}
         if seed is not None:
             options["seed"] = seed
         if schema is not None and self.structure == "json_schema":
-            described = {"name": "answer", "schema": schema, "strict": is_strict(schema)}
+            described = {"name": stage, "schema": schema, "strict": is_strict(schema)}
             options["response_format"] = {"type": "json_schema", "json_schema": described}
         elif schema is not None and self.structure == "json_object":
             options["response_format"] = {"type": "json_object"}

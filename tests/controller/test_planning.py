@@ -1,0 +1,128 @@
+import json
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hugginggpt.controller.client import Controller
+from hugginggpt.controller.planning import plan_request
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ControllerUnavailableError, PlanError
+from hugginggpt.plan import Plan
+from hugginggpt.settings import Settings
+from tests.controller.samples import picture, resource, text_artifact
+from tests.stand_ins.openai_server import OpenAIServer, hangs, in_prose, invalid_json
+
+KINDS = ("image-to-text", "text-to-speech", "summarization")
+READ = {"task": "image-to-text", "id": 0, "dep": [-1], "args": {"image": "invoice.png"}}
+SAY = {"task": "text-to-speech", "id": 1, "dep": [0], "args": {"text": "<GENERATED>-0"}}
+SEE = {"task": "object-detection", "id": 0, "dep": [-1], "args": {"image": "invoice.png"}}
+
+
+def plan(controller: Controller, **changes: Any) -> Plan:
+    given: dict[str, Any] = {
+        "text": "Read the invoice to me.",
+        "resources": [picture("invoice.png")],
+        "history": [],
+        "kinds": KINDS,
+        "deadline": Deadline(60),
+        "check": lambda plan: [],
+    }
+    return plan_request(controller, **given | changes)
+
+
+def test_a_plan_comes_out(server: OpenAIServer, controller: Controller) -> None:
+    server.script = {"plan": {"tasks": [READ, SAY]}}
+    assert plan(controller).to_list() == [READ, SAY]
+    assert server.stages() == ["plan"]
+
+
+def test_the_controller_sees_what_it_can_use_and_nothing_else(server: OpenAIServer, controller: Controller) -> None:
+    notes = resource("notes.txt", text_artifact("Remember the milk." + " And more." * 200))
+    past: Sequence[Any] = [
+        SimpleNamespace(text="Hello", response="Good day"),
+        SimpleNamespace(text="Hm", response=None),
+    ]
+    plan(controller, resources=[picture("invoice.png"), notes], history=past)
+
+    said = server.calls[0].text
+    assert "image-to-text(image: image) -> text: Read the text in an image" in said
+    assert "object-detection" not in said
+    assert "- invoice.png (image)" in said
+    assert "- notes.txt (text)" in said and "Remember the milk." in said and len(said) < 8000
+    assert "Good day" in said
+    schema = server.calls[0].request["response_format"]["json_schema"]["schema"]
+    assert {branch["properties"]["task"]["enum"][0] for branch in schema["properties"]["tasks"]["items"]["anyOf"]} == {
+        *KINDS
+    }
+
+
+@pytest.mark.parametrize("structures", [("json_schema",), ("json_object",), ()])
+def test_prose_around_a_plan_is_read_whatever_the_server_can(
+    server: OpenAIServer, controller: Controller, structures: tuple[str, ...]
+) -> None:
+    server.structures = structures
+    server.script = {"plan": in_prose([READ])}
+    assert plan(controller).to_list() == [READ]
+
+
+@pytest.mark.parametrize("first", [invalid_json(), "I would rather not.", {"tasks": [SEE]}])
+def test_a_plan_that_cannot_run_is_sent_back_once_with_its_errors(
+    server: OpenAIServer, controller: Controller, first: Any
+) -> None:
+    server.script = {"plan": [first, {"tasks": [READ]}]}
+    assert plan(controller).to_list() == [READ]
+    assert [call.correction for call in server.calls] == [False, True]
+    assert "This plan cannot run" in server.calls[1].text
+
+
+def test_the_callers_objections_are_sent_back_too(server: OpenAIServer, controller: Controller) -> None:
+    server.script = {"plan": [{"tasks": [READ | {"args": {"image": "other.png"}}]}, {"tasks": [READ]}]}
+
+    def check(found: Plan) -> list[str]:
+        return [] if found.tasks[0].args["image"] == "invoice.png" else ["There is no file other.png."]
+
+    assert plan(controller, check=check).to_list() == [READ]
+    assert "- There is no file other.png." in server.calls[1].text
+
+
+def test_two_bad_plans_are_an_error_with_every_problem(server: OpenAIServer, controller: Controller) -> None:
+    server.script = {"plan": {"tasks": [SEE, {"task": "mind-reading", "id": 1, "dep": [-1], "args": {}}]}}
+    with pytest.raises(PlanError, match="mind-reading"):
+        plan(controller)
+    assert len(server.calls) == 2
+
+
+def test_an_empty_plan_is_one(server: OpenAIServer, controller: Controller) -> None:
+    server.script = {"plan": {"tasks": []}}
+    assert plan(controller) == Plan()
+
+
+def test_where_nothing_can_run_nobody_is_asked(server: OpenAIServer, controller: Controller) -> None:
+    assert plan(controller, kinds=()) == Plan()
+    assert server.calls == []
+
+
+def test_the_deadline_holds(server: OpenAIServer, controller: Controller) -> None:
+    server.script = {"plan": hangs()}
+    with pytest.raises(ControllerUnavailableError):
+        plan(controller, deadline=Deadline(0.3))
+
+
+def test_a_long_conversation_fits_the_budget(server: OpenAIServer, connect: Callable[..., Controller]) -> None:
+    history = [SimpleNamespace(text="x" * 2000, response=f"Turn {n}.") for n in range(50)]
+    plan(connect(controller_context_tokens=4096), history=history)
+    said = server.calls[0].text
+    assert "Turn 49." in said and "Turn 0." not in said
+    assert len(said) / 3.5 < 4096
+
+
+def test_the_embedded_controller_says_that_it_cannot_plan() -> None:
+    with pytest.raises(PlanError, match="--plan"):
+        plan(Controller.from_settings(Settings()))
+
+
+def test_the_answer_may_be_the_bare_list(server: OpenAIServer, controller: Controller) -> None:
+    server.script = {"plan": json.dumps([READ, SAY])}
+    assert len(plan(controller).tasks) == 2

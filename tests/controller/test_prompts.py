@@ -1,0 +1,102 @@
+import json
+import re
+
+import pytest
+from jinja2 import UndefinedError
+
+from hugginggpt.capabilities import CAPABILITIES
+from hugginggpt.controller.prompts import CUT, Cuttable, prompt_data, prompt_hash, render, render_within, shorten
+from hugginggpt.errors import ControllerError
+from hugginggpt.plan import parse_plan
+
+TURNS = [{"text": f"Question {n} " + "x" * 400, "response": f"Answer {n}"} for n in range(10)]
+
+
+def answer_data(**changes: object) -> dict[str, object]:
+    return {"request": "And now?", "resources": [], "history": []} | changes
+
+
+def test_a_prompt_has_a_name_a_hash_and_messages() -> None:
+    prompt = render("translation", text="Guten Tag", target_language="English", source_language="")
+    assert prompt.name == "translation"
+    assert re.fullmatch("[0-9a-f]{64}", prompt.sha256)
+    assert [message["role"] for message in prompt.messages] == ["system", "user"]
+    assert "Guten Tag" in prompt.messages[1]["content"]
+
+
+def test_each_prompt_has_its_own_hash_and_data_files_count() -> None:
+    assert len({prompt_hash(name) for name in ("planning", "planning_repair", "selection", "response")}) == 4
+
+
+def test_missing_data_is_an_error_not_a_gap() -> None:
+    with pytest.raises(UndefinedError):
+        render("translation", text="Guten Tag")
+
+
+def test_what_users_write_is_no_template() -> None:
+    prompt = render("conversational", text="{{ 6 * 7 }} {% block system %} <b>")
+    assert prompt.messages[-1]["content"] == "{{ 6 * 7 }} {% block system %} <b>"
+
+
+def test_what_fits_is_not_cut() -> None:
+    data = answer_data(history=TURNS)
+    assert render_within("answer", 100_000, **data) == render("answer", **data)
+
+
+def test_the_oldest_history_goes_first() -> None:
+    prompt = render_within("answer", 600, **answer_data(history=TURNS))
+    kept = re.findall(r"Answer (\d)", prompt.messages[-1]["content"])
+    assert kept == [str(n) for n in range(10 - len(kept), 10)]
+    assert 0 < len(kept) < 10
+    assert prompt.tokens <= 600
+    assert "And now?" in prompt.messages[-1]["content"]
+
+
+def test_then_the_longest_texts_visibly_and_in_their_middle() -> None:
+    resources = [
+        {"name": "long.txt", "type": "text", "preview": Cuttable("start " + "word " * 4000 + "end")},
+        {"name": "short.txt", "type": "text", "preview": Cuttable("all of this stays")},
+    ]
+    prompt = render_within("answer", 600, **answer_data(history=TURNS, resources=resources))
+    said = prompt.messages[-1]["content"]
+    assert prompt.tokens <= 600
+    assert prompt.tokens > 500  # no more than needed
+    assert "start word" in said and CUT in said and "word end" in said
+    assert "all of this stays" in said
+    assert "Answer" not in said
+
+
+def test_what_cannot_be_cut_to_the_budget_is_refused() -> None:
+    with pytest.raises(ControllerError, match="HUGGINGGPT_CONTROLLER_CONTEXT_TOKENS"):
+        render_within("answer", 300, **answer_data(request="x" * 5000))
+
+
+def test_other_languages_take_more_tokens() -> None:
+    assert render("conversational", text="发票" * 500).tokens > 2 * render("conversational", text="ab" * 500).tokens
+
+
+@pytest.mark.parametrize("limit", [10, 61, 100])
+def test_shorten_keeps_both_ends(limit: int) -> None:
+    text = "A" * 100 + "Z" * 100
+    short = shorten(text, limit)
+    assert len(short) <= limit and short[0] == "A" and short[-1] == "Z"
+    assert shorten("short", 10) == "short"
+
+
+@pytest.mark.parametrize("demo", prompt_data("planning_demos"), ids=lambda demo: demo["request"][:20])
+def test_demonstrations_are_valid_plans_that_name_only_their_resources(demo: dict) -> None:
+    plan = parse_plan(json.dumps(demo["tasks"]))
+    assert plan.repairs == ()
+    assert plan.to_list() == demo["tasks"]
+    names = {resource.split(" (")[0] for resource in demo["resources"]}
+    for task in plan.tasks:
+        for wanted in CAPABILITIES[task.task].inputs:
+            value = task.args.get(wanted.name, "")
+            for element in value if isinstance(value, list) else [value]:
+                if wanted.type != "text" and not str(element).startswith("<GENERATED>"):
+                    assert element in names
+
+
+def test_demonstrations_are_varied() -> None:
+    kinds = {task["task"] for demo in prompt_data("planning_demos") for task in demo["tasks"]}
+    assert len(kinds) >= 12

@@ -1,0 +1,107 @@
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from hugginggpt.catalog.card import Candidate, Endpoint, ModelChoice
+from hugginggpt.controller.client import Controller
+from hugginggpt.controller.selection import choose_model
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import SelectionError
+from hugginggpt.plan import PlannedTask
+from hugginggpt.settings import Settings
+from tests.controller.samples import candidate
+from tests.stand_ins.openai_server import OpenAIServer, broken, hangs, in_prose, invalid_json, wrong_key
+
+TASK = PlannedTask(task="text-classification", id=0, args={"text": "What a day!"})
+THREE = [candidate("org/first"), candidate("org/second", description="German. " * 40), candidate("org/third")]
+
+
+def choose(controller: Controller, candidates: Sequence[Candidate], **changes: Any) -> ModelChoice:
+    given: dict[str, Any] = {"request": "How do they feel?", "task": TASK, "top_k": 5, "deadline": Deadline(60)}
+    return choose_model(controller, candidates=candidates, **given | changes)
+
+
+def ids(choice: ModelChoice) -> list[str]:
+    return [c.card.id for c in choice.ranked]
+
+
+def test_the_controller_chooses_with_a_reason_and_the_rest_keep_their_rank(
+    server: OpenAIServer, controller: Controller
+) -> None:
+    server.script = {"select": {"id": "org/second", "reason": "It knows German."}}
+    choice = choose(controller, THREE)
+    assert ids(choice) == ["org/second", "org/first", "org/third"]
+    assert (choice.reason, choice.chosen_by) == ("It knows German.", "controller")
+
+
+def test_the_schema_allows_only_the_candidates(server: OpenAIServer, controller: Controller) -> None:
+    choose(controller, [*THREE, candidate("org/fourth", obstacle="It needs a GPU.")], top_k=2)
+    assert server.calls[0].choices == ["org/first", "org/second"]
+    assert "org/third" not in server.calls[0].text and "org/fourth" not in server.calls[0].text
+
+
+def test_the_candidates_are_shown_with_what_matters(server: OpenAIServer, controller: Controller) -> None:
+    choose(controller, THREE)
+    line = next(line for line in server.calls[0].text.splitlines() if line.startswith("- org/second"))
+    assert "local" in line and "downloads: 10" in line
+    assert ("German. " * 40)[:100].strip() in line
+    assert len(line.split("| ")[-1]) <= 100
+    assert "How do they feel?" in server.calls[0].text
+
+
+def test_the_rest_beyond_top_k_are_alternatives_too(server: OpenAIServer, controller: Controller) -> None:
+    assert ids(choose(controller, THREE, top_k=2)) == ["org/first", "org/second", "org/third"]
+
+
+def test_an_id_at_two_endpoints_is_two_choices(server: OpenAIServer, controller: Controller) -> None:
+    server.script = {"select": {"id": "org/one (remote)", "reason": "It is faster."}}
+    both = [candidate("org/one", Endpoint.LOCAL), candidate("org/one", Endpoint.REMOTE), candidate("org/two")]
+    choice = choose(controller, both)
+    assert choice.chosen.endpoint is Endpoint.REMOTE
+    assert server.calls[0].choices == ["org/one (local)", "org/one (remote)", "org/two"]
+
+
+def test_one_candidate_needs_no_question(server: OpenAIServer, controller: Controller) -> None:
+    choice = choose(controller, [candidate("org/out", obstacle="No token."), candidate("org/in")])
+    assert (ids(choice), choice.chosen_by) == (["org/in"], "ranking")
+    assert server.calls == []
+
+
+def test_no_candidate_is_an_error_that_says_why(controller: Controller) -> None:
+    with pytest.raises(SelectionError, match=r"text-classification.*It needs torch\."):
+        choose(controller, [candidate("org/out", obstacle="It needs torch.")])
+    with pytest.raises(SelectionError, match="the catalog holds none"):
+        choose(controller, [])
+
+
+@pytest.mark.parametrize("nonsense", [invalid_json(), "the second one", {"id": "org/invented"}, [1], {"id": ["x"]}])
+def test_nonsense_gives_way_to_the_ranking(server: OpenAIServer, controller: Controller, nonsense: Any) -> None:
+    server.script = {"select": nonsense}
+    choice = choose(controller, THREE)
+    assert (ids(choice)[0], choice.chosen_by) == ("org/first", "ranking")
+    assert "named no model" in choice.reason
+
+
+@pytest.mark.parametrize("trouble", [broken(), wrong_key(), hangs()])
+def test_no_answer_gives_way_to_the_ranking(
+    server: OpenAIServer, connect: Callable[..., Controller], trouble: Any
+) -> None:
+    server.script = {"select": trouble}
+    choice = choose(connect(controller_retries=0), THREE, deadline=Deadline(0.5))
+    assert (ids(choice)[0], choice.chosen_by) == ("org/first", "ranking")
+    assert "gave no choice" in choice.reason
+
+
+@pytest.mark.parametrize("structures", [("json_object",), ()])
+def test_without_schemas_the_answer_is_read_out_of_its_prose(
+    server: OpenAIServer, controller: Controller, structures: tuple[str, ...]
+) -> None:
+    server.structures = structures
+    server.script = {"select": in_prose({"id": "org/third", "reason": "Why not."})}
+    assert ids(choose(controller, THREE))[0] == "org/third"
+
+
+def test_the_embedded_controller_takes_the_first() -> None:
+    choice = choose(Controller.from_settings(Settings()), THREE)
+    assert (ids(choice)[0], choice.chosen_by) == ("org/first", "ranking")
