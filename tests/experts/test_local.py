@@ -18,6 +18,7 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ExpertUnavailableError, ModelLoadError
 from hugginggpt.experts.base import Outputs, Surroundings
 from hugginggpt.experts.local import EXPERTS
+from hugginggpt.experts.local.pipeline import LoadedPipeline
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.experts.rendering import detections
 from hugginggpt.experts.sound import pieces
@@ -312,3 +313,43 @@ def test_a_loaded_model_tells_its_size(settings: Settings, models: Path) -> None
     loaded = expert.load(ModelCard(id=MODELS[expert.kind], kind=expert.kind), Surroundings(settings, no_controller))
     file = (models / MODELS[expert.kind] / "model.safetensors").stat().st_size
     assert 0.5 * file < loaded.bytes < 2 * file
+
+
+def test_the_deadline_stops_a_generating_model_between_its_tokens(models: Path) -> None:
+    from transformers import (
+        AutomaticSpeechRecognitionPipeline,
+        AutoTokenizer,
+        WhisperConfig,
+        WhisperFeatureExtractor,
+        WhisperForConditionalGeneration,
+    )
+
+    config = WhisperConfig(
+        d_model=16,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=16,
+        decoder_ffn_dim=16,
+        vocab_size=64,
+        max_target_positions=100_000,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+        decoder_start_token_id=1,
+        suppress_tokens=[],
+        begin_suppress_tokens=[],
+    )
+    whisper = WhisperForConditionalGeneration(config)
+    whisper.generation_config.max_new_tokens = whisper.generation_config.min_new_tokens = 90_000
+    loaded = LoadedPipeline(
+        AutomaticSpeechRecognitionPipeline(
+            model=whisper,
+            feature_extractor=WhisperFeatureExtractor(),
+            tokenizer=AutoTokenizer.from_pretrained(models / MODELS["automatic-speech-recognition"]),
+        )
+    )
+    deadline = Deadline(1.0)
+    with pytest.raises(DeadlineExceededError):
+        loaded.run(lambda made: made(speak("HELLO")), deadline)
