@@ -102,11 +102,14 @@ def _check_length(text: str, files: Sequence[str], options: "RequestOptions", mo
 
 
 def _is_begun(request_id: str) -> bool:
-    from hugginggpt.errors import TraceError
+    """Whether there is something to resume; so it seems when the database was lost on the way."""
+    from hugginggpt.errors import DatabaseUnavailableError, TraceError
     from hugginggpt.services import get_trace
 
     try:
         get_trace().request(request_id)
+    except DatabaseUnavailableError:
+        return True
     except TraceError:
         return False
     return True

@@ -1,0 +1,295 @@
+"""`ask` and `resume` from outside: real processes, a real Prefect server, real experts."""
+
+import hashlib
+import json
+import os
+import pty
+import signal
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw
+
+from hugginggpt.trace.report import AnswerReport
+from tests.apps.conftest import COMMAND, Run
+from tests.stand_ins.openai_server import OpenAIServer, hangs, wrong_key
+
+EDGES = {"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo.png"}}
+CLOSE = {
+    "task": "sentence-similarity",
+    "id": 1,
+    "dep": [-1],
+    "args": {"text1": "A cat sits on a mat.", "text2": "A kitten is on the rug."},
+}
+SUMMARY = {"task": "summarization", "id": 2, "dep": [-1], "args": {"text": "A long text."}}
+SAID = {"task": "summarization", "id": 3, "dep": [2], "args": {"text": "<GENERATED>-2"}}
+
+
+@pytest.fixture
+def hugginggpt(hugginggpt: Run, prefect_api: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """With the lasting server, which spares every run the start of its own."""
+    monkeypatch.setenv("PREFECT_API_URL", prefect_api)
+    return hugginggpt
+
+
+@pytest.fixture
+def controller(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
+    with OpenAIServer(key="right") as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "right")
+        yield server
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    picture = Image.new("RGB", (64, 48), "white")
+    ImageDraw.Draw(picture).rectangle((16, 12, 48, 36), fill="black")
+    picture.save(path)
+    return path
+
+
+def written(tmp_path: Path, *tasks: dict[str, Any]) -> Path:
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(tasks))
+    return path
+
+
+def test_a_given_plan_from_request_to_files(hugginggpt: Run, photo: Path, tmp_path: Path) -> None:
+    plan = written(tmp_path, EDGES, CLOSE)
+    arguments = ["ask", "Draw the edges and compare.", "--file", photo.name, "--plan", plan, "--out", "made"]
+
+    first = hugginggpt(*arguments, "--json")
+    whole = AnswerReport.model_validate_json(first.stdout)
+    assert first.returncode == {"completed": 0, "partial": 3}[whole.status], first.stderr
+    assert [(t.task, t.status, t.endpoint, t.attempts) for t in whole.tasks] == [
+        ("canny-control", "completed", "embedded", 1),
+        ("sentence-similarity", "completed", "embedded", 1),
+    ]
+    assert whole.plan == [EDGES, CLOSE]
+    assert sorted(Path(file.path).name for file in whole.files) == ["0-canny-control.png", "1-sentence-similarity.json"]
+    for file in whole.files:
+        content = Path(file.path).read_bytes()
+        assert Path(file.path).parent == tmp_path / "made"
+        assert (hashlib.sha256(content).hexdigest(), len(content)) == (file.sha256, file.bytes)
+    assert Image.open(tmp_path / "made" / "0-canny-control.png").size == (64, 48)
+    steps = first.stderr.splitlines()
+    assert steps.index("Planned: 0 · canny-control") < steps.index("Writing the answer")
+    assert any(line.startswith("0 · canny-control: done in ") for line in steps)
+
+    again = hugginggpt(*arguments)
+    assert again.returncode == first.returncode
+    assert again.stdout.startswith(f"{whole.response}\n")
+    assert "0 · canny-control: from the cache, made by " in again.stderr
+    assert f"\n{tmp_path / 'made' / '0-canny-control.png'}\n  image/png" in again.stdout
+    assert f"In Prefect: {os.environ['PREFECT_API_URL'].removesuffix('/api')}/runs/flow-run/" in again.stderr
+    assert "hugginggpt trace show " in again.stderr
+
+
+def test_a_plan_by_the_controller_and_a_second_turn(hugginggpt: Run, controller: OpenAIServer, photo: Path) -> None:
+    controller.script = {
+        "plan": [{"tasks": [EDGES]}, {"tasks": []}],
+        "respond": "The edges are drawn.",
+        "answer": "Yes.",
+    }
+    first = hugginggpt("ask", "-", "--file", photo, "--json", stdin="Draw the edges.\n")
+    told = AnswerReport.model_validate_json(first.stdout)
+    assert (first.returncode, told.status, told.response) == (0, "completed", "The edges are drawn.")
+    assert (told.plan, told.controller.calls) == ([EDGES], len(controller.calls))
+    assert Path(told.files[0].path).is_relative_to(Path(os.environ["HUGGINGGPT_HOME"]))
+
+    second = hugginggpt("ask", "Are you sure?", "--continue", "--json")
+    more = AnswerReport.model_validate_json(second.stdout)
+    assert (second.returncode, more.conversation_id) == (0, told.conversation_id)
+    planning = [call.text for call in controller.calls if call.stage == "plan"][-1]
+    assert "The edges are drawn." in planning
+    assert "turn-1-task-0.png" in planning
+
+    third = hugginggpt("ask", "Really?", "--conversation", told.conversation_id, "--json")
+    assert AnswerReport.model_validate_json(third.stdout).conversation_id == told.conversation_id
+
+
+def test_a_failing_branch_makes_it_partial(
+    hugginggpt: Run, controller: OpenAIServer, photo: Path, tmp_path: Path
+) -> None:
+    controller.script = {"summarization": wrong_key(), "respond": "The edges are drawn."}
+    done = hugginggpt("ask", "Do it", "--file", photo, "--plan", written(tmp_path, EDGES, SUMMARY, SAID), "--json")
+    whole = AnswerReport.model_validate_json(done.stdout)
+    assert (done.returncode, whole.status) == (3, "partial")
+    assert {t.id: t.status for t in whole.tasks} == {0: "completed", 2: "failed", 3: "skipped"}
+    assert any(line.startswith("2 · summarization: failed: ") for line in done.stderr.splitlines())
+    assert any(line.startswith("3 · summarization: skipped: ") for line in done.stderr.splitlines())
+    assert "right" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((" ",), "The request is empty: say what is to be done."),
+        (("Read it", "--file", "nowhere.png"), "nowhere.png does not exist; check the path."),
+    ],
+)
+def test_a_refused_request_is_in_the_trace(hugginggpt: Run, arguments: tuple[str, ...], sentence: str) -> None:
+    refused = hugginggpt("ask", *arguments, "--json")
+    whole = AnswerReport.model_validate_json(refused.stdout)
+    assert (refused.returncode, whole.status, whole.plan) == (2, "failed", None)
+    assert sentence in (whole.error or "")
+    assert refused.stderr.endswith(f"Error: {whole.error}\n")
+    assert json.loads(hugginggpt("trace", "export", whole.request_id).stdout)["status"] == "failed"
+
+
+def test_a_plan_that_cannot_run_here_fails(hugginggpt: Run, photo: Path, tmp_path: Path) -> None:
+    plan = written(tmp_path, {"task": "text-to-video", "id": 0, "args": {"text": "a cat"}})
+    failed = hugginggpt("ask", "Make it", "--plan", plan, "--json")
+    assert failed.returncode == 1
+    assert "text-to-video" in failed.stderr
+    assert json.loads(failed.stdout)["status"] == "failed"
+
+
+def test_an_interrupted_request_is_resumed(
+    hugginggpt: Run, controller: OpenAIServer, photo: Path, tmp_path: Path
+) -> None:
+    controller.script = {"summarization": hangs(), "respond": "It is done."}
+    plan = written(tmp_path, EDGES, SUMMARY)
+    asking = subprocess.Popen(
+        [*COMMAND, "ask", "Do it", "--file", photo, "--plan", plan],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert asking.stderr is not None
+    seen = ""
+    while "0 · canny-control: done" not in seen or "2 · summarization: running" not in seen:
+        line = asking.stderr.readline()
+        assert line, seen
+        seen += line
+    request_id = json.loads(hugginggpt("trace", "list", "--json").stdout)[0]["request_id"]
+    meddling = hugginggpt("resume", request_id)
+    assert meddling.returncode == 1
+    assert "is being worked on by" in meddling.stderr
+
+    asking.send_signal(signal.SIGINT)
+    out, err = asking.communicate()
+    assert (asking.returncode, out) == (130, "")
+    assert f"`hugginggpt resume {request_id[:8]}` goes on." in err
+    assert "Traceback" not in seen + err
+
+    controller.script = {"summarization": "It is short.", "respond": "It is done."}
+    resumed = hugginggpt("resume", request_id[:8], "--json", "--out", "made")
+    whole = AnswerReport.model_validate_json(resumed.stdout)
+    assert (resumed.returncode, whole.status, whole.request_id) == (0, "completed", request_id)
+    assert [(t.id, t.attempts) for t in whole.tasks if t.id == 0] == [(0, 1)]
+    story = json.loads(hugginggpt("trace", "export", request_id).stdout)
+    assert [life["ending"] for life in story["lives"]] == ["crashed", "finished"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "lines"),
+    [
+        (["--plan", "-"], '[{"task": "nonsense", "id": 0}, {"task": "canny-control", "id": 1, "args": {}}]', None),
+        (
+            ["--plan", "-"],
+            "no plan at all",
+            ["Error: There is no plan in this text: a JSON list of tasks was expected."],
+        ),
+        (["--continue"], "", ["Error: There is no conversation to continue: ask without --continue first."]),
+        (["--continue", "--conversation", "a"], "", ["Error: Give either --continue or --conversation."]),
+        (["--out", "/dev/null/made"], "", None),
+        (["--plan", "nowhere.json"], "", None),
+    ],
+)
+def test_wrong_usage_costs_nothing(hugginggpt: Run, arguments: list[str], stdin: str, lines: list[str] | None) -> None:
+    refused = hugginggpt("ask", "Do it", *arguments, stdin=stdin)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "Error: " in refused.stderr
+    if lines is not None:
+        assert refused.stderr.splitlines()[-len(lines) :] == lines
+    assert json.loads(hugginggpt("trace", "list", "--json").stdout) == []
+
+
+def test_request_and_plan_cannot_both_come_from_stdin(hugginggpt: Run) -> None:
+    refused = hugginggpt("ask", "-", "--plan", "-", stdin="[]")
+    assert refused.returncode == 2
+    assert "Only one of the request and the plan can come from stdin." in refused.stderr
+
+
+def test_a_request_that_no_flow_run_can_carry(hugginggpt: Run) -> None:
+    refused = hugginggpt("ask", "-", stdin="x" * 600_000)
+    assert refused.returncode == 2
+    assert "--file" in refused.stderr
+    assert len(refused.stderr) < 1000
+
+
+def test_without_its_servers_nothing_is_begun(hugginggpt: Run) -> None:
+    secret = "postgresql://ada:secret@127.0.0.1:9/trace"
+    refused = hugginggpt("ask", "Do it", HUGGINGGPT_DATABASE_URL=secret)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("Error: The trace database postgresql+psycopg://ada:***@127.0.0.1:9/trace cannot")
+    assert len(refused.stderr.splitlines()) == 1
+    refused = hugginggpt("ask", "Do it", PREFECT_API_URL="http://127.0.0.1:9/api")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("Error: The Prefect server at http://127.0.0.1:9/api cannot be used")
+    assert json.loads(hugginggpt("trace", "list", "--json").stdout) == []
+
+
+@pytest.mark.slow
+def test_a_database_that_is_lost_midway_leaves_a_way_on(
+    hugginggpt: Run, controller: OpenAIServer, photo: Path, tmp_path: Path
+) -> None:
+    home = Path(os.environ["HUGGINGGPT_HOME"])
+
+    def lose(call: object) -> str:
+        with sqlite3.connect(home / "trace.db") as database:
+            database.execute("ALTER TABLE requests RENAME TO lost")
+        return "The edges are drawn."
+
+    controller.script = {"respond": lose}
+    lost = hugginggpt("ask", "Do it", "--file", photo, "--plan", written(tmp_path, EDGES), HUGGINGGPT_LEASE_SECONDS="1")
+    assert (lost.returncode, lost.stdout) == (1, "")
+    assert "Error: The trace database" in lost.stderr
+    assert "What had finished is kept; `hugginggpt resume " in lost.stderr
+    assert "Traceback" not in lost.stderr
+
+
+def test_on_a_terminal_with_a_temporary_server(
+    hugginggpt: Run, controller: OpenAIServer, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller.script = {"plan": {"tasks": [EDGES]}, "respond": "The edges\x1b[K are drawn."}
+    monkeypatch.delenv("PREFECT_API_URL")
+    terminal, child = pty.openpty()
+    asking = subprocess.Popen(
+        [*COMMAND, "ask", "Draw the edges", "--file", photo],
+        cwd=tmp_path,
+        env=os.environ | {"TERM": "xterm-256color"},
+        stdin=child,
+        stdout=child,
+        stderr=child,
+    )
+    os.close(child)
+    shown = _read(terminal)
+    assert asking.wait() == 0
+    assert "Starting a temporary Prefect server" in shown
+    assert "0 · canny-control" in shown
+    assert "✓" in shown
+    assert "Completed in " in shown
+    assert "prefect server start" in shown
+    assert "The edges�[K are drawn." in shown
+
+
+def _read(terminal: int) -> str:
+    """Everything that is shown until the other side is closed."""
+    parts = []
+    while True:
+        try:
+            part = os.read(terminal, 65536)
+        except OSError:  # Linux says so when nobody has the other side any more
+            part = b""
+        if not part:
+            os.close(terminal)
+            return b"".join(parts).decode()
+        parts.append(part)

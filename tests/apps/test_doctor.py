@@ -1,0 +1,51 @@
+import json
+
+from tests.apps.conftest import Run
+
+PARTS = [
+    "settings",
+    "controller",
+    "Hub",
+    "Prefect",
+    "trace database",
+    "artifact store",
+    "accelerator",
+    "disk",
+    "embedded experts",
+]
+
+
+def test_with_nothing_configured_all_is_well(hugginggpt: Run) -> None:
+    checked = hugginggpt("doctor", "--json")
+    findings = {finding["part"]: finding for finding in json.loads(checked.stdout)}
+    assert checked.returncode == 0, checked.stdout
+    assert list(findings) == PARTS
+    assert findings["controller"]["verdict"] == "warning"
+    assert "--plan" in findings["controller"]["mend"]
+    assert "prefect server start" in findings["Prefect"]["mend"]
+    assert "HF_HUB_OFFLINE" in findings["Hub"]["detail"]
+
+
+def test_one_broken_part_does_not_hide_the_others(hugginggpt: Run) -> None:
+    nowhere = "http://127.0.0.1:9"
+    checked = hugginggpt(
+        "doctor",
+        OPENAI_BASE_URL=f"{nowhere}/v1",
+        HUGGINGGPT_CONTROLLER_RETRIES="0",
+        PREFECT_API_URL=f"{nowhere}/api",
+        HUGGINGGPT_DATABASE_URL="postgresql://ada:secret@127.0.0.1:9/trace",
+        HUGGINGGPT_ARTIFACTS_URL="/dev/null/store",
+    )
+    assert checked.returncode == 1
+    broken = [line.split(":")[0].removeprefix("✗ ") for line in checked.stdout.splitlines() if line.startswith("✗")]
+    assert broken == ["controller", "Prefect", "trace database", "artifact store"]
+    assert "secret" not in checked.stdout + checked.stderr
+    assert "prefect config unset PREFECT_API_URL" in checked.stdout
+    assert "✓ disk" in checked.stdout
+
+
+def test_an_unusable_setting_is_told_once(hugginggpt: Run) -> None:
+    checked = hugginggpt("doctor", HUGGINGGPT_TOP_K="many")
+    assert checked.returncode == 1
+    assert len(checked.stdout.splitlines()) == 1
+    assert "HUGGINGGPT_TOP_K" in checked.stdout

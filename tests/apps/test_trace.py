@@ -1,0 +1,151 @@
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from apps.cli import main
+from hugginggpt.results import RequestStatus, TaskStatus
+from hugginggpt.services import get_store, get_trace
+from hugginggpt.trace.store import RequestTrace, TaskEnding
+from tests.trace.samples import artifact, begin, call, candidate, choice, planned, result
+
+
+def finished(request_id: str = "abc123") -> RequestTrace:
+    """A request with something of everything in its trace."""
+    trace = get_trace()
+    opened = planned(trace, request_id=request_id, text="What is the total?\x1b[31m")
+    trace.record_controller_call(opened.request_id, None, call())
+    trace.record_choice(opened.request_id, 0, choice())
+    failed = trace.start_attempt(opened.request_id, 0, opened.life, candidate("other/ocr"), 1)
+    trace.finish_attempt(
+        failed, status="failed", seconds=0.5, error="It was busy.", error_type="ExpertUnavailableError"
+    )
+    done = trace.start_attempt(opened.request_id, 0, opened.life, candidate(), 2)
+    trace.finish_attempt(done, status="completed", seconds=1.25)
+    trace.record_result(opened.request_id, result())
+    trace.finish_request(
+        opened.request_id,
+        status=RequestStatus.PARTIAL,
+        response="The total is 12.50.",
+        response_source="controller",
+        error=None,
+        endings=[
+            TaskEnding(task_id=1, status=TaskStatus.FAILED, error="The voice is hoarse."),
+            TaskEnding(task_id=2, status=TaskStatus.SKIPPED, error="It needs the result of task 1."),
+        ],
+    )
+    return trace.request(opened.request_id)
+
+
+def test_show_tells_the_whole_story(inside: CliRunner) -> None:
+    story = finished()
+    shown = inside.invoke(main, ["trace", "show", "abc"])
+    assert shown.exit_code == 0
+    for part in (
+        "abc123 partial",
+        story.conversation_id,
+        "invoice.png",
+        str(story.lives[0].holder),
+        "from controller",
+        '"<GENERATED>-0"',
+        "Task 1 had no dep.",
+        "rapidocr@3.10 (embedded), chosen by the ranking",
+        "It reads print.",
+        "other/ocr@3.10",
+        "ExpertUnavailableError  It was busy.",
+        "attempt 2  completed in 1.2 s",
+        "TOTAL 12.50",
+        "The voice is hoarse.",
+        "It needs the result of task 1.",
+        "700 + 50 tokens",
+        "$0.000135",
+        "The total is 12.50.",
+    ):
+        assert part in shown.stdout, part
+    assert f"task 0 made {get_store().address(artifact('TOTAL 12.50'))}\n" in shown.stdout
+    assert "\x1b" not in shown.stdout
+
+
+def test_list_shows_the_newest_first(inside: CliRunner) -> None:
+    finished("first")
+    begin(get_trace(), request_id="second", text="And\nnow?", conversation_id=get_trace().latest_conversation())
+    begin(get_trace(), request_id="third")
+    lines = inside.invoke(main, ["trace", "list", "--limit", "2"]).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["id", "third", "second"]
+    assert "running" in lines[1]
+    assert lines[2].rstrip().endswith("And now?")
+    both = inside.invoke(
+        main, ["trace", "list", "--json", "--conversation", get_trace().request("first").conversation_id]
+    )
+    assert [request["request_id"] for request in json.loads(both.stdout)] == ["second", "first"]
+    assert json.loads(both.stdout)[1]["tasks_done"] == 1
+
+
+def test_list_of_an_empty_trace(inside: CliRunner) -> None:
+    listed = inside.invoke(main, ["trace", "list"])
+    assert (listed.exit_code, listed.stdout, listed.stderr) == (0, "", "There are no requests.\n")
+
+
+def test_export_is_the_whole_trace(inside: CliRunner, tmp_path: Path) -> None:
+    story = finished()
+    assert RequestTrace.model_validate_json(inside.invoke(main, ["trace", "export", "abc"]).stdout) == story
+    file = tmp_path / "story.json"
+    assert inside.invoke(main, ["trace", "export", "abc", "--out", str(file)]).output == ""
+    assert RequestTrace.model_validate_json(file.read_text()) == story
+    refused = inside.invoke(main, ["trace", "export", "abc", "--out", str(tmp_path / "no" / "story.json")])
+    assert refused.exit_code == 2
+    assert "No such file or directory" in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["trace show", "trace export", "resume"])
+def test_an_id_has_to_be_known_and_unique(inside: CliRunner, command: str) -> None:
+    begin(get_trace(), request_id="abc1")
+    begin(get_trace(), request_id="abc2")
+    unknown = inside.invoke(main, [*command.split(), "xyz"])
+    assert unknown.exit_code == 1
+    assert unknown.stderr == (
+        "Error: There is no request 'xyz' in the trace: `hugginggpt trace list` shows those there are.\n"
+    )
+    ambiguous = inside.invoke(main, [*command.split(), "abc"])
+    assert ambiguous.exit_code == 1
+    assert "abc1, abc2" in ambiguous.stderr
+
+
+def test_resume_leaves_a_live_request_alone(inside: CliRunner) -> None:
+    begin(get_trace(), request_id="alive")
+    refused = inside.invoke(main, ["resume", "ali"])
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith("Error: Request alive is being worked on by ")
+    assert len(get_trace().request("alive").lives) == 1
+
+
+def test_resume_of_a_finished_request_shows_it(inside: CliRunner) -> None:
+    trace = get_trace()
+    begin(trace, request_id="done")
+    trace.finish_request(
+        "done", status=RequestStatus.COMPLETED, response="12.50", response_source="controller", error=None, endings=[]
+    )
+    shown = inside.invoke(main, ["resume", "do"])
+    assert (shown.exit_code, shown.stdout) == (0, "12.50\n")
+    whole = json.loads(inside.invoke(main, ["resume", "do", "--json"]).stdout)
+    assert (whole["request_id"], whole["status"], whole["response"]) == ("done", "completed", "12.50")
+
+
+@pytest.mark.parametrize(("error_type", "code"), [("MediaError", 2), ("UsageError", 2), ("PlanError", 1), (None, 1)])
+def test_the_exit_code_says_who_can_mend_a_failure(inside: CliRunner, error_type: str | None, code: int) -> None:
+    trace = get_trace()
+    begin(trace, request_id="bad")
+    trace.finish_request(
+        "bad",
+        status=RequestStatus.FAILED,
+        response=None,
+        response_source="none",
+        error="It is not what it says.",
+        error_type=error_type,
+        endings=[],
+    )
+    shown = inside.invoke(main, ["resume", "bad", "--json"])
+    assert shown.exit_code == code
+    assert shown.stderr == "Error: It is not what it says.\n"
+    assert json.loads(shown.stdout)["error"] == "It is not what it says."
