@@ -11,7 +11,7 @@ from hugginggpt import errors
 from hugginggpt.errors import ConfigurationError, HuggingGPTError, UsageError
 
 COMPLETED, FAILED, WRONG_USAGE, PARTIAL = 0, 1, 2, 3
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143  # as shells say it: 128 and the signal
 
 _LONGEST_REASON = 300
 _VERBOSE = "hugginggpt.verbose"

@@ -1,14 +1,16 @@
 """Run the flow in this process and show how it goes."""
 
 import json
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from apps.cli import prefect_server
-from apps.cli.exits import INTERRUPTED, complain, verbose
+from apps.cli.exits import INTERRUPTED, TERMINATED, complain, verbose
 from apps.cli.text import short
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ def run(
 
     options = options or RequestOptions()
     _check_length(text, files, options, get_current_settings().server.api.max_parameter_size)
+    # By default SIGTERM ends the process at once, and the temporary server would stay behind.
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         # Nobody waits for the heartbeat of a run in the foreground, and stopping it takes a second.
         with (
@@ -79,16 +83,20 @@ def run(
         if story is None or story.status in (StoryStatus.RUNNING, StoryStatus.DIED):
             state.result()
             raise HuggingGPTError(f"The flow run ended as {state.name} without an end of the request in the trace.")
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as ending:
         kept = f"What had finished is kept; `hugginggpt resume {short(request_id)}` goes on."
         complain(f"Interrupted. {kept}" if _is_begun(request_id) else "Interrupted before the request was begun.")
-        raise click.exceptions.Exit(INTERRUPTED) from None
+        raise click.exceptions.Exit(TERMINATED if isinstance(ending, SystemExit) else INTERRUPTED) from None
     except Exception:
         if _is_begun(request_id):
             click.echo(f"What had finished is kept; `hugginggpt resume {short(request_id)}` goes on.", err=True)
         raise
     url = prefect_server.run_url(story.flow_run_id) if story.flow_run_id else None
     return Finished(story, further=f"In Prefect: {url}" if url else prefect_server.LASTING_SERVER)
+
+
+def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(TERMINATED)
 
 
 def _check_length(text: str, files: Sequence[str], options: "RequestOptions", most: int) -> None:

@@ -150,8 +150,11 @@ def test_a_plan_that_cannot_run_here_fails(hugginggpt: Run, photo: Path, tmp_pat
     assert json.loads(failed.stdout)["status"] == "failed"
 
 
+@pytest.mark.parametrize(
+    ("interruption", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_an_interrupted_request_is_resumed(
-    hugginggpt: Run, controller: OpenAIServer, photo: Path, tmp_path: Path
+    hugginggpt: Run, controller: OpenAIServer, photo: Path, tmp_path: Path, interruption: signal.Signals, code: int
 ) -> None:
     controller.script = {"summarization": hangs(), "respond": "It is done."}
     plan = written(tmp_path, EDGES, SUMMARY)
@@ -173,9 +176,9 @@ def test_an_interrupted_request_is_resumed(
     assert meddling.returncode == 1
     assert "is being worked on by" in meddling.stderr
 
-    asking.send_signal(signal.SIGINT)
+    asking.send_signal(interruption)
     out, err = asking.communicate()
-    assert (asking.returncode, out) == (130, "")
+    assert (asking.returncode, out) == (code, "")
     assert f"`hugginggpt resume {request_id[:8]}` goes on." in err
     assert "Traceback" not in seen + err
 
