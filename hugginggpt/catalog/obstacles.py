@@ -74,12 +74,12 @@ def _download(card: ModelCard, settings: Settings, hub: Hub, *, fetches: bool, l
 
 
 def _remote(card: ModelCard, settings: Settings) -> str | None:
+    if settings.hf_hub_offline:
+        return f"{card.id} runs remotely and HF_HUB_OFFLINE is set: unset it, or run locally."
     if settings.inference_endpoint is not None:
         return None
     if settings.hf_token is None:
         return f"{card.id} runs remotely, which needs a token: set HF_TOKEN, or HUGGINGGPT_INFERENCE_ENDPOINT."
-    if settings.hf_hub_offline:
-        return f"{card.id} runs remotely and HF_HUB_OFFLINE is set: unset it, or set HUGGINGGPT_INFERENCE_ENDPOINT."
     if card.served is False:
         return f"No inference provider serves {card.id}: choose another model, or run it locally."
     return None

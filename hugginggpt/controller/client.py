@@ -323,11 +323,12 @@ class Controller:
         if failures > retries:
             times = "once" if failures == 1 else f"{failures} times"
             raise self._unavailable(f"failed {times}, at last with: {failure.detail}")
-        backoff = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (failures - 1)) * random.uniform(0.5, 1.0)
-        wait = backoff if failure.retry_after is None else failure.retry_after
-        longest = self._server.settings.controller_timeout
-        if wait > (longest if deadline is None else min(longest, deadline.remaining())):
-            raise self._unavailable(f"asks to wait {wait:.0f} s, longer than there is time: {failure.detail}")
+        wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (failures - 1)) * random.uniform(0.5, 1.0)
+        if failure.retry_after is not None:
+            wait = failure.retry_after
+            longest = self._server.settings.controller_timeout
+            if wait > (longest if deadline is None else min(longest, deadline.remaining())):
+                raise self._unavailable(f"asks to wait {wait:.0f} s, longer than there is time: {failure.detail}")
         end = time.monotonic() + wait
         while (left := end - time.monotonic()) > 0:
             if deadline is not None:

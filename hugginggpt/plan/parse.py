@@ -1,6 +1,7 @@
 """From what a controller or a user wrote to a valid `Plan`: tolerant in reading, strict in letting through."""
 
 import difflib
+import heapq
 import math
 import re
 from dataclasses import dataclass, field
@@ -313,7 +314,7 @@ class _Reading:
 
 
 def _sorted(graph: dict[int, set[int]]) -> list[int]:
-    """Topological order, by id where there is a choice.
+    """An order in which everything comes after what it waits for, by id where there is a choice.
 
     Raises:
         CycleError: there is none.
@@ -321,10 +322,13 @@ def _sorted(graph: dict[int, set[int]]) -> list[int]:
     sorter = TopologicalSorter(graph)
     sorter.prepare()
     ids: list[int] = []
-    while sorter.is_active():
-        ready = sorted(sorter.get_ready())
-        ids.extend(ready)
-        sorter.done(*ready)
+    ready = list(sorter.get_ready())
+    heapq.heapify(ready)
+    while ready:
+        ids.append(heapq.heappop(ready))
+        sorter.done(ids[-1])
+        for task_id in sorter.get_ready():
+            heapq.heappush(ready, task_id)
     return ids
 
 

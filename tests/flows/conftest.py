@@ -1,0 +1,110 @@
+"""A real Prefect server for the flows, and services that start anew for every test."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image as PILImage
+from PIL import ImageDraw, ImageFont
+from prefect.settings import (
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    PREFECT_LOCAL_STORAGE_PATH,
+    PREFECT_LOGGING_LEVEL,
+    temporary_settings,
+)
+from prefect.testing.utilities import prefect_test_harness
+
+from flows.answer import answer_request
+from hugginggpt.request import RequestOptions
+from hugginggpt.services import get_trace, reset
+from hugginggpt.trace.story import RequestTrace
+from tests.stand_ins.inference_server import InferenceServer
+from tests.stand_ins.openai_server import OpenAIServer
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """A Prefect server on loopback with an empty database."""
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def house(prefect_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Empty stores and fresh services."""
+    reset()
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    settings = {
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+        PREFECT_LOCAL_STORAGE_PATH: tmp_path / "results",
+        PREFECT_LOGGING_LEVEL: "CRITICAL",
+    }
+    with temporary_settings(settings):
+        yield
+    reset()
+
+
+Answer = Callable[..., RequestTrace]
+
+
+@pytest.fixture
+def answer() -> Answer:
+    """Run the flow to its end and read its story from the trace."""
+
+    def run(
+        request: str, *files: str | Path, plan: list[dict[str, Any]] | None = None, fresh: bool = False, **more: Any
+    ) -> RequestTrace:
+        state = answer_request(
+            request, [str(f) for f in files], options=RequestOptions(plan=plan, fresh=fresh), return_state=True, **more
+        )
+        report = state.result(raise_on_failure=False)
+        assert isinstance(report, dict), report
+        story = get_trace().request(report["request_id"])
+        assert story.status == report["status"]
+        expected = {"completed": "Completed", "partial": "Partial", "failed": "Failed"}
+        assert state.name == expected[report["status"]]
+        return story
+
+    return run
+
+
+@pytest.fixture
+def controller(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
+    """A scripted controller that the settings point to; a test sets its `script`."""
+    with OpenAIServer(script={}, key="sk-stand-in") as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-stand-in")
+        monkeypatch.setenv("HUGGINGGPT_CONTROLLER_RETRIES", "2")
+        reset()
+        yield server
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[InferenceServer]:
+    """An inference provider that the settings point to."""
+    with InferenceServer() as server:
+        monkeypatch.setenv("HUGGINGGPT_INFERENCE_ENDPOINT", server.url)
+        monkeypatch.setenv("HF_TOKEN", "hf_stand_in")
+        reset()
+        yield server
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A picture with edges in it."""
+    path = tmp_path / "photo.png"
+    image = PILImage.new("RGB", (64, 48), "white")
+    image.paste("black", (20, 10, 44, 38))
+    image.save(path)
+    return path
+
+
+@pytest.fixture
+def sign(tmp_path: Path) -> Path:
+    """A picture with words on it."""
+    path = tmp_path / "sign.png"
+    image = PILImage.new("RGB", (640, 160), "white")
+    ImageDraw.Draw(image).text((30, 40), "TOTAL 42.50 EUR", fill="black", font=ImageFont.load_default(size=56))
+    image.save(path)
+    return path

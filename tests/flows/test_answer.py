@@ -1,0 +1,394 @@
+"""A request, from its words to its answer and its trace, through the flow."""
+
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, FlowRunFilter, FlowRunFilterId
+
+from hugginggpt.services import get_store, get_trace, reset
+from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskStage
+from tests.flows.conftest import Answer
+from tests.stand_ins.inference_server import InferenceServer
+from tests.stand_ins.openai_server import (
+    OpenAIServer,
+    broken,
+    hangs,
+    in_prose,
+    invalid_json,
+    out_of_quota,
+    rate_limited,
+    wrong_key,
+)
+
+READ_ALOUD = [
+    {"task": "image-to-text", "id": 0, "dep": [-1], "args": {"image": "sign.png"}},
+    {"task": "summarization", "id": 1, "dep": [0], "args": {"text": "<GENERATED>-0"}},
+    {"task": "text-to-speech", "id": 2, "dep": [1], "args": {"text": "<GENERATED>-1"}},
+]
+EDGES = [{"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo.png"}}]
+
+
+def stages(story: RequestTrace) -> dict[int, str]:
+    return {task.id: task.status.value for task in story.tasks}
+
+
+def task_runs(story: RequestTrace) -> dict[str, Any]:
+    """What Prefect knows of the flow run: task runs by name. Its server records them a moment late."""
+    assert story.flow_run_id is not None
+    ids = FlowRunFilter(id=FlowRunFilterId(any_=[story.flow_run_id]))  # type: ignore[list-item]
+    with get_client(sync_client=True) as client:
+        for _ in range(100):
+            runs = client.read_task_runs(flow_run_filter=ids)
+            done = [run for run in runs if run.state and run.state.is_final()]
+            if any(run.name.startswith("respond") for run in done) and len(done) == len(runs):
+                return {run.name: run for run in runs}
+            time.sleep(0.1)
+    raise AssertionError("Prefect's server did not record the task runs.")
+
+
+def test_four_stages_with_the_controller_planning_choosing_and_answering(
+    answer: Answer, controller: OpenAIServer, provider: InferenceServer, sign: Path
+) -> None:
+    plan = [*READ_ALOUD, {"task": "text-classification", "id": 3, "dep": [0], "args": {"text": "<GENERATED>-0"}}]
+    controller.script = {
+        "plan": {"tasks": plan},
+        "select": lambda call: {"id": call.choices[1], "reason": "It fits short texts."},
+        "summarization": "The total is 42.50 EUR.",
+        "respond": "The sign says TOTAL 42.50 EUR, and its mood is POSITIVE.",
+    }
+    story = answer("Read this sign, sum it up, say it aloud. Is it friendly?", sign)
+
+    assert story.status is StoryStatus.COMPLETED
+    assert story.response == "The sign says TOTAL 42.50 EUR, and its mood is POSITIVE."
+    assert stages(story) == {0: "completed", 1: "completed", 2: "completed", 3: "completed"}
+    assert story.plan_source == "controller"
+    reading, summary, speech, mood = story.tasks
+    assert "42.50" in (reading.outputs[0].preview or "")
+    assert summary.outputs[0].preview == "The total is 42.50 EUR."
+    assert speech.outputs[0].mime == "audio/wav"
+    assert mood.selection is not None
+    choice = mood.selection.choice
+    assert choice.chosen_by == "controller"
+    assert choice.reason == "It fits short texts."
+    assert choice.chosen.card.id == mood.attempts[0].model
+    assert len(choice.alternatives) >= 1
+    assert {call.stage for call in story.controller_calls} == {"plan", "select", "summarization", "respond"}
+    assert all(
+        call.prompt_tokens and call.seconds >= 0 and len(call.prompt_sha256) == 64 for call in story.controller_calls
+    )
+    assert story.totals.prompt_tokens == sum(call.prompt_tokens or 0 for call in story.controller_calls)
+
+
+def test_the_same_request_again_calls_no_planner_and_no_expert(
+    answer: Answer, controller: OpenAIServer, sign: Path
+) -> None:
+    controller.script = {"plan": {"tasks": READ_ALOUD}, "summarization": "42.50 EUR.", "respond": "It says 42.50 EUR."}
+    first = answer("Read this aloud.", sign)
+    asked = len(controller.calls)
+    second = answer("Read this aloud.", sign)
+
+    assert controller.stages()[asked:] == ["respond"]
+    assert stages(second) == {0: "cached", 1: "cached", 2: "cached"}
+    assert second.plan_source == "cache"
+    assert all(task.attempts == () for task in second.tasks)
+    assert all(task.selection is not None for task in second.tasks)
+    assert [f.artifact.sha256 for f in second.files] == [f.artifact.sha256 for f in first.files]
+
+    fresh = answer("Read this aloud.", sign, fresh=True)
+    assert stages(fresh) == {0: "completed", 1: "completed", 2: "completed"}
+    assert "plan" in controller.stages()[asked + 1 :]
+
+
+def test_other_contents_under_the_same_name_are_not_taken_from_the_cache(
+    answer: Answer, controller: OpenAIServer, photo: Path
+) -> None:
+    first = answer("Edges, please.", photo, plan=EDGES)
+    photo.write_bytes((Path(__file__).parents[2] / "examples" / "invoice.png").read_bytes())
+    second = answer("Edges, please.", photo, plan=EDGES)
+    assert stages(second) == {0: "completed"}
+    assert first.files[0].artifact.sha256 != second.files[0].artifact.sha256
+
+
+def test_a_cached_result_whose_artifact_is_gone_is_made_again(
+    answer: Answer, controller: OpenAIServer, photo: Path
+) -> None:
+    first = answer("Edges.", photo, plan=EDGES)
+    Path(get_store().address(first.files[0].artifact)).unlink()
+    second = answer("Edges.", photo, plan=EDGES)
+    assert stages(second) == {0: "completed"}
+    assert get_store().exists(second.files[0].artifact)
+
+
+def test_a_diamond_with_a_failing_branch(
+    answer: Answer, controller: OpenAIServer, provider: InferenceServer, sign: Path
+) -> None:
+    plan = [
+        {"task": "image-to-text", "id": 0, "dep": [-1], "args": {"image": "sign.png"}},
+        {"task": "summarization", "id": 1, "dep": [0], "args": {"text": "<GENERATED>-0"}},
+        {"task": "text-classification", "id": 2, "dep": [0], "args": {"text": "<GENERATED>-0"}},
+        {"task": "text-generation", "id": 3, "dep": [1, 2], "args": {"text": "<GENERATED>-1 and <GENERATED>-2"}},
+        {"task": "text-to-speech", "id": 4, "dep": [3], "args": {"text": "<GENERATED>-3"}},
+        {"task": "canny-control", "id": 5, "dep": [-1], "args": {"image": "sign.png"}},
+    ]
+    controller.script = {"summarization": "42.50 EUR.", "respond": "The sign says 42.50 EUR.", "select": "no idea"}
+    provider.script.extend(["missing"] * 20)
+    story = answer("A diamond.", sign, plan=plan)
+
+    assert story.status is StoryStatus.PARTIAL
+    assert stages(story) == {
+        0: "completed", 1: "completed", 2: "failed", 3: "skipped", 4: "skipped", 5: "completed",
+    }  # fmt: skip
+    failed, skipped, after = story.tasks[2:5]
+    assert len(failed.attempts) > 1, "the fallbacks were tried"
+    assert all(not attempt.passing for attempt in failed.attempts)
+    assert skipped.error == "It needs the result of task 2 · text-classification, which failed."
+    assert after.error == "It needs the result of task 3 · text-generation, which was skipped."
+
+    runs = task_runs(story)
+    assert runs["2 · text-classification"].state.type.value == "FAILED"
+    for name in ("3 · text-generation", "4 · text-to-speech"):
+        assert (runs[name].state.type.value, runs[name].state.name) == ("COMPLETED", "Skipped")
+
+    def upstream(name: str) -> set[str]:
+        wanted = {i.id for inputs in runs[name].task_inputs.values() for i in inputs if i.input_type == "task_run"}
+        return {n for n, run in runs.items() if run.id in wanted and "select" not in n}
+
+    assert upstream("0 · image-to-text") == set()
+    assert upstream("1 · summarization") == upstream("2 · text-classification") == {"0 · image-to-text"}
+    assert upstream("3 · text-generation") == {"1 · summarization", "2 · text-classification"}
+    assert upstream("4 · text-to-speech") == {"3 · text-generation"}
+
+
+def test_a_cause_that_passes_is_tried_again_and_one_that_does_not_moves_on(
+    answer: Answer, controller: OpenAIServer, provider: InferenceServer
+) -> None:
+    controller.script = {"respond": "It is POSITIVE.", "select": "no idea"}
+    plan = [{"task": "text-classification", "id": 0, "dep": [-1], "args": {"text": "I like it."}}]
+    provider.script.extend(["loading", "missing"])
+    (task,) = answer("Mood?", plan=plan).tasks
+    assert task.status is TaskStage.COMPLETED
+    first, second, third = task.attempts
+    assert (first.status, first.passing, first.run_count) == ("failed", True, 1)
+    assert (second.model, second.passing, second.run_count) == (first.model, False, 2)
+    assert third.status == "completed"
+    assert third.model != first.model
+    assert third.model == task.result.model if task.result else False
+
+
+def test_a_list_fans_out_and_one_bad_element_does_not_spoil_the_rest(
+    answer: Answer, controller: OpenAIServer, photo: Path, sign: Path
+) -> None:
+    plan = [
+        {"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": ["photo.png", "sign.png"]}},
+        {"task": "canny-control", "id": 1, "dep": [0], "args": {"image": "<GENERATED>-0"}},
+        {"task": "sentence-similarity", "id": 2, "dep": [-1], "args": {"text1": "a cat", "text2": ["a kitten", "tax"]}},
+    ]
+    story = answer("Edges of both.", photo, sign, plan=plan)
+    edges, again, similar = story.tasks
+    assert edges.result and edges.result.is_list and len(edges.result.items) == 2
+    assert again.result and again.result.is_list and len(again.result.items) == 2
+    assert similar.result and len(similar.result.items) == 2
+    assert story.status is StoryStatus.COMPLETED
+
+
+def test_no_task_means_the_controller_answers_by_itself(answer: Answer, controller: OpenAIServer) -> None:
+    controller.script = {"plan": {"tasks": []}, "answer": "Good morning to you."}
+    story = answer("Good morning!")
+    assert (story.status, story.response, story.tasks) == (StoryStatus.COMPLETED, "Good morning to you.", ())
+
+
+def test_a_conversation_knows_its_earlier_turns_and_their_results(
+    answer: Answer, controller: OpenAIServer, photo: Path
+) -> None:
+    controller.script = {"respond": "Here are the edges."}
+    first = answer("Draw the edges.", photo, plan=EDGES)
+
+    def second_plan(call: Any) -> Any:
+        assert "Draw the edges." in call.text
+        assert "Here are the edges." in call.text
+        (name,) = [word for word in call.text.replace('"', " ").split() if word.startswith("turn") and ".png" in word][
+            :1
+        ]
+        return {"tasks": [{"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": name}}]}
+
+    controller.script = {"plan": second_plan, "respond": "Once more."}
+    second = answer("Once more, on the result.", conversation_id=first.conversation_id)
+    assert second.status is StoryStatus.COMPLETED
+    assert second.conversation_id == first.conversation_id
+
+
+# When the controller misbehaves
+
+
+def test_prose_around_the_plan_and_a_busy_server_are_no_obstacle(
+    answer: Answer, controller: OpenAIServer, photo: Path
+) -> None:
+    controller.script = {"plan": [rate_limited(0.2), broken(), in_prose({"tasks": EDGES})], "respond": "Done."}
+    story = answer("Edges.", photo)
+    assert story.status is StoryStatus.COMPLETED
+    assert [call.error is None for call in story.controller_calls] == [False, False, True, True]
+
+
+def test_an_unusable_plan_gets_one_more_round_with_its_problems(
+    answer: Answer, controller: OpenAIServer, photo: Path
+) -> None:
+    wrong = [{"task": "canny-control", "id": 0, "args": {"image": "/etc/passwd"}}]
+    controller.script = {"plan": [{"tasks": wrong}, {"tasks": EDGES}], "respond": "Done."}
+    story = answer("Edges.", photo)
+    assert story.status is StoryStatus.COMPLETED
+    assert "/etc/passwd" in controller.calls[1].text
+    assert controller.calls[1].correction
+
+
+def test_two_unusable_plans_are_a_clear_failure(answer: Answer, controller: OpenAIServer, photo: Path) -> None:
+    controller.script = {"plan": invalid_json()}
+    story = answer("Edges.", photo)
+    assert story.status is StoryStatus.FAILED
+    assert story.error_type == "PlanError"
+    assert controller.stages() == ["plan", "plan"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"), [(wrong_key(), "ControllerAuthError"), (out_of_quota(), "ControllerAuthError")]
+)
+def test_a_key_or_quota_problem_fails_at_once(
+    answer: Answer, controller: OpenAIServer, photo: Path, reply: Any, kind: str
+) -> None:
+    controller.script = {"plan": reply}
+    story = answer("Edges.", photo)
+    assert (story.status, story.error_type) == (StoryStatus.FAILED, "ControllerAuthError")
+    assert controller.stages() == ["plan"]
+    assert "sk-stand-in" not in story.model_dump_json()
+
+
+def test_a_controller_that_hangs_is_given_up(
+    answer: Answer, controller: OpenAIServer, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUGGINGGPT_CONTROLLER_TIMEOUT", "0.3")
+    reset()
+    controller.script = {"plan": hangs()}
+    story = answer("Edges.", photo)
+    assert (story.status, story.error_type) == (StoryStatus.FAILED, "ControllerUnavailableError")
+    assert len(controller.calls) == 3
+
+
+def test_a_controller_that_is_down_at_the_end_gives_way_to_the_facts(
+    answer: Answer, controller: OpenAIServer, sign: Path
+) -> None:
+    controller.script = {"plan": {"tasks": READ_ALOUD[:1]}, "respond": broken()}
+    story = answer("Read it.", sign)
+    assert story.status is StoryStatus.PARTIAL
+    assert story.response_source == "plain"
+    assert "42.50" in (story.response or "")
+    assert stages(story) == {0: "completed"}
+
+
+def test_an_answer_with_invented_things_is_sent_back_once(answer: Answer, controller: OpenAIServer, sign: Path) -> None:
+    controller.script = {"respond": ["See /tmp/invented.png, total 99.99.", "The sign says TOTAL 42.50 EUR."]}
+    story = answer("Read it.", sign, plan=READ_ALOUD[:1])
+    assert (story.status, story.response) == (StoryStatus.COMPLETED, "The sign says TOTAL 42.50 EUR.")
+    assert "/tmp/invented.png" in controller.calls[1].text
+
+    controller.script = {"respond": "I made /tmp/invented.png for you."}
+    story = answer("Read it.", sign, plan=READ_ALOUD[:1])
+    assert (story.status, story.response_source) == (StoryStatus.PARTIAL, "plain")
+    assert "invented" not in (story.response or "")
+
+
+# Bad input: one sentence each, and a row in the trace
+
+
+def test_bad_requests_and_files_are_refused_with_a_row_in_the_trace(
+    answer: Answer, controller: OpenAIServer, tmp_path: Path
+) -> None:
+    (tmp_path / "empty.png").write_bytes(b"")
+    (tmp_path / "liar.png").write_bytes(b"%PDF-1.7 and so on")
+    cases = [
+        ("", (), "empty"),
+        ("Look.", (tmp_path / "nowhere.png",), "nowhere.png"),
+        ("Look.", (tmp_path / "empty.png",), "empty.png"),
+        ("Look.", (tmp_path / "liar.png",), "liar.png"),
+        ("Look.", ("http://127.0.0.1:9/cat.png",), "127.0.0.1"),
+        ("Look.", ("http://169.254.169.254/latest/meta-data",), "169.254.169.254"),
+    ]
+    for text, files, named in cases:
+        story = answer(text, *files)
+        assert story.status is StoryStatus.FAILED
+        assert story.error is not None and named in story.error
+        assert story.error_type in ("UsageError", "MediaError", "ForbiddenURLError")
+        assert "\n" not in story.error
+    assert controller.calls == []
+    assert len(get_trace().requests()) == len(cases)
+
+
+def test_plans_that_cannot_run_are_refused_before_anything_runs(
+    answer: Answer, controller: OpenAIServer, photo: Path, tmp_path: Path
+) -> None:
+    def one(kind: str, **args: str) -> list[dict[str, Any]]:
+        return [*EDGES, {"task": kind, "id": 7, "dep": [-1], "args": args}]
+
+    outside = tmp_path / "outside.png"
+    outside.write_bytes(photo.read_bytes())
+    for plan, named in (
+        (one("time-travel", text="x"), "time-travel"),
+        (one("object-detection", image="missing.png"), "object-detection"),
+        (one("canny-control", image="missing.png"), "missing.png"),
+        (one("canny-control", image=str(outside)), "outside.png"),
+        (one("canny-control", image="https://127.0.0.1/x.png"), "127.0.0.1"),
+        (one("text-to-image", text="a cat"), "text-to-image"),
+    ):
+        story = answer("Edges.", photo, plan=plan)
+        assert story.status is StoryStatus.FAILED
+        assert story.error is not None and named in story.error
+        assert all(task.attempts == () for task in story.tasks)
+
+
+def test_a_deadline_ends_a_task_and_not_the_request(
+    answer: Answer, controller: OpenAIServer, photo: Path, sign: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUGGINGGPT_TASK_TIMEOUT", "0.001")
+    reset()
+    plan = [{"task": "image-to-text", "id": 0, "dep": [-1], "args": {"image": "sign.png"}}]
+    story = answer("Read.", sign, plan=plan)
+    assert story.status is StoryStatus.FAILED
+    assert "0.001 seconds" in (story.tasks[0].error or "")
+
+
+def test_a_known_request_that_is_finished_is_not_run_again(
+    answer: Answer, controller: OpenAIServer, photo: Path
+) -> None:
+    first = answer("Edges.", photo, plan=EDGES, request_id="mine")
+    asked = len(controller.calls)
+    second = answer("Edges.", photo, plan=EDGES, request_id="mine")
+    assert second.request_id == first.request_id == "mine"
+    assert len(second.lives) == 1
+    assert len(controller.calls) == asked
+
+
+def test_the_report_is_json_with_hashes_that_match(answer: Answer, controller: OpenAIServer, photo: Path) -> None:
+    story = answer("Edges.", photo, plan=EDGES)
+    again = RequestTrace.model_validate_json(story.model_dump_json())
+    assert again == story
+    for output in story.files:
+        data = Path(get_store().address(output.artifact)).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == output.artifact.sha256
+        assert len(data) == output.artifact.bytes
+    json.loads(story.model_dump_json())
+
+
+def test_the_prefect_ui_gets_artifacts_for_plan_choices_media_and_answer(
+    answer: Answer, controller: OpenAIServer, photo: Path
+) -> None:
+    story = answer("Edges.", photo, plan=EDGES)
+    wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[story.flow_run_id]))  # type: ignore[list-item]
+    with get_client(sync_client=True) as client:
+        found = {a.key: str(a.data) for a in client.read_artifacts(artifact_filter=wanted)}
+    assert "```mermaid" in found["plan"]
+    assert "opencv" in found["model-0"].lower()
+    assert "data:image/jpeg;base64," in found["result-0"]
+    assert found["answer"].startswith("OK.")
