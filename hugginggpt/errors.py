@@ -37,7 +37,7 @@ class PlanError(HuggingGPTError):
     @property
     def problems(self) -> list[str]:
         """The problems, one sentence each."""
-        return self.message.splitlines()
+        return self.message.split("\n")
 
 
 class ControllerError(HuggingGPTError):

@@ -65,10 +65,8 @@ def execute(
         ExpertError: no candidate could do it; the message says why for each.
     """
     reasons: list[str] = []
-    tried = 0
-    for candidate in candidates:
+    for tried, candidate in enumerate(candidates, 1):
         deadline.check()
-        tried += 1
         attempts.started(candidate)
         begun = time.monotonic()
         try:

@@ -170,5 +170,5 @@ def _renamed(plan: Plan, names: dict[tuple[int, str, Scalar], str]) -> Plan:
 
 
 def _shown(value: Scalar) -> str:
-    text = str(value)
+    text = " ".join(str(value).split())
     return text if len(text) <= 80 else text[:80] + "…"

@@ -1,4 +1,8 @@
-"""Global concurrency limits around the model's work, shared by every process on one Prefect server."""
+"""Global concurrency limits around the model's work, shared by every process on one Prefect server.
+
+They count only where they exist: `prefect gcl create hugginggpt-controller --limit 4`. Inside one
+process the controller's own limit and the processor's turns hold anyway.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,9 +11,8 @@ from functools import lru_cache
 import httpx
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.concurrency.sync import concurrency
-from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
 from hugginggpt.catalog.card import Candidate, Endpoint
@@ -23,19 +26,14 @@ ACCELERATOR_LIMIT = "hugginggpt-accelerator"
 @contextmanager
 def controller_slot() -> Iterator[None]:
     """Hold one of the controller's slots."""
-    _ensure_limits(PREFECT_API_URL.value())
     with _held(CONTROLLER_LIMIT):
         yield
 
 
 @contextmanager
 def slot_for(candidate: Candidate) -> Iterator[None]:
-    """Hold the slot that a candidate asks for: the controller's, the accelerator's where there is one, or none."""
-    if candidate.endpoint is Endpoint.CONTROLLER:
-        with controller_slot():
-            yield
-    elif candidate.endpoint is Endpoint.LOCAL and set_up_torch(get_settings()) != "cpu":
-        _ensure_limits(PREFECT_API_URL.value())
+    """Hold the accelerator for a local model, where there is one. The controller's calls hold their own slots."""
+    if candidate.endpoint is Endpoint.LOCAL and set_up_torch(get_settings()) != "cpu":
         with _held(ACCELERATOR_LIMIT):
             yield
     else:
@@ -45,6 +43,9 @@ def slot_for(candidate: Candidate) -> Iterator[None]:
 @contextmanager
 def _held(name: str) -> Iterator[None]:
     """Hold a slot. What was done in it is not lost when the server is gone at the end: the slot's lease runs out."""
+    if not _exists(name, PREFECT_API_URL.value()):
+        yield
+        return
     slot = concurrency(name, occupy=1)
     slot.__enter__()
     try:
@@ -56,16 +57,12 @@ def _held(name: str) -> Iterator[None]:
             get_run_logger().warning("The slot of %s could not be given back: %s", name, error)
 
 
-@lru_cache(maxsize=8)
-def _ensure_limits(api_url: str | None) -> None:
-    """Create the limits that a server does not have yet; one that was changed there stays as it is."""
-    wanted = {CONTROLLER_LIMIT: get_settings().controller_concurrency, ACCELERATOR_LIMIT: 1}
+@lru_cache(maxsize=16)
+def _exists(name: str, api_url: str | None) -> bool:
+    """Whether that server has the limit. Asked once per process: a limit made later counts for later processes."""
     with get_client(sync_client=True) as client:
-        for name, limit in wanted.items():
-            try:
-                client.read_global_concurrency_limit_by_name(name)
-            except ObjectNotFound:
-                try:
-                    client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=limit))
-                except ObjectAlreadyExists:
-                    continue
+        try:
+            client.read_global_concurrency_limit_by_name(name)
+        except ObjectNotFound:
+            return False
+    return True

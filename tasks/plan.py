@@ -16,7 +16,6 @@ from hugginggpt.request import Exchange, RequestRun
 from hugginggpt.resources import Namespace
 from hugginggpt.services import get_catalog, get_controller, get_store, get_trace
 from hugginggpt.settings import get_settings
-from tasks.limits import controller_slot
 from tasks.policies import key_of, recorded_controller
 from tasks.ui import show_plan
 
@@ -92,16 +91,15 @@ def plan_with_controller(
     def check(plan: Plan) -> list[str]:
         return _kinds_missing(plan, kinds) + namespace.problems(plan)
 
-    with controller_slot():
-        return ask_for_plan(
-            recorded_controller(request_id),
-            text=text,
-            resources=resources,
-            history=history,
-            kinds=kinds,
-            deadline=Deadline(PLANNING_SECONDS),
-            check=check,
-        )
+    return ask_for_plan(
+        recorded_controller(request_id),
+        text=text,
+        resources=resources,
+        history=history,
+        kinds=kinds,
+        deadline=Deadline(PLANNING_SECONDS),
+        check=check,
+    )
 
 
 def _kinds_missing(plan: Plan, kinds: Sequence[str]) -> list[str]:

@@ -13,6 +13,7 @@ from prefect.tasks import Task, exponential_backoff
 from hugginggpt.controller.client import Controller, ControllerCall
 from hugginggpt.errors import DatabaseUnavailableError, PassingError
 from hugginggpt.services import get_controller, get_trace
+from tasks.limits import controller_slot
 
 BACKOFF = exponential_backoff(backoff_factor=1)
 JITTER = 0.5
@@ -48,4 +49,4 @@ def recorded_controller(request_id: str, task_id: int | None = None) -> Controll
         with recording(f"A controller call ({call.stage})"):
             get_trace().record_controller_call(request_id, task_id, call)
 
-    return get_controller().recording(record)
+    return get_controller().recording(record, controller_slot)

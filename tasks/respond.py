@@ -18,10 +18,9 @@ from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.trace.report import report
 from hugginggpt.trace.story import StoryStatus, TaskEnding
-from tasks.limits import controller_slot
 from tasks.policies import BACKOFF, JITTER, can_pass, recorded_controller
 from tasks.run import Ending
-from tasks.ui import show_answer
+from tasks.ui import finish_showing, show_answer
 
 RESPONSE_SECONDS = 300.0
 
@@ -43,6 +42,7 @@ def respond_and_record(
     """
     finals = [allow_failure(ending.future) for ending in endings.values()]
     _respond_and_record(run, plan, quote(endings), error, wait_for=finals)
+    finish_showing()
     return final_state(run.request_id)
 
 
@@ -79,17 +79,16 @@ def _respond_and_record(
         answer = Response(text=response, source="plain", problems=()) if response else None
     else:
         try:
-            with controller_slot():
-                answer = respond(
-                    recorded_controller(run.request_id),
-                    text=run.text,
-                    plan=plan,
-                    outcomes=outcomes,
-                    deadline=Deadline(RESPONSE_SECONDS),
-                    resources=run.resources,
-                    history=run.history,
-                    known_models=_known_models(run),
-                )
+            answer = respond(
+                recorded_controller(run.request_id),
+                text=run.text,
+                plan=plan,
+                outcomes=outcomes,
+                deadline=Deadline(RESPONSE_SECONDS),
+                resources=run.resources,
+                history=run.history,
+                known_models=_known_models(run),
+            )
         except ControllerError as failure:
             answer, status, error = None, RequestStatus.FAILED, failure
         else:

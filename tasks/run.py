@@ -73,6 +73,7 @@ class _Schedule:
         self.recovered = get_trace().results(run.request_id)
         self.futures: dict[int, PrefectFuture[TaskResult]] = {}
         self.endings: dict[int, Ending] = {}
+        self.chosen: dict[int, State[ModelChoice]] = {}
         self.final: SimpleQueue[PrefectFuture[Any]] = SimpleQueue()
 
     def run(self) -> dict[int, Ending]:
@@ -90,8 +91,7 @@ class _Schedule:
             self._settle(future)
 
     def _ready(self, planned: PlannedTask) -> bool:
-        choice = self.choices[planned.id]
-        chosen = not isinstance(choice, PrefectFuture) or choice.state.is_final()
+        chosen = planned.id in self.chosen or not isinstance(self.choices[planned.id], PrefectFuture)
         return (chosen or planned.id in self.recovered) and all(k in self.endings for k in planned.dep)
 
     def _submit(self, planned: PlannedTask, future: PrefectFuture[TaskResult]) -> None:
@@ -106,15 +106,15 @@ class _Schedule:
         reason = self._why_skipped(planned)
         if reason is not None:
             return SETTLED_TASK.submit(planned, SKIPPED, reason=reason, wait_for=before)
-        choice = self.choices[planned.id]
-        if isinstance(choice, PrefectFuture) and not choice.state.is_completed():
-            return SETTLED_TASK.submit(planned, "Failed", reason=_message(choice.state), wait_for=before)
+        chosen = self.chosen.get(planned.id)
+        if chosen is not None and not chosen.is_completed():
+            return SETTLED_TASK.submit(planned, "Failed", reason=_message(chosen), wait_for=before)
         expert = EXPERT_TASKS[planned.task].with_options(
             refresh_cache=self.request.options.fresh if fresh is None else fresh
         )
         return expert.submit(
             planned,
-            choice=choice,
+            choice=self.choices[planned.id],
             upstream=upstream,
             resources=self.request.resources,
             request_id=self.request.request_id,
@@ -157,9 +157,10 @@ class _Schedule:
                 show_result(ending.result)
 
     def _settle_choice(self, future: PrefectFuture[ModelChoice]) -> None:
+        task_id = next(k for k, choice in self.choices.items() if choice is future)
+        self.chosen[task_id] = future.state
         if future.state.name != CACHED:
             return
-        task_id = next(k for k, choice in self.choices.items() if choice is future)
         with recording("A cached selection"):
             get_trace().record_choice(self.request.request_id, task_id, future.state.result(), cached=True)
 

@@ -14,7 +14,6 @@ from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.request import RequestRun
 from hugginggpt.services import get_catalog, get_trace
 from hugginggpt.settings import get_settings
-from tasks.limits import controller_slot
 from tasks.policies import key_of, recorded_controller, recording
 from tasks.ui import show_choice
 
@@ -59,15 +58,14 @@ def select_model(planned: PlannedTask, text: str, request_id: str) -> ModelChoic
     runnable = [c for c in get_catalog().candidates(planned.task) if c.obstacle is None]
     if not runnable:
         raise SelectionError(get_catalog().why_not(planned.task))
-    with controller_slot():
-        choice = choose_model(
-            recorded_controller(request_id, planned.id),
-            request=text,
-            task=planned,
-            candidates=runnable,
-            top_k=get_settings().top_k,
-            deadline=Deadline(SELECTION_SECONDS),
-        )
+    choice = choose_model(
+        recorded_controller(request_id, planned.id),
+        request=text,
+        task=planned,
+        candidates=runnable,
+        top_k=get_settings().top_k,
+        deadline=Deadline(SELECTION_SECONDS),
+    )
     pinned = [c.model_copy(update={"card": get_catalog().pin(c.card)}) for c in choice.ranked[: get_settings().top_k]]
     choice = choice.model_copy(update={"chosen": pinned[0], "alternatives": tuple(pinned[1:])})
     with recording("A selection"):

@@ -3,8 +3,9 @@
 import base64
 import io
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
-import httpx
 from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact
 
@@ -60,12 +61,25 @@ def show_answer(response: str, files: Iterable[Artifact]) -> None:
     _show("answer", response + (f"\n\nFiles:\n{places}" if places else ""), "The answer")
 
 
+def finish_showing() -> None:
+    """Wait until everything that was to be shown is on Prefect's server."""
+    _poster.submit(lambda: None).result()
+
+
+# A server on SQLite answers "try again in 2 s" now and then, which nobody's task has to wait for.
+_poster = ThreadPoolExecutor(max_workers=1, thread_name_prefix="show")
+
+
 def _show(key: str, markdown: str, description: str) -> None:
-    """Create an artifact. A request does not fail because it cannot be shown."""
+    """Have an artifact created for the run in whose context this is called."""
+    _poster.submit(copy_context().run, _post, key, markdown, description)
+
+
+def _post(key: str, markdown: str, description: str) -> None:
     try:
         create_markdown_artifact(markdown=markdown, key=key, description=description)
-    except httpx.HTTPError as error:
-        get_run_logger().warning("The artifact '%s' could not be shown in Prefect: %s", key, error)
+    except Exception:  # A request does not fail because it cannot be shown.
+        get_run_logger().warning("The artifact '%s' could not be shown in Prefect.", key, exc_info=True)
 
 
 def _shown(artifact: Artifact) -> str:

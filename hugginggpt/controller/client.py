@@ -56,6 +56,8 @@ class ControllerCall(BaseModel):
 
 Recorder = Callable[[ControllerCall], None]
 
+Slot = Callable[[], contextlib.AbstractContextManager[object]]
+
 
 class _Server:
     """What all controllers of one configuration share: the connection, its slots and the way to it."""
@@ -137,9 +139,17 @@ class Controller:
         >>> controller.chat(render("summarization", text="..."), stage="summarization", max_tokens=200)
     """
 
-    def __init__(self, server: _Server, record: Recorder | None = None, *, owner: bool = True) -> None:
+    def __init__(
+        self,
+        server: _Server,
+        record: Recorder | None = None,
+        *,
+        slot: Slot = contextlib.nullcontext,
+        owner: bool = True,
+    ) -> None:
         self._server = server
         self._record = record
+        self._slot = slot
         self._owner = owner
 
     @classmethod
@@ -162,9 +172,14 @@ class Controller:
         """Token budget of one call, answer included."""
         return self._server.context_tokens
 
-    def recording(self, record: Recorder) -> Controller:
-        """The same connection with another recorder, which gets every attempt; closing it does nothing."""
-        return Controller(self._server, record, owner=False)
+    def recording(self, record: Recorder, slot: Slot = contextlib.nullcontext) -> Controller:
+        """The same connection with another recorder; closing it does nothing.
+
+        Args:
+            record: is told of every attempt.
+            slot: entered around every attempt, to keep a limit that other processes share.
+        """
+        return Controller(self._server, record, slot=slot, owner=False)
 
     def chat(
         self,
@@ -273,7 +288,7 @@ class Controller:
         connection = self._server.connection()
         reply: Reply | None = None
         error: str | None = None
-        with self._server.slot(deadline):
+        with self._server.slot(deadline), self._slot():
             timeout = self._server.settings.controller_timeout
             if deadline is not None:
                 timeout = min(timeout, max(deadline.remaining(), 0.001))

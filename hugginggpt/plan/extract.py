@@ -45,8 +45,10 @@ def _is_list_of_objects(found: Any) -> bool:
 
 
 def _values(text: str) -> Iterator[Any]:
-    """JSON values in the text, the likeliest first: all of it, code fences, what starts at a
-    bracket, and at last the same read by a repairing parser."""
+    """JSON values in the text, the likeliest first.
+
+    All of it, code fences, what starts at a bracket, and at last the same read by a repairing parser.
+    """
     fenced = [block.strip() for block in _FENCE.findall(text)]
     for whole in (text.strip(), *fenced):
         try:

@@ -272,13 +272,14 @@ class _Reading:
             None,
         )
         if own is None:
-            made = " and ".join(source.capability.outputs)
+            needed, made = _article(wanted.type), " and ".join(source.capability.outputs)
             self.problems.append(
-                f"{draft.label} needs {_article(wanted.type)} in '{wanted.name}', but {source.label.lower()} makes {made}."
+                f"{draft.label} needs {needed} in '{wanted.name}', but {source.label.lower()} makes {made}."
             )
             return None
         self.repairs.append(
-            f"{draft.label} took the {wanted.type} of {source.label.lower()}, which makes none, from that task's own input."
+            f"{draft.label} refers to {source.label.lower()} for {wanted.type}, which it does not make; "
+            "that task's own input was taken."
         )
         return own
 
@@ -351,7 +352,7 @@ def _clean(text: str) -> str:
 
 
 def _short(text: str) -> str:
-    cleaned = _clean(text)
+    cleaned = " ".join(_clean(text).split())
     return cleaned if len(cleaned) <= 40 else cleaned[:40] + "…"
 
 

@@ -4,7 +4,7 @@ import json
 import random
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hugginggpt.capabilities import CAPABILITIES, ValueType
@@ -85,6 +85,7 @@ def test_any_text_gives_a_plan_or_a_plan_error(text: str) -> None:
         assert error.problems
 
 
+@example([{"task": "0\r"}])
 @given(st.lists(odd_tasks, max_size=6))
 def test_any_list_of_objects_gives_a_valid_plan_or_a_plan_error(tasks: list[dict[str, Any]]) -> None:
     try:
