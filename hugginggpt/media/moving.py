@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import io
+import subprocess
+import sys
+import tempfile
 from importlib.util import find_spec
+from pathlib import Path
 
 from hugginggpt.media.formats import AVI, MOV, MP4, Format
 from hugginggpt.media.problem import ContentProblem
 
+_FIRST_FRAME = Path(__file__).with_name("first_frame.py")
+_SECONDS = 60
 _DAMAGED = "is cut off or damaged and cannot be played; save it again"
 
 
@@ -43,23 +48,20 @@ def _check_boxes(data: bytes) -> None:
 
 
 def _check_frame(data: bytes, max_pixels: int) -> None:
-    import cv2
-
-    try:
-        # It reads any binary file object, which its annotations do not say.
-        capture = cv2.VideoCapture(io.BytesIO(data), cv2.CAP_FFMPEG, [])  # type: ignore[call-overload]
-    except cv2.error as error:
-        raise ContentProblem(_DAMAGED) from error
-    try:
-        width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
-        height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-        if width * height > max_pixels:
-            raise ContentProblem(
-                f"has frames of {width} x {height} pixels, more than the {max_pixels} that "
-                "HUGGINGGPT_MAX_IMAGE_PIXELS allows; make it smaller"
-            )
-        read, _ = capture.read() if capture.isOpened() else (False, None)
-        if not read:
-            raise ContentProblem(_DAMAGED)
-    finally:
-        capture.release()
+    """Let a process of its own decode: FFmpeg can crash on hostile files, and cannot be interrupted."""
+    with tempfile.NamedTemporaryFile(prefix="hugginggpt-") as file:
+        file.write(data)
+        file.flush()
+        command = [sys.executable, "-P", str(_FIRST_FRAME), file.name, str(max_pixels)]
+        try:
+            decoded = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=True)
+        except subprocess.SubprocessError as error:
+            raise ContentProblem(_DAMAGED) from error
+    width, height = map(int, decoded.stdout.split())
+    if width * height > max_pixels:
+        raise ContentProblem(
+            f"has frames of {width} x {height} pixels, more than the {max_pixels} that "
+            "HUGGINGGPT_MAX_IMAGE_PIXELS allows; make it smaller"
+        )
+    if width * height == 0:
+        raise ContentProblem(_DAMAGED)

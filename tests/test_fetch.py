@@ -1,0 +1,311 @@
+"""Fetching, and what may not be fetched. The servers are real, on loopback."""
+
+import gzip
+import io
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image as PILImage
+
+from hugginggpt.capabilities import ValueType
+from hugginggpt.errors import ForbiddenURLError, MediaError
+from hugginggpt.fetch import fetch, is_public, shown
+from hugginggpt.media import load_file
+from hugginggpt.settings import Settings
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+class Site:
+    """A web site on loopback: what each path answers, and what was asked of it."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, Answer] = {}
+        self.asked: list[tuple[str, str]] = []
+        self.stopping = threading.Event()
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                site.asked.append((self.path, self.headers["Host"]))
+                site.pages[self.path.split("?")[0]](self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_port
+        self.url = f"http://127.0.0.1:{self.port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def stop(self) -> None:
+        self.stopping.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    site = Site()
+    yield site
+    site.stop()
+
+
+def answer(data: bytes, *, status: int = 200, mime: str | None = None, **headers: str) -> Answer:
+    def send(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(status)
+        if mime:
+            request.send_header("Content-Type", mime)
+        for name, value in ({"Content_Length": str(len(data))} | headers).items():
+            request.send_header(name.replace("_", "-"), value)
+        request.end_headers()
+        request.wfile.write(data)
+
+    return send
+
+
+def redirect(to: str) -> Answer:
+    return answer(b"", status=302, Location=to)
+
+
+def settings_with(*trusted: str, **limits: int) -> Settings:
+    return Settings(trusted_hosts=trusted, **limits)  # type: ignore[arg-type]
+
+
+LOOPBACK = settings_with("127.0.0.1")
+
+
+def png() -> bytes:
+    buffer = io.BytesIO()
+    PILImage.new("RGB", (8, 8), "blue").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def refusal(url: str, settings: Settings = LOOPBACK, kind: type[MediaError] = MediaError, seconds: float = 30) -> str:
+    with pytest.raises(kind) as refused:
+        fetch(url, settings, seconds=seconds)
+    message = refused.value.message
+    assert "\n" not in message
+    assert message.endswith(".")
+    return message
+
+
+def test_a_trusted_private_host_is_fetched(site: Site) -> None:
+    site.pages["/photo.png"] = answer(png(), mime="image/png")
+    assert fetch(f"{site.url}/photo.png?token=a", LOOPBACK) == (png(), "image/png", "photo.png")
+    assert site.asked == [("/photo.png?token=a", f"127.0.0.1:{site.port}")]
+
+
+def test_the_host_header_names_the_host_and_not_its_address(site: Site) -> None:
+    site.pages["/a.txt"] = answer(b"hello")
+    fetch(f"http://localhost:{site.port}/a.txt", settings_with("LocalHost"))
+    assert site.asked == [("/a.txt", f"localhost:{site.port}")]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "127.1", "2130706433", "0"])
+def test_private_addresses_are_refused_however_they_are_written(site: Site, host: str) -> None:
+    site.pages["/a.txt"] = answer(b"secret")
+    with pytest.raises(MediaError):  # some systems do not take the short forms for addresses at all
+        fetch(f"http://{host}:{site.port}/a.txt", settings_with())
+    assert site.asked == []
+
+
+def test_the_refusal_says_which_address_and_what_to_do(site: Site) -> None:
+    message = refusal(f"http://localhost:{site.port}/a.txt", settings_with(), ForbiddenURLError)
+    assert "localhost" in message
+    assert "HUGGINGGPT_TRUSTED_HOSTS" in message
+
+
+def test_redirects_are_followed_and_name_the_file(site: Site) -> None:
+    site.pages["/download"] = redirect("/files/photo%20one.png")
+    site.pages["/files/photo%20one.png"] = answer(png(), mime="image/png")
+    assert fetch(f"{site.url}/download", LOOPBACK).name == "photo one.png"
+
+
+def test_redirect_to_a_private_address_is_refused(site: Site) -> None:
+    for target in (f"http://localhost:{site.port}/inside", "http://169.254.169.254/latest/meta-data", "//10.0.0.1/"):
+        site.pages["/door"] = redirect(target)
+        refusal(f"{site.url}/door", kind=ForbiddenURLError)
+    assert {path for path, _ in site.asked} == {"/door"}
+
+
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://example.com/a", "http://user:key@127.0.0.1/"])
+def test_redirect_to_another_scheme_or_with_credentials_is_refused(site: Site, target: str) -> None:
+    site.pages["/door"] = redirect(target)
+    assert "key" not in refusal(f"{site.url}/door", kind=ForbiddenURLError)
+
+
+def test_endless_redirects_end(site: Site) -> None:
+    site.pages["/round"] = redirect("/round")
+    assert "redirects" in refusal(f"{site.url}/round")
+    assert len(site.asked) == 6
+
+
+def test_a_body_that_says_it_is_too_large_is_not_read(site: Site) -> None:
+    site.pages["/a.txt"] = answer(b"x", Content_Length="1000000000000")
+    assert "1000 bytes" in refusal(f"{site.url}/a.txt", settings_with("127.0.0.1", max_file_bytes=1000))
+
+
+def test_a_body_without_end_is_cut(site: Site) -> None:
+    def send(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.end_headers()
+        try:
+            while not site.stopping.is_set():
+                request.wfile.write(b"x" * 65536)
+        except OSError:
+            pass
+
+    site.pages["/a.txt"] = send
+    assert "larger" in refusal(f"{site.url}/a.txt", settings_with("127.0.0.1", max_file_bytes=1_000_000))
+
+
+def test_compressed_bodies_are_unpacked_within_the_limit(site: Site) -> None:
+    site.pages["/a.txt"] = answer(gzip.compress(b"hello"), Content_Encoding="gzip")
+    site.pages["/bomb.txt"] = answer(gzip.compress(b"\0" * 50_000_000), Content_Encoding="gzip")
+    site.pages["/cut.txt"] = answer(gzip.compress(b"hello" * 100)[:-10], Content_Encoding="gzip")
+    site.pages["/odd.txt"] = answer(b"hello", Content_Encoding="br")
+    limited = settings_with("127.0.0.1", max_file_bytes=1_000_000)
+    assert fetch(f"{site.url}/a.txt", limited).data == b"hello"
+    assert "larger" in refusal(f"{site.url}/bomb.txt", limited)
+    assert "cut off" in refusal(f"{site.url}/cut.txt", limited)
+    assert "br" in refusal(f"{site.url}/odd.txt", limited)
+
+
+@pytest.mark.parametrize("part", ["head", "body"])
+def test_a_server_that_drips_is_given_up_at_the_deadline(site: Site, part: str) -> None:
+    def send(request: BaseHTTPRequestHandler) -> None:
+        request.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: " if part == "head" else b"HTTP/1.1 200 OK\r\n\r\n")
+        try:
+            while not site.stopping.is_set():
+                request.wfile.write(b"x")
+                request.wfile.flush()
+                time.sleep(0.05)
+        except OSError:
+            pass
+
+    site.pages["/a.txt"] = send
+    assert "in time" in refusal(f"{site.url}/a.txt", seconds=1)
+
+
+def test_a_silent_server_is_given_up_at_the_deadline(site: Site) -> None:
+    site.pages["/a.txt"] = lambda request: site.stopping.wait(60) and None  # type: ignore[func-returns-value]
+    assert "in time" in refusal(f"{site.url}/a.txt", seconds=0.5)
+
+
+def test_a_connection_that_breaks_off_is_noticed(site: Site) -> None:
+    site.pages["/a.txt"] = answer(b"half", Content_Length="8")
+    assert "cannot be reached" in refusal(f"{site.url}/a.txt")
+
+
+def test_error_answers_and_dead_servers_are_named_without_the_query(site: Site) -> None:
+    site.pages["/a.txt"] = answer(b"", status=404)
+    message = refusal(f"{site.url}/a.txt?token=sesame")
+    assert "404 Not Found" in message
+    assert "sesame" not in message
+    site.stop()
+    assert "cannot be reached" in refusal(f"{site.url}/a.txt?token=sesame")
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://example.com/a", "http://", "http://user:key@example.com/", "http://[::1", "http://a b/", "https://\x00"]
+)  # fmt: skip
+def test_malformed_addresses_are_refused_and_keep_their_secrets(url: str) -> None:
+    assert "key" not in refusal(url)
+
+
+def test_unknown_host_is_named() -> None:
+    assert "nowhere.invalid" in refusal("https://nowhere.invalid/a.png")
+
+
+def test_no_proxy_of_the_environment_is_used(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    site.pages["/a.txt"] = answer(b"hello")
+    assert fetch(f"{site.url}/a.txt", LOOPBACK).data == b"hello"
+
+
+def test_the_servers_name_for_the_file_is_only_a_name(site: Site) -> None:
+    site.pages["/get"] = answer(b"hello", Content_Disposition='attachment; filename="../../etc/notes.txt"')
+    assert fetch(f"{site.url}/get", LOOPBACK).name == "notes.txt"
+    site.pages["/"] = answer(b"hello")
+    assert fetch(f"{site.url}/", LOOPBACK).name == "download"
+
+
+def test_loading_from_a_url_checks_what_came(site: Site) -> None:
+    site.pages["/photo"] = answer(png(), mime="image/png; charset=binary")
+    site.pages["/photo.jpg"] = answer(png(), mime="image/png")
+    site.pages["/photo.png"] = answer(b"<html>please log in</html>", mime="text/html")
+    site.pages["/wrong.png"] = answer(png(), mime="application/pdf")
+    site.pages["/data"] = answer(b"a,b\n1,2\n", mime="text/csv; charset=utf-8")
+    site.pages["/data.csv"] = answer(b"a,b\n1,2\n", mime="text/plain")
+    site.pages["/empty.txt"] = answer(b"")
+
+    photo = load_file(f"{site.url}/photo", LOOPBACK)
+    assert (photo.name, photo.type, photo.mime, photo.data) == ("photo.png", ValueType.IMAGE, "image/png", png())
+    assert load_file(f"{site.url}/photo.jpg", LOOPBACK).mime == "image/png"
+    assert load_file(f"{site.url}/data", LOOPBACK).type is ValueType.TABLE
+    assert load_file(f"{site.url}/data.csv", LOOPBACK).type is ValueType.TABLE
+    for path, part in (("/photo.png", "says .png but holds"), ("/wrong.png", "declared"), ("/empty.txt", "is empty")):
+        with pytest.raises(MediaError, match=part):
+            load_file(site.url + path, LOOPBACK)
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "0.0.0.0",
+        "10.1.2.3",
+        "100.64.0.1",
+        "127.0.0.1",
+        "169.254.169.254",
+        "172.16.0.1",
+        "192.168.1.1",
+        "198.18.0.1",
+        "224.0.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::8.8.8.8",
+        "::ffff:10.0.0.1",
+        "64:ff9b::10.0.0.1",
+        "64:ff9b:1::8.8.8.8",
+        "2001::1",
+        "2001:db8::1",
+        "2002:7f00:1::",
+        "fc00::1",
+        "fe80::1",
+        "fe80::1%1",
+        "fec0::1",
+        "ff02::1",
+    ],
+)
+def test_addresses_that_are_not_public(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "2002:808:808::"]
+)
+def test_addresses_that_are_public(address: str) -> None:
+    assert is_public(address)
+
+
+@given(st.ip_addresses(v=4, network="10.0.0.0/8"))
+def test_wrapping_a_private_address_does_not_make_it_public(address: object) -> None:
+    assert not is_public(f"::ffff:{address}")
+    assert not is_public(f"64:ff9b::{address}")
+
+
+def test_shown_addresses_hold_no_secrets() -> None:
+    assert shown("https://user:key@host/a.png?sig=1#b") == "https://host/a.png"
