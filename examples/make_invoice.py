@@ -52,7 +52,7 @@ def draw() -> Image.Image:
 
     subtotal = sum((quantity * price for _, quantity, price in LINES), Decimal(0))
     vat = (subtotal * VAT_PERCENT / 100).quantize(Decimal("0.01"))
-    for label, amount in (("Subtotal", subtotal), (f"VAT {VAT_PERCENT}%", vat)):
+    for label, amount in (("Net amount", subtotal), (f"VAT {VAT_PERCENT}%", vat)):
         y += 30
         put(label, 480, y)
         put(money(amount), RIGHT, y, anchor="ra")
