@@ -73,7 +73,7 @@ def bind(
         source = _Source(wanted, resources, upstream, store)
         if wanted.many:
             columns[name] = source.flat(value)
-        elif source.is_list(value):
+        elif isinstance(value, list) or source.refers_to_list(value):
             lists[name] = source.flat(value)
         else:
             columns[name] = source.one(value)
@@ -100,9 +100,9 @@ class _Source:
     upstream: Mapping[int, TaskResult]
     store: ArtifactStore
 
-    def is_list(self, value: Any) -> bool:
-        sole = None if isinstance(value, list) else sole_reference(value)
-        return isinstance(value, list) or (sole is not None and self.upstream[sole].is_list)
+    def refers_to_list(self, value: Scalar) -> bool:
+        sole = sole_reference(value)
+        return sole is not None and self.upstream[sole].is_list
 
     def flat(self, value: Any) -> list[Any]:
         """Every element; a reference to a list stands for all of its elements."""

@@ -167,7 +167,7 @@ def get_settings() -> Settings:
         ConfigurationError: a setting has a value of the wrong type or range.
     """
     try:
-        return Settings()  # type: ignore[call-arg]
+        return Settings()
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
