@@ -1,0 +1,199 @@
+"""What is kept when the process, the database or the controller goes away in the middle."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from prefect.settings import PREFECT_API_URL, PREFECT_LOCAL_STORAGE_PATH
+
+from flows.answer import answer_request
+from hugginggpt.errors import RequestInProgressError
+from hugginggpt.request import RequestOptions
+from hugginggpt.services import get_trace, reset
+from hugginggpt.trace.story import RequestTrace, StoryStatus
+from tests.flows.conftest import Answer
+from tests.stand_ins.openai_server import OpenAIServer, hangs
+
+PLAN: list[dict[str, Any]] = [
+    {"task": "image-to-text", "id": 0, "dep": [-1], "args": {"image": "sign.png"}},
+    {"task": "canny-control", "id": 1, "dep": [-1], "args": {"image": "sign.png"}},
+    {"task": "summarization", "id": 2, "dep": [0], "args": {"text": "<GENERATED>-0"}},
+    {"task": "text-to-speech", "id": 3, "dep": [2], "args": {"text": "<GENERATED>-2"}},
+]
+RUN = """
+import sys
+from flows.answer import answer_request
+from hugginggpt.request import RequestOptions
+import json
+answer_request("Read it.", [sys.argv[1]], options=RequestOptions(plan=json.loads(sys.argv[2])), request_id=sys.argv[3])
+"""
+
+Start = Callable[[Path, str], subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Run the flow in a process of its own, against the same server and stores."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def run(file: Path, request_id: str) -> subprocess.Popen[bytes]:
+        environment = os.environ | {
+            "PREFECT_API_URL": str(PREFECT_API_URL.value()),
+            "PREFECT_LOCAL_STORAGE_PATH": str(PREFECT_LOCAL_STORAGE_PATH.value()),
+            "PREFECT_LOGGING_LEVEL": "CRITICAL",
+        }
+        command = [sys.executable, "-c", RUN, str(file), json.dumps(PLAN), request_id]
+        running.append(subprocess.Popen(command, env=environment))
+        return running[-1]
+
+    yield run
+    for process in running:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def each_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "postgresql":
+        monkeypatch.setenv("HUGGINGGPT_DATABASE_URL", request.getfixturevalue("postgresql_url"))
+    reset()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    for _ in range(1200):
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError("It did not happen within two minutes.")
+
+
+def at_work_on(request_id: str, stage: str, server: OpenAIServer) -> bool:
+    """The server hangs on that stage, and everything before it is in the trace."""
+    return stage in server.stages() and {0, 1} <= get_trace().results(request_id).keys()
+
+
+def test_a_killed_run_is_resumed_and_nothing_finished_runs_again(
+    each_database: None, controller: OpenAIServer, sign: Path, start: Start
+) -> None:
+    controller.script = {"summarization": hangs()}
+    process = start(sign, "killed")
+    wait_for(lambda: at_work_on("killed", "summarization", controller))
+    with pytest.raises(RequestInProgressError):
+        answer_request("Read it.", request_id="killed")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert get_trace().request("killed").status is StoryStatus.DIED
+
+    controller.script = {"summarization": "It is 42.50 EUR.", "respond": "The sign says 42.50 EUR."}
+    state = answer_request("", request_id="killed", return_state=True)
+    assert state.is_completed()
+    story = get_trace().request("killed")
+    assert (story.status, story.response) == (StoryStatus.COMPLETED, "The sign says 42.50 EUR.")
+    assert [life.ending for life in story.lives] == ["died", "finished"]
+    assert {task.id: [a.life for a in task.attempts if a.status == "completed"] for task in story.tasks} == {
+        0: [1],
+        1: [1],
+        2: [2],
+        3: [2],
+    }
+    assert [(a.life, a.status) for a in story.tasks[2].attempts] == [(1, "interrupted"), (2, "completed")]
+
+
+def test_two_who_resume_at_once_do_not_both_run(controller: OpenAIServer, sign: Path, start: Start) -> None:
+    controller.script = {"summarization": hangs()}
+    process = start(sign, "wanted")
+    wait_for(lambda: at_work_on("wanted", "summarization", controller))
+    process.kill()
+    process.wait()
+    controller.script = {"summarization": "42.50 EUR.", "respond": "It says 42.50 EUR."}
+    both = [start(sign, "wanted"), start(sign, "wanted")]
+    assert sorted(p.wait(timeout=120) == 0 for p in both)[-1]
+    story = get_trace().request("wanted")
+    assert story.status is StoryStatus.COMPLETED
+    assert len(story.lives) == 2
+
+
+def lock(url: str, locked: bool) -> None:
+    """Take a PostgreSQL database away from its users, or give it back."""
+    name = urlsplit(url).path.removeprefix("/")
+    with psycopg.connect(url.replace(f"/{name}?", "/postgres?"), autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS {'false' if locked else 'true'}".encode())
+        if locked:
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+
+
+def test_results_outlive_a_database_that_goes_away(
+    controller: OpenAIServer, sign: Path, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUGGINGGPT_DATABASE_URL", postgresql_url)
+    monkeypatch.setenv("HUGGINGGPT_LEASE_SECONDS", "3")
+    reset()
+
+    def summary(call: object) -> str:
+        lock(postgresql_url, True)
+        return "It is 42.50 EUR."
+
+    controller.script = {"summarization": summary, "respond": "The sign says 42.50 EUR."}
+    options = RequestOptions(plan=PLAN)
+    state = answer_request("Read it.", [str(sign)], options=options, request_id="cut-off", return_state=True)
+    assert state.is_failed()
+    assert postgresql_url not in str(state.message)
+    lock(postgresql_url, False)
+    wait_for(lambda: get_trace().request("cut-off").status is StoryStatus.DIED)
+    asked = len(controller.calls)
+
+    state = answer_request("", request_id="cut-off", return_state=True)
+    story = get_trace().request("cut-off")
+    assert state.is_completed() and story.status is StoryStatus.COMPLETED
+    assert "summarization" not in controller.stages()[asked:]
+    assert {task.id: task.status.value for task in story.tasks}[2] == "cached"
+
+
+def test_a_database_that_cannot_be_reached_refuses_before_anything_is_spent(
+    controller: OpenAIServer, sign: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUGGINGGPT_DATABASE_URL", "postgresql://someone:s3cret@127.0.0.1:9/nothing")
+    reset()
+    state = answer_request("Read it.", [str(sign)], options=RequestOptions(plan=PLAN), return_state=True)
+    assert state.is_failed()
+    assert "s3cret" not in str(state.message) and "database" in str(state.message).lower()
+    assert controller.calls == []
+
+
+def test_a_flow_that_is_interrupted_says_so_in_the_trace(
+    answer: Answer, controller: OpenAIServer, sign: Path, start: Start
+) -> None:
+    controller.script = {"summarization": hangs()}
+    process = start(sign, "stopped")
+    wait_for(lambda: at_work_on("stopped", "summarization", controller))
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=60)
+    story: RequestTrace = get_trace().request("stopped")
+    assert story.status is StoryStatus.DIED
+    assert story.lives[0].ending not in (None, "finished")
+    controller.script = {"summarization": "42.50 EUR.", "respond": "It says 42.50 EUR."}
+    assert answer("", request_id="stopped").status is StoryStatus.COMPLETED
+
+
+def test_the_same_story_in_each_database(
+    each_database: None, answer: Answer, controller: OpenAIServer, sign: Path
+) -> None:
+    controller.script = {"summarization": "It is 42.50 EUR.", "respond": "The sign says 42.50 EUR."}
+    story = answer("Read it.", sign, plan=PLAN)
+    assert story.status is StoryStatus.COMPLETED
+    assert [(t.task, t.status.value, len(t.attempts)) for t in story.tasks] == [
+        ("image-to-text", "completed", 1),
+        ("canny-control", "completed", 1),
+        ("summarization", "completed", 1),
+        ("text-to-speech", "completed", 1),
+    ]
+    assert all(task.prefect_task_run_id and task.started_at and task.ended_at for task in story.tasks)
