@@ -174,7 +174,7 @@ def _by_model(
 def _by_small_model(
     controller: Controller, text: str, outcomes: Sequence[Outcome], deadline: Deadline | None
 ) -> tuple[str, list[str]]:
-    """A sentence or two from the texts alone; what was made and what was not is added as it is."""
+    """A sentence or two from the texts; then the texts themselves, what was made, and what was not."""
     results = [outcome.result for outcome in outcomes if outcome.result is not None]
     texts = distinct_texts(a.preview for result in results for a in result.outputs if a.preview is not None)
     if not texts:
@@ -187,7 +187,8 @@ def _by_small_model(
             break
     else:
         answer = _quotation(controller, text, texts, deadline)
-    return "\n".join([answer, *_made(outcomes), *_undone(outcomes)]), []
+    found = [shorten(found, _PLAIN_CHARS) for found in texts if found not in answer]
+    return "\n\n".join([answer, *found, *_made(outcomes), *_undone(outcomes)]), []
 
 
 def _quotation(controller: Controller, text: str, texts: Sequence[str], deadline: Deadline | None) -> str:

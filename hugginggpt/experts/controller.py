@@ -135,7 +135,7 @@ class Summarization(_ByController):
 
     @staticmethod
     def _summary(talk: _Talk, prompt: str, text: str, max_tokens: int = _SHORT_ANSWER) -> str:
-        """A summary; the text's own beginning and end where a small model makes things up."""
+        """A summary; where a small model makes things up, an extract of the text that says so."""
         summary = talk.ask(prompt, max_tokens, text=text)
         if not talk.controller.embedded:
             return summary
@@ -143,7 +143,7 @@ class Summarization(_ByController):
         from hugginggpt.controller.small import invented, tidied
 
         summary = tidied(summary)
-        return condensed(text, _CONDENSED_CHARS) if invented(summary, [text]) else summary
+        return f"Extract: {condensed(text, _CONDENSED_CHARS)}" if invented(summary, [text]) else summary
 
 
 class Translation(_ByController):
