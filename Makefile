@@ -19,7 +19,7 @@ export PIP_NO_INPUT := 1
 PIP_FLAGS := $(if $(CI),--quiet --progress-bar off)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint lock clean
+.PHONY: help install demo test lint docs lock clean
 
 help: ## Show the commands.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ lint: install ## Check style, types and architecture.
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: install ## Write what the docs say of commands, settings, kinds and tables anew.
+	$(BIN)/python docs/generate.py
 
 lock: ## Write requirements.lock anew: the newest versions that pyproject.toml allows.
 	rm -rf $(LOCK_VENV)

@@ -1,6 +1,5 @@
 import subprocess
 import sys
-from pathlib import Path
 
 import click
 import pytest
@@ -8,7 +7,6 @@ from click.testing import CliRunner
 
 from apps.cli import main
 from apps.cli.exits import Commands, verbose_option
-from apps.cli.reference import updated
 from hugginggpt import __version__
 from hugginggpt.errors import ConfigurationError, ExpertError, MediaError
 
@@ -46,11 +44,6 @@ def test_every_option_is_explained(command: str) -> None:
 
 def test_version() -> None:
     assert CliRunner().invoke(main, ["--version"]).output == f"hugginggpt {__version__}\n"
-
-
-def test_the_reference_is_up_to_date() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
-    assert updated(page) == page
 
 
 @pytest.fixture

@@ -1,0 +1,123 @@
+"""Writes what the docs say of commands, settings, kinds and tables, from the code itself.
+
+`make docs` brings the pages up to date; `python docs/generate.py --check` says whether they are,
+and a test runs that. Each page keeps what stands outside its `<!-- generated -->` marks.
+"""
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+from pydantic import AliasChoices
+from pydantic.fields import FieldInfo
+from sqlalchemy import Column
+from sqlalchemy.dialects import sqlite
+
+from apps.cli import main as command_line
+from hugginggpt.capabilities import CAPABILITIES, Capability
+from hugginggpt.experts.registry import experts
+from hugginggpt.settings import Settings
+from hugginggpt.trace.tables import Base
+
+FOLDER = Path(__file__).parent
+WIDTH = 80
+_GENERATED = re.compile(r"(<!-- generated -->\n).*?(<!-- /generated -->)", re.DOTALL)
+
+
+def commands() -> str:
+    """The help of every command."""
+    return "\n".join(_help(command_line, None, "hugginggpt"))
+
+
+def _help(command: click.Command, parent: click.Context | None, name: str) -> Iterator[str]:
+    context = click.Context(command, parent=parent, info_name=name, terminal_width=WIDTH, **command.context_settings)
+    yield f"## {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"
+    if isinstance(command, click.Group):
+        for each in command.list_commands(context):
+            inner = command.get_command(context, each)
+            assert inner is not None
+            yield from _help(inner, context, each)
+
+
+def settings() -> str:
+    """Every setting with its default."""
+    rows = [_setting(name, field) for name, field in Settings.model_fields.items()]
+    return "| variable | default | meaning |\n| --- | --- | --- |\n" + "".join(rows)
+
+
+def _setting(name: str, field: FieldInfo) -> str:
+    alias = field.validation_alias
+    variable = (
+        str(alias.choices[0]) if alias is not None and hasattr(alias, "choices") else f"HUGGINGGPT_{name.upper()}"
+    )
+    if field.default_factory is not None:
+        default = "measured"
+    else:
+        default = "" if field.default in (None, ()) else f"`{field.default}`"
+    return f"| `{variable}` | {default} | {field.description} |\n"
+
+
+def kinds() -> str:
+    """Every kind of AI task, its inputs and outputs, and where it runs."""
+    runtimes = {kind: [e.endpoint.value for e in experts() if e.kind == kind] for kind in CAPABILITIES}
+    head = "| kind | what it does | inputs | outputs | runs |\n| --- | --- | --- | --- | --- |\n"
+    return head + "".join(_kind(row, runtimes[row.kind]) for row in CAPABILITIES.values())
+
+
+def _kind(row: Capability, runtimes: list[str]) -> str:
+    inputs = "; ".join(
+        f"{i.name}{'' if i.name == i.type else f' ({i.type})'}{'' if i.required else ', optional'}" for i in row.inputs
+    )
+    return f"| {row.kind} | {row.description} | {inputs} | {', '.join(row.outputs)} | {', '.join(runtimes) or '—'} |\n"
+
+
+def tables() -> str:
+    """Every table of the trace with its description and columns."""
+    models = {mapper.class_.__tablename__: mapper.class_ for mapper in Base.registry.mappers}
+    return "\n".join(
+        f"### {table.name}\n\n{inspect.getdoc(models[table.name])}\n\n"
+        + "| column | type | meaning |\n| --- | --- | --- |\n"
+        + "".join(_column(column) for column in table.columns)
+        for table in Base.metadata.tables.values()
+    )
+
+
+def _column(column: Column[object]) -> str:
+    kind = str(column.type.compile(sqlite.dialect())).lower()
+    meaning = [column.doc or ""]
+    if column.primary_key:
+        meaning.append("primary key")
+    meaning += [f"refers to `{key}`" for key in sorted(key.target_fullname for key in column.foreign_keys)]
+    return f"| `{column.name}` | {kind}{' or null' if column.nullable else ''} | {'; '.join(filter(None, meaning))} |\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": commands,
+    "kinds.md": kinds,
+    "settings.md": settings,
+    "trace.md": tables,
+}
+
+
+def updated(page: str, content: str) -> str:
+    """A page with other content between its marks."""
+    return _GENERATED.sub(lambda match: f"{match[1]}\n{content}\n{match[2]}", page)
+
+
+def main(check: bool) -> int:
+    """Write the pages that are out of date, or only name them; return the exit code."""
+    pages = {FOLDER / name: content() for name, content in PAGES.items()}
+    now = {path: path.read_text("utf-8") for path in pages}
+    stale = {path: new for path, content in pages.items() if (new := updated(now[path], content)) != now[path]}
+    for path, new in stale.items():
+        print(f"docs/{path.name} {'is out of date: run make docs' if check else 'written'}")
+        if not check:
+            path.write_text(new, "utf-8")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(check="--check" in sys.argv))
