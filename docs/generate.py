@@ -50,9 +50,7 @@ def settings() -> str:
 
 def _setting(name: str, field: FieldInfo) -> str:
     alias = field.validation_alias
-    variable = (
-        str(alias.choices[0]) if alias is not None and hasattr(alias, "choices") else f"HUGGINGGPT_{name.upper()}"
-    )
+    variable = str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"HUGGINGGPT_{name.upper()}"
     if field.default_factory is not None:
         default = "measured"
     else:
