@@ -77,7 +77,14 @@ def _plan_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     )
 
 
-@task(name="plan-request", tags={"controller"}, cache_key_fn=_plan_key, persist_result=True, result_serializer="json")
+@task(
+    name="plan-request",
+    task_run_name="plan",
+    tags={"controller"},
+    cache_key_fn=_plan_key,
+    persist_result=True,
+    result_serializer="json",
+)
 def plan_with_controller(
     text: str,
     resources: tuple[Resource, ...],

@@ -60,6 +60,7 @@ def final_state(request_id: str) -> State[Any]:
 
 @task(
     name="respond-and-record",
+    task_run_name="respond and record",
     retries=4,
     retry_delay_seconds=BACKOFF,
     retry_jitter_factor=JITTER,
