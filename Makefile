@@ -41,7 +41,7 @@ demo: install ## Answer a request about an invoice: no key, no network.
 		--file examples/invoice.png --plan examples/invoice-plan.json --out out
 
 test: lint ## Check style, types and architecture, then run every test.
-	$(BIN)/python -m pytest --durations=10 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=10 $(PYTEST_ARGS)
 
 lint: install ## Check style, types and architecture.
 	$(BIN)/ruff check

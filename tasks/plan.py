@@ -49,17 +49,17 @@ def plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
 
 
 def _new_plan(run: RequestRun) -> tuple[Plan, str]:
-    kinds = get_catalog().offered_kinds()
     given = run.options.plan_text
     if given is None:
+        kinds = get_catalog().offered_kinds()
         planning = plan_with_controller.with_options(refresh_cache=run.options.fresh)
         state = planning(run.text, run.resources, run.history, kinds, run.request_id, return_state=True)
         plan: Plan = state.result()
         return plan, "cache" if state.name == "Cached" else "controller"
     plan = parse_plan(given)
-    missing = _kinds_missing(plan, kinds)
-    if missing:
-        raise PlanError("\n".join(missing))
+    obstacles = _obstacles(plan)
+    if obstacles:
+        raise PlanError("\n".join(obstacles))
     return plan, "given"
 
 
@@ -96,7 +96,7 @@ def plan_with_controller(
     namespace = _namespace(text, history, resources, given=False)
 
     def check(plan: Plan) -> list[str]:
-        return _kinds_missing(plan, kinds) + namespace.problems(plan)
+        return _obstacles(plan, offered=kinds) + namespace.problems(plan)
 
     return ask_for_plan(
         recorded_controller(request_id),
@@ -109,8 +109,10 @@ def plan_with_controller(
     )
 
 
-def _kinds_missing(plan: Plan, kinds: Sequence[str]) -> list[str]:
-    return [f"Task {t.id} cannot be done: {get_catalog().why_not(t.task)}" for t in plan.tasks if t.task not in kinds]
+def _obstacles(plan: Plan, offered: Sequence[str] = ()) -> list[str]:
+    """Why tasks of the plan cannot run here; kinds that were offered are known to run."""
+    unsure = [(task, get_catalog().why_not(task.task)) for task in plan.tasks if task.task not in offered]
+    return [f"Task {task.id} cannot be done: {why}" for task, why in unsure if why]
 
 
 def _namespace(text: str, history: Sequence[Exchange], resources: tuple[Resource, ...], given: bool) -> Namespace:

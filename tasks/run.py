@@ -31,7 +31,7 @@ from hugginggpt.services import get_store, get_trace
 from hugginggpt.settings import get_settings
 from tasks.limits import slot_for
 from tasks.policies import BACKOFF, JITTER, can_pass, key_of, recorded_controller, recording
-from tasks.select import Choice
+from tasks.select import Choice, submit_selection
 from tasks.ui import show_result
 
 SKIPPED, RECOVERED, CACHED = "Skipped", "Recovered", "Cached"
@@ -69,8 +69,8 @@ class _Schedule:
     def __init__(self, run: RequestRun, plan: Plan, choices: Mapping[int, Choice]) -> None:
         self.request = run
         self.plan = plan
-        self.choices = choices
-        self.recovered = get_trace().results(run.request_id)
+        self.choices = dict(choices)
+        self.recovered = {k: r for k, r in get_trace().results(run.request_id).items() if _is_stored(r)}
         self.futures: dict[int, PrefectFuture[TaskResult]] = {}
         self.endings: dict[int, Ending] = {}
         self.chosen: dict[int, State[ModelChoice]] = {}
@@ -137,7 +137,7 @@ class _Schedule:
             return
         state = future.state
         result: TaskResult | None = state.result() if state.is_completed() and state.name != SKIPPED else None
-        if result is not None and state.name == CACHED and not all(get_store().exists(a) for a in result.outputs):
+        if result is not None and state.name == CACHED and not (_is_stored(result) and _is_whole(result)):
             self._submit(planned, self._start(planned, fresh=True))
             return
         ending = self.endings[planned.id] = Ending(
@@ -158,11 +158,25 @@ class _Schedule:
 
     def _settle_choice(self, future: PrefectFuture[ModelChoice]) -> None:
         task_id = next(k for k, choice in self.choices.items() if choice is future)
+        if future.state.name == CACHED:
+            choice: ModelChoice = future.state.result()
+            if choice.provisional:
+                again = submit_selection(self.request, self.plan.task(task_id), fresh=True)
+                self.choices[task_id] = again
+                again.add_done_callback(self.final.put)
+                return
+            with recording("A cached selection"):
+                get_trace().record_choice(self.request.request_id, task_id, choice, cached=True)
         self.chosen[task_id] = future.state
-        if future.state.name != CACHED:
-            return
-        with recording("A cached selection"):
-            get_trace().record_choice(self.request.request_id, task_id, future.state.result(), cached=True)
+
+
+def _is_stored(result: TaskResult) -> bool:
+    return all(get_store().exists(artifact) for artifact in result.outputs)
+
+
+def _is_whole(result: TaskResult) -> bool:
+    """Whether every element was made: what failed once may work now."""
+    return all(item.error is None for item in result.items)
 
 
 def _status(state: State[Any]) -> TaskStatus:

@@ -25,11 +25,16 @@ Choice = ModelChoice | PrefectFuture[ModelChoice]
 def select_models(run: RequestRun, plan: Plan) -> dict[int, Choice]:
     """Submit a selection for every task of the plan; one that an earlier life made stays."""
     known = get_trace().choices(run.request_id)
-    selection = select_model.with_options(refresh_cache=run.options.fresh)
     return {
-        planned.id: known.get(planned.id) or selection.submit(planned, run.text, run.request_id)
+        planned.id: known.get(planned.id) or submit_selection(run, planned, fresh=run.options.fresh)
         for planned in plan.tasks
     }
+
+
+def submit_selection(run: RequestRun, planned: PlannedTask, *, fresh: bool) -> PrefectFuture[ModelChoice]:
+    """Submit the selection for one task."""
+    selection = select_model.with_options(refresh_cache=fresh)
+    return selection.submit(planned, run.text, run.request_id)
 
 
 def _selection_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:

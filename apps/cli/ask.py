@@ -109,20 +109,17 @@ def request_text(argument: str) -> str:
 
 
 def _read_plan(file: IO[str]) -> list[dict[str, Any]]:
-    """The plan as the user wrote it, once it is known to be one: the flow repairs it again, and records that.
+    """The plan as the user wrote it: the flow repairs or refuses it, and records that.
 
     Raises:
-        UsageError: it cannot be run, with every problem in a line of its own.
+        UsageError: there is no plan in the file.
     """
     from hugginggpt.errors import PlanError, UsageError
-    from hugginggpt.plan import parse_plan
     from hugginggpt.plan.extract import extract_tasks
 
     try:
-        text = file.read()
-        parse_plan(text)
-        return extract_tasks(text)
+        return extract_tasks(file.read())
     except UnicodeDecodeError:
         raise UsageError(f"The plan {file.name} is not a text in UTF-8: give a JSON list of tasks.") from None
     except PlanError as error:
-        raise UsageError("\n".join(error.problems)) from None
+        raise UsageError(f"{file.name}: {error.message}") from None

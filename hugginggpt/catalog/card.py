@@ -78,6 +78,7 @@ class ModelChoice(BaseModel):
 
     Attributes:
         chosen_by: "controller" when it picked among several, "ranking" otherwise.
+        provisional: the controller was asked and gave no usable answer, so asking again is worth it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -86,6 +87,7 @@ class ModelChoice(BaseModel):
     chosen: Candidate
     reason: str
     chosen_by: str
+    provisional: bool = False
     alternatives: tuple[Candidate, ...] = ()
 
     @property

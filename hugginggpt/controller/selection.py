@@ -56,19 +56,26 @@ def choose_model(
     try:
         answer = _ask(controller, request, task, shown, deadline)
     except ControllerError as error:
-        return _first(task, runnable, f"First in rank, because the controller gave no choice: {error.message}")
+        return _first(task, runnable, f"First in rank, because the controller gave no choice: {error.message}", True)
     key, reason = _read(answer)
     chosen = shown.get(key)
     if chosen is None:
-        return _first(task, runnable, "First in rank, because the controller named no model of the list.")
+        return _first(task, runnable, "First in rank, because the controller named no model of the list.", True)
     rest = tuple(candidate for candidate in runnable if candidate is not chosen)
     reason = reason or "The controller gave no reason."
     return ModelChoice(kind=task.task, chosen=chosen, reason=reason, chosen_by="controller", alternatives=rest)
 
 
-def _first(task: PlannedTask, ranked: list[Candidate], reason: str) -> ModelChoice:
+def _first(task: PlannedTask, ranked: list[Candidate], reason: str, provisional: bool = False) -> ModelChoice:
     first, *rest = ranked
-    return ModelChoice(kind=task.task, chosen=first, reason=reason, chosen_by="ranking", alternatives=tuple(rest))
+    return ModelChoice(
+        kind=task.task,
+        chosen=first,
+        reason=reason,
+        chosen_by="ranking",
+        provisional=provisional,
+        alternatives=tuple(rest),
+    )
 
 
 def _keyed(candidates: list[Candidate]) -> dict[str, Candidate]:

@@ -194,11 +194,10 @@ def test_an_interrupted_request_is_resumed(
 @pytest.mark.parametrize(
     ("arguments", "stdin", "lines"),
     [
-        (["--plan", "-"], '[{"task": "nonsense", "id": 0}, {"task": "canny-control", "id": 1, "args": {}}]', None),
         (
             ["--plan", "-"],
             "no plan at all",
-            ["Error: There is no plan in this text: a JSON list of tasks was expected."],
+            ["Error: <stdin>: There is no plan in this text: a JSON list of tasks was expected."],
         ),
         (["--continue"], "", ["Error: There is no conversation to continue: ask without --continue first."]),
         (["--continue", "--conversation", "a"], "", ["Error: Give either --continue or --conversation."]),
@@ -213,6 +212,15 @@ def test_wrong_usage_costs_nothing(hugginggpt: Run, arguments: list[str], stdin:
     if lines is not None:
         assert refused.stderr.splitlines()[-len(lines) :] == lines
     assert json.loads(hugginggpt("trace", "list", "--json").stdout) == []
+
+
+def test_a_plan_that_cannot_run_is_refused_and_recorded(hugginggpt: Run, prefect_api: str) -> None:
+    plan = '[{"task": "nonsense", "id": 0}, {"task": "canny-control", "id": 1, "args": {}}]'
+    refused = hugginggpt("ask", "Do it", "--plan", "-", stdin=plan, PREFECT_API_URL=prefect_api)
+    assert refused.returncode == 1
+    assert "unknown kind 'nonsense'" in refused.stderr and "lacks its argument 'image'" in refused.stderr
+    (listed,) = json.loads(hugginggpt("trace", "list", "--json").stdout)
+    assert (listed["status"], listed["tasks"]) == ("failed", 0)
 
 
 def test_request_and_plan_cannot_both_come_from_stdin(hugginggpt: Run) -> None:

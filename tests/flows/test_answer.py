@@ -16,6 +16,7 @@ from tests.flows.conftest import Answer
 from tests.stand_ins.inference_server import InferenceServer
 from tests.stand_ins.openai_server import (
     OpenAIServer,
+    Reply,
     broken,
     hangs,
     in_prose,
@@ -122,6 +123,35 @@ def test_a_cached_result_whose_artifact_is_gone_is_made_again(
     second = answer("Edges.", photo, plan=EDGES)
     assert stages(second) == {0: "completed"}
     assert get_store().exists(second.files[0].artifact)
+
+
+def test_what_failed_in_a_list_is_tried_again_and_not_taken_from_the_cache(
+    answer: Answer, controller: OpenAIServer
+) -> None:
+    plan = [{"task": "summarization", "id": 0, "dep": [-1], "args": {"text": ["one", "two"]}}]
+    controller.script = {"summarization": ["One.", Reply(status=400)], "respond": "Done."}
+    first = answer("Sum up.", plan=plan)
+    (task,) = first.tasks
+    assert task.result is not None
+    assert [item.error is None for item in task.result.items] == [True, False]
+    controller.script = {"summarization": "Whole.", "respond": "Done."}
+    (task,) = answer("Sum up.", plan=plan).tasks
+    assert task.status is TaskStage.COMPLETED
+    assert task.result is not None
+    assert all(item.error is None for item in task.result.items)
+
+
+def test_a_choice_that_the_controller_failed_to_make_is_asked_for_again(
+    answer: Answer, controller: OpenAIServer, provider: InferenceServer
+) -> None:
+    plan = [{"task": "text-classification", "id": 0, "dep": [-1], "args": {"text": "I like it."}}]
+    controller.script = {"select": "no idea", "respond": "It is POSITIVE."}
+    (task,) = answer("Mood?", plan=plan).tasks
+    assert task.selection is not None and task.selection.choice.chosen_by == "ranking"
+    controller.script = {"select": lambda call: {"id": call.choices[1], "reason": "Now."}, "respond": "It is POSITIVE."}
+    (task,) = answer("Mood?", plan=plan).tasks
+    assert task.selection is not None and task.selection.choice.chosen_by == "controller"
+    assert task.result is not None and task.result.model == task.selection.choice.chosen.card.id
 
 
 def test_a_diamond_with_a_failing_branch(
