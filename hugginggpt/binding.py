@@ -149,49 +149,65 @@ class _Source:
         return value
 
 
-def fingerprint(task: PlannedTask, resources: Sequence[Resource], upstream: Mapping[int, TaskResult]) -> str | None:
+@dataclass(frozen=True)
+class Fingerprint:
     """A hash of everything that goes into a task: kind, contents of its inputs, parameters.
 
-    The same for the same contents under other names and ids. None when an input is missing.
+    The same for the same contents under other names and ids.
+
+    Attributes:
+        whole: every input is there.
     """
+
+    sha256: str
+    whole: bool
+
+
+def fingerprint(task: PlannedTask, resources: Sequence[Resource], upstream: Mapping[int, TaskResult]) -> Fingerprint:
+    """The fingerprint of a task's inputs, missing ones included."""
+    whole = True
     inputs: dict[str, Any] = {}
     for name, value in task.args.items():
         wanted = task.capability.input(name)
         if wanted is None:
             inputs[name] = value
             continue
-        contents = []
-        for element in value if isinstance(value, list) else [value]:
-            content = _content(element, wanted, resources, upstream)
-            if content is None:
-                return None
-            contents.append(content)
-        inputs[name] = contents if isinstance(value, list) else contents[0]
-    return hashlib.sha256(json.dumps([task.task, inputs], sort_keys=True).encode()).hexdigest()
+        elements = value if isinstance(value, list) else [value]
+        contents = [_content(element, wanted, resources, upstream) for element in elements]
+        whole = whole and all(content.whole for content in contents)
+        named = [content.data for content in contents]
+        inputs[name] = named if isinstance(value, list) else named[0]
+    digest = hashlib.sha256(json.dumps([task.task, inputs], sort_keys=True).encode()).hexdigest()
+    return Fingerprint(digest, whole)
 
 
-def _content(value: Scalar, wanted: Input, resources: Sequence[Resource], upstream: Mapping[int, TaskResult]) -> Any:
+@dataclass(frozen=True)
+class _Content:
+    data: Any
+    whole: bool = True
+
+
+def _content(
+    value: Scalar, wanted: Input, resources: Sequence[Resource], upstream: Mapping[int, TaskResult]
+) -> _Content:
     resource = find_resource(value, wanted, resources)
     if resource is not None:
-        return {"sha256": resource.artifact.sha256}
-    if wanted.type is not ValueType.TEXT and not references_in(value):
-        return None
+        return _Content({"sha256": resource.artifact.sha256})
+    referred = references_in(value)
+    if wanted.type is not ValueType.TEXT and not referred:
+        return _Content(None, whole=False)
     made: list[Any] = []
-    for k in references_in(value):
+    for k in referred:
         result = upstream.get(k)
-        if result is None:
-            return None
-        outputs = [item.output_for(wanted) for item in result.items]
-        if None in outputs:
-            return None
-        made.append([result.is_list, [output.sha256 for output in outputs if output]])
-    numbered = {k: position for position, k in enumerate(references_in(value))}
-    return {"text": replace_references(str(value), lambda k: f"<GENERATED>-{numbered[k]}"), "made": made}
+        outputs = [item.output_for(wanted) for item in result.items] if result else [None]
+        made.append([bool(result and result.is_list), [output and output.sha256 for output in outputs]])
+    text = replace_references(str(value), lambda k: f"<GENERATED>-{referred.index(k)}")
+    return _Content({"text": text, "made": made}, whole=all(None not in hashes for _, hashes in made))
 
 
-def seed_for(task: PlannedTask, inputs_fingerprint: str) -> int | None:
+def seed_for(task: PlannedTask, inputs: Fingerprint) -> int | None:
     """The seed of a generative task: the one given, else one derived from its inputs."""
     if not task.capability.generative:
         return None
     given = task.args.get("seed")
-    return int(given) if isinstance(given, int | float) else int(inputs_fingerprint[:8], 16) % 2**31
+    return int(given) if isinstance(given, int | float) else int(inputs.sha256[:8], 16) % 2**31

@@ -40,6 +40,11 @@ class Deadline:
         """Bring the deadline to now."""
         self._cancelled.set()
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether it was brought forward."""
+        return self._cancelled.is_set()
+
     def remaining(self) -> float:
         """Seconds left, never below zero."""
         return 0.0 if self._cancelled.is_set() else max(0.0, self._at - time.monotonic())

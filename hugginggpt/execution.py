@@ -35,7 +35,7 @@ class AttemptRecorder(Protocol):
         """The attempt that began last has ended."""
 
 
-Slot = Callable[[Candidate], AbstractContextManager[object]]
+Slot = Callable[[Candidate, Deadline], AbstractContextManager[object]]
 
 
 def execute(
@@ -65,13 +65,23 @@ def execute(
         ExpertError: no candidate could do it; the message says why for each.
     """
     reasons: list[str] = []
-    for tried, candidate in enumerate(candidates, 1):
+    for candidate in candidates:
         deadline.check()
         attempts.started(candidate)
         begun = time.monotonic()
         try:
-            with slot(candidate):
-                items = _run_items(task.capability, bound, candidate, pool, surroundings, store, deadline, seed)
+            items = _run_items(
+                task.capability,
+                bound,
+                candidate,
+                pool=pool,
+                surroundings=surroundings,
+                store=store,
+                deadline=deadline,
+                seed=seed,
+                slot=slot,
+                last_try=last_try,
+            )
         except (DeadlineExceededError, StorageError) as error:
             attempts.finished(time.monotonic() - begun, error)
             raise
@@ -97,7 +107,6 @@ def execute(
                 model=candidate.card.id,
                 revision=candidate.card.revision,
                 endpoint=candidate.endpoint,
-                attempts=tried,
                 seconds=round(seconds, 3),
                 seed=seed,
             )
@@ -108,37 +117,42 @@ def _run_items(
     capability: Capability,
     bound: BoundTask,
     candidate: Candidate,
+    *,
     pool: ModelPool,
     surroundings: Surroundings,
     store: ArtifactStore,
     deadline: Deadline,
     seed: int | None,
+    slot: Slot,
+    last_try: bool,
 ) -> tuple[ItemResult, ...]:
     """Results in the order of the elements; an element may fail as long as another does not."""
     expert = expert_for(capability.kind, candidate.endpoint)
     if expert is None:
         raise ExpertError(f"Nothing here runs {capability.kind} at the endpoint {candidate.endpoint}.")
     items: list[ItemResult] = []
-    last_error: HuggingGPTError | None = None
-    with pool.use(expert, candidate.card, surroundings, deadline) as model:
+    errors: list[HuggingGPTError] = []
+    with pool.use(expert, candidate.card, surroundings, deadline) as model, slot(candidate, deadline):
         for inputs in bound.items:
-            deadline.check()
-            if isinstance(inputs, MissingInput):
-                last_error = ExpertError(inputs.reason)
-                items.append(ItemResult(error=inputs.reason))
-                continue
             try:
+                if isinstance(inputs, MissingInput):
+                    raise ExpertError(inputs.reason)
+                deadline.check()
                 outputs = _run_one(expert, model, {**inputs, **({} if seed is None else {"seed": seed})}, deadline)
                 _check_types(capability, outputs)
-            except (PassingError, DeadlineExceededError):
+            except StorageError:
                 raise
             except HuggingGPTError as error:
-                last_error = error
+                if isinstance(error, PassingError) and not last_try:
+                    raise
+                errors.append(error)
                 items.append(ItemResult(error=error.message))
-                continue
-            items.append(ItemResult(outputs=tuple(store.put(value) for value in outputs)))
-    if last_error is not None and not any(item.outputs for item in items):
-        raise last_error
+            else:
+                items.append(ItemResult(outputs=tuple(store.put(value) for value in outputs)))
+    if len(errors) == len(items):
+        raise next((error for error in errors if isinstance(error, DeadlineExceededError)), errors[-1])
+    if deadline.cancelled:
+        deadline.check()
     return tuple(items)
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from hugginggpt.artifacts import ArtifactStore, Resource
 from hugginggpt.binding import find_resource
@@ -131,16 +131,17 @@ class Namespace:
             return text if allowed and wanted.type is not ValueType.TEXT else None
         if text.startswith("data:") and wanted.type is not ValueType.TEXT:
             return text if self.given else None
-        return self._in_roots(text)
+        return self._in_roots(text) if wanted.type is not ValueType.TEXT or _FILE_NAME.fullmatch(text) else None
 
     def _in_roots(self, text: str) -> str | None:
-        if not text or len(text) > 1000 or "\n" in text or "\x00" in text:
-            return None
         for root in self.settings.file_roots:
             top = root.expanduser().resolve()
-            path = (top / Path(text).expanduser()).resolve()
-            if path.is_relative_to(top) and path.is_file():
-                return str(path)
+            try:
+                path = (top / text).resolve()
+                if path.is_relative_to(top) and path.is_file():
+                    return str(path)
+            except (OSError, ValueError):  # no name that a file could have
+                return None
         return None
 
 
@@ -171,4 +172,4 @@ def _renamed(plan: Plan, names: dict[tuple[int, str, Scalar], str]) -> Plan:
 
 def _shown(value: Scalar) -> str:
     text = " ".join(str(value).split())
-    return text if len(text) <= 80 else text[:80] + "…"
+    return text if len(text) <= 200 else text[:200] + "…"

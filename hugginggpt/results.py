@@ -59,7 +59,6 @@ class TaskResult(BaseModel):
     model: str
     revision: str | None
     endpoint: Endpoint
-    attempts: int = 1
     seconds: float = 0.0
     seed: int | None = None
 

@@ -7,6 +7,7 @@ process the controller's own limit and the processor's turns hold anyway.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from importlib.util import find_spec
 
 import httpx
 from prefect import get_run_logger
@@ -16,6 +17,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
 from hugginggpt.catalog.card import Candidate, Endpoint
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import DeadlineExceededError
 from hugginggpt.experts.device import set_up_torch
 from hugginggpt.settings import get_settings
 
@@ -24,30 +27,33 @@ ACCELERATOR_LIMIT = "hugginggpt-accelerator"
 
 
 @contextmanager
-def controller_slot() -> Iterator[None]:
+def controller_slot(deadline: Deadline | None) -> Iterator[None]:
     """Hold one of the controller's slots."""
-    with _held(CONTROLLER_LIMIT):
+    with _held(CONTROLLER_LIMIT, deadline):
         yield
 
 
 @contextmanager
-def slot_for(candidate: Candidate) -> Iterator[None]:
+def slot_for(candidate: Candidate, deadline: Deadline) -> Iterator[None]:
     """Hold the accelerator for a local model, where there is one. The controller's calls hold their own slots."""
-    if candidate.endpoint is Endpoint.LOCAL and set_up_torch(get_settings()) != "cpu":
-        with _held(ACCELERATOR_LIMIT):
+    if candidate.endpoint is Endpoint.LOCAL and find_spec("torch") and set_up_torch(get_settings()) != "cpu":
+        with _held(ACCELERATOR_LIMIT, deadline):
             yield
     else:
         yield
 
 
 @contextmanager
-def _held(name: str) -> Iterator[None]:
+def _held(name: str, deadline: Deadline | None) -> Iterator[None]:
     """Hold a slot. What was done in it is not lost when the server is gone at the end: the slot's lease runs out."""
     if not _exists(name, PREFECT_API_URL.value()):
         yield
         return
-    slot = concurrency(name, occupy=1)
-    slot.__enter__()
+    slot = concurrency(name, occupy=1, timeout_seconds=None if deadline is None else deadline.remaining())
+    try:
+        slot.__enter__()
+    except TimeoutError:
+        raise DeadlineExceededError(f"No slot of the limit {name} came free in time.") from None
     try:
         yield
     finally:

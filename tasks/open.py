@@ -18,9 +18,12 @@ from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.leases import holder_name
-from tasks.run import cancel
+from tasks.cancelling import cancel
 
 logger = logging.getLogger(__name__)
+
+MOST_EARLIER = 50
+"""Files and results of earlier turns that a plan can name, the latest first: all have to fit into a prompt."""
 
 
 @contextmanager
@@ -54,17 +57,16 @@ def open_request(
         status=opened.status,
         refusal=None if opened.resumed else refusal,
         text=opened.text,
-        # What an earlier life was told to run afresh, it ran afresh.
-        options=RequestOptions(**{**opened.options, "fresh": options.fresh and not opened.resumed}),
+        options=RequestOptions(**opened.options),
         resources=_distinct(
-            [*opened.resources, *(r for turn in reversed(turns) for r in (*turn.files, *turn.resources))]
+            [*opened.resources, *[r for t in reversed(turns) for r in (*t.files, *t.resources)][:MOST_EARLIER]]
         ),
         history=tuple(Exchange(text=turn.text, response=turn.response) for turn in turns),
     )
     if run.status is not RequestStatus.RUNNING:
         yield run
         return
-    with _lease(run.request_id, holder):
+    with _lease(run, holder):
         yield run
 
 
@@ -89,23 +91,23 @@ def _distinct(resources: Sequence[Resource]) -> tuple[Resource, ...]:
 
 
 @contextmanager
-def _lease(request_id: str, holder: str) -> Iterator[None]:
+def _lease(run: RequestRun, holder: str) -> Iterator[None]:
     seconds = get_settings().lease_seconds
     stop = threading.Event()
 
     def renew() -> None:
         while not stop.wait(seconds / 3):
             try:
-                held = get_trace().renew_lease(request_id, holder, seconds)
+                held = get_trace().renew_lease(run.request_id, holder, seconds)
             except DatabaseUnavailableError as error:
-                logger.warning("The lease on request %s could not be renewed: %s", request_id, error.message)
+                logger.warning("The lease on request %s could not be renewed: %s", run.request_id, error.message)
                 continue
             if not held and not stop.is_set():
-                logger.warning("Request %s was taken over by another process; this one stops.", request_id)
-                cancel(request_id)
+                logger.warning("Request %s was taken over by another process; this one stops.", run.request_id)
+                cancel(run.request_id, run.life)
                 return
 
-    thread = threading.Thread(target=renew, name=f"lease-{request_id[:8]}", daemon=True)
+    thread = threading.Thread(target=renew, name=f"lease-{run.request_id[:8]}", daemon=True)
     thread.start()
     try:
         yield

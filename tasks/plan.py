@@ -16,6 +16,7 @@ from hugginggpt.request import Exchange, RequestRun
 from hugginggpt.resources import Namespace
 from hugginggpt.services import get_catalog, get_controller, get_store, get_trace
 from hugginggpt.settings import get_settings
+from tasks.cancelling import cancellable
 from tasks.policies import key_of, recorded_controller
 from tasks.ui import show_plan
 
@@ -53,7 +54,7 @@ def _new_plan(run: RequestRun) -> tuple[Plan, str]:
     if given is None:
         kinds = get_catalog().offered_kinds()
         planning = plan_with_controller.with_options(refresh_cache=run.options.fresh)
-        state = planning(run.text, run.resources, run.history, kinds, run.request_id, return_state=True)
+        state = planning(run.text, run.resources, run.history, kinds, run.request_id, run.life, return_state=True)
         plan: Plan = state.result()
         return plan, "cache" if state.name == "Cached" else "controller"
     plan = parse_plan(given)
@@ -91,28 +92,31 @@ def plan_with_controller(
     history: tuple[Exchange, ...],
     kinds: tuple[str, ...],
     request_id: str,
+    life: int,
 ) -> Plan:
     """Ask the controller for a plan over the offered kinds."""
     namespace = _namespace(text, history, resources, given=False)
 
     def check(plan: Plan) -> list[str]:
-        return _obstacles(plan, offered=kinds) + namespace.problems(plan)
+        return namespace.problems(plan)
 
-    return ask_for_plan(
-        recorded_controller(request_id),
-        text=text,
-        resources=resources,
-        history=history,
-        kinds=kinds,
-        deadline=Deadline(PLANNING_SECONDS),
-        check=check,
-    )
+    deadline = Deadline(PLANNING_SECONDS)
+    with cancellable(request_id, life, deadline):
+        return ask_for_plan(
+            recorded_controller(request_id, life),
+            text=text,
+            resources=resources,
+            history=history,
+            kinds=kinds,
+            deadline=deadline,
+            check=check,
+        )
 
 
-def _obstacles(plan: Plan, offered: Sequence[str] = ()) -> list[str]:
-    """Why tasks of the plan cannot run here; kinds that were offered are known to run."""
-    unsure = [(task, get_catalog().why_not(task.task)) for task in plan.tasks if task.task not in offered]
-    return [f"Task {task.id} cannot be done: {why}" for task, why in unsure if why]
+def _obstacles(plan: Plan) -> list[str]:
+    """Why tasks of the plan cannot run here."""
+    reasons = [(task, get_catalog().why_not(task.task)) for task in plan.tasks]
+    return [f"Task {task.id} cannot be done: {why}" for task, why in reasons if why]
 
 
 def _namespace(text: str, history: Sequence[Exchange], resources: tuple[Resource, ...], given: bool) -> Namespace:

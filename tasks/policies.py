@@ -42,11 +42,11 @@ def recording(what: str) -> Iterator[None]:
         get_run_logger().warning("%s could not be recorded now: %s", what, error.message)
 
 
-def recorded_controller(request_id: str, task_id: int | None = None) -> Controller:
+def recorded_controller(request_id: str, life: int, task_id: int | None = None) -> Controller:
     """The controller, each of whose calls goes into the trace of that request."""
 
     def record(call: ControllerCall) -> None:
         with recording(f"A controller call ({call.stage})"):
-            get_trace().record_controller_call(request_id, task_id, call)
+            get_trace().record_controller_call(request_id, task_id, call, life=life)
 
     return get_controller().recording(record, controller_slot)

@@ -1,9 +1,10 @@
 """Stage four: the answer, and the end of the trace. It runs whatever happened before."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from prefect import allow_failure, task
+from prefect import allow_failure, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
@@ -11,18 +12,21 @@ from prefect.utilities.annotations import quote
 
 from hugginggpt.controller.response import Outcome, Response, plain_rendering, respond
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ControllerError, ExpertError, HuggingGPTError
+from hugginggpt.errors import ControllerError, DatabaseUnavailableError, ExpertError, HuggingGPTError
 from hugginggpt.plan import Plan
 from hugginggpt.request import RequestRun
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.trace.report import report
 from hugginggpt.trace.story import StoryStatus, TaskEnding
-from tasks.policies import BACKOFF, JITTER, can_pass, recorded_controller
-from tasks.run import Ending
+from tasks.cancelling import cancellable
+from tasks.policies import recorded_controller
+from tasks.run import RECOVERED, Ending
 from tasks.ui import finish_showing, show_answer
 
 RESPONSE_SECONDS = 300.0
+COMMIT_WAITS = (1.0, 2.0, 4.0, 8.0)
+"""Seconds between tries to record the end: the answer is not asked for again."""
 
 
 def respond_and_record(
@@ -58,56 +62,64 @@ def final_state(request_id: str) -> State[Any]:
     return Failed(message=story.error, data=data)
 
 
-@task(
-    name="respond-and-record",
-    task_run_name="respond and record",
-    retries=4,
-    retry_delay_seconds=BACKOFF,
-    retry_jitter_factor=JITTER,
-    retry_condition_fn=can_pass,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@task(name="respond-and-record", task_run_name="respond and record", cache_policy=NO_CACHE, persist_result=False)
 def _respond_and_record(
     run: RequestRun, plan: Plan | None, endings: Mapping[int, Ending], error: HuggingGPTError | None
-) -> RequestStatus:
+) -> None:
     outcomes = [_outcome(endings[planned.id]) for planned in plan.tasks] if plan else []
-    made = [o for o in outcomes if o.result is not None]
-    if plan is None or (plan.tasks and not made):
-        response = plain_rendering(run.text, outcomes) if outcomes else None
-        status = RequestStatus.FAILED
-        error = error or ExpertError("None of the planned tasks could be done.")
-        answer = Response(text=response, source="plain", problems=()) if response else None
-    else:
+    status, answer, error = _answer(run, plan, outcomes, error)
+    # What an earlier life recorded stays as it is.
+    new = [ending for ending in endings.values() if ending.future.state.name != RECOVERED]
+    for wait in (*COMMIT_WAITS, None):
         try:
-            answer = respond(
-                recorded_controller(run.request_id),
+            get_trace().finish_request(
+                run.request_id,
+                status=status,
+                response=answer.text if answer else None,
+                response_source=answer.source if answer else "none",
+                error=error.message if error else None,
+                error_type=type(error).__name__ if error else None,
+                life=run.life,
+                endings=[_ending(ending) for ending in new],
+            )
+            break
+        except DatabaseUnavailableError as failure:
+            if wait is None:
+                raise
+            get_run_logger().warning("The end could not be recorded, next try in %s s: %s", wait, failure.message)
+            time.sleep(wait)
+    files = [a for o in outcomes if o.result for a in o.result.outputs if a.preview is None]
+    show_answer(answer.text if answer else f"Failed: {error.message if error else status}", files)
+
+
+def _answer(
+    run: RequestRun, plan: Plan | None, outcomes: Sequence[Outcome], error: HuggingGPTError | None
+) -> tuple[RequestStatus, Response | None, HuggingGPTError | None]:
+    """The final status, the answer if there is one, and what stood in the way."""
+    made = [outcome for outcome in outcomes if outcome.result is not None]
+    if plan is None:
+        return RequestStatus.FAILED, None, error
+    if plan.tasks and not made:
+        response = Response(text=plain_rendering(run.text, outcomes), source="plain")
+        return RequestStatus.FAILED, response, ExpertError("None of the planned tasks could be done.")
+    deadline = Deadline(RESPONSE_SECONDS)
+    try:
+        with cancellable(run.request_id, run.life, deadline):
+            response = respond(
+                recorded_controller(run.request_id, run.life),
                 text=run.text,
                 plan=plan,
                 outcomes=outcomes,
-                deadline=Deadline(RESPONSE_SECONDS),
+                deadline=deadline,
                 resources=run.resources,
                 history=run.history,
                 known_models=_known_models(run),
             )
-        except ControllerError as failure:
-            answer, status, error = None, RequestStatus.FAILED, failure
-        else:
-            whole = len(made) == len(outcomes) and answer.source == "controller"
-            status = RequestStatus.COMPLETED if whole else RequestStatus.PARTIAL
-    get_trace().finish_request(
-        run.request_id,
-        status=status,
-        response=answer.text if answer else None,
-        response_source=answer.source if answer else "none",
-        error=error.message if error else None,
-        error_type=type(error).__name__ if error else None,
-        life=run.life,
-        endings=[_ending(endings[planned.id]) for planned in plan.tasks] if plan else [],
-    )
-    files = [artifact for o in made if o.result for artifact in o.result.outputs if artifact.preview is None]
-    show_answer(answer.text if answer else f"Failed: {error.message if error else status}", files)
-    return status
+    except ControllerError as failure:
+        return RequestStatus.FAILED, None, failure
+    if response.source == "plain":
+        return RequestStatus.PARTIAL, response, ControllerError(" ".join(response.problems))
+    return (RequestStatus.COMPLETED if len(made) == len(outcomes) else RequestStatus.PARTIAL), response, None
 
 
 def _known_models(run: RequestRun) -> set[str]:
@@ -132,9 +144,7 @@ def _ending(ending: Ending) -> TaskEnding:
         status=ending.status,
         error=ending.error,
         seconds=ending.result.seconds if ending.result else None,
-        started_at=None,
         ended_at=ending.future.state.timestamp,
         prefect_task_run_id=str(ending.future.task_run_id),
         result=ending.result,
-        cached=ending.status == "cached",
     )

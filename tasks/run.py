@@ -1,9 +1,6 @@
 """Stage three: the plan's tasks as task runs, each as soon as what it refers to is final."""
 
-import threading
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
@@ -29,6 +26,7 @@ from hugginggpt.request import RequestRun
 from hugginggpt.results import TaskResult, TaskStatus
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.settings import get_settings
+from tasks.cancelling import cancel, cancellable
 from tasks.limits import slot_for
 from tasks.policies import BACKOFF, JITTER, can_pass, key_of, recorded_controller, recording
 from tasks.select import Choice, submit_selection
@@ -59,7 +57,7 @@ def run_experts(run: RequestRun, plan: Plan, choices: Mapping[int, Choice]) -> d
     try:
         return schedule.run()
     except BaseException:
-        cancel(run.request_id)
+        cancel(run.request_id, run.life)
         raise
 
 
@@ -150,10 +148,14 @@ class _Schedule:
         with recording(f"The end of task {planned.name}"):
             if ending.result is None:
                 get_trace().record_no_result(
-                    self.request.request_id, planned.id, ending.status, ending.error or "unknown"
+                    self.request.request_id,
+                    planned.id,
+                    ending.status,
+                    ending.error or "unknown",
+                    life=self.request.life,
                 )
             elif state.name == CACHED:
-                get_trace().record_result(self.request.request_id, ending.result, cached=True)
+                get_trace().record_result(self.request.request_id, ending.result, cached=True, life=self.request.life)
                 show_result(ending.result)
 
     def _settle_choice(self, future: PrefectFuture[ModelChoice]) -> None:
@@ -166,7 +168,7 @@ class _Schedule:
                 again.add_done_callback(self.final.put)
                 return
             with recording("A cached selection"):
-                get_trace().record_choice(self.request.request_id, task_id, choice, cached=True)
+                get_trace().record_choice(self.request.request_id, task_id, choice, cached=True, life=self.request.life)
         self.chosen[task_id] = future.state
 
 
@@ -216,10 +218,8 @@ def _expert_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | No
     planned: PlannedTask = parameters["planned"]
     choice: ModelChoice = parameters["choice"]
     inputs = fingerprint(planned, parameters["resources"], parameters["upstream"])
-    if inputs is None:
-        return None
     models = [[c.name, c.endpoint] for c in choice.ranked]
-    return key_of("expert", inputs, seed_for(planned, inputs), models)
+    return key_of("expert", inputs.sha256, seed_for(planned, inputs), models) if inputs.whole else None
 
 
 def run_expert(
@@ -237,22 +237,22 @@ def run_expert(
     deadline = Deadline(get_settings().task_timeout or planned.capability.timeout)
     inputs = fingerprint(planned, resources, upstream)
     attempts = _Attempts(request_id, planned.id, life, run_count)
-    with _cancellable(request_id, deadline):
+    with cancellable(request_id, life, deadline):
         result = execute(
             planned,
             bind(planned, resources, upstream, get_store()),
             attempts.not_failed(choice.ranked),
             pool=get_pool(get_settings()),
-            surroundings=Surroundings(get_settings(), lambda: recorded_controller(request_id, planned.id)),
+            surroundings=Surroundings(get_settings(), lambda: recorded_controller(request_id, life, planned.id)),
             store=get_store(),
             deadline=deadline,
-            seed=None if inputs is None else seed_for(planned, inputs),
+            seed=seed_for(planned, inputs),
             attempts=attempts,
             slot=slot_for,
             last_try=run_count > task_run.task.retries,
         )
     with recording(f"The result of task {planned.name}"):
-        get_trace().record_result(request_id, result)
+        get_trace().record_result(request_id, result, life=life)
     show_result(result)
     return result
 
@@ -312,29 +312,3 @@ class _Attempts:
                 error_type=None if error is None else type(error).__name__,
                 passing=isinstance(error, PassingError),
             )
-
-
-# Cancelling: threads cannot be interrupted, so whatever runs looks at its deadline
-
-_running: defaultdict[str, set[Deadline]] = defaultdict(set)
-_running_lock = threading.Lock()
-
-
-@contextmanager
-def _cancellable(request_id: str, deadline: Deadline) -> Iterator[None]:
-    with _running_lock:
-        _running[request_id].add(deadline)
-    try:
-        yield
-    finally:
-        with _running_lock:
-            _running[request_id].discard(deadline)
-            if not _running[request_id]:
-                del _running[request_id]
-
-
-def cancel(request_id: str) -> None:
-    """Bring the deadline of every task that this process runs for a request to now."""
-    with _running_lock:
-        for deadline in _running.get(request_id, ()):
-            deadline.cancel()

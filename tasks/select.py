@@ -14,6 +14,7 @@ from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.request import RequestRun
 from hugginggpt.services import get_catalog, get_trace
 from hugginggpt.settings import get_settings
+from tasks.cancelling import cancellable
 from tasks.policies import key_of, recorded_controller, recording
 from tasks.ui import show_choice
 
@@ -34,15 +35,16 @@ def select_models(run: RequestRun, plan: Plan) -> dict[int, Choice]:
 def submit_selection(run: RequestRun, planned: PlannedTask, *, fresh: bool) -> PrefectFuture[ModelChoice]:
     """Submit the selection for one task."""
     selection = select_model.with_options(refresh_cache=fresh)
-    return selection.submit(planned, run.text, run.request_id)
+    return selection.submit(planned, run.text, run.request_id, run.life)
 
 
 def _selection_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     planned: PlannedTask = parameters["planned"]
-    cards = [
-        [c.card.id, c.card.revision, c.card.downloads, c.endpoint, c.obstacle is None]
+    # Sorted, since the rank also depends on what is installed, which running a choice may change.
+    cards = sorted(
+        [c.card.id, c.endpoint, str(c.card.revision), c.card.downloads, c.obstacle is None]
         for c in get_catalog().candidates(planned.task)
-    ]
+    )
     return key_of("select", planned.task, parameters["text"], cards, get_settings().top_k)
 
 
@@ -54,7 +56,7 @@ def _selection_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     persist_result=True,
     result_serializer="json",
 )
-def select_model(planned: PlannedTask, text: str, request_id: str) -> ModelChoice:
+def select_model(planned: PlannedTask, text: str, request_id: str, life: int) -> ModelChoice:
     """Choose among the candidates that can run here; the rest is the order of falling back.
 
     Raises:
@@ -63,17 +65,19 @@ def select_model(planned: PlannedTask, text: str, request_id: str) -> ModelChoic
     runnable = [c for c in get_catalog().candidates(planned.task) if c.obstacle is None]
     if not runnable:
         raise SelectionError(get_catalog().why_not(planned.task))
-    choice = choose_model(
-        recorded_controller(request_id, planned.id),
-        request=text,
-        task=planned,
-        candidates=runnable,
-        top_k=get_settings().top_k,
-        deadline=Deadline(SELECTION_SECONDS),
-    )
+    deadline = Deadline(SELECTION_SECONDS)
+    with cancellable(request_id, life, deadline):
+        choice = choose_model(
+            recorded_controller(request_id, life, planned.id),
+            request=text,
+            task=planned,
+            candidates=runnable,
+            top_k=get_settings().top_k,
+            deadline=deadline,
+        )
     pinned = [c.model_copy(update={"card": get_catalog().pin(c.card)}) for c in choice.ranked[: get_settings().top_k]]
     choice = choice.model_copy(update={"chosen": pinned[0], "alternatives": tuple(pinned[1:])})
     with recording("A selection"):
-        get_trace().record_choice(request_id, planned.id, choice)
+        get_trace().record_choice(request_id, planned.id, choice, life=life)
     show_choice(planned, choice)
     return choice

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
@@ -18,6 +18,7 @@ from hugginggpt.results import TaskResult
 from hugginggpt.services import get_store
 
 THUMBNAIL_PIXELS = 320
+MOST_SHOWN = 20
 
 
 def show_plan(plan: Plan) -> None:
@@ -30,7 +31,7 @@ def show_plan(plan: Plan) -> None:
     graph = "\n".join(lines) if plan.tasks else "No task is needed: the controller answers by itself."
     repairs = "".join(f"\n- {repair}" for repair in plan.repairs)
     text = graph + (f"\n\nRepaired:\n{repairs}" if repairs else "") + f"\n\n```json\n{plan.to_json()}\n```"
-    _show("plan", text, "The plan")
+    _show("plan", lambda: text, "The plan")
 
 
 def show_choice(planned: PlannedTask, choice: ModelChoice) -> None:
@@ -43,22 +44,27 @@ def show_choice(planned: PlannedTask, choice: ModelChoice) -> None:
         f"**{choice.chosen.card.id}** ({choice.chosen.endpoint}), chosen by the {choice.chosen_by}: {choice.reason}\n\n"
         f"| | model | endpoint | downloads | |\n| --- | --- | --- | --- | --- |{rows}"
     )
-    _show(f"model-{planned.id}", text, f"Model for {planned.name}")
+    _show(f"model-{planned.id}", lambda: text, f"Model for {planned.name}")
 
 
 def show_result(result: TaskResult) -> None:
     """The outputs of a task: text as it is, pictures as thumbnails, the address of each."""
-    parts = [f"Made by {result.model} ({result.endpoint})."]
-    parts += [_shown(artifact) for artifact in result.outputs[:20]]
-    if len(result.outputs) > 20:
-        parts.append(f"and {len(result.outputs) - 20} more")
-    _show(f"result-{result.task_id}", "\n\n".join(parts), f"{result.task_id} · {result.kind}")
+
+    def outputs() -> str:
+        parts = [f"Made by {result.model} ({result.endpoint})."]
+        parts += [_shown(artifact) for artifact in result.outputs[:MOST_SHOWN]]
+        if len(result.outputs) > MOST_SHOWN:
+            parts.append(f"and {len(result.outputs) - MOST_SHOWN} more")
+        return "\n\n".join(parts)
+
+    _show(f"result-{result.task_id}", outputs, f"{result.task_id} · {result.kind}")
 
 
 def show_answer(response: str, files: Iterable[Artifact]) -> None:
     """The final answer and where its files are."""
     places = "".join(f"\n- `{get_store().address(artifact)}` ({artifact.mime})" for artifact in files)
-    _show("answer", response + (f"\n\nFiles:\n{places}" if places else ""), "The answer")
+    text = response + (f"\n\nFiles:\n{places}" if places else "")
+    _show("answer", lambda: text, "The answer")
 
 
 def finish_showing() -> None:
@@ -70,14 +76,14 @@ def finish_showing() -> None:
 _poster = ThreadPoolExecutor(max_workers=1, thread_name_prefix="show")
 
 
-def _show(key: str, markdown: str, description: str) -> None:
+def _show(key: str, markdown: Callable[[], str], description: str) -> None:
     """Have an artifact created for the run in whose context this is called."""
     _poster.submit(copy_context().run, _post, key, markdown, description)
 
 
-def _post(key: str, markdown: str, description: str) -> None:
+def _post(key: str, markdown: Callable[[], str], description: str) -> None:
     try:
-        create_markdown_artifact(markdown=markdown, key=key, description=description)
+        create_markdown_artifact(markdown=markdown(), key=key, description=description)
     except Exception:  # A request does not fail because it cannot be shown.
         get_run_logger().warning("The artifact '%s' could not be shown in Prefect.", key, exc_info=True)
 

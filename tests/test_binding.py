@@ -4,7 +4,7 @@ import pytest
 from PIL import Image as PILImage
 
 from hugginggpt.artifacts import Artifact, ArtifactStore, Resource
-from hugginggpt.binding import MissingInput, bind, fingerprint, seed_for
+from hugginggpt.binding import Fingerprint, MissingInput, bind, fingerprint, seed_for
 from hugginggpt.catalog.card import Endpoint
 from hugginggpt.errors import UsageError
 from hugginggpt.media import Image, Structured, Text, Value
@@ -128,18 +128,21 @@ def test_the_fingerprint_depends_on_contents_not_on_names_or_ids(store: Artifact
     assert first != fingerprint(task("summarization", text="On <GENERATED>-0"), [], {0: made(store, 0, Text("b"))})
 
 
-def test_there_is_no_fingerprint_where_an_input_is_missing(store: ArtifactStore) -> None:
-    assert fingerprint(task("object-detection", image="red.png"), [], {}) is None
-    assert fingerprint(task("summarization", text="<GENERATED>-0"), [], {}) is None
-    assert fingerprint(task("summarization", text="<GENERATED>-0"), [], {0: made(store, 0, None)}) is None
+def test_a_fingerprint_says_whether_an_input_is_missing(store: ArtifactStore) -> None:
+    assert fingerprint(task("summarization", text="some words"), [], {}).whole
+    assert not fingerprint(task("object-detection", image="red.png"), [], {}).whole
+    assert not fingerprint(task("summarization", text="<GENERATED>-0"), [], {}).whole
+    partial = made(store, 0, Text("a"), None, is_list=True)
+    assert not fingerprint(task("summarization", text="<GENERATED>-0"), [], {0: partial}).whole
 
 
 def test_a_seed_is_given_or_derived_and_only_for_generative_kinds() -> None:
-    assert seed_for(task("text-to-image", text="x", seed=7), "ab" * 32) == 7
-    derived = seed_for(task("text-to-image", text="x"), "ab" * 32)
-    assert derived == seed_for(task("text-to-image", text="x"), "ab" * 32)
-    assert derived != seed_for(task("text-to-image", text="x"), "cd" * 32)
-    assert seed_for(task("object-detection", image="a.png"), "ab" * 32) is None
+    one, other = Fingerprint("ab" * 32, whole=True), Fingerprint("cd" * 32, whole=False)
+    assert seed_for(task("text-to-image", text="x", seed=7), one) == 7
+    derived = seed_for(task("text-to-image", text="x"), one)
+    assert derived == seed_for(task("text-to-image", text="x"), one)
+    assert derived not in (None, seed_for(task("text-to-image", text="x"), other))
+    assert seed_for(task("object-detection", image="a.png"), one) is None
 
 
 def test_previews_are_not_what_an_expert_gets(store: ArtifactStore) -> None:

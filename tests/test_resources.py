@@ -128,3 +128,10 @@ def test_every_problem_is_named(settings: Settings, store: ArtifactStore) -> Non
     with pytest.raises(PlanError) as caught:
         space(settings).resolve(plan, store)
     assert len(caught.value.problems) == 2
+
+
+def test_any_text_is_text_also_with_roots(settings: Settings, photo: Path) -> None:
+    rooted = settings.model_copy(update={"file_roots": (photo.parent,)})
+    for text in ("long " * 500, "~5 minutes later", "~nobody/x", "a/" * 3000, "photo.png is a picture", "x\x00y"):
+        assert space(rooted).problems(summarise(text)) == []
+    assert space(rooted).problems(detect("p" * 5000)) != []

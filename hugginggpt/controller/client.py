@@ -56,7 +56,7 @@ class ControllerCall(BaseModel):
 
 Recorder = Callable[[ControllerCall], None]
 
-Slot = Callable[[], contextlib.AbstractContextManager[object]]
+Slot = Callable[[Deadline | None], contextlib.AbstractContextManager[object]]
 
 
 class _Server:
@@ -288,7 +288,7 @@ class Controller:
         connection = self._server.connection()
         reply: Reply | None = None
         error: str | None = None
-        with self._server.slot(deadline), self._slot():
+        with self._slot(deadline), self._server.slot(deadline):
             timeout = self._server.settings.controller_timeout
             if deadline is not None:
                 timeout = min(timeout, max(deadline.remaining(), 0.001))

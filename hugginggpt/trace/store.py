@@ -259,10 +259,12 @@ class Trace:
                 for position, task in enumerate(plan.tasks)
             )
 
-    def record_choice(self, request_id: str, task_id: int, choice: ModelChoice, cached: bool = False) -> None:
-        """Write the model chosen for a task; a later choice replaces it."""
+    def record_choice(
+        self, request_id: str, task_id: int, choice: ModelChoice, cached: bool = False, *, life: int | None = None
+    ) -> None:
+        """Write the model chosen for a task; a later choice replaces it. `life` as in `finish_request`."""
         with self._database.writing() as session:
-            open_row(session, request_id)
+            open_row(session, request_id, life)
             task_row(session, request_id, task_id)
             session.merge(
                 ModelSelection(
@@ -346,14 +348,18 @@ class Trace:
             attempt.passing = passing
             attempt.ended_at = datetime.now(UTC)
 
-    def record_result(self, request_id: str, result: TaskResult, cached: bool = False) -> None:
-        """Write the result of a task, and link its outputs."""
+    def record_result(
+        self, request_id: str, result: TaskResult, cached: bool = False, *, life: int | None = None
+    ) -> None:
+        """Write the result of a task, and link its outputs. `life` as in `finish_request`."""
         with self._database.writing() as session:
-            open_row(session, request_id)
+            open_row(session, request_id, life)
             task = task_row(session, request_id, result.task_id)
             lifecycle.store_result(session, task, result, datetime.now(UTC), cached=cached)
 
-    def record_no_result(self, request_id: str, task_id: int, status: TaskStatus, error: str) -> None:
+    def record_no_result(
+        self, request_id: str, task_id: int, status: TaskStatus, error: str, *, life: int | None = None
+    ) -> None:
         """Write why a task has no result. One that has a result keeps it.
 
         Args:
@@ -361,9 +367,10 @@ class Trace:
             task_id: the task in its plan.
             status: FAILED or SKIPPED.
             error: why, one sentence.
+            life: the writer's life; one that was taken over may not write.
         """
         with self._database.writing() as session:
-            open_row(session, request_id)
+            open_row(session, request_id, life)
             task = task_row(session, request_id, task_id)
             if task.result is not None:
                 return
@@ -371,10 +378,12 @@ class Trace:
             task.error = error
             task.ended_at = datetime.now(UTC)
 
-    def record_controller_call(self, request_id: str, task_id: int | None, call: ControllerCall) -> None:
-        """Write one call to the controller, whether it succeeded or not."""
+    def record_controller_call(
+        self, request_id: str, task_id: int | None, call: ControllerCall, *, life: int | None = None
+    ) -> None:
+        """Write one call to the controller, whether it succeeded or not. `life` as in `finish_request`."""
         with self._database.writing() as session:
-            request = open_row(session, request_id)
+            request = open_row(session, request_id, life)
             session.add(
                 ControllerCallRow(
                     request_id=request_id,
