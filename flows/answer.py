@@ -48,7 +48,10 @@ def answer_request(
             choices from the trace and runs only what is unfinished.
 
     Returns:
-        the request's report, in a state named Completed, Partial or Failed.
+        the request's report, in a state named Completed or Partial.
+
+    Raises:
+        HuggingGPTError: the request failed; the message says why, and the class what kind of cause it was.
     """
     with open_request(request, files, conversation_id, options, request_id) as run:
         if run.status is not RequestStatus.RUNNING:

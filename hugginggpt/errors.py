@@ -88,5 +88,13 @@ class RequestInProgressError(TraceError):
     """Another live process holds this request."""
 
 
+def rebuilt(name: str | None, message: str) -> HuggingGPTError:
+    """The error of that class name, as the trace keeps it; the base class where the name is unknown."""
+    kind = globals().get(name or "")
+    if isinstance(kind, type) and issubclass(kind, HuggingGPTError):
+        return kind(message)
+    return HuggingGPTError(message)
+
+
 class ConfigurationError(HuggingGPTError):
     """A setting has a value that cannot work."""

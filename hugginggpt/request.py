@@ -43,7 +43,7 @@ class RequestRun(BaseModel):
     Attributes:
         life: 1 for the first process, 2 for the one that resumed it, and so on.
         status: RUNNING, or how it had ended before this run came.
-        refusal: why the request or its files cannot be accepted.
+        refusal: why the request or its files cannot be accepted, and `refused_by` the class of the error.
         resources: the request's files and the results of earlier turns.
     """
 
@@ -54,6 +54,7 @@ class RequestRun(BaseModel):
     life: int
     status: RequestStatus
     refusal: str | None = None
+    refused_by: str | None = None
     text: str
     options: RequestOptions
     resources: tuple[Resource, ...]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 
 from hugginggpt.artifacts import ArtifactStore, Resource
 from hugginggpt.binding import find_resource
@@ -18,6 +18,8 @@ _URL = re.compile(r"https?://\S+", re.IGNORECASE)
 _FILE_NAME = re.compile(
     r"[^\s/\\<>]{1,100}\.(txt|md|csv|tsv|json|html?|xml|log|pdf|docx?|png|jpe?g|gif|webp|wav|mp3|flac|mp4)"
 )
+
+_FILE_PATH = re.compile(rf"(?:\.{{0,2}}|~)/[^\s<>]+|(?!\S*://)[^\s<>]+/{_FILE_NAME.pattern}")
 
 
 def gather(files: Sequence[str], settings: Settings, store: ArtifactStore) -> list[Resource]:
@@ -115,13 +117,16 @@ class Namespace:
             if _URL.fullmatch(text):
                 return "a URL that does not stand in the request"
             return "neither a file of the request nor in a configured folder (HUGGINGGPT_FILE_ROOTS)"
-        return "not one of the request's files" if _FILE_NAME.fullmatch(text) else None
+        return "not one of the request's files" if _FILE_NAME.fullmatch(text) or _FILE_PATH.fullmatch(text) else None
 
     def _known(self, value: Scalar, wanted: Input, resources: Sequence[Resource]) -> Resource | None:
         found = find_resource(value, wanted, resources)
-        if found is None and wanted.type is not ValueType.TEXT and "://" not in str(value):
-            found = find_resource(PurePosixPath(str(value)).name, wanted, resources)
-        return found
+        if found is not None or wanted.type is ValueType.TEXT or "://" in str(value):
+            return found
+        # A relative path is the file whose own path ends in it.
+        end = PurePosixPath(str(value)).parts
+        ending = [r for r in resources if end and PurePath(r.source).parts[-len(end) :] == end]
+        return find_resource(ending[0].source, wanted, ending) if len(ending) == 1 else None
 
     def _outside(self, value: Scalar, wanted: Input) -> str | None:
         """The path or URL of a file that is not yet a resource but may become one."""

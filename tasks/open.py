@@ -55,7 +55,8 @@ def open_request(
         conversation_id=opened.conversation_id,
         life=opened.life,
         status=opened.status,
-        refusal=None if opened.resumed else refusal,
+        refusal=None if opened.resumed or refusal is None else refusal.message,
+        refused_by=None if refusal is None else type(refusal).__name__,
         text=opened.text,
         options=RequestOptions(**opened.options),
         resources=_distinct(
@@ -76,13 +77,13 @@ def record_ending(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) ->
     get_trace().release_flow_run(str(flow_run.id), ending=ending, error=state.message)
 
 
-def _gather(text: str, files: Sequence[str]) -> tuple[list[Resource], str | None]:
+def _gather(text: str, files: Sequence[str]) -> tuple[list[Resource], UsageError | StorageError | None]:
     if not text.strip():
-        return [], "The request is empty: say what is to be done."
+        return [], UsageError("The request is empty: say what is to be done.")
     try:
         return gather(files, get_settings(), get_store()), None
     except (UsageError, StorageError) as error:
-        return [], error.message
+        return [], error
 
 
 def _distinct(resources: Sequence[Resource]) -> tuple[Resource, ...]:

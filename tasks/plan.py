@@ -10,7 +10,7 @@ from hugginggpt.artifacts import Resource
 from hugginggpt.controller.planning import plan_request as ask_for_plan
 from hugginggpt.controller.prompts import prompt_hash
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import PlanError, UsageError
+from hugginggpt.errors import PlanError, rebuilt
 from hugginggpt.plan import Plan, parse_plan
 from hugginggpt.request import Exchange, RequestRun
 from hugginggpt.resources import Namespace
@@ -35,7 +35,7 @@ def plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
         ControllerError: the controller cannot plan.
     """
     if run.refusal is not None:
-        raise UsageError(run.refusal)
+        raise rebuilt(run.refused_by, run.refusal)
     known = get_trace().plan(run.request_id)
     plan, source = (known, None) if known is not None else _new_plan(run)
     plan, resources = _namespace(run.text, run.history, run.resources, run.options.plan is not None).resolve(

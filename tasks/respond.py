@@ -12,7 +12,7 @@ from prefect.utilities.annotations import quote
 
 from hugginggpt.controller.response import Outcome, Response, plain_rendering, respond
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ControllerError, DatabaseUnavailableError, ExpertError, HuggingGPTError
+from hugginggpt.errors import ControllerError, DatabaseUnavailableError, ExpertError, HuggingGPTError, rebuilt
 from hugginggpt.plan import Plan
 from hugginggpt.request import RequestRun
 from hugginggpt.results import RequestStatus
@@ -39,7 +39,7 @@ def respond_and_record(
         endings: how each planned task ended.
 
     Returns:
-        the state in which the flow run ends, with the request's report as its data.
+        the state in which the flow run ends, with the request's report as its data, or with why it failed.
 
     Raises:
         DatabaseUnavailableError: the trace cannot be written; the results stay in their stores.
@@ -59,7 +59,7 @@ def final_state(request_id: str) -> State[Any]:
         return Completed(data=data)
     if story.status is StoryStatus.PARTIAL:
         return Completed(name="Partial", message="Not everything that was planned could be done.", data=data)
-    return Failed(message=story.error, data=data)
+    return Failed(message=story.error, data=rebuilt(story.error_type, story.error or "The request failed."))
 
 
 @task(name="respond-and-record", task_run_name="respond and record", cache_policy=NO_CACHE, persist_result=False)

@@ -69,13 +69,14 @@ def test_the_requests_files_can_be_named_by_name_path_or_folder(
     settings: Settings, store: ArtifactStore, photo: Path
 ) -> None:
     resources = gather([str(photo)], settings, store)
-    for name in ("photo.png", str(photo), "./photo.png", "/elsewhere/photo.png"):
+    for name in ("photo.png", str(photo), "./photo.png", f"{photo.parent.name}/photo.png"):
         plan, after = space(settings, *resources).resolve(detect(name), store)
         assert plan.tasks[0].args["image"] == "photo.png"
         assert after == tuple(resources)
 
 
 def test_a_file_outside_the_request_is_refused(settings: Settings, store: ArtifactStore, photo: Path) -> None:
+    assert space(settings, *gather([str(photo)], settings, store)).problems(detect("/elsewhere/photo.png")) != []
     for name in (str(photo), "/etc/hostname", "../photo.png", "other.png"):
         with pytest.raises(PlanError, match="neither a file of the request"):
             space(settings).resolve(detect(name), store)
@@ -118,7 +119,10 @@ def test_a_resource_of_another_type_is_refused(settings: Settings, store: Artifa
 
 
 def test_a_text_that_is_a_file_name_has_to_be_there_and_other_text_is_text(settings: Settings) -> None:
-    assert space(settings).problems(summarise("report.pdf")) != []
+    for name in ("report.pdf", "notes/missing.txt", "/etc/passwd", "./a", "~/x", "../up/notes.md"):
+        assert space(settings).problems(summarise(name)) != []
+    for words in ("and/or", "24/7", "km/h", "/ is a slash", "a/b/c"):
+        assert space(settings).problems(summarise(words)) == []
     assert space(settings).problems(summarise("Version 1.2 of the report")) == []
     assert space(settings).problems(summarise("https://example.com is a site")) == []
 
@@ -135,3 +139,14 @@ def test_any_text_is_text_also_with_roots(settings: Settings, photo: Path) -> No
     for text in ("long " * 500, "~5 minutes later", "~nobody/x", "a/" * 3000, "photo.png is a picture", "x\x00y"):
         assert space(rooted).problems(summarise(text)) == []
     assert space(rooted).problems(detect("p" * 5000)) != []
+
+
+def test_of_two_files_with_one_name_the_path_tells_which(
+    settings: Settings, store: ArtifactStore, photo: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "b" / "photo.png"
+    other.parent.mkdir()
+    PILImage.new("RGB", (8, 8), "red").save(other)
+    resources = gather([str(photo), str(other)], settings, store)
+    plan, _ = space(settings, *resources).resolve(detect("b/photo.png"), store)
+    assert plan.tasks[0].args["image"] == "photo-2.png"

@@ -18,7 +18,7 @@ _HASH = re.compile(r"\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{12,64}\b")
 _BLANK = re.compile(
     r"[\[<{][^\[\]<>{}\n]{0,30}\b(?:path|file|file ?name|url|link)\b[^\[\]<>{}\n]{0,20}[\]>}](?!\()", re.I
 )
-_NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?![DK]\b)|(?<=[A-Za-z][.,])\d+(?:[.,]\d+)*")
+_NUMBER = re.compile(r"(?<![\w.,:])\d+(?:[.,:]\d+)*(?![DK]\b)|(?<=[A-Za-z][.,:])\d+(?:[.,:]\d+)*")
 _LIST_MARK = re.compile(r"^\s*\d{1,3}[.)]\s", re.MULTILINE)
 _CODE = re.compile(r"```.*?```", re.DOTALL)
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -103,7 +103,7 @@ class _Numbers:
         plain = _plain(source)
         for named in (_URL, _PATH, _HASH, _NAMES):  # digits in names are no values
             plain = named.sub(lambda m: m.group() if _holds_number(m.group()) else " ", plain)
-        written = re.findall(r"\d+(?:[.,]\d+)*", plain)
+        written = re.findall(r"\d+(?:[.,:]\d+)*", plain)
         words = re.findall(r"[a-z]+", plain.lower())
         self.texts = set(written)
         self.values = {reading for text in written for reading in _readings(text)}
@@ -133,6 +133,8 @@ def _plain(text: str) -> str:
 
 def _readings(text: str) -> set[Decimal]:
     """The values that a number can mean: "1,234" is 1234 or 1.234, "81,99" is 81.99 alone."""
+    if ":" in text:  # a time is no value, and its parts are none
+        return set()
     marks = re.findall(r"[.,]", text)
     if not marks:
         return {Decimal(text)}

@@ -1,6 +1,5 @@
 """Stage four: the answer, written from the results and checked against them."""
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -13,7 +12,7 @@ from hugginggpt.controller.grounding import repeated_words, unfounded
 from hugginggpt.controller.passages import condensed
 from hugginggpt.controller.planning import PastTurn, described, past
 from hugginggpt.controller.prompts import Cuttable, Prompt, cuttable, render_within, shorten
-from hugginggpt.controller.small import distinct_texts, invented, question_in, tidied
+from hugginggpt.controller.small import QUOTED_CHARS, distinct_texts, invented, question_in, quotation, tidied
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError
 from hugginggpt.plan import Plan, PlannedTask
@@ -24,9 +23,8 @@ STAGE = "respond"
 _ANSWER_TOKENS = 800
 _ANSWER_SHARE = 4  # of a small context, at most this part is kept for the answer
 _SMALL_ANSWER_TOKENS = 80
-_QUOTED_CHARS = 400  # and tokens: SmolLM2 takes one for each digit
-_MOST_QUOTABLE = 3
 _PREVIEW_CHARS = 400
+_MOST_QUOTABLE = 3
 _PLAIN_CHARS = 1500
 _MOST_PROBLEMS = 12
 
@@ -186,29 +184,11 @@ def _by_small_model(
         if not invented(answer, [text, *texts]):
             break
     else:
-        answer = _quotation(controller, text, texts, deadline)
+        # The last results are the likeliest answer, and such a model leans to what comes first.
+        quotable = [condensed(given, QUOTED_CHARS) for given in reversed(texts)][:_MOST_QUOTABLE]
+        answer = quotation(controller, text, quotable, stage=STAGE, deadline=deadline)
     found = [shorten(found, _PLAIN_CHARS) for found in texts if found not in answer]
     return "\n\n".join([answer, *found, *_made(outcomes), *_undone(outcomes)]), []
-
-
-def _quotation(controller: Controller, text: str, texts: Sequence[str], deadline: Deadline | None) -> str:
-    """One of the texts word for word, of the small model's choice: it can say nothing else."""
-    # The last results are the likeliest answer, and such a model leans to what comes first.
-    quotable = [condensed(given, _QUOTED_CHARS) for given in reversed(texts)][:_MOST_QUOTABLE]
-    schema = {
-        "type": "object",
-        "properties": {"answer": {"type": "string", "enum": quotable}},
-        "required": ["answer"],
-        "additionalProperties": False,
-    }
-    prompt = render_within(
-        "response_embedded_quote", controller.context_tokens - _QUOTED_CHARS, texts=cuttable(quotable), request=text
-    )
-    answer = controller.chat(prompt, stage=STAGE, max_tokens=_QUOTED_CHARS, schema=schema, deadline=deadline)
-    try:
-        return str(json.loads(answer)["answer"])
-    except (ValueError, KeyError, TypeError):
-        raise ControllerError("The embedded controller did not keep to its schema; use another GGUF file.") from None
 
 
 def _directly(
@@ -226,6 +206,8 @@ def _directly(
         return unfounded(answer, given, numbers=False, known_models=known_models)
 
     answer, problems = _ask_checked(controller, "answer", data, problems_of, deadline)
+    if controller.embedded:
+        answer = tidied(answer)
     if problems:
         withheld = "The controller's answer was withheld, because it names what does not exist here: "
         return Response(text=withheld + " ".join(problems), source="plain", problems=tuple(problems))
@@ -294,7 +276,15 @@ def _made(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def _undone(outcomes: Sequence[Outcome]) -> list[str]:
-    return [f"Not done: {o.task.name}. {o.error or ''}".rstrip() for o in outcomes if o.result is None]
+    tasks = [f"Not done: {o.task.name}. {o.error or ''}".rstrip() for o in outcomes if o.result is None]
+    elements = [
+        f"Not done: element {number} of {o.task.name}. {item.error}"
+        for o in outcomes
+        if o.result is not None
+        for number, item in enumerate(o.result.items, 1)
+        if item.error is not None
+    ]
+    return tasks + elements
 
 
 def _counts(outcomes: Sequence[Outcome], resources: Sequence[Resource]) -> set[int]:

@@ -1,12 +1,26 @@
 """What a model of 135 million parameters needs: one short question, and its answer tidied."""
 
+import json
 import re
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from hugginggpt.controller.grounding import foreign_words, unfounded
+from hugginggpt.controller.prompts import cuttable, render_within
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ControllerError
+
+if TYPE_CHECKING:
+    from hugginggpt.controller.client import Controller
 
 _FEW_FOREIGN, _MOST_FOREIGN = 2, 0.3  # words that may stand nowhere in the text: so many, or that part
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[^\W\d_])")
+
+
+QUOTED_CHARS = 400
+"""The longest text to quote, and the most tokens it takes: SmolLM2 takes one for each digit."""
+
+_MOST_LINES = 24
 
 
 def question_in(request: str) -> str:
@@ -45,3 +59,34 @@ def invented(answer: str, given: Sequence[str]) -> list[str]:
     if len(written) > 20 and len(set(written)) < len(written) / 2:
         problems.append("The answer repeats itself.")
     return problems
+
+
+def quotation(
+    controller: "Controller", request: str, texts: Sequence[str], *, stage: str, deadline: Deadline | None
+) -> str:
+    """One of the texts word for word, of the small model's choice: it can say nothing else.
+
+    Args:
+        controller: the small model.
+        request: what the quotation is to answer.
+        texts: each at most `QUOTED_CHARS` long; of too many the first are shown.
+        stage: for the trace.
+        deadline: how long it may take.
+
+    Raises:
+        ControllerError: it gave none.
+    """
+    quotable = list(dict.fromkeys(texts))[:_MOST_LINES]
+    schema = {
+        "type": "object",
+        "properties": {"answer": {"type": "string", "enum": quotable}},
+        "required": ["answer"],
+        "additionalProperties": False,
+    }
+    budget = controller.context_tokens - QUOTED_CHARS
+    prompt = render_within("response_embedded_quote", budget, texts=cuttable(quotable), request=request)
+    answer = controller.chat(prompt, stage=stage, max_tokens=QUOTED_CHARS, schema=schema, deadline=deadline)
+    try:
+        return str(json.loads(answer)["answer"])
+    except (ValueError, KeyError, TypeError):
+        raise ControllerError("The embedded controller did not keep to its schema; use another GGUF file.") from None

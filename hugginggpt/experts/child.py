@@ -136,7 +136,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=self._last_words,
             env=os.environ
-            | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+            | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "ORT_DISABLE_TELEMETRY": "1"}
             | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), threads),
         )
         try:

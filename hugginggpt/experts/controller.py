@@ -171,7 +171,7 @@ class QuestionAnswering(_ByController):
     kind = "question-answering"
 
     def answer(self, talk: _Talk) -> str:
-        """The answer."""
+        """The answer; the small model's is checked against the text."""
         from hugginggpt.controller.passages import relevant_passages
         from hugginggpt.controller.prompts import CUT
 
@@ -179,7 +179,20 @@ class QuestionAnswering(_ByController):
         if context:
             room = talk.room(_SHORT_ANSWER, self.kind, question=question, context="-")
             context = relevant_passages(context, question, room, CUT)
-        return talk.ask(self.kind, _SHORT_ANSWER, question=question, context=context)
+        answer = talk.ask(self.kind, _SHORT_ANSWER, question=question, context=context)
+        return self._checked(talk, answer, question, context) if context and talk.controller.embedded else answer
+
+    @staticmethod
+    def _checked(talk: _Talk, answer: str, question: str, context: str) -> str:
+        """The small model's answer; a line of the text where it makes things up."""
+        from hugginggpt.controller.prompts import shorten
+        from hugginggpt.controller.small import QUOTED_CHARS, invented, quotation, tidied
+
+        answer = tidied(answer)
+        if answer and not invented(answer, [question, context]):
+            return answer
+        lines = [shorten(" ".join(line.split()), QUOTED_CHARS) for line in context.splitlines() if line.strip()]
+        return quotation(talk.controller, question, lines, stage=talk.kind, deadline=talk.deadline)
 
 
 class Conversational(_ByController):

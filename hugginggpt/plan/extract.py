@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from hugginggpt.errors import PlanError
@@ -10,6 +9,8 @@ from hugginggpt.errors import PlanError
 MAX_CHARS = 200_000
 _MAX_STARTS = 2_000
 _FENCE = re.compile(r"```[a-zA-Z]*\s*\n?(.*?)```", re.DOTALL)
+_BRACKET = re.compile(r"[\[{]")
+_PLAN_START = re.compile(r"\[\s*\{|\{")
 _WRAPPERS = ("tasks", "plan", "task_nodes")
 _KIND_KEYS = ("task", "kind", "tool")
 
@@ -19,16 +20,23 @@ RawTask = dict[str, Any]
 def extract_tasks(text: str) -> list[RawTask]:
     """The planned tasks as the controller wrote them, not yet checked.
 
+    What is a plan as a whole, or in a code fence, is taken as it is. Otherwise the text is read in
+    several ways, and the one that finds most tasks counts, of equals the last: a controller may
+    think aloud or give an example before it comes to the plan.
+
     Raises:
         PlanError: there is no plan in the text.
     """
     if len(text) > MAX_CHARS:
         raise PlanError(f"The plan is longer than {MAX_CHARS:,} characters.")
-    for found in _values(text):
-        tasks = _as_tasks(found)
-        if tasks is not None:
-            return tasks
-    raise PlanError("There is no plan in this text: a JSON list of tasks was expected.")
+    fenced = [block.strip() for block in _FENCE.findall(text)]
+    whole = [tasks for block in (text.strip(), *fenced) if (tasks := _as_tasks(_strictly(block))) is not None]
+    if whole and not fenced:
+        return whole[0]
+    found = [*whole, *_scanned(text), *_repaired(text, fenced)]
+    if not found:
+        raise PlanError("There is no plan in this text: a JSON list of tasks was expected.")
+    return max(reversed(found), key=len)
 
 
 def _as_tasks(found: Any) -> list[RawTask] | None:
@@ -44,44 +52,46 @@ def _is_list_of_objects(found: Any) -> bool:
     return isinstance(found, list) and all(isinstance(element, dict) for element in found)
 
 
-def _values(text: str) -> Iterator[Any]:
-    """JSON values in the text, the likeliest first.
-
-    All of it, code fences, what starts at a bracket, and at last the same read by a repairing parser.
-    """
-    fenced = [block.strip() for block in _FENCE.findall(text)]
-    for whole in (text.strip(), *fenced):
-        try:
-            yield json.loads(whole, strict=False)
-        except (ValueError, RecursionError):
-            continue
-    yield from (value for value in _embedded(text) if value != [])
-    yield from _repaired(text, fenced)
+def _strictly(text: str) -> Any:
+    try:
+        return json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return None
 
 
-def _embedded(text: str) -> Iterator[Any]:
+def _scanned(text: str) -> list[list[RawTask]]:
+    """Every plan that stands in the text as correct JSON; single tasks outside of lists make one together."""
     decoder = json.JSONDecoder(strict=False)
+    plans: list[list[RawTask]] = []
+    single: list[RawTask] = []
     position = 0
     for _ in range(_MAX_STARTS):
-        start = re.compile(r"[\[{]").search(text, position)
+        start = _BRACKET.search(text, position)
         if start is None:
-            return
+            break
         try:
             value, position = decoder.raw_decode(text, start.start())
         except (ValueError, RecursionError):
             position = start.end()
-        else:
-            yield value
+            continue
+        tasks = _as_tasks(value)
+        if tasks and tasks == [value]:
+            single.append(value)
+        elif tasks:
+            plans.append(tasks)
+    return [single, *plans] if single else plans
 
 
-def _repaired(text: str, fenced: list[str]) -> Iterator[Any]:
+def _repaired(text: str, fenced: list[str]) -> list[list[RawTask]]:
+    """The plans that a repairing parser makes of what is no correct JSON."""
     import json_repair
 
-    start = re.search(r"\[\s*\{|\{", text)
+    start = _PLAN_START.search(text)
+    plans = []
     for loose in (*fenced, text[start.start() :] if start else ""):
-        if not loose.startswith(("[", "{")):
-            continue
-        try:
-            yield json_repair.loads(loose, skip_json_loads=True)
-        except (ValueError, RecursionError):
-            continue
+        if loose.startswith(("[", "{")):
+            try:
+                plans.append(_as_tasks(json_repair.loads(loose, skip_json_loads=True)))
+            except (ValueError, RecursionError):
+                continue
+    return [tasks for tasks in plans if tasks]

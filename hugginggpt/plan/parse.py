@@ -199,7 +199,7 @@ class _Reading:
             if isinstance(value, bool) or not math.isfinite(number) or abs(number) > 2**53:
                 raise ValueError
             draft.args[name] = int(number) if wanted is int else number
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             self.problems.append(f"{draft.label} has a {name} that is not a number.")
 
     # Edges
@@ -341,9 +341,9 @@ def _as_id(value: Any) -> int | None:
     if isinstance(value, str):
         match = re.fullmatch(r"(-\d{1,5})|\D*?(\d{1,5})", value.strip())
         value = int(match.group(1) or match.group(2)) if match else None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MAX_ID:
         return None
-    return int(value) if 0 <= value <= _MAX_ID and int(value) == value else None
+    return int(value) if int(value) == value else None
 
 
 def _clean(text: str) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 _ANY = re.compile(
     r"<\s*(?:generated|node|resource)\s*(?:>\s*[-_ ]?\s*(\d{1,4})(?!\d)|[-_ ]?\s*(\d{1,4})\s*>)", re.IGNORECASE
 )
-_CANONICAL = re.compile(r"<GENERATED>-(\d+)")
-_LIST = re.compile(r"<GENERATED>-\d+(?:\s*,\s*<GENERATED>-\d+)+")
+_CANONICAL = re.compile(r"<GENERATED>-(\d{1,4})(?!\d)")
+_LIST = re.compile(r"<GENERATED>-\d{1,4}(?:\s*,\s*<GENERATED>-\d{1,4})+")
 
 
 def reference(task_id: int) -> str:

@@ -170,13 +170,14 @@ def add_resources(session: Session, request_id: str, resources: Sequence[Resourc
 
 def store_result(session: Session, task: PlannedTaskRow, result: TaskResult, now: datetime, *, cached: bool) -> None:
     """Give a task its result. The same result may come twice."""
+    made = result.model_dump(mode="json")
+    if task.result != made:  # another than an earlier life had, or the first
+        task.result, task.ended_at = made, now
     task.status = TaskStage.CACHED if cached else TaskStage.COMPLETED
     task.cached = cached
     task.error = None
     task.model_id, task.revision, task.endpoint = result.model, result.revision, result.endpoint
     task.seconds = result.seconds
-    task.ended_at = task.ended_at or now
-    task.result = result.model_dump(mode="json")
     ids = artifact_ids(session, result.outputs, now)
     session.execute(delete(TaskOutput).filter_by(request_id=task.request_id, task_id=task.task_id))
     for item, element in enumerate(result.items):
@@ -215,12 +216,11 @@ def finish(
     for ending in endings:
         task = task_row(session, request.id, ending.task_id)
         if ending.result is not None:
-            store_result(session, task, ending.result, now, cached=ending.cached)
+            store_result(session, task, ending.result, now, cached=ending.status is TaskStatus.CACHED)
         task.status = ending.status
-        task.cached = ending.cached or ending.status is TaskStatus.CACHED
+        task.cached = ending.status is TaskStatus.CACHED
         task.error = ending.error
         task.seconds = task.seconds if ending.seconds is None else ending.seconds
-        task.started_at = ending.started_at or task.started_at
         task.ended_at = ending.ended_at or task.ended_at
         task.prefect_task_run_id = ending.prefect_task_run_id or task.prefect_task_run_id
     unfinished = select(PlannedTaskRow).filter_by(request_id=request.id, status=TaskStage.PLANNED)

@@ -191,7 +191,7 @@ class Trace:
             status: how it ended.
             response: the answer; None when there is none.
             response_source: "controller", "plain" for the plain rendering of the facts, or "none".
-            error: why it failed, one sentence.
+            error: why it failed, or why its answer is the plain rendering, one sentence.
             endings: what only the orchestrator knew; a task without one keeps what is recorded of it.
             life: the writer's life; one that was taken over may not finish the request.
             error_type: class of the error.
@@ -216,25 +216,29 @@ class Trace:
 
     # What the stages record
 
-    def record_resources(self, request_id: str, resources: Sequence[Resource]) -> None:
-        """Add what the request turned out to name besides its own files; names known already stay as they are."""
+    def record_resources(self, request_id: str, resources: Sequence[Resource], *, life: int | None = None) -> None:
+        """Add what the request turned out to name besides its own files; names known already stay as they are.
+
+        `life` as in `finish_request`.
+        """
         with self._database.writing() as session:
-            open_row(session, request_id)
+            open_row(session, request_id, life)
             lifecycle.add_resources(session, request_id, resources, datetime.now(UTC))
 
-    def record_plan(self, request_id: str, plan: Plan, source: str) -> None:
+    def record_plan(self, request_id: str, plan: Plan, source: str, *, life: int | None = None) -> None:
         """Write the plan.
 
         Args:
             request_id: the request.
             plan: a valid plan.
             source: where it came from: "controller", "given" by the user, or "cache".
+            life: as in `finish_request`.
 
         Raises:
             TraceError: another plan is recorded and work on it has begun.
         """
         with self._database.writing() as session:
-            request = open_row(session, request_id)
+            request = open_row(session, request_id, life)
             recorded = questions.plan_of(session, request_id)
             if recorded == plan:
                 return
@@ -367,7 +371,7 @@ class Trace:
             task_id: the task in its plan.
             status: FAILED or SKIPPED.
             error: why, one sentence.
-            life: the writer's life; one that was taken over may not write.
+            life: as in `finish_request`.
         """
         with self._database.writing() as session:
             open_row(session, request_id, life)

@@ -59,18 +59,16 @@ class TaskEnding(_Frozen):
     """How a task run ended, as only the orchestrator knows.
 
     Attributes:
-        result: for a task whose result came from a cache, so that nobody recorded it.
+        result: the result, which may be recorded already; None leaves what is recorded.
     """
 
     task_id: int
     status: TaskStatus
     error: str | None = None
     seconds: float | None = None
-    started_at: datetime | None = None
     ended_at: datetime | None = None
     prefect_task_run_id: str | None = None
     result: TaskResult | None = None
-    cached: bool = False
 
 
 class Life(_Frozen):

@@ -113,7 +113,7 @@ class Request(Base):
     response_source: Mapped[str | None] = mapped_column(
         doc="`controller`, `plain` for the plain rendering of facts, or `none`"
     )
-    error: Mapped[str | None] = mapped_column(doc="why it failed, one sentence")
+    error: Mapped[str | None] = mapped_column(doc="why it failed, or why its answer is the plain rendering")
     error_type: Mapped[str | None] = mapped_column(doc="class of the error")
     life: Mapped[int] = mapped_column(doc="how many processes have worked on it so far")
     holder: Mapped[str | None] = mapped_column(doc="the process that works on it: host, process id, start time")

@@ -16,6 +16,7 @@ from prefect.settings import (
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.answer import answer_request
+from hugginggpt.errors import rebuilt
 from hugginggpt.request import RequestOptions
 from hugginggpt.services import get_trace, reset
 from hugginggpt.trace.story import RequestTrace
@@ -58,12 +59,15 @@ def answer() -> Answer:
         state = answer_request(
             request, [str(f) for f in files], options=RequestOptions(plan=plan, fresh=fresh), return_state=True, **more
         )
-        report = state.result(raise_on_failure=False)
-        assert isinstance(report, dict), report
-        story = get_trace().request(report["request_id"])
-        assert story.status == report["status"]
+        story = get_trace().request(more.get("request_id") or get_trace().requests(1)[0].request_id)
+        if state.is_failed():
+            with pytest.raises(rebuilt(story.error_type, "").__class__):
+                state.result()
+        else:
+            report = state.result()
+            assert (report["request_id"], report["status"]) == (story.request_id, story.status)
         expected = {"completed": "Completed", "partial": "Partial", "failed": "Failed"}
-        assert state.name == expected[report["status"]]
+        assert state.name == expected[story.status]
         return story
 
     return run

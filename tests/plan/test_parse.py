@@ -62,6 +62,48 @@ def test_takes_loose_json(loose: str) -> None:
     assert parse_plan(loose).tasks[0].args == {"text": "x"}
 
 
+A = '{"task": "image-to-text", "id": 0, "args": {"image": "r.png"}}'
+B = '{"task": "text-to-speech", "id": 1, "args": {"text": "<GENERATED>-0"}}'
+
+
+@pytest.mark.parametrize(
+    "loose",
+    [
+        f"[{A}, {B},]",
+        f"Here: [{A}, {B},] ok",
+        f"```json\n[{A}, {B},]\n```",
+        f'{{"tasks": [{A}, {B},]}}',
+        f"[{A}, {B}]".replace('"', "'"),
+        f"[{A}, // read it\n{B}]",
+        f"[{A}, {B}",
+        f"{A}\n{B}",
+        f"1. {A}\n2. {B}",
+        f"[{A} {B}]",
+        f"I use [image] tasks {{a}}: [{A}, {B}]",
+        f"[{A}, " + B.replace(', "args"', ' "args"') + "]",
+        f"[{A}, " + B.replace('"id": 1', '"id": 1, "dep": None') + "]",
+        f"<think>maybe [{A}]</think>[{A}, {B}]",
+        f"For example {A}. The plan: [{A}, {B}]",
+        f"```json\n{A}\n```\nor rather\n```json\n[{A}, {B}]\n```",
+    ],
+)
+def test_no_task_of_a_loosely_written_plan_is_lost(loose: str) -> None:
+    assert [task.task for task in parse_plan(loose).tasks] == ["image-to-text", "text-to-speech"]
+
+
+def test_only_plan_errors_are_raised_whatever_the_numbers() -> None:
+    big = "9" * 6000
+    for text in (
+        f'[{{"task": "summarization", "id": {"9" * 400}, "args": {{"text": "x"}}}}]',
+        f'[{{"task": "summarization", "id": 0, "dep": [{"9" * 400}], "args": {{"text": "x"}}}}]',
+        f'[{{"task": "summarization", "id": 0, "args": {{"text": "<GENERATED>-{big}"}}}}]',
+        f'[{{"task": "summarization", "id": {big}, "args": {{"text": "x"}}}}]',
+    ):
+        parse_plan(text)
+    with pytest.raises(PlanError, match="not a number"):
+        parse_plan(f'[{{"task": "text-to-image", "args": {{"text": "x", "seed": {"9" * 400}}}}}]')
+
+
 @pytest.mark.parametrize(
     "reference",
     ["<GENERATED>-0", "<GENERATED-0>", "<node-0>", "<generated>-0", "<resource-0>", "<GENERATED>_0", "<node>0"],
