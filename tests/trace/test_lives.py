@@ -11,12 +11,13 @@ from datetime import timedelta
 import pytest
 
 from hugginggpt.errors import RequestInProgressError, TraceError
-from hugginggpt.results import RequestStatus
+from hugginggpt.plan import Plan
+from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.settings import Settings
 from hugginggpt.trace.leases import Holder, holder_name, is_dead
-from hugginggpt.trace.store import Trace
-from hugginggpt.trace.story import StoryStatus
-from tests.trace.samples import PLAN, begin, call, candidate, choice, planned, result
+from hugginggpt.trace.store import TaskEnding, Trace
+from hugginggpt.trace.story import StoryStatus, TaskStage
+from tests.trace.samples import PLAN, begin, call, candidate, choice, finish, planned, result
 
 ELSEWHERE = "other-host/4026531836:4711:1764000000.00"
 
@@ -115,23 +116,73 @@ def test_who_lost_a_request_cannot_renew_or_go_on(trace: Trace) -> None:
     opened = planned(trace, holder=ELSEWHERE, lease_seconds=0.0, flow_run_id="first")
     attempt = trace.start_attempt(opened.request_id, 0, 1, candidate(), run_count=1)
     begin(trace, request_id=opened.request_id)
+    before = trace.request(opened.request_id)
 
     assert not trace.renew_lease(opened.request_id, ELSEWHERE, 60.0)
     assert not trace.release_flow_run("first", ending="cancelled")
-    with pytest.raises(TraceError, match="taken over"):
-        trace.start_attempt(opened.request_id, 0, 1, candidate(), run_count=2)
-    with pytest.raises(TraceError, match="taken over"):
-        trace.finish_attempt(attempt, status="completed", seconds=1.0)
-    with pytest.raises(TraceError, match="taken over"):
-        trace.finish_request(
-            opened.request_id,
-            status=RequestStatus.COMPLETED,
-            response="",
-            response_source="plain",
-            error=None,
-            endings=(),
-            life=1,
-        )
+    writes = [
+        lambda: trace.record_resources(opened.request_id, [], life=1),
+        lambda: trace.record_plan(opened.request_id, Plan(), "given", life=1),
+        lambda: trace.record_choice(opened.request_id, 0, choice(), life=1),
+        lambda: trace.start_attempt(opened.request_id, 0, 1, candidate(), run_count=2),
+        lambda: trace.finish_attempt(attempt, status="completed", seconds=1.0),
+        lambda: trace.record_result(opened.request_id, result(0), life=1),
+        lambda: trace.record_no_result(opened.request_id, 0, TaskStatus.FAILED, "Late.", life=1),
+        lambda: trace.record_controller_call(opened.request_id, 0, call(), life=1),
+        lambda: finish(trace, opened.request_id, life=1),
+    ]
+    for write in writes:
+        with pytest.raises(TraceError, match="taken over"):
+            write()
+    after = trace.request(opened.request_id)
+    assert after == before.model_copy(update={"totals": after.totals})  # the seconds run on
+
+
+def test_a_call_to_the_controller_belongs_to_its_life(trace: Trace) -> None:
+    opened = begin(trace, holder=ELSEWHERE, lease_seconds=0.0)
+    trace.record_controller_call(opened.request_id, None, call("plan"), life=1)
+    begin(trace, request_id=opened.request_id)
+    trace.record_controller_call(opened.request_id, None, call("respond"), life=2)
+
+    assert [(c.stage, c.life) for c in trace.request(opened.request_id).controller_calls] == [
+        ("plan", 1),
+        ("respond", 2),
+    ]
+
+
+def test_what_an_earlier_life_made_stays_as_it_was(trace: Trace) -> None:
+    opened = planned(trace, holder=ELSEWHERE, lease_seconds=0.0)
+    trace.record_result(opened.request_id, result(0), cached=True, life=1)
+    trace.start_attempt(opened.request_id, 1, 1, candidate(), run_count=1)
+    trace.record_result(opened.request_id, result(1), life=1)
+    before = trace.request(opened.request_id).tasks[:2]
+
+    begin(trace, request_id=opened.request_id)
+    finish(trace, opened.request_id, endings=[TaskEnding(task_id=2, status=TaskStatus.FAILED, error="No.")], life=2)
+
+    cached, made, failed = trace.request(opened.request_id).tasks
+    assert (cached.status, cached.cached, cached.seconds) == (TaskStage.CACHED, True, 1.25)
+    assert (made.status, made.cached) == (TaskStage.COMPLETED, False)
+    assert cached == before[0]
+    assert made.model_copy(update={"attempts": ()}) == before[1].model_copy(update={"attempts": ()})
+    assert failed.status is TaskStage.FAILED
+
+
+def test_a_task_that_is_done_in_a_later_life_ended_then(trace: Trace) -> None:
+    opened = planned(trace, holder=ELSEWHERE, lease_seconds=0.0)
+    trace.record_no_result(opened.request_id, 0, TaskStatus.FAILED, "No.", life=1)
+    trace.record_result(opened.request_id, result(1, "one", "two"), life=1)
+    ended = [task.ended_at for task in trace.request(opened.request_id).tasks[:2]]
+    again = begin(trace, request_id=opened.request_id)
+
+    for made in (result(0), result(1, "one", "three")):
+        trace.record_result(opened.request_id, made, life=again.life)
+
+    tasks = trace.request(opened.request_id).tasks
+    later = [task.ended_at for task in tasks[:2]]
+    assert all(new and old and new > old for new, old in zip(later, ended, strict=True))
+    trace.record_result(opened.request_id, result(0), life=again.life)
+    assert trace.request(opened.request_id).tasks == tasks
 
 
 def test_a_released_request_can_be_resumed_at_once(trace: Trace) -> None:

@@ -32,7 +32,7 @@ def test_a_request_with_a_cached_a_failed_and_a_partly_done_task(trace: Trace, t
         response_source="controller",
         error=None,
         endings=[
-            TaskEnding(task_id=1, status=TaskStatus.CACHED, cached=True, result=spoken),
+            TaskEnding(task_id=1, status=TaskStatus.CACHED, result=spoken),
             TaskEnding(task_id=2, status=TaskStatus.FAILED, error="minilm (embedded): No."),
         ],
     )

@@ -13,20 +13,9 @@ from hugginggpt.plan import Plan
 from hugginggpt.results import ItemResult, RequestStatus, TaskStatus
 from hugginggpt.trace.store import RequestTrace, TaskEnding, Trace
 from hugginggpt.trace.story import StoryStatus, TaskStage
-from tests.trace.samples import INVOICE, PLAN, artifact, begin, call, candidate, choice, planned, result
+from tests.trace.samples import INVOICE, PLAN, artifact, begin, call, candidate, choice, finish, planned, result
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone(timedelta(hours=2)))
-
-
-def finish(trace: Trace, request_id: str, **changes: object) -> None:
-    values = {
-        "status": RequestStatus.COMPLETED,
-        "response": "The total is 12.50.",
-        "response_source": "controller",
-        "error": None,
-        "endings": (),
-    }
-    trace.finish_request(request_id, **(values | changes))  # type: ignore[arg-type]
 
 
 def test_a_new_request_begins_a_conversation_and_keeps_its_files(trace: Trace) -> None:
@@ -152,8 +141,8 @@ def test_the_whole_story_goes_to_json_and_back(trace: Trace) -> None:
         request_id,
         status=RequestStatus.PARTIAL,
         endings=[
-            TaskEnding(task_id=0, status=TaskStatus.COMPLETED, started_at=NOON, ended_at=NOON, seconds=1.5),
-            TaskEnding(task_id=1, status=TaskStatus.CACHED, cached=True, result=spoken, prefect_task_run_id="run-1"),
+            TaskEnding(task_id=0, status=TaskStatus.COMPLETED, ended_at=NOON, seconds=1.5),
+            TaskEnding(task_id=1, status=TaskStatus.CACHED, result=spoken, prefect_task_run_id="run-1"),
         ],
     )
 
@@ -163,8 +152,8 @@ def test_the_whole_story_goes_to_json_and_back(trace: Trace) -> None:
     assert (story.status, story.response) == (StoryStatus.PARTIAL, "The total is 12.50.")
     assert story.flow_run_id == "flow-1"
     read, said, sorted_ = story.tasks
-    assert (read.status, read.seconds, read.started_at) == (TaskStage.COMPLETED, 1.5, NOON)
-    assert read.started_at is not None and read.started_at.tzinfo is UTC
+    assert (read.status, read.seconds, read.ended_at) == (TaskStage.COMPLETED, 1.5, NOON)
+    assert read.ended_at is not None and read.ended_at.tzinfo is UTC
     assert [a.model for a in read.attempts] == ["rapidocr"]
     assert (said.status, said.cached, said.result) == (TaskStage.CACHED, True, spoken)
     assert said.prefect_task_run_id == "run-1"
