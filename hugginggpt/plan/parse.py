@@ -42,6 +42,7 @@ class _Draft:
     capability: Capability
     args: dict[str, Argument] = field(default_factory=dict)
     order: set[int] = field(default_factory=set)
+    unreadable: set[str] = field(default_factory=set)
 
     @property
     def label(self) -> str:
@@ -68,6 +69,9 @@ class _Reading:
     def plan(self) -> Plan:
         for position in range(len(self.raw)):
             self._read_task(position)
+        if self.problems:
+            for draft in self.drafts.values():
+                self._check_arguments(draft)
         self._stop_at_problems()
         self._drop_dangling_order()
         self._check_references()
@@ -162,6 +166,7 @@ class _Reading:
         elements = value if isinstance(value, list) else [value]
         scalars = [self._scalar(position, element) for element in elements]
         if None in scalars:
+            draft.unreadable.add(wanted.name)
             self.problems.append(
                 f"{draft.label} has an argument '{wanted.name}' that is not a text or a list of texts."
             )
@@ -298,7 +303,7 @@ class _Reading:
         for wanted in draft.capability.inputs:
             value = draft.args.get(wanted.name)
             if value is None:
-                if wanted.required:
+                if wanted.required and wanted.name not in draft.unreadable:
                     self.problems.append(f"{draft.label} lacks its argument '{wanted.name}' ({wanted.type}).")
                 continue
             if isinstance(value, list) and not wanted.many:

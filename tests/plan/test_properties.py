@@ -18,6 +18,8 @@ FILES = {
     ValueType.TEXT: "some words",
 }
 
+PARAMETERS = sorted({name for capability in CAPABILITIES.values() for name in capability.parameters})
+
 
 @st.composite
 def graphs(draw: st.DrawFn) -> list[dict[str, Any]]:
@@ -37,8 +39,21 @@ def graphs(draw: st.DrawFn) -> list[dict[str, Any]]:
     return tasks
 
 
+# Around what a float holds (308 digits) and what Python turns into an int and back (4300).
+digits = st.sampled_from([1, 4, 5, 16, 308, 309, 400, 4300]).map(lambda n: "9" * n)
+huge = st.builds(lambda sign, number: sign * int(number), st.sampled_from([1, -1]), digits)
+numbers = huge | digits | st.floats() | st.floats().map(str) | digits.map("1e{}".format)
+TOO_MANY_DIGITS = "9" * 5000
+UNQUOTED = "a number that JSON can write and Python cannot read"
+generated = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["<GENERATED>-", "<GENERATED>-0,<GENERATED>-", "<GENERATED-", "<node-"]),
+    digits | st.just(TOO_MANY_DIGITS),
+    st.sampled_from(["", ">", ",<GENERATED>-0", " and more"]),
+)
+
 json_values = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text() | huge | st.just(UNQUOTED),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )
@@ -46,11 +61,14 @@ odd_tasks = st.fixed_dictionaries(
     {},
     optional={
         "task": st.sampled_from([*sorted(CAPABILITIES), "tts", "nothing"]) | json_values,
-        "id": st.integers(-2, 5) | json_values,
-        "dep": st.lists(st.integers(-2, 5)) | json_values,
+        "id": st.integers(-2, 5) | numbers | json_values,
+        "dep": st.lists(st.integers(-2, 5) | numbers) | json_values,
         "args": st.dictionaries(
-            st.sampled_from(["text", "image", "audio", "video", "labels", "seed", "table", "text1", "x"]),
-            st.sampled_from(["<GENERATED>-0", "<node-1>", "<GENERATED>-0,<GENERATED>-1", "a.png"]) | json_values,
+            st.sampled_from(["text", "image", "audio", "video", "labels", "table", "text1", "x", *PARAMETERS]),
+            st.sampled_from(["<GENERATED>-0", "<node-1>", "<GENERATED>-0,<GENERATED>-1", "a.png"])
+            | generated
+            | numbers
+            | json_values,
             max_size=4,
         )
         | json_values,
@@ -77,7 +95,14 @@ def assert_valid(plan: Plan) -> None:
         done.add(task.id)
 
 
-@given(st.text())
+scraps = st.sampled_from(
+    [*"[]{},:'\"\\”\n", "```json", "```", "//", "/*", "*/", "...", "-", "1e999", "NaN", "None", "x"]
+)
+openings = st.sampled_from(['[{"task": "text-to-image", "args": {"seed": ', '"id": ', '"dep": [', TOO_MANY_DIGITS])
+
+
+@example("{'```json[```")
+@given(st.text() | st.lists(scraps | openings, max_size=12).map("".join))
 def test_any_text_gives_a_plan_or_a_plan_error(text: str) -> None:
     try:
         assert_valid(parse_plan(text))
@@ -86,10 +111,14 @@ def test_any_text_gives_a_plan_or_a_plan_error(text: str) -> None:
 
 
 @example([{"task": "0\r"}])
+@example([{"task": "summarization", "id": int("9" * 400)}])
+@example([{"task": "summarization", "dep": [int("9" * 400), UNQUOTED]}])
+@example([{"task": "text-to-image", "args": {"text": "x", "seed": int("9" * 400)}}])
+@example([{"task": "summarization", "args": {"text": f"<GENERATED>-{TOO_MANY_DIGITS}"}}])
 @given(st.lists(odd_tasks, max_size=6))
 def test_any_list_of_objects_gives_a_valid_plan_or_a_plan_error(tasks: list[dict[str, Any]]) -> None:
     try:
-        plan = parse_plan(json.dumps(tasks))
+        plan = parse_plan(json.dumps(tasks).replace(f'"{UNQUOTED}"', TOO_MANY_DIGITS))
     except PlanError as error:
         assert all(problem.endswith((".", "?")) for problem in error.problems)
     else:
