@@ -139,8 +139,14 @@ class Hub:
         """What the Hub answers, or None and a line in the log: whatever goes wrong there must not stop a request."""
         # The client library reads this once, when it is imported.
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+        import httpx2
+
         try:
-            return _within(LOOKUP_SECONDS, ask)
+            try:
+                return _within(LOOKUP_SECONDS, ask)
+            except httpx2.ReadError:
+                # A call of the client library that tries again closes the connections of all others.
+                return _within(LOOKUP_SECONDS, ask)
         except Exception as error:
             first_line = str(error).partition("\n")[0].rstrip(".")
             logger.warning("Could not %s at %s (%s: %s).", what, self.url, type(error).__name__, first_line)
