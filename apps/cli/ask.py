@@ -33,7 +33,7 @@ Examples:
     help="Run this plan instead of asking the controller for one; - reads it from stdin.",
 )
 @click.option("--continue", "go_on", is_flag=True, help="Continue the latest conversation.")
-@click.option("--conversation", metavar="ID", help="Continue this conversation.")
+@click.option("--conversation", metavar="ID", help="Continue this conversation; any unique beginning of its id.")
 @click.option("--out", metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="Copy the files here.")
 @click.option("--fresh", is_flag=True, help="Run everything again instead of taking cached results.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else, on stdout.")
@@ -68,6 +68,8 @@ def ask(
 
     if out is not None:
         make_folder(out)
+    if conversation is not None:
+        conversation = get_trace().conversation(conversation)
     if go_on:
         conversation = get_trace().latest_conversation()
         if conversation is None:

@@ -12,7 +12,7 @@ from apps.cli.exits import verbose_option
 def trace() -> None:
     """Who did what, when, how long, with which model and why.
 
-    A request's ID can be given as any unique beginning of it.
+    The ID of a request or conversation can be given as any unique beginning of it.
     """
 
 
@@ -27,6 +27,8 @@ def list_requests(limit: int, conversation: str | None, as_json: bool) -> None:
     """List the latest requests, newest first."""
     from hugginggpt.services import get_trace
 
+    if conversation is not None:
+        conversation = get_trace().conversation(conversation)
     requests = get_trace().requests(limit, conversation)
     if as_json:
         click.echo(json.dumps([request.model_dump(mode="json") for request in requests], indent=2, ensure_ascii=False))

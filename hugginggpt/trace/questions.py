@@ -30,6 +30,7 @@ from hugginggpt.trace.story import (
 )
 from hugginggpt.trace.tables import (
     ControllerCallRow,
+    Conversation,
     ExpertRun,
     FlowRun,
     ModelSelection,
@@ -41,20 +42,22 @@ from hugginggpt.trace.tables import (
 )
 
 
-def find_id(session: Session, prefix: str) -> str:
-    """The one request whose id is, or begins with, the given text.
+def find_id(session: Session, table: type[Request] | type[Conversation], prefix: str) -> str:
+    """The one request or conversation whose id is, or begins with, the given text.
 
     Raises:
         TraceError: there is none, or more than one.
     """
-    if session.get(Request, prefix) is not None:
+    if session.get(table, prefix) is not None:
         return prefix
-    begins = Request.id.startswith(prefix, autoescape=True)
-    found = session.scalars(select(Request.id).where(begins).order_by(Request.id).limit(4)).all() if prefix else []
+    what = "request" if table is Request else "conversation"
+    begins = table.id.startswith(prefix, autoescape=True)
+    found = session.scalars(select(table.id).where(begins).order_by(table.id).limit(4)).all() if prefix else []
     if not found:
-        raise TraceError(f"There is no request '{prefix}' in the trace: `hugginggpt trace list` shows those there are.")
+        raise TraceError(f"There is no {what} '{prefix}' in the trace: `hugginggpt trace list` shows those there are.")
     if len(found) > 1:
-        raise TraceError(f"Several requests begin with '{prefix}' ({', '.join(found[:3])}, ...): give more of the id.")
+        some = ", ".join([*found[:3], "..."] if len(found) > 3 else found)
+        raise TraceError(f"Several {what}s begin with '{prefix}' ({some}): give more of the id.")
     return found[0]
 
 

@@ -26,6 +26,7 @@ from hugginggpt.trace.rows import insert_for, locked, open_row, task_row
 from hugginggpt.trace.story import OpenedRequest, RequestSummary, RequestTrace, TaskEnding, TaskStage, Turn
 from hugginggpt.trace.tables import (
     ControllerCallRow,
+    Conversation,
     ExpertRun,
     FlowRun,
     HubLookup,
@@ -446,6 +447,15 @@ class Trace:
 
     # What people ask
 
+    def conversation(self, id_or_prefix: str) -> str:
+        """The id of a conversation.
+
+        Raises:
+            TraceError: no conversation, or more than one, has an id that begins so.
+        """
+        with self._database.reading() as session:
+            return questions.find_id(session, Conversation, id_or_prefix)
+
     def request(self, request_id_or_prefix: str) -> RequestTrace:
         """Everything that happened for a request.
 
@@ -453,7 +463,7 @@ class Trace:
             TraceError: no request, or more than one, has an id that begins so.
         """
         with self._database.reading() as session:
-            request_id = questions.find_id(session, request_id_or_prefix)
+            request_id = questions.find_id(session, Request, request_id_or_prefix)
             return questions.story_of(session, request_id, self._database.now(session))
 
     def requests(self, limit: int = 20, conversation_id: str | None = None) -> list[RequestSummary]:

@@ -225,6 +225,19 @@ def test_requests_are_found_by_the_beginning_of_their_id(trace: Trace) -> None:
             trace.request(unknown)
 
 
+def test_conversations_are_found_by_the_beginning_of_their_id(trace: Trace) -> None:
+    ids = [begin(trace).conversation_id for _ in range(17)]  # two of them begin with the same of 16 digits
+
+    assert [trace.conversation(whole) for whole in ids] == ids
+    assert [trace.conversation(whole[:-1]) for whole in ids] == ids
+    twice = next(whole[0] for n, whole in enumerate(ids) if whole[0] in {other[0] for other in ids[:n]})
+    with pytest.raises(TraceError, match=f"Several conversations begin with '{twice}'"):
+        trace.conversation(twice)
+    for unknown in ("nothing", "", "%"):
+        with pytest.raises(TraceError, match=f"no conversation '{unknown}' in the trace"):
+            trace.conversation(unknown)
+
+
 def test_the_latest_requests_come_first(trace: Trace) -> None:
     first = planned(trace, text="one")
     trace.record_result(first.request_id, result(0))
