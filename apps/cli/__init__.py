@@ -18,9 +18,11 @@ from hugginggpt import __version__
 EPILOG = """\b
 Exit codes:
   0  completed
-  1  failed
-  2  wrong usage: the request, a file, a plan, an option or a setting cannot be accepted as given
-  3  partial: some of the planned tasks could not be done
+  1  failed: there is no plan, the given one cannot run, or nothing of it could be done;
+     something needed is out of reach, or an id is not in the trace
+  2  wrong usage: the request, a file, an option or a setting cannot be accepted as given,
+     or --plan names a file without a plan in it
+  3  partial: some of the planned tasks could not be done, or the answer is a plain list of results
 """
 
 

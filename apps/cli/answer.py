@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from apps.cli.exits import COMPLETED, FAILED, PARTIAL, WRONG_USAGE, complain, is_refusal
+from apps.cli.exits import COMPLETED, FAILED, PARTIAL, WRONG_USAGE, complain, is_refusal, note
 from apps.cli.text import printable, short, size
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def present(story: "RequestTrace", *, out: Path | None, as_json: bool, further: 
         for made in {made.sha256: made for made in whole.files}.values():
             click.echo(f"\n{made.path}\n  {made.mime}, {size(made.bytes)}, from task {made.task_id}")
     if story.error:
-        complain(story.error)
+        (note if exit_code(story) == PARTIAL else complain)(story.error)
     if unwritten is not None:
         complain(unwritten.message)
     if not as_json:

@@ -49,10 +49,19 @@ def _end(ctx: click.Context, sentence: str, code: int) -> NoReturn:
 
 def complain(sentence: str) -> None:
     """Say on stderr what is wrong; each further line is another problem."""
+    _say("Error", sentence)
+
+
+def note(sentence: str) -> None:
+    """Say on stderr what is less than it should be, although nothing failed."""
+    _say("Note", sentence)
+
+
+def _say(label: str, sentence: str) -> None:
     from apps.cli.text import printable
 
     for line in sentence.splitlines() or [""]:
-        click.echo(f"Error: {printable(line)}", err=True)
+        click.echo(f"{label}: {printable(line)}", err=True)
 
 
 def is_refusal(error_type: str | None) -> bool:
@@ -68,7 +77,7 @@ def is_refusal(error_type: str | None) -> bool:
 def verbose_option(command: F) -> F:
     """Give a command the option `--verbose`; `verbose()` asks for it."""
 
-    def note(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    def remember(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
         if value:
             ctx.meta[_VERBOSE] = True
 
@@ -77,7 +86,7 @@ def verbose_option(command: F) -> F:
         "--verbose",
         is_flag=True,
         expose_value=False,
-        callback=note,
+        callback=remember,
         help="Show Prefect's log, and the traceback of an error.",
     )(command)
 

@@ -8,7 +8,7 @@ from rich.tree import Tree
 
 from apps.cli.text import SHORT_ID, dollars, duration, moment, one_line, printable, short, size
 from hugginggpt.catalog.card import Candidate
-from hugginggpt.trace.story import Attempt, CallTrace, Life, RequestSummary, RequestTrace, TaskTrace
+from hugginggpt.trace.story import Attempt, CallTrace, Life, RequestSummary, RequestTrace, StoryStatus, TaskTrace
 
 _STYLES = {
     "completed": "green",
@@ -49,7 +49,8 @@ def request_tree(story: RequestTrace) -> Tree:
     tree.add(_words("begun", moment(story.created_at)))
     tree.add(_words("conversation", story.conversation_id))
     if story.options.get("fresh"):
-        tree.add(_words("fresh", "nothing was taken from a cache"))
+        kept = "; what an earlier life had finished was kept" if len(story.lives) > 1 else ""
+        tree.add(_words("fresh", f"nothing was taken from a cache{kept}"))
     if story.resources:
         branch = tree.add(Text("files", "bold"))
         for resource in story.resources:
@@ -70,7 +71,8 @@ def request_tree(story: RequestTrace) -> Tree:
     if story.response is not None:
         tree.add(_words(f"answer ({story.response_source})", story.response))
     if story.error:
-        tree.add(_words("error", story.error, "red"))
+        failed = story.status is not StoryStatus.PARTIAL
+        tree.add(_words("error", story.error, "red") if failed else _words("note", story.error, "yellow"))
     tree.add(_words("total", _totals(story)))
     return tree
 

@@ -75,7 +75,11 @@ class ControllerReport(_Frozen):
 
 
 class AnswerReport(_Frozen):
-    """A request and all that came of it, in one object."""
+    """A request and all that came of it, in one object.
+
+    Attributes:
+        error: why it failed or, of a partial one, why its answer is the plain rendering; else None.
+    """
 
     request_id: str
     conversation_id: str

@@ -109,7 +109,7 @@ def test_a_plan_by_the_controller_and_a_second_turn(hugginggpt: Run, controller:
     assert "The edges are drawn." in planning
     assert "turn-1-task-0.png" in planning
 
-    third = hugginggpt("ask", "Really?", "--conversation", told.conversation_id, "--json")
+    third = hugginggpt("ask", "Really?", "--conversation", told.conversation_id[:8], "--json")
     assert AnswerReport.model_validate_json(third.stdout).conversation_id == told.conversation_id
 
 
@@ -124,6 +124,46 @@ def test_a_failing_branch_makes_it_partial(
     assert any(line.startswith("2 · summarization: failed: ") for line in done.stderr.splitlines())
     assert any(line.startswith("3 · summarization: skipped: ") for line in done.stderr.splitlines())
     assert "right" not in done.stderr
+
+
+def test_without_the_controller_at_the_end_the_results_are_the_answer(
+    hugginggpt: Run, controller: OpenAIServer, photo: Path, tmp_path: Path
+) -> None:
+    controller.script = {"respond": wrong_key()}
+    done = hugginggpt("ask", "Do it", "--file", photo, "--plan", written(tmp_path, EDGES), "--json")
+    whole = AnswerReport.model_validate_json(done.stdout)
+    assert (done.returncode, whole.status) == (3, "partial")
+    assert whole.response and whole.error
+    assert f"Note: {whole.error}" in done.stderr.splitlines()
+    assert "Error: " not in done.stderr
+
+
+@pytest.mark.slow
+def test_what_is_left_of_a_fresh_request_is_done_afresh(
+    hugginggpt: Run, controller: OpenAIServer, tmp_path: Path
+) -> None:
+    arguments = ["ask", "Do it", "--plan", written(tmp_path, CLOSE, SUMMARY), "--json"]
+    controller.script = {"summarization": "It is short.", "respond": "It is done."}
+    assert hugginggpt(*arguments).returncode == 0
+
+    controller.script = {"summarization": hangs(), "respond": "It is done."}
+    asking = subprocess.Popen(
+        [*COMMAND, *map(str, arguments), "--fresh"], cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert asking.stderr is not None
+    seen = b""
+    while b"2 \xc2\xb7 summarization: running" not in seen:
+        line = asking.stderr.readline()
+        assert line, seen
+        seen += line
+    asking.send_signal(signal.SIGINT)
+    asking.communicate()
+
+    controller.script = {"summarization": "It is a text.", "respond": "It is done."}
+    request_id = json.loads(hugginggpt("trace", "list", "--json").stdout)[0]["request_id"]
+    whole = AnswerReport.model_validate_json(hugginggpt("resume", request_id, "--json").stdout)
+    assert [task.status for task in whole.tasks] == ["completed", "completed"]
+    assert whole.tasks[1].outputs[0].text == "It is a text."
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from apps.cli import main
 from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.trace.store import RequestTrace, TaskEnding
-from tests.trace.samples import artifact, begin, call, candidate, choice, planned, result
+from tests.trace.samples import artifact, begin, call, candidate, choice, finish, planned, result
 
 
 def finished(request_id: str = "abc123") -> RequestTrace:
@@ -75,11 +75,37 @@ def test_list_shows_the_newest_first(inside: CliRunner) -> None:
     assert [line.split()[0] for line in lines] == ["id", "third", "second"]
     assert "running" in lines[1]
     assert lines[2].rstrip().endswith("And now?")
-    both = inside.invoke(
-        main, ["trace", "list", "--json", "--conversation", get_trace().request("first").conversation_id]
-    )
+    conversation = get_trace().request("first").conversation_id
+    both = inside.invoke(main, ["trace", "list", "--json", "--conversation", conversation[:8]])
     assert [request["request_id"] for request in json.loads(both.stdout)] == ["second", "first"]
     assert json.loads(both.stdout)[1]["tasks_done"] == 1
+
+
+@pytest.mark.parametrize("command", [["trace", "list"], ["ask", "And now?"]])
+def test_a_conversation_has_to_be_known_and_unique(inside: CliRunner, command: list[str]) -> None:
+    ids = [begin(get_trace()).conversation_id for _ in range(17)]  # two of them begin with the same of 16 digits
+    twice = next(whole[0] for n, whole in enumerate(ids) if whole[0] in {other[0] for other in ids[:n]})
+    unknown = inside.invoke(main, [*command, "--conversation", "xyz"])
+    assert (unknown.exit_code, unknown.stdout) == (1, "")
+    assert unknown.stderr == (
+        "Error: There is no conversation 'xyz' in the trace: `hugginggpt trace list` shows those there are.\n"
+    )
+    ambiguous = inside.invoke(main, [*command, "--conversation", twice])
+    assert (ambiguous.exit_code, ambiguous.stdout) == (1, "")
+    assert ambiguous.stderr.startswith(f"Error: Several conversations begin with '{twice}' (")
+    assert len(get_trace().requests(limit=100)) == 17
+
+
+def test_a_fresh_request_is_told_as_one(inside: CliRunner) -> None:
+    begin(get_trace(), request_id="fresh", options={"fresh": True}, holder="", lease_seconds=0.0)
+    begin(get_trace(), request_id="other")
+    line = "fresh  nothing was taken from a cache"
+    assert line in inside.invoke(main, ["trace", "show", "fresh"]).stdout
+    assert line not in inside.invoke(main, ["trace", "show", "other"]).stdout
+    begin(get_trace(), request_id="fresh")
+    assert (
+        f"{line}; what an earlier life had finished was kept" in inside.invoke(main, ["trace", "show", "fresh"]).stdout
+    )
 
 
 def test_list_of_an_empty_trace(inside: CliRunner) -> None:
@@ -149,3 +175,26 @@ def test_the_exit_code_says_who_can_mend_a_failure(inside: CliRunner, error_type
     assert shown.exit_code == code
     assert shown.stderr == "Error: It is not what it says.\n"
     assert json.loads(shown.stdout)["error"] == "It is not what it says."
+
+
+def test_a_note_says_why_the_answer_is_a_bare_list(inside: CliRunner) -> None:
+    trace = get_trace()
+    begin(trace, request_id="plain")
+    finish(
+        trace,
+        "plain",
+        status=RequestStatus.PARTIAL,
+        response="image-to-text: 12.50",
+        response_source="plain",
+        error="The controller cannot be reached.\nIt is\x1b away.",
+        error_type="ControllerError",
+    )
+    shown = inside.invoke(main, ["resume", "plain"])
+    assert (shown.exit_code, shown.stdout) == (3, "image-to-text: 12.50\n")
+    assert shown.stderr.splitlines()[:2] == ["Note: The controller cannot be reached.", "Note: It is\ufffd away."]
+    assert "Error" not in shown.stderr
+    whole = inside.invoke(main, ["resume", "plain", "--json"])
+    assert (whole.exit_code, json.loads(whole.stdout)["status"]) == (3, "partial")
+    assert whole.stderr.startswith("Note: ") and "Error" not in whole.stderr
+    tree = inside.invoke(main, ["trace", "show", "plain"]).stdout
+    assert "answer (plain)" in tree and "note  The controller cannot be reached." in tree and "error" not in tree
