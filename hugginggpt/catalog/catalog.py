@@ -37,8 +37,9 @@ class CardCache(Protocol):
 class Catalog:
     """The models of every kind: the bundled list, what the Hub lists, and the controller itself.
 
-    With the embedded controller and no Hub token, a kind that can be done without a download is
-    done so: the Hub is not even asked. Everything else may ask it.
+    With the embedded controller and no Hub token, what is offered is what runs here without a
+    download, and the Hub is not asked for it. Only a kind that a plan names all the same may ask it:
+    when it cannot be done by an embedded model or the controller.
 
     Args:
         card_cache: keeps live lookups for `settings.catalog_ttl` seconds; they are kept in this
@@ -67,29 +68,17 @@ class Catalog:
         """
         if kind not in CAPABILITIES:
             raise UsageError(f"There is no task kind {kind!r}: `hugginggpt models` lists them.")
-        bundled = bundled_cards().get(kind, ())
-        here = [
-            self._candidate(card, endpoint)
-            for card in (*bundled, *self._controller_cards(kind))
-            for endpoint in card.runs_on
-            if endpoint in _HERE & self._allowed
-        ]
-        fetches = not (self._stays_here and any(c.obstacle is None for c in here))
-        listed = self._live_cards(kind, live and fetches)
-        gone = _gone(bundled, listed, self._hub.url)
-        elsewhere = [
-            self._candidate(card, endpoint, fetches=fetches, listed=card.id not in gone)
-            for card in _merged(bundled, listed)
-            for endpoint in card.runs_on
-            if endpoint in self._allowed - _HERE
-        ]
-        return ranked([*here, *elsewhere], self._settings.inference_mode)
+        return self._found(kind, live, may_fetch=True)
 
     def offered_kinds(self) -> tuple[str, ...]:
-        """The kinds that some model can do here, in the table's order. Looks nothing up on the Hub."""
-        return tuple(
-            kind for kind in CAPABILITIES if any(c.obstacle is None for c in self.candidates(kind, live=False))
-        )
+        """The kinds that some model can do here, in the table's order.
+
+        No models are looked up on the Hub. Whether it can be reached is tried where downloads are
+        offered, so never with the embedded controller and no token: then a kind that would take a
+        download is not offered.
+        """
+        may_fetch = not self._stays_here
+        return tuple(k for k in CAPABILITIES if any(c.obstacle is None for c in self._found(k, False, may_fetch)))
 
     def why_not(self, kind: str) -> str:
         """One sentence that names what a kind lacks to run here; empty when it can run.
@@ -128,6 +117,26 @@ class Catalog:
     @property
     def _allowed(self) -> frozenset[Endpoint]:
         return ALLOWED[self._settings.inference_mode]
+
+    def _found(self, kind: str, live: bool, may_fetch: bool) -> list[Candidate]:
+        """The candidates of a kind in rank order; without `may_fetch`, one that has to be downloaded cannot run."""
+        bundled = bundled_cards().get(kind, ())
+        here = [
+            self._candidate(card, endpoint)
+            for card in (*bundled, *self._controller_cards(kind))
+            for endpoint in card.runs_on
+            if endpoint in _HERE & self._allowed
+        ]
+        fetches = may_fetch and not (self._stays_here and any(c.obstacle is None for c in here))
+        listed = self._live_cards(kind, live and fetches)
+        gone = _gone(bundled, listed, self._hub.url)
+        elsewhere = [
+            self._candidate(card, endpoint, fetches=fetches, listed=card.id not in gone)
+            for card in _merged(bundled, listed)
+            for endpoint in card.runs_on
+            if endpoint in self._allowed - _HERE
+        ]
+        return ranked([*here, *elsewhere], self._settings.inference_mode)
 
     def _controller_cards(self, kind: str) -> list[ModelCard]:
         if expert_for(kind, Endpoint.CONTROLLER) is None or not self._controller_model:

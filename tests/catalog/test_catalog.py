@@ -335,6 +335,35 @@ def test_a_missing_shard_means_not_installed(hub: HubServer, make_settings: Make
     assert not find(Catalog(settings).candidates(KIND), TINY).installed
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"",
+        b'{"weight_map": {"a": ',
+        b"\xff\xfe",
+        b"[1]",
+        b'{"weight_map": ["a"]}',
+        b'{"weight_map": {"a": 1}}',
+        b"[" * 10**6,
+    ],
+)
+def test_a_damaged_index_means_not_installed(hub: HubServer, make_settings: MakeSettings, damaged: bytes) -> None:
+    settings = make_settings()
+    (install(settings, TINY) / "model.safetensors.index.json").write_bytes(damaged)
+    assert not find(Catalog(settings).candidates(KIND), TINY).installed
+
+
+def test_an_unreadable_cache_means_not_installed(hub: HubServer, make_settings: MakeSettings) -> None:
+    settings = make_settings()
+    snapshot = install(settings, TINY)
+    (snapshot / "model.safetensors.index.json").mkdir()
+    assert not find(Catalog(settings).candidates(KIND), TINY).installed
+    (snapshot / "model.safetensors.index.json").rmdir()
+    (snapshot.parents[1] / "refs" / "main").write_bytes(b"\xff")
+    (snapshot.parent / "notes.txt").touch()
+    assert find(Catalog(settings).candidates(KIND), TINY).card.revision == snapshot.name
+
+
 # Kinds
 
 
@@ -348,6 +377,26 @@ def test_offered_kinds_are_those_that_can_run(hub: HubServer, make_settings: Mak
         why_not = catalog.why_not(kind)
         assert (why_not == "") == (kind in offered)
         assert why_not == "" or (kind in why_not and why_not.endswith(".") and "\n" not in why_not)
+
+
+def test_the_embedded_default_offers_what_runs_here_and_asks_no_hub(
+    hub: HubServer, make_settings: MakeSettings
+) -> None:
+    settings = make_settings(openai_base_url=None)
+    catalog = Catalog(settings, controller_model="SmolLM2")
+    offered = catalog.offered_kinds()
+    assert hub.requests == []
+    assert {"image-to-text", "text-to-speech", "summarization"} <= set(offered)
+    assert KIND not in offered and "object-detection" not in offered
+    assert catalog.why_not(KIND) == "", "a plan that names it may have it downloaded"
+    install(settings, TINY)
+    hub.requests.clear()
+    forget_probes()
+    assert catalog.candidates(KIND)[0].installed
+    hub.requests.clear()
+    forget_probes()
+    assert set(catalog.offered_kinds()) == {*offered, KIND}
+    assert hub.requests == []
 
 
 def test_why_not_names_what_is_missing(hub: HubServer, make_settings: MakeSettings) -> None:
