@@ -42,9 +42,9 @@ def plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
         plan, get_store()
     )
     run = run.model_copy(update={"resources": resources})
-    get_trace().record_resources(run.request_id, resources)
+    get_trace().record_resources(run.request_id, resources, life=run.life)
     if source is not None:
-        get_trace().record_plan(run.request_id, plan, source)
+        get_trace().record_plan(run.request_id, plan, source, life=run.life)
     show_plan(plan)
     return run, plan
 
