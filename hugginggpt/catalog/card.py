@@ -1,6 +1,7 @@
 """What is known of a model, and what selection made of it."""
 
 from enum import StrEnum
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,7 +20,8 @@ class ModelCard(BaseModel):
 
     Attributes:
         id: name on the Hub, or the package's own name for an embedded model.
-        revision: commit on the Hub, version of an embedded model; None while unknown.
+        revision: commit on the Hub, version of an embedded model; None while unknown. Where the
+            controller writes the answer, its model follows after a "+".
         bytes: size of the weights; None while unknown.
         runs_on: the endpoints that can serve it at all.
         sha256: expected hash of each packaged file, by its name, for embedded models.
@@ -28,6 +30,7 @@ class ModelCard(BaseModel):
         needs: importable packages it needs besides its expert's.
         served: an inference provider serves it; None while unknown.
         hub: base URL of the Hub that told these facts; None for the bundled list.
+        controller: the controller's model, where that writes the answer from what this model gives.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,6 +53,19 @@ class ModelCard(BaseModel):
     needs: tuple[str, ...] = ()
     served: bool | None = None
     hub: str | None = None
+    controller: str | None = None
+
+    def answered_by(self, controller: str) -> Self:
+        """The card of this model and a controller's together, as caches and traces have to name them."""
+        revision = f"{self.revision or 'main'}+{controller}"
+        return self.model_copy(update={"revision": revision, "controller": controller})
+
+    @property
+    def weights_revision(self) -> str | None:
+        """The revision of this model alone."""
+        if self.revision is None or self.controller is None:
+            return self.revision
+        return self.revision.removesuffix(f"+{self.controller}")
 
 
 class Candidate(BaseModel):

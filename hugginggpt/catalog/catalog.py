@@ -148,6 +148,9 @@ class Catalog:
         self, card: ModelCard, endpoint: Endpoint, *, fetches: bool = True, listed: bool = True
     ) -> Candidate:
         commit = None
+        expert = expert_for(card.kind, endpoint)
+        if endpoint is Endpoint.EMBEDDED and expert is not None and expert.asks_controller and self._controller_model:
+            card = card.answered_by(self._controller_model)
         if endpoint is Endpoint.LOCAL:
             commit = installed_commit(card.id, self._settings.models_cache_dir, card.revision)
         if commit is not None:

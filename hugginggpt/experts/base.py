@@ -39,6 +39,8 @@ class Expert(ABC):
         packages: importable names that have to be installed.
         install: what pip has to install for them, when that is not their names.
         loads: names what `load` returns; experts with the same `loads` share a loaded model.
+        asks_controller: an embedded expert whose answer the controller writes. Another controller is
+            another answer, so the catalog names the controller's model in the card's revision.
     """
 
     kind: ClassVar[str]
@@ -46,6 +48,7 @@ class Expert(ABC):
     packages: ClassVar[tuple[str, ...]] = ()
     install: ClassVar[str] = ""
     loads: ClassVar[str]
+    asks_controller: ClassVar[bool] = False
 
     @abstractmethod
     def load(self, card: ModelCard, surroundings: Surroundings) -> Any:

@@ -113,7 +113,7 @@ class ModelPool:
 
     def _find(self, expert: Expert, card: ModelCard, surroundings: Surroundings) -> _Entry | None:
         """The entry of a card, its load begun if it is new; None while there is no room. The lock is held."""
-        key = (expert.loads, card.id, card.revision)
+        key = (expert.loads, card.id, card.weights_revision)
         if key in self._entries:
             return self._entries[key]
         if self._closed:

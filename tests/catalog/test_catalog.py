@@ -276,6 +276,16 @@ def test_embedded_models_come_first_and_are_installed(hub: HubServer, make_setti
     assert first.name == "rapidocr/PP-OCRv6-small@3.10.0"
 
 
+def test_an_answer_that_the_controller_writes_names_both_models(hub: HubServer, make_settings: MakeSettings) -> None:
+    kind = "document-question-answering"
+    names = [Catalog(make_settings(), controller_model=m).candidates(kind)[0].name for m in ("org/a+b", "other")]
+    assert names == ["rapidocr/PP-OCRv6-small@3.10.0+org/a+b", "rapidocr/PP-OCRv6-small@3.10.0+other"]
+    reader, bundled = Catalog(make_settings(), controller_model="org/a+b").candidates(kind)[0].card, bundled_cards()
+    assert reader.weights_revision == "3.10.0"
+    assert reader.sha256 == bundled[kind][0].sha256
+    assert Catalog(make_settings()).pin(reader) == reader
+
+
 @pytest.mark.parametrize("mode", ["local", "remote", "hybrid"])
 def test_the_controller_does_texts_in_every_mode(hub: HubServer, make_settings: MakeSettings, mode: str) -> None:
     found = Catalog(make_settings(inference_mode=mode), controller_model="some-model").candidates("summarization")

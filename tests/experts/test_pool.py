@@ -102,6 +102,16 @@ def test_another_revision_is_another_model() -> None:
     assert expert.names == ["a", "a"]
 
 
+def test_a_model_that_works_with_several_controllers_is_loaded_once() -> None:
+    pool, expert = pool_of(10), Loader()
+    reader = card("a", revision="3.10.0")
+    for one in (reader, reader.answered_by("small"), reader.answered_by("org/big+1")):
+        with pool.use(expert, one, SURROUNDINGS, Deadline(SOON)):
+            pass
+    assert expert.names == ["a"]
+    pool.close()
+
+
 def test_the_least_recently_used_goes_first_and_is_closed() -> None:
     expert, pool = Loader(), pool_of(3)
     touch(pool, expert, "a", "b", "c", "a", "d")

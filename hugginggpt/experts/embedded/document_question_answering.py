@@ -17,6 +17,7 @@ class DocumentQuestionAnswering(QuestionAnswering):
     packages = ("rapidocr", "onnxruntime", "cv2")
     install = "hugginggpt[embedded]"
     loads = "ocr"
+    asks_controller = True
 
     def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
         """Start the reader."""
