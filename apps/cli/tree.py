@@ -23,6 +23,8 @@ _STYLES = {
     "failed": "red",
 }
 
+COMMIT_CHARS = 40
+
 
 def request_table(requests: Sequence[RequestSummary]) -> Table:
     """Requests, one a line."""
@@ -171,7 +173,8 @@ def _model(candidate: Candidate) -> str:
 
 
 def _revised(model: str, revision: str | None) -> str:
-    return f"{model}@{revision[:12]}" if revision else model
+    shown = revision[:12] if revision and len(revision) == COMMIT_CHARS else revision
+    return f"{model}@{shown}" if shown else model
 
 
 def _words(name: str, text: str, style: str = "") -> Text:
