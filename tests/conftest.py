@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import uuid
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from hugginggpt.settings import Settings, get_settings
+
+# A shell starts its background jobs with SIGINT ignored, and what the tests interrupt would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _STANDARD = (
     "OPENAI_API_KEY",
