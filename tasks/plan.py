@@ -96,10 +96,6 @@ def plan_with_controller(
 ) -> Plan:
     """Ask the controller for a plan over the offered kinds."""
     namespace = _namespace(text, history, resources, given=False)
-
-    def check(plan: Plan) -> list[str]:
-        return namespace.problems(plan)
-
     deadline = Deadline(PLANNING_SECONDS)
     with cancellable(request_id, life, deadline):
         return ask_for_plan(
@@ -109,7 +105,7 @@ def plan_with_controller(
             history=history,
             kinds=kinds,
             deadline=deadline,
-            check=check,
+            check=namespace.problems,
         )
 
 
