@@ -23,6 +23,7 @@ _STANDARD = (
     "HF_ENDPOINT",
     "HF_HUB_OFFLINE",
     "PREFECT_API_URL",
+    "PREFECT_LOCAL_STORAGE_PATH",  # set where tasks are imported, to a home folder that outlives the test
 )
 
 
