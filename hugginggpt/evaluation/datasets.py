@@ -1,0 +1,197 @@
+"""Datasets of requests with their right plans, one JSON object a line, in our own form or in TaskBench's."""
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from hugginggpt.artifacts import Artifact, Resource
+from hugginggpt.capabilities import ValueType
+from hugginggpt.errors import PlanError, UsageError
+from hugginggpt.evaluation.metrics import Argument, Graph, Group, Node, group_of
+from hugginggpt.evaluation.taskbench import graph_of_nodes, task_nodes, tool_named
+from hugginggpt.media.formats import by_ending
+from hugginggpt.plan import Plan, parse_plan
+from hugginggpt.plan.references import references_in
+
+_GROUPS = {
+    "none": Group.NONE,
+    "single": Group.SINGLE,
+    "chain": Group.SEQUENCE,
+    "sequence": Group.SEQUENCE,
+    "dag": Group.GRAPH,
+    "graph": Group.GRAPH,
+}
+
+
+class Form(StrEnum):
+    """How a dataset writes plans."""
+
+    OWN = "own"
+    TASKBENCH = "taskbench"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A request and its right plan.
+
+    Attributes:
+        position: its place in the dataset, from 0.
+        resources: the files that come with it, by name only.
+    """
+
+    position: int
+    id: str
+    request: str
+    resources: tuple[Resource, ...]
+    graph: Graph
+    group: Group
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A file of samples, and the hash of all of it."""
+
+    path: Path
+    sha256: str
+    form: Form
+    samples: tuple[Sample, ...]
+
+    def graph_of(self, plan: Plan) -> Graph:
+        """A predicted plan in the terms in which this dataset has its right ones."""
+        return own_graph(plan) if self.form is Form.OWN else graph_of_nodes(task_nodes(plan))
+
+    @property
+    def foreign_tools(self) -> Counter[str]:
+        """How often right plans ask for a tool that no kind of task stands for."""
+        if self.form is Form.OWN:
+            return Counter()
+        return Counter(node.task for s in self.samples for node in s.graph if tool_named(node.task) is None)
+
+
+def read_dataset(path: Path, limit: int | None = None) -> Dataset:
+    """Read a dataset.
+
+    Args:
+        path: a file of JSON lines; its first line tells the form of all.
+        limit: keep only so many of the first samples; the others are checked all the same.
+
+    Raises:
+        UsageError: it cannot be read, or a line is not a sample.
+    """
+    try:
+        data = path.read_bytes()
+        lines = data.decode("utf-8-sig").split("\n")
+    except OSError as error:
+        raise UsageError(f"The dataset {path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"The dataset {path} is not a text in UTF-8: give JSON lines.") from None
+    form: Form | None = None
+    samples: list[Sample] = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = _row(line)
+            form = form or (Form.TASKBENCH if "task_nodes" in row else Form.OWN)
+            samples.append((_own if form is Form.OWN else _taskbench)(row, len(samples)))
+        except ValueError as error:
+            raise UsageError(f"Line {number} of the dataset {path} {error}.") from None
+    if form is None:
+        raise UsageError(f"The dataset {path} holds no samples: give one JSON object a line.")
+    return Dataset(path, hashlib.sha256(data).hexdigest(), form, tuple(samples[:limit]))
+
+
+# Each of these raises ValueError with the end of a sentence when something is not as it should be.
+
+
+def _row(line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        raise ValueError("is not JSON") from None
+    if not isinstance(row, dict):
+        raise ValueError("is not a JSON object")
+    return row
+
+
+def _own(row: dict[str, Any], position: int) -> Sample:
+    if not isinstance(row.get("plan"), list):
+        raise ValueError("has no list of tasks in 'plan'")
+    try:
+        graph = own_graph(parse_plan(json.dumps(row["plan"])))
+    except PlanError as error:
+        raise ValueError(f"has a plan that is not valid: {error.problems[0].rstrip('.')}") from None
+    files = row.get("files", [])
+    if not isinstance(files, list) or not all(isinstance(name, str) for name in files):
+        raise ValueError("has 'files' that are not a list of names")
+    resources = tuple(map(_named, files))
+    return Sample(position, _id(row), _text(row, "request"), resources, graph, _group(row, graph))
+
+
+def _taskbench(row: dict[str, Any], position: int) -> Sample:
+    nodes = row.get("task_nodes")
+    if isinstance(nodes, str):
+        try:
+            nodes = json.loads(nodes)
+        except (ValueError, RecursionError):
+            raise ValueError("has 'task_nodes' that are not JSON") from None
+    if not isinstance(nodes, list):
+        raise ValueError("has no list of tasks in 'task_nodes'")
+    graph = graph_of_nodes(nodes)
+    request = _text(row, "user_request" if "user_request" in row else "instruction")
+    return Sample(position, _id(row), request, (), graph, _group(row, graph))
+
+
+def _id(row: dict[str, Any]) -> str:
+    found = row.get("id")
+    if isinstance(found, bool) or not isinstance(found, str | int):
+        raise ValueError("has no 'id'")
+    return str(found)
+
+
+def _text(row: dict[str, Any], name: str) -> str:
+    found = row.get(name)
+    if not isinstance(found, str) or not found.strip():
+        raise ValueError(f"has no text in '{name}'")
+    return found
+
+
+def _group(row: dict[str, Any], graph: Graph) -> Group:
+    named = row.get("group") or row.get("type")
+    return _GROUPS.get(str(named).lower(), group_of(graph)) if named else group_of(graph)
+
+
+_NOTHING = hashlib.sha256(b"").hexdigest()
+
+
+def _named(name: str) -> Resource:
+    """A file of which only the name is known, so that its type is what its ending says."""
+    found = by_ending(PurePosixPath(name).suffix)
+    named = found and (found.type or found.mime.split("/")[0])
+    if found is None or named not in list(ValueType):
+        raise ValueError(f"names the file '{name}', whose ending is not that of a text, table, picture, sound or video")
+    artifact = Artifact(sha256=_NOTHING, type=ValueType(named), mime=found.mime, bytes=0)
+    return Resource(name=name, source=name, artifact=artifact)
+
+
+def own_graph(plan: Plan) -> Graph:
+    """A plan of ours as a graph: kinds of task, and arguments by their names, a list's elements one by one."""
+    places = {task.id: place for place, task in enumerate(plan.tasks)}
+    return tuple(
+        Node(
+            task.task,
+            tuple(
+                argument
+                for name, value in task.args.items()
+                for element in (value if isinstance(value, list) else [value])
+                for argument in (
+                    [Argument(name, source=places[k]) for k in references_in(element)] or [Argument(name, str(element))]
+                )
+            ),
+        )
+        for task in plan.tasks
+    )

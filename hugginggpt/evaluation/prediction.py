@@ -1,0 +1,81 @@
+"""One prediction: the plan that a controller makes for a sample, and what it took."""
+
+import contextlib
+import time
+
+from pydantic import BaseModel, ConfigDict
+
+from hugginggpt.capabilities import CAPABILITIES
+from hugginggpt.controller.client import Controller, ControllerCall, Slot
+from hugginggpt.controller.planning import plan_request
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ControllerError, HuggingGPTError
+from hugginggpt.evaluation.datasets import Sample
+from hugginggpt.plan import Plan
+
+
+class Prediction(BaseModel):
+    """What came of planning a sample.
+
+    Attributes:
+        position: the sample's place in the dataset.
+        plan: None when there is no valid plan; `error` says why, and `error_type` is the error's class.
+        seconds: from the request to the plan, correction included.
+        calls: calls to the controller, failed tries included.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    position: int
+    sample_id: str
+    request: str
+    plan: Plan | None
+    error: str | None = None
+    error_type: str | None = None
+    seconds: float
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+
+
+def predict(
+    controller: Controller, sample: Sample, *, deadline: Deadline, slot: Slot = contextlib.nullcontext
+) -> Prediction:
+    """Plan a sample over every kind of task, whatever can run here. No file has to be there.
+
+    Raises:
+        ControllerError: the controller itself is out of order: it does not answer the shortest question either.
+    """
+    calls: list[ControllerCall] = []
+    plan: Plan | None = None
+    failure: HuggingGPTError | None = None
+    begun = time.monotonic()
+    try:
+        plan = plan_request(
+            controller.recording(calls.append, slot),
+            text=sample.request,
+            resources=sample.resources,
+            history=(),
+            kinds=tuple(CAPABILITIES),
+            deadline=deadline,
+            check=lambda plan: [],
+        )
+    except HuggingGPTError as error:
+        failure = error
+    seconds = time.monotonic() - begun
+    if isinstance(failure, ControllerError):
+        if deadline.cancelled:
+            raise failure
+        controller.check()
+    return Prediction(
+        position=sample.position,
+        sample_id=sample.id,
+        request=sample.request,
+        plan=plan,
+        error=None if failure is None else failure.message,
+        error_type=None if failure is None else type(failure).__name__,
+        seconds=seconds,
+        calls=len(calls),
+        prompt_tokens=sum(call.prompt_tokens for call in calls),
+        completion_tokens=sum(call.completion_tokens for call in calls),
+    )

@@ -1,0 +1,74 @@
+"""What an evaluation is about: which controller plans which dataset, and with what."""
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from hugginggpt.capabilities import CAPABILITIES
+from hugginggpt.controller.client import Controller
+from hugginggpt.controller.prompts import prompt_hash
+from hugginggpt.errors import UsageError
+from hugginggpt.evaluation.datasets import Dataset
+from hugginggpt.settings import Settings, data_folder
+
+ControllerChoice = Literal["embedded", "openai"]
+
+
+class Subject(BaseModel):
+    """What has to stay the same for predictions to be of use again.
+
+    Attributes:
+        model: the controller's model.
+        planner_sha256: hash of the prompts for planning, the table of kinds and, for the embedded
+            controller, the weights.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    dataset_sha256: str
+    controller: ControllerChoice
+    model: str
+    planner_sha256: str
+
+
+def subject_of(dataset: Dataset, settings: Settings) -> Subject:
+    """The subject of evaluating the controller of the settings on a dataset."""
+    return Subject(
+        dataset_sha256=dataset.sha256,
+        controller="embedded" if settings.uses_embedded_controller else "openai",
+        model=Controller.from_settings(settings).model,
+        planner_sha256=_planner_sha256(settings),
+    )
+
+
+def settings_with(settings: Settings, choice: ControllerChoice | None) -> Settings:
+    """The settings, but with the controller that is asked for.
+
+    Raises:
+        UsageError: an OpenAI-compatible server is asked for, and none is configured.
+    """
+    if choice == "openai" and settings.uses_embedded_controller:
+        raise UsageError("There is no server for the controller 'openai': set OPENAI_API_KEY or OPENAI_BASE_URL.")
+    if choice == "embedded":
+        return settings.model_copy(update={"openai_api_key": None, "openai_base_url": None})
+    return settings
+
+
+def _planner_sha256(settings: Settings) -> str:
+    prompts = sorted(path.stem for path in data_folder("prompts").glob("plan*.j2"))
+    digest = hashlib.sha256("".join(prompt_hash(name) for name in prompts).encode())
+    digest.update(repr(list(CAPABILITIES.values())).encode())
+    if settings.uses_embedded_controller:
+        for path in _weights(settings):
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _weights(settings: Settings) -> list[Path]:
+    """The planner's own weights, and the base model's if they are not the packaged ones, which never change."""
+    own = sorted((data_folder("models_cache") / "planner").glob("*.gguf"))
+    given = settings.embedded_controller_gguf
+    return own + ([given.expanduser()] if given is not None and given.expanduser().is_file() else [])
