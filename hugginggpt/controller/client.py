@@ -168,6 +168,22 @@ class Controller:
         return self._server.embedded
 
     @property
+    def plans_in_notation(self) -> bool:
+        """Whether it is asked for plans in pipeline notation instead of JSON."""
+        if not self.embedded:
+            return False
+        from hugginggpt.controller import embedded
+
+        return embedded.plans_in_notation(self._server.settings)
+
+    @property
+    def planner_options(self) -> dict[str, Any]:
+        """What makes a request to the embedded server one for a plan."""
+        from hugginggpt.controller import embedded
+
+        return embedded.planner_options(self._server.settings)
+
+    @property
     def context_tokens(self) -> int:
         """Token budget of one call, answer included."""
         return self._server.context_tokens
@@ -190,6 +206,7 @@ class Controller:
         schema: dict[str, Any] | None = None,
         temperature: float = 0.0,
         seed: int | None = None,
+        beyond: dict[str, Any] | None = None,
         deadline: Deadline | None = None,
     ) -> str:
         """Ask, and give the answer's text.
@@ -205,6 +222,7 @@ class Controller:
                 then for text, so the caller still has to parse tolerantly.
             temperature: 0 for the likeliest answer.
             seed: for servers that take one.
+            beyond: fields of the request that are the embedded server's own: grammar and adapters.
             deadline: when to stop; also stops at once when cancelled.
 
         Raises:
@@ -213,7 +231,7 @@ class Controller:
             ControllerError: the server refuses the request, or the model declines it.
         """
         try:
-            return self._chat(prompt, stage, max_tokens, schema, temperature, seed, deadline)
+            return self._chat(prompt, stage, max_tokens, schema, temperature, seed, beyond, deadline)
         except DeadlineExceededError as error:
             raise self._unavailable(f"gave no answer: {error.message.rstrip('.')}") from error
 
@@ -225,6 +243,7 @@ class Controller:
         schema: dict[str, Any] | None,
         temperature: float,
         seed: int | None,
+        beyond: dict[str, Any] | None,
         deadline: Deadline | None,
     ) -> str:
         settings = self._server.settings
@@ -239,6 +258,8 @@ class Controller:
             request = {"model": self.model, "messages": list(prompt.messages)} | dialect.options(
                 stage=stage, max_tokens=max_tokens, schema=schema, temperature=temperature, seed=seed
             )
+            if beyond is not None:
+                request["extra_body"] = beyond
             try:
                 reply = self._attempt(prompt, stage, attempt, request, schema is not None, deadline)
             except CallFailed as failure:

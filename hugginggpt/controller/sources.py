@@ -1,0 +1,141 @@
+"""What the plan of a request may name: its files, the names and URLs in its words, its long passages.
+
+The small planner reads a request through this: it copies short texts well and long ones badly, so a
+long passage is taken out of the request and stands in it as a name.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
+
+from hugginggpt.capabilities import ValueType
+from hugginggpt.media.formats import by_ending
+
+_URL = re.compile(r"https?://[^\s\"'<>()\[\]{}|`“”‘’]+[^\s\"'<>()\[\]{}|`“”‘’.,;:!?]", re.IGNORECASE)
+_QUOTED_NAME = re.compile(r"[\"'“‘`«(\[]([^\"'“”‘’`«»()\[\]\n]{1,80}?\.\w{2,8})[\"'”’`»)\]]")
+_NAME = re.compile(r"(?<![\w@])(?:~?[\w.+-]*/)*[\w+~%@#-][\w.+~%@#-]*\.\w{2,8}(?![\w])")
+
+PASSAGE_CHARS = 120
+"""A quoted or announced text of at least this length is a passage."""
+
+_IN_QUOTES = re.compile(r"\"([^\"]{%d,}?)\"|“([^”]{%d,}?)”|«([^»]{%d,}?)»" % ((PASSAGE_CHARS,) * 3))
+_ANNOUNCED = re.compile(
+    r"\b(?:text|paragraph|passage|article|message|e-?mail|letter|review|note|post|report|story|abstract|comment|"
+    r"speech|transcript|minutes|statement|complaint|description|following|below|this|it)\b[^\n:.!?]{0,30}:\s*"
+    r"([^\s\"“«](?:(?!\n\s*\n).){%d,})" % PASSAGE_CHARS,
+    re.IGNORECASE | re.DOTALL,
+)
+_LIST_ITEM = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Something a plan may name.
+
+    Attributes:
+        types: what it may hold; several where only its content would tell.
+    """
+
+    name: str
+    types: frozenset[ValueType]
+
+    @property
+    def label(self) -> str:
+        """What the prompt calls its type."""
+        return next(iter(self.types)).value if len(self.types) == 1 else "document"
+
+
+@dataclass(frozen=True)
+class ReadRequest:
+    """A request as the small planner sees it.
+
+    Attributes:
+        text: its words, with a name in the place of each passage.
+        passages: name to passage.
+    """
+
+    text: str
+    passages: dict[str, str]
+
+
+def take_passages(text: str) -> ReadRequest:
+    """Put a name in the place of every long text in the request."""
+    spans = sorted(_passages(text))
+    passages: dict[str, str] = {}
+    shown, end = [], 0
+    for start, stop in spans:
+        if start < end:
+            continue
+        name = f"passage-{len(passages) + 1}"
+        passages[name] = text[start:stop]
+        shown += [text[end:start], name]
+        end = stop
+    return ReadRequest("".join([*shown, text[end:]]), passages)
+
+
+def _passages(text: str) -> Iterator[tuple[int, int]]:
+    for match in _IN_QUOTES.finditer(text):
+        yield match.span(match.lastindex or 0)
+    for match in _ANNOUNCED.finditer(text):
+        start, stop = match.span(1)
+        stop = start + len(text[start:stop].rstrip())
+        inside = text[start:stop]
+        # A list of wishes and a sentence about files are no passage.
+        if not _LIST_ITEM.search(inside) and not any(named_in(inside)):
+            yield start, stop
+
+
+def named_in(text: str) -> Iterator[str]:
+    """The file names and URLs that stand in a text, in order, each once."""
+    seen: set[str] = set()
+    found: list[tuple[int, str]] = [(m.start(), m.group()) for m in _URL.finditer(text)]
+    free = _URL.sub(lambda m: " " * len(m.group()), text)
+    for match in _QUOTED_NAME.finditer(free):
+        if _known(match.group(1)):
+            found.append((match.start(1), match.group(1)))
+            free = free[: match.start(1)] + " " * len(match.group(1)) + free[match.end(1) :]
+    found += [(m.start(), m.group()) for m in _NAME.finditer(free) if _known(m.group())]
+    for _, name in sorted(found):
+        if name not in seen:
+            seen.add(name)
+            yield name
+
+
+def _known(name: str) -> bool:
+    return by_ending(PurePosixPath(name).suffix) is not None
+
+
+def sources_of(
+    request: ReadRequest, resources: Iterable[tuple[str, ValueType]], wording: Sequence[str] = ()
+) -> list[Source]:
+    """Everything that the plan may name.
+
+    Args:
+        request: the request, read.
+        resources: name and type of attached files and earlier results.
+        wording: further texts whose names and URLs count: earlier turns.
+    """
+    found = {name: Source(name, frozenset({type})) for name, type in resources}
+    for text in (request.text, *wording):
+        for name in named_in(text):
+            # A path's last part may be an attached file's name.
+            if name not in found and PurePosixPath(name).name not in found:
+                found[name] = Source(name, _types(name))
+    found |= {name: Source(name, frozenset({ValueType.TEXT})) for name in request.passages}
+    return list(found.values())
+
+
+def _types(name: str) -> frozenset[ValueType]:
+    """The types that a file of that name may hold."""
+    path = urlsplit(name).path if "://" in name else name
+    format = by_ending(PurePosixPath(path).suffix)
+    if format is None:
+        return frozenset(ValueType) - {ValueType.STRUCTURED}
+    if format.type is not None:
+        return frozenset({format.type})
+    named = format.mime.split("/")[0]
+    if named in ("image", "audio", "video"):
+        return frozenset({ValueType(named)})
+    return frozenset({ValueType.IMAGE, ValueType.TEXT, ValueType.TABLE})

@@ -1,0 +1,82 @@
+"""The base model of the planner, read from the GGUF file that serves it.
+
+Training starts from exactly the weights that serve: the quantised ones, made whole again. They keep
+the layout of the file, in which the two numbers that RoPE turns together stand side by side, so that
+what is trained on them needs no rearranging to be served beside them.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from gguf import GGUFReader, dequantize
+from torch import Tensor
+
+from hugginggpt.controller.embedded import FILE, PACKAGE
+
+LINEAR = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
+"""The matrices of a block, by their names in the file."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of a Llama model."""
+
+    blocks: int
+    width: int
+    heads: int
+    kv_heads: int
+    rope_base: float
+    norm_epsilon: float
+
+    @property
+    def head_width(self) -> int:
+        """Numbers a head works on."""
+        return self.width // self.heads
+
+
+@dataclass(frozen=True)
+class Base:
+    """A model's shape and its weights by their names in the file, in float32."""
+
+    shape: Shape
+    weights: dict[str, Tensor]
+
+
+def packaged() -> Path:
+    """Where the packaged GGUF file is, found without importing its package."""
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise FileNotFoundError(f"{PACKAGE} is not installed")
+    return Path(spec.submodule_search_locations[0]) / FILE
+
+
+def load(file: Path) -> Base:
+    """Read and dequantise a Llama model whose output matrix is its embedding."""
+    reader = GGUFReader(file)
+
+    def value(key: str) -> float:
+        field = reader.get_field(key)
+        if field is None:
+            raise ValueError(f"{file.name} has no {key}")
+        return float(field.contents())
+
+    shape = Shape(
+        blocks=int(value("llama.block_count")),
+        width=int(value("llama.embedding_length")),
+        heads=int(value("llama.attention.head_count")),
+        kv_heads=int(value("llama.attention.head_count_kv")),
+        rope_base=value("llama.rope.freq_base"),
+        norm_epsilon=value("llama.attention.layer_norm_rms_epsilon"),
+    )
+    weights = {
+        tensor.name.removesuffix(".weight"): torch.from_numpy(
+            np.array(dequantize(tensor.data, tensor.tensor_type), dtype=np.float32)
+        )
+        for tensor in reader.tensors
+    }
+    return Base(shape, weights)

@@ -1,0 +1,195 @@
+"""The planner's training data: requests, their files and their plans, drawn without end from one seed.
+
+`python -m training.generate --samples 20` prints some to look at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hugginggpt.capabilities import ValueType
+from hugginggpt.controller.planner import planner_prompt
+from hugginggpt.controller.sources import sources_of, take_passages
+from hugginggpt.errors import PlanError
+from hugginggpt.plan.notation import NOTHING, quoted, read_notation
+from training.graphs import File, Graphs, Literal, Step, notation
+from training.noise import noisy
+from training.phrases import Bank, Block, is_held_out
+from training.wording import Worded, Wording
+
+_SIZES = {1: 26, 2: 27, 3: 22, 4: 12, 5: 6, 6: 4, 7: 2, 8: 1}
+_ENDINGS = {"image": "png", "audio": "wav", "video": "mp4", "text": "txt", "structured": "json"}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One example.
+
+    Attributes:
+        messages: what the planner is asked, in the form of a chat.
+        completion: the right plan, in pipeline notation.
+        origin: "request" from a block, or "composed".
+    """
+
+    messages: list[dict[str, str]]
+    completion: str
+    request: str
+    origin: str
+
+
+class Generator:
+    """Draws samples.
+
+    Args:
+        held_out: draw from the held-out families instead of those for training; None for all.
+    """
+
+    def __init__(self, seed: int, held_out: bool | None = False, bank: Bank | None = None) -> None:
+        self._bank = bank or Bank()
+        self._rng = random.Random(seed)
+        self._held_out = held_out
+        self._graphs = Graphs(self._bank, self._rng)
+        self._wording = Wording(self._bank, self._rng, held_out)
+        self._blocks = [b for b in self._bank.blocks if held_out is None or is_held_out(b.requests[0]) is held_out]
+        self._something = [b for b in self._blocks if b.pipelines != (NOTHING,)]
+        self._nothing = [
+            Block(b.pipelines, tuple(r for r in b.requests if held_out is None or is_held_out(r) is held_out))
+            for b in self._bank.blocks
+            if b.pipelines == (NOTHING,)
+        ]
+
+    def samples(self) -> Iterator[Sample]:
+        """Samples, one after the other, for ever."""
+        while True:
+            sample = self._sample()
+            if sample is not None:
+                yield sample
+
+    def _sample(self) -> Sample | None:
+        rng = self._rng
+        roll = rng.random()
+        if roll < 0.035 and self._nothing:
+            return self._of_block(rng.choice(self._nothing))
+        if roll < 0.42 and self._something:
+            return self._of_block(rng.choice(self._something))
+        return self._composed()
+
+    def _of_block(self, block: Block) -> Sample | None:
+        worded, plan = self._wording.block(block)
+        return self._finished(worded, plan, [], "request")
+
+    def _composed(self) -> Sample | None:
+        rng = self._rng
+        size = rng.choices(list(_SIZES), list(_SIZES.values()))[0]
+        steps = self._graphs.draw(size)
+        if rng.random() < 0.05:
+            _lower(steps)
+        if rng.random() < 0.06 and (continued := self._continued(steps)) is not None:
+            return continued
+        worded = self._wording.steps(steps)
+        return self._finished(worded, notation(steps), [], "composed")
+
+    def _continued(self, steps: list[Step]) -> Sample | None:
+        """The same plan as a second turn: its file is what the first turn made."""
+        files = [file for step in steps for file in step.files()]
+        if len({id(f) for f in files}) != 1:
+            return None
+        first = [s for s in self._graphs.draw(self._rng.choice((1, 1, 2))) if True]
+        made = first[-1].outputs[0]
+        if made is not files[0].type and not (made is ValueType.STRUCTURED and files[0].type is ValueType.TEXT):
+            return None
+        earlier = self._wording.steps(first)
+        files[0].name = f"turn-1-task-{len(first) - 1}.{_ENDINGS[made.value]}"
+        worded = self._wording.steps(steps)
+        answer = self._rng.choice(
+            ("Done.", "Here it is.", "The result is ready.", "I have made it.", "Here is what came out.")
+        )
+        history = [{"text": noisy(earlier.text, self._rng), "response": f"{answer} ({files[0].name})"}]
+        worded.attached = [*earlier.attached, files[0]]
+        return self._finished(worded, notation(steps), history, "composed")
+
+    def _finished(self, worded: Worded, plan: str, history: list[dict[str, str]], origin: str) -> Sample | None:
+        """The sample as the planner meets it; None when the request does not hold what the plan needs."""
+        rng = self._rng
+        text = noisy(worded.text, rng)
+        attached = [(f.name, f.type) for f in worded.attached]
+        if rng.random() < 0.08:
+            attached += self._strays({f.type for f in worded.files})
+        if not worded.in_order:
+            rng.shuffle(attached)
+        # Names with folders are attached under their last part.
+        attached = [(name.rsplit("/", 1)[-1] if "://" not in name else name, type) for name, type in attached]
+        read = take_passages(text)
+        for name, passage in read.passages.items():
+            plan = plan.replace(quoted(passage), name)
+        wording = [turn["text"] for turn in history]
+        known = {source.name for source in sources_of(read, attached, wording)}
+        attached += [(f.name, f.type) for f in worded.files if not {f.name, f.name.rsplit("/", 1)[-1]} & known]
+        sources = sources_of(read, attached, wording)
+        plan = _by_source(plan, worded, {source.name for source in sources})
+        try:
+            tasks = read_notation(plan).tasks
+        except PlanError:
+            return None
+        if len(tasks) > 9 or not _grounded(plan, read.text, {s.name for s in sources}):
+            return None
+        return Sample(list(planner_prompt(read, sources, history).messages), plan, text, origin)
+
+    def _strays(self, types: set[ValueType]) -> list[tuple[str, ValueType]]:
+        """Attached files that the request is not about, of other types than those it is about."""
+        sort = self._rng.choice(("photo", "speech", "table", "textfile", "video"))
+        file = File(sort)
+        return [] if file.type in types else [(self._rng.choice(self._bank.mentions[sort].names), file.type)]
+
+
+def _lower(steps: list[Step]) -> None:
+    """All of the user's words in small letters."""
+    for step in steps:
+        if isinstance(step.piped, Literal):
+            step.piped.text = step.piped.text.lower()
+        for slot, value in step.slots.items():
+            if isinstance(value, list) and slot != "language":
+                step.slots[slot] = [v.lower() for v in value]
+
+
+def _by_source(plan: str, worded: Worded, names: set[str]) -> str:
+    """The plan with every file called as the list of sources calls it."""
+    for file in worded.files:
+        last = file.name.rsplit("/", 1)[-1]
+        if file.name not in names and last in names:
+            plan = plan.replace(quoted(file.name), quoted(last))
+    return plan
+
+
+def _grounded(plan: str, text: str, names: set[str]) -> bool:
+    """Whether every quoted value of the plan stands in the request or is a source."""
+    for literal in re.findall(r'"(?:[^"\\]|\\.)*"', plan):
+        value = json.loads(literal, strict=False)
+        if value in names:
+            continue
+        wanted = value.removesuffix(": {}").removesuffix(" {}")
+        if wanted not in text:
+            return False
+    return True
+
+
+def main() -> None:
+    """Print samples."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--samples", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--held-out", action="store_true")
+    given = parser.parse_args()
+    source = Generator(given.seed, held_out=given.held_out).samples()
+    for _ in range(given.samples):
+        sample = next(source)
+        print(sample.messages[-1]["content"], "\n->", sample.completion, f"[{sample.origin}]", "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""A frozen Llama model with LoRA on every matrix of every block."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from training.base import Base
+from training.ops import COMPUTE, Attention, Gate, Linear, Loss, Norm
+
+GROUPS = (("attn_q", "attn_k", "attn_v"), ("attn_output",), ("ffn_gate", "ffn_up"), ("ffn_down",))
+"""Matrices of a block that read the same input are applied as one."""
+
+
+class Adapted(nn.Module):
+    """Frozen matrices that read the same input, each with its own LoRA.
+
+    Attributes:
+        down: the matrices' A below each other.
+        up: the matrices' B below each other.
+    """
+
+    def __init__(self, weights: list[Tensor], rank: int, scale: float) -> None:
+        super().__init__()
+        self.parts = [len(weight) for weight in weights]
+        self.scale = scale
+        inputs = weights[0].shape[1]
+        self.down = nn.Parameter(torch.empty(rank * len(weights), inputs).uniform_(-1, 1) / math.sqrt(inputs))
+        self.up = nn.Parameter(torch.zeros(sum(self.parts), rank))
+        self.frozen: Tensor
+        self.merged: Tensor
+        self.register_buffer("frozen", torch.cat(weights).to(COMPUTE), persistent=False)
+        self.register_buffer("merged", self.frozen.clone(), persistent=False)
+
+    @torch.no_grad()
+    def merge(self) -> None:
+        """Add the LoRA to the frozen weights, for the steps until it changes."""
+        pairs = zip(self.up.split(self.parts), self.down.chunk(len(self.parts)), strict=True)
+        sums = zip(self.merged.split(self.parts), self.frozen.split(self.parts), pairs, strict=True)
+        for out, frozen, (up, down) in sums:
+            torch.addmm(frozen, up.to(COMPUTE), down.to(COMPUTE), alpha=self.scale, out=out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the matrices."""
+        result: Tensor = Linear.apply(x, self.merged, self.down, self.up * self.scale, self.parts)
+        return result
+
+
+class Block(nn.Module):
+    """One layer: attention, then the gated network."""
+
+    def __init__(self, base: Base, number: int, rank: int, scale: float) -> None:
+        super().__init__()
+        self.shape = base.shape
+
+        def weight(name: str) -> Tensor:
+            return base.weights[f"blk.{number}.{name}"]
+
+        self.adapted = nn.ModuleList(Adapted([weight(name) for name in group], rank, scale) for group in GROUPS)
+        self.attn_norm: Tensor
+        self.ffn_norm: Tensor
+        self.register_buffer("attn_norm", weight("attn_norm"), persistent=False)
+        self.register_buffer("ffn_norm", weight("ffn_norm"), persistent=False)
+
+    def forward(self, x: Tensor, turn: Tensor, mask: Tensor) -> Tensor:
+        """Add to the stream."""
+        shape, (qkv, output, gate_up, down) = self.shape, self.adapted
+        batch, length = turn.shape[0], turn.shape[1]
+        heads = qkv(Norm.apply(x, self.attn_norm, shape.norm_epsilon)).view(len(x) // length, length, -1)
+        attended = Attention.apply(heads, turn, mask, shape.heads, shape.kv_heads).flatten(0, 1)
+        x = x + output(attended)
+        del batch
+        return x + down(Gate.apply(gate_up(Norm.apply(x, self.ffn_norm, shape.norm_epsilon))))
+
+
+class Planner(nn.Module):
+    """The model."""
+
+    def __init__(self, base: Base, rank: int, scale: float, longest: int = 2048) -> None:
+        super().__init__()
+        self.shape = base.shape
+        self.blocks = nn.ModuleList(Block(base, number, rank, scale) for number in range(base.shape.blocks))
+        half = self.shape.head_width // 2
+        angles = torch.outer(torch.arange(longest), self.shape.rope_base ** (-torch.arange(half) / half))
+        for name, value in {
+            "embedding": base.weights["token_embd"].to(COMPUTE),
+            "output_norm": base.weights["output_norm"],
+            "turn": torch.polar(torch.ones_like(angles), angles)[None, :, None],
+            "mask": torch.full((longest, longest), -math.inf, dtype=COMPUTE).triu(1),
+        }.items():
+            self.register_buffer(name, value, persistent=False)
+
+    def merge(self) -> None:
+        """Take over changed LoRA weights."""
+        for module in self.modules():
+            if isinstance(module, Adapted):
+                module.merge()
+
+    def forward(self, tokens: Tensor, at: Tensor) -> Tensor:
+        """The normed stream at some positions.
+
+        Args:
+            tokens: [batch, length], padded at the ends.
+            at: positions in the flattened batch.
+        """
+        length = tokens.shape[1]
+        turn = self.turn[:, :length]
+        mask = self.mask[:length, :length].repeat(self.shape.heads // self.shape.kv_heads, 1)
+        x = self.embedding[tokens.flatten()].float()
+        for block in self.blocks:
+            x = block(x, turn, mask)
+        result: Tensor = Norm.apply(x[at], self.output_norm, self.shape.norm_epsilon)
+        return result
+
+    def loss(self, tokens: Tensor, at: Tensor, targets: Tensor) -> Tensor:
+        """Sum of the cross-entropies of the tokens that follow some positions."""
+        result: Tensor = Loss.apply(self(tokens, at), self.embedding, targets)
+        return result

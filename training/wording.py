@@ -1,0 +1,460 @@
+"""From a random plan to a request that asks for it, the way people write."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass, field
+
+from hugginggpt.plan.notation import quoted
+from training.graphs import FILE_SORTS, File, Literal, Step
+from training.marks import CLOSE, kept
+from training.phrases import Bank, Block
+
+_ORDINALS = ("first", "second", "third", "fourth", "fifth")
+_SORT_NOUNS = {
+    "photo": ("photo", "picture", "image", "shot"),
+    "doc": ("document", "scan", "picture", "page"),
+    "image": ("image", "picture"),
+    "speech": ("recording", "audio", "voice message"),
+    "sound": ("recording", "sound", "audio"),
+    "audio": ("audio", "recording", "file"),
+    "video": ("video", "clip"),
+    "table": ("table", "spreadsheet", "data"),
+    "textfile": ("text", "file", "document"),
+}
+_QUOTES = ('"{}"', '"{}"', '"{}"', "'{}'", "“{}”", "«{}»")
+
+
+def capitalised(text: str) -> str:
+    """With a capital first letter, unless the plan takes the first word as it stands."""
+    return text[:1].upper() + text[1:]
+
+
+def listed(items: list[str], rng: random.Random) -> str:
+    """Items as people list them."""
+    marked = [kept(item) for item in items]
+    if len(marked) == 1:
+        return marked[0]
+    style = rng.random()
+    if style < 0.15:
+        return ", ".join(marked)
+    if style < 0.25:
+        return "/".join(marked)
+    if style < 0.35:
+        return ", ".join(f'"{m}"' for m in marked)
+    last = rng.choice((" or ", " and ", " or "))
+    return ", ".join(marked[:-1]) + last + marked[-1]
+
+
+@dataclass
+class Worded:
+    """A request with what belongs to it.
+
+    Attributes:
+        text: with marks around what the plan takes word for word.
+        files: every file of the plan, with a name.
+        attached: the files that come with the request.
+        in_order: the words count the files, so that their order has to stay.
+    """
+
+    text: str
+    files: list[File]
+    attached: list[File]
+    in_order: bool
+
+
+@dataclass
+class _Speaking:
+    """Files and how they have been mentioned so far in one request."""
+
+    bank: Bank
+    rng: random.Random
+    files: list[File]
+    held_out: bool | None
+    mentioned: set[int] = field(default_factory=set)
+    needed: set[int] = field(default_factory=set)
+    counted: bool = False
+
+    def __post_init__(self) -> None:
+        taken: set[str] = set()
+        for file in self.files:
+            names = self.bank.mentions[file.sort].names
+            while not file.name or file.name in taken:
+                file.name = self.rng.choice(names)
+                if self.rng.random() < 0.3:
+                    stem, dot, ending = file.name.rpartition(".")
+                    file.name = f"{stem}{self.rng.choice(('', '-', '_'))}{self.rng.randrange(1, 99)}{dot}{ending}"
+            taken.add(file.name)
+
+    def mention(self, file: File) -> str:
+        """An NP for a file."""
+        rng, ways = self.rng, self.bank.mentions[file.sort]
+        alike = [f for f in self.files if f.type is file.type]
+        again = id(file) in self.mentioned
+        self.mentioned.add(id(file))
+        if again and len(alike) == 1 and rng.random() < 0.6:
+            noun = rng.choice(_SORT_NOUNS[file.sort])
+            return rng.choice(("the same {}", "that {}", "the {}", "the original {}")).format(noun)
+        if not again and len(alike) == 1 and rng.random() < 0.42 and not file.name.startswith("http"):
+            self.needed.add(id(file))
+            return rng.choice(ways.pointing)
+        if len(alike) > 1 and rng.random() < 0.15 and len({f.sort for f in alike}) == 1 and ways.nth:
+            self.needed |= {id(f) for f in alike}
+            self.counted = True
+            at = alike.index(file)
+            fitting = [way for way in ways.nth if "{" in way or at == len(alike) - 1]
+            return rng.choice(fitting).replace("{nth}", _ORDINALS[at]).replace("{i}", str(at + 1))
+        if again and rng.random() < 0.5:
+            return kept(file.name)
+        return rng.choice(ways.named).replace("{file}", kept(file.name))
+
+    def all_of(self, files: list[File]) -> str:
+        """An NP for several files at once."""
+        rng = self.rng
+        alike = [f for f in self.files if f.type is files[0].type]
+        self.mentioned |= {id(f) for f in files}
+        if len(alike) == len(files) and rng.random() < 0.55:
+            self.needed |= {id(f) for f in files}
+            several = [
+                s for s in self.bank.mentions[files[0].sort].several if len(files) == 2 or "both" not in s.lower()
+            ]
+            count = {2: "two", 3: "three"}.get(len(files), str(len(files)))
+            return rng.choice(several).replace("{n}", count)
+        names = [kept(f.name) for f in files]
+        return ", ".join(names[:-1]) + rng.choice((" and ", ", ", " and ")) + names[-1]
+
+    def attached(self) -> list[File]:
+        """The files that have to be attached, or are anyway."""
+        rng = self.rng
+        every = rng.random() < 0.5
+        return [
+            f
+            for f in self.files
+            if id(f) in self.needed or id(f) not in self.mentioned or (every and not f.name.startswith("http"))
+        ]
+
+
+class Wording:
+    """Words one plan."""
+
+    def __init__(self, bank: Bank, rng: random.Random, held_out: bool | None) -> None:
+        self._bank, self._rng, self._held_out = bank, rng, held_out
+
+    # Whole requests from the bank
+
+    def block(self, block: Block) -> tuple[Worded, str] | None:
+        """A request of a block with its slots filled, and its plan; None when its side of the split has none."""
+        rng, bank = self._rng, self._bank
+        text = rng.choice(block.requests)
+        plan = "\n".join(block.pipelines)
+        slots = list(dict.fromkeys(re.findall(r"\{([A-Za-z]+)(\d?)\}", plan + text)))
+        files: dict[tuple[str, str], File] = {}
+        values: dict[tuple[str, str], list[str]] = {}
+        for name, number in slots:
+            key = (name.lower(), number)
+            if key[0] in FILE_SORTS:
+                files.setdefault(key, File(key[0]))
+            elif key not in values:
+                value = rng.choice(bank.fills[key[0]])
+                values[key] = value.split(" | ") if key[0] in ("labels", "things", "piclabels") else [value]
+        speaking = _Speaking(bank, rng, list(files.values()), self._held_out)
+
+        def worded(match: re.Match[str]) -> str:
+            key = (match.group(1).lower(), match.group(2))
+            if key in files:
+                mention = speaking.mention(files[key])
+                return capitalised(mention) if match.group(1)[0].isupper() else mention
+            return kept(values[key][0]) if len(values[key]) == 1 else listed(values[key], rng)
+
+        def planned(match: re.Match[str]) -> str:
+            key = (match.group(1).lower(), match.group(2))
+            if key in files:
+                return quoted(files[key].name)
+            return ", ".join(quoted(value) for value in values[key])
+
+        # A question that holds the file's own name is taken with it.
+        for whole in re.findall(r'"([^"]*\{[a-z]+\d?\}[^"]*)"', plan):
+            if any(sort in whole for sort in FILE_SORTS) and whole in text:
+                named = re.sub(r"\{([a-z]+)(\d?)\}", lambda m: files[m.group(1), m.group(2)].name, whole)
+                text, plan = text.replace(whole, kept(named)), plan.replace(f'"{whole}"', quoted(named))
+                speaking.mentioned |= {id(file) for file in files.values()}
+        text = re.sub(r"\{([A-Za-z]+)(\d?)\}", worded, text)
+        plan = re.sub(r'"?\{([A-Za-z]+)(\d?)\}"?', planned, plan)
+        return Worded(text, speaking.files, speaking.attached(), speaking.counted), plan
+
+    # Requests composed step by step
+
+    def steps(self, steps: list[Step]) -> Worded:
+        """A request for the plan that these steps make."""
+        files = list(dict.fromkeys(file for step in steps for file in step.files()))
+        speaking = _Speaking(self._bank, self._rng, files, self._held_out)
+        return _Composing(self._bank, self._rng, self._held_out, steps, speaking).worded()
+
+
+@dataclass
+class _Clause:
+    """One wish, worded.
+
+    Attributes:
+        form: do, ask or noun.
+        follows: it goes on from the wish before it.
+        tail: a long text that stands after it.
+    """
+
+    form: str
+    text: str
+    follows: bool
+    tail: str = ""
+
+
+class _Composing:
+    """One request in the making."""
+
+    def __init__(
+        self, bank: Bank, rng: random.Random, held_out: bool | None, steps: list[Step], speaking: _Speaking
+    ) -> None:
+        self._bank, self._rng, self._held_out, self._steps, self._speaking = bank, rng, held_out, steps, speaking
+        self._users = {id(s): [t for t in steps if s in t.needs()] for s in steps}
+        self._said: list[Step] = []
+        self._last: Step | None = None
+        self._tail = ""
+        self._nested = rng.choice((0.1, 0.3, 0.6, 0.9))
+        self._modified = rng.choice((0.0, 0.3, 0.6))
+
+    def worded(self) -> Worded:
+        """The whole request."""
+        rng = self._rng
+        lead = self._lead()
+        clauses = self._clauses()
+        text = self._joined(clauses)
+        text = self._framed(lead, text)
+        speaking = self._speaking
+        return Worded(text, speaking.files, speaking.attached(), speaking.counted)
+
+    def _lead(self) -> str:
+        """A sentence that brings the file in before the wish."""
+        rng, files = self._rng, self._speaking.files
+        if not files or rng.random() > 0.22 or any(isinstance(s.piped, list) for s in self._steps):
+            return ""
+        introduced = []
+        for file in files[:2]:
+            self._speaking.mentioned.add(id(file))
+            noun = _SORT_NOUNS[file.sort][0]
+            article = "an" if noun[0] in "aeiou" else "a"
+            phrase = rng.choice(self._bank.mentions["lead"].named)
+            introduced.append(phrase.replace("{file}", kept(file.name)).replace("{thing}", f"{article} {noun}"))
+        return " ".join(introduced)
+
+    def _clauses(self) -> list[_Clause]:
+        embedded = {
+            id(s)
+            for s in self._steps
+            if len(self._users[id(s)]) == 1 and s.sense.wordings("noun", None) and self._rng.random() < self._nested
+        }
+        clauses: list[_Clause] = []
+        done: set[int] = set()
+        for step in self._steps:
+            if id(step) in embedded or id(step) in done:
+                continue
+            before = self._last
+            clause = self._clause(step)
+            clause.follows = before is not None and before in step.needs()
+            # Steps that a modifier can say hang on to this one: "..., in French, out loud".
+            top = step
+            while (following := self._sole_user(top)) is not None and self._rng.random() < self._modified:
+                tail = self._modifier(following)
+                if tail is None:
+                    break
+                clause.text = _before_end(clause.text, tail)
+                done.add(id(following))
+                self._said.append(following)
+                self._last = top = following
+            clauses.append(clause)
+        return clauses
+
+    def _sole_user(self, step: Step) -> Step | None:
+        users = self._users[id(step)]
+        return users[0] if len(users) == 1 and users[0].piped is step else None
+
+    def _modifier(self, step: Step) -> str | None:
+        """The step as a tail of another's wish; None when it has no such wording."""
+        if any(slot != "language" for slot in step.slots):
+            return None
+        after = step.sense.wordings("after", self._held_out)
+        goal = step.sense.wordings("goal", self._held_out)
+        if not after and not goal:
+            return None
+        if after and (not goal or self._rng.random() < 0.7):
+            return self._rng.choice((" ", " ", ", ")) + self._slots(step, self._rng.choice(after))
+        return self._rng.choice((" ", ", ")) + self._slots(step, self._rng.choice(goal))
+
+    def _clause(self, step: Step) -> _Clause:
+        rng = self._rng
+        forms = [f for f in ("do", "do", "do", "noun", "noun", "ask") if step.sense.wordings(f, self._held_out)]
+        form = rng.choice(forms or ["do"])
+        phrases = step.sense.wordings(form, self._held_out) or list(step.sense.phrases[form])
+        self._tail = ""
+        text = self._said_of(step, rng.choice(phrases))
+        self._said.append(step)
+        self._last = step
+        return _Clause(form, text, follows=False, tail=self._tail)
+
+    def _said_of(self, step: Step, phrase: str) -> str:
+        if isinstance(step.piped, Literal) and step.piped.fill == "passage" and not self._tail:
+            taken = self._rng.choice(("the following text", "the text below", "this text", "this", "the passage below"))
+            filled = phrase.replace("{in}", taken).replace("{In}", capitalised(taken))
+            self._tail = step.piped.text
+        else:
+            filled = phrase
+            if "{in}" in phrase or "{In}" in phrase:
+                source = self._source(step.piped)
+                filled = phrase.replace("{in}", source).replace("{In}", capitalised(source))
+        return self._slots(step, filled)
+
+    def _slots(self, step: Step, phrase: str) -> str:
+        for slot, value in step.slots.items():
+            if isinstance(value, Step):
+                said = self._source(value)
+            else:
+                said = (
+                    listed(value, self._rng) if slot == "labels" else kept(value[0]) if slot != "language" else value[0]
+                )
+            phrase = phrase.replace("{" + slot + "}", said).replace("{" + slot.capitalize() + "}", capitalised(said))
+        return phrase
+
+    def _source(self, piped: Step | File | Literal | list[File]) -> str:
+        rng = self._rng
+        if isinstance(piped, File):
+            return self._speaking.mention(piped)
+        if isinstance(piped, list):
+            return self._speaking.all_of(piped)
+        if isinstance(piped, Literal):
+            plain = piped.fill in ("prompt", "vprompt", "soundprompt", "write")
+            if plain and rng.random() < 0.85:
+                return kept(piped.text)
+            return rng.choice(_QUOTES if '"' not in piped.text else ("“{}”", "«{}»")).format(kept(piped.text))
+        if piped in self._said:
+            return self._back(piped)
+        noun = piped.sense.wordings("noun", self._held_out) or list(piped.sense.phrases["noun"])
+        said = self._said_of(piped, rng.choice(noun))
+        self._said.append(piped)
+        return said
+
+    def _back(self, step: Step) -> str:
+        """What refers back to a result."""
+        rng = self._rng
+        name = rng.choice(step.sense.wordings("name", None) or ["result"])
+        if step is self._last:
+            ways = (
+                "it",
+                "it",
+                "it",
+                "that",
+                "this",
+                "the result",
+                "the {}",
+                "the {}",
+                "that {}",
+                "this {}",
+                "the resulting {}",
+            )
+        else:
+            ways = ("the {}", "the {}", "that {}", "the {} from before", "the earlier {}", "the {} you made")
+        return rng.choice(ways).format(name)
+
+    # Joining
+
+    def _joined(self, clauses: list[_Clause]) -> str:
+        rng = self._rng
+        if len(clauses) == 1:
+            return self._sentence(clauses[0], "wish")
+        all_do = all(c.form == "do" and not c.tail for c in clauses)
+        style = rng.random()
+        if style < 0.13:
+            return self._as_list(clauses)
+        if all_do and style < 0.62 and len(clauses) <= 4:
+            return self._in_one(clauses)
+        return self._in_sentences(clauses)
+
+    def _as_list(self, clauses: list[_Clause]) -> str:
+        rng = self._rng
+        mark = rng.choice(("{}. ", "{}) ", "- ", "* ", "Step {}: "))
+        intro = rng.choice(
+            ("Please do the following:", "To do:", "I need this done:", "Steps:", "Here is what I need:", "", "Tasks:")
+        )
+        between = rng.choice(("\n", "\n", " "))
+        items = []
+        for n, clause in enumerate(clauses, 1):
+            text = clause.text + (f': "{kept(clause.tail)}"' if clause.tail else "")
+            items.append(mark.format(n) + (capitalised(text) if rng.random() < 0.7 else text))
+        return between.join([intro, *items] if intro else items)
+
+    def _in_one(self, clauses: list[_Clause]) -> str:
+        rng = self._rng
+        text = clauses[0].text
+        for clause in clauses[1:]:
+            joint = (
+                rng.choice(self._bank.frames["and"])
+                if clause.follows
+                else rng.choice((" and also", ", and", " and", ", also", " plus", "; separately,"))
+            )
+            text += f"{joint} {clause.text}" if joint[0] in ",; " else f" {joint} {clause.text}"
+        return self._framed_wish("wish", "do", text)
+
+    def _in_sentences(self, clauses: list[_Clause]) -> str:
+        rng = self._rng
+        ordered = rng.random() < 0.55
+        said = []
+        for n, clause in enumerate(clauses):
+            if n == 0:
+                frame = "first" if ordered and clause.form == "do" and rng.random() < 0.5 else "wish"
+            elif clause.follows:
+                frame = ("last" if n == len(clauses) - 1 and rng.random() < 0.5 else "next") if ordered else "wish"
+            else:
+                frame = "also"
+            said.append(self._sentence(clause, frame))
+        return " ".join(said)
+
+    def _sentence(self, clause: _Clause, frame: str) -> str:
+        rng = self._rng
+        if clause.form == "ask":
+            text = capitalised(clause.text)
+            if frame in ("next", "last", "also") and rng.random() < 0.3:
+                text = rng.choice(("And: ", "Then: ", "Next: ")) + text if frame != "also" else f"Also: {text}"
+        else:
+            text = self._framed_wish(frame, clause.form, clause.text)
+        if clause.tail:
+            quote = rng.choice(("{}", '"{}"', "“{}”")) if '"' not in clause.tail else "“{}”"
+            between = rng.choice(("\n", "\n\n", " "))
+            ended = text.rstrip(" .!?,;")
+            text = f"{ended}:{between}{quote.format(kept(clause.tail))}" + rng.choice(("", "\n", "\n\n"))
+        return text
+
+    def _framed_wish(self, frame: str, form: str, text: str) -> str:
+        if form == "noun":
+            frame = "alsothing" if frame == "also" else "thing"
+        template = self._rng.choice(self._bank.frames[frame])
+        slot = "{noun}" if form == "noun" else "{do}"
+        return template.replace(slot, text).replace(slot.replace(slot[1], slot[1].upper(), 1), capitalised(text))
+
+    def _framed(self, lead: str, text: str) -> str:
+        rng, frames = self._rng, self._bank.frames
+        parts = [lead, text] if lead else [text]
+        if rng.random() < 0.2:
+            parts.insert(0, rng.choice(frames["context"]))
+        if rng.random() < 0.12:
+            parts.insert(0, rng.choice(frames["opening"]))
+        if rng.random() < 0.1:
+            parts.append(rng.choice(frames["context"]))
+        if rng.random() < 0.12:
+            parts.append(rng.choice(frames["closing"]))
+        return " ".join(parts)
+
+
+def _before_end(text: str, tail: str) -> str:
+    """The tail put before the sentence's end mark."""
+    ended = text.rstrip()
+    if ended.endswith((".", "?", "!")) and not ended.endswith(CLOSE):
+        return ended[:-1] + tail + ended[-1]
+    return ended + tail
