@@ -38,6 +38,7 @@ from hugginggpt.trace.tables import (
 
 if TYPE_CHECKING:
     from hugginggpt.controller.client import ControllerCall
+    from hugginggpt.trace.evaluations import Evaluations
 
 __all__ = ["OpenedRequest", "RequestSummary", "RequestTrace", "TaskEnding", "Trace", "Turn", "holder_name"]
 
@@ -74,6 +75,13 @@ class Trace:
         with self._database.writing() as session:
             # Locking a row is refused where writing is; SQLite refuses the transaction itself.
             session.execute(select(Request.id).limit(1).with_for_update())
+
+    @property
+    def evaluations(self) -> Evaluations:
+        """The evaluations of planning in it."""
+        from hugginggpt.trace.evaluations import Evaluations
+
+        return Evaluations(self._database)
 
     # A request's life
 

@@ -317,3 +317,44 @@ class StoredModelCard(Base):
     model_id: Mapped[str]
     downloads: Mapped[int] = mapped_column(BigInteger)
     card: Mapped[dict[str, Any]] = mapped_column(doc="all that is known of the model")
+
+
+class Evaluation(Base):
+    """One row per evaluation of a controller's planning on a dataset."""
+
+    __tablename__ = "evaluations"
+    __table_args__ = (Index(None, "dataset_sha256", "created_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    dataset: Mapped[str] = mapped_column(doc="path of the dataset")
+    dataset_sha256: Mapped[str] = mapped_column(doc="hash of the dataset")
+    controller: Mapped[str] = mapped_column(doc="`embedded` or `openai`")
+    model: Mapped[str] = mapped_column(doc="the controller's model")
+    planner_sha256: Mapped[str] = mapped_column(
+        doc="hash of the prompts for planning, the table of kinds and the embedded planner's weights"
+    )
+    created_at: Mapped[datetime]
+    scored_at: Mapped[datetime | None] = mapped_column(doc="when it was scored last; null until it came to an end")
+    report: Mapped[dict[str, Any] | None] = mapped_column(doc="the scores, as `evaluate --json` prints them")
+
+
+class PredictionRow(Base):
+    """One row per sample of a dataset that was planned."""
+
+    __tablename__ = "predictions"
+
+    evaluation_id: Mapped[str] = mapped_column(ForeignKey(Evaluation.id, ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(
+        primary_key=True, autoincrement=False, doc="the sample's place in the dataset, from 0"
+    )
+    sample_id: Mapped[str] = mapped_column(doc="the sample's id in the dataset")
+    request: Mapped[str] = mapped_column(doc="what was asked")
+    plan: Mapped[list[Any] | None] = mapped_column(doc="the plan, in the format of `--plan`; null when none was valid")
+    repairs: Mapped[list[Any] | None] = mapped_column(doc="what was changed to make the plan valid, as sentences")
+    error: Mapped[str | None] = mapped_column(doc="why there is no valid plan")
+    error_type: Mapped[str | None] = mapped_column(doc="class of the error")
+    seconds: Mapped[float] = mapped_column(doc="time from the request to the plan")
+    calls: Mapped[int] = mapped_column(doc="calls to the controller")
+    prompt_tokens: Mapped[int]
+    completion_tokens: Mapped[int]
+    created_at: Mapped[datetime]

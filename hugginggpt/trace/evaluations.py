@@ -1,0 +1,90 @@
+"""Evaluations of planning: which there were, every prediction, and the scores."""
+
+from sqlalchemy import func, select
+
+from hugginggpt.evaluation.prediction import Prediction
+from hugginggpt.evaluation.report import EvaluationReport
+from hugginggpt.evaluation.subject import Subject
+from hugginggpt.plan import Argument, Plan, PlannedTask
+from hugginggpt.trace.database import Database
+from hugginggpt.trace.rows import insert_for
+from hugginggpt.trace.tables import Evaluation, PredictionRow
+
+
+class Evaluations:
+    """The evaluations in the trace database. Errors as those of `Trace`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def open(self, subject: Subject, dataset: str, new_id: str, *, fresh: bool = False) -> str:
+        """Begin an evaluation, or go on with the latest one of the same subject.
+
+        Args:
+            subject: what is evaluated.
+            dataset: where the dataset lies.
+            new_id: the id of one that is begun.
+            fresh: begin one anyway.
+
+        Returns:
+            The evaluation's id.
+        """
+        with self._database.writing() as session:
+            known = select(Evaluation.id).filter_by(**subject.model_dump()).order_by(Evaluation.created_at.desc())
+            found = None if fresh else session.scalar(known.limit(1))
+            if found is None:
+                now = self._database.now(session)
+                session.add(Evaluation(id=new_id, dataset=dataset, created_at=now, **subject.model_dump()))
+            return found or new_id
+
+    def record(self, evaluation_id: str, prediction: Prediction) -> None:
+        """Write a prediction; one that is there already stays."""
+        row = prediction.model_dump(exclude={"plan"}) | {
+            "evaluation_id": evaluation_id,
+            "plan": None if prediction.plan is None else prediction.plan.to_list(),
+            "repairs": None if prediction.plan is None else list(prediction.plan.repairs),
+        }
+        with self._database.writing() as session:
+            row["created_at"] = self._database.now(session)
+            session.execute(insert_for(session, PredictionRow).values(row).on_conflict_do_nothing())
+
+    def predictions(self, evaluation_id: str) -> dict[int, Prediction]:
+        """Every prediction so far, by the sample's place in the dataset."""
+        with self._database.reading() as session:
+            rows = session.scalars(select(PredictionRow).filter_by(evaluation_id=evaluation_id))
+            return {row.position: _prediction(row) for row in rows}
+
+    def count(self, evaluation_id: str, samples: int) -> int:
+        """How many of the first samples have a prediction."""
+        made = select(func.count()).where(
+            PredictionRow.evaluation_id == evaluation_id, PredictionRow.position < samples
+        )
+        with self._database.reading() as session:
+            return session.scalar(made) or 0
+
+    def record_report(self, report: EvaluationReport) -> None:
+        """Write the scores; those of a later run, over more samples for example, replace them."""
+        with self._database.writing() as session:
+            evaluation = session.get_one(Evaluation, report.evaluation_id)
+            evaluation.report = report.model_dump(mode="json")
+            evaluation.scored_at = self._database.now(session)
+
+
+def _prediction(row: PredictionRow) -> Prediction:
+    tasks = None if row.plan is None else [_task(**task) for task in row.plan]
+    return Prediction(
+        position=row.position,
+        sample_id=row.sample_id,
+        request=row.request,
+        plan=None if tasks is None else Plan(tasks=tuple(tasks), repairs=tuple(row.repairs or ())),
+        error=row.error,
+        error_type=row.error_type,
+        seconds=row.seconds,
+        calls=row.calls,
+        prompt_tokens=row.prompt_tokens,
+        completion_tokens=row.completion_tokens,
+    )
+
+
+def _task(task: str, id: int, dep: list[int], args: dict[str, Argument]) -> PlannedTask:
+    return PlannedTask(task=task, id=id, dep=tuple(k for k in dep if k >= 0), args=args)

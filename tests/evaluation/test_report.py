@@ -1,0 +1,112 @@
+"""The report, against one worked out by hand, and what a subject is."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from hugginggpt.errors import UsageError
+from hugginggpt.evaluation.datasets import Dataset, read_dataset
+from hugginggpt.evaluation.metrics import Group
+from hugginggpt.evaluation.prediction import Prediction
+from hugginggpt.evaluation.report import EvaluationReport, GroupScores, make_report
+from hugginggpt.evaluation.subject import Subject, settings_with, subject_of
+from hugginggpt.plan import parse_plan
+from hugginggpt.settings import Settings
+from tests.evaluation.conftest import OWN, READ, SPEAK, THEIRS, Write
+
+SUBJECT = Subject(dataset_sha256="d", controller="embedded", model="small", planner_sha256="p")
+
+
+def predicted(position: int, plan: list[dict[str, Any]] | None, seconds: float) -> Prediction:
+    return Prediction(
+        position=position,
+        sample_id=str(position),
+        request="",
+        plan=None if plan is None else parse_plan(json.dumps(plan)),
+        error=None if plan is not None else "No plan.",
+        error_type=None if plan is not None else "PlanError",
+        seconds=seconds,
+        calls=1,
+        prompt_tokens=100,
+        completion_tokens=10,
+    )
+
+
+def report(dataset: Dataset, *plans: list[dict[str, Any]] | None) -> EvaluationReport:
+    predictions = {k: predicted(k, plan, float(k + 1)) for k, plan in enumerate(plans)}
+    return make_report("e", dataset, SUBJECT, predictions)
+
+
+def test_a_report_by_hand(write: Write) -> None:
+    single = {"id": "b", "request": "Read scan.png", "plan": [READ]}
+    nothing = {"id": "c", "request": "Hello", "plan": []}
+    graph = {"id": "d", "request": "Read scan.png and draw a cat", "plan": [READ, DRAW]}
+    made = report(read_dataset(write(OWN, single, nothing, graph)), [READ, SPEAK], [READ, SPEAK], [], None)
+    # Tasks: right 2 + 1 + 0 + 2, predicted 2 + 2 + 0 + 0, common 2 + 1: F1 = 6 / 9.
+    assert made.node_f1 == 66.67
+    # Edges: right 1, predicted 2, common 1: F1 = 2 / 3.
+    assert made.edge_f1 == 66.67
+    # One argument a task: names as the tasks; values too, for those in common are the same.
+    assert (made.name_f1, made.value_f1) == (66.67, 66.67)
+    # Exactly right are the first and the third; the last has no valid plan.
+    assert (made.samples, made.exact, made.valid) == (4, 50.0, 75.0)
+    # 1, 2, 3 and 4 seconds: the middle of 2 and 3; the 95th percentile is the 4th of 4 (0.95 * 4 = 3.8).
+    assert (made.seconds_median, made.seconds_p95, made.seconds_mean) == (2.5, 4.0, 2.5)
+    assert (made.calls, made.prompt_tokens, made.completion_tokens) == (4, 400, 40)
+    assert made.by_group == {
+        Group.NONE: scores(accuracy=100.0),
+        # Of two planned tasks one is right, and it is all that was wanted.
+        Group.SINGLE: scores(accuracy=0.0, precision=50.0, recall=100.0, f1=66.67),
+        Group.SEQUENCE: scores(accuracy=100.0, precision=100.0, recall=100.0, f1=100.0, edit_distance=0.0),
+        Group.GRAPH: scores(accuracy=0.0, precision=0.0, recall=0.0, f1=0.0),
+    }
+
+
+DRAW = {"task": "text-to-image", "id": 1, "dep": [-1], "args": {"text": "a cat"}}
+
+
+def scores(**given: float) -> GroupScores:
+    return GroupScores(samples=1, **dict.fromkeys(("precision", "recall", "f1", "edit_distance")) | given)
+
+
+def test_a_report_in_taskbench_form_by_hand(write: Write) -> None:
+    outlined = {"task": "canny-control", "id": 1, "dep": [-1], "args": {"image": "scan.png"}}
+    made = report(read_dataset(write(THEIRS)), [READ, outlined])
+    # Right: Image-to-Text and Text-to-Speech; predicted: Image-to-Text and a kind for which there is no tool.
+    assert (made.node_f1, made.edge_f1, made.name_f1, made.value_f1) == (50.0, 0.0, 50.0, 50.0)
+    # One of two names is to be replaced.
+    assert made.by_group[Group.SEQUENCE].edit_distance == 0.5
+
+
+def test_another_controller_another_prompt_or_other_weights_are_another_subject(
+    write: Write, settings: Settings, tmp_path: Path
+) -> None:
+    dataset = read_dataset(write(OWN))
+    other = tmp_path / "other.gguf"
+    other.write_bytes(b"GGUF")
+    changed: Callable[..., Settings] = lambda **update: settings.model_copy(update=update)  # noqa: E731
+    subjects = [
+        subject_of(dataset, settings),
+        subject_of(dataset, changed(embedded_controller_gguf=other)),
+        subject_of(dataset, changed(openai_api_key=SecretStr("sk"))),
+        subject_of(dataset, changed(openai_api_key=SecretStr("sk"), controller_model="other")),
+        subject_of(read_dataset(write(OWN, OWN)), settings),
+    ]
+    assert len(set(subjects)) == len(subjects)
+    assert [s.controller for s in subjects] == ["embedded", "embedded", "openai", "openai", "embedded"]
+    other.write_bytes(b"GGUF, but better")
+    assert subject_of(dataset, changed(embedded_controller_gguf=other)) != subjects[1]
+    assert subject_of(dataset, settings) == subjects[0]
+
+
+def test_the_controller_can_be_chosen(settings: Settings) -> None:
+    served = settings.model_copy(update={"openai_api_key": SecretStr("sk")})
+    assert settings_with(served, "embedded").uses_embedded_controller
+    assert not settings_with(served, "openai").uses_embedded_controller
+    assert settings_with(served, None) == served
+    with pytest.raises(UsageError, match="set OPENAI_API_KEY or OPENAI_BASE_URL"):
+        settings_with(settings, "openai")

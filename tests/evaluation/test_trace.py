@@ -1,0 +1,77 @@
+"""Evaluations in the trace database."""
+
+from collections.abc import Iterator
+
+import pytest
+from pydantic import SecretStr
+
+from hugginggpt.errors import TraceError
+from hugginggpt.evaluation.datasets import read_dataset
+from hugginggpt.evaluation.prediction import Prediction
+from hugginggpt.evaluation.report import make_report
+from hugginggpt.settings import Settings
+from hugginggpt.trace.evaluations import Evaluations
+from hugginggpt.trace.store import Trace
+from tests.evaluation.conftest import OWN, READ, SPEAK, Write
+from tests.evaluation.test_report import SUBJECT, predicted
+
+
+@pytest.fixture
+def evaluations(settings: Settings, database_url: str) -> Iterator[Evaluations]:
+    trace = Trace.open(settings.model_copy(update={"database_url": SecretStr(database_url)}))
+    yield trace.evaluations
+    trace.close()
+
+
+def test_the_latest_of_the_same_subject_goes_on(evaluations: Evaluations) -> None:
+    assert evaluations.open(SUBJECT, "a.jsonl", "first") == "first"
+    assert evaluations.open(SUBJECT, "moved.jsonl", "second") == "first"
+    assert evaluations.open(SUBJECT.model_copy(update={"planner_sha256": "q"}), "a.jsonl", "other") == "other"
+    assert evaluations.open(SUBJECT, "a.jsonl", "third", fresh=True) == "third"
+    assert evaluations.open(SUBJECT, "a.jsonl", "fourth") == "third"
+
+
+def test_predictions_come_back_as_they_were(evaluations: Evaluations) -> None:
+    evaluations.open(SUBJECT, "a.jsonl", "first")
+    made = {0: predicted(0, [READ, SPEAK], 1.5), 3: predicted(3, None, 2.0), 4: predicted(4, [], 0.5)}
+    for prediction in made.values():
+        evaluations.record("first", prediction)
+    assert evaluations.predictions("first") == made
+    assert (evaluations.count("first", 4), evaluations.count("first", 5)) == (2, 3)
+    evaluations.open(SUBJECT, "a.jsonl", "second", fresh=True)
+    assert evaluations.predictions("second") == {}
+
+
+def test_what_a_plan_was_repaired_in_is_kept(evaluations: Evaluations) -> None:
+    evaluations.open(SUBJECT, "a.jsonl", "first")
+    repaired = predicted(0, [{**READ, "args": {"image": "scan.png", "colour": "red"}}], 1.0)
+    assert repaired.plan is not None and repaired.plan.repairs
+    evaluations.record("first", repaired)
+    assert evaluations.predictions("first") == {0: repaired}
+
+
+def test_the_first_prediction_of_two_stays(evaluations: Evaluations) -> None:
+    evaluations.open(SUBJECT, "a.jsonl", "first")
+    evaluations.record("first", predicted(0, [READ], 1.0))
+    evaluations.record("first", predicted(0, None, 9.0))
+    assert evaluations.predictions("first")[0].seconds == 1.0
+
+
+def test_a_prediction_for_no_evaluation_is_refused(evaluations: Evaluations) -> None:
+    with pytest.raises(TraceError):
+        evaluations.record("nowhere", predicted(0, [READ], 1.0))
+
+
+def test_whatever_a_request_holds_can_be_kept(evaluations: Evaluations) -> None:
+    evaluations.open(SUBJECT, "a.jsonl", "first")
+    odd = predicted(0, [READ], 1.0).model_copy(update={"request": "Read \ud800 and \x00", "sample_id": "\x00"})
+    evaluations.record("first", odd)
+    assert evaluations.predictions("first")[0].request == "Read ? and \ufffd"
+
+
+def test_the_report_can_be_written_again(evaluations: Evaluations, write: Write) -> None:
+    dataset = read_dataset(write(OWN))
+    evaluations.open(SUBJECT, "a.jsonl", "e")
+    made: dict[int, Prediction] = {0: predicted(0, [READ, SPEAK], 1.0)}
+    for _ in range(2):
+        evaluations.record_report(make_report("e", dataset, SUBJECT, made))
