@@ -8,6 +8,7 @@ import click
 
 from apps.cli.ask import ask
 from apps.cli.doctor import doctor
+from apps.cli.evaluate import evaluate
 from apps.cli.exits import Commands, verbose_option
 from apps.cli.models import models
 from apps.cli.plan import plan
@@ -36,5 +37,5 @@ def main() -> None:
     """
 
 
-for command in (ask, plan, resume, trace, models, doctor):
+for command in (ask, plan, resume, trace, models, doctor, evaluate):
     main.add_command(command)

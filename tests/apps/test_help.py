@@ -11,7 +11,18 @@ from hugginggpt import __version__
 from hugginggpt.errors import ConfigurationError, ExpertError, MediaError
 
 HEAVY = {"torch", "transformers", "diffusers", "prefect", "openai", "sqlalchemy", "pydantic", "rich", "numpy", "httpx"}
-COMMANDS = ["ask", "plan", "resume", "trace", "trace list", "trace show", "trace export", "models", "doctor"]
+COMMANDS = [
+    "ask",
+    "plan",
+    "resume",
+    "trace",
+    "trace list",
+    "trace show",
+    "trace export",
+    "models",
+    "doctor",
+    "evaluate",
+]
 
 LOADED_BY_HELP = """
 import sys

@@ -1,0 +1,158 @@
+"""`evaluate`: how well a controller plans."""
+
+import signal
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from apps.cli import prefect_server
+from apps.cli.exits import INTERRUPTED, TERMINATED, complain, note, verbose_option
+
+if TYPE_CHECKING:
+    from hugginggpt.evaluation.report import EvaluationReport
+    from hugginggpt.evaluation.subject import ControllerChoice
+
+LOOKS_EVERY, SAYS_EVERY = 0.5, 10.0
+"""Seconds between two looks at the trace, and between two lines where there is no terminal."""
+
+
+EXAMPLES = """\b
+Examples:
+  hugginggpt evaluate --dataset requests.jsonl
+  hugginggpt evaluate --dataset requests.jsonl --controller openai --limit 50 --json
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.option(
+    "--dataset",
+    metavar="FILE",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Requests with their right plans, as JSON lines: in the project's own form or in TaskBench's.",
+)
+@click.option(
+    "--controller",
+    type=click.Choice(["embedded", "openai"]),
+    help="Who plans: the embedded model or the OpenAI-compatible server; as configured when left out.",
+)
+@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Take only so many of the first requests.")
+@click.option("--fresh", is_flag=True, help="Plan every request again instead of going on where it was left.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else, on stdout.")
+@verbose_option
+def evaluate(
+    dataset: Path, controller: "ControllerChoice | None", limit: int | None, fresh: bool, as_json: bool
+) -> None:
+    """Measure how well the controller plans the requests of a dataset. Nothing is run.
+
+    Every plan is kept in the trace: the same command goes on where it was interrupted, and asks
+    nothing again that the same controller has planned before.
+    """
+    from hugginggpt.evaluation.datasets import read_dataset
+    from hugginggpt.evaluation.subject import settings_with, subject_of
+    from hugginggpt.services import get_trace
+    from hugginggpt.settings import get_settings
+
+    path = dataset.absolute()
+    read = read_dataset(path, limit)  # before a server is started
+    settings = settings_with(get_settings(), controller)
+    evaluations = get_trace().evaluations
+    evaluation_id = evaluations.open(subject_of(read, settings), str(path), uuid.uuid4().hex, fresh=fresh)
+    if read.foreign_tools:
+        named = ", ".join(f"{tool} ({times})" for tool, times in read.foreign_tools.most_common(5))
+        note(f"No kind of task stands for these tools of the dataset, so they count as missed: {named}.")
+    samples = len(read.samples)
+    with _interruptible(), _watching(lambda: evaluations.count(evaluation_id, samples), samples):
+        # What is fresh about it was begun above.
+        report = _run(path, controller, limit)
+    if as_json:
+        click.echo(report.model_dump_json(indent=2))
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    from apps.cli.scores import score_tables
+
+    console = Console()
+    for part in score_tables(report):
+        console.print(part, soft_wrap=isinstance(part, Text))
+
+
+def _run(path: Path, controller: "ControllerChoice | None", limit: int | None) -> "EvaluationReport":
+    prefect_server.quiet()
+    server = prefect_server.api_url()
+    if server is not None and (problem := prefect_server.problem(server)):
+        raise click.ClickException(problem)
+
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    from flows.evaluate import evaluate_planning
+    from hugginggpt.evaluation.report import EvaluationReport
+
+    # Nobody waits for the heartbeat of a run in the foreground, and stopping it takes a second.
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        return EvaluationReport.model_validate(evaluate_planning(str(path), controller, limit))
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    # By default SIGTERM ends the process at once, and the temporary server would stay behind.
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit) as ending:
+        complain("Interrupted. What was planned is kept; the same command goes on, without --fresh.")
+        raise click.exceptions.Exit(TERMINATED if isinstance(ending, SystemExit) else INTERRUPTED) from None
+
+
+def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(TERMINATED)
+
+
+@contextmanager
+def _watching(count: Callable[[], int], samples: int) -> Iterator[None]:
+    """Show on stderr how many plans there are while the block runs: a bar on a terminal, else lines."""
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
+
+    from hugginggpt.errors import TraceError
+
+    stop = threading.Event()
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
+    bar = Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
+    task = bar.add_task("Planning", total=samples)
+
+    def look() -> int | None:
+        try:
+            made = count()
+        except TraceError:
+            return None  # whoever writes to it will say so
+        bar.update(task, completed=made)
+        return made
+
+    def keep_looking() -> None:
+        said = time.monotonic()
+        while not stop.wait(LOOKS_EVERY):
+            made = look()
+            if bar.disable and made is not None and time.monotonic() - said >= SAYS_EVERY:
+                said = time.monotonic()
+                print(f"Planned {made} of {samples}", file=sys.stderr, flush=True)
+
+    thread = threading.Thread(target=keep_looking, name="progress", daemon=True)
+    with bar:
+        look()
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+            look()

@@ -1,0 +1,126 @@
+"""Evaluating the planning: open, plan what is left in batches, score."""
+
+import math
+import uuid
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import PrefectFuture, as_completed
+from prefect.runtime import task_run
+
+from hugginggpt.controller.client import Controller
+from hugginggpt.deadline import Deadline
+from hugginggpt.evaluation.datasets import Dataset, Sample, read_dataset
+from hugginggpt.evaluation.prediction import predict
+from hugginggpt.evaluation.report import EvaluationReport, make_report
+from hugginggpt.evaluation.subject import ControllerChoice, Subject, settings_with, subject_of
+from hugginggpt.services import get_trace
+from hugginggpt.settings import get_settings
+from tasks.cancelling import cancel, cancellable
+from tasks.limits import controller_slot
+from tasks.plan import PLANNING_SECONDS
+
+BATCH = 16
+"""Samples in one task run, at most: enough that what Prefect takes for a task run does not count."""
+
+_LIFE = 1  # every run of the flow has a name of its own, and lives once
+
+
+@dataclass(frozen=True)
+class OpenEvaluation:
+    """An evaluation while a flow run works on it.
+
+    Attributes:
+        id: its row in the trace.
+        run: name of this flow run's work, by which it is cancelled.
+    """
+
+    id: str
+    run: str
+    dataset: Dataset
+    subject: Subject
+    controller: Controller
+    at_once: int
+
+
+@contextmanager
+def open_evaluation(
+    path: str, choice: ControllerChoice | None, limit: int | None, fresh: bool
+) -> Iterator[OpenEvaluation]:
+    """Begin an evaluation, or go on with one. Whatever is still being planned when the block raises is cancelled.
+
+    Raises:
+        UsageError: the dataset or the choice of controller cannot be accepted.
+        DatabaseUnavailableError: the trace cannot be reached; nothing was spent.
+    """
+    dataset = read_dataset(Path(path), limit)
+    settings = settings_with(get_settings(), choice)
+    subject, run = subject_of(dataset, settings), uuid.uuid4().hex
+    controller = Controller.from_settings(settings)
+    evaluation = OpenEvaluation(
+        id=get_trace().evaluations.open(subject, path, run, fresh=fresh),
+        run=run,
+        dataset=dataset,
+        subject=subject,
+        controller=controller,
+        # The embedded model answers one call after the other, and waiting is not planning.
+        at_once=1 if controller.embedded else settings.controller_concurrency,
+    )
+    try:
+        yield evaluation
+    except BaseException:
+        cancel(run, _LIFE)
+        raise
+    finally:
+        controller.close()
+
+
+def plan_samples(evaluation: OpenEvaluation) -> None:
+    """Plan every sample that has no prediction yet, several at a time.
+
+    Raises:
+        ControllerError: the controller is out of order. What was planned is kept.
+    """
+    known = get_trace().evaluations.predictions(evaluation.id)
+    left = [sample for sample in evaluation.dataset.samples if sample.position not in known]
+    if not left:
+        return
+    evaluation.controller.check()  # also loads an embedded model, which is no part of planning
+    size = min(BATCH, math.ceil(len(left) / evaluation.at_once))
+    waiting = deque(left[start : start + size] for start in range(0, len(left), size))
+    running: list[PrefectFuture[None]] = []
+    while waiting or running:
+        while waiting and len(running) < evaluation.at_once:
+            batch = waiting.popleft()
+            running.append(plan_batch.submit(batch, evaluation.id, evaluation.run, evaluation.controller))
+        finished = next(iter(as_completed(running)))
+        running.remove(finished)
+        finished.result()
+
+
+def _batch_name() -> str:
+    samples: Sequence[Sample] = task_run.parameters["samples"]
+    return f"plan {samples[0].position + 1} to {samples[-1].position + 1}"
+
+
+@task(name="plan-batch", task_run_name=_batch_name, tags={"controller"}, cache_policy=NO_CACHE, persist_result=False)
+def plan_batch(samples: Sequence[Sample], evaluation_id: str, run: str, controller: Controller) -> None:
+    """Plan samples one after the other, each recorded as soon as it is planned."""
+    for sample in samples:
+        deadline = Deadline(PLANNING_SECONDS)
+        with cancellable(run, _LIFE, deadline):
+            prediction = predict(controller, sample, deadline=deadline, slot=controller_slot)
+        get_trace().evaluations.record(evaluation_id, prediction)
+
+
+def score(evaluation: OpenEvaluation) -> EvaluationReport:
+    """Score the predictions, and record the scores."""
+    predictions = get_trace().evaluations.predictions(evaluation.id)
+    report = make_report(evaluation.id, evaluation.dataset, evaluation.subject, predictions)
+    get_trace().evaluations.record_report(report)
+    return report

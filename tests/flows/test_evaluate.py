@@ -1,0 +1,125 @@
+"""The evaluation flow on a real Prefect server, with a scripted controller."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+from flows.evaluate import evaluate_planning
+from hugginggpt.errors import ControllerAuthError, UsageError
+from hugginggpt.evaluation.report import EvaluationReport
+from hugginggpt.services import get_trace
+from tests.stand_ins.openai_server import OpenAIServer, RecordedCall, Reply, wrong_key
+
+READ = {"task": "image-to-text", "id": 0, "dep": [-1], "args": {"image": "scan.png"}}
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """Forty requests whose right plan is to read a picture."""
+    path = tmp_path / "requests.jsonl"
+    rows = [{"id": f"r{n}", "request": f"Read scan.png, number {n}.", "plan": [READ]} for n in range(40)]
+    path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    return path
+
+
+def evaluate(dataset: Path, **options: Any) -> EvaluationReport:
+    return EvaluationReport.model_validate(evaluate_planning(str(dataset), **options))
+
+
+def planned(controller: OpenAIServer) -> int:
+    return controller.stages().count("plan")
+
+
+def refusing(most: int) -> Callable[[RecordedCall], Any]:
+    """A controller that plans so many requests and then refuses the key."""
+    left = [None] * most
+
+    def answer(call: RecordedCall) -> Any:
+        if call.stage == "check":
+            return "OK." if left else wrong_key()
+        return {"tasks": [READ]} if left and left.pop() is None else wrong_key()
+
+    return answer
+
+
+def test_every_request_is_planned_several_at_a_time_and_scored(controller: OpenAIServer, dataset: Path) -> None:
+    controller.script = {"plan": Reply(json.dumps({"tasks": [READ]}), delay=0.05)}
+    report = evaluate(dataset)
+    assert (report.samples, report.node_f1, report.valid, report.controller) == (40, 100.0, 100.0, "openai")
+    assert (planned(controller), report.calls) == (40, 40)
+    assert 1 < controller.most_at_once <= 4
+    assert report.seconds_median >= 0.05
+    kept = get_trace().evaluations.predictions(report.evaluation_id)
+    assert {p.position: p.sample_id for p in kept.values()} == {n: f"r{n}" for n in range(40)}
+
+
+def test_it_goes_on_where_it_was_left(controller: OpenAIServer, dataset: Path) -> None:
+    answer = refusing(10)
+    controller.script = {"plan": answer, "check": answer}
+    with pytest.raises(ControllerAuthError):
+        evaluate(dataset)
+    controller.script = {"plan": {"tasks": [READ]}}
+    controller.calls.clear()
+    report = evaluate(dataset)
+    assert (report.samples, report.node_f1) == (40, 100.0)
+    assert planned(controller) == 30
+
+
+def test_nothing_is_asked_again_unless_it_is_wished(controller: OpenAIServer, dataset: Path) -> None:
+    controller.script = {"plan": {"tasks": [READ]}}
+    few = evaluate(dataset, limit=5)
+    assert (few.samples, planned(controller)) == (5, 5)
+    more = evaluate(dataset, limit=7)
+    assert (more.samples, planned(controller), more.evaluation_id) == (7, 7, few.evaluation_id)
+    again = evaluate(dataset, limit=7)
+    assert (again, controller.stages().count("check")) == (more, 2)
+    fresh = evaluate(dataset, limit=7, fresh=True)
+    assert (planned(controller), fresh.evaluation_id == more.evaluation_id) == (14, False)
+
+
+def test_another_model_is_another_evaluation(
+    controller: OpenAIServer, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hugginggpt.services import reset
+
+    controller.script = {"plan": {"tasks": [READ]}}
+    first = evaluate(dataset, limit=2)
+    monkeypatch.setenv("HUGGINGGPT_CONTROLLER_MODEL", "another")
+    reset()
+    second = evaluate(dataset, limit=2)
+    assert (second.model, planned(controller), first.evaluation_id == second.evaluation_id) == ("another", 4, False)
+
+
+def test_a_failed_plan_counts_as_an_empty_one(controller: OpenAIServer, dataset: Path) -> None:
+    controller.script = {"plan": ["no plan", "no plan", {"tasks": [READ]}]}
+    report = evaluate(dataset, limit=1)
+    assert (report.valid, report.node_f1, report.calls) == (0.0, 0.0, 2)
+    assert evaluate(dataset, limit=1) == report  # nor is a failure asked for again
+
+
+def test_a_task_run_takes_a_batch(controller: OpenAIServer, dataset: Path) -> None:
+    controller.script = {"plan": {"tasks": [READ]}}
+    state = evaluate_planning(str(dataset), return_state=True)
+    with get_client(sync_client=True) as client:
+        assert state.state_details.flow_run_id is not None
+        this = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
+        (run,) = client.read_flow_runs(flow_run_filter=this)
+        names = {task.name for task in client.read_task_runs(flow_run_filter=this)}
+    assert run.name == f"evaluate {dataset}"
+    assert names == {"plan 1 to 10", "plan 11 to 20", "plan 21 to 30", "plan 31 to 40"}
+
+
+def test_what_cannot_be_accepted_is_refused_before_anything_is_asked(controller: OpenAIServer, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        evaluate(tmp_path / "nowhere.jsonl")
+    assert not controller.calls
+
+
+def test_a_server_that_is_not_configured_is_a_sentence(dataset: Path) -> None:
+    with pytest.raises(UsageError, match="There is no server for the controller 'openai'"):
+        evaluate(dataset, controller="openai")
