@@ -18,9 +18,6 @@ from torch import Tensor
 
 from hugginggpt.controller.embedded import FILE, PACKAGE
 
-LINEAR = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
-"""The matrices of a block, by their names in the file."""
-
 
 @dataclass(frozen=True)
 class Shape:
@@ -80,3 +77,11 @@ def load(file: Path) -> Base:
         for tensor in reader.tensors
     }
     return Base(shape, weights)
+
+
+def template(file: Path) -> str:
+    """The chat template of a GGUF file."""
+    field = GGUFReader(file).get_field("tokenizer.chat_template")
+    if field is None:
+        raise ValueError(f"{file.name} has no chat template")
+    return str(field.contents())

@@ -67,11 +67,10 @@ class Block(nn.Module):
     def forward(self, x: Tensor, turn: Tensor, mask: Tensor) -> Tensor:
         """Add to the stream."""
         shape, (qkv, output, gate_up, down) = self.shape, self.adapted
-        batch, length = turn.shape[0], turn.shape[1]
+        length = turn.shape[1]
         heads = qkv(Norm.apply(x, self.attn_norm, shape.norm_epsilon)).view(len(x) // length, length, -1)
         attended = Attention.apply(heads, turn, mask, shape.heads, shape.kv_heads).flatten(0, 1)
         x = x + output(attended)
-        del batch
         return x + down(Gate.apply(gate_up(Norm.apply(x, self.ffn_norm, shape.norm_epsilon))))
 
 
@@ -80,7 +79,7 @@ class Planner(nn.Module):
 
     def __init__(self, base: Base, rank: int, scale: float, longest: int = 2048) -> None:
         super().__init__()
-        self.shape = base.shape
+        self.shape, self.rank, self.scale = base.shape, rank, scale
         self.blocks = nn.ModuleList(Block(base, number, rank, scale) for number in range(base.shape.blocks))
         half = self.shape.head_width // 2
         angles = torch.outer(torch.arange(longest), self.shape.rope_base ** (-torch.arange(half) / half))

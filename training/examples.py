@@ -1,0 +1,131 @@
+"""Training examples: from conversations to batches of tokens.
+
+The server that will run the planner also makes its tokens, so that both read a text alike.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import urllib.request
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import xllamacpp
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from torch import Tensor
+
+END = "<|im_end|>"
+
+_POOL = 50  # batches sorted by length together
+
+
+@dataclass(frozen=True)
+class Example:
+    """A conversation's tokens, of which those from `answer` on are to be learnt."""
+
+    tokens: list[int]
+    answer: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Examples of about the same length, padded at their ends.
+
+    Attributes:
+        tokens: [batch, length].
+        at: positions in the flattened batch whose next token is learnt.
+        targets: these next tokens.
+    """
+
+    tokens: Tensor
+    at: Tensor
+    targets: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device."""
+        return Batch(self.tokens.to(device), self.at.to(device), self.targets.to(device))
+
+
+class Tokenizer:
+    """Template and vocabulary of a GGUF file, as llama.cpp's server applies them."""
+
+    def __init__(self, weights: Path, template: str) -> None:
+        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+        self._template = environment.from_string(template)
+        params = xllamacpp.CommonParams()
+        params.model.path = str(weights)
+        params.n_ctx = 64
+        params.n_parallel = 1
+        params.port = 0
+        params.hostnames = ["127.0.0.1"]
+        params.ui = False
+        params.offline = True
+        params.warmup = False
+        params.verbosity = 0
+        self._server = xllamacpp.Server(params)
+        (self.end,) = self.tokens(END, special=True)
+
+    def tokens(self, text: str, *, special: bool) -> list[int]:
+        """The tokens of a text, special ones read as such or as the characters they are written with."""
+        body = json.dumps({"content": text, "add_special": special, "parse_special": special}).encode()
+        address = f"{self._server.listening_address}/tokenize"
+        request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request) as answer:
+            tokens: list[int] = json.load(answer)["tokens"]
+        return tokens
+
+    def prompt(self, messages: Sequence[dict[str, str]]) -> str:
+        """What the model reads before it answers."""
+        return self._template.render(messages=messages, add_generation_prompt=True)
+
+    def encode(self, row: dict[str, Any]) -> Example:
+        """The example of `{"prompt": [messages], "completion": text}`."""
+        prompt = self.tokens(self.prompt(row["prompt"]), special=True)
+        return Example([*prompt, *self.tokens(row["completion"], special=False), self.end], len(prompt))
+
+
+def read(file: Path, tokenizer: Tokenizer, longest: int) -> list[Example]:
+    """The examples of a file of JSON lines, without those of more than `longest` tokens."""
+    with file.open(encoding="utf-8") as lines:
+        examples = [tokenizer.encode(json.loads(line)) for line in lines]
+    return [example for example in examples if len(example.tokens) <= longest]
+
+
+def batches(examples: Sequence[Example], tokens: int, seed: int | str) -> Iterator[Batch]:
+    """Every example once, in the order that the seed gives, in batches of at most `tokens` tokens with padding."""
+    order = random.Random(seed)
+    shuffled = order.sample(examples, len(examples))
+    mean = sum(len(example.tokens) for example in shuffled) / max(1, len(shuffled))
+    pool = max(1, round(_POOL * tokens / max(1.0, mean)))
+    for start in range(0, len(shuffled), pool):
+        cut = list(_cut(sorted(shuffled[start : start + pool], key=lambda example: len(example.tokens)), tokens))
+        order.shuffle(cut)
+        for group in cut:
+            yield collate(group)
+
+
+def _cut(examples: Iterable[Example], tokens: int) -> Iterator[list[Example]]:
+    group: list[Example] = []
+    for example in examples:
+        if group and len(example.tokens) * (len(group) + 1) > tokens:
+            yield group
+            group = []
+        group.append(example)
+    if group:
+        yield group
+
+
+def collate(examples: Sequence[Example]) -> Batch:
+    """Pad and find what is learnt."""
+    length = max(len(example.tokens) for example in examples)
+    tokens = torch.zeros(len(examples), length, dtype=torch.long)
+    at: list[int] = []
+    for row, example in enumerate(examples):
+        tokens[row, : len(example.tokens)] = torch.tensor(example.tokens)
+        at += range(row * length + example.answer - 1, row * length + len(example.tokens) - 1)
+    positions = torch.tensor(at)
+    return Batch(tokens, positions, tokens.flatten()[positions + 1])

@@ -1,0 +1,238 @@
+"""Fine-tune the packaged base model with LoRA: `python -m training.train DATA --out FOLDER`.
+
+A run that was interrupted goes on from its last checkpoint. The order of the examples depends on the
+seed alone, so it then learns from what the uninterrupted run would have learnt from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import itertools
+import logging
+import math
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from training import base, export
+from training.examples import Batch, Example, Tokenizer, batches, read
+from training.model import Planner
+
+log = logging.getLogger("training")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides the result.
+
+    Attributes:
+        scale: factor of the LoRA, its alpha divided by its rank.
+        tokens: most tokens in a step, padding included.
+        rate: highest learning rate.
+        up_ratio: how many times that for the B matrices.
+        warmup: share of the steps in which the rate rises.
+        floor: share of the rate that is left at the end.
+        longest: examples of more tokens are left out.
+    """
+
+    rank: int = 16
+    scale: float = 2.0
+    tokens: int = 2048
+    rate: float = 1.5e-3
+    up_ratio: float = 1.0
+    warmup: float = 0.03
+    floor: float = 0.05
+    clip: float = 1.0
+    epochs: int = 1
+    longest: int = 768
+    seed: int = 0
+
+
+class Trainer:
+    """The model, its optimiser and how far they are."""
+
+    def __init__(self, recipe: Recipe, examples: Sequence[Example], device: torch.device) -> None:
+        self.recipe = recipe
+        self.examples = examples
+        self.device = device
+        torch.manual_seed(recipe.seed)
+        self.model = Planner(base.load(base.packaged()), recipe.rank, recipe.scale, recipe.longest).to(device)
+        names, parameters = zip(*self.model.named_parameters(), strict=True)
+        self.parameters: list[Tensor] = list(parameters)
+        ups = [p for name, p in zip(names, parameters, strict=True) if name.endswith(".up")]
+        downs = [p for name, p in zip(names, parameters, strict=True) if name.endswith(".down")]
+        groups = [{"params": downs, "ratio": 1.0}, {"params": ups, "ratio": recipe.up_ratio}]
+        self.optimizer = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
+        # On a CPU each core takes a batch of its own: cores that share one wait for each other at every operation.
+        self.workers = 1 if device.type == "cuda" else torch.get_num_threads()
+        self._pool = ThreadPoolExecutor(
+            self.workers, initializer=torch.set_num_threads, initargs=(torch.get_num_threads() // self.workers,)
+        )
+        self.step = 0
+        self.steps = sum(1 for _ in self._groups())
+
+    def _groups(self) -> Iterator[tuple[Batch, ...]]:
+        """The batches of each step, one for a worker."""
+        recipe = self.recipe
+        for epoch in range(recipe.epochs):
+            each = batches(self.examples, recipe.tokens // self.workers, f"{recipe.seed}-{epoch}")
+            while group := tuple(itertools.islice(each, self.workers)):
+                yield group
+
+    def run(self) -> Iterator[tuple[float, int, int]]:
+        """Make the steps that are left; give each one's loss, tokens and learnt tokens."""
+        for group in itertools.islice(self._groups(), self.step, None):
+            yield self._advance([batch.to(self.device) for batch in group])
+
+    def _advance(self, group: list[Batch]) -> tuple[float, int, int]:
+        learnt = sum(len(batch.at) for batch in group)
+        self.model.merge()
+        results = list(self._pool.map(lambda batch: self._gradients(batch, learnt), group))
+        for parameter, *gradients in zip(self.parameters, *(gradient for _, gradient in results), strict=True):
+            parameter.grad = sum(gradients[1:], gradients[0])
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip)
+        for settings in self.optimizer.param_groups:
+            settings["lr"] = self.rate() * settings["ratio"]
+        self.optimizer.step()
+        self.step += 1
+        return sum(loss for loss, _ in results), sum(batch.tokens.numel() for batch in group), learnt
+
+    def _gradients(self, batch: Batch, learnt: int) -> tuple[float, tuple[Tensor, ...]]:
+        with torch.enable_grad():
+            loss = self.model.loss(batch.tokens, batch.at, batch.targets) / learnt
+            return loss.item(), torch.autograd.grad(loss, self.parameters)
+
+    def rate(self) -> float:
+        """The learning rate of this step: a rise, then half a cosine."""
+        recipe, rise = self.recipe, max(1, round(self.steps * self.recipe.warmup))
+        if self.step < rise:
+            return recipe.rate * (self.step + 1) / rise
+        falling = 0.5 * (1 + math.cos(math.pi * (self.step - rise) / max(1, self.steps - rise)))
+        return recipe.rate * (recipe.floor + (1 - recipe.floor) * falling)
+
+    @torch.no_grad()
+    def loss(self, examples: Sequence[Example]) -> float:
+        """Mean cross-entropy of the learnt tokens of other examples."""
+        self.model.merge()
+        group = [batch.to(self.device) for batch in batches(examples, self.recipe.tokens // self.workers, 0)]
+        losses = self._pool.map(self._loss, group)
+        return sum(losses) / sum(len(batch.at) for batch in group)
+
+    @torch.no_grad()
+    def _loss(self, batch: Batch) -> float:
+        return self.model.loss(batch.tokens, batch.at, batch.targets).item()
+
+    def state(self) -> dict[str, Any]:
+        """All that a later process needs to go on."""
+        return {
+            "recipe": asdict(self.recipe),
+            "steps": self.steps,
+            "step": self.step,
+            "lora": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        if (state["recipe"], state["steps"]) != (asdict(self.recipe), self.steps):
+            raise ValueError("the checkpoint is of another recipe or other examples; remove it to start anew")
+        self.model.load_state_dict(state["lora"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
+
+
+def keep_memory() -> None:
+    """Let freed memory be reused at once: to give it back and fetch it again costs a tenth of a step."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(-4, 0)  # M_MMAP_MAX: no mappings for large blocks
+        libc.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
+
+
+def peak_megabytes(device: torch.device) -> float:
+    """Most memory used so far."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def train(recipe: Recipe, data: Path, valid: Path | None, out: Path, device: torch.device, minutes: float) -> Path:
+    """Train, or go on training, and write the adapter."""
+    checkpoint = out / "checkpoint.pt"
+    tokenizer = Tokenizer(base.packaged(), base.template(base.packaged()))
+    examples = read(data, tokenizer, recipe.longest)
+    others = read(valid, tokenizer, recipe.longest) if valid else []
+    del tokenizer
+    trainer = Trainer(recipe, examples, device)
+    log.info("%d examples, %d steps, %s", len(examples), trainer.steps, recipe)
+    if checkpoint.exists():
+        trainer.restore(torch.load(checkpoint, map_location=device, weights_only=True))
+        log.info("going on from step %d", trainer.step)
+
+    first, start, saved = trainer.step, time.monotonic(), time.monotonic()
+    since, losses, tokens, learnt = start, 0.0, 0, 0
+    seen = 0
+    for loss, now_tokens, now_learnt in trainer.run():
+        losses, tokens, learnt, seen = losses + loss, tokens + now_tokens, learnt + now_learnt, seen + 1
+        now = time.monotonic()
+        if seen == 20 or trainer.step == trainer.steps:
+            left = (now - start) / (trainer.step - first) * (trainer.steps - trainer.step)
+            log.info(
+                "step %d/%d  loss %.3f  rate %.1e  %.0f tokens/s, %.0f learnt  %.0f min left  peak %.0f MB",
+                *(trainer.step, trainer.steps, losses / seen, trainer.rate()),
+                *(tokens / (now - since), learnt / (now - since), left / 60, peak_megabytes(device)),
+            )
+            since, losses, tokens, learnt, seen = now, 0.0, 0, 0, 0
+        if now - saved > minutes * 60:
+            saved = now
+            save(trainer.state(), checkpoint)
+    save(trainer.state(), checkpoint)
+    if others:
+        log.info("loss on other examples: %.4f", trainer.loss(others))
+    adapter = out / "planner.gguf"
+    export.write(trainer.model, adapter)
+    log.info("%.0f s; wrote %s", time.monotonic() - start, adapter.name)
+    return adapter
+
+
+def save(state: dict[str, Any], file: Path) -> None:
+    """Replace the checkpoint, whole or not at all."""
+    partial = file.with_suffix(".partial")
+    torch.save(state, partial)
+    os.replace(partial, file)
+
+
+def main() -> None:
+    """Read the arguments and train."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("data", type=Path, help="JSON lines of prompt and completion")
+    parser.add_argument("--valid", type=Path, help="more of them, to measure the loss on at the end")
+    parser.add_argument("--out", type=Path, required=True, help="folder of adapter, checkpoint and log")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--checkpoint-minutes", type=float, default=3.0)
+    for name, value in asdict(Recipe()).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(message)s",
+        handlers=[logging.StreamHandler(sys.stdout), logging.FileHandler(arguments.out / "train.log")],
+    )
+    keep_memory()
+    recipe = Recipe(**{name: getattr(arguments, name) for name in asdict(Recipe())})
+    device = torch.device(arguments.device)
+    train(recipe, arguments.data, arguments.valid, arguments.out, device, arguments.checkpoint_minutes)
+
+
+if __name__ == "__main__":
+    main()
