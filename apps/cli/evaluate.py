@@ -139,16 +139,15 @@ def _watching(count: Callable[[], int], samples: int) -> Iterator[None]:
         return made
 
     def keep_looking() -> None:
-        said = time.monotonic()
+        said, at = look(), time.monotonic()
         while not stop.wait(LOOKS_EVERY):
             made = look()
-            if bar.disable and made is not None and time.monotonic() - said >= SAYS_EVERY:
-                said = time.monotonic()
+            if bar.disable and made not in (None, said) and time.monotonic() - at >= SAYS_EVERY:
+                said, at = made, time.monotonic()
                 print(f"Planned {made} of {samples}", file=sys.stderr, flush=True)
 
     thread = threading.Thread(target=keep_looking, name="progress", daemon=True)
     with bar:
-        look()
         thread.start()
         try:
             yield

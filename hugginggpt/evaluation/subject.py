@@ -7,10 +7,12 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.capabilities import CAPABILITIES
+from hugginggpt.controller import embedded
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.prompts import prompt_hash
 from hugginggpt.errors import UsageError
 from hugginggpt.evaluation.datasets import Dataset
+from hugginggpt.plan.grammar import plan_grammar
 from hugginggpt.settings import Settings, data_folder
 
 ControllerChoice = Literal["embedded", "openai"]
@@ -22,7 +24,7 @@ class Subject(BaseModel):
     Attributes:
         model: the controller's model.
         planner_sha256: hash of the prompts for planning, the table of kinds and, for the embedded
-            controller, the weights.
+            controller, its grammar and weights.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -34,7 +36,11 @@ class Subject(BaseModel):
 
 
 def subject_of(dataset: Dataset, settings: Settings) -> Subject:
-    """The subject of evaluating the controller of the settings on a dataset."""
+    """The subject of evaluating the controller of the settings on a dataset.
+
+    Raises:
+        ControllerError: the embedded planner's weights are not there.
+    """
     return Subject(
         dataset_sha256=dataset.sha256,
         controller="embedded" if settings.uses_embedded_controller else "openai",
@@ -61,6 +67,7 @@ def _planner_sha256(settings: Settings) -> str:
     digest = hashlib.sha256("".join(prompt_hash(name) for name in prompts).encode())
     digest.update(repr(list(CAPABILITIES.values())).encode())
     if settings.uses_embedded_controller:
+        digest.update(plan_grammar(CAPABILITIES, {}, "").encode())
         for path in _weights(settings):
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
@@ -68,7 +75,6 @@ def _planner_sha256(settings: Settings) -> str:
 
 
 def _weights(settings: Settings) -> list[Path]:
-    """The planner's own weights, and the base model's if they are not the packaged ones, which never change."""
-    own = sorted((data_folder("models_cache") / "planner").glob("*.gguf"))
-    given = settings.embedded_controller_gguf
-    return own + ([given.expanduser()] if given is not None and given.expanduser().is_file() else [])
+    """The planner's adapter, and the base model if it is not the packaged one, which never changes."""
+    adapter, base = embedded.planner(settings), settings.embedded_controller_gguf
+    return [path for path in (adapter, base and base.expanduser()) if path is not None and path.is_file()]

@@ -1,7 +1,6 @@
 """The report, against one worked out by hand, and what a subject is."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -85,22 +84,26 @@ def test_a_report_in_taskbench_form_by_hand(write: Write) -> None:
 def test_another_controller_another_prompt_or_other_weights_are_another_subject(
     write: Write, settings: Settings, tmp_path: Path
 ) -> None:
+    def changed(**update: Any) -> Settings:
+        return settings.model_copy(update={"embedded_planner": Path("none")} | update)
+
     dataset = read_dataset(write(OWN))
-    other = tmp_path / "other.gguf"
-    other.write_bytes(b"GGUF")
-    changed: Callable[..., Settings] = lambda **update: settings.model_copy(update=update)  # noqa: E731
+    base, adapter = tmp_path / "base.gguf", tmp_path / "adapter.gguf"
+    base.write_bytes(b"GGUF")
+    adapter.write_bytes(b"GGUF, an adapter")
     subjects = [
-        subject_of(dataset, settings),
-        subject_of(dataset, changed(embedded_controller_gguf=other)),
+        subject_of(dataset, changed()),
+        subject_of(dataset, changed(embedded_controller_gguf=base)),
+        subject_of(dataset, changed(embedded_planner=adapter)),
         subject_of(dataset, changed(openai_api_key=SecretStr("sk"))),
         subject_of(dataset, changed(openai_api_key=SecretStr("sk"), controller_model="other")),
-        subject_of(read_dataset(write(OWN, OWN)), settings),
+        subject_of(read_dataset(write(OWN, OWN)), changed()),
     ]
     assert len(set(subjects)) == len(subjects)
-    assert [s.controller for s in subjects] == ["embedded", "embedded", "openai", "openai", "embedded"]
-    other.write_bytes(b"GGUF, but better")
-    assert subject_of(dataset, changed(embedded_controller_gguf=other)) != subjects[1]
-    assert subject_of(dataset, settings) == subjects[0]
+    assert [s.controller for s in subjects] == ["embedded", "embedded", "embedded", "openai", "openai", "embedded"]
+    adapter.write_bytes(b"GGUF, a better adapter")
+    assert subject_of(dataset, changed(embedded_planner=adapter)) != subjects[2]
+    assert subject_of(dataset, changed()) == subjects[0]
 
 
 def test_the_controller_can_be_chosen(settings: Settings) -> None:
