@@ -1,7 +1,7 @@
 """From a planned task's arguments to the values an expert takes.
 
 An argument is a literal, the name of a resource, a reference to a task's result, or a text with
-references in it. A list fans the task out; several lists go side by side.
+references in it or a text file's name at its end. A list fans the task out; several lists go side by side.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ from hugginggpt.errors import ExpertError, UsageError
 from hugginggpt.experts.base import Inputs
 from hugginggpt.media import Text, Value, text_of
 from hugginggpt.plan import PlannedTask, Scalar
+from hugginggpt.plan.notation import TEMPLATED
 from hugginggpt.plan.references import references_in, replace_references, sole_reference
 from hugginggpt.results import ItemResult, TaskResult
 
@@ -48,6 +49,14 @@ def find_resource(value: Scalar, wanted: Input, resources: Sequence[Resource]) -
     return None
 
 
+def _at_the_end(kind: str, value: Scalar, wanted: Input, resources: Sequence[Resource]) -> Resource | None:
+    """The text file of `make it shorter: letter.txt`, in the text of a kind that writes as it is told."""
+    if kind not in TEMPLATED or wanted.name != "text":
+        return None
+    ending = [r for r in resources if str(value).endswith(f" {r.name}") and find_resource(r.name, wanted, [r])]
+    return max(ending, key=lambda r: len(r.name), default=None)
+
+
 def bind(
     task: PlannedTask, resources: Sequence[Resource], upstream: Mapping[int, TaskResult], store: ArtifactStore
 ) -> BoundTask:
@@ -70,7 +79,7 @@ def bind(
         if wanted is None:
             columns[name] = value
             continue
-        source = _Source(wanted, resources, upstream, store)
+        source = _Source(task.task, wanted, resources, upstream, store)
         if wanted.many:
             columns[name] = source.flat(value)
         elif isinstance(value, list) or source.refers_to_list(value):
@@ -95,6 +104,7 @@ def _row(row: dict[str, Any]) -> Inputs | MissingInput:
 class _Source:
     """Where the values of one argument come from."""
 
+    kind: str
     wanted: Input
     resources: Sequence[Resource]
     upstream: Mapping[int, TaskResult]
@@ -124,6 +134,10 @@ class _Source:
             return self._load(resource.artifact)
         if self.wanted.type is not ValueType.TEXT:
             return MissingInput(f"There is no file '{value}' in this request.")
+        ending = _at_the_end(self.kind, value, self.wanted, self.resources)
+        if ending is not None:
+            words = str(value).removesuffix(ending.name)
+            return Text(words + (text_of(self._load(ending.artifact)) or ""))
         try:
             return Text(replace_references(str(value), self._rendering))
         except ExpertError as error:
@@ -173,7 +187,7 @@ def fingerprint(task: PlannedTask, resources: Sequence[Resource], upstream: Mapp
             inputs[name] = value
             continue
         elements = value if isinstance(value, list) else [value]
-        contents = [_content(element, wanted, resources, upstream) for element in elements]
+        contents = [_content(task.task, element, wanted, resources, upstream) for element in elements]
         whole = whole and all(content.whole for content in contents)
         named = [content.data for content in contents]
         inputs[name] = named if isinstance(value, list) else named[0]
@@ -188,11 +202,14 @@ class _Content:
 
 
 def _content(
-    value: Scalar, wanted: Input, resources: Sequence[Resource], upstream: Mapping[int, TaskResult]
+    kind: str, value: Scalar, wanted: Input, resources: Sequence[Resource], upstream: Mapping[int, TaskResult]
 ) -> _Content:
     resource = find_resource(value, wanted, resources)
     if resource is not None:
         return _Content({"sha256": resource.artifact.sha256})
+    ending = _at_the_end(kind, value, wanted, resources)
+    if ending is not None:
+        return _Content({"text": str(value).removesuffix(ending.name), "sha256": ending.artifact.sha256})
     referred = references_in(value)
     if wanted.type is not ValueType.TEXT and not referred:
         return _Content(None, whole=False)

@@ -54,6 +54,18 @@ def test_a_name_or_its_source_stands_for_the_file(store: ArtifactStore) -> None:
         assert texts(bind(task("summarization", text=name), [notes], {}, store).items) == ["what was said"]
 
 
+def test_a_text_file_at_the_end_of_an_instruction_is_read(store: ArtifactStore) -> None:
+    letter = resource(store, "my letter.txt", Text("Dear Sir"))
+    told = task("text2text-generation", text="make it shorter: my letter.txt")
+    assert texts(bind(told, [letter], {}, store).items) == ["make it shorter: Dear Sir"]
+    asked = task("question-answering", text="Who wrote my letter.txt", context="x")
+    assert texts(bind(asked, [letter], {}, store).items) == ["Who wrote my letter.txt"]
+
+    other = resource(store, "my letter.txt", Text("Dear Madam"))
+    assert fingerprint(told, [letter], {}) != fingerprint(told, [other], {})
+    assert fingerprint(told, [letter], {}).whole
+
+
 def test_an_image_is_loaded_and_a_name_that_is_not_there_is_missing(store: ArtifactStore) -> None:
     red = resource(store, "red.png", picture("red"))
     first, second = bind(task("object-detection", image=["red.png", "blue.png"]), [red], {}, store).items

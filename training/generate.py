@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from hugginggpt.capabilities import ValueType
 from hugginggpt.controller.planner import planner_prompt
@@ -32,13 +34,17 @@ class Sample:
 
     Attributes:
         messages: what the planner is asked, in the form of a chat.
-        completion: the right plan, in pipeline notation.
+        completion: the right plan, in pipeline notation, passages by name.
+        attached: names of the files that come with it.
+        history: it is not the first of its conversation.
         origin: "request" from a block, or "composed".
     """
 
     messages: list[dict[str, str]]
     completion: str
     request: str
+    attached: list[str]
+    history: bool
     origin: str
 
 
@@ -57,10 +63,13 @@ class Generator:
         self._wording = Wording(self._bank, self._rng, held_out)
         self._blocks = [b for b in self._bank.blocks if held_out is None or is_held_out(b.requests[0]) is held_out]
         self._something = [b for b in self._blocks if b.pipelines != (NOTHING,)]
+        # Each request for nothing is a family of its own.
         self._nothing = [
-            Block(b.pipelines, tuple(r for r in b.requests if held_out is None or is_held_out(r) is held_out))
-            for b in self._bank.blocks
-            if b.pipelines == (NOTHING,)
+            Block((NOTHING,), (request,))
+            for block in self._bank.blocks
+            if block.pipelines == (NOTHING,)
+            for request in block.requests
+            if held_out is None or is_held_out(request) is held_out
         ]
 
     def samples(self) -> Iterator[Sample]:
@@ -73,9 +82,9 @@ class Generator:
     def _sample(self) -> Sample | None:
         rng = self._rng
         roll = rng.random()
-        if roll < 0.035 and self._nothing:
+        if roll < 0.045 and self._nothing:
             return self._of_block(rng.choice(self._nothing))
-        if roll < 0.42 and self._something:
+        if roll < 0.54 and self._something:
             return self._of_block(rng.choice(self._something))
         return self._composed()
 
@@ -138,7 +147,14 @@ class Generator:
             return None
         if len(tasks) > 9 or not _grounded(plan, read.text, {s.name for s in sources}):
             return None
-        return Sample(list(planner_prompt(read, sources, history).messages), plan, text, origin)
+        return Sample(
+            messages=list(planner_prompt(read, sources, history).messages),
+            completion=plan,
+            request=text,
+            attached=[name for name, _ in attached],
+            history=bool(history),
+            origin=origin,
+        )
 
     def _strays(self, types: set[ValueType]) -> list[tuple[str, ValueType]]:
         """Attached files that the request is not about, of other types than those it is about."""
@@ -153,7 +169,7 @@ def _lower(steps: list[Step]) -> None:
         if isinstance(step.piped, Literal):
             step.piped.text = step.piped.text.lower()
         for slot, value in step.slots.items():
-            if isinstance(value, list) and slot != "language":
+            if isinstance(value, list) and slot not in ("language", "source"):
                 step.slots[slot] = [v.lower() for v in value]
 
 
@@ -178,16 +194,40 @@ def _grounded(plan: str, text: str, names: set[str]) -> bool:
     return True
 
 
+def write(folder: Path, seed: int, samples: int, tests: int) -> None:
+    """Write what the planner is trained on, and two test sets that tell how far it generalises.
+
+    `train.jsonl` holds chats; `seen.jsonl` and `held-out.jsonl` are datasets for `hugginggpt evaluate`,
+    worded with the families that are trained on and with those that are not.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = Generator(seed).samples()
+    with (folder / "train.jsonl").open("w", encoding="utf-8") as file:
+        for sample in itertools.islice(drawn, samples):
+            row = {"prompt": sample.messages, "completion": sample.completion}
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    for name, held_out in (("seen", False), ("held-out", True)):
+        drawn = (s for s in Generator(seed + 1, held_out=held_out).samples() if not s.history)
+        with (folder / f"{name}.jsonl").open("w", encoding="utf-8") as file:
+            for number, sample in enumerate(itertools.islice(drawn, tests)):
+                row = {"id": f"{name}-{number}", "request": sample.request, "files": sample.attached}
+                plan = read_notation(sample.completion).to_list()
+                file.write(json.dumps(row | {"plan": plan}, ensure_ascii=False) + "\n")
+
+
 def main() -> None:
-    """Print samples."""
+    """Write the training data, or print some of it."""
     parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--out", type=Path, help="folder to write to; without it samples are printed")
     parser.add_argument("--samples", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--held-out", action="store_true")
+    parser.add_argument("--tests", type=int, default=300, help="samples of each test set")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--held-out", action="store_true", help="print samples of the families kept from training")
     given = parser.parse_args()
-    source = Generator(given.seed, held_out=given.held_out).samples()
-    for _ in range(given.samples):
-        sample = next(source)
+    if given.out is not None:
+        write(given.out, given.seed, given.samples, given.tests)
+        return
+    for sample in itertools.islice(Generator(given.seed, held_out=given.held_out).samples(), given.samples):
         print(sample.messages[-1]["content"], "\n->", sample.completion, f"[{sample.origin}]", "\n")
 
 

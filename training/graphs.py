@@ -144,7 +144,7 @@ class Step:
         kind = rest[-1] if rest else first
         words = [kind]
         for slot, value in self.slots.items():
-            name = {"language": "target_language"}.get(slot, slot)
+            name = {"language": "target_language", "source": "source_language"}.get(slot, slot)
             if isinstance(value, Step):
                 words.append(f"{name}=({value.notation()})")
             elif slot == "text" and kind == "text2text-generation":
@@ -276,6 +276,8 @@ class Graphs:
             step.slots[slot] = value.split(" | ") if slot == "labels" else [value]
         if sense.kinds == ("translation",):
             step.slots["language"] = [self._rng.choice(self._bank.fills["lang"])]
+            if self._rng.random() < 0.15:
+                step.slots["source"] = [self._rng.choice(self._bank.fills["lang"])]
         return step
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from hugginggpt.plan.notation import quoted
 from training.graphs import FILE_SORTS, File, Literal, Step
-from training.marks import CLOSE, kept
+from training.marks import CLOSE, OPEN, kept
 from training.phrases import Bank, Block
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth")
@@ -23,6 +23,8 @@ _SORT_NOUNS = {
     "table": ("table", "spreadsheet", "data"),
     "textfile": ("text", "file", "document"),
 }
+_SLOT = re.compile(r"\{([A-Za-z]+)(\d?)\}")
+_QUOTED = re.compile(r'"([^"]*)"')
 _QUOTES = ('"{}"', '"{}"', '"{}"', "'{}'", "“{}”", "«{}»")
 
 
@@ -167,6 +169,12 @@ class Wording:
                 return capitalised(mention) if match.group(1)[0].isupper() else mention
             return kept(values[key][0]) if len(values[key]) == 1 else listed(values[key], rng)
 
+        def inside(match: re.Match[str]) -> str:
+            """A quoted text of the plan with its slots filled."""
+            if (whole := _SLOT.fullmatch(match.group(1))) is not None:
+                return planned(whole)
+            return quoted(_SLOT.sub(lambda m: values[m.group(1), m.group(2)][0], match.group(1)))
+
         def planned(match: re.Match[str]) -> str:
             key = (match.group(1).lower(), match.group(2))
             if key in files:
@@ -175,12 +183,16 @@ class Wording:
 
         # A question that holds the file's own name is taken with it.
         for whole in re.findall(r'"([^"]*\{[a-z]+\d?\}[^"]*)"', plan):
-            if any(sort in whole for sort in FILE_SORTS) and whole in text:
+            if any(slot in FILE_SORTS for slot in re.findall(r"\{([a-z]+)\d?\}", whole)) and whole in text:
                 named = re.sub(r"\{([a-z]+)(\d?)\}", lambda m: files[m.group(1), m.group(2)].name, whole)
                 text, plan = text.replace(whole, kept(named)), plan.replace(f'"{whole}"', quoted(named))
                 speaking.mentioned |= {id(file) for file in files.values()}
-        text = re.sub(r"\{([A-Za-z]+)(\d?)\}", worded, text)
-        plan = re.sub(r'"?\{([A-Za-z]+)(\d?)\}"?', planned, plan)
+        for fixed in _QUOTED.findall(plan):
+            words = fixed.removesuffix("{}").rstrip(": ")
+            if words and "{" not in words and OPEN not in text:
+                text = text.replace(words, kept(words))
+        text = _SLOT.sub(worded, text)
+        plan = "\n".join(_SLOT.sub(planned, _QUOTED.sub(inside, line)) for line in plan.splitlines())
         return Worded(text, speaking.files, speaking.attached(), speaking.counted), plan
 
     # Requests composed step by step
@@ -219,6 +231,7 @@ class _Composing:
         self._said: list[Step] = []
         self._last: Step | None = None
         self._tail = ""
+        self._hint = ""
         self._nested = rng.choice((0.1, 0.3, 0.6, 0.9))
         self._modified = rng.choice((0.0, 0.3, 0.6))
 
@@ -279,7 +292,7 @@ class _Composing:
 
     def _modifier(self, step: Step) -> str | None:
         """The step as a tail of another's wish; None when it has no such wording."""
-        if any(slot != "language" for slot in step.slots):
+        if any(slot not in ("language", "source") for slot in step.slots):
             return None
         after = step.sense.wordings("after", self._held_out)
         goal = step.sense.wordings("goal", self._held_out)
@@ -313,6 +326,8 @@ class _Composing:
         return self._slots(step, filled)
 
     def _slots(self, step: Step, phrase: str) -> str:
+        if "source" in step.slots:
+            phrase = self._from_language(step.slots["source"], phrase)
         for slot, value in step.slots.items():
             if isinstance(value, Step):
                 said = self._source(value)
@@ -321,6 +336,17 @@ class _Composing:
                     listed(value, self._rng) if slot == "labels" else kept(value[0]) if slot != "language" else value[0]
                 )
             phrase = phrase.replace("{" + slot + "}", said).replace("{" + slot.capitalize() + "}", capitalised(said))
+        return phrase
+
+    def _from_language(self, languages: Step | list[str], phrase: str) -> str:
+        """The phrase with the language that a translation is from, there or in a sentence of its own."""
+        language = languages[0] if isinstance(languages, list) else ""
+        way = self._rng.random()
+        if way < 0.5 and "into {language}" in phrase:
+            return phrase.replace("into {language}", f"from {language} into {{language}}")
+        if way < 0.7 and "{language}" in phrase:
+            return phrase.replace("{language}", f"{{language}} from {language}", 1)
+        self._hint = self._rng.choice(self._bank.frames["language"]).replace("{source}", language)
         return phrase
 
     def _source(self, piped: Step | File | Literal | list[File]) -> str:
@@ -440,7 +466,9 @@ class _Composing:
 
     def _framed(self, lead: str, text: str) -> str:
         rng, frames = self._rng, self._bank.frames
-        parts = [lead, text] if lead else [text]
+        parts = [part for part in (lead, self._hint if rng.random() < 0.6 else "", text) if part]
+        if self._hint and self._hint not in parts:
+            parts.append(self._hint)
         if rng.random() < 0.2:
             parts.insert(0, rng.choice(frames["context"]))
         if rng.random() < 0.12:

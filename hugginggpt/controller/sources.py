@@ -20,11 +20,11 @@ _NAME = re.compile(r"(?<![\w@])(?:~?[\w.+-]*/)*[\w+~%@#-][\w.+~%@#-]*\.\w{2,8}(?
 PASSAGE_CHARS = 120
 """A quoted or announced text of at least this length is a passage."""
 
-_IN_QUOTES = re.compile(r"\"([^\"]{%d,}?)\"|“([^”]{%d,}?)”|«([^»]{%d,}?)»" % ((PASSAGE_CHARS,) * 3))
+_QUOTE = re.compile(r"(?P<open>(?:(?<=^)|(?<=[\s(\[:,;>–—-]))\"(?=\S)|[“«])|(?P<close>(?<=\S)\"(?!\w)|[”»])", re.MULTILINE)
 _ANNOUNCED = re.compile(
     r"\b(?:text|paragraph|passage|article|message|e-?mail|letter|review|note|post|report|story|abstract|comment|"
     r"speech|transcript|minutes|statement|complaint|description|following|below|this|it)\b[^\n:.!?]{0,30}:\s*"
-    r"([^\s\"“«](?:(?!\n\s*\n).){%d,})" % PASSAGE_CHARS,
+    rf"([^\s\"“«](?:(?!\n\s*\n).){{{PASSAGE_CHARS},}})",
     re.IGNORECASE | re.DOTALL,
 )
 _LIST_ITEM = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s", re.MULTILINE)
@@ -76,15 +76,28 @@ def take_passages(text: str) -> ReadRequest:
 
 
 def _passages(text: str) -> Iterator[tuple[int, int]]:
-    for match in _IN_QUOTES.finditer(text):
-        yield match.span(match.lastindex or 0)
+    quotes = list(_quoted(text))
+    yield from quotes
     for match in _ANNOUNCED.finditer(text):
         start, stop = match.span(1)
         stop = start + len(text[start:stop].rstrip())
         inside = text[start:stop]
-        # A list of wishes and a sentence about files are no passage.
-        if not _LIST_ITEM.search(inside) and not any(named_in(inside)):
-            yield start, stop
+        # A list of wishes, a sentence about files and one that leads to a quotation are no passage.
+        if _LIST_ITEM.search(inside) or any(named_in(inside)) or any(start < at < stop for at, _ in quotes):
+            continue
+        yield start, stop
+
+
+def _quoted(text: str) -> Iterator[tuple[int, int]]:
+    """Where the long quotations stand, without their quotes; what they quote themselves stays in them."""
+    opened: list[int] = []
+    for mark in _QUOTE.finditer(text):
+        if mark.lastgroup == "open":
+            opened.append(mark.end())
+        elif opened:
+            start = opened.pop()
+            if not opened and mark.start() - start >= PASSAGE_CHARS:
+                yield start, mark.start()
 
 
 def named_in(text: str) -> Iterator[str]:
@@ -118,7 +131,10 @@ def sources_of(
         wording: further texts whose names and URLs count: earlier turns.
     """
     found = {name: Source(name, frozenset({type})) for name, type in resources}
+    known = sorted(found, key=len, reverse=True)
     for text in (request.text, *wording):
+        for name in known:  # a name with a space in it ends like another name
+            text = text.replace(name, " ")
         for name in named_in(text):
             # A path's last part may be an attached file's name.
             if name not in found and PurePosixPath(name).name not in found:

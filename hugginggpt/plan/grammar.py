@@ -35,7 +35,7 @@ def plan_grammar(kinds: Collection[str], sources: Mapping[ValueType, Sequence[st
     Returns:
         A GBNF grammar whose every sentence `read_notation` can read.
     """
-    rules = _texts(text)
+    rules = _texts(text, {name for names in sources.values() for name in names})
     rules["language"] = [('[A-Z] [a-z]{2,20} | "\\"" [A-Z] [a-z]{2,20} (" " [A-Z] [a-z]{2,20}){1,2} "\\""',)]
     capabilities = [CAPABILITIES[kind] for kind in kinds]
     for capability in capabilities:
@@ -111,8 +111,11 @@ def _rests(capability: Capability, goal: ValueType | None) -> list[tuple[str, ..
     return end + [(_go(type, goal),) for type in types]
 
 
-def _texts(text: str) -> _Rules:
-    """Every run of the request's words: `span`, a text; `template`, one with a place for what is piped."""
+def _texts(text: str, names: Collection[str]) -> _Rules:
+    """Every run of the request's words: `span`, a text; `template`, one with a place for what is piped.
+
+    A single word that is the name of a source is no text: a recording's name can not be spoken.
+    """
     units = list(_UNIT.finditer(text))
     rules: _Rules = {"words": [], "word": []}
     for n, unit in enumerate(units):
@@ -124,7 +127,7 @@ def _texts(text: str) -> _Rules:
         else:
             rules[f"w{n}"] = [(f'"{here}"',)]
     bare = {form for word in text.split() for form in (word, *(u.group() for u in _UNIT.finditer(word)))}
-    rules["word"] = [(_literal(word),) for word in sorted(bare) if quoted(word) == word]
+    rules["word"] = [(_literal(word),) for word in sorted(bare - {*names}) if quoted(word) == word]
     rules["span"] = [('"\\""', "words", '"\\""'), ("word",)]
     rules["template"] = [('"\\""', "words", f'":"? " {PIPED}\\""')]
     rules["labels"] = [("span", f'(", " span){{0,{_MOST_VALUES - 1}}}')]
