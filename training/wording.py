@@ -237,7 +237,6 @@ class _Composing:
 
     def worded(self) -> Worded:
         """The whole request."""
-        rng = self._rng
         lead = self._lead()
         clauses = self._clauses()
         text = self._joined(clauses)

@@ -66,7 +66,8 @@ def make_plan(text: str, files: list[str]) -> tuple["Plan", tuple[str, ...]]:
         raise UsageError("The request is empty: say what is to be done.")
     resources = tuple(gather(files, get_settings(), get_store()))
     namespace = Namespace(resources=resources, wording=text, given=False, settings=get_settings())
-    kinds = get_catalog().offered_kinds()
+    catalog = get_catalog()
+    kinds = catalog.offered_kinds()
     made = plan_request(
         get_controller(),
         text=text,
@@ -74,6 +75,6 @@ def make_plan(text: str, files: list[str]) -> tuple["Plan", tuple[str, ...]]:
         history=(),
         kinds=kinds,
         deadline=Deadline(PLANNING_SECONDS),
-        check=namespace.problems,
+        check=lambda plan: namespace.problems(plan) + catalog.obstacles(plan),
     )
     return made, kinds

@@ -17,6 +17,7 @@ from hugginggpt.catalog.obstacles import find_obstacle
 from hugginggpt.catalog.ranking import ALLOWED, ranked
 from hugginggpt.errors import DatabaseUnavailableError, UsageError
 from hugginggpt.experts.registry import expert_for
+from hugginggpt.plan import Plan
 from hugginggpt.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -100,6 +101,11 @@ class Catalog:
                 f"only at the endpoint {' or '.join(others)}: set it to hybrid."
             )
         return f"{kind} cannot run here: no installed expert does it, so install a package that offers one."
+
+    def obstacles(self, plan: Plan) -> list[str]:
+        """Why tasks of a plan cannot run here, one sentence each."""
+        reasons = [(task, self.why_not(task.task)) for task in plan.tasks]
+        return [f"Task {task.id} cannot be done: {why}" for task, why in reasons if why]
 
     def pin(self, card: ModelCard) -> ModelCard:
         """The card with its revision resolved to a commit, from the cache of weights or the Hub.

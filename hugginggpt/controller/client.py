@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.controller.connection import CallFailed, Connection, Reply
 from hugginggpt.controller.dialect import known_dialect, remember_dialect
-from hugginggpt.controller.prompts import Prompt, render
+from hugginggpt.controller.prompts import Prompt, prompt_hash, render
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerAuthError, ControllerError, ControllerUnavailableError, DeadlineExceededError
@@ -184,6 +184,15 @@ class Controller:
         return embedded.planner_options(self._server.settings)
 
     @property
+    def planner_version(self) -> str:
+        """What makes its plans: the model, the prompts and, for the embedded one, the adapter."""
+        if not self.plans_in_notation:
+            return f"{self.model} {prompt_hash('planning')}"
+        from hugginggpt.controller import embedded
+
+        return f"{self.model} {prompt_hash('planner')} {embedded.planner_sha256(self._server.settings)}"
+
+    @property
     def context_tokens(self) -> int:
         """Token budget of one call, answer included."""
         return self._server.context_tokens
@@ -258,8 +267,9 @@ class Controller:
             request = {"model": self.model, "messages": list(prompt.messages)} | dialect.options(
                 stage=stage, max_tokens=max_tokens, schema=schema, temperature=temperature, seed=seed
             )
-            if beyond is not None:
-                request["extra_body"] = beyond
+            if self.embedded:
+                # What llama.cpp keeps of one request it would reuse in the next, with or without the adapter.
+                request["extra_body"] = {"cache_prompt": False} | (beyond or {})
             try:
                 reply = self._attempt(prompt, stage, attempt, request, schema is not None, deadline)
             except CallFailed as failure:

@@ -22,7 +22,7 @@ STAGE = "plan"
 PROMPT = "planner"
 
 _PROMPT_TOKENS = 3000
-_PLAN_TOKENS = 400
+_PLAN_TOKENS = 600
 _MOST_TURNS = 3
 
 
@@ -106,7 +106,7 @@ def _data(request: ReadRequest, sources: Sequence[Source], history: Sequence[dic
 
 def _read(written: str, request: ReadRequest) -> tuple[Plan | None, list[str]]:
     try:
-        return _with_passages(read_notation(written), request), []
+        return with_passages(read_notation(written), request), []
     except PlanError as error:
         return None, error.problems
 
@@ -116,7 +116,7 @@ def _names(sources: Sequence[Source]) -> dict[ValueType, list[str]]:
     return {type: [s.name for s in sources if type in s.types] for type in ValueType}
 
 
-def _with_passages(plan: Plan, read: ReadRequest) -> Plan:
+def with_passages(plan: Plan, read: ReadRequest) -> Plan:
     """The plan with each passage's words in the place of its name."""
 
     def full(value: Any) -> Any:

@@ -20,7 +20,9 @@ _NAME = re.compile(r"(?<![\w@])(?:~?[\w.+-]*/)*[\w+~%@#-][\w.+~%@#-]*\.\w{2,8}(?
 PASSAGE_CHARS = 120
 """A quoted or announced text of at least this length is a passage."""
 
-_QUOTE = re.compile(r"(?P<open>(?:(?<=^)|(?<=[\s(\[:,;>–—-]))\"(?=\S)|[“«])|(?P<close>(?<=\S)\"(?!\w)|[”»])", re.MULTILINE)
+_QUOTE = re.compile(
+    r"(?P<open>(?:(?<=^)|(?<=[\s(\[:,;>–—-]))\"(?=\S)|[“«])|(?P<close>(?<=\S)\"(?!\w)|[”»])", re.MULTILINE
+)
 _ANNOUNCED = re.compile(
     r"\b(?:text|paragraph|passage|article|message|e-?mail|letter|review|note|post|report|story|abstract|comment|"
     r"speech|transcript|minutes|statement|complaint|description|following|below|this|it)\b[^\n:.!?]{0,30}:\s*"

@@ -12,8 +12,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from hugginggpt.capabilities import CAPABILITIES, Capability, Input, ValueType
 from hugginggpt.plan.notation import NOTHING, PIPED, TEMPLATED, quoted
 
-MOST_RESULTS = 8
-"""Lines of a plan."""
+MOST_LINES = 8
+"""Pipelines of a plan."""
+
+MOST_STEPS = 8
+"""Steps of a pipeline."""
+
+_MOST_INNER_STEPS = 4
 
 _MOST_VALUES = 32
 _FILES = (ValueType.TEXT, ValueType.IMAGE, ValueType.AUDIO, ValueType.VIDEO, ValueType.TABLE)
@@ -46,16 +51,55 @@ def plan_grammar(kinds: Collection[str], sources: Mapping[ValueType, Sequence[st
         rules[f"one-{type}"] = [(f"name-{type}",), *inner]
         rules[f"several-{type}"] = [(f"one-{type}", f'(", " one-{type}){{1,{_MOST_VALUES - 1}}}')]
         rules[f"from-{type}"] = [(f"name-{type}",), (f"several-{type}",)]
-        for goal in (None, *_INSIDE):
-            takers = [c for c in capabilities if _takes(c, type)]
-            rules[_go(type, goal)] = [('" > "', _step(c), _rest(c, goal)) for c in takers]
-            rules |= {_rest(c, goal): _rests(c, goal) for c in takers}
+        rules |= _onward(type, [c for c in capabilities if c.inputs[0].accepts(type)])
     rules["from-text"].append(("span",))
     for goal in _INSIDE:
-        rules[f"inner-{goal}"] = [('"("', f"from-{type}", _go(type, goal), '")"') for type in _FILES]
-    rules["line"] = [(f"from-{type}", _go(type, None)) for type in _FILES]
-    rules["root"] = [(_literal(NOTHING),), ("line", f'("\\n" line){{0,{MOST_RESULTS - 1}}}')]
+        rules[f"inner-{goal}"] = [('"("', f"from-{type}", _go(type, goal, _MOST_INNER_STEPS), '")"') for type in _FILES]
+    rules["line"] = [(f"from-{type}", _go(type, None, MOST_STEPS)) for type in _FILES]
+    rules["root"] = [(_literal(NOTHING),), ("line", f'("\\n" line){{0,{MOST_LINES - 1}}}')]
     return _rendered(_possible(rules))
+
+
+def _onward(type: ValueType, takers: Sequence[Capability]) -> _Rules:
+    """How a pipeline may go on from a value of a type, for every number of steps that are left."""
+    rules: _Rules = {}
+    by_result: dict[tuple[ValueType, ...], list[Capability]] = {}
+    for capability in takers:
+        by_result.setdefault(_results(capability), []).append(capability)
+    for results, capabilities in by_result.items():
+        rules[_steps_to(type, results)] = [(_step(c),) for c in capabilities]
+    for goal, most in ((None, MOST_STEPS), *((goal, _MOST_INNER_STEPS) for goal in _INSIDE)):
+        for left in range(1, most + 1):
+            rules[_go(type, goal, left)] = [
+                ('" > "', _steps_to(type, results), _after(results, goal, left - 1)) for results in by_result
+            ]
+            rules |= {_after(results, goal, left - 1): _rests(results, goal, left - 1) for results in by_result}
+    return rules
+
+
+def _rests(results: tuple[ValueType, ...], goal: ValueType | None, left: int) -> list[tuple[str, ...]]:
+    """What may follow a step: its end, where the result is what is wanted, or further steps."""
+    end: list[tuple[str, ...]] = [('""',)] if goal is None or goal in results else []
+    return end + [(_go(type, goal, left),) for type in results if left]
+
+
+def _go(type: ValueType, goal: ValueType | None, left: int) -> str:
+    """The rule for one to `left` steps from a value of a type to one of the goal's type, or of any."""
+    return f"go-{type}-{left}" if goal is None else f"go-{type}-{goal}-{left}"
+
+
+def _after(results: tuple[ValueType, ...], goal: ValueType | None, left: int) -> str:
+    return f"after-{'-'.join(results)}-{left}" if goal is None else f"after-{'-'.join(results)}-{goal}-{left}"
+
+
+def _steps_to(type: ValueType, results: tuple[ValueType, ...]) -> str:
+    return f"steps-{type}-to-{'-'.join(results)}"
+
+
+def _results(capability: Capability) -> tuple[ValueType, ...]:
+    """The types of input that its outputs can go into."""
+    given = set(capability.outputs)
+    return tuple(t for t in _FILES if t in given or (t is ValueType.TEXT and ValueType.STRUCTURED in given))
 
 
 def _step(capability: Capability) -> str:
@@ -83,32 +127,6 @@ def _value(wanted: Input) -> str:
     if wanted.name in ("target_language", "source_language"):
         return "language"
     return "labels" if wanted.many else f"value-{wanted.type}"
-
-
-def _takes(capability: Capability, type: ValueType) -> bool:
-    return capability.inputs[0].accepts(type)
-
-
-def _types(capability: Capability) -> list[ValueType]:
-    """The types of input that its outputs can go into."""
-    given = set(capability.outputs)
-    return [t for t in _FILES if t in given or (t is ValueType.TEXT and ValueType.STRUCTURED in given)]
-
-
-def _go(type: ValueType, goal: ValueType | None) -> str:
-    """The rule for what may follow a value of a type, up to a value of the goal's type or to any end."""
-    return f"go-{type}" if goal is None else f"go-{type}-to-{goal}"
-
-
-def _rest(capability: Capability, goal: ValueType | None) -> str:
-    types = "-".join(_types(capability))
-    return f"rest-{types}" if goal is None else f"rest-{types}-to-{goal}"
-
-
-def _rests(capability: Capability, goal: ValueType | None) -> list[tuple[str, ...]]:
-    types = _types(capability)
-    end: list[tuple[str, ...]] = [('""',)] if goal is None or goal in types else []
-    return end + [(_go(type, goal),) for type in types]
 
 
 def _texts(text: str, names: Collection[str]) -> _Rules:

@@ -1,0 +1,97 @@
+"""The grammar for one request: it lets every right plan through, and nothing invented."""
+
+import json
+from collections import defaultdict
+from pathlib import PurePosixPath
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hugginggpt.capabilities import CAPABILITIES, ValueType
+from hugginggpt.plan import parse_plan
+from hugginggpt.plan.grammar import plan_grammar
+from hugginggpt.plan.notation import write_notation
+from tests.plan.gbnf import recogniser
+from tests.plan.test_properties import FILES, graphs
+
+REQUEST = 'Read a.png and b.wav, then tell me: "what is it?" In French, please.'
+SOURCES = {ValueType.IMAGE: ["a.png"], ValueType.AUDIO: ["b.wav"]}
+LETS_THROUGH = recogniser(plan_grammar(CAPABILITIES, SOURCES, REQUEST))
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        "none",
+        "a.png > image-to-text",
+        "a.png > object-detection > image-to-text > translation target_language=French > text-to-speech",
+        "b.wav > automatic-speech-recognition > translation target_language=French source_language=German",
+        "a.png > image-to-text\nb.wav > automatic-speech-recognition",
+        "a.png > image-to-image text=(b.wav > automatic-speech-recognition)",
+        'a.png > visual-question-answering text="what is it?"',
+        'a.png > image-to-text > text-generation text="tell me {}"',
+        'a.png > image-to-text > text2text-generation text="tell me: {}"',
+        'a.png > zero-shot-image-classification labels="what is", it',
+        "a.png, a.png > object-detection",
+        '"what is it?" > text-to-speech',
+        "(a.png > image-to-text), (b.wav > automatic-speech-recognition) > summarization",
+    ],
+)
+def test_lets_through(plan: str) -> None:
+    assert LETS_THROUGH.fullmatch(plan)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        "",
+        "a.png",
+        "c.png > image-to-text",  # no such file
+        "a.png > make-coffee",  # no such kind
+        "a.png > automatic-speech-recognition",  # a picture is no recording
+        "a.png > text-to-speech",  # nor its name a text
+        "a.png > image-to-text > image-to-text",
+        "a.png > image-to-image text=(b.wav > audio-to-audio)",
+        "a.png > visual-question-answering",  # a question is needed
+        'a.png > visual-question-answering text="what is that?"',  # other words than the request's
+        '"say something" > text-to-speech',
+        "b.wav > automatic-speech-recognition > translation target_language=french;x",
+        "a.png" + " > image-to-image" * 9,
+        "\n".join(["a.png > image-to-text"] * 9),
+    ],
+)
+def test_lets_nothing_else_through(plan: str) -> None:
+    assert not LETS_THROUGH.fullmatch(plan)
+
+
+def test_holds_to_the_kinds_that_are_offered() -> None:
+    only = recogniser(plan_grammar(["image-to-text", "summarization"], SOURCES, REQUEST))
+    assert only.fullmatch("a.png > image-to-text > summarization")
+    assert not only.fullmatch("a.png > image-to-text > text-to-speech")
+    assert not only.fullmatch("b.wav > automatic-speech-recognition")
+
+
+def test_takes_quotes_line_breaks_and_other_alphabets_as_they_stand() -> None:
+    text = 'Sag "Grüß Gott!"\nund\\oder 你好'
+    lets_through = recogniser(plan_grammar(CAPABILITIES, {}, text))
+    for words in ('Sag "Grüß Gott!"\nund', "und\\oder", "你好", "Grüß Gott!"):
+        assert lets_through.fullmatch(f"{json.dumps(words, ensure_ascii=False)} > text-to-speech"), words
+
+
+@settings(max_examples=25, deadline=None)
+@given(graphs(), st.lists(st.sampled_from(list(FILES.values())), max_size=3))
+def test_every_plan_of_what_is_there_is_let_through(tasks: list[dict[str, Any]], more: list[str]) -> None:
+    """Whatever can be planned over the request's files and words can be written."""
+    for task in tasks:
+        for name in {"target_language", "source_language"} & set(task["args"]):
+            task["args"][name] = "French"  # a language is named, never taken from a result
+    written = write_notation(parse_plan(json.dumps(tasks)))
+    if written.count("\n") > 7 or any(line.count(" > ") > 4 for line in written.split("\n")):
+        return
+    sources: dict[ValueType, list[str]] = defaultdict(list)
+    for type, name in FILES.items():
+        if PurePosixPath(name).suffix:
+            sources[type].append(name)
+    assert recogniser(plan_grammar(CAPABILITIES, sources, " ".join(["Please: some words", *more]))).fullmatch(written)
