@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -18,28 +19,35 @@ class Adapted(nn.Module):
     """Frozen matrices that read the same input, each with its own LoRA.
 
     Attributes:
+        names: the matrices' names in the file.
         down: the matrices' A below each other.
         up: the matrices' B below each other.
     """
 
-    def __init__(self, weights: list[Tensor], rank: int, scale: float) -> None:
+    frozen: Tensor
+    merged: Tensor
+
+    def __init__(self, base: Base, names: list[str], rank: int, scale: float) -> None:
         super().__init__()
+        self.names = names
+        weights = [base.weights[name] for name in names]
         self.parts = [len(weight) for weight in weights]
         self.scale = scale
         inputs = weights[0].shape[1]
         self.down = nn.Parameter(torch.empty(rank * len(weights), inputs).uniform_(-1, 1) / math.sqrt(inputs))
         self.up = nn.Parameter(torch.zeros(sum(self.parts), rank))
-        self.frozen: Tensor
-        self.merged: Tensor
         self.register_buffer("frozen", torch.cat(weights).to(COMPUTE), persistent=False)
         self.register_buffer("merged", self.frozen.clone(), persistent=False)
+
+    def lora(self) -> Iterator[tuple[str, Tensor, Tensor]]:
+        """Name, A and B of each matrix."""
+        return zip(self.names, self.down.chunk(len(self.parts)), self.up.split(self.parts), strict=True)
 
     @torch.no_grad()
     def merge(self) -> None:
         """Add the LoRA to the frozen weights, for the steps until it changes."""
-        pairs = zip(self.up.split(self.parts), self.down.chunk(len(self.parts)), strict=True)
-        sums = zip(self.merged.split(self.parts), self.frozen.split(self.parts), pairs, strict=True)
-        for out, frozen, (up, down) in sums:
+        sums = zip(self.merged.split(self.parts), self.frozen.split(self.parts), self.lora(), strict=True)
+        for out, frozen, (_, down, up) in sums:
             torch.addmm(frozen, up.to(COMPUTE), down.to(COMPUTE), alpha=self.scale, out=out)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -51,18 +59,16 @@ class Adapted(nn.Module):
 class Block(nn.Module):
     """One layer: attention, then the gated network."""
 
+    attn_norm: Tensor
+    ffn_norm: Tensor
+
     def __init__(self, base: Base, number: int, rank: int, scale: float) -> None:
         super().__init__()
         self.shape = base.shape
-
-        def weight(name: str) -> Tensor:
-            return base.weights[f"blk.{number}.{name}"]
-
-        self.adapted = nn.ModuleList(Adapted([weight(name) for name in group], rank, scale) for group in GROUPS)
-        self.attn_norm: Tensor
-        self.ffn_norm: Tensor
-        self.register_buffer("attn_norm", weight("attn_norm"), persistent=False)
-        self.register_buffer("ffn_norm", weight("ffn_norm"), persistent=False)
+        within = f"blk.{number}."
+        self.adapted = nn.ModuleList(Adapted(base, [within + name for name in group], rank, scale) for group in GROUPS)
+        for name in ("attn_norm", "ffn_norm"):
+            self.register_buffer(name, base.weights[within + name], persistent=False)
 
     def forward(self, x: Tensor, turn: Tensor, mask: Tensor) -> Tensor:
         """Add to the stream."""
@@ -71,11 +77,17 @@ class Block(nn.Module):
         heads = qkv(Norm.apply(x, self.attn_norm, shape.norm_epsilon)).view(len(x) // length, length, -1)
         attended = Attention.apply(heads, turn, mask, shape.heads, shape.kv_heads).flatten(0, 1)
         x = x + output(attended)
-        return x + down(Gate.apply(gate_up(Norm.apply(x, self.ffn_norm, shape.norm_epsilon))))
+        result: Tensor = x + down(Gate.apply(gate_up(Norm.apply(x, self.ffn_norm, shape.norm_epsilon))))
+        return result
 
 
 class Planner(nn.Module):
     """The model."""
+
+    embedding: Tensor
+    output_norm: Tensor
+    turn: Tensor
+    mask: Tensor
 
     def __init__(self, base: Base, rank: int, scale: float, longest: int = 2048) -> None:
         super().__init__()
@@ -91,11 +103,14 @@ class Planner(nn.Module):
         }.items():
             self.register_buffer(name, value, persistent=False)
 
+    def adapted(self) -> Iterator[Adapted]:
+        """Everything that has a LoRA, block after block."""
+        return (module for module in self.modules() if isinstance(module, Adapted))
+
     def merge(self) -> None:
         """Take over changed LoRA weights."""
-        for module in self.modules():
-            if isinstance(module, Adapted):
-                module.merge()
+        for adapted in self.adapted():
+            adapted.merge()
 
     def forward(self, tokens: Tensor, at: Tensor) -> Tensor:
         """The normed stream at some positions.
