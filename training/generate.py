@@ -10,9 +10,10 @@ import itertools
 import json
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hugginggpt.capabilities import ValueType
 from hugginggpt.controller.planner import planner_prompt, with_passages
@@ -83,12 +84,13 @@ class Generator:
         rng = self._rng
         roll = rng.random()
         if roll < 0.045 and self._nothing:
-            return self._of_block(rng.choice(self._nothing))
+            return self.of_block(rng.choice(self._nothing))
         if roll < 0.54 and self._something:
-            return self._of_block(rng.choice(self._something))
+            return self.of_block(rng.choice(self._something))
         return self._composed()
 
-    def _of_block(self, block: Block) -> Sample | None:
+    def of_block(self, block: Block) -> Sample | None:
+        """A sample of a block; None when what was drawn cannot be planned from."""
         worded, plan = self._wording.block(block)
         return self._finished(worded, plan, [], "request")
 
@@ -108,7 +110,7 @@ class Generator:
         files = [file for step in steps for file in step.files()]
         if len({id(f) for f in files}) != 1:
             return None
-        first = [s for s in self._graphs.draw(self._rng.choice((1, 1, 2))) if True]
+        first = self._graphs.draw(self._rng.choice((1, 1, 2)))
         made = first[-1].outputs[0]
         if made is not files[0].type and not (made is ValueType.STRUCTURED and files[0].type is ValueType.TEXT):
             return None
@@ -198,21 +200,29 @@ def write(folder: Path, seed: int, samples: int, tests: int) -> None:
     """Write what the planner is trained on, and two test sets that tell how far it generalises.
 
     `train.jsonl` holds chats; `seen.jsonl` and `held-out.jsonl` are datasets for `hugginggpt evaluate`,
-    worded with the families that are trained on and with those that are not.
+    worded with the families that are trained on and with those that are not. `train.jsonl` comes last.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = Generator(seed).samples()
-    with (folder / "train.jsonl").open("w", encoding="utf-8") as file:
-        for sample in itertools.islice(drawn, samples):
-            row = {"prompt": sample.messages, "completion": sample.completion}
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
     for name, held_out in (("seen", False), ("held-out", True)):
         drawn = (s for s in Generator(seed + 1, held_out=held_out).samples() if not s.history)
-        with (folder / f"{name}.jsonl").open("w", encoding="utf-8") as file:
-            for number, sample in enumerate(itertools.islice(drawn, tests)):
-                row = {"id": f"{name}-{number}", "request": sample.request, "files": sample.attached}
-                plan = with_passages(read_notation(sample.completion), take_passages(sample.request))
-                file.write(json.dumps(row | {"plan": plan.to_list()}, ensure_ascii=False) + "\n")
+        _write(
+            folder / f"{name}.jsonl", (_test(f"{name}-{n}", s) for n, s in enumerate(itertools.islice(drawn, tests)))
+        )
+    chosen = itertools.islice(Generator(seed).samples(), samples)
+    _write(folder / "train.jsonl", ({"prompt": s.messages, "completion": s.completion} for s in chosen))
+
+
+def _test(id: str, sample: Sample) -> dict[str, Any]:
+    plan = with_passages(read_notation(sample.completion), take_passages(sample.request))
+    return {"id": id, "request": sample.request, "files": sample.attached, "plan": plan.to_list()}
+
+
+def _write(file: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Write JSON lines; the file is there when all of it is."""
+    partial = file.with_suffix(".partial")
+    with partial.open("w", encoding="utf-8") as lines:
+        lines.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    partial.replace(file)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Fine-tune the packaged base model with LoRA: `python -m training.train DATA --out FOLDER`.
+"""Fine-tune the base model with LoRA: `python -m training.train DATA --out FOLDER`.
 
 A run that was interrupted goes on from its last checkpoint. The order of the examples depends on the
 seed alone, so it then learns from what the uninterrupted run would have learnt from.
@@ -61,12 +61,12 @@ class Recipe:
 class Trainer:
     """The model, its optimiser and how far they are."""
 
-    def __init__(self, recipe: Recipe, examples: Sequence[Example], device: torch.device) -> None:
+    def __init__(self, recipe: Recipe, weights: Path, examples: Sequence[Example], device: torch.device) -> None:
         self.recipe = recipe
         self.examples = examples
         self.device = device
         torch.manual_seed(recipe.seed)
-        self.model = Planner(base.load(base.packaged()), recipe.rank, recipe.scale, recipe.longest).to(device)
+        self.model = Planner(base.load(weights), recipe.rank, recipe.scale, recipe.longest).to(device)
         names, parameters = zip(*self.model.named_parameters(), strict=True)
         self.parameters: list[Tensor] = list(parameters)
         ups = [p for name, p in zip(names, parameters, strict=True) if name.endswith(".up")]
@@ -165,14 +165,16 @@ def peak_megabytes(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
-def train(recipe: Recipe, data: Path, valid: Path | None, out: Path, device: torch.device, minutes: float) -> Path:
+def train(
+    recipe: Recipe, weights: Path, data: Path, valid: Path | None, out: Path, device: torch.device, minutes: float
+) -> Path:
     """Train, or go on training, and write the adapter."""
     checkpoint = out / "checkpoint.pt"
-    tokenizer = Tokenizer(base.packaged(), base.template(base.packaged()))
+    tokenizer = Tokenizer(weights, base.template(weights))
     examples = read(data, tokenizer, recipe.longest)
     others = read(valid, tokenizer, recipe.longest) if valid else []
     del tokenizer
-    trainer = Trainer(recipe, examples, device)
+    trainer = Trainer(recipe, weights, examples, device)
     log.info("%d examples, %d steps, %s", len(examples), trainer.steps, recipe)
     if checkpoint.exists():
         trainer.restore(torch.load(checkpoint, map_location=device, weights_only=True))
@@ -215,6 +217,7 @@ def main() -> None:
     """Read the arguments and train."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("data", type=Path, help="JSON lines of prompt and completion")
+    parser.add_argument("--base", type=Path, default=base.packaged(), help="GGUF file of a Llama model")
     parser.add_argument("--valid", type=Path, help="more of them, to measure the loss on at the end")
     parser.add_argument("--out", type=Path, required=True, help="folder of adapter, checkpoint and log")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -231,7 +234,8 @@ def main() -> None:
     keep_memory()
     recipe = Recipe(**{name: getattr(arguments, name) for name in asdict(Recipe())})
     device = torch.device(arguments.device)
-    train(recipe, arguments.data, arguments.valid, arguments.out, device, arguments.checkpoint_minutes)
+    data, others, out = arguments.data, arguments.valid, arguments.out
+    train(recipe, arguments.base, data, others, out, device, arguments.checkpoint_minutes)
 
 
 if __name__ == "__main__":

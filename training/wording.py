@@ -145,8 +145,8 @@ class Wording:
 
     # Whole requests from the bank
 
-    def block(self, block: Block) -> tuple[Worded, str] | None:
-        """A request of a block with its slots filled, and its plan; None when its side of the split has none."""
+    def block(self, block: Block) -> tuple[Worded, str]:
+        """A request of a block with its slots filled, and its plan."""
         rng, bank = self._rng, self._bank
         text = rng.choice(block.requests)
         plan = "\n".join(block.pipelines)
@@ -370,6 +370,7 @@ class _Composing:
         """What refers back to a result."""
         rng = self._rng
         name = rng.choice(step.sense.wordings("name", None) or ["result"])
+        ways: tuple[str, ...]
         if step is self._last:
             ways = (
                 "it",
