@@ -39,7 +39,7 @@ $(STAMP): pyproject.toml requirements.lock
 demo: install ## Answer a request about an invoice: no key, no network.
 	env -u OPENAI_API_KEY -u OPENAI_BASE_URL HF_HUB_OFFLINE=1 $(BIN)/hugginggpt ask \
 		"Read the text on this invoice, summarise it, say it aloud. What is the total due?" \
-		--file examples/invoice.png --plan examples/invoice-plan.json --out out
+		--file examples/invoice.png --out out
 
 test: lint ## Check style, types and architecture, then run every test.
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=10 $(PYTEST_ARGS)

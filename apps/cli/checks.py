@@ -81,10 +81,7 @@ def _controller() -> Finding:
     controller = get_controller()
     controller.check()
     if controller.embedded:
-        return _warning(
-            f"{controller.model}, embedded: it answers over given results but cannot plan",
-            "Give plans with --plan, or set OPENAI_API_KEY or OPENAI_BASE_URL.",
-        )
+        return _ok(f"{controller.model}, embedded: it plans, chooses and answers without a key")
     return _ok(f"{controller.model} answers")
 
 

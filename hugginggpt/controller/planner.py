@@ -21,7 +21,7 @@ from hugginggpt.plan.notation import read_notation
 STAGE = "plan"
 PROMPT = "planner"
 
-_PROMPT_TOKENS = 3000
+_PROMPT_TOKENS = 1200
 _PLAN_TOKENS = 600
 _MOST_TURNS = 3
 

@@ -20,8 +20,8 @@ def test_with_nothing_configured_all_is_well(hugginggpt: Run) -> None:
     findings = {finding["part"]: finding for finding in json.loads(checked.stdout)}
     assert checked.returncode == 0, checked.stdout
     assert list(findings) == PARTS
-    assert findings["controller"]["verdict"] == "warning"
-    assert "--plan" in findings["controller"]["mend"]
+    assert findings["controller"]["verdict"] == "ok"
+    assert "without a key" in findings["controller"]["detail"]
     assert "prefect server start" in findings["Prefect"]["mend"]
     assert "HF_HUB_OFFLINE" in findings["Hub"]["detail"]
 

@@ -56,7 +56,8 @@ def test_problems_that_remain_are_a_line_each(inside: CliRunner, monkeypatch: py
     [
         (["plan", "  "], 2, "The request is empty: say what is to be done."),
         (["plan", "Read it", "--file", "nowhere.png"], 2, "nowhere.png does not exist; check the path."),
-        (["plan", "Read it"], 1, "The embedded controller answers over given text but cannot plan;"),
+        (["plan", "Read scan.png aloud"], 1, "names 'scan.png', which is neither a file of the request"),
+        (["plan", "Draw a red car on a beach"], 1, "text-to-image cannot run here: "),
     ],
 )
 def test_what_cannot_be_planned(inside: CliRunner, arguments: list[str], code: int, sentence: str) -> None:

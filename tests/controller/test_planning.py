@@ -10,7 +10,6 @@ from hugginggpt.controller.planning import plan_request
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerUnavailableError, PlanError
 from hugginggpt.plan import Plan
-from hugginggpt.settings import Settings
 from tests.controller.samples import picture, resource, text_artifact
 from tests.stand_ins.openai_server import OpenAIServer, hangs, in_prose, invalid_json
 
@@ -116,11 +115,6 @@ def test_a_long_conversation_fits_the_budget(server: OpenAIServer, connect: Call
     said = server.calls[0].text
     assert "Turn 49." in said and "Turn 0." not in said
     assert len(said) / 3.5 < 4096
-
-
-def test_the_embedded_controller_says_that_it_cannot_plan() -> None:
-    with pytest.raises(PlanError, match="--plan"):
-        plan(Controller.from_settings(Settings()))
 
 
 def test_the_answer_may_be_the_bare_list(server: OpenAIServer, controller: Controller) -> None:

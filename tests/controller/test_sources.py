@@ -1,0 +1,68 @@
+"""What a plan may name: attached files, names and URLs in the request, long passages."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hugginggpt.capabilities import ValueType
+from hugginggpt.controller.sources import named_in, sources_of, take_passages
+
+LONG = " ".join(["The meeting was moved to Thursday because the hall is being painted."] * 3)
+
+
+def found(text: str, *attached: tuple[str, ValueType], earlier: str = "") -> dict[str, str]:
+    return {s.name: s.label for s in sources_of(take_passages(text), attached, [earlier])}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Read scan.png.", {"scan.png": "image"}),
+        ("Read 'Invoice March.png' and (b.wav), please!", {"Invoice March.png": "image", "b.wav": "audio"}),
+        ("see shots/door.JPG and ~/x/y.csv", {"shots/door.JPG": "image", "~/x/y.csv": "table"}),
+        ("https://example.org/b.png?size=2, please", {"https://example.org/b.png?size=2": "image"}),
+        ("See https://example.org/page.", {"https://example.org/page": "document"}),
+        ("my voice memo is memo.m4a, the contract contract.pdf", {"memo.m4a": "audio", "contract.pdf": "document"}),
+        ("clip.mp4 clip.mp4 notes.txt", {"clip.mp4": "video", "notes.txt": "text"}),
+        ("No file here, e.g. version 2.0 or example.com", {}),
+    ],
+)
+def test_names_and_urls_in_a_request(text: str, expected: dict[str, str]) -> None:
+    assert found(text) == expected
+
+
+def test_an_attached_file_is_listed_once_under_its_own_name() -> None:
+    photo = ("my cat.png", ValueType.IMAGE)
+    assert found("What is on my cat.png?", photo) == {"my cat.png": "image"}
+    assert found("What is on pics/my.png?", ("my.png", ValueType.IMAGE)) == {"my.png": "image"}
+
+
+def test_names_of_earlier_turns_may_be_named_again() -> None:
+    assert found("And now in French.", earlier="Read scan.png") == {"scan.png": "image"}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "passages"),
+    [
+        (f'Sum up "{LONG}" in French.', 'Sum up "passage-1" in French.', [LONG]),
+        (f"Sum up “{LONG}” and «{LONG}»", "Sum up “passage-1” and «passage-2»", [LONG, LONG]),
+        (f"Translate this text:\n{LONG}\n\nThen say it.", "Translate this text:\npassage-1\n\nThen say it.", [LONG]),
+        (f'Read "he said "{LONG}" and left"', 'Read "passage-1"', [f'he said "{LONG}" and left']),
+        ('Say "Hello" aloud.', 'Say "Hello" aloud.', []),
+        (f"Do this: 1. read a.png 2. {LONG}", f"Do this: 1. read a.png 2. {LONG}", []),
+        (f'Is this good: yes or no? "{LONG}"', 'Is this good: yes or no? "passage-1"', [LONG]),
+    ],
+)  # fmt: skip
+def test_long_texts_are_taken_out_of_the_request(text: str, shown: str, passages: list[str]) -> None:
+    read = take_passages(text)
+    assert (read.text.strip(), list(read.passages.values())) == (shown.strip(), passages)
+
+
+@given(st.text(alphabet='ab ."“”:\n1-') | st.text())
+def test_nothing_of_a_request_is_lost(text: str) -> None:
+    read = take_passages(text)
+    whole = read.text
+    for name, passage in read.passages.items():
+        whole = whole.replace(name, passage, 1)
+    assert whole == text
+    assert all(name in read.text for name in named_in(read.text))
