@@ -9,7 +9,6 @@ import argparse
 import itertools
 import json
 import random
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,9 @@ from hugginggpt.capabilities import ValueType
 from hugginggpt.controller.planner import planner_prompt, with_passages
 from hugginggpt.controller.sources import sources_of, take_passages
 from hugginggpt.errors import PlanError
-from hugginggpt.plan.notation import NOTHING, quoted, read_notation
+from hugginggpt.plan import Plan
+from hugginggpt.plan.notation import INPUT_WORDS, NOTHING, TEMPLATED, named, quoted, read_notation, write_notation
+from hugginggpt.plan.references import reference, references_in
 from training.graphs import File, Graphs, Literal, Step, notation
 from training.noise import noisy
 from training.phrases import Bank, Block, is_held_out
@@ -144,14 +145,14 @@ class Generator:
         sources = sources_of(read, attached, wording)
         plan = _by_source(plan, worded, {source.name for source in sources})
         try:
-            tasks = read_notation(plan).tasks
+            read_plan = read_notation(plan)
         except PlanError:
             return None
-        if len(tasks) > 9 or not _grounded(plan, read.text, {s.name for s in sources}):
+        if len(read_plan.tasks) > 9 or not _grounded(read_plan, read.text, {s.name for s in sources}):
             return None
         return Sample(
             messages=list(planner_prompt(read, sources, history).messages),
-            completion=plan,
+            completion=write_notation(read_plan, [source.name for source in sources]),
             request=text,
             attached=[name for name, _ in attached],
             history=bool(history),
@@ -180,20 +181,31 @@ def _by_source(plan: str, worded: Worded, names: set[str]) -> str:
     for file in worded.files:
         last = file.name.rsplit("/", 1)[-1]
         if file.name not in names and last in names:
-            plan = plan.replace(quoted(file.name), quoted(last))
+            plan = plan.replace(named(file.name), named(last))
     return plan
 
 
-def _grounded(plan: str, text: str, names: set[str]) -> bool:
-    """Whether every quoted value of the plan stands in the request or is a source."""
-    for literal in re.findall(r'"(?:[^"\\]|\\.)*"', plan):
-        value = json.loads(literal, strict=False)
-        if value in names:
-            continue
-        wanted = value.removesuffix(": {}").removesuffix(" {}")
-        if wanted not in text:
-            return False
+def _grounded(plan: Plan, text: str, names: set[str]) -> bool:
+    """Whether every value of the plan is a source or stands in the request."""
+    for task in plan.tasks:
+        for name, value in task.args.items():
+            if name in INPUT_WORDS:
+                continue
+            for element in value if isinstance(value, list) else [value]:
+                parts = [str(element)]
+                if task.task == "text2text-generation" and ": " in parts[0]:
+                    parts = parts[0].split(": ", 1)
+                elif task.task in TEMPLATED:
+                    parts = [_without_end(parts[0], names)]
+                if not all(references_in(part) or part in names or part in text for part in parts):
+                    return False
     return True
+
+
+def _without_end(text: str, names: set[str]) -> str:
+    """A template's words without what is piped into it."""
+    ends = [reference(k) for k in references_in(text)] + [name for name in names if text.endswith(f" {name}")]
+    return text.removesuffix(max(ends, key=len)).rstrip(": ") if ends else text
 
 
 def write(folder: Path, seed: int, samples: int, tests: int) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hugginggpt.capabilities import CAPABILITIES, ValueType
-from hugginggpt.plan.notation import NOTHING, PIPED, quoted
+from hugginggpt.plan.notation import NOTHING, PIPED, named, quoted
+from training.fills import drawn
 from training.phrases import Bank, Sense
 
 # How often a kind is wished for. What is not named here stands at 1.
@@ -160,8 +161,8 @@ def _source(piped: Step | File | Literal | list[File]) -> str:
     if isinstance(piped, Step):
         return piped.notation()
     if isinstance(piped, list):
-        return ", ".join(quoted(file.name) for file in piped)
-    return quoted(piped.name if isinstance(piped, File) else piped.text)
+        return ", ".join(named(file.name) for file in piped)
+    return named(piped.name) if isinstance(piped, File) else quoted(piped.text)
 
 
 def notation(steps: list[Step]) -> str:
@@ -233,7 +234,7 @@ class Graphs:
         return self._filled(sense, File(sort))
 
     def _literal(self, fill: str) -> Literal:
-        return Literal(self._rng.choice(self._bank.fills[fill]), fill)
+        return Literal(drawn(self._bank, fill, self._rng)[0], fill)
 
     def _file_in(self, steps: list[Step]) -> File | None:
         files = [file for step in steps for file in step.files() if not isinstance(step.piped, list)]
@@ -272,12 +273,11 @@ class Graphs:
     def _filled(self, sense: Sense, piped: Step | File | Literal | list[File]) -> Step:
         step = Step(sense, piped)
         for slot, fill in sense.fills.items():
-            value = self._rng.choice(self._bank.fills[fill])
-            step.slots[slot] = value.split(" | ") if slot == "labels" else [value]
+            step.slots[slot] = drawn(self._bank, fill, self._rng)
         if sense.kinds == ("translation",):
-            step.slots["language"] = [self._rng.choice(self._bank.fills["lang"])]
+            step.slots["language"] = drawn(self._bank, "lang", self._rng)
             if self._rng.random() < 0.15:
-                step.slots["source"] = [self._rng.choice(self._bank.fills["lang"])]
+                step.slots["source"] = drawn(self._bank, "lang", self._rng)
         return step
 
 
@@ -289,5 +289,7 @@ def _takes(sense: Sense, outputs: tuple[ValueType, ...]) -> bool:
 
 def _unlikely(kind: str, following: Sense) -> bool:
     """Whether hardly anybody wishes for the one after the other."""
+    if kind == "feature-extraction":
+        return True
     undone = {"text-to-speech": "automatic-speech-recognition", "text-to-image": "image-to-text"}
     return undone.get(kind) == following.kinds[0] or following.takes == "doc"

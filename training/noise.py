@@ -33,6 +33,18 @@ def noisy(text: str, rng: random.Random) -> str:
     return text.replace(OPEN, "").replace(CLOSE, "").strip()
 
 
+def careless(text: str, rng: random.Random) -> str:
+    """A text as somebody in a hurry types it."""
+    roll = rng.random()
+    if roll < 0.5:
+        text = text.lower()
+    if 0.3 < roll < 0.7:
+        text = text.replace("'", "")
+    if roll > 0.6:
+        text = _slips(text, rng, 0.03)
+    return text.rstrip(".?! ") if rng.random() < 0.5 else text
+
+
 def _outside(text: str, change: Callable[[str], str]) -> str:
     """The text with everything that is not word for word changed."""
     return "".join(part if part.startswith(OPEN) else change(part) for part in _SPLIT.split(text))

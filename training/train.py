@@ -38,6 +38,7 @@ class Recipe:
     Attributes:
         scale: factor of the LoRA, its alpha divided by its rank.
         tokens: most tokens in a step, padding included.
+        batches: how many batches these are in; on a CPU each has cores of its own.
         rate: highest learning rate.
         up_ratio: how many times that for the B matrices.
         warmup: share of the steps in which the rate rises.
@@ -48,6 +49,7 @@ class Recipe:
     rank: int = 16
     scale: float = 2.0
     tokens: int = 2048
+    batches: int = 2
     rate: float = 1.5e-3
     up_ratio: float = 1.0
     warmup: float = 0.03
@@ -73,20 +75,19 @@ class Trainer:
         downs = [p for name, p in zip(names, parameters, strict=True) if name.endswith(".down")]
         groups = [{"params": downs, "ratio": 1.0}, {"params": ups, "ratio": recipe.up_ratio}]
         self.optimizer = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
-        # On a CPU each core takes a batch of its own: cores that share one wait for each other at every operation.
-        self.workers = 1 if device.type == "cuda" else torch.get_num_threads()
-        self._pool = ThreadPoolExecutor(
-            self.workers, initializer=torch.set_num_threads, initargs=(torch.get_num_threads() // self.workers,)
-        )
+        # On a CPU batches are computed side by side: cores that share one wait for each other at every operation.
+        side_by_side = 1 if device.type == "cuda" else recipe.batches
+        threads = max(1, torch.get_num_threads() // side_by_side)
+        self._pool = ThreadPoolExecutor(side_by_side, initializer=torch.set_num_threads, initargs=(threads,))
         self.step = 0
         self.steps = sum(1 for _ in self._groups())
 
     def _groups(self) -> Iterator[tuple[Batch, ...]]:
-        """The batches of each step, one for a worker."""
+        """The batches of each step."""
         recipe = self.recipe
         for epoch in range(recipe.epochs):
-            each = batches(self.examples, recipe.tokens // self.workers, f"{recipe.seed}-{epoch}")
-            while group := tuple(itertools.islice(each, self.workers)):
+            each = batches(self.examples, recipe.tokens // recipe.batches, f"{recipe.seed}-{epoch}")
+            while group := tuple(itertools.islice(each, recipe.batches)):
                 yield group
 
     def run(self) -> Iterator[tuple[float, int, int]]:
@@ -124,7 +125,7 @@ class Trainer:
     def loss(self, examples: Sequence[Example]) -> float:
         """Mean cross-entropy of the learnt tokens of other examples."""
         self.model.merge()
-        group = [batch.to(self.device) for batch in batches(examples, self.recipe.tokens // self.workers, 0)]
+        group = [batch.to(self.device) for batch in batches(examples, self.recipe.tokens // self.recipe.batches, 0)]
         losses = self._pool.map(self._loss, group)
         return sum(losses) / sum(len(batch.at) for batch in group)
 

@@ -6,7 +6,8 @@ import random
 import re
 from dataclasses import dataclass, field
 
-from hugginggpt.plan.notation import quoted
+from hugginggpt.plan.notation import named, quoted
+from training.fills import drawn
 from training.graphs import FILE_SORTS, File, Literal, Step
 from training.marks import CLOSE, OPEN, kept
 from training.phrases import Bank, Block
@@ -158,8 +159,7 @@ class Wording:
             if key[0] in FILE_SORTS:
                 files.setdefault(key, File(key[0]))
             elif key not in values:
-                value = rng.choice(bank.fills[key[0]])
-                values[key] = value.split(" | ") if key[0] in ("labels", "things", "piclabels") else [value]
+                values[key] = drawn(bank, key[0], rng)
         speaking = _Speaking(bank, rng, list(files.values()), self._held_out)
 
         def worded(match: re.Match[str]) -> str:
@@ -167,6 +167,8 @@ class Wording:
             if key in files:
                 mention = speaking.mention(files[key])
                 return capitalised(mention) if match.group(1)[0].isupper() else mention
+            if key[0] == "lang":  # a plan holds its English name, however it is typed
+                return values[key][0]
             return kept(values[key][0]) if len(values[key]) == 1 else listed(values[key], rng)
 
         def inside(match: re.Match[str]) -> str:
@@ -178,19 +180,18 @@ class Wording:
         def planned(match: re.Match[str]) -> str:
             key = (match.group(1).lower(), match.group(2))
             if key in files:
-                return quoted(files[key].name)
+                return named(files[key].name)
             return ", ".join(quoted(value) for value in values[key])
 
         # A question that holds the file's own name is taken with it.
         for whole in re.findall(r'"([^"]*\{[a-z]+\d?\}[^"]*)"', plan):
             if any(slot in FILE_SORTS for slot in re.findall(r"\{([a-z]+)\d?\}", whole)) and whole in text:
-                named = re.sub(r"\{([a-z]+)(\d?)\}", lambda m: files[m.group(1), m.group(2)].name, whole)
-                text, plan = text.replace(whole, kept(named)), plan.replace(f'"{whole}"', quoted(named))
+                filled = re.sub(r"\{([a-z]+)(\d?)\}", lambda m: files[m.group(1), m.group(2)].name, whole)
+                text, plan = text.replace(whole, kept(filled)), plan.replace(f'"{whole}"', quoted(filled))
                 speaking.mentioned |= {id(file) for file in files.values()}
-        for fixed in _QUOTED.findall(plan):
-            words = fixed.removesuffix("{}").rstrip(": ")
-            if words and "{" not in words and OPEN not in text:
-                text = text.replace(words, kept(words))
+        fixed = {words.removesuffix("{}").rstrip(": ") for words in _QUOTED.findall(plan)}
+        if OPEN not in text and (plain := sorted((w for w in fixed if w and "{" not in w), key=len, reverse=True)):
+            text = re.sub("|".join(map(re.escape, plain)), lambda match: kept(match.group()), text)
         text = _SLOT.sub(worded, text)
         plan = "\n".join(_SLOT.sub(planned, _QUOTED.sub(inside, line)) for line in plan.splitlines())
         return Worded(text, speaking.files, speaking.attached(), speaking.counted), plan

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from hugginggpt.capabilities import CAPABILITIES, Capability, Input, ValueType
-from hugginggpt.plan.notation import NOTHING, PIPED, TEMPLATED, quoted
+from hugginggpt.plan.notation import INPUT_WORDS, NOTHING, PIPED, TEMPLATED, WORDS, named
 
 MOST_LINES = 8
 """Pipelines of a plan."""
@@ -40,13 +40,13 @@ def plan_grammar(kinds: Collection[str], sources: Mapping[ValueType, Sequence[st
     Returns:
         A GBNF grammar whose every sentence `read_notation` can read.
     """
-    rules = _texts(text, {name for names in sources.values() for name in names})
+    rules = _texts(text)
     rules["language"] = [('[A-Z] [a-z]{2,20} | "\\"" [A-Z] [a-z]{2,20} (" " [A-Z] [a-z]{2,20}){1,2} "\\""',)]
     capabilities = [CAPABILITIES[kind] for kind in kinds]
     for capability in capabilities:
         rules[_step(capability)] = list(_steps(capability))
     for type in _FILES:
-        rules[f"name-{type}"] = [(_literal(quoted(name)),) for name in dict.fromkeys(sources.get(type, ()))]
+        rules[f"name-{type}"] = [(_literal(named(name)),) for name in dict.fromkeys(sources.get(type, ()))]
         inner = [(f"inner-{type}",)] if type in _INSIDE else []
         rules[f"one-{type}"] = [(f"name-{type}",), *inner]
         rules[f"several-{type}"] = [(f"one-{type}", f'(", " one-{type}){{1,{_MOST_VALUES - 1}}}')]
@@ -109,33 +109,31 @@ def _step(capability: Capability) -> str:
 def _steps(capability: Capability) -> Iterator[tuple[str, ...]]:
     """The ways of writing one step: its kind, then the inputs that are named."""
     kind, (_, *others) = capability.kind, capability.inputs
+    word = WORDS[kind]
     if kind in TEMPLATED:
-        yield (_literal(kind),)
-        yield (_literal(f"{kind} text="), "template")
+        yield (_literal(word),)
+        yield (_literal(f"{word} text="), "template")
     elif capability.input("context"):
-        yield (_literal(kind),)
-        yield (_literal(f"{kind} text="), "value-text")
+        yield (_literal(word),)
+        yield (_literal(f"{word} text="), "value-text")
     else:
-        symbols: list[str] = [_literal(kind)]
+        symbols: list[str] = [_literal(word)]
         for wanted in others:
-            named = f"{_literal(f' {wanted.name}=')} {_value(wanted)}"
-            symbols += [f"({named})?"] if not wanted.required else [_literal(f" {wanted.name}="), _value(wanted)]
+            begun = _literal(f" {INPUT_WORDS.get(wanted.name, wanted.name)}=")
+            symbols += [begun, _value(wanted)] if wanted.required else [f"({begun} {_value(wanted)})?"]
         yield tuple(symbols)
 
 
 def _value(wanted: Input) -> str:
-    if wanted.name in ("target_language", "source_language"):
+    if wanted.name in INPUT_WORDS:
         return "language"
     return "labels" if wanted.many else f"value-{wanted.type}"
 
 
-def _texts(text: str, names: Collection[str]) -> _Rules:
-    """Every run of the request's words: `span`, a text; `template`, one with a place for what is piped.
-
-    A single word that is the name of a source is no text: a recording's name can not be spoken.
-    """
+def _texts(text: str) -> _Rules:
+    """Every run of the request's words: `span`, a text; `template`, one with a place for what is piped."""
     units = list(_UNIT.finditer(text))
-    rules: _Rules = {"words": [], "word": []}
+    rules: _Rules = {"words": []}
     for n, unit in enumerate(units):
         rules["words"].append((f"w{n}",))
         here = _escaped(unit.group())
@@ -144,9 +142,7 @@ def _texts(text: str, names: Collection[str]) -> _Rules:
             rules[f"w{n}"] = [(f'"{here}" ("{gap}" w{n + 1})?',)]
         else:
             rules[f"w{n}"] = [(f'"{here}"',)]
-    bare = {form for word in text.split() for form in (word, *(u.group() for u in _UNIT.finditer(word)))}
-    rules["word"] = [(_literal(word),) for word in sorted(bare - {*names}) if quoted(word) == word]
-    rules["span"] = [('"\\""', "words", '"\\""'), ("word",)]
+    rules["span"] = [('"\\""', "words", '"\\""')]
     rules["template"] = [('"\\""', "words", f'":"? " {PIPED}\\""')]
     rules["labels"] = [("span", f'(", " span){{0,{_MOST_VALUES - 1}}}')]
     rules["value-text"] = [("span",), ("name-text",), ("inner-text",)]

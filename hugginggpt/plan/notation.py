@@ -1,14 +1,14 @@
-"""Pipeline notation: a plan as a shell user would write it, `scan.png > image-to-text > summarization`.
+"""Pipeline notation: a plan as a shell user would write it, `scan.png > read > summarize`.
 
-The small planner writes its plans so: no ids to count, no braces to close, and no way to refer to
-what is not there. `docs/planning.md` shows all of it.
+The small planner writes its plans so: no ids to count, no braces to close, no way to refer to what
+is not there, and one token for most steps. `docs/planning.md` shows all of it.
 """
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from hugginggpt.capabilities import CAPABILITIES, Capability
+from hugginggpt.capabilities import CAPABILITIES, Capability, Input, ValueType
 from hugginggpt.errors import PlanError
 from hugginggpt.plan.model import Argument, Plan, PlannedTask, Scalar
 from hugginggpt.plan.parse import parse_plan
@@ -21,15 +21,82 @@ PIPED = "{}"
 
 TEMPLATED = frozenset({"text-generation", "text2text-generation", "conversational"})
 
+WORDS = {
+    "token-classification": "tag",
+    "text-classification": "classify",
+    "zero-shot-classification": "label",
+    "text2text-generation": "rewrite",
+    "summarization": "summarize",
+    "translation": "translate",
+    "question-answering": "answer",
+    "table-question-answering": "query",
+    "conversational": "chat",
+    "text-generation": "write",
+    "fill-mask": "fill",
+    "feature-extraction": "embed",
+    "sentence-similarity": "compare",
+    "tabular-classification": "sort",
+    "tabular-regression": "predict",
+    "object-detection": "detect",
+    "zero-shot-object-detection": "find",
+    "image-classification": "recognize",
+    "zero-shot-image-classification": "match",
+    "image-segmentation": "segment",
+    "mask-generation": "mask",
+    "depth-estimation": "depth",
+    "image-to-text": "read",
+    "image-text-to-text": "examine",
+    "visual-question-answering": "look",
+    "document-question-answering": "ask",
+    "image-to-image": "edit",
+    "text-to-image": "draw",
+    "text-to-video": "film",
+    "image-to-video": "animate",
+    "video-classification": "watch",
+    "text-to-speech": "speak",
+    "text-to-audio": "compose",
+    "automatic-speech-recognition": "hear",
+    "audio-to-audio": "clean",
+    "audio-classification": "listen",
+    "canny-control": "canny",
+    "hed-control": "hed",
+    "mlsd-control": "mlsd",
+    "normal-control": "normal",
+    "openpose-control": "pose",
+    "scribble-control": "scribble",
+    "depth-control": "depth-map",
+    "seg-control": "seg-map",
+    "canny-text-to-image": "draw-canny",
+    "depth-text-to-image": "draw-depth",
+    "hed-text-to-image": "draw-hed",
+    "mlsd-text-to-image": "draw-mlsd",
+    "normal-text-to-image": "draw-normal",
+    "openpose-text-to-image": "draw-pose",
+    "scribble-text-to-image": "draw-scribble",
+    "seg-text-to-image": "draw-seg",
+}
+"""The word for each kind. A kind's own name may be read in its place."""
+
+INPUT_WORDS = {"target_language": "to", "source_language": "from"}
+"""The words for inputs that are not called by their own names."""
+
+_KINDS = {word: kind for kind, word in WORDS.items()}
+_INPUTS = {word: name for name, word in INPUT_WORDS.items()}
+
 _BARE = re.compile(r"[\w./~:%?&+#@!*;$'-]+")
 _TOKEN = re.compile(
     r'[^\S\n]*(?:(?P<text>"(?:[^"\\]|\\.)*")|(?P<name>[a-z]\w*)=|(?P<mark>[>,()\n])|(?P<bare>[^\s>,()"=]+))'
 )
 
 
-def quoted(value: str) -> str:
-    """A value as the notation writes it: bare where it can be, else in double quotes."""
-    return value if _BARE.fullmatch(value) and value != NOTHING else json.dumps(value, ensure_ascii=False)
+def quoted(text: str) -> str:
+    """A text as the notation writes it."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def named(name: str) -> str:
+    """A file, a language or another name as the notation writes it: bare where it can be."""
+    return name if _BARE.fullmatch(name) and name != NOTHING else quoted(name)
 
 
 def piped_input(capability: Capability, args: Mapping[str, Argument]) -> str:
@@ -37,32 +104,57 @@ def piped_input(capability: Capability, args: Mapping[str, Argument]) -> str:
     return "context" if "context" in args and capability.input("context") else capability.inputs[0].name
 
 
-def write_notation(plan: Plan) -> str:
-    """The plan in pipeline notation; an order that only `dep` asks for is lost."""
+def write_notation(plan: Plan, names: Collection[str] = ()) -> str:
+    """The plan in pipeline notation; an order that only `dep` asks for is lost.
+
+    Args:
+        plan: any plan.
+        names: values of text inputs that are the names of files.
+    """
     tasks = {task.id: task for task in plan.tasks}
     used = {k for task in plan.tasks for k in task.needs}
-    return "\n".join(_pipeline(task, tasks) for task in plan.tasks if task.id not in used) or NOTHING
+    writing = _Writing(tasks, names)
+    return "\n".join(writing.pipeline(task) for task in plan.tasks if task.id not in used) or NOTHING
 
 
-def _pipeline(task: PlannedTask, tasks: Mapping[int, PlannedTask]) -> str:
-    piped = piped_input(task.capability, task.args)
-    value, words = task.args[piped], [task.task]
-    inside = references_in(value) if task.task in TEMPLATED and sole_reference(value) is None else []
-    if isinstance(value, str) and len(inside) == 1:
-        value, template = reference(inside[0]), value.replace(reference(inside[0]), PIPED)
-        words.append(f"{piped}={quoted(template)}")
-    given = [i.name for i in task.capability.inputs if i.name in task.args and i.name != piped]
-    words += [f"{name}={_written(task.args[name], tasks)}" for name in given]
-    k = sole_reference(value)
-    source = _written(value, tasks) if k is None else _pipeline(tasks[k], tasks)
-    return f"{source} > {' '.join(words)}"
+class _Writing:
+    def __init__(self, tasks: Mapping[int, PlannedTask], names: Collection[str]) -> None:
+        self._tasks, self._names = tasks, names
 
+    def pipeline(self, task: PlannedTask) -> str:
+        """The pipeline that ends with a task."""
+        piped = piped_input(task.capability, task.args)
+        value, words = task.args[piped], [WORDS[task.task]]
+        if task.task in TEMPLATED and isinstance(value, str) and (inside := self._inside(task.task, value)):
+            value, template = inside, value.replace(inside, PIPED)
+            words.append(f"{piped}={quoted(template)}")
+        for wanted in task.capability.inputs:
+            if wanted.name in task.args and wanted.name != piped:
+                word = INPUT_WORDS.get(wanted.name, wanted.name)
+                words.append(f"{word}={self._written(task.args[wanted.name], wanted)}")
+        k = sole_reference(value)
+        source = self.pipeline(self._tasks[k]) if k is not None else self._written(value, task.capability.input(piped))
+        return f"{source} > {' '.join(words)}"
 
-def _written(value: Argument, tasks: Mapping[int, PlannedTask]) -> str:
-    if isinstance(value, list):
-        return ", ".join(_written(element, tasks) for element in value)
-    k = sole_reference(value)
-    return quoted(str(value)) if k is None else f"({_pipeline(tasks[k], tasks)})"
+    def _inside(self, kind: str, text: str) -> str | None:
+        """What a template's place is for: the one result in a text, the file at its end, the text to rewrite."""
+        results = references_in(text)
+        if results:
+            return reference(results[0]) if len(results) == 1 and sole_reference(text) is None else None
+        found = [name for name in self._names if text.endswith(f" {name}") and text.count(name) == 1]
+        if not found and kind == "text2text-generation":
+            found = [rest for rest in [text.partition(": ")[2]] if rest and text.count(rest) == 1]
+        return max(found, key=len, default=None)
+
+    def _written(self, value: Argument, wanted: Input | None) -> str:
+        if isinstance(value, list):
+            return ", ".join(self._written(element, wanted) for element in value)
+        k = sole_reference(value)
+        if k is not None:
+            return f"({self.pipeline(self._tasks[k])})"
+        text = str(value)
+        free = wanted is None or (wanted.type is ValueType.TEXT and wanted.name not in INPUT_WORDS)
+        return quoted(text) if free and text not in self._names else named(text)
 
 
 def read_notation(text: str) -> Plan:
@@ -99,14 +191,15 @@ class _Reading:
         return value
 
     def _step(self, piped: Argument) -> str:
-        kind = self._take("bare")
+        word = self._take("bare")
+        kind = _KINDS.get(word, word)
         capability = CAPABILITIES.get(kind)
         if capability is None:
             raise PlanError(f"The plan names the kind '{kind}', which does not exist.")
         args: dict[str, Argument] = {}
         while self._kind_of_next() == "name":
             name = self._take("name")
-            args[name] = self._values()
+            args[_INPUTS.get(name, name)] = self._values()
         template = args.get("text")
         if kind in TEMPLATED and isinstance(template, str) and PIPED in template and not isinstance(piped, list):
             args["text"] = template.replace(PIPED, str(piped))
@@ -126,11 +219,13 @@ class _Reading:
         return self._ids[key]
 
     def _values(self) -> Argument:
+        """One value, or a list in which each stands once."""
         values: list[Scalar] = []
         while True:
             value = self._value()
             values += value if isinstance(value, list) else [value]
             if not self._next_is(","):
+                values = list(dict.fromkeys(values))
                 return values[0] if len(values) == 1 else values
 
     def _value(self) -> Argument:

@@ -19,7 +19,7 @@ from hugginggpt.settings import Settings
 from training import base
 
 WIDTH, HEADS, KV_HEADS, FORWARD, BLOCKS, WORDS = 64, 4, 2, 128, 2, 1000
-ANSWERS = {"cat": "photo.jpg > image-classification", "invoice": "scan.png > image-to-text", "joke": "none"}
+ANSWERS = {"cat": "photo.jpg > recognize", "invoice": "scan.png > read", "joke": "none"}
 TIMES = 160
 
 
