@@ -292,4 +292,4 @@ def _unlikely(kind: str, following: Sense) -> bool:
     if kind == "feature-extraction":
         return True
     undone = {"text-to-speech": "automatic-speech-recognition", "text-to-image": "image-to-text"}
-    return undone.get(kind) == following.kinds[0] or following.takes == "doc"
+    return following.kinds[0] in (undone.get(kind), "fill-mask") or following.takes == "doc"
