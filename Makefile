@@ -51,7 +51,7 @@ lint: install ## Check style, types and architecture.
 	$(BIN)/lint-imports
 
 planner: install ## Train the small planner anew, an hour or two on two cores; goes on where it was interrupted.
-	test -s $(PLANNER)/train.jsonl || $(BIN)/python -m training.generate --out $(PLANNER) --samples 26000 --seed 1
+	test -s $(PLANNER)/train.jsonl || $(BIN)/python -m training.generate --out $(PLANNER) --samples 32000 --seed 1
 	$(BIN)/python -m training.train $(PLANNER)/train.jsonl --out $(PLANNER)
 	cp $(PLANNER)/planner.gguf models_cache/planner/planner.gguf
 	for set in tests/data/planning.jsonl $(PLANNER)/seen.jsonl $(PLANNER)/held-out.jsonl; do \

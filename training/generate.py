@@ -9,6 +9,7 @@ import argparse
 import itertools
 import json
 import random
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +87,7 @@ class Generator:
         roll = rng.random()
         if roll < 0.045 and self._nothing:
             return self.of_block(rng.choice(self._nothing))
-        if roll < 0.54 and self._something:
+        if roll < 0.58 and self._something:
             return self.of_block(rng.choice(self._something))
         return self._composed()
 
@@ -128,7 +129,7 @@ class Generator:
     def _finished(self, worded: Worded, plan: str, history: list[dict[str, str]], origin: str) -> Sample | None:
         """The sample as the planner meets it; None when the request does not hold what the plan needs."""
         rng = self._rng
-        text = noisy(worded.text, rng)
+        text = noisy(_with_articles(worded.text, self._bank.fills["lang"]), rng)
         attached = [(f.name, f.type) for f in worded.attached]
         if rng.random() < 0.08:
             attached += self._strays({f.type for f in worded.files})
@@ -164,6 +165,12 @@ class Generator:
         sort = self._rng.choice(("photo", "speech", "table", "textfile", "video"))
         file = File(sort)
         return [] if file.type in types else [(self._rng.choice(self._bank.mentions[sort].names), file.type)]
+
+
+def _with_articles(text: str, languages: Iterable[str]) -> str:
+    """The text with "an" before a language that wants it."""
+    vowels = "|".join(name for name in languages if name[0] in "AEIO" or name in ("Urdu", "Uzbek"))
+    return re.sub(rf"\b([Aa]) (?={vowels})", r"\1n ", text)
 
 
 def _lower(steps: list[Step]) -> None:
