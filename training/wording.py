@@ -151,7 +151,7 @@ class Wording:
         rng, bank = self._rng, self._bank
         text = rng.choice(block.requests)
         plan = "\n".join(block.pipelines)
-        slots = list(dict.fromkeys(re.findall(r"\{([A-Za-z]+)(\d?)\}", plan + text)))
+        slots = sorted(dict.fromkeys(_SLOT.findall(text + plan)), key=lambda slot: slot[1])
         files: dict[tuple[str, str], File] = {}
         values: dict[tuple[str, str], list[str]] = {}
         for name, number in slots:
