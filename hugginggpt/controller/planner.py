@@ -4,6 +4,7 @@ It reads the request and the names of what is there, and writes under a grammar 
 else through: known kinds, typed edges, names that exist, texts that stand in the request.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -24,6 +25,8 @@ PROMPT = "planner"
 _PROMPT_TOKENS = 1200
 _PLAN_TOKENS = 600
 _MOST_TURNS = 3
+_SHOWN_CHARS = 60
+_TEXT = re.compile(r'"((?:[^"\\]|\\.)+)')
 
 
 class PastTurn(Protocol):
@@ -82,9 +85,10 @@ def plan_in_notation(
     plan, problems = _read(written, read)
     if plan is None:
         repair = _data(read, sources, past) | {"written": written, "problems": problems}
-        plan, problems = _read(ask(render("planner_repair", **repair)), read)
+        written = ask(render("planner_repair", **repair))
+        plan, problems = _read(written, read)
     if plan is None:
-        raise PlanError("\n".join(["The request was not understood; say it in other words.", *problems]))
+        raise PlanError("\n".join([_not_understood(written, read, sources), *problems]))
     objections = check(plan)
     if objections:
         raise PlanError("\n".join(objections))
@@ -109,6 +113,15 @@ def _read(written: str, request: ReadRequest) -> tuple[Plan | None, list[str]]:
         return with_passages(read_notation(written), request), []
     except PlanError as error:
         return None, error.problems
+
+
+def _not_understood(written: str, request: ReadRequest, sources: Sequence[Source]) -> str:
+    """Which part of the request the lines are about that cannot be read, in a sentence."""
+    unread = [line for line in written.splitlines() if _read(line, request)[0] is None]
+    names = [source.name for source in sources if any(source.name in line for line in unread)]
+    texts = [text for line in unread for text in _TEXT.findall(line)]
+    part = ", ".join(f"'{words[:_SHOWN_CHARS]}'" for words in names or texts)
+    return f"{f'What is asked about {part}' if part else 'The request'} was not understood; say it in other words."
 
 
 def _names(sources: Sequence[Source]) -> dict[ValueType, list[str]]:

@@ -1,7 +1,7 @@
 """The embedded planner, really planning: what it plans, and what it can never plan."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import pytest
 from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.controller.client import Controller, ControllerCall
-from hugginggpt.controller.planner import planner_prompt
+from hugginggpt.controller.planner import plan_in_notation, planner_prompt
 from hugginggpt.controller.planning import PastTurn, plan_request
 from hugginggpt.controller.prompts import render
 from hugginggpt.controller.sources import sources_of, take_passages
@@ -21,6 +21,7 @@ from hugginggpt.plan.grammar import plan_grammar
 from hugginggpt.plan.notation import read_notation, write_notation
 from hugginggpt.settings import Settings
 from tests.plan.gbnf import recogniser
+from tests.stand_ins.openai_server import OpenAIServer
 
 pytest.importorskip("xllamacpp")
 
@@ -180,6 +181,38 @@ def test_what_the_caller_objects_to_is_said(controller: Controller) -> None:
             deadline=None,
             check=lambda plan: ["The file scan.png is not there."],
         )
+
+
+def in_notation(controller: Controller, text: str, *files: tuple[str, ValueType]) -> Plan:
+    """Planned in notation by any server: one that holds to no grammar writes what cannot be read."""
+    resources = [named(*file) for file in files]
+    return plan_in_notation(
+        controller, text=text, resources=resources, history=[], deadline=None, check=lambda plan: []
+    )
+
+
+def test_a_plan_that_cannot_be_read_is_sent_back_once(server: OpenAIServer, connect: Callable[..., Controller]) -> None:
+    server.script = {"*": ["scan.png > read > ", "scan.png > read"]}
+    assert write_notation(in_notation(connect(), "Read scan.png")) == "scan.png > read"
+    assert "This cannot run" in server.calls[1].text and len(server.calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("written", "part"),
+    [
+        ("photo.jpg > read\nscan.png > read > ", "'scan.png'"),
+        ('"say something', "'say something'"),
+        ("> read", "The request"),
+    ],
+)
+def test_what_was_not_understood_is_said(
+    server: OpenAIServer, connect: Callable[..., Controller], written: str, part: str
+) -> None:
+    server.script = {"*": written}
+    with pytest.raises(PlanError) as raised:
+        in_notation(connect(), "Read photo.jpg and scan.png, then say something", ("photo.jpg", PICTURE))
+    assert part in raised.value.problems[0] and "'photo.jpg'" not in raised.value.problems[0]
+    assert len(raised.value.problems) > 1
 
 
 def test_the_right_plans_of_the_test_set_are_let_through() -> None:
