@@ -24,6 +24,7 @@ from hugginggpt.settings import get_settings
 from tasks.cancelling import cancel, cancellable
 from tasks.limits import controller_slot
 from tasks.plan import PLANNING_SECONDS
+from tasks.ui import finish_showing, show_scores
 
 BATCH = 16
 """Samples in one task run, at most: enough that what Prefect takes for a task run does not count."""
@@ -119,8 +120,10 @@ def plan_batch(samples: Sequence[Sample], evaluation_id: str, run: str, controll
 
 
 def score(evaluation: OpenEvaluation) -> EvaluationReport:
-    """Score the predictions, and record the scores."""
+    """Score the predictions; record the scores, and show them in Prefect."""
     predictions = get_trace().evaluations.predictions(evaluation.id)
     report = make_report(evaluation.id, evaluation.dataset, evaluation.subject, predictions)
     get_trace().evaluations.record_report(report)
+    show_scores(report)
+    finish_showing()
     return report

@@ -1,4 +1,4 @@
-"""What the Prefect UI shows of a request: artifacts for the plan, the choices, the media and the answer."""
+"""What the Prefect UI shows: artifacts for a plan, choices, media and the answer, and for an evaluation's scores."""
 
 import base64
 import io
@@ -12,6 +12,7 @@ from prefect.artifacts import create_markdown_artifact
 from hugginggpt.artifacts import Artifact
 from hugginggpt.capabilities import ValueType
 from hugginggpt.catalog.card import ModelChoice
+from hugginggpt.evaluation.report import EvaluationReport
 from hugginggpt.media import Image
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.results import TaskResult
@@ -65,6 +66,21 @@ def show_answer(response: str, files: Iterable[Artifact]) -> None:
     places = "".join(f"\n- `{get_store().address(artifact)}` ({artifact.mime})" for artifact in files)
     text = response + (f"\n\nFiles:\n{places}" if places else "")
     _show("answer", lambda: text, "The answer")
+
+
+def show_scores(report: EvaluationReport) -> None:
+    """The scores of an evaluation."""
+    scores = (
+        ("node F1", f"{report.node_f1:.1f} %"),
+        ("edge F1", f"{report.edge_f1:.1f} %"),
+        ("parameter name F1", f"{report.name_f1:.1f} %"),
+        ("parameter value F1", f"{report.value_f1:.1f} %"),
+        ("valid plans", f"{report.valid:.1f} %"),
+        ("median of a plan", f"{report.seconds_median:.2f} s"),
+    )
+    rows = "".join(f"\n| {name} | {score} |" for name, score in scores)
+    text = f"{report.samples} requests of `{report.dataset}`, planned by {report.model}\n\n| | |\n| --- | --- |{rows}"
+    _show("scores", lambda: text, "The scores")
 
 
 def finish_showing() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, FlowRunFilter, FlowRunFilterId
 
 from flows.evaluate import evaluate_planning
 from hugginggpt.errors import ControllerAuthError, UsageError
@@ -100,6 +100,15 @@ def test_a_failed_plan_counts_as_an_empty_one(controller: OpenAIServer, dataset:
     report = evaluate(dataset, limit=1)
     assert (report.valid, report.node_f1, report.calls) == (0.0, 0.0, 2)
     assert evaluate(dataset, limit=1) == report  # nor is a failure asked for again
+
+
+def test_the_prefect_ui_shows_the_scores(controller: OpenAIServer, dataset: Path) -> None:
+    controller.script = {"plan": {"tasks": [READ]}}
+    state = evaluate_planning(str(dataset), limit=2, return_state=True)
+    this = ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id])  # type: ignore[list-item]
+    with get_client(sync_client=True) as client:
+        shown = {a.key: str(a.data) for a in client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=this))}
+    assert "| node F1 | 100.0 % |" in shown["scores"]
 
 
 def test_a_task_run_takes_a_batch(controller: OpenAIServer, dataset: Path) -> None:
