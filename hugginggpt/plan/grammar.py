@@ -5,6 +5,7 @@ and takes every text from the request's own words. So neither a kind nor a file 
 invented. (GBNF: llama.cpp, `grammars/README.md`.)
 """
 
+import itertools
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,7 +19,8 @@ MOST_LINES = 8
 MOST_STEPS = 8
 """Steps of a pipeline."""
 
-_MOST_INNER_STEPS = 4
+_MOST_INNER_STEPS = 4  # of a pipeline in parentheses
+_MOST_NESTED = 2  # pairs of parentheses around each other
 
 _MOST_VALUES = 32
 _FILES = (ValueType.TEXT, ValueType.IMAGE, ValueType.AUDIO, ValueType.VIDEO, ValueType.TABLE)
@@ -41,59 +43,79 @@ def plan_grammar(kinds: Collection[str], sources: Mapping[ValueType, Sequence[st
         A GBNF grammar whose every sentence `read_notation` can read.
     """
     rules = _texts(text)
+    # Languages stand in a request in its own language, in a plan in English.
     rules["language"] = [('[A-Z] [a-z]{2,20} | "\\"" [A-Z] [a-z]{2,20} (" " [A-Z] [a-z]{2,20}){1,2} "\\""',)]
-    capabilities = [CAPABILITIES[kind] for kind in kinds]
-    for capability in capabilities:
-        rules[_step(capability)] = list(_steps(capability))
     for type in _FILES:
         rules[f"name-{type}"] = [(_literal(named(name)),) for name in dict.fromkeys(sources.get(type, ()))]
-        inner = [(f"inner-{type}",)] if type in _INSIDE else []
-        rules[f"one-{type}"] = [(f"name-{type}",), *inner]
-        rules[f"several-{type}"] = [(f"one-{type}", f'(", " one-{type}){{1,{_MOST_VALUES - 1}}}')]
-        rules[f"from-{type}"] = [(f"name-{type}",), (f"several-{type}",)]
-        rules |= _onward(type, [c for c in capabilities if c.inputs[0].accepts(type)])
-    rules["from-text"].append(("span",))
-    for goal in _INSIDE:
-        rules[f"inner-{goal}"] = [('"("', f"from-{type}", _go(type, goal, _MOST_INNER_STEPS), '")"') for type in _FILES]
-    rules["line"] = [(f"from-{type}", _go(type, None, MOST_STEPS)) for type in _FILES]
+    capabilities = [CAPABILITIES[kind] for kind in kinds]
+    for depth in range(_MOST_NESTED + 1):
+        rules |= _pipelines(capabilities, depth)
+    rules["line"] = [(f"from-{type}-0", _go(type, None, MOST_STEPS, 0)) for type in _FILES]
     rules["root"] = [(_literal(NOTHING),), ("line", f'("\\n" line){{0,{MOST_LINES - 1}}}')]
     return _rendered(_possible(rules))
 
 
-def _onward(type: ValueType, takers: Sequence[Capability]) -> _Rules:
+def _pipelines(capabilities: Sequence[Capability], depth: int) -> _Rules:
+    """Everything of a pipeline that stands in so many parentheses."""
+    rules: _Rules = {}
+    deeper = depth + 1
+    for goal in _INSIDE:
+        starts = [(f"from-{type}-{deeper}", _go(type, goal, _MOST_INNER_STEPS, deeper)) for type in _FILES]
+        rules[f"inner-{goal}-{depth}"] = [('"("', *start, '")"') for start in starts] if depth < _MOST_NESTED else []
+    spans: list[tuple[str, ...]] = [("span",)]
+    for type in _FILES:
+        inner: list[tuple[str, ...]] = [(f"inner-{type}-{depth}",)] if type in _INSIDE else []
+        texts = spans if type is ValueType.TEXT else []
+        rules[f"one-{type}-{depth}"] = [(f"name-{type}",), *inner]
+        rules[f"several-{type}-{depth}"] = [
+            (f"one-{type}-{depth}", f'(", " one-{type}-{depth}){{1,{_MOST_VALUES - 1}}}')
+        ]
+        rules[f"from-{type}-{depth}"] = [(f"name-{type}",), (f"several-{type}-{depth}",), *texts]
+        rules[f"value-{type}-{depth}"] = [*texts, (f"name-{type}",), *inner]
+        rules |= _onward(type, [c for c in capabilities if c.inputs[0].accepts(type)], depth)
+    for capability in capabilities:
+        rules[_step(capability, depth)] = list(_steps(capability, depth))
+    return rules
+
+
+def _onward(type: ValueType, takers: Sequence[Capability], depth: int) -> _Rules:
     """How a pipeline may go on from a value of a type, for every number of steps that are left."""
     rules: _Rules = {}
     by_result: dict[tuple[ValueType, ...], list[Capability]] = {}
     for capability in takers:
         by_result.setdefault(_results(capability), []).append(capability)
     for results, capabilities in by_result.items():
-        rules[_steps_to(type, results)] = [(_step(c),) for c in capabilities]
-    for goal, most in ((None, MOST_STEPS), *((goal, _MOST_INNER_STEPS) for goal in _INSIDE)):
+        rules[_steps_to(type, results, depth)] = [(_step(c, depth),) for c in capabilities]
+    goals: list[tuple[ValueType | None, int]] = [(goal, _MOST_INNER_STEPS) for goal in _INSIDE if depth]
+    for goal, most in goals or [(None, MOST_STEPS)]:
         for left in range(1, most + 1):
-            rules[_go(type, goal, left)] = [
-                ('" > "', _steps_to(type, results), _after(results, goal, left - 1)) for results in by_result
+            rules[_go(type, goal, left, depth)] = [
+                ('" > "', _steps_to(type, results, depth), _after(results, goal, left - 1, depth))
+                for results in by_result
             ]
-            rules |= {_after(results, goal, left - 1): _rests(results, goal, left - 1) for results in by_result}
+            rules |= {
+                _after(results, goal, left - 1, depth): _rests(results, goal, left - 1, depth) for results in by_result
+            }
     return rules
 
 
-def _rests(results: tuple[ValueType, ...], goal: ValueType | None, left: int) -> list[tuple[str, ...]]:
+def _rests(results: tuple[ValueType, ...], goal: ValueType | None, left: int, depth: int) -> list[tuple[str, ...]]:
     """What may follow a step: its end, where the result is what is wanted, or further steps."""
     end: list[tuple[str, ...]] = [('""',)] if goal is None or goal in results else []
-    return end + [(_go(type, goal, left),) for type in results if left]
+    return end + [(_go(type, goal, left, depth),) for type in results if left]
 
 
-def _go(type: ValueType, goal: ValueType | None, left: int) -> str:
+def _go(type: ValueType, goal: ValueType | None, left: int, depth: int) -> str:
     """The rule for one to `left` steps from a value of a type to one of the goal's type, or of any."""
-    return f"go-{type}-{left}" if goal is None else f"go-{type}-{goal}-{left}"
+    return f"go-{type}-to-{goal or 'any'}-{left}-{depth}"
 
 
-def _after(results: tuple[ValueType, ...], goal: ValueType | None, left: int) -> str:
-    return f"after-{'-'.join(results)}-{left}" if goal is None else f"after-{'-'.join(results)}-{goal}-{left}"
+def _after(results: tuple[ValueType, ...], goal: ValueType | None, left: int, depth: int) -> str:
+    return f"after-{'-'.join(results)}-to-{goal or 'any'}-{left}-{depth}"
 
 
-def _steps_to(type: ValueType, results: tuple[ValueType, ...]) -> str:
-    return f"steps-{type}-to-{'-'.join(results)}"
+def _steps_to(type: ValueType, results: tuple[ValueType, ...], depth: int) -> str:
+    return f"steps-{type}-to-{'-'.join(results)}-{depth}"
 
 
 def _results(capability: Capability) -> tuple[ValueType, ...]:
@@ -102,11 +124,11 @@ def _results(capability: Capability) -> tuple[ValueType, ...]:
     return tuple(t for t in _FILES if t in given or (t is ValueType.TEXT and ValueType.STRUCTURED in given))
 
 
-def _step(capability: Capability) -> str:
-    return f"step-{capability.kind}"
+def _step(capability: Capability, depth: int) -> str:
+    return f"step-{capability.kind}-{depth}"
 
 
-def _steps(capability: Capability) -> Iterator[tuple[str, ...]]:
+def _steps(capability: Capability, depth: int) -> Iterator[tuple[str, ...]]:
     """The ways of writing one step: its kind, then the inputs that are named."""
     kind, (_, *others) = capability.kind, capability.inputs
     word = WORDS[kind]
@@ -115,19 +137,19 @@ def _steps(capability: Capability) -> Iterator[tuple[str, ...]]:
         yield (_literal(f"{word} text="), "template")
     elif capability.input("context"):
         yield (_literal(word),)
-        yield (_literal(f"{word} text="), "value-text")
+        yield (_literal(f"{word} text="), f"value-text-{depth}")
     else:
-        symbols: list[str] = [_literal(word)]
-        for wanted in others:
-            begun = _literal(f" {INPUT_WORDS.get(wanted.name, wanted.name)}=")
-            symbols += [begun, _value(wanted)] if wanted.required else [f"({begun} {_value(wanted)})?"]
-        yield tuple(symbols)
+        required = [symbol for wanted in others if wanted.required for symbol in _given(wanted, depth)]
+        optional = [wanted for wanted in others if not wanted.required]
+        for chosen in itertools.product(*([(), _given(wanted, depth)] for wanted in optional)):
+            yield (_literal(word), *required, *itertools.chain(*chosen))
 
 
-def _value(wanted: Input) -> str:
-    if wanted.name in INPUT_WORDS:
-        return "language"
-    return "labels" if wanted.many else f"value-{wanted.type}"
+def _given(wanted: Input, depth: int) -> tuple[str, str]:
+    """A named input."""
+    given = f"value-{wanted.type}-{depth}"
+    value = "language" if wanted.name in INPUT_WORDS else "labels" if wanted.many else given
+    return _literal(f" {INPUT_WORDS.get(wanted.name, wanted.name)}="), value
 
 
 def _texts(text: str) -> _Rules:
@@ -145,7 +167,6 @@ def _texts(text: str) -> _Rules:
     rules["span"] = [('"\\""', "words", '"\\""')]
     rules["template"] = [('"\\""', "words", f'":"? " {PIPED}\\""')]
     rules["labels"] = [("span", f'(", " span){{0,{_MOST_VALUES - 1}}}')]
-    rules["value-text"] = [("span",), ("name-text",), ("inner-text",)]
     return rules
 
 

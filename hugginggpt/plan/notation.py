@@ -83,6 +83,8 @@ INPUT_WORDS = {"target_language": "to", "source_language": "from"}
 _KINDS = {word: kind for kind, word in WORDS.items()}
 _INPUTS = {word: name for name, word in INPUT_WORDS.items()}
 
+_MOST_NESTED = 20  # pairs of parentheses around each other
+
 _BARE = re.compile(r"[\w./~:%?&+#@!*;$'-]+")
 _TOKEN = re.compile(
     r'[^\S\n]*(?:(?P<text>"(?:[^"\\]|\\.)*")|(?P<name>[a-z]\w*)=|(?P<mark>[>,()\n])|(?P<bare>[^\s>,()"=]+))'
@@ -125,8 +127,8 @@ class _Writing:
         """The pipeline that ends with a task."""
         piped = piped_input(task.capability, task.args)
         value, words = task.args[piped], [WORDS[task.task]]
-        if task.task in TEMPLATED and isinstance(value, str) and (inside := self._inside(task.task, value)):
-            value, template = inside, value.replace(inside, PIPED)
+        if task.task in TEMPLATED and (split := self._template(task.task, value)):
+            value, template = split
             words.append(f"{piped}={quoted(template)}")
         for wanted in task.capability.inputs:
             if wanted.name in task.args and wanted.name != piped:
@@ -135,6 +137,15 @@ class _Writing:
         k = sole_reference(value)
         source = self.pipeline(self._tasks[k]) if k is not None else self._written(value, task.capability.input(piped))
         return f"{source} > {' '.join(words)}"
+
+    def _template(self, kind: str, value: Argument) -> tuple[Argument, str] | None:
+        """What is piped into a template, and the template; None where there is none."""
+        texts = [str(text) for text in (value if isinstance(value, list) else [value])]
+        inside = [self._inside(kind, text) for text in texts]
+        templates = {text.replace(words, PIPED) for text, words in zip(texts, inside, strict=True) if words}
+        if None in inside or len(templates) != 1:
+            return None
+        return list(filter(None, inside)) if isinstance(value, list) else inside[0] or "", templates.pop()
 
     def _inside(self, kind: str, text: str) -> str | None:
         """What a template's place is for: the one result in a text, the file at its end, the text to rewrite."""
@@ -179,18 +190,26 @@ class _Reading:
         """The tasks in the paper's format."""
         if self._tokens == [("bare", NOTHING)]:
             return []
+        if not self._tokens:
+            raise PlanError(f"The plan is empty; one without steps is '{NOTHING}'.")
         while self._at < len(self._tokens):
             if not self._next_is("\n"):
                 self._pipeline()
+                if self._at < len(self._tokens) and not self._next_is("\n"):
+                    raise PlanError(f"The plan has {self._found()} where a line should end.")
         return self._tasks
 
-    def _pipeline(self) -> Argument:
-        value = self._values()
+    def _pipeline(self, depth: int = 0) -> Argument:
+        if depth > _MOST_NESTED:
+            raise PlanError("The plan has too many parentheses in each other.")
+        value = self._values(depth)
+        self._take("mark", ">")
+        value = self._step(value, depth)
         while self._next_is(">"):
-            value = self._step(value)
+            value = self._step(value, depth)
         return value
 
-    def _step(self, piped: Argument) -> str:
+    def _step(self, piped: Argument, depth: int) -> str:
         word = self._take("bare")
         kind = _KINDS.get(word, word)
         capability = CAPABILITIES.get(kind)
@@ -199,10 +218,11 @@ class _Reading:
         args: dict[str, Argument] = {}
         while self._kind_of_next() == "name":
             name = self._take("name")
-            args[_INPUTS.get(name, name)] = self._values()
+            args[_INPUTS.get(name, name)] = self._values(depth)
         template = args.get("text")
-        if kind in TEMPLATED and isinstance(template, str) and PIPED in template and not isinstance(piped, list):
-            args["text"] = template.replace(PIPED, str(piped))
+        if kind in TEMPLATED and isinstance(template, str) and PIPED in template:
+            filled = [template.replace(PIPED, str(value)) for value in (piped if isinstance(piped, list) else [piped])]
+            args["text"] = filled if isinstance(piped, list) else filled[0]
         else:
             free = next((i.name for i in capability.inputs if i.name not in args), None)
             if free is None:
@@ -218,25 +238,33 @@ class _Reading:
             self._tasks.append({"task": kind, "id": len(self._tasks), "args": args})
         return self._ids[key]
 
-    def _values(self) -> Argument:
+    def _values(self, depth: int) -> Argument:
         """One value, or a list in which each stands once."""
         values: list[Scalar] = []
         while True:
-            value = self._value()
+            value = self._value(depth)
             values += value if isinstance(value, list) else [value]
             if not self._next_is(","):
                 values = list(dict.fromkeys(values))
                 return values[0] if len(values) == 1 else values
 
-    def _value(self) -> Argument:
+    def _value(self, depth: int) -> Argument:
         if self._next_is("("):
-            value = self._pipeline()
+            value = self._pipeline(depth + 1)
             if not self._next_is(")"):
                 raise PlanError("A pipeline in parentheses is not closed.")
             return value
-        if self._kind_of_next() == "text":
-            return str(json.loads(self._take("text"), strict=False))
-        return self._take("bare")
+        text = self._text() if self._kind_of_next() == "text" else self._take("bare")
+        if references_in(text):
+            raise PlanError(f"'{text[:60]}' holds what plans call a result by; it cannot be a text or a name.")
+        return text
+
+    def _text(self) -> str:
+        written = self._take("text")
+        try:
+            return str(json.loads(written, strict=False))
+        except ValueError:
+            raise PlanError(f"The plan has {written[:60]}, which is no text.") from None
 
     def _kind_of_next(self) -> str | None:
         return self._tokens[self._at][0] if self._at < len(self._tokens) else None
@@ -247,12 +275,15 @@ class _Reading:
         self._at += found
         return found
 
-    def _take(self, kind: str) -> str:
-        if self._kind_of_next() != kind:
-            found = repr(self._tokens[self._at][1]) if self._at < len(self._tokens) else "the end"
-            raise PlanError(f"The plan has {found} where a {'kind or value' if kind == 'bare' else kind} is expected.")
+    def _take(self, kind: str, mark: str = "") -> str:
+        if self._kind_of_next() != kind or (mark and self._tokens[self._at][1] != mark):
+            wanted = {"bare": "kind or value", "mark": mark}.get(kind, kind)
+            raise PlanError(f"The plan has {self._found()} where a {wanted} is expected.")
         self._at += 1
         return self._tokens[self._at - 1][1]
+
+    def _found(self) -> str:
+        return repr(self._tokens[self._at][1]) if self._at < len(self._tokens) else "the end"
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:

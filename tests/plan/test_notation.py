@@ -83,11 +83,16 @@ def test_a_template_takes_what_is_piped() -> None:
     assert of_a_file.tasks[0].args == {"text": "make it shorter: letter.txt"}
     of_a_result = read_notation('a.png > read > write text="an ode to {}"')
     assert of_a_result.tasks[1].args == {"text": "an ode to <GENERATED>-0"}
+    written = 'a.txt, b.txt > rewrite text="make it shorter: {}"'
+    of_files = read_notation(written)
+    assert of_files.tasks[0].args == {"text": ["make it shorter: a.txt", "make it shorter: b.txt"]}
+    assert write_notation(of_files, ["a.txt", "b.txt"]) == written
 
 
 @pytest.mark.parametrize(
     ("written", "said"),
     [
+        ("", "empty"),
         ("a.png > make-coffee", "make-coffee"),
         ("a.png >", "the end"),
         ("a.png > edit text=(b.wav > hear", "not closed"),
@@ -95,6 +100,13 @@ def test_a_template_takes_what_is_piped() -> None:
         ("a.png > look", "text"),
         ("a.wav > draw text=x", "all named"),
         ("> read", "kind or value"),
+        ("a.png", "where a > is expected"),
+        ("Sure, here is the plan", "expected"),
+        ("a.png > read b.png", "where a line should end"),
+        ('"\\q" > speak', "no text"),
+        ("(" * 5000, "too many parentheses"),
+        ('"say <GENERATED>-0" > speak', "call a result by"),
+        ("<node-1> > read", "cannot be read|call a result by|expected"),
     ],
 )
 def test_what_cannot_be_read_is_said(written: str, said: str) -> None:
@@ -117,6 +129,8 @@ def test_every_plan_can_be_written_and_read_again(tasks: list[dict[str, Any]]) -
 )
 def test_any_text_gives_a_plan_or_a_plan_error(text: str) -> None:
     try:
-        read_notation(text)
+        plan = read_notation(text)
     except PlanError as error:
         assert error.problems
+    else:
+        assert plan.tasks or text.strip() == "none"
