@@ -11,13 +11,14 @@ from typing import Any, Protocol
 from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.prompts import Cuttable, Prompt, render, render_within
+from hugginggpt.controller.prompts import Cuttable, Prompt, render_within
 from hugginggpt.controller.sources import ReadRequest, Source, sources_of, take_passages
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan
 from hugginggpt.plan.grammar import plan_grammar
 from hugginggpt.plan.notation import read_notation
+from hugginggpt.plan.references import any_reference
 
 STAGE = "plan"
 PROMPT = "planner"
@@ -25,7 +26,11 @@ PROMPT = "planner"
 _PROMPT_TOKENS = 1200
 _PLAN_TOKENS = 600
 _MOST_TURNS = 3
+_ANSWER_CHARS = 200
+"""Of an earlier answer: enough to tell what it was about."""
 _SHOWN_CHARS = 60
+_MOST_PROBLEMS = 5
+_PASSAGE = re.compile(r"(?<![\w-])passage-\d+(?![\w-]|\.\w)")
 _TEXT = re.compile(r'"((?:[^"\\]|\\.)+)')
 
 
@@ -73,7 +78,7 @@ def plan_in_notation(
     read = take_passages(text)
     turns = [turn.text for turn in history[-_MOST_TURNS:]]
     sources = sources_of(read, [(r.name, r.artifact.type) for r in resources], turns)
-    past = [{"text": turn.text, "response": turn.response or ""} for turn in history[-_MOST_TURNS:]]
+    past = [{"text": turn.text, "response": (turn.response or "")[:_ANSWER_CHARS]} for turn in history[-_MOST_TURNS:]]
     prompt = planner_prompt(read, sources, past)
     grammar = plan_grammar(CAPABILITIES, _names(sources), read.text)
     beyond = {"grammar": grammar} | controller.planner_options
@@ -84,8 +89,8 @@ def plan_in_notation(
     written = ask(prompt)
     plan, problems = _read(written, read)
     if plan is None:
-        repair = _data(read, sources, past) | {"written": written, "problems": problems}
-        written = ask(render("planner_repair", **repair))
+        repair = {"written": Cuttable(written), "problems": problems[:_MOST_PROBLEMS]}
+        written = ask(render_within("planner_repair", _PROMPT_TOKENS, **_data(read, sources, past), **repair))
         plan, problems = _read(written, read)
     if plan is None:
         raise PlanError("\n".join([_not_understood(written, read, sources), *problems]))
@@ -117,29 +122,37 @@ def _read(written: str, request: ReadRequest) -> tuple[Plan | None, list[str]]:
 
 def _not_understood(written: str, request: ReadRequest, sources: Sequence[Source]) -> str:
     """Which part of the request the lines are about that cannot be read, in a sentence."""
-    unread = [line for line in written.splitlines() if _read(line, request)[0] is None]
-    names = [source.name for source in sources if any(source.name in line for line in unread)]
-    texts = [text for line in unread for text in _TEXT.findall(line)]
+    unread = [line for line in written.split("\n") if _read(line, request)[0] is None]
+    words = {word for line in unread for word in re.split(r"[\s,()\"]+", line)}
+    names = [source.name for source in sources if {*source.name.split()} <= words]
+    texts = [text.replace('\\"', '"') for line in unread for text in _TEXT.findall(line)]
     part = ", ".join(f"'{words[:_SHOWN_CHARS]}'" for words in names or texts)
     return f"{f'What is asked about {part}' if part else 'The request'} was not understood; say it in other words."
 
 
 def _names(sources: Sequence[Source]) -> dict[ValueType, list[str]]:
-    """The sources' names by the type of value they may hold."""
-    return {type: [s.name for s in sources if type in s.types] for type in ValueType}
+    """The sources' names by the type of value they may hold. A picture may be one of a table."""
+    names = {type: [s.name for s in sources if type in s.types] for type in ValueType}
+    return names | {ValueType.TABLE: list(dict.fromkeys(names[ValueType.TABLE] + names[ValueType.IMAGE]))}
 
 
 def with_passages(plan: Plan, read: ReadRequest) -> Plan:
-    """The plan with each passage's words in the place of its name."""
+    """The plan with each passage's words in the place of its name.
+
+    Raises:
+        PlanError: a passage holds what plans call a result by.
+    """
 
     def full(value: Any) -> Any:
         if isinstance(value, list):
             return [full(element) for element in value]
-        if not isinstance(value, str):
-            return value
-        for name, passage in read.passages.items():
-            value = value.replace(name, passage)
-        return value
+        return _PASSAGE.sub(words, value) if isinstance(value, str) else value
+
+    def words(match: re.Match[str]) -> str:
+        passage = read.passages.get(match.group(), match.group())
+        if found := any_reference(passage):
+            raise PlanError(f"The text '{passage[:_SHOWN_CHARS]}…' holds {found}, by which plans call a result.")
+        return passage
 
     tasks = [t.model_copy(update={"args": {name: full(value) for name, value in t.args.items()}}) for t in plan.tasks]
     return plan.model_copy(update={"tasks": tuple(tasks)})

@@ -4,6 +4,7 @@ The small planner reads a request through this: it copies short texts well and l
 long passage is taken out of the request and stands in it as a name.
 """
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,23 +14,30 @@ from urllib.parse import urlsplit
 from hugginggpt.capabilities import ValueType
 from hugginggpt.media.formats import by_ending
 
-_URL = re.compile(r"https?://[^\s\"'<>()\[\]{}|`“”‘’]+[^\s\"'<>()\[\]{}|`“”‘’.,;:!?]", re.IGNORECASE)
+_IN_URL = r"[^\s\"'<>()\[\]{}|`“”‘’]"
+_URL = re.compile(rf"https?://(?:{_IN_URL}|\({_IN_URL}*\))*(?:{_IN_URL}(?<![.,;:!?])|\({_IN_URL}*\))", re.IGNORECASE)
 _QUOTED_NAME = re.compile(r"[\"'“‘`«(\[]([^\"'“”‘’`«»()\[\]\n]{1,80}?\.\w{2,8})[\"'”’`»)\]]")
-_NAME = re.compile(r"(?<![\w@])(?:~?[\w.+-]*/)*[\w+~%@#-][\w.+~%@#-]*\.\w{2,8}(?![\w])")
+# Possessive: what a folder's name has taken is not given back to be tried again.
+_NAME = re.compile(r"(?<![\w@/.+~%#-])(?:~?[\w.+-]*+/)*+[\w+~%@#-][\w.+~%@#-]*\.(?:[a-z0-9]{2,8}|[A-Z0-9]{2,8})(?!\w)")
 
 PASSAGE_CHARS = 120
 """A quoted or announced text of at least this length is a passage."""
 
-_QUOTE = re.compile(
-    r"(?P<open>(?:(?<=^)|(?<=[\s(\[:,;>–—-]))\"(?=\S)|[“«])|(?P<close>(?<=\S)\"(?!\w)|[”»])", re.MULTILINE
+_QUOTE = re.compile(r'(?<![^\s(\[:,;>–—-])(?P<open>")(?=\S)|(?<=\S)(?P<close>")(?!\w)|(?P<mark>[“”„«»])')
+_OPENED_BY = {'"': '"', "”": "“", "»": "«", "“": "„"}
+_WISH = (
+    r"(?:(?:and|then|also|next|please|finally|afterwards|after that),? )+(?:translate|summari[sz]e|"
+    r"read (?:it|that|the|out)|say (?:it|that)|speak|shorten|tell me|turn it|"
+    r"convert|rewrite|draw|list|classify|give me|let me|make)\b"
 )
+# On the line of its announcement a text begins like a sentence: "do this: read a.png, then ..." announces wishes.
 _ANNOUNCED = re.compile(
     r"\b(?:text|paragraph|passage|article|message|e-?mail|letter|review|note|post|report|story|abstract|comment|"
-    r"speech|transcript|minutes|statement|complaint|description|following|below|this|it)\b[^\n:.!?]{0,30}:\s*"
-    rf"([^\s\"“«](?:(?!\n\s*\n).){{{PASSAGE_CHARS},}})",
-    re.IGNORECASE | re.DOTALL,
+    r"speech|transcript|minutes|statement|complaint|description|following|below|this|it)\b[^\n:.!?]{0,30}:"
+    rf"(?:[^\S\n]*\n\s*|\s*(?=[^\Wa-z_]))([^\s\"“«](?:(?!\n\s*\n|(?<=[.!?] )(?i:{_WISH})).){{{PASSAGE_CHARS},}})",
+    re.DOTALL,
 )
-_LIST_ITEM = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s", re.MULTILINE)
+_LIST_ITEM = re.compile(r"^\s*(?:\d+[.)]|[-*•]|(?i:step) \d+:)\s", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -67,10 +75,11 @@ def take_passages(text: str) -> ReadRequest:
     spans = sorted(_passages(text))
     passages: dict[str, str] = {}
     shown, end = [], 0
+    free = (name for n in itertools.count(1) if (name := f"passage-{n}") not in text)
     for start, stop in spans:
         if start < end:
             continue
-        name = f"passage-{len(passages) + 1}"
+        name = next(free)
         passages[name] = text[start:stop]
         shown += [text[end:start], name]
         end = stop
@@ -91,15 +100,18 @@ def _passages(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _quoted(text: str) -> Iterator[tuple[int, int]]:
-    """Where the long quotations stand, without their quotes; what they quote themselves stays in them."""
-    opened: list[int] = []
+    """Where long quotations stand, without their quotes, and the long ones inside them."""
+    opened: list[re.Match[str]] = []
     for mark in _QUOTE.finditer(text):
-        if mark.lastgroup == "open":
-            opened.append(mark.end())
-        elif opened:
-            start = opened.pop()
-            if not opened and mark.start() - start >= PASSAGE_CHARS:
+        opener = _OPENED_BY.get(mark.group()) if mark.lastgroup != "open" else None
+        begun = [n for n, other in enumerate(opened) if other.group() == opener]
+        if begun:
+            start = opened[begun[-1]].end()
+            del opened[begun[-1] :]
+            if mark.start() - start >= PASSAGE_CHARS:
                 yield start, mark.start()
+        elif mark.group() in "“„«" or mark.lastgroup == "open":
+            opened.append(mark)
 
 
 def named_in(text: str) -> Iterator[str]:
@@ -133,13 +145,13 @@ def sources_of(
         wording: further texts whose names and URLs count: earlier turns.
     """
     found = {name: Source(name, frozenset({type})) for name, type in resources}
-    known = sorted(found, key=len, reverse=True)
+    # A name with a space in it ends like another name.
+    spaced = [re.escape(name) for name in sorted(found, key=len, reverse=True) if " " in name]
+    known = re.compile(rf"(?<!\w)(?:{'|'.join(spaced)})(?!\w)") if spaced else None
     for text in (request.text, *wording):
-        for name in known:  # a name with a space in it ends like another name
-            text = text.replace(name, " ")
-        for name in named_in(text):
+        for name in named_in(known.sub(" ", text) if known else text):
             # A path's last part may be an attached file's name.
-            if name not in found and PurePosixPath(name).name not in found:
+            if name not in found and ("://" in name or PurePosixPath(name).name not in found):
                 found[name] = Source(name, _types(name))
     found |= {name: Source(name, frozenset({ValueType.TEXT})) for name in request.passages}
     return list(found.values())

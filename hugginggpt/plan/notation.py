@@ -12,7 +12,7 @@ from hugginggpt.capabilities import CAPABILITIES, Capability, Input, ValueType
 from hugginggpt.errors import PlanError
 from hugginggpt.plan.model import Argument, Plan, PlannedTask, Scalar
 from hugginggpt.plan.parse import parse_plan
-from hugginggpt.plan.references import reference, references_in, sole_reference
+from hugginggpt.plan.references import any_reference, reference, references_in, sole_reference
 
 NOTHING = "none"
 
@@ -221,8 +221,10 @@ class _Reading:
             args[_INPUTS.get(name, name)] = self._values(depth)
         template = args.get("text")
         if kind in TEMPLATED and isinstance(template, str) and PIPED in template:
-            filled = [template.replace(PIPED, str(value)) for value in (piped if isinstance(piped, list) else [piped])]
-            args["text"] = filled if isinstance(piped, list) else filled[0]
+            if isinstance(piped, list):
+                args["text"] = [template.replace(PIPED, str(value)) for value in piped]
+            else:
+                args["text"] = template.replace(PIPED, str(piped))
         else:
             free = next((i.name for i in capability.inputs if i.name not in args), None)
             if free is None:
@@ -255,8 +257,8 @@ class _Reading:
                 raise PlanError("A pipeline in parentheses is not closed.")
             return value
         text = self._text() if self._kind_of_next() == "text" else self._take("bare")
-        if references_in(text):
-            raise PlanError(f"'{text[:60]}' holds what plans call a result by; it cannot be a text or a name.")
+        if found := any_reference(text):
+            raise PlanError(f"The text '{text[:60]}' holds {found}, by which plans call a result.")
         return text
 
     def _text(self) -> str:

@@ -21,6 +21,12 @@ def canonical(text: str, resolve: Callable[[int], int]) -> str:
     return _ANY.sub(lambda m: reference(resolve(int(m.group(1) or m.group(2)))), text)
 
 
+def any_reference(text: str) -> str | None:
+    """The first reference in a text, however it is written."""
+    match = _ANY.search(text)
+    return match.group() if match else None
+
+
 def references_in(value: object) -> list[int]:
     """Ids that an argument refers to, in order, each once."""
     if isinstance(value, list):

@@ -215,6 +215,30 @@ def test_what_was_not_understood_is_said(
     assert len(raised.value.problems) > 1
 
 
+def test_a_long_request_is_cut_where_its_plan_is_sent_back(
+    server: OpenAIServer, connect: Callable[..., Controller]
+) -> None:
+    server.script = {"*": [">" * 5000, "scan.png > read"]}
+    planned = in_notation(connect(), "Read scan.png. " + "It is about the boiler again. " * 600)
+    assert write_notation(planned) == "scan.png > read"
+    assert all(len(call.text) < 6000 for call in server.calls)
+
+
+def test_passages_stand_for_themselves_alone(server: OpenAIServer, connect: Callable[..., Controller]) -> None:
+    passages = [f"This is passage number {n}. " + "It goes on, and on, and on. " * 5 for n in range(1, 12)]
+    text = "Say the tenth aloud: " + " ".join(f'"{passage.strip()}"' for passage in passages)
+    server.script = {"*": "passage-10 > speak"}
+    assert in_notation(connect(), text).tasks[0].args["text"] == passages[9].strip()
+    server.script = {"*": "passage-1 > speak"}
+    with pytest.raises(PlanError, match="<GENERATED>-7, by which plans call a result"):
+        in_notation(connect(), f'Say "{"The result <GENERATED>-7 comes next. " * 8}That is all."')
+
+
+def test_a_table_may_be_in_a_picture(server: OpenAIServer, connect: Callable[..., Controller]) -> None:
+    server.script = {"*": "scan.png > sort"}
+    assert in_notation(connect(), "Classify the rows on scan.png").tasks[0].args == {"table": "scan.png"}
+
+
 def test_the_right_plans_of_the_test_set_are_let_through() -> None:
     """What the grammar forbids could never be planned."""
     for line, sample in zip(

@@ -24,6 +24,11 @@ def found(text: str, *attached: tuple[str, ValueType], earlier: str = "") -> dic
         ("See https://example.org/page.", {"https://example.org/page": "document"}),
         ("my voice memo is memo.m4a, the contract contract.pdf", {"memo.m4a": "audio", "contract.pdf": "document"}),
         ("clip.mp4 clip.mp4 notes.txt", {"clip.mp4": "video", "notes.txt": "text"}),
+        (
+            "See https://example.org/Cat_(1).jpg (or https://example.org/b.png).",
+            {"https://example.org/Cat_(1).jpg": "image", "https://example.org/b.png": "image"},
+        ),
+        ("I like it.So do you", {}),
         ("No file here, e.g. version 2.0 or example.com", {}),
     ],
 )
@@ -35,6 +40,9 @@ def test_an_attached_file_is_listed_once_under_its_own_name() -> None:
     photo = ("my cat.png", ValueType.IMAGE)
     assert found("What is on my cat.png?", photo) == {"my cat.png": "image"}
     assert found("What is on pics/my.png?", ("my.png", ValueType.IMAGE)) == {"my.png": "image"}
+    assert found("Compare 1.png with 11.png", ("1.png", ValueType.IMAGE)) == {"1.png": "image", "11.png": "image"}
+    page = {"a.png": "image", "https://x.org/a.png": "image"}
+    assert found("What is on https://x.org/a.png?", ("a.png", ValueType.IMAGE)) == page
 
 
 def test_names_of_earlier_turns_may_be_named_again() -> None:
@@ -50,12 +58,18 @@ def test_names_of_earlier_turns_may_be_named_again() -> None:
         (f'Read "he said "{LONG}" and left"', 'Read "passage-1"', [f'he said "{LONG}" and left']),
         ('Say "Hello" aloud.', 'Say "Hello" aloud.', []),
         (f"Do this: 1. read a.png 2. {LONG}", f"Do this: 1. read a.png 2. {LONG}", []),
+        (f"Do the following: describe a picture, say what it shows, {LONG.lower()}", None, []),
+        (f"Please do this:\nStep 1: clean the sound\nStep 2: {LONG}", None, []),
+        (f"Sum up this: {LONG} Then translate it.", "Sum up this: passage-1 Then translate it.", [LONG]),
+        (f'Translate „Hallo“ and sum up "{LONG}"', 'Translate „Hallo“ and sum up "passage-1"', [LONG]),
+        (f'The 5" screen: sum up "{LONG}"', 'The 5" screen: sum up "passage-1"', [LONG]),
+        (f'Sum up passage-1 and "{LONG}"', 'Sum up passage-1 and "passage-2"', [LONG]),
         (f'Is this good: yes or no? "{LONG}"', 'Is this good: yes or no? "passage-1"', [LONG]),
     ],
 )  # fmt: skip
-def test_long_texts_are_taken_out_of_the_request(text: str, shown: str, passages: list[str]) -> None:
+def test_long_texts_are_taken_out_of_the_request(text: str, shown: str | None, passages: list[str]) -> None:
     read = take_passages(text)
-    assert (read.text.strip(), list(read.passages.values())) == (shown.strip(), passages)
+    assert (read.text.strip(), list(read.passages.values())) == ((shown or text).strip(), passages)
 
 
 @given(st.text(alphabet='ab ."“”:\n1-') | st.text())
@@ -66,3 +80,11 @@ def test_nothing_of_a_request_is_lost(text: str) -> None:
         whole = whole.replace(name, passage, 1)
     assert whole == text
     assert all(name in read.text for name in named_in(read.text))
+
+
+@pytest.mark.parametrize(
+    "text", ["/" * 10_000, "-/" * 5_000, "a/" * 5_000, "a." * 5_000, "http://" + "(" * 9_000, '"' * 9_000]
+)
+def test_a_long_request_of_odd_characters_is_read_at_once(text: str) -> None:
+    """Where a pattern went back over what it had read, it would take minutes."""
+    assert len(list(named_in(text))) <= 1 and not take_passages(text).passages
