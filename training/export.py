@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gguf import GGMLQuantizationType, GGUFType, GGUFWriter, quantize
+import numpy as np
+from gguf import GGUFType, GGUFWriter
 
 from training.model import Planner
 
-_BLOCK = 32  # numbers that Q8_0 stores together
 
-
-def write(model: Planner, file: Path, kind: GGMLQuantizationType = GGMLQuantizationType.F16) -> None:
-    """Write the adapter; rows that `kind` cannot hold are float16."""
+def write(model: Planner, file: Path) -> None:
+    """Write the adapter, in float16."""
     writer = GGUFWriter(file, "llama")
     writer.add_type(GGUFType.ADAPTER)
     writer.add_string("adapter.type", "lora")
@@ -21,9 +20,7 @@ def write(model: Planner, file: Path, kind: GGMLQuantizationType = GGMLQuantizat
         for name, down, up in adapted.lora():
             for letter, tensor in (("a", down), ("b", up)):
                 matrix = tensor.detach().float().cpu().numpy()
-                fits = kind != GGMLQuantizationType.Q8_0 or matrix.shape[1] % _BLOCK == 0
-                stored = kind if fits else GGMLQuantizationType.F16
-                writer.add_tensor(f"{name}.weight.lora_{letter}", quantize(matrix, stored), raw_dtype=stored)
+                writer.add_tensor(f"{name}.weight.lora_{letter}", matrix.astype(np.float16))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

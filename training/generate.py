@@ -16,18 +16,20 @@ from pathlib import Path
 from typing import Any
 
 from hugginggpt.capabilities import ValueType
-from hugginggpt.controller.planner import planner_prompt, with_passages
+from hugginggpt.controller.planner import ANSWER_CHARS, planner_prompt, with_passages
 from hugginggpt.controller.sources import sources_of, take_passages
 from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan
 from hugginggpt.plan.notation import INPUT_WORDS, NOTHING, TEMPLATED, named, quoted, read_notation, write_notation
 from hugginggpt.plan.references import reference, references_in
-from training.graphs import File, Graphs, Literal, Step, notation
+from training.fills import drawn
+from training.graphs import FILE_SORTS, File, Graphs, Literal, Step, notation
 from training.noise import noisy
 from training.phrases import Bank, Block, is_held_out
 from training.wording import Worded, Wording
 
 _SIZES = {1: 26, 2: 27, 3: 22, 4: 12, 5: 6, 6: 4, 7: 2, 8: 1}
+_SORTS = ("textfile", "image", "audio", "video", "table")
 _ENDINGS = {"image": "png", "audio": "wav", "video": "mp4", "text": "txt", "structured": "json"}
 
 
@@ -62,7 +64,7 @@ class Generator:
         self._bank = bank or Bank()
         self._rng = random.Random(seed)
         self._held_out = held_out
-        self._graphs = Graphs(self._bank, self._rng)
+        self._graphs = Graphs(self._bank, self._rng, held_out)
         self._wording = Wording(self._bank, self._rng, held_out)
         self._blocks = [b for b in self._bank.blocks if held_out is None or is_held_out(b.requests[0]) is held_out]
         self._something = [b for b in self._blocks if b.pipelines != (NOTHING,)]
@@ -102,29 +104,45 @@ class Generator:
         steps = self._graphs.draw(size)
         if rng.random() < 0.05:
             _lower(steps)
-        if rng.random() < 0.06 and (continued := self._continued(steps)) is not None:
+        if rng.random() < 0.14 and (continued := self._continued(steps)) is not None:
             return continued
         worded = self._wording.steps(steps)
         return self._finished(worded, notation(steps), [], "composed")
 
     def _continued(self, steps: list[Step]) -> Sample | None:
-        """The same plan as a second turn: its file is what the first turn made."""
+        """The same plan as a later turn: its file is what the turn before made."""
+        rng = self._rng
         files = [file for step in steps for file in step.files()]
         if len({id(f) for f in files}) != 1:
             return None
-        first = self._graphs.draw(self._rng.choice((1, 1, 2)))
-        made = first[-1].outputs[0]
-        if made is not files[0].type and not (made is ValueType.STRUCTURED and files[0].type is ValueType.TEXT):
+        tries = (self._graphs.draw(rng.choice((1, 1, 2))) for _ in range(10))
+        made = next((steps for steps in tries if _result(steps).type is files[0].type), None)
+        if made is None:
             return None
-        earlier = self._wording.steps(first)
-        files[0].name = f"turn-1-task-{len(first) - 1}.{_ENDINGS[made.value]}"
+        files[0].made = True
+        turns = rng.choice((1, 1, 1, 2, 3))
+        history, attached = [], []
+        for turn in range(1, turns + 1):
+            before = made if turn == turns else self._graphs.draw(1)
+            earlier, result = self._wording.steps(before), _result(before)
+            result.name = f"turn-{turn}-task-{len(before) - 1}.{_ENDINGS[before[-1].outputs[0].value]}"
+            history.append({"text": noisy(earlier.text, rng), "response": self._answer(result)})
+            attached += [*earlier.attached, result]
+        files[0].name = result.name
         worded = self._wording.steps(steps)
-        answer = self._rng.choice(
-            ("Done.", "Here it is.", "The result is ready.", "I have made it.", "Here is what came out.")
-        )
-        history = [{"text": noisy(earlier.text, self._rng), "response": f"{answer} ({files[0].name})"}]
-        worded.attached = [*earlier.attached, files[0]]
+        worded.attached = [file for file in attached if file.name != files[0].name] + [files[0]]
         return self._finished(worded, notation(steps), history, "composed")
+
+    def _answer(self, result: File) -> str:
+        """What was answered when a result was made, as far as the planner is shown it."""
+        rng = self._rng
+        said = rng.choice(("Done.", "Here it is.", "The result is ready.", "I have made it.", "Here is what came out."))
+        if result.type is ValueType.TEXT and rng.random() < 0.7:
+            fill = rng.choice(("sentence", "passage", "things"))
+            said = rng.choice(("It says: ", "The result: ", "", "")) + drawn(self._bank, fill, rng)[0]
+        if rng.random() < 0.5:
+            said = f"{said} ({result.name})"
+        return said[:ANSWER_CHARS]
 
     def _finished(self, worded: Worded, plan: str, history: list[dict[str, str]], origin: str) -> Sample | None:
         """The sample as the planner meets it; None when the request does not hold what the plan needs."""
@@ -165,6 +183,12 @@ class Generator:
         sort = self._rng.choice(("photo", "speech", "table", "textfile", "video"))
         file = File(sort)
         return [] if file.type in types else [(self._rng.choice(self._bank.mentions[sort].names), file.type)]
+
+
+def _result(steps: list[Step]) -> File:
+    """The file that holds the last step's result."""
+    made = steps[-1].outputs[0]
+    return next(File(sort) for sort in _SORTS if FILE_SORTS[sort] is made or made is ValueType.STRUCTURED)
 
 
 def _with_articles(text: str, languages: Iterable[str]) -> str:

@@ -84,10 +84,15 @@ LITERAL_SOURCES = {
 
 @dataclass(eq=False)
 class File:
-    """An attached or named file."""
+    """An attached or named file.
+
+    Attributes:
+        made: by an earlier turn of the conversation.
+    """
 
     sort: str
     name: str = ""
+    made: bool = False
 
     @property
     def type(self) -> ValueType:
@@ -172,13 +177,14 @@ def notation(steps: list[Step]) -> str:
 
 
 class Graphs:
-    """Draws plans of one to eight steps."""
+    """Draws plans of one to eight steps, of senses that can be worded on one side of the split."""
 
-    def __init__(self, bank: Bank, rng: random.Random) -> None:
+    def __init__(self, bank: Bank, rng: random.Random, held_out: bool | None) -> None:
         self._bank = bank
         self._rng = rng
-        self._plain = [sense for sense in bank.senses if "node" not in sense.fills.values()]
-        self._joining = [sense for sense in bank.senses if "node" in sense.fills.values()]
+        senses = [s for s in bank.senses if any(s.wordings(form, held_out) for form in ("do", "ask", "noun"))]
+        self._plain = [sense for sense in senses if "node" not in sense.fills.values()]
+        self._joining = [sense for sense in senses if "node" in sense.fills.values()]
 
     def draw(self, size: int) -> list[Step]:
         """Steps in an order in which they can run; now and then fewer than `size`."""

@@ -89,7 +89,7 @@ class Planner(nn.Module):
     turn: Tensor
     mask: Tensor
 
-    def __init__(self, base: Base, rank: int, scale: float, longest: int = 2048) -> None:
+    def __init__(self, base: Base, rank: int, scale: float, longest: int) -> None:
         super().__init__()
         self.shape, self.rank, self.scale = base.shape, rank, scale
         self.blocks = nn.ModuleList(Block(base, number, rank, scale) for number in range(base.shape.blocks))

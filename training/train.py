@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import hashlib
 import itertools
 import logging
 import math
@@ -40,10 +41,12 @@ class Recipe:
         tokens: most tokens in a step, padding included.
         batches: how many batches these are in; on a CPU each has cores of its own.
         rate: highest learning rate.
-        up_ratio: how many times that for the B matrices.
         warmup: share of the steps in which the rate rises.
         floor: share of the rate that is left at the end.
+        clip: largest norm of the gradients.
+        epochs: how often every example is learnt from.
         longest: examples of more tokens are left out.
+        seed: of the LoRA's first values and the order of the examples.
     """
 
     rank: int = 16
@@ -51,7 +54,6 @@ class Recipe:
     tokens: int = 2048
     batches: int = 2
     rate: float = 1.5e-3
-    up_ratio: float = 1.0
     warmup: float = 0.03
     floor: float = 0.05
     clip: float = 1.0
@@ -69,16 +71,13 @@ class Trainer:
         self.device = device
         torch.manual_seed(recipe.seed)
         self.model = Planner(base.load(weights), recipe.rank, recipe.scale, recipe.longest).to(device)
-        names, parameters = zip(*self.model.named_parameters(), strict=True)
-        self.parameters: list[Tensor] = list(parameters)
-        ups = [p for name, p in zip(names, parameters, strict=True) if name.endswith(".up")]
-        downs = [p for name, p in zip(names, parameters, strict=True) if name.endswith(".down")]
-        groups = [{"params": downs, "ratio": 1.0}, {"params": ups, "ratio": recipe.up_ratio}]
-        self.optimizer = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
+        self.parameters: list[Tensor] = list(self.model.parameters())
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=0.0, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
         # On a CPU batches are computed side by side: cores that share one wait for each other at every operation.
         side_by_side = 1 if device.type == "cuda" else recipe.batches
         threads = max(1, torch.get_num_threads() // side_by_side)
         self._pool = ThreadPoolExecutor(side_by_side, initializer=torch.set_num_threads, initargs=(threads,))
+        self.learns = _fingerprint(weights, examples)
         self.step = 0
         self.steps = sum(1 for _ in self._groups())
 
@@ -103,7 +102,7 @@ class Trainer:
             parameter.grad = sum(gradients[1:], gradients[0])
         torch.nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip)
         for settings in self.optimizer.param_groups:
-            settings["lr"] = self.rate() * settings["ratio"]
+            settings["lr"] = self.rate()
         self.optimizer.step()
         self.step += 1
         return sum(loss for loss, _ in results), sum(batch.tokens.numel() for batch in group), learnt
@@ -121,23 +120,11 @@ class Trainer:
         falling = 0.5 * (1 + math.cos(math.pi * (self.step - rise) / max(1, self.steps - rise)))
         return recipe.rate * (recipe.floor + (1 - recipe.floor) * falling)
 
-    @torch.no_grad()
-    def loss(self, examples: Sequence[Example]) -> float:
-        """Mean cross-entropy of the learnt tokens of other examples."""
-        self.model.merge()
-        group = [batch.to(self.device) for batch in batches(examples, self.recipe.tokens // self.recipe.batches, 0)]
-        losses = self._pool.map(self._loss, group)
-        return sum(losses) / sum(len(batch.at) for batch in group)
-
-    @torch.no_grad()
-    def _loss(self, batch: Batch) -> float:
-        return self.model.loss(batch.tokens, batch.at, batch.targets).item()
-
     def state(self) -> dict[str, Any]:
         """All that a later process needs to go on."""
         return {
             "recipe": asdict(self.recipe),
-            "steps": self.steps,
+            "learns": self.learns,
             "step": self.step,
             "lora": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -145,11 +132,21 @@ class Trainer:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from there."""
-        if (state["recipe"], state["steps"]) != (asdict(self.recipe), self.steps):
-            raise ValueError("the checkpoint is of another recipe or other examples; remove it to start anew")
+        if (state["recipe"], state["learns"]) != (asdict(self.recipe), self.learns):
+            raise ValueError(
+                "the checkpoint is of another recipe, other weights or other examples; remove it to start anew"
+            )
         self.model.load_state_dict(state["lora"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]
+
+
+def _fingerprint(weights: Path, examples: Sequence[Example]) -> str:
+    """Tells other weights and other examples apart."""
+    digest = hashlib.sha256(weights.read_bytes())
+    for example in examples:
+        digest.update(repr(example).encode())
+    return digest.hexdigest()
 
 
 def keep_memory() -> None:
@@ -166,14 +163,11 @@ def peak_megabytes(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
-def train(
-    recipe: Recipe, weights: Path, data: Path, valid: Path | None, out: Path, device: torch.device, minutes: float
-) -> Path:
+def train(recipe: Recipe, weights: Path, data: Path, out: Path, device: torch.device, minutes: float) -> Path:
     """Train, or go on training, and write the adapter."""
     checkpoint = out / "checkpoint.pt"
     tokenizer = Tokenizer(weights, base.template(weights))
     examples = read(data, tokenizer, recipe.longest)
-    others = read(valid, tokenizer, recipe.longest) if valid else []
     del tokenizer
     trainer = Trainer(recipe, weights, examples, device)
     log.info("%d examples, %d steps, %s", len(examples), trainer.steps, recipe)
@@ -199,8 +193,6 @@ def train(
             saved = now
             save(trainer.state(), checkpoint)
     save(trainer.state(), checkpoint)
-    if others:
-        log.info("loss on other examples: %.4f", trainer.loss(others))
     adapter = out / "planner.gguf"
     export.write(trainer.model, adapter)
     log.info("%.0f s; wrote %s", time.monotonic() - start, adapter.name)
@@ -219,7 +211,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("data", type=Path, help="JSON lines of prompt and completion")
     parser.add_argument("--base", type=Path, default=base.packaged(), help="GGUF file of a Llama model")
-    parser.add_argument("--valid", type=Path, help="more of them, to measure the loss on at the end")
     parser.add_argument("--out", type=Path, required=True, help="folder of adapter, checkpoint and log")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--checkpoint-minutes", type=float, default=3.0)
@@ -235,8 +226,7 @@ def main() -> None:
     keep_memory()
     recipe = Recipe(**{name: getattr(arguments, name) for name in asdict(Recipe())})
     device = torch.device(arguments.device)
-    data, others, out = arguments.data, arguments.valid, arguments.out
-    train(recipe, arguments.base, data, others, out, device, arguments.checkpoint_minutes)
+    train(recipe, arguments.base, arguments.data, arguments.out, device, arguments.checkpoint_minutes)
 
 
 if __name__ == "__main__":

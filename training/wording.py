@@ -24,6 +24,9 @@ _SORT_NOUNS = {
     "table": ("table", "spreadsheet", "data"),
     "textfile": ("text", "file", "document"),
 }
+_MADE = ("it", "it", "that", "this", "the {}", "that {}", "this {}", "the result", "the {} you made", "your {}")
+"""How one speaks of what an earlier turn made."""
+
 _SLOT = re.compile(r"\{([A-Za-z]+)(\d?)\}")
 _QUOTED = re.compile(r'"([^"]*)"')
 _QUOTES = ('"{}"', '"{}"', '"{}"', "'{}'", "“{}”", "«{}»")
@@ -96,6 +99,9 @@ class _Speaking:
         alike = [f for f in self.files if f.type is file.type]
         again = id(file) in self.mentioned
         self.mentioned.add(id(file))
+        if file.made and rng.random() < 0.9:
+            self.needed.add(id(file))
+            return rng.choice(_MADE).format(rng.choice(_SORT_NOUNS[file.sort]))
         if again and len(alike) == 1 and rng.random() < 0.6:
             noun = rng.choice(_SORT_NOUNS[file.sort])
             return rng.choice(("the same {}", "that {}", "the {}", "the original {}")).format(noun)
@@ -250,6 +256,8 @@ class _Composing:
         rng, files = self._rng, self._speaking.files
         if not files or rng.random() > 0.22 or any(isinstance(s.piped, list) for s in self._steps):
             return ""
+        if any(file.made for file in files):
+            return ""
         introduced = []
         for file in files[:2]:
             self._speaking.mentioned.add(id(file))
@@ -263,7 +271,9 @@ class _Composing:
         embedded = {
             id(s)
             for s in self._steps
-            if len(self._users[id(s)]) == 1 and s.sense.wordings("noun", None) and self._rng.random() < self._nested
+            if len(self._users[id(s)]) == 1
+            and s.sense.wordings("noun", self._held_out)
+            and self._rng.random() < self._nested
         }
         clauses: list[_Clause] = []
         done: set[int] = set()
@@ -305,10 +315,9 @@ class _Composing:
     def _clause(self, step: Step) -> _Clause:
         rng = self._rng
         forms = [f for f in ("do", "do", "do", "noun", "noun", "ask") if step.sense.wordings(f, self._held_out)]
-        form = rng.choice(forms or ["do"])
-        phrases = step.sense.wordings(form, self._held_out) or list(step.sense.phrases[form])
+        form = rng.choice(forms)
         self._tail = ""
-        text = self._said_of(step, rng.choice(phrases))
+        text = self._said_of(step, rng.choice(step.sense.wordings(form, self._held_out)))
         self._said.append(step)
         self._last = step
         return _Clause(form, text, follows=False, tail=self._tail)
@@ -362,8 +371,7 @@ class _Composing:
             return rng.choice(_QUOTES if '"' not in piped.text else ("“{}”", "«{}»")).format(kept(piped.text))
         if piped in self._said:
             return self._back(piped)
-        noun = piped.sense.wordings("noun", self._held_out) or list(piped.sense.phrases["noun"])
-        said = self._said_of(piped, rng.choice(noun))
+        said = self._said_of(piped, rng.choice(piped.sense.wordings("noun", self._held_out)))
         self._said.append(piped)
         return said
 
