@@ -104,33 +104,37 @@ class Generator:
         steps = self._graphs.draw(size)
         if rng.random() < 0.05:
             _lower(steps)
-        if rng.random() < 0.14 and (continued := self._continued(steps)) is not None:
-            return continued
+        if rng.random() < 0.14 and (before := self._before(steps)) is not None:
+            return self._continued(before, steps)
         worded = self._wording.steps(steps)
         return self._finished(worded, notation(steps), [], "composed")
 
-    def _continued(self, steps: list[Step]) -> Sample | None:
-        """The same plan as a later turn: its file is what the turn before made."""
+    def _before(self, steps: list[Step]) -> list[Step] | None:
+        """Steps of a turn before that make the one file of these; None when there is no such file."""
+        files = {id(file): file for step in steps for file in step.files()}
+        if len(files) != 1:
+            return None
+        (file,) = files.values()
+        tries = (self._graphs.draw(self._rng.choice((1, 1, 2))) for _ in range(10))
+        return next((made for made in tries if _result(made).type is file.type), None)
+
+    def _continued(self, made: list[Step], steps: list[Step]) -> Sample | None:
+        """Steps as a later turn of a conversation, on what the turn before made."""
         rng = self._rng
-        files = [file for step in steps for file in step.files()]
-        if len({id(f) for f in files}) != 1:
-            return None
-        tries = (self._graphs.draw(rng.choice((1, 1, 2))) for _ in range(10))
-        made = next((steps for steps in tries if _result(steps).type is files[0].type), None)
-        if made is None:
-            return None
-        files[0].made = True
+        file = next(file for step in steps for file in step.files())
+        file.made = True
         turns = rng.choice((1, 1, 1, 2, 3))
-        history, attached = [], []
+        history: list[dict[str, str]] = []
+        attached: list[File] = []
         for turn in range(1, turns + 1):
             before = made if turn == turns else self._graphs.draw(1)
             earlier, result = self._wording.steps(before), _result(before)
             result.name = f"turn-{turn}-task-{len(before) - 1}.{_ENDINGS[before[-1].outputs[0].value]}"
             history.append({"text": noisy(earlier.text, rng), "response": self._answer(result)})
             attached += [*earlier.attached, result]
-        files[0].name = result.name
+        file.name = result.name
         worded = self._wording.steps(steps)
-        worded.attached = [file for file in attached if file.name != files[0].name] + [files[0]]
+        worded.attached = [*attached[:-1], file]
         return self._finished(worded, notation(steps), history, "composed")
 
     def _answer(self, result: File) -> str:

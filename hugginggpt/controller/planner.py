@@ -26,7 +26,7 @@ PROMPT = "planner"
 _PROMPT_TOKENS = 1200
 _PLAN_TOKENS = 600
 _MOST_TURNS = 3
-_ANSWER_CHARS = 200
+ANSWER_CHARS = 200
 """Of an earlier answer: enough to tell what it was about."""
 _SHOWN_CHARS = 60
 _MOST_PROBLEMS = 5
@@ -78,7 +78,7 @@ def plan_in_notation(
     read = take_passages(text)
     turns = [turn.text for turn in history[-_MOST_TURNS:]]
     sources = sources_of(read, [(r.name, r.artifact.type) for r in resources], turns)
-    past = [{"text": turn.text, "response": (turn.response or "")[:_ANSWER_CHARS]} for turn in history[-_MOST_TURNS:]]
+    past = [{"text": turn.text, "response": (turn.response or "")[:ANSWER_CHARS]} for turn in history[-_MOST_TURNS:]]
     prompt = planner_prompt(read, sources, past)
     grammar = plan_grammar(CAPABILITIES, _names(sources), read.text)
     beyond = {"grammar": grammar} | controller.planner_options
