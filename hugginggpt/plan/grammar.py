@@ -1,8 +1,8 @@
 """The grammar of pipeline notation for one request, in llama.cpp's GBNF.
 
 What it lets through is a plan of known kinds with typed edges: it names only the sources it is given
-and takes every text from the request's own words. So neither a kind nor a file nor a text can be
-invented. (GBNF: llama.cpp, `grammars/README.md`.)
+and takes every text from the request's own words; only languages are free. So neither a kind nor a
+file nor a text can be invented. (GBNF: llama.cpp, `grammars/README.md`.)
 """
 
 import itertools

@@ -107,10 +107,10 @@ def piped_input(capability: Capability, args: Mapping[str, Argument]) -> str:
 
 
 def write_notation(plan: Plan, names: Collection[str] = ()) -> str:
-    """The plan in pipeline notation; an order that only `dep` asks for is lost.
+    """The plan in pipeline notation; parameters, and an order that only `dep` asks for, are lost.
 
     Args:
-        plan: any plan.
+        plan: one whose texts hold no more than one reference each.
         names: values of text inputs that are the names of files.
     """
     tasks = {task.id: task for task in plan.tasks}
