@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +13,7 @@ from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.capabilities import ValueType
 from hugginggpt.errors import PlanError, UsageError
 from hugginggpt.evaluation.metrics import Argument, Graph, Group, Node, group_of
-from hugginggpt.evaluation.taskbench import graph_of_nodes, task_nodes, tool_named
+from hugginggpt.evaluation.taskbench import graph_of_nodes, known_name, task_nodes
 from hugginggpt.media.formats import by_ending
 from hugginggpt.plan import Plan, parse_plan
 from hugginggpt.plan.references import references_in
@@ -25,6 +26,9 @@ _GROUPS = {
     "dag": Group.GRAPH,
     "graph": Group.GRAPH,
 }
+_NODES = ("task_nodes", "tool_nodes")
+_ENDLESS = re.compile(r"<node-\d{10,}>")
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#]*([^?#]*)", re.IGNORECASE)
 
 
 class Form(StrEnum):
@@ -69,7 +73,7 @@ class Dataset:
         """How often right plans ask for a tool that no kind of task stands for."""
         if self.form is Form.OWN:
             return Counter()
-        return Counter(node.task for s in self.samples for node in s.graph if tool_named(node.task) is None)
+        return Counter(node.task for s in self.samples for node in s.graph if known_name(node.task) is None)
 
 
 def read_dataset(path: Path, limit: int | None = None) -> Dataset:
@@ -80,9 +84,13 @@ def read_dataset(path: Path, limit: int | None = None) -> Dataset:
         limit: keep only so many of the first samples; the others are checked all the same.
 
     Raises:
-        UsageError: it cannot be read, or a line is not a sample.
+        UsageError: it cannot be read, a line is not a sample, or the limit is below 1.
     """
+    if limit is not None and limit < 1:
+        raise UsageError(f"{limit} is no limit to the samples of a dataset: give 1 or more.")
     try:
+        if path.exists() and not path.is_file():
+            raise UsageError(f"The dataset {path} is not a regular file: give a file of JSON lines.")
         data = path.read_bytes()
         lines = data.decode("utf-8-sig").split("\n")
     except OSError as error:
@@ -96,7 +104,7 @@ def read_dataset(path: Path, limit: int | None = None) -> Dataset:
             continue
         try:
             row = _row(line)
-            form = form or (Form.TASKBENCH if "task_nodes" in row else Form.OWN)
+            form = form or (Form.TASKBENCH if row.keys() & {*_NODES} else Form.OWN)
             samples.append((_own if form is Form.OWN else _taskbench)(row, len(samples)))
         except ValueError as error:
             raise UsageError(f"Line {number} of the dataset {path} {error}.") from None
@@ -122,28 +130,33 @@ def _own(row: dict[str, Any], position: int) -> Sample:
     if not isinstance(row.get("plan"), list):
         raise ValueError("has no list of tasks in 'plan'")
     try:
-        graph = own_graph(parse_plan(json.dumps(row["plan"])))
+        plan = parse_plan(json.dumps(row["plan"]))
     except PlanError as error:
         raise ValueError(f"has a plan that is not valid: {error.problems[0].rstrip('.')}") from None
+    if plan.repairs:
+        raise ValueError(f"has a plan that had to be repaired: {plan.repairs[0].rstrip('.')}")
+    graph = own_graph(plan)
     files = row.get("files", [])
     if not isinstance(files, list) or not all(isinstance(name, str) for name in files):
         raise ValueError("has 'files' that are not a list of names")
-    resources = tuple(map(_named, files))
+    resources = tuple(_named(_encodable(name, "'files'")) for name in files)
     return Sample(position, _id(row), _text(row, "request"), resources, graph, _group(row, graph))
 
 
 def _taskbench(row: dict[str, Any], position: int) -> Sample:
-    nodes = row.get("task_nodes")
+    name = next((name for name in _NODES if row.get(name) is not None), _NODES[0])
+    nodes = row.get(name)
     if isinstance(nodes, str):
         try:
             nodes = json.loads(nodes)
         except (ValueError, RecursionError):
-            raise ValueError("has 'task_nodes' that are not JSON") from None
+            raise ValueError(f"has '{name}' that are not JSON") from None
     if not isinstance(nodes, list):
-        raise ValueError("has no list of tasks in 'task_nodes'")
+        raise ValueError(f"has no list of tasks in '{name}'")
     graph = graph_of_nodes(nodes)
-    request = _text(row, "user_request" if "user_request" in row else "instruction")
-    return Sample(position, _id(row), request, (), graph, _group(row, graph))
+    if _ENDLESS.search(json.dumps(nodes)):
+        raise ValueError("refers to a task by a number of more than nine digits")
+    return Sample(position, _id(row), _text(row, "user_request", "instruction"), (), graph, _group(row, graph))
 
 
 def _id(row: dict[str, Any]) -> str:
@@ -153,11 +166,21 @@ def _id(row: dict[str, Any]) -> str:
     return str(found)
 
 
-def _text(row: dict[str, Any], name: str) -> str:
-    found = row.get(name)
-    if not isinstance(found, str) or not found.strip():
-        raise ValueError(f"has no text in '{name}'")
-    return found
+def _text(row: dict[str, Any], *names: str) -> str:
+    """The text of the first of these that has one."""
+    found = next((row[name] for name in names if isinstance(row.get(name), str) and row[name].strip()), None)
+    quoted = " or ".join(f"'{name}'" for name in names)
+    if found is None:
+        raise ValueError(f"has no text in {quoted}")
+    return _encodable(found, quoted)
+
+
+def _encodable(text: str, place: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"has a lone surrogate, half of a character, in {place}") from None
+    return text
 
 
 def _group(row: dict[str, Any], graph: Graph) -> Group:
@@ -170,7 +193,8 @@ _NOTHING = hashlib.sha256(b"").hexdigest()
 
 def _named(name: str) -> Resource:
     """A file of which only the name is known, so that its type is what its ending says."""
-    found = by_ending(PurePosixPath(name).suffix)
+    url = _URL.match(name)
+    found = by_ending(PurePosixPath(url.group(1) if url else name).suffix)
     named = found and (found.type or found.mime.split("/")[0])
     if found is None or named not in list(ValueType):
         raise ValueError(f"names the file '{name}', whose ending is not that of a text, table, picture, sound or video")

@@ -12,12 +12,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from hugginggpt.capabilities import CAPABILITIES
+from hugginggpt.capabilities import CAPABILITIES, find_kind
 from hugginggpt.evaluation.metrics import Argument, Graph, Node
 from hugginggpt.plan import Plan, PlannedTask
-from hugginggpt.plan.references import replace_references
+from hugginggpt.plan.references import references_in
 
-_REFERENCE = re.compile(r"<node-(\d+)>")
+_REFERENCE = re.compile(r"<node-(\d{1,9})>")
 _ENDINGS = {
     "image": ("jpg", "png", "jpeg", "gif", "bmp", "tiff", "svg", "ico"),
     "audio": ("mp3", "wav", "wma", "ogg", "aac", "flac", "aiff", "au"),
@@ -79,6 +79,14 @@ def _tools_by_name() -> dict[str, Tool]:
     return {_plain(tool.tool): tool for tool in tools()}
 
 
+def known_name(name: str) -> str | None:
+    """What a task of that name counts as: a tool, else a kind of ours; None when it is neither."""
+    tool, kind = tool_named(name), find_kind(name)
+    if tool is None and kind is not None:
+        tool = next((tool for tool in tools() if tool.kind == kind), None)
+    return kind if tool is None else tool.tool
+
+
 def _plain(name: str) -> str:
     return re.sub(r"[\s_-]+", "-", name.strip().lower())
 
@@ -97,7 +105,12 @@ def _task_node(task: PlannedTask, places: dict[int, int]) -> dict[str, Any]:
     elements = [element for value in values for element in (value if isinstance(value, list) else [value])]
     return {
         "task": task.task if tool is None else tool.tool,
-        "arguments": [replace_references(str(element), lambda k: f"<node-{places[k]}>") for element in elements],
+        "arguments": [
+            text
+            for element in elements
+            # Of a text only the first reference would count.
+            for text in ([f"<node-{places[k]}>" for k in references_in(element)] or [str(element)])
+        ],
     }
 
 
@@ -120,18 +133,32 @@ def graph_of_nodes(nodes: list[Any]) -> Graph:
 def _read_node(node: Any) -> tuple[str, list[str]]:
     if not isinstance(node, dict) or not isinstance(node.get("task"), str):
         raise ValueError("has a task node without the name of a task")
-    arguments = node.get("arguments") or []
-    tool = tool_named(node["task"])
-    texts = [_text(argument) for argument in (arguments if isinstance(arguments, list) else [arguments])]
-    return node["task"] if tool is None else tool.tool, texts
+    return known_name(node["task"]) or node["task"], _texts(node.get("arguments"))
 
 
-def _text(argument: Any) -> str:
-    if isinstance(argument, dict):
-        argument = argument.get("value", "")
-    if isinstance(argument, list):
-        return " ".join(map(_text, argument))
-    return str(argument)
+def _texts(arguments: Any) -> list[str]:
+    """The arguments of a node: a list, an object, or a text of JSON that holds one of these."""
+    if isinstance(arguments, str) and arguments.lstrip().startswith(("[", "{")):
+        try:
+            arguments = json.loads(arguments)
+        except (ValueError, RecursionError):
+            raise ValueError("has 'arguments' that are not JSON") from None
+    if isinstance(arguments, dict):
+        arguments = [arguments] if "value" in arguments else list(arguments.values())
+    if not isinstance(arguments, list | None):
+        raise ValueError("has 'arguments' that are neither a list nor an object")
+    return [text for argument in arguments or () if (text := _text(argument)) is not None]
+
+
+def _text(argument: Any) -> str | None:
+    """One argument: a scalar, a list of them, or an object with one of both as its value; None for null."""
+    if isinstance(argument, dict) and argument:
+        argument = argument.get("value", next(iter(argument.values())))
+    elements = argument if isinstance(argument, list) else [argument]
+    if not all(element is None or isinstance(element, str | int | float) for element in elements):
+        raise ValueError("has an argument that is neither a text, a list of texts nor an object with one of both")
+    texts = [str(element) for element in elements if element is not None]
+    return " ".join(texts) if texts else None
 
 
 def _argument(text: str, place: int, outputs: list[str]) -> Argument | None:

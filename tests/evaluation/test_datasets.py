@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,31 @@ def test_taskbench_form(write: Write) -> None:
     assert dataset.foreign_tools == {"Stopwatch": 1}
 
 
+def test_taskbench_form_under_its_other_names(write: Write) -> None:
+    nodes = json.dumps(THEIRS["task_nodes"])
+    other = {"id": "8", "user_request": " ", "instruction": "Read it", "task_nodes": None, "tool_nodes": nodes}
+    dataset = read_dataset(write(other, THEIRS))
+    assert dataset.form is Form.TASKBENCH
+    first, second = dataset.samples
+    assert (first.request, first.graph) == ("Read it", second.graph)
+
+
+def test_only_what_nothing_stands_for_is_foreign(write: Write) -> None:
+    names = ["Zero-Shot Classification", "NER", "Stopwatch", "Translation"]
+    dataset = read_dataset(write(THEIRS | {"task_nodes": [{"task": name, "arguments": []} for name in names]}))
+    assert dataset.foreign_tools == {"Stopwatch": 1}
+
+
+@pytest.mark.parametrize(
+    "as_bytes", [lambda text: text.replace("\n", "\r\n").encode(), lambda text: text.encode("utf-8-sig")]
+)
+def test_line_ends_and_byte_order_marks_of_other_systems(write: Write, as_bytes: Callable[[str], bytes]) -> None:
+    path = write(OWN, OWN | {"id": "b"})
+    expected = read_dataset(path).samples
+    path.write_bytes(as_bytes(path.read_text("utf-8")))
+    assert read_dataset(path).samples == expected
+
+
 @pytest.mark.parametrize(
     ("names", "group"),
     [
@@ -70,15 +97,17 @@ def test_an_argument_in_a_list_counts_by_itself_and_each_reference_in_a_text(wri
 
 
 def test_files_are_known_by_their_endings_whether_or_not_they_could_be_read(write: Write) -> None:
-    files = ["a.JPG", "b.m4a", "c.csv", "https://a.example/d.mp4", "e.txt"]
+    files = ["a.JPG", "b.m4a", "c.csv", "https://a.example/d.mp4", "e.txt", "https://a.example/f.png?size=1.5#x.csv"]
     (sample,) = read_dataset(write(OWN | {"files": files})).samples
-    assert [r.artifact.type for r in sample.resources] == ["image", "audio", "table", "video", "text"]
+    assert [r.artifact.type for r in sample.resources] == ["image", "audio", "table", "video", "text", "image"]
 
 
 def test_a_limit_keeps_the_first_and_checks_the_rest(write: Write) -> None:
     assert [s.id for s in read_dataset(write(OWN, OWN | {"id": "b"}), 1).samples] == ["a"]
     with pytest.raises(UsageError, match="Line 2 of the dataset"):
         read_dataset(write(OWN, "{"), 1)
+    with pytest.raises(UsageError, match="0 is no limit"):
+        read_dataset(write(OWN), 0)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +120,13 @@ def test_a_limit_keeps_the_first_and_checks_the_rest(write: Write) -> None:
         (OWN | {"request": "  "}, "has no text in 'request'"),
         (OWN | {"plan": "none"}, "has no list of tasks in 'plan'"),
         (OWN | {"plan": [{"task": "juggle", "id": 0}]}, "has a plan that is not valid: Task 0 has the unknown kind"),
+        (
+            OWN | {"plan": [READ, SPEAK | {"dep": [0, 5]}]},
+            "has a plan that had to be repaired: Task 1 (text-to-speech)",
+        ),
+        (OWN | {"request": "Read \ud800"}, "has a lone surrogate, half of a character, in 'request'"),
+        (OWN | {"files": ["\ud800.png"]}, "has a lone surrogate, half of a character, in 'files'"),
+        (OWN | {"files": ["https://a.md?x=a.png"]}, "names the file 'https://a.md?x=a.png', whose ending"),
         (OWN | {"files": "scan.png"}, "has 'files' that are not a list of names"),
         (OWN | {"files": ["scan.xyz"]}, "names the file 'scan.xyz', whose ending"),
         (OWN | {"files": ["scan.pdf"]}, "names the file 'scan.pdf', whose ending"),
@@ -111,7 +147,15 @@ def test_a_line_that_is_no_sample_is_a_sentence(write: Write, line: dict[str, An
         (THEIRS | {"task_nodes": "[{"}, "has 'task_nodes' that are not JSON."),
         (THEIRS | {"task_nodes": {}}, "has no list of tasks in 'task_nodes'."),
         (THEIRS | {"task_nodes": ["Translation"]}, "has a task node without the name of a task."),
-        ({"id": "8", "task_nodes": []}, "has no text in 'instruction'."),
+        ({"id": "8", "task_nodes": []}, "has no text in 'user_request' or 'instruction'."),
+        (
+            THEIRS | {"task_nodes": [{"task": "Translation", "arguments": [f"<node-{'9' * 5000}>"]}]},
+            "refers to a task by a number of more than nine digits.",
+        ),
+        (
+            THEIRS | {"task_nodes": [{"task": "Translation", "arguments": "scan.png"}]},
+            "has 'arguments' that are neither a list nor an object.",
+        ),
     ],
 )
 def test_a_line_that_is_not_taskbenchs_is_a_sentence(write: Write, line: dict[str, Any], reason: str) -> None:
@@ -129,3 +173,10 @@ def test_files_that_are_no_dataset(write: Write, tmp_path: Path) -> None:
     (tmp_path / "latin.jsonl").write_bytes(b"\xe9")
     with pytest.raises(UsageError, match="not a text in UTF-8"):
         read_dataset(tmp_path / "latin.jsonl")
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    with pytest.raises(UsageError, match="is not a regular file"):
+        read_dataset(tmp_path / "pipe.jsonl")
+
+
+def test_the_requests_that_the_planner_is_tested_with_can_be_read() -> None:
+    assert read_dataset(Path(__file__).parents[1] / "data" / "planning.jsonl").samples

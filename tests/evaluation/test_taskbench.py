@@ -1,6 +1,7 @@
 """Our plans in TaskBench's form, and that form as a graph."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.evaluation.metrics import Argument, Node, edges_of, names_of, tasks_of, values_of
-from hugginggpt.evaluation.taskbench import graph_of_nodes, task_nodes, tool_named, tools
+from hugginggpt.evaluation.taskbench import PUBLISHED, graph_of_nodes, known_name, task_nodes, tool_named, tools
 from hugginggpt.plan import Plan, parse_plan
 
 
@@ -39,7 +40,21 @@ def test_names_are_the_same_however_they_are_joined(name: str) -> None:
 
 
 def test_a_name_of_no_tool_is_none() -> None:
-    assert tool_named("Stopwatch") is None
+    assert tool_named("Stopwatch") is known_name("Stopwatch") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("image_to_text", "Image-to-Text"),
+        ("NER", "Token Classification"),
+        ("Zero-Shot Classification", "zero-shot-classification"),
+        ("canny_control", "canny-control"),
+    ],
+)
+def test_a_name_of_no_tool_is_the_kind_that_it_means(name: str, known: str) -> None:
+    assert known_name(name) == known
+    assert graph_of_nodes([node(name)]) == (Node(known),)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +98,25 @@ def test_references_are_by_place() -> None:
             ]
         )
     )
-    assert task_nodes(made)[1] == node("Text Generation", "a poem about <node-0>")
+    assert task_nodes(made)[1] == node("Text Generation", "<node-0>")
+
+
+def test_every_reference_in_a_text_of_ours_counts_and_of_theirs_the_first() -> None:
+    made = plan(
+        {"task": "image-to-text", "args": {"image": "a.png"}},
+        {"task": "automatic-speech-recognition", "args": {"audio": "b.wav"}},
+        {"task": "text-generation", "args": {"text": "compare <GENERATED>-0 with <GENERATED>-1"}},
+    )
+    both = (Argument("text", source=0), Argument("text", source=1))
+    assert graph_of_nodes(task_nodes(made))[2].arguments == both
+    theirs = [*task_nodes(made)[:2], node("Text Generation", "compare <node-0> with <node-1>")]
+    assert graph_of_nodes(theirs)[2].arguments == both[:1]
+
+
+def test_a_reference_without_end_in_a_plan_of_ours_is_a_text() -> None:
+    text = f"<node-{'9' * 5000}>"
+    made = plan({"task": "translation", "args": {"text": text}})
+    assert graph_of_nodes(task_nodes(made)) == (Node("Translation", (Argument("text", text),)),)
 
 
 def test_a_plan_of_theirs_by_hand() -> None:
@@ -130,10 +163,55 @@ def test_what_refers_to_itself_or_to_nothing_is_no_argument() -> None:
         ({"name": "text", "value": ["Hello", "you"]}, "Hello you"),
         (["Hello", "you"], "Hello you"),
         (3, "3"),
+        (0.5, "0.5"),
+        (True, "True"),
+        ({"text": "Hello"}, "Hello"),
+        ({"text": ["Hello", None, "you"]}, "Hello you"),
     ],
 )
 def test_arguments_of_every_make(argument: Any, read: str) -> None:
     assert graph_of_nodes([node("Translation", argument)])[0].arguments == (Argument("text", read),)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "read"),
+    [
+        ([{"image": "scan.png"}, {"text": "<node-0>"}], ["scan.png", 0]),
+        ([{"name": "image", "value": "scan.png"}, {"name": "text", "value": None}], ["scan.png"]),
+        ({"image": "scan.png"}, ["scan.png"]),
+        ({"image": "scan.png", "text": "<node-0>"}, ["scan.png", 0]),
+        ({"name": "image", "value": "scan.png"}, ["scan.png"]),
+        ('["scan.png", "<node-0>"]', ["scan.png", 0]),
+        (' [{"image": "scan.png"}]', ["scan.png"]),
+        ('{"image": "scan.png"}', ["scan.png"]),
+        (["scan.png", None, [None]], ["scan.png"]),
+        ([], []),
+        ({}, []),
+        (None, []),
+    ],
+)
+def test_arguments_written_in_every_way(arguments: Any, read: list[str | int]) -> None:
+    graph = graph_of_nodes(
+        [node("Translation", "Hello"), {"task": "Visual Question Answering", "arguments": arguments}]
+    )
+    assert [a.value if a.source is None else a.source for a in graph[1].arguments] == read
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ("scan.png", "has 'arguments' that are neither a list nor an object"),
+        (3, "has 'arguments' that are neither a list nor an object"),
+        ("[scan.png]", "has 'arguments' that are not JSON"),
+        ("[" * 100_000, "has 'arguments' that are not JSON"),
+        ([{}], "has an argument that is neither a text, a list of texts nor an object"),
+        ([{"text": {"of": "Hello"}}], "has an argument that is neither a text, a list of texts nor an object"),
+        ([["Hello", ["you"]]], "has an argument that is neither a text, a list of texts nor an object"),
+    ],
+)
+def test_arguments_that_are_none_are_refused(arguments: Any, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        graph_of_nodes([{"task": "Translation", "arguments": arguments}])
 
 
 def test_a_node_without_a_name_is_refused() -> None:
@@ -162,3 +240,10 @@ def test_what_a_tool_takes_comes_back_as_that_tool(chosen: list[Any]) -> None:
         for tool in chosen
     ]
     assert [n["task"] for n in task_nodes(plan(*tasks))] == [tool.tool for tool in chosen]
+
+
+def test_the_documentation_has_the_published_figures() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text("utf-8")
+    table = text.split("| as published |")[1].split("\n\n")[0].splitlines()[2:]
+    rows = [f"| {p.system} | {p.node_f1} | {p.edge_f1} | {p.name_f1} | {p.value_f1} |" for p in PUBLISHED]
+    assert table == rows
