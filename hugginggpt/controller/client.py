@@ -163,6 +163,11 @@ class Controller:
         return self._server.model
 
     @property
+    def label(self) -> str:
+        """Where it is, without user and password."""
+        return self._server.label
+
+    @property
     def embedded(self) -> bool:
         """Whether it is the small model inside this process, which wants short, plain prompts."""
         return self._server.embedded
@@ -286,8 +291,11 @@ class Controller:
                 remember_dialect(connection.base_url, self.model, dialect)
                 return reply.text.strip()
 
-    def check(self) -> None:
+    def check(self, deadline: Deadline | None = None) -> None:
         """Ask the controller for a word.
+
+        Args:
+            deadline: when to stop; also stops at once when cancelled.
 
         Raises:
             ControllerError: and its kinds, as `chat` does.
@@ -295,7 +303,7 @@ class Controller:
         failed: list[ControllerCall] = []
         asking = Controller(self._server, lambda call: failed.append(call), owner=False)
         try:
-            asking.chat(render("check"), stage="check", max_tokens=_CHECK_TOKENS)
+            asking.chat(render("check"), stage="check", max_tokens=_CHECK_TOKENS, deadline=deadline)
         except ControllerUnavailableError:
             # A model that thinks before it speaks has no word in so few tokens; it answered all the same.
             if not (failed and failed[-1].completion_tokens):

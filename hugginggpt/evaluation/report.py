@@ -28,7 +28,7 @@ class GroupScores(BaseModel):
 
     Attributes:
         accuracy: exactly the right tasks were planned.
-        precision: of the planned tasks, like `recall` and `f1`; null where no task is right.
+        precision: of the planned tasks, like `recall` and `f1`; null in the group none.
         edit_distance: for sequences only.
     """
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from hugginggpt.capabilities import CAPABILITIES
+from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.controller import embedded
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.prompts import prompt_hash
@@ -17,14 +17,18 @@ from hugginggpt.settings import Settings, data_folder
 
 ControllerChoice = Literal["embedded", "openai"]
 
+# Of a grammar without sources and words only the empty plan would be left.
+_SOURCES = {type: [f"one {type}"] for type in ValueType}
+_TEXT = 'Read it aloud: "Good morning"'
+
 
 class Subject(BaseModel):
     """What has to stay the same for predictions to be of use again.
 
     Attributes:
         model: the controller's model.
-        planner_sha256: hash of the prompts for planning, the table of kinds and, for the embedded
-            controller, its grammar and weights.
+        planner_sha256: hash of the prompts by which this controller plans and the table of kinds; for
+            the embedded controller also its grammar and weights, for a server its address.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,11 +45,12 @@ def subject_of(dataset: Dataset, settings: Settings) -> Subject:
     Raises:
         ControllerError: the embedded planner's weights are not there.
     """
+    controller = Controller.from_settings(settings)
     return Subject(
         dataset_sha256=dataset.sha256,
-        controller="embedded" if settings.uses_embedded_controller else "openai",
-        model=Controller.from_settings(settings).model,
-        planner_sha256=_planner_sha256(settings),
+        controller="embedded" if controller.embedded else "openai",
+        model=controller.model,
+        planner_sha256=_planner_sha256(controller, settings),
     )
 
 
@@ -62,15 +67,19 @@ def settings_with(settings: Settings, choice: ControllerChoice | None) -> Settin
     return settings
 
 
-def _planner_sha256(settings: Settings) -> str:
-    prompts = sorted(path.stem for path in data_folder("prompts").glob("plan*.j2"))
+def _planner_sha256(controller: Controller, settings: Settings) -> str:
+    family = "planner" if controller.plans_in_notation else "planning"
+    prompts = sorted(path.stem for path in data_folder("prompts").glob(f"{family}*.j2"))
     digest = hashlib.sha256("".join(prompt_hash(name) for name in prompts).encode())
     digest.update(repr(list(CAPABILITIES.values())).encode())
-    if settings.uses_embedded_controller:
-        digest.update(plan_grammar(CAPABILITIES, {}, "").encode())
-        for path in _weights(settings):
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+    if controller.plans_in_notation:
+        digest.update(plan_grammar(CAPABILITIES, _SOURCES, _TEXT).encode())
+    if not controller.embedded:
+        digest.update(controller.label.encode())
+        return digest.hexdigest()
+    for path in _weights(settings):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
 
 

@@ -14,7 +14,7 @@ from hugginggpt.evaluation.datasets import read_dataset
 from hugginggpt.evaluation.prediction import Prediction, predict
 from hugginggpt.settings import get_settings
 from tests.evaluation.conftest import OWN, READ, SPEAK, Write
-from tests.stand_ins.openai_server import OpenAIServer, Reply, hangs, wrong_key
+from tests.stand_ins.openai_server import OpenAIServer, Reply, broken, hangs, wrong_key
 
 Plan = Callable[[], Prediction]
 
@@ -72,6 +72,41 @@ def test_what_the_model_declines_is_no_plan(server: OpenAIServer, plan: Plan) ->
     server.script = {"plan": Reply("", finish="content_filter")}
     made = plan()
     assert (made.plan, made.error_type) == (None, "ControllerError")
+    assert server.stages() == ["plan", "check"]
+
+
+def test_what_can_pass_is_tried_once_more(server: OpenAIServer, plan: Plan) -> None:
+    server.script = {"plan": [broken(), {"tasks": [READ]}]}
+    made = plan()
+    assert made.plan is not None and made.plan.to_list() == [READ]
+    assert (made.error, made.calls, server.stages()) == (None, 2, ["plan", "check", "plan"])
+
+
+def test_what_does_not_pass_is_no_plan(server: OpenAIServer, plan: Plan) -> None:
+    server.script = {"plan": broken()}
+    made = plan()
+    assert (made.plan, made.error_type, made.calls) == (None, "ControllerUnavailableError", 2)
+    assert server.stages() == ["plan", "check", "plan", "check"]
+
+
+def test_planning_that_takes_all_of_its_time_is_no_plan(server: OpenAIServer, write: Write) -> None:
+    server.script = {"plan": hangs()}
+    controller = Controller.from_settings(get_settings())
+    (sample,) = read_dataset(write(OWN)).samples
+    made = predict(controller, sample, deadline=Deadline(3))
+    controller.close()
+    assert (made.plan, made.error_type) == (None, "ControllerUnavailableError")
+    assert server.stages() == ["plan", "check"]
+
+
+def test_a_check_ends_with_its_sample(server: OpenAIServer, plan: Plan, deadline: Deadline) -> None:
+    def cancel(call: object) -> Reply:
+        deadline.cancel()
+        return hangs()
+
+    server.script = {"plan": broken(), "check": cancel}
+    with pytest.raises(ControllerUnavailableError):
+        plan()
     assert server.stages() == ["plan", "check"]
 
 

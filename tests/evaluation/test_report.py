@@ -1,6 +1,9 @@
 """The report, against one worked out by hand, and what a subject is."""
 
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from hugginggpt.evaluation.prediction import Prediction
 from hugginggpt.evaluation.report import EvaluationReport, GroupScores, make_report
 from hugginggpt.evaluation.subject import Subject, settings_with, subject_of
 from hugginggpt.plan import parse_plan
-from hugginggpt.settings import Settings
+from hugginggpt.settings import PACKAGE, Settings, data_folder
 from tests.evaluation.conftest import OWN, READ, SPEAK, THEIRS, Write
 
 SUBJECT = Subject(dataset_sha256="d", controller="embedded", model="small", planner_sha256="p")
@@ -81,6 +84,28 @@ def test_a_report_in_taskbench_form_by_hand(write: Write) -> None:
     assert made.by_group[Group.SEQUENCE].edit_distance == 0.5
 
 
+def test_a_report_on_a_text_with_a_reference_by_hand(write: Write) -> None:
+    nodes = [
+        {"task": "Image-to-Text", "arguments": ["scan.png"]},
+        {"task": "Text Generation", "arguments": ["a poem about <node-0>", "in four lines"]},
+        {"task": "Text-to-Speech", "arguments": ["<node-1>"]},
+    ]
+    poem = {"task": "text-generation", "id": 1, "dep": [0], "args": {"text": "a song about <GENERATED>-0"}}
+    draw = {"task": "text-to-image", "id": 2, "dep": [1], "args": {"text": "<GENERATED>-1"}}
+    made = report(read_dataset(write(THEIRS | {"task_nodes": nodes})), [READ, poem, draw])
+    # Tasks: 3 and 3, common reading and writing: F1 = 4 / 6.
+    assert made.node_f1 == 66.67
+    # Edges: reading to writing is in both, writing to speaking and writing to drawing in one each: F1 = 2 / 4.
+    assert made.edge_f1 == 50.0
+    # Names: (read, image), (write, text), (speak, text); (read, image), (write, text), (draw, text): F1 = 4 / 6.
+    assert made.name_f1 == 66.67
+    # Values: scan.png and the result of reading are in both. Right are also 'in four lines' and what is
+    # spoken, predicted also what is drawn: F1 = 2 * 2 / (4 + 3).
+    assert made.value_f1 == 57.14
+    # One of three names is to be replaced.
+    assert made.by_group[Group.SEQUENCE].edit_distance == 0.333
+
+
 def test_another_controller_another_prompt_or_other_weights_are_another_subject(
     write: Write, settings: Settings, tmp_path: Path
 ) -> None:
@@ -104,6 +129,54 @@ def test_another_controller_another_prompt_or_other_weights_are_another_subject(
     adapter.write_bytes(b"GGUF, a better adapter")
     assert subject_of(dataset, changed(embedded_planner=adapter)) != subjects[2]
     assert subject_of(dataset, changed()) == subjects[0]
+
+
+def test_another_server_is_another_subject_whoever_asks_it(write: Write, settings: Settings) -> None:
+    def at(url: str) -> Subject:
+        return subject_of(dataset, settings.model_copy(update={"openai_base_url": url}))
+
+    dataset = read_dataset(write(OWN))
+    assert at("https://a.example/v1") != at("https://b.example/v1")
+    assert at("https://ada:secret@a.example/v1") == at("https://a.example/v1")
+
+
+HASHES = """
+from pathlib import Path
+from pydantic import SecretStr
+from hugginggpt.evaluation.datasets import read_dataset
+from hugginggpt.evaluation.subject import subject_of
+from hugginggpt.settings import Settings
+dataset = read_dataset(Path("requests.jsonl"))
+for settings in Settings(embedded_planner=Path("none")), Settings(openai_api_key=SecretStr("sk")):
+    print(subject_of(dataset, settings).planner_sha256)
+"""
+
+
+def test_prompts_and_grammar_count_where_they_are_used(write: Write, tmp_path: Path) -> None:
+    """In a copy of the project, of which one file after the other is changed."""
+    write(OWN)
+    shutil.copytree(PACKAGE, tmp_path / "hugginggpt", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(data_folder("prompts"), tmp_path / "prompts")
+
+    def hashes() -> list[str]:
+        command = [sys.executable, "-c", HASHES]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split()
+
+    def changed(file: str, old: str, new: str) -> tuple[bool, ...]:
+        whole = (tmp_path / file).read_text("utf-8")
+        assert old in whole
+        (tmp_path / file).write_text(whole.replace(old, new, 1), "utf-8")
+        found = tuple(now != before for now, before in zip(hashes(), unchanged, strict=True))
+        (tmp_path / file).write_text(whole, "utf-8")
+        return found
+
+    unchanged = hashes()
+    embedded, served = (True, False), (False, True)
+    assert changed("prompts/_planner_request.j2", "\n", "\n\n") == embedded
+    assert changed("hugginggpt/plan/grammar.py", "[A-Z] [a-z]{2,20}", "[A-Z] [a-z]{2,21}") == embedded
+    assert changed("hugginggpt/plan/grammar.py", "_MOST_VALUES = ", "_MOST_VALUES = 1 + ") == embedded
+    assert changed("prompts/planning_repair.j2", "\n", "\n\n") == served
+    assert changed("prompts/planning_demos.json", "\n", "\n\n") == served
 
 
 def test_the_controller_can_be_chosen(settings: Settings) -> None:
