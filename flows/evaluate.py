@@ -20,14 +20,14 @@ def evaluate_planning(
     Args:
         dataset: path of a file of JSON lines, in the project's own form or in TaskBench's.
         controller: the one of the settings when left out.
-        limit: take only so many of the first samples.
-        fresh: plan every sample again.
+        limit: take only so many of the first samples, 1 at least.
+        fresh: plan every sample again, in a new evaluation.
 
     Returns:
         the scores, as `hugginggpt evaluate --json` prints them.
 
     Raises:
-        UsageError: the dataset or the choice of controller cannot be accepted.
+        UsageError: the dataset, the limit or the choice of controller cannot be accepted.
         ControllerError: the controller is out of order. What was planned is kept.
     """
     with open_evaluation(dataset, controller, limit, fresh) as evaluation:

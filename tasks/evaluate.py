@@ -39,12 +39,14 @@ class OpenEvaluation:
     Attributes:
         id: its row in the trace.
         run: name of this flow run's work, by which it is cancelled.
+        left: the samples without a prediction.
     """
 
     id: str
     run: str
     dataset: Dataset
     subject: Subject
+    left: Sequence[Sample]
     controller: Controller
     at_once: int
 
@@ -53,27 +55,36 @@ class OpenEvaluation:
 def open_evaluation(
     path: str, choice: ControllerChoice | None, limit: int | None, fresh: bool
 ) -> Iterator[OpenEvaluation]:
-    """Begin an evaluation, or go on with one. Whatever is still being planned when the block raises is cancelled.
+    """Begin an evaluation, or go on with one, as soon as nothing speaks against it.
+
+    Whatever is still being planned when the block raises is cancelled.
 
     Raises:
-        UsageError: the dataset or the choice of controller cannot be accepted.
+        UsageError: the dataset, the limit or the choice of controller cannot be accepted.
+        ControllerError: the controller is out of order.
         DatabaseUnavailableError: the trace cannot be reached; nothing was spent.
     """
     dataset = read_dataset(Path(path), limit)
     settings = settings_with(get_settings(), choice)
     subject, run = subject_of(dataset, settings), uuid.uuid4().hex
+    evaluations = get_trace().evaluations
+    latest = None if fresh else evaluations.latest(subject)
+    known = {} if latest is None else evaluations.predictions(latest)
+    left = [sample for sample in dataset.samples if sample.position not in known]
     controller = Controller.from_settings(settings)
-    evaluation = OpenEvaluation(
-        id=get_trace().evaluations.open(subject, path, run, fresh=fresh),
-        run=run,
-        dataset=dataset,
-        subject=subject,
-        controller=controller,
-        # The embedded model answers one call after the other, and waiting is not planning.
-        at_once=1 if controller.embedded else settings.controller_concurrency,
-    )
     try:
-        yield evaluation
+        if left:
+            controller.check()  # also loads an embedded model, which is no part of planning
+        yield OpenEvaluation(
+            id=evaluations.open(subject, path, run, fresh=fresh),
+            run=run,
+            dataset=dataset,
+            subject=subject,
+            left=left,
+            controller=controller,
+            # The embedded model answers one call after the other, and waiting is not planning.
+            at_once=1 if controller.embedded else settings.controller_concurrency,
+        )
     except BaseException:
         cancel(run, _LIFE)
         raise
@@ -87,12 +98,8 @@ def plan_samples(evaluation: OpenEvaluation) -> None:
     Raises:
         ControllerError: the controller is out of order. What was planned is kept.
     """
-    known = get_trace().evaluations.predictions(evaluation.id)
-    left = [sample for sample in evaluation.dataset.samples if sample.position not in known]
-    if not left:
-        return
-    evaluation.controller.check()  # also loads an embedded model, which is no part of planning
-    size = min(BATCH, math.ceil(len(left) / evaluation.at_once))
+    left = evaluation.left
+    size = max(1, min(BATCH, math.ceil(len(left) / evaluation.at_once)))
     waiting = deque(left[start : start + size] for start in range(0, len(left), size))
     running: list[PrefectFuture[None]] = []
     while waiting or running:

@@ -4,9 +4,8 @@ import signal
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
@@ -14,15 +13,16 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from apps.cli import prefect_server
-from apps.cli.exits import INTERRUPTED, TERMINATED, complain, note, verbose_option
+from apps.cli.exits import INTERRUPTED, TERMINATED, complain, note, verbose, verbose_option
 
 if TYPE_CHECKING:
     from hugginggpt.evaluation.report import EvaluationReport
     from hugginggpt.evaluation.subject import ControllerChoice
 
 LOOKS_EVERY, SAYS_EVERY = 0.5, 10.0
-"""Seconds between two looks at the trace, and between two lines where there is no terminal."""
+"""Seconds between two looks at the trace, and between two lines where there is no bar."""
 
+_KEPT = "What was planned is kept; the same command goes on, without --fresh."
 
 EXAMPLES = """\b
 Examples:
@@ -64,15 +64,19 @@ def evaluate(
     path = dataset.absolute()
     read = read_dataset(path, limit)  # before a server is started
     settings = settings_with(get_settings(), controller)
-    evaluations = get_trace().evaluations
-    evaluation_id = evaluations.open(subject_of(read, settings), str(path), uuid.uuid4().hex, fresh=fresh)
+    evaluations, subject = get_trace().evaluations, subject_of(read, settings)
+    earlier = evaluations.latest(subject) if fresh else None
     if read.foreign_tools:
         named = ", ".join(f"{tool} ({times})" for tool, times in read.foreign_tools.most_common(5))
         note(f"No kind of task stands for these tools of the dataset, so they count as missed: {named}.")
     samples = len(read.samples)
-    with _interruptible(), _watching(lambda: evaluations.count(evaluation_id, samples), samples):
-        # What is fresh about it was begun above.
-        report = _run(path, controller, limit)
+
+    def planned() -> int:
+        found = evaluations.latest(subject)
+        return 0 if found is None or found == earlier else evaluations.count(found, samples)
+
+    with _resumable(planned), _watching(planned, samples):
+        report = _run(path, controller, limit, fresh)
     if as_json:
         click.echo(report.model_dump_json(indent=2))
         return
@@ -86,7 +90,7 @@ def evaluate(
         console.print(part, soft_wrap=isinstance(part, Text))
 
 
-def _run(path: Path, controller: "ControllerChoice | None", limit: int | None) -> "EvaluationReport":
+def _run(path: Path, controller: "ControllerChoice | None", limit: int | None, fresh: bool) -> "EvaluationReport":
     prefect_server.quiet()
     server = prefect_server.api_url()
     if server is not None and (problem := prefect_server.problem(server)):
@@ -99,18 +103,26 @@ def _run(path: Path, controller: "ControllerChoice | None", limit: int | None) -
 
     # Nobody waits for the heartbeat of a run in the foreground, and stopping it takes a second.
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        return EvaluationReport.model_validate(evaluate_planning(str(path), controller, limit))
+        return EvaluationReport.model_validate(evaluate_planning(str(path), controller, limit, fresh))
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def _resumable(planned: Callable[[], int]) -> Iterator[None]:
+    """Say that what was planned is kept when the block is interrupted or fails."""
+    from hugginggpt.errors import TraceError
+
     # By default SIGTERM ends the process at once, and the temporary server would stay behind.
     signal.signal(signal.SIGTERM, _terminate)
     try:
         yield
     except (KeyboardInterrupt, SystemExit) as ending:
-        complain("Interrupted. What was planned is kept; the same command goes on, without --fresh.")
+        complain(f"Interrupted. {_KEPT}")
         raise click.exceptions.Exit(TERMINATED if isinstance(ending, SystemExit) else INTERRUPTED) from None
+    except Exception:
+        with suppress(TraceError):
+            if planned():
+                click.echo(_KEPT, err=True)
+        raise
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
@@ -119,7 +131,10 @@ def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
 
 @contextmanager
 def _watching(count: Callable[[], int], samples: int) -> Iterator[None]:
-    """Show on stderr how many plans there are while the block runs: a bar on a terminal, else lines."""
+    """Show on stderr how many plans there are while the block runs: a bar on a terminal, else lines.
+
+    With --verbose there is no bar either, for Prefect's log would run through it.
+    """
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
@@ -127,7 +142,7 @@ def _watching(count: Callable[[], int], samples: int) -> Iterator[None]:
 
     stop = threading.Event()
     columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
-    bar = Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
+    bar = Progress(*columns, console=Console(stderr=True), disable=verbose() or not sys.stderr.isatty())
     task = bar.add_task("Planning", total=samples)
 
     def look() -> int | None:

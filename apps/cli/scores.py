@@ -30,7 +30,7 @@ def score_tables(report: EvaluationReport) -> Iterator[Table | Text]:
 
 def _taskbench(report: EvaluationReport) -> Table:
     """Only beside TaskBench's own requests do its published figures mean anything."""
-    table = _table("node F1", "edge F1", "parameter name F1", "parameter value F1", first="system")
+    table = _table("node\nF1", "edge\nF1", "parameter\nname F1", "parameter\nvalue F1", first="system")
     ours = f"{printable(report.model)} ({report.controller})"
     scores = (report.node_f1, report.edge_f1, report.name_f1, report.value_f1)
     table.add_row(Text(ours, "bold"), *map(_percent, scores))
@@ -43,7 +43,7 @@ def _taskbench(report: EvaluationReport) -> Table:
 
 
 def _groups(report: EvaluationReport) -> Table:
-    table = _table("requests", "accuracy", "precision", "recall", "F1", "edit distance", first="group")
+    table = _table("requests", "accuracy", "precision", "recall", "F1", "edit\ndistance", first="group")
     for group, scores in report.by_group.items():
         distance = "" if scores.edit_distance is None else f"{scores.edit_distance:.3f}"
         figures = (scores.accuracy, scores.precision, scores.recall, scores.f1)
@@ -52,10 +52,11 @@ def _groups(report: EvaluationReport) -> Table:
 
 
 def _table(*names: str, first: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", caption_justify="left")
-    table.add_column(first)
+    """Where it is too narrow the first column folds; no figure is ever cut."""
+    table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold", caption_justify="left")
+    table.add_column(first, overflow="fold", vertical="bottom")
     for name in names:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True, vertical="bottom")
     return table
 
 

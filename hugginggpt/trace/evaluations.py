@@ -1,6 +1,6 @@
 """Evaluations of planning: which there were, every prediction, and the scores."""
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from hugginggpt.evaluation.prediction import Prediction
 from hugginggpt.evaluation.report import EvaluationReport
@@ -30,12 +30,16 @@ class Evaluations:
             The evaluation's id.
         """
         with self._database.writing() as session:
-            known = select(Evaluation.id).filter_by(**subject.model_dump()).order_by(Evaluation.created_at.desc())
-            found = None if fresh else session.scalar(known.limit(1))
+            found = None if fresh else session.scalar(_latest(subject))
             if found is None:
                 now = self._database.now(session)
                 session.add(Evaluation(id=new_id, dataset=dataset, created_at=now, **subject.model_dump()))
             return found or new_id
+
+    def latest(self, subject: Subject) -> str | None:
+        """Id of the latest evaluation of a subject; None when there is none."""
+        with self._database.reading() as session:
+            return session.scalar(_latest(subject))
 
     def record(self, evaluation_id: str, prediction: Prediction) -> None:
         """Write a prediction; one that is there already stays."""
@@ -63,11 +67,18 @@ class Evaluations:
             return session.scalar(made) or 0
 
     def record_report(self, report: EvaluationReport) -> None:
-        """Write the scores; those of a later run, over more samples for example, replace them."""
+        """Write the scores; they replace those of an earlier run, unless that was over more samples."""
         with self._database.writing() as session:
             evaluation = session.get_one(Evaluation, report.evaluation_id)
+            if evaluation.report is not None and evaluation.report["samples"] > report.samples:
+                return
             evaluation.report = report.model_dump(mode="json")
             evaluation.scored_at = self._database.now(session)
+
+
+def _latest(subject: Subject) -> Select[tuple[str]]:
+    of_subject = select(Evaluation.id).filter_by(**subject.model_dump())
+    return of_subject.order_by(Evaluation.created_at.desc()).limit(1)
 
 
 def _prediction(row: PredictionRow) -> Prediction:

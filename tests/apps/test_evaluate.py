@@ -1,18 +1,25 @@
 """`evaluate` from outside."""
 
 import json
+import os
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
+from rich.table import Table
 
 from apps.cli import main
-from hugginggpt.evaluation.report import EvaluationReport
+from apps.cli.scores import score_tables
+from hugginggpt.evaluation.datasets import Form
+from hugginggpt.evaluation.metrics import Group
+from hugginggpt.evaluation.report import EvaluationReport, GroupScores
 from tests.apps.conftest import COMMAND, Run
 from tests.stand_ins.openai_server import OpenAIServer, hangs, wrong_key
 
@@ -89,6 +96,56 @@ def test_a_controller_that_is_out_of_order_is_a_sentence(
     assert "Traceback" not in done.stderr
 
 
+def test_what_was_planned_before_a_controller_failed_is_kept(
+    hugginggpt: Run, controller: OpenAIServer, tmp_path: Path
+) -> None:
+    controller.script = {"plan": [{"tasks": [READ]}, wrong_key()], "check": ["OK.", wrong_key()]}
+    path = written(tmp_path, *(OWN | {"id": n} for n in range(8)))
+    done = hugginggpt("evaluate", "--dataset", path, "--verbose")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "What was planned is kept; the same command goes on, without --fresh.\n" in done.stderr
+    assert "Error: The controller at" in done.stderr
+
+
+def test_the_embedded_controller_plans_too(hugginggpt: Run, tmp_path: Path) -> None:
+    path = written(tmp_path, OWN, OWN | {"id": "c"}, OWN | {"id": "d"})
+    done = hugginggpt("evaluate", "--dataset", path, "--controller", "embedded", "--limit", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    whole = json.loads(done.stdout)
+    assert EvaluationReport.model_validate(whole).model_dump(mode="json") == whole
+    assert (whole["controller"], whole["samples"]) == ("embedded", 2)
+    assert whole["calls"] >= 2
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_no_figure_is_cut_on_a_narrow_terminal(width: int) -> None:
+    figures = {"accuracy": 100.0, "precision": 100.0, "recall": 100.0, "f1": 100.0}
+    report = EvaluationReport(
+        evaluation_id="e" * 32,
+        dataset="requests.jsonl",
+        dataset_sha256="d",
+        form=Form.TASKBENCH,
+        controller="embedded",
+        model="SmolLM2-135M-Instruct",
+        planner_sha256="p",
+        **dict.fromkeys(("node_f1", "edge_f1", "name_f1", "value_f1", "exact", "valid"), 100.0),
+        **dict.fromkeys(("seconds_median", "seconds_p95", "seconds_mean"), 1.0),
+        **dict.fromkeys(("samples", "calls", "prompt_tokens", "completion_tokens"), 12345),
+        by_group={group: GroupScores(samples=12345, **figures, edit_distance=0.125) for group in Group},
+    )
+    tables = [part for part in score_tables(report) if isinstance(part, Table)]
+    for table, widest in zip(tables, (" 100.0" * 4, " 12345" + " 100.0" * 4 + " 0.125"), strict=True):
+        console = Console(width=width, file=StringIO())
+        console.print(table)
+        lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+        assert all(len(line) <= width for line in lines)
+        assert any(" ".join(line.split()).endswith(widest) for line in lines)
+        assert not any("…" in line for line in lines)
+        if width == 80:
+            headers, notes = 2, 2 * bool(table.caption)
+            assert len(lines) == headers + table.row_count + notes
+
+
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
@@ -112,6 +169,7 @@ def test_a_malformed_dataset_is_a_sentence(
         (["--controller", "openai"], "There is no server for the controller 'openai'"),
         (["--controller", "other"], "Invalid value for '--controller'"),
         (["--limit", "0"], "Invalid value for '--limit'"),
+        (["--dataset", os.devnull], f"The dataset {os.devnull} is not a regular file"),
     ],
 )
 def test_wrong_options_are_a_sentence(inside: CliRunner, tmp_path: Path, options: list[str], sentence: str) -> None:

@@ -1,9 +1,11 @@
 """Evaluations in the trace database."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import create_engine, text
 
 from hugginggpt.errors import TraceError
 from hugginggpt.evaluation.datasets import read_dataset
@@ -29,6 +31,8 @@ def test_the_latest_of_the_same_subject_goes_on(evaluations: Evaluations) -> Non
     assert evaluations.open(SUBJECT.model_copy(update={"planner_sha256": "q"}), "a.jsonl", "other") == "other"
     assert evaluations.open(SUBJECT, "a.jsonl", "third", fresh=True) == "third"
     assert evaluations.open(SUBJECT, "a.jsonl", "fourth") == "third"
+    assert evaluations.latest(SUBJECT) == "third"
+    assert evaluations.latest(SUBJECT.model_copy(update={"model": "none"})) is None
 
 
 def test_predictions_come_back_as_they_were(evaluations: Evaluations) -> None:
@@ -69,9 +73,15 @@ def test_whatever_a_request_holds_can_be_kept(evaluations: Evaluations) -> None:
     assert evaluations.predictions("first")[0].request == "Read ? and \ufffd"
 
 
-def test_the_report_can_be_written_again(evaluations: Evaluations, write: Write) -> None:
-    dataset = read_dataset(write(OWN))
+def test_the_report_is_that_of_the_most_samples(evaluations: Evaluations, write: Write, database_url: str) -> None:
+    path = write(OWN, OWN | {"id": "b"})
     evaluations.open(SUBJECT, "a.jsonl", "e")
-    made: dict[int, Prediction] = {0: predicted(0, [READ, SPEAK], 1.0)}
-    for _ in range(2):
-        evaluations.record_report(make_report("e", dataset, SUBJECT, made))
+    made: dict[int, Prediction] = {0: predicted(0, [READ, SPEAK], 1.0), 1: predicted(1, None, 1.0)}
+    engine = create_engine(database_url)
+    for limit, kept in ((1, 1), (2, 2), (1, 2), (2, 2)):
+        evaluations.record_report(make_report("e", read_dataset(path, limit), SUBJECT, made))
+        with engine.connect() as connection:
+            report = connection.scalar(text("SELECT report FROM evaluations"))
+        found = json.loads(report) if isinstance(report, str) else report
+        assert (found["samples"], found["valid"]) == (kept, 100.0 / kept)
+    engine.dispose()

@@ -123,10 +123,23 @@ def test_a_task_run_takes_a_batch(controller: OpenAIServer, dataset: Path) -> No
     assert names == {"plan 1 to 10", "plan 11 to 20", "plan 21 to 30", "plan 31 to 40"}
 
 
-def test_what_cannot_be_accepted_is_refused_before_anything_is_asked(controller: OpenAIServer, tmp_path: Path) -> None:
+def test_what_cannot_be_accepted_is_refused_before_anything_is_asked(
+    controller: OpenAIServer, dataset: Path, tmp_path: Path
+) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         evaluate(tmp_path / "nowhere.jsonl")
+    with pytest.raises(UsageError, match="0 is no limit"):
+        evaluate(dataset, limit=0)
     assert not controller.calls
+
+
+def test_nothing_fresh_is_begun_before_the_controller_answers(controller: OpenAIServer, dataset: Path) -> None:
+    controller.script = {"plan": {"tasks": [READ]}}
+    first = evaluate(dataset, limit=3)
+    controller.script = {"plan": wrong_key(), "check": wrong_key()}
+    with pytest.raises(ControllerAuthError):
+        evaluate(dataset, limit=3, fresh=True)
+    assert evaluate(dataset, limit=3) == first
 
 
 def test_a_server_that_is_not_configured_is_a_sentence(dataset: Path) -> None:
