@@ -40,7 +40,8 @@ def test_names_are_the_same_however_they_are_joined(name: str) -> None:
 
 
 def test_a_name_of_no_tool_is_none() -> None:
-    assert tool_named("Stopwatch") is known_name("Stopwatch") is None
+    assert tool_named("Stopwatch") is None
+    assert known_name("Stopwatch") is None
 
 
 @pytest.mark.parametrize(
