@@ -331,7 +331,8 @@ class Evaluation(Base):
     controller: Mapped[str] = mapped_column(doc="`embedded` or `openai`")
     model: Mapped[str] = mapped_column(doc="the controller's model")
     planner_sha256: Mapped[str] = mapped_column(
-        doc="hash of the prompts, the table of kinds, and the embedded planner's grammar and weights"
+        doc="hash of the prompts that the controller plans by and the table of kinds; "
+        "of the embedded planner also the grammar and weights, of a server its address"
     )
     created_at: Mapped[datetime]
     scored_at: Mapped[datetime | None] = mapped_column(doc="when it was scored last; null until it came to an end")
