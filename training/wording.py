@@ -27,9 +27,22 @@ _SORT_NOUNS = {
 _MADE = ("it", "it", "that", "this", "the {}", "that {}", "this {}", "the result", "the {} you made", "your {}")
 """How one speaks of what an earlier turn made."""
 
+_SHOWN = ("the {}", "the {}", "my {}", "our {}", "this {}")
+_SAYS_NOTHING = re.compile(
+    r"(?i)image|picture|photo|pic|shot|img|scan|screenshot|example|sample|test|file|input|output|new|copy|final|untitled|"
+    r"document|doc|audio|sound|video|clip|movie|rec|recording|text|data|table|the|my|a|in|at|of|is"
+)
+
 _SLOT = re.compile(r"\{([A-Za-z]+)(\d?)\}")
 _QUOTED = re.compile(r'"([^"]*)"')
 _QUOTES = ('"{}"', '"{}"', '"{}"', "'{}'", "“{}”", "«{}»")
+
+
+def _shown_by_name(name: str) -> str | None:
+    """What a file's name says it is: "boarding pass" of boarding_pass.png; None where it says nothing."""
+    words = re.split(r"[-_ ]", name.rpartition(".")[0]) if "://" not in name and "/" not in name else []
+    telling = words and len(words) <= 2 and all(w.isalpha() and w.islower() and len(w) > 2 for w in words)
+    return " ".join(words) if telling and not any(_SAYS_NOTHING.fullmatch(w) for w in words) else None
 
 
 def capitalised(text: str) -> str:
@@ -105,6 +118,9 @@ class _Speaking:
         if again and len(alike) == 1 and rng.random() < 0.6:
             noun = rng.choice(_SORT_NOUNS[file.sort])
             return rng.choice(("the same {}", "that {}", "the {}", "the original {}")).format(noun)
+        if not again and rng.random() < 0.12 and (shown := _shown_by_name(file.name)):
+            self.needed.add(id(file))
+            return rng.choice(_SHOWN).format(shown)
         if not again and len(alike) == 1 and rng.random() < 0.42 and not file.name.startswith("http"):
             self.needed.add(id(file))
             return rng.choice(ways.pointing)
