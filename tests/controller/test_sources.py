@@ -59,6 +59,7 @@ def test_names_of_earlier_turns_may_be_named_again() -> None:
         ('Say "Hello" aloud.', 'Say "Hello" aloud.', []),
         (f"Do this: 1. read a.png 2. {LONG}", f"Do this: 1. read a.png 2. {LONG}", []),
         (f"Do the following: describe a picture, say what it shows, {LONG.lower()}", None, []),
+        (f"To French, please. Text: {LONG}", "To French, please. Text: passage-1", [LONG]),
         (f"Please do this:\nStep 1: clean the sound\nStep 2: {LONG}", None, []),
         (f"Sum up this: {LONG} Then translate it.", "Sum up this: passage-1 Then translate it.", [LONG]),
         (f'Translate „Hallo“ and sum up "{LONG}"', 'Translate „Hallo“ and sum up "passage-1"', [LONG]),
