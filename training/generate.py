@@ -152,6 +152,8 @@ class Generator:
         """The sample as the planner meets it; None when the request does not hold what the plan needs."""
         rng = self._rng
         text = noisy(_with_articles(worded.text, self._bank.fills["lang"]), rng)
+        if not text:
+            return None
         attached = [(f.name, f.type) for f in worded.attached]
         if rng.random() < 0.08:
             attached += self._strays({f.type for f in worded.files})
