@@ -31,9 +31,11 @@ _WISH = (
     r"convert|rewrite|draw|list|classify|give me|let me|make)\b"
 )
 # On the line of its announcement a text begins like a sentence: "do this: read a.png, then ..." announces wishes.
+# A question is no passage.
 _ANNOUNCED = re.compile(
     r"(?i:\b(?:text|paragraph|passage|article|message|e-?mail|letter|review|note|post|report|story|abstract|comment|"
-    r"speech|transcript|minutes|statement|complaint|description|following|below|this|it)\b)[^\n:.!?]{0,30}:"
+    r"speech|transcript|minutes|statement|complaint|description|following|below|this|it)\b)"
+    r"(?![^\n:]*\bquestions?\b)[^\n:.!?]{0,30}:"
     rf"(?:[^\S\n]*\n\s*|\s*(?=[^\Wa-z_]))([^\s\"“«](?:(?!\n\s*\n|(?<=[.!?] )(?i:{_WISH})).){{{PASSAGE_CHARS},}})",
     re.DOTALL,
 )

@@ -65,6 +65,7 @@ def test_names_of_earlier_turns_may_be_named_again() -> None:
         (f'Translate „Hallo“ and sum up "{LONG}"', 'Translate „Hallo“ and sum up "passage-1"', [LONG]),
         (f'The 5" screen: sum up "{LONG}"', 'The 5" screen: sum up "passage-1"', [LONG]),
         (f'Sum up passage-1 and "{LONG}"', 'Sum up passage-1 and "passage-2"', [LONG]),
+        (f"Answer the following question: Who pays? {LONG}", None, []),
         (f'Is this good: yes or no? "{LONG}"', 'Is this good: yes or no? "passage-1"', [LONG]),
     ],
 )  # fmt: skip
