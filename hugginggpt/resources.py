@@ -132,11 +132,14 @@ class Namespace:
         """The path or URL of a file that is not yet a resource but may become one."""
         text = str(value)
         if _URL.fullmatch(text):
-            allowed = self.given or text in self.wording
-            return text if allowed and wanted.type is not ValueType.TEXT else None
+            return text if (self.given or self._stands_in_wording(text)) and wanted.type is not ValueType.TEXT else None
         if text.startswith("data:") and wanted.type is not ValueType.TEXT:
             return text if self.given else None
         return self._in_roots(text) if wanted.type is not ValueType.TEXT or _FILE_NAME.fullmatch(text) else None
+
+    def _stands_in_wording(self, url: str) -> bool:
+        """Whether it is written there, and not as the beginning of a longer one."""
+        return re.search(rf"{re.escape(url)}(?![\w/%&=#@~+-]|[.?:!]\w)", self.wording) is not None
 
     def _in_roots(self, text: str) -> str | None:
         for root in self.settings.file_roots:

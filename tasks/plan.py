@@ -66,13 +66,15 @@ def _new_plan(run: RequestRun) -> tuple[Plan, str]:
 def _plan_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     resources: Sequence[Resource] = parameters["resources"]
     history: Sequence[Exchange] = parameters["history"]
+    controller = get_controller()
     return key_of(
         "plan",
         parameters["text"],
         [[r.name, r.artifact.sha256] for r in resources],
         [[turn.text, turn.response] for turn in history],
         list(parameters["kinds"]),
-        get_controller().planner_version,
+        controller.model,
+        controller.planner_sha256,
     )
 
 

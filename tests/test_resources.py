@@ -104,6 +104,8 @@ def test_a_url_has_to_stand_in_the_request_unless_the_plan_was_given(settings: S
     url = "https://example.com/cat.png"
     assert "does not stand in the request" in space(settings).problems(detect(url))[0]
     assert space(settings, wording=f"What is on {url}?").problems(detect(url)) == []
+    for longer in (f"{url}x", f"{url}/large", f"{url}?size=9", f"{url}.html"):
+        assert space(settings, wording=f"What is on {longer}?").problems(detect(url)) != []
     assert space(settings, given=True).problems(detect(url)) == []
     assert space(settings).problems(detect("data:image/png;base64,AAAA")) != []
 

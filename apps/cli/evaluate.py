@@ -1,19 +1,17 @@
 """`evaluate`: how well a controller plans."""
 
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
 from apps.cli import prefect_server
-from apps.cli.exits import INTERRUPTED, TERMINATED, complain, note, verbose, verbose_option
+from apps.cli.exits import INTERRUPTED, TERMINATED, complain, note, unwind_on_sigterm, verbose, verbose_option
 
 if TYPE_CHECKING:
     from hugginggpt.evaluation.report import EvaluationReport
@@ -91,10 +89,7 @@ def evaluate(
 
 
 def _run(path: Path, controller: "ControllerChoice | None", limit: int | None, fresh: bool) -> "EvaluationReport":
-    prefect_server.quiet()
-    server = prefect_server.api_url()
-    if server is not None and (problem := prefect_server.problem(server)):
-        raise click.ClickException(problem)
+    prefect_server.usable()
 
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
@@ -111,8 +106,7 @@ def _resumable(planned: Callable[[], int]) -> Iterator[None]:
     """Say that what was planned is kept when the block is interrupted or fails."""
     from hugginggpt.errors import TraceError
 
-    # By default SIGTERM ends the process at once, and the temporary server would stay behind.
-    signal.signal(signal.SIGTERM, _terminate)
+    unwind_on_sigterm()
     try:
         yield
     except (KeyboardInterrupt, SystemExit) as ending:
@@ -123,10 +117,6 @@ def _resumable(planned: Callable[[], int]) -> Iterator[None]:
             if planned():
                 click.echo(_KEPT, err=True)
         raise
-
-
-def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
-    raise SystemExit(TERMINATED)
 
 
 @contextmanager

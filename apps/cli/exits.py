@@ -1,8 +1,10 @@
 """How a command ends: its exit code, and errors as one plain sentence."""
 
 import errno
+import signal
 import traceback
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -72,6 +74,15 @@ def is_refusal(error_type: str | None) -> bool:
     """
     kind = getattr(errors, error_type or "", None)
     return isinstance(kind, type) and issubclass(kind, UsageError)
+
+
+def unwind_on_sigterm() -> None:
+    """Have SIGTERM raise `SystemExit`: by default it ends the process at once, and a temporary server stays behind."""
+    signal.signal(signal.SIGTERM, _unwind)
+
+
+def _unwind(signum: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(TERMINATED)
 
 
 def verbose_option(command: F) -> F:

