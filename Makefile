@@ -62,9 +62,8 @@ planner: $(PLANNER)/train.jsonl ## Train the small planner, an hour or two on tw
 			> $(PLANNER)/$$(basename $$set .jsonl).json || exit; done
 	cat $(addprefix $(PLANNER)/,planning.json seen.json held-out.json)
 
-# From other data training begins anew.
+# From other examples training begins anew; from the same ones, generated again, it goes on.
 $(PLANNER)/train.jsonl: $(DATA_SOURCES) | install
-	rm -rf $(PLANNER)
 	$(BIN)/python -m training.generate --out $(PLANNER) --samples 32000 --seed 1
 
 docs: install ## Write what the docs say of commands, settings, kinds and tables anew.

@@ -48,7 +48,7 @@ def packaged() -> Path:
     """Where the packaged GGUF file is, found without importing its package."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError(f"{PACKAGE} is not installed")
+        raise FileNotFoundError("the base model is not installed; run `make install`, or name a GGUF file with --base")
     return Path(spec.submodule_search_locations[0]) / FILE
 
 

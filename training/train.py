@@ -130,12 +130,12 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
         }
 
+    def fits(self, state: dict[str, Any]) -> bool:
+        """Whether a checkpoint is of this recipe, these weights and these examples."""
+        return (state["recipe"], state["learns"]) == (asdict(self.recipe), self.learns)
+
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from there."""
-        if (state["recipe"], state["learns"]) != (asdict(self.recipe), self.learns):
-            raise ValueError(
-                "the checkpoint is of another recipe, other weights or other examples; remove it to start anew"
-            )
         self.model.load_state_dict(state["lora"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]
@@ -172,8 +172,12 @@ def train(recipe: Recipe, weights: Path, data: Path, out: Path, device: torch.de
     trainer = Trainer(recipe, weights, examples, device)
     log.info("%d examples, %d steps, %s", len(examples), trainer.steps, recipe)
     if checkpoint.exists():
-        trainer.restore(torch.load(checkpoint, map_location=device, weights_only=True))
-        log.info("going on from step %d", trainer.step)
+        state = torch.load(checkpoint, map_location=device, weights_only=True)
+        if trainer.fits(state):
+            trainer.restore(state)
+            log.info("going on from step %d", trainer.step)
+        else:
+            log.info("%s is of another recipe, other weights or other examples: beginning anew", checkpoint.name)
 
     first, start, saved = trainer.step, time.monotonic(), time.monotonic()
     since, losses, tokens, learnt = start, 0.0, 0, 0
@@ -210,7 +214,7 @@ def main() -> None:
     """Read the arguments and train."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("data", type=Path, help="JSON lines of prompt and completion")
-    parser.add_argument("--base", type=Path, default=base.packaged(), help="GGUF file of a Llama model")
+    parser.add_argument("--base", type=Path, help="GGUF file of a Llama model; by default the packaged one")
     parser.add_argument("--out", type=Path, required=True, help="folder of adapter, checkpoint and log")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--checkpoint-minutes", type=float, default=3.0)
@@ -226,7 +230,9 @@ def main() -> None:
     keep_memory()
     recipe = Recipe(**{name: getattr(arguments, name) for name in asdict(Recipe())})
     device = torch.device(arguments.device)
-    train(recipe, arguments.base, arguments.data, arguments.out, device, arguments.checkpoint_minutes)
+    train(
+        recipe, arguments.base or base.packaged(), arguments.data, arguments.out, device, arguments.checkpoint_minutes
+    )
 
 
 if __name__ == "__main__":

@@ -40,7 +40,8 @@ def problem(url: str) -> str | None:
         error = client.api_healthcheck()
     if error is None:
         return None
-    reason = type(error).__name__ if isinstance(error, httpx.TransportError) else str(error).splitlines()[0]
+    said = "" if isinstance(error, httpx.TransportError) else str(error)
+    reason = next(iter(said.splitlines()), type(error).__name__)
     return (
         f"The Prefect server at {url} cannot be used ({reason}): start it with `prefect server start`, "
         "or do without by `prefect config unset PREFECT_API_URL` or unsetting that variable."

@@ -18,7 +18,9 @@ _IN_URL = r"[^\s\"'<>()\[\]{}|`“”‘’]"
 _URL = re.compile(rf"https?://(?:{_IN_URL}|\({_IN_URL}*\))*(?:{_IN_URL}(?<![.,;:!?])|\({_IN_URL}*\))", re.IGNORECASE)
 _QUOTED_NAME = re.compile(r"[\"'“‘`«(\[]([^\"'“”‘’`«»()\[\]\n]{1,80}?\.\w{2,8})[\"'”’`»)\]]")
 # Possessive: what a folder's name has taken is not given back to be tried again.
-_NAME = re.compile(r"(?<![\w@/.+~%#-])(?:~?[\w.+-]*+/)*+[\w+~%@#-][\w.+~%@#-]*\.(?:[a-z0-9]{2,8}|[A-Z0-9]{2,8})(?!\w)")
+_NAME = re.compile(
+    r"(?<![\w@/.+~%#-])(?:~?[\w.+-]*+/)*+[\w+~%@#-][\w.+~%@#-]*\.(?:[a-z0-9]{2,8}|[A-Z][a-z0-9]{2,7}|[A-Z0-9]{2,8})(?!\w)"
+)
 
 PASSAGE_CHARS = 120
 """A quoted or announced text of at least this length is a passage."""

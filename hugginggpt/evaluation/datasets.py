@@ -122,13 +122,14 @@ def _row(line: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise ValueError("is not JSON") from None
     if not isinstance(row, dict):
-        raise ValueError("is not a JSON object")
-    return row
+        raise ValueError("is not a JSON object: give one object a line")
+    found = row.get("result")  # where TaskBench's predictions have their plans
+    return row | found if isinstance(found, dict) and found.keys() & {*_NODES} else row
 
 
 def _own(row: dict[str, Any], position: int) -> Sample:
     if not isinstance(row.get("plan"), list):
-        raise ValueError("has no list of tasks in 'plan'")
+        raise ValueError("has no list of tasks in 'plan', nor is it TaskBench's with 'task_nodes'")
     try:
         plan = parse_plan(json.dumps(row["plan"]))
     except PlanError as error:
@@ -140,7 +141,7 @@ def _own(row: dict[str, Any], position: int) -> Sample:
     if not isinstance(files, list) or not all(isinstance(name, str) for name in files):
         raise ValueError("has 'files' that are not a list of names")
     resources = tuple(_named(_encodable(name, "'files'")) for name in files)
-    return Sample(position, _id(row), _text(row, "request"), resources, graph, _group(row, graph))
+    return Sample(position, _id(row, position), _text(row, "request"), resources, graph, _group(row, graph))
 
 
 def _taskbench(row: dict[str, Any], position: int) -> Sample:
@@ -153,17 +154,21 @@ def _taskbench(row: dict[str, Any], position: int) -> Sample:
             raise ValueError(f"has '{name}' that are not JSON") from None
     if not isinstance(nodes, list):
         raise ValueError(f"has no list of tasks in '{name}'")
-    graph = graph_of_nodes(nodes)
+    try:
+        graph = graph_of_nodes(nodes)
+    except RecursionError:
+        raise ValueError(f"has '{name}' that are nested too deep") from None
     if _ENDLESS.search(json.dumps(nodes)):
         raise ValueError("refers to a task by a number of more than nine digits")
-    return Sample(position, _id(row), _text(row, "user_request", "instruction"), (), graph, _group(row, graph))
+    return Sample(
+        position, _id(row, position), _text(row, "user_request", "instruction"), (), graph, _group(row, graph)
+    )
 
 
-def _id(row: dict[str, Any]) -> str:
+def _id(row: dict[str, Any], position: int) -> str:
+    """What the row is called; counted from 1 where it does not say."""
     found = row.get("id")
-    if isinstance(found, bool) or not isinstance(found, str | int):
-        raise ValueError("has no 'id'")
-    return str(found)
+    return str(position + 1 if found is None else found)
 
 
 def _text(row: dict[str, Any], *names: str) -> str:

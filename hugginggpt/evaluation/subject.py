@@ -17,8 +17,7 @@ class Subject(BaseModel):
 
     Attributes:
         model: the controller's model.
-        planner_sha256: hash of the prompts by which this controller plans and the table of kinds; for
-            the embedded controller also its grammar and weights, for a server its address.
+        planner_sha256: hash of what makes this controller's plans, besides the model's name.
     """
 
     model_config = ConfigDict(frozen=True)

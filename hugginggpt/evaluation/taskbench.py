@@ -5,6 +5,7 @@ result of the j-th entry. Arguments have no names: what a literal looks like, or
 that is referred to makes, counts as the name.
 """
 
+import ast
 import json
 import re
 from dataclasses import dataclass
@@ -131,34 +132,43 @@ def graph_of_nodes(nodes: list[Any]) -> Graph:
 
 
 def _read_node(node: Any) -> tuple[str, list[str]]:
-    if not isinstance(node, dict) or not isinstance(node.get("task"), str):
+    name = next((node[key] for key in ("task", "tool") if key in node), None) if isinstance(node, dict) else None
+    if not isinstance(name, str):
         raise ValueError("has a task node without the name of a task")
-    return known_name(node["task"]) or node["task"], _texts(node.get("arguments"))
+    return known_name(name) or name, _texts(node.get("arguments"))
 
 
 def _texts(arguments: Any) -> list[str]:
-    """The arguments of a node: a list, an object, or a text of JSON that holds one of these."""
-    if isinstance(arguments, str) and arguments.lstrip().startswith(("[", "{")):
-        try:
-            arguments = json.loads(arguments)
-        except (ValueError, RecursionError):
-            raise ValueError("has 'arguments' that are not JSON") from None
+    """The arguments of a node: a list, an object, a single one, or a text that holds one of these."""
+    if isinstance(arguments, str):
+        arguments = _written(arguments)
     if isinstance(arguments, dict):
         arguments = [arguments] if "value" in arguments else list(arguments.values())
-    if not isinstance(arguments, list | None):
-        raise ValueError("has 'arguments' that are neither a list nor an object")
-    return [text for argument in arguments or () if (text := _text(argument)) is not None]
+    if not isinstance(arguments, list):
+        arguments = [arguments]
+    return [text for argument in arguments if (text := _text(argument)) is not None]
+
+
+def _written(arguments: str) -> Any:
+    """The list or object that a text writes, in JSON or Python; the text itself when it writes none."""
+    for read in (json.loads, ast.literal_eval) if arguments.lstrip().startswith(("[", "{")) else ():
+        try:
+            found = read(arguments.strip())
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(found, list | dict):
+            return found
+    return arguments
 
 
 def _text(argument: Any) -> str | None:
-    """One argument: a scalar, a list of them, or an object with one of both as its value; None for null."""
-    if isinstance(argument, dict) and argument:
-        argument = argument.get("value", next(iter(argument.values())))
-    elements = argument if isinstance(argument, list) else [argument]
-    if not all(element is None or isinstance(element, str | int | float) for element in elements):
-        raise ValueError("has an argument that is neither a text, a list of texts nor an object with one of both")
-    texts = [str(element) for element in elements if element is not None]
-    return " ".join(texts) if texts else None
+    """One argument: a scalar, a list of arguments, or an object with one as its value; None for null."""
+    if isinstance(argument, dict):
+        return _text(argument.get("value", next(iter(argument.values()), None)))
+    if isinstance(argument, list):
+        texts = [text for element in argument if (text := _text(element)) is not None]
+        return " ".join(texts) if texts else None
+    return None if argument is None else str(argument)
 
 
 def _argument(text: str, place: int, outputs: list[str]) -> Argument | None:

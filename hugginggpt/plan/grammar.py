@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from hugginggpt.capabilities import CAPABILITIES, Capability, Input, ValueType
 from hugginggpt.plan.notation import INPUT_WORDS, NOTHING, PIPED, TEMPLATED, WORDS, named
+from hugginggpt.plan.references import starts_of_references
 
 MOST_LINES = 8
 """Pipelines of a plan."""
@@ -156,10 +157,11 @@ def _texts(text: str) -> _Rules:
     """Every run of the request's words: `span`, a text; `template`, one with a place for what is piped."""
     units = list(_UNIT.finditer(text))
     rules: _Rules = {"words": []}
+    starts = starts_of_references(text)  # no text goes on from one: a whole reference would be read as one
     for n, unit in enumerate(units):
         rules["words"].append((f"w{n}",))
         here = _escaped(unit.group())
-        if n + 1 < len(units):
+        if n + 1 < len(units) and unit.start() not in starts:
             gap = _escaped(text[unit.end() : units[n + 1].start()])
             rules[f"w{n}"] = [(f'"{here}" ("{gap}" w{n + 1})?',)]
         else:

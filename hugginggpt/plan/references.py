@@ -27,6 +27,11 @@ def any_reference(text: str) -> str | None:
     return match.group() if match else None
 
 
+def starts_of_references(text: str) -> set[int]:
+    """Where references begin in a text, however they are written."""
+    return {match.start() for match in _ANY.finditer(text)}
+
+
 def references_in(value: object) -> list[int]:
     """Ids that an argument refers to, in order, each once."""
     if isinstance(value, list):

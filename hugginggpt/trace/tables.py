@@ -331,8 +331,7 @@ class Evaluation(Base):
     controller: Mapped[str] = mapped_column(doc="`embedded` or `openai`")
     model: Mapped[str] = mapped_column(doc="the controller's model")
     planner_sha256: Mapped[str] = mapped_column(
-        doc="hash of the prompts that the controller plans by and the table of kinds; "
-        "of the embedded planner also the grammar and weights, of a server its address"
+        doc="hash of what makes the controller's plans: prompts, kinds, our code, and its weights or a server's address"
     )
     created_at: Mapped[datetime]
     scored_at: Mapped[datetime | None] = mapped_column(doc="when it was scored last; null until it came to an end")

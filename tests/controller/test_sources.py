@@ -29,6 +29,7 @@ def found(text: str, *attached: tuple[str, ValueType], earlier: str = "") -> dic
             {"https://example.org/Cat_(1).jpg": "image", "https://example.org/b.png": "image"},
         ),
         ("I like it.So do you", {}),
+        ("Caption Cat.Jpg and hear b.Wav.", {"Cat.Jpg": "image", "b.Wav": "audio"}),
         ("No file here, e.g. version 2.0 or example.com", {}),
     ],
 )

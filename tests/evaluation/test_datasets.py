@@ -53,6 +53,23 @@ def test_taskbench_form_under_its_other_names(write: Write) -> None:
     assert (first.request, first.graph) == ("Read it", second.graph)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "scan.png",
+        "['scan.png']",
+        '{"image": "scan.png"}',
+        {"image": {"path": "scan.png"}},
+        {"name": "image", "value": ["scan.png"]},
+        [{"image": ["scan.png", None]}, {}],
+    ],
+)
+def test_arguments_however_they_are_written(write: Write, arguments: Any) -> None:
+    row = {"user_request": "Read it", "result": {"task_nodes": [{"tool": "Image-to-Text", "arguments": arguments}]}}
+    (sample,) = read_dataset(write(row)).samples
+    assert (sample.id, sample.graph) == ("1", (Node("Image-to-Text", (Argument("image", "scan.png"),)),))
+
+
 def test_only_what_nothing_stands_for_is_foreign(write: Write) -> None:
     names = ["Zero-Shot Classification", "NER", "Stopwatch", "Translation"]
     dataset = read_dataset(write(THEIRS | {"task_nodes": [{"task": name, "arguments": []} for name in names]}))
@@ -116,7 +133,6 @@ def test_a_limit_keeps_the_first_and_checks_the_rest(write: Write) -> None:
         ("{", "is not JSON"),
         ("[" * 100_000, "is not JSON"),
         ("[1]", "is not a JSON object"),
-        (OWN | {"id": None}, "has no 'id'"),
         (OWN | {"request": "  "}, "has no text in 'request'"),
         (OWN | {"plan": "none"}, "has no list of tasks in 'plan'"),
         (OWN | {"plan": [{"task": "juggle", "id": 0}]}, "has a plan that is not valid: Task 0 has the unknown kind"),
@@ -141,6 +157,11 @@ def test_a_line_that_is_no_sample_is_a_sentence(write: Write, line: dict[str, An
     assert "\n" not in caught.value.message
 
 
+NESTED: list[Any] = []
+for _ in range(900):
+    NESTED = [NESTED]
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
@@ -153,8 +174,8 @@ def test_a_line_that_is_no_sample_is_a_sentence(write: Write, line: dict[str, An
             "refers to a task by a number of more than nine digits.",
         ),
         (
-            THEIRS | {"task_nodes": [{"task": "Translation", "arguments": "scan.png"}]},
-            "has 'arguments' that are neither a list nor an object.",
+            THEIRS | {"task_nodes": [{"task": "Translation", "arguments": NESTED}]},
+            "has 'task_nodes' that are nested too deep.",
         ),
     ],
 )

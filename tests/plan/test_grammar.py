@@ -46,6 +46,14 @@ def test_lets_through(plan: str) -> None:
     assert LETS_THROUGH.fullmatch(plan)
 
 
+@pytest.mark.parametrize("text", ["<GENERATED>-0", "<node-1>", "< resource > - 2"])
+def test_no_text_holds_what_plans_call_a_result(text: str) -> None:
+    lets_through = recogniser(plan_grammar(CAPABILITIES, {}, f"Translate: what does {text} mean?"))
+    assert lets_through.fullmatch('"what does <" > translate to=French')
+    assert not lets_through.fullmatch(f'"{text}" > translate to=French')
+    assert not lets_through.fullmatch(f'"what does {text} mean?" > translate to=French')
+
+
 @pytest.mark.parametrize(
     "plan",
     [

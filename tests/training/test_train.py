@@ -134,13 +134,13 @@ def test_a_run_that_was_killed_goes_on_to_the_same_adapter(
     assert (tmp_path / "planner.gguf").read_bytes() == trained[0].read_bytes()
 
 
-def test_another_recipe_does_not_go_on(trained: tuple[Path, str], weights: Path, data: Path, tmp_path: Path) -> None:
+def test_other_examples_begin_anew(trained: tuple[Path, str], weights: Path, data: Path, tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").symlink_to(trained[0].with_name("checkpoint.pt"))
     other = tmp_path / "other.jsonl"
     other.write_text(data.read_text(encoding="utf-8").replace("joke", "song"), encoding="utf-8")
-    run = training(weights, other, tmp_path)
-    said, _ = run.communicate(timeout=120)
-    assert run.returncode == 1 and "of another recipe, other weights or other examples" in said
+    said = finished(training(weights, other, tmp_path))
+    assert "of another recipe, other weights or other examples: beginning anew" in said
+    assert (tmp_path / "planner.gguf").read_bytes() != trained[0].read_bytes()
 
 
 def test_the_server_plans_with_it(trained: tuple[Path, str], weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
