@@ -129,7 +129,8 @@ def _row(line: str) -> dict[str, Any]:
 
 def _own(row: dict[str, Any], position: int) -> Sample:
     if not isinstance(row.get("plan"), list):
-        raise ValueError("has no list of tasks in 'plan', nor is it TaskBench's with 'task_nodes'")
+        neither = ", nor is it TaskBench's with 'task_nodes'" if "plan" not in row else ""
+        raise ValueError(f"has no list of tasks in 'plan'{neither}")
     try:
         plan = parse_plan(json.dumps(row["plan"]))
     except PlanError as error:

@@ -151,6 +151,10 @@ def test_no_figure_is_cut_on_a_narrow_terminal(width: int) -> None:
     [
         (["{"], "Line 1 of the dataset {path} is not JSON."),
         ([OWN, OWN | {"plan": None}], "Line 2 of the dataset {path} has no list of tasks in 'plan'."),
+        (
+            [{"request": "hello"}],
+            "Line 1 of the dataset {path} has no list of tasks in 'plan', nor is it TaskBench's with 'task_nodes'.",
+        ),
         ([], "The dataset {path} holds no samples: give one JSON object a line."),
     ],
 )
