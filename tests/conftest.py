@@ -16,6 +16,9 @@ from hugginggpt.settings import Settings, get_settings
 # A shell starts its background jobs with SIGINT ignored, and what the tests interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# As the embedded controller sets it; here torch may load OpenMP first.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
 _STANDARD = (
     "OPENAI_API_KEY",
     "OPENAI_BASE_URL",
