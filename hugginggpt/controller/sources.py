@@ -24,6 +24,12 @@ _NAME = re.compile(
 
 PASSAGE_CHARS = 120
 """A quoted or announced text of at least this length is a passage."""
+_WISH_CHARS = 300
+"""A wish about a text set apart from it is not longer."""
+_APART_CHARS = 800
+"""What a blank line sets apart is a text from this length on: no wish lists its steps at such length."""
+_RUN_ON_CHARS = 1500
+"""The same for what only the end of a sentence sets apart, and for what names files."""
 
 _QUOTE = re.compile(r'(?<![^\s(\[:,;>–—-])(?P<open>")(?=\S)|(?<=\S)(?P<close>")(?!\w)|(?P<mark>[“”„«»])')
 _OPENED_BY = {'"': '"', "”": "“", "»": "«", "“": "„"}
@@ -41,6 +47,21 @@ _ANNOUNCED = re.compile(
     rf"(?:[^\S\n]*\n\s*|\s*(?=[^\Wa-z_]))([^\s\"“«](?:(?!\n\s*\n|(?<=[.!?] )(?i:{_WISH})).){{{PASSAGE_CHARS},}})",
     re.DOTALL,
 )
+# A wish about a text that is set apart from it says so: "Summarise this mail.", "Can you translate it?"
+_ASKS = (
+    r"(?:please|(?:can|could|would|will) you|i need|i want|i'd like|translat\w*|summari\w*|sum|read|say|speak|shorten|"
+    r"rewrite|rephrase|classify|convert|turn|make|give|tell|list|find|extract|check|put|is|are|does|do|"
+    r"what|who|when|where|which|why|how)\b"
+)
+_ASKS_FIRST = re.compile(rf"(?:(?:and|then|also|next|now|finally|afterwards),? )*{_ASKS}", re.IGNORECASE)
+_ASKS_SOMEWHERE = re.compile(rf"\b{_ASKS}", re.IGNORECASE)
+_POINTS = re.compile(
+    r"\b(?:this|these|it|its|that|them|above|below|following|here|text|paragraphs?|passage|article|message|e-?mail|mail|"
+    r"letter|note|post|report|story|review|abstract|transcript|minutes|statement|complaint|speech)\b",
+    re.IGNORECASE,
+)
+_BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
+_SENTENCE_END = re.compile(r"[.!?…][\"”’)]*\s+")
 _LIST_ITEM = re.compile(r"^\s*(?:\d+[.)]|[-*•]|(?i:step) \d+:)\s", re.MULTILINE)
 
 
@@ -76,7 +97,7 @@ class ReadRequest:
 
 def take_passages(text: str) -> ReadRequest:
     """Put a name in the place of every long text in the request."""
-    spans = sorted(_passages(text))
+    spans = sorted(_passages(text), key=lambda span: (span[0], -span[1]))
     passages: dict[str, str] = {}
     shown, end = [], 0
     free = (name for n in itertools.count(1) if (name := f"passage-{n}") not in text)
@@ -92,6 +113,9 @@ def take_passages(text: str) -> ReadRequest:
 
 def _passages(text: str) -> Iterator[tuple[int, int]]:
     quotes = list(_quoted(text))
+    if not quotes and (apart := _apart(text)):
+        yield apart
+        return
     yield from quotes
     for match in _ANNOUNCED.finditer(text):
         start, stop = match.span(1)
@@ -101,6 +125,25 @@ def _passages(text: str) -> Iterator[tuple[int, int]]:
         if _LIST_ITEM.search(inside) or any(named_in(inside)) or any(start < at < stop for at, _ in quotes):
             continue
         yield start, stop
+
+
+def _apart(text: str) -> tuple[int, int] | None:
+    """Where a text stands that a blank line sets apart from the wish about it, or that the wish follows."""
+    start, stop = 0, len(text.rstrip())
+    blanks = [match.span() for match in _BLANK_LINES.finditer(text, 0, stop) if match.start()]
+    if blanks and _is_wish(first := text[: blanks[0][0]]) and _ASKS_SOMEWHERE.search(first):
+        start = blanks[0][1]
+    # The wish after it: the last block, or of a text in one block the last sentence.
+    ends = blanks or [match.span() for match in _SENTENCE_END.finditer(text, 0, stop)]
+    if ends and _is_wish(last := text[ends[-1][1] : stop]) and _ASKS_FIRST.match(last):
+        stop = ends[-1][0] if blanks else len(text[: ends[-1][1]].rstrip())
+    inside = text[start:stop]
+    long = _RUN_ON_CHARS if not blanks or any(named_in(inside)) else _APART_CHARS
+    return (start, stop) if long <= len(inside) < len(text.rstrip()) else None
+
+
+def _is_wish(text: str) -> bool:
+    return len(text) <= _WISH_CHARS and _POINTS.search(text) is not None
 
 
 def _quoted(text: str) -> Iterator[tuple[int, int]]:

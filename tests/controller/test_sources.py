@@ -75,6 +75,31 @@ def test_long_texts_are_taken_out_of_the_request(text: str, shown: str | None, p
     assert (read.text.strip(), list(read.passages.values())) == ((shown or text).strip(), passages)
 
 
+MAIL = "Dear Mrs Okafor,\n\n" + f"{LONG}\n\n" * 8 + "Kind regards,\nMartin Hale"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "passage"),
+    [
+        (f"Summarise this mail, please.\n\n{MAIL}", "Summarise this mail, please.\n\npassage-1", MAIL),
+        (f"Translate the following to French:\n\n{MAIL}", "Translate the following to French:\n\npassage-1", MAIL),
+        (f"{MAIL}\n\nCan you put this into plain words?", "passage-1\n\nCan you put this into plain words?", MAIL),
+        (
+            f"This came today.\nCan you shorten it?\n\n{MAIL}\n\nThen read it aloud.\n",
+            "This came today.\nCan you shorten it?\n\npassage-1\n\nThen read it aloud.\n",
+            MAIL,
+        ),
+        (f"{f'{LONG} ' * 15}Sum this up!", "passage-1 Sum this up!", f"{LONG} " * 14 + LONG),
+        (f"Show the kitchen.\n\n{MAIL}", f"Show the kitchen.\n\n{MAIL}", None),
+        (f"Summarise this.\n\n{LONG}", f"Summarise this.\n\n{LONG}", None),
+        (f"Do as this says.\n\n1. Read a.png.\n{LONG * 5}", f"Do as this says.\n\n1. Read a.png.\n{LONG * 5}", None),
+    ],
+)  # fmt: skip
+def test_a_long_text_beside_the_wish_about_it_is_taken_out_whole(text: str, shown: str, passage: str | None) -> None:
+    read = take_passages(text)
+    assert (read.text, list(read.passages.values())) == (shown, [passage] if passage else [])
+
+
 @given(st.text(alphabet='ab ."“”:\n1-') | st.text())
 def test_nothing_of_a_request_is_lost(text: str) -> None:
     read = take_passages(text)
