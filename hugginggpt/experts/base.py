@@ -38,7 +38,6 @@ class Expert(ABC):
     Attributes:
         packages: importable names that have to be installed.
         install: what pip has to install for them, when that is not their names.
-        loads: names what `load` returns; experts with the same `loads` share a loaded model.
         asks_controller: an embedded expert whose answer the controller writes. Another controller is
             another answer, so the catalog names the controller's model in the card's revision.
     """
@@ -47,8 +46,12 @@ class Expert(ABC):
     endpoint: ClassVar[Endpoint]
     packages: ClassVar[tuple[str, ...]] = ()
     install: ClassVar[str] = ""
-    loads: ClassVar[str]
     asks_controller: ClassVar[bool] = False
+
+    @property
+    def loads(self) -> str:
+        """Names what `load` returns: experts with the same name share a loaded model. Their own, unless they say so."""
+        return f"{self.kind} ({self.endpoint})"
 
     @abstractmethod
     def load(self, card: ModelCard, surroundings: Surroundings) -> Any:

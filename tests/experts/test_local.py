@@ -18,7 +18,7 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ExpertUnavailableError, ModelLoadError
 from hugginggpt.experts.base import Outputs, Surroundings
 from hugginggpt.experts.local import EXPERTS
-from hugginggpt.experts.local.pipeline import LoadedPipeline
+from hugginggpt.experts.local.loaded import LoadedModel
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.experts.rendering import detections
 from hugginggpt.experts.sound import pieces
@@ -343,12 +343,13 @@ def test_the_deadline_stops_a_generating_model_between_its_tokens(models: Path) 
     )
     whisper = WhisperForConditionalGeneration(config)
     whisper.generation_config.max_new_tokens = whisper.generation_config.min_new_tokens = 90_000
-    loaded = LoadedPipeline(
+    loaded = LoadedModel(
         AutomaticSpeechRecognitionPipeline(
             model=whisper,
             feature_extractor=WhisperFeatureExtractor(),
             tokenizer=AutoTokenizer.from_pretrained(models / MODELS["automatic-speech-recognition"]),
-        )
+        ),
+        [whisper],
     )
     deadline = Deadline(1.0)
     with pytest.raises(DeadlineExceededError):

@@ -6,7 +6,8 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.local.pipeline import LoadedPipeline, PipelineExpert
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.pipeline import PipelineExpert
 from hugginggpt.experts.sound import at_rate, mono, pieces
 from hugginggpt.media import Text
 
@@ -19,15 +20,14 @@ class AutomaticSpeechRecognition(PipelineExpert):
 
     kind = "automatic-speech-recognition"
     packages = (*PipelineExpert.packages, "soxr")
-    loads = "transformers automatic-speech-recognition"
 
     def prepare(self, inputs: Inputs) -> Any:
         """One channel, and its rate."""
         return mono(inputs["audio"]), inputs["audio"].rate
 
-    def run(self, model: LoadedPipeline, prepared: Any, deadline: Deadline) -> Any:
+    def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
         """The pieces' texts, joined."""
-        rate = model.pipeline.feature_extractor.sampling_rate
+        rate = model.tool.feature_extractor.sampling_rate
         samples, recorded_rate = prepared
         texts = []
         for piece in pieces(at_rate(samples, recorded_rate, rate), rate, _LONGEST_PIECE):

@@ -5,7 +5,8 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.pipeline import LoadedPipeline, PipelineExpert
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.pipeline import PipelineExpert
 from hugginggpt.experts.rendering import detections
 
 
@@ -13,13 +14,12 @@ class ObjectDetection(PipelineExpert):
     """Finds things in a picture, with their boxes."""
 
     kind = "object-detection"
-    loads = "transformers object-detection"
 
     def prepare(self, inputs: Inputs) -> Any:
         """The picture, RGB."""
         return on_white(inputs["image"].image)
 
-    def run(self, model: LoadedPipeline, prepared: Any, deadline: Deadline) -> Any:
+    def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
         """What the library finds likelier than not."""
         return model.run(lambda pipeline: pipeline(prepared), deadline)
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.local.pipeline import LoadedPipeline, PipelineExpert
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.pipeline import PipelineExpert
 from hugginggpt.experts.rendering import classification
 from hugginggpt.experts.windows import windows
 
@@ -16,13 +17,12 @@ class TextClassification(PipelineExpert):
     """Labels a text. A text longer than the model's window is read window by window, and the scores averaged."""
 
     kind = "text-classification"
-    loads = "transformers text-classification"
 
     def prepare(self, inputs: Inputs) -> Any:
         """The text."""
         return inputs["text"].text
 
-    def run(self, model: LoadedPipeline, prepared: Any, deadline: Deadline) -> Any:
+    def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
         """The score of each label, best first."""
         return model.run(lambda pipeline: _classify(pipeline, prepared), deadline)
 
