@@ -1,0 +1,50 @@
+"""Experts on transformers' model classes, for kinds that have no pipeline."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.experts.base import Expert, Surroundings
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.loading import loading, refuse_other_architecture
+
+
+@dataclass(frozen=True)
+class Network:
+    """A model with the processor (tokenizer, image processor, feature extractor or all of them) that feeds it."""
+
+    model: Any
+    processor: Any
+
+
+class NetworkExpert(Expert):
+    """Runs a model class of transformers. Its models are `LoadedModel`s whose tool is a `Network`.
+
+    Attributes:
+        model_class: the auto class of the model, by its name in transformers.
+        processor_class: the auto class of what feeds it.
+    """
+
+    endpoint = Endpoint.LOCAL
+    packages: ClassVar[tuple[str, ...]] = ("transformers", "torch", "safetensors")
+    install = "hugginggpt[local]"
+    model_class: ClassVar[str]
+    processor_class: ClassVar[str] = "AutoTokenizer"
+
+    @property
+    def loads(self) -> str:
+        """The classes: kinds that use the same share a loaded model."""
+        return f"transformers {self.model_class} {self.processor_class}"
+
+    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Network]:
+        """Fetch the model's files and load the model and its processor from them."""
+        with loading(card, surroundings.settings) as place:
+            import transformers
+
+            safe = {"trust_remote_code": False, "local_files_only": True}
+            processor = getattr(transformers, self.processor_class).from_pretrained(place.folder, **safe)
+            model = getattr(transformers, self.model_class).from_pretrained(
+                place.folder, dtype=place.dtype, use_safetensors=True, **safe
+            )
+        refuse_other_architecture(model, card)
+        return LoadedModel(Network(model.to(place.device).eval(), processor), [model])
