@@ -3,9 +3,8 @@
 import json
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from transformers import pipeline
 from hugginggpt.catalog.card import ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ExpertUnavailableError, ModelLoadError
-from hugginggpt.experts.base import Outputs, Surroundings
+from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.local import EXPERTS
 from hugginggpt.experts.local.loaded import LoadedModel
 from hugginggpt.experts.pool import ModelPool
@@ -24,11 +23,10 @@ from hugginggpt.experts.rendering import detections
 from hugginggpt.experts.sound import pieces
 from hugginggpt.media import Audio, Image, Structured, Text
 from hugginggpt.settings import Settings
+from tests.experts.running import no_controller, run
 from tests.stand_ins import tiny_models
 from tests.stand_ins.hub_server import HubServer
 from tests.stand_ins.tiny_models import GATED, MODELS, PICKLED, REMOTE_CODE, SPEECH_RATE, draw_square, speak
-
-Ask = Callable[..., Outputs]
 
 
 @pytest.fixture(scope="module")
@@ -45,25 +43,6 @@ def hub(models: Path) -> Iterator[HubServer]:
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
-
-
-def no_controller() -> Any:
-    raise AssertionError("a local expert asked for the controller")
-
-
-def run(
-    settings: Settings,
-    kind: str,
-    model: str | None = None,
-    *,
-    revision: str | None = None,
-    seconds: float = 300.0,
-    **inputs: Any,
-) -> Outputs:
-    expert = next(e for e in EXPERTS if e.kind == kind)
-    card = ModelCard(id=model or MODELS[kind], kind=kind, revision=revision)
-    loaded = expert.load(card, Surroundings(settings, no_controller))
-    return expert.render(expert.run(loaded, expert.prepare(inputs), Deadline(seconds)), inputs)
 
 
 @pytest.fixture(scope="module")
