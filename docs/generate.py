@@ -17,8 +17,8 @@ from sqlalchemy import Column
 from sqlalchemy.dialects import sqlite
 
 from apps.cli import main as command_line
-from hugginggpt.capabilities import CAPABILITIES, Capability
-from hugginggpt.experts.registry import experts
+from apps.cli.text import size
+from hugginggpt.catalog.kinds import KindSupport, supported_kinds
 from hugginggpt.settings import Settings
 from hugginggpt.trace.tables import Base
 
@@ -59,17 +59,21 @@ def _setting(name: str, field: FieldInfo) -> str:
 
 
 def kinds() -> str:
-    """Every kind of AI task, its inputs and outputs, and where it runs."""
-    runtimes = {kind: [e.endpoint.value for e in experts() if e.kind == kind] for kind in CAPABILITIES}
-    head = "| kind | what it does | inputs | outputs | runs |\n| --- | --- | --- | --- | --- |\n"
-    return head + "".join(_kind(row, runtimes[row.kind]) for row in CAPABILITIES.values())
+    """Every kind of AI task, its inputs and outputs, where it runs, and a model to begin with."""
+    head = "| kind | what it does | inputs | outputs | runs | default model | size |\n"
+    return head + "| --- | --- | --- | --- | --- | --- | --- |\n" + "".join(map(_kind, supported_kinds()))
 
 
-def _kind(row: Capability, runtimes: list[str]) -> str:
+def _kind(row: KindSupport) -> str:
+    capability, default = row.capability, row.default
     inputs = "; ".join(
-        f"{i.name}{'' if i.name == i.type else f' ({i.type})'}{'' if i.required else ', optional'}" for i in row.inputs
+        f"{i.name}{'' if i.name == i.type else f' ({i.type})'}{'' if i.required else ', optional'}"
+        for i in capability.inputs
     )
-    return f"| {row.kind} | {row.description} | {inputs} | {', '.join(row.outputs)} | {', '.join(runtimes) or '—'} |\n"
+    model = default.id if default else "the controller" if row.runtimes else "—"
+    weight = size(default.bytes) if default and default.bytes else ""
+    cells = (capability.kind, capability.description, inputs, ", ".join(capability.outputs))
+    return f"| {' | '.join(cells)} | {', '.join(row.runtimes) or '—'} | {model} | {weight} |\n"
 
 
 def tables() -> str:

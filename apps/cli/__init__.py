@@ -10,6 +10,7 @@ from apps.cli.ask import ask
 from apps.cli.doctor import doctor
 from apps.cli.evaluate import evaluate
 from apps.cli.exits import Commands, verbose_option
+from apps.cli.kinds import kinds
 from apps.cli.models import models
 from apps.cli.plan import plan
 from apps.cli.resume import resume
@@ -37,5 +38,5 @@ def main() -> None:
     """
 
 
-for command in (ask, plan, resume, trace, models, doctor, evaluate):
+for command in (ask, plan, resume, trace, kinds, models, doctor, evaluate):
     main.add_command(command)
