@@ -35,6 +35,8 @@ class AttemptRecorder(Protocol):
         """The attempt that began last has ended."""
 
 
+_NOT_RUN = object()
+
 Slot = Callable[[Candidate, Deadline], AbstractContextManager[object]]
 
 
@@ -130,15 +132,19 @@ def _run_items(
     expert = expert_for(capability.kind, candidate.endpoint)
     if expert is None:
         raise ExpertError(f"Nothing here runs {capability.kind} at the endpoint {candidate.endpoint}.")
+    seeded = {} if seed is None else {"seed": seed}
+    elements = [e if isinstance(e, MissingInput) else {**e, **seeded} for e in bound.items]
     items: list[ItemResult] = []
     errors: list[HuggingGPTError] = []
     with pool.use(expert, candidate.card, surroundings, deadline) as model, slot(candidate, deadline):
-        for inputs in bound.items:
+        done = _run_together(expert, model, elements, deadline) if expert.batches and len(elements) > 1 else {}
+        for position, inputs in enumerate(elements):
             try:
                 if isinstance(inputs, MissingInput):
                     raise ExpertError(inputs.reason)
-                deadline.check()
-                outputs = _run_one(expert, model, {**inputs, **({} if seed is None else {"seed": seed})}, deadline)
+                if position not in done:
+                    deadline.check()
+                outputs = _run_one(expert, model, inputs, deadline, done.get(position, _NOT_RUN))
                 _check_types(capability, outputs)
             except StorageError:
                 raise
@@ -156,10 +162,27 @@ def _run_items(
     return tuple(items)
 
 
-def _run_one(expert: Expert, model: object, inputs: Inputs, deadline: Deadline) -> Outputs:
-    """One element through an expert. What a library raises unexpectedly fails the candidate, not the run."""
+def _run_together(
+    expert: Expert, model: object, elements: Sequence[Inputs | MissingInput], deadline: Deadline
+) -> dict[int, object]:
+    """What the model gives for each position in one go; nothing where that fails, for then each is run alone."""
     try:
-        return expert.render(expert.run(model, expert.prepare(inputs), deadline), inputs)
+        prepared = {i: expert.prepare(e) for i, e in enumerate(elements) if not isinstance(e, MissingInput)}
+        return dict(zip(prepared, expert.run_many(model, list(prepared.values()), deadline), strict=True))
+    except Exception as error:
+        logger.info("The elements of a list are run one by one: %s", error)
+        return {}
+
+
+def _run_one(expert: Expert, model: object, inputs: Inputs, deadline: Deadline, raw: object) -> Outputs:
+    """One element through an expert, or its rest if the model has been run.
+
+    What a library raises unexpectedly fails the candidate, not the run.
+    """
+    try:
+        if raw is _NOT_RUN:
+            raw = expert.run(model, expert.prepare(inputs), deadline)
+        return expert.render(raw, inputs)
     except HuggingGPTError:
         raise
     except Exception as error:

@@ -1,12 +1,13 @@
 """Object detection through transformers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.experts.local.pipeline import PipelineExpert
+from hugginggpt.experts.local.pipeline import BATCH, PipelineExpert
 from hugginggpt.experts.rendering import detections
 
 
@@ -14,6 +15,7 @@ class ObjectDetection(PipelineExpert):
     """Finds things in a picture, with their boxes."""
 
     kind = "object-detection"
+    batches = True
 
     def prepare(self, inputs: Inputs) -> Any:
         """The picture, RGB."""
@@ -22,6 +24,10 @@ class ObjectDetection(PipelineExpert):
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
         """What the library finds likelier than not."""
         return model.run(lambda pipeline: pipeline(prepared), deadline)
+
+    def run_many(self, model: LoadedModel[Any], prepared: Sequence[Any], deadline: Deadline) -> Sequence[Any]:
+        """The same of many pictures, several at a time."""
+        return model.run(lambda pipeline: pipeline(list(prepared), batch_size=BATCH), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """`[{"label", "score", "box"}]`, and the picture with the boxes."""

@@ -7,6 +7,9 @@ from hugginggpt.experts.base import Expert, Surroundings
 from hugginggpt.experts.local.loaded import LoadedModel
 from hugginggpt.experts.local.loading import loading, refuse_other_architecture
 
+BATCH = 8
+"""Elements that a pipeline computes at once: more need more memory and are hardly quicker."""
+
 
 class PipelineExpert(Expert):
     """Runs a transformers pipeline. Its models are `LoadedModel`s whose tool is the pipeline."""

@@ -1,0 +1,108 @@
+"""One planned task over a list: one call where the expert batches, and each element's own fate."""
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image as PILImage
+
+from hugginggpt.artifacts import ArtifactStore
+from hugginggpt.binding import BoundTask, MissingInput
+from hugginggpt.catalog.card import Candidate, Endpoint, ModelCard
+from hugginggpt.deadline import Deadline
+from hugginggpt.execution import execute
+from hugginggpt.experts.base import Surroundings
+from hugginggpt.experts.pool import ModelPool
+from hugginggpt.experts.registry import expert_for
+from hugginggpt.media import Image, Structured
+from hugginggpt.plan import PlannedTask
+from hugginggpt.results import TaskResult
+from hugginggpt.settings import Settings
+from tests.experts.running import no_controller
+from tests.stand_ins import tiny_models
+from tests.stand_ins.hub_server import HubServer
+from tests.stand_ins.tiny_models import MODELS, draw_square
+
+KIND = "object-detection"
+CANDIDATE = Candidate(card=ModelCard(id=MODELS[KIND], kind=KIND, runs_on=(Endpoint.LOCAL,)), endpoint=Endpoint.LOCAL)
+
+
+class _Forgetful:
+    """Records nothing of the attempts."""
+
+    def started(self, candidate: Candidate) -> None: ...
+
+    def finished(self, seconds: float, error: BaseException | None) -> None: ...
+
+
+class _Bench:
+    """A pool with the tiny detector loaded, which counts its forward passes and takes no picture of one colour."""
+
+    def __init__(self, settings: Settings, store: ArtifactStore) -> None:
+        self.store = store
+        self.passes = 0
+        self._pool = ModelPool(settings)
+        self._surroundings = Surroundings(settings, no_controller)
+        expert = expert_for(KIND, Endpoint.LOCAL)
+        assert expert is not None
+        with self._pool.use(expert, CANDIDATE.card, self._surroundings, Deadline(60)) as model:
+            model.tool.model.register_forward_pre_hook(self._look, with_kwargs=True)
+
+    def _look(self, module: Any, args: Any, kwargs: dict[str, Any]) -> None:
+        self.passes += 1
+        if any(picture.std() == 0 for picture in kwargs["pixel_values"][:, 0]):
+            raise ValueError("a picture of one colour")
+
+    def run(self, *elements: Image | MissingInput) -> TaskResult:
+        items = tuple(e if isinstance(e, MissingInput) else {"image": e} for e in elements)
+        return execute(
+            PlannedTask(task=KIND, id=0),
+            BoundTask(items, is_list=True),
+            [CANDIDATE],
+            pool=self._pool,
+            surroundings=self._surroundings,
+            store=self.store,
+            deadline=Deadline(60),
+            seed=None,
+            attempts=_Forgetful(),
+            slot=lambda candidate, deadline: nullcontext(),
+            last_try=True,
+        )
+
+    def labels(self, result: TaskResult) -> list[list[str] | None]:
+        found = [self.store.get(item.outputs[0]) if item.outputs else None for item in result.items]
+        return [[e["label"] for e in f.data] if isinstance(f, Structured) else None for f in found]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_models.build_all(tmp_path_factory.mktemp("models"), (KIND,))
+
+
+@pytest.fixture
+def bench(models: Path, tmp_path: Path) -> _Bench:
+    with HubServer(models) as hub:
+        settings = Settings(hf_endpoint=hub.url, models_cache=tmp_path / "models", hf_token=None, cpu_threads=1)
+        return _Bench(settings, ArtifactStore(str(tmp_path / "artifacts")))
+
+
+def square(number: int) -> Image:
+    return Image(draw_square(("red square", "blue square")[number % 2], (10 + number, 12, 40 + number, 42)))
+
+
+def test_a_list_is_computed_in_batches_with_the_results_of_each(bench: _Bench) -> None:
+    alone = bench.run(square(0)).items + bench.run(square(1)).items
+    before = bench.passes
+    together = bench.run(*map(square, range(16)))
+    assert bench.passes - before == 2
+    assert bench.labels(together) == [["red square"], ["blue square"]] * 8
+    assert together.items[:2] == alone
+
+
+def test_an_element_that_is_missing_or_spoils_the_batch_fails_alone(bench: _Bench) -> None:
+    empty = Image(PILImage.new("RGB", (64, 64)))
+    result = bench.run(square(0), MissingInput("Its input was not made."), empty, square(1))
+    assert bench.labels(result) == [["red square"], None, None, ["blue square"]]
+    assert result.items[1].error == "Its input was not made."
+    assert result.items[2].error == "The expert failed with ValueError: a picture of one colour"
