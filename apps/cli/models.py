@@ -1,4 +1,4 @@
-"""`models`: which models can do what here."""
+"""`models`: which models can do what here, and which of them are on the disk."""
 
 import json
 from typing import TYPE_CHECKING
@@ -8,15 +8,27 @@ import click
 from apps.cli.exits import verbose_option
 
 if TYPE_CHECKING:
-    from hugginggpt.catalog.card import Candidate
+    from hugginggpt.catalog.card import Candidate, ModelCard
+    from hugginggpt.catalog.downloaded import DownloadedModel
 
 
-@click.command(short_help="List the candidates for each kind of task.")
+@click.group(invoke_without_command=True, short_help="List, fetch and prune models.")
 @click.option("--kind", metavar="KIND", help="Only this kind of task; asks the Hub for its latest models, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 @verbose_option
-def models(kind: str | None, as_json: bool) -> None:
-    """List the candidates for every kind of task, best first, and why each can or cannot run here."""
+@click.pass_context
+def models(context: click.Context, kind: str | None, as_json: bool) -> None:
+    """List the candidates for every kind of task, best first, and why each can or cannot run here.
+
+    The commands below are about the models that are downloaded, or will be.
+    """
+    if context.invoked_subcommand is None:
+        _list_candidates(kind, as_json)
+    elif kind is not None or as_json:
+        raise click.UsageError(f"--kind and --json go after '{context.invoked_subcommand}', as far as it has them.")
+
+
+def _list_candidates(kind: str | None, as_json: bool) -> None:
     from hugginggpt.capabilities import CAPABILITIES
     from hugginggpt.services import get_catalog
 
@@ -67,4 +79,107 @@ def _as_json(candidate: "Candidate") -> dict[str, object]:
         "licence": card.licence,
         "gated": card.gated,
         "description": card.description,
+    }
+
+
+@models.command("fetch", short_help="Download models before they are needed.")
+@click.argument("ids", metavar="[ID[@REVISION]]...", nargs=-1)
+@click.option("--kind", metavar="KIND", help="The default model of this kind, or say which ID is for it.")
+@verbose_option
+def fetch(ids: tuple[str, ...], kind: str | None) -> None:
+    """Download models into the cache of weights: those named, or the best candidate of a kind.
+
+    Only the files that this machine's experts need are downloaded, and only safe ones. A download
+    that was interrupted goes on where it was.
+    """
+    from hugginggpt.experts.local.download import fetch_model
+    from hugginggpt.settings import get_settings
+
+    if not ids and kind is None:
+        raise click.UsageError("Name a model, or a kind with --kind.")
+    for card in _cards(ids, None if kind is None else _known(kind)):
+        folder = fetch_model(card, get_settings(), progress=True)
+        click.echo(f"{card.id} is in {folder}")
+
+
+def _cards(ids: tuple[str, ...], kind: str | None) -> "list[ModelCard]":
+    """The cards of the models to fetch; of one that no catalog knows, its name alone."""
+    from hugginggpt.catalog.bundled import bundled_cards
+    from hugginggpt.catalog.card import Endpoint, ModelCard
+    from hugginggpt.errors import UsageError
+    from hugginggpt.services import get_catalog
+
+    if not ids:
+        assert kind is not None
+        local = [c for c in get_catalog().candidates(kind) if c.endpoint is Endpoint.LOCAL]
+        usable = [c.card for c in local if c.obstacle is None or c.installed]
+        if not usable:
+            why = f": {local[0].obstacle}" if local else ", because none runs it on this machine."
+            raise UsageError(f"There is no model to download for {kind}{why}")
+        return usable[:1]
+    known = {card.id: card for cards in bundled_cards().values() for card in cards if kind in (None, card.kind)}
+    cards = []
+    for name in ids:
+        model, _, revision = name.partition("@")
+        card = known.get(model, ModelCard(id=model, kind=kind or ""))
+        cards.append(card.model_copy(update={"revision": revision}) if revision else card)
+    return cards
+
+
+@models.command("list", short_help="List the downloaded models.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@verbose_option
+def downloaded(as_json: bool) -> None:
+    """List the downloaded models, the one needed last first: size, last use, number of uses."""
+    from apps.cli.text import printable, size
+
+    found = _downloaded()
+    if as_json:
+        click.echo(json.dumps([_downloaded_as_json(model) for model in found], indent=2, ensure_ascii=False))
+        return
+    for model in found:
+        times = "never used"
+        if model.use:
+            times = (
+                f"used {'once' if model.use.runs == 1 else f'{model.use.runs} times'}, last {model.use.last:%Y-%m-%d}"
+            )
+        click.echo(f"{printable(model.id)}  {size(model.bytes)}, downloaded {model.downloaded:%Y-%m-%d}, {times}")
+    click.echo(f"{len(found)} models, {size(sum(model.bytes for model in found))}")
+
+
+@models.command("prune", short_help="Delete the models not needed for longest.")
+@click.option("--keep-gb", metavar="N", type=click.FloatRange(min=0), required=True, help="Gigabytes that may stay.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@verbose_option
+def prune(keep_gb: float, dry_run: bool) -> None:
+    """Delete downloaded models, those needed longest ago first, until the others take at most N gigabytes."""
+    from apps.cli.text import printable, size
+    from hugginggpt.catalog.downloaded import beyond, remove_models
+    from hugginggpt.settings import get_settings
+
+    found = _downloaded()
+    gone = beyond(found, int(keep_gb * 10**9))
+    if not dry_run:
+        remove_models(get_settings().models_cache_dir, gone)
+    for model in gone:
+        click.echo(f"{'would go' if dry_run else 'deleted'}: {printable(model.id)}  {size(model.bytes)}")
+    kept = sum(model.bytes for model in found) - sum(model.bytes for model in gone)
+    click.echo(f"{len(found) - len(gone)} models stay, {size(kept)}")
+
+
+def _downloaded() -> "list[DownloadedModel]":
+    from hugginggpt.catalog.downloaded import downloaded_models
+    from hugginggpt.services import get_trace
+    from hugginggpt.settings import get_settings
+
+    return downloaded_models(get_settings().models_cache_dir, get_trace().uses_of_models())
+
+
+def _downloaded_as_json(model: "DownloadedModel") -> dict[str, object]:
+    return {
+        "id": model.id,
+        "bytes": model.bytes,
+        "downloaded": model.downloaded.isoformat(),
+        "last_used": model.use.last.isoformat() if model.use else None,
+        "uses": model.use.runs if model.use else 0,
     }

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.catalog.card import Candidate, Endpoint, ModelChoice
+from hugginggpt.catalog.downloaded import ModelUse
 from hugginggpt.errors import TraceError
 from hugginggpt.media import EXTENSIONS
 from hugginggpt.plan import Plan, PlannedTask
@@ -92,6 +93,16 @@ def results_of(session: Session, request_id: str) -> dict[int, TaskResult]:
         for row in _task_rows(session, request_id)
         if row.result is not None and row.status in done
     }
+
+
+def uses_of_models(session: Session) -> dict[str, ModelUse]:
+    """How often each model was run on this machine, and when last, by its id."""
+    counted = session.execute(
+        select(ExpertRun.model_id, func.count(), func.max(ExpertRun.started_at))
+        .where(ExpertRun.endpoint == Endpoint.LOCAL)
+        .group_by(ExpertRun.model_id)
+    )
+    return {model: ModelUse(runs, last) for model, runs, last in counted}
 
 
 def failed_in(session: Session, request_id: str, task_id: int, life: int) -> set[str]:

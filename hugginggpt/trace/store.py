@@ -14,6 +14,7 @@ from sqlalchemy import delete, select
 
 from hugginggpt.artifacts import Resource
 from hugginggpt.catalog.card import Candidate, ModelCard, ModelChoice
+from hugginggpt.catalog.downloaded import ModelUse
 from hugginggpt.errors import TraceError
 from hugginggpt.plan import Plan
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
@@ -478,6 +479,11 @@ class Trace:
         """The latest requests, newest first."""
         with self._database.reading() as session:
             return questions.summaries(session, self._database.now(session), limit, conversation_id)
+
+    def uses_of_models(self) -> dict[str, ModelUse]:
+        """How often each model was run by this machine's own experts, and when last, by its id."""
+        with self._database.reading() as session:
+            return questions.uses_of_models(session)
 
     # Live model cards
 

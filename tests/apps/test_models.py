@@ -1,9 +1,20 @@
 import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
 from apps.cli import main
 from hugginggpt.capabilities import CAPABILITIES
+from hugginggpt.catalog.downloaded import DownloadedModel, ModelUse, beyond
+from tests.stand_ins import tiny_models
+from tests.stand_ins.hub_server import HubServer
+from tests.stand_ins.tiny_models import GATED, MODELS, PICKLED
+
+SENTIMENT = MODELS["text-classification"]
 
 
 def test_every_kind_is_listed(inside: CliRunner) -> None:
@@ -34,3 +45,77 @@ def test_an_unknown_kind_is_wrong_usage(inside: CliRunner) -> None:
     refused = inside.invoke(main, ["models", "--kind", "image-to-txt"])
     assert refused.exit_code == 2
     assert "did you mean image-to-text?" in refused.stderr
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
+    with HubServer(tiny_models.build_all(tmp_path_factory.mktemp("models"), ("text-classification",))) as hub:
+        yield hub
+
+
+@pytest.fixture
+def at_hub(hub: HubServer, tmp_path: Path) -> dict[str, str]:
+    return {
+        "HF_ENDPOINT": hub.url,
+        "HF_TOKEN": hub.token,
+        "HF_HUB_OFFLINE": "0",
+        "HUGGINGGPT_MODELS_CACHE": str(tmp_path / "cache"),
+    }
+
+
+def listed(inside: CliRunner, env: dict[str, str]) -> dict[str, dict[str, Any]]:
+    found = json.loads(inside.invoke(main, ["models", "list", "--json"], env=env).stdout)
+    return {model["id"]: model for model in found}
+
+
+def test_models_are_fetched_listed_and_pruned(inside: CliRunner, at_hub: dict[str, str]) -> None:
+    assert listed(inside, at_hub) == {}
+    for name in (SENTIMENT, GATED):
+        fetched = inside.invoke(main, ["models", "fetch", name, "--kind", "text-classification"], env=at_hub)
+        assert fetched.exit_code == 0, fetched.output
+        assert fetched.stdout.startswith(f"{name} is in {at_hub['HUGGINGGPT_MODELS_CACHE']}")
+    found = listed(inside, at_hub)
+    assert found.keys() == {SENTIMENT, GATED}
+    assert all(m["bytes"] > 10_000 and m["uses"] == 0 and m["last_used"] is None for m in found.values())
+
+    keep = str((found[GATED]["bytes"] + 1000) / 10**9)
+    tried = inside.invoke(main, ["models", "prune", "--keep-gb", keep, "--dry-run"], env=at_hub)
+    assert f"would go: {SENTIMENT}" in tried.stdout
+    assert listed(inside, at_hub).keys() == {SENTIMENT, GATED}
+    pruned = inside.invoke(main, ["models", "prune", "--keep-gb", keep], env=at_hub)
+    assert f"deleted: {SENTIMENT}" in pruned.stdout and "1 models stay" in pruned.stdout
+    assert listed(inside, at_hub).keys() == {GATED}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["fetch"], 2, "Name a model, or a kind with --kind."),
+        (["fetch", "tiny/nobody"], 1, "There is no model tiny/nobody"),
+        (["fetch", PICKLED], 1, "has no weights in the safetensors format"),
+        (["fetch", "--kind", "nonsense"], 2, "There is no task kind 'nonsense'"),
+        (["prune", "--keep-gb", "-1"], 2, "--keep-gb"),
+        (["--json", "list"], 2, "go after 'list'"),
+    ],
+)
+def test_what_cannot_be_fetched_or_pruned_is_a_sentence(
+    inside: CliRunner, at_hub: dict[str, str], arguments: list[str], code: int, sentence: str
+) -> None:
+    refused = inside.invoke(main, ["models", *arguments], env=at_hub)
+    assert (refused.exit_code, refused.stdout) == (code, "")
+    assert sentence in refused.stderr
+
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def downloaded_model(name: str, size: int, days: int, used: int | None = None) -> DownloadedModel:
+    use = None if used is None else ModelUse(3, NOW - timedelta(days=used))
+    return DownloadedModel(name, size, NOW - timedelta(days=days), use)
+
+
+def test_those_needed_longest_ago_go_first() -> None:
+    models = [downloaded_model("a", 5, 1), downloaded_model("b", 3, 30, used=2), downloaded_model("c", 2, 3)]
+    assert models[1].last_needed == NOW - timedelta(days=2)
+    for keep, gone in {10: [], 9: ["c"], 8: ["c"], 7: ["b", "c"], 5: ["b", "c"], 4: ["a", "b", "c"]}.items():
+        assert [model.id for model in beyond(models, keep)] == gone

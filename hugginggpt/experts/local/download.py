@@ -19,8 +19,13 @@ _WEIGHTS = "model.safetensors"
 _SHARDS = "model.safetensors.index.json"
 
 
-def fetch_model(card: ModelCard, settings: Settings) -> Path:
+def fetch_model(card: ModelCard, settings: Settings, *, progress: bool = False) -> Path:
     """The folder with a model's files at its card's revision, downloaded as far as they are not in the cache.
+
+    Args:
+        card: the model.
+        settings: where the Hub and the cache are.
+        progress: draw a progress bar.
 
     Raises:
         ModelLoadError: it does not exist, is gated, has no safetensors, wants its own code run, or does
@@ -28,7 +33,7 @@ def fetch_model(card: ModelCard, settings: Settings) -> Path:
         ExpertUnavailableError: the Hub is busy or out of reach.
     """
     from huggingface_hub import snapshot_download
-    from huggingface_hub.utils.tqdm import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
     disable_progress_bars()
 
@@ -52,6 +57,8 @@ def fetch_model(card: ModelCard, settings: Settings) -> Path:
         sizes = _files(card, folder, settings)
         weights = _weights(card, folder, sizes)
         _refuse_if_disk_is_full(card, settings, sum(sizes[name] for name in weights if not (folder / name).exists()))
+        if progress:
+            enable_progress_bars()
         snapshot(*_DESCRIPTION, *weights)
     return folder
 
