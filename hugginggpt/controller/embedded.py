@@ -113,6 +113,7 @@ def _serve(weights: Path, adapter: Path | None, threads: int) -> tuple[Any, Addr
         params.lora_adapters = [lora]
     params.n_ctx = _SERVER_TOKENS
     params.n_parallel = 1
+    params.cache_ram_mib = 0  # no request goes on from another's prompt, and what is kept of them grows to gigabytes
     for cpu in (params.cpuparams, params.cpuparams_batch):
         cpu.n_threads = min(threads, 4)  # a model this small gains nothing beyond
         cpu.poll = 0  # for builds without OpenMP: waiting threads sleep

@@ -6,6 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
 from hugginggpt.controller import embedded
@@ -105,6 +106,16 @@ def test_it_is_started_once_for_all_threads() -> None:
 def test_a_text_beyond_its_context_is_cut_or_refused_not_mangled(controller: Controller) -> None:
     with pytest.raises(ControllerError, match="longer than the context"):
         controller.chat(render("conversational", text="1 " * 9000), stage="conversational", max_tokens=10)
+
+
+def test_its_memory_does_not_grow_with_its_requests(controller: Controller) -> None:
+    def resident_after_a_request(number: int) -> int:
+        text = f"Note {number}. {REEF * 4}"
+        controller.chat(render("summarization", text=text), stage="summarization", max_tokens=1)
+        return psutil.Process().memory_info().rss
+
+    sizes = [resident_after_a_request(number) for number in range(9)]
+    assert sizes[-1] - sizes[1] < 25 * 2**20
 
 
 def test_it_waits_for_its_turn_no_longer_than_its_deadline(controller: Controller) -> None:
