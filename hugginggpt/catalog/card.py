@@ -24,7 +24,9 @@ class ModelCard(BaseModel):
             controller writes the answer, its model follows after a "+".
         bytes: size of the weights; None while unknown.
         runs_on: the endpoints that can serve it at all.
-        sha256: expected hash of each packaged file, by its name, for embedded models.
+        sha256: expected hash of each packaged file, by its name, for embedded models; for others, of the
+            only files that are loaded, where they are in no safe format.
+        companions: ids on the Hub of the models that it works with: a vocoder, the pipeline of a ControlNet.
         safetensors: its weights come as safetensors; None while unknown.
         custom_code: it runs code from its own repository, which never happens here.
         needs: importable packages it needs besides its expert's.
@@ -48,6 +50,7 @@ class ModelCard(BaseModel):
     description: str = ""
     runs_on: tuple[Endpoint, ...] = ()
     sha256: dict[str, str] = {}
+    companions: tuple[str, ...] = ()
     safetensors: bool | None = None
     custom_code: bool = False
     needs: tuple[str, ...] = ()

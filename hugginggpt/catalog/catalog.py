@@ -114,7 +114,7 @@ class Catalog:
         """
         if set(card.runs_on) <= _HERE or (card.revision and COMMIT.fullmatch(card.revision)):
             return card
-        commit = installed_commit(card.id, self._settings.models_cache_dir, card.revision)
+        commit = installed_commit(card.id, self._settings.models_cache_dir, card.revision, tuple(card.sha256))
         if commit is None:
             live = self._hub.card(card.id, card.kind)
             commit = live.revision if live else None
@@ -158,7 +158,7 @@ class Catalog:
         if endpoint is Endpoint.EMBEDDED and expert is not None and expert.asks_controller and self._controller_model:
             card = card.answered_by(self._controller_model)
         if endpoint is Endpoint.LOCAL:
-            commit = installed_commit(card.id, self._settings.models_cache_dir, card.revision)
+            commit = installed_commit(card.id, self._settings.models_cache_dir, card.revision, tuple(card.sha256))
         if commit is not None:
             # What is here is used as it is: a newer commit on the Hub is no reason for a download.
             card = card.model_copy(update={"revision": commit})

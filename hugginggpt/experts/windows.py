@@ -1,17 +1,57 @@
 """Long texts for models that see only so many tokens at once."""
 
+import re
 from typing import Any
 
+_UNSET_LENGTH = 10**6
+_USUAL_LENGTH = 512
 
-def windows(text: str, tokenizer: Any, size: int) -> list[str]:
-    """Cut a text into consecutive pieces of at most so many tokens: the text itself if it fits.
+
+def longest(tokenizer: Any, config: Any) -> int:
+    """Tokens that a model sees at once, the special ones at a sequence's ends among them.
+
+    Args:
+        tokenizer: its tokenizer, of transformers.
+        config: its settings, of transformers.
+    """
+    length = int(tokenizer.model_max_length)
+    if length < _UNSET_LENGTH:
+        return length
+    places = getattr(config, "max_position_embeddings", None)
+    # Some positions may be taken, as by RoBERTa's padding.
+    return places - 2 if places else _USUAL_LENGTH
+
+
+def spans(text: str, tokenizer: Any, size: int, overlap: int = 0) -> list[tuple[int, int]]:
+    """Where to cut a text into pieces of at most so many tokens: one piece, all of it, if it fits.
 
     Args:
         text: of any length.
-        tokenizer: a fast tokenizer of `transformers`, which knows where each token stands.
+        tokenizer: of transformers.
         size: tokens, not counting the special ones at a sequence's ends.
+        overlap: tokens that each piece shares with the one before, fewer than `size`.
+
+    Returns:
+        Start and end of each piece in the text, in its order.
     """
-    places = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)["offset_mapping"]
+    places = _tokens(text, tokenizer)
     if len(places) <= size:
-        return [text]
-    return [text[places[i][0] : places[min(i + size, len(places)) - 1][1]] for i in range(0, len(places), size)]
+        return [(0, len(text))]
+    step = size - overlap
+    starts = range(0, max(1, len(places) - overlap), step)
+    return [(places[i][0], places[min(i + size, len(places)) - 1][1]) for i in starts]
+
+
+def windows(text: str, tokenizer: Any, size: int) -> list[str]:
+    """The consecutive pieces of a text that `spans` cuts."""
+    return [text[start:end] for start, end in spans(text, tokenizer, size)]
+
+
+def _tokens(text: str, tokenizer: Any) -> list[tuple[int, int]]:
+    """Where each token stands; a tokenizer that does not know tells the number of tokens of each word."""
+    if tokenizer.is_fast:
+        encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        return list(encoded["offset_mapping"])
+    words = list(re.finditer(r"\S+", text))
+    counts = [len(tokenizer.tokenize(word.group())) for word in words]
+    return [word.span() for word, count in zip(words, counts, strict=True) for _ in range(count)]

@@ -340,7 +340,9 @@ def test_a_download_that_broke_off_does_not_count(hub: HubServer, make_settings:
 def test_a_missing_shard_means_not_installed(hub: HubServer, make_settings: MakeSettings) -> None:
     settings = make_settings()
     snapshot = install(settings, TINY)
-    index = {"weight_map": {"a": "model.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    first, second = (f"model-{number:05}-of-00002.safetensors" for number in (1, 2))
+    (snapshot / "model.safetensors").rename(snapshot / first)
+    index = {"weight_map": {"a": first, "b": second}}
     (snapshot / "model.safetensors.index.json").write_text(json.dumps(index))
     assert not find(Catalog(settings).candidates(KIND), TINY).installed
 
@@ -358,16 +360,20 @@ def test_a_missing_shard_means_not_installed(hub: HubServer, make_settings: Make
 )
 def test_a_damaged_index_means_not_installed(hub: HubServer, make_settings: MakeSettings, damaged: bytes) -> None:
     settings = make_settings()
-    (install(settings, TINY) / "model.safetensors.index.json").write_bytes(damaged)
+    snapshot = install(settings, TINY)
+    (snapshot / "model.safetensors").rename(snapshot / "model-00001-of-00001.safetensors")
+    (snapshot / "model.safetensors.index.json").write_bytes(damaged)
     assert not find(Catalog(settings).candidates(KIND), TINY).installed
 
 
 def test_an_unreadable_cache_means_not_installed(hub: HubServer, make_settings: MakeSettings) -> None:
     settings = make_settings()
     snapshot = install(settings, TINY)
-    (snapshot / "model.safetensors.index.json").mkdir()
+    (snapshot / "config.json").rename(snapshot / "kept.json")
+    (snapshot / "config.json").mkdir()
     assert not find(Catalog(settings).candidates(KIND), TINY).installed
-    (snapshot / "model.safetensors.index.json").rmdir()
+    (snapshot / "config.json").rmdir()
+    (snapshot / "kept.json").rename(snapshot / "config.json")
     (snapshot.parents[1] / "refs" / "main").write_bytes(b"\xff")
     (snapshot.parent / "notes.txt").touch()
     assert find(Catalog(settings).candidates(KIND), TINY).card.revision == snapshot.name

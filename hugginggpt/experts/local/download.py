@@ -3,20 +3,18 @@
 import errno
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from glob import escape
+from hashlib import file_digest
 from pathlib import Path
 
 from hugginggpt.catalog.card import ModelCard
+from hugginggpt.catalog.files import CONFIG, DESCRIPTION, needed_files
 from hugginggpt.errors import ExpertUnavailableError, ModelLoadError
 from hugginggpt.settings import Settings
 
-# Settings, tokenizers and processors. Folders hold the same model for other runtimes.
-_DESCRIPTION = ("*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken")
 _IN_FOLDERS = "*/*"
-
-_WEIGHTS = "model.safetensors"
-_SHARDS = "model.safetensors.index.json"
 
 
 def fetch_model(card: ModelCard, settings: Settings, *, progress: bool = False) -> Path:
@@ -37,7 +35,7 @@ def fetch_model(card: ModelCard, settings: Settings, *, progress: bool = False) 
 
     disable_progress_bars()
 
-    def snapshot(*patterns: str) -> Path:
+    def snapshot(names: Iterable[str], ignored: str | None = None) -> Path:
         folder = snapshot_download(
             card.id,
             revision=card.revision,
@@ -46,20 +44,21 @@ def fetch_model(card: ModelCard, settings: Settings, *, progress: bool = False) 
             # False: without a token in the settings, none that lies around on this machine is sent.
             token=settings.hf_token.get_secret_value() if settings.hf_token else False,
             local_files_only=settings.hf_hub_offline,
-            allow_patterns=list(patterns),
-            ignore_patterns=_IN_FOLDERS,
+            allow_patterns=list(names),
+            ignore_patterns=ignored,
         )
         return Path(folder)
 
     with _explained(card, settings):
-        folder = snapshot(*_DESCRIPTION)
+        folder = snapshot(DESCRIPTION, _IN_FOLDERS)
         _refuse_remote_code(card, folder)
         sizes = _files(card, folder, settings)
-        weights = _weights(card, folder, sizes)
-        _refuse_if_disk_is_full(card, settings, sum(sizes[name] for name in weights if not (folder / name).exists()))
+        needed = _needed(card, folder, sizes)
+        _refuse_if_disk_is_full(card, settings, sum(sizes[name] for name in needed if not (folder / name).exists()))
         if progress:
             enable_progress_bars()
-        snapshot(*_DESCRIPTION, *weights)
+        snapshot(map(escape, needed))
+        _verify(card, folder)
     return folder
 
 
@@ -71,32 +70,46 @@ def _files(card: ModelCard, folder: Path, settings: Settings) -> dict[str, int]:
     try:
         listed = get_cached_repo_tree(card.id, revision=folder.name, cache_dir=settings.models_cache_dir)
     except CachedRepoTreeNotFoundError:
-        return {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
+        return {p.relative_to(folder).as_posix(): p.stat().st_size for p in folder.rglob("*") if p.is_file()}
     return {file.path: file.size for file in listed}
 
 
-def _weights(card: ModelCard, folder: Path, files: dict[str, int]) -> list[str]:
-    if _WEIGHTS in files:
-        return [_WEIGHTS]
-    if _SHARDS in files:
-        shards = set(json.loads((folder / _SHARDS).read_text(encoding="utf-8"))["weight_map"].values())
-        if shards <= files.keys():
-            return sorted(shards)
-    raise ModelLoadError(
-        f"The model {card.id} has no weights in the safetensors format, and weights in other formats "
-        "are refused because they can run code when they are loaded: choose another model."
-    )
+def _needed(card: ModelCard, folder: Path, sizes: Mapping[str, int]) -> list[str]:
+    try:
+        needed = needed_files(folder, sizes.keys(), tuple(card.sha256))
+    except ValueError as error:
+        raise ModelLoadError(f"The description of the model {card.id} is damaged: {error}.") from error
+    if needed is None and card.sha256:
+        raise ModelLoadError(f"The model {card.id} has no file {' and '.join(card.sha256)} any more: choose another.")
+    if needed is None:
+        raise ModelLoadError(
+            f"The model {card.id} has no config.json with weights in the safetensors format, and weights in other "
+            "formats are refused because they can run code when they are loaded: choose another model."
+        )
+    return needed
+
+
+def _verify(card: ModelCard, folder: Path) -> None:
+    """Check the hashes of the files that the card names."""
+    for name, wanted in card.sha256.items():
+        with (folder / name).open("rb") as file:
+            found = file_digest(file, "sha256").hexdigest()
+        if found != wanted:
+            raise ModelLoadError(
+                f"The file {name} of {card.id} is not the one that the catalog expects "
+                f"(SHA-256 {found[:12]}… instead of {wanted[:12]}…): choose another model."
+            )
 
 
 def _refuse_remote_code(card: ModelCard, folder: Path) -> None:
     from transformers import CONFIG_MAPPING
 
-    path = folder / "config.json"
+    path = folder / CONFIG
     if not path.exists():
-        raise ModelLoadError(f"The model {card.id} has no config.json, so transformers cannot load it.")
+        return
     config = json.loads(path.read_text(encoding="utf-8"))
     # Models that transformers has come to know may still name their old code, which is then not used.
-    if "auto_map" in config and config.get("model_type") not in CONFIG_MAPPING:
+    if isinstance(config, dict) and "auto_map" in config and config.get("model_type") not in CONFIG_MAPPING:
         raise remote_code_refused(card)
 
 

@@ -7,10 +7,7 @@ from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.local.loaded import LoadedModel
 from hugginggpt.experts.local.pipeline import PipelineExpert
 from hugginggpt.experts.rendering import classification
-from hugginggpt.experts.windows import windows
-
-_UNSET_LENGTH = 10**6
-_USUAL_LENGTH = 512
+from hugginggpt.experts.windows import longest, windows
 
 
 class TextClassification(PipelineExpert):
@@ -33,7 +30,7 @@ class TextClassification(PipelineExpert):
 
 def _classify(pipeline: Any, text: str) -> list[dict[str, Any]]:
     tokenizer = pipeline.tokenizer
-    size = _longest(pipeline)
+    size = longest(tokenizer, pipeline.model.config)
     parts = windows(text, tokenizer, size - tokenizer.num_special_tokens_to_add())
     results = [pipeline(part, top_k=None, truncation=True, max_length=size) for part in parts]
     if len(results) == 1:
@@ -46,12 +43,3 @@ def _classify(pipeline: Any, text: str) -> list[dict[str, Any]]:
     total = sum(map(len, parts))
     mean = [{"label": label, "score": score / total} for label, score in scores.items()]
     return sorted(mean, key=lambda entry: -float(str(entry["score"])))
-
-
-def _longest(pipeline: Any) -> int:
-    """Tokens that the model sees at once. Some positions may be taken, as by RoBERTa's padding."""
-    length = int(pipeline.tokenizer.model_max_length)
-    if length < _UNSET_LENGTH:
-        return length
-    places = getattr(pipeline.model.config, "max_position_embeddings", None)
-    return places - 2 if places else _USUAL_LENGTH
