@@ -26,10 +26,15 @@ Outputs = Sequence[Value]
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What an expert may use besides its inputs."""
+    """What an expert may use besides its inputs.
+
+    Attributes:
+        device: torch's name of the device that a model is loaded to; None: the best one there is.
+    """
 
     settings: Settings
     controller: Callable[[], "Controller"]
+    device: str | None = None
 
 
 class Expert(ABC):

@@ -7,7 +7,7 @@ from typing import Any
 
 from hugginggpt.catalog.card import ModelCard
 from hugginggpt.errors import ModelLoadError
-from hugginggpt.settings import Settings
+from hugginggpt.experts.base import Surroundings
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Place:
 
 
 @contextmanager
-def loading(card: ModelCard, settings: Settings) -> Iterator[Place]:
+def loading(card: ModelCard, surroundings: Surroundings) -> Iterator[Place]:
     """Fetch a model's files and prepare torch; inside the block, turn what transformers raises into sentences.
 
     Raises:
@@ -36,8 +36,9 @@ def loading(card: ModelCard, settings: Settings) -> Iterator[Place]:
     from hugginggpt.experts.device import set_up_torch
     from hugginggpt.experts.local.download import fetch_model, remote_code_refused
 
-    folder = fetch_model(card, settings)
-    device = set_up_torch(settings)
+    folder = fetch_model(card, surroundings.settings)
+    best = set_up_torch(surroundings.settings)
+    device = surroundings.device or best
     import torch
 
     # Half precision is for GPUs; processors compute it slowly where they can at all.

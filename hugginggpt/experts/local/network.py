@@ -38,7 +38,7 @@ class NetworkExpert(Expert):
 
     def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Network]:
         """Fetch the model's files and load the model and its processor from them."""
-        with loading(card, surroundings.settings) as place:
+        with loading(card, surroundings) as place:
             import transformers
 
             safe = {"trust_remote_code": False, "local_files_only": True}

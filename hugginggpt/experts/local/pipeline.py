@@ -20,7 +20,7 @@ class PipelineExpert(Expert):
 
     def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Any]:
         """Fetch the model's files and make the pipeline of this kind from them."""
-        with loading(card, surroundings.settings) as place:
+        with loading(card, surroundings) as place:
             from transformers import pipeline
 
             made: Any = pipeline(
