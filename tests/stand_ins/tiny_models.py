@@ -50,7 +50,7 @@ _LETTER_SECONDS, _GAP_SECONDS = 0.12, 0.06
 
 
 @contextmanager
-def _repeatable(seed: int = 0) -> Iterator[None]:
+def repeatable(seed: int = 0) -> Iterator[None]:
     """Seed torch inside the block, use one thread, and leave both as they were."""
     import torch
 
@@ -64,8 +64,15 @@ def _repeatable(seed: int = 0) -> Iterator[None]:
             torch.set_num_threads(threads)
 
 
-def _card(folder: Path, task: str, licence: str = "apache-2.0", tags: tuple[str, ...] = ()) -> None:
-    lines = ["---", f"license: {licence}", f"pipeline_tag: {task}", "library_name: transformers", "language: en"]
+def card(
+    folder: Path,
+    task: str,
+    licence: str = "apache-2.0",
+    tags: tuple[str, ...] = (),
+    library: str = "transformers",
+) -> None:
+    """Write the README of a model, with the facts at its head that a Hub reads."""
+    lines = ["---", f"license: {licence}", f"pipeline_tag: {task}", f"library_name: {library}", "language: en"]
     lines += ["tags:", *(f"- {tag}" for tag in tags)] if tags else []
     text = "\n".join([*lines, "---", "", f"# {folder.name}", "", "A tiny model made by a test.", ""])
     (folder / "README.md").write_text(text, encoding="utf-8")
@@ -96,7 +103,7 @@ def build_sentiment(folder: Path) -> None:
         id2label={0: "NEGATIVE", 1: "POSITIVE"},
         label2id={"NEGATIVE": 0, "POSITIVE": 1},
     )
-    with _repeatable():
+    with repeatable():
         model = DistilBertForSequenceClassification(config)
         optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
         random = np.random.default_rng(0)
@@ -122,7 +129,7 @@ def build_sentiment(folder: Path) -> None:
         model.eval()
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    _card(folder, "text-classification")
+    card(folder, "text-classification")
 
 
 def draw_square(label: str, box: tuple[int, int, int, int], size: tuple[int, int] = (64, 64)) -> Image.Image:
@@ -160,7 +167,7 @@ def build_squares(folder: Path) -> None:
         id2label=dict(enumerate(labels)),
         label2id={label: i for i, label in enumerate(labels)},
     )
-    with _repeatable():
+    with repeatable():
         model = YolosForObjectDetection(config)
         # All places start alike in YOLOS, which is slow to learn from: tell them apart first.
         torch.nn.init.normal_(model.vit.embeddings.position_embeddings)
@@ -195,7 +202,7 @@ def build_squares(folder: Path) -> None:
         model.eval()
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
-    _card(folder, "object-detection")
+    card(folder, "object-detection")
 
 
 def speak(text: str, rate: int = SPEECH_RATE) -> np.ndarray:
@@ -257,7 +264,7 @@ def build_tones(folder: Path) -> None:
         bos_token_id=1,
         eos_token_id=2,
     )
-    with _repeatable():
+    with repeatable():
         model = Wav2Vec2ForCTC(config)
         steps = 250
         optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
@@ -284,7 +291,7 @@ def build_tones(folder: Path) -> None:
         model.eval()
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
-    _card(folder, "automatic-speech-recognition")
+    card(folder, "automatic-speech-recognition")
 
 
 def build_pickled(folder: Path, like: Path) -> None:
@@ -320,7 +327,7 @@ def build_remote_code(folder: Path, like: Path) -> None:
         "    config_class = StrangerConfig\n",
         encoding="utf-8",
     )
-    _card(folder, "text-classification", tags=("custom_code",))
+    card(folder, "text-classification", tags=("custom_code",))
 
 
 BUILDERS: dict[str, Callable[[Path], None]] = {

@@ -1,7 +1,13 @@
-"""Experts that run models from the Hub on this machine, through transformers."""
+"""Experts that run models from the Hub on this machine, through transformers and diffusers."""
 
 from hugginggpt.experts.local.automatic_speech_recognition import AutomaticSpeechRecognition
 from hugginggpt.experts.local.object_detection import ObjectDetection
 from hugginggpt.experts.local.text_classification import TextClassification
+from hugginggpt.experts.local.text_to_image import TextToImage
 
-EXPERTS = (TextClassification(), ObjectDetection(), AutomaticSpeechRecognition())
+EXPERTS = (
+    TextClassification(),
+    ObjectDetection(),
+    AutomaticSpeechRecognition(),
+    TextToImage(),
+)

@@ -1,0 +1,196 @@
+"""Experts on pipelines of diffusers: loading one, and running it with what it understands."""
+
+import re
+from abc import abstractmethod
+from dataclasses import dataclass
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ExpertError, ModelLoadError
+from hugginggpt.experts.base import Expert, Inputs, Surroundings
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.loading import Place, loading
+from hugginggpt.progress import report
+
+GRID = 32
+"""Pixels that a side has to be a multiple of: every pipeline takes such sizes."""
+
+_SMALLEST, _LARGEST = 64, 4096
+
+# Distilled models make a picture in few steps, and most of them without guidance.
+_FEW_STEPS = re.compile(r"turbo|lightning|schnell|\blcm\b|hyper", re.IGNORECASE)
+_UNGUIDED = re.compile(r"turbo|lightning|schnell", re.IGNORECASE)
+_STEPS_DISTILLED = 4
+_STEPS_ON_PROCESSOR = 20
+_STEPS = 30
+
+
+@dataclass(frozen=True)
+class Diffuser:
+    """A pipeline, and what is used where the request does not say.
+
+    Attributes:
+        pipeline: of diffusers.
+        steps: of denoising.
+        guidance: how closely the text is followed; None for the pipeline's own.
+    """
+
+    pipeline: Any
+    steps: int
+    guidance: float | None
+
+    def takes(self, argument: str) -> bool:
+        """Whether the pipeline has this argument."""
+        return argument in signature(self.pipeline.__call__).parameters
+
+    def needs(self, argument: str) -> bool:
+        """Whether the pipeline cannot do without this argument."""
+        parameter = signature(self.pipeline.__call__).parameters.get(argument)
+        return parameter is not None and parameter.default is parameter.empty
+
+    def __call__(self, inputs: Inputs, **arguments: Any) -> Any:
+        """Run the pipeline with those arguments that it has, and the request's parameters.
+
+        Raises:
+            ExpertError: the safety checker of the model holds back what came out.
+        """
+        steps = inputs.get("steps") or self.steps
+        guidance = inputs.get("guidance_scale")
+        wanted = {
+            **arguments,
+            "num_inference_steps": steps,
+            "guidance_scale": self.guidance if guidance is None else guidance,
+            "generator": _generator(inputs.get("seed")),
+            "callback_on_step_end": _reporter(steps),
+        }
+        made = self.pipeline(**{k: v for k, v in wanted.items() if v is not None and self.takes(k)})
+        if any(getattr(made, "nsfw_content_detected", None) or ()):
+            raise ExpertError("The model's safety checker held the picture back: ask for something else.")
+        return made
+
+
+def _generator(seed: int | None) -> Any:
+    """The source of noise. On the processor, where the same seed gives the same noise whatever the device."""
+    import torch
+
+    return None if seed is None else torch.Generator("cpu").manual_seed(seed)
+
+
+def _reporter(steps: int) -> Any:
+    def ended(pipeline: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        report(step + 1, getattr(pipeline, "num_timesteps", steps))
+        return tensors
+
+    return ended
+
+
+class DiffusionExpert(Expert):
+    """Runs a pipeline of diffusers. Its models are `LoadedModel`s whose tool is a `Diffuser`.
+
+    Attributes:
+        auto_class: the class of diffusers that finds the pipeline of a model for this kind.
+    """
+
+    endpoint = Endpoint.LOCAL
+    packages: ClassVar[tuple[str, ...]] = ("diffusers", "transformers", "torch", "safetensors", "accelerate")
+    install = "hugginggpt[local]"
+    auto_class: ClassVar[str] = "DiffusionPipeline"
+
+    @property
+    def loads(self) -> str:
+        """The class that finds the pipeline: kinds that use the same share a loaded model."""
+        return f"diffusers {self.auto_class}"
+
+    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Diffuser]:
+        """Fetch the model's files and load its pipeline from them."""
+        with loading(card, surroundings) as place:
+            pipeline = self.pipeline(card, place, surroundings)
+        return on_device(pipeline, card, place)
+
+    def pipeline(self, card: ModelCard, place: Place, surroundings: Surroundings) -> Any:
+        """The pipeline from the model's files."""
+        return load_pipeline(card, place, self.auto_class)
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The inputs as they are, with a text that says something where the kind cannot do without."""
+        if (text := inputs.get("text")) is not None and not text.text.strip():
+            raise ExpertError(f"The text for {self.kind} is empty: say what to make.")
+        return inputs
+
+    def run(self, model: LoadedModel[Diffuser], prepared: Inputs, deadline: Deadline) -> Any:
+        """What the pipeline makes."""
+        return model.run(lambda diffuser: self.make(diffuser, prepared), deadline)
+
+    @abstractmethod
+    def make(self, diffuser: Diffuser, inputs: Inputs) -> Any:
+        """Run the pipeline on the inputs."""
+
+
+def load_pipeline(card: ModelCard, place: Place, auto_class: str, **parts: Any) -> Any:
+    """A pipeline of diffusers, found by an auto class, or as the model names it where that knows none.
+
+    Args:
+        card: the model.
+        place: its files, its type of weights.
+        auto_class: `AutoPipelineForText2Image`, say; by its name in diffusers.
+        parts: loaded parts to use, a ControlNet for example.
+
+    Raises:
+        ModelLoadError: it is no pipeline.
+    """
+    library: Any = import_module("diffusers")
+    if not Path(place.folder, "model_index.json").is_file():
+        raise ModelLoadError(f"The model {card.id} is no pipeline of diffusers: choose another for {card.kind}.")
+    options: dict[str, Any] = {"dtype": _dtype(place), "use_safetensors": True, "local_files_only": True, **parts}
+    # Downloads hold half-precision files only where there are no others.
+    if any(Path(place.folder).rglob("*.fp16.safetensors")):
+        options["variant"] = "fp16"
+    try:
+        return getattr(library, auto_class).from_pretrained(place.folder, **options)
+    except ValueError as error:
+        if "AutoPipeline can't find" not in str(error):
+            raise
+    return library.DiffusionPipeline.from_pretrained(place.folder, **options)
+
+
+def _dtype(place: Place) -> Any:
+    import torch
+
+    return place.dtype if isinstance(place.dtype, torch.dtype) else torch.float16
+
+
+def on_device(pipeline: Any, card: ModelCard, place: Place) -> LoadedModel[Diffuser]:
+    """A loaded pipeline on its device, and what suits the two where a request does not say."""
+    from torch import nn
+
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline.to(place.device)
+    steps = _STEPS_ON_PROCESSOR if place.device == "cpu" else _STEPS
+    diffuser = Diffuser(
+        pipeline,
+        steps=_STEPS_DISTILLED if _FEW_STEPS.search(card.id) else steps,
+        guidance=0.0 if _UNGUIDED.search(card.id) else None,
+    )
+    return LoadedModel(diffuser, [part for part in pipeline.components.values() if isinstance(part, nn.Module)])
+
+
+def on_grid(pixels: float) -> int:
+    """The nearest side that every pipeline takes."""
+    return max(_SMALLEST, round(pixels / GRID) * GRID)
+
+
+def asked_size(inputs: Inputs) -> dict[str, int]:
+    """Width and height as far as the request has them, on the grid.
+
+    Raises:
+        ExpertError: one of them is too small or too large.
+    """
+    asked = {side: inputs[side] for side in ("width", "height") if inputs.get(side) is not None}
+    for side, pixels in asked.items():
+        if not _SMALLEST <= pixels <= _LARGEST:
+            raise ExpertError(f"A {side} of {pixels} pixels cannot be made: ask for {_SMALLEST} to {_LARGEST}.")
+    return {side: on_grid(pixels) for side, pixels in asked.items()}

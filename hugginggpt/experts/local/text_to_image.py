@@ -1,0 +1,22 @@
+"""Pictures from texts, through diffusers."""
+
+from typing import Any
+
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.local.diffusion import Diffuser, DiffusionExpert, asked_size
+from hugginggpt.media import Image
+
+
+class TextToImage(DiffusionExpert):
+    """Generates a picture from a text."""
+
+    kind = "text-to-image"
+    auto_class = "AutoPipelineForText2Image"
+
+    def make(self, diffuser: Diffuser, inputs: Inputs) -> Any:
+        """The picture."""
+        return diffuser(inputs, prompt=inputs["text"].text, **asked_size(inputs)).images[0]
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The picture."""
+        return [Image(raw)]
