@@ -41,6 +41,7 @@ class Expert(ABC):
     """Runs models of one kind at one endpoint.
 
     Attributes:
+        kind: a name in `CAPABILITIES`; the class's, unless its instances are of different kinds.
         packages: importable names that have to be installed.
         install: what pip has to install for them, when that is not their names.
         batches: `run_many` is quicker than `run` for each element.
@@ -48,7 +49,7 @@ class Expert(ABC):
             another answer, so the catalog names the controller's model in the card's revision.
     """
 
-    kind: ClassVar[str]
+    kind: str
     endpoint: ClassVar[Endpoint]
     packages: ClassVar[tuple[str, ...]] = ()
     install: ClassVar[str] = ""

@@ -128,14 +128,49 @@ def build_prude(folder: Path) -> None:
         _stable_diffusion("StableDiffusionPipeline", folder, _unet(), "text-to-image", held_back=True)
 
 
-MODELS = {
-    "text-to-image": "tiny/painter",
-}
-PRUDE = "tiny/prude"
+def build_editor(folder: Path) -> None:
+    """InstructPix2Pix: edits a picture as a text says."""
+    with repeatable():
+        _stable_diffusion("StableDiffusionInstructPix2PixPipeline", folder, _unet(channels=8), "image-to-image")
+
+
+def build_enlarger(folder: Path) -> None:
+    """Swin2SR: enlarges a picture twofold."""
+    from transformers import Swin2SRConfig, Swin2SRForImageSuperResolution, Swin2SRImageProcessorPil
+
+    config = Swin2SRConfig(
+        image_size=16, embed_dim=12, depths=[1], num_heads=[2], window_size=8, mlp_ratio=1.0, upscale=2
+    )
+    with repeatable():
+        Swin2SRForImageSuperResolution(config).save_pretrained(folder)
+    Swin2SRImageProcessorPil().save_pretrained(folder)
+    card(folder, "image-to-image")
+
+
+def build_controlnet(folder: Path) -> None:
+    """A ControlNet for the painter, that has learnt something: an untrained one changes nothing."""
+    import torch
+    from diffusers import ControlNetModel
+
+    with repeatable():
+        controlnet = ControlNetModel.from_unet(_unet(), conditioning_embedding_out_channels=(8, 16))
+        for zeroed in (*controlnet.controlnet_down_blocks, controlnet.controlnet_mid_block):
+            torch.nn.init.normal_(zeroed.weight, std=0.5)
+        torch.nn.init.normal_(controlnet.controlnet_cond_embedding.conv_out.weight, std=0.5)
+    controlnet.save_pretrained(folder)
+    card(folder, "image-to-image", library="diffusers")
+
+
+PAINTER, PRUDE = "tiny/painter", "tiny/prude"
+CONTROLNET = "tiny/controlnet"
+EDITOR, ENLARGER = "tiny/editor", "tiny/enlarger"
 
 BUILDERS: dict[str, Callable[[Path], None]] = {
-    "tiny/painter": build_painter,
-    "tiny/prude": build_prude,
+    PAINTER: build_painter,
+    PRUDE: build_prude,
+    CONTROLNET: build_controlnet,
+    EDITOR: build_editor,
+    ENLARGER: build_enlarger,
 }
 
 

@@ -16,11 +16,6 @@ from hugginggpt.experts.local.loaded import LoadedModel
 from hugginggpt.experts.local.loading import Place, loading
 from hugginggpt.progress import report
 
-GRID = 32
-"""Pixels that a side has to be a multiple of: every pipeline takes such sizes."""
-
-_SMALLEST, _LARGEST = 64, 4096
-
 # Distilled models make a picture in few steps, and most of them without guidance.
 _FEW_STEPS = re.compile(r"turbo|lightning|schnell|\blcm\b|hyper", re.IGNORECASE)
 _UNGUIDED = re.compile(r"turbo|lightning|schnell", re.IGNORECASE)
@@ -143,9 +138,15 @@ def load_pipeline(card: ModelCard, place: Place, auto_class: str, **parts: Any) 
         ModelLoadError: it is no pipeline.
     """
     library: Any = import_module("diffusers")
+    library.utils.logging.disable_progress_bar()
     if not Path(place.folder, "model_index.json").is_file():
         raise ModelLoadError(f"The model {card.id} is no pipeline of diffusers: choose another for {card.kind}.")
-    options: dict[str, Any] = {"dtype": _dtype(place), "use_safetensors": True, "local_files_only": True, **parts}
+    options: dict[str, Any] = {
+        "dtype": weights_dtype(place),
+        "use_safetensors": True,
+        "local_files_only": True,
+        **parts,
+    }
     # Downloads hold half-precision files only where there are no others.
     if any(Path(place.folder).rglob("*.fp16.safetensors")):
         options["variant"] = "fp16"
@@ -157,7 +158,8 @@ def load_pipeline(card: ModelCard, place: Place, auto_class: str, **parts: Any) 
     return library.DiffusionPipeline.from_pretrained(place.folder, **options)
 
 
-def _dtype(place: Place) -> Any:
+def weights_dtype(place: Place) -> Any:
+    """The type of a pipeline's weights: diffusers does not read it from the files."""
     import torch
 
     return place.dtype if isinstance(place.dtype, torch.dtype) else torch.float16
@@ -176,21 +178,3 @@ def on_device(pipeline: Any, card: ModelCard, place: Place) -> LoadedModel[Diffu
         guidance=0.0 if _UNGUIDED.search(card.id) else None,
     )
     return LoadedModel(diffuser, [part for part in pipeline.components.values() if isinstance(part, nn.Module)])
-
-
-def on_grid(pixels: float) -> int:
-    """The nearest side that every pipeline takes."""
-    return max(_SMALLEST, round(pixels / GRID) * GRID)
-
-
-def asked_size(inputs: Inputs) -> dict[str, int]:
-    """Width and height as far as the request has them, on the grid.
-
-    Raises:
-        ExpertError: one of them is too small or too large.
-    """
-    asked = {side: inputs[side] for side in ("width", "height") if inputs.get(side) is not None}
-    for side, pixels in asked.items():
-        if not _SMALLEST <= pixels <= _LARGEST:
-            raise ExpertError(f"A {side} of {pixels} pixels cannot be made: ask for {_SMALLEST} to {_LARGEST}.")
-    return {side: on_grid(pixels) for side, pixels in asked.items()}

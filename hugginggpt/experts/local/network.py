@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.experts.base import Expert, Surroundings
 from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.experts.local.loading import loading, refuse_other_architecture
+from hugginggpt.experts.local.loading import Place, loading, refuse_other_architecture
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,21 @@ class NetworkExpert(Expert):
     def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Network]:
         """Fetch the model's files and load the model and its processor from them."""
         with loading(card, surroundings) as place:
-            import transformers
+            return load_network(card, place, self.model_class, self.processor_class)
 
-            safe = {"trust_remote_code": False, "local_files_only": True}
-            processor = getattr(transformers, self.processor_class).from_pretrained(place.folder, **safe)
-            model = getattr(transformers, self.model_class).from_pretrained(
-                place.folder, dtype=place.dtype, use_safetensors=True, **safe
-            )
-        refuse_other_architecture(model, card)
-        return LoadedModel(Network(model.to(place.device).eval(), processor), [model])
+
+def load_network(card: ModelCard, place: Place, model_class: str, processor_class: str) -> LoadedModel[Network]:
+    """A model and its processor from its files, by the names of their auto classes in transformers.
+
+    Raises:
+        ModelLoadError: the model was trained as something else.
+    """
+    import transformers
+
+    safe = {"trust_remote_code": False, "local_files_only": True}
+    processor = getattr(transformers, processor_class).from_pretrained(place.folder, **safe)
+    model = getattr(transformers, model_class).from_pretrained(
+        place.folder, dtype=place.dtype, use_safetensors=True, **safe
+    )
+    refuse_other_architecture(model, card)
+    return LoadedModel(Network(model.to(place.device).eval(), processor), [model])

@@ -1,0 +1,76 @@
+"""Pictures from a text under a control picture: Stable Diffusion with a ControlNet (arXiv 2302.05543)."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hugginggpt.capabilities import CAPABILITIES
+from hugginggpt.catalog.card import ModelCard
+from hugginggpt.errors import ModelLoadError
+from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.local.diffusion import Diffuser, DiffusionExpert, load_pipeline, weights_dtype
+from hugginggpt.experts.local.loading import Place, loading
+from hugginggpt.experts.local.sizes import fitting
+from hugginggpt.media import Image
+
+_BASES = {
+    768: "stable-diffusion-v1-5/stable-diffusion-v1-5",
+    1024: "stabilityai/stable-diffusion-2-1-base",
+    2048: "stabilityai/stable-diffusion-xl-base-1.0",
+}
+"""The pipeline that a ControlNet was trained for, by the width of the text features that it reads."""
+
+
+class ControlToImage(DiffusionExpert):
+    """Generates a picture from a text, following a control picture: edges, depth, a pose and so on.
+
+    The kinds differ in the control picture alone, which the ControlNet knows how to read.
+    """
+
+    auto_class = "AutoPipelineForText2Image"
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    @property
+    def loads(self) -> str:
+        """A ControlNet with its pipeline, whatever the kind."""
+        return "diffusers ControlNetModel"
+
+    def pipeline(self, card: ModelCard, place: Place, surroundings: Surroundings) -> Any:
+        """The pipeline that the ControlNet works with, and the ControlNet in it."""
+        from diffusers import ControlNetModel
+
+        loaded: Any = ControlNetModel
+        controlnet = loaded.from_pretrained(
+            place.folder, dtype=weights_dtype(place), use_safetensors=True, local_files_only=True
+        )
+        base = ModelCard(id=_base(card, place), kind=card.kind)
+        with loading(base, surroundings) as beside:
+            return load_pipeline(base, beside, self.auto_class, controlnet=controlnet)
+
+    def make(self, diffuser: Diffuser, inputs: Inputs) -> Any:
+        """The picture, in the proportions of the control picture."""
+        control = fitting(on_white(inputs["image"].image), diffuser, inputs)
+        size = {"width": control.width, "height": control.height}
+        return diffuser(inputs, prompt=inputs["text"].text, image=control, **size).images[0]
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The picture."""
+        return [Image(raw)]
+
+
+def _base(card: ModelCard, place: Place) -> str:
+    """The id of the pipeline that a ControlNet works with: what its card says, else what its shape says."""
+    if card.companions:
+        return card.companions[0]
+    config = json.loads(Path(place.folder, "config.json").read_text(encoding="utf-8"))
+    base = _BASES.get(config.get("cross_attention_dim"))
+    if base is None:
+        raise ModelLoadError(f"It is not known which pipeline the ControlNet {card.id} works with: choose another.")
+    return base
+
+
+CONTROL_TO_IMAGE = tuple(ControlToImage(row.kind) for row in CAPABILITIES.values() if row.control)
+"""One expert for each kind that generates a picture under a control picture."""

@@ -1,0 +1,95 @@
+"""Pictures from pictures: varied, edited as a text says, or enlarged."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from PIL import Image as PILImage
+
+from hugginggpt.catalog.card import ModelCard
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ExpertError
+from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.local.diffusion import Diffuser, DiffusionExpert, load_pipeline, on_device
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.loading import loading
+from hugginggpt.experts.local.network import Network, load_network
+from hugginggpt.experts.local.sizes import fitting
+from hugginggpt.media import Image
+
+_MODEL_CLASS, _PROCESSOR_CLASS = "AutoModelForImageToImage", "AutoImageProcessor"
+
+_ENLARGING = re.compile(
+    r"enlarg|upscal|resol|larger|bigger|sharp|detail|quality|restor|[x×]\s?[234]|[234]\s?[x×]", re.I
+)
+
+_MOST_ENLARGED = 1024
+"""Pixels of the longer side of what is enlarged: memory grows with its square and more."""
+
+# How much of the picture is made anew: 0 keeps it, 1 keeps nothing.
+_STRENGTH_OF_A_VARIATION, _STRENGTH_UNDER_A_TEXT = 0.5, 0.8
+
+
+class ImageToImage(DiffusionExpert):
+    """Varies a picture, edits it as a text says, or enlarges it: whatever its model was made for.
+
+    A pipeline of diffusers varies or edits; a super-resolution model of transformers enlarges.
+    """
+
+    kind = "image-to-image"
+    auto_class = "AutoPipelineForImage2Image"
+
+    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Any]:
+        """The pipeline, or the network that enlarges."""
+        with loading(card, surroundings) as place:
+            if Path(place.folder, "model_index.json").is_file():
+                return on_device(load_pipeline(card, place, self.auto_class), card, place)
+            return load_network(card, place, _MODEL_CLASS, _PROCESSOR_CLASS)
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The picture in RGB, and the rest as it is."""
+        return {**inputs, "image": on_white(inputs["image"].image)}
+
+    def run(self, model: LoadedModel[Any], prepared: Inputs, deadline: Deadline) -> Any:
+        """The new picture."""
+        if isinstance(model.tool, Network):
+            return model.run(lambda network: _enlarged(network, prepared), deadline)
+        return super().run(model, prepared, deadline)
+
+    def make(self, diffuser: Diffuser, inputs: Inputs) -> Any:
+        """The picture, varied or edited."""
+        text = inputs["text"].text.strip() if inputs.get("text") else ""
+        if diffuser.takes("image_guidance_scale") and not text:
+            raise ExpertError("This model edits pictures as a text says: say what to change.")
+        if text and not diffuser.takes("prompt"):
+            raise ExpertError("This model varies pictures and follows no text: choose another model.")
+        strength = _STRENGTH_UNDER_A_TEXT if text else _STRENGTH_OF_A_VARIATION
+        picture = fitting(inputs["image"], diffuser, inputs)
+        size = {"width": picture.width, "height": picture.height} if not diffuser.takes("strength") else {}
+        return diffuser(inputs, prompt=text, image=picture, strength=strength, **size).images[0]
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The picture."""
+        return [Image(raw)]
+
+
+def _enlarged(network: Network, inputs: Inputs) -> PILImage.Image:
+    """The picture, enlarged as many times as the network was trained for."""
+    import torch
+
+    text = inputs["text"].text if inputs.get("text") else ""
+    if text.strip() and not _ENLARGING.search(text):
+        raise ExpertError("This model enlarges pictures and changes nothing else in them: choose one that edits.")
+    picture: PILImage.Image = inputs["image"]
+    if max(picture.size) > _MOST_ENLARGED:
+        raise ExpertError(f"The picture is too large to enlarge: its sides may have {_MOST_ENLARGED} pixels at most.")
+    model = network.model
+    given = network.processor(picture, return_tensors="pt").to(model.device, model.dtype)
+    with torch.inference_mode():
+        made = model(**given).reconstruction[0]
+    # The processor pads to the network's windows; what it makes of the padding is cut off.
+    factor = made.shape[-1] // given["pixel_values"].shape[-1]
+    made = made[:, : picture.height * factor, : picture.width * factor]
+    values = made.float().clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).cpu().numpy()
+    return PILImage.fromarray(values)
