@@ -10,6 +10,8 @@ from diffusers import (
     AutoPipelineForImage2Image,
     StableDiffusionInstructPix2PixPipeline,
     StableDiffusionPipeline,
+    StableVideoDiffusionPipeline,
+    TextToVideoSDPipeline,
 )
 from PIL import Image as PILImage
 
@@ -17,12 +19,13 @@ from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.card import ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ModelLoadError
-from hugginggpt.media import Image, Text
+from hugginggpt.experts.film import film
+from hugginggpt.media import Image, Text, Video
 from hugginggpt.progress import listening
 from hugginggpt.settings import Settings
 from tests.experts.running import hub_of, loaded, run
 from tests.stand_ins import tiny_diffusion
-from tests.stand_ins.tiny_diffusion import CONTROLNET, EDITOR, ENLARGER, PAINTER, PRUDE
+from tests.stand_ins.tiny_diffusion import ANIMATOR, CONTROLNET, EDITOR, ENLARGER, FILMER, PAINTER, PRUDE
 
 FEW = {"steps": 2, "seed": 7}
 
@@ -195,3 +198,47 @@ def test_every_kind_of_control_has_its_expert(settings: Settings) -> None:
 def test_a_controlnet_of_an_unknown_shape_needs_its_companion_named(settings: Settings) -> None:
     with pytest.raises(ModelLoadError, match="not known which pipeline"):
         run(settings, "canny-text-to-image", CONTROLNET, image=Image(photo()), text=Text("x"))
+
+
+def frames(video: object) -> list[PILImage.Image]:
+    import io
+
+    import av
+
+    assert isinstance(video, Video)
+    with av.open(io.BytesIO(video.data)) as container:
+        return [frame.to_image() for frame in container.decode(video=0)]
+
+
+def like(first: PILImage.Image, second: PILImage.Image) -> bool:
+    """Whether two pictures are the same but for what a video codec loses."""
+    return float(np.abs(pixels(first).astype(float) - pixels(second).astype(float)).mean()) < 4.0
+
+
+def test_a_text_becomes_the_video_that_the_library_makes(settings: Settings, folder: Path) -> None:
+    inputs = {"text": Text("waves"), "width": 64, "height": 64, **FEW}
+    (made,) = run(settings, "text-to-video", FILMER, **inputs)
+    direct = TextToVideoSDPipeline.from_pretrained(folder / "models" / FILMER)
+    noise = torch.Generator("cpu").manual_seed(7)
+    wanted = direct("waves", width=64, height=64, num_inference_steps=2, generator=noise, output_type="pil").frames[0]
+    assert film(wanted, 8) == made
+    assert len(frames(made)) == len(wanted) == 16
+
+
+def test_a_picture_becomes_the_video_that_the_library_makes(settings: Settings, folder: Path) -> None:
+    inputs = {"image": Image(photo((64, 64))), "width": 64, **FEW}
+    (made,) = run(settings, "image-to-video", ANIMATOR, **inputs)
+    direct = StableVideoDiffusionPipeline.from_pretrained(folder / "models" / ANIMATOR)
+    noise = torch.Generator("cpu").manual_seed(7)
+    wanted = direct(photo((64, 64)), width=64, height=64, num_inference_steps=2, generator=noise).frames[0]
+    assert film(wanted, 7) == made
+    assert len(frames(made)) == 3
+
+
+@pytest.mark.parametrize("size", [(1, 1), (33, 17), (64, 48)])
+def test_a_film_shows_its_frames(size: tuple[int, int]) -> None:
+    given = [PILImage.new("RGB", size, colour) for colour in ("red", "green", "blue")]
+    shown = frames(film(given, 5))
+    assert len(shown) == 3
+    assert all(abs(a - b) <= 1 for frame in shown for a, b in zip(frame.size, size, strict=True))
+    assert all(like(first.resize((8, 8)), second.resize((8, 8))) for first, second in zip(given, shown, strict=True))

@@ -161,14 +161,96 @@ def build_controlnet(folder: Path) -> None:
     card(folder, "image-to-image", library="diffusers")
 
 
+def build_filmer(folder: Path) -> None:
+    """The first openly published text-to-video model, by ModelScope: a UNet over space and time."""
+    from diffusers import TextToVideoSDPipeline, UNet3DConditionModel
+
+    with repeatable():
+        tokenizer = _tokenizer()
+        unet = UNet3DConditionModel(
+            block_out_channels=(8, 16),
+            layers_per_block=1,
+            sample_size=_SIDE // 2,
+            down_block_types=("CrossAttnDownBlock3D", "DownBlock3D"),
+            up_block_types=("UpBlock3D", "CrossAttnUpBlock3D"),
+            cross_attention_dim=_CROSS,
+            attention_head_dim=4,
+            norm_num_groups=4,
+        )
+        text_encoder = _text_encoder(tokenizer)
+        parts = {"vae": _vae(), "text_encoder": text_encoder, "tokenizer": tokenizer, "unet": unet}
+        TextToVideoSDPipeline(**parts, scheduler=_scheduler()).save_pretrained(folder)
+    card(folder, "text-to-video", library="diffusers")
+
+
+def build_animator(folder: Path) -> None:
+    """Stable Video Diffusion: moves a picture."""
+    from diffusers import (
+        AutoencoderKLTemporalDecoder,
+        EulerDiscreteScheduler,
+        StableVideoDiffusionPipeline,
+        UNetSpatioTemporalConditionModel,
+    )
+    from transformers import CLIPImageProcessorPil, CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    with repeatable():
+        unet = UNetSpatioTemporalConditionModel(
+            block_out_channels=(32, 64),
+            layers_per_block=1,
+            sample_size=_SIDE // 2,
+            num_frames=3,
+            down_block_types=("CrossAttnDownBlockSpatioTemporal", "DownBlockSpatioTemporal"),
+            up_block_types=("UpBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"),
+            cross_attention_dim=_CROSS,
+            num_attention_heads=(2, 4),
+            projection_class_embeddings_input_dim=96,
+            addition_time_embed_dim=32,
+        )
+        vae = AutoencoderKLTemporalDecoder(
+            block_out_channels=[32, 64], down_block_types=["DownEncoderBlock2D"] * 2, latent_channels=4
+        )
+        vision = CLIPVisionConfig(
+            hidden_size=16,
+            projection_dim=_CROSS,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            image_size=224,
+            intermediate_size=16,
+            patch_size=56,
+        )
+        scheduler = EulerDiscreteScheduler(
+            beta_start=0.00085,
+            beta_end=0.012,
+            beta_schedule="scaled_linear",
+            interpolation_type="linear",
+            prediction_type="v_prediction",
+            use_karras_sigmas=True,
+            timestep_type="continuous",
+            sigma_min=0.002,
+            sigma_max=700.0,
+            steps_offset=1,
+        )
+        StableVideoDiffusionPipeline(
+            vae=vae,
+            image_encoder=CLIPVisionModelWithProjection(vision),
+            unet=unet,
+            scheduler=scheduler,
+            feature_extractor=CLIPImageProcessorPil(),
+        ).save_pretrained(folder)
+    card(folder, "image-to-video", library="diffusers")
+
+
 PAINTER, PRUDE = "tiny/painter", "tiny/prude"
 CONTROLNET = "tiny/controlnet"
+FILMER, ANIMATOR = "tiny/filmer", "tiny/animator"
 EDITOR, ENLARGER = "tiny/editor", "tiny/enlarger"
 
 BUILDERS: dict[str, Callable[[Path], None]] = {
     PAINTER: build_painter,
     PRUDE: build_prude,
     CONTROLNET: build_controlnet,
+    FILMER: build_filmer,
+    ANIMATOR: build_animator,
     EDITOR: build_editor,
     ENLARGER: build_enlarger,
 }

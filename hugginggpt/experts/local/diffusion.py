@@ -42,11 +42,6 @@ class Diffuser:
         """Whether the pipeline has this argument."""
         return argument in signature(self.pipeline.__call__).parameters
 
-    def needs(self, argument: str) -> bool:
-        """Whether the pipeline cannot do without this argument."""
-        parameter = signature(self.pipeline.__call__).parameters.get(argument)
-        return parameter is not None and parameter.default is parameter.empty
-
     def __call__(self, inputs: Inputs, **arguments: Any) -> Any:
         """Run the pipeline with those arguments that it has, and the request's parameters.
 

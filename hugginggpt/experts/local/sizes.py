@@ -1,5 +1,7 @@
 """The size of what a diffusion pipeline makes."""
 
+from inspect import signature
+
 from PIL import Image as PILImage
 
 from hugginggpt.errors import ExpertError
@@ -46,6 +48,10 @@ def fitting(picture: PILImage.Image, diffuser: Diffuser, inputs: Inputs) -> PILI
 
 
 def _trained_side(diffuser: Diffuser) -> int:
+    arguments = signature(diffuser.pipeline.__call__).parameters
+    usual = [arguments[side].default for side in ("width", "height") if side in arguments]
+    if sides := [pixels for pixels in usual if isinstance(pixels, int)]:
+        return max(sides)
     for name in ("unet", "transformer"):
         network = diffuser.pipeline.components.get(name)
         sample = getattr(getattr(network, "config", None), "sample_size", None)

@@ -1,0 +1,20 @@
+"""How fast the frames of a generated video are to be shown."""
+
+from inspect import signature
+
+from hugginggpt.experts.local.diffusion import Diffuser
+
+# What each family was trained on, as its pipeline in diffusers and its model card say.
+_TRAINED = {"Wan": 16, "LTX": 24, "CogVideoX": 8, "Mochi": 30, "Hunyuan": 24, "I2VGen": 16}
+_USUAL = 8
+
+
+def frames_per_second(diffuser: Diffuser) -> int:
+    """The tempo that a pipeline was trained on: what its arguments or its family say, else a usual one."""
+    arguments = signature(diffuser.pipeline.__call__).parameters
+    for name in ("frame_rate", "fps", "target_fps"):
+        usual = arguments[name].default if name in arguments else None
+        if isinstance(usual, int | float):
+            return round(usual)
+    name = type(diffuser.pipeline).__name__
+    return next((tempo for family, tempo in _TRAINED.items() if name.startswith(family)), _USUAL)

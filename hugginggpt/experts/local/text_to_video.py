@@ -1,0 +1,24 @@
+"""Videos from texts, through diffusers."""
+
+from typing import Any
+
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.film import film
+from hugginggpt.experts.local.diffusion import Diffuser, DiffusionExpert
+from hugginggpt.experts.local.sizes import asked_size
+from hugginggpt.experts.local.tempo import frames_per_second
+
+
+class TextToVideo(DiffusionExpert):
+    """Generates a video from a text."""
+
+    kind = "text-to-video"
+
+    def make(self, diffuser: Diffuser, inputs: Inputs) -> Any:
+        """The frames, and how many of them a second has."""
+        made = diffuser(inputs, prompt=inputs["text"].text, output_type="pil", **asked_size(inputs))
+        return made.frames[0], frames_per_second(diffuser)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The video."""
+        return [film(*raw)]
