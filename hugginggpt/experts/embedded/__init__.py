@@ -2,7 +2,10 @@
 
 from hugginggpt.experts.embedded.canny_control import CannyControl
 from hugginggpt.experts.embedded.document_question_answering import DocumentQuestionAnswering
+from hugginggpt.experts.embedded.hed_control import HedControl
 from hugginggpt.experts.embedded.image_to_text import ImageToText
+from hugginggpt.experts.embedded.mlsd_control import MlsdControl
+from hugginggpt.experts.embedded.scribble_control import ScribbleControl
 from hugginggpt.experts.embedded.sentence_similarity import SentenceSimilarity
 from hugginggpt.experts.embedded.text_to_speech import TextToSpeech
 from hugginggpt.experts.embedded.zero_shot_classification import ZeroShotClassification
@@ -14,4 +17,7 @@ EXPERTS = (
     SentenceSimilarity(),
     ZeroShotClassification(),
     CannyControl(),
+    HedControl(),
+    MlsdControl(),
+    ScribbleControl(),
 )

@@ -1,0 +1,46 @@
+"""Soft edges by OpenCV: what HED draws with a network, here from gradients."""
+
+from typing import Any
+
+from hugginggpt.experts.embedded.opencv import OpenCVControl
+
+# Fine lines and broad shapes, in pixels of a picture with a longer side of 512.
+_SCALES = (1.0, 2.0, 4.0)
+_USUAL_SIDE = 512
+
+# Gradients as strong as those of the clearest edges are white; nothing is, in a picture without any.
+_CLEAREST = 99.0
+_WEAKEST_CLEAR = 8.0
+
+
+class HedControl(OpenCVControl):
+    """Draws the soft edges of a picture: the stronger an edge at several scales, the brighter."""
+
+    kind = "hed-control"
+
+    def draw(self, cv2: Any, pixels: Any) -> Any:
+        """The soft edges."""
+        return soft_edges(cv2, pixels)
+
+
+def soft_edges(cv2: Any, pixels: Any) -> Any:
+    """The strength of the gradients at several scales together.
+
+    Args:
+        cv2: OpenCV.
+        pixels: uint8, shape (height, width, 3).
+
+    Returns:
+        uint8, shape (height, width): white where the edges are clearest.
+    """
+    import numpy as np
+
+    unit = max(pixels.shape[:2]) / _USUAL_SIDE
+    strength = np.zeros(pixels.shape[:2], np.float32)
+    for scale in _SCALES:
+        smooth = cv2.GaussianBlur(pixels, (0, 0), max(0.5, scale * unit)).astype(np.float32)
+        across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
+        # The strongest colour counts: red beside green of the same brightness is an edge, too.
+        strength += np.hypot(across, down).max(axis=2) * scale
+    clearest = max(float(np.percentile(strength, _CLEAREST)), _WEAKEST_CLEAR * sum(_SCALES))
+    return (255.0 * np.clip(strength / clearest, 0.0, 1.0)).astype(np.uint8)

@@ -1,0 +1,56 @@
+"""What the control pictures drawn by OpenCV share."""
+
+from abc import abstractmethod
+from typing import Any
+
+from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.cpu import computing
+from hugginggpt.deadline import Deadline
+from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.experts.drawing import on_white
+from hugginggpt.media import Image
+
+
+class OpenCVControl(Expert):
+    """Draws something of a picture in white on black, as ControlNet wants it."""
+
+    endpoint = Endpoint.EMBEDDED
+    packages = ("cv2", "numpy")
+    install = "hugginggpt[embedded]"
+    loads = "opencv"
+
+    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
+        """OpenCV, told how many threads it may use."""
+        import cv2
+
+        cv2.setNumThreads(surroundings.settings.cpu_threads)
+        return cv2
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The picture's pixels, RGB."""
+        import numpy as np
+
+        return np.asarray(on_white(inputs["image"].image))
+
+    def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
+        """The drawing."""
+        with computing(deadline):
+            return self.draw(model, prepared)
+
+    @abstractmethod
+    def draw(self, cv2: Any, pixels: Any) -> Any:
+        """What is to be seen.
+
+        Args:
+            cv2: OpenCV.
+            pixels: uint8, shape (height, width, 3), RGB.
+
+        Returns:
+            uint8, shape (height, width).
+        """
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The drawing as a picture, RGB."""
+        from PIL import Image as PILImage
+
+        return [Image(PILImage.fromarray(raw).convert("RGB"))]
