@@ -39,3 +39,22 @@ def detections(found: Sequence[dict[str, Any]], picture: PILImage.Image) -> Outp
     told = ", ".join(f"{count} × {label} ({', '.join(scores[label])})" for label, count in counts.most_common())
     text = f"{len(found)} found: {told}." if found else "No objects were found."
     return [Structured(list(found), text), Image(with_boxes(picture, found))]
+
+
+def similarity(cosine: float) -> Structured:
+    """How close two texts are in meaning."""
+    text = f"The similarity of the two texts is {cosine:.2f}, where 1 is the same meaning."
+    return Structured({"score": cosine}, text)
+
+
+def marked(found: Sequence[dict[str, Any]]) -> Structured:
+    """Pieces of a text with what they are, in the text's order.
+
+    Args:
+        found: `[{"label", "score", "text", "start", "end"}]`, places in characters.
+    """
+    by_label: dict[str, list[str]] = {}
+    for entry in found:
+        by_label.setdefault(entry["label"], []).append(entry["text"])
+    told = "; ".join(f"{label}: {', '.join(dict.fromkeys(texts))}" for label, texts in by_label.items())
+    return Structured(list(found), f"{told}." if found else "Nothing was found in the text.")

@@ -5,7 +5,7 @@ from typing import Any
 from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
-from hugginggpt.media import Structured
+from hugginggpt.experts.rendering import similarity
 
 
 class SentenceSimilarity(Expert):
@@ -34,6 +34,4 @@ class SentenceSimilarity(Expert):
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """`{"score": cosine}`."""
-        return [
-            Structured({"score": raw}, f"The similarity of the two texts is {raw:.2f}, where 1 is the same meaning.")
-        ]
+        return [similarity(raw)]

@@ -4,8 +4,8 @@ from typing import Any
 
 from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.experts.labels import candidate_labels
 from hugginggpt.experts.rendering import classification
 
 # What a label claims of the text, said in two ways: the first tells topics apart better, the second moods.
@@ -32,13 +32,8 @@ class ZeroShotClassification(Expert):
         return MiniLM(card, surroundings)
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The text and the labels, each once. A single label with commas is a list written as one text."""
-        given = [label.text for label in inputs["labels"]]
-        labels = [part.strip() for text in given for part in (text.split(",") if len(given) == 1 else [text])]
-        labels = list(dict.fromkeys(label for label in labels if label))
-        if not labels:
-            raise ExpertError("There are no labels to sort the text into: name at least one.")
-        return inputs["text"].text, labels
+        """The text and the labels."""
+        return inputs["text"].text, candidate_labels(inputs)
 
     def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
         """Each label's share, the largest first."""

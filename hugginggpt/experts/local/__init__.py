@@ -2,14 +2,38 @@
 
 from hugginggpt.experts.local.automatic_speech_recognition import AutomaticSpeechRecognition
 from hugginggpt.experts.local.controlnet import CONTROL_TO_IMAGE
+from hugginggpt.experts.local.conversational import Conversational
+from hugginggpt.experts.local.feature_extraction import FeatureExtraction
+from hugginggpt.experts.local.fill_mask import FillMask
 from hugginggpt.experts.local.image_to_image import ImageToImage
 from hugginggpt.experts.local.image_to_video import ImageToVideo
 from hugginggpt.experts.local.object_detection import ObjectDetection
+from hugginggpt.experts.local.question_answering import QuestionAnswering
+from hugginggpt.experts.local.sentence_similarity import SentenceSimilarity
+from hugginggpt.experts.local.summarization import Summarization
+from hugginggpt.experts.local.table_question_answering import TableQuestionAnswering
+from hugginggpt.experts.local.text2text_generation import Text2TextGeneration
 from hugginggpt.experts.local.text_classification import TextClassification
+from hugginggpt.experts.local.text_generation import TextGeneration
 from hugginggpt.experts.local.text_to_image import TextToImage
 from hugginggpt.experts.local.text_to_video import TextToVideo
+from hugginggpt.experts.local.token_classification import TokenClassification
+from hugginggpt.experts.local.translation import Translation
+from hugginggpt.experts.local.zero_shot_classification import ZeroShotClassification
 
 EXPERTS = (
+    Conversational(),
+    FeatureExtraction(),
+    FillMask(),
+    QuestionAnswering(),
+    SentenceSimilarity(),
+    Summarization(),
+    TableQuestionAnswering(),
+    Text2TextGeneration(),
+    TextGeneration(),
+    TokenClassification(),
+    Translation(),
+    ZeroShotClassification(),
     TextClassification(),
     ObjectDetection(),
     AutomaticSpeechRecognition(),

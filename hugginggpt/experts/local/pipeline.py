@@ -29,7 +29,6 @@ class PipelineExpert(Expert):
                 device=place.device,
                 dtype=place.dtype,
                 trust_remote_code=False,
-                local_files_only=True,
                 model_kwargs={"use_safetensors": True},
             )
         refuse_other_architecture(made.model, card)

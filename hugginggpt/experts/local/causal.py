@@ -1,0 +1,77 @@
+"""What the kinds that a language model continues or answers share."""
+
+from abc import abstractmethod
+from typing import Any
+
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ExpertError
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.local.generation import generation_options, seeded, without_thinking
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.network import Network, NetworkExpert
+from hugginggpt.experts.windows import longest
+from hugginggpt.media import Text
+
+_USUAL_TOKENS = 512
+
+
+class CausalExpert(NetworkExpert):
+    """Writes with a language model: one with a chat template is asked, another continues."""
+
+    model_class = "AutoModelForCausalLM"
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The inputs, with a text that says something."""
+        if not inputs["text"].text.strip():
+            raise ExpertError(f"The text for {self.kind} is empty: write what is wanted.")
+        return inputs
+
+    def run(self, model: LoadedModel[Network], prepared: Inputs, deadline: Deadline) -> Any:
+        """The text."""
+        return model.run(lambda network: self._written(network, prepared), deadline)
+
+    def _written(self, network: Network, inputs: Inputs) -> str:
+        import torch
+
+        tokenizer, model = network.processor, network.model
+        options = generation_options(inputs, _USUAL_TOKENS)
+        prompt, special = self.prompt(inputs["text"].text, tokenizer)
+        tokens = tokenizer(prompt, return_tensors="pt", add_special_tokens=special, verbose=False).to(model.device)
+        count, room = tokens["input_ids"].shape[1], _context(network) - options["max_new_tokens"]
+        if count > room:
+            raise ExpertError(
+                f"The text has {count} tokens where the model takes {max(0, room)} beside its answer: shorten it."
+            )
+        if tokenizer.pad_token_id is None:
+            options["pad_token_id"] = tokenizer.eos_token_id
+        with torch.inference_mode(), seeded(inputs.get("seed"), model.device):
+            made = model.generate(**tokens, **options)[0, count:]
+        return str(tokenizer.decode(made, skip_special_tokens=True))
+
+    @abstractmethod
+    def prompt(self, text: str, tokenizer: Any) -> tuple[str, bool]:
+        """What the model is to continue, and whether the tokenizer adds its marks."""
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The text, without what the model thought before it."""
+        text = without_thinking(raw)
+        if not text:
+            raise ExpertError(
+                "The model wrote nothing within its tokens: ask for more of them, or choose another model."
+            )
+        return [Text(text)]
+
+
+def asked(text: str, tokenizer: Any) -> tuple[str, bool]:
+    """A message in the form that a chat model was trained on; a template brings its own marks."""
+    message = [{"role": "user", "content": text}]
+    # Templates that know no thinking do not mind being told not to.
+    prompt = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True, enable_thinking=False)
+    return prompt, False
+
+
+def _context(network: Network) -> int:
+    """Tokens that prompt and answer may have together."""
+    config = network.model.config.get_text_config()
+    places = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
+    return int(places) if places else longest(network.processor, config)

@@ -1,0 +1,59 @@
+"""Texts as vectors: what feature extraction and sentence similarity share."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.experts.base import Expert, Surroundings
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.loading import loading
+from hugginggpt.experts.windows import windows
+
+_BATCH = 16
+
+
+class EncoderExpert(Expert):
+    """Runs a sentence encoder, through sentence-transformers; a plain model's vectors are the mean of its tokens'."""
+
+    endpoint = Endpoint.LOCAL
+    packages: ClassVar[tuple[str, ...]] = ("sentence_transformers", "torch", "safetensors")
+    install = "hugginggpt[local]"
+    loads = "sentence-transformers"
+
+    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Any]:
+        """Fetch the model's files and load the encoder from them."""
+        with loading(card, surroundings) as place:
+            from sentence_transformers import SentenceTransformer
+
+            encoder: Any = SentenceTransformer(
+                place.folder,
+                device=place.device,
+                local_files_only=True,
+                trust_remote_code=False,
+                model_kwargs={"dtype": place.dtype, "use_safetensors": True},
+            )
+        return LoadedModel(encoder.eval(), [encoder])
+
+
+def vectors(encoder: Any, texts: Sequence[str]) -> Any:
+    """One vector of length 1 for each text, as rows of a float32 array: the mean over the text's windows.
+
+    Args:
+        encoder: of sentence-transformers.
+        texts: of any length.
+    """
+    import numpy as np
+
+    tokenizer = encoder.tokenizer
+    size = encoder.max_seq_length - tokenizer.num_special_tokens_to_add()
+    parts = [windows(text, tokenizer, size) for text in texts]
+    flat = [part for some in parts for part in some]
+    encoded = encoder.encode(
+        flat, batch_size=_BATCH, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
+    )
+    rows, start = [], 0
+    for some in parts:
+        mean = np.asarray(encoded[start : start + len(some)], np.float32).mean(axis=0)
+        rows.append(mean / max(float(np.linalg.norm(mean)), 1e-12))
+        start += len(some)
+    return np.stack(rows)

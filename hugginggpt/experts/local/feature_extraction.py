@@ -1,0 +1,37 @@
+"""Feature extraction through sentence-transformers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ExpertError
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.local.encoder import EncoderExpert, vectors
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.media import Structured
+
+
+class FeatureExtraction(EncoderExpert):
+    """Turns a text into a vector of length 1."""
+
+    kind = "feature-extraction"
+    batches = True
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The text."""
+        if not inputs["text"].text.strip():
+            raise ExpertError("The text is empty, so it has no meaning to be turned into numbers.")
+        return inputs["text"].text
+
+    def run(self, model: LoadedModel[Any], prepared: str, deadline: Deadline) -> Any:
+        """The vector."""
+        return self.run_many(model, [prepared], deadline)[0]
+
+    def run_many(self, model: LoadedModel[Any], prepared: Sequence[str], deadline: Deadline) -> Sequence[Any]:
+        """The vectors of many texts."""
+        return list(model.run(lambda encoder: vectors(encoder, prepared), deadline))
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The vector's numbers."""
+        numbers = [float(number) for number in raw]
+        return [Structured(numbers, f"A vector of {len(numbers)} numbers.")]

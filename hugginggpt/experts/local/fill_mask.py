@@ -1,0 +1,52 @@
+"""Filling masks through transformers."""
+
+import re
+from typing import Any
+
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ExpertError
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.pipeline import PipelineExpert
+from hugginggpt.experts.windows import longest
+from hugginggpt.media import Structured
+
+_MASK = re.compile(r"\[MASK\]|<mask>|\[mask\]|<MASK>|_{3,}", re.IGNORECASE)
+_TOLD = 5
+
+
+class FillMask(PipelineExpert):
+    """Fills in the masked word of a sentence, however the mask is written: [MASK], <mask> or ___."""
+
+    kind = "fill-mask"
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The text."""
+        text = inputs["text"].text
+        if not _MASK.search(text):
+            raise ExpertError("The text has no mask to fill: write [MASK] where a word is missing.")
+        return text
+
+    def run(self, model: LoadedModel[Any], prepared: str, deadline: Deadline) -> Any:
+        """The likeliest words for each mask."""
+        return model.run(lambda pipeline: _filled(pipeline, prepared), deadline)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """For each mask in turn `[{"word", "score"}]`, best first; one such list where there is one mask."""
+        told = "; ".join(
+            f"{'' if len(raw) == 1 else f'mask {number}: '}"
+            + ", ".join(f"{entry['word']} ({entry['score']:.2f})" for entry in words[:_TOLD])
+            for number, words in enumerate(raw, start=1)
+        )
+        return [Structured(raw[0] if len(raw) == 1 else raw, f"{told}.")]
+
+
+def _filled(pipeline: Any, text: str) -> list[list[dict[str, Any]]]:
+    tokenizer = pipeline.tokenizer
+    masked = _MASK.sub(lambda _: tokenizer.mask_token, text)
+    count, most = len(tokenizer(masked, verbose=False)["input_ids"]), longest(tokenizer, pipeline.model.config)
+    if count > most:
+        raise ExpertError(f"The text has {count} tokens where the model takes {most}: give the sentence with the mask.")
+    result = pipeline(masked)
+    masks = result if isinstance(result[0], list) else [result]
+    return [[{"word": e["token_str"].strip(), "score": float(e["score"])} for e in words] for words in masks]

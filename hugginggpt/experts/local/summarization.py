@@ -1,0 +1,37 @@
+"""Summarisation through transformers."""
+
+from hugginggpt.experts.base import Inputs
+from hugginggpt.experts.local.network import Network
+from hugginggpt.experts.local.seq2seq import Seq2SeqExpert, generate, room, task_parameters
+from hugginggpt.experts.windows import windows
+
+_USUAL_TOKENS = 142
+_T5 = ("t5", "mt5", "umt5", "longt5")
+
+
+class Summarization(Seq2SeqExpert):
+    """Summarises a text; one longer than the model's window part by part, then the parts' summaries."""
+
+    kind = "summarization"
+
+    def rewritten(self, network: Network, inputs: Inputs) -> str:
+        """The summary."""
+        usual = "summarize: " if network.model.config.model_type in _T5 else ""
+        told = task_parameters(network, "summarization")
+        prefix = str(told.get("prefix", usual))
+        text = inputs["text"].text.strip()
+        while True:
+            parts = windows(text, network.processor, room(network, prefix))
+            shorter = " ".join(_summary(network, prefix + part, inputs).strip() for part in parts)
+            # A summary that is no shorter than its text would be summarised for ever.
+            if len(parts) == 1 or len(shorter) >= len(text):
+                return shorter
+            text = shorter
+
+
+def _summary(network: Network, text: str, inputs: Inputs) -> str:
+    """The summary of a text that the model takes as a whole."""
+    count = len(network.processor.tokenize(text))
+    # Models of news are told to write at least so much: more than a short text has.
+    least = min(network.model.generation_config.min_length or 0, count // 3)
+    return generate(network, [text], inputs, _USUAL_TOKENS, min_length=least)[0]

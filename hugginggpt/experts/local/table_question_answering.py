@@ -1,0 +1,67 @@
+"""Table question answering through transformers: TAPAS picks cells, TAPEX writes."""
+
+import re
+from typing import Any
+
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ExpertError
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.pipeline import PipelineExpert
+from hugginggpt.media import Text
+
+_NUMBER = re.compile(r"-?\d[\d\s.,]*")
+
+
+class TableQuestionAnswering(PipelineExpert):
+    """Answers a question from a table. Rows that the model has no room for are left out, the last ones first."""
+
+    kind = "table-question-answering"
+    packages = (*PipelineExpert.packages, "pandas")
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The table as the library takes it, all cells as texts, and the question."""
+        import pandas
+
+        table, question = inputs["table"], inputs["text"].text.strip()
+        if not question:
+            raise ExpertError("The question about the table is empty: ask something.")
+        if not table.rows:
+            raise ExpertError("The table has no rows to answer from: give some.")
+        return {"table": pandas.DataFrame(table.rows, columns=list(table.columns), dtype=object), "query": question}
+
+    def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
+        """The cells, and what is to be done with them; or the answer as the model writes it."""
+        return model.run(lambda pipeline: pipeline(prepared), deadline)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The answer."""
+        answer = _reckoned(raw["aggregator"], raw["cells"]) if "cells" in raw else raw["answer"].strip()
+        if not answer:
+            raise ExpertError("The model found no answer in the table: ask in other words, or choose another model.")
+        return [Text(answer)]
+
+
+def _reckoned(aggregator: str, cells: list[str]) -> str:
+    """What the cells come to: their number, sum or mean; themselves where no reckoning is asked for or possible."""
+    if aggregator == "COUNT":
+        return str(len(cells))
+    numbers = [_number(cell) for cell in cells]
+    if aggregator not in ("SUM", "AVERAGE") or not numbers or None in numbers:
+        return ", ".join(cells)
+    total = sum(number for number in numbers if number is not None)
+    return f"{total if aggregator == 'SUM' else total / len(numbers):.10g}"
+
+
+def _number(cell: str) -> float | None:
+    """The number in a cell, written in the English way or the continental one."""
+    found = _NUMBER.search(cell)
+    if found is None:
+        return None
+    digits = re.sub(r"\s", "", found.group()).rstrip(".,")
+    point = max(digits.rfind("."), digits.rfind(","))
+    # A single separator before three digits parts thousands.
+    if point >= 0 and len(digits) - point - 1 == 3 and (digits.count(".") == 0 or digits.count(",") == 0):
+        point = -1
+    whole = re.sub(r"[.,]", "", digits[:point] if point >= 0 else digits)
+    return float(f"{whole}.{digits[point + 1 :]}" if point >= 0 else whole)

@@ -1,0 +1,22 @@
+"""Text-to-text generation through transformers."""
+
+from hugginggpt.errors import ExpertError
+from hugginggpt.experts.base import Inputs
+from hugginggpt.experts.local.network import Network
+from hugginggpt.experts.local.seq2seq import Seq2SeqExpert, generate, room
+
+_USUAL_TOKENS = 256
+
+
+class Text2TextGeneration(Seq2SeqExpert):
+    """Turns a text into another as it instructs."""
+
+    kind = "text2text-generation"
+
+    def rewritten(self, network: Network, inputs: Inputs) -> str:
+        """The new text."""
+        text = inputs["text"].text.strip()
+        count, most = len(network.processor.tokenize(text)), room(network)
+        if count > most:
+            raise ExpertError(f"The text has {count} tokens where the model takes {most}: shorten it.")
+        return generate(network, [text], inputs, _USUAL_TOKENS)[0]

@@ -1,0 +1,15 @@
+"""Text generation through transformers."""
+
+from typing import Any
+
+from hugginggpt.experts.local.causal import CausalExpert, asked
+
+
+class TextGeneration(CausalExpert):
+    """Writes a text that a prompt asks for; a model without a chat template continues the prompt."""
+
+    kind = "text-generation"
+
+    def prompt(self, text: str, tokenizer: Any) -> tuple[str, bool]:
+        """The prompt, as a message where the model takes messages."""
+        return asked(text, tokenizer) if tokenizer.chat_template else (text, True)

@@ -1,0 +1,56 @@
+"""Token classification through transformers."""
+
+from typing import Any
+
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ExpertError
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.pipeline import PipelineExpert
+from hugginggpt.experts.rendering import marked
+from hugginggpt.experts.windows import longest, spans
+
+_SHARED = 32
+"""Tokens that two windows share: what one of them cuts, the other has whole."""
+
+
+class TokenClassification(PipelineExpert):
+    """Finds names, or parts of speech, with their places in the text."""
+
+    kind = "token-classification"
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The text."""
+        if not inputs["text"].text.strip():
+            raise ExpertError("The text is empty, so there is nothing to find in it.")
+        return inputs["text"].text
+
+    def run(self, model: LoadedModel[Any], prepared: str, deadline: Deadline) -> Any:
+        """What is found, in the text's order."""
+        return model.run(lambda pipeline: _found(pipeline, prepared), deadline)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """`[{"label", "score", "text", "start", "end"}]`."""
+        return [marked(raw)]
+
+
+def _found(pipeline: Any, text: str) -> list[dict[str, Any]]:
+    tokenizer = pipeline.tokenizer
+    size = longest(tokenizer, pipeline.model.config) - tokenizer.num_special_tokens_to_add()
+    found: list[dict[str, Any]] = []
+    for begin, end in spans(text, tokenizer, size, min(_SHARED, size // 2)):
+        for entity in pipeline(text[begin:end], aggregation_strategy="simple"):
+            start, stop = begin + entity["start"], begin + entity["end"]
+            entry = {"label": entity["entity_group"], "score": float(entity["score"])}
+            _keep(found, entry | {"text": text[start:stop], "start": start, "end": stop})
+    return found
+
+
+def _keep(found: list[dict[str, Any]], entry: dict[str, Any]) -> None:
+    """Add what a window finds; of what two windows find in one place, the longer stays."""
+    while found and found[-1]["end"] > entry["start"]:
+        other = found[-1]
+        if other["end"] - other["start"] >= entry["end"] - entry["start"]:
+            return
+        found.pop()
+    found.append(entry)

@@ -1,0 +1,51 @@
+"""Zero-shot classification through transformers: does the text entail that it is about a label?"""
+
+from typing import Any
+
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ExpertError
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.labels import candidate_labels
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.pipeline import PipelineExpert
+from hugginggpt.experts.rendering import classification
+from hugginggpt.experts.windows import longest, windows
+
+_CLAIM = "This text is about {}."
+
+
+class ZeroShotClassification(PipelineExpert):
+    """Sorts a text into labels. One longer than the model's window is read window by window, the shares averaged."""
+
+    kind = "zero-shot-classification"
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The text and the labels."""
+        if not inputs["text"].text.strip():
+            raise ExpertError("The text to sort is empty: give one.")
+        return inputs["text"].text, candidate_labels(inputs)
+
+    def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
+        """Each label's share, the largest first."""
+        return model.run(lambda pipeline: _sorted(pipeline, *prepared), deadline)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """`[{"label", "score"}]`."""
+        return [classification(raw)]
+
+
+def _sorted(pipeline: Any, text: str, labels: list[str]) -> list[dict[str, Any]]:
+    tokenizer = pipeline.tokenizer
+    claim = max(len(tokenizer.tokenize(_CLAIM.format(label))) for label in labels)
+    room = longest(tokenizer, pipeline.model.config) - tokenizer.num_special_tokens_to_add(pair=True) - claim
+    if room < 1:
+        raise ExpertError("A label is too long for the model: use shorter ones.")
+    shares = dict.fromkeys(labels, 0.0)
+    parts = windows(text, tokenizer, room)
+    for part in parts:
+        result = pipeline(part, labels, hypothesis_template=_CLAIM)
+        for label, score in zip(result["labels"], result["scores"], strict=True):
+            shares[label] += score * len(part)
+    total = sum(map(len, parts))
+    found = [{"label": label, "score": share / total} for label, share in shares.items()]
+    return sorted(found, key=lambda entry: -float(str(entry["score"])))
