@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from PIL import Image as PILImage
-from PIL import ImageDraw, ImageFont
+from PIL import ImageColor, ImageDraw, ImageFont
 
 # Colours that stay apart for most kinds of colour vision (Okabe and Ito), readable under black letters.
 _COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2")
@@ -51,4 +51,32 @@ def with_boxes(picture: PILImage.Image, found: Sequence[dict[str, Any]]) -> PILI
         y = top - high - width if top >= high + width else top + width
         draw.rectangle((x, y, x + wide + 2 * width, y + high + width), fill=colour)
         draw.text((x + width, y), caption, fill="black", font=font)
+    return drawn
+
+
+def with_regions(picture: PILImage.Image, regions: Sequence[tuple[str, Any]]) -> PILImage.Image:
+    """A copy of a picture, RGB, with each region in a colour of its own and named where it is widest.
+
+    Args:
+        picture: in any mode.
+        regions: names, and masks of the picture's size as boolean arrays, shape (height, width). An empty
+            name is not written.
+    """
+    import numpy as np
+
+    pixels = np.asarray(on_white(picture)).astype(np.float32)
+    names = list(dict.fromkeys(name for name, _ in regions))
+    for number, (name, mask) in enumerate(regions):
+        at = names.index(name) if name else number
+        colour = np.array(ImageColor.getrgb(_COLOURS[at % len(_COLOURS)]), np.float32)
+        pixels[mask] = 0.5 * pixels[mask] + 0.5 * colour
+    drawn = PILImage.fromarray(pixels.round().astype(np.uint8))
+    draw, font = ImageDraw.Draw(drawn), _font(max(10, round(max(drawn.size) / 50)))
+    for name, mask in regions:
+        if name and mask.any():
+            rows, columns = np.nonzero(mask)
+            row = int(np.median(rows))
+            in_row = columns[rows == row]
+            centre = (int(np.median(in_row if len(in_row) else columns)), row)
+            draw.text(centre, name, fill="black", font=font, anchor="mm", stroke_width=2, stroke_fill="white")
     return drawn

@@ -7,7 +7,7 @@ from typing import Any
 from PIL import Image as PILImage
 
 from hugginggpt.experts.base import Outputs
-from hugginggpt.experts.drawing import with_boxes
+from hugginggpt.experts.drawing import with_boxes, with_regions
 from hugginggpt.media import Image, Structured
 
 _TOLD = 5
@@ -58,3 +58,39 @@ def marked(found: Sequence[dict[str, Any]]) -> Structured:
         by_label.setdefault(entry["label"], []).append(entry["text"])
     told = "; ".join(f"{label}: {', '.join(dict.fromkeys(texts))}" for label, texts in by_label.items())
     return Structured(list(found), f"{told}." if found else "Nothing was found in the text.")
+
+
+def regions(found: Sequence[dict[str, Any]], picture: PILImage.Image) -> Outputs:
+    """Regions of a picture, and the picture with each of them in a colour.
+
+    Args:
+        found: `[{"label", "score", "mask"}]`; masks are boolean arrays, shape (height, width); labels may be
+            empty, scores None.
+        picture: what they were found in.
+    """
+    shares = [float(entry["mask"].mean()) for entry in found]
+    data = [
+        {"label": entry["label"], "score": entry["score"], "share": share, "box": box_of(entry["mask"])}
+        for entry, share in zip(found, shares, strict=True)
+    ]
+    named = [f"{entry['label']} ({share:.0%})" for entry, share in zip(found, shares, strict=True) if entry["label"]]
+    told = f": {', '.join(named)}" if named else ""
+    text = f"{len(found)} regions found{told}." if found else "No regions were found."
+    return [Structured(data, text), Image(with_regions(picture, [(e["label"], e["mask"]) for e in found]))]
+
+
+def box_of(mask: Any) -> dict[str, int]:
+    """The smallest box round a mask, in pixels; empty where the mask is.
+
+    Args:
+        mask: a boolean array, shape (height, width).
+    """
+    if not mask.any():
+        return {"xmin": 0, "ymin": 0, "xmax": 0, "ymax": 0}
+    columns, rows = mask.any(axis=0).nonzero()[0], mask.any(axis=1).nonzero()[0]
+    return {
+        "xmin": int(columns[0]),
+        "ymin": int(rows[0]),
+        "xmax": int(columns[-1]) + 1,
+        "ymax": int(rows[-1]) + 1,
+    }

@@ -35,7 +35,8 @@ def _pieces() -> list[str]:
     return list(dict.fromkeys([*pieces, *(f"##{c}" for c in _LETTERS)]))
 
 
-def _bert_tokenizer() -> Any:
+def bert_tokenizer() -> Any:
+    """The tokenizer of a BERT that knows a few words, and spells the others."""
     from transformers import BertTokenizer
 
     return BertTokenizer(vocab={p: i for i, p in enumerate(_pieces())}, do_lower_case=False, model_max_length=64)
@@ -63,7 +64,7 @@ def build_names(folder: Path) -> None:
     import torch
     from transformers import BertConfig, BertForTokenClassification
 
-    tokenizer = _bert_tokenizer()
+    tokenizer = bert_tokenizer()
     labels = ["O", "B-PER", "B-LOC"]
     config = BertConfig(vocab_size=len(tokenizer), id2label=dict(enumerate(labels)), **_BERT)
     with repeatable():
@@ -92,7 +93,7 @@ def build_blanks(folder: Path) -> None:
     """Filling masks: a BERT."""
     from transformers import BertConfig, BertForMaskedLM
 
-    tokenizer = _bert_tokenizer()
+    tokenizer = bert_tokenizer()
     with repeatable():
         model = BertForMaskedLM(BertConfig(vocab_size=len(tokenizer), **_BERT))
     _save(folder, "fill-mask", model, tokenizer)
@@ -102,7 +103,7 @@ def build_finder(folder: Path) -> None:
     """Question answering: a BERT."""
     from transformers import BertConfig, BertForQuestionAnswering
 
-    tokenizer = _bert_tokenizer()
+    tokenizer = bert_tokenizer()
     with repeatable(1):
         model = BertForQuestionAnswering(BertConfig(vocab_size=len(tokenizer), initializer_range=0.5, **_BERT))
     _save(folder, "question-answering", model, tokenizer)
@@ -112,7 +113,7 @@ def build_entailment(folder: Path) -> None:
     """Zero-shot classification: a BERT for entailment."""
     from transformers import BertConfig, BertForSequenceClassification
 
-    tokenizer = _bert_tokenizer()
+    tokenizer = bert_tokenizer()
     labels = {0: "contradiction", 1: "neutral", 2: "entailment"}
     label2id = {label: number for number, label in labels.items()}
     config = BertConfig(vocab_size=len(tokenizer), id2label=labels, label2id=label2id, initializer_range=0.5, **_BERT)
@@ -126,7 +127,7 @@ def build_encoder(folder: Path) -> None:
     from sentence_transformers import SentenceTransformer, models
     from transformers import BertConfig, BertModel
 
-    tokenizer = _bert_tokenizer()
+    tokenizer = bert_tokenizer()
     with repeatable():
         bert = BertModel(BertConfig(vocab_size=len(tokenizer), **_BERT))
     plain = folder.with_name("plain-encoder")
@@ -161,7 +162,7 @@ def build_tapas(folder: Path) -> None:
     _save(folder, "table-question-answering", model, tokenizer)
 
 
-def _byte_bpe() -> tuple[dict[str, int], list[Any]]:
+def byte_bpe() -> tuple[dict[str, int], list[Any]]:
     """Vocabulary and merges of a byte-level BPE, as GPT-2, BART and Llama 3 have one."""
     from tokenizers import ByteLevelBPETokenizer
 
@@ -183,7 +184,7 @@ def build_chatter(folder: Path) -> None:
     """A language model that chats: a Llama with a chat template."""
     from transformers import GPT2Tokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    vocabulary, merges = _byte_bpe()
+    vocabulary, merges = byte_bpe()
     backend = GPT2Tokenizer(vocab=vocabulary, merges=merges).backend_tokenizer
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>", pad_token="<pad>")
     tokenizer.chat_template = _TEMPLATE
@@ -208,7 +209,7 @@ def build_continuer(folder: Path) -> None:
     """A language model that only continues: a GPT-2."""
     from transformers import GPT2Config, GPT2LMHeadModel, GPT2Tokenizer
 
-    vocabulary, merges = _byte_bpe()
+    vocabulary, merges = byte_bpe()
     end = {"bos_token": "</s>", "eos_token": "</s>", "unk_token": "</s>"}
     tokenizer = GPT2Tokenizer(vocab=vocabulary, merges=merges, **end)
     marks = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
@@ -296,7 +297,7 @@ def build_bart(folder: Path) -> None:
     """Summaries: a BART that was told to write at least so many tokens."""
     from transformers import BartConfig, BartForConditionalGeneration, BartTokenizer
 
-    vocabulary, merges = _byte_bpe()
+    vocabulary, merges = byte_bpe()
     for piece in ("<unk>", "<mask>"):
         vocabulary.setdefault(piece, len(vocabulary))
     tokenizer = BartTokenizer(vocab=vocabulary, merges=merges, model_max_length=64)

@@ -1,6 +1,8 @@
 """The OCR reader as experts use it: a picture in, its text out, within a deadline."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from PIL import Image as PILImage
 
@@ -35,14 +37,36 @@ class Reader:
             ExpertError: there is none.
             DeadlineExceededError: reading took too long.
         """
+        return str(self._answer(picture, deadline)["text"])
+
+    def words(self, picture: PILImage.Image, deadline: Deadline) -> list[tuple[str, tuple[float, float, float, float]]]:
+        """The words in a picture, each with its left, top, right and bottom in pixels.
+
+        The boxes are those of whole lines, cut where a word of such a length ends.
+
+        Raises:
+            ExpertError: there is none.
+            DeadlineExceededError: reading took too long.
+        """
+        return [word for text, corners in self._answer(picture, deadline)["lines"] for word in _words(text, corners)]
+
+    def _answer(self, picture: PILImage.Image, deadline: Deadline) -> Mapping[str, Any]:
         pixels = on_white(picture)
         header = {"width": pixels.width, "height": pixels.height}
         with computing(deadline):
             answer, _ = self._child.call(header, pixels.tobytes(), deadline=deadline)
         if not answer["text"]:
             raise ExpertError("No text was found in the picture.")
-        return str(answer["text"])
+        return answer
 
     def close(self) -> None:
         """End the process."""
         self._child.close()
+
+
+def _words(text: str, corners: Sequence[Sequence[float]]) -> Iterator[tuple[str, tuple[float, float, float, float]]]:
+    left, right = min(x for x, _ in corners), max(x for x, _ in corners)
+    top, bottom = min(y for _, y in corners), max(y for _, y in corners)
+    letter = (right - left) / max(1, len(text))
+    for word in re.finditer(r"\S+", text):
+        yield word.group(), (left + word.start() * letter, top, left + word.end() * letter, bottom)

@@ -66,7 +66,7 @@ def _same_row(row: Sequence[_Piece], piece: _Piece) -> bool:
 
 
 def make_reader(folder: str, threads: int) -> Handler:
-    """What runs in the child process: a picture's pixels in, its text out.
+    """What runs in the child process: a picture's pixels in, its text and its lines with their corners out.
 
     Args:
         folder: where the ONNX models of RapidOCR's three stages lie.
@@ -95,6 +95,6 @@ def make_reader(folder: str, threads: int) -> Handler:
         pixels = np.frombuffer(data, np.uint8).reshape(header["height"], header["width"], 3)
         output: Any = engine(np.ascontiguousarray(pixels[:, :, ::-1]))  # it expects blue first
         found = [] if output.txts is None else list(zip(output.boxes.tolist(), output.txts, strict=True))
-        return {"text": in_reading_order(found)}, b""
+        return {"text": in_reading_order(found), "lines": [[text, box] for box, text in found]}, b""
 
     return read

@@ -14,11 +14,9 @@ from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.local.diffusion import Diffuser, DiffusionExpert, load_pipeline, on_device
 from hugginggpt.experts.local.loaded import LoadedModel
 from hugginggpt.experts.local.loading import loading
-from hugginggpt.experts.local.network import Network, load_network
+from hugginggpt.experts.local.network import Network, load_network, load_processor
 from hugginggpt.experts.local.sizes import fitting
 from hugginggpt.media import Image
-
-_MODEL_CLASS, _PROCESSOR_CLASS = "AutoModelForImageToImage", "AutoImageProcessor"
 
 _ENLARGING = re.compile(
     r"enlarg|upscal|resol|larger|bigger|sharp|detail|quality|restor|[x×]\s?[234]|[234]\s?[x×]", re.I
@@ -45,7 +43,7 @@ class ImageToImage(DiffusionExpert):
         with loading(card, surroundings) as place:
             if Path(place.folder, "model_index.json").is_file():
                 return on_device(load_pipeline(card, place, self.auto_class), card, place)
-            return load_network(card, place, _MODEL_CLASS, _PROCESSOR_CLASS)
+            return load_network(card, place, "AutoModelForImageToImage", load_processor(place, "AutoImageProcessor"))
 
     def prepare(self, inputs: Inputs) -> Any:
         """The picture in RGB, and the rest as it is."""

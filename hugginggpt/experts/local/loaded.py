@@ -31,7 +31,7 @@ class LoadedModel(Generic[_Tool]):
     def __init__(self, tool: _Tool, modules: Sequence[Any]) -> None:
         self.tool = tool
         tensors = [tensor for module in modules for tensor in (*module.parameters(), *module.buffers())]
-        self.bytes = sum(tensor.nbytes for tensor in tensors)
+        self.bytes: int = sum(tensor.nbytes for tensor in tensors)
         self.device = next((tensor.device.type for tensor in tensors), "cpu")
         self._turn = threading.Lock()
         for module in modules:

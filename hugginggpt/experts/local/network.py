@@ -39,21 +39,32 @@ class NetworkExpert(Expert):
     def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Network]:
         """Fetch the model's files and load the model and its processor from them."""
         with loading(card, surroundings) as place:
-            return load_network(card, place, self.model_class, self.processor_class)
+            return load_network(card, place, self.model_class, self.processor(place))
+
+    def processor(self, place: Place) -> Any:
+        """What feeds the model."""
+        return load_processor(place, self.processor_class)
 
 
-def load_network(card: ModelCard, place: Place, model_class: str, processor_class: str) -> LoadedModel[Network]:
-    """A model and its processor from its files, by the names of their auto classes in transformers.
+def load_processor(place: Place, processor_class: str) -> Any:
+    """A tokenizer or processor from a model's files, by the name of its auto class in transformers."""
+    import transformers
+
+    return getattr(transformers, processor_class).from_pretrained(
+        place.folder, trust_remote_code=False, local_files_only=True
+    )
+
+
+def load_network(card: ModelCard, place: Place, model_class: str, processor: Any) -> LoadedModel[Network]:
+    """A model from its files, by the name of its auto class in transformers, with what feeds it.
 
     Raises:
         ModelLoadError: the model was trained as something else.
     """
     import transformers
 
-    safe = {"trust_remote_code": False, "local_files_only": True}
-    processor = getattr(transformers, processor_class).from_pretrained(place.folder, **safe)
     model = getattr(transformers, model_class).from_pretrained(
-        place.folder, dtype=place.dtype, use_safetensors=True, **safe
+        place.folder, dtype=place.dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True
     )
     refuse_other_architecture(model, card)
     return LoadedModel(Network(model.to(place.device).eval(), processor), [model])

@@ -1,0 +1,51 @@
+"""How far away things in a picture are: what depth estimation and the control pictures from it share."""
+
+from typing import Any
+
+from PIL import Image as PILImage
+
+from hugginggpt.deadline import Deadline
+from hugginggpt.experts.base import Inputs
+from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.network import Network, NetworkExpert
+
+
+class DepthExpert(NetworkExpert):
+    """Estimates the depth of each place in a picture."""
+
+    model_class = "AutoModelForDepthEstimation"
+    processor_class = "AutoImageProcessor"
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The picture, RGB."""
+        return on_white(inputs["image"].image)
+
+    def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
+        """How near each place is."""
+        return model.run(lambda network: nearness(network, prepared), deadline)
+
+
+# Families that estimate metres; the others estimate the inverse, as far as its order goes.
+_METRIC = ("glpn", "zoedepth", "depth_pro")
+
+
+def nearness(network: Network, picture: PILImage.Image) -> Any:
+    """How near each place of a picture is.
+
+    Returns:
+        float32, shape (height, width), from 0 for the farthest place to 1 for the nearest; all 0 in a flat picture.
+    """
+    import numpy as np
+    import torch
+
+    model, processor = network.model, network.processor
+    given = processor(images=picture, return_tensors="pt").to(model.device, model.dtype)
+    with torch.inference_mode():
+        outputs = model(**given)
+    (estimated,) = processor.post_process_depth_estimation(outputs, [picture.size[::-1]])
+    depth = estimated["predicted_depth"].float().cpu().numpy().reshape(picture.height, picture.width)
+    metric = model.config.model_type in _METRIC or getattr(model.config, "depth_estimation_type", "") == "metric"
+    near = -depth if metric else depth
+    low, high = float(near.min()), float(near.max())
+    return (near - low) / (high - low) if high > low else np.zeros_like(near)

@@ -1,0 +1,19 @@
+"""Depth as a control picture, through transformers."""
+
+from typing import Any
+
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.local.depth import DepthExpert
+from hugginggpt.media import Image
+
+
+class DepthControl(DepthExpert):
+    """Draws the depth of a picture as ControlNet wants it."""
+
+    kind = "depth-control"
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """A grey picture in RGB: the nearer, the brighter."""
+        from PIL import Image as PILImage
+
+        return [Image(PILImage.fromarray((255 * raw).round().astype("uint8")).convert("RGB"))]

@@ -1,0 +1,19 @@
+"""Depth estimation through transformers."""
+
+from typing import Any
+
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.local.depth import DepthExpert
+from hugginggpt.media import Image
+
+
+class DepthEstimation(DepthExpert):
+    """Estimates how far away each part of a picture is."""
+
+    kind = "depth-estimation"
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """A grey picture: the nearer, the brighter."""
+        from PIL import Image as PILImage
+
+        return [Image(PILImage.fromarray((255 * raw).round().astype("uint8")))]

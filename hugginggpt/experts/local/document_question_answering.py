@@ -1,0 +1,88 @@
+"""Document question answering through transformers: LayoutLM on words that were read, Donut on the picture itself."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image as PILImage
+
+from hugginggpt.catalog.bundled import bundled_cards
+from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ExpertError
+from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.embedded.reader import Reader
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.pipeline import PipelineExpert
+from hugginggpt.media import Text
+
+_READS_BY_ITSELF = "vision-encoder-decoder"
+_SCALE = 1000
+"""LayoutLM knows places on a page as thousandths of its sides."""
+
+
+@dataclass(frozen=True)
+class _Desk:
+    """The model, and who reads the page to it."""
+
+    model: LoadedModel[Any]
+    reader: Reader | None
+
+    @property
+    def bytes(self) -> int:
+        """Memory that the model takes."""
+        return self.model.bytes
+
+    def close(self) -> None:
+        """Send the reader away."""
+        if self.reader is not None:
+            self.reader.close()
+
+
+class DocumentQuestionAnswering(PipelineExpert):
+    """Answers a question from a picture of a document."""
+
+    kind = "document-question-answering"
+
+    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
+        """The model, and the OCR reader if it needs one."""
+        model = super().load(card, surroundings)
+        if model.tool.model.config.model_type == _READS_BY_ITSELF:
+            return _Desk(model, None)
+        if model.tool.image_processor is not None:
+            # It would call another reader, which is not here.
+            model.tool.image_processor.apply_ocr = False
+        ocr = next(card for card in bundled_cards()["image-to-text"] if Endpoint.EMBEDDED in card.runs_on)
+        return _Desk(model, Reader(ocr, surroundings))
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The picture, RGB, and the question."""
+        question = inputs["text"].text.strip()
+        if not question:
+            raise ExpertError("The question about the document is empty: ask something.")
+        return on_white(inputs["image"].image), question
+
+    def run(self, model: _Desk, prepared: Any, deadline: Deadline) -> Any:
+        """The likeliest answer."""
+        picture, question = prepared
+        asked: dict[str, Any] = {"image": picture, "question": question}
+        if model.reader is not None:
+            asked["word_boxes"] = _word_boxes(model.reader, picture, deadline)
+        return model.model.run(lambda pipeline: pipeline(asked), deadline)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The answer."""
+        found = raw if isinstance(raw, list) else [raw]
+        answer = str(found[0].get("answer") or "").strip() if found else ""
+        if not answer:
+            raise ExpertError("The document holds no answer to the question, as far as the model can tell.")
+        return [Text(answer)]
+
+
+def _word_boxes(reader: Reader, picture: PILImage.Image, deadline: Deadline) -> list[list[Any]]:
+    """Each word with its box in thousandths of the page."""
+    sides = (picture.width, picture.height) * 2
+    return [
+        [word, [min(_SCALE, max(0, round(_SCALE * at / side))) for at, side in zip(box, sides, strict=True)]]
+        for word, box in reader.words(picture, deadline)
+    ]

@@ -1,0 +1,36 @@
+"""Image classification through transformers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hugginggpt.deadline import Deadline
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.pipeline import BATCH, PipelineExpert
+from hugginggpt.experts.rendering import classification
+
+_LABELS = 5
+
+
+class ImageClassification(PipelineExpert):
+    """Says what a picture shows."""
+
+    kind = "image-classification"
+    batches = True
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The picture, RGB."""
+        return on_white(inputs["image"].image)
+
+    def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
+        """The likeliest labels."""
+        return self.run_many(model, [prepared], deadline)[0]
+
+    def run_many(self, model: LoadedModel[Any], prepared: Sequence[Any], deadline: Deadline) -> Sequence[Any]:
+        """The same of many pictures, several at a time."""
+        return model.run(lambda pipeline: pipeline(list(prepared), top_k=_LABELS, batch_size=BATCH), deadline)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """`[{"label", "score"}]`."""
+        return [classification(raw)]

@@ -1,0 +1,38 @@
+"""Image segmentation through transformers: semantic, instance or panoptic, as the model was trained."""
+
+from typing import Any
+
+from hugginggpt.deadline import Deadline
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.pipeline import PipelineExpert
+from hugginggpt.experts.rendering import regions
+
+
+class ImageSegmentation(PipelineExpert):
+    """Divides a picture into named regions."""
+
+    kind = "image-segmentation"
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The picture, RGB."""
+        return on_white(inputs["image"].image)
+
+    def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
+        """The regions with their masks."""
+        return model.run(lambda pipeline: pipeline(prepared), deadline)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """`[{"label", "score", "share", "box"}]`, the largest first, and the picture with the regions coloured."""
+        import numpy as np
+
+        found = [
+            {
+                "label": entry["label"],
+                "score": None if entry["score"] is None else float(entry["score"]),
+                "mask": np.asarray(entry["mask"]) > 0,
+            }
+            for entry in raw
+        ]
+        return regions(sorted(found, key=lambda e: -int(np.count_nonzero(e["mask"]))), inputs["image"].image)

@@ -1,0 +1,92 @@
+"""Models that look at a picture and write: chat models that see, and those that caption."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image as PILImage
+
+from hugginggpt.errors import ExpertError
+from hugginggpt.experts.base import Inputs
+from hugginggpt.experts.local.generation import generation_options, seeded, without_thinking
+from hugginggpt.experts.local.loading import Place
+from hugginggpt.experts.local.network import Network, NetworkExpert, load_processor
+
+
+@dataclass(frozen=True)
+class EyesAndPen:
+    """What feeds a captioning model, for which many repositories have no joint processor."""
+
+    image_processor: Any
+    tokenizer: Any
+
+
+class LookingExpert(NetworkExpert):
+    """Looks at a picture and writes. The processor of a chat model has a chat template; any other's has two parts."""
+
+    model_class = "AutoModelForImageTextToText"
+
+    def processor(self, place: Place) -> Any:
+        """The chat model's processor, or image processor and tokenizer."""
+        if any(Path(place.folder, name).is_file() for name in ("chat_template.jinja", "chat_template.json")):
+            return load_processor(place, "AutoProcessor")
+        tokenizer = load_processor(place, "AutoTokenizer")
+        if tokenizer.chat_template:
+            return load_processor(place, "AutoProcessor")
+        return EyesAndPen(load_processor(place, "AutoImageProcessor"), tokenizer)
+
+
+def answered(network: Network, picture: PILImage.Image, text: str, inputs: Inputs, usual: int) -> str:
+    """What a chat model says to a picture and a text.
+
+    Args:
+        network: the model and its processor.
+        picture: RGB.
+        text: the question or instruction.
+        inputs: for the parameters.
+        usual: most new tokens where the request does not say.
+
+    Raises:
+        ExpertError: it is no chat model, or says nothing.
+    """
+    if isinstance(network.processor, EyesAndPen):
+        raise ExpertError("This model describes pictures and follows no text: choose a chat model that sees.")
+    content = [{"type": "image", "image": picture}, {"type": "text", "text": text}]
+    given = network.processor.apply_chat_template(
+        [{"role": "user", "content": content}],
+        add_generation_prompt=True,
+        tokenize=True,
+        return_dict=True,
+        return_tensors="pt",
+    )
+    return generated(network, given, network.processor, inputs, usual, skipped=given["input_ids"].shape[1])
+
+
+def generated(
+    network: Network, given: Mapping[str, Any], decoder: Any, inputs: Inputs, usual: int, skipped: int = 0
+) -> str:
+    """What a model writes.
+
+    Args:
+        given: what its processor made, tensors by name.
+        decoder: turns tokens into a text.
+        skipped: tokens at the beginning of what it gives that are the question's.
+
+    Raises:
+        ExpertError: it wrote nothing.
+    """
+    import torch
+
+    model = network.model
+    at_home = {
+        name: value.to(model.device, model.dtype if value.is_floating_point() else None)
+        for name, value in given.items()
+    }
+    options = generation_options(inputs, usual)
+    with torch.inference_mode(), seeded(inputs.get("seed"), model.device):
+        made = model.generate(**at_home, **options)[0, skipped:]
+    text = without_thinking(str(decoder.decode(made, skip_special_tokens=True)))
+    if not text:
+        raise ExpertError("The model wrote nothing about the picture: choose another.")
+    return text

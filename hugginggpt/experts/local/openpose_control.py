@@ -1,0 +1,134 @@
+"""Poses as a control picture: joints by ViTPose, drawn as OpenPose draws them (arXiv 1812.08008)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image as PILImage
+from PIL import ImageDraw
+
+from hugginggpt.catalog.card import ModelCard
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ExpertError
+from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.network import Network, NetworkExpert
+from hugginggpt.experts.local.object_detection import ObjectDetection
+from hugginggpt.media import Image
+
+_SURE = 0.3
+_SMALLEST = 16
+_PERSON = "person"
+
+_Point = tuple[float, float]
+
+# Where OpenPose's 18 joints stand among COCO's 17; the neck, its second, stands between the shoulders.
+_FROM_COCO = (0, None, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
+_SHOULDERS = (5, 6)
+_LIMBS = (
+    (1, 2), (1, 5), (2, 3), (3, 4), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10),
+    (1, 11), (11, 12), (12, 13), (1, 0), (0, 14), (14, 16), (0, 15), (15, 17),
+)  # fmt: skip
+_COLOURS = (
+    (255, 0, 0), (255, 85, 0), (255, 170, 0), (255, 255, 0), (170, 255, 0), (85, 255, 0),
+    (0, 255, 0), (0, 255, 85), (0, 255, 170), (0, 255, 255), (0, 170, 255), (0, 85, 255),
+    (0, 0, 255), (85, 0, 255), (170, 0, 255), (255, 0, 255), (255, 0, 170), (255, 0, 85),
+)  # fmt: skip
+_LIMB_SHADE = 0.6
+
+
+@dataclass(frozen=True)
+class _Studio:
+    """Who finds joints, and who finds the people to find them of."""
+
+    joints: LoadedModel[Network]
+    people: LoadedModel[Any] | None
+
+    @property
+    def bytes(self) -> int:
+        """Memory that both take."""
+        return self.joints.bytes + (self.people.bytes if self.people else 0)
+
+
+class OpenposeControl(NetworkExpert):
+    """Draws the poses of people: of those that the card's companion finds, else of one who fills the picture."""
+
+    kind = "openpose-control"
+    model_class = "VitPoseForPoseEstimation"
+    processor_class = "AutoImageProcessor"
+
+    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
+        """The model of joints, and the companion that finds people."""
+        joints = super().load(card, surroundings)
+        if not card.companions:
+            return _Studio(joints, None)
+        detector = ObjectDetection()
+        people = detector.load(ModelCard(id=card.companions[0], kind=detector.kind), surroundings)
+        return _Studio(joints, people)
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The picture, RGB."""
+        picture = on_white(inputs["image"].image)
+        if min(picture.size) < _SMALLEST:
+            raise ExpertError(f"The picture is too small for poses: give one of at least {_SMALLEST} pixels a side.")
+        return picture
+
+    def run(self, model: _Studio, prepared: Any, deadline: Deadline) -> Any:
+        """The joints of each person."""
+        boxes = [[0.0, 0.0, float(prepared.width), float(prepared.height)]]
+        if model.people is not None:
+            found = model.people.run(lambda pipeline: pipeline(prepared), deadline)
+            boxes = [_box(entry["box"]) for entry in found if entry["label"] == _PERSON]
+            if not boxes:
+                raise ExpertError("There are no people in the picture whose poses could be drawn.")
+        return model.joints.run(lambda network: _people(network, prepared, boxes), deadline)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The poses in colours on black."""
+        return [Image(_drawn(raw, inputs["image"].image.size))]
+
+
+def _box(box: dict[str, float]) -> list[float]:
+    """Left, top, width and height, as ViTPose takes a box."""
+    return [box["xmin"], box["ymin"], box["xmax"] - box["xmin"], box["ymax"] - box["ymin"]]
+
+
+def _people(network: Network, picture: PILImage.Image, boxes: list[list[float]]) -> list[list[_Point | None]]:
+    """The 18 joints of each person, in pixels; None for what is not to be seen."""
+    import torch
+
+    model, processor = network.model, network.processor
+    given = processor(picture, boxes=[boxes], return_tensors="pt").to(model.device, model.dtype)
+    if getattr(model.config.backbone_config, "num_experts", 1) > 1:
+        # ViTPose+ has an expert for each dataset that it was trained on; the first is COCO's.
+        given["dataset_index"] = torch.zeros(len(boxes), dtype=torch.int64, device=model.device)
+    with torch.inference_mode():
+        outputs = model(**given)
+    (people,) = processor.post_process_pose_estimation(outputs, boxes=[boxes])
+    return [_joints(person["keypoints"].tolist(), person["scores"].tolist()) for person in people]
+
+
+def _joints(points: Sequence[Sequence[float]], scores: Sequence[float]) -> list[_Point | None]:
+    seen: list[_Point | None] = [
+        (point[0], point[1]) if score >= _SURE else None for point, score in zip(points, scores, strict=True)
+    ]
+    left, right = (seen[at] for at in _SHOULDERS)
+    neck = ((left[0] + right[0]) / 2, (left[1] + right[1]) / 2) if left and right else None
+    return [neck if at is None else seen[at] for at in _FROM_COCO]
+
+
+def _drawn(people: Sequence[Sequence[_Point | None]], size: tuple[int, int]) -> PILImage.Image:
+    picture = PILImage.new("RGB", size)
+    draw = ImageDraw.Draw(picture)
+    radius = max(2, round(max(size) / 128))
+    for joints in people:
+        for (start, end), colour in zip(_LIMBS, _COLOURS, strict=False):
+            if (first := joints[start]) and (second := joints[end]):
+                shade = tuple(int(part * _LIMB_SHADE) for part in colour)
+                draw.line((*first, *second), fill=shade, width=2 * radius)
+        for joint, colour in zip(joints, _COLOURS, strict=True):
+            if joint:
+                x, y = joint
+                draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
+    return picture

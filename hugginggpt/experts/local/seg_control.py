@@ -1,0 +1,48 @@
+"""A segmentation map as a control picture, through transformers: ADE20K's classes in its colours."""
+
+from typing import Any
+
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ExpertError
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.local.ade20k import COLOURS
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.network import Network, NetworkExpert
+from hugginggpt.media import Image
+
+
+class SegControl(NetworkExpert):
+    """Draws each kind of region in the colour that ControlNet knows it by."""
+
+    kind = "seg-control"
+    model_class = "AutoModelForSemanticSegmentation"
+    processor_class = "AutoImageProcessor"
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The picture, RGB."""
+        return on_white(inputs["image"].image)
+
+    def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
+        """The class of each place."""
+        return model.run(lambda network: _classes(network, prepared), deadline)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The map, RGB."""
+        import numpy as np
+        from PIL import Image as PILImage
+
+        return [Image(PILImage.fromarray(np.array(COLOURS, np.uint8)[raw]))]
+
+
+def _classes(network: Network, picture: Any) -> Any:
+    import torch
+
+    model, processor = network.model, network.processor
+    if model.config.num_labels != len(COLOURS):
+        raise ExpertError("ControlNet knows the classes of ADE20K, and this model knows others: choose another.")
+    given = processor(images=picture, return_tensors="pt").to(model.device, model.dtype)
+    with torch.inference_mode():
+        outputs = model(**given)
+    (classes,) = processor.post_process_semantic_segmentation(outputs, [picture.size[::-1]])
+    return classes.cpu().numpy()

@@ -1,0 +1,73 @@
+"""Visual question answering through transformers: models that choose among answers, that write, and that chat."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from PIL import Image as PILImage
+
+from hugginggpt.catalog.card import ModelCard
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ExpertError
+from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.loading import loading
+from hugginggpt.experts.local.looking import LookingExpert, answered, generated
+from hugginggpt.experts.local.network import Network, load_network, load_processor
+from hugginggpt.media import Text
+
+_USUAL_TOKENS = 64
+
+# Model types that were made for this kind alone.
+_CHOOSES, _WRITES = "vilt", "blip"
+
+
+class VisualQuestionAnswering(LookingExpert):
+    """Answers a question about what a picture shows."""
+
+    kind = "visual-question-answering"
+
+    @property
+    def loads(self) -> str:
+        """Its own models, and chat models, which other kinds share."""
+        return "visual question answering"
+
+    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Network]:
+        """Fetch the model's files and load it as what it was trained for."""
+        with loading(card, surroundings) as place:
+            config = json.loads(Path(place.folder, "config.json").read_text(encoding="utf-8"))
+            if config.get("model_type") in (_CHOOSES, _WRITES):
+                processor = load_processor(place, "AutoProcessor")
+                return load_network(card, place, "AutoModelForVisualQuestionAnswering", processor)
+            return load_network(card, place, self.model_class, self.processor(place))
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The picture, RGB, and the question."""
+        question = inputs["text"].text.strip()
+        if not question:
+            raise ExpertError("The question about the picture is empty: ask something.")
+        return on_white(inputs["image"].image), question
+
+    def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
+        """The answer."""
+        return model.run(lambda network: _answer(network, *prepared), deadline)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The answer."""
+        return [Text(raw)]
+
+
+def _answer(network: Network, picture: PILImage.Image, question: str) -> str:
+    import torch
+
+    model, processor = network.model, network.processor
+    if model.config.model_type not in (_CHOOSES, _WRITES):
+        return answered(network, picture, question, {}, _USUAL_TOKENS)
+    given = processor(images=picture, text=question, truncation=True, return_tensors="pt")
+    if model.config.model_type == _WRITES:
+        return generated(network, given, processor, {}, _USUAL_TOKENS)
+    given = given.to(model.device, model.dtype)
+    with torch.inference_mode():
+        chosen = int(model(**given).logits[0].argmax())
+    return str(model.config.id2label[chosen])

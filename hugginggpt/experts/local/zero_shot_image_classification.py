@@ -1,0 +1,34 @@
+"""Zero-shot image classification through transformers."""
+
+from typing import Any
+
+from hugginggpt.deadline import Deadline
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.labels import candidate_labels
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.pipeline import PipelineExpert
+from hugginggpt.experts.rendering import classification
+
+_CLAIM = "This is a photo of {}."
+
+
+class ZeroShotImageClassification(PipelineExpert):
+    """Sorts a picture into labels."""
+
+    kind = "zero-shot-image-classification"
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The picture, RGB, and the labels."""
+        return on_white(inputs["image"].image), candidate_labels(inputs)
+
+    def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
+        """Each label's share, the largest first."""
+        picture, labels = prepared
+        return model.run(
+            lambda pipeline: pipeline(picture, candidate_labels=labels, hypothesis_template=_CLAIM), deadline
+        )
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """`[{"label", "score"}]`."""
+        return [classification(raw)]

@@ -1,0 +1,60 @@
+"""Zero-shot object detection through transformers."""
+
+from typing import Any
+
+from PIL import Image as PILImage
+
+from hugginggpt.deadline import Deadline
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.labels import candidate_labels
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.network import Network, NetworkExpert
+from hugginggpt.experts.rendering import detections
+
+
+class ZeroShotObjectDetection(NetworkExpert):
+    """Finds in a picture what is named in words, with its boxes."""
+
+    kind = "zero-shot-object-detection"
+    model_class = "AutoModelForZeroShotObjectDetection"
+    processor_class = "AutoProcessor"
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The picture, RGB, and the labels."""
+        return on_white(inputs["image"].image), candidate_labels(inputs)
+
+    def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
+        """What is found, as likely as the model's family takes for certain enough."""
+        return model.run(lambda network: _found(network, *prepared), deadline)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """`[{"label", "score", "box"}]`, and the picture with the boxes."""
+        return detections(raw, inputs["image"].image)
+
+
+def _found(network: Network, picture: PILImage.Image, labels: list[str]) -> list[dict[str, Any]]:
+    import torch
+
+    model, processor = network.model, network.processor
+    given = processor(text=[labels], images=picture, padding=True, return_tensors="pt").to(model.device)
+    given["pixel_values"] = given["pixel_values"].to(model.dtype)
+    with torch.inference_mode():
+        outputs = model(**given)
+    # Grounding DINO reads its labels back from the tokens that it marked.
+    marked = {"input_ids": given["input_ids"]} if model.config.model_type.endswith("grounding-dino") else {}
+    (result,) = processor.post_process_grounded_object_detection(
+        outputs, **marked, target_sizes=[picture.size[::-1]], text_labels=[labels]
+    )
+    found = [
+        {"label": str(label), "score": float(score), "box": _box(corners.tolist(), picture)}
+        for label, score, corners in zip(result["text_labels"], result["scores"], result["boxes"], strict=True)
+    ]
+    return sorted(found, key=lambda entry: -float(str(entry["score"])))
+
+
+def _box(corners: list[float], picture: PILImage.Image) -> dict[str, int]:
+    """A box in pixels, inside the picture."""
+    limits = (picture.width, picture.height) * 2
+    inside = [round(min(max(place, 0.0), limit)) for place, limit in zip(corners, limits, strict=True)]
+    return dict(zip(("xmin", "ymin", "xmax", "ymax"), inside, strict=True))
