@@ -1,11 +1,13 @@
-"""Frames to a video."""
+"""Frames to a video, and back."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 from PIL import Image as PILImage
 
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ExpertError
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.media import Video
 
@@ -36,3 +38,41 @@ def film(frames: Sequence[PILImage.Image], frames_per_second: int) -> Video:
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return Video(buffer.getvalue(), "video/mp4")
+
+
+def frames(video: Video, count: int, deadline: Deadline) -> list[PILImage.Image]:
+    """Pictures from all of a video's length, evenly apart; some of them twice where it has fewer.
+
+    Raises:
+        ExpertError: it cannot be decoded.
+        DeadlineExceededError: decoding took too long.
+    """
+    import av
+
+    try:
+        with av.open(io.BytesIO(video.data), "r") as container:
+            total = _length(container, deadline)
+            wanted = [min(total - 1, int((place + 0.5) * total / count)) for place in range(count)]
+            container.seek(0)
+            found: list[PILImage.Image] = []
+            shown: Iterator[Any] = container.decode(video=0)
+            for number, frame in enumerate(shown):
+                deadline.check()
+                while len(found) < count and wanted[len(found)] <= number:
+                    found.append(frame.to_image())
+                if len(found) == count:
+                    break
+    except (av.FFmpegError, IndexError, ValueError) as error:
+        raise ExpertError("The video cannot be decoded: save it again as MP4.") from error
+    if not found:
+        raise ExpertError("The video shows nothing: save it again as MP4.")
+    return found + [found[-1]] * (count - len(found))
+
+
+def _length(container: Any, deadline: Deadline) -> int:
+    """Frames of a video: counted, because its header may lie."""
+    total = 0
+    for packet in container.demux(video=0):
+        deadline.check()
+        total += packet.size > 0
+    return max(1, total)

@@ -94,3 +94,23 @@ def box_of(mask: Any) -> dict[str, int]:
         "xmax": int(columns[-1]) + 1,
         "ymax": int(rows[-1]) + 1,
     }
+
+
+def rows_classified(found: Sequence[dict[str, Any]]) -> Structured:
+    """The class of each row of a table, rows counted from 1.
+
+    Args:
+        found: `[{"label", "score"}]`, in the table's order; the score may be None.
+    """
+    counts = Counter(str(entry["label"]) for entry in found)
+    told = ", ".join(f"{count} × {label}" for label, count in counts.most_common())
+    first = "; ".join(f"row {row}: {entry['label']}" for row, entry in enumerate(found[:_TOLD], start=1))
+    more = "" if len(found) <= _TOLD else "; and so on"
+    return Structured([{"row": row, **entry} for row, entry in enumerate(found, start=1)], f"{told}. {first}{more}.")
+
+
+def rows_predicted(values: Sequence[float]) -> Structured:
+    """The number predicted for each row of a table, rows counted from 1."""
+    first = "; ".join(f"row {row}: {value:.6g}" for row, value in enumerate(values[:_TOLD], start=1))
+    more = "" if len(values) <= _TOLD else "; and so on"
+    return Structured([{"row": row, "value": value} for row, value in enumerate(values, start=1)], f"{first}{more}.")

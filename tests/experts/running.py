@@ -42,13 +42,13 @@ def run(
     model: str | ModelCard | None = None,
     *,
     revision: str | None = None,
-    seconds: float = 300.0,
+    within: float = 300.0,
     **inputs: Any,
 ) -> Outputs:
     """Load a model and run its expert on these inputs."""
     card = model if isinstance(model, ModelCard) else ModelCard(id=model or MODELS[kind], kind=kind, revision=revision)
     expert, tool = loaded(settings, kind, card)
-    return expert.render(expert.run(tool, expert.prepare(inputs), Deadline(seconds)), inputs)
+    return expert.render(expert.run(tool, expert.prepare(inputs), Deadline(within)), inputs)
 
 
 def run_many(

@@ -274,7 +274,7 @@ def test_a_damaged_model_is_one_sentence(settings: Settings, models: Path, hub: 
 def test_the_deadline_stops_a_model_between_its_steps(settings: Settings) -> None:
     text = Text("the food was great. " * 20_000)
     with pytest.raises(DeadlineExceededError):
-        run(settings, "text-classification", seconds=0.5, text=text)
+        run(settings, "text-classification", within=0.5, text=text)
 
 
 def test_cancelling_stops_a_model(settings: Settings) -> None:

@@ -221,7 +221,7 @@ def build_continuer(folder: Path) -> None:
     _save(folder, "text-generation", model, tokenizer)
 
 
-def _sentencepieces(folder: Path, name: str, **options: Any) -> Path:
+def sentencepieces(folder: Path, name: str, **options: Any) -> Path:
     """A SentencePiece model, trained on a few sentences."""
     import sentencepiece
 
@@ -238,11 +238,11 @@ def _sentencepieces(folder: Path, name: str, **options: Any) -> Path:
     return folder / f"{name}.model"
 
 
-def _unigrams(folder: Path) -> list[tuple[str, float]]:
+def unigrams(folder: Path) -> list[tuple[str, float]]:
     """Pieces and scores of a SentencePiece model."""
     import sentencepiece
 
-    path = _sentencepieces(folder, "pieces")
+    path = sentencepieces(folder, "pieces")
     model = sentencepiece.SentencePieceProcessor(model_file=str(path))
     path.unlink()
     return [(model.id_to_piece(i), model.get_score(i)) for i in range(3, model.get_piece_size())]
@@ -252,7 +252,7 @@ def build_t5(folder: Path) -> None:
     """Text to text: a T5 that was told of summaries and of English to German."""
     from transformers import T5Config, T5ForConditionalGeneration, T5Tokenizer
 
-    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *_unigrams(folder)]
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *unigrams(folder)]
     tokenizer = T5Tokenizer(vocab=pieces, extra_ids=0, model_max_length=64)
     config = T5Config(
         vocab_size=len(tokenizer),
@@ -315,7 +315,7 @@ def build_marian(folder: Path, marks: Sequence[str] = (), target: str = "de") ->
     import sentencepiece
     from transformers import MarianConfig, MarianMTModel, MarianTokenizer
 
-    model_file = _sentencepieces(folder, "source")
+    model_file = sentencepieces(folder, "source")
     (folder / "source.spm").write_bytes(model_file.read_bytes())
     (folder / "target.spm").write_bytes(model_file.read_bytes())
     model_file.unlink()
@@ -348,7 +348,7 @@ def build_m2m100(folder: Path) -> None:
     import sentencepiece
     from transformers import M2M100Config, M2M100ForConditionalGeneration, M2M100Tokenizer
 
-    path = _sentencepieces(folder, "sentencepiece.bpe")
+    path = sentencepieces(folder, "sentencepiece.bpe")
     model_of_pieces = sentencepiece.SentencePieceProcessor(model_file=str(path))
     known = [model_of_pieces.id_to_piece(i) for i in range(3, model_of_pieces.get_piece_size())]
     vocabulary = folder / "vocab.json"

@@ -1,5 +1,6 @@
 """Experts whose models come as packages: no key, no network."""
 
+from hugginggpt.experts.embedded.audio_to_audio import AudioToAudio
 from hugginggpt.experts.embedded.canny_control import CannyControl
 from hugginggpt.experts.embedded.document_question_answering import DocumentQuestionAnswering
 from hugginggpt.experts.embedded.hed_control import HedControl
@@ -16,6 +17,7 @@ EXPERTS = (
     TextToSpeech(),
     SentenceSimilarity(),
     ZeroShotClassification(),
+    AudioToAudio(),
     CannyControl(),
     HedControl(),
     MlsdControl(),

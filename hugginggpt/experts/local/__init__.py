@@ -1,5 +1,7 @@
 """Experts that run models from the Hub on this machine, through transformers and diffusers."""
 
+from hugginggpt.experts.local.audio_classification import AudioClassification
+from hugginggpt.experts.local.audio_to_audio import AudioToAudio
 from hugginggpt.experts.local.automatic_speech_recognition import AutomaticSpeechRecognition
 from hugginggpt.experts.local.controlnet import CONTROL_TO_IMAGE
 from hugginggpt.experts.local.conversational import Conversational
@@ -23,19 +25,31 @@ from hugginggpt.experts.local.seg_control import SegControl
 from hugginggpt.experts.local.sentence_similarity import SentenceSimilarity
 from hugginggpt.experts.local.summarization import Summarization
 from hugginggpt.experts.local.table_question_answering import TableQuestionAnswering
+from hugginggpt.experts.local.tabular_classification import TabularClassification
+from hugginggpt.experts.local.tabular_regression import TabularRegression
 from hugginggpt.experts.local.text2text_generation import Text2TextGeneration
 from hugginggpt.experts.local.text_classification import TextClassification
 from hugginggpt.experts.local.text_generation import TextGeneration
+from hugginggpt.experts.local.text_to_audio import TextToAudio
 from hugginggpt.experts.local.text_to_image import TextToImage
+from hugginggpt.experts.local.text_to_speech import TextToSpeech
 from hugginggpt.experts.local.text_to_video import TextToVideo
 from hugginggpt.experts.local.token_classification import TokenClassification
 from hugginggpt.experts.local.translation import Translation
+from hugginggpt.experts.local.video_classification import VideoClassification
 from hugginggpt.experts.local.visual_question_answering import VisualQuestionAnswering
 from hugginggpt.experts.local.zero_shot_classification import ZeroShotClassification
 from hugginggpt.experts.local.zero_shot_image_classification import ZeroShotImageClassification
 from hugginggpt.experts.local.zero_shot_object_detection import ZeroShotObjectDetection
 
 EXPERTS = (
+    AudioClassification(),
+    AudioToAudio(),
+    TabularClassification(),
+    TabularRegression(),
+    TextToAudio(),
+    TextToSpeech(),
+    VideoClassification(),
     DepthControl(),
     DepthEstimation(),
     DocumentQuestionAnswering(),

@@ -1,0 +1,71 @@
+"""Cleaning a recording of steady noise, by spectral gating: nothing to download."""
+
+from typing import Any
+
+from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.cpu import computing
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ExpertError
+from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.media import Audio
+
+# Seconds: long enough to tell pitches apart, short enough to follow speech.
+_WINDOW = 0.032
+_QUIETEST = 0.2
+"""The share of the windows, at each pitch, that is taken to be noise."""
+
+_ABOVE = 2.5
+"""How many times as loud as the noise something has to be to stay."""
+
+_LEFT = 0.08
+"""How much of the noise stays: silence between words sounds broken."""
+
+
+class AudioToAudio(Expert):
+    """Cleans a recording of a noise that is there all the time, such as a hum or a hiss."""
+
+    kind = "audio-to-audio"
+    endpoint = Endpoint.EMBEDDED
+    packages = ("scipy", "numpy")
+    install = "hugginggpt[embedded]"
+    loads = "spectral gate"
+
+    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
+        """Nothing."""
+        return None
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The recording."""
+        if not len(inputs["audio"].samples):
+            raise ExpertError("The recording is empty: record it again.")
+        return inputs["audio"]
+
+    def run(self, model: Any, prepared: Audio, deadline: Deadline) -> Any:
+        """Each channel, cleaned."""
+        import numpy as np
+
+        samples = np.asarray(prepared.samples, np.float32)
+        channels = samples[:, None] if samples.ndim == 1 else samples
+        with computing(deadline):
+            return np.stack([_cleaned(channel, prepared.rate) for channel in channels.T], axis=1)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The recording at its own rate."""
+        return [Audio(raw, inputs["audio"].rate)]
+
+
+def _cleaned(samples: Any, rate: int) -> Any:
+    """One channel without what is as loud all the time."""
+    import numpy as np
+    from scipy.ndimage import uniform_filter
+    from scipy.signal import istft, stft
+
+    size = min(len(samples), max(16, int(_WINDOW * rate)))
+    _, _, spectrum = stft(samples, rate, nperseg=size)
+    loudness = np.abs(spectrum)
+    noise = np.quantile(loudness, _QUIETEST, axis=1, keepdims=True)
+    gate = np.clip((loudness - _ABOVE * noise) / np.maximum(_ABOVE * noise, 1e-9), 0.0, 1.0)
+    # What comes and goes within a window or a pitch would ring.
+    gate = uniform_filter(gate, size=(3, 3), mode="nearest")
+    _, cleaned = istft(spectrum * (_LEFT + (1 - _LEFT) * gate), rate, nperseg=size)
+    return np.resize(np.clip(cleaned, -1.0, 1.0), len(samples)).astype(np.float32)

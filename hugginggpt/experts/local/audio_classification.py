@@ -1,0 +1,53 @@
+"""Audio classification through transformers."""
+
+from functools import partial
+from typing import Any
+
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ExpertError
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.pipeline import PipelineExpert
+from hugginggpt.experts.rendering import classification
+from hugginggpt.experts.sound import at_rate, mono, pieces
+
+# What the models of AudioSet hear at once; others grow with the square of the length.
+_LONGEST_PIECE = 10.0
+_LABELS = 5
+
+
+class AudioClassification(PipelineExpert):
+    """Says what a recording sounds like. A long one is heard piece by piece, and the scores averaged."""
+
+    kind = "audio-classification"
+    packages = (*PipelineExpert.packages, "soxr")
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """One channel, and its rate."""
+        samples = mono(inputs["audio"])
+        if not len(samples):
+            raise ExpertError("The recording is empty: record it again.")
+        return samples, inputs["audio"].rate
+
+    def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
+        """The likeliest labels."""
+        rate = model.tool.feature_extractor.sampling_rate
+        samples, recorded_rate = prepared
+        scores: dict[str, float] = {}
+        total = 0
+        for piece in pieces(at_rate(samples, recorded_rate, rate), rate, _LONGEST_PIECE):
+            for entry in model.run(partial(_heard, piece), deadline):
+                # A short rest at the end must not count as much as a full piece.
+                scores[entry["label"]] = scores.get(entry["label"], 0.0) + entry["score"] * len(piece)
+            total += len(piece)
+        found = [{"label": label, "score": score / total} for label, score in scores.items()]
+        return sorted(found, key=lambda entry: -float(str(entry["score"])))[:_LABELS]
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """`[{"label", "score"}]`."""
+        return [classification(raw)]
+
+
+def _heard(piece: Any, pipeline: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = pipeline(piece, top_k=None)
+    return found

@@ -1,0 +1,81 @@
+"""Voice conversion through transformers: SpeechT5 says the same in another voice."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ExpertError
+from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.experts.local.generation import seeded
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.loading import loading
+from hugginggpt.experts.local.network import Network, load_network, load_processor
+from hugginggpt.experts.local.voice import load_vocoder, neutral_voice
+from hugginggpt.experts.sound import at_rate, mono, pieces
+from hugginggpt.media import Audio
+
+_LONGEST_PIECE = 15.0
+
+
+@dataclass(frozen=True)
+class _Converter:
+    """A model that hears speech and speaks, and its vocoder."""
+
+    network: Network
+    vocoder: Any
+
+
+class AudioToAudio(Expert):
+    """Says what a recording says in a neutral voice, a long one piece by piece."""
+
+    kind = "audio-to-audio"
+    endpoint = Endpoint.LOCAL
+    packages = ("transformers", "torch", "safetensors", "soxr")
+    install = "hugginggpt[local]"
+
+    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[_Converter]:
+        """Fetch the model's files and the vocoder's, and load them."""
+        with loading(card, surroundings) as place:
+            model = load_network(card, place, "SpeechT5ForSpeechToSpeech", load_processor(place, "AutoProcessor"))
+        vocoder = load_vocoder(card, surroundings)
+        return LoadedModel(_Converter(model.tool, vocoder), [model.tool.model, vocoder])
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """One channel, and its rate."""
+        samples = mono(inputs["audio"])
+        if not len(samples):
+            raise ExpertError("The recording is empty: record it again.")
+        return samples, inputs["audio"].rate
+
+    def run(self, model: LoadedModel[_Converter], prepared: Any, deadline: Deadline) -> Any:
+        """The new recording's samples, and their rate."""
+        import numpy as np
+
+        rate = model.tool.network.processor.feature_extractor.sampling_rate
+        samples, recorded_rate = prepared
+        spoken = [
+            model.run(partial(_converted, piece, rate), deadline)
+            for piece in pieces(at_rate(samples, recorded_rate, rate), rate, _LONGEST_PIECE)
+        ]
+        return np.concatenate(spoken), int(model.tool.vocoder.config.sampling_rate)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """Mono sound at the vocoder's rate."""
+        samples, rate = raw
+        return [Audio(samples[:, None], rate)]
+
+
+def _converted(piece: Any, rate: int, converter: _Converter) -> Any:
+    import numpy as np
+    import torch
+
+    model, processor = converter.network.model, converter.network.processor
+    given = processor(audio=piece, sampling_rate=rate, return_tensors="pt")["input_values"]
+    # Its decoder drops out at random even when it is used: the same speech is to give the same sound.
+    with torch.inference_mode(), seeded(0, model.device):
+        made = model.generate_speech(
+            given.to(model.device, model.dtype), neutral_voice(model), vocoder=converter.vocoder
+        )
+    return np.clip(made.flatten().float().cpu().numpy(), -1.0, 1.0)

@@ -1,0 +1,164 @@
+"""What the kinds on tables share: scikit-learn's models in the skops format, which holds no pickle."""
+
+import json
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.cpu import computing
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ExpertError, ModelLoadError
+from hugginggpt.experts.base import Expert, Inputs, Surroundings
+from hugginggpt.media import Table
+
+_TREE = "sklearn.tree._tree.Tree"
+"""The nodes of decision trees and forests: plain numbers, which scikit-learn follows without a check."""
+
+
+@dataclass(frozen=True)
+class TabularModel:
+    """A model of scikit-learn.
+
+    Attributes:
+        estimator: predicts from rows.
+        columns: what it was trained on, in that order; empty where it does not say.
+    """
+
+    estimator: Any
+    columns: tuple[str, ...]
+
+
+class TabularExpert(Expert):
+    """Predicts something for each row of a table, with a model that was saved by skops."""
+
+    endpoint = Endpoint.LOCAL
+    packages = ("skops", "sklearn", "pandas")
+    install = "hugginggpt[local]"
+    loads = "scikit-learn"
+
+    def load(self, card: ModelCard, surroundings: Surroundings) -> TabularModel:
+        """Fetch the model's files and load the model, if it consists of nothing but what is trusted."""
+        from hugginggpt.experts.local.download import fetch_model
+
+        folder = fetch_model(card, surroundings.settings)
+        config = _config(folder)
+        path = _model_file(card, folder, config)
+        import skops.io
+
+        unknown = set(skops.io.get_untrusted_types(file=path)) - {_TREE}
+        if unknown:
+            named = ", ".join(sorted(map(str, unknown))[:3])
+            raise ModelLoadError(f"The model {card.id} holds {named}, which could run code: choose another.")
+        estimator = skops.io.load(path, trusted=[_TREE])
+        if not all(_is_sound(tree) for tree in _trees(estimator)):
+            raise ModelLoadError(f"A tree of the model {card.id} points outside itself: choose another.")
+        return TabularModel(estimator, _columns(estimator, config))
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The table."""
+        if not inputs["table"].rows:
+            raise ExpertError("The table has no rows: give some.")
+        return inputs["table"]
+
+    def run(self, model: TabularModel, prepared: Table, deadline: Deadline) -> Any:
+        """What is predicted for each row."""
+        rows = _fitting(prepared, model.columns)
+        with computing(deadline):
+            return self.predict(model.estimator, rows)
+
+    @abstractmethod
+    def predict(self, estimator: Any, rows: Any) -> Sequence[Any]:
+        """One prediction for each row.
+
+        Args:
+            estimator: of scikit-learn.
+            rows: a DataFrame with the columns that it was trained on.
+        """
+
+
+def _trees(part: Any) -> Iterator[Any]:
+    """The trees in an estimator, wherever they are."""
+    import numpy as np
+    from sklearn.base import BaseEstimator
+    from sklearn.tree._tree import Tree
+
+    if isinstance(part, Tree):
+        yield part
+    elif isinstance(part, BaseEstimator):
+        yield from (tree for value in vars(part).values() for tree in _trees(value))
+    elif isinstance(part, dict):
+        yield from (tree for value in part.values() for tree in _trees(value))
+    elif isinstance(part, list | tuple) or (isinstance(part, np.ndarray) and part.dtype == object):
+        yield from (tree for value in part for tree in _trees(value))
+
+
+def _is_sound(tree: Any) -> bool:
+    """Whether every node leads to later nodes of the tree, or ends, and asks for a column that there is."""
+    import numpy as np
+
+    nodes = np.arange(tree.node_count)
+    ends = tree.children_left == -1
+    if not np.array_equal(ends, tree.children_right == -1):
+        return False
+    inside = [
+        (nodes < children) & (children < tree.node_count) for children in (tree.children_left, tree.children_right)
+    ]
+    asked = (tree.feature >= 0) & (tree.feature < tree.n_features)
+    return bool((ends | (left & right & asked)).all())
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    """What skops wrote of the model beside it: the block "sklearn" of config.json."""
+    path = folder / "config.json"
+    content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    block = content.get("sklearn", {}) if isinstance(content, dict) else {}
+    return block if isinstance(block, dict) else {}
+
+
+def _model_file(card: ModelCard, folder: Path, config: dict[str, Any]) -> Path:
+    files = sorted(folder.glob("*.skops"))
+    named = str((config.get("model") or {}).get("file", ""))
+    path = next((file for file in files if file.name == named), files[0] if files else None)
+    if path is None:
+        raise ModelLoadError(f"The model {card.id} has no file in the skops format, and no pickle is loaded.")
+    return path
+
+
+def _columns(estimator: Any, config: dict[str, Any]) -> tuple[str, ...]:
+    told = config.get("columns") or list(getattr(estimator, "feature_names_in_", ()))
+    return tuple(str(column) for column in told)
+
+
+def _fitting(table: Table, columns: Sequence[str]) -> Any:
+    """The table's rows as the model was trained on them: its columns in its order, numbers as numbers.
+
+    Columns are found by name in any case; what the model does not know is left out.
+    """
+    import pandas
+
+    if not columns:
+        return pandas.DataFrame([[_cell(cell) for cell in row] for row in table.rows])
+    places = {_plain(name): at for at, name in enumerate(table.columns)}
+    missing = [column for column in columns if _plain(column) not in places]
+    if missing:
+        raise ExpertError(f"The table lacks the columns {', '.join(missing)}, which the model needs: add them.")
+    found = [places[_plain(column)] for column in columns]
+    return pandas.DataFrame([[_cell(row[at]) for at in found] for row in table.rows], columns=list(columns))
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def _cell(cell: str) -> Any:
+    """A number where it is one, with a decimal point or comma; nothing where it is empty; else the text."""
+    text = cell.strip()
+    for written in (text, text.replace(",", ".") if text.count(",") == 1 and "." not in text else text):
+        try:
+            return float(written)
+        except ValueError:
+            continue
+    return text or None

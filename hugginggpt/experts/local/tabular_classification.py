@@ -1,0 +1,28 @@
+"""Classifying the rows of a table with scikit-learn."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hugginggpt.errors import ExpertError
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.local.tabular import TabularExpert
+from hugginggpt.experts.rendering import rows_classified
+
+
+class TabularClassification(TabularExpert):
+    """Says for each row of a table which class it belongs to."""
+
+    kind = "tabular-classification"
+
+    def predict(self, estimator: Any, rows: Any) -> Sequence[Any]:
+        """Label and score of each row; the score is None where the model has no probabilities."""
+        if not hasattr(estimator, "classes_"):
+            raise ExpertError("This model predicts numbers and no classes: choose a classifier.")
+        labels = [str(label) for label in estimator.predict(rows)]
+        if not hasattr(estimator, "predict_proba"):
+            return [(label, None) for label in labels]
+        return list(zip(labels, estimator.predict_proba(rows).max(axis=1).tolist(), strict=True))
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """`[{"row", "label", "score"}]`, rows counted from 1."""
+        return [rows_classified([{"label": label, "score": score} for label, score in raw])]

@@ -1,0 +1,25 @@
+"""Predicting numbers for the rows of a table with scikit-learn."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hugginggpt.errors import ExpertError
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.local.tabular import TabularExpert
+from hugginggpt.experts.rendering import rows_predicted
+
+
+class TabularRegression(TabularExpert):
+    """Predicts a number for each row of a table."""
+
+    kind = "tabular-regression"
+
+    def predict(self, estimator: Any, rows: Any) -> Sequence[Any]:
+        """The number of each row."""
+        if hasattr(estimator, "classes_"):
+            raise ExpertError("This model predicts classes and no numbers: choose a regressor.")
+        return [float(value) for value in estimator.predict(rows).ravel()]
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """`[{"row", "value"}]`, rows counted from 1."""
+        return [rows_predicted(raw)]

@@ -1,0 +1,85 @@
+"""Music and sounds from texts: MusicGen and Bark through transformers, AudioLDM and Stable Audio through diffusers."""
+
+from pathlib import Path
+from typing import Any
+
+from hugginggpt.catalog.card import ModelCard
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ExpertError
+from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.local.diffusion import Diffuser, DiffusionExpert, load_pipeline, on_device
+from hugginggpt.experts.local.generation import seeded
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.loading import loading
+from hugginggpt.experts.local.network import Network, load_network, load_processor
+from hugginggpt.media import Audio
+
+_SECONDS = 8.0
+_LONGEST = 120.0
+
+
+class TextToAudio(DiffusionExpert):
+    """Makes music or sound from a text."""
+
+    kind = "text-to-audio"
+
+    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Any]:
+        """The pipeline of diffusers, or the model of transformers."""
+        with loading(card, surroundings) as place:
+            if Path(place.folder, "model_index.json").is_file():
+                return on_device(load_pipeline(card, place, self.auto_class), card, place)
+            return load_network(card, place, "AutoModelForTextToWaveform", load_processor(place, "AutoProcessor"))
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The inputs, with a text that says something and a length that can be made."""
+        seconds = inputs.get("seconds")
+        if seconds is not None and not 0 < seconds <= _LONGEST:
+            raise ExpertError(f"A sound of {seconds:g} seconds cannot be made: ask for at most {_LONGEST:g}.")
+        return super().prepare(inputs)
+
+    def run(self, model: LoadedModel[Any], prepared: Inputs, deadline: Deadline) -> Any:
+        """The sound and its rate."""
+        if isinstance(model.tool, Network):
+            return model.run(lambda network: _composed(network, prepared), deadline)
+        return super().run(model, prepared, deadline)
+
+    def make(self, diffuser: Diffuser, inputs: Inputs) -> Any:
+        """The sound and its rate, by a pipeline of diffusers."""
+        import numpy as np
+
+        seconds = inputs.get("seconds") or _SECONDS
+        length = {"audio_length_in_s": seconds, "audio_end_in_s": seconds}
+        made = np.asarray(diffuser(inputs, prompt=inputs["text"].text, output_type="np", **length).audios[0])
+        parts = diffuser.pipeline.components
+        vocoder = parts.get("vocoder")
+        rate = vocoder.config.sampling_rate if vocoder is not None else parts["vae"].sampling_rate
+        return _frames(made), int(rate)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The sound."""
+        samples, rate = raw
+        return [Audio(samples, rate)]
+
+
+def _composed(network: Network, inputs: Inputs) -> tuple[Any, int]:
+    """The sound and its rate, by a model of transformers."""
+    import torch
+
+    model = network.model
+    given = network.processor(text=[inputs["text"].text], padding=True, return_tensors="pt")
+    codec = getattr(model.config, "audio_encoder", None)
+    options = {}
+    if codec is not None:
+        options["max_new_tokens"] = max(1, round((inputs.get("seconds") or _SECONDS) * codec.frame_rate))
+    with torch.inference_mode(), seeded(inputs.get("seed"), model.device):
+        made = model.generate(**given.to(model.device), **options)[0]
+    rate = codec.sampling_rate if codec is not None else model.generation_config.sample_rate
+    return _frames(made.float().cpu().numpy()), int(rate)
+
+
+def _frames(samples: Any) -> Any:
+    """Samples of one or several channels as float32, shape (frames, channels)."""
+    import numpy as np
+
+    channels = np.atleast_2d(np.asarray(samples, np.float32))
+    return np.clip(np.ascontiguousarray(channels.T), -1.0, 1.0)

@@ -1,0 +1,119 @@
+"""Text to speech through transformers: VITS (so MMS), SpeechT5 with a vocoder, Bark."""
+
+import json
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ExpertError, ModelLoadError
+from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.experts.local.generation import seeded
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.loading import Place, loading
+from hugginggpt.experts.local.network import Network, load_network, load_processor
+from hugginggpt.experts.local.voice import load_vocoder, neutral_voice, sentences
+from hugginggpt.media import Audio
+
+_PAUSE = 0.2
+"""Seconds between two sentences."""
+
+# The auto class of each family, and what feeds it.
+_FAMILIES = {
+    "vits": ("AutoModelForTextToWaveform", "AutoTokenizer"),
+    "bark": ("AutoModelForTextToWaveform", "AutoProcessor"),
+    "speecht5": ("AutoModelForTextToSpectrogram", "AutoProcessor"),
+}
+
+
+@dataclass(frozen=True)
+class _Speaker:
+    """A model that speaks; SpeechT5 needs a vocoder to be heard."""
+
+    network: Network
+    vocoder: Any = None
+
+
+class TextToSpeech(Expert):
+    """Says a text aloud, sentence by sentence."""
+
+    kind = "text-to-speech"
+    endpoint = Endpoint.LOCAL
+    packages = ("transformers", "torch", "safetensors")
+    install = "hugginggpt[local]"
+
+    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[_Speaker]:
+        """Fetch the model's files, and the vocoder's if it needs one, and load them."""
+        with loading(card, surroundings) as place:
+            family = _family(card, place)
+            model_class, processor_class = _FAMILIES[family]
+            model = load_network(card, place, model_class, load_processor(place, processor_class))
+        if family != "speecht5":
+            return LoadedModel(_Speaker(model.tool), [model.tool.model])
+        vocoder = load_vocoder(card, surroundings)
+        return LoadedModel(_Speaker(model.tool, vocoder), [model.tool.model, vocoder])
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The text's sentences, and the seed."""
+        said = list(sentences(inputs["text"].text))
+        if not said:
+            raise ExpertError("There is no text to say.")
+        return said, inputs.get("seed")
+
+    def run(self, model: LoadedModel[_Speaker], prepared: Any, deadline: Deadline) -> Any:
+        """The sound of all sentences, and its rate."""
+        import numpy as np
+
+        said, seed = prepared
+        rate = _rate(model.tool)
+        pause = np.zeros(int(_PAUSE * rate), np.float32)
+        sound: list[Any] = []
+        for sentence in said:
+            sound += [model.run(partial(_spoken, sentence, seed), deadline), pause]
+        return np.concatenate(sound[:-1]), rate
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """Mono sound at the model's rate."""
+        samples, rate = raw
+        return [Audio(samples[:, None], rate)]
+
+
+def _family(card: ModelCard, place: Place) -> str:
+    config = json.loads(Path(place.folder, "config.json").read_text(encoding="utf-8"))
+    family = str(config.get("model_type"))
+    if family not in _FAMILIES:
+        raise ModelLoadError(f"It is not known how {card.id}, a {family}, speaks: choose a VITS, SpeechT5 or Bark.")
+    return family
+
+
+def _rate(speaker: _Speaker) -> int:
+    """Samples a second of what it says."""
+    if speaker.vocoder is not None:
+        return int(speaker.vocoder.config.sampling_rate)
+    model = speaker.network.model
+    return int(getattr(model.config, "sampling_rate", None) or model.generation_config.sample_rate)
+
+
+def _spoken(sentence: str, seed: int | None, speaker: _Speaker) -> Any:
+    """One sentence as samples: float32 in [-1, 1], shape (frames,)."""
+    import numpy as np
+    import torch
+
+    model, processor = speaker.network.model, speaker.network.processor
+    if getattr(processor, "is_uroman", False):
+        raise ExpertError("This model reads its language in Latin letters alone (uroman): choose another.")
+    given = processor(text=sentence, return_tensors="pt")
+    if not given["input_ids"].shape[1]:
+        raise ExpertError("The model knows none of the letters of the text: choose one of its language.")
+    with torch.inference_mode(), seeded(seed, model.device):
+        if speaker.vocoder is not None:
+            tokens = given["input_ids"].to(model.device)
+            made = model.generate_speech(tokens, neutral_voice(model), vocoder=speaker.vocoder)
+        elif model.can_generate():
+            made = model.generate(**given.to(model.device))
+        else:
+            made = model(**given.to(model.device)).waveform
+    samples = made.flatten().float().cpu().numpy()
+    return np.clip(samples, -1.0, 1.0)

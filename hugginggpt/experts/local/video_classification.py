@@ -1,0 +1,51 @@
+"""Video classification through transformers."""
+
+from typing import Any
+
+from hugginggpt.deadline import Deadline
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.film import frames
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.network import Network, NetworkExpert
+from hugginggpt.experts.rendering import classification
+
+_LABELS = 5
+_USUAL_FRAMES = 16
+
+
+class VideoClassification(NetworkExpert):
+    """Says what a video shows, by frames from all of its length."""
+
+    kind = "video-classification"
+    packages = (*NetworkExpert.packages, "av")
+    model_class = "AutoModelForVideoClassification"
+    processor_class = "AutoImageProcessor"
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The video as it is: how many frames are wanted is the model's to say."""
+        return inputs["video"]
+
+    def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
+        """The likeliest labels."""
+        config = model.tool.model.config
+        count = getattr(config, "num_frames", None) or getattr(config, "frames_per_clip", None) or _USUAL_FRAMES
+        shown = frames(prepared, int(count), deadline)
+        return model.run(lambda network: _classified(network, shown), deadline)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """`[{"label", "score"}]`."""
+        return [classification(raw)]
+
+
+def _classified(network: Network, shown: list[Any]) -> list[dict[str, Any]]:
+    import torch
+
+    model = network.model
+    given = network.processor(list(shown), return_tensors="pt").to(model.device, model.dtype)
+    with torch.inference_mode():
+        scores = model(**given).logits[0].float().softmax(-1)
+    best = scores.topk(min(_LABELS, len(scores)))
+    return [
+        {"label": model.config.id2label[int(at)], "score": float(score)}
+        for score, at in zip(best.values, best.indices, strict=True)
+    ]
