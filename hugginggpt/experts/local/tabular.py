@@ -103,9 +103,8 @@ def _is_sound(tree: Any) -> bool:
     ends = tree.children_left == -1
     if not np.array_equal(ends, tree.children_right == -1):
         return False
-    inside = [
-        (nodes < children) & (children < tree.node_count) for children in (tree.children_left, tree.children_right)
-    ]
+    children = (tree.children_left, tree.children_right)
+    left, right = ((nodes < child) & (child < tree.node_count) for child in children)
     asked = (tree.feature >= 0) & (tree.feature < tree.n_features)
     return bool((ends | (left & right & asked)).all())
 
