@@ -64,6 +64,17 @@ class Deadline:
         if self.expired():
             raise DeadlineExceededError(f"The task did not finish within its {self.seconds:g} seconds.")
 
+    def sleep(self, seconds: float) -> None:
+        """Wait so long, unless it passes before.
+
+        Raises:
+            DeadlineExceededError: it has passed, or was cancelled.
+        """
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.check()
+            time.sleep(min(left, GLANCE))
+
     @contextmanager
     def holding(self, lock: Lock) -> Iterator[None]:
         """Hold a lock inside the block, having waited for it no longer than this deadline.

@@ -385,11 +385,10 @@ class Controller:
             longest = self._server.settings.controller_timeout
             if wait > (longest if deadline is None else min(longest, deadline.remaining())):
                 raise self._unavailable(f"asks to wait {wait:.0f} s, longer than there is time: {failure.detail}")
-        end = time.monotonic() + wait
-        while (left := end - time.monotonic()) > 0:
-            if deadline is not None:
-                deadline.check()
-            time.sleep(min(left, 0.1))
+        if deadline is None:
+            time.sleep(wait)
+        else:
+            deadline.sleep(wait)
 
     def _unavailable(self, what: str) -> ControllerUnavailableError:
         mend = (

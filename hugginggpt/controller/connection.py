@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-import email.utils
-import math
 import re
 import threading
 import time
@@ -19,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hugginggpt.deadline import Deadline
+from hugginggpt.retry_after import retry_after
 
 if TYPE_CHECKING:
     import openai
@@ -133,7 +132,7 @@ class Connection:
             status=error.status_code,
             code=" ".join(str(name) for name in (error.code, error.type) if name),
             param=_named_parameter(error),
-            retry_after=_retry_after(error),
+            retry_after=retry_after(error.response.headers),
             passing=error.status_code in _PASSING_STATUSES or error.status_code >= 500,
         )
 
@@ -209,21 +208,3 @@ def _named_parameter(error: openai.APIStatusError) -> str | None:
         return error.param
     found = re.search(r"unsupported (?:parameter|value):? '(\w+)'", _detail(error), re.IGNORECASE)
     return found.group(1) if found else None
-
-
-def _retry_after(error: openai.APIStatusError) -> float | None:
-    headers = error.response.headers
-    for header, unit in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
-        value = headers.get(header)
-        if value is None:
-            continue
-        try:
-            seconds = float(value) * unit
-        except ValueError:
-            try:
-                seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
-            except ValueError:
-                continue
-        if math.isfinite(seconds):
-            return max(0.0, seconds)
-    return None

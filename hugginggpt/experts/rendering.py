@@ -114,3 +114,22 @@ def rows_predicted(values: Sequence[float]) -> Structured:
     first = "; ".join(f"row {row}: {value:.6g}" for row, value in enumerate(values[:_TOLD], start=1))
     more = "" if len(values) <= _TOLD else "; and so on"
     return Structured([{"row": row, "value": value} for row, value in enumerate(values, start=1)], f"{first}{more}.")
+
+
+def filled(masks: Sequence[Sequence[dict[str, Any]]]) -> Structured:
+    """Words for the masks of a sentence; where there is one mask, its list alone.
+
+    Args:
+        masks: for each mask in turn `[{"word", "score"}]`, best first.
+    """
+    told = "; ".join(
+        f"{'' if len(masks) == 1 else f'mask {number}: '}"
+        + ", ".join(f"{entry['word']} ({entry['score']:.2f})" for entry in words[:_TOLD])
+        for number, words in enumerate(masks, start=1)
+    )
+    return Structured(list(masks[0]) if len(masks) == 1 else [list(words) for words in masks], f"{told}.")
+
+
+def vector(numbers: Sequence[float]) -> Structured:
+    """An embedding."""
+    return Structured(list(numbers), f"A vector of {len(numbers)} numbers.")

@@ -1,5 +1,6 @@
 """Remote experts against a provider on loopback: right answers, and one sentence for each way it fails."""
 
+import json
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -8,14 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
+from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ExpertUnavailableError, PassingError
 from hugginggpt.experts.base import Outputs, Surroundings
 from hugginggpt.experts.remote import EXPERTS
-from hugginggpt.media import Audio, Image, Structured, Text
+from hugginggpt.experts.remote.provider import NotServedError
+from hugginggpt.media import Audio, Image, Structured, Table, Text, Video
+from hugginggpt.media.problem import ContentProblem
 from hugginggpt.settings import Settings
-from tests.stand_ins.inference_server import OBJECTS, InferenceServer
+from tests.stand_ins.inference_server import ANSWERS, OBJECTS, InferenceServer, mp4, png
 
 TOKEN = "hf_" + "x" * 30
 
@@ -26,7 +30,15 @@ def provider() -> Iterator[InferenceServer]:
         yield server
 
 
-def ask(url: str | None, kind: str, *, seconds: float = 30.0, token: str | None = TOKEN, **inputs: Any) -> Outputs:
+def ask(
+    url: str | None,
+    kind: str,
+    *,
+    model: str = "org/model",
+    within: float = 30.0,
+    token: str | None = TOKEN,
+    **inputs: Any,
+) -> Outputs:
     expert = next(e for e in EXPERTS if e.kind == kind)
     settings = Settings(inference_endpoint=url, hf_token=token)
 
@@ -34,8 +46,269 @@ def ask(url: str | None, kind: str, *, seconds: float = 30.0, token: str | None 
         raise AssertionError("a remote expert asked for the controller")
 
     surroundings = Surroundings(settings, no_controller)
-    model = expert.load(ModelCard(id="org/model", kind=kind, runs_on=(Endpoint.REMOTE,)), surroundings)
-    return expert.render(expert.run(model, expert.prepare(inputs), Deadline(seconds)), inputs)
+    tool = expert.load(ModelCard(id=model, kind=kind, runs_on=(Endpoint.REMOTE,)), surroundings)
+    return expert.render(expert.run(tool, expert.prepare(inputs), Deadline(within)), inputs)
+
+
+PICTURE = Image(PILImage.new("RGB", (4, 4), "navy"))
+SOUND = Audio(np.zeros((1600, 2), np.float32), 16_000)
+TABLE = Table(("city", "rain"), (("Rome", "3"), ("Oslo", "7")))
+SAMPLED = {"max_new_tokens": 9, "temperature": 0.5}
+
+
+def served(provider: InferenceServer, kind: str, **inputs: Any) -> Any:
+    """The first output of a kind, of the model whose name is the kind's."""
+    return ask(provider.url, kind, model=f"org/{kind}", **inputs)[0]
+
+
+def sent(provider: InferenceServer) -> Any:
+    """What was posted last: JSON, or the bytes."""
+    last = provider.received[-1]
+    return json.loads(last.body) if last.content_type.startswith("application/json") else last.body
+
+
+def test_every_kind_that_the_client_has_is_served() -> None:
+    from huggingface_hub import InferenceClient
+
+    kinds = {expert.kind for expert in EXPERTS}
+    methods = {name for name in dir(InferenceClient) if name.replace("_", "-") in CAPABILITIES}
+    assert {method.replace("_", "-") for method in methods} <= kinds
+    assert kinds - {method.replace("_", "-") for method in methods} == {
+        "conversational",
+        "image-text-to-text",
+        "text2text-generation",
+    }
+    assert kinds == set(ANSWERS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "posted", "answer"),
+    [
+        ("summarization", {"text": Text("long")}, {"inputs": "long", "parameters": {}}, "In short."),
+        (
+            "summarization",
+            {"text": Text("long"), **SAMPLED},
+            {
+                "inputs": "long",
+                "parameters": {
+                    "generate_parameters": {"max_new_tokens": 9, "do_sample": True, "temperature": 0.5},
+                },
+            },
+            "In short.",
+        ),
+        (
+            "translation",
+            {"text": Text("Good day"), "target_language": Text("de")},
+            {"inputs": "Good day", "parameters": {"src_lang": "en", "tgt_lang": "de"}},
+            "Guten Tag",
+        ),
+        ("translation", {"text": Text("Good day")}, {"inputs": "Good day", "parameters": {}}, "Guten Tag"),
+        (
+            "question-answering",
+            {"text": Text("Where?"), "context": Text("Ada was in Paris")},
+            {"inputs": {"question": "Where?", "context": "Ada was in Paris"}, "parameters": {}},
+            "Paris",
+        ),
+        (
+            "table-question-answering",
+            {"table": TABLE, "text": Text("How much?")},
+            {
+                "inputs": {"query": "How much?", "table": {"city": ["Rome", "Oslo"], "rain": ["3", "7"]}},
+            },
+            "7",
+        ),
+        (
+            "text-generation",
+            {"text": Text("Hello"), **SAMPLED, "seed": 3},
+            {
+                "model": "dummy",
+                "messages": [{"role": "user", "content": "Hello"}],
+                "max_tokens": 9,
+                "temperature": 0.5,
+                "seed": 3,
+                "stream": False,
+            },
+            "Good day.",
+        ),
+        (
+            "conversational",
+            {"text": Text("Hello")},
+            {"model": "dummy", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 600, "stream": False},
+            "Good day.",
+        ),
+    ],
+)
+def test_texts_from_texts(provider: InferenceServer, kind: str, inputs: Any, posted: Any, answer: str) -> None:
+    assert served(provider, kind, **inputs) == Text(answer)
+    received = sent(provider)
+    assert {name: received[name] for name in posted} == posted
+
+
+def test_text_to_text(provider: InferenceServer) -> None:
+    assert served(provider, "text2text-generation", text=Text("2 + 2"), max_new_tokens=4, seed=1) == Text("Four")
+    posted = sent(provider)
+    assert posted["inputs"] == "2 + 2"
+    assert posted["parameters"]["max_new_tokens"] == 4 and posted["parameters"]["seed"] == 1
+
+
+def test_names_keep_the_letters_of_the_text(provider: InferenceServer) -> None:
+    result = served(provider, "token-classification", text=Text("Ada was in Paris"))
+    assert result.data == [
+        {"label": "PER", "score": 0.8, "text": "Ada", "start": 0, "end": 3},
+        {"label": "LOC", "score": 0.9, "text": "Paris", "start": 11, "end": 16},
+    ]
+    assert sent(provider) == {"inputs": "Ada was in Paris", "parameters": {"aggregation_strategy": "simple"}}
+
+
+def test_labels_of_the_request_are_sent(provider: InferenceServer) -> None:
+    labels = [Text("sea, land")]
+    result = served(provider, "zero-shot-classification", text=Text("waves"), labels=labels)
+    assert [entry["label"] for entry in result.data] == ["sea", "land"]
+    assert sent(provider)["parameters"]["candidate_labels"] == ["sea", "land"]
+    result = served(provider, "zero-shot-image-classification", image=PICTURE, labels=labels)
+    assert [entry["label"] for entry in result.data] == ["bright", "dull"]
+    assert sent(provider)["parameters"]["candidate_labels"] == ["sea", "land"]
+
+
+def test_masks_are_filled_best_first(provider: InferenceServer) -> None:
+    result = served(provider, "fill-mask", text=Text("it was [MASK]"))
+    assert result.data == [{"word": "bad", "score": 0.5}, {"word": "good", "score": 0.4}]
+
+
+def test_a_vector_is_the_mean_of_the_tokens_of_length_1(provider: InferenceServer) -> None:
+    assert served(provider, "feature-extraction", text=Text("x")).data == pytest.approx([0.6, 0.8])
+
+
+def test_similarity(provider: InferenceServer) -> None:
+    assert served(provider, "sentence-similarity", text1=Text("a"), text2=Text("b")).data == {"score": 0.5}
+    assert sent(provider) == {"inputs": {"source_sentence": "a", "sentences": ["b"]}, "parameters": {}}
+
+
+def test_tables(provider: InferenceServer) -> None:
+    labelled = served(provider, "tabular-classification", table=TABLE)
+    assert labelled.data == [{"row": 1, "label": "good", "score": None}, {"row": 2, "label": "bad", "score": None}]
+    assert sent(provider)["table"] == {"city": ["Rome", "Oslo"], "rain": ["3", "7"]}
+    assert served(provider, "tabular-regression", table=TABLE).data == [
+        {"row": 1, "value": 1.5},
+        {"row": 2, "value": 2.0},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer"),
+    [
+        ("image-to-text", "a house by the sea"),
+        ("visual-question-answering", "three"),
+        ("document-question-answering", "1,204.50"),
+    ],
+)
+def test_texts_from_pictures(provider: InferenceServer, kind: str, answer: str) -> None:
+    assert served(provider, kind, image=PICTURE, text=Text("How many?")) == Text(answer)
+
+
+def test_a_chat_sees_the_picture(provider: InferenceServer) -> None:
+    assert served(provider, "image-text-to-text", image=PICTURE, text=Text("Who?")) == Text("Good day.")
+    shown, asked = sent(provider)["messages"][0]["content"]
+    assert shown["image_url"]["url"].startswith("data:image/png;base64,")
+    assert asked == {"type": "text", "text": "Who?"}
+
+
+def test_labels_of_pictures_and_sounds(provider: InferenceServer) -> None:
+    for kind, inputs in (("image-classification", {"image": PICTURE}), ("audio-classification", {"audio": SOUND})):
+        assert [e["label"] for e in served(provider, kind, **inputs).data] == ["bright", "dull"]
+
+
+def test_regions_of_a_picture(provider: InferenceServer) -> None:
+    told, drawn = ask(provider.url, "image-segmentation", model="org/image-segmentation", image=PICTURE)
+    assert told.data == [  # type: ignore[union-attr]
+        {"label": "sea", "score": 0.9, "share": 1.0, "box": {"xmin": 0, "ymin": 0, "xmax": 4, "ymax": 4}}
+    ]
+    assert drawn.image.size == (4, 4)  # type: ignore[union-attr]
+
+
+def test_pictures_are_generated_as_asked(provider: InferenceServer) -> None:
+    asked = {"width": 64, "height": 32, "steps": 4, "guidance_scale": 2.0, "seed": 5}
+    made = served(provider, "text-to-image", text=Text("a sea"), **asked)
+    assert made.image.size == (8, 6) and made.image.getpixel((0, 0)) == (0, 128, 128)
+    posted = {"width": 64, "height": 32, "num_inference_steps": 4, "guidance_scale": 2.0, "seed": 5}
+    assert sent(provider) == {"inputs": "a sea", "parameters": posted}
+
+
+def test_pictures_and_videos_are_made_of_pictures(provider: InferenceServer) -> None:
+    made = served(provider, "image-to-image", image=PICTURE, text=Text("winter"), steps=3, width=8)
+    assert made.image.size == (8, 6)
+    assert sent(provider)["parameters"]["prompt"] == "winter"
+    assert sent(provider)["parameters"]["target_size"] == {"width": 8, "height": 8}
+    served(provider, "image-to-image", image=PICTURE)
+    assert isinstance(sent(provider), bytes)
+
+
+@pytest.mark.parametrize("kind", ["text-to-video", "image-to-video"])
+def test_a_task_that_a_provider_lacks_is_another_candidates(provider: InferenceServer, kind: str) -> None:
+    with pytest.raises(NotServedError, match=f"cannot run org/{kind}: Task '{kind}' not supported"):
+        served(provider, kind, image=PICTURE, text=Text("snow falls"))
+
+
+@pytest.mark.parametrize("kind", ["text-to-video", "image-to-video"])
+def test_videos_are_read_and_checked(kind: str) -> None:
+    expert: Any = next(e for e in EXPERTS if e.kind == kind)
+    assert expert.render(expert.read(mp4()), {}) == [Video(mp4())]
+    prepared = expert.prepare({"image": PICTURE, "text": Text("snow falls"), "seed": 1, "steps": 4})
+    assert (prepared["prompt"], prepared["seed"], prepared["num_inference_steps"]) == ("snow falls", 1, 4)
+    for broken in (b"", b"no video", png()):
+        with pytest.raises((ValueError, ContentProblem)):
+            expert.read(broken)
+
+
+def test_sounds(provider: InferenceServer) -> None:
+    for kind, inputs in (("text-to-speech", {"text": Text("Hello")}), ("audio-to-audio", {"audio": SOUND})):
+        made = served(provider, kind, **inputs)
+        assert isinstance(made, Audio) and made.rate == 8000 and made.samples.shape == (800, 1)
+
+
+FULL: dict[str, Any] = {
+    "text": Text("x"),
+    "text1": Text("a"),
+    "text2": Text("b"),
+    "context": Text("c"),
+    "labels": [Text("sea")],
+    "image": PICTURE,
+    "audio": SOUND,
+    "table": TABLE,
+}
+
+
+@pytest.mark.parametrize("how", ["nonsense", "empty"])
+@pytest.mark.parametrize("kind", sorted(ANSWERS))
+def test_an_answer_that_makes_no_sense_is_one_sentence(provider: InferenceServer, kind: str, how: Any) -> None:
+    provider.script.append(how)
+    wanted = {wanted.name: FULL[wanted.name] for wanted in CAPABILITIES[kind].inputs if wanted.name in FULL}
+    try:
+        outputs = ask(provider.url, kind, **wanted)
+    except ExpertError as error:
+        assert "\n" not in error.message and error.message.endswith(".")
+    else:
+        # Nothing found is an answer where things are looked for.
+        assert how == "empty" and isinstance(outputs[0], Structured) and outputs[0].data == []
+
+
+@pytest.mark.parametrize("kind", sorted(ANSWERS))
+def test_empty_texts_are_not_sent(provider: InferenceServer, kind: str) -> None:
+    texts = [wanted.name for wanted in CAPABILITIES[kind].inputs if wanted.type == "text" and wanted.required]
+    if not texts:
+        return
+    wanted = {wanted.name: FULL[wanted.name] for wanted in CAPABILITIES[kind].inputs if wanted.name in FULL}
+    empty = {name: [Text(" ")] if name == "labels" else Text(" ") for name in texts}
+    with pytest.raises(ExpertError):
+        ask(provider.url, kind, **(wanted | empty))
+    assert not provider.received
+
+
+def test_a_provider_that_says_how_long_it_loads_is_waited_for(provider: InferenceServer) -> None:
+    provider.script.extend(["loading", "loading"])
+    (result,) = ask(provider.url, "text-classification", text=Text("I love it"))
+    assert result.data[0]["label"] == "POSITIVE"  # type: ignore[union-attr]
+    assert len(provider.received) == 3
 
 
 def test_text_classification(provider: InferenceServer) -> None:
@@ -76,7 +349,7 @@ def test_the_router_needs_a_token() -> None:
         ask(None, "text-classification", token=None, text=Text("I love it"))
 
 
-@pytest.mark.parametrize("how", ["loading", "busy", "failing"])
+@pytest.mark.parametrize("how", ["loading long", "busy", "failing"])
 def test_what_can_pass(provider: InferenceServer, how: Any) -> None:
     provider.script.append(how)
     with pytest.raises(ExpertUnavailableError, match="org/model") as raised:
@@ -93,6 +366,7 @@ def test_what_can_pass(provider: InferenceServer, how: Any) -> None:
         ("forbidden", "HF_TOKEN"),
         ("unpaid", "no inference credit"),
         ("missing", "does not serve org/model"),
+        ("gone", "does not serve org/model"),
         ("refusing", "refused the input.*unable to load the file"),
         ("nonsense", "org/model"),
     ],
@@ -110,7 +384,7 @@ def test_what_cannot_pass(provider: InferenceServer, how: Any, says: str) -> Non
 def test_the_deadline_holds_whatever_the_provider_does(provider: InferenceServer, how: Any) -> None:
     provider.script.append(how)
     with pytest.raises(DeadlineExceededError):
-        ask(provider.url, "text-classification", seconds=0.5, text=Text("I love it"))
+        ask(provider.url, "text-classification", within=0.5, text=Text("I love it"))
 
 
 def test_cancelling_stops_waiting(provider: InferenceServer) -> None:
@@ -121,7 +395,7 @@ def test_cancelling_stops_waiting(provider: InferenceServer) -> None:
     deadline = Deadline(600)
     threading.Timer(0.2, deadline.cancel).start()
     with pytest.raises(DeadlineExceededError, match="cancelled"):
-        expert.run(model, "I love it", deadline)
+        expert.run(model, {"text": "I love it"}, deadline)
 
 
 def test_a_provider_that_is_not_there_can_come_back() -> None:

@@ -1,12 +1,14 @@
-"""An inference provider on loopback: `POST /models/<id>` for three tasks, as the real one answers.
+"""An inference provider on loopback: `POST /models/<org>/<name>`, as the real one answers.
 
-What is posted tells the task: JSON `{"inputs": text}` is text classification, a picture object
-detection, sound speech recognition. Set `script` to have it misbehave.
+The name of the model tells the task: `org/summarization` summarises. Of any other name what is posted
+tells it: JSON `{"inputs": text}` is text classification, a picture object detection, sound speech
+recognition. Set `script` to have it misbehave.
 
 `python -m tests.stand_ins.inference_server` prints its base URL and serves until it is stopped.
 """
 
 import argparse
+import base64
 import io
 import json
 import threading
@@ -19,26 +21,31 @@ from typing import Any, Literal
 
 Misbehaviour = Literal[
     "loading",
+    "loading long",
     "busy",
     "failing",
     "unauthorized",
     "forbidden",
     "unpaid",
     "missing",
+    "gone",
     "refusing",
+    "empty",
     "hang",
     "drip",
     "nonsense",
 ]
 
 _REFUSALS: dict[str, tuple[int, dict[str, Any]]] = {
-    "loading": (503, {"error": "Model is currently loading", "estimated_time": 20.0}),
+    "loading": (503, {"error": "Model is currently loading", "estimated_time": 0.2}),
+    "loading long": (503, {"error": "Model is currently loading", "estimated_time": 900.0}),
     "busy": (429, {"error": "Too many requests"}),
     "failing": (500, {"error": "Internal server error"}),
     "unauthorized": (401, {"error": "Invalid username or password."}),
     "forbidden": (403, {"error": "This token may not call Inference Providers"}),
     "unpaid": (402, {"error": "You have exceeded your monthly included credits for Inference Providers."}),
     "missing": (404, {"error": "Model not found"}),
+    "gone": (410, {"error": "https://api-inference.huggingface.co is no longer supported."}),
     "refusing": (400, {"error": "unable to load the file"}),
 }
 
@@ -48,6 +55,98 @@ OBJECTS = [
     {"score": 0.91, "label": "remote", "box": {"xmin": 32, "ymin": 10, "xmax": 60, "ymax": 20}},
 ]
 TRANSCRIPT = {"text": " Hello from far away."}
+
+
+def png(colour: str = "teal", size: tuple[int, int] = (8, 6), mode: str = "RGB") -> bytes:
+    """A picture of one colour."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.new(mode, size, colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def flac(seconds: float = 0.1, rate: int = 8000) -> bytes:
+    """A recording of one tone."""
+    import numpy as np
+    import soundfile
+
+    buffer = io.BytesIO()
+    times = np.arange(int(seconds * rate)) / rate
+    soundfile.write(buffer, 0.5 * np.sin(2 * np.pi * 440 * times), rate, format="FLAC")
+    return buffer.getvalue()
+
+
+def mp4() -> bytes:
+    """A video of three frames."""
+    from PIL import Image
+
+    from hugginggpt.experts.film import film
+
+    return film([Image.new("RGB", (32, 32), colour) for colour in ("red", "green", "blue")], 4).data
+
+
+def _b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+_CHAT = {
+    "id": "1",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "m",
+    "system_fingerprint": "f",
+    "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
+    "choices": [
+        {
+            "index": 0,
+            "finish_reason": "stop",
+            "message": {"role": "assistant", "content": "<think>Well.</think> Good day."},
+        }
+    ],
+}
+_LABELS = [{"label": "dull", "score": 0.25}, {"label": "bright", "score": 0.75}]
+
+ANSWERS: dict[str, Any] = {
+    "text-classification": SENTIMENT,
+    "token-classification": [
+        {"entity_group": "LOC", "score": 0.9, "word": "paris", "start": 11, "end": 16},
+        {"entity_group": "PER", "score": 0.8, "word": "ada", "start": 0, "end": 3},
+    ],
+    "zero-shot-classification": [{"label": "sea", "score": 0.9}, {"label": "land", "score": 0.1}],
+    "fill-mask": [
+        {"sequence": "it was good", "score": 0.4, "token": 1, "token_str": " good"},
+        {"sequence": "it was bad", "score": 0.5, "token": 2, "token_str": " bad"},
+    ],
+    "summarization": [{"summary_text": " In short."}],
+    "translation": [{"translation_text": "Guten Tag"}],
+    "question-answering": {"answer": "Paris", "score": 0.9, "start": 11, "end": 16},
+    "text2text-generation": [{"generated_text": "Four"}],
+    "conversational": _CHAT,
+    "text-generation": _CHAT,
+    "image-text-to-text": _CHAT,
+    "feature-extraction": [[[3.0, 0.0], [3.0, 8.0]]],
+    "sentence-similarity": [0.5],
+    "table-question-answering": {"answer": "7", "coordinates": [[0, 1]], "cells": ["7"], "aggregator": "NONE"},
+    "tabular-classification": ["good", "bad"],
+    "tabular-regression": [1.5, 2],
+    "object-detection": OBJECTS,
+    "image-classification": _LABELS,
+    "zero-shot-image-classification": _LABELS,
+    "image-segmentation": [{"label": "sea", "score": 0.9, "mask": _b64(png("white", (4, 4), "L"))}],
+    "image-to-text": [{"generated_text": "a house by the sea"}],
+    "visual-question-answering": [{"answer": "two", "score": 0.4}, {"answer": "three", "score": 0.6}],
+    "document-question-answering": [{"answer": "1,204.50", "score": 0.9, "start": 3, "end": 3}],
+    "automatic-speech-recognition": TRANSCRIPT,
+    "audio-classification": _LABELS,
+    "audio-to-audio": [{"blob": _b64(flac()), "content-type": "audio/flac", "label": "label_0"}],
+    "text-to-image": png,
+    "image-to-image": png,
+    "text-to-video": mp4,
+    "image-to-video": mp4,
+    "text-to-speech": flac,
+}
+"""What is answered for each kind, in the shapes of the real API; made bytes where that sends bytes."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +199,11 @@ class InferenceServer:
         self._server.serve_forever()
 
 
-def _answer(content_type: str, body: bytes) -> tuple[int, Any]:
+def _answer(path: str, content_type: str, body: bytes) -> tuple[int, Any]:
+    kind = path.split("/")[3] if path.count("/") > 2 else ""
+    if kind in ANSWERS:
+        answer = ANSWERS[kind]
+        return 200, answer() if callable(answer) else answer
     if content_type.startswith("image/"):
         from PIL import Image
 
@@ -131,7 +234,7 @@ def _handler(server: InferenceServer) -> type[BaseHTTPRequestHandler]:
                 how = "missing"
             match how:
                 case None:
-                    self._send(*_answer(content_type, body))
+                    self._send(*_answer(self.path, content_type, body))
                 case "hang":
                     server._stopping.wait()
                 case "drip":
@@ -143,14 +246,17 @@ def _handler(server: InferenceServer) -> type[BaseHTTPRequestHandler]:
                         self.wfile.flush()
                 case "nonsense":
                     self._send(200, "hello")
+                case "empty":
+                    self._send(200, [])
                 case refusal:
                     status, answer = _REFUSALS[refusal]
                     self._send(status, answer | {"token": token})
 
         def _send(self, status: int, value: Any) -> None:
-            data = json.dumps(value).encode()
+            data = value if isinstance(value, bytes) else json.dumps(value).encode()
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            kind = "application/octet-stream" if isinstance(value, bytes) else "application/json"
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)

@@ -8,7 +8,7 @@ from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.local.encoder import EncoderExpert, vectors
 from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.media import Structured
+from hugginggpt.experts.rendering import vector
 
 
 class FeatureExtraction(EncoderExpert):
@@ -33,5 +33,4 @@ class FeatureExtraction(EncoderExpert):
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """The vector's numbers."""
-        numbers = [float(number) for number in raw]
-        return [Structured(numbers, f"A vector of {len(numbers)} numbers.")]
+        return [vector([float(number) for number in raw])]

@@ -8,11 +8,10 @@ from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.local.loaded import LoadedModel
 from hugginggpt.experts.local.pipeline import PipelineExpert
+from hugginggpt.experts.rendering import filled
 from hugginggpt.experts.windows import longest
-from hugginggpt.media import Structured
 
 _MASK = re.compile(r"\[MASK\]|<mask>|\[mask\]|<MASK>|_{3,}", re.IGNORECASE)
-_TOLD = 5
 
 
 class FillMask(PipelineExpert):
@@ -33,12 +32,7 @@ class FillMask(PipelineExpert):
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """For each mask in turn `[{"word", "score"}]`, best first; one such list where there is one mask."""
-        told = "; ".join(
-            f"{'' if len(raw) == 1 else f'mask {number}: '}"
-            + ", ".join(f"{entry['word']} ({entry['score']:.2f})" for entry in words[:_TOLD])
-            for number, words in enumerate(raw, start=1)
-        )
-        return [Structured(raw[0] if len(raw) == 1 else raw, f"{told}.")]
+        return [filled(raw)]
 
 
 def _filled(pipeline: Any, text: str) -> list[list[dict[str, Any]]]:

@@ -1,7 +1,8 @@
-"""Experts that run models at an inference provider, through huggingface_hub."""
+"""Experts that run models at an inference provider, through huggingface_hub.
 
-from hugginggpt.experts.remote.automatic_speech_recognition import AutomaticSpeechRecognition
-from hugginggpt.experts.remote.object_detection import ObjectDetection
-from hugginggpt.experts.remote.text_classification import TextClassification
+The modules are the sections of the table of kinds (`hugginggpt/capabilities.py`).
+"""
 
-EXPERTS = (TextClassification(), ObjectDetection(), AutomaticSpeechRecognition())
+from hugginggpt.experts.remote import images_in, images_out, sound, tables, text
+
+EXPERTS = (*text.EXPERTS, *tables.EXPERTS, *images_in.EXPERTS, *images_out.EXPERTS, *sound.EXPERTS)

@@ -1,0 +1,154 @@
+"""The kinds that look at a picture, at an inference provider."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.labels import candidate_labels
+from hugginggpt.experts.remote import reading, sending
+from hugginggpt.experts.remote.provider import RemoteExpert
+from hugginggpt.experts.rendering import classification, detections, regions
+from hugginggpt.media import Text
+
+
+class _Looking(RemoteExpert):
+    """What the kinds that take a picture alone share."""
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        """The picture."""
+        return {"image": sending.picture(inputs)}
+
+
+class ObjectDetection(_Looking):
+    """Finds things in a picture, with their boxes."""
+
+    kind = "object-detection"
+
+    def read(self, answer: Any) -> Any:
+        """What was found."""
+        return [
+            {
+                "label": reading.name(element.label),
+                "score": reading.number(element.score),
+                "box": {side: round(reading.number(getattr(element.box, side))) for side in _SIDES},
+            }
+            for element in answer
+        ]
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """`[{"label", "score", "box"}]`, and the picture with the boxes."""
+        return detections(raw, inputs["image"].image)
+
+
+_SIDES = ("xmin", "ymin", "xmax", "ymax")
+
+
+class ImageClassification(_Looking):
+    """Says what a picture shows."""
+
+    kind = "image-classification"
+
+    def read(self, answer: Any) -> Any:
+        """The labels, best first."""
+        return reading.labels(answer)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """`[{"label", "score"}]`."""
+        return [classification(raw)]
+
+
+class ZeroShotImageClassification(ImageClassification):
+    """Sorts a picture into labels."""
+
+    kind = "zero-shot-image-classification"
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        """The picture and the labels."""
+        return {"image": sending.picture(inputs), "candidate_labels": candidate_labels(inputs)}
+
+
+class ImageSegmentation(_Looking):
+    """Divides a picture into named regions."""
+
+    kind = "image-segmentation"
+
+    def read(self, answer: Any) -> Any:
+        """The regions with their masks."""
+        return [
+            {
+                "label": reading.name(element.label),
+                "score": None if element.score is None else reading.number(element.score),
+                "mask": reading.mask(element.mask),
+            }
+            for element in answer
+        ]
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """`[{"label", "score", "share", "box"}]`, the largest first, and the picture with the regions coloured."""
+        return regions(sorted(raw, key=lambda entry: -float(entry["mask"].mean())), inputs["image"].image)
+
+
+class _Telling(_Looking):
+    """What the kinds that give a text share."""
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The text."""
+        return [Text(raw)]
+
+
+class ImageToText(_Telling):
+    """Describes a picture, or reads it where the model was trained to."""
+
+    kind = "image-to-text"
+
+    def read(self, answer: Any) -> Any:
+        """The description."""
+        return reading.words(answer.generated_text)
+
+
+class ImageTextToText(_Telling):
+    """Answers a text about a picture."""
+
+    kind = "image-text-to-text"
+    method = "chat_completion"
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        """The picture and the text, as a message."""
+        shown = {"type": "image_url", "image_url": {"url": sending.data_uri(inputs)}}
+        return sending.message(inputs, [shown, {"type": "text", "text": sending.text(inputs)}])
+
+    def read(self, answer: Any) -> Any:
+        """The reply."""
+        return reading.reply(answer)
+
+
+class VisualQuestionAnswering(_Telling):
+    """Answers a question about what a picture shows."""
+
+    kind = "visual-question-answering"
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        """The picture and the question."""
+        return {"image": sending.picture(inputs), "question": sending.text(inputs)}
+
+    def read(self, answer: Any) -> Any:
+        """The likeliest answer."""
+        return reading.best_answer(answer)
+
+
+class DocumentQuestionAnswering(VisualQuestionAnswering):
+    """Answers a question from a picture of a document."""
+
+    kind = "document-question-answering"
+
+
+EXPERTS = (
+    ObjectDetection(),
+    ImageClassification(),
+    ZeroShotImageClassification(),
+    ImageSegmentation(),
+    ImageToText(),
+    ImageTextToText(),
+    VisualQuestionAnswering(),
+    DocumentQuestionAnswering(),
+)

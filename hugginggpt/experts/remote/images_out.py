@@ -1,0 +1,76 @@
+"""The kinds that make pictures and videos, at an inference provider."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.remote import reading, sending
+from hugginggpt.experts.remote.provider import RemoteExpert
+from hugginggpt.media import Image
+
+_STEERING = {"steps": "num_inference_steps", "guidance_scale": "guidance_scale"}
+_SIZE = {"width": "width", "height": "height"}
+_SEED = {"seed": "seed"}
+
+
+class TextToImage(RemoteExpert):
+    """Generates a picture from a text."""
+
+    kind = "text-to-image"
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        """The text and the parameters."""
+        return {"prompt": sending.text(inputs), **sending.parameters(inputs, _STEERING | _SIZE | _SEED)}
+
+    def read(self, answer: Any) -> Any:
+        """The picture."""
+        return reading.picture(answer)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The picture."""
+        return [Image(raw)]
+
+
+class ImageToImage(TextToImage):
+    """Changes a picture, as a text says where there is one."""
+
+    kind = "image-to-image"
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        """The picture, the text and the parameters."""
+        text = {"prompt": sending.text(inputs)} if inputs.get("text") else {}
+        steering = sending.parameters(inputs, _STEERING)
+        return {"image": sending.picture(inputs), **text, **steering, **sending.size(inputs)}
+
+
+class TextToVideo(RemoteExpert):
+    """Generates a video from a text."""
+
+    kind = "text-to-video"
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        """The text and the parameters."""
+        return {"prompt": sending.text(inputs), **sending.parameters(inputs, _STEERING | _SEED)}
+
+    def read(self, answer: Any) -> Any:
+        """The video."""
+        return reading.video(answer)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The video."""
+        return [raw]
+
+
+class ImageToVideo(TextToVideo):
+    """Brings a picture to life."""
+
+    kind = "image-to-video"
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        """The picture, the text and the parameters."""
+        text = {"prompt": sending.text(inputs)} if inputs.get("text") else {}
+        steering = sending.parameters(inputs, _STEERING | _SEED)
+        return {"image": sending.picture(inputs), **text, **steering, **sending.size(inputs)}
+
+
+EXPERTS = (TextToImage(), ImageToImage(), TextToVideo(), ImageToVideo())

@@ -1,0 +1,84 @@
+"""The kinds on sound, at an inference provider."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hugginggpt.errors import ExpertError
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.remote import reading, sending
+from hugginggpt.experts.remote.provider import RemoteExpert
+from hugginggpt.experts.rendering import classification
+from hugginggpt.media import Text
+
+
+class _Hearing(RemoteExpert):
+    """What the kinds that take a recording share."""
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        """The recording."""
+        return {"audio": sending.sound(inputs)}
+
+
+class AutomaticSpeechRecognition(_Hearing):
+    """Writes down speech."""
+
+    kind = "automatic-speech-recognition"
+
+    def read(self, answer: Any) -> Any:
+        """The text, which may be empty."""
+        return reading.name(answer.text).strip()
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The text."""
+        if not raw:
+            raise ExpertError("No speech was recognised in the recording.")
+        return [Text(raw)]
+
+
+class AudioClassification(_Hearing):
+    """Says what a recording sounds like."""
+
+    kind = "audio-classification"
+
+    def read(self, answer: Any) -> Any:
+        """The labels, best first."""
+        return reading.labels(answer)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """`[{"label", "score"}]`."""
+        return [classification(raw)]
+
+
+class AudioToAudio(_Hearing):
+    """Cleans, separates or converts a recording; of several parts the first is taken."""
+
+    kind = "audio-to-audio"
+
+    def read(self, answer: Any) -> Any:
+        """The recording."""
+        return reading.sound(answer[0].blob)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The recording."""
+        return [raw]
+
+
+class TextToSpeech(RemoteExpert):
+    """Says a text aloud."""
+
+    kind = "text-to-speech"
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        """The text."""
+        return {"text": sending.text(inputs)}
+
+    def read(self, answer: Any) -> Any:
+        """The recording."""
+        return reading.sound(answer)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The recording."""
+        return [raw]
+
+
+EXPERTS = (AutomaticSpeechRecognition(), AudioClassification(), AudioToAudio(), TextToSpeech())

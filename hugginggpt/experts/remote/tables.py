@@ -1,0 +1,67 @@
+"""The kinds on tables, at an inference provider."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.remote import reading, sending
+from hugginggpt.experts.remote.provider import RemoteExpert
+from hugginggpt.experts.rendering import rows_classified, rows_predicted
+from hugginggpt.media import Text
+
+
+class TableQuestionAnswering(RemoteExpert):
+    """Answers a question from a table."""
+
+    kind = "table-question-answering"
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        """The table and the question."""
+        return {"table": sending.table(inputs), "query": sending.text(inputs)}
+
+    def read(self, answer: Any) -> Any:
+        """The answer."""
+        return reading.words(answer.answer)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The answer."""
+        return [Text(raw)]
+
+
+class TabularClassification(RemoteExpert):
+    """Says for each row of a table which class it belongs to."""
+
+    kind = "tabular-classification"
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        """The table."""
+        return {"table": sending.table(inputs)}
+
+    def read(self, answer: Any) -> Any:
+        """The label of each row."""
+        return [{"label": str(label), "score": None} for label in reading.listed(answer)]
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """`[{"row", "label", "score"}]`."""
+        return [rows_classified(raw)]
+
+
+class TabularRegression(RemoteExpert):
+    """Predicts a number for each row of a table."""
+
+    kind = "tabular-regression"
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        """The table."""
+        return {"table": sending.table(inputs)}
+
+    def read(self, answer: Any) -> Any:
+        """The number of each row."""
+        return [reading.number(value) for value in reading.listed(answer)]
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """`[{"row", "value"}]`."""
+        return [rows_predicted(raw)]
+
+
+EXPERTS = (TableQuestionAnswering(), TabularClassification(), TabularRegression())

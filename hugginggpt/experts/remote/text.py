@@ -1,0 +1,234 @@
+"""The kinds on texts, at an inference provider."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hugginggpt.errors import ExpertError
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.labels import candidate_labels
+from hugginggpt.experts.remote import reading, sending
+from hugginggpt.experts.remote.provider import RemoteExpert
+from hugginggpt.experts.rendering import classification, filled, marked, similarity, vector
+from hugginggpt.media import Text
+
+
+class TokenClassification(RemoteExpert):
+    """Finds names, or parts of speech, with their places in the text."""
+
+    kind = "token-classification"
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        """The text; what belongs together comes as one."""
+        return {"text": sending.text(inputs), "aggregation_strategy": "simple"}
+
+    def read(self, answer: Any) -> Any:
+        """What was found, in the text's order."""
+        found = [
+            {
+                "label": reading.name(element.entity_group or element.entity),
+                "score": reading.number(element.score),
+                "text": reading.name(element.word),
+                "start": int(element.start),
+                "end": int(element.end),
+            }
+            for element in answer
+        ]
+        return sorted(found, key=lambda entry: int(str(entry["start"])))
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """`[{"label", "score", "text", "start", "end"}]`, the pieces as they stand in the text."""
+        text = inputs["text"].text
+        return [marked([{**entry, "text": text[entry["start"] : entry["end"]] or entry["text"]} for entry in raw])]
+
+
+class TextClassification(RemoteExpert):
+    """Labels a text."""
+
+    kind = "text-classification"
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        """The text."""
+        return {"text": sending.text(inputs)}
+
+    def read(self, answer: Any) -> Any:
+        """The labels, best first."""
+        return reading.labels(answer)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """`[{"label", "score"}]`."""
+        return [classification(raw)]
+
+
+class ZeroShotClassification(TextClassification):
+    """Sorts a text into labels."""
+
+    kind = "zero-shot-classification"
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        """The text and the labels."""
+        return {"text": sending.text(inputs), "candidate_labels": candidate_labels(inputs)}
+
+
+class FillMask(RemoteExpert):
+    """Fills in the masked word of a sentence, whose mask is written as the model knows it."""
+
+    kind = "fill-mask"
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        """The text."""
+        return {"text": sending.text(inputs)}
+
+    def read(self, answer: Any) -> Any:
+        """The words, best first."""
+        found = [{"word": e.token_str.strip(), "score": reading.number(e.score)} for e in answer]
+        return [sorted(found, key=lambda entry: -float(entry["score"]))]
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """`[{"word", "score"}]`."""
+        return [filled(raw)]
+
+
+class _Writing(RemoteExpert):
+    """What the kinds that give a text share."""
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The text."""
+        return [Text(raw)]
+
+
+class Summarization(_Writing):
+    """Summarises a text."""
+
+    kind = "summarization"
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        """The text, and how the summary is to be generated."""
+        return {"text": sending.text(inputs), "generate_parameters": sending.generation(inputs) or None}
+
+    def read(self, answer: Any) -> Any:
+        """The summary."""
+        return reading.words(answer.summary_text)
+
+
+class Translation(_Writing):
+    """Translates a text; a source language that is not said is taken to be English where a target is."""
+
+    kind = "translation"
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        """The text, and the languages as the request names them."""
+        source, target = (
+            inputs[name].text.strip() if inputs.get(name) else "" for name in ("source_language", "target_language")
+        )
+        languages = {"src_lang": source or "en", "tgt_lang": target} if target else {}
+        generation = sending.generation(inputs) or None
+        return {"text": sending.text(inputs), "generate_parameters": generation, **languages}
+
+    def read(self, answer: Any) -> Any:
+        """The translation."""
+        return reading.words(answer.translation_text)
+
+
+class QuestionAnswering(_Writing):
+    """Finds the answer to a question in a text."""
+
+    kind = "question-answering"
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        """The question and the text."""
+        if not inputs.get("context"):
+            raise ExpertError("There is no text to find the answer in: give one, or ask a model that needs none.")
+        return {"question": sending.text(inputs), "context": sending.text(inputs, "context")}
+
+    def read(self, answer: Any) -> Any:
+        """The likeliest answer."""
+        return reading.best_answer(answer if isinstance(answer, list) else [answer])
+
+
+class TextToText(_Writing):
+    """Turns a text into another as it instructs."""
+
+    kind = "text2text-generation"
+    method = "text_generation"
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        """The text, and how the other is to be generated."""
+        return {"prompt": sending.text(inputs), **sending.generation(inputs), **sending.seed(inputs)}
+
+    def read(self, answer: Any) -> Any:
+        """The new text."""
+        return reading.words(answer)
+
+
+class Conversational(_Writing):
+    """Replies to a message."""
+
+    kind = "conversational"
+    method = "chat_completion"
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        """The message."""
+        return sending.message(inputs, sending.text(inputs))
+
+    def read(self, answer: Any) -> Any:
+        """The reply."""
+        return reading.reply(answer)
+
+
+class TextGeneration(Conversational):
+    """Writes what a prompt asks for: providers serve language models as chats."""
+
+    kind = "text-generation"
+
+
+class FeatureExtraction(RemoteExpert):
+    """Turns a text into a vector of length 1."""
+
+    kind = "feature-extraction"
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        """The text."""
+        return {"text": sending.text(inputs)}
+
+    def read(self, answer: Any) -> Any:
+        """The vector: the mean of the tokens', where the provider gives those."""
+        return reading.unit_vector(answer)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The vector's numbers."""
+        return [vector(raw)]
+
+
+class SentenceSimilarity(RemoteExpert):
+    """Scores how close two texts are in meaning."""
+
+    kind = "sentence-similarity"
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        """Both texts."""
+        return {"sentence": sending.text(inputs, "text1"), "other_sentences": [sending.text(inputs, "text2")]}
+
+    def read(self, answer: Any) -> Any:
+        """The score."""
+        (score,) = answer
+        return reading.number(score)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """`{"score"}`."""
+        return [similarity(raw)]
+
+
+EXPERTS = (
+    TokenClassification(),
+    TextClassification(),
+    ZeroShotClassification(),
+    FillMask(),
+    Summarization(),
+    Translation(),
+    QuestionAnswering(),
+    TextToText(),
+    Conversational(),
+    TextGeneration(),
+    FeatureExtraction(),
+    SentenceSimilarity(),
+)
