@@ -129,7 +129,6 @@ ANSWERS: dict[str, Any] = {
     "sentence-similarity": [0.5],
     "table-question-answering": {"answer": "7", "coordinates": [[0, 1]], "cells": ["7"], "aggregator": "NONE"},
     "tabular-classification": ["good", "bad"],
-    "tabular-regression": [1.5, 2],
     "object-detection": OBJECTS,
     "image-classification": _LABELS,
     "zero-shot-image-classification": _LABELS,

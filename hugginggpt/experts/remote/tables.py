@@ -6,7 +6,7 @@ from typing import Any
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.remote import reading, sending
 from hugginggpt.experts.remote.provider import RemoteExpert
-from hugginggpt.experts.rendering import rows_classified, rows_predicted
+from hugginggpt.experts.rendering import rows_classified
 from hugginggpt.media import Text
 
 
@@ -46,22 +46,5 @@ class TabularClassification(RemoteExpert):
         return [rows_classified(raw)]
 
 
-class TabularRegression(RemoteExpert):
-    """Predicts a number for each row of a table."""
-
-    kind = "tabular-regression"
-
-    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The table."""
-        return {"table": sending.table(inputs)}
-
-    def read(self, answer: Any) -> Any:
-        """The number of each row."""
-        return [reading.number(value) for value in reading.listed(answer)]
-
-    def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"row", "value"}]`."""
-        return [rows_predicted(raw)]
-
-
-EXPERTS = (TableQuestionAnswering(), TabularClassification(), TabularRegression())
+# The client has a method for tabular regression, too, and no provider that it would work with.
+EXPERTS = (TableQuestionAnswering(), TabularClassification())
