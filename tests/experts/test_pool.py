@@ -12,7 +12,8 @@ from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ExpertUnavailableError, ModelLoadError
 from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
-from hugginggpt.experts.pool import ModelPool, get_pool, memory_budget
+from hugginggpt.experts.memory import memory_budget
+from hugginggpt.experts.pool import ModelPool, get_pool
 from hugginggpt.settings import Settings
 
 SOON = 30.0
@@ -62,7 +63,7 @@ SURROUNDINGS = Surroundings(Settings(), no_controller)
 
 
 def pool_of(budget: int) -> ModelPool:
-    return ModelPool(Settings(model_memory=budget))
+    return ModelPool(Settings(model_memory=budget), on=())
 
 
 def card(name: str, size: int | None = 1, revision: str | None = None) -> ModelCard:

@@ -48,6 +48,7 @@ class RecordedRequest:
     path: str
     query: dict[str, list[str]]
     with_token: bool
+    range: str = ""
 
 
 @dataclass(frozen=True)
@@ -178,12 +179,14 @@ class HubServer:
         mode: "up"; "unavailable" answers 503 to everything; "hang" answers nothing until it is
             set back or the server stops.
         requests: every request since the start, in order.
+        breaks: where the connection breaks, once, when a file is downloaded: bytes sent before, by the file's path.
     """
 
     def __init__(self, models: Path, *, token: str = "hf_stand_in", port: int = 0) -> None:
         self.models = models
         self.token = token
         self.requests: list[RecordedRequest] = []
+        self.breaks: dict[str, int] = {}
         self._mode: Mode = "up"
         self._released = threading.Event()
         self._released.set()
@@ -324,7 +327,8 @@ def _handler(hub: HubServer) -> type[BaseHTTPRequestHandler]:
             parts = urlsplit(self.path)
             path, query = parts.path, parse_qs(parts.query)
             token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-            hub.requests.append(RecordedRequest(self.command, unquote(path), query, bool(token)))
+            wanted = self.headers.get("Range", "")
+            hub.requests.append(RecordedRequest(self.command, unquote(path), query, bool(token), wanted))
             hub._released.wait()
             try:
                 if hub.mode == "unavailable":
@@ -408,28 +412,31 @@ def _handler(hub: HubServer) -> type[BaseHTTPRequestHandler]:
                 "X-Linked-ETag": f'"{file.etag}"',
                 "Accept-Ranges": "bytes",
             }
-            self._data(file.data, headers | {"ETag": f'"{file.etag}"'})
+            breaks = hub.breaks.pop(file.path, None) if self.command == "GET" else None
+            self._data(file.data, headers | {"ETag": f'"{file.etag}"'}, breaks)
 
         def _json(self, value: Any, headers: dict[str, str] | None = None) -> None:
             self._send(200, json.dumps(value).encode(), {"Content-Type": "application/json", **(headers or {})})
 
-        def _data(self, data: bytes, headers: dict[str, str]) -> None:
+        def _data(self, data: bytes, headers: dict[str, str], breaks: int | None) -> None:
             wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
             if not wanted:
-                return self._send(200, data, headers)
+                return self._send(200, data, headers, breaks)
             start, stop = int(wanted[1]), min(int(wanted[2] or len(data) - 1), len(data) - 1)
             if start >= len(data):
                 return self._send(416, b"", {"Content-Range": f"bytes */{len(data)}"})
             self._send(206, data[start : stop + 1], headers | {"Content-Range": f"bytes {start}-{stop}/{len(data)}"})
 
-        def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        def _send(self, status: int, body: bytes, headers: dict[str, str], breaks: int | None = None) -> None:
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(body)
+                self.wfile.write(body[:breaks])
+            if breaks is not None:
+                _break(self.connection)
 
     return Handler
 

@@ -102,14 +102,16 @@ def _verify(card: ModelCard, folder: Path) -> None:
 
 
 def _refuse_remote_code(card: ModelCard, folder: Path) -> None:
-    from transformers import CONFIG_MAPPING
-
     path = folder / CONFIG
     if not path.exists():
         return
     config = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(config, dict) or "auto_map" not in config:
+        return
+    from transformers import CONFIG_MAPPING
+
     # Models that transformers has come to know may still name their old code, which is then not used.
-    if isinstance(config, dict) and "auto_map" in config and config.get("model_type") not in CONFIG_MAPPING:
+    if config.get("model_type") not in CONFIG_MAPPING:
         raise remote_code_refused(card)
 
 
