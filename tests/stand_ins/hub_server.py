@@ -2,8 +2,8 @@
 
 The real `huggingface_hub` client works on it: list_models, model_info, snapshot_download,
 hf_hub_download, and so does transformers' `pipeline(task, id)`. A model's facts come from its own
-files (README front matter, config, safetensors header); downloads, likes and gating from
-`.hub.json` beside them. A changed file makes a new commit, and the earlier one stays readable.
+files (README front matter, config, safetensors header); downloads, likes, gating and false sizes of
+files from `.hub.json` beside them. A changed file makes a new commit, and the earlier one stays readable.
 
 `python -m tests.stand_ins.hub_server --models DIR` serves a folder and prints the base URL.
 """
@@ -391,7 +391,8 @@ def _handler(hub: HubServer) -> type[BaseHTTPRequestHandler]:
             near = [f for f in files if recursive or "/" not in f.path.removeprefix(prefix)]
             folders = sorted({f.path.removeprefix(prefix).split("/")[0] for f in files if f not in near})
             entries = [{"type": "directory", "path": prefix + name, "size": 0, "oid": "0" * 40} for name in folders]
-            self._json([*entries, *(f.entry() for f in near)])
+            told = commit.facts.get("sizes", {})
+            self._json([*entries, *(f.entry() | {"size": told.get(f.path, len(f.data))} for f in near)])
 
         def _resolve(self, found: re.Match[str], token: str) -> None:
             commit = hub._find(unquote(found["id"]), unquote(found["revision"]))

@@ -161,6 +161,8 @@ def _explained(card: ModelCard, settings: Settings) -> Iterator[None]:
                 f"The model {model} is not in the cache in full and HF_HUB_OFFLINE forbids to download it: "
                 "go online once, or choose an installed model."
             ) from error
+        if isinstance(error.__cause__, hub.HfHubHTTPError):
+            raise _for_status(error.__cause__.response.status_code, where, model) from error
         raise _out_of_reach(where, model) from error
     except hub.HfHubHTTPError as error:
         raise _for_status(error.response.status_code, where, model) from error
