@@ -98,7 +98,18 @@ class Settings(BaseSettings):
         description="Threads that all computing parts share.",
     )
     model_memory: int | None = Field(
-        None, ge=0, description="Bytes that loaded models may take; half of the memory when unset."
+        None, ge=0, description="Bytes that models in the processor's memory may take; half of it when unset."
+    )
+    accelerator_memory: int | None = Field(
+        None, ge=0, description="Bytes that models may take on each accelerator; seven eighths when unset."
+    )
+    device: str | None = Field(
+        None,
+        pattern=r"^(cpu|mps|cuda(:\d+)?)$",
+        description="The only device of local models, as torch names it; the best that has room when unset.",
+    )
+    dtype: Literal["float32", "float16", "bfloat16"] | None = Field(
+        None, description="Type of local models' weights in memory; what suits the device when unset."
     )
     max_file_bytes: int = Field(100 * 2**20, ge=1, description="Largest input file, in bytes.")
     max_image_pixels: int = Field(64_000_000, ge=1, description="Largest input image, in pixels.")

@@ -4,7 +4,8 @@ from importlib.util import find_spec
 
 from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.catalog.hub import Hub
-from hugginggpt.experts.pool import memory_budget
+from hugginggpt.experts.device import accelerators
+from hugginggpt.experts.memory import memory_budget
 from hugginggpt.experts.registry import expert_for, obstacle
 from hugginggpt.settings import Settings
 
@@ -51,13 +52,22 @@ def _weights(card: ModelCard, endpoint: Endpoint, settings: Settings) -> str | N
     missing = [name for name in card.needs if find_spec(name) is None]
     if missing:
         return f"{card.id} needs the package {' and '.join(missing)}: run pip install {' '.join(missing)}."
+    return _memory(card, endpoint, settings)
+
+
+def _memory(card: ModelCard, endpoint: Endpoint, settings: Settings) -> str | None:
+    """Whether no memory can hold it. The pool knows more, once the model is downloaded."""
     budget = memory_budget(settings)
-    if card.bytes is not None and card.bytes > budget:
-        return (
-            f"{card.id} needs {_size(card.bytes)} of memory and {_size(budget)} are allowed: "
-            "raise HUGGINGGPT_MODEL_MEMORY, or choose a smaller model."
-        )
-    return None
+    if card.bytes is None or card.bytes <= budget:
+        return None
+    on = accelerators(settings) if endpoint is Endpoint.LOCAL else ()
+    # The card may speak of weights in single precision, which take half of it on an accelerator.
+    if any(card.bytes <= 2 * one.budget for one in on):
+        return None
+    return (
+        f"{card.id} needs {_size(card.bytes)} of memory and {_size(budget)} are allowed: "
+        "raise HUGGINGGPT_MODEL_MEMORY, or choose a smaller model."
+    )
 
 
 def _download(card: ModelCard, settings: Settings, hub: Hub, *, fetches: bool, listed: bool) -> str | None:

@@ -6,11 +6,13 @@ entry point in the group `hugginggpt.experts`. Ours register in the same way.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.deadline import Deadline
+from hugginggpt.experts.weights import Weights
 from hugginggpt.media import Value
 from hugginggpt.settings import Settings
 
@@ -30,11 +32,15 @@ class Surroundings:
 
     Attributes:
         device: torch's name of the device that a model is loaded to; None: the best one there is.
+        offloaded: its weights stay in the processor's memory and move to the device part by part.
+        folders: where the files of fetched models lie, by their ids.
     """
 
     settings: Settings
     controller: Callable[[], "Controller"]
     device: str | None = None
+    offloaded: bool = False
+    folders: Mapping[str, Path] = field(default_factory=dict)
 
 
 class Expert(ABC):
@@ -45,6 +51,7 @@ class Expert(ABC):
         packages: importable names that have to be installed.
         install: what pip has to install for them, when that is not their names.
         batches: `run_many` is quicker than `run` for each element.
+        offloads: `load` obeys `Surroundings.offloaded`.
         asks_controller: an embedded expert whose answer the controller writes. Another controller is
             another answer, so the catalog names the controller's model in the card's revision.
     """
@@ -54,12 +61,24 @@ class Expert(ABC):
     packages: ClassVar[tuple[str, ...]] = ()
     install: ClassVar[str] = ""
     batches: ClassVar[bool] = False
+    offloads: ClassVar[bool] = False
     asks_controller: ClassVar[bool] = False
 
     @property
     def loads(self) -> str:
         """Names what `load` returns: experts with the same name share a loaded model. Their own, unless they say so."""
         return f"{self.kind} ({self.endpoint})"
+
+    def fetch(self, card: ModelCard, surroundings: Surroundings) -> Weights | None:
+        """Bring the model's files here, before room is made for it; None: there are none to bring.
+
+        What they hold decides where the model is loaded to. Without it, that is what the card says.
+
+        Raises:
+            ModelLoadError: it cannot be found or trusted, or there is no space for it.
+            ExpertUnavailableError: where they come from is busy or out of reach.
+        """
+        return None
 
     @abstractmethod
     def load(self, card: ModelCard, surroundings: Surroundings) -> Any:

@@ -1,19 +1,212 @@
-"""Where torch computes: the one place that decides it."""
+"""Where torch computes, and as which type of number: the one place that decides it.
 
+`spots`, `possible` and `choose` decide on plain numbers, so they need no accelerator.
+"""
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from hugginggpt.errors import ConfigurationError
+from hugginggpt.experts.weights import Weights
 from hugginggpt.settings import Settings
+
+CPU = "cpu"
+
+_DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+_HEADROOM = 2**30
+_HEADROOM_SHARE = 8  # one eighth
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """A GPU.
+
+    Attributes:
+        name: as torch calls it.
+        budget: bytes that models may take on it.
+        dtype: the type that models are loaded as on it.
+    """
+
+    name: str
+    budget: int
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A way to hold a model.
+
+    Attributes:
+        device: where it computes.
+        takes: bytes of each memory, by its device; the first is the one that the weights lie in.
+        offloaded: the weights lie in the processor's memory and each part moves to the device to compute.
+    """
+
+    device: str
+    takes: Mapping[str, int]
+    offloaded: bool = False
+
+    @property
+    def rank(self) -> int:
+        """The lower, the quicker: on an accelerator, offloaded, on the processor."""
+        return 2 if self.device == CPU else int(self.offloaded)
+
+
+@dataclass(frozen=True)
+class Room:
+    """A memory.
+
+    Attributes:
+        budget: bytes that models may take.
+        used: bytes that they take.
+        idle: bytes of these that nobody uses.
+    """
+
+    budget: int
+    used: int = 0
+    idle: int = 0
+
+
+def spots(weights: Weights, accelerators: Sequence[Accelerator], on_cpu: str, *, offloads: bool) -> list[Spot]:
+    """All ways to hold a model.
+
+    Args:
+        weights: the model's.
+        accelerators: those there are.
+        on_cpu: the type that it is loaded as on the processor.
+        offloads: its expert can move one part after the other to an accelerator.
+    """
+    found = [Spot(CPU, {CPU: weights.bytes_as(on_cpu)})]
+    # Nothing but numbers with a point can be computed on an accelerator.
+    computable = any(part.floats for part in weights.parts)
+    for one in accelerators if computable else ():
+        found.append(Spot(one.name, {one.name: weights.bytes_as(one.dtype)}))
+        if offloads:
+            takes = {CPU: weights.bytes_as(one.dtype), one.name: weights.largest_as(one.dtype)}
+            found.append(Spot(one.name, takes, offloaded=True))
+    return found
+
+
+def possible(found: Sequence[Spot], budgets: Mapping[str, int]) -> list[Spot]:
+    """The quickest of the spots that hold the model once nothing else is there; none: it is too big for this machine.
+
+    What fits an accelerator waits for it: on the processor it would take longer than the wait.
+    """
+    fit = [spot for spot in found if all(size <= budgets[memory] for memory, size in spot.takes.items())]
+    best = min((spot.rank for spot in fit), default=0)
+    return [spot for spot in fit if spot.rank == best]
+
+
+def choose(found: Sequence[Spot], rooms: Mapping[str, Room]) -> Spot | None:
+    """The spot for a model now: where most is free, else where most is once idle models go; None: nowhere yet."""
+
+    def left(spot: Spot, *, without_idle: bool) -> int:
+        free = (
+            rooms[memory].budget - rooms[memory].used + (rooms[memory].idle if without_idle else 0) - size
+            for memory, size in spot.takes.items()
+        )
+        return min(free, default=0)
+
+    for without_idle in (False, True):
+        fit = [spot for spot in found if left(spot, without_idle=without_idle) >= 0]
+        if fit:
+            return max(fit, key=lambda spot: left(spot, without_idle=without_idle))
+    return None
 
 
 def set_up_torch(settings: Settings) -> str:
     """Give torch its share of the processor, keep transformers from drawing progress bars, and choose its device.
 
     Returns:
-        The device's name: the first GPU if there is one, else the processor.
+        The device's name: the first accelerator if there is one, else the processor.
     """
     import torch
     from transformers.utils import logging as transformers_logging
 
     torch.set_num_threads(settings.cpu_threads)
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    return next((one.name for one in accelerators(settings)), CPU)
+
+
+def accelerators(settings: Settings) -> tuple[Accelerator, ...]:
+    """The accelerators that models may be loaded to. Where there can be none, torch is not imported.
+
+    Raises:
+        ConfigurationError: HUGGINGGPT_DEVICE is not here.
+    """
+    if settings.device == CPU:
+        return ()
+    names = _names()
+    if settings.device is not None:
+        wanted = "cuda:0" if settings.device == "cuda" else settings.device
+        if wanted not in names:
+            here = " and ".join((*names, CPU))
+            raise ConfigurationError(f"HUGGINGGPT_DEVICE is {settings.device}, and torch finds only {here} here.")
+        names = (wanted,)
+    return tuple(Accelerator(name, _budget(name, settings), settings.dtype or _half(name)) for name in names)
+
+
+def dtype_on(device: str, stored: str, settings: Settings) -> str:
+    """The type that a model is loaded as, by torch's name.
+
+    Half precision is for accelerators; most processors compute it slowly where they can at all.
+
+    Args:
+        device: where to.
+        stored: the type that most of its weights are stored as.
+        settings: may name a type.
+    """
+    if settings.dtype is not None:
+        return settings.dtype
+    if device != CPU:
+        return _half(device)
+    return "bfloat16" if stored == "bfloat16" and has_fast_bfloat16(_flags()) else "float32"
+
+
+def has_fast_bfloat16(flags: str) -> bool:
+    """Whether a processor with these flags has instructions for products of bfloat16."""
+    return re.search(r"\b(amx_bf16|avx512_bf16)\b", flags) is not None
+
+
+@lru_cache(maxsize=1)
+def _flags() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return next((line for line in text.splitlines() if line.startswith("flags")), "")
+
+
+@lru_cache(maxsize=1)
+def _names() -> tuple[str, ...]:
+    drivers = sys.platform != "linux" or any(Path(driver).exists() for driver in _DRIVERS)
+    if not drivers or find_spec("torch") is None:
+        return ()
+    import torch
+
     if torch.cuda.is_available():
-        return "cuda:0"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+        return tuple(f"cuda:{index}" for index in range(torch.cuda.device_count()))
+    return ("mps",) if torch.backends.mps.is_available() else ()
+
+
+def _half(name: str) -> str:
+    if name == "mps":
+        return "float16"
+    import torch
+
+    return "bfloat16" if torch.version.hip or torch.cuda.get_device_capability(name) >= (8, 0) else "float16"
+
+
+def _budget(name: str, settings: Settings) -> int:
+    """The setting, else what the accelerator has, without what computing takes besides the weights."""
+    if settings.accelerator_memory is not None:
+        return settings.accelerator_memory
+    import torch
+
+    total = torch.mps.recommended_max_memory() if name == "mps" else torch.cuda.mem_get_info(name)[1]
+    return max(0, total - max(_HEADROOM, total // _HEADROOM_SHARE))

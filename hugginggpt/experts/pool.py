@@ -1,45 +1,51 @@
 """The pool of loaded models, and its rules.
 
 1. A model is loaded once, however many ask for it at the same time: the others wait for that load.
-2. Loading goes on in a thread of its own, so that whoever waits obeys its own deadline; a load
-   that outlives its askers is kept for the next one.
-3. All models together stay within the budget. A model's size is what its card says, and what it
-   says of itself once loaded; what runs elsewhere takes nothing.
+2. It is brought here first, in a thread of its own and with no room taken, so that whoever waits obeys
+   its own deadline. What its files hold says how much memory it takes as which type.
+3. Every memory, the processor's and each accelerator's, has a budget. `device.py` says which of them a
+   model goes to. One that no memory can hold is refused before anything is loaded.
 4. To make room, the least recently used of the idle models goes first.
-5. A model in use never goes. If too much is in use, a new one waits until there is room.
-6. A model bigger than the whole budget is refused.
+5. A model in use never goes. If too much is in use, a new one waits; if nobody waits for it any more,
+   it is not loaded. A load that has begun is kept for the next who asks.
+6. What a loaded model says of its own size counts; what runs elsewhere takes nothing.
 7. A failed load is not remembered: all who wait for it are told, the next one tries again.
 8. A model that goes is closed, and its memory is given back to the system.
 """
 
 import atexit
-import ctypes
-import gc
 import logging
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.deadline import GLANCE, Deadline
 from hugginggpt.errors import ExpertError, HuggingGPTError, ModelLoadError
 from hugginggpt.experts.base import Expert, Surroundings
+from hugginggpt.experts.device import CPU, Accelerator, Room, Spot, accelerators, choose, dtype_on, possible, spots
+from hugginggpt.experts.memory import give_back, memory_budget
+from hugginggpt.experts.weights import Weights
 from hugginggpt.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 _Key = tuple[str, str, str | None]
 
+_MEMORIES = {CPU: "in the processor's memory"}
+
 
 @dataclass
 class _Entry:
-    """A model that is loading or, once `ready`, loaded. Its users include those who wait for it."""
+    """A model on its way or, once `ready`, loaded. Its users include those who wait for it.
 
-    size: int
+    Attributes:
+        takes: bytes of each memory, by its device; nothing before room was made.
+    """
+
+    takes: dict[str, int] = field(default_factory=dict)
     model: Any = None
     ready: bool = False
     error: HuggingGPTError | None = None
@@ -48,10 +54,17 @@ class _Entry:
 
 
 class ModelPool:
-    """Loaded models, shared by all threads of a process; the module says by which rules."""
+    """Loaded models, shared by all threads of a process; the module says by which rules.
 
-    def __init__(self, settings: Settings) -> None:
-        self.budget = memory_budget(settings)
+    Args:
+        settings: what is allowed.
+        on: the accelerators; those of this machine when None, looked for when the first model is loaded.
+    """
+
+    def __init__(self, settings: Settings, on: Sequence[Accelerator] | None = None) -> None:
+        self._settings = settings
+        self._on = on
+        self._budgets = {CPU: memory_budget(settings)}
         self._entries: dict[_Key, _Entry] = {}
         self._changed = threading.Condition()
         self._uses = 0
@@ -62,7 +75,7 @@ class ModelPool:
         """The model of a card: loaded if need be, and kept loaded inside the block.
 
         Raises:
-            ModelLoadError: it cannot be found, trusted or loaded, or is bigger than the budget.
+            ModelLoadError: it cannot be found, trusted or loaded, or is too big for this machine.
             DeadlineExceededError: it was not there in time.
             ExpertError: what else its expert raised while loading; or the pool is closed.
         """
@@ -73,14 +86,27 @@ class ModelPool:
             self._release(entry)
 
     @property
+    def budget(self) -> int:
+        """Bytes that models in the processor's memory may take."""
+        return self._budgets[CPU]
+
+    @property
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._closed
 
-    def loaded(self) -> tuple[str, ...]:
-        """The ids of the loaded models, the least recently used first."""
+    def loaded(self, on: str | None = None) -> tuple[str, ...]:
+        """The ids of the loaded models, the least recently used first.
+
+        Args:
+            on: only of those whose weights lie in this device's memory.
+        """
         with self._changed:
-            ready = [(entry.last_used, key[1]) for key, entry in self._entries.items() if entry.ready]
+            ready = [
+                (entry.last_used, key[1])
+                for key, entry in self._entries.items()
+                if entry.ready and (on is None or on == next(iter(entry.takes), None))
+            ]
         return tuple(name for _, name in sorted(ready))
 
     def close(self) -> None:
@@ -93,70 +119,119 @@ class ModelPool:
 
     def _acquire(self, expert: Expert, card: ModelCard, surroundings: Surroundings, deadline: Deadline) -> _Entry:
         with self._changed:
-            while (entry := self._find(expert, card, surroundings)) is None:
-                self._wait(deadline)
+            entry = self._find(expert, card, surroundings)
             entry.users += 1
             try:
                 while not entry.ready:
                     if entry.error is not None:
                         # Each thread raises an instance of its own: a shared one would mix their tracebacks.
-                        raise type(entry.error)(entry.error.message) from entry.error
-                    self._wait(deadline)
+                        raise type(entry.error)(entry.error.message)
+                    deadline.check()
+                    self._changed.wait(min(GLANCE, deadline.remaining()))
             except BaseException:
                 entry.users -= 1
+                self._changed.notify_all()
                 raise
             return entry
 
-    def _wait(self, deadline: Deadline) -> None:
-        deadline.check()
-        self._changed.wait(min(GLANCE, deadline.remaining()))
-
-    def _find(self, expert: Expert, card: ModelCard, surroundings: Surroundings) -> _Entry | None:
-        """The entry of a card, its load begun if it is new; None while there is no room. The lock is held."""
+    def _find(self, expert: Expert, card: ModelCard, surroundings: Surroundings) -> _Entry:
+        """The entry of a card; its load is begun if it is new. The lock is held."""
         key = (expert.loads, card.id, card.weights_revision)
-        if key in self._entries:
-            return self._entries[key]
-        if self._closed:
-            raise ExpertError("The pool of models is closed, because the process is ending.")
-        entry = _Entry(_expected_size(expert, card))
-        self._refuse_if_too_big(card, entry.size)
-        gone = self._make_room(entry.size)
-        if gone is None:
-            return None
-        self._entries[key] = entry
-        args = (key, entry, expert, card, surroundings, gone)
-        threading.Thread(target=self._load, args=args, name=f"load {card.id}", daemon=True).start()
-        return entry
+        if key not in self._entries:
+            if self._closed:
+                raise _closed()
+            self._entries[key] = _Entry()
+            args = (key, self._entries[key], expert, card, surroundings)
+            threading.Thread(target=self._bring, args=args, name=f"load {card.id}", daemon=True).start()
+        return self._entries[key]
 
-    def _load(
-        self, key: _Key, entry: _Entry, expert: Expert, card: ModelCard, surroundings: Surroundings, gone: list[Any]
-    ) -> None:
-        """Load a model and tell those who wait: what a thread of its own does."""
+    def _bring(self, key: _Key, entry: _Entry, expert: Expert, card: ModelCard, surroundings: Surroundings) -> None:
+        """Fetch and load a model, and tell those who wait: what a thread of its own does."""
         model: Any = None
         error: HuggingGPTError | None = None
         try:
-            _dispose(gone)
-            model = expert.load(card, surroundings)
-            entry.size = getattr(model, "bytes", entry.size)
-            self._refuse_if_too_big(card, entry.size)
-        except HuggingGPTError as raised:
-            error = raised
+            model = self._load(key, entry, expert, card, surroundings)
         except BaseException as raised:  # whatever it is, those who wait must hear of it
-            logger.info("Loading %s failed unexpectedly.", card.id, exc_info=True)
-            reason = next((line for line in str(raised).splitlines() if line.strip()), type(raised).__name__)[:300]
-            error = ModelLoadError(f"The model {card.id} could not be loaded: {reason}")
+            logger.info("The model %s was not loaded.", card.id, exc_info=True)
+            error = _told(raised, card)
         with self._changed:
             if error is None:
                 entry.model, entry.ready = model, True
                 self._touch(entry)
-                unwanted = self._trim()
+                gone = self._trim()
             else:
                 entry.error = error
-                del self._entries[key]
-                unwanted = [] if model is None else [model]
+                self._forget(key, entry)
+                gone = []
             self._changed.notify_all()
         del model
-        _dispose(unwanted)
+        if error is not None:
+            give_back()  # what had been loaded of it
+        _dispose(gone)
+
+    def _load(self, key: _Key, entry: _Entry, expert: Expert, card: ModelCard, surroundings: Surroundings) -> Any:
+        weights = expert.fetch(card, surroundings)
+        found = self._spots(expert, card, weights)
+        spot = self._make_room(key, entry, card, found)
+        folders = weights.folders if weights is not None else {}
+        model = expert.load(card, replace(surroundings, device=spot.device, offloaded=spot.offloaded, folders=folders))
+        lies_in = next(iter(spot.takes), None)
+        size = getattr(model, "bytes", None)
+        if lies_in is not None and size is not None:
+            with self._changed:
+                entry.takes[lies_in] = size
+            if size > self._budgets[lies_in]:
+                unwanted = [model]
+                del model
+                _dispose(unwanted)
+                raise self._too_big(card, [Spot(spot.device, {lies_in: size})])
+        return model
+
+    def _spots(self, expert: Expert, card: ModelCard, weights: Weights | None) -> list[Spot]:
+        """Where a model may go, and what it takes there: by its files, else by its card; nothing while unknown."""
+        size = card.bytes or 0
+        if expert.endpoint is Endpoint.EMBEDDED:
+            return [Spot(CPU, {CPU: size})]
+        if expert.endpoint is not Endpoint.LOCAL:
+            return [Spot(CPU, {})]
+        on = accelerators(self._settings) if self._on is None else self._on
+        with self._changed:
+            self._on = on
+            self._budgets |= {one.name: one.budget for one in on}
+        if weights is None:
+            return [Spot(device, {device: size}) for device in (CPU, *(one.name for one in on))]
+        return spots(weights, on, dtype_on(CPU, weights.stored, self._settings), offloads=expert.offloads)
+
+    def _make_room(self, key: _Key, entry: _Entry, card: ModelCard, found: Sequence[Spot]) -> Spot:
+        """Take room for a model, as soon as there is any, and let those go that are in its way."""
+        fit = possible(found, self._budgets)
+        if not fit:
+            raise self._too_big(card, found)
+        with self._changed:
+            while (spot := choose(fit, self._rooms())) is None and entry.users and not self._closed:
+                self._changed.wait()
+            if self._closed:
+                raise _closed()
+            if spot is None or not entry.users:
+                # Forgotten before the lock is: who asks from now on begins anew.
+                self._forget(key, entry)
+                raise ExpertError(f"Nobody waits for the model {card.id} any more.")
+            entry.takes = dict(spot.takes)
+            gone = self._trim()
+        _dispose(gone)
+        return spot
+
+    def _too_big(self, card: ModelCard, found: Sequence[Spot]) -> ModelLoadError:
+        takes = ", ".join(
+            f"{_mib(size)} of {_mib(self._budgets[memory])} {_MEMORIES.get(memory, f'on {memory}')}"
+            for spot in found
+            if not spot.offloaded
+            for memory, size in spot.takes.items()
+        )
+        return ModelLoadError(
+            f"The model {card.id} is too big for what models may take here ({takes}): choose a smaller one, or raise "
+            "HUGGINGGPT_MODEL_MEMORY or HUGGINGGPT_ACCELERATOR_MEMORY."
+        )
 
     def _release(self, entry: _Entry) -> None:
         with self._changed:
@@ -170,44 +245,47 @@ class ModelPool:
         self._uses += 1
         entry.last_used = self._uses
 
-    def _refuse_if_too_big(self, card: ModelCard, size: int) -> None:
-        if size > self.budget:
-            raise ModelLoadError(
-                f"The model {card.id} takes {_mib(size)} where all loaded models may take {_mib(self.budget)}: "
-                "choose a smaller one or raise HUGGINGGPT_MODEL_MEMORY."
-            )
+    def _forget(self, key: _Key, entry: _Entry) -> None:
+        if self._entries.get(key) is entry:
+            del self._entries[key]
 
     def _idle(self) -> list[_Key]:
         """Whom eviction would take, in its order."""
         idle = [key for key, entry in self._entries.items() if entry.ready and not entry.users]
         return sorted(idle, key=lambda key: self._entries[key].last_used)
 
-    def _used(self) -> int:
-        return sum(entry.size for entry in self._entries.values())
+    def _rooms(self) -> dict[str, Room]:
+        def taken(entries: Iterable[_Entry], memory: str) -> int:
+            return sum(entry.takes.get(memory, 0) for entry in entries)
 
-    def _make_room(self, size: int) -> list[Any] | None:
-        """Take out as many idle models as have to go for so many bytes; None, and none goes, if that is not enough."""
-        room = self.budget - self._used()
-        going: list[_Key] = []
-        for key in self._idle():
-            if room >= size:
-                break
-            room += self._entries[key].size
-            going.append(key)
-        return [self._entries.pop(key).model for key in going] if room >= size else None
+        idle = [self._entries[key] for key in self._idle()]
+        return {
+            memory: Room(budget, taken(self._entries.values(), memory), taken(idle, memory))
+            for memory, budget in self._budgets.items()
+        }
 
     def _trim(self) -> list[Any]:
-        """Take out the idle models that are over the budget, all of them once the pool is closed."""
+        """Take out idle models of memories that are over their budgets; all idle ones once the pool is closed."""
         gone = []
         for key in self._idle():
-            if self._closed or self._used() > self.budget:
-                gone.append(self._entries.pop(key).model)
+            over = [memory for memory, room in self._rooms().items() if room.used > room.budget]
+            if self._closed or any(self._entries[key].takes.get(memory) for memory in over):
+                entry = self._entries.pop(key)
+                gone.append(entry.model)
+                entry.model = None
         return gone
 
 
-def _expected_size(expert: Expert, card: ModelCard) -> int:
-    """What a card says of the memory its model will take here, in bytes; 0 while unknown."""
-    return (card.bytes or 0) if expert.endpoint in (Endpoint.EMBEDDED, Endpoint.LOCAL) else 0
+def _told(raised: BaseException, card: ModelCard) -> HuggingGPTError:
+    """What those who wait are told. It holds no traceback, which would hold what had been loaded."""
+    if isinstance(raised, HuggingGPTError):
+        return type(raised)(raised.message)
+    reason = next((line for line in str(raised).splitlines() if line.strip()), type(raised).__name__)[:300]
+    return ModelLoadError(f"The model {card.id} could not be loaded: {reason}")
+
+
+def _closed() -> ExpertError:
+    return ExpertError("The pool of models is closed, because the process is ending.")
 
 
 def _mib(size: int) -> str:
@@ -226,25 +304,7 @@ def _dispose(models: list[Any]) -> None:
             except Exception:
                 logger.warning("A model could not be closed.", exc_info=True)
         del model
-    gc.collect()
-    if (torch := sys.modules.get("torch")) is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    # glibc keeps freed memory for itself unless told; other C libraries lack the call.
-    with suppress(AttributeError, OSError):
-        ctypes.CDLL(None).malloc_trim(0)
-
-
-def memory_budget(settings: Settings) -> int:
-    """Bytes that all loaded models may take: the setting, else half of the memory this process may have."""
-    if settings.model_memory is not None:
-        return settings.model_memory
-    import psutil  # type: ignore[import-untyped]
-
-    total = int(psutil.virtual_memory().total)
-    # In a container, the memory of the machine is not what a process may take.
-    with suppress(OSError, ValueError):
-        total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return total // 2
+    give_back()
 
 
 _pool: ModelPool | None = None

@@ -1,19 +1,46 @@
 """The pool of loaded models: each of the rules that its module states."""
 
+import json
+import subprocess
+import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import DeadlineExceededError, ExpertError, ExpertUnavailableError, ModelLoadError
+from hugginggpt.errors import (
+    ConfigurationError,
+    DeadlineExceededError,
+    ExpertError,
+    ExpertUnavailableError,
+    ModelLoadError,
+)
 from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
-from hugginggpt.experts.pool import ModelPool, get_pool, memory_budget
+from hugginggpt.experts.device import (
+    Accelerator,
+    Room,
+    Spot,
+    accelerators,
+    choose,
+    dtype_on,
+    has_fast_bfloat16,
+    possible,
+    spots,
+)
+from hugginggpt.experts.memory import memory_budget
+from hugginggpt.experts.pool import ModelPool, get_pool
+from hugginggpt.experts.weights import Part, Weights
 from hugginggpt.settings import Settings
+from tests.experts import evicting
+from tests.stand_ins.hub_server import HubServer
 
 SOON = 30.0
 
@@ -62,7 +89,7 @@ SURROUNDINGS = Surroundings(Settings(), no_controller)
 
 
 def pool_of(budget: int) -> ModelPool:
-    return ModelPool(Settings(model_memory=budget))
+    return ModelPool(Settings(model_memory=budget), on=())
 
 
 def card(name: str, size: int | None = 1, revision: str | None = None) -> ModelCard:
@@ -304,3 +331,220 @@ def test_the_process_has_one_pool_until_it_is_closed() -> None:
 def test_the_budget_is_the_setting_or_half_of_the_memory() -> None:
     assert memory_budget(Settings(model_memory=5)) == 5
     assert 0 < memory_budget(Settings()) < 2**50
+
+
+# Fetching, then making room
+
+
+class Fetched(Loader):
+    """Brings weights of the size that the card names, in numbers of float32."""
+
+    def __init__(self, offloads: bool = False, fetching: Callable[[ModelCard], None] = lambda card: None) -> None:
+        super().__init__()
+        self.offloads = offloads  # type: ignore[misc]
+        self.fetching = fetching
+        self.loaded_to: list[tuple[str, str | None, bool]] = []
+
+    def fetch(self, card: ModelCard, surroundings: Surroundings) -> Weights:
+        self.fetching(card)
+        half, rest = (card.bytes or 0) // 2, (card.bytes or 0) - (card.bytes or 0) // 2
+        return Weights([Part({"float32": half // 4}), Part({"float32": rest // 4})])
+
+    def load(self, card: ModelCard, surroundings: Surroundings) -> Loaded:
+        self.loaded_to.append((card.id, surroundings.device, surroundings.offloaded))
+        return super().load(card, surroundings)
+
+
+GPUS = (Accelerator("cuda:0", 100, "bfloat16"), Accelerator("cuda:1", 200, "bfloat16"))
+
+
+def hold(pool: ModelPool, expert: Expert, name: str, size: int) -> AbstractContextManager[Any]:
+    return pool.use(expert, card(name, size), SURROUNDINGS, Deadline(SOON))
+
+
+def test_a_model_goes_where_its_files_fit() -> None:
+    expert, pool = Fetched(), ModelPool(Settings(model_memory=1000), on=GPUS)
+    for name, size in (("a", 200), ("b", 120), ("c", 300), ("huge", 800)):
+        with hold(pool, expert, name, size):
+            pass
+    # In half precision, a and b fit beside each other; c evicts, from the larger one; huge fits the processor alone.
+    assert expert.loaded_to == [
+        ("a", "cuda:1", False),
+        ("b", "cuda:0", False),
+        ("c", "cuda:1", False),
+        ("huge", "cpu", False),
+    ]
+    assert (pool.loaded("cuda:0"), pool.loaded("cuda:1"), pool.loaded("cpu")) == (("b",), ("c",), ("huge",))
+    assert [model.name for model in expert.loaded if model.closed] == ["a"]
+
+
+def test_what_fits_an_accelerator_waits_for_it() -> None:
+    expert, pool = Fetched(), ModelPool(Settings(model_memory=1000), on=GPUS[:1])
+    with ThreadPoolExecutor(1) as threads, ExitStack() as users:
+        users.enter_context(hold(pool, expert, "a", 200))
+        waiting = threads.submit(lambda: users.enter_context(hold(pool, expert, "b", 200)))
+        with pytest.raises(TimeoutError):
+            waiting.result(0.3)
+        users.close()
+        waiting.result(SOON)
+    assert expert.loaded_to == [("a", "cuda:0", False), ("b", "cuda:0", False)]
+
+
+def test_what_is_too_big_for_every_accelerator_is_offloaded_where_its_expert_can() -> None:
+    expert, pool = Fetched(offloads=True), ModelPool(Settings(model_memory=1000), on=GPUS[:1])
+    with hold(pool, expert, "small", 200), hold(pool, Fetched(), "plain", 400), hold(pool, expert, "tiny", 0):
+        assert pool.loaded("cpu") == ("plain",)
+    # Its larger half has to fit the accelerator, from where the others go for it.
+    with hold(pool, expert, "pipeline", 400):
+        assert expert.loaded_to[-1] == ("pipeline", "cuda:0", True)
+        assert pool.loaded("cpu") == ("plain", "pipeline")
+        assert "small" not in pool.loaded()
+    with pytest.raises(ModelLoadError, match="HUGGINGGPT_ACCELERATOR_MEMORY"), hold(pool, expert, "huge", 1200):
+        pass
+
+
+def test_a_model_whose_files_are_too_big_is_never_loaded() -> None:
+    expert, pool = Fetched(), pool_of(100)
+    with pytest.raises(ModelLoadError, match="too big"), hold(pool, expert, "huge", 104):
+        pass
+    assert expert.loaded_to == []
+
+
+def test_a_download_takes_no_room() -> None:
+    go = threading.Event()
+    slow = Fetched(fetching=lambda _: (go.wait(SOON), None)[1])
+    quick, pool = Fetched(), pool_of(100)
+    with ThreadPoolExecutor(1) as threads:
+        with hold(pool, quick, "idle", 100):
+            pass
+
+        def bring() -> None:
+            with hold(pool, slow, "slow", 100):
+                pass
+
+        waiting = threads.submit(bring)
+        touch(pool, quick, "idle")
+        assert pool.loaded() == ("idle",)
+        assert not quick.loaded[0].closed
+        go.set()
+        waiting.result(SOON)
+    assert pool.loaded() == ("slow",)
+    assert quick.loaded[0].closed
+
+
+def test_what_nobody_waits_for_any_more_is_not_loaded() -> None:
+    expert, pool = Fetched(), pool_of(100)
+    with hold(pool, expert, "busy", 100):
+        with (
+            pytest.raises(DeadlineExceededError),
+            pool.use(expert, card("late", 100), SURROUNDINGS, Deadline(0.2)),
+        ):
+            pass
+        while any(thread.name == "load late" for thread in threading.enumerate()):
+            time.sleep(0.01)
+    assert pool.loaded() == ("busy",)
+    with hold(pool, expert, "late", 100):
+        assert pool.loaded() == ("late",)
+
+
+# Choosing, on plain numbers
+
+
+def rooms(**used: tuple[int, int, int]) -> dict[str, Room]:
+    return {memory: Room(*numbers) for memory, numbers in used.items()}
+
+
+def test_the_spots_of_a_model() -> None:
+    weights = Weights([Part({"float32": 10}, others=3), Part({"bfloat16": 20})])
+    on = (Accelerator("cuda:0", 100, "float16"),)
+    assert weights.stored == "bfloat16"
+    assert spots(weights, on, "float32", offloads=False) == [
+        Spot("cpu", {"cpu": 123}),
+        Spot("cuda:0", {"cuda:0": 63}),
+    ]
+    assert spots(weights, on, "float32", offloads=True)[-1] == Spot("cuda:0", {"cpu": 63, "cuda:0": 40}, offloaded=True)
+    assert spots(Weights([Part({}, others=5)]), on, "float32", offloads=True) == [Spot("cpu", {"cpu": 5})]
+
+
+def test_the_quickest_spot_that_can_hold_it_at_all_is_taken() -> None:
+    resident, offloaded = Spot("gpu", {"gpu": 60}), Spot("gpu", {"cpu": 60, "gpu": 30}, offloaded=True)
+    processor = Spot("cpu", {"cpu": 120})
+    every = [processor, resident, offloaded]
+    assert possible(every, {"cpu": 200, "gpu": 60}) == [resident]
+    assert possible(every, {"cpu": 200, "gpu": 59}) == [offloaded]
+    assert possible(every, {"cpu": 200, "gpu": 29}) == [processor]
+    assert possible(every, {"cpu": 119, "gpu": 29}) == []
+
+
+def test_where_most_is_free_is_chosen_and_idle_models_count_only_if_need_be() -> None:
+    one, two = Spot("one", {"one": 50}), Spot("two", {"two": 50})
+    assert choose([one, two], rooms(one=(100, 30, 0), two=(100, 10, 0))) == two
+    assert choose([one, two], rooms(one=(100, 50, 0), two=(200, 190, 190))) == one
+    assert choose([one, two], rooms(one=(100, 90, 10), two=(200, 190, 90))) == two
+    assert choose([one, two], rooms(one=(100, 90, 10), two=(200, 190, 30))) is None
+    both = Spot("one", {"two": 50, "one": 20}, offloaded=True)
+    assert choose([both], rooms(one=(100, 81, 0), two=(100, 0, 0))) is None
+    assert choose([both], rooms(one=(100, 80, 0), two=(100, 60, 10))) == both
+
+
+def test_processors_that_compute_bfloat16() -> None:
+    assert has_fast_bfloat16("flags : fpu avx512_bf16 avx2")
+    assert has_fast_bfloat16("flags : amx_bf16")
+    assert not has_fast_bfloat16("flags : fpu avx512f avx512_bf16x")
+    assert not has_fast_bfloat16("")
+    assert dtype_on("cpu", "float16", Settings()) == dtype_on("cpu", "float32", Settings()) == "float32"
+    assert dtype_on("cpu", "float32", Settings(dtype="bfloat16")) == "bfloat16"
+
+
+def test_the_processor_alone_when_the_setting_says_so() -> None:
+    assert accelerators(Settings(device="cpu")) == ()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_here() -> None:
+    with pytest.raises(ConfigurationError, match="HUGGINGGPT_DEVICE is cuda, and torch finds only cpu here"):
+        accelerators(Settings(device="cuda"))
+
+
+# Real models, real memory
+
+
+@pytest.fixture(scope="module")
+def three_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
+    """Three text classifiers."""
+    folder = tmp_path_factory.mktemp("large")
+    for name in evicting.NAMES:
+        evicting.build(folder / name)
+    with HubServer(folder) as hub:
+        yield hub
+
+
+def evicted(hub: HubServer, folder: Path, device: str) -> dict[str, Any]:
+    arguments = [sys.executable, "-m", "tests.experts.evicting", hub.url, str(folder), device]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    print(done.stdout)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_evicted_models_give_their_memory_back(three_models: HubServer, tmp_path: Path) -> None:
+    """A budget of two models and three in turn, through a real expert in a process of its own."""
+    told = evicted(three_models, tmp_path, "cpu")
+    first, second, third = evicting.NAMES
+    assert told["loaded"] == [[first], [first, second], [second, third], [third, first], []]
+    size, held = told["size"], told["resident"]
+    assert size > 200 * 2**20
+    assert held["two"] - held["none"] > 1.5 * size
+    assert abs(held["three in turn"] - held["two"]) < 0.3 * size
+    assert held["two"] - held["closed"] > 1.7 * size
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_evicted_models_give_an_accelerators_memory_back(three_models: HubServer, tmp_path: Path) -> None:
+    told = evicted(three_models, tmp_path, "cuda:0")
+    first, second, third = evicting.NAMES
+    assert told["loaded"] == [[first], [first, second], [second, third], [third, first], []]
+    size, held = told["size"], told["accelerator"]
+    assert held["two"] - held["none"] > 1.9 * size
+    assert held["three in turn"] == pytest.approx(held["two"], abs=0.1 * size)
+    assert held["closed"] - held["none"] < 0.1 * size

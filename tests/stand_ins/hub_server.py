@@ -2,8 +2,8 @@
 
 The real `huggingface_hub` client works on it: list_models, model_info, snapshot_download,
 hf_hub_download, and so does transformers' `pipeline(task, id)`. A model's facts come from its own
-files (README front matter, config, safetensors header); downloads, likes and gating from
-`.hub.json` beside them. A changed file makes a new commit, and the earlier one stays readable.
+files (README front matter, config, safetensors header); downloads, likes, gating and false sizes of
+files from `.hub.json` beside them. A changed file makes a new commit, and the earlier one stays readable.
 
 `python -m tests.stand_ins.hub_server --models DIR` serves a folder and prints the base URL.
 """
@@ -48,6 +48,7 @@ class RecordedRequest:
     path: str
     query: dict[str, list[str]]
     with_token: bool
+    range: str = ""
 
 
 @dataclass(frozen=True)
@@ -178,12 +179,14 @@ class HubServer:
         mode: "up"; "unavailable" answers 503 to everything; "hang" answers nothing until it is
             set back or the server stops.
         requests: every request since the start, in order.
+        breaks: where the connection breaks, once, when a file is downloaded: bytes sent before, by the file's path.
     """
 
     def __init__(self, models: Path, *, token: str = "hf_stand_in", port: int = 0) -> None:
         self.models = models
         self.token = token
         self.requests: list[RecordedRequest] = []
+        self.breaks: dict[str, int] = {}
         self._mode: Mode = "up"
         self._released = threading.Event()
         self._released.set()
@@ -324,7 +327,8 @@ def _handler(hub: HubServer) -> type[BaseHTTPRequestHandler]:
             parts = urlsplit(self.path)
             path, query = parts.path, parse_qs(parts.query)
             token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-            hub.requests.append(RecordedRequest(self.command, unquote(path), query, bool(token)))
+            wanted = self.headers.get("Range", "")
+            hub.requests.append(RecordedRequest(self.command, unquote(path), query, bool(token), wanted))
             hub._released.wait()
             try:
                 if hub.mode == "unavailable":
@@ -387,7 +391,8 @@ def _handler(hub: HubServer) -> type[BaseHTTPRequestHandler]:
             near = [f for f in files if recursive or "/" not in f.path.removeprefix(prefix)]
             folders = sorted({f.path.removeprefix(prefix).split("/")[0] for f in files if f not in near})
             entries = [{"type": "directory", "path": prefix + name, "size": 0, "oid": "0" * 40} for name in folders]
-            self._json([*entries, *(f.entry() for f in near)])
+            told = commit.facts.get("sizes", {})
+            self._json([*entries, *(f.entry() | {"size": told.get(f.path, len(f.data))} for f in near)])
 
         def _resolve(self, found: re.Match[str], token: str) -> None:
             commit = hub._find(unquote(found["id"]), unquote(found["revision"]))
@@ -408,28 +413,31 @@ def _handler(hub: HubServer) -> type[BaseHTTPRequestHandler]:
                 "X-Linked-ETag": f'"{file.etag}"',
                 "Accept-Ranges": "bytes",
             }
-            self._data(file.data, headers | {"ETag": f'"{file.etag}"'})
+            breaks = hub.breaks.pop(file.path, None) if self.command == "GET" else None
+            self._data(file.data, headers | {"ETag": f'"{file.etag}"'}, breaks)
 
         def _json(self, value: Any, headers: dict[str, str] | None = None) -> None:
             self._send(200, json.dumps(value).encode(), {"Content-Type": "application/json", **(headers or {})})
 
-        def _data(self, data: bytes, headers: dict[str, str]) -> None:
+        def _data(self, data: bytes, headers: dict[str, str], breaks: int | None) -> None:
             wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
             if not wanted:
-                return self._send(200, data, headers)
+                return self._send(200, data, headers, breaks)
             start, stop = int(wanted[1]), min(int(wanted[2] or len(data) - 1), len(data) - 1)
             if start >= len(data):
                 return self._send(416, b"", {"Content-Range": f"bytes */{len(data)}"})
             self._send(206, data[start : stop + 1], headers | {"Content-Range": f"bytes {start}-{stop}/{len(data)}"})
 
-        def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        def _send(self, status: int, body: bytes, headers: dict[str, str], breaks: int | None = None) -> None:
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(body)
+                self.wfile.write(body[:breaks])
+            if breaks is not None:
+                _break(self.connection)
 
     return Handler
 

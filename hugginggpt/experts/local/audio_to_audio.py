@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.catalog.card import ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
-from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.local.expert import LocalExpert
 from hugginggpt.experts.local.generation import seeded
 from hugginggpt.experts.local.loaded import LoadedModel
 from hugginggpt.experts.local.loading import loading
@@ -27,13 +28,11 @@ class _Converter:
     vocoder: Any
 
 
-class AudioToAudio(Expert):
+class AudioToAudio(LocalExpert):
     """Says what a recording says in a neutral voice, a long one piece by piece."""
 
     kind = "audio-to-audio"
-    endpoint = Endpoint.LOCAL
-    packages = ("transformers", "torch", "safetensors", "soxr")
-    install = "hugginggpt[local]"
+    packages = (*LocalExpert.packages, "soxr")
 
     def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[_Converter]:
         """Fetch the model's files and the vocoder's, and load them."""

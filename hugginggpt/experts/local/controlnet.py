@@ -9,9 +9,10 @@ from hugginggpt.catalog.card import ModelCard
 from hugginggpt.errors import ModelLoadError
 from hugginggpt.experts.base import Inputs, Outputs, Surroundings
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.diffusion import Diffuser, DiffusionExpert, load_pipeline, weights_dtype
+from hugginggpt.experts.local.diffusion import Diffuser, DiffusionExpert, load_pipeline
 from hugginggpt.experts.local.loading import Place, loading
 from hugginggpt.experts.local.sizes import fitting
+from hugginggpt.experts.weights import Weights
 from hugginggpt.media import Image
 
 _BASES = {
@@ -38,15 +39,22 @@ class ControlToImage(DiffusionExpert):
         """A ControlNet with its pipeline, whatever the kind."""
         return "diffusers ControlNetModel"
 
+    def fetch(self, card: ModelCard, surroundings: Surroundings) -> Weights:
+        """Download the ControlNet and the pipeline that it works with."""
+        from hugginggpt.experts.local.download import fetch_model
+
+        base = _base(card, fetch_model(card, surroundings.settings))
+        return super().fetch(card.model_copy(update={"companions": (base,)}), surroundings)
+
     def pipeline(self, card: ModelCard, place: Place, surroundings: Surroundings) -> Any:
         """The pipeline that the ControlNet works with, and the ControlNet in it."""
         from diffusers import ControlNetModel
 
         loaded: Any = ControlNetModel
         controlnet = loaded.from_pretrained(
-            place.folder, dtype=weights_dtype(place), use_safetensors=True, local_files_only=True
+            place.folder, dtype=place.dtype, use_safetensors=True, local_files_only=True
         )
-        base = ModelCard(id=_base(card, place), kind=card.kind)
+        base = ModelCard(id=_base(card, Path(place.folder)), kind=card.kind)
         with loading(base, surroundings) as beside:
             return load_pipeline(base, beside, self.auto_class, controlnet=controlnet)
 
@@ -61,11 +69,11 @@ class ControlToImage(DiffusionExpert):
         return [Image(raw)]
 
 
-def _base(card: ModelCard, place: Place) -> str:
+def _base(card: ModelCard, folder: Path) -> str:
     """The id of the pipeline that a ControlNet works with: what its card says, else what its shape says."""
     if card.companions:
         return card.companions[0]
-    config = json.loads(Path(place.folder, "config.json").read_text(encoding="utf-8"))
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     base = _BASES.get(config.get("cross_attention_dim"))
     if base is None:
         raise ModelLoadError(f"It is not known which pipeline the ControlNet {card.id} works with: choose another.")

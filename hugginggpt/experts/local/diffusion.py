@@ -8,10 +8,11 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, ClassVar
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.catalog.card import ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, ModelLoadError
-from hugginggpt.experts.base import Expert, Inputs, Surroundings
+from hugginggpt.experts.base import Inputs, Surroundings
+from hugginggpt.experts.local.expert import LocalExpert
 from hugginggpt.experts.local.loaded import LoadedModel
 from hugginggpt.experts.local.loading import Place, loading
 from hugginggpt.progress import report
@@ -78,16 +79,15 @@ def _reporter(steps: int) -> Any:
     return ended
 
 
-class DiffusionExpert(Expert):
+class DiffusionExpert(LocalExpert):
     """Runs a pipeline of diffusers. Its models are `LoadedModel`s whose tool is a `Diffuser`.
 
     Attributes:
         auto_class: the class of diffusers that finds the pipeline of a model for this kind.
     """
 
-    endpoint = Endpoint.LOCAL
+    offloads = True
     packages: ClassVar[tuple[str, ...]] = ("diffusers", "transformers", "torch", "safetensors", "accelerate")
-    install = "hugginggpt[local]"
     auto_class: ClassVar[str] = "DiffusionPipeline"
 
     @property
@@ -137,7 +137,7 @@ def load_pipeline(card: ModelCard, place: Place, auto_class: str, **parts: Any) 
     if not Path(place.folder, "model_index.json").is_file():
         raise ModelLoadError(f"The model {card.id} is no pipeline of diffusers: choose another for {card.kind}.")
     options: dict[str, Any] = {
-        "dtype": weights_dtype(place),
+        "dtype": place.dtype,
         "use_safetensors": True,
         "local_files_only": True,
         **parts,
@@ -153,19 +153,15 @@ def load_pipeline(card: ModelCard, place: Place, auto_class: str, **parts: Any) 
     return library.DiffusionPipeline.from_pretrained(place.folder, **options)
 
 
-def weights_dtype(place: Place) -> Any:
-    """The type of a pipeline's weights: diffusers does not read it from the files."""
-    import torch
-
-    return place.dtype if isinstance(place.dtype, torch.dtype) else torch.float16
-
-
 def on_device(pipeline: Any, card: ModelCard, place: Place) -> LoadedModel[Diffuser]:
     """A loaded pipeline on its device, and what suits the two where a request does not say."""
     from torch import nn
 
     pipeline.set_progress_bar_config(disable=True)
-    pipeline.to(place.device)
+    if place.offloaded:
+        pipeline.enable_model_cpu_offload(device=place.device)
+    else:
+        pipeline.to(place.device)
     steps = _STEPS_ON_PROCESSOR if place.device == "cpu" else _STEPS
     diffuser = Diffuser(
         pipeline,

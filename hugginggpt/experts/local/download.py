@@ -102,14 +102,16 @@ def _verify(card: ModelCard, folder: Path) -> None:
 
 
 def _refuse_remote_code(card: ModelCard, folder: Path) -> None:
-    from transformers import CONFIG_MAPPING
-
     path = folder / CONFIG
     if not path.exists():
         return
     config = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(config, dict) or "auto_map" not in config:
+        return
+    from transformers import CONFIG_MAPPING
+
     # Models that transformers has come to know may still name their old code, which is then not used.
-    if isinstance(config, dict) and "auto_map" in config and config.get("model_type") not in CONFIG_MAPPING:
+    if config.get("model_type") not in CONFIG_MAPPING:
         raise remote_code_refused(card)
 
 
@@ -159,6 +161,8 @@ def _explained(card: ModelCard, settings: Settings) -> Iterator[None]:
                 f"The model {model} is not in the cache in full and HF_HUB_OFFLINE forbids to download it: "
                 "go online once, or choose an installed model."
             ) from error
+        if isinstance(error.__cause__, hub.HfHubHTTPError):
+            raise _for_status(error.__cause__.response.status_code, where, model) from error
         raise _out_of_reach(where, model) from error
     except hub.HfHubHTTPError as error:
         raise _for_status(error.response.status_code, where, model) from error

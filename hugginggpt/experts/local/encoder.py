@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
-from hugginggpt.experts.base import Expert, Surroundings
+from hugginggpt.catalog.card import ModelCard
+from hugginggpt.experts.base import Surroundings
+from hugginggpt.experts.local.expert import LocalExpert
 from hugginggpt.experts.local.loaded import LoadedModel
 from hugginggpt.experts.local.loading import loading
 from hugginggpt.experts.windows import windows
@@ -12,12 +13,10 @@ from hugginggpt.experts.windows import windows
 _BATCH = 16
 
 
-class EncoderExpert(Expert):
+class EncoderExpert(LocalExpert):
     """Runs a sentence encoder, through sentence-transformers; a plain model's vectors are the mean of its tokens'."""
 
-    endpoint = Endpoint.LOCAL
     packages: ClassVar[tuple[str, ...]] = ("sentence_transformers", "torch", "safetensors")
-    install = "hugginggpt[local]"
     loads = "sentence-transformers"
 
     def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Any]:

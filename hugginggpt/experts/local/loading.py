@@ -8,6 +8,7 @@ from typing import Any
 from hugginggpt.catalog.card import ModelCard
 from hugginggpt.errors import ModelLoadError
 from hugginggpt.experts.base import Surroundings
+from hugginggpt.experts.weights import commonest, read_parts
 
 
 @dataclass(frozen=True)
@@ -17,12 +18,14 @@ class Place:
     Attributes:
         folder: its files.
         device: torch's name of its device.
-        dtype: torch's type of its weights; "auto" for that of the file.
+        dtype: torch's type of its weights.
+        offloaded: they stay in the processor's memory, and move to the device part by part.
     """
 
     folder: str
     device: str
     dtype: Any
+    offloaded: bool = False
 
 
 @contextmanager
@@ -33,18 +36,18 @@ def loading(card: ModelCard, surroundings: Surroundings) -> Iterator[Place]:
         ModelLoadError: its files cannot be had, it lacks a package, or it wants code of its own run.
         ExpertUnavailableError: the Hub is busy or out of reach.
     """
-    from hugginggpt.experts.device import set_up_torch
+    from hugginggpt.experts.device import dtype_on, set_up_torch
     from hugginggpt.experts.local.download import fetch_model, remote_code_refused
 
-    folder = fetch_model(card, surroundings.settings)
-    best = set_up_torch(surroundings.settings)
+    settings = surroundings.settings
+    folder = surroundings.folders.get(card.id) or fetch_model(card, settings)
+    best = set_up_torch(settings)
     device = surroundings.device or best
     import torch
 
-    # Half precision is for GPUs; processors compute it slowly where they can at all.
-    dtype = torch.float32 if device == "cpu" else "auto"
+    dtype = getattr(torch, dtype_on(device, commonest(read_parts(folder, tuple(card.sha256))), settings))
     try:
-        yield Place(str(folder), device, dtype)
+        yield Place(str(folder), device, dtype, surroundings.offloaded)
     except ImportError as error:
         raise ModelLoadError(f"The model {card.id} needs a package that is not here: {_first_line(error)}") from error
     except ValueError as error:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
-from hugginggpt.experts.base import Expert, Surroundings
+from hugginggpt.catalog.card import ModelCard
+from hugginggpt.experts.base import Surroundings
+from hugginggpt.experts.local.expert import LocalExpert
 from hugginggpt.experts.local.loaded import LoadedModel
 from hugginggpt.experts.local.loading import Place, loading, refuse_other_architecture
 
@@ -17,7 +18,7 @@ class Network:
     processor: Any
 
 
-class NetworkExpert(Expert):
+class NetworkExpert(LocalExpert):
     """Runs a model class of transformers. Its models are `LoadedModel`s whose tool is a `Network`.
 
     Attributes:
@@ -25,9 +26,6 @@ class NetworkExpert(Expert):
         processor_class: the auto class of what feeds it.
     """
 
-    endpoint = Endpoint.LOCAL
-    packages: ClassVar[tuple[str, ...]] = ("transformers", "torch", "safetensors")
-    install = "hugginggpt[local]"
     model_class: ClassVar[str]
     processor_class: ClassVar[str] = "AutoTokenizer"
 

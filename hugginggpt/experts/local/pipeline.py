@@ -1,9 +1,10 @@
 """Experts whose kind is a pipeline of transformers."""
 
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
-from hugginggpt.experts.base import Expert, Surroundings
+from hugginggpt.catalog.card import ModelCard
+from hugginggpt.experts.base import Surroundings
+from hugginggpt.experts.local.expert import LocalExpert
 from hugginggpt.experts.local.loaded import LoadedModel
 from hugginggpt.experts.local.loading import loading, refuse_other_architecture
 
@@ -11,12 +12,8 @@ BATCH = 8
 """Elements that a pipeline computes at once: more need more memory and are hardly quicker."""
 
 
-class PipelineExpert(Expert):
+class PipelineExpert(LocalExpert):
     """Runs a transformers pipeline. Its models are `LoadedModel`s whose tool is the pipeline."""
-
-    endpoint = Endpoint.LOCAL
-    packages: ClassVar[tuple[str, ...]] = ("transformers", "torch", "safetensors")
-    install = "hugginggpt[local]"
 
     def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Any]:
         """Fetch the model's files and make the pipeline of this kind from them."""

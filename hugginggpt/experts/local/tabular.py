@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.catalog.card import ModelCard
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, ModelLoadError
-from hugginggpt.experts.base import Expert, Inputs, Surroundings
+from hugginggpt.experts.base import Inputs, Surroundings
+from hugginggpt.experts.local.expert import LocalExpert
 from hugginggpt.media import Table
 
 _TREE = "sklearn.tree._tree.Tree"
@@ -31,19 +32,17 @@ class TabularModel:
     columns: tuple[str, ...]
 
 
-class TabularExpert(Expert):
+class TabularExpert(LocalExpert):
     """Predicts something for each row of a table, with a model that was saved by skops."""
 
-    endpoint = Endpoint.LOCAL
     packages = ("skops", "sklearn", "pandas")
-    install = "hugginggpt[local]"
     loads = "scikit-learn"
 
     def load(self, card: ModelCard, surroundings: Surroundings) -> TabularModel:
         """Fetch the model's files and load the model, if it consists of nothing but what is trusted."""
         from hugginggpt.experts.local.download import fetch_model
 
-        folder = fetch_model(card, surroundings.settings)
+        folder = surroundings.folders.get(card.id) or fetch_model(card, surroundings.settings)
         config = _config(folder)
         path = _model_file(card, folder, config)
         import skops.io

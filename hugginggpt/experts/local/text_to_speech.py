@@ -6,10 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.catalog.card import ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, ModelLoadError
-from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.local.expert import LocalExpert
 from hugginggpt.experts.local.generation import seeded
 from hugginggpt.experts.local.loaded import LoadedModel
 from hugginggpt.experts.local.loading import Place, loading
@@ -36,13 +37,10 @@ class _Speaker:
     vocoder: Any = None
 
 
-class TextToSpeech(Expert):
+class TextToSpeech(LocalExpert):
     """Says a text aloud, sentence by sentence."""
 
     kind = "text-to-speech"
-    endpoint = Endpoint.LOCAL
-    packages = ("transformers", "torch", "safetensors")
-    install = "hugginggpt[local]"
 
     def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[_Speaker]:
         """Fetch the model's files, and the vocoder's if it needs one, and load them."""

@@ -1,0 +1,24 @@
+"""What all experts on downloaded weights share: the files are there before room is made for the model."""
+
+from typing import ClassVar
+
+from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.experts.base import Expert, Surroundings
+from hugginggpt.experts.weights import Weights, read_parts
+
+
+class LocalExpert(Expert):
+    """Runs models whose weights come from the Hub."""
+
+    endpoint = Endpoint.LOCAL
+    packages: ClassVar[tuple[str, ...]] = ("transformers", "torch", "safetensors")
+    install = "hugginggpt[local]"
+
+    def fetch(self, card: ModelCard, surroundings: Surroundings) -> Weights:
+        """Download the model and those that it works with, as far as they are not in the cache."""
+        from hugginggpt.experts.local.download import fetch_model
+
+        models = (card, *(ModelCard(id=companion, kind=card.kind) for companion in card.companions))
+        folders = {model.id: fetch_model(model, surroundings.settings) for model in models}
+        parts = [part for model in models for part in read_parts(folders[model.id], tuple(model.sha256))]
+        return Weights(parts, folders)
