@@ -97,23 +97,28 @@ def box_of(mask: Any) -> dict[str, int]:
 
 
 def rows_classified(found: Sequence[dict[str, Any]]) -> Structured:
-    """The class of each row of a table, rows counted from 1.
+    """The classes of rows of a table.
 
     Args:
-        found: `[{"label", "score"}]`, in the table's order; the score may be None.
+        found: `[{"row", "label", "score"}]`, in the table's order, rows counted from 1; the score may be None.
     """
     counts = Counter(str(entry["label"]) for entry in found)
     told = ", ".join(f"{count} × {label}" for label, count in counts.most_common())
-    first = "; ".join(f"row {row}: {entry['label']}" for row, entry in enumerate(found[:_TOLD], start=1))
+    return Structured(list(found), f"{told}. {_first_rows([(e['row'], e['label']) for e in found])}")
+
+
+def rows_predicted(found: Sequence[dict[str, Any]]) -> Structured:
+    """The numbers predicted for rows of a table.
+
+    Args:
+        found: `[{"row", "value"}]`, in the table's order, rows counted from 1.
+    """
+    return Structured(list(found), _first_rows([(e["row"], f"{e['value']:.6g}") for e in found]))
+
+
+def _first_rows(found: Sequence[tuple[int, str]]) -> str:
     more = "" if len(found) <= _TOLD else "; and so on"
-    return Structured([{"row": row, **entry} for row, entry in enumerate(found, start=1)], f"{told}. {first}{more}.")
-
-
-def rows_predicted(values: Sequence[float]) -> Structured:
-    """The number predicted for each row of a table, rows counted from 1."""
-    first = "; ".join(f"row {row}: {value:.6g}" for row, value in enumerate(values[:_TOLD], start=1))
-    more = "" if len(values) <= _TOLD else "; and so on"
-    return Structured([{"row": row, "value": value} for row, value in enumerate(values, start=1)], f"{first}{more}.")
+    return "; ".join(f"row {row}: {what}" for row, what in found[:_TOLD]) + more + "."
 
 
 def filled(masks: Sequence[Sequence[dict[str, Any]]]) -> Structured:

@@ -17,7 +17,7 @@ def longest(tokenizer: Any, config: Any) -> int:
     length = int(tokenizer.model_max_length)
     if length < _UNSET_LENGTH:
         return length
-    places = getattr(config, "max_position_embeddings", None)
+    places = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
     # Some positions may be taken, as by RoBERTa's padding.
     return places - 2 if places else _USUAL_LENGTH
 

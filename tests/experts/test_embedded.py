@@ -21,7 +21,7 @@ from hugginggpt.experts.embedded import EXPERTS
 from hugginggpt.experts.embedded.reading import in_reading_order
 from hugginggpt.experts.embedded.voices import voice_for
 from hugginggpt.experts.pool import ModelPool
-from hugginggpt.media import Audio, Image, Structured, Text
+from hugginggpt.media import Audio, Image, Structured, Table, Text
 from hugginggpt.settings import Settings
 
 Ask = Callable[..., Outputs]
@@ -318,3 +318,54 @@ def test_cancelling_a_reading_stops_it(ask: Ask, pool: ModelPool) -> None:
         threading.Timer(0.3, deadline.cancel).start()
         with pytest.raises(DeadlineExceededError, match="cancelled"):
             model.read(PILImage.fromarray(noise), deadline)
+
+
+def wine_with_gaps(every: int, column: str = "target") -> tuple[Table, list[str]]:
+    """Measurements of wines with a column left empty in each so many rows, and what stood there."""
+    from sklearn.datasets import load_wine
+
+    frame = load_wine(as_frame=True).frame.sample(frac=1, random_state=0)
+    columns = [name for name in frame.columns if name != column] + [column]
+    rows = [[f"{value:g}" for value in row] for row in frame[columns].to_numpy().tolist()]
+    gaps = [row[-1] for number, row in enumerate(rows) if number % every == 0]
+    cut = [[*row[:-1], ""] if number % every == 0 else row for number, row in enumerate(rows)]
+    return Table(tuple(columns), tuple(map(tuple, cut))), gaps
+
+
+def test_empty_classes_are_filled_from_the_other_rows(ask: Ask) -> None:
+    table, gaps = wine_with_gaps(every=4)
+    (result,) = ask("tabular-classification", table=table)
+    assert [entry["row"] for entry in result.data] == list(range(1, 179, 4))
+    right = sum(entry["label"] == gap for entry, gap in zip(result.data, gaps, strict=True))
+    assert right >= 0.9 * len(gaps)
+    assert all(1 / 3 <= entry["score"] <= 1 for entry in result.data)
+
+
+def test_empty_numbers_are_filled_from_the_other_rows(ask: Ask) -> None:
+    table, gaps = wine_with_gaps(every=4, column="flavanoids")
+    (result,) = ask("tabular-regression", table=table)
+    found, wanted = np.array([e["value"] for e in result.data]), np.array(gaps, float)
+    assert np.corrcoef(found, wanted)[0, 1] > 0.8
+
+
+def test_words_in_a_table_are_learnt_from_too(ask: Ask) -> None:
+    fruits = [("red", "1,5", "sweet"), ("green", "1,0", "sour"), ("red", "", "sweet"), ("green", "0,9", "")] * 5
+    (classes,) = ask("tabular-classification", table=Table(("colour", "weight", "taste"), tuple(fruits)))
+    assert [entry["label"] for entry in classes.data] == ["sour"] * 5
+    weighed = tuple((taste, colour, weight) for colour, weight, taste in fruits)
+    (numbers,) = ask("tabular-regression", table=Table(("taste", "colour", "weight"), weighed))
+    assert [entry["value"] for entry in numbers.data] == pytest.approx([1.5] * 5, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "problem"),
+    [
+        ("tabular-classification", [("1", "a"), ("2", "b")], "leave empty what is to be predicted"),
+        ("tabular-classification", [("1", "a"), ("2", "")], "too few to learn from"),
+        ("tabular-classification", [], "no rows"),
+        ("tabular-regression", [("1", "a"), ("2", "b"), ("3", "c"), ("4", "d"), ("5", "")], "'a' is no number"),
+    ],
+)
+def test_a_table_that_teaches_nothing(ask: Ask, kind: str, rows: list[tuple[str, str]], problem: str) -> None:
+    with pytest.raises(ExpertError, match=problem):
+        ask(kind, table=Table(("x", "y"), tuple(rows)))

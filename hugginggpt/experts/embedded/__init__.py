@@ -8,6 +8,8 @@ from hugginggpt.experts.embedded.image_to_text import ImageToText
 from hugginggpt.experts.embedded.mlsd_control import MlsdControl
 from hugginggpt.experts.embedded.scribble_control import ScribbleControl
 from hugginggpt.experts.embedded.sentence_similarity import SentenceSimilarity
+from hugginggpt.experts.embedded.tabular_classification import TabularClassification
+from hugginggpt.experts.embedded.tabular_regression import TabularRegression
 from hugginggpt.experts.embedded.text_to_speech import TextToSpeech
 from hugginggpt.experts.embedded.zero_shot_classification import ZeroShotClassification
 
@@ -18,6 +20,8 @@ EXPERTS = (
     SentenceSimilarity(),
     ZeroShotClassification(),
     AudioToAudio(),
+    TabularClassification(),
+    TabularRegression(),
     CannyControl(),
     HedControl(),
     MlsdControl(),

@@ -12,6 +12,7 @@ from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, ModelLoadError
 from hugginggpt.experts.base import Inputs, Surroundings
+from hugginggpt.experts.cells import number_or_text
 from hugginggpt.experts.local.expert import LocalExpert
 from hugginggpt.media import Table
 
@@ -138,25 +139,14 @@ def _fitting(table: Table, columns: Sequence[str]) -> Any:
     import pandas
 
     if not columns:
-        return pandas.DataFrame([[_cell(cell) for cell in row] for row in table.rows])
+        return pandas.DataFrame([[number_or_text(cell) for cell in row] for row in table.rows])
     places = {_plain(name): at for at, name in enumerate(table.columns)}
     missing = [column for column in columns if _plain(column) not in places]
     if missing:
         raise ExpertError(f"The table lacks the columns {', '.join(missing)}, which the model needs: add them.")
     found = [places[_plain(column)] for column in columns]
-    return pandas.DataFrame([[_cell(row[at]) for at in found] for row in table.rows], columns=list(columns))
+    return pandas.DataFrame([[number_or_text(row[at]) for at in found] for row in table.rows], columns=list(columns))
 
 
 def _plain(name: str) -> str:
     return "".join(letter for letter in name.lower() if letter.isalnum())
-
-
-def _cell(cell: str) -> Any:
-    """A number where it is one, with a decimal point or comma; nothing where it is empty; else the text."""
-    text = cell.strip()
-    for written in (text, text.replace(",", ".") if text.count(",") == 1 and "." not in text else text):
-        try:
-            return float(written)
-        except ValueError:
-            continue
-    return text or None

@@ -25,4 +25,8 @@ class TabularClassification(TabularExpert):
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """`[{"row", "label", "score"}]`, rows counted from 1."""
-        return [rows_classified([{"label": label, "score": score} for label, score in raw])]
+        return [
+            rows_classified(
+                [{"row": row, "label": label, "score": score} for row, (label, score) in enumerate(raw, start=1)]
+            )
+        ]

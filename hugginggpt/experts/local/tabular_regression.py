@@ -22,4 +22,4 @@ class TabularRegression(TabularExpert):
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """`[{"row", "value"}]`, rows counted from 1."""
-        return [rows_predicted(raw)]
+        return [rows_predicted([{"row": row, "value": value} for row, value in enumerate(raw, start=1)])]

@@ -39,7 +39,8 @@ class TabularClassification(RemoteExpert):
 
     def read(self, answer: Any) -> Any:
         """The label of each row."""
-        return [{"label": str(label), "score": None} for label in reading.listed(answer)]
+        labels = enumerate(reading.listed(answer), start=1)
+        return [{"row": row, "label": str(label), "score": None} for row, label in labels]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """`[{"row", "label", "score"}]`."""

@@ -1,0 +1,34 @@
+"""Classifying rows of a table from its other rows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.embedded.gaps import GapsExpert
+from hugginggpt.experts.rendering import rows_classified
+
+
+class TabularClassification(GapsExpert):
+    """Says which class each row belongs to whose class is left empty."""
+
+    kind = "tabular-classification"
+
+    def forest(self, trees: int) -> Any:
+        """A forest that votes."""
+        from sklearn.ensemble import RandomForestClassifier
+
+        return RandomForestClassifier(trees, random_state=0)
+
+    def wanted(self, cells: Sequence[Any]) -> list[Any]:
+        """The classes, whole numbers written as such."""
+        return [f"{cell:g}" if isinstance(cell, float) else str(cell) for cell in cells]
+
+    def predict(self, learner: Any, rows: Any) -> list[Any]:
+        """The likeliest class of each row, and its share of the votes."""
+        shares = learner.predict_proba(rows)
+        return [(str(learner.classes_[row.argmax()]), float(row.max())) for row in shares]
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """`[{"row", "label", "score"}]` of the rows that were filled, counted from 1."""
+        found = [{"row": number + 1, "label": label, "score": score} for number, (label, score) in raw]
+        return [rows_classified(found)]
