@@ -101,7 +101,7 @@ class Settings(BaseSettings):
         None, ge=0, description="Bytes that models in the processor's memory may take; half of it when unset."
     )
     accelerator_memory: int | None = Field(
-        None, ge=0, description="Bytes that models may take on each accelerator; seven eighths when unset."
+        None, ge=0, description="Bytes that models may take in each GPU's own memory; seven eighths of it when unset."
     )
     device: str | None = Field(
         None,

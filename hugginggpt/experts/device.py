@@ -12,11 +12,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from hugginggpt.errors import ConfigurationError
+from hugginggpt.experts.memory import memory_budget
 from hugginggpt.experts.weights import Weights
 from hugginggpt.settings import Settings
 
 CPU = "cpu"
 
+_SHARES = "mps"
 _DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 _HEADROOM = 2**30
 _HEADROOM_SHARE = 8  # one eighth
@@ -28,13 +30,18 @@ class Accelerator:
 
     Attributes:
         name: as torch calls it.
-        budget: bytes that models may take on it.
+        budget: bytes that models may take in its memory.
         dtype: the type that models are loaded as on it.
     """
 
     name: str
     budget: int
     dtype: str
+
+    @property
+    def memory(self) -> str:
+        """The memory that its models lie in: its own, but Apple's shares the processor's."""
+        return CPU if self.name == _SHARES else self.name
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ class Spot:
 
     Attributes:
         device: where it computes.
-        takes: bytes of each memory, by its device; the first is the one that the weights lie in.
+        takes: bytes of each memory; the first is the one that the weights lie in.
         offloaded: the weights lie in the processor's memory and each part moves to the device to compute.
     """
 
@@ -85,9 +92,9 @@ def spots(weights: Weights, accelerators: Sequence[Accelerator], on_cpu: str, *,
     # Nothing but numbers with a point can be computed on an accelerator.
     computable = any(part.floats for part in weights.parts)
     for one in accelerators if computable else ():
-        found.append(Spot(one.name, {one.name: weights.bytes_as(one.dtype)}))
-        if offloads:
-            takes = {CPU: weights.bytes_as(one.dtype), one.name: weights.largest_as(one.dtype)}
+        found.append(Spot(one.name, {one.memory: weights.bytes_as(one.dtype)}))
+        if offloads and one.memory != CPU:
+            takes = {CPU: weights.bytes_as(one.dtype), one.memory: weights.largest_as(one.dtype)}
             found.append(Spot(one.name, takes, offloaded=True))
     return found
 
@@ -191,11 +198,11 @@ def _names() -> tuple[str, ...]:
 
     if torch.cuda.is_available():
         return tuple(f"cuda:{index}" for index in range(torch.cuda.device_count()))
-    return ("mps",) if torch.backends.mps.is_available() else ()
+    return (_SHARES,) if torch.backends.mps.is_available() else ()
 
 
 def _half(name: str) -> str:
-    if name == "mps":
+    if name == _SHARES:
         return "float16"
     import torch
 
@@ -204,9 +211,11 @@ def _half(name: str) -> str:
 
 def _budget(name: str, settings: Settings) -> int:
     """The setting, else what the accelerator has, without what computing takes besides the weights."""
+    if name == _SHARES:
+        return memory_budget(settings)
     if settings.accelerator_memory is not None:
         return settings.accelerator_memory
     import torch
 
-    total = torch.mps.recommended_max_memory() if name == "mps" else torch.cuda.mem_get_info(name)[1]
+    _, total = torch.cuda.mem_get_info(name)
     return max(0, total - max(_HEADROOM, total // _HEADROOM_SHARE))

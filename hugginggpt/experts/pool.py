@@ -42,7 +42,7 @@ class _Entry:
     """A model on its way or, once `ready`, loaded. Its users include those who wait for it.
 
     Attributes:
-        takes: bytes of each memory, by its device; nothing before room was made.
+        takes: bytes of each memory; nothing before room was made.
     """
 
     takes: dict[str, int] = field(default_factory=dict)
@@ -99,7 +99,7 @@ class ModelPool:
         """The ids of the loaded models, the least recently used first.
 
         Args:
-            on: only of those whose weights lie in this device's memory.
+            on: only of those whose weights lie in this memory.
         """
         with self._changed:
             ready = [
@@ -156,7 +156,8 @@ class ModelPool:
             error = _told(raised, card)
         with self._changed:
             if error is None:
-                entry.model, entry.ready = model, True
+                # From here on the entry alone holds it.
+                entry.model, entry.ready, model = model, True, None
                 self._touch(entry)
                 gone = self._trim()
             else:
@@ -164,7 +165,6 @@ class ModelPool:
                 self._forget(key, entry)
                 gone = []
             self._changed.notify_all()
-        del model
         if error is not None:
             give_back()  # what had been loaded of it
         _dispose(gone)
@@ -197,9 +197,9 @@ class ModelPool:
         on = accelerators(self._settings) if self._on is None else self._on
         with self._changed:
             self._on = on
-            self._budgets |= {one.name: one.budget for one in on}
+            self._budgets |= {one.memory: one.budget for one in on}
         if weights is None:
-            return [Spot(device, {device: size}) for device in (CPU, *(one.name for one in on))]
+            return [Spot(CPU, {CPU: size}), *(Spot(one.name, {one.memory: size}) for one in on)]
         return spots(weights, on, dtype_on(CPU, weights.stored, self._settings), offloads=expert.offloads)
 
     def _make_room(self, key: _Key, entry: _Entry, card: ModelCard, found: Sequence[Spot]) -> Spot:

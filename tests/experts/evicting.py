@@ -31,7 +31,7 @@ def build(folder: Path) -> None:
     tokenizer = DistilBertTokenizerFast(vocab={piece: i for i, piece in enumerate(pieces)}, model_max_length=512)
     with torch.device("meta"):
         model = DistilBertForSequenceClassification(DistilBertConfig(vocab_size=len(pieces), n_layers=8))
-    model = model.to_empty(device="cpu").half()
+    model = model.to_empty(device="cpu").to(torch.float16)
     with torch.no_grad():
         for weight in model.parameters():
             weight.uniform_(-0.05, 0.05)

@@ -30,7 +30,7 @@ from hugginggpt.experts.film import film, frames
 from hugginggpt.experts.local.voice import sentences
 from hugginggpt.media import Audio, Structured, Text, Video
 from hugginggpt.settings import Settings
-from tests.experts.running import hub_of, run
+from tests.experts.running import hub_of, run, run_many
 from tests.stand_ins import tiny_sound
 from tests.stand_ins.tiny_sound import (
     CONVERTER,
@@ -123,6 +123,16 @@ def test_whisper_writes_what_the_library_writes(settings: Settings, at: Any, rat
     resampled = given if rate == RATE else soxr.resample(given, rate, RATE)
     direct = pipeline("automatic-speech-recognition", model=at(WHISPER))(resampled)
     assert text.text == direct["text"].strip() != ""  # type: ignore[union-attr]
+
+
+def test_many_recordings_together_are_those_of_each_alone(settings: Settings) -> None:
+    given = [recorded(tone(pitch, seconds, rate), rate) for pitch, seconds, rate in _RECORDINGS]
+    together = run_many(settings, "automatic-speech-recognition", WHISPER, [{"audio": audio} for audio in given])
+    for audio, (text,) in zip(given, together, strict=True):
+        assert [text] == run(settings, "automatic-speech-recognition", WHISPER, audio=audio)
+
+
+_RECORDINGS = ((440.0, 1.0, RATE), (300.0, 2.0, 8_000), (900.0, 65.0, RATE), (200.0, 0.5, 48_000))
 
 
 # Speaking

@@ -1,5 +1,6 @@
 """Speech recognition through transformers."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -7,7 +8,7 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.experts.local.pipeline import PipelineExpert
+from hugginggpt.experts.local.pipeline import BATCH, PipelineExpert
 from hugginggpt.experts.sound import at_rate, mono, pieces
 from hugginggpt.media import Text
 
@@ -20,6 +21,7 @@ class AutomaticSpeechRecognition(PipelineExpert):
 
     kind = "automatic-speech-recognition"
     packages = (*PipelineExpert.packages, "soxr")
+    batches = True
 
     def prepare(self, inputs: Inputs) -> Any:
         """One channel, and its rate."""
@@ -27,14 +29,25 @@ class AutomaticSpeechRecognition(PipelineExpert):
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
         """The pieces' texts, joined."""
+        return self.run_many(model, [prepared], deadline)[0]
+
+    def run_many(self, model: LoadedModel[Any], prepared: Sequence[Any], deadline: Deadline) -> Sequence[Any]:
+        """The same of many recordings, several pieces at a time."""
         rate = model.tool.feature_extractor.sampling_rate
-        samples, recorded_rate = prepared
-        texts = []
-        for piece in pieces(at_rate(samples, recorded_rate, rate), rate, _LONGEST_PIECE):
-            deadline.check()
-            if piece.any():  # some models make words up for silence
-                texts.append(model.run(partial(_transcribe, piece), deadline))
-        return " ".join(text.strip() for text in texts)
+        texts: dict[tuple[int, int], str] = {}
+        together: dict[int, list[tuple[tuple[int, int], Any]]] = {}
+        for recording, (samples, recorded) in enumerate(prepared):
+            for number, piece in enumerate(pieces(at_rate(samples, recorded, rate), rate, _LONGEST_PIECE)):
+                if piece.any():  # some models make words up for silence
+                    # Whisper sees every piece as long; padding would change what others say.
+                    length = _LONGEST_PIECE if model.tool.type == "seq2seq_whisper" else len(piece)
+                    together.setdefault(int(length), []).append(((recording, number), piece))
+        for alike in together.values():
+            for start in range(0, len(alike), BATCH):
+                batch = alike[start : start + BATCH]
+                said = model.run(partial(_transcribe, [piece for _, piece in batch]), deadline)
+                texts |= zip((place for place, _ in batch), said, strict=True)
+        return [" ".join(texts[place] for place in sorted(texts) if place[0] == i) for i in range(len(prepared))]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """The text."""
@@ -43,5 +56,5 @@ class AutomaticSpeechRecognition(PipelineExpert):
         return [Text(raw.strip())]
 
 
-def _transcribe(piece: Any, pipeline: Any) -> str:
-    return str(pipeline(piece)["text"])
+def _transcribe(alike: Sequence[Any], pipeline: Any) -> list[str]:
+    return [result["text"].strip() for result in pipeline(list(alike), batch_size=len(alike))]

@@ -83,8 +83,8 @@ def _needed(card: ModelCard, folder: Path, sizes: Mapping[str, int]) -> list[str
         raise ModelLoadError(f"The model {card.id} has no file {' and '.join(card.sha256)} any more: choose another.")
     if needed is None:
         raise ModelLoadError(
-            f"The model {card.id} has no config.json with weights in the safetensors format, and weights in other "
-            "formats are refused because they can run code when they are loaded: choose another model."
+            f"The model {card.id} has no weights in the safetensors format with their config.json, and weights in "
+            "other formats are refused because they can run code when they are loaded: choose another model."
         )
     return needed
 
