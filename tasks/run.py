@@ -22,6 +22,7 @@ from hugginggpt.execution import execute
 from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.pool import get_pool
 from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.progress import listening
 from hugginggpt.request import RequestRun
 from hugginggpt.results import TaskResult, TaskStatus
 from hugginggpt.services import get_store, get_trace
@@ -30,7 +31,7 @@ from tasks.cancelling import cancel, cancellable
 from tasks.limits import slot_for
 from tasks.policies import BACKOFF, JITTER, can_pass, key_of, recorded_controller, recording
 from tasks.select import Choice, submit_selection
-from tasks.ui import show_result
+from tasks.ui import StepsShown, show_result
 
 SKIPPED, RECOVERED, CACHED = "Skipped", "Recovered", "Cached"
 TASK_RUN_NAME = "{planned.id} · {planned.task}"
@@ -237,7 +238,7 @@ def run_expert(
     deadline = Deadline(get_settings().task_timeout or planned.capability.timeout)
     inputs = fingerprint(planned, resources, upstream)
     attempts = _Attempts(request_id, planned.id, life, run_count)
-    with cancellable(request_id, life, deadline):
+    with cancellable(request_id, life, deadline), listening(StepsShown(planned)):
         result = execute(
             planned,
             bind(planned, resources, upstream, get_store()),

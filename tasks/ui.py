@@ -2,12 +2,15 @@
 
 import base64
 import io
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from typing import cast
+from uuid import UUID
 
 from prefect import get_run_logger
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 
 from hugginggpt.artifacts import Artifact
 from hugginggpt.capabilities import ValueType
@@ -20,6 +23,8 @@ from hugginggpt.services import get_store
 
 THUMBNAIL_PIXELS = 320
 MOST_SHOWN = 20
+STEPS_EVERY = 1.0
+"""Seconds between two looks at the steps of a task."""
 
 
 def show_plan(plan: Plan) -> None:
@@ -46,6 +51,34 @@ def show_choice(planned: PlannedTask, choice: ModelChoice) -> None:
         f"| | model | endpoint | downloads | |\n| --- | --- | --- | --- | --- |{rows}"
     )
     _show(f"model-{planned.id}", lambda: text, f"Model for {planned.name}")
+
+
+class StepsShown:
+    """Shows how many steps of a task are done, as a progress artifact: what listens to `hugginggpt.progress`."""
+
+    def __init__(self, planned: PlannedTask) -> None:
+        self._key, self._name = f"steps-{planned.id}", planned.name
+        self._artifact: UUID | None = None
+        self._next = 0.0
+
+    def __call__(self, done: int, steps: int) -> None:
+        """Show it, the last step always and the others once a second at most."""
+        now = time.monotonic()
+        if done < steps and now < self._next:
+            return
+        self._next = now + STEPS_EVERY
+        _poster.submit(copy_context().run, self._post, done, steps)
+
+    def _post(self, done: int, steps: int) -> None:
+        share, description = 100.0 * done / max(1, steps), f"{self._name}: {done} of {steps} steps"
+        try:
+            if self._artifact is None:
+                # Outside an event loop the call is done when it returns.
+                self._artifact = cast(UUID, create_progress_artifact(share, key=self._key, description=description))
+            else:
+                update_progress_artifact(self._artifact, share, description=description)
+        except Exception:  # A request does not fail because it cannot be shown.
+            get_run_logger().warning("The steps of '%s' could not be shown in Prefect.", self._name, exc_info=True)
 
 
 def show_result(result: TaskResult) -> None:

@@ -98,7 +98,9 @@ class Hub:
             return None
         # A Hub that tells of some models that they are served tells it of all that are.
         tells = any(info.inference for info in infos)
-        return [_card(info, kind, self.url, tells) for info in infos if info.pipeline_tag in (tag, None)]
+        # The Hub calls a ControlNet an image-to-image model, which it is not without a pipeline.
+        whole = [info for info in infos if "controlnet" not in (info.tags or [])]
+        return [_card(info, kind, self.url, tells) for info in whole if info.pipeline_tag in (tag, None)]
 
     def card(self, model: str, kind: str) -> ModelCard | None:
         """What the Hub knows of one model; None when it has no such model or gave no answer."""

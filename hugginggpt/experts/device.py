@@ -5,6 +5,7 @@
 
 import re
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +18,13 @@ from hugginggpt.experts.weights import Weights
 from hugginggpt.settings import Settings
 
 CPU = "cpu"
+
+ONE_LOAD_AT_A_TIME = threading.RLock()
+"""Held while weights are loaded by transformers or a library on it.
+
+It changes settings of torch for the whole process meanwhile: of two loads at once, one is left with weights that are
+nowhere. Whoever loads may load a companion, so the same thread may enter again.
+"""
 
 _SHARES = "mps"
 _DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")

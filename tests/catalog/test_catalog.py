@@ -246,9 +246,10 @@ def test_a_remote_model_wants_a_token_or_an_endpoint_of_its_own(hub: HubServer, 
         assert find(Catalog(make_settings(**changes)).candidates(KIND), TINY, Endpoint.REMOTE).obstacle is None
 
 
-def test_a_kind_without_an_expert(hub: HubServer, make_settings: MakeSettings) -> None:
-    found = Catalog(make_settings(), controller_model="some-model").candidates("hed-control")
-    assert "No installed expert runs hed-control" in obstacle(found, "lllyasviel/Annotators")
+def test_a_kind_without_an_expert_at_an_endpoint(hub: HubServer, make_settings: MakeSettings) -> None:
+    found = Catalog(make_settings()).candidates("tabular-regression")
+    why = obstacle(found, "scikit-learn/Fish-Weight", Endpoint.REMOTE)
+    assert "No installed expert runs tabular-regression at the endpoint remote" in why
 
 
 def test_no_token_shows_in_a_candidate(hub: HubServer, make_settings: MakeSettings) -> None:
@@ -386,7 +387,6 @@ def test_offered_kinds_are_those_that_can_run(hub: HubServer, make_settings: Mak
     catalog = Catalog(make_settings(), controller_model="some-model")
     offered = catalog.offered_kinds()
     assert {KIND, "object-detection", "image-to-text", "text-to-speech", "summarization"} <= set(offered)
-    assert "hed-control" not in offered
     assert list(offered) == [k for k in CAPABILITIES if k in offered]
     for kind in CAPABILITIES:
         why_not = catalog.why_not(kind)
@@ -415,7 +415,6 @@ def test_the_embedded_default_offers_what_runs_here_and_asks_no_hub(
 
 
 def test_why_not_names_what_is_missing(hub: HubServer, make_settings: MakeSettings) -> None:
-    assert "no installed expert does it" in Catalog(make_settings()).why_not("hed-control")
     assert "HF_HUB_OFFLINE" in Catalog(make_settings(hf_hub_offline=True, inference_mode="local")).why_not(KIND)
     assert "HF_TOKEN" in Catalog(make_settings(inference_mode="remote")).why_not(KIND)
     assert "set it to hybrid" in Catalog(make_settings(inference_mode="remote")).why_not("canny-control")

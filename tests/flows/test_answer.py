@@ -199,7 +199,7 @@ def test_a_cause_that_passes_is_tried_again_and_one_that_does_not_moves_on(
 ) -> None:
     controller.script = {"respond": "It is POSITIVE.", "select": "no idea"}
     plan = [{"task": "text-classification", "id": 0, "dep": [-1], "args": {"text": "I like it."}}]
-    provider.script.extend(["loading", "missing"])
+    provider.script.extend(["busy", "missing"])
     (task,) = answer("Mood?", plan=plan).tasks
     assert task.status is TaskStage.COMPLETED
     first, second, third = task.attempts

@@ -158,7 +158,7 @@ def build_controlnet(folder: Path) -> None:
             torch.nn.init.normal_(zeroed.weight, std=0.5)
         torch.nn.init.normal_(controlnet.controlnet_cond_embedding.conv_out.weight, std=0.5)
     controlnet.save_pretrained(folder)
-    card(folder, "image-to-image", library="diffusers")
+    card(folder, "image-to-image", library="diffusers", tags=("controlnet",))
 
 
 def build_filmer(folder: Path) -> None:

@@ -7,7 +7,7 @@ from hugginggpt.catalog.card import ModelCard
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Surroundings
-from hugginggpt.experts.device import set_up_torch
+from hugginggpt.experts.device import ONE_LOAD_AT_A_TIME, set_up_torch
 from hugginggpt.experts.embedded.packaged import packaged_files
 from hugginggpt.experts.windows import windows
 
@@ -22,9 +22,10 @@ class MiniLM:
         from sentence_transformers import SentenceTransformer
 
         set_up_torch(surroundings.settings)
-        self._model: Any = SentenceTransformer(
-            str(folder), device="cpu", local_files_only=True, trust_remote_code=False
-        )
+        with ONE_LOAD_AT_A_TIME:
+            self._model: Any = SentenceTransformer(
+                str(folder), device="cpu", local_files_only=True, trust_remote_code=False
+            )
 
     def vectors(self, texts: Sequence[str], deadline: Deadline) -> Any:
         """One vector of length 1 per text, as rows of a float32 array: the mean over the text's windows."""

@@ -36,7 +36,7 @@ def loading(card: ModelCard, surroundings: Surroundings) -> Iterator[Place]:
         ModelLoadError: its files cannot be had, it lacks a package, or it wants code of its own run.
         ExpertUnavailableError: the Hub is busy or out of reach.
     """
-    from hugginggpt.experts.device import dtype_on, set_up_torch
+    from hugginggpt.experts.device import ONE_LOAD_AT_A_TIME, dtype_on, set_up_torch
     from hugginggpt.experts.local.download import fetch_model, remote_code_refused
 
     settings = surroundings.settings
@@ -47,7 +47,8 @@ def loading(card: ModelCard, surroundings: Surroundings) -> Iterator[Place]:
 
     dtype = getattr(torch, dtype_on(device, commonest(read_parts(folder, tuple(card.sha256))), settings))
     try:
-        yield Place(str(folder), device, dtype, surroundings.offloaded)
+        with ONE_LOAD_AT_A_TIME:
+            yield Place(str(folder), device, dtype, surroundings.offloaded)
     except ImportError as error:
         raise ModelLoadError(f"The model {card.id} needs a package that is not here: {_first_line(error)}") from error
     except ValueError as error:
