@@ -281,7 +281,7 @@ def _told(raised: BaseException, card: ModelCard) -> HuggingGPTError:
     if isinstance(raised, HuggingGPTError):
         return type(raised)(raised.message)
     reason = next((line for line in str(raised).splitlines() if line.strip()), type(raised).__name__)[:300]
-    return ModelLoadError(f"The model {card.id} could not be loaded: {reason}")
+    return ModelLoadError(f"The model {card.id} could not be loaded: {reason.rstrip('.')}.")
 
 
 def _closed() -> ExpertError:

@@ -242,7 +242,7 @@ def test_whatever_a_loader_raises_is_a_sentence() -> None:
     def fail(_: ModelCard) -> None:
         raise RuntimeError("\nthe file is torn\nat byte 7")
 
-    with pytest.raises(ModelLoadError, match=r"^The model a could not be loaded: the file is torn$"):
+    with pytest.raises(ModelLoadError, match=r"^The model a could not be loaded: the file is torn\.$"):
         touch(pool_of(2), Loader(fail), "a")
 
 
