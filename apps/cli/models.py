@@ -89,17 +89,22 @@ def _as_json(candidate: "Candidate") -> dict[str, object]:
 def fetch(ids: tuple[str, ...], kind: str | None) -> None:
     """Download models into the cache of weights: those named, or the best candidate of a kind.
 
+    With a model come those that it works with, such as a vocoder or the pipeline of a ControlNet.
+
     Only the files that this machine's experts need are downloaded, and only safe ones. A download
     that was interrupted goes on where it was.
     """
+    from hugginggpt.catalog.card import ModelCard
     from hugginggpt.experts.local.download import fetch_model
     from hugginggpt.settings import get_settings
 
     if not ids and kind is None:
         raise click.UsageError("Name a model, or a kind with --kind.")
     for card in _cards(ids, None if kind is None else _known(kind)):
-        folder = fetch_model(card, get_settings(), progress=True)
-        click.echo(f"{card.id} is in {folder}")
+        works_with = [ModelCard(id=companion, kind=card.kind) for companion in card.companions]
+        for model in (card, *works_with):
+            folder = fetch_model(model, get_settings(), progress=True)
+            click.echo(f"{model.id} is in {folder}")
 
 
 def _cards(ids: tuple[str, ...], kind: str | None) -> "list[ModelCard]":

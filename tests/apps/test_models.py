@@ -87,6 +87,17 @@ def test_models_are_fetched_listed_and_pruned(inside: CliRunner, at_hub: dict[st
     assert listed(inside, at_hub).keys() == {GATED}
 
 
+def test_a_model_comes_with_those_that_it_works_with(inside: CliRunner, tmp_path: Path) -> None:
+    names = ("usyd-community/vitpose-base-simple", "hustvl/yolos-tiny")
+    for name in names:
+        tiny_models.BUILDERS["text-classification"](tmp_path / "models" / name)
+    with HubServer(tmp_path / "models") as hub:
+        at = {"HF_ENDPOINT": hub.url, "HUGGINGGPT_MODELS_CACHE": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "0"}
+        fetched = inside.invoke(main, ["models", "fetch", names[0]], env=at)
+        assert fetched.exit_code == 0, fetched.output
+        assert listed(inside, at).keys() == set(names)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
