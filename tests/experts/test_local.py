@@ -23,7 +23,7 @@ from hugginggpt.experts.rendering import detections
 from hugginggpt.experts.sound import pieces
 from hugginggpt.media import Audio, Image, Structured, Text
 from hugginggpt.settings import Settings
-from tests.experts.running import no_controller, run
+from tests.experts.running import no_controller, run, run_many
 from tests.stand_ins import tiny_models
 from tests.stand_ins.hub_server import HubServer
 from tests.stand_ins.tiny_models import GATED, MODELS, PICKLED, REMOTE_CODE, SPEECH_RATE, draw_square, speak
@@ -64,6 +64,15 @@ def test_the_end_of_a_long_text_counts_too(settings: Settings) -> None:
     (result,) = run(settings, "text-classification", text=Text("the food was great. " * 50 + "it was awful. " * 400))
     assert result.data[0]["label"] == "NEGATIVE"
     assert sum(entry["score"] for entry in result.data) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_many_texts_together_are_those_of_each_alone(settings: Settings) -> None:
+    texts = ["the food was great", "awful", "the food was great. " * 50 + "it was awful. " * 100, "good"]
+    together = run_many(settings, "text-classification", None, [{"text": Text(text)} for text in texts])
+    for text, (result,) in zip(texts, together, strict=True):
+        (alone,) = run(settings, "text-classification", text=Text(text))
+        assert [e["label"] for e in result.data] == [e["label"] for e in alone.data]  # type: ignore[union-attr]
+        assert [e["score"] for e in result.data] == pytest.approx([e["score"] for e in alone.data], abs=1e-5)  # type: ignore[union-attr]
 
 
 def test_object_detection_says_what_the_library_says_and_draws_it(settings: Settings, models: Path) -> None:

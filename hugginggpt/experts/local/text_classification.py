@@ -1,11 +1,12 @@
 """Text classification through transformers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.experts.local.pipeline import PipelineExpert
+from hugginggpt.experts.local.pipeline import BATCH, PipelineExpert
 from hugginggpt.experts.rendering import classification
 from hugginggpt.experts.windows import longest, windows
 
@@ -14,6 +15,7 @@ class TextClassification(PipelineExpert):
     """Labels a text. A text longer than the model's window is read window by window, and the scores averaged."""
 
     kind = "text-classification"
+    batches = True
 
     def prepare(self, inputs: Inputs) -> Any:
         """The text."""
@@ -21,6 +23,10 @@ class TextClassification(PipelineExpert):
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
         """The score of each label, best first."""
+        return self.run_many(model, [prepared], deadline)[0]
+
+    def run_many(self, model: LoadedModel[Any], prepared: Sequence[str], deadline: Deadline) -> Sequence[Any]:
+        """The same of many texts, several windows at a time."""
         return model.run(lambda pipeline: _classify(pipeline, prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
@@ -28,14 +34,19 @@ class TextClassification(PipelineExpert):
         return [classification(raw)]
 
 
-def _classify(pipeline: Any, text: str) -> list[dict[str, Any]]:
+def _classify(pipeline: Any, texts: Sequence[str]) -> list[list[dict[str, Any]]]:
     tokenizer = pipeline.tokenizer
     size = longest(tokenizer, pipeline.model.config)
-    parts = windows(text, tokenizer, size - tokenizer.num_special_tokens_to_add())
-    results = [pipeline(part, top_k=None, truncation=True, max_length=size) for part in parts]
+    parts = [windows(text, tokenizer, size - tokenizer.num_special_tokens_to_add()) for text in texts]
+    flat = [part for some in parts for part in some]
+    results = iter(pipeline(flat, top_k=None, truncation=True, max_length=size, batch_size=BATCH))
+    return [_mean(some, [next(results) for _ in some]) for some in parts]
+
+
+def _mean(parts: Sequence[str], results: Sequence[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The mean score of each label over a text's parts. A short rest must not count as much as a full window."""
     if len(results) == 1:
         return list(results[0])
-    # A short rest at the end must not count as much as a full window.
     scores: dict[str, float] = {}
     for part, result in zip(parts, results, strict=True):
         for entry in result:
