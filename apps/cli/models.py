@@ -173,11 +173,14 @@ def prune(keep_gb: float, dry_run: bool) -> None:
 
 
 def _downloaded() -> "list[DownloadedModel]":
-    from hugginggpt.catalog.downloaded import downloaded_models
+    from hugginggpt.catalog.bundled import bundled_cards
+    from hugginggpt.catalog.downloaded import downloaded_models, with_companions
     from hugginggpt.services import get_trace
     from hugginggpt.settings import get_settings
 
-    return downloaded_models(get_settings().models_cache_dir, get_trace().uses_of_models())
+    cards = [card for cards in bundled_cards().values() for card in cards]
+    uses = with_companions(get_trace().uses_of_models(), cards)
+    return downloaded_models(get_settings().models_cache_dir, uses)
 
 
 def _downloaded_as_json(model: "DownloadedModel") -> dict[str, object]:

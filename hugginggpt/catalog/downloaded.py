@@ -1,9 +1,11 @@
 """The models that were downloaded: how big they are, when they were used, and which to let go."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from hugginggpt.catalog.card import ModelCard
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,22 @@ def downloaded_models(cache: Path, uses: Mapping[str, ModelUse]) -> list[Downloa
         if repo.repo_type == "model"
     ]
     return sorted(models, key=lambda model: (model.last_needed, model.id), reverse=True)
+
+
+def with_companions(uses: Mapping[str, ModelUse], cards: Iterable[ModelCard]) -> dict[str, ModelUse]:
+    """The uses, with those of the models that others work with: a vocoder is used whenever its voice is.
+
+    Args:
+        uses: what is known of runs, by model id.
+        cards: the models that may have companions.
+    """
+    found = dict(uses)
+    pairs = {(card.id, companion) for card in cards for companion in card.companions}
+    for model, companion in sorted(pairs):
+        if (use := uses.get(model)) is not None:
+            known = found.get(companion, ModelUse(0, use.last))
+            found[companion] = ModelUse(known.runs + use.runs, max(known.last, use.last))
+    return found
 
 
 def beyond(models: Sequence[DownloadedModel], keep: int) -> list[DownloadedModel]:

@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from apps.cli import main
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.catalog.downloaded import DownloadedModel, ModelUse, beyond
+from hugginggpt.catalog.card import ModelCard
+from hugginggpt.catalog.downloaded import DownloadedModel, ModelUse, beyond, with_companions
 from tests.stand_ins import tiny_models
 from tests.stand_ins.hub_server import HubServer
 from tests.stand_ins.tiny_models import GATED, MODELS, PICKLED
@@ -130,3 +131,10 @@ def test_those_needed_longest_ago_go_first() -> None:
     assert models[1].last_needed == NOW - timedelta(days=2)
     for keep, gone in {10: [], 9: ["c"], 8: ["c"], 7: ["b", "c"], 5: ["b", "c"], 4: ["a", "b", "c"]}.items():
         assert [model.id for model in beyond(models, keep)] == gone
+
+
+def test_a_companion_is_used_whenever_its_model_is() -> None:
+    voices = [ModelCard(id=name, kind="text-to-speech", companions=("vocoder",)) for name in ("a", "b", "unused")]
+    uses = {"a": ModelUse(3, NOW - timedelta(days=2)), "b": ModelUse(1, NOW), "vocoder": ModelUse(1, NOW)}
+    assert with_companions(uses, [*voices, voices[0]]) == uses | {"vocoder": ModelUse(5, NOW)}
+    assert with_companions({}, voices) == {}
