@@ -19,6 +19,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # As the embedded controller sets it; here torch may load OpenMP first.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
+# Several workers share the machine's cores, and tiny models gain nothing from more than one thread.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 _STANDARD = (
     "OPENAI_API_KEY",
     "OPENAI_BASE_URL",
