@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from hugginggpt.errors import DeadlineExceededError
+from hugginggpt.errors import DeadlineExceededError, TaskCancelledError
 
 # Cancelling a deadline wakes nobody, so who waits for something else looks at it this often, in seconds.
 GLANCE = 0.1
@@ -57,10 +57,11 @@ class Deadline:
         """Raise if it has passed.
 
         Raises:
-            DeadlineExceededError: it has passed, or was cancelled.
+            TaskCancelledError: it was cancelled.
+            DeadlineExceededError: it has passed.
         """
         if self._cancelled.is_set():
-            raise DeadlineExceededError("The task was cancelled.")
+            raise TaskCancelledError("The task was cancelled.")
         if self.expired():
             raise DeadlineExceededError(f"The task did not finish within its {self.seconds:g} seconds.")
 

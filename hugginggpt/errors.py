@@ -68,6 +68,10 @@ class DeadlineExceededError(ExpertError):
     """An expert did not finish before its deadline."""
 
 
+class TaskCancelledError(DeadlineExceededError):
+    """A task was stopped from outside before its deadline."""
+
+
 class ExpertUnavailableError(PassingError, ExpertError):
     """An expert's server is busy, loading or out of reach."""
 

@@ -129,9 +129,9 @@ def _run_items(
     last_try: bool,
 ) -> tuple[ItemResult, ...]:
     """Results in the order of the elements; an element may fail as long as another does not."""
-    expert = expert_for(capability.kind, candidate.endpoint)
+    expert = expert_for(candidate.card, candidate.endpoint)
     if expert is None:
-        raise ExpertError(f"Nothing here runs {capability.kind} at the endpoint {candidate.endpoint}.")
+        raise ExpertError(f"Nothing here runs {candidate.card.id} at the endpoint {candidate.endpoint}.")
     seeded = {} if seed is None else {"seed": seed}
     elements = [e if isinstance(e, MissingInput) else {**e, **seeded} for e in bound.items]
     items: list[ItemResult] = []

@@ -91,6 +91,23 @@ class Settings(BaseSettings):
     )
     top_k: int = Field(5, ge=1, le=50, description="Candidates shown to the controller.")
     catalog_ttl: float = Field(86400.0, ge=0, description="Seconds that a live Hub lookup stays good.")
+    figures_ttl: float = Field(600.0, ge=0, description="Seconds that what was measured of models stays good.")
+    licences: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Licences that models of the Hub may have, separated by commas; any when unset."
+    )
+    languages: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Codes such as `de`, separated by commas: a model of the Hub that names languages must know one.",
+    )
+    organisations: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Whose models of the Hub may run, separated by commas; anybody's when unset."
+    )
+    denied_organisations: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Whose models of the Hub may not run, separated by commas."
+    )
+    max_model_bytes: int | None = Field(
+        None, ge=0, description="Largest model of the Hub that may run on this machine, in bytes."
+    )
 
     cpu_threads: int = Field(
         default_factory=lambda: max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1),
@@ -126,9 +143,9 @@ class Settings(BaseSettings):
     def _split_roots(cls, value: object) -> object:
         return tuple(Path(p) for p in value.split(os.pathsep) if p) if isinstance(value, str) else value
 
-    @field_validator("trusted_hosts", mode="before")
+    @field_validator("trusted_hosts", "licences", "languages", "organisations", "denied_organisations", mode="before")
     @classmethod
-    def _split_hosts(cls, value: object) -> object:
+    def _split_names(cls, value: object) -> object:
         return tuple(h.strip() for h in value.split(",") if h.strip()) if isinstance(value, str) else value
 
     @field_validator("openai_base_url", "openai_api_key", "hf_token", "database_url", "artifacts_url", mode="before")

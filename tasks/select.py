@@ -6,7 +6,7 @@ from prefect import task
 from prefect.context import TaskRunContext
 from prefect.futures import PrefectFuture
 
-from hugginggpt.catalog.card import ModelChoice
+from hugginggpt.catalog.card import Candidate, ModelChoice
 from hugginggpt.controller.selection import choose_model
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import SelectionError
@@ -42,10 +42,15 @@ def _selection_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     planned: PlannedTask = parameters["planned"]
     # Sorted, since the rank also depends on what is installed, which running a choice may change.
     cards = sorted(
-        [c.card.id, c.endpoint, str(c.card.revision), c.card.downloads, c.obstacle is None]
+        [c.card.id, c.endpoint, str(c.card.revision), c.card.downloads, c.obstacle is None, _gist(c)]
         for c in get_catalog().candidates(planned.task)
     )
     return key_of("select", planned.task, parameters["text"], cards, get_settings().top_k)
+
+
+def _gist(candidate: Candidate) -> str:
+    """What the choice may know of the candidate's runs: as measured last, and rounded."""
+    return candidate.figures.gist if candidate.figures else ""
 
 
 @task(

@@ -44,7 +44,7 @@ class _Bench:
         self.passes = 0
         self._pool = ModelPool(settings)
         self._surroundings = Surroundings(settings, no_controller)
-        expert = expert_for(KIND, Endpoint.LOCAL)
+        expert = expert_for(CANDIDATE.card, Endpoint.LOCAL)
         assert expert is not None
         with self._pool.use(expert, CANDIDATE.card, self._surroundings, Deadline(60)) as model:
             model.tool.model.register_forward_pre_hook(self._look, with_kwargs=True)

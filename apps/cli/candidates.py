@@ -9,6 +9,7 @@ from rich.text import Text
 from apps.cli.text import printable, size
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.card import Candidate
+from hugginggpt.catalog.figures import Figures
 
 
 def candidate_table(kind: str, candidates: Sequence[Candidate]) -> Group:
@@ -27,8 +28,16 @@ def _add(rows: Table, candidate: Candidate) -> None:
     facts += [size(card.bytes)] if card.bytes else []
     facts += [f"{card.downloads:,} downloads"] if card.downloads else []
     facts += [card.licence] if card.licence else []
+    facts += [_measured(candidate.figures)] if candidate.figures else []
     runs = candidate.obstacle is None
     words = Text.assemble((printable(card.id), "bold"), f"  {printable(', '.join(facts))}")
     if candidate.obstacle:
         words.append(f"\n{printable(candidate.obstacle)}", "yellow")
+    if candidate.figures and candidate.figures.last_error:
+        words.append(f"\nfailed last: {printable(candidate.figures.last_error)}", "dim")
     rows.add_row(Text("✓" if runs else "✗", "green" if runs else "red"), words)
+
+
+def _measured(figures: Figures) -> str:
+    speed = "" if figures.seconds is None else f", {figures.seconds:.2g} s an input"
+    return f"{figures.completed} of {figures.runs} runs here{speed}"

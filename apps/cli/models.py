@@ -10,6 +10,7 @@ from apps.cli.exits import verbose_option
 if TYPE_CHECKING:
     from hugginggpt.catalog.card import Candidate, ModelCard
     from hugginggpt.catalog.downloaded import DownloadedModel
+    from hugginggpt.catalog.figures import Figures
 
 
 @click.group(invoke_without_command=True, short_help="List, fetch and prune models.")
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 @click.pass_context
 def models(context: click.Context, kind: str | None, as_json: bool) -> None:
     """List the candidates for every kind of task, best first, and why each can or cannot run here.
+
+    Of a model that ran here lately it says how many of its runs succeeded, how long an input took, and
+    why it failed last: what the choice of a model knows of it.
 
     The commands below are about the models that are downloaded, or will be.
     """
@@ -65,7 +69,7 @@ def _known(name: str) -> str:
 
 
 def _as_json(candidate: "Candidate") -> dict[str, object]:
-    card = candidate.card
+    card, figures = candidate.card, candidate.figures
     return {
         "kind": card.kind,
         "id": card.id,
@@ -79,6 +83,19 @@ def _as_json(candidate: "Candidate") -> dict[str, object]:
         "licence": card.licence,
         "gated": card.gated,
         "description": card.description,
+        "measured": None if figures is None else _measured(figures),
+    }
+
+
+def _measured(figures: "Figures") -> dict[str, object]:
+    return {
+        "runs": figures.runs,
+        "completed": figures.completed,
+        "success_rate": round(figures.completed / figures.runs, 3),
+        "reliability": round(figures.reliability, 3),
+        "failing": figures.failing,
+        "seconds_per_input": figures.seconds,
+        "last_error": figures.last_error,
     }
 
 
@@ -109,8 +126,9 @@ def fetch(ids: tuple[str, ...], kind: str | None) -> None:
 
 def _cards(ids: tuple[str, ...], kind: str | None) -> "list[ModelCard]":
     """The cards of the models to fetch; of one that no catalog knows, its name alone."""
-    from hugginggpt.catalog.bundled import bundled_cards
+    from hugginggpt.capabilities import CAPABILITIES
     from hugginggpt.catalog.card import Endpoint, ModelCard
+    from hugginggpt.catalog.known import known_cards
     from hugginggpt.errors import UsageError
     from hugginggpt.services import get_catalog
 
@@ -122,7 +140,8 @@ def _cards(ids: tuple[str, ...], kind: str | None) -> "list[ModelCard]":
             why = f": {local[0].obstacle}" if local else ", because none runs it on this machine."
             raise UsageError(f"There is no model to download for {kind}{why}")
         return usable[:1]
-    known = {card.id: card for cards in bundled_cards().values() for card in cards if kind in (None, card.kind)}
+    kinds = CAPABILITIES if kind is None else [kind]
+    known = {card.id: card for each in kinds for card in known_cards(each)}
     cards = []
     for name in ids:
         model, _, revision = name.partition("@")

@@ -5,6 +5,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
+from hugginggpt.catalog.figures import Figures
+
 
 class Endpoint(StrEnum):
     """Where a model runs."""
@@ -77,6 +79,7 @@ class Candidate(BaseModel):
     Attributes:
         obstacle: one sentence on what stands in the way; None when it can run.
         installed: its weights are on this machine already (embedded and controller always are).
+        figures: what was measured of it here; None when it has not run lately.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -85,6 +88,7 @@ class Candidate(BaseModel):
     endpoint: Endpoint
     installed: bool = False
     obstacle: str | None = None
+    figures: Figures | None = None
 
     @property
     def name(self) -> str:

@@ -4,19 +4,20 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.catalog.bundled import bundled_cards
 from hugginggpt.catalog.card import Candidate, Endpoint, ModelCard
+from hugginggpt.catalog.figures import Figures, Measurement
 from hugginggpt.catalog.hub import LIMIT, Hub, pipeline_tag
 from hugginggpt.catalog.installed import COMMIT, installed_commit
+from hugginggpt.catalog.known import known_cards
 from hugginggpt.catalog.obstacles import find_obstacle
 from hugginggpt.catalog.ranking import ALLOWED, ranked
 from hugginggpt.errors import DatabaseUnavailableError, UsageError
-from hugginggpt.experts.registry import expert_for
+from hugginggpt.experts.registry import expert_for, experts_for
 from hugginggpt.plan import Plan
 from hugginggpt.settings import Settings
 
@@ -25,8 +26,8 @@ logger = logging.getLogger(__name__)
 _HERE = frozenset({Endpoint.EMBEDDED, Endpoint.CONTROLLER})
 
 
-class CardCache(Protocol):
-    """Where live lookups are kept between processes; the trace database is one."""
+class CatalogStore(Protocol):
+    """What all processes of an installation know of models; the trace database is one."""
 
     def cards(self, kind: str) -> tuple[list[ModelCard], datetime] | None:
         """The cards of the latest lookup of a kind and when that was; None when there was none."""
@@ -34,27 +35,32 @@ class CardCache(Protocol):
     def save_cards(self, kind: str, cards: Sequence[ModelCard]) -> None:
         """Replace the cards of a kind."""
 
+    def measurement(self, max_age: float) -> Measurement:
+        """What the latest runs of all models came to; taken anew when it is older than so many seconds."""
+
 
 class Catalog:
-    """The models of every kind: the bundled list, what the Hub lists, and the controller itself.
+    """The models of every kind: the bundled list and plugins', what the Hub lists, and the controller itself.
 
     With the embedded controller and no Hub token, what is offered is what runs here without a
     download, and the Hub is not asked for it. Only a kind that a plan names all the same may ask it:
     when it cannot be done by an embedded model or the controller.
 
     Args:
-        card_cache: keeps live lookups for `settings.catalog_ttl` seconds; they are kept in this
-            process either way.
+        store: keeps live lookups for `settings.catalog_ttl` seconds, as this process does either way,
+            and measurements of the models' runs for `settings.figures_ttl`.
         controller_model: name of the controller's model, for the kinds it can do itself.
     """
 
-    def __init__(self, settings: Settings, card_cache: CardCache | None = None, controller_model: str = "") -> None:
+    def __init__(self, settings: Settings, store: CatalogStore | None = None, controller_model: str = "") -> None:
         self._settings = settings
-        self._cache = card_cache
+        self._store = store
         self._controller_model = controller_model
         self._hub = Hub(settings)
         self._stays_here = settings.uses_embedded_controller and settings.hf_token is None
         self._looked_up: dict[str, tuple[list[ModelCard], float]] = {}
+        self._measurement: Measurement | None = None
+        self._measuring = threading.Lock()
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def candidates(self, kind: str, live: bool = True) -> list[Candidate]:
@@ -91,10 +97,10 @@ class Catalog:
         if any(c.obstacle is None for c in candidates):
             return ""
         # What an expert lacks can be mended; that there is none says least.
-        nearest = next((c for c in candidates if expert_for(kind, c.endpoint)), None)
+        nearest = next((c for c in candidates if experts_for(kind, c.endpoint)), None)
         if nearest is not None:
             return f"{kind} cannot run here: {nearest.obstacle}"
-        others = sorted({e for e in Endpoint if e not in self._allowed and expert_for(kind, e)})
+        others = sorted({e for e in Endpoint if e not in self._allowed and experts_for(kind, e)})
         if others:
             return (
                 f"{kind} cannot run with HUGGINGGPT_INFERENCE_MODE={self._settings.inference_mode}, "
@@ -126,26 +132,30 @@ class Catalog:
 
     def _found(self, kind: str, live: bool, may_fetch: bool) -> list[Candidate]:
         """The candidates of a kind in rank order; without `may_fetch`, one that has to be downloaded cannot run."""
-        bundled = bundled_cards().get(kind, ())
+        known = known_cards(kind)
         here = [
             self._candidate(card, endpoint)
-            for card in (*bundled, *self._controller_cards(kind))
+            for card in (*known, *self._controller_cards(kind))
             for endpoint in card.runs_on
             if endpoint in _HERE & self._allowed
         ]
         fetches = may_fetch and not (self._stays_here and any(c.obstacle is None for c in here))
         listed = self._live_cards(kind, live and fetches)
-        gone = _gone(bundled, listed, self._hub.url)
+        gone = _gone(known, listed, self._hub.url)
         elsewhere = [
             self._candidate(card, endpoint, fetches=fetches, listed=card.id not in gone)
-            for card in _merged(bundled, listed)
+            for card in _merged(known, listed)
             for endpoint in card.runs_on
             if endpoint in self._allowed - _HERE
         ]
-        return ranked([*here, *elsewhere], self._settings.inference_mode)
+        figures = self._figures()
+        found = [
+            c.model_copy(update={"figures": figures.get((kind, c.card.id, c.endpoint))}) for c in (*here, *elsewhere)
+        ]
+        return ranked(found, self._settings.inference_mode)
 
     def _controller_cards(self, kind: str) -> list[ModelCard]:
-        if expert_for(kind, Endpoint.CONTROLLER) is None or not self._controller_model:
+        if not experts_for(kind, Endpoint.CONTROLLER) or not self._controller_model:
             return []
         what = "The language model that also plans and answers."
         return [ModelCard(id=self._controller_model, kind=kind, description=what, runs_on=(Endpoint.CONTROLLER,))]
@@ -154,7 +164,7 @@ class Catalog:
         self, card: ModelCard, endpoint: Endpoint, *, fetches: bool = True, listed: bool = True
     ) -> Candidate:
         commit = None
-        expert = expert_for(card.kind, endpoint)
+        expert = expert_for(card, endpoint)
         if endpoint is Endpoint.EMBEDDED and expert is not None and expert.asks_controller and self._controller_model:
             card = card.answered_by(self._controller_model)
         if endpoint is Endpoint.LOCAL:
@@ -179,8 +189,8 @@ class Catalog:
                 return cards
             if len(found) < LIMIT:
                 # The Hub has listed all it has, so what it may have under another tag is worth a question.
-                known = {card.id for card in found}
-                wanted = [c for c in bundled_cards().get(kind, ()) if c.id not in known and not set(c.runs_on) <= _HERE]
+                ids = {card.id for card in found}
+                wanted = [c for c in known_cards(kind) if c.id not in ids and not set(c.runs_on) <= _HERE]
                 found += [card for c in wanted if (card := self._hub.card(c.id, kind))]
             self._looked_up[kind] = (found, time.monotonic())
             self._keep(kind, found)
@@ -199,30 +209,41 @@ class Catalog:
 
     def _kept(self, kind: str) -> tuple[list[ModelCard], datetime] | None:
         try:
-            return self._cache.cards(kind) if self._cache is not None else None
+            return self._store.cards(kind) if self._store is not None else None
         except DatabaseUnavailableError as error:
             logger.warning("The last lookup of %s cannot be read: %s", kind, error.message)
             return None
 
     def _keep(self, kind: str, cards: Sequence[ModelCard]) -> None:
         try:
-            if self._cache is not None:
-                self._cache.save_cards(kind, cards)
+            if self._store is not None:
+                self._store.save_cards(kind, cards)
         except DatabaseUnavailableError as error:
             logger.warning("The lookup of %s cannot be kept: %s", kind, error.message)
 
+    def _figures(self) -> Mapping[tuple[str, str, str], Figures]:
+        """What was measured of the models, as all processes know it."""
+        if self._store is None:
+            return {}
+        with self._measuring:
+            oldest = datetime.now(UTC) - timedelta(seconds=self._settings.figures_ttl)
+            if self._measurement is None or self._measurement.at <= oldest:
+                try:
+                    self._measurement = self._store.measurement(self._settings.figures_ttl)
+                except DatabaseUnavailableError as error:
+                    logger.warning("What was measured of models cannot be read: %s", error.message)
+            return self._measurement.figures if self._measurement else {}
 
-def _merged(bundled: Sequence[ModelCard], listed: Sequence[ModelCard]) -> list[ModelCard]:
-    """The bundled cards brought up to date by the Hub's, and what the Hub has besides.
 
-    The bundled description and endpoints stay: they were written with care.
+def _merged(known: Sequence[ModelCard], listed: Sequence[ModelCard]) -> list[ModelCard]:
+    """The known cards brought up to date by the Hub's, and what the Hub has besides.
+
+    Their description and endpoints stay: they were written with care.
     """
     by_id = {card.id: card for card in listed}
-    bundled = [card for card in bundled if not set(card.runs_on) <= _HERE]
-    known = {card.id for card in bundled}
-    return [_updated(c, by_id[c.id]) if c.id in by_id else c for c in bundled] + [
-        c for c in listed if c.id not in known
-    ]
+    known = [card for card in known if not set(card.runs_on) <= _HERE]
+    ids = {card.id for card in known}
+    return [_updated(c, by_id[c.id]) if c.id in by_id else c for c in known] + [c for c in listed if c.id not in ids]
 
 
 def _updated(card: ModelCard, live: ModelCard) -> ModelCard:
@@ -239,7 +260,7 @@ def _updated(card: ModelCard, live: ModelCard) -> ModelCard:
     return card.model_copy(update=certain | {name: value for name, value in told.items() if value is not None})
 
 
-def _gone(bundled: Sequence[ModelCard], listed: Sequence[ModelCard], url: str) -> set[str]:
-    """The bundled ids that this Hub is known not to have: its list was complete without them."""
+def _gone(known: Sequence[ModelCard], listed: Sequence[ModelCard], url: str) -> set[str]:
+    """The known ids that this Hub is known not to have: its list was complete without them."""
     complete = 0 < len(listed) < LIMIT and all(card.hub == url for card in listed)
-    return {card.id for card in bundled} - {card.id for card in listed} if complete else set()
+    return {card.id for card in known} - {card.id for card in listed} if complete else set()

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from hugginggpt.capabilities import CAPABILITIES, Capability
-from hugginggpt.catalog.bundled import bundled_cards
 from hugginggpt.catalog.card import Endpoint, ModelCard
-from hugginggpt.experts.registry import experts
+from hugginggpt.catalog.known import known_cards
+from hugginggpt.experts.registry import expert_for, experts_for
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class KindSupport:
     """A kind, the endpoints that an installed expert serves it at, and its default model.
 
     Attributes:
-        default: the first model of the bundled list that one of these runtimes can load, embedded ones
+        default: the first model of those known without the Hub that one of these runtimes can load, embedded ones
             before others; None where only the controller serves the kind.
     """
 
@@ -24,20 +24,21 @@ class KindSupport:
 
 def supported_kinds() -> list[KindSupport]:
     """Every kind in the table's order, whatever of it this machine has keys, packages or memory for."""
-    served = {(expert.kind, expert.endpoint) for expert in experts()}
     supported = []
     for capability in CAPABILITIES.values():
-        runtimes = tuple(endpoint for endpoint in Endpoint if (capability.kind, endpoint) in served)
+        runtimes = tuple(endpoint for endpoint in Endpoint if experts_for(capability.kind, endpoint))
         supported.append(KindSupport(capability, runtimes, _default(capability.kind, runtimes)))
     return supported
 
 
 def _default(kind: str, runtimes: tuple[Endpoint, ...]) -> ModelCard | None:
-    cards = [card for card in bundled_cards().get(kind, ()) if not (card.custom_code or card.gated)]
+    cards = [card for card in known_cards(kind) if not (card.custom_code or card.gated)]
     by_distance = (
         card
         for runtime in runtimes
         for card in cards
-        if runtime in card.runs_on and not (runtime is Endpoint.LOCAL and (card.safetensors is False or card.needs))
+        if runtime in card.runs_on
+        and expert_for(card, runtime)
+        and not (runtime is Endpoint.LOCAL and (card.safetensors is False or card.needs))
     )
     return next(by_distance, None)

@@ -3,10 +3,11 @@
 from importlib.util import find_spec
 
 from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.catalog.filters import refusal
 from hugginggpt.catalog.hub import Hub
 from hugginggpt.experts.device import accelerators
 from hugginggpt.experts.memory import memory_budget
-from hugginggpt.experts.registry import expert_for, obstacle
+from hugginggpt.experts.registry import expert_for, experts_for, obstacle
 from hugginggpt.settings import Settings
 
 
@@ -26,12 +27,16 @@ def find_obstacle(
         fetches: models of this kind may be downloaded, see `Catalog`.
         listed: the Hub is not known to lack it.
     """
-    expert = expert_for(card.kind, endpoint)
-    if expert is None:
+    if not experts_for(card.kind, endpoint):
         return (
             f"No installed expert runs {card.kind} at the endpoint {endpoint}: "
             "install a package that offers one, or use another kind."
         )
+    expert = expert_for(card, endpoint)
+    if expert is None:
+        return f"No expert for {card.kind} at the endpoint {endpoint} takes {card.id}: choose another model."
+    if refused := refusal(card, endpoint, settings):
+        return refused
     if missing := obstacle(expert):
         return missing
     if endpoint is Endpoint.CONTROLLER:

@@ -17,16 +17,17 @@ ALLOWED: dict[InferenceMode, frozenset[Endpoint]] = {
 def ranked(candidates: Iterable[Candidate], mode: InferenceMode) -> list[Candidate]:
     """Candidates in rank order, the same whatever order they come in.
 
-    What can run comes first. Then what is nearest: embedded, controller, installed, to be
-    downloaded, remote; in remote mode what is remote comes before the controller. Then downloads,
-    the smaller size, the id.
+    What can run comes first, and of that what has not mostly failed here lately (`Figures.failing`).
+    Then what is nearest: embedded, controller, installed, to be downloaded, remote; in remote mode
+    what is remote comes before the controller. Then downloads, the smaller size, the id.
     """
 
-    def key(candidate: Candidate) -> tuple[bool, int, int, float, str, str]:
+    def key(candidate: Candidate) -> tuple[bool, bool, int, int, float, str, str]:
         card = candidate.card
         size = inf if card.bytes is None else card.bytes
         blocked = candidate.obstacle is not None
-        return (blocked, _distance(candidate, mode), -card.downloads, size, card.id, card.revision or "")
+        failing = candidate.figures is not None and candidate.figures.failing
+        return (blocked, failing, _distance(candidate, mode), -card.downloads, size, card.id, card.revision or "")
 
     return sorted(candidates, key=key)
 

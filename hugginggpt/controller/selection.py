@@ -92,6 +92,7 @@ def _ask(
             "id": key,
             "endpoint": candidate.endpoint.value,
             "downloads": candidate.card.downloads,
+            "here": candidate.figures.gist if candidate.figures else "",
             "languages": ", ".join(candidate.card.languages[:8]),
             "description": " ".join(candidate.card.description.split())[:_DESCRIPTION_CHARS],
         }

@@ -1,7 +1,8 @@
 """What an expert is: load, prepare, run, render. The extension point of this project.
 
-A module that offers experts lists instances of its classes in `EXPERTS` and is named by an
-entry point in the group `hugginggpt.experts`. Ours register in the same way.
+A module that offers experts lists instances of its classes in `EXPERTS`, may list the cards of
+models that come with it in `CARDS`, and is named by an entry point in the group
+`hugginggpt.experts`. Ours register in the same way. docs/extending.md has an example.
 """
 
 from abc import ABC, abstractmethod
@@ -68,6 +69,10 @@ class Expert(ABC):
     def loads(self) -> str:
         """Names what `load` returns: experts with the same name share a loaded model. Their own, unless they say so."""
         return f"{self.kind} ({self.endpoint})"
+
+    def takes(self, card: ModelCard) -> bool:
+        """Whether this expert is the one for a model. One that it declines goes to the next expert of that kind."""
+        return True
 
     def fetch(self, card: ModelCard, surroundings: Surroundings) -> Weights | None:
         """Bring the model's files here, before room is made for it; None: there are none to bring.

@@ -1,16 +1,20 @@
-"""Which expert runs a kind at an endpoint: whatever the entry points in `GROUP` offer.
+"""Which expert runs a model at an endpoint: whatever the entry points in `GROUP` offer.
 
 Ours are found the same way as a stranger's. Of two experts for the same kind and endpoint the
-stranger's counts: whoever installs a plugin wants it used.
+stranger's counts, unless it declines the model: whoever installs a plugin wants it used.
 """
 
 import logging
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
+from typing import TypeVar
 
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.catalog.card import Endpoint
+from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.experts.base import Expert
 
 GROUP = "hugginggpt.experts"
@@ -18,43 +22,82 @@ OURS = "hugginggpt"
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Registry:
+    """What is installed: strangers' before ours."""
+
+    experts: dict[tuple[str, Endpoint], list[Expert]]
+    cards: dict[str, list[ModelCard]]
+
 
 @lru_cache(maxsize=1)
-def _table() -> dict[tuple[str, Endpoint], Expert]:
+def _registry() -> _Registry:
     """Read once: installing a plugin takes a new process to show."""
-    entries = sorted(entry_points(group=GROUP), key=lambda e: (_distribution(e) != OURS, _distribution(e), e.name))
-    return {(e.kind, e.endpoint): e for entry in entries for e in _offered(entry)}
+    found = _Registry(defaultdict(list), defaultdict(list))
+    for entry in sorted(entry_points(group=GROUP), key=lambda e: (_distribution(e) == OURS, _distribution(e), e.name)):
+        experts, cards = _offered(entry)
+        for expert in experts:
+            found.experts[expert.kind, expert.endpoint].append(expert)
+        for card in cards:
+            found.cards[card.kind].append(card)
+    return found
 
 
 def _distribution(entry: EntryPoint) -> str:
     return entry.dist.name if entry.dist is not None else ""
 
 
-def _offered(entry: EntryPoint) -> list[Expert]:
-    """The usable experts behind an entry point. A broken plugin must not take the others with it."""
+def _offered(entry: EntryPoint) -> tuple[list[Expert], list[ModelCard]]:
+    """What is usable behind an entry point. A broken plugin must not take the others with it."""
     name = f"{entry.name} of {_distribution(entry) or 'an unknown package'}"
     try:
-        offered = list(entry.load().EXPERTS)
+        module = entry.load()
+        experts, cards = list(module.EXPERTS), list(getattr(module, "CARDS", ()))
     except Exception as error:
         logger.warning("The experts plugin %s cannot be used: %s: %s", name, type(error).__name__, error)
-        return []
-    usable = []
-    for expert in offered:
-        if isinstance(expert, Expert) and expert.kind in CAPABILITIES and expert.endpoint in set(Endpoint):
-            usable.append(expert)
-        else:
-            logger.warning("The experts plugin %s offers %r, which is no expert for a known kind.", name, expert)
-    return usable
+        return [], []
+    return (
+        _usable(name, experts, _is_expert, "expert for a known kind"),
+        _usable(name, cards, _is_card, "card of a model for a known kind"),
+    )
+
+
+def _usable(name: str, offered: list[T], fits: Callable[[T], bool], what: str) -> list[T]:
+    for one in offered:
+        if not fits(one):
+            logger.warning("The experts plugin %s offers %r, which is no %s.", name, one, what)
+    return [one for one in offered if fits(one)]
+
+
+def _is_expert(offered: object) -> bool:
+    return isinstance(offered, Expert) and offered.kind in CAPABILITIES and offered.endpoint in set(Endpoint)
+
+
+def _is_card(offered: object) -> bool:
+    return isinstance(offered, ModelCard) and offered.kind in CAPABILITIES
 
 
 def experts() -> tuple[Expert, ...]:
     """Every expert that is installed, whether or not what it needs is."""
-    return tuple(_table().values())
+    return tuple(expert for experts in _registry().experts.values() for expert in experts)
 
 
-def expert_for(kind: str, endpoint: Endpoint) -> Expert | None:
-    """The expert that runs a kind at an endpoint; None when there is none."""
-    return _table().get((kind, endpoint))
+def offered_cards(kind: str) -> tuple[ModelCard, ...]:
+    """The models of a kind that come with plugins."""
+    return tuple(_registry().cards.get(kind, ()))
+
+
+def experts_for(kind: str, endpoint: Endpoint) -> tuple[Expert, ...]:
+    """The experts that run models of a kind at an endpoint, in the order in which they may take one."""
+    return tuple(_registry().experts.get((kind, endpoint), ()))
+
+
+def expert_for(card: ModelCard, endpoint: Endpoint) -> Expert | None:
+    """The expert that runs a model at an endpoint; None when there is none."""
+    return next((expert for expert in experts_for(card.kind, endpoint) if expert.takes(card)), None)
 
 
 def obstacle(expert: Expert) -> str | None:

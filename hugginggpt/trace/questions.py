@@ -7,9 +7,11 @@ from datetime import datetime
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from hugginggpt import errors
 from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.catalog.card import Candidate, Endpoint, ModelChoice
 from hugginggpt.catalog.downloaded import ModelUse
+from hugginggpt.catalog.figures import LATEST, MEMORY, Figures, Measurement, Run, figures_of
 from hugginggpt.errors import TraceError
 from hugginggpt.media import EXTENSIONS
 from hugginggpt.plan import Plan, PlannedTask
@@ -34,6 +36,8 @@ from hugginggpt.trace.tables import (
     Conversation,
     ExpertRun,
     FlowRun,
+    LatestMeasurement,
+    ModelFigures,
     ModelSelection,
     PlannedTaskRow,
     Request,
@@ -103,6 +107,67 @@ def uses_of_models(session: Session) -> dict[str, ModelUse]:
         .group_by(ExpertRun.model_id)
     )
     return {model: ModelUse(runs, last) for model, runs, last in counted}
+
+
+def measured(session: Session, now: datetime) -> dict[tuple[str, str, str], Figures]:
+    """What the latest runs of each model came to, by kind, model id and endpoint.
+
+    Runs that say nothing of the model do not count: those that were stopped, whose process died, or
+    that failed for want of a place to store their result.
+    """
+    ran = or_(
+        ExpertRun.status == "completed", and_(ExpertRun.status == "failed", ExpertRun.error_type.in_(_MODELS_FAULTS))
+    )
+    place = (PlannedTaskRow.kind, ExpertRun.model_id, ExpertRun.endpoint)
+    latest = (
+        select(
+            *place,
+            ExpertRun.request_id,
+            ExpertRun.task_id,
+            ExpertRun.status,
+            ExpertRun.error,
+            ExpertRun.passing,
+            ExpertRun.seconds,
+            PlannedTaskRow.status.label("task_status"),
+            func.row_number().over(partition_by=place, order_by=ExpertRun.id.desc()).label("age"),
+        )
+        .join(
+            PlannedTaskRow,
+            and_(PlannedTaskRow.request_id == ExpertRun.request_id, PlannedTaskRow.task_id == ExpertRun.task_id),
+        )
+        .where(ExpertRun.started_at >= now - MEMORY, ran)
+        .subquery()
+    )
+    elements = (
+        select(func.count(TaskOutput.item.distinct()))
+        .where(TaskOutput.request_id == latest.c.request_id, TaskOutput.task_id == latest.c.task_id)
+        .scalar_subquery()
+    )
+    in_order = select(*latest.c, elements.label("elements")).where(latest.c.age <= LATEST).order_by(latest.c.age)
+    runs: dict[tuple[str, str, str], list[Run]] = defaultdict(list)
+    for row in session.execute(in_order):
+        failed = row.status == "failed"
+        run = Run(
+            seconds=row.seconds,
+            error=(row.error or "unknown") if failed else None,
+            passing=row.passing,
+            done_by_another=failed and row.task_status in (TaskStage.COMPLETED, TaskStage.CACHED),
+            elements=row.elements,
+        )
+        runs[row.kind, row.model_id, row.endpoint].append(run)
+    return {place: figures_of(of_one) for place, of_one in runs.items()}
+
+
+def latest_measurement(session: Session) -> Measurement | None:
+    """The figures that were measured last; None when that was never done."""
+    latest = session.scalar(select(LatestMeasurement))
+    if latest is None:
+        return None
+    rows = session.scalars(select(ModelFigures))
+    figures = {
+        (row.kind, row.model_id, row.endpoint): Figures.model_validate(row, from_attributes=True) for row in rows
+    }
+    return Measurement(latest.measured_at, figures)
 
 
 def failed_in(session: Session, request_id: str, task_id: int, life: int) -> set[str]:
@@ -221,6 +286,15 @@ def latest_conversation(session: Session) -> str | None:
     """The conversation of the newest request."""
     newest = select(Request.conversation_id).order_by(Request.created_at.desc(), Request.id.desc()).limit(1)
     return session.scalar(newest)
+
+
+_MODELS_FAULTS = [
+    name
+    for name, error in vars(errors).items()
+    if isinstance(error, type)
+    and issubclass(error, errors.ExpertError | errors.ControllerError)
+    and not issubclass(error, errors.TaskCancelledError)
+]
 
 
 def _turn_resources(turn: int, request_id: str, outputs: Iterable[OutputFile]) -> tuple[Resource, ...]:

@@ -15,6 +15,7 @@ from sqlalchemy import delete, select
 from hugginggpt.artifacts import Resource
 from hugginggpt.catalog.card import Candidate, ModelCard, ModelChoice
 from hugginggpt.catalog.downloaded import ModelUse
+from hugginggpt.catalog.figures import Measurement
 from hugginggpt.errors import TraceError
 from hugginggpt.plan import Plan
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
@@ -31,6 +32,8 @@ from hugginggpt.trace.tables import (
     ExpertRun,
     FlowRun,
     HubLookup,
+    LatestMeasurement,
+    ModelFigures,
     ModelSelection,
     PlannedTaskRow,
     Request,
@@ -485,7 +488,39 @@ class Trace:
         with self._database.reading() as session:
             return questions.uses_of_models(session)
 
-    # Live model cards
+    # What catalogs share
+
+    def measurement(self, max_age: float) -> Measurement:
+        """What the latest runs of all models came to, the same for all processes.
+
+        Args:
+            max_age: seconds; an older measurement is replaced by a new one.
+        """
+        oldest = timedelta(seconds=max_age)
+        with self._database.reading() as session:
+            latest = questions.latest_measurement(session)
+            if latest is not None and latest.at > self._database.now(session) - oldest:
+                return latest
+        with self._database.writing() as session:
+            now = self._database.now(session)
+            # Of several processes that come here at once the others wait for the first, and take what it measured.
+            claim = insert_for(session, LatestMeasurement).values(id=1, measured_at=now)
+            mine = session.execute(
+                claim.on_conflict_do_update(
+                    index_elements=[LatestMeasurement.id],
+                    set_={"measured_at": now},
+                    where=LatestMeasurement.measured_at <= now - oldest,
+                ).returning(LatestMeasurement.id)
+            ).all()
+            if mine:
+                session.execute(delete(ModelFigures))
+                session.add_all(
+                    ModelFigures(kind=kind, model_id=model_id, endpoint=endpoint, **figures.model_dump())
+                    for (kind, model_id, endpoint), figures in questions.measured(session, now).items()
+                )
+            measurement = questions.latest_measurement(session)
+            assert measurement is not None
+            return measurement
 
     def cards(self, kind: str) -> tuple[list[ModelCard], datetime] | None:
         """The cards of the latest Hub lookup of a kind and when that was; None when there was none."""

@@ -251,6 +251,7 @@ class ExpertRun(Base):
         ForeignKeyConstraint(["request_id", "life"], [FlowRun.request_id, FlowRun.life], ondelete="CASCADE"),
         Index(None, "request_id", "task_id"),
         Index(None, "model_id", "status"),
+        Index(None, "started_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -317,6 +318,32 @@ class StoredModelCard(Base):
     model_id: Mapped[str]
     downloads: Mapped[int] = mapped_column(BigInteger)
     card: Mapped[dict[str, Any]] = mapped_column(doc="all that is known of the model")
+
+
+class LatestMeasurement(Base):
+    """One row: when the models' runs were measured last."""
+
+    __tablename__ = "measurements"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, doc="always 1")
+    measured_at: Mapped[datetime]
+
+
+class ModelFigures(Base):
+    """One row per kind, model and endpoint: what its latest runs came to, as selection knows it."""
+
+    __tablename__ = "model_figures"
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    model_id: Mapped[str] = mapped_column(primary_key=True)
+    endpoint: Mapped[str] = mapped_column(primary_key=True)
+    runs: Mapped[int] = mapped_column(doc="how many runs count: the latest 8 of the last 7 days at most")
+    completed: Mapped[int] = mapped_column(doc="how many of them did their task")
+    blame: Mapped[float] = mapped_column(
+        doc="the failures, weighed: 1 if another model did the task, 0.5 if none did, 0.25 if the cause could pass"
+    )
+    seconds: Mapped[float | None] = mapped_column(doc="median time for an element of the input; null without a success")
+    last_error: Mapped[str | None] = mapped_column(doc="why the latest failure was one")
 
 
 class Evaluation(Base):

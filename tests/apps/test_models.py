@@ -11,9 +11,11 @@ from apps.cli import main
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.card import ModelCard
 from hugginggpt.catalog.downloaded import DownloadedModel, ModelUse, beyond, with_companions
+from hugginggpt.services import get_trace
 from tests.stand_ins import tiny_models
 from tests.stand_ins.hub_server import HubServer
 from tests.stand_ins.tiny_models import GATED, MODELS, PICKLED
+from tests.trace.samples import candidate, planned
 
 SENTIMENT = MODELS["text-classification"]
 
@@ -35,6 +37,30 @@ def test_candidates_of_a_kind_with_what_stands_in_their_way(inside: CliRunner) -
     table = inside.invoke(main, ["models", "--kind", "OCR"]).stdout
     assert all(candidate["id"] in table for candidate in candidates)
     assert "✗" in table
+
+
+def test_what_was_measured_here_is_told(inside: CliRunner) -> None:
+    trace = get_trace()
+    request_id = planned(trace).request_id
+    for seconds, error in ((0.5, None), (0.7, None), (9.0, "The picture is [empty].")):
+        attempt = trace.start_attempt(request_id, 0, 1, candidate("rapidocr/PP-OCRv6-small"), run_count=1)
+        status = "failed" if error else "completed"
+        trace.finish_attempt(attempt, status=status, seconds=seconds, error=error, error_type=error and "ExpertError")
+    listed = json.loads(inside.invoke(main, ["models", "--kind", "image-to-text", "--json"]).stdout)
+    told = {c["id"]: c["measured"] for c in listed}
+    assert told.pop("rapidocr/PP-OCRv6-small") == {
+        "runs": 3,
+        "completed": 2,
+        "success_rate": 0.667,
+        "reliability": 0.889,
+        "failing": False,
+        "seconds_per_input": 0.6,
+        "last_error": "The picture is [empty].",
+    }
+    assert set(told.values()) == {None}
+    table = inside.invoke(main, ["models", "--kind", "image-to-text"]).stdout
+    assert "2 of 3 runs here, 0.6 s an input" in table
+    assert "failed last: The picture is [empty]." in table
 
 
 def test_lines_fit_a_narrow_terminal(inside: CliRunner) -> None:

@@ -14,12 +14,15 @@ from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.bundled import bundled_cards
 from hugginggpt.catalog.card import Candidate, Endpoint, ModelCard
 from hugginggpt.catalog.catalog import Catalog
+from hugginggpt.catalog.figures import Measurement
 from hugginggpt.catalog.hub import forget_probes
-from hugginggpt.errors import UsageError
+from hugginggpt.errors import DatabaseUnavailableError, UsageError
+from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.settings import Settings
 from hugginggpt.trace.store import Trace
 from tests.stand_ins import tiny_models
 from tests.stand_ins.hub_server import HubServer
+from tests.trace.samples import begin, candidate, result
 
 KIND = "text-classification"
 TINY = tiny_models.MODELS[KIND]
@@ -27,7 +30,7 @@ MakeSettings = Callable[..., Settings]
 
 
 class KeptCards:
-    """A card cache in memory whose clock can be turned back."""
+    """A store in memory whose clock can be turned back, and which has seen no model run."""
 
     def __init__(self) -> None:
         self.kept: dict[str, tuple[list[ModelCard], datetime]] = {}
@@ -37,6 +40,9 @@ class KeptCards:
 
     def save_cards(self, kind: str, cards: Sequence[ModelCard]) -> None:
         self.kept[kind] = (list(cards), datetime.now(UTC))
+
+    def measurement(self, max_age: float) -> Measurement:
+        return Measurement(datetime.now(UTC), {})
 
     def age(self, seconds: float) -> None:
         self.kept = {k: (cards, at - timedelta(seconds=seconds)) for k, (cards, at) in self.kept.items()}
@@ -164,6 +170,68 @@ def test_lookups_are_kept_in_the_trace(hub: HubServer, make_settings: MakeSettin
     first = Catalog(settings, trace).candidates(KIND)
     assert Catalog(settings, trace).candidates(KIND) == first
     assert lookups(hub) == 1
+
+
+# What was measured
+
+
+def failed(trace: Trace, kind: str, name: str, times: int) -> None:
+    """A model failed tasks that another then did."""
+    task = PlannedTask(task=kind, id=0, args={"image": "invoice.png"})
+    for _ in range(times):
+        request_id = begin(trace).request_id
+        trace.record_plan(request_id, Plan(tasks=(task,)), "given")
+        for model, error in ((name, "It broke."), ("another/model", None)):
+            attempt = trace.start_attempt(request_id, 0, 1, candidate(model), run_count=1)
+            status = "failed" if error else "completed"
+            trace.finish_attempt(attempt, status=status, seconds=1.0, error=error, error_type=error and "ExpertError")
+        trace.record_result(request_id, result(0))
+
+
+def test_a_model_that_failed_here_sinks_once_it_is_measured_again(
+    hub: HubServer, make_settings: MakeSettings, trace: Trace
+) -> None:
+    kind = "image-to-text"
+    catalog = Catalog(make_settings(), trace, controller_model="some-model")
+    first = catalog.candidates(kind)[0]
+    assert (first.card.id, first.figures) == ("rapidocr/PP-OCRv6-small", None)
+    failed(trace, kind, first.card.id, 3)
+    assert catalog.candidates(kind)[0] == first, "what is measured stays so for a while, in this process"
+    assert Catalog(make_settings(), trace).candidates(kind)[0] == first, "and in others"
+
+    soon = Catalog(make_settings(figures_ttl=0), trace).candidates(kind)
+    sunk = find(soon, first.card.id, Endpoint.EMBEDDED)
+    assert sunk.figures is not None and sunk.figures.failing
+    assert soon.index(sunk) == sum(c.obstacle is None for c in soon) - 1
+    assert sunk.obstacle is None
+
+
+def test_a_database_that_cannot_be_read_is_no_obstacle(
+    hub: HubServer, make_settings: MakeSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Away(KeptCards):
+        def measurement(self, max_age: float) -> Measurement:
+            raise DatabaseUnavailableError("It is away.")
+
+    assert Catalog(make_settings(), Away()).candidates("image-to-text")[0].figures is None
+    assert "What was measured of models cannot be read: It is away." in caplog.text
+
+
+# Filters
+
+
+def test_what_the_settings_refuse_stays_in_the_list_with_the_reason(
+    hub: HubServer, make_settings: MakeSettings
+) -> None:
+    found = Catalog(make_settings(denied_organisations=(TINY.partition("/")[0],), inference_mode="local")).candidates(
+        KIND
+    )
+    assert "HUGGINGGPT_DENIED_ORGANISATIONS" in obstacle(found, TINY)
+    assert found[0].card.id != TINY
+    catalog = Catalog(make_settings(licences=("mit",), inference_mode="local"))
+    assert all("HUGGINGGPT_LICENCES" in str(c.obstacle) for c in catalog.candidates(KIND) if c.card.licence != "mit")
+    embedded = Catalog(make_settings(licences=("mit",))).candidates("image-to-text")[0]
+    assert (embedded.card.licence, embedded.obstacle) == ("apache-2.0", None)
 
 
 # The Hub out of order

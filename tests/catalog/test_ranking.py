@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hugginggpt.catalog.card import Candidate, Endpoint, ModelCard
+from hugginggpt.catalog.figures import Run, figures_of
 from hugginggpt.catalog.ranking import ranked
 from hugginggpt.settings import InferenceMode
 
@@ -18,9 +19,13 @@ def candidate(
     obstacle: str | None = None,
     downloads: int = 0,
     size: int | None = None,
+    failures: int = 0,
+    successes: int = 0,
 ) -> Candidate:
     card = ModelCard(id=name, kind="text-classification", downloads=downloads, bytes=size, runs_on=(endpoint,))
-    return Candidate(card=card, endpoint=endpoint, installed=installed, obstacle=obstacle)
+    runs = [Run(1.0, "It broke.", done_by_another=True)] * failures + [Run(1.0)] * successes
+    figures = figures_of(runs) if runs else None
+    return Candidate(card=card, endpoint=endpoint, installed=installed, obstacle=obstacle, figures=figures)
 
 
 def names(candidates: list[Candidate]) -> list[str]:
@@ -57,6 +62,17 @@ def test_then_downloads_then_size_then_name() -> None:
     assert names(ranked(given_, "local")) == ["e", "b", "a", "c", "d"]
 
 
+def test_what_failed_repeatedly_comes_after_all_that_works_and_before_what_cannot_run() -> None:
+    given_ = [
+        candidate("broken", Endpoint.EMBEDDED, installed=True, failures=3),
+        candidate("failed once", installed=True, downloads=9, failures=1),
+        candidate("works", installed=True, downloads=8, successes=8),
+        candidate("never tried", Endpoint.REMOTE),
+        candidate("blocked", obstacle="No.", successes=8),
+    ]
+    assert names(ranked(given_, "hybrid")) == ["failed once", "works", "never tried", "broken", "blocked"]
+
+
 candidates = st.lists(
     st.builds(
         candidate,
@@ -66,6 +82,8 @@ candidates = st.lists(
         obstacle=st.sampled_from([None, "No."]),
         downloads=st.integers(0, 3),
         size=st.sampled_from([None, 1, 2]),
+        failures=st.integers(0, 4),
+        successes=st.integers(0, 4),
     ),
     max_size=8,
     unique_by=lambda c: (c.card.id, c.endpoint),
@@ -94,3 +112,25 @@ def test_one_more_candidate_leaves_the_others_in_order(some: list[Candidate], mo
     newcomer = candidate("newcomer", downloads=2)
     with_newcomer = ranked([*some, newcomer], mode)
     assert [c for c in with_newcomer if c is not newcomer] == ranked(some, mode)
+
+
+@given(candidates, modes)
+def test_failing_candidates_stand_between_the_others_and_the_blocked(
+    some: list[Candidate], mode: InferenceMode
+) -> None:
+    def place(candidate: Candidate) -> int:
+        if candidate.obstacle is not None:
+            return 2
+        return int(candidate.figures is not None and candidate.figures.failing)
+
+    assert all(place(a) <= place(b) for a, b in pairwise(ranked(some, mode)))
+
+
+@given(candidates, modes, st.integers(0, 7))
+def test_a_candidate_that_begins_to_fail_never_rises(some: list[Candidate], mode: InferenceMode, which: int) -> None:
+    if not some:
+        return
+    before = some[which % len(some)]
+    after = before.model_copy(update={"figures": figures_of([Run(1.0, "It broke.", done_by_another=True)] * 3)})
+    then = ranked([after if c is before else c for c in some], mode)
+    assert then.index(after) >= ranked(some, mode).index(before)

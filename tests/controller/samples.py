@@ -5,6 +5,7 @@ import hashlib
 from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.capabilities import ValueType
 from hugginggpt.catalog.card import Candidate, Endpoint, ModelCard
+from hugginggpt.catalog.figures import Figures
 from hugginggpt.controller.response import Outcome
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.results import ItemResult, TaskResult, TaskStatus
@@ -64,7 +65,11 @@ def plan_of(outcomes: list[Outcome]) -> Plan:
 
 
 def candidate(
-    model: str, endpoint: Endpoint = Endpoint.LOCAL, description: str = "", obstacle: str | None = None
+    model: str,
+    endpoint: Endpoint = Endpoint.LOCAL,
+    description: str = "",
+    obstacle: str | None = None,
+    figures: Figures | None = None,
 ) -> Candidate:
     card = ModelCard(id=model, kind="text-classification", downloads=10, description=description)
-    return Candidate(card=card, endpoint=endpoint, obstacle=obstacle)
+    return Candidate(card=card, endpoint=endpoint, obstacle=obstacle, figures=figures)

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from hugginggpt.catalog.card import Candidate, Endpoint, ModelChoice
+from hugginggpt.catalog.figures import Run, figures_of
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.selection import choose_model
 from hugginggpt.deadline import Deadline
@@ -48,6 +49,21 @@ def test_the_candidates_are_shown_with_what_matters(server: OpenAIServer, contro
     assert ("German. " * 40)[:100].strip() in line
     assert len(line.split("| ")[-1]) <= 100
     assert "How do they feel?" in server.calls[0].text
+
+
+def test_the_controller_sees_what_was_measured_here_and_no_error_of_another_request(
+    server: OpenAIServer, controller: Controller
+) -> None:
+    broken = figures_of([Run(1.0, "The text about Anna is too long.", done_by_another=True)] * 3)
+    works = figures_of([Run(0.52), Run(0.48)])
+    choose(
+        controller, [candidate("org/new"), candidate("org/sound", figures=works), candidate("org/weak", figures=broken)]
+    )
+    new, sound, weak = (line for line in server.calls[0].text.splitlines() if line.startswith("- org/"))
+    assert "measured here" not in new
+    assert "| measured here: succeeds 100%, about 0.5 s an input |" in sound
+    assert "| measured here: mostly fails |" in weak
+    assert "Anna" not in server.calls[0].text
 
 
 def test_the_rest_beyond_top_k_are_alternatives_too(server: OpenAIServer, controller: Controller) -> None:

@@ -9,17 +9,18 @@ from pathlib import Path
 import pytest
 
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.catalog.card import Endpoint
+from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.catalog.known import known_cards
 from hugginggpt.experts import registry
-from hugginggpt.experts.registry import expert_for, experts, obstacle
+from hugginggpt.experts.registry import expert_for, experts, experts_for, obstacle, offered_cards
 
 
 @pytest.fixture
 def fresh() -> Iterator[None]:
     """Entry points are read once in a process: read them anew, before and after."""
-    registry._table.cache_clear()
+    registry._registry.cache_clear()
     yield
-    registry._table.cache_clear()
+    registry._registry.cache_clear()
 
 
 def install(folder: Path, name: str, source: str) -> None:
@@ -31,8 +32,13 @@ def install(folder: Path, name: str, source: str) -> None:
     (information / "entry_points.txt").write_text(f"[hugginggpt.experts]\n{name} = {name}\n", encoding="utf-8")
 
 
+def card(kind: str, name: str = "anybody/anything") -> ModelCard:
+    return ModelCard(id=name, kind=kind)
+
+
 PLUGIN = """
-from hugginggpt.catalog.card import Endpoint
+from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.catalog.known import known_cards
 from hugginggpt.experts.base import Expert
 
 
@@ -68,8 +74,10 @@ def test_ours_are_there() -> None:
 
 
 def test_what_is_not_there() -> None:
-    assert expert_for("text-to-video", Endpoint.EMBEDDED) is None
-    assert expert_for("no-such-kind", Endpoint.LOCAL) is None
+    assert experts_for("text-to-video", Endpoint.EMBEDDED) == ()
+    assert experts_for("no-such-kind", Endpoint.LOCAL) == ()
+    assert expert_for(card("text-to-video"), Endpoint.EMBEDDED) is None
+    assert offered_cards("text-to-video") == ()
 
 
 def test_a_strangers_expert_comes_in_by_the_same_door(
@@ -78,10 +86,42 @@ def test_a_strangers_expert_comes_in_by_the_same_door(
     install(tmp_path, "stranger_video", PLUGIN.format(kind="text-to-video", endpoint="LOCAL"))
     install(tmp_path, "stranger_ocr", PLUGIN.format(kind="image-to-text", endpoint="EMBEDDED"))
     monkeypatch.syspath_prepend(tmp_path)
-    video = expert_for("text-to-video", Endpoint.LOCAL)
+    video = expert_for(card("text-to-video"), Endpoint.LOCAL)
     assert video is not None and type(video).__name__ == "Mine"
-    assert type(expert_for("image-to-text", Endpoint.EMBEDDED)).__name__ == "Mine"
+    assert type(expert_for(card("image-to-text"), Endpoint.EMBEDDED)).__name__ == "Mine"
     assert obstacle(video) == "text-to-video (local) needs surely_not_installed: run pip install surely_not_installed."
+
+
+CHOOSY = (
+    PLUGIN
+    + """
+from hugginggpt.catalog.card import ModelCard
+
+Mine.takes = lambda self, card: card.id.startswith("mine/")
+CARDS = [
+    ModelCard(id="mine/model", kind="{kind}", runs_on=(Endpoint.{endpoint},)),
+    ModelCard(id="rapidocr/PP-OCRv6-small", kind="{kind}", description="Another."),
+    ModelCard(id="mine/model", kind="no-such-kind"),
+    "no card",
+]
+"""
+)
+
+
+def test_a_stranger_brings_models_and_leaves_ours_to_us(
+    fresh: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    kind = "image-to-text"
+    install(tmp_path, "choosy", CHOOSY.format(kind=kind, endpoint="EMBEDDED"))
+    monkeypatch.syspath_prepend(tmp_path)
+    mine, ours = (expert_for(card(kind, name), Endpoint.EMBEDDED) for name in ("mine/model", "rapidocr/other"))
+    assert type(mine).__name__ == "Mine"
+    assert ours is not None and type(ours).__module__.startswith("hugginggpt.experts.embedded")
+    assert experts_for(kind, Endpoint.EMBEDDED) == (mine, ours)
+    assert {mine, ours} <= set(experts())
+    assert [c.id for c in known_cards(kind)][:2] == ["mine/model", "rapidocr/PP-OCRv6-small"]
+    assert [c.description for c in known_cards(kind) if c.id == "rapidocr/PP-OCRv6-small"] == ["Another."]
+    assert "no-such-kind" in caplog.text and "'no card'" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -101,12 +141,12 @@ def test_a_broken_plugin_is_reported_and_harms_nobody(
     install(tmp_path, name, source)
     monkeypatch.syspath_prepend(tmp_path)
     with caplog.at_level(logging.WARNING):
-        assert expert_for("image-to-text", Endpoint.EMBEDDED) is not None
+        assert expert_for(card("image-to-text"), Endpoint.EMBEDDED) is not None
     assert name in caplog.text
 
 
 def test_our_missing_packages_name_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    expert = expert_for("object-detection", Endpoint.LOCAL)
+    expert = expert_for(card("object-detection"), Endpoint.LOCAL)
     assert expert is not None
     monkeypatch.setattr(type(expert), "packages", ("surely_not_installed",))
     assert obstacle(expert) == (

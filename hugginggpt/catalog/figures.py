@@ -1,0 +1,125 @@
+"""What this installation measured of its models: how reliable they are, and how quick.
+
+Selection works on a measurement, not on the trace as it stands: a measurement is taken when the
+latest is older than `HUGGINGGPT_FIGURES_TTL`, kept in the trace database, and the same for all
+processes. A choice depends on no more of it than each model's `gist`, in which figures are rounded,
+so that a kept choice stays good until something changes that it could depend on.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import floor, log10
+from statistics import median
+
+from pydantic import BaseModel, ConfigDict
+
+LATEST = 8
+"""Runs of a model that count: its latest, so that one which broke sinks although it had worked for long."""
+
+MEMORY = timedelta(days=7)
+"""How far back they may lie, so that a model which sank, and so is not tried, gets another try some day."""
+
+PRIOR = 2
+"""Successes that every model begins with, so that one failure condemns nobody."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a model on a task.
+
+    Attributes:
+        error: why it failed; None when it did the task.
+        passing: the cause could pass: a server was busy or out of reach.
+        done_by_another: another model did the task.
+        elements: how many elements it made a result for.
+    """
+
+    seconds: float
+    error: str | None = None
+    passing: bool = False
+    done_by_another: bool = False
+    elements: int = 1
+
+    @property
+    def blame(self) -> float:
+        """How much a failure says against the model: less when the cause can pass or may lie in the input."""
+        if self.error is None:
+            return 0.0
+        if self.passing:
+            return 0.25
+        return 1.0 if self.done_by_another else 0.5
+
+
+class Figures(BaseModel):
+    """What was measured of a model at an endpoint, for one kind.
+
+    Attributes:
+        runs: how many runs it was measured on.
+        completed: how many of them did their task.
+        blame: what the others say against it, see `Run.blame`.
+        seconds: median time that an element of the input took, loading included; None without a success.
+        last_error: why its latest failure was one.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    runs: int
+    completed: int
+    blame: float
+    seconds: float | None = None
+    last_error: str | None = None
+
+    @property
+    def reliability(self) -> float:
+        """The expected share of successes, from 0 to 1. Three failures with no success make it less than half."""
+        return (self.completed + PRIOR) / (self.completed + PRIOR + self.blame)
+
+    @property
+    def failing(self) -> bool:
+        """A failure is likelier than a success: it ranks below all models that work."""
+        return self.reliability < 0.5
+
+    @property
+    def gist(self) -> str:
+        """All of it that a choice may depend on, as the controller reads it. It is part of a choice's cache key."""
+        if self.failing:
+            return "mostly fails"
+        speed = "" if self.seconds is None else f", about {_rounded(self.seconds):g} s an input"
+        return f"succeeds {round(self.reliability, 1):.0%}{speed}"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The figures of all models at one moment, by kind, model id and endpoint."""
+
+    at: datetime
+    figures: Mapping[tuple[str, str, str], Figures]
+
+
+def figures_of(runs: Sequence[Run]) -> Figures:
+    """The figures of a model.
+
+    Args:
+        runs: all of them that count, the latest first; at least one.
+    """
+    done = [run for run in runs if run.error is None]
+    return Figures(
+        runs=len(runs),
+        completed=len(done),
+        blame=sum(run.blame for run in runs),
+        seconds=median(run.seconds / max(1, run.elements) for run in done) if done else None,
+        last_error=next((run.error for run in runs if run.error is not None), None),
+    )
+
+
+def _rounded(seconds: float) -> float:
+    """The nearest of ..., 0.1, 0.2, 0.5, 1, 2, 5, 10, ...: what is the same in it is about as quick."""
+    if seconds < 0.01:
+        return 0.01
+    unit = 10.0 ** floor(log10(seconds))
+    # The bounds are the geometric means of neighbours.
+    step = next(
+        step for step, bound in ((1, 2**0.5), (2, 10**0.5), (5, 50**0.5), (10, 10.0)) if seconds / unit <= bound
+    )
+    return float(f"{step * unit:.2g}")

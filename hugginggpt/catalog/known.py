@@ -1,0 +1,15 @@
+"""The models that are known without asking the Hub."""
+
+from hugginggpt.catalog.bundled import bundled_cards
+from hugginggpt.catalog.card import ModelCard
+from hugginggpt.experts.registry import offered_cards
+
+
+def known_cards(kind: str) -> tuple[ModelCard, ...]:
+    """The cards of a kind that plugins bring, then those of the bundled list.
+
+    A plugin's card stands for a bundled one of the same id.
+    """
+    offered = offered_cards(kind)
+    ids = {card.id for card in offered}
+    return (*offered, *(card for card in bundled_cards().get(kind, ()) if card.id not in ids))
