@@ -64,11 +64,15 @@ def lookups(hub: HubServer) -> int:
 
 
 def install(settings: Settings, model: str) -> Path:
+    import httpx2
     from huggingface_hub import snapshot_download
 
-    return Path(
-        snapshot_download(model, cache_dir=settings.models_cache_dir, endpoint=settings.hf_endpoint, token=False)
-    )
+    where = {"cache_dir": settings.models_cache_dir, "endpoint": settings.hf_endpoint, "token": False}
+    try:
+        return Path(snapshot_download(model, **where))
+    except httpx2.ReadError:
+        # A lookup that an earlier test gave up, and that tries again by itself, closes the connections of all others.
+        return Path(snapshot_download(model, **where))
 
 
 # Live lookups
