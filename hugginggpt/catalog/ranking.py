@@ -19,15 +19,16 @@ def ranked(candidates: Iterable[Candidate], mode: InferenceMode) -> list[Candida
 
     What can run comes first, and of that what has not mostly failed here lately (`Figures.failing`).
     Then what is nearest: embedded, controller, installed, to be downloaded, remote; in remote mode
-    what is remote comes before the controller. Then downloads, the smaller size, the id.
+    what is remote comes before the controller. Then downloads, the smaller size, the id, the endpoint.
     """
 
-    def key(candidate: Candidate) -> tuple[bool, bool, int, int, float, str, str]:
+    def key(candidate: Candidate) -> tuple[bool, bool, int, int, float, str, str, Endpoint]:
         card = candidate.card
         size = inf if card.bytes is None else card.bytes
         blocked = candidate.obstacle is not None
         failing = candidate.figures is not None and candidate.figures.failing
-        return (blocked, failing, _distance(candidate, mode), -card.downloads, size, card.id, card.revision or "")
+        same = (card.id, card.revision or "", candidate.endpoint)
+        return (blocked, failing, _distance(candidate, mode), -card.downloads, size, *same)
 
     return sorted(candidates, key=key)
 
