@@ -279,6 +279,13 @@ EXPERT_TASKS: dict[str, Task[..., TaskResult]] = {kind: _expert_task(row) for ki
 """The task object of each kind."""
 
 
+def _attempt_status(error: BaseException | None) -> str:
+    """What is no `Exception` came from outside, such as Ctrl-C, and says nothing of the model."""
+    if error is None:
+        return "completed"
+    return "failed" if isinstance(error, Exception) else "interrupted"
+
+
 class _Attempts:
     """Records each attempt of one try of a task run."""
 
@@ -307,7 +314,7 @@ class _Attempts:
         with recording("The end of an attempt"):
             get_trace().finish_attempt(
                 self._current,
-                status="completed" if error is None else "failed",
+                status=_attempt_status(error),
                 seconds=seconds,
                 error=None if error is None else str(error),
                 error_type=None if error is None else type(error).__name__,

@@ -7,12 +7,11 @@ from datetime import datetime
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from hugginggpt import errors
 from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.catalog.card import Candidate, Endpoint, ModelChoice
 from hugginggpt.catalog.downloaded import ModelUse
 from hugginggpt.catalog.figures import LATEST, MEMORY, Figures, Measurement, Run, figures_of
-from hugginggpt.errors import TraceError
+from hugginggpt.errors import StorageError, TaskCancelledError, TraceError
 from hugginggpt.media import EXTENSIONS
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.results import TaskResult
@@ -113,10 +112,11 @@ def measured(session: Session, now: datetime) -> dict[tuple[str, str, str], Figu
     """What the latest runs of each model came to, by kind, model id and endpoint.
 
     Runs that say nothing of the model do not count: those that were stopped, whose process died, or
-    that failed for want of a place to store their result.
+    whose result could not be stored.
     """
-    ran = or_(
-        ExpertRun.status == "completed", and_(ExpertRun.status == "failed", ExpertRun.error_type.in_(_MODELS_FAULTS))
+    no_fault = (TaskCancelledError.__name__, StorageError.__name__)
+    counts = or_(
+        ExpertRun.status == "completed", and_(ExpertRun.status == "failed", ExpertRun.error_type.not_in(no_fault))
     )
     place = (PlannedTaskRow.kind, ExpertRun.model_id, ExpertRun.endpoint)
     latest = (
@@ -135,7 +135,7 @@ def measured(session: Session, now: datetime) -> dict[tuple[str, str, str], Figu
             PlannedTaskRow,
             and_(PlannedTaskRow.request_id == ExpertRun.request_id, PlannedTaskRow.task_id == ExpertRun.task_id),
         )
-        .where(ExpertRun.started_at >= now - MEMORY, ran)
+        .where(ExpertRun.started_at >= now - MEMORY, counts)
         .subquery()
     )
     elements = (
@@ -286,15 +286,6 @@ def latest_conversation(session: Session) -> str | None:
     """The conversation of the newest request."""
     newest = select(Request.conversation_id).order_by(Request.created_at.desc(), Request.id.desc()).limit(1)
     return session.scalar(newest)
-
-
-_MODELS_FAULTS = [
-    name
-    for name, error in vars(errors).items()
-    if isinstance(error, type)
-    and issubclass(error, errors.ExpertError | errors.ControllerError)
-    and not issubclass(error, errors.TaskCancelledError)
-]
 
 
 def _turn_resources(turn: int, request_id: str, outputs: Iterable[OutputFile]) -> tuple[Resource, ...]:

@@ -347,7 +347,7 @@ class Trace:
 
         Args:
             attempt_id: as `start_attempt` gave it.
-            status: "completed" or "failed".
+            status: "completed", "failed", or "interrupted" by a stop of its process.
             seconds: how long it took.
             error: why it failed, one sentence.
             error_type: class of the error.

@@ -262,7 +262,9 @@ class ExpertRun(Base):
     model_id: Mapped[str]
     revision: Mapped[str | None]
     endpoint: Mapped[str]
-    status: Mapped[str] = mapped_column(doc="`running`, `completed`, `failed`, or `interrupted` when its process died")
+    status: Mapped[str] = mapped_column(
+        doc="`running`, `completed`, `failed`, or `interrupted` when its process was stopped or died"
+    )
     error: Mapped[str | None]
     error_type: Mapped[str | None] = mapped_column(doc="class of the error")
     passing: Mapped[bool] = mapped_column(doc="the cause of the failure can pass, so the same model is tried again")

@@ -154,6 +154,37 @@ def test_a_choice_that_the_controller_failed_to_make_is_asked_for_again(
     assert task.result is not None and task.result.model == task.selection.choice.chosen.card.id
 
 
+def test_a_model_that_keeps_failing_sinks_and_a_choice_is_kept_until_that_is_measured(
+    answer: Answer, controller: OpenAIServer, provider: InferenceServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller.script = {
+        "select": lambda call: {"id": call.choices[0], "reason": "It is first."},
+        "respond": "It is POSITIVE.",
+    }
+
+    def mood(text: str) -> list[str]:
+        """The models that were tried, the last of which did the task."""
+        plan = [{"task": "text-classification", "id": 0, "dep": [-1], "args": {"text": text}}]
+        (task,) = answer("Mood?", plan=plan).tasks
+        assert task.status is TaskStage.COMPLETED
+        return [attempt.model for attempt in task.attempts]
+
+    tried = []
+    for text in ("I like it.", "You like it.", "They like it."):
+        provider.script.append("missing")
+        tried.append(mood(text))
+    assert tried[0] == tried[1] == tried[2]
+    works = tried[0][1]
+    assert controller.stages().count("select") == 1
+
+    monkeypatch.setenv("HUGGINGGPT_FIGURES_TTL", "0")
+    reset()
+    assert mood("We like it.") == [works]
+    shown = next(call.text for call in reversed(controller.calls) if call.stage == "select")
+    assert f"- {works} | runs: remote | downloads:" in shown and "measured here: succeeds 100%" in shown
+    assert controller.stages().count("select") == 2
+
+
 def test_a_diamond_with_a_failing_branch(
     answer: Answer, controller: OpenAIServer, provider: InferenceServer, sign: Path
 ) -> None:
