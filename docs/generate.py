@@ -1,4 +1,4 @@
-"""Writes what the docs say of commands, settings, kinds and tables, from the code itself.
+"""Writes what the docs say of commands, settings, kinds, tables and the example plugin, from the code itself.
 
 `make docs` brings the pages up to date; `python docs/generate.py --check` says whether they are,
 and a test runs that. Each page keeps what stands outside its `<!-- generated -->` marks.
@@ -96,8 +96,18 @@ def _column(column: Column[object]) -> str:
     return f"| `{column.name}` | {kind}{' or null' if column.nullable else ''} | {'; '.join(filter(None, meaning))} |\n"
 
 
+def example() -> str:
+    """The files of the example plugin."""
+    folder = FOLDER.parent / "examples" / "extending"
+    files = (("hugginggpt_patterns.py", "python"), ("pyproject.toml", "toml"))
+    return "\n".join(
+        f"`{name}`\n\n```{language}\n{(folder / name).read_text('utf-8')}```\n" for name, language in files
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": commands,
+    "extending.md": example,
     "kinds.md": kinds,
     "settings.md": settings,
     "trace.md": tables,

@@ -39,6 +39,7 @@ def url_of_a_trace(trace: Trace, database_url: str) -> str:
         error=None,
         endings=(),
     )
+    trace.measurement(max_age=0)
     return database_url
 
 

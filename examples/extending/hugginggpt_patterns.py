@@ -1,0 +1,60 @@
+"""Marks in a text what patterns can tell: order numbers, amounts of money, dates and e-mail addresses."""
+
+import re
+from typing import Any
+
+from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.deadline import Deadline
+from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.experts.rendering import marked
+
+MODEL = ModelCard(
+    id="acme/patterns",
+    kind="token-classification",
+    revision="1.0",  # part of what results are cached on: another one for every change that makes other results
+    licence="apache-2.0",
+    description="Order numbers (A-1234), amounts of money, dates and e-mail addresses; no names",
+    runs_on=(Endpoint.EMBEDDED,),
+)
+
+
+class Patterns(Expert):
+    """Marks what the patterns of `acme/patterns` match."""
+
+    kind = "token-classification"
+    endpoint = Endpoint.EMBEDDED
+
+    def takes(self, card: ModelCard) -> bool:
+        """Only its own model: an expert of somebody else may serve this kind here too."""
+        return card.id == MODEL.id
+
+    def load(self, card: ModelCard, surroundings: Surroundings) -> dict[str, re.Pattern[str]]:
+        """What is slow to make and can be used again and again; here it is quick."""
+        return {
+            "order": re.compile(r"\b[A-Z]-\d{4,}\b"),
+            "amount": re.compile(r"\b\d+(?:[.,]\d\d)? ?(?:EUR|USD|€|\$)"),
+            "date": re.compile(r"\b\d{4}-\d\d-\d\d\b|\b\d{1,2}\.\d{1,2}\.\d{4}\b"),
+            "e-mail": re.compile(r"\b[\w.+-]+@[\w-]+\.[\w.-]*\w"),
+        }
+
+    def prepare(self, inputs: Inputs) -> str:
+        """From the kind's typed inputs to what the model takes."""
+        return str(inputs["text"].text)
+
+    def run(self, model: dict[str, re.Pattern[str]], prepared: str, deadline: Deadline) -> list[dict[str, Any]]:
+        """The work. Long work looks at the deadline in between: nobody can interrupt it."""
+        found: list[dict[str, Any]] = []
+        for label, pattern in model.items():
+            deadline.check()
+            for match in pattern.finditer(prepared):
+                place = {"start": match.start(), "end": match.end()}
+                found.append({"label": label, "score": 1.0, "text": match[0], **place})
+        return sorted(found, key=lambda entry: entry["start"])
+
+    def render(self, raw: list[dict[str, Any]], inputs: Inputs) -> Outputs:
+        """From what the model gave to the kind's typed outputs, one for each."""
+        return [marked(raw)]
+
+
+EXPERTS = (Patterns(),)
+CARDS = (MODEL,)
