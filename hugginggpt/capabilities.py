@@ -2,13 +2,21 @@
 
 Planner prompt, grammar, validation, command-line help and docs are derived from it. Kinds are
 named by their Hugging Face pipeline tag where there is one, and otherwise as HuggingGPT
-(arXiv 2303.17580) and its published code name them.
+(arXiv 2303.17580) and its published code name them. Packages add kinds of their own under the
+entry point group `hugginggpt.kinds`; docs/extending.md has an example.
 """
 
-from collections.abc import Mapping
+import logging
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from importlib.metadata import entry_points
 from types import MappingProxyType
+
+GROUP = "hugginggpt.kinds"
+
+logger = logging.getLogger(__name__)
 
 
 class ValueType(StrEnum):
@@ -20,6 +28,9 @@ class ValueType(StrEnum):
     VIDEO = "video"
     TABLE = "table"
     STRUCTURED = "structured"
+
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,7 @@ class Capability:
     """One kind of AI task.
 
     Attributes:
+        kind: lower-case words joined by hyphens.
         description: one line for the planner.
         timeout: the deadline of one task, in seconds.
         retries: how often a cause that can pass is tried again.
@@ -64,6 +76,13 @@ class Capability:
     generative: bool = False
     control: str | None = None
     parameters: Mapping[str, type] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what neither a plan nor a prompt could name."""
+        if not all(map(_NAME.fullmatch, (self.kind, *self.aliases))):
+            raise ValueError(f"the names of {self.kind!r} must be lower-case words joined by hyphens")
+        if not (self.inputs and self.outputs) or len(self.description.splitlines()) != 1:
+            raise ValueError(f"{self.kind!r} needs an input, an output, and a description of one line")
 
     def input(self, name: str) -> Input | None:
         """The input of that name or alias, in any case."""
@@ -331,13 +350,36 @@ _ROWS = (
     _control_to_image("seg", "a segmentation map"),
 )
 
-CAPABILITIES: Mapping[str, Capability] = MappingProxyType({row.kind: row for row in _ROWS})
-"""Every kind, by its name."""
+_kinds: dict[str, Capability] = {}
+_aliases: dict[str, str] = {}
 
-_ALIASES = {alias: row.kind for row in _ROWS for alias in row.aliases}
+CAPABILITIES: Mapping[str, Capability] = MappingProxyType(_kinds)
+"""Every kind, by its name."""
 
 
 def find_kind(name: str) -> str | None:
     """The kind meant by a name, whatever its case, separators or alias; None when there is none."""
     wanted = "-".join(name.strip().lower().replace("_", "-").split())
-    return wanted if wanted in CAPABILITIES else _ALIASES.get(wanted)
+    return wanted if wanted in _kinds else _aliases.get(wanted)
+
+
+def add_installed_kinds() -> None:
+    """Add the kinds of installed packages. One that cannot be added is reported in the log and left out."""
+    for entry in entry_points(group=GROUP):
+        try:
+            _add(entry.load())
+        except Exception as error:
+            logger.warning("The kinds plugin %s cannot be used: %s: %s", entry.value, type(error).__name__, error)
+
+
+def _add(rows: Iterable[Capability]) -> None:
+    added = tuple(rows)
+    names = [name for row in added for name in (row.kind, *row.aliases)]
+    for position, name in enumerate(names):
+        if find_kind(name) is not None or name in names[:position]:
+            raise ValueError(f"there is a kind of task named {name!r} already")
+    _kinds.update({row.kind: row for row in added})
+    _aliases.update({alias: row.kind for row in added for alias in row.aliases})
+
+
+_add(_ROWS)

@@ -132,7 +132,7 @@ def _step(capability: Capability, depth: int) -> str:
 def _steps(capability: Capability, depth: int) -> Iterator[tuple[str, ...]]:
     """The ways of writing one step: its kind, then the inputs that are named."""
     kind, (_, *others) = capability.kind, capability.inputs
-    word = WORDS[kind]
+    word = WORDS.get(kind, kind)
     if kind in TEMPLATED:
         yield (_literal(word),)
         yield (_literal(f"{word} text="), "template")

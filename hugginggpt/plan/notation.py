@@ -126,7 +126,7 @@ class _Writing:
     def pipeline(self, task: PlannedTask) -> str:
         """The pipeline that ends with a task."""
         piped = piped_input(task.capability, task.args)
-        value, words = task.args[piped], [WORDS[task.task]]
+        value, words = task.args[piped], [WORDS.get(task.task, task.task)]
         if task.task in TEMPLATED and (split := self._template(task.task, value)):
             value, template = split
             words.append(f"{piped}={quoted(template)}")

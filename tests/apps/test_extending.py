@@ -1,4 +1,4 @@
-"""The example of docs/extending.md, as a stranger's package: built, installed, and used by a fresh process."""
+"""The example of docs/extending.md, as a stranger's package: installed, and used by a fresh process."""
 
 import json
 import os
@@ -16,6 +16,7 @@ from tests.stand_ins.openai_server import OpenAIServer
 
 TEXT = "Order A-4711 of 2026-11-23 comes to 81.99 EUR; ask ada@example.org."
 FIND = {"task": "token-classification", "id": 0, "dep": [-1], "args": {"text": TEXT}}
+BLACKEN = {"task": "redaction", "id": 1, "dep": [-1], "args": {"text": TEXT}}
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +36,17 @@ def with_plugin(hugginggpt: Run, installed: Path, monkeypatch: pytest.MonkeyPatc
     return hugginggpt
 
 
-def test_without_the_plugin_nothing_embedded_does_it(hugginggpt: Run) -> None:
+def test_without_the_plugin_there_is_nothing_of_it(hugginggpt: Run) -> None:
     listed = json.loads(hugginggpt("models", "--kind", "token-classification", "--json").stdout)
     assert "acme/patterns" not in {candidate["id"] for candidate in listed}
+    assert hugginggpt("models", "--kind", "redaction").returncode == 2
 
 
-def test_its_expert_and_its_model_are_listed(with_plugin: Run) -> None:
+def test_its_kind_its_experts_and_its_models_are_listed(with_plugin: Run) -> None:
     kinds = {row["kind"]: row for row in json.loads(with_plugin("kinds", "--json").stdout)}
+    row = kinds["redaction"]
+    assert ([given["type"] for given in row["inputs"]], row["outputs"]) == (["text"], ["text"])
+    assert (row["runtimes"], row["default_model"]) == (["embedded"], "acme/patterns")
     row = kinds["token-classification"]
     assert (row["runtimes"][0], row["default_model"]) == ("embedded", "acme/patterns")
     first, *others = json.loads(with_plugin("models", "--kind", "token-classification", "--json").stdout)
@@ -50,9 +55,9 @@ def test_its_expert_and_its_model_are_listed(with_plugin: Run) -> None:
     assert len(others) > 1, "the models that were there before stay"
 
 
-def test_its_model_is_offered_chosen_and_run(with_plugin: Run, prefect_api: str) -> None:
+def test_its_kind_and_its_model_are_offered_chosen_and_run(with_plugin: Run, prefect_api: str) -> None:
     with OpenAIServer(key="right") as controller:
-        controller.script = {"plan": {"tasks": [FIND]}, "respond": "It is order A-4711."}
+        controller.script = {"plan": {"tasks": [FIND, BLACKEN]}, "respond": "It is order A-4711."}
         environment = {
             "OPENAI_BASE_URL": controller.url,
             "OPENAI_API_KEY": "right",
@@ -62,10 +67,12 @@ def test_its_model_is_offered_chosen_and_run(with_plugin: Run, prefect_api: str)
         planning = next(call.text for call in controller.calls if call.stage == "plan")
     report = AnswerReport.model_validate_json(asked.stdout)
     assert (asked.returncode, report.status, report.response) == (0, "completed", "It is order A-4711."), asked.stderr
-    assert "token-classification" in planning, "the planner is offered what the plugin can do"
-    (task,) = report.tasks
-    assert (task.status, task.model, task.endpoint) == ("completed", "acme/patterns", "embedded")
-    found = json.loads(Path(report.files[0].path).read_text())["data"]
+    assert "token-classification" in planning and "redaction" in planning, "the planner is offered what it can do"
+    for task in report.tasks:
+        assert (task.status, task.model, task.endpoint) == ("completed", "acme/patterns", "embedded")
+    marks, text = (Path(file.path).read_text() for file in report.files)
+    assert text == "Order ██████ of ██████████ comes to █████████; ask ███████████████."
+    found = json.loads(marks)["data"]
     assert [(entry["label"], entry["text"]) for entry in found] == [
         ("order", "A-4711"),
         ("date", "2026-11-23"),
