@@ -31,7 +31,7 @@ from tasks.cancelling import cancel, cancellable
 from tasks.limits import slot_for
 from tasks.policies import BACKOFF, JITTER, can_pass, key_of, recorded_controller, recording
 from tasks.select import Choice, submit_selection
-from tasks.ui import StepsShown, show_result
+from tasks.ui import ProgressShown, show_result
 
 SKIPPED, RECOVERED, CACHED = "Skipped", "Recovered", "Cached"
 TASK_RUN_NAME = "{planned.id} · {planned.task}"
@@ -238,7 +238,7 @@ def run_expert(
     deadline = Deadline(get_settings().task_timeout or planned.capability.timeout)
     inputs = fingerprint(planned, resources, upstream)
     attempts = _Attempts(request_id, planned.id, life, run_count)
-    with cancellable(request_id, life, deadline), listening(StepsShown(planned)):
+    with cancellable(request_id, life, deadline), listening(ProgressShown(planned, lambda: attempts.current)):
         result = execute(
             planned,
             bind(planned, resources, upstream, get_store()),
@@ -287,12 +287,16 @@ def _attempt_status(error: BaseException | None) -> str:
 
 
 class _Attempts:
-    """Records each attempt of one try of a task run."""
+    """Records each attempt of one try of a task run.
+
+    Attributes:
+        current: the attempt at work, as the trace calls it; None if it could not be recorded.
+    """
 
     def __init__(self, request_id: str, task_id: int, life: int, run_count: int) -> None:
         self._where = (request_id, task_id, life)
         self._run_count = run_count
-        self._current: int | None = None
+        self.current: int | None = None
 
     def not_failed(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Those that did not fail for good in an earlier try."""
@@ -303,17 +307,17 @@ class _Attempts:
 
     def started(self, candidate: Candidate) -> None:
         """An attempt begins."""
-        self._current = None
+        self.current = None
         with recording("The start of an attempt"):
-            self._current = get_trace().start_attempt(*self._where, candidate, self._run_count)
+            self.current = get_trace().start_attempt(*self._where, candidate, self._run_count)
 
     def finished(self, seconds: float, error: BaseException | None) -> None:
         """It has ended."""
-        if self._current is None:
+        if self.current is None:
             return
         with recording("The end of an attempt"):
             get_trace().finish_attempt(
-                self._current,
+                self.current,
                 status=_attempt_status(error),
                 seconds=seconds,
                 error=None if error is None else str(error),

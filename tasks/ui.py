@@ -18,13 +18,15 @@ from hugginggpt.catalog.card import ModelChoice
 from hugginggpt.evaluation.report import EvaluationReport
 from hugginggpt.media import Image
 from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.progress import Progress
 from hugginggpt.results import TaskResult
-from hugginggpt.services import get_store
+from hugginggpt.services import get_store, get_trace
+from tasks.policies import recording
 
 THUMBNAIL_PIXELS = 320
 MOST_SHOWN = 20
-STEPS_EVERY = 1.0
-"""Seconds between two looks at the steps of a task."""
+PROGRESS_EVERY = 1.0
+"""Seconds between two looks at how far a task is."""
 
 
 def show_plan(plan: Plan) -> None:
@@ -53,24 +55,34 @@ def show_choice(planned: PlannedTask, choice: ModelChoice) -> None:
     _show(f"model-{planned.id}", lambda: text, f"Model for {planned.name}")
 
 
-class StepsShown:
-    """Shows how many steps of a task are done, as a progress artifact: what listens to `hugginggpt.progress`."""
+class ProgressShown:
+    """Shows how far a task is, in its trace and as a progress artifact: what listens to `hugginggpt.progress`.
 
-    def __init__(self, planned: PlannedTask) -> None:
-        self._key, self._name = f"steps-{planned.id}", planned.name
+    Args:
+        planned: the task.
+        attempt: names the attempt at work in the trace; None if it could not be recorded.
+    """
+
+    def __init__(self, planned: PlannedTask, attempt: Callable[[], int | None]) -> None:
+        self._key, self._name = f"progress-{planned.id}", planned.name
+        self._attempt = attempt
         self._artifact: UUID | None = None
         self._next = 0.0
+        self._latest: Progress | None = None
 
-    def __call__(self, done: int, steps: int) -> None:
-        """Show it, the last step always and the others once a second at most."""
+    def __call__(self, progress: Progress) -> None:
+        """Show it, the end always and what is on the way once a second at most."""
         now = time.monotonic()
-        if done < steps and now < self._next:
+        if progress == self._latest or (progress.done < progress.total and now < self._next):
             return
-        self._next = now + STEPS_EVERY
-        _poster.submit(copy_context().run, self._post, done, steps)
+        self._next, self._latest = now + PROGRESS_EVERY, progress
+        _poster.submit(copy_context().run, self._post, progress, self._attempt())
 
-    def _post(self, done: int, steps: int) -> None:
-        share, description = 100.0 * done / max(1, steps), f"{self._name}: {done} of {steps} steps"
+    def _post(self, progress: Progress, attempt: int | None) -> None:
+        if attempt is not None:
+            with recording(f"The progress of '{self._name}'"):
+                get_trace().record_progress(attempt, str(progress))
+        share, description = 100.0 * progress.done / max(1, progress.total), f"{self._name}: {progress}"
         try:
             if self._artifact is None:
                 # Outside an event loop the call is done when it returns.
@@ -78,7 +90,7 @@ class StepsShown:
             else:
                 update_progress_artifact(self._artifact, share, description=description)
         except Exception:  # A request does not fail because it cannot be shown.
-            get_run_logger().warning("The steps of '%s' could not be shown in Prefect.", self._name, exc_info=True)
+            get_run_logger().warning("The progress of '%s' could not be shown in Prefect.", self._name, exc_info=True)
 
 
 def show_result(result: TaskResult) -> None:

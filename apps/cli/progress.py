@@ -169,7 +169,8 @@ def standing(task: TaskTrace, story: RequestTrace) -> str:
         case TaskStage.SKIPPED:
             return f"skipped: {one_line(task.error or 'for no known reason')}"
     if last is not None and last.status == "running":
-        return f"running on {last.model} ({last.endpoint})"
+        so_far = f", {last.progress}" if last.progress else ""
+        return f"running on {last.model} ({last.endpoint}){so_far}"
     if last is not None and last.status == "failed":
         again = ", another try follows" if last.passing else ""
         return f"{last.model} failed{again}: {one_line(last.error or '')}"

@@ -3,14 +3,23 @@
 import ctypes
 import gc
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from hugginggpt.settings import Settings
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _CGROUPS_1 = _CGROUPS / "memory" / "memory.limit_in_bytes"
+
+# Of glibc, see mallopt(3): its parameters, and what its own thresholds grow to by themselves.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_LARGEST_TRIM, _LARGEST_MMAP = 64 * 2**20, 32 * 2**20
+_WEIGHTS_MMAP = 2**20
+
+_counting = threading.Lock()
+_loads = 0
 
 
 def memory_budget(settings: Settings) -> int:
@@ -45,6 +54,34 @@ def _cgroup_limits() -> list[Path]:
     own = next((line.removeprefix("0::/") for line in lines if line.startswith("0::/")), "")
     group = PurePosixPath(own)
     return [_CGROUPS / inner / "memory.max" for inner in (group, *group.parents)]
+
+
+@contextmanager
+def loading_weights() -> Iterator[None]:
+    """Have large blocks that are allocated inside the block asked of the system one by one.
+
+    Each of them goes back to it when it is freed. glibc would otherwise come to keep up to 64 MiB of
+    freed weights for each thread that loads, which nothing can make it give back.
+    """
+    global _loads
+    with _counting:
+        _loads += 1
+        _set_thresholds(_WEIGHTS_MMAP)
+    try:
+        yield
+    finally:
+        with _counting:
+            _loads -= 1
+            if not _loads:
+                _set_thresholds(_LARGEST_MMAP)
+
+
+def _set_thresholds(mmap: int) -> None:
+    # Other C libraries lack the call.
+    with suppress(AttributeError, OSError, TypeError):
+        library = ctypes.CDLL(None)
+        library.mallopt(_MMAP_THRESHOLD, mmap)
+        library.mallopt(_TRIM_THRESHOLD, _LARGEST_TRIM)
 
 
 def give_back() -> None:

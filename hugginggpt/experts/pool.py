@@ -26,8 +26,9 @@ from hugginggpt.deadline import GLANCE, Deadline
 from hugginggpt.errors import ExpertError, HuggingGPTError, ModelLoadError
 from hugginggpt.experts.base import Expert, Surroundings
 from hugginggpt.experts.device import CPU, Accelerator, Room, Spot, accelerators, choose, dtype_on, possible, spots
-from hugginggpt.experts.memory import give_back, memory_budget
+from hugginggpt.experts.memory import give_back, loading_weights, memory_budget
 from hugginggpt.experts.weights import Weights
+from hugginggpt.progress import Progress, listening, report
 from hugginggpt.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -43,9 +44,11 @@ class _Entry:
 
     Attributes:
         takes: bytes of each memory; nothing before room was made.
+        progress: how far its download is.
     """
 
     takes: dict[str, int] = field(default_factory=dict)
+    progress: Progress | None = None
     model: Any = None
     ready: bool = False
     error: HuggingGPTError | None = None
@@ -121,18 +124,27 @@ class ModelPool:
         with self._changed:
             entry = self._find(expert, card, surroundings)
             entry.users += 1
-            try:
-                while not entry.ready:
-                    if entry.error is not None:
-                        # Each thread raises an instance of its own: a shared one would mix their tracebacks.
-                        raise type(entry.error)(entry.error.message)
-                    deadline.check()
-                    self._changed.wait(min(GLANCE, deadline.remaining()))
-            except BaseException:
+        try:
+            while not self._ready(entry, deadline):
+                deadline.check()
+                if entry.progress is not None:
+                    report(entry.progress)
+        except BaseException:
+            with self._changed:
                 entry.users -= 1
                 self._changed.notify_all()
-                raise
-            return entry
+            raise
+        return entry
+
+    def _ready(self, entry: _Entry, deadline: Deadline) -> bool:
+        """Whether a model is loaded now, after a short wait for it."""
+        with self._changed:
+            if not entry.ready and entry.error is None:
+                self._changed.wait(min(GLANCE, deadline.remaining()))
+            if entry.error is not None:
+                # Each thread raises an instance of its own: a shared one would mix their tracebacks.
+                raise type(entry.error)(entry.error.message)
+            return entry.ready
 
     def _find(self, expert: Expert, card: ModelCard, surroundings: Surroundings) -> _Entry:
         """The entry of a card; its load is begun if it is new. The lock is held."""
@@ -170,11 +182,15 @@ class ModelPool:
         _dispose(gone)
 
     def _load(self, key: _Key, entry: _Entry, expert: Expert, card: ModelCard, surroundings: Surroundings) -> Any:
-        weights = expert.fetch(card, surroundings)
+        with listening(lambda progress: setattr(entry, "progress", progress)):
+            weights = expert.fetch(card, surroundings)
+        entry.progress = None
         found = self._spots(expert, card, weights)
         spot = self._make_room(key, entry, card, found)
         folders = weights.folders if weights is not None else {}
-        model = expert.load(card, replace(surroundings, device=spot.device, offloaded=spot.offloaded, folders=folders))
+        surroundings = replace(surroundings, device=spot.device, offloaded=spot.offloaded, folders=folders)
+        with loading_weights():
+            model = expert.load(card, surroundings)
         lies_in = next(iter(spot.takes), None)
         size = getattr(model, "bytes", None)
         if lies_in is not None and size is not None:

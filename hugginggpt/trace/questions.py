@@ -393,6 +393,7 @@ def _attempt(row: ExpertRun) -> Attempt:
         revision=row.revision,
         endpoint=Endpoint(row.endpoint),
         status=row.status,
+        progress=row.progress,
         error=row.error,
         error_type=row.error_type,
         passing=row.passing,

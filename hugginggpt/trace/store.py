@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from hugginggpt.artifacts import Resource
 from hugginggpt.catalog.card import Candidate, ModelCard, ModelChoice
@@ -332,6 +332,17 @@ class Trace:
             session.add(attempt)
             session.flush()
             return attempt.id
+
+    def record_progress(self, attempt_id: int, progress: str) -> None:
+        """Write how far an attempt is. One that has ended keeps what was told last.
+
+        Args:
+            attempt_id: as `start_attempt` gave it.
+            progress: a few words.
+        """
+        with self._database.writing() as session:
+            running = update(ExpertRun).where(ExpertRun.id == attempt_id, ExpertRun.status == "running")
+            session.execute(running.values(progress=progress))
 
     def finish_attempt(
         self,

@@ -109,6 +109,7 @@ class Attempt(_Frozen):
     Attributes:
         run_count: the orchestrator's count of the task run's tries, from 1.
         status: `running`, `completed`, `failed` or `interrupted`.
+        progress: how far it was when that was last told; None when it never was.
         passing: the cause of the failure can pass.
     """
 
@@ -118,6 +119,7 @@ class Attempt(_Frozen):
     revision: str | None
     endpoint: Endpoint
     status: str
+    progress: str | None
     error: str | None
     error_type: str | None
     passing: bool

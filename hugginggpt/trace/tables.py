@@ -265,6 +265,7 @@ class ExpertRun(Base):
     status: Mapped[str] = mapped_column(
         doc="`running`, `completed`, `failed`, or `interrupted` when its process was stopped or died"
     )
+    progress: Mapped[str | None] = mapped_column(doc="how far it was when that was last told, e.g. `12 of 25 steps`")
     error: Mapped[str | None]
     error_type: Mapped[str | None] = mapped_column(doc="class of the error")
     passing: Mapped[bool] = mapped_column(doc="the cause of the failure can pass, so the same model is tried again")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import multiprocessing
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from safetensors.numpy import save_file
 from hugginggpt.catalog.card import ModelCard
 from hugginggpt.errors import ExpertUnavailableError, ModelLoadError
 from hugginggpt.experts.local.download import fetch_model
+from hugginggpt.progress import Progress, listening
 from hugginggpt.settings import Settings
 from tests.stand_ins.hub_server import HubServer
 
@@ -102,6 +104,19 @@ def test_a_download_that_breaks_is_resumed_where_it_broke(hub: HubServer, settin
     asked = [request.range for request in hub.requests if request.method == "GET" and request.path.endswith(WEIGHTS)]
     assert asked == ["", f"bytes={2 * CHUNK}-"]
     assert (folder / WEIGHTS).read_bytes() == whole.read_bytes()
+
+
+def test_how_far_it_is_is_told(hub: HubServer, settings: Settings, models: Path) -> None:
+    size = (models / MODEL / WEIGHTS).stat().st_size
+    told: list[Progress] = []
+    with listening(told.append):
+        fetch_model(card(), settings)
+        assert sum("tqdm" in thread.name for thread in threading.enumerate()) <= 1, "none but that of the Hub's client"
+        first = len(told)
+        fetch_model(card(), settings)
+    assert told[first - 1].done == told[first - 1].total >= size and told[0].downloaded
+    assert len(told) == first, "nothing is told of what is here"
+    assert str(Progress(1_250_000, 4_000_000_000, downloaded=True)) == "1.2 of 4,000.0 MB downloaded"
 
 
 def test_files_that_are_there_are_not_downloaded_again(hub: HubServer, settings: Settings) -> None:

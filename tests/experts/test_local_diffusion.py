@@ -21,7 +21,7 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ModelLoadError
 from hugginggpt.experts.film import film
 from hugginggpt.media import Image, Text, Video
-from hugginggpt.progress import listening
+from hugginggpt.progress import Progress, listening
 from hugginggpt.settings import Settings
 from tests.experts.running import hub_of, loaded, run
 from tests.stand_ins import tiny_diffusion
@@ -84,7 +84,7 @@ def test_what_the_safety_checker_holds_back_is_an_error_and_no_black_picture(set
 
 def test_every_step_is_reported(settings: Settings) -> None:
     told: list[tuple[int, int]] = []
-    with listening(lambda done, steps: told.append((done, steps))):
+    with listening(lambda progress: told.append((progress.done, progress.total))):
         run(settings, "text-to-image", PAINTER, text=Text("x"), steps=3, seed=1)
     assert told == [(1, 3), (2, 3), (3, 3)]
 
@@ -94,8 +94,8 @@ def test_the_deadline_stops_it_between_its_steps(settings: Settings) -> None:
     deadline = Deadline(300)
     done: list[int] = []
 
-    def stop(step: int, steps: int) -> None:
-        done.append(step)
+    def stop(progress: Progress) -> None:
+        done.append(progress.done)
         deadline.cancel()
 
     with listening(stop), pytest.raises(DeadlineExceededError):

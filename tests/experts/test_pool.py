@@ -41,6 +41,7 @@ from hugginggpt.experts.memory import memory_budget
 from hugginggpt.experts.pool import ModelPool, get_pool
 from hugginggpt.experts.weights import Part, Weights
 from hugginggpt.media import Text
+from hugginggpt.progress import Progress, listening, report
 from hugginggpt.settings import Settings
 from tests.experts import evicting
 from tests.experts.running import hub_of
@@ -437,6 +438,31 @@ def test_a_download_takes_no_room() -> None:
     assert quick.loaded[0].closed
 
 
+def test_all_who_wait_for_a_download_are_told_how_far_it_is() -> None:
+    both_heard = threading.Barrier(3, timeout=SOON)
+    half = Progress(1, 2, downloaded=True)
+
+    def fetching(card: ModelCard) -> None:
+        report(half)
+        both_heard.wait()
+
+    expert, pool = Fetched(fetching=fetching), pool_of(100)
+
+    def told() -> set[Progress]:
+        heard: set[Progress] = set()
+
+        def hear(progress: Progress) -> None:
+            if progress not in heard:
+                heard.add(progress)
+                both_heard.wait()
+
+        with listening(hear), hold(pool, expert, "slow", 100):
+            return heard
+
+    with ThreadPoolExecutor(2) as threads:
+        assert [waits.result(SOON) for waits in [threads.submit(told), threads.submit(told)]] == [{half}, {half}]
+
+
 def test_what_nobody_waits_for_any_more_is_not_loaded() -> None:
     expert, pool = Fetched(), pool_of(100)
     with hold(pool, expert, "busy", 100):
@@ -547,10 +573,10 @@ def test_evicted_models_give_their_memory_back(three_models: HubServer, tmp_path
     assert told["loaded"] == [[first], [first, second], [second, third], [third, first], []]
     size, held = told["size"], told["resident"]
     assert size > 200 * 2**20
-    # The C library keeps some tens of megabytes of each thread that loads, for the next load: never a whole model.
-    assert held["two"] - held["none"] > 1.5 * size
-    assert held["three in turn"] - held["two"] < 0.6 * size
-    assert held["two"] - held["closed"] > 1.2 * size
+    # The C library keeps some tens of megabytes that were needed on the way, but no weights.
+    assert held["two"] - held["none"] > 1.8 * size
+    assert held["three in turn"] - held["two"] < 0.4 * size
+    assert held["closed"] - held["none"] < 0.5 * size
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")

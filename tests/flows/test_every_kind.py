@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 import soundfile
 from PIL import Image as PILImage
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterType
 
 from hugginggpt.capabilities import CAPABILITIES, Input, ValueType
 from hugginggpt.catalog.bundled import bundled_cards
 from hugginggpt.catalog.card import Endpoint
 from hugginggpt.experts.film import film
 from hugginggpt.services import reset
+from hugginggpt.trace.story import RequestTrace
 from tests.flows.conftest import Answer
 from tests.stand_ins import tiny_diffusion, tiny_models, tiny_sound, tiny_text, tiny_vision
 from tests.stand_ins.hub_server import HubServer
@@ -133,6 +136,17 @@ def task(number: int, kind: str) -> dict[str, Any]:
     return {"task": kind, "id": number, "dep": [-1], "args": arguments | parameters}
 
 
+def progress_shown(story: RequestTrace) -> dict[str, str]:
+    """What the Prefect UI shows of how far tasks are, by the keys of the artifacts."""
+    wanted = ArtifactFilter(
+        flow_run_id=ArtifactFilterFlowRunId(any_=[story.flow_run_id]),  # type: ignore[list-item]
+        type=ArtifactFilterType(any_=["progress"]),
+    )
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(artifact_filter=wanted)
+    return {artifact.key: artifact.description or "" for artifact in found}
+
+
 @pytest.mark.timeout(600)
 def test_every_kind_runs_in_one_plan_on_local_models(
     answer: Answer,
@@ -162,3 +176,5 @@ def test_every_kind_runs_in_one_plan_on_local_models(
     ran = {t.task: next(a.endpoint for a in t.attempts if a.status == "completed") for t in story.tasks}
     assert set(ran) == set(CAPABILITIES)
     assert {kind for kind, endpoint in ran.items() if endpoint == "local"} >= set(TINY) - {"sentence-similarity"}
+    painted = next(t.id for t in story.tasks if t.task == "text-to-image")
+    assert "1 of 1 steps" in progress_shown(story)[f"progress-{painted}"]

@@ -124,6 +124,22 @@ def test_only_failures_for_good_in_this_life_count(trace: Trace) -> None:
     assert trace.failed_candidates(opened.request_id, 1, 1) == set()
 
 
+def test_the_progress_of_an_attempt_is_told_until_it_ends(trace: Trace) -> None:
+    request_id = planned(trace).request_id
+    attempt = trace.start_attempt(request_id, 0, 1, candidate(), run_count=1)
+
+    def progress() -> str | None:
+        return trace.request(request_id).tasks[0].attempts[0].progress
+
+    assert progress() is None
+    for told in ("1 of 3 steps", "2 of 3 steps"):
+        trace.record_progress(attempt, told)
+        assert progress() == told
+    trace.finish_attempt(attempt, status="failed", seconds=0.1, error="No.", error_type="ExpertError")
+    trace.record_progress(attempt, "3 of 3 steps")
+    assert progress() == "2 of 3 steps"
+
+
 def test_the_whole_story_goes_to_json_and_back(trace: Trace) -> None:
     opened = planned(trace, flow_run_id="flow-1")
     request_id = opened.request_id

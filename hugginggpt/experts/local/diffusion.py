@@ -15,7 +15,7 @@ from hugginggpt.experts.base import Inputs, Surroundings
 from hugginggpt.experts.local.expert import LocalExpert
 from hugginggpt.experts.local.loaded import LoadedModel
 from hugginggpt.experts.local.loading import Place, loading
-from hugginggpt.progress import report
+from hugginggpt.progress import Progress, report
 
 # Distilled models make a picture in few steps, and most of them without guidance.
 _FEW_STEPS = re.compile(r"turbo|lightning|schnell|\blcm\b|hyper", re.IGNORECASE)
@@ -73,7 +73,7 @@ def _generator(seed: int | None) -> Any:
 
 def _reporter(steps: int) -> Any:
     def ended(pipeline: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-        report(step + 1, getattr(pipeline, "num_timesteps", steps))
+        report(Progress(step + 1, getattr(pipeline, "num_timesteps", steps)))
         return tensors
 
     return ended

@@ -1,6 +1,7 @@
 """The files of a model, from the cache or the Hub: what loading needs, and nothing that could run code."""
 
 import errno
+import io
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,10 +9,12 @@ from contextlib import contextmanager
 from glob import escape
 from hashlib import file_digest
 from pathlib import Path
+from typing import Any
 
 from hugginggpt.catalog.card import ModelCard
 from hugginggpt.catalog.files import CONFIG, DESCRIPTION, needed_files
 from hugginggpt.errors import ExpertUnavailableError, ModelLoadError
+from hugginggpt.progress import Listener, Progress, listener
 from hugginggpt.settings import Settings
 
 _IN_FOLDERS = "*/*"
@@ -23,7 +26,7 @@ def fetch_model(card: ModelCard, settings: Settings, *, progress: bool = False) 
     Args:
         card: the model.
         settings: where the Hub and the cache are.
-        progress: draw a progress bar.
+        progress: draw progress bars, instead of telling who listens to `hugginggpt.progress`.
 
     Raises:
         ModelLoadError: it does not exist, is gated, has no safetensors, wants its own code run, or does
@@ -35,7 +38,7 @@ def fetch_model(card: ModelCard, settings: Settings, *, progress: bool = False) 
 
     disable_progress_bars()
 
-    def snapshot(names: Iterable[str], ignored: str | None = None) -> Path:
+    def snapshot(names: Iterable[str], ignored: str | None = None, tqdm_class: Any = None) -> Path:
         folder = snapshot_download(
             card.id,
             revision=card.revision,
@@ -46,6 +49,7 @@ def fetch_model(card: ModelCard, settings: Settings, *, progress: bool = False) 
             local_files_only=settings.hf_hub_offline,
             allow_patterns=list(names),
             ignore_patterns=ignored,
+            tqdm_class=tqdm_class,
         )
         return Path(folder)
 
@@ -57,9 +61,28 @@ def fetch_model(card: ModelCard, settings: Settings, *, progress: bool = False) 
         _refuse_if_disk_is_full(card, settings, sum(sizes[name] for name in needed if not (folder / name).exists()))
         if progress:
             enable_progress_bars()
-        snapshot(map(escape, needed))
+        told = listener()
+        snapshot(map(escape, needed), tqdm_class=_bar_that_tells(told) if told is not None else None)
         _verify(card, folder)
     return folder
+
+
+def _bar_that_tells(told: Listener) -> type:
+    """The class of a progress bar that draws nothing and tells how many bytes are here."""
+    from tqdm.std import tqdm
+
+    class Bar(tqdm):  # type: ignore[misc]
+        monitor_interval = 0  # else each class of bars has a thread of its own, for ever
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **{**kwargs, "file": io.StringIO(), "mininterval": 0.5})
+
+        def display(self, *args: Any, **kwargs: Any) -> None:
+            # The client has one more bar for the files, and one for bytes that come by another way.
+            if self.unit == "B" and self.n:
+                told(Progress(int(self.n), int(self.total or self.n), downloaded=True))
+
+    return Bar
 
 
 def _files(card: ModelCard, folder: Path, settings: Settings) -> dict[str, int]:
