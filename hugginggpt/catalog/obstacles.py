@@ -52,7 +52,7 @@ def _weights(card: ModelCard, endpoint: Endpoint, settings: Settings) -> str | N
     if endpoint is Endpoint.LOCAL:
         if card.custom_code:
             return f"{card.id} runs code from its own repository, which is never done here: choose another model."
-        if card.safetensors is False:
+        if card.safetensors is False and not card.sha256:
             return f"{card.id} has no safetensors weights, and pickles are never loaded: choose another model."
     missing = [name for name in card.needs if find_spec(name) is None]
     if missing:

@@ -10,6 +10,7 @@ from hugginggpt.experts.local.depth_estimation import DepthEstimation
 from hugginggpt.experts.local.document_question_answering import DocumentQuestionAnswering
 from hugginggpt.experts.local.feature_extraction import FeatureExtraction
 from hugginggpt.experts.local.fill_mask import FillMask
+from hugginggpt.experts.local.hed_control import HedControl
 from hugginggpt.experts.local.image_classification import ImageClassification
 from hugginggpt.experts.local.image_segmentation import ImageSegmentation
 from hugginggpt.experts.local.image_text_to_text import ImageTextToText
@@ -53,6 +54,7 @@ EXPERTS = (
     DepthControl(),
     DepthEstimation(),
     DocumentQuestionAnswering(),
+    HedControl(),
     ImageClassification(),
     ImageSegmentation(),
     ImageTextToText(),

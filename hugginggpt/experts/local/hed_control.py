@@ -1,0 +1,66 @@
+"""Soft edges as a control picture, by the network that ControlNet's were drawn with."""
+
+from pathlib import Path
+from typing import Any
+
+from hugginggpt.catalog.card import ModelCard
+from hugginggpt.deadline import Deadline
+from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.local.expert import LocalExpert
+from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.loading import loading
+from hugginggpt.media import Image
+
+# The network is at its best, and was used by ControlNet, on pictures of about this size.
+_SHORTER_SIDE, _LONGER_SIDE, _SMALLEST = 512, 1024, 16
+
+
+class HedControl(LocalExpert):
+    """Draws the soft edges of a picture with HED. Its models are `LoadedModel`s whose tool is a `Hed`."""
+
+    kind = "hed-control"
+
+    def takes(self, card: ModelCard) -> bool:
+        """Models whose one file the catalog knows by its hash: there is none in a safe format."""
+        return len(card.sha256) == 1
+
+    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Any]:
+        """Fetch the weights and load them into the network, in full precision."""
+        with loading(card, surroundings) as place:
+            import torch
+
+            from hugginggpt.experts.local.hed import Hed
+
+            (file,) = card.sha256
+            network = Hed()
+            # True: tensors are read, and nothing that could run.
+            network.load_state_dict(torch.load(Path(place.folder) / file, map_location="cpu", weights_only=True))
+            return LoadedModel(network.float().to(place.device).eval(), [network])
+
+    def prepare(self, inputs: Inputs) -> Any:
+        """The picture, RGB."""
+        return on_white(inputs["image"].image)
+
+    def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
+        """How much of an edge each pixel is, at the size that suits the network."""
+        return model.run(lambda network: _edges(network, prepared), deadline)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        """The edges white on black, as large as the picture, RGB."""
+        from PIL import Image as PILImage
+
+        edges = PILImage.fromarray((255.0 * raw).astype("uint8"))
+        return [Image(edges.resize(inputs["image"].image.size, PILImage.Resampling.BILINEAR).convert("RGB"))]
+
+
+def _edges(network: Any, picture: Any) -> Any:
+    import numpy as np
+    import torch
+
+    scale = min(_SHORTER_SIDE / min(picture.size), _LONGER_SIDE / max(picture.size))
+    small = picture.resize([max(_SMALLEST, round(scale * side)) for side in picture.size])
+    device = next(network.parameters()).device
+    pixels = torch.from_numpy(np.array(small, np.float32)).permute(2, 0, 1)[None].to(device)
+    with torch.inference_mode():
+        return network(pixels)[0].cpu().numpy()
