@@ -11,8 +11,6 @@ from contextlib import contextmanager
 
 from hugginggpt.deadline import Deadline
 
-_SLICE = 0.1  # seconds between two looks at a deadline
-
 _turn = threading.RLock()
 
 
@@ -26,10 +24,5 @@ def computing(deadline: Deadline | None = None) -> Iterator[None]:
     Raises:
         DeadlineExceededError: the deadline passed, or was cancelled, before the turn came.
     """
-    while not _turn.acquire(timeout=_SLICE):
-        if deadline is not None:
-            deadline.check()
-    try:
+    with _turn if deadline is None else deadline.holding(_turn):
         yield
-    finally:
-        _turn.release()

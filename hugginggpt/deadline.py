@@ -29,10 +29,14 @@ class Deadline:
 
     Args:
         seconds: time from now.
+
+    Attributes:
+        waited: seconds that what has this deadline stood in line for what others used.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
+        self.waited = 0.0
         self._at = time.monotonic() + seconds
         self._cancelled = threading.Event()
 
@@ -84,8 +88,12 @@ class Deadline:
             DeadlineExceededError: it was not to be had in time.
         """
         self.check()
-        while not lock.acquire(timeout=min(GLANCE, self.remaining())):
-            self.check()
+        began = time.monotonic()
+        try:
+            while not lock.acquire(timeout=min(GLANCE, self.remaining())):
+                self.check()
+        finally:
+            self.waited += time.monotonic() - began
         try:
             yield
         finally:

@@ -6,6 +6,7 @@ moves on to the next candidate.
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -66,11 +67,11 @@ def execute(
         DeadlineExceededError: time is up, or the task was cancelled.
         ExpertError: no candidate could do it; the message says why for each.
     """
-    reasons: list[str] = []
+    reasons: dict[str, list[str]] = defaultdict(list)
     for candidate in candidates:
         deadline.check()
         attempts.started(candidate)
-        begun = time.monotonic()
+        worked = _stopwatch(deadline)
         try:
             items = _run_items(
                 task.capability,
@@ -85,21 +86,21 @@ def execute(
                 last_try=last_try,
             )
         except (DeadlineExceededError, StorageError) as error:
-            attempts.finished(time.monotonic() - begun, error)
+            attempts.finished(worked(), error)
             raise
         except PassingError as error:
-            attempts.finished(time.monotonic() - begun, error)
+            attempts.finished(worked(), error)
             if not last_try:
                 raise
-            reasons.append(f"{candidate.card.id} ({candidate.endpoint}): {error.message}")
+            reasons[error.message].append(f"{candidate.card.id} ({candidate.endpoint})")
         except HuggingGPTError as error:
-            attempts.finished(time.monotonic() - begun, error)
-            reasons.append(f"{candidate.card.id} ({candidate.endpoint}): {error.message}")
+            attempts.finished(worked(), error)
+            reasons[error.message].append(f"{candidate.card.id} ({candidate.endpoint})")
         except BaseException as error:
-            attempts.finished(time.monotonic() - begun, error)
+            attempts.finished(worked(), error)
             raise
         else:
-            seconds = time.monotonic() - begun
+            seconds = worked()
             attempts.finished(seconds, None)
             return TaskResult(
                 task_id=task.id,
@@ -112,7 +113,14 @@ def execute(
                 seconds=round(seconds, 3),
                 seed=seed,
             )
-    raise ExpertError(" ".join(reasons) or "Every candidate had failed before.")
+    told = [f"{', '.join(models)}: {message}" for message, models in reasons.items()]
+    raise ExpertError(" ".join(told) or "Every candidate had failed before.")
+
+
+def _stopwatch(deadline: Deadline) -> Callable[[], float]:
+    """Tells the seconds since now, without those spent in line for a model or the processor."""
+    begun, waited = time.monotonic(), deadline.waited
+    return lambda: time.monotonic() - begun - (deadline.waited - waited)
 
 
 def _run_items(

@@ -1,5 +1,8 @@
 """One planned task over a list: one call where the expert batches, and each element's own fate."""
 
+import threading
+import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,9 @@ from PIL import Image as PILImage
 from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.binding import BoundTask, MissingInput
 from hugginggpt.catalog.card import Candidate, Endpoint, ModelCard
+from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ExpertError
 from hugginggpt.execution import execute
 from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.pool import ModelPool
@@ -54,12 +59,22 @@ class _Bench:
         if any(picture.min() == picture.max() for picture in kwargs["pixel_values"][:, 0]):
             raise ValueError("a picture of one colour")
 
-    def run(self, *elements: Image | MissingInput) -> TaskResult:
+    def hold(self, seconds: float, queued: threading.Event) -> None:
+        """Keep the processor busy from another thread."""
+
+        def compute() -> None:
+            with computing(Deadline(60)):
+                queued.set()
+                time.sleep(seconds)
+
+        threading.Thread(target=compute).start()
+
+    def run(self, *elements: Image | MissingInput, candidates: Sequence[Candidate] = (CANDIDATE,)) -> TaskResult:
         items = tuple(e if isinstance(e, MissingInput) else {"image": e} for e in elements)
         return execute(
             PlannedTask(task=KIND, id=0),
             BoundTask(items, is_list=True),
-            [CANDIDATE],
+            candidates,
             pool=self._pool,
             surroundings=self._surroundings,
             store=self.store,
@@ -98,6 +113,23 @@ def test_a_list_is_computed_in_batches_with_the_results_of_each(bench: _Bench) -
     assert bench.passes - before == 2
     assert bench.labels(together) == [["red square"], ["blue square"]] * 8
     assert together.items[:2] == alone
+
+
+def test_the_time_in_line_for_a_model_is_not_the_models(bench: _Bench) -> None:
+    bench.run(square(0))
+    queued = threading.Event()
+    bench.hold(0.8, queued)
+    queued.wait(10)
+    began = time.monotonic()
+    result = bench.run(square(1))
+    assert time.monotonic() - began > 0.7
+    assert result.seconds < 0.5
+
+
+def test_what_several_models_say_alike_is_said_once(bench: _Bench) -> None:
+    with pytest.raises(ExpertError) as raised:
+        bench.run(MissingInput("Its input was not made."), candidates=[CANDIDATE, CANDIDATE])
+    assert raised.value.message == f"{MODELS[KIND]} (local), {MODELS[KIND]} (local): Its input was not made."
 
 
 def test_an_element_that_is_missing_or_spoils_the_batch_fails_alone(bench: _Bench) -> None:

@@ -1,6 +1,7 @@
 """`models`: which models can do what here, and which of them are on the disk."""
 
 import json
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import click
@@ -137,17 +138,30 @@ def _cards(ids: tuple[str, ...], kind: str | None) -> "list[ModelCard]":
         local = [c for c in get_catalog().candidates(kind) if c.endpoint is Endpoint.LOCAL]
         usable = [c.card for c in local if c.obstacle is None or c.installed]
         if not usable:
-            why = f": {local[0].obstacle}" if local else ", because none runs it on this machine."
-            raise UsageError(f"There is no model to download for {kind}{why}")
+            raise UsageError(f"There is no model to download for {kind}: {_why_none(kind, local)}")
         return usable[:1]
     kinds = CAPABILITIES if kind is None else [kind]
     known = {card.id: card for each in kinds for card in known_cards(each)}
     cards = []
     for name in ids:
         model, _, revision = name.partition("@")
+        if name.endswith("@"):
+            raise UsageError(f"There is no revision behind the @ of {name}.")
         card = known.get(model, ModelCard(id=model, kind=kind or ""))
         cards.append(card.model_copy(update={"revision": revision}) if revision else card)
     return cards
+
+
+def _why_none(kind: str, local: "list[Candidate]") -> str:
+    from hugginggpt.catalog.card import Endpoint
+    from hugginggpt.services import get_catalog
+
+    if local:
+        return str(local[0].obstacle)
+    packaged = [c.card.id for c in get_catalog().candidates(kind) if c.endpoint is Endpoint.EMBEDDED]
+    if packaged:
+        return f"it is done by {packaged[0]}, which comes with a package."
+    return "none that can run on this machine is known."
 
 
 @models.command("list", short_help="List the downloaded models.")
@@ -181,6 +195,8 @@ def prune(keep_gb: float, dry_run: bool) -> None:
     from hugginggpt.catalog.downloaded import beyond, remove_models
     from hugginggpt.settings import get_settings
 
+    if not isfinite(keep_gb):
+        raise click.BadParameter(f"{keep_gb} is no number of gigabytes.", param_hint="--keep-gb")
     found = _downloaded()
     gone = beyond(found, int(keep_gb * 10**9))
     if not dry_run:

@@ -152,7 +152,8 @@ class Catalog:
         found = [
             c.model_copy(update={"figures": figures.get((kind, c.card.id, c.endpoint))}) for c in (*here, *elsewhere)
         ]
-        return ranked(found, self._settings.inference_mode)
+        small = self._settings.uses_embedded_controller
+        return ranked(found, self._settings.inference_mode, small_controller=small)
 
     def _controller_cards(self, kind: str) -> list[ModelCard]:
         if not experts_for(kind, Endpoint.CONTROLLER) or not self._controller_model:

@@ -40,11 +40,20 @@ def find_obstacle(
     if missing := obstacle(expert):
         return missing
     if endpoint is Endpoint.CONTROLLER:
-        return None
+        return _controller(card, settings) if expert.takes_a_large_controller else None
     if endpoint is Endpoint.REMOTE:
         return _remote(card, settings)
     return _weights(card, endpoint, settings) or (
         None if installed else _download(card, settings, hub, fetches=fetches, listed=listed)
+    )
+
+
+def _controller(card: ModelCard, settings: Settings) -> str | None:
+    if not settings.uses_embedded_controller:
+        return None
+    return (
+        f"{card.id} is too small for {card.kind}: run `hugginggpt models fetch --kind {card.kind}`, "
+        "or configure a controller with OPENAI_API_KEY or OPENAI_BASE_URL."
     )
 
 

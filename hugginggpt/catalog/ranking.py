@@ -14,12 +14,17 @@ ALLOWED: dict[InferenceMode, frozenset[Endpoint]] = {
 """Where experts may run in each mode."""
 
 
-def ranked(candidates: Iterable[Candidate], mode: InferenceMode) -> list[Candidate]:
+def ranked(candidates: Iterable[Candidate], mode: InferenceMode, *, small_controller: bool = False) -> list[Candidate]:
     """Candidates in rank order, the same whatever order they come in.
 
     What can run comes first, and of that what has not mostly failed here lately (`Figures.failing`).
     Then what is nearest: embedded, controller, installed, to be downloaded, remote; in remote mode
     what is remote comes before the controller. Then downloads, the smaller size, the id, the endpoint.
+
+    Args:
+        candidates: of one kind.
+        mode: where experts may run.
+        small_controller: the controller is the embedded one, so what was installed comes before it.
     """
 
     def key(candidate: Candidate) -> tuple[bool, bool, int, int, float, str, str, Endpoint]:
@@ -28,18 +33,18 @@ def ranked(candidates: Iterable[Candidate], mode: InferenceMode) -> list[Candida
         blocked = candidate.obstacle is not None
         failing = candidate.figures is not None and candidate.figures.failing
         same = (card.id, card.revision or "", candidate.endpoint)
-        return (blocked, failing, _distance(candidate, mode), -card.downloads, size, *same)
+        return (blocked, failing, _distance(candidate, mode, small_controller), -card.downloads, size, *same)
 
     return sorted(candidates, key=key)
 
 
-def _distance(candidate: Candidate, mode: InferenceMode) -> int:
+def _distance(candidate: Candidate, mode: InferenceMode, small_controller: bool) -> int:
     match candidate.endpoint:
         case Endpoint.EMBEDDED:
             return 0
         case Endpoint.CONTROLLER:
-            return 1
+            return 3 if small_controller else 1
         case Endpoint.LOCAL:
-            return 2 if candidate.installed else 3
+            return 2 if candidate.installed else 4
         case Endpoint.REMOTE:
-            return 0 if mode == "remote" else 4
+            return 0 if mode == "remote" else 5

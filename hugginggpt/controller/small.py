@@ -55,10 +55,15 @@ def invented(answer: str, given: Sequence[str]) -> list[str]:
     foreign, words = foreign_words(answer, given)
     if foreign > max(_FEW_FOREIGN, _MOST_FOREIGN * words):
         problems.append("Too much of the answer stands nowhere in the text.")
-    written = answer.split()
-    if len(written) > 20 and len(set(written)) < len(written) / 2:
+    if repeats_itself(answer):
         problems.append("The answer repeats itself.")
     return problems
+
+
+def repeats_itself(answer: str) -> bool:
+    """Whether a small model went round in circles."""
+    written = answer.split()
+    return len(written) > 20 and len(set(written)) < len(written) / 2
 
 
 def quotation(

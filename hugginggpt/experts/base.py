@@ -53,6 +53,7 @@ class Expert(ABC):
         install: what pip has to install for them, when that is not their names.
         batches: `run_many` is quicker than `run` for each element.
         offloads: `load` obeys `Surroundings.offloaded`.
+        takes_a_large_controller: the embedded controller is too small for it.
         asks_controller: an embedded expert whose answer the controller writes. Another controller is
             another answer, so the catalog names the controller's model in the card's revision.
     """
@@ -63,6 +64,7 @@ class Expert(ABC):
     install: ClassVar[str] = ""
     batches: ClassVar[bool] = False
     offloads: ClassVar[bool] = False
+    takes_a_large_controller: ClassVar[bool] = False
     asks_controller: ClassVar[bool] = False
 
     @property

@@ -68,6 +68,22 @@ class _Talk:
             deadline=self.deadline,
         )
 
+    def write(self, prompt: str, **data: Any) -> str:
+        """A text of the controller's own, in one call.
+
+        Raises:
+            ExpertError: the embedded controller went round in circles.
+        """
+        from hugginggpt.controller.small import repeats_itself
+
+        written = self.ask(prompt, _LONG_ANSWER, **data)
+        if self.controller.embedded and repeats_itself(written):
+            raise ExpertError(
+                f"{self.controller.model} is too small for this and only repeated itself: run `hugginggpt models fetch "
+                f"--kind {self.kind}`, or configure a controller with OPENAI_API_KEY or OPENAI_BASE_URL."
+            )
+        return written
+
 
 class _ByController(Expert):
     """What the text kinds share: the controller is the model."""
@@ -150,6 +166,7 @@ class Translation(_ByController):
     """Translates a text, a long one passage by passage."""
 
     kind = "translation"
+    takes_a_large_controller = True
 
     def answer(self, talk: _Talk) -> str:
         """The translation."""
@@ -203,7 +220,7 @@ class Conversational(_ByController):
 
     def answer(self, talk: _Talk) -> str:
         """The reply."""
-        return talk.ask(self.kind, _LONG_ANSWER, text=talk.asked.get("text"))
+        return talk.write(self.kind, text=talk.asked.get("text"))
 
 
 class TextGeneration(_ByController):
@@ -214,7 +231,7 @@ class TextGeneration(_ByController):
 
     def answer(self, talk: _Talk) -> str:
         """The text."""
-        return talk.ask(self.kind, _LONG_ANSWER, text=talk.asked.get("text"))
+        return talk.write(self.kind, text=talk.asked.get("text"))
 
 
 class Text2TextGeneration(_ByController):
@@ -224,7 +241,7 @@ class Text2TextGeneration(_ByController):
 
     def answer(self, talk: _Talk) -> str:
         """The resulting text."""
-        return talk.ask(self.kind, _LONG_ANSWER, text=talk.asked.get("text"))
+        return talk.write(self.kind, text=talk.asked.get("text"))
 
 
 EXPERTS = [

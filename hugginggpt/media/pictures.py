@@ -39,7 +39,10 @@ def read(data: bytes, max_pixels: int | None = None) -> Image:
     except ContentProblem:
         raise
     except PILImage.DecompressionBombError:
-        raise ContentProblem("has more pixels than can be decoded safely; make it smaller") from None
+        allowed = "can be decoded safely"
+        if max_pixels is not None and max_pixels < 2 * (PILImage.MAX_IMAGE_PIXELS or 0):
+            allowed = f"the {max_pixels} that HUGGINGGPT_MAX_IMAGE_PIXELS allows"
+        raise ContentProblem(f"has more pixels than {allowed}; make it smaller") from None
     except Exception as error:
         # Pillow's decoders raise almost anything on hostile bytes.
         raise ContentProblem("is cut off or damaged and cannot be read as a picture; save it again") from error

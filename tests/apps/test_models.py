@@ -132,7 +132,12 @@ def test_a_model_comes_with_those_that_it_works_with(inside: CliRunner, tmp_path
         (["fetch", "tiny/nobody"], 1, "There is no model tiny/nobody"),
         (["fetch", PICKLED], 1, "has no weights in the safetensors format"),
         (["fetch", "--kind", "nonsense"], 2, "There is no task kind 'nonsense'"),
+        (["fetch", "https://some.hub/tiny/model"], 1, "names look like 'organisation/model'"),
+        (["fetch", "tiny/nobody@"], 2, "There is no revision behind the @"),
+        (["fetch", "--kind", "canny-control"], 2, "it is done by opencv/canny, which comes with a package"),
         (["prune", "--keep-gb", "-1"], 2, "--keep-gb"),
+        (["prune", "--keep-gb", "nan"], 2, "nan is no number of gigabytes"),
+        (["prune", "--keep-gb", "inf"], 2, "inf is no number of gigabytes"),
         (["--json", "list"], 2, "go after 'list'"),
     ],
 )
@@ -142,6 +147,7 @@ def test_what_cannot_be_fetched_or_pruned_is_a_sentence(
     refused = inside.invoke(main, ["models", *arguments], env=at_hub)
     assert (refused.exit_code, refused.stdout) == (code, "")
     assert sentence in refused.stderr
+    assert listed(inside, at_hub) == {}
 
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

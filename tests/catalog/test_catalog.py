@@ -376,6 +376,18 @@ def test_the_embedded_default_asks_no_hub_for_what_it_can_do(hub: HubServer, mak
     assert catalog.candidates(KIND)[0].card.id == TINY
 
 
+def test_the_embedded_controller_does_not_translate(hub: HubServer, make_settings: MakeSettings) -> None:
+    def by_controller(**settings: object) -> str | None:
+        catalog = Catalog(make_settings(**settings), controller_model="SmolLM2")
+        return next(c.obstacle for c in catalog.candidates("translation") if c.endpoint is Endpoint.CONTROLLER)
+
+    refused = by_controller(openai_base_url=None)
+    assert refused and refused.startswith("SmolLM2 is too small for translation: run `hugginggpt models fetch")
+    assert by_controller() is None
+    offline = make_settings(openai_base_url=None, hf_hub_offline=True)
+    assert "too small" in Catalog(offline, controller_model="SmolLM2").why_not("translation")
+
+
 # What is installed
 
 

@@ -51,6 +51,17 @@ def test_remote_comes_before_the_controller_in_remote_mode() -> None:
     assert names(ranked(given_, "hybrid")) == ["controller", "remote"]
 
 
+def test_what_was_installed_comes_before_a_small_controller() -> None:
+    given_ = [
+        candidate("controller", Endpoint.CONTROLLER, installed=True),
+        candidate("embedded", Endpoint.EMBEDDED, installed=True),
+        candidate("installed", installed=True),
+        candidate("to download"),
+    ]
+    expected = ["embedded", "installed", "controller", "to download"]
+    assert names(ranked(given_, "hybrid", small_controller=True)) == expected
+
+
 def test_then_downloads_then_size_then_name() -> None:
     given_ = [
         candidate("d", downloads=1),

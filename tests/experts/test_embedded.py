@@ -186,6 +186,8 @@ def test_the_voice_follows_the_script(ask: Ask) -> None:
 def test_there_is_nothing_to_say(ask: Ask) -> None:
     with pytest.raises(ExpertError, match="no text to say"):
         ask("text-to-speech", text=Text("  \n"))
+    with pytest.raises(ExpertError, match="could say nothing of the text"):
+        ask("text-to-speech", text=Text("..."))
 
 
 def test_a_text_that_would_take_too_long_to_say_is_refused() -> None:

@@ -40,7 +40,7 @@ def make_speaker(max_seconds: float) -> Handler:
             samples = _say(library, header["text"], header["voice"], longest)
         if len(samples) > longest:
             raise ExpertError(f"The text is too long to be said in {max_seconds:g} seconds: give a shorter one.")
-        if not samples:
+        if not samples.strip(b"\0"):
             raise ExpertError("eSpeak NG could say nothing of the text.")
         return {"rate": rate}, samples
 

@@ -55,9 +55,13 @@ def fetch_model(card: ModelCard, settings: Settings, *, progress: bool = False) 
 
     with _explained(card, settings):
         folder = snapshot(DESCRIPTION, _IN_FOLDERS)
-        _refuse_remote_code(card, folder)
-        sizes = _files(card, folder, settings)
-        needed = _needed(card, folder, sizes)
+        try:
+            _refuse_remote_code(card, folder)
+            sizes = _files(card, folder, settings)
+            needed = _needed(card, folder, sizes)
+        except ModelLoadError:
+            _forget(folder, settings)
+            raise
         _refuse_if_disk_is_full(card, settings, sum(sizes[name] for name in needed if not (folder / name).exists()))
         if progress:
             enable_progress_bars()
@@ -83,6 +87,14 @@ def _bar_that_tells(told: Listener) -> type:
                 told(Progress(int(self.n), int(self.total or self.n), downloaded=True))
 
     return Bar
+
+
+def _forget(folder: Path, settings: Settings) -> None:
+    """Delete the descriptions of a revision that is refused, and so has no more than them."""
+    from huggingface_hub import scan_cache_dir
+
+    if not settings.hf_hub_offline:
+        scan_cache_dir(settings.models_cache_dir).delete_revisions(folder.name).execute()
 
 
 def _files(card: ModelCard, folder: Path, settings: Settings) -> dict[str, int]:
@@ -174,7 +186,9 @@ def _explained(card: ModelCard, settings: Settings) -> Iterator[None]:
         ) from None
     except hub.RevisionNotFoundError:
         raise ModelLoadError(f"The model {model} has no revision {card.revision} at {where}.") from None
-    except (hub.RepositoryNotFoundError, hub.HFValidationError):
+    except hub.HFValidationError:
+        raise ModelLoadError(f"'{model}' is no name of a model: names look like 'organisation/model'.") from None
+    except hub.RepositoryNotFoundError:
         raise ModelLoadError(
             f"There is no model {model} at {where}, or it is private: check its name, or set HF_TOKEN."
         ) from None
