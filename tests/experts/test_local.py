@@ -224,9 +224,11 @@ def test_no_token_that_lies_around_is_sent(settings: Settings, hub: HubServer, m
     assert not any(request.with_token for request in hub.requests[before:])
 
 
-@pytest.mark.parametrize("name", ["tiny/nobody", "not a name//"])
-def test_a_model_that_does_not_exist(settings: Settings, name: str) -> None:
-    with pytest.raises(ModelLoadError, match="There is no model"):
+@pytest.mark.parametrize(
+    ("name", "said"), [("tiny/nobody", "There is no model tiny/nobody"), ("not a name//", "is no name of a model")]
+)
+def test_a_model_that_does_not_exist(settings: Settings, name: str, said: str) -> None:
+    with pytest.raises(ModelLoadError, match=said):
         run(settings, "text-classification", name, text=Text("good"))
 
 

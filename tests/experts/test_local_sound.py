@@ -293,6 +293,17 @@ def test_a_cut_off_video_is_decoded_as_far_as_it_goes_or_refused() -> None:
         assert "save it again" in error.message
 
 
+def test_equal_frames_give_equal_bytes() -> None:
+    noise = np.random.default_rng(0)
+
+    def blurred() -> PILImage.Image:
+        spots = np.kron(noise.normal(128, 30, (8, 8, 3)), np.ones((8, 8, 1))) + noise.normal(0, 3, (64, 64, 3))
+        return PILImage.fromarray(spots.clip(0, 255).astype(np.uint8))
+
+    shown = [blurred() for _ in range(81)]
+    assert len({film(shown, 8).data for _ in range(12)}) == 1
+
+
 def test_decoding_obeys_its_deadline() -> None:
     with pytest.raises(DeadlineExceededError):
         frames(film(colours("red", "blue"), 2), 2, Deadline(0))

@@ -12,7 +12,7 @@ _SIDE = 64
 _CROSS = 16
 
 
-def _tokenizer() -> Any:
+def clip_tokenizer() -> Any:
     from transformers import CLIPTokenizer
 
     letters = [chr(c) for c in range(33, 127)]
@@ -38,7 +38,7 @@ def _text_encoder(tokenizer: Any) -> Any:
     )
 
 
-def _vae() -> Any:
+def vae() -> Any:
     from diffusers import AutoencoderKL
 
     return AutoencoderKL(
@@ -71,7 +71,7 @@ def _unet(channels: int = 4, **more: Any) -> Any:
     )
 
 
-def _scheduler() -> Any:
+def scheduler() -> Any:
     from diffusers import DDIMScheduler
 
     return DDIMScheduler(
@@ -102,13 +102,13 @@ def _stable_diffusion(pipeline: str, folder: Path, unet: Any, task: str, *, held
     import diffusers
     from transformers import CLIPImageProcessorPil
 
-    tokenizer = _tokenizer()
+    tokenizer = clip_tokenizer()
     parts = {
-        "vae": _vae(),
+        "vae": vae(),
         "text_encoder": _text_encoder(tokenizer),
         "tokenizer": tokenizer,
         "unet": unet,
-        "scheduler": _scheduler(),
+        "scheduler": scheduler(),
         "safety_checker": _safety_checker(held_back),
         "feature_extractor": CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}),
     }
@@ -166,7 +166,7 @@ def build_filmer(folder: Path) -> None:
     from diffusers import TextToVideoSDPipeline, UNet3DConditionModel
 
     with repeatable():
-        tokenizer = _tokenizer()
+        tokenizer = clip_tokenizer()
         unet = UNet3DConditionModel(
             block_out_channels=(8, 16),
             layers_per_block=1,
@@ -178,8 +178,8 @@ def build_filmer(folder: Path) -> None:
             norm_num_groups=4,
         )
         text_encoder = _text_encoder(tokenizer)
-        parts = {"vae": _vae(), "text_encoder": text_encoder, "tokenizer": tokenizer, "unet": unet}
-        TextToVideoSDPipeline(**parts, scheduler=_scheduler()).save_pretrained(folder)
+        parts = {"vae": vae(), "text_encoder": text_encoder, "tokenizer": tokenizer, "unet": unet}
+        TextToVideoSDPipeline(**parts, scheduler=scheduler()).save_pretrained(folder)
     card(folder, "text-to-video", library="diffusers")
 
 

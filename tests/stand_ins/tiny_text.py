@@ -248,12 +248,19 @@ def unigrams(folder: Path) -> list[tuple[str, float]]:
     return [(model.id_to_piece(i), model.get_score(i)) for i in range(3, model.get_piece_size())]
 
 
-def build_t5(folder: Path) -> None:
-    """Text to text: a T5 that was told of summaries and of English to German."""
-    from transformers import T5Config, T5ForConditionalGeneration, T5Tokenizer
+def t5_tokenizer(folder: Path) -> Any:
+    """T5's tokenizer, trained in a folder."""
+    from transformers import T5Tokenizer
 
     pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *unigrams(folder)]
-    tokenizer = T5Tokenizer(vocab=pieces, extra_ids=0, model_max_length=64)
+    return T5Tokenizer(vocab=pieces, extra_ids=0, model_max_length=64)
+
+
+def build_t5(folder: Path) -> None:
+    """Text to text: a T5 that was told of summaries and of English to German."""
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    tokenizer = t5_tokenizer(folder)
     config = T5Config(
         vocab_size=len(tokenizer),
         d_model=32,

@@ -62,17 +62,18 @@ def fetch_model(card: ModelCard, settings: Settings, *, progress: bool = False) 
         except ModelLoadError:
             _forget(folder, settings)
             raise
-        _refuse_if_disk_is_full(card, settings, sum(sizes[name] for name in needed if not (folder / name).exists()))
+        missing = sum(sizes[name] for name in needed if not (folder / name).exists())
+        _refuse_if_disk_is_full(card, settings, missing)
         if progress:
             enable_progress_bars()
         told = listener()
-        snapshot(map(escape, needed), tqdm_class=_bar_that_tells(told) if told is not None else None)
+        snapshot(map(escape, needed), tqdm_class=_bar_that_tells(told, missing) if told is not None else None)
         _verify(card, folder)
     return folder
 
 
-def _bar_that_tells(told: Listener) -> type:
-    """The class of a progress bar that draws nothing and tells how many bytes are here."""
+def _bar_that_tells(told: Listener, total: int) -> type:
+    """The class of a progress bar that draws nothing and tells how many of all bytes are here."""
     from tqdm.std import tqdm
 
     class Bar(tqdm):  # type: ignore[misc]
@@ -84,7 +85,7 @@ def _bar_that_tells(told: Listener) -> type:
         def display(self, *args: Any, **kwargs: Any) -> None:
             # The client has one more bar for the files, and one for bytes that come by another way.
             if self.unit == "B" and self.n:
-                told(Progress(int(self.n), int(self.total or self.n), downloaded=True))
+                told(Progress(min(int(self.n), total), total, downloaded=True))
 
     return Bar
 

@@ -1,0 +1,94 @@
+"""The families of diffusers beyond Stable Diffusion: what they make here is what the library makes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+from PIL import Image as PILImage
+
+from hugginggpt.catalog.card import ModelCard
+from hugginggpt.experts.film import film
+from hugginggpt.media import Image, Text, Value
+from hugginggpt.progress import Progress, listening
+from hugginggpt.settings import Settings
+from tests.experts.running import hub_of, run
+from tests.experts.test_local_diffusion import photo, pixels
+from tests.stand_ins import tiny_families
+from tests.stand_ins.tiny_families import COGVIDEO, CONTROLNET_XL, FLUX, LTX, PAINTER_XL, WAN, WAN_ANIMATOR
+
+FEW = {"steps": 2, "seed": 7}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("families")
+
+
+@pytest.fixture(scope="module")
+def settings(folder: Path) -> Iterator[Settings]:
+    with hub_of(tiny_families.build_all, folder) as settings:
+        yield settings
+
+
+def direct(folder: Path, model: str, pipeline: str, **arguments: Any) -> Any:
+    """What the library makes of the same."""
+    made = getattr(diffusers, pipeline).from_pretrained(folder / "models" / model)
+    made.set_progress_bar_config(disable=True)
+    return made(num_inference_steps=2, generator=torch.Generator("cpu").manual_seed(7), **arguments)
+
+
+def made(settings: Settings, kind: str, model: str | ModelCard, **inputs: Any) -> Value:
+    """What an expert makes, having told of each step."""
+    told: list[Progress] = []
+    with listening(told.append):
+        (value,) = run(settings, kind, model, **FEW, **inputs)
+    assert [(progress.done, progress.total) for progress in told if not progress.downloaded] == [(1, 2), (2, 2)]
+    return value
+
+
+@pytest.mark.parametrize(("model", "pipeline"), [(FLUX, "FluxPipeline"), (PAINTER_XL, "StableDiffusionXLPipeline")])
+def test_pictures_from_texts(settings: Settings, folder: Path, model: str, pipeline: str) -> None:
+    picture = made(settings, "text-to-image", model, text=Text("a red house"), width=64, height=96)
+    wanted = direct(folder, model, pipeline, prompt="a red house", width=64, height=96).images[0]
+    assert isinstance(picture, Image) and picture.image.size == (64, 96)
+    assert np.array_equal(pixels(picture.image), pixels(wanted))
+
+
+def test_pictures_under_control(settings: Settings, folder: Path) -> None:
+    card = ModelCard(id=CONTROLNET_XL, kind="canny-text-to-image", companions=(PAINTER_XL,))
+    picture = made(settings, card.kind, card, image=Image(photo((64, 32))), text=Text("a red house"))
+    controlnet = diffusers.ControlNetModel.from_pretrained(folder / "models" / CONTROLNET_XL)
+    pipeline = diffusers.StableDiffusionXLControlNetPipeline.from_pretrained(
+        folder / "models" / PAINTER_XL, controlnet=controlnet
+    )
+    noise = torch.Generator("cpu").manual_seed(7)
+    wanted = pipeline("a red house", image=photo((64, 32)), num_inference_steps=2, generator=noise).images[0]
+    assert isinstance(picture, Image)
+    assert np.array_equal(pixels(picture.image), pixels(wanted))
+
+
+@pytest.mark.parametrize(
+    ("model", "pipeline", "tempo"),
+    [(WAN, "WanPipeline", 16), (LTX, "LTXPipeline", 25), (COGVIDEO, "CogVideoXPipeline", 8)],
+)
+def test_films_from_texts(settings: Settings, folder: Path, model: str, pipeline: str, tempo: int) -> None:
+    shown = made(settings, "text-to-video", model, text=Text("waves"), width=64, height=64)
+    wanted = direct(folder, model, pipeline, prompt="waves", width=64, height=64, output_type="pil").frames[0]
+    assert len(wanted) > 8 and isinstance(wanted[0], PILImage.Image)
+    assert shown == film(wanted, tempo)
+
+
+@pytest.mark.parametrize(
+    ("model", "pipeline", "tempo"),
+    [(WAN_ANIMATOR, "WanImageToVideoPipeline", 16), (LTX, "LTXImageToVideoPipeline", 25)],
+)
+def test_films_from_pictures(settings: Settings, folder: Path, model: str, pipeline: str, tempo: int) -> None:
+    given = photo((64, 64))
+    shown = made(settings, "image-to-video", model, image=Image(given), text=Text("waves"), width=64, height=64)
+    size = {"width": 64, "height": 64, "output_type": "pil"}
+    wanted = direct(folder, model, pipeline, image=given, prompt="waves", **size).frames[0]
+    assert shown == film(wanted, tempo)
