@@ -12,13 +12,23 @@ from PIL import Image as PILImage
 
 from hugginggpt.catalog.card import ModelCard
 from hugginggpt.experts.film import film
-from hugginggpt.media import Image, Text, Value
+from hugginggpt.media import Audio, Image, Text, Value
 from hugginggpt.progress import Progress, listening
 from hugginggpt.settings import Settings
 from tests.experts.running import hub_of, run
 from tests.experts.test_local_diffusion import photo, pixels
 from tests.stand_ins import tiny_families
-from tests.stand_ins.tiny_families import COGVIDEO, CONTROLNET_XL, FLUX, LTX, PAINTER_XL, WAN, WAN_ANIMATOR
+from tests.stand_ins.tiny_families import (
+    AUDIOLDM,
+    COGVIDEO,
+    CONTROLNET_XL,
+    FLUX,
+    LTX,
+    PAINTER_XL,
+    STABLE_AUDIO,
+    WAN,
+    WAN_ANIMATOR,
+)
 
 FEW = {"steps": 2, "seed": 7}
 
@@ -92,3 +102,19 @@ def test_films_from_pictures(settings: Settings, folder: Path, model: str, pipel
     size = {"width": 64, "height": 64, "output_type": "pil"}
     wanted = direct(folder, model, pipeline, image=given, prompt="waves", **size).frames[0]
     assert shown == film(wanted, tempo)
+
+
+@pytest.mark.parametrize(
+    ("model", "pipeline", "length", "rate", "channels"),
+    [
+        (AUDIOLDM, "AudioLDM2Pipeline", "audio_length_in_s", 16_000, 1),
+        (STABLE_AUDIO, "StableAudioPipeline", "audio_end_in_s", 100, 2),
+    ],
+)
+def test_sounds_from_texts(
+    settings: Settings, folder: Path, model: str, pipeline: str, length: str, rate: int, channels: int
+) -> None:
+    sound = made(settings, "text-to-audio", model, text=Text("a storm"), seconds=0.5)
+    wanted = direct(folder, model, pipeline, prompt="a storm", output_type="np", **{length: 0.5}).audios[0]
+    assert isinstance(sound, Audio) and sound.rate == rate and sound.samples.shape == (rate // 2, channels)
+    assert np.array_equal(sound.samples, np.atleast_2d(wanted).T) and sound.samples.any()

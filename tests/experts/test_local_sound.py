@@ -14,6 +14,7 @@ from transformers import (
     AutoModelForVideoClassification,
     AutoProcessor,
     AutoTokenizer,
+    BarkModel,
     MusicgenForConditionalGeneration,
     SpeechT5ForSpeechToSpeech,
     SpeechT5ForTextToSpeech,
@@ -33,6 +34,7 @@ from hugginggpt.settings import Settings
 from tests.experts.running import hub_of, run, run_many
 from tests.stand_ins import tiny_sound
 from tests.stand_ins.tiny_sound import (
+    BARK,
     CONVERTER,
     MUSICIAN,
     PITCH,
@@ -178,6 +180,16 @@ def test_sentences_end_where_they_do_and_long_ones_between_words() -> None:
 def test_what_cannot_be_said(settings: Settings, text: str, problem: str) -> None:
     with pytest.raises(ExpertError, match=problem):
         run(settings, "text-to-speech", VITS, text=Text(text))
+
+
+@pytest.mark.parametrize("kind", ["text-to-speech", "text-to-audio"])
+def test_bark_says_what_the_library_lets_it_say(settings: Settings, at: Any, kind: str) -> None:
+    made = sound(settings, kind, BARK, text=Text("a long day"), seed=5)
+    given = AutoProcessor.from_pretrained(at(BARK))(text=["a long day"], return_tensors="pt")
+    torch.manual_seed(5)
+    wanted = BarkModel.from_pretrained(at(BARK)).generate(**given)[0].clamp(-1, 1).numpy()
+    assert made.rate == 24_000 and made.samples.any()
+    assert np.allclose(made.samples[:, 0], wanted, atol=1e-5)
 
 
 def test_music_lasts_as_long_as_asked_for_and_is_the_librarys(settings: Settings, at: Any) -> None:

@@ -16,7 +16,7 @@ from transformers import (
 )
 
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import DeadlineExceededError, ExpertError
+from hugginggpt.errors import DeadlineExceededError, ExpertError, ModelLoadError
 from hugginggpt.experts.local.languages import CODES, find_language, language_name
 from hugginggpt.experts.local.table_question_answering import TableQuestionAnswering
 from hugginggpt.media import Table, Text
@@ -263,6 +263,11 @@ def test_cells_are_reckoned_with(aggregator: str, cells: list[str], answer: str)
 def test_a_table_that_cannot_be_asked(settings: Settings, table: Table, question: str, problem: str) -> None:
     with pytest.raises(ExpertError, match=problem):
         run(settings, "table-question-answering", TAPAS, table=table, text=Text(question))
+
+
+def test_only_tapas_reads_tables(settings: Settings) -> None:
+    with pytest.raises(ModelLoadError, match="is no TAPAS"):
+        run(settings, "table-question-answering", BART, table=TABLE, text=Text("Who was in Oslo?"))
 
 
 def test_a_table_longer_than_the_model_is_cut_by_rows(settings: Settings) -> None:

@@ -28,6 +28,7 @@ from hugginggpt.experts.local.ade20k import COLOURS
 from hugginggpt.experts.local.mask_generation import _apart
 from hugginggpt.experts.local.normal_control import NormalControl
 from hugginggpt.experts.local.openpose_control import _drawn, _joints
+from hugginggpt.experts.local.zero_shot_object_detection import _named
 from hugginggpt.experts.rendering import regions
 from hugginggpt.media import Image, Structured, Text
 from hugginggpt.settings import Settings
@@ -39,18 +40,26 @@ from tests.stand_ins.tiny_vision import (
     BLIP_ANSWERS,
     CAPTIONER,
     CLIP,
+    COLOUR_ASKED,
     DEPTH,
     DIGITS,
+    DINO,
+    DONUT,
+    GIT,
     LAYOUTLM,
     LLAVA,
+    MASK2FORMER,
     MASKFORMER,
     OWL,
     RELATIVE_DEPTH,
     SAM,
     SCENES,
     SEGFORMER,
+    SMOLVLM,
+    UPERNET,
     VILT,
     VITPOSE,
+    VITPOSE_PLUS,
     digit,
 )
 
@@ -137,19 +146,42 @@ def test_a_picture_is_sorted_as_the_library_sorts_it(settings: Settings, at: Any
 # Detection
 
 
-def test_what_is_named_is_found_as_the_library_finds_it(settings: Settings, at: Any) -> None:
+@pytest.mark.parametrize("name", [OWL, DINO])
+def test_what_is_named_is_found_as_the_library_finds_it(settings: Settings, at: Any, name: str) -> None:
     labels = ["cat", "house"]
-    boxes, drawn = run(settings, "zero-shot-object-detection", OWL, image=Image(photo()), labels=[*map(Text, labels)])
-    model, processor = (auto.from_pretrained(at(OWL)) for auto in (AutoModelForZeroShotObjectDetection, AutoProcessor))
+    boxes, drawn = run(settings, "zero-shot-object-detection", name, image=Image(photo()), labels=[*map(Text, labels)])
+    model, processor = (auto.from_pretrained(at(name)) for auto in (AutoModelForZeroShotObjectDetection, AutoProcessor))
+    given = processor(text=[labels], images=photo(), return_tensors="pt")
     with torch.inference_mode():
-        outputs = model(**processor(text=[labels], images=photo(), return_tensors="pt"))
-    (direct,) = processor.post_process_grounded_object_detection(outputs, target_sizes=[(40, 48)], text_labels=[labels])
+        outputs = model(**given)
+    marked = {"input_ids": given["input_ids"]} if name == DINO else {}
+    (direct,) = processor.post_process_grounded_object_detection(
+        outputs, **marked, target_sizes=[(40, 48)], text_labels=[labels]
+    )
     found = boxes.data  # type: ignore[union-attr]
-    assert len(found) == len(direct["scores"]) > 0
-    assert [e["score"] for e in found] == pytest.approx(sorted(direct["scores"].tolist(), reverse=True))
+    # Grounding DINO marks any of its tokens; OWL-ViT knows labels alone.
+    named = [any(label in said for label in labels) for said in direct["text_labels"]]
+    wanted = [score for score, is_named in zip(direct["scores"].tolist(), named, strict=True) if is_named]
+    assert [e["score"] for e in found] == pytest.approx(sorted(wanted, reverse=True))
+    assert 0 < len(found) <= len(named) and (name == DINO or all(named))
     assert {e["label"] for e in found} <= set(labels)
     assert all(0 <= e["box"]["xmin"] <= 48 and 0 <= e["box"]["ymax"] <= 40 for e in found)
     assert drawn.image.size == (48, 40)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("traffic light", "traffic light"),
+        ("traffic", "traffic light"),
+        ("Cat. traffic light", "traffic light"),
+        ("a CAT.", "cat"),
+        ("[SEP]", None),
+        ("", None),
+    ],
+)
+def test_marked_tokens_mean_one_of_the_labels(said: str, meant: str | None) -> None:
+    assert _named(said, ["cat", "traffic light"]) == meant
 
 
 # Depth
@@ -196,7 +228,7 @@ def test_normals_come_from_a_real_model(settings: Settings) -> None:
 # Regions
 
 
-@pytest.mark.parametrize("model", [SEGFORMER, MASKFORMER])
+@pytest.mark.parametrize("model", [SEGFORMER, MASKFORMER, MASK2FORMER])
 def test_regions_are_those_that_the_library_finds(settings: Settings, at: Any, model: str) -> None:
     found = data(settings, "image-segmentation", model, image=Image(photo()))
     direct = pipeline("image-segmentation", model=at(model))(photo())
@@ -228,10 +260,11 @@ def test_regions_of_one_name_have_one_colour() -> None:
     assert not np.array_equal(pixels[0, 0], pixels[0, 79])
 
 
-def test_the_segmentation_map_has_the_colours_of_ade20k(settings: Settings, at: Any) -> None:
-    made = np.asarray(picture(settings, "seg-control", SCENES, image=Image(photo())))
+@pytest.mark.parametrize("model", [SCENES, UPERNET])
+def test_the_segmentation_map_has_the_colours_of_ade20k(settings: Settings, at: Any, model: str) -> None:
+    made = np.asarray(picture(settings, "seg-control", model, image=Image(photo())))
     network, processor = (
-        auto.from_pretrained(at(SCENES)) for auto in (AutoModelForSemanticSegmentation, AutoImageProcessor)
+        auto.from_pretrained(at(model)) for auto in (AutoModelForSemanticSegmentation, AutoImageProcessor)
     )
     with torch.inference_mode():
         outputs = network(**processor(images=photo(), return_tensors="pt"))
@@ -259,7 +292,7 @@ def test_of_masks_that_overlap_the_surest_stays() -> None:
 # Words about pictures
 
 
-@pytest.mark.parametrize("model", [CAPTIONER, BLIP])
+@pytest.mark.parametrize("model", [CAPTIONER, BLIP, GIT])
 def test_a_caption_is_what_the_library_writes(settings: Settings, at: Any, model: str) -> None:
     network, images, words = (
         auto.from_pretrained(at(model)) for auto in (AutoModelForImageTextToText, AutoImageProcessor, AutoTokenizer)
@@ -269,8 +302,8 @@ def test_a_caption_is_what_the_library_writes(settings: Settings, at: Any, model
     assert said(settings, "image-to-text", model, image=Image(photo())) == wanted.strip() != ""
 
 
-def chatted(at: Any, text: str, tokens: int) -> str:
-    network, processor = (auto.from_pretrained(at(LLAVA)) for auto in (AutoModelForImageTextToText, AutoProcessor))
+def chatted(at: Any, model: str, text: str, tokens: int) -> str:
+    network, processor = (auto.from_pretrained(at(model)) for auto in (AutoModelForImageTextToText, AutoProcessor))
     content = [{"type": "image", "image": photo()}, {"type": "text", "text": text}]
     given = processor.apply_chat_template(
         [{"role": "user", "content": content}],
@@ -283,9 +316,13 @@ def chatted(at: Any, text: str, tokens: int) -> str:
     return str(processor.decode(made, skip_special_tokens=True)).strip()
 
 
-def test_a_chat_model_that_sees_says_what_the_library_says(settings: Settings, at: Any) -> None:
+@pytest.mark.parametrize("model", [LLAVA, SMOLVLM])
+def test_a_chat_model_that_sees_says_what_the_library_says(settings: Settings, at: Any, model: str) -> None:
     inputs = {"image": Image(photo()), "text": Text("What is in it?"), "max_new_tokens": 12, "temperature": 0.0}
-    assert said(settings, "image-text-to-text", LLAVA, **inputs) == chatted(at, "What is in it?", 12) != ""
+    assert said(settings, "image-text-to-text", model, **inputs) == chatted(at, model, "What is in it?", 12) != ""
+
+
+def test_a_chat_model_that_sees_serves_other_kinds(settings: Settings) -> None:
     assert said(settings, "image-to-text", LLAVA, image=Image(photo()))
     assert said(settings, "visual-question-answering", LLAVA, image=Image(photo()), text=Text("Who?"))
 
@@ -355,6 +392,25 @@ def test_a_document_is_asked_by_the_words_that_stand_on_it(settings: Settings, a
     assert set(answer.split()) <= {word for word, _ in words}
 
 
+@pytest.mark.parametrize("colour", ["red", "blue"])
+def test_a_document_is_asked_by_its_picture(settings: Settings, at: Any, colour: str) -> None:
+    paper = PILImage.new("RGB", (60, 40), colour)
+    answer = said(settings, "document-question-answering", DONUT, image=Image(paper), text=Text(COLOUR_ASKED))
+    direct = pipeline("document-question-answering", model=at(DONUT))
+    assert answer == direct(image=paper, question=COLOUR_ASKED)[0]["answer"] == colour
+
+
+def test_a_question_longer_than_the_model_that_sees_the_page_takes(settings: Settings) -> None:
+    with pytest.raises(ExpertError, match="too long for the model"):
+        run(
+            settings,
+            "document-question-answering",
+            DONUT,
+            image=Image(photo()),
+            text=Text("What colour is it? " * 30),
+        )
+
+
 def test_a_page_without_words_has_no_answer(settings: Settings) -> None:
     with pytest.raises(ExpertError, match="No text was found"):
         run(
@@ -369,15 +425,17 @@ def test_a_page_without_words_has_no_answer(settings: Settings) -> None:
 # Poses
 
 
-def test_joints_are_drawn_where_the_library_finds_them(settings: Settings, at: Any) -> None:
+@pytest.mark.parametrize("model", [VITPOSE, VITPOSE_PLUS])
+def test_joints_are_drawn_where_the_library_finds_them(settings: Settings, at: Any, model: str) -> None:
     from transformers import VitPoseForPoseEstimation
 
-    made = np.asarray(picture(settings, "openpose-control", VITPOSE, image=Image(photo((90, 120)))))
-    network = VitPoseForPoseEstimation.from_pretrained(at(VITPOSE))
-    processor = AutoImageProcessor.from_pretrained(at(VITPOSE))
+    made = np.asarray(picture(settings, "openpose-control", model, image=Image(photo((90, 120)))))
+    network = VitPoseForPoseEstimation.from_pretrained(at(model))
+    processor = AutoImageProcessor.from_pretrained(at(model))
     box = [[0.0, 0.0, 90.0, 120.0]]
+    expert = {"dataset_index": torch.tensor([0])} if model == VITPOSE_PLUS else {}
     with torch.inference_mode():
-        outputs = network(**processor(photo((90, 120)), boxes=[box], return_tensors="pt"))
+        outputs = network(**processor(photo((90, 120)), boxes=[box], return_tensors="pt"), **expert)
     ((person,),) = processor.post_process_pose_estimation(outputs, boxes=[box])
     inside = [
         (x, y)

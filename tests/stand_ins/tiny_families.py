@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.stand_ins.tiny_diffusion import clip_tokenizer
 from tests.stand_ins.tiny_models import card, repeatable
-from tests.stand_ins.tiny_text import t5_tokenizer
+from tests.stand_ins.tiny_text import byte_bpe, t5_tokenizer
 
 _WIDTH = 32
 
@@ -258,8 +258,150 @@ def build_cogvideo(folder: Path) -> None:
     card(folder, "text-to-video", library="diffusers")
 
 
+def build_audioldm(folder: Path) -> None:
+    """AudioLDM 2: sounds from texts, by two text encoders, a language model and a vocoder."""
+    from diffusers import (
+        AudioLDM2Pipeline,
+        AudioLDM2ProjectionModel,
+        AudioLDM2UNet2DConditionModel,
+        AutoencoderKL,
+    )
+    from transformers import (
+        ClapConfig,
+        ClapFeatureExtractor,
+        ClapModel,
+        GPT2Config,
+        GPT2LMHeadModel,
+        RobertaTokenizer,
+        SpeechT5HifiGan,
+        SpeechT5HifiGanConfig,
+    )
+
+    from tests.stand_ins.tiny_diffusion import scheduler
+
+    vocabulary, merges = byte_bpe()
+    tokenizer = RobertaTokenizer(vocab=vocabulary, merges=merges, model_max_length=77)
+    size = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    hearing = {
+        "spec_size": 64,
+        "window_size": 4,
+        "num_mel_bins": 64,
+        "depths": [1, 1],
+        "num_attention_heads": [1, 1],
+        "hidden_size": 192,
+        "projection_dim": 16,
+        "patch_size": 2,
+        "patch_stride": 2,
+        "patch_embed_input_channels": 4,
+        "patch_embeds_hidden_size": 8,
+    }
+    reading = {**size, "vocab_size": len(tokenizer), "max_position_embeddings": 80, "projection_dim": 16}
+    ends = {"bos_token_id": 0, "eos_token_id": 1}
+    with repeatable():
+        t5 = _t5(folder)
+        language = GPT2LMHeadModel(GPT2Config(n_embd=16, n_head=2, n_layer=1, vocab_size=100, n_positions=99, **ends))
+        language.config.max_new_tokens = 8
+        vocoder = SpeechT5HifiGan(
+            SpeechT5HifiGanConfig(
+                model_in_dim=8,
+                sampling_rate=16_000,
+                upsample_initial_channel=16,
+                upsample_rates=[2, 2],
+                upsample_kernel_sizes=[4, 4],
+                resblock_kernel_sizes=[3],
+                resblock_dilation_sizes=[[1]],
+                normalize_before=False,
+                initializer_range=1.0,
+            )
+        )
+        pipeline = AudioLDM2Pipeline(
+            vae=AutoencoderKL(
+                block_out_channels=(8, 16),
+                in_channels=1,
+                out_channels=1,
+                norm_num_groups=8,
+                down_block_types=["DownEncoderBlock2D"] * 2,
+                up_block_types=["UpDecoderBlock2D"] * 2,
+                latent_channels=4,
+            ),
+            text_encoder=ClapModel(ClapConfig(text_config=reading, audio_config=hearing, projection_dim=16)),
+            text_encoder_2=t5["text_encoder"],
+            projection_model=AudioLDM2ProjectionModel(
+                text_encoder_dim=16, text_encoder_1_dim=_WIDTH, langauge_model_dim=16
+            ),
+            language_model=language,
+            tokenizer=tokenizer,
+            tokenizer_2=t5["tokenizer"],
+            feature_extractor=ClapFeatureExtractor(hop_length=7900),
+            unet=AudioLDM2UNet2DConditionModel(
+                block_out_channels=(8, 16),
+                layers_per_block=1,
+                norm_num_groups=8,
+                sample_size=32,
+                in_channels=4,
+                out_channels=4,
+                down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+                up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+                cross_attention_dim=(8, 16),
+            ),
+            scheduler=scheduler(),
+            vocoder=vocoder,
+        )
+    _save(folder, pipeline, "text-to-audio")
+
+
+def build_stable_audio(folder: Path) -> None:
+    """Stable Audio: sounds in stereo from texts, by a transformer."""
+    from diffusers import (
+        AutoencoderOobleck,
+        EDMDPMSolverMultistepScheduler,
+        StableAudioDiTModel,
+        StableAudioPipeline,
+        StableAudioProjectionModel,
+    )
+    from transformers import T5Config, T5EncoderModel
+
+    tokenizer = t5_tokenizer(folder)
+    with repeatable():
+        pipeline = StableAudioPipeline(
+            vae=AutoencoderOobleck(
+                encoder_hidden_size=6,
+                downsampling_ratios=[1, 2],
+                decoder_channels=3,
+                decoder_input_channels=3,
+                audio_channels=2,
+                channel_multiples=[2, 4],
+                sampling_rate=100,
+            ),
+            text_encoder=T5EncoderModel(
+                T5Config(vocab_size=len(tokenizer), d_model=4, d_kv=4, d_ff=8, num_layers=1, num_heads=2)
+            ),
+            tokenizer=tokenizer,
+            transformer=StableAudioDiTModel(
+                sample_size=100,
+                in_channels=3,
+                num_layers=2,
+                attention_head_dim=4,
+                num_key_value_attention_heads=2,
+                out_channels=3,
+                cross_attention_dim=4,
+                time_proj_dim=8,
+                global_states_input_dim=8,
+                cross_attention_input_dim=4,
+            ),
+            projection_model=StableAudioProjectionModel(
+                text_encoder_dim=4, conditioning_dim=4, min_value=0, max_value=32
+            ),
+            scheduler=EDMDPMSolverMultistepScheduler(
+                solver_order=2, prediction_type="v_prediction", sigma_data=1.0, sigma_schedule="exponential"
+            ),
+        )
+    _save(folder, pipeline, "text-to-audio")
+
+
 FLUX, PAINTER_XL, CONTROLNET_XL = "tiny/flux", "tiny/painter-xl", "tiny/controlnet-xl"
 WAN, WAN_ANIMATOR, LTX, COGVIDEO = "tiny/wan", "tiny/wan-animator", "tiny/ltx", "tiny/cogvideo"
+AUDIOLDM, STABLE_AUDIO = "tiny/audioldm", "tiny/stable-audio"
 
 BUILDERS: dict[str, Callable[[Path], None]] = {
     FLUX: build_flux,
@@ -269,6 +411,8 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
     WAN_ANIMATOR: build_wan_animator,
     LTX: build_ltx,
     COGVIDEO: build_cogvideo,
+    AUDIOLDM: build_audioldm,
+    STABLE_AUDIO: build_stable_audio,
 }
 
 

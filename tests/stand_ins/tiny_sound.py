@@ -190,6 +190,46 @@ def build_vocoder(folder: Path) -> None:
     _save(folder, "text-to-speech", model.eval())
 
 
+def build_bark(folder: Path) -> None:
+    """Speech and sounds: a Bark, as three models after each other and an EnCodec."""
+    from transformers import (
+        BarkCoarseConfig,
+        BarkConfig,
+        BarkFineConfig,
+        BarkModel,
+        BarkProcessor,
+        BarkSemanticConfig,
+        EncodecConfig,
+    )
+
+    from tests.stand_ins.tiny_text import bert_tokenizer
+
+    size = {"hidden_size": 8, "num_layers": 1, "num_heads": 2, "initializer_range": 0.5}
+    codec = EncodecConfig(
+        target_bandwidths=[6.0],
+        sampling_rate=24_000,
+        audio_channels=1,
+        num_filters=2,
+        hidden_size=8,
+        num_lstm_layers=1,
+        codebook_size=1024,
+        codebook_dim=8,
+    )
+    config = BarkConfig(
+        semantic_config=BarkSemanticConfig(**size, input_vocab_size=129_600, output_vocab_size=10_048).to_dict(),
+        coarse_acoustics_config=BarkCoarseConfig(**size, input_vocab_size=12_096, output_vocab_size=12_096).to_dict(),
+        fine_acoustics_config=BarkFineConfig(**size, input_vocab_size=1056, output_vocab_size=1056).to_dict(),
+        codec_config=codec.to_dict(),
+    )
+    with repeatable():
+        model = BarkModel(config)
+    _save(folder, "text-to-speech", model.eval(), BarkProcessor(bert_tokenizer()))
+    # In this form it lies in the real repositories; the library reads it and no longer writes it.
+    parts = {"semantic_config": {"max_new_tokens": 12}, "coarse_acoustics_config": {}, "fine_acoustics_config": {}}
+    described = {**parts, "model_type": "bark", "codebook_size": 1024, "sample_rate": 24_000}
+    (folder / "generation_config.json").write_text(json.dumps(described), encoding="utf-8")
+
+
 def build_musician(folder: Path) -> None:
     """Music from a text: a MusicGen of a T5, an EnCodec and a decoder."""
     from transformers import (
@@ -311,6 +351,7 @@ def build_whisper(folder: Path) -> None:
 
 PITCH, VITS, SPEECHT5, VOCODER = "tiny/pitch", "tiny/vits", "tiny/speecht5", "tiny/vocoder"
 CONVERTER, MUSICIAN, WATCHER, WHISPER = "tiny/converter", "tiny/musician", "tiny/watcher", "tiny/whisper"
+BARK = "tiny/bark"
 
 BUILDERS: dict[str, Callable[[Path], None]] = {
     PITCH: build_pitch,
@@ -318,6 +359,7 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
     SPEECHT5: build_speecht5,
     VOCODER: build_vocoder,
     CONVERTER: build_converter,
+    BARK: build_bark,
     MUSICIAN: build_musician,
     WATCHER: build_watcher,
     WHISPER: build_whisper,

@@ -114,6 +114,43 @@ def build_owl(folder: Path) -> None:
     _save(folder, "zero-shot-object-detection", model, OwlViTProcessor(images, _clip_tokenizer()))
 
 
+def build_dino(folder: Path) -> None:
+    """Zero-shot object detection: a Grounding DINO on a Swin and a BERT."""
+    from transformers import (
+        BertConfig,
+        GroundingDinoConfig,
+        GroundingDinoForObjectDetection,
+        GroundingDinoImageProcessorPil,
+        GroundingDinoProcessor,
+    )
+
+    tokenizer = bert_tokenizer()
+    size = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = GroundingDinoConfig(
+        backbone_config=_swin(64, patch_size=4, window_size=4, out_features=["stage2", "stage3", "stage4"]),
+        text_config=BertConfig(**size, vocab_size=len(tokenizer)),
+        d_model=32,
+        encoder_layers=1,
+        decoder_layers=2,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=32,
+        decoder_ffn_dim=32,
+        num_queries=8,
+        max_text_len=64,
+    )
+    with repeatable():
+        model = GroundingDinoForObjectDetection(config)
+    images = GroundingDinoImageProcessorPil(size={"shortest_edge": 64, "longest_edge": 96})
+    _save(folder, "zero-shot-object-detection", model.eval(), GroundingDinoProcessor(images, tokenizer))
+
+
+def _swin(side: int, **more: Any) -> Any:
+    from transformers import SwinConfig
+
+    return SwinConfig(image_size=side, embed_dim=8, depths=[1] * 4, num_heads=[1] * 4, **more)
+
+
 def build_depth(folder: Path) -> None:
     """Depth estimation: a GLPN, which estimates metres."""
     from transformers import GLPNConfig, GLPNForDepthEstimation, GLPNImageProcessorPil
@@ -231,6 +268,53 @@ def build_maskformer(folder: Path) -> None:
     _save(folder, "image-segmentation", model.eval(), processor)
 
 
+def build_mask2former(folder: Path) -> None:
+    """Instance segmentation: a Mask2Former on a Swin."""
+    from transformers import Mask2FormerConfig, Mask2FormerForUniversalSegmentation, Mask2FormerImageProcessorPil
+
+    config = Mask2FormerConfig(
+        backbone_config=_swin(32, patch_size=2, window_size=2, out_features=["stage1", "stage2", "stage3", "stage4"]),
+        feature_size=32,
+        mask_feature_size=32,
+        hidden_dim=32,
+        encoder_feedforward_dim=16,
+        encoder_layers=1,
+        decoder_layers=2,
+        num_attention_heads=2,
+        dim_feedforward=16,
+        num_queries=6,
+        id2label={n: f"thing {n}" for n in range(3)},
+        label2id={f"thing {n}": n for n in range(3)},
+    )
+    with repeatable():
+        model = Mask2FormerForUniversalSegmentation(config)
+        # So that some queries are sure enough to be shown.
+        model.class_predictor.weight.data *= 20
+    processor = Mask2FormerImageProcessorPil(size={"shortest_edge": 32, "longest_edge": 64}, size_divisor=0)
+    _save(folder, "image-segmentation", model.eval(), processor)
+
+
+def build_upernet(folder: Path) -> None:
+    """Semantic segmentation into ADE20K's classes: a UPerNet on a ConvNeXT."""
+    from transformers import ConvNextConfig, SegformerImageProcessorPil, UperNetConfig, UperNetForSemanticSegmentation
+
+    stages = ["stage1", "stage2", "stage3", "stage4"]
+    config = UperNetConfig(
+        backbone_config=ConvNextConfig(
+            image_size=32, hidden_sizes=[8, 8, 16, 16], depths=[1] * 4, out_features=stages, initializer_range=0.5
+        ),
+        hidden_size=16,
+        auxiliary_in_channels=16,
+        auxiliary_channels=8,
+        num_labels=150,
+        pool_scales=[1, 2],
+        initializer_range=0.5,
+    )
+    with repeatable():
+        model = UperNetForSemanticSegmentation(config)
+    _save(folder, "image-segmentation", model.eval(), SegformerImageProcessorPil(size=_SIZE))
+
+
 def build_sam(folder: Path) -> None:
     """Mask generation: a SAM."""
     from transformers import SamConfig, SamImageProcessorPil, SamModel, SamProcessor
@@ -310,6 +394,28 @@ def build_captioner(folder: Path) -> None:
     _save(folder, "image-to-text", model.eval(), ViTImageProcessorPil(size=_SIZE), tokenizer)
 
 
+def build_git(folder: Path) -> None:
+    """Captions: a GIT."""
+    from transformers import CLIPImageProcessorPil, GitConfig, GitForCausalLM, GitProcessor
+
+    tokenizer = bert_tokenizer()
+    size = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = GitConfig(
+        **size,
+        vision_config={**size, "image_size": 32, "patch_size": 8, "initializer_range": 0.5},
+        vocab_size=len(tokenizer),
+        max_position_embeddings=256,
+        bos_token_id=tokenizer.cls_token_id,
+        eos_token_id=tokenizer.sep_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        initializer_range=0.5,
+    )
+    with repeatable():
+        model = GitForCausalLM(config)
+    images = CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=_SIZE)
+    _save(folder, "image-to-text", model.eval(), GitProcessor(images, tokenizer))
+
+
 def build_blip(folder: Path, question: bool = False) -> None:
     """Captions, or answers to questions: a BLIP."""
     from transformers import (
@@ -384,6 +490,13 @@ _TEMPLATE = (
 )
 
 
+def _chat_tokenizer() -> Any:
+    from transformers import PreTrainedTokenizerFast
+
+    marks = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}
+    return PreTrainedTokenizerFast(tokenizer_object=_gpt2_tokenizer().backend_tokenizer, **marks)
+
+
 def build_llava(folder: Path) -> None:
     """A chat model that sees: a LLaVA of a CLIP and a Llama."""
     from transformers import (
@@ -393,11 +506,9 @@ def build_llava(folder: Path) -> None:
         LlavaConfig,
         LlavaForConditionalGeneration,
         LlavaProcessor,
-        PreTrainedTokenizerFast,
     )
 
-    marks = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=_gpt2_tokenizer().backend_tokenizer, **marks)
+    tokenizer = _chat_tokenizer()
     tokenizer.add_special_tokens({"extra_special_tokens": ["<image>"]})
     size = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
     config = LlavaConfig(
@@ -424,6 +535,98 @@ def build_llava(folder: Path) -> None:
     _save(folder, "image-text-to-text", model.eval(), processor)
 
 
+def build_smolvlm(folder: Path) -> None:
+    """A chat model that sees a picture whole and in tiles: an Idefics 3, as SmolVLM is."""
+    from transformers import (
+        Idefics3Config,
+        Idefics3ForConditionalGeneration,
+        Idefics3ImageProcessorPil,
+        Idefics3Processor,
+        LlamaConfig,
+    )
+
+    images = Idefics3ImageProcessorPil(size={"longest_edge": 64}, max_image_size={"longest_edge": 32})
+    processor = Idefics3Processor(images, _chat_tokenizer(), image_seq_len=4)
+    processor.chat_template = _TEMPLATE
+    tokenizer = processor.tokenizer
+    size = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = Idefics3Config(
+        vision_config={**size, "image_size": 32, "patch_size": 8, "initializer_range": 0.5},
+        text_config=LlamaConfig(
+            **size,
+            vocab_size=len(tokenizer),
+            max_position_embeddings=1024,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+            initializer_range=0.3,
+        ),
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+        scale_factor=2,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    with repeatable():
+        model = Idefics3ForConditionalGeneration(config)
+    _save(folder, "image-text-to-text", model.eval(), processor)
+
+
+COLOUR_ASKED = "What colour is the page?"
+
+
+def build_donut(folder: Path) -> None:
+    """Document question answering: a Donut that knows a red page from a blue one."""
+    import torch
+    from transformers import (
+        DonutImageProcessorPil,
+        DonutProcessor,
+        DonutSwinConfig,
+        MBartConfig,
+        VisionEncoderDecoderConfig,
+        VisionEncoderDecoderModel,
+    )
+
+    tokenizer = _chat_tokenizer()
+    marks = ["<s_docvqa>", "<s_question>", "</s_question>", "<s_answer>", "</s_answer>"]
+    tokenizer.add_special_tokens({"additional_special_tokens": marks})
+    vision = DonutSwinConfig(
+        image_size=(32, 32), patch_size=2, embed_dim=8, depths=[1, 1], num_heads=[1, 1], window_size=4
+    )
+    words = MBartConfig(
+        vocab_size=len(tokenizer),
+        d_model=32,
+        decoder_layers=1,
+        decoder_attention_heads=2,
+        decoder_ffn_dim=32,
+        max_position_embeddings=64,
+        is_decoder=True,
+        add_cross_attention=True,
+        dropout=0.0,
+    )
+    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(vision, words)
+    config.decoder_start_token_id, config.pad_token_id = tokenizer.bos_token_id, tokenizer.pad_token_id
+    images = DonutImageProcessorPil(size={"height": 32, "width": 32}, do_align_long_axis=False)
+    colours = ("red", "blue")
+    seen = images([Image.new("RGB", (32, 32), colour) for colour in colours], return_tensors="pt")["pixel_values"]
+    asked = f"<s_docvqa><s_question>{COLOUR_ASKED}</s_question><s_answer>"
+    pages = [f"{asked}{colour}</s_answer></s>" for colour in colours]
+    told = tokenizer(pages, add_special_tokens=False, padding=True, return_tensors="pt")["input_ids"]
+    with repeatable():
+        model = VisionEncoderDecoderModel(config=config)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+        for _ in range(150):
+            logits = model(pixel_values=seen, decoder_input_ids=told[:, :-1]).logits
+            loss = torch.nn.functional.cross_entropy(
+                logits.transpose(1, 2), told[:, 1:], ignore_index=tokenizer.pad_token_id
+            )
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    model.generation_config.decoder_start_token_id = tokenizer.bos_token_id
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    _save(folder, "document-question-answering", model.eval(), DonutProcessor(images, tokenizer))
+
+
 def build_layoutlm(folder: Path) -> None:
     """Document question answering: a LayoutLM, which takes words with their places."""
     from transformers import LayoutLMConfig, LayoutLMForQuestionAnswering
@@ -444,7 +647,7 @@ def build_layoutlm(folder: Path) -> None:
     _save(folder, "document-question-answering", model.eval(), tokenizer)
 
 
-def build_vitpose(folder: Path) -> None:
+def build_vitpose(folder: Path, **experts: int) -> None:
     """Joints: a ViTPose."""
     from transformers import VitPoseBackboneConfig, VitPoseConfig, VitPoseForPoseEstimation, VitPoseImageProcessorPil
 
@@ -457,6 +660,7 @@ def build_vitpose(folder: Path) -> None:
         mlp_ratio=1,
         out_indices=[1],
         out_features=["stage1"],
+        **experts,
     )
     with repeatable():
         model = VitPoseForPoseEstimation(VitPoseConfig(backbone_config=backbone, num_labels=17))
@@ -466,29 +670,42 @@ def build_vitpose(folder: Path) -> None:
     _save(folder, "openpose-control", model.eval(), VitPoseImageProcessorPil(size={"height": 64, "width": 48}))
 
 
-DIGITS, CLIP, OWL = "tiny/digits", "tiny/clip", "tiny/owl"
+def build_vitpose_plus(folder: Path) -> None:
+    """Joints: a ViTPose+, with an expert for each dataset."""
+    build_vitpose(folder, num_experts=3, part_features=8)
+
+
+DIGITS, CLIP, OWL, DINO = "tiny/digits", "tiny/clip", "tiny/owl", "tiny/dino"
 DEPTH, RELATIVE_DEPTH = "tiny/depth", "tiny/relative-depth"
 SEGFORMER, SCENES, MASKFORMER, SAM = "tiny/segformer", "tiny/scenes", "tiny/maskformer", "tiny/sam"
 CAPTIONER, BLIP, BLIP_ANSWERS, VILT, LLAVA = "tiny/captioner", "tiny/blip", "tiny/blip-vqa", "tiny/vilt", "tiny/llava"
-LAYOUTLM, VITPOSE = "tiny/layoutlm", "tiny/vitpose"
+LAYOUTLM, DONUT, VITPOSE, VITPOSE_PLUS = "tiny/layoutlm", "tiny/donut", "tiny/vitpose", "tiny/vitpose-plus"
+MASK2FORMER, UPERNET, GIT, SMOLVLM = "tiny/mask2former", "tiny/upernet", "tiny/git", "tiny/smolvlm"
 
 BUILDERS: dict[str, Callable[[Path], None]] = {
     DIGITS: build_digits,
     CLIP: build_clip,
     OWL: build_owl,
+    DINO: build_dino,
     DEPTH: build_depth,
     RELATIVE_DEPTH: build_relative_depth,
     SEGFORMER: build_segformer,
     SCENES: build_scenes,
     MASKFORMER: build_maskformer,
+    MASK2FORMER: build_mask2former,
+    UPERNET: build_upernet,
     SAM: build_sam,
     CAPTIONER: build_captioner,
+    GIT: build_git,
     BLIP: build_blip,
     BLIP_ANSWERS: build_blip_answers,
     VILT: build_vilt,
     LLAVA: build_llava,
+    SMOLVLM: build_smolvlm,
     LAYOUTLM: build_layoutlm,
+    DONUT: build_donut,
     VITPOSE: build_vitpose,
+    VITPOSE_PLUS: build_vitpose_plus,
 }
 
 

@@ -57,6 +57,8 @@ class Diffuser:
             "guidance_scale": self.guidance if guidance is None else guidance,
             "generator": _generator(inputs.get("seed")),
             "callback_on_step_end": _reporter(steps),
+            # Its name in pipelines that were not changed since.
+            "callback": lambda step, timestep, latents: report(Progress(step + 1, steps)),
         }
         made = self.pipeline(**{k: v for k, v in wanted.items() if v is not None and self.takes(k)})
         if any(getattr(made, "nsfw_content_detected", None) or ()):

@@ -17,6 +17,8 @@ from hugginggpt.experts.local.pipeline import PipelineExpert
 from hugginggpt.media import Text
 
 _READS_BY_ITSELF = "vision-encoder-decoder"
+_AROUND = 8
+"""Tokens beside the question: Donut's marks around it, and the least of an answer."""
 _SCALE = 1000
 """LayoutLM knows places on a page as thousandths of its sides."""
 
@@ -48,6 +50,9 @@ class DocumentQuestionAnswering(PipelineExpert):
         """The model, and the OCR reader if it needs one."""
         model = super().load(card, surroundings)
         if model.tool.model.config.model_type == _READS_BY_ITSELF:
+            # The usual limit is shorter than many a question with its answer.
+            model.tool.model.generation_config.max_new_tokens = None
+            model.tool.model.generation_config.max_length = _longest(model.tool)
             return _Desk(model, None)
         if model.tool.image_processor is not None:
             # It would call another reader, which is not here.
@@ -66,7 +71,9 @@ class DocumentQuestionAnswering(PipelineExpert):
         """The likeliest answer."""
         picture, question = prepared
         asked: dict[str, Any] = {"image": picture, "question": question}
-        if model.reader is not None:
+        if model.reader is None:
+            _refuse_if_too_long(question, model.model.tool)
+        else:
             asked["word_boxes"] = _word_boxes(model.reader, picture, deadline)
         return model.model.run(lambda pipeline: pipeline(asked), deadline)
 
@@ -77,6 +84,20 @@ class DocumentQuestionAnswering(PipelineExpert):
         if not answer:
             raise ExpertError("The document holds no answer to the question, as far as the model can tell.")
         return [Text(answer)]
+
+
+def _longest(pipeline: Any) -> int:
+    """Tokens of a question with its answer that Donut can write."""
+    return int(pipeline.model.config.decoder.max_position_embeddings)
+
+
+def _refuse_if_too_long(question: str, pipeline: Any) -> None:
+    """Raise if a question leaves Donut no room for an answer."""
+    tokens = len(pipeline.tokenizer(question, add_special_tokens=False)["input_ids"])
+    if tokens + _AROUND >= _longest(pipeline):
+        raise ExpertError(
+            f"The question is too long for the model, which takes {_longest(pipeline)} tokens: shorten it."
+        )
 
 
 def _word_boxes(reader: Reader, picture: PILImage.Image, deadline: Deadline) -> list[list[Any]]:

@@ -1,11 +1,12 @@
-"""Table question answering through transformers: TAPAS picks cells, TAPEX writes."""
+"""Table question answering through transformers: TAPAS picks cells."""
 
 import re
 from typing import Any
 
+from hugginggpt.catalog.card import ModelCard
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ExpertError
-from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.errors import ExpertError, ModelLoadError
+from hugginggpt.experts.base import Inputs, Outputs, Surroundings
 from hugginggpt.experts.local.loaded import LoadedModel
 from hugginggpt.experts.local.pipeline import PipelineExpert
 from hugginggpt.media import Text
@@ -19,6 +20,17 @@ class TableQuestionAnswering(PipelineExpert):
     kind = "table-question-answering"
     packages = (*PipelineExpert.packages, "pandas")
 
+    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Any]:
+        """Fetch the model's files and make the pipeline, which can feed a table to TAPAS alone.
+
+        Raises:
+            ModelLoadError: the model is of another family.
+        """
+        model = super().load(card, surroundings)
+        if model.tool.type != "tapas":
+            raise ModelLoadError(f"The model {card.id} is no TAPAS and reads no tables: choose another.")
+        return model
+
     def prepare(self, inputs: Inputs) -> Any:
         """The table as the library takes it, all cells as texts, and the question."""
         import pandas
@@ -31,12 +43,12 @@ class TableQuestionAnswering(PipelineExpert):
         return {"table": pandas.DataFrame(table.rows, columns=list(table.columns), dtype=object), "query": question}
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
-        """The cells, and what is to be done with them; or the answer as the model writes it."""
+        """The cells, and what is to be done with them."""
         return model.run(lambda pipeline: pipeline(prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """The answer."""
-        answer = _reckoned(raw["aggregator"], raw["cells"]) if "cells" in raw else raw["answer"].strip()
+        answer = _reckoned(raw.get("aggregator", "NONE"), raw["cells"])
         if not answer:
             raise ExpertError("The model found no answer in the table: ask in other words, or choose another model.")
         return [Text(answer)]

@@ -66,7 +66,7 @@ def _composed(network: Network, inputs: Inputs) -> tuple[Any, int]:
     import torch
 
     model = network.model
-    given = network.processor(text=[inputs["text"].text], padding=True, return_tensors="pt")
+    given = network.processor(text=[inputs["text"].text], return_tensors="pt")
     codec = getattr(model.config, "audio_encoder", None)
     options = {}
     if codec is not None:

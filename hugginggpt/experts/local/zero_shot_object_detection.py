@@ -41,16 +41,25 @@ def _found(network: Network, picture: PILImage.Image, labels: list[str]) -> list
     given["pixel_values"] = given["pixel_values"].to(model.dtype)
     with torch.inference_mode():
         outputs = model(**given)
-    # Grounding DINO reads its labels back from the tokens that it marked.
-    marked = {"input_ids": given["input_ids"]} if model.config.model_type.endswith("grounding-dino") else {}
+    by_tokens = model.config.model_type.endswith("grounding-dino")
+    marked = {"input_ids": given["input_ids"]} if by_tokens else {}
     (result,) = processor.post_process_grounded_object_detection(
         outputs, **marked, target_sizes=[picture.size[::-1]], text_labels=[labels]
     )
     found = [
-        {"label": str(label), "score": float(score), "box": _box(corners.tolist(), picture)}
-        for label, score, corners in zip(result["text_labels"], result["scores"], result["boxes"], strict=True)
+        {"label": label, "score": float(score), "box": _box(corners.tolist(), picture)}
+        for said, score, corners in zip(result["text_labels"], result["scores"], result["boxes"], strict=True)
+        if (label := _named(said, labels) if by_tokens else str(said))
     ]
     return sorted(found, key=lambda entry: -float(str(entry["score"])))
+
+
+def _named(said: str, labels: list[str]) -> str | None:
+    """The label that is meant by the tokens that Grounding DINO marked: several labels, a part of one, or none."""
+    marked = said.casefold().strip(" .")
+    whole = [label for label in labels if label.casefold() in marked]
+    partly = [label for label in labels if marked and marked in label.casefold()]
+    return max(whole, key=len) if whole else next(iter(partly), None)
 
 
 def _box(corners: list[float], picture: PILImage.Image) -> dict[str, int]:
