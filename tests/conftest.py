@@ -39,6 +39,8 @@ def _isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     for name in [name for name in os.environ if name.startswith("HUGGINGGPT_") or name in _STANDARD]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HUGGINGGPT_HOME", str(tmp_path / "home"))
+    # Several workers share the machine's cores.
+    monkeypatch.setenv("HUGGINGGPT_CPU_THREADS", "1")
     get_settings.cache_clear()
     yield
     get_settings.cache_clear()
