@@ -5,7 +5,7 @@ from inspect import signature
 from hugginggpt.experts.local.diffusion import Diffuser
 
 # What each family was trained on, as its pipeline in diffusers and its model card say.
-_TRAINED = {"Wan": 16, "LTX": 24, "CogVideoX": 8, "Mochi": 30, "Hunyuan": 24, "I2VGen": 16}
+_TRAINED = {"Wan": 16, "LTX": 24, "CogVideoX": 8, "Mochi": 30, "Hunyuan": 24}
 _USUAL = 8
 
 
