@@ -127,8 +127,8 @@ class ModelPool:
         try:
             while not self._ready(entry, deadline):
                 deadline.check()
-                if entry.progress is not None:
-                    report(entry.progress)
+                if (progress := entry.progress) is not None:
+                    report(progress)
         except BaseException:
             with self._changed:
                 entry.users -= 1
