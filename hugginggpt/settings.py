@@ -8,6 +8,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -29,7 +30,9 @@ def data_folder(name: str) -> Path:
 class Settings(BaseSettings):
     """The settings of one process, read from the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="HUGGINGGPT_", populate_by_name=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="HUGGINGGPT_", env_ignore_empty=True, populate_by_name=True, extra="ignore"
+    )
 
     home: Path = Field(Path("~/.hugginggpt"), description="Folder for the database, artifacts and results.")
     models_cache: Path | None = Field(
@@ -148,10 +151,12 @@ class Settings(BaseSettings):
     def _split_names(cls, value: object) -> object:
         return tuple(h.strip() for h in value.split(",") if h.strip()) if isinstance(value, str) else value
 
-    @field_validator("openai_base_url", "openai_api_key", "hf_token", "database_url", "artifacts_url", mode="before")
+    @field_validator("openai_base_url", "hf_endpoint", "inference_endpoint")
     @classmethod
-    def _empty_is_unset(cls, value: object) -> object:
-        return None if value == "" else value
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
+            raise ValueError("it is no address: give one such as http://127.0.0.1:8000")
+        return value
 
     @property
     def home_dir(self) -> Path:
@@ -204,4 +209,5 @@ def get_settings() -> Settings:
         name = str(first["loc"][0]) if first["loc"] else "settings"
         known = name.isupper()
         variable = name if known else f"HUGGINGGPT_{name.upper()}"
-        raise ConfigurationError(f"The setting {variable} cannot be used: {first['msg']}.") from None
+        reason = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"The setting {variable} cannot be used: {reason}.") from None
