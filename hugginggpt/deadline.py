@@ -39,9 +39,12 @@ class Deadline:
         self.waited = 0.0
         self._at = time.monotonic() + seconds
         self._cancelled = threading.Event()
+        self._reason = ""
 
-    def cancel(self) -> None:
-        """Bring the deadline to now."""
+    def cancel(self, reason: str = "The task was cancelled.") -> None:
+        """Bring the deadline to now; the first reason that is given stays."""
+        if not self._cancelled.is_set():
+            self._reason = reason
         self._cancelled.set()
 
     @property
@@ -65,7 +68,7 @@ class Deadline:
             DeadlineExceededError: it has passed.
         """
         if self._cancelled.is_set():
-            raise TaskCancelledError("The task was cancelled.")
+            raise TaskCancelledError(self._reason)
         if self.expired():
             raise DeadlineExceededError(f"The task did not finish within its {self.seconds:g} seconds.")
 

@@ -48,6 +48,10 @@ class ControllerAuthError(ControllerError):
     """The controller's server did not accept the key, or the account has no quota left."""
 
 
+class CostCeilingError(ControllerError):
+    """A request has cost what it may cost."""
+
+
 class ControllerUnavailableError(PassingError, ControllerError):
     """The controller could not be reached, or kept failing, within its retries."""
 

@@ -6,7 +6,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from hugginggpt.artifacts import Resource
+from hugginggpt.errors import CostCeilingError, UsageError
 from hugginggpt.results import RequestStatus
+from hugginggpt.settings import Settings
 
 
 class RequestOptions(BaseModel):
@@ -15,17 +17,62 @@ class RequestOptions(BaseModel):
     Attributes:
         plan: a plan in the paper's format, to be run as it is instead of asking the controller.
         fresh: run everything again and replace what the caches hold.
+        deadline: how long the work on it may take, in seconds, from its beginning.
+        max_cost: what the controller may cost for it, in US dollars.
     """
 
     model_config = ConfigDict(frozen=True)
 
     plan: list[dict[str, Any]] | None = Field(None, description="A plan to run instead of asking the controller.")
     fresh: bool = Field(False, description="Run everything again instead of taking cached results.")
+    deadline: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="Seconds it may take; then it is answered with what is there."
+    )
+    max_cost: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="US dollars that the controller may cost."
+    )
 
     @property
     def plan_text(self) -> str | None:
         """The given plan as text."""
         return None if self.plan is None else json.dumps(self.plan)
+
+
+class Budget(BaseModel):
+    """What a request may cost, in millionths of a US dollar, and what its controller calls came to so far."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ceiling: int | None
+    spent: int
+
+
+def check_budget(options: RequestOptions, settings: Settings) -> None:
+    """Raise unless what a request may cost can be known.
+
+    Raises:
+        UsageError: there is a ceiling, and no prices.
+    """
+    prices = (settings.price_per_million_prompt_tokens, settings.price_per_million_completion_tokens)
+    if options.max_cost is not None and prices == (None, None) and not settings.uses_embedded_controller:
+        raise UsageError(
+            "What the controller costs is not known, so it cannot be kept below a ceiling: set "
+            "HUGGINGGPT_PRICE_PER_MILLION_PROMPT_TOKENS and HUGGINGGPT_PRICE_PER_MILLION_COMPLETION_TOKENS, "
+            "or give no ceiling."
+        )
+
+
+def check_spent(budget: Budget) -> None:
+    """Raise if a request has cost what it may.
+
+    Raises:
+        CostCeilingError: the controller may not be called for it again.
+    """
+    if budget.ceiling is not None and budget.spent and budget.spent >= budget.ceiling:
+        raise CostCeilingError(
+            f"The request has cost {budget.spent / 1e6:.6f} US dollars of the {budget.ceiling / 1e6:.6f} that it may: "
+            "give it a higher ceiling."
+        )
 
 
 class Exchange(BaseModel):

@@ -19,12 +19,14 @@ class TaskStatus(StrEnum):
 
 
 class RequestStatus(StrEnum):
-    """How a request ended; RUNNING until then."""
+    """How a request stands: QUEUED until a process begins it, RUNNING until it has ended."""
 
+    QUEUED = "queued"
     RUNNING = "running"
     COMPLETED = "completed"
     PARTIAL = "partial"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class ItemResult(BaseModel):

@@ -1,28 +1,42 @@
-"""Cancelling: threads cannot be interrupted, so whatever runs looks at its deadline."""
+"""Cancelling: threads cannot be interrupted, so whatever runs looks at its deadline.
 
+A process that works on requests, wherever it runs, asks the trace every second whether it still has to:
+a request that was cancelled, or is over its time, or has another process, stops its experts in all of them.
+"""
+
+import logging
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hugginggpt.deadline import Deadline
+from hugginggpt.errors import DatabaseUnavailableError
+from hugginggpt.services import get_trace
+
+logger = logging.getLogger(__name__)
 
 Life = tuple[str, int]
 """A request and which of its lives."""
 
+LOOKS_EVERY = 1.0
+"""Seconds between two looks at the trace, while anything runs."""
+
 _running: defaultdict[Life, set[Deadline]] = defaultdict(set)
-_cancelled: set[Life] = set()
+_cancelled: dict[Life, str] = {}
 _lock = threading.Lock()
+_watcher: threading.Thread | None = None
 
 
 @contextmanager
 def cancellable(request_id: str, life: int, deadline: Deadline) -> Iterator[None]:
-    """Let `cancel` reach a deadline inside the block; after `cancel` it is over before it begins."""
+    """Let a deadline inside the block be cancelled with its request; after that it is over before it begins."""
     key = (request_id, life)
     with _lock:
         _running[key].add(deadline)
         if key in _cancelled:
-            deadline.cancel()
+            deadline.cancel(_cancelled[key])
+        _watch()
     try:
         yield
     finally:
@@ -32,9 +46,41 @@ def cancellable(request_id: str, life: int, deadline: Deadline) -> Iterator[None
                 del _running[key]
 
 
-def cancel(request_id: str, life: int) -> None:
+def cancel(request_id: str, life: int, reason: str) -> None:
     """Bring the deadline of everything that this process runs, or will yet begin, for a life to now."""
     with _lock:
-        _cancelled.add((request_id, life))
+        _cancelled.setdefault((request_id, life), reason)
         for deadline in _running.get((request_id, life), ()):
-            deadline.cancel()
+            deadline.cancel(reason)
+
+
+def why_cancelled(request_id: str, life: int) -> str | None:
+    """Why a life was cancelled, one sentence; None while it goes on."""
+    with _lock:
+        return _cancelled.get((request_id, life))
+
+
+def _watch() -> None:
+    """Have somebody look as long as anything runs. The lock is held."""
+    global _watcher
+    if _watcher is None or not _watcher.is_alive():
+        _watcher = threading.Thread(target=_look, name="cancelling", daemon=True)
+        _watcher.start()
+
+
+def _look() -> None:
+    global _watcher
+    pause = threading.Event()
+    while not pause.wait(LOOKS_EVERY):
+        with _lock:
+            lives = [life for life in _running if life not in _cancelled]
+            if not _running:
+                _watcher = None
+                return
+        try:
+            over = get_trace().lives_over(lives)
+        except DatabaseUnavailableError as error:
+            logger.warning("Whether requests were cancelled cannot be seen now: %s", error.message)
+            continue
+        for (request_id, life), reason in over.items():
+            cancel(request_id, life, reason)

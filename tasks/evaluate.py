@@ -86,7 +86,7 @@ def open_evaluation(
             at_once=1 if controller.embedded else settings.controller_concurrency,
         )
     except BaseException:
-        cancel(run, _LIFE)
+        cancel(run, _LIFE, "The evaluation was stopped.")
         raise
     finally:
         controller.close()

@@ -12,13 +12,14 @@ from prefect.runtime import flow_run as current_flow_run
 
 from hugginggpt.artifacts import Resource
 from hugginggpt.errors import DatabaseUnavailableError, StorageError, UsageError
-from hugginggpt.request import Exchange, RequestOptions, RequestRun
+from hugginggpt.request import Exchange, RequestOptions, RequestRun, check_budget
 from hugginggpt.resources import gather
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.leases import holder_name
 from tasks.cancelling import cancel
+from tasks.ui import tag_run
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def open_request(
         TraceError: the conversation is unknown.
     """
     trace, holder = get_trace(), holder_name()
-    resources, refusal = _gather(text, files)
+    resources, refusal = _gather(text, files, options)
     opened = trace.open_request(
         text=text,
         resources=resources,
@@ -48,14 +49,16 @@ def open_request(
         lease_seconds=get_settings().lease_seconds,
         request_id=request_id,
         flow_run_id=current_flow_run.get_id(),
+        queued=current_flow_run.get_deployment_id() is not None,
     )
+    tag_run(opened.conversation_id)
     turns = trace.turns(opened.conversation_id, before=opened.request_id)
     run = RequestRun(
         request_id=opened.request_id,
         conversation_id=opened.conversation_id,
         life=opened.life,
         status=opened.status,
-        refusal=None if opened.resumed or refusal is None else refusal.message,
+        refusal=None if opened.known or refusal is None else refusal.message,
         refused_by=None if refusal is None else type(refusal).__name__,
         text=opened.text,
         options=RequestOptions(**opened.options),
@@ -73,14 +76,18 @@ def open_request(
 
 def record_ending(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Flow hook: note in the trace that the process of this flow run failed, crashed or was cancelled."""
-    ending = (state.name or state.type.value).lower()
+    cancelled = state.is_cancelled() or state.is_cancelling()
+    ending = "cancelled" if cancelled else (state.name or state.type.value).lower()
     get_trace().release_flow_run(str(flow_run.id), ending=ending, error=state.message)
 
 
-def _gather(text: str, files: Sequence[str]) -> tuple[list[Resource], UsageError | StorageError | None]:
+def _gather(
+    text: str, files: Sequence[str], options: RequestOptions
+) -> tuple[list[Resource], UsageError | StorageError | None]:
     if not text.strip():
         return [], UsageError("The request is empty: say what is to be done.")
     try:
+        check_budget(options, get_settings())
         return gather(files, get_settings(), get_store()), None
     except (UsageError, StorageError) as error:
         return [], error
@@ -104,8 +111,9 @@ def _lease(run: RequestRun, holder: str) -> Iterator[None]:
                 logger.warning("The lease on request %s could not be renewed: %s", run.request_id, error.message)
                 continue
             if not held and not stop.is_set():
-                logger.warning("Request %s was taken over by another process; this one stops.", run.request_id)
-                cancel(run.request_id, run.life)
+                reason = "Its process no longer works on the request."
+                logger.warning("Request %s was cancelled or taken over; this process stops.", run.request_id)
+                cancel(run.request_id, run.life, reason)
                 return
 
     thread = threading.Thread(target=renew, name=f"lease-{run.request_id[:8]}", daemon=True)

@@ -11,7 +11,9 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
 
 from hugginggpt.controller.client import Controller, ControllerCall
+from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DatabaseUnavailableError, PassingError
+from hugginggpt.request import check_spent
 from hugginggpt.services import get_controller, get_trace
 from tasks.limits import controller_slot
 
@@ -43,10 +45,16 @@ def recording(what: str) -> Iterator[None]:
 
 
 def recorded_controller(request_id: str, life: int, task_id: int | None = None) -> Controller:
-    """The controller, each of whose calls goes into the trace of that request."""
+    """The controller, each of whose calls goes into the trace of that request and keeps to its budget."""
 
     def record(call: ControllerCall) -> None:
         with recording(f"A controller call ({call.stage})"):
             get_trace().record_controller_call(request_id, task_id, call, life=life)
 
-    return get_controller().recording(record, controller_slot)
+    @contextmanager
+    def within_budget(deadline: Deadline | None) -> Iterator[None]:
+        with controller_slot(deadline):
+            check_spent(get_trace().budget(request_id))
+            yield
+
+    return get_controller().recording(record, within_budget)

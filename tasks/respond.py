@@ -7,7 +7,7 @@ from typing import Any
 from prefect import allow_failure, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 from prefect.utilities.annotations import quote
 
 from hugginggpt.controller.response import Outcome, Response, plain_rendering, respond
@@ -44,6 +44,9 @@ def respond_and_record(
     Raises:
         DatabaseUnavailableError: the trace cannot be written; the results stay in their stores.
     """
+    if get_trace().status(run.request_id) is RequestStatus.CANCELLED:
+        finish_showing()
+        return final_state(run.request_id)
     finals = [allow_failure(ending.future) for ending in endings.values()]
     _respond_and_record(run, plan, quote(endings), error, wait_for=finals)
     finish_showing()
@@ -51,7 +54,7 @@ def respond_and_record(
 
 
 def final_state(request_id: str) -> State[Any]:
-    """The state of a flow run whose request is finished: Completed, Partial (completed, too) or Failed."""
+    """The state of a flow run whose request has ended: Completed, Partial (completed, too), Cancelled or Failed."""
     story = get_trace().request(request_id)
     addresses = {f.artifact.sha256: get_store().address(f.artifact) for f in story.files}
     data = report(story, addresses).model_dump(mode="json")
@@ -59,6 +62,8 @@ def final_state(request_id: str) -> State[Any]:
         return Completed(data=data)
     if story.status is StoryStatus.PARTIAL:
         return Completed(name="Partial", message="Not everything that was planned could be done.", data=data)
+    if story.status is StoryStatus.CANCELLED:
+        return Cancelled(message=story.error)
     return Failed(message=story.error, data=rebuilt(story.error_type, story.error or "The request failed."))
 
 

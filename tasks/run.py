@@ -58,7 +58,7 @@ def run_experts(run: RequestRun, plan: Plan, choices: Mapping[int, Choice]) -> d
     try:
         return schedule.run()
     except BaseException:
-        cancel(run.request_id, run.life)
+        cancel(run.request_id, run.life, "Its process was stopped.")
         raise
 
 

@@ -11,6 +11,8 @@ from uuid import UUID
 
 from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
+from prefect.client.orchestration import get_client
+from prefect.runtime import flow_run
 
 from hugginggpt.artifacts import Artifact
 from hugginggpt.capabilities import ValueType
@@ -27,6 +29,22 @@ THUMBNAIL_PIXELS = 320
 MOST_SHOWN = 20
 PROGRESS_EVERY = 1.0
 """Seconds between two looks at how far a task is."""
+
+
+def tag_run(conversation_id: str) -> None:
+    """Tag this flow run with its conversation, by which the runs of one are found."""
+    flow_run_id = flow_run.get_id()
+    if flow_run_id is not None:
+        tags = [*flow_run.get_tags(), f"conversation:{conversation_id[:8]}"]
+        _poster.submit(copy_context().run, _tag, flow_run_id, tags)
+
+
+def _tag(flow_run_id: str, tags: list[str]) -> None:
+    try:
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(UUID(flow_run_id), tags=tags)
+    except Exception:  # A request does not fail because it cannot be shown.
+        get_run_logger().warning("The flow run could not be tagged in Prefect.", exc_info=True)
 
 
 def show_plan(plan: Plan) -> None:

@@ -145,6 +145,8 @@ def headline(story: RequestTrace) -> str:
         calls = story.totals.controller_calls
         asked = f", {calls} controller call{'s' * (calls != 1)}" if calls else ""
         return f"{story.status.value.capitalize()} in {duration(story.totals.seconds)}{asked}"
+    if story.status is StoryStatus.QUEUED:
+        return "Waiting in line"
     if story.status is StoryStatus.DIED:
         return "Stopped"
     if story.plan is None:

@@ -14,7 +14,7 @@ from apps.cli.exits import verbose_option
 @verbose_option
 @click.pass_context
 def resume(ctx: click.Context, id: str, out: Path | None, as_json: bool) -> None:
-    """Finish request ID, which a run that died left unfinished.
+    """Finish request ID, which a run that died left unfinished, or which was cancelled.
 
     Its plan, its models and what had finished are taken from the trace. Any unique beginning of the
     id will do. A request that is finished already is shown as it is.
@@ -34,7 +34,8 @@ def resume(ctx: click.Context, id: str, out: Path | None, as_json: bool) -> None
             f"`hugginggpt trace show {story.request_id}` shows how far it is."
         )
     further = ""
-    if story.status is StoryStatus.DIED:
+    if story.status in (StoryStatus.DIED, StoryStatus.QUEUED, StoryStatus.CANCELLED):
+        get_trace().reopen_request(story.request_id)
         finished = run(story.text, request_id=story.request_id)
         story, further = finished.story, finished.further
     ctx.exit(present(story, out=out, as_json=as_json, further=further))

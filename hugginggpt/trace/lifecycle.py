@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from hugginggpt.artifacts import Resource
-from hugginggpt.errors import RequestInProgressError, TraceError
+from hugginggpt.errors import RequestInProgressError, TaskCancelledError, TraceError
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
 from hugginggpt.trace import leases
 from hugginggpt.trace.rows import artifact_ids, artifact_key, insert_for, task_row
@@ -25,6 +25,9 @@ from hugginggpt.trace.tables import (
     TaskOutput,
 )
 
+OPEN = (RequestStatus.QUEUED, RequestStatus.RUNNING)
+"""How a request stands that has not ended."""
+
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -37,11 +40,8 @@ def create_request(
     resources: Sequence[Resource],
     conversation_id: str | None,
     options: dict[str, Any],
-    holder: str,
-    lease_seconds: float,
-    flow_run_id: str | None,
 ) -> Request:
-    """Create a request in its first life.
+    """Create a request that waits for its first life.
 
     Raises:
         RequestInProgressError: another process has just created that id.
@@ -61,7 +61,7 @@ def create_request(
         "conversation_id": begun.id if begun else conversation_id,
         "text": text,
         "options": options,
-        "status": RequestStatus.RUNNING,
+        "status": RequestStatus.QUEUED,
         "life": 0,
         "created_at": now,
     }
@@ -71,7 +71,6 @@ def create_request(
     if created.scalar_one_or_none() is None:
         raise RequestInProgressError(f"Request {request_id} has just been begun by another process: wait for it.")
     request = session.get_one(Request, request_id)
-    begin_life(session, request, now, holder=holder, lease_seconds=lease_seconds, flow_run_id=flow_run_id)
     add_resources(session, request_id, resources, now)
     return request
 
@@ -86,9 +85,12 @@ def begin_life(
     flow_run_id: str | None,
 ) -> None:
     """Give the request to a new holder."""
+    seconds = request.options.get("deadline")
+    request.status = RequestStatus.RUNNING
     request.life += 1
     request.holder = holder
     request.lease_until = now + timedelta(seconds=lease_seconds)
+    request.deadline_at = None if seconds is None else now + timedelta(seconds=seconds)
     session.add(
         FlowRun(
             request_id=request.id,
@@ -148,6 +150,30 @@ def end_life(session: Session, request: Request, now: datetime, *, ending: str, 
     )
     request.holder = None
     request.lease_until = None
+
+
+def cancel(session: Session, request: Request, now: datetime, error: str | None) -> None:
+    """End a request for good because somebody wishes so; what had finished stays."""
+    end_life(session, request, now, ending="cancelled", error=error)
+    request.status = RequestStatus.CANCELLED
+    request.error = error or "It was cancelled."
+    request.error_type = TaskCancelledError.__name__
+    request.finished_at = now
+    skip_unfinished(session, request, "The request was cancelled before this task ran.")
+
+
+def skip_unfinished(session: Session, request: Request, reason: str) -> None:
+    """Write why tasks of the plan did not run."""
+    unfinished = select(PlannedTaskRow).filter_by(request_id=request.id, status=TaskStage.PLANNED)
+    for task in session.scalars(unfinished):
+        task.status = TaskStage.SKIPPED
+        task.error = reason
+
+
+def reopen(request: Request) -> None:
+    """Let a cancelled request be worked on again."""
+    request.status = RequestStatus.RUNNING if request.life else RequestStatus.QUEUED
+    request.error = request.error_type = request.finished_at = None
 
 
 def add_resources(session: Session, request_id: str, resources: Sequence[Resource], now: datetime) -> None:
@@ -223,10 +249,7 @@ def finish(
         task.seconds = task.seconds if ending.seconds is None else ending.seconds
         task.ended_at = ending.ended_at or task.ended_at
         task.prefect_task_run_id = ending.prefect_task_run_id or task.prefect_task_run_id
-    unfinished = select(PlannedTaskRow).filter_by(request_id=request.id, status=TaskStage.PLANNED)
-    for task in session.scalars(unfinished):
-        task.status = TaskStage.SKIPPED
-        task.error = "The request ended before this task ran."
+    skip_unfinished(session, request, "The request ended before this task ran.")
     end_life(session, request, now, ending="finished", error=None)
     request.status = status
     request.response = response

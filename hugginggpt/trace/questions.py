@@ -14,7 +14,8 @@ from hugginggpt.catalog.figures import LATEST, MEMORY, Figures, Measurement, Run
 from hugginggpt.errors import StorageError, TaskCancelledError, TraceError
 from hugginggpt.media import EXTENSIONS
 from hugginggpt.plan import Plan, PlannedTask
-from hugginggpt.results import TaskResult
+from hugginggpt.request import Budget
+from hugginggpt.results import RequestStatus, TaskResult
 from hugginggpt.trace.lifecycle import died
 from hugginggpt.trace.story import (
     Attempt,
@@ -182,6 +183,35 @@ def failed_in(session: Session, request_id: str, task_id: int, life: int) -> set
         )
     )
     return {f"{endpoint}:{model_id}" for endpoint, model_id in failed}
+
+
+def lives_over(session: Session, lives: Sequence[tuple[str, int]], now: datetime) -> dict[tuple[str, int], str]:
+    """Which lives have to stop, and why."""
+    found = session.execute(
+        select(Request.id, Request.life, Request.status, Request.holder, Request.deadline_at, Request.options).where(
+            Request.id.in_({request_id for request_id, _ in lives})
+        )
+    )
+    rows = {row.id: row for row in found}
+    over = {}
+    for request_id, life in lives:
+        row = rows.get(request_id)
+        if row is None:
+            continue
+        if row.status == RequestStatus.CANCELLED:
+            over[request_id, life] = "The request was cancelled."
+        elif row.life != life or row.status != RequestStatus.RUNNING or row.holder is None:
+            over[request_id, life] = "Its process no longer works on the request."
+        elif row.deadline_at is not None and row.deadline_at <= now:
+            over[request_id, life] = f"The request was not answered within its {row.options['deadline']:g} seconds."
+    return over
+
+
+def budget_of(session: Session, request_id: str) -> Budget:
+    """What a request may cost and has cost, in millionths of a US dollar."""
+    ceiling = session.get_one(Request, request_id).options.get("max_cost")
+    costs = select(func.sum(ControllerCallRow.cost_microdollars)).where(ControllerCallRow.request_id == request_id)
+    return Budget(ceiling=None if ceiling is None else round(ceiling * 1e6), spent=session.scalar(costs) or 0)
 
 
 def story_of(session: Session, request_id: str, now: datetime) -> RequestTrace:

@@ -18,14 +18,23 @@ from hugginggpt.catalog.downloaded import ModelUse
 from hugginggpt.catalog.figures import Measurement
 from hugginggpt.errors import TraceError
 from hugginggpt.plan import Plan
+from hugginggpt.request import Budget
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
 from hugginggpt.settings import Settings
-from hugginggpt.trace import lifecycle, questions
+from hugginggpt.trace import lifecycle, questions, queue
 from hugginggpt.trace.database import Database, parse_url
 from hugginggpt.trace.leases import holder_name
 from hugginggpt.trace.migrate import migrate
 from hugginggpt.trace.rows import insert_for, locked, open_row, task_row
-from hugginggpt.trace.story import OpenedRequest, RequestSummary, RequestTrace, TaskEnding, TaskStage, Turn
+from hugginggpt.trace.story import (
+    OpenedRequest,
+    RequestSummary,
+    RequestTrace,
+    TaskEnding,
+    TaskStage,
+    Turn,
+    WaitingRequest,
+)
 from hugginggpt.trace.tables import (
     ControllerCallRow,
     Conversation,
@@ -100,8 +109,9 @@ class Trace:
         lease_seconds: float,
         request_id: str | None = None,
         flow_run_id: str | None = None,
+        queued: bool = False,
     ) -> OpenedRequest:
-        """Begin a request, or take over the one of that id from a process that died.
+        """Begin a request, a new one or one that waits, or take it over from a process that died.
 
         A finished request is returned as it is. For a known request, everything but the id, the
         holder, the lease and the flow run is taken from the trace.
@@ -115,6 +125,7 @@ class Trace:
             lease_seconds: how long this process counts as alive without renewing.
             request_id: the id it is to have, or has; None gives it a new one.
             flow_run_id: Prefect's id of the flow run that works on it.
+            queued: it is in line from now on: if this process dies, another is found for it.
 
         Raises:
             RequestInProgressError: a live process works on it.
@@ -123,7 +134,7 @@ class Trace:
         with self._database.writing() as session:
             now = self._database.now(session)
             request = locked(session, request_id) if request_id else None
-            resumed = False
+            known = request is not None
             if request is None:
                 request = lifecycle.create_request(
                     session,
@@ -133,16 +144,14 @@ class Trace:
                     resources=resources,
                     conversation_id=conversation_id,
                     options=options,
-                    holder=holder,
-                    lease_seconds=lease_seconds,
-                    flow_run_id=flow_run_id,
                 )
-            elif request.status == RequestStatus.RUNNING:
+            if request.status == RequestStatus.RUNNING:
                 lifecycle.take_over(session, request, now, holder=holder, flow_run_id=flow_run_id)
+            if request.status in lifecycle.OPEN:
+                request.queued_at = request.queued_at or (now if queued else None)
                 lifecycle.begin_life(
                     session, request, now, holder=holder, lease_seconds=lease_seconds, flow_run_id=flow_run_id
                 )
-                resumed = True
             return OpenedRequest(
                 request_id=request.id,
                 conversation_id=request.conversation_id,
@@ -151,7 +160,7 @@ class Trace:
                 resources=questions.resources_of(session, request.id),
                 options=request.options,
                 status=RequestStatus(request.status),
-                resumed=resumed,
+                known=known,
             )
 
     def renew_lease(self, request_id: str, holder: str, lease_seconds: float) -> bool:
@@ -168,6 +177,8 @@ class Trace:
     def release_flow_run(self, flow_run_id: str, *, ending: str, error: str | None = None) -> bool:
         """Let go of the request that a flow run left unfinished, so that it can be resumed at once.
 
+        One whose flow run was cancelled is cancelled with it.
+
         Args:
             flow_run_id: Prefect's id of the flow run.
             ending: what became of it: `cancelled`, `crashed` or `failed`.
@@ -182,8 +193,101 @@ class Trace:
             request = locked(session, life.request_id) if life is not None else None
             if life is None or request is None or request.life != life.life:
                 return False
-            lifecycle.end_life(session, request, self._database.now(session), ending=ending, error=error)
+            now = self._database.now(session)
+            if ending == "cancelled":
+                lifecycle.cancel(session, request, now, error)
+            else:
+                lifecycle.end_life(session, request, now, ending=ending, error=error)
             return True
+
+    def queue_request(
+        self,
+        *,
+        text: str,
+        resources: Sequence[Resource],
+        conversation_id: str | None,
+        options: dict[str, Any],
+        request_id: str,
+    ) -> bool:
+        """Put a request in line, to be begun by whoever claims it. Putting it there twice is doing so once.
+
+        Returns:
+            False when it stood in the trace before, whatever became of it since.
+
+        Raises:
+            TraceError: the conversation is unknown, the id cannot be one, or is of another request.
+        """
+        with self._database.writing() as session:
+            request = locked(session, request_id)
+            if request is not None:
+                if request.text != text:
+                    raise TraceError(
+                        f"The request {request_id} is another one, already known: give a new one another id."
+                    )
+                return False
+            now = self._database.now(session)
+            request = lifecycle.create_request(
+                session,
+                now,
+                request_id=request_id,
+                text=text,
+                resources=resources,
+                conversation_id=conversation_id,
+                options=options,
+            )
+            request.queued_at = now
+            return True
+
+    def claim_waiting(self, holder: str, seconds: float, limit: int) -> list[WaitingRequest]:
+        """Undertake to have requests worked on that are in line and that nobody works on.
+
+        Those come first that were never claimed, then those whose claim ran out longest ago.
+
+        Args:
+            holder: this process, as `holder_name()` gives it.
+            seconds: how long nobody else takes them. A claim is not given back: it runs out.
+            limit: at most so many.
+        """
+        with self._database.writing() as session:
+            return queue.claim(session, self._database.now(session), holder, seconds, limit)
+
+    def lives_over(self, lives: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str]:
+        """Which lives of requests have to stop working, and why, one sentence each.
+
+        Args:
+            lives: request id and number of the life. What the trace does not know goes on.
+        """
+        with self._database.reading() as session:
+            return questions.lives_over(session, lives, self._database.now(session))
+
+    def cancel_request(self, request_id: str, error: str | None = None) -> bool:
+        """End a request for good, waiting or at work; whoever works on it stops within seconds.
+
+        Args:
+            request_id: the request.
+            error: why, one sentence.
+
+        Returns:
+            False when it had ended before.
+
+        Raises:
+            TraceError: it is unknown.
+        """
+        with self._database.writing() as session:
+            request = locked(session, request_id)
+            if request is None:
+                raise TraceError(f"There is no request '{request_id}' in the trace.")
+            if request.status not in lifecycle.OPEN:
+                return False
+            lifecycle.cancel(session, request, self._database.now(session), error)
+            return True
+
+    def reopen_request(self, request_id: str) -> None:
+        """Let a cancelled request be worked on again; any other stays as it is."""
+        with self._database.writing() as session:
+            request = locked(session, request_id)
+            if request is not None and request.status == RequestStatus.CANCELLED:
+                lifecycle.reopen(request)
 
     def finish_request(
         self,
@@ -209,8 +313,8 @@ class Trace:
             life: the writer's life; one that was taken over may not finish the request.
             error_type: class of the error.
         """
-        if status is RequestStatus.RUNNING:
-            raise TraceError(f"Request {request_id} cannot be finished as running: give how it ended.")
+        if status in lifecycle.OPEN:
+            raise TraceError(f"Request {request_id} cannot be finished as {status}: give how it ended.")
         with self._database.writing() as session:
             done = locked(session, request_id)
             if done is not None and (done.status, done.response, done.error) == (status, response, error):
@@ -447,6 +551,23 @@ class Trace:
         """The results recorded so far, computed or cached, by task id."""
         with self._database.reading() as session:
             return questions.results_of(session, request_id)
+
+    def status(self, request_id: str) -> RequestStatus:
+        """How the request stands.
+
+        Raises:
+            TraceError: it is unknown.
+        """
+        with self._database.reading() as session:
+            request = session.get(Request, request_id)
+            if request is None:
+                raise TraceError(f"There is no request '{request_id}' in the trace.")
+            return RequestStatus(request.status)
+
+    def budget(self, request_id: str) -> Budget:
+        """What the request may cost, and what it has cost so far."""
+        with self._database.reading() as session:
+            return questions.budget_of(session, request_id)
 
     def failed_candidates(self, request_id: str, task_id: int, life: int) -> set[str]:
         """The candidates, as "endpoint:id", that failed the task in this life for a cause that cannot pass."""

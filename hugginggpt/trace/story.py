@@ -15,11 +15,13 @@ from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
 class StoryStatus(StrEnum):
     """How a request stands, seen from outside; DIED when nobody works on it although it is not finished."""
 
+    QUEUED = "queued"
     RUNNING = "running"
     DIED = "died"
     COMPLETED = "completed"
     PARTIAL = "partial"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class TaskStage(StrEnum):
@@ -42,7 +44,7 @@ class OpenedRequest(_Frozen):
     Attributes:
         life: 1 for the first process that works on it.
         status: RUNNING, or how the request had ended before.
-        resumed: it was taken over from a process that died.
+        known: it stood in the trace before, and is what it was there.
     """
 
     request_id: str
@@ -52,7 +54,21 @@ class OpenedRequest(_Frozen):
     resources: tuple[Resource, ...]
     options: dict[str, Any]
     status: RequestStatus
-    resumed: bool
+    known: bool
+
+
+class WaitingRequest(_Frozen):
+    """A request that waits for a process to work on it.
+
+    Attributes:
+        life: how many have; 0 when it was never begun.
+        flow_run_id: Prefect's id of the flow run that died with it; None when it was never begun.
+    """
+
+    request_id: str
+    text: str
+    life: int
+    flow_run_id: str | None
 
 
 class TaskEnding(_Frozen):

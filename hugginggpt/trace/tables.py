@@ -97,13 +97,19 @@ class Request(Base):
     """One row per request, with its answer."""
 
     __tablename__ = "requests"
-    __table_args__ = (Index(None, "conversation_id", "created_at"), Index(None, "created_at"))
+    __table_args__ = (
+        Index(None, "conversation_id", "created_at"),
+        Index(None, "created_at"),
+        Index(None, "status", "queued_at"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     conversation_id: Mapped[str] = mapped_column(ForeignKey(Conversation.id, ondelete="CASCADE"))
     text: Mapped[str] = mapped_column(doc="what was asked")
     options: Mapped[dict[str, Any]] = mapped_column(doc="the options it was asked with")
-    status: Mapped[str] = mapped_column(doc="`running` until it is `completed`, `partial` or `failed`")
+    status: Mapped[str] = mapped_column(
+        doc="`queued` until it is begun, `running` until it is `completed`, `partial`, `failed` or `cancelled`"
+    )
     plan_source: Mapped[str | None] = mapped_column(
         doc="where the plan came from: `controller`, `given` by the user, or `cache`"
     )
@@ -120,6 +126,12 @@ class Request(Base):
     lease_until: Mapped[datetime | None] = mapped_column(
         doc="a `running` request whose lease has run out died, and can be resumed"
     )
+    deadline_at: Mapped[datetime | None] = mapped_column(doc="when this life of it has to be over; null for no limit")
+    queued_at: Mapped[datetime | None] = mapped_column(
+        doc="when it was put in line: one that was comes to its end whatever happens to its process"
+    )
+    claimed_by: Mapped[str | None] = mapped_column(doc="who last undertook to have it worked on")
+    claimed_until: Mapped[datetime | None] = mapped_column(doc="until then nobody else takes it")
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
 

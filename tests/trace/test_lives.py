@@ -84,7 +84,7 @@ def test_a_request_whose_lease_ran_out_died_and_can_be_resumed(trace: Trace) -> 
 
     again = begin(trace, request_id=request_id, text="something else", flow_run_id="second")
 
-    assert (again.life, again.resumed, again.text) == (2, True, opened.text)
+    assert (again.life, again.known, again.text) == (2, True, opened.text)
     assert again.resources == opened.resources
     assert trace.plan(request_id) == PLAN
     assert trace.results(request_id) == {0: result(0)}
@@ -188,11 +188,11 @@ def test_a_task_that_is_done_in_a_later_life_ended_then(trace: Trace) -> None:
 def test_a_released_request_can_be_resumed_at_once(trace: Trace) -> None:
     opened = begin(trace, flow_run_id="first")
 
-    assert trace.release_flow_run("first", ending="cancelled", error="Cancelled by the user.")
-    assert not trace.release_flow_run("first", ending="crashed")
+    assert trace.release_flow_run("first", ending="crashed", error="It ran out of memory.")
+    assert not trace.release_flow_run("first", ending="failed")
 
     life = trace.request(opened.request_id).lives[0]
-    assert (life.ending, life.error) == ("cancelled", "Cancelled by the user.")
+    assert (life.ending, life.error) == ("crashed", "It ran out of memory.")
     assert life.ended_at is not None and life.ended_at - life.started_at < timedelta(minutes=5)
     assert trace.request(opened.request_id).status is StoryStatus.DIED
     assert begin(trace, request_id=opened.request_id).life == 2

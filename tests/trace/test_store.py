@@ -21,7 +21,7 @@ NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone(timedelta(hours=2)))
 def test_a_new_request_begins_a_conversation_and_keeps_its_files(trace: Trace) -> None:
     opened = begin(trace)
 
-    assert (opened.life, opened.status, opened.resumed) == (1, RequestStatus.RUNNING, False)
+    assert (opened.life, opened.status, opened.known) == (1, RequestStatus.RUNNING, False)
     assert opened.resources == (INVOICE,)
     assert trace.latest_conversation() == opened.conversation_id
     story = trace.request(opened.request_id)
@@ -205,7 +205,7 @@ def test_after_the_end_nothing_changes(trace: Trace) -> None:
     assert trace.request(opened.request_id) == before
     assert before.tasks[0].attempts[0].status == "interrupted"
     again = begin(trace, request_id=opened.request_id)
-    assert (again.status, again.resumed, again.life) == (RequestStatus.COMPLETED, False, 1)
+    assert (again.status, again.known, again.life) == (RequestStatus.COMPLETED, True, 1)
 
 
 def test_a_wrong_ending_leaves_the_request_open(trace: Trace) -> None:

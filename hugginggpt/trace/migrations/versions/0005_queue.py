@@ -1,0 +1,26 @@
+"""Add the queue of requests, and deadlines."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+_TIMES = ("deadline_at", "queued_at", "claimed_until")
+
+
+def upgrade() -> None:
+    """Add the queue of requests, and deadlines."""
+    for name in _TIMES:
+        op.add_column("requests", sa.Column(name, sa.DateTime(timezone=True), nullable=True))
+    op.add_column("requests", sa.Column("claimed_by", sa.Text(), nullable=True))
+    op.create_index("ix_requests_status_queued_at", "requests", ["status", "queued_at"])
+
+
+def downgrade() -> None:
+    """Undo it."""
+    op.drop_index("ix_requests_status_queued_at", "requests")
+    for name in (*_TIMES, "claimed_by"):
+        op.drop_column("requests", name)

@@ -1,0 +1,67 @@
+"""Requests in line: who has them worked on next. Functions on an open session; `Trace` gives them one."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session
+
+from hugginggpt.results import RequestStatus
+from hugginggpt.trace import lifecycle
+from hugginggpt.trace.story import WaitingRequest
+from hugginggpt.trace.tables import FlowRun, Request
+
+MOST_LIVES = 5
+"""A request that ended so many processes is not given another."""
+
+
+def claim(session: Session, now: datetime, holder: str, seconds: float, limit: int) -> list[WaitingRequest]:
+    """Claim requests that wait: not begun, or left by a process that died."""
+    # Of two who claim at once, the second passes over what the first looks at; on SQLite it waits for the first.
+    waiting = (
+        select(Request)
+        .where(
+            Request.queued_at.is_not(None),
+            or_(
+                Request.status == RequestStatus.QUEUED,
+                and_(
+                    Request.status == RequestStatus.RUNNING,
+                    or_(Request.lease_until.is_(None), Request.lease_until <= now),
+                ),
+            ),
+            or_(Request.claimed_until.is_(None), Request.claimed_until <= now),
+        )
+        .order_by(Request.claimed_until.is_not(None), Request.claimed_until, Request.queued_at, Request.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    claimed = []
+    for request in session.scalars(waiting).all():
+        if request.life >= MOST_LIVES:
+            _give_up(session, request, now)
+            continue
+        request.claimed_by, request.claimed_until = holder, now + timedelta(seconds=seconds)
+        last = session.get(FlowRun, (request.id, request.life))
+        claimed.append(
+            WaitingRequest(
+                request_id=request.id,
+                text=request.text,
+                life=request.life,
+                flow_run_id=None if last is None else last.flow_run_id,
+            )
+        )
+    return claimed
+
+
+def _give_up(session: Session, request: Request, now: datetime) -> None:
+    lifecycle.end_life(session, request, now, ending="died", error=None)
+    lifecycle.finish(
+        session,
+        request,
+        now,
+        status=RequestStatus.FAILED,
+        response=None,
+        response_source="none",
+        error=f"Its process died {request.life} times, so it is not begun again.",
+        error_type="HuggingGPTError",
+        endings=[],
+    )
