@@ -1,0 +1,196 @@
+"""Requests in line: put there, claimed, begun, cancelled, given up."""
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from hugginggpt.errors import TraceError
+from hugginggpt.request import Budget
+from hugginggpt.results import RequestStatus, TaskStatus
+from hugginggpt.trace.queue import MOST_LIVES
+from hugginggpt.trace.store import Trace
+from hugginggpt.trace.story import StoryStatus, TaskStage
+from tests.trace.samples import INVOICE, begin, call, planned
+
+
+def put(trace: Trace, request_id: str, **changes: Any) -> bool:
+    values: dict[str, Any] = {
+        "text": "What is the total?",
+        "resources": [INVOICE],
+        "conversation_id": None,
+        "options": {"fresh": True},
+    }
+    return trace.queue_request(request_id=request_id, **(values | changes))
+
+
+def claimed(trace: Trace, seconds: float = 60.0, limit: int = 10) -> list[str]:
+    return [waiting.request_id for waiting in trace.claim_waiting("me", seconds, limit)]
+
+
+def test_a_request_in_line_is_begun_as_it_was_put_there(trace: Trace) -> None:
+    assert put(trace, "first")
+    assert trace.request("first").status is StoryStatus.QUEUED
+    assert [r.status for r in trace.requests()] == [StoryStatus.QUEUED]
+
+    opened = begin(trace, request_id="first", text="", resources=[], options={}, flow_run_id="flow")
+
+    assert (opened.text, opened.resources, opened.options) == ("What is the total?", (INVOICE,), {"fresh": True})
+    assert (opened.life, opened.status, opened.known) == (1, RequestStatus.RUNNING, True)
+    assert claimed(trace) == []
+
+
+def test_putting_it_in_line_twice_is_doing_so_once(trace: Trace) -> None:
+    assert put(trace, "first")
+    assert not put(trace, "first")
+    assert len(trace.requests()) == 1
+    begin(trace, request_id="first")
+    assert not put(trace, "first")
+    with pytest.raises(TraceError, match="first is another one, already known"):
+        put(trace, "first", text="Something else")
+
+
+def test_a_claim_holds_until_it_runs_out_and_the_new_come_first(trace: Trace) -> None:
+    for name in ("a", "b", "c"):
+        put(trace, name)
+    assert claimed(trace, seconds=0.2, limit=2) == ["a", "b"]
+    assert claimed(trace, seconds=0.2, limit=2) == ["c"]
+    assert claimed(trace) == []
+    put(trace, "d")
+    time.sleep(0.25)
+    assert claimed(trace) == ["d", "a", "b", "c"]
+
+
+def test_of_many_who_claim_at_once_nobody_takes_what_another_has(trace: Trace) -> None:
+    names = {f"r{n}" for n in range(60)}
+    for name in names:
+        put(trace, name)
+    taken: list[str] = []
+
+    def take() -> None:
+        while got := claimed(trace, limit=3):
+            taken.extend(got)
+
+    threads = [threading.Thread(target=take) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    # Who finds all that is left looked at by others goes home; what they did not get is still there.
+    taken += claimed(trace, limit=100)
+    assert sorted(taken) == sorted(names)
+
+
+def test_what_a_dead_process_left_is_claimed_again_only_if_it_was_in_line(trace: Trace) -> None:
+    put(trace, "queued")
+    begin(trace, request_id="queued", lease_seconds=0.1, flow_run_id="flow-1", holder="elsewhere:1:0.0")
+    begin(trace, request_id="asked", lease_seconds=0.1, holder="elsewhere:1:0.0")
+    begin(trace, request_id="deployed", lease_seconds=0.1, holder="elsewhere:1:0.0", queued=True)
+    time.sleep(0.15)
+    found = trace.claim_waiting("me", 60, 10)
+    assert {(w.request_id, w.life, w.flow_run_id) for w in found} == {
+        ("queued", 1, "flow-1"),
+        ("deployed", 1, None),
+    }
+    assert begin(trace, request_id="queued").life == 2
+
+
+def test_what_kills_every_process_is_given_up(trace: Trace) -> None:
+    put(trace, "poison")
+    for life in range(1, MOST_LIVES + 1):
+        assert begin(trace, request_id="poison", lease_seconds=0.01, holder="elsewhere:1:0.0").life == life
+        time.sleep(0.02)
+    assert claimed(trace) == []
+    story = trace.request("poison")
+    assert story.status is StoryStatus.FAILED
+    assert story.error == f"Its process died {MOST_LIVES} times, so it is not begun again."
+    assert story.lives[-1].ending == "died"
+
+
+def test_cancelling_ends_a_request_wherever_it_stands(trace: Trace) -> None:
+    put(trace, "waiting")
+    opened = planned(trace, request_id="working")
+    done = planned(trace, request_id="done")
+    trace.finish_request(
+        done.request_id, status=RequestStatus.COMPLETED, response="12", response_source="plain", error=None, endings=[]
+    )
+
+    assert trace.cancel_request("waiting")
+    assert trace.cancel_request("working", "Cancelled by ada.")
+    assert not trace.cancel_request("working")
+    assert not trace.cancel_request("done")
+    with pytest.raises(TraceError, match="no request 'nobody'"):
+        trace.cancel_request("nobody")
+
+    assert claimed(trace) == []
+    assert trace.request("waiting").status is StoryStatus.CANCELLED
+    story = trace.request("working")
+    assert (story.status, story.error, story.lives[0].ending) == (
+        StoryStatus.CANCELLED,
+        "Cancelled by ada.",
+        "cancelled",
+    )
+    assert {task.status for task in story.tasks} == {TaskStage.SKIPPED}
+    assert trace.status("done") is RequestStatus.COMPLETED
+    with pytest.raises(TraceError, match="finished"):
+        trace.record_no_result("working", 0, TaskStatus.FAILED, "late", life=opened.life)
+    assert begin(trace, request_id="working").status is RequestStatus.CANCELLED
+
+
+def test_a_cancelled_request_can_be_opened_again(trace: Trace) -> None:
+    put(trace, "waiting")
+    planned(trace, request_id="working")
+    for name in ("waiting", "working"):
+        trace.cancel_request(name)
+        trace.reopen_request(name)
+    assert (trace.request("waiting").status, trace.request("working").status) == (StoryStatus.QUEUED, StoryStatus.DIED)
+    assert begin(trace, request_id="waiting").life == 1
+    assert begin(trace, request_id="working").life == 2
+    assert trace.request("working").error is None
+
+
+def test_a_cancelled_flow_run_cancels_its_request(trace: Trace) -> None:
+    put(trace, "mine")
+    begin(trace, request_id="mine", flow_run_id="flow")
+    assert trace.release_flow_run("flow", ending="cancelled", error="Cancelled by the user.")
+    story = trace.request("mine")
+    assert (story.status, story.error, story.lives[0].ending) == (
+        StoryStatus.CANCELLED,
+        "Cancelled by the user.",
+        "cancelled",
+    )
+    assert claimed(trace) == []
+
+
+def test_which_lives_are_over(trace: Trace) -> None:
+    begin(trace, request_id="goes-on")
+    begin(trace, request_id="late", options={"deadline": 0.05})
+    begin(trace, request_id="cancelled")
+    trace.cancel_request("cancelled")
+    begin(trace, request_id="taken", lease_seconds=0.01, holder="elsewhere:1:0.0")
+    time.sleep(0.1)
+    begin(trace, request_id="taken")
+    lives = [("goes-on", 1), ("late", 1), ("cancelled", 1), ("taken", 1), ("taken", 2), ("unknown", 1)]
+    assert trace.lives_over(lives) == {
+        ("late", 1): "The request was not answered within its 0.05 seconds.",
+        ("cancelled", 1): "The request was cancelled.",
+        ("taken", 1): "Its process no longer works on the request.",
+    }
+
+
+def test_each_life_has_its_time(trace: Trace) -> None:
+    begin(trace, request_id="late", options={"deadline": 30.0}, lease_seconds=0.01, holder="elsewhere:1:0.0")
+    time.sleep(0.02)
+    begin(trace, request_id="late")
+    assert trace.lives_over([("late", 2)]) == {}
+
+
+def test_what_a_request_may_cost_and_has_cost(trace: Trace) -> None:
+    begin(trace, request_id="dear", options={"max_cost": 0.0005})
+    assert trace.budget("dear") == Budget(ceiling=500, spent=0)
+    trace.record_controller_call("dear", None, call())
+    trace.record_controller_call("dear", None, call(cost_microdollars=None))
+    assert trace.budget("dear") == Budget(ceiling=500, spent=135)
+    begin(trace, request_id="free")
+    assert trace.budget("free") == Budget(ceiling=None, spent=0)
