@@ -14,11 +14,11 @@ from tasks.plan import plan_request
 from tasks.respond import final_state, respond_and_record
 from tasks.run import run_experts
 from tasks.select import select_models
+from tasks.ui import run_name
 
 
 def _run_name() -> str:
-    words = " ".join(str(flow_run.parameters.get("request", "")).split())
-    return words[:80] or "resumed request"
+    return run_name(str(flow_run.parameters.get("request", "")))
 
 
 @flow(

@@ -134,17 +134,28 @@ class ArtifactStore:
         Raises:
             StorageError: it is gone or damaged, or the store cannot be read.
         """
+        data = self.find(artifact.sha256)
+        if data is None:
+            raise StorageError(
+                f"The result {artifact.sha256[:12]} is gone from the artifact store at {self._shown}: "
+                "run the request again with --fresh."
+            )
+        return data
+
+    def find(self, sha256: str) -> bytes | None:
+        """The bytes of that hash, checked against it; None when the store does not have them.
+
+        Raises:
+            StorageError: they are damaged, or the store cannot be read.
+        """
         with self._explained("read"):
             try:
-                data: bytes = self._fs.cat_file(self._path(artifact.sha256))
+                data: bytes = self._fs.cat_file(self._path(sha256))
             except FileNotFoundError:
-                raise StorageError(
-                    f"The result {artifact.sha256[:12]} is gone from the artifact store at {self._shown}: "
-                    "run the request again with --fresh."
-                ) from None
-        if hashlib.sha256(data).hexdigest() != artifact.sha256:
+                return None
+        if hashlib.sha256(data).hexdigest() != sha256:
             raise StorageError(
-                f"The result {artifact.sha256[:12]} in the artifact store at {self._shown} is damaged: "
+                f"The result {sha256[:12]} in the artifact store at {self._shown} is damaged: "
                 "run the request again with --fresh."
             )
         return data

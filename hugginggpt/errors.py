@@ -92,6 +92,10 @@ class DatabaseUnavailableError(PassingError, TraceError):
     """The trace database cannot be reached."""
 
 
+class RequestClosedError(TraceError):
+    """A request is finished, cancelled, or another process's: its trace takes nothing more from this one."""
+
+
 class RequestInProgressError(TraceError):
     """Another live process holds this request."""
 
@@ -102,6 +106,10 @@ def rebuilt(name: str | None, message: str) -> HuggingGPTError:
     if isinstance(kind, type) and issubclass(kind, HuggingGPTError):
         return kind(message)
     return HuggingGPTError(message)
+
+
+class OrchestratorUnavailableError(PassingError):
+    """Prefect's server cannot be reached."""
 
 
 class ConfigurationError(HuggingGPTError):

@@ -4,16 +4,19 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath, PurePosixPath
+from urllib.parse import quote, unquote
 
 from hugginggpt.artifacts import ArtifactStore, Resource
 from hugginggpt.binding import find_resource
 from hugginggpt.capabilities import Input, ValueType
-from hugginggpt.errors import PlanError
-from hugginggpt.media import LoadedFile, decode, load_file, text_of
+from hugginggpt.errors import MediaError, PlanError
+from hugginggpt.media import LoadedFile, check_file, decode, load_file, text_of
 from hugginggpt.plan import Plan, PlannedTask, Scalar
 from hugginggpt.plan.references import references_in
 from hugginggpt.settings import Settings
 
+_IN_STORE = "artifact://"
+_REFERENCE = re.compile(rf"{_IN_STORE}(?P<sha256>[0-9a-f]{{64}})/(?P<name>[^/]+)")
 _URL = re.compile(r"https?://\S+", re.IGNORECASE)
 _FILE_NAME = re.compile(
     r"[^\s/\\<>]{1,100}\.(txt|md|csv|tsv|json|html?|xml|log|pdf|docx?|png|jpe?g|gif|webp|wav|mp3|flac|mp4)"
@@ -26,7 +29,7 @@ def gather(files: Sequence[str], settings: Settings, store: ArtifactStore) -> li
     """Load the files of a request into the store.
 
     Args:
-        files: paths, http(s) URLs or data URIs.
+        files: paths, http(s) URLs, data URIs, or references as `reference` gives them.
 
     Raises:
         MediaError: a file cannot be accepted; nothing after it is read.
@@ -34,8 +37,31 @@ def gather(files: Sequence[str], settings: Settings, store: ArtifactStore) -> li
     """
     resources: list[Resource] = []
     for source in files:
-        resources.append(_stored(load_file(source, settings), source, resources, store))
+        in_store = source.startswith(_IN_STORE)
+        loaded = _from_store(source, settings, store) if in_store else load_file(source, settings)
+        resources.append(_stored(loaded, source, resources, store))
     return resources
+
+
+def reference(resource: Resource) -> str:
+    """What a file in the store is called where it cannot be read from this disk: `artifact://<sha256>/<name>`.
+
+    Whoever has the same store takes it for the file itself.
+    """
+    return f"{_IN_STORE}{resource.artifact.sha256}/{quote(resource.name)}"
+
+
+def _from_store(source: str, settings: Settings, store: ArtifactStore) -> LoadedFile:
+    match = _REFERENCE.fullmatch(source)
+    if match is None:
+        raise MediaError(f"The reference {_shown(source)} is none: it should look like {_IN_STORE}<sha256>/<name>.")
+    data = store.find(match["sha256"])
+    if data is None:
+        raise MediaError(
+            f"The file {unquote(match['name'])} is not in the artifact store at {store.location}: submit it again, "
+            "and see that HUGGINGGPT_ARTIFACTS_URL is the same on every machine."
+        )
+    return check_file(unquote(match["name"]), data, settings)
 
 
 def _stored(loaded: LoadedFile, source: str, others: Sequence[Resource], store: ArtifactStore) -> Resource:

@@ -8,6 +8,7 @@ from typing import Any
 
 from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, State
+from prefect.runtime import deployment
 from prefect.runtime import flow_run as current_flow_run
 
 from hugginggpt.artifacts import Resource
@@ -49,7 +50,7 @@ def open_request(
         lease_seconds=get_settings().lease_seconds,
         request_id=request_id,
         flow_run_id=current_flow_run.get_id(),
-        queued=current_flow_run.get_deployment_id() is not None,
+        queued=deployment.get_id() is not None,
     )
     tag_run(opened.conversation_id)
     turns = trace.turns(opened.conversation_id, before=opened.request_id)

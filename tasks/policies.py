@@ -12,7 +12,7 @@ from prefect.tasks import Task, exponential_backoff
 
 from hugginggpt.controller.client import Controller, ControllerCall
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import DatabaseUnavailableError, PassingError
+from hugginggpt.errors import DatabaseUnavailableError, PassingError, RequestClosedError
 from hugginggpt.request import check_spent
 from hugginggpt.services import get_controller, get_trace
 from tasks.limits import controller_slot
@@ -36,12 +36,14 @@ def recording(what: str) -> Iterator[None]:
     """Record in the trace what another stage will record again at the end.
 
     While the database is away the work goes on: Prefect's result store holds what was made, and
-    the final stage, or a resume, records it.
+    the final stage, or a resume, records it. What a cancelled request still makes is not recorded.
     """
     try:
         yield
     except DatabaseUnavailableError as error:
         get_run_logger().warning("%s could not be recorded now: %s", what, error.message)
+    except RequestClosedError as error:
+        get_run_logger().info("%s is not recorded: %s", what, error.message)
 
 
 def recorded_controller(request_id: str, life: int, task_id: int | None = None) -> Controller:

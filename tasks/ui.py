@@ -31,6 +31,11 @@ PROGRESS_EVERY = 1.0
 """Seconds between two looks at how far a task is."""
 
 
+def run_name(text: str) -> str:
+    """What a flow run is called that answers a request: how the request begins."""
+    return " ".join(text.split())[:80] or "resumed request"
+
+
 def tag_run(conversation_id: str) -> None:
     """Tag this flow run with its conversation, by which the runs of one are found."""
     flow_run_id = flow_run.get_id()

@@ -7,6 +7,7 @@ click is imported here.
 import click
 
 from apps.cli.ask import ask
+from apps.cli.cancel import cancel
 from apps.cli.doctor import doctor
 from apps.cli.evaluate import evaluate
 from apps.cli.exits import Commands, verbose_option
@@ -14,6 +15,7 @@ from apps.cli.kinds import kinds
 from apps.cli.models import models
 from apps.cli.plan import plan
 from apps.cli.resume import resume
+from apps.cli.submit import submit
 from apps.cli.trace import trace
 from hugginggpt import __version__
 
@@ -38,5 +40,5 @@ def main() -> None:
     """
 
 
-for command in (ask, plan, resume, trace, kinds, models, doctor, evaluate):
+for command in (ask, submit, cancel, resume, plan, trace, kinds, models, doctor, evaluate):
     main.add_command(command)

@@ -4,14 +4,39 @@ import os
 import re
 import sys
 import uuid
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import click
 
 from apps.cli.exits import verbose_option
 
 _ADDRESS = re.compile(r"(data:|[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def request_options(command: F) -> F:
+    """Give a command the options that say how a request is to be answered."""
+    for option in (
+        click.option(
+            "--max-cost",
+            metavar="DOLLARS",
+            type=click.FloatRange(min=0),
+            help="What the controller may cost, in US dollars; then the answer is the plain list of results.",
+        ),
+        click.option(
+            "--deadline",
+            metavar="SECONDS",
+            type=click.FloatRange(min=0, min_open=True),
+            help="How long it may take; then it is answered with what is there.",
+        ),
+        click.option("--fresh", is_flag=True, help="Run everything again instead of taking cached results."),
+    ):
+        command = option(command)
+    return command
 
 
 EXAMPLES = """\b
@@ -35,7 +60,7 @@ Examples:
 @click.option("--continue", "go_on", is_flag=True, help="Continue the latest conversation.")
 @click.option("--conversation", metavar="ID", help="Continue this conversation; any unique beginning of its id.")
 @click.option("--out", metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="Copy the files here.")
-@click.option("--fresh", is_flag=True, help="Run everything again instead of taking cached results.")
+@request_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else, on stdout.")
 @verbose_option
 @click.pass_context
@@ -48,6 +73,8 @@ def ask(
     conversation: str | None,
     out: Path | None,
     fresh: bool,
+    deadline: float | None,
+    max_cost: float | None,
     as_json: bool,
 ) -> None:
     """Answer REQUEST, in plain language; - reads it from stdin.
@@ -59,7 +86,7 @@ def ask(
     if request == "-" and plan_file is not None and plan_file.name == "<stdin>":
         raise click.UsageError("Only one of the request and the plan can come from stdin.")
     text = request_text(request)
-    plan = None if plan_file is None else _read_plan(plan_file)
+    plan = None if plan_file is None else read_plan(plan_file)
 
     from apps.cli.answer import make_folder, present
     from apps.cli.running import run
@@ -78,7 +105,7 @@ def ask(
         text,
         files=[absolute(source) for source in files],
         conversation_id=conversation,
-        options=RequestOptions(plan=plan, fresh=fresh),
+        options=RequestOptions(plan=plan, fresh=fresh, deadline=deadline, max_cost=max_cost),
         request_id=uuid.uuid4().hex,
     )
     ctx.exit(present(finished.story, out=out, as_json=as_json, further=finished.further))
@@ -110,7 +137,7 @@ def request_text(argument: str) -> str:
     return text.rstrip("\r\n") if argument == "-" else text
 
 
-def _read_plan(file: IO[str]) -> list[dict[str, Any]]:
+def read_plan(file: IO[str]) -> list[dict[str, Any]]:
     """The plan as the user wrote it: the flow repairs or refuses it, and records that.
 
     Raises:

@@ -6,7 +6,7 @@ parameters, results) it is an `Artifact`, the name of its encoded bytes.
 
 from hugginggpt.media.codecs import decode, encode, text_of
 from hugginggpt.media.formats import EXTENSIONS
-from hugginggpt.media.load import LoadedFile, load_file
+from hugginggpt.media.load import LoadedFile, check_file, load_file
 from hugginggpt.media.values import Audio, Image, Structured, Table, Text, Value, Video
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Text",
     "Value",
     "Video",
+    "check_file",
     "decode",
     "encode",
     "load_file",

@@ -77,6 +77,15 @@ def load_file(source: str, settings: Settings) -> LoadedFile:
     return _checked(f"The file {source}", path.name, None, _from_path(path, source, settings), settings)
 
 
+def check_file(name: str, data: bytes, settings: Settings) -> LoadedFile:
+    """Check bytes that came from elsewhere under a name, as `load_file` checks a file.
+
+    Raises:
+        MediaError: as `load_file`.
+    """
+    return _checked(f"The file {name}", name, None, data, settings)
+
+
 def _from_path(path: Path, source: str, settings: Settings) -> bytes:
     subject = f"The file {source}"
     if not source.strip():

@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from hugginggpt.artifacts import Artifact
-from hugginggpt.errors import TraceError
+from hugginggpt.errors import RequestClosedError, TraceError
 from hugginggpt.results import RequestStatus
 from hugginggpt.trace.tables import Base, PlannedTaskRow, Request, StoredArtifact
 
@@ -28,15 +28,16 @@ def open_row(session: Session, request_id: str, life: int | None = None) -> Requ
     """The request, kept for this transaction, if it may still be written to by a process in its `life`.
 
     Raises:
-        TraceError: it is unknown, finished, or taken over by another process.
+        TraceError: it is unknown.
+        RequestClosedError: it is finished, or was taken over by another process.
     """
     request = locked(session, request_id)
     if request is None:
         raise TraceError(f"There is no request '{request_id}' in the trace.")
     if request.status != RequestStatus.RUNNING:
-        raise TraceError(f"Request {request_id} is finished ({request.status}): its trace no longer changes.")
+        raise RequestClosedError(f"Request {request_id} is finished ({request.status}): its trace no longer changes.")
     if life is not None and life != request.life:
-        raise TraceError(f"Request {request_id} was taken over by another process, so this one may not go on with it.")
+        raise RequestClosedError(f"Request {request_id} was taken over by another process, so this one may not go on with it.")
     return request
 
 

@@ -564,6 +564,12 @@ class Trace:
                 raise TraceError(f"There is no request '{request_id}' in the trace.")
             return RequestStatus(request.status)
 
+    def has_begun(self, flow_run_id: str) -> bool:
+        """Whether a flow run has begun a request."""
+        with self._database.reading() as session:
+            begun = select(FlowRun.request_id).where(FlowRun.flow_run_id == flow_run_id).limit(1)
+            return session.scalar(begun) is not None
+
     def budget(self, request_id: str) -> Budget:
         """What the request may cost, and what it has cost so far."""
         with self._database.reading() as session:

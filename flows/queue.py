@@ -1,0 +1,29 @@
+"""The flow that has requests in line answered, and what puts them there."""
+
+from typing import Annotated
+
+from prefect import flow
+from pydantic import Field
+
+from tasks.queue import start_run, start_waiting
+
+__all__ = ["answer_queued", "start_run"]
+
+
+@flow(name="answer-queued", persist_result=False)
+def answer_queued(limit: Annotated[int, Field(ge=1)] = 500) -> int:
+    """Start a flow run for each request that waits in line.
+
+    A request waits when it was put there with `hugginggpt submit --later`, or when the process that
+    worked on it died. Two runs at once never start the same one.
+
+    Args:
+        limit: start at most so many.
+
+    Returns:
+        how many were started.
+
+    Raises:
+        DatabaseUnavailableError: the trace cannot be reached; everything stays in line.
+    """
+    return start_waiting(limit)

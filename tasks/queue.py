@@ -1,0 +1,116 @@
+"""Requests in line: claim them, and have a flow run of the deployment begin each."""
+
+from itertools import count
+
+import httpx
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.deployments import run_deployment
+from prefect.exceptions import ObjectNotFound
+from prefect.futures import wait
+from prefect.states import Crashed
+from prefect.types._datetime import now
+
+from hugginggpt.errors import ConfigurationError, OrchestratorUnavailableError
+from hugginggpt.services import get_trace
+from hugginggpt.trace.leases import holder_name
+from hugginggpt.trace.story import WaitingRequest
+from tasks.ui import run_name
+
+DEPLOYMENT = "answer-request/on-demand"
+
+CLAIM_SECONDS = 120.0
+"""How long a claim holds: a flow run that was begun by then has the request's own lease."""
+
+START_SECONDS = 300.0
+"""A flow run that a worker took so long ago, and that has not begun its request, is lost."""
+
+_SHOWN_CHARS = 1000
+
+
+def start_waiting(limit: int) -> int:
+    """Claim requests in line and start a flow run for each; return for how many that worked.
+
+    One that could not be started is claimed again when its claim has run out.
+    """
+    waiting = get_trace().claim_waiting(holder_name(), CLAIM_SECONDS, limit)
+    runs = [_start_waiting.submit(one) for one in waiting]
+    done, _ = wait(runs)
+    return sum(run.state.is_completed() for run in done)
+
+
+@task(
+    name="start-run",
+    task_run_name="start {waiting.request_id}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+def _start_waiting(waiting: WaitingRequest) -> None:
+    run = start_run(waiting.request_id, waiting.text, died=waiting.flow_run_id)
+    get_run_logger().info("Request %s is answered by the flow run %s.", waiting.request_id, run.name)
+
+
+def start_run(request_id: str, text: str, *, died: str | None = None) -> FlowRun:
+    """Have a flow run of the deployment answer a request that is in the trace. Asking twice starts it once.
+
+    The request's id is the idempotency key. Where the run of that key is over and the request is not,
+    the next run has the key `<id>/2`, and so on.
+
+    Args:
+        request_id: the request.
+        text: what it asks, for the run's name; the flow takes it from the trace.
+        died: Prefect's id of the flow run that is known to have died with it.
+
+    Returns:
+        The flow run that answers it, or will.
+
+    Raises:
+        ConfigurationError: there is no such deployment.
+        OrchestratorUnavailableError: Prefect's server cannot be reached.
+    """
+    for number in count(1):
+        run = _run(request_id, text, request_id if number == 1 else f"{request_id}/{number}")
+        if not _is_over(run, died):
+            return run
+    raise AssertionError("counting never ends")
+
+
+def _run(request_id: str, text: str, key: str) -> FlowRun:
+    try:
+        run = run_deployment(
+            DEPLOYMENT,
+            parameters={"request": text[:_SHOWN_CHARS], "request_id": request_id},
+            flow_run_name=run_name(text),
+            idempotency_key=key,
+            timeout=0,
+            as_subflow=False,
+        )
+    except ObjectNotFound:
+        raise ConfigurationError(
+            f"Prefect's server has no deployment {DEPLOYMENT}: start everything with `hugginggpt up`, or apply "
+            "the deployments with `prefect deploy --all --prefect-file deployments.yaml`."
+        ) from None
+    except httpx.HTTPError as error:
+        raise OrchestratorUnavailableError(
+            f"Prefect's server cannot be reached ({type(error).__name__}): start it, then try again."
+        ) from error
+    assert isinstance(run, FlowRun)
+    return run
+
+
+def _is_over(run: FlowRun, died: str | None) -> bool:
+    """Whether a flow run will not answer its request any more. One that was lost is ended in Prefect too."""
+    state = run.state
+    if state is None or state.is_scheduled():
+        return False
+    if state.is_final():
+        return True
+    lost = now("UTC") - state.timestamp
+    begun = died is None and get_trace().has_begun(str(run.id))
+    if str(run.id) != died and (begun or lost.total_seconds() < START_SECONDS):
+        return False
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(run.id, Crashed(message="Its process died."), force=True)
+    return True

@@ -1,0 +1,153 @@
+"""Requests in line are given flow runs, each one, whatever became of the runs before."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import ObjectAlreadyExists
+from prefect.settings import PREFECT_API_URL
+from prefect.states import Crashed, Pending, Running
+
+from flows.answer import answer_request
+from flows.queue import answer_queued, start_run
+from hugginggpt.errors import ConfigurationError
+from hugginggpt.services import get_trace
+from hugginggpt.settings import CHECKOUT
+from hugginggpt.trace.story import StoryStatus
+from tasks import queue
+
+PLAN = [{"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo.png"}}]
+
+
+def put(request_id: str, text: str = "Draw its edges") -> None:
+    options = {"plan": None, "fresh": False}
+    get_trace().queue_request(text=text, resources=[], conversation_id=None, options=options, request_id=request_id)
+
+
+def runs_of(request_id: str) -> list[FlowRun]:
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs()
+    return [run for run in runs if run.parameters.get("request_id") == request_id]
+
+
+def set_state(run: FlowRun, state: object) -> None:
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(run.id, state, force=True)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def _deployed(prefect_server: None) -> None:
+    """Only what a request needs of the deployments."""
+    with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):
+        client.create_work_pool(WorkPoolCreate(name="hugginggpt", type="process"))
+    names = ["--name", "answer-request/on-demand", "--prefect-file", "deployments.yaml"]
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", *names]
+    environment = os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
+    subprocess.run(command, cwd=CHECKOUT, env=environment, check=True, capture_output=True, timeout=180)
+
+
+@pytest.fixture
+def short_claims(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(queue, "CLAIM_SECONDS", 0.0)
+    yield
+
+
+def test_each_request_in_line_gets_one_run_whose_name_reads_like_it(_deployed: None, short_claims: None) -> None:
+    put("first", "Draw the\nedges of it")
+    put("second")
+    assert answer_queued() == 2
+    assert answer_queued() == 2  # their claims have run out, and the same runs are found again
+    (run,) = runs_of("first")
+    assert (run.name, run.idempotency_key) == ("Draw the edges of it", "first")
+    assert run.state is not None and run.state.is_scheduled()
+    assert len(runs_of("second")) == 1
+
+
+def test_a_claim_keeps_others_away(_deployed: None) -> None:
+    put("claimed")
+    assert answer_queued() == 1
+    assert answer_queued() == 0
+
+
+def test_a_run_that_is_over_is_followed_by_another(_deployed: None, short_claims: None) -> None:
+    put("again")
+    first = start_run("again", "Draw")
+    set_state(first, Crashed())
+    assert answer_queued() == 1
+    assert {run.idempotency_key for run in runs_of("again")} == {"again", "again/2"}
+    assert answer_queued() == 1
+    assert len(runs_of("again")) == 2
+
+
+def test_a_run_whose_process_died_is_crashed_and_followed_by_another(_deployed: None, short_claims: None) -> None:
+    put("dead")
+    first = start_run("dead", "Draw")
+    set_state(first, Running())
+    get_trace().open_request(
+        text="",
+        resources=[],
+        conversation_id=None,
+        options={},
+        holder="elsewhere:1:0.0",
+        lease_seconds=0.1,
+        request_id="dead",
+        flow_run_id=str(first.id),
+    )
+    time.sleep(0.2)
+    assert answer_queued() == 1
+    states = {run.idempotency_key: run.state.type.value for run in runs_of("dead") if run.state}
+    assert states == {"dead": "CRASHED", "dead/2": "SCHEDULED"}
+
+
+def test_a_run_that_a_worker_lost_before_it_began_is_followed_by_another(
+    _deployed: None, short_claims: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put("lost")
+    set_state(start_run("lost", "Draw"), Pending())
+    assert answer_queued() == 1
+    assert len(runs_of("lost")) == 1  # it may be starting yet
+    monkeypatch.setattr(queue, "START_SECONDS", 0.0)
+    assert answer_queued() == 1
+    assert len(runs_of("lost")) == 2
+
+
+def test_what_cannot_be_started_stays_in_line(_deployed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "DEPLOYMENT", "answer-request/elsewhere")
+    put("stays")
+    assert answer_queued() == 0
+    assert get_trace().request("stays").status is StoryStatus.QUEUED
+    with pytest.raises(ConfigurationError, match="no deployment answer-request/elsewhere: start everything"):
+        start_run("stays", "Draw")
+
+
+def test_a_trigger_sent_twice_is_answered_once(photo: object) -> None:
+    first = answer_request(
+        "Draw its edges", [str(photo)], options={"plan": PLAN}, request_id="twice", return_state=True
+    )
+    again = answer_request("Draw its edges", [str(photo)], request_id="twice", return_state=True)
+    assert first.result() == again.result()
+    assert len(get_trace().request("twice").lives) == 1
+
+
+def test_a_cancelled_request_in_line_is_not_begun() -> None:
+    put("unwanted")
+    get_trace().cancel_request("unwanted")
+    state = answer_request("Draw", request_id="unwanted", return_state=True)
+    assert state.is_cancelled()
+    assert get_trace().request("unwanted").lives == ()
+
+
+def test_a_run_is_tagged_with_its_conversation(photo: object) -> None:
+    answer_request("Draw its edges", [str(photo)], options={"plan": PLAN}, request_id="tagged")
+    story = get_trace().request("tagged")
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(UUID(story.flow_run_id))
+    assert f"conversation:{story.conversation_id[:8]}" in run.tags
