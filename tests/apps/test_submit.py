@@ -1,0 +1,216 @@
+"""Requests handed to the deployed flow, by every documented way, and answered by a real worker."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image as PILImage
+from PIL import ImageDraw, ImageFont
+
+from hugginggpt.services import get_trace, reset
+from hugginggpt.settings import CHECKOUT
+from hugginggpt.trace.story import RequestTrace, StoryStatus
+from tests.apps.conftest import Run
+
+DOCS = (CHECKOUT / "docs" / "triggering.md").read_text()
+PLAN = [{"task": "image-to-text", "id": 0, "dep": [-1], "args": {"image": "sign.png"}}]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", DOCS, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One home for the worker and those who submit."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def worker(prefect_api: str, prefect_home: Path, home: Path) -> Iterator[None]:
+    """The deployment, and a worker that runs it."""
+    environment = os.environ | {
+        "PREFECT_HOME": str(prefect_home),
+        "PREFECT_API_URL": prefect_api,
+        "HUGGINGGPT_HOME": str(home),
+        "HUGGINGGPT_CPU_THREADS": "1",
+        "HF_HUB_OFFLINE": "1",
+        "DO_NOT_TRACK": "1",
+    }
+    prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
+    pool = [*prefect, "work-pool", "create", "hugginggpt", "--type", "process", "--overwrite"]
+    subprocess.run(pool, env=environment, check=True, capture_output=True)
+    deploy = [*prefect, "deploy", "--name", "answer-request/on-demand", "--prefect-file", "deployments.yaml"]
+    subprocess.run(deploy, cwd=CHECKOUT, env=environment, check=True, capture_output=True)
+    start = [*prefect, "worker", "start", "--pool", "hugginggpt", "--limit", "2"]
+    with (home / "worker.log").open("wb") as log:
+        process = subprocess.Popen(
+            start, env=environment | {"PREFECT_WORKER_QUERY_SECONDS": "1"}, stdout=log, stderr=log
+        )
+    yield
+    process.terminate()
+    process.wait(timeout=60)
+
+
+@pytest.fixture
+def deployed(
+    worker: None, prefect_api: str, home: Path, alone: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    monkeypatch.setenv("PREFECT_API_URL", prefect_api)
+    monkeypatch.setenv("HUGGINGGPT_HOME", str(home))
+    reset()
+    yield
+    reset()
+
+
+@pytest.fixture
+def sign(tmp_path: Path) -> Path:
+    path = tmp_path / "sign.png"
+    image = PILImage.new("RGB", (640, 160), "white")
+    ImageDraw.Draw(image).text((30, 40), "TOTAL 42.50 EUR", fill="black", font=ImageFont.load_default(size=56))
+    image.save(path)
+    (tmp_path / "plan.json").write_text(json.dumps(PLAN))
+    return path
+
+
+def ended(request_id: str) -> RequestTrace:
+    for _ in range(600):
+        found = [r for r in get_trace().requests(100) if r.request_id == request_id and r.finished_at is not None]
+        if found:
+            return get_trace().request(request_id)
+        time.sleep(0.2)
+    raise AssertionError(f"Request {request_id} did not end within two minutes.")
+
+
+def python(block: str, folder: Path) -> str:
+    done = subprocess.run([sys.executable, "-c", block], cwd=folder, capture_output=True, text=True, env=os.environ)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_submit_and_wait_prints_the_answer(deployed: None, hugginggpt: Run, sign: Path) -> None:
+    arguments = ("submit", "What does it say?", "--file", sign.name, "--plan", "plan.json", "--id", "sign-1")
+    done = hugginggpt(*arguments, "--wait", "--json", "--out", "made")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["request_id"], report["status"]) == ("sign-1", "completed")
+    assert "42.50" in Path(sign.parent / "made" / "0-image-to-text.txt").read_text()
+
+    again = hugginggpt(*arguments)
+    assert (again.returncode, again.stdout) == (0, "sign-1\n")
+    assert "was submitted before" in again.stderr
+    assert len(get_trace().request("sign-1").lives) == 1
+    other = hugginggpt("submit", "Something else", "--id", "sign-1")
+    assert other.returncode == 1
+    assert "sign-1 is another one, already known" in other.stderr
+
+
+def test_a_batch_takes_its_good_lines_and_names_the_others(deployed: None, hugginggpt: Run, sign: Path) -> None:
+    lines: list[Any] = [
+        {"request": "Read it", "files": [sign.name], "plan": PLAN, "id": "batch-1"},
+        {"files": [sign.name]},
+        {"request": "Read it", "files": ["nowhere.png"]},
+        {"request": "Read it", "urgent": True},
+        {"request": "Read it", "deadline": "soon"},
+        {"request": "  "},
+    ]
+    text = "\n".join([json.dumps(lines[0]), "", "not json", "[]", *map(json.dumps, lines[1:])])
+    done = hugginggpt("submit", "--batch", "-", "--wait", stdin=text)
+    assert done.returncode == 3
+    assert done.stdout.startswith("batch-1  completed  ")
+    complaints = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert [re.match(r"Error: Line (\d+): ", line)[1] for line in complaints] == ["3", "4", "5", "6", "7", "8", "9"]  # type: ignore[index]
+    assert "'request' cannot be used: field required." in complaints[2]
+    assert "nowhere.png does not exist" in complaints[3]
+    assert hugginggpt("submit", "--batch", "-", stdin="{}").returncode == 2
+    assert "There is no request in" in hugginggpt("submit", "--batch", "-", stdin="\n").stderr
+
+
+def test_for_later_needs_no_server(hugginggpt: Run, sign: Path) -> None:
+    done = hugginggpt("submit", "Read it", "--file", sign.name, "--later", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["new"] and told["flow_run_id"] is None
+    shown = hugginggpt("trace", "list", "--json")
+    assert [(r["request_id"], r["status"]) for r in json.loads(shown.stdout)] == [(told["request_id"], "queued")]
+    cancelled = hugginggpt("cancel", told["request_id"][:8])
+    assert cancelled.stdout == f"Request {told['request_id']} is cancelled.\n"
+    again = hugginggpt("cancel", told["request_id"][:8])
+    assert again.returncode == 1 and "had ended before (cancelled)" in again.stderr
+
+    refused = hugginggpt("submit", "Read it")
+    assert refused.returncode == 1
+    assert "There is no Prefect server to submit it to" in refused.stderr
+
+
+def test_the_documented_program_is_answered(deployed: None, sign: Path) -> None:
+    run, refer, look = blocks("python")[:3]
+    (reference,) = re.findall(r"artifact://\S+", python(refer, sign.parent))
+    assert reference.endswith("/sign.png")
+    said = python(run.replace("https://example.com/sign.png", reference), sign.parent)
+    assert said.startswith(("Completed", "Partial"))
+    story = ended("sign-18")
+    assert story.resources[0].name == "sign.png" and story.options["deadline"] == 120
+    assert python(look, sign.parent) == f"{story.status} {story.response}\n"
+
+
+def test_the_documented_call_over_http_is_answered_once(deployed: None, sign: Path) -> None:
+    (_, curl) = blocks("bash")
+    refer = blocks("python")[1]
+    (reference,) = re.findall(r"artifact://\S+", python(refer, sign.parent))
+    command = curl.replace("https://example.com/sign.png", reference)
+    ids = set()
+    for _ in range(2):
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=os.environ)
+        assert done.returncode == 0, done.stderr
+        ids.add(json.loads(done.stdout)["id"])
+    assert len(ids) == 1
+    story = ended("sign-19")
+    assert story.status in (StoryStatus.COMPLETED, StoryStatus.PARTIAL)
+    assert (story.flow_run_id, len(story.lives)) == (ids.pop(), 1)
+
+
+def test_the_documented_event_starts_a_run(deployed: None, prefect_api: str, sign: Path) -> None:
+    automation, emit = blocks("python")[3:]
+    python(automation, sign.parent)
+    python(emit, sign.parent)
+
+    def asked() -> list[dict[str, Any]]:
+        found = httpx.post(f"{prefect_api}/flow_runs/filter", json={}).json()
+        return [r["parameters"] for r in found if r["parameters"].get("request", "").startswith("Say in a word")]
+
+    wait_for(lambda: bool(asked()))
+    assert [r.text for r in [ended(asked()[0]["request_id"])]] == ["Say in a word what an invoice is."]
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    for _ in range(300):
+        if condition():
+            return
+        time.sleep(0.2)
+    raise AssertionError("It did not happen within a minute.")
+
+
+def test_cancelling_in_prefect_stops_the_run_and_its_experts(
+    deployed: None, hugginggpt: Run, prefect_api: str, sign: Path
+) -> None:
+    sleepy = [{"task": "text-to-speech", "id": 0, "dep": [-1], "args": {"text": "Slowly. " * 4000}}]
+    (sign.parent / "plan.json").write_text(json.dumps(sleepy))
+    done = hugginggpt("submit", "Say it", "--plan", "plan.json", "--id", "say-1", "--json")
+    run = json.loads(done.stdout)["flow_run_id"]
+    wait_for(lambda: any(t.attempts for t in get_trace().request("say-1").tasks))
+    began = time.monotonic()
+    httpx.post(
+        f"{prefect_api}/flow_runs/{run}/set_state", json={"state": {"type": "CANCELLING"}, "force": True}
+    ).raise_for_status()
+    wait_for(lambda: get_trace().request("say-1").status is StoryStatus.CANCELLED)
+    assert time.monotonic() - began < 40
+    assert get_trace().request("say-1").lives[0].ending == "cancelled"
