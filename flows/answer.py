@@ -13,6 +13,7 @@ from tasks.open import open_request, record_ending
 from tasks.plan import plan_request
 from tasks.respond import final_state, respond_and_record
 from tasks.run import run_experts
+from tasks.runner import task_runner
 from tasks.select import select_models
 from tasks.ui import run_name
 
@@ -24,6 +25,7 @@ def _run_name() -> str:
 @flow(
     name="answer-request",
     flow_run_name=_run_name,
+    task_runner=task_runner(),
     persist_result=True,
     result_serializer="json",
     on_failure=[record_ending],

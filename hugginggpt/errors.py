@@ -112,5 +112,9 @@ class OrchestratorUnavailableError(PassingError):
     """Prefect's server cannot be reached."""
 
 
+class ClusterUnavailableError(PassingError):
+    """The expert workers cannot be reached."""
+
+
 class ConfigurationError(HuggingGPTError):
     """A setting has a value that cannot work."""

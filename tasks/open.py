@@ -20,6 +20,7 @@ from hugginggpt.services import get_store, get_trace
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.leases import holder_name
 from tasks.cancelling import cancel
+from tasks.runner import check_runner
 from tasks.ui import tag_run
 
 logger = logging.getLogger(__name__)
@@ -35,10 +36,12 @@ def open_request(
     """Hold a request: a new one, or a known one whose process died. The lease is renewed inside the block.
 
     Raises:
+        ClusterUnavailableError: the expert workers cannot be reached; nothing was begun.
         DatabaseUnavailableError: the trace cannot be reached; nothing was spent.
         RequestInProgressError: another live process works on it.
         TraceError: the conversation is unknown.
     """
+    check_runner()
     trace, holder = get_trace(), holder_name()
     resources, refusal = _gather(text, files, options)
     opened = trace.open_request(

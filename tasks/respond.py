@@ -47,7 +47,7 @@ def respond_and_record(
     if get_trace().status(run.request_id) is RequestStatus.CANCELLED:
         finish_showing()
         return final_state(run.request_id)
-    finals = [allow_failure(ending.future) for ending in endings.values()]
+    finals = [allow_failure(ending.state) for ending in endings.values()]
     _respond_and_record(run, plan, quote(endings), error, wait_for=finals)
     finish_showing()
     return final_state(run.request_id)
@@ -74,7 +74,7 @@ def _respond_and_record(
     outcomes = [_outcome(endings[planned.id]) for planned in plan.tasks] if plan else []
     status, answer, error = _answer(run, plan, outcomes, error)
     # What an earlier life recorded stays as it is.
-    new = [ending for ending in endings.values() if ending.future.state.name != RECOVERED]
+    new = [ending for ending in endings.values() if ending.state.name != RECOVERED]
     for wait in (*COMMIT_WAITS, None):
         try:
             get_trace().finish_request(
@@ -149,7 +149,7 @@ def _ending(ending: Ending) -> TaskEnding:
         status=ending.status,
         error=ending.error,
         seconds=ending.result.seconds if ending.result else None,
-        ended_at=ending.future.state.timestamp,
-        prefect_task_run_id=str(ending.future.task_run_id),
+        ended_at=ending.state.timestamp,
+        prefect_task_run_id=str(ending.state.state_details.task_run_id),
         result=ending.result,
     )

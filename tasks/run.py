@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from queue import SimpleQueue
-from typing import Any
+from queue import Empty, SimpleQueue
+from typing import Any, cast
 
 from prefect import Task, allow_failure
 from prefect.cache_policies import NO_CACHE
@@ -17,7 +17,7 @@ from hugginggpt.binding import bind, fingerprint, seed_for
 from hugginggpt.capabilities import CAPABILITIES, Capability
 from hugginggpt.catalog.card import Candidate, ModelChoice
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import HuggingGPTError, PassingError
+from hugginggpt.errors import HuggingGPTError, PassingError, SelectionError
 from hugginggpt.execution import execute
 from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.pool import get_pool
@@ -27,31 +27,42 @@ from hugginggpt.request import RequestRun
 from hugginggpt.results import TaskResult, TaskStatus
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.settings import get_settings
-from tasks.cancelling import cancel, cancellable
+from tasks.cancelling import cancel, cancellable, why_cancelled
 from tasks.limits import slot_for
 from tasks.policies import BACKOFF, JITTER, can_pass, key_of, recorded_controller, recording
+from tasks.runner import let_go_of_stranded, lost, placed
 from tasks.select import Choice, submit_selection
 from tasks.ui import ProgressShown, show_result
 
 SKIPPED, RECOVERED, CACHED = "Skipped", "Recovered", "Cached"
 TASK_RUN_NAME = "{planned.id} · {planned.task}"
 
+LOOKS_EVERY = 15.0
+"""Seconds between two looks for task runs that no worker is left for."""
+
+MOST_LOSSES = 3
+"""Task runs of one request that are done again because their workers went away."""
+
 
 @dataclass(frozen=True)
 class Ending:
-    """How a planned task ended."""
+    """How a planned task ended.
+
+    Attributes:
+        state: of its task run.
+    """
 
     planned: PlannedTask
     status: TaskStatus
     result: TaskResult | None
     error: str | None
-    future: PrefectFuture[TaskResult]
+    state: State[Any]
 
 
 def run_experts(run: RequestRun, plan: Plan, choices: Mapping[int, Choice]) -> dict[int, Ending]:
     """Run every task of the plan; return how each ended, by id.
 
-    A task whose choice and whose upstream tasks are final is submitted at once, with their futures,
+    A task whose choice and whose upstream tasks are final is submitted at once, with their states,
     so that Prefect knows the plan's edges. One that needs what was not made ends as skipped.
     """
     schedule = _Schedule(run, plan, choices)
@@ -74,6 +85,7 @@ class _Schedule:
         self.endings: dict[int, Ending] = {}
         self.chosen: dict[int, State[ModelChoice]] = {}
         self.final: SimpleQueue[PrefectFuture[Any]] = SimpleQueue()
+        self.losses = 0
 
     def run(self) -> dict[int, Ending]:
         for choice in self.choices.values():
@@ -81,45 +93,59 @@ class _Schedule:
                 choice.add_done_callback(self.final.put)
         while True:
             for planned in self.plan.tasks:
-                if planned.id not in self.futures and self._ready(planned):
-                    self._submit(planned, self._start(planned))
+                if planned.id not in self.futures and planned.id not in self.endings and self._ready(planned):
+                    self._start(planned)
             if len(self.endings) == len(self.plan.tasks):
                 return self.endings
-            future = self.final.get()
-            future.wait()
-            self._settle(future)
+            self._settle(self._next_final())
+
+    def _next_final(self) -> PrefectFuture[Any]:
+        while True:
+            try:
+                future = self.final.get(timeout=LOOKS_EVERY)
+            except Empty:
+                let_go_of_stranded([*self.futures.values(), *self.choices.values()])
+            else:
+                future.wait()
+                return future
 
     def _ready(self, planned: PlannedTask) -> bool:
         chosen = planned.id in self.chosen or not isinstance(self.choices[planned.id], PrefectFuture)
         return (chosen or planned.id in self.recovered) and all(k in self.endings for k in planned.dep)
 
-    def _submit(self, planned: PlannedTask, future: PrefectFuture[TaskResult]) -> None:
-        self.futures[planned.id] = future
-        future.add_done_callback(self.final.put)
+    def _start(self, planned: PlannedTask, fresh: bool | None = None) -> None:
+        """Submit a task, or end it where it need not or cannot run."""
+        before = [allow_failure(self.endings[k].state) for k in planned.dep]
 
-    def _start(self, planned: PlannedTask, fresh: bool | None = None) -> PrefectFuture[TaskResult]:
-        upstream = {k: self.futures[k] for k in planned.needs}
-        before = [allow_failure(self.futures[k]) for k in planned.dep]
+        def settled(name: str, **why: Any) -> None:
+            self._end(planned, cast(State[Any], SETTLED_TASK(planned, name, **why, wait_for=before, return_state=True)))
+
         if planned.id in self.recovered:
-            return SETTLED_TASK.submit(planned, RECOVERED, result=self.recovered[planned.id], wait_for=before)
-        reason = self._why_skipped(planned)
-        if reason is not None:
-            return SETTLED_TASK.submit(planned, SKIPPED, reason=reason, wait_for=before)
+            return settled(RECOVERED, result=self.recovered[planned.id])
+        if (reason := self._why_skipped(planned)) is not None:
+            return settled(SKIPPED, reason=reason)
         chosen = self.chosen.get(planned.id)
         if chosen is not None and not chosen.is_completed():
-            return SETTLED_TASK.submit(planned, "Failed", reason=_message(chosen), wait_for=before)
+            return settled("Failed", reason=_message(chosen))
+        choice: Any = self.choices[planned.id] if chosen is None else chosen
         expert = EXPERT_TASKS[planned.task].with_options(
             refresh_cache=self.request.options.fresh if fresh is None else fresh
         )
-        return expert.submit(
-            planned,
-            choice=self.choices[planned.id],
-            upstream=upstream,
-            resources=self.request.resources,
-            request_id=self.request.request_id,
-            life=self.request.life,
-            wait_for=before,
-        )
+        try:
+            with placed(planned.task, _first(choice)):
+                future = expert.submit(
+                    planned,
+                    choice=choice,
+                    upstream={k: self.endings[k].state for k in planned.needs},
+                    resources=self.request.resources,
+                    request_id=self.request.request_id,
+                    life=self.request.life,
+                    wait_for=before,
+                )
+        except SelectionError as error:
+            return settled("Failed", reason=error.message)
+        self.futures[planned.id] = future
+        future.add_done_callback(self.final.put)
 
     def _why_skipped(self, planned: PlannedTask) -> str | None:
         for k in planned.needs:
@@ -129,22 +155,35 @@ class _Schedule:
         return None
 
     def _settle(self, future: PrefectFuture[Any]) -> None:
-        """Note how a task run ended, and record what its body did not: a cache hit runs no body."""
         planned = next((p for p in self.plan.tasks if self.futures.get(p.id) is future), None)
         if planned is None:
             self._settle_choice(future)
             return
         state = future.state
+        stored = state.result() if state.is_completed() and state.name == CACHED else None
+        if stored is not None and not (_is_stored(stored) and _is_whole(stored)):
+            self._start(planned, fresh=True)
+        elif self._is_to_be_done_again(future):
+            self._start(planned)
+        else:
+            self._end(planned, state)
+
+    def _is_to_be_done_again(self, future: PrefectFuture[Any]) -> bool:
+        """Whether a task run was lost with its workers, and losing them is no habit yet."""
+        if not lost(future) or why_cancelled(self.request.request_id, self.request.life) is not None:
+            return False
+        self.losses += 1
+        return self.losses <= MOST_LOSSES
+
+    def _end(self, planned: PlannedTask, state: State[Any]) -> None:
+        """Note how a task run ended, and record what its body did not: a cache hit runs no body."""
         result: TaskResult | None = state.result() if state.is_completed() and state.name != SKIPPED else None
-        if result is not None and state.name == CACHED and not (_is_stored(result) and _is_whole(result)):
-            self._submit(planned, self._start(planned, fresh=True))
-            return
         ending = self.endings[planned.id] = Ending(
             planned=planned,
             status=_status(state),
             result=None if result is None else result.model_copy(update={"task_id": planned.id}),
             error=None if result is not None else _message(state),
-            future=future,
+            state=state,
         )
         with recording(f"The end of task {planned.name}"):
             if ending.result is None:
@@ -161,16 +200,27 @@ class _Schedule:
 
     def _settle_choice(self, future: PrefectFuture[ModelChoice]) -> None:
         task_id = next(k for k, choice in self.choices.items() if choice is future)
+        if self._is_to_be_done_again(future):
+            self._choose_again(task_id, fresh=False)
+            return
         if future.state.name == CACHED:
             choice: ModelChoice = future.state.result()
             if choice.provisional:
-                again = submit_selection(self.request, self.plan.task(task_id), fresh=True)
-                self.choices[task_id] = again
-                again.add_done_callback(self.final.put)
+                self._choose_again(task_id, fresh=True)
                 return
             with recording("A cached selection"):
                 get_trace().record_choice(self.request.request_id, task_id, choice, cached=True, life=self.request.life)
         self.chosen[task_id] = future.state
+
+    def _choose_again(self, task_id: int, *, fresh: bool) -> None:
+        again = submit_selection(self.request, self.plan.task(task_id), fresh=fresh)
+        self.choices[task_id] = again
+        again.add_done_callback(self.final.put)
+
+
+def _first(choice: ModelChoice | State[ModelChoice]) -> Candidate:
+    """The model that is tried first."""
+    return (choice.result() if isinstance(choice, State) else choice).chosen
 
 
 def _is_stored(result: TaskResult) -> bool:
@@ -190,6 +240,8 @@ def _status(state: State[Any]) -> TaskStatus:
 
 def _message(state: State[Any]) -> str:
     """Why a run has no result, one sentence."""
+    if not state.is_final():
+        return "It was lost with the worker that had it, again and again: look into the logs of the expert workers."
     if state.name == SKIPPED or state.data is None:
         return state.message or str(state.name)
     error = state.result(raise_on_failure=False)

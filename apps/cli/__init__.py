@@ -11,6 +11,7 @@ from apps.cli.cancel import cancel
 from apps.cli.doctor import doctor
 from apps.cli.evaluate import evaluate
 from apps.cli.exits import Commands, verbose_option
+from apps.cli.expert_worker import expert_worker
 from apps.cli.kinds import kinds
 from apps.cli.models import models
 from apps.cli.plan import plan
@@ -40,5 +41,5 @@ def main() -> None:
     """
 
 
-for command in (ask, submit, cancel, resume, plan, trace, kinds, models, doctor, evaluate):
+for command in (ask, submit, cancel, resume, plan, trace, kinds, models, doctor, evaluate, expert_worker):
     main.add_command(command)

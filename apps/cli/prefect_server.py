@@ -13,7 +13,7 @@ LASTING_SERVER = (
 )
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Keep Prefect's log out of the terminal; its server gets it all the same. Before Prefect is imported."""
     if not verbose():
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
@@ -54,7 +54,7 @@ def usable() -> str | None:
     Raises:
         click.ClickException: it cannot be used.
     """
-    _quiet()
+    quiet()
     url = api_url()
     if url is not None and (obstacle := problem(url)):
         raise click.ClickException(obstacle)

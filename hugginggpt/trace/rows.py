@@ -37,7 +37,9 @@ def open_row(session: Session, request_id: str, life: int | None = None) -> Requ
     if request.status != RequestStatus.RUNNING:
         raise RequestClosedError(f"Request {request_id} is finished ({request.status}): its trace no longer changes.")
     if life is not None and life != request.life:
-        raise RequestClosedError(f"Request {request_id} was taken over by another process, so this one may not go on with it.")
+        raise RequestClosedError(
+            f"Request {request_id} was taken over by another process, so this one may not go on with it."
+        )
     return request
 
 

@@ -1,0 +1,85 @@
+"""`expert-worker`: a process that keeps models loaded and runs experts for every flow."""
+
+import click
+
+from apps.cli.exits import verbose_option
+
+
+@click.command("expert-worker", short_help="Run experts for the flows of every machine.")
+@click.option("--address", metavar="URL", help="The scheduler; HUGGINGGPT_DASK_ADDRESS when left out.")
+@click.option("--kinds", metavar="KIND,...", help="Take only these kinds of task; all that can run here when left out.")
+@click.option(
+    "--threads",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=8,
+    show_default=True,
+    help="Tasks at once; those that compute take turns on the processor.",
+)
+@click.option("--name", metavar="NAME", help="What it is called; its host and process id when left out.")
+@click.option("--scheduler", is_flag=True, help="Be the scheduler that the workers and the flows meet at.")
+@click.option(
+    "--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Of the scheduler: where it listens."
+)
+@click.option(
+    "--port",
+    metavar="N",
+    type=click.IntRange(0, 65535),
+    default=8786,
+    show_default=True,
+    help="Of the scheduler: where it listens.",
+)
+@verbose_option
+def expert_worker(
+    address: str | None,
+    kinds: str | None,
+    threads: int,
+    name: str | None,
+    scheduler: bool,
+    host: str,
+    port: int,
+) -> None:
+    """Keep models loaded and run experts for every flow that has HUGGINGGPT_TASK_RUNNER=dask.
+
+    It joins the scheduler, waits for one that is not there yet, and comes back when it was away. On a
+    machine with several accelerators it starts a process for each. Ctrl-C or SIGTERM ends it; other
+    workers do again what it was at.
+
+    Dask runs whatever it is sent: let its scheduler listen only where your own machines are.
+    """
+    from importlib.util import find_spec
+
+    from apps.cli.exits import verbose
+    from apps.cli.prefect_server import quiet
+    from hugginggpt.errors import ConfigurationError
+
+    if find_spec("distributed") is None:
+        raise ConfigurationError("Expert workers need a package that is not installed: pip install 'hugginggpt[dask]'.")
+    quiet()
+    import dask
+
+    from hugginggpt.environment import prepare
+
+    prepare()
+    dask.config.set({"logging": {"distributed": "info" if verbose() else "warning"}})
+    from apps import expert_workers
+    from hugginggpt.settings import get_settings
+
+    if scheduler:
+        if address or kinds or name:
+            raise click.UsageError("--address, --kinds and --name are a worker's, not the scheduler's.")
+        expert_workers.run_scheduler(host, port)
+        return
+    found = None if kinds is None else [_known(part.strip()) for part in kinds.split(",") if part.strip()]
+    expert_workers.run_worker(address or get_settings().dask_address, threads=threads, name=name, kinds=found)
+
+
+def _known(name: str) -> str:
+    from hugginggpt.capabilities import find_kind
+
+    kind = find_kind(name)
+    if kind is None:
+        raise click.BadParameter(
+            f"There is no task kind '{name}': `hugginggpt kinds` lists them.", param_hint="--kinds"
+        )
+    return kind

@@ -1,0 +1,168 @@
+"""The processes of a Dask cluster of experts: its scheduler, and workers that keep models loaded."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from hugginggpt.errors import ConfigurationError, UsageError
+from hugginggpt.experts.device import accelerators
+from hugginggpt.settings import Settings, get_settings
+
+LOOKS_EVERY = 1.0
+"""Seconds between two tries to find the scheduler."""
+
+_DEVICES = "CUDA_VISIBLE_DEVICES"
+
+_NO_PAGES: dict[str, Any] = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+"""Dask's own web pages cannot be left out wholly: what remains of them listens to nobody else."""
+
+
+def run_scheduler(host: str, port: int) -> None:
+    """Be the scheduler until SIGINT or SIGTERM.
+
+    Raises:
+        UsageError: it cannot listen there.
+    """
+    asyncio.run(_schedule(host, port))
+
+
+def run_worker(address: str, *, threads: int, name: str | None, kinds: Sequence[str] | None) -> None:
+    """Be an expert worker until SIGINT or SIGTERM; with several accelerators, one process for each.
+
+    Args:
+        address: the scheduler.
+        threads: tasks at once.
+        name: what it is called; its host and process id when None.
+        kinds: kinds of task that it takes; all that can run here when None.
+
+    Raises:
+        ConfigurationError: the address is none of a scheduler.
+    """
+    parts = urlsplit(address)
+    if parts.scheme not in ("tcp", "tls") or parts.hostname is None or parts.port is None:
+        raise ConfigurationError(
+            f"The address {address} is none of a Dask scheduler: give one such as tcp://127.0.0.1:8786."
+        )
+    settings = get_settings()
+    several = [one.name for one in accelerators(settings) if one.name.startswith("cuda")] if not settings.device else []
+    if len(several) > 1:
+        _run_each(several, name)
+        return
+    if kinds is None:
+        from hugginggpt.services import get_catalog
+
+        kinds = get_catalog().offered_kinds()
+    asyncio.run(_work(address, threads, name, kinds, settings))
+    # Tasks that are still at work in threads cannot be interrupted, and others do them again.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+async def _schedule(host: str, port: int) -> None:
+    from distributed import Scheduler
+
+    stop = _stopped()
+    try:
+        async with Scheduler(host=host, port=port, **_NO_PAGES) as scheduler:
+            click.echo(f"Scheduler of expert workers at {scheduler.address}")
+            await stop.wait()
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(
+            f"The scheduler cannot listen on port {port} of {host} ({reason}): choose another with --port."
+        ) from None
+
+
+async def _work(address: str, threads: int, name: str | None, kinds: Sequence[str], settings: Settings) -> None:
+    from distributed import Worker
+
+    from tasks.runner import resources_of
+
+    stop = _stopped()
+    stopped = asyncio.ensure_future(stop.wait())
+    while not stop.is_set():
+        await _find(address, stop)
+        if stop.is_set():
+            return
+        worker = Worker(
+            address,
+            nthreads=threads,
+            name=name or f"{os.uname().nodename}-{os.getpid()}",
+            resources=resources_of(kinds, settings),
+            metrics={"models": _loaded},
+            # The pool of models keeps to its own budget.
+            memory_limit=0,
+            **_NO_PAGES,
+        )
+        async with worker:
+            click.echo(f"Expert worker {worker.name} at {address}, for {len(kinds)} kinds of task")
+            finished = asyncio.ensure_future(worker.finished())
+            await asyncio.wait([finished, stopped], return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set():
+                await worker.close(timeout=1, executor_wait=False)
+                return
+        click.echo("The scheduler is gone; waiting for it to come back.", err=True)
+
+
+async def _find(address: str, stop: asyncio.Event) -> None:
+    """Wait until the scheduler is there, and say once if it is not."""
+    parts = urlsplit(address)
+    said = False
+    while not stop.is_set():
+        try:
+            _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        except OSError as error:
+            if not said:
+                click.echo(
+                    f"There is no scheduler at {address} yet ({error.strerror or error}); waiting for it.", err=True
+                )
+                said = True
+            await asyncio.wait([asyncio.ensure_future(stop.wait())], timeout=LOOKS_EVERY)
+        else:
+            writer.close()
+            return
+
+
+def _stopped() -> asyncio.Event:
+    """Set when the process is asked to end."""
+    stop = asyncio.Event()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    return stop
+
+
+def _loaded(worker: Any) -> tuple[str, ...]:
+    """The models that are loaded in this process: what its scheduler is told with each heartbeat."""
+    from hugginggpt.experts.pool import get_pool
+
+    return get_pool(get_settings()).loaded()
+
+
+def _run_each(devices: Sequence[str], name: str | None) -> None:
+    """Run this command once for each accelerator, and end them all with this process."""
+    visible = [v for v in os.environ.get(_DEVICES, "").split(",") if v] or [
+        device.partition(":")[2] for device in devices
+    ]
+    processes = []
+    for number, device in enumerate(visible):
+        arguments = [*sys.argv[1:], *(["--name", f"{name}-{number}"] if name else [])]
+        processes.append(
+            subprocess.Popen([sys.executable, "-m", "apps.cli", *arguments], env=os.environ | {_DEVICES: device})
+        )
+
+    def end(signum: int, frame: object) -> None:
+        for process in processes:
+            process.send_signal(signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    for process in processes:
+        process.wait()

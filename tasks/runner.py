@@ -1,0 +1,216 @@
+"""Where task runs are done: in threads of the flow's process, or on a standing Dask cluster of expert workers.
+
+On a cluster the pool of loaded models is in the workers, so it outlives the flow runs. A worker declares what it has
+as Dask resources: one named after each kind of task that it takes, `MEMORY` in bytes for models, and `GPU`. A task
+asks for what it needs, and is sent to a worker that has its model loaded if that one is free.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from prefect.context import FlowRunContext
+from prefect.futures import PrefectFuture, PrefectWrappedFuture
+from prefect.settings import PREFECT_API_URL
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+from hugginggpt.catalog.card import Candidate, Endpoint
+from hugginggpt.errors import ClusterUnavailableError, ConfigurationError, SelectionError
+from hugginggpt.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from prefect_dask.task_runners import DaskTaskRunner
+
+MEMORY, GPU = "MEMORY", "GPU"
+
+CONNECT_SECONDS = 10
+"""How long the scheduler may take to answer."""
+
+WORKER_SECONDS = 60.0
+"""How long a task waits for a worker that could do it: one that was ended comes back by then."""
+
+
+def task_runner() -> TaskRunner[Any]:
+    """The task runner of the settings.
+
+    Raises:
+        ConfigurationError: it is Dask's, which is not installed.
+    """
+    settings = get_settings()
+    if settings.task_runner == "threads":
+        return ThreadPoolTaskRunner()
+    try:
+        from prefect_dask.task_runners import DaskTaskRunner
+    except ImportError:
+        raise ConfigurationError(
+            "HUGGINGGPT_TASK_RUNNER=dask needs a package that is not installed: pip install 'hugginggpt[dask]', "
+            "or set it to threads."
+        ) from None
+    return DaskTaskRunner(address=settings.dask_address, client_kwargs={"timeout": CONNECT_SECONDS})
+
+
+def check_runner() -> None:
+    """Raise unless the task runner of this flow run can be had.
+
+    Raises:
+        ConfigurationError: the workers could not reach this process's own Prefect server.
+        ClusterUnavailableError: no cluster answers at the address of the settings.
+    """
+    if (cluster := _cluster()) is None:
+        return
+    if not PREFECT_API_URL.value():
+        raise ConfigurationError(
+            "Expert workers need a Prefect server that they can reach, too: start one with `hugginggpt up`, name one "
+            "in PREFECT_API_URL, or set HUGGINGGPT_TASK_RUNNER to threads."
+        )
+    try:
+        cluster.client  # noqa: B018 - connects when first asked for
+    except (OSError, TimeoutError):
+        raise ClusterUnavailableError(
+            f"There is no Dask cluster at {cluster.address}: start one with `hugginggpt up`, name another in "
+            "HUGGINGGPT_DASK_ADDRESS, or set HUGGINGGPT_TASK_RUNNER to threads."
+        ) from None
+
+
+def resources_of(kinds: Sequence[str], settings: Settings) -> dict[str, float]:
+    """What a worker of this machine declares that takes these kinds."""
+    from hugginggpt.experts.device import accelerators
+    from hugginggpt.experts.memory import memory_budget
+
+    on = accelerators(settings)
+    memory = max([memory_budget(settings), *(one.budget for one in on)])
+    return {MEMORY: memory, **({GPU: len(on)} if on else {}), **dict.fromkeys(kinds, _MANY)}
+
+
+_MANY = 10**6
+"""Tasks of a kind that a worker takes at once: its threads are the limit."""
+
+
+@contextmanager
+def placed(kind: str, candidate: Candidate | None) -> Iterator[None]:
+    """Have the task that is submitted in the block sent to a worker that can do it, if there are workers.
+
+    Args:
+        kind: its kind of task.
+        candidate: the model that it will be tried on first.
+
+    Raises:
+        SelectionError: no worker takes such tasks.
+    """
+    with _placement(kind, candidate):
+        yield
+
+
+def _placement(kind: str, candidate: Candidate | None) -> AbstractContextManager[Any]:
+    if (cluster := _cluster()) is None:
+        return nullcontext()
+    from dask import annotate  # type: ignore[attr-defined]
+
+    workers = _able(cluster, kind, candidate)
+    model = None if candidate is None else candidate.card.id
+    holders = [worker for worker in workers if model in worker.models]
+    # What is loaded takes no more memory.
+    needs = {kind: 1.0} if holders else _needs(kind, candidate, any(GPU in worker.resources for worker in workers))
+    free = [worker.address for worker in holders if worker.free]
+    near = {"workers": free, "allow_other_workers": True} if free else {}
+    return annotate(resources=needs, **near)
+
+
+@dataclass(frozen=True)
+class _Worker:
+    """An expert worker, as its scheduler knows it.
+
+    Attributes:
+        free: it has a thread with nothing to do.
+        models: ids of the models that are loaded in it.
+    """
+
+    address: str
+    free: bool
+    resources: dict[str, float]
+    models: tuple[str, ...]
+
+
+def _needs(kind: str, candidate: Candidate | None, on_gpu: bool) -> dict[str, float]:
+    if candidate is None or candidate.endpoint is not Endpoint.LOCAL:
+        return {kind: 1.0}
+    return {
+        kind: 1.0,
+        **({MEMORY: candidate.card.bytes} if candidate.card.bytes else {}),
+        **({GPU: 1} if on_gpu else {}),
+    }
+
+
+def _able(cluster: "DaskTaskRunner", kind: str, candidate: Candidate | None) -> list[_Worker]:
+    """The workers that can do a task, as soon as there are any."""
+    size = (candidate.card.bytes or 0) if candidate is not None and candidate.endpoint is Endpoint.LOCAL else 0
+    end = time.monotonic() + WORKER_SECONDS
+    while True:
+        workers = [_Worker(**found) for found in _ask(cluster, _look)]
+        able = [w for w in workers if kind in w.resources and w.resources.get(MEMORY, 0) >= size]
+        if able:
+            return able
+        if time.monotonic() > end:
+            break
+        time.sleep(1)
+    if not workers:
+        raise SelectionError(
+            f"There are no expert workers at {cluster.address}: start some with `hugginggpt expert-worker`."
+        )
+    what = f"{kind} tasks" if not any(kind in w.resources for w in workers) else f"models of {size / 2**20:,.0f} MiB"
+    raise SelectionError(
+        f"None of the expert workers at {cluster.address} takes {what}: start one that does "
+        "with `hugginggpt expert-worker`."
+    )
+
+
+def _ask(cluster: "DaskTaskRunner", question: Callable[..., Any], **about: Any) -> Any:
+    """Have the scheduler answer a question."""
+    return cluster.client.run_on_scheduler(question, **about)  # type: ignore[no-untyped-call]
+
+
+def _look(dask_scheduler: Any) -> list[dict[str, Any]]:
+    """What the scheduler knows of its workers; runs there."""
+    return [
+        {
+            "address": worker.address,
+            "free": len(worker.processing) < worker.nthreads,
+            "resources": dict(worker.resources),
+            "models": tuple(worker.metrics.get("models") or ()),
+        }
+        for worker in dask_scheduler.workers.values()
+    ]
+
+
+def lost(future: PrefectFuture[Any]) -> bool:
+    """Whether a task run that is over has no ending, since its workers or their scheduler went away."""
+    return _cluster() is not None and not future.state.is_final()
+
+
+def let_go_of_stranded(futures: Sequence[object]) -> None:
+    """Cancel the task runs that no worker is left for; call it again and again while waiting for them."""
+    if (cluster := _cluster()) is None:
+        return
+    runs = [future.wrapped_future for future in futures if isinstance(future, PrefectWrappedFuture)]
+    keys = {run.key: run for run in runs}
+    since: dict[str, float] = _ask(cluster, _without_worker, keys=list(keys))
+    for key, seconds in since.items():
+        if seconds > WORKER_SECONDS:
+            keys[key].cancel()
+
+
+def _without_worker(dask_scheduler: Any, keys: Sequence[str]) -> dict[str, float]:
+    """For how many seconds tasks have had no worker that could take them; runs on the scheduler."""
+    from distributed.metrics import monotonic
+
+    homeless = {task.key: since for task, since in dask_scheduler.unrunnable.items()}
+    return {key: monotonic() - homeless[key] for key in keys if key in homeless}
+
+
+def _cluster() -> "DaskTaskRunner | None":
+    """The task runner of this flow run, if it is Dask's."""
+    context = FlowRunContext.get()
+    runner = None if context is None else context.task_runner
+    return cast("DaskTaskRunner", runner) if hasattr(runner, "client") else None
