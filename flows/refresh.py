@@ -15,7 +15,7 @@ AT_ONCE = 4
 @flow(
     name="refresh-catalog",
     flow_run_name="refresh the catalog",
-    task_runner=ThreadPoolTaskRunner[Any](max_workers=AT_ONCE),
+    task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE),  # type: ignore[arg-type]
     persist_result=True,
     result_serializer="json",
 )

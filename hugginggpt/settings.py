@@ -140,6 +140,10 @@ class Settings(BaseSettings):
         None, gt=0, description="Seconds one task may take, instead of its kind's own deadline."
     )
     lease_seconds: float = Field(30.0, gt=0, description="How long a silent run still counts as alive.")
+    task_runner: Literal["threads", "dask"] = Field(
+        "threads", description="Where task runs are done: in the flow's process, or on a Dask cluster."
+    )
+    dask_address: str = Field("tcp://127.0.0.1:8786", description="Address of the Dask scheduler.")
 
     @field_validator("file_roots", mode="before")
     @classmethod

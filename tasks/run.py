@@ -174,7 +174,7 @@ class _Schedule:
 
 
 def _is_stored(result: TaskResult) -> bool:
-    return all(get_store().exists(artifact) for artifact in result.outputs)
+    return all(get_store().keep(artifact) for artifact in result.outputs)
 
 
 def _is_whole(result: TaskResult) -> bool:

@@ -13,6 +13,7 @@ from apps.cli.exits import Commands, verbose_option
 from apps.cli.kinds import kinds
 from apps.cli.models import models
 from apps.cli.plan import plan
+from apps.cli.prune import prune
 from apps.cli.resume import resume
 from apps.cli.trace import trace
 from hugginggpt import __version__
@@ -38,5 +39,5 @@ def main() -> None:
     """
 
 
-for command in (ask, plan, resume, trace, kinds, models, doctor, evaluate):
+for command in (ask, plan, resume, trace, kinds, models, doctor, evaluate, prune):
     main.add_command(command)
