@@ -134,7 +134,7 @@ class ArtifactStore:
         """
         sha256 = hashlib.sha256(data).hexdigest()
         with self._explained("written"):
-            if not (self._holds(sha256, data) and self._renew(sha256)):
+            if not (self._renew(sha256) and self._holds(sha256, data)):
                 self._write(self._path(sha256), data)
         shown = None if preview is None else preview[:PREVIEW_CHARS]
         return Artifact(sha256=sha256, type=type, mime=mime, bytes=len(data), preview=shown)
@@ -186,7 +186,7 @@ class ArtifactStore:
             StorageError: the store cannot be read or written.
         """
         with self._explained("used"):
-            return self._size(artifact.sha256) == artifact.bytes and self._renew(artifact.sha256)
+            return self._renew(artifact.sha256) and self._size(artifact.sha256) == artifact.bytes
 
     def stored(self) -> Iterator[Stored]:
         """Everything in the store, in no order.
@@ -307,7 +307,12 @@ class ArtifactStore:
     def _holds(self, sha256: str, data: bytes) -> bool:
         # A power cut can leave a local file of the right size with the wrong contents; object stores
         # check theirs, and reading there costs.
-        return self._size(sha256) == len(data) and (not self._local or self._fs.cat_file(self._path(sha256)) == data)
+        try:
+            return self._size(sha256) == len(data) and (
+                not self._local or self._fs.cat_file(self._path(sha256)) == data
+            )
+        except FileNotFoundError:
+            return False  # it has just been removed
 
     def _write(self, path: str, data: bytes) -> None:
         if not self._local:

@@ -53,7 +53,7 @@ def test_records_are_looked_for_where_prefect_keeps_them(inside: CliRunner, tmp_
     for path in (record, other):
         os.utime(path, (0, 0))
     done = inside.invoke(main, ["prune", "--max-age-days", "1"])
-    assert "records: 1 (53 bytes) deleted, 0 (0 bytes) stay" in done.stdout
+    assert "records: 1 (52 bytes) deleted, 0 (0 bytes) stay" in done.stdout
     assert (record.exists(), other.exists()) == (False, True)
 
 
