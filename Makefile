@@ -57,10 +57,10 @@ lint: install ## Check style, types and architecture.
 planner: $(PLANNER)/train.jsonl ## Train the small planner, an hour or two on two cores; goes on where it was interrupted.
 	$(BIN)/python -m training.train $(PLANNER)/train.jsonl --out $(PLANNER)
 	cp $(PLANNER)/planner.gguf models_cache/planner/planner.gguf
-	for set in tests/data/planning.jsonl $(PLANNER)/seen.jsonl $(PLANNER)/held-out.jsonl; do \
+	for set in models_cache/planner/evaluation.jsonl $(PLANNER)/seen.jsonl $(PLANNER)/held-out.jsonl; do \
 		$(BIN)/hugginggpt evaluate --dataset $$set --controller embedded --fresh --json \
 			> $(PLANNER)/$$(basename $$set .jsonl).json || exit; done
-	cat $(addprefix $(PLANNER)/,planning.json seen.json held-out.json)
+	cat $(addprefix $(PLANNER)/,evaluation.json seen.json held-out.json)
 
 # From other examples training begins anew; from the same ones, generated again, it goes on.
 $(PLANNER)/train.jsonl: $(DATA_SOURCES) | install

@@ -1,26 +1,37 @@
 """The flow that measures how well a controller plans."""
 
+from pathlib import Path
 from typing import Any
 
 from prefect import flow
+from prefect.runtime import flow_run
 
 from hugginggpt.evaluation.subject import ControllerChoice
 from tasks.evaluate import open_evaluation, plan_samples, score
 
 
-@flow(name="evaluate-planning", flow_run_name="evaluate {dataset}", persist_result=True, result_serializer="json")
-def evaluate_planning(
-    dataset: str, controller: ControllerChoice | None = None, limit: int | None = None, fresh: bool = False
+def _run_name() -> str:
+    dataset = flow_run.parameters.get("dataset")
+    return f"evaluate {Path(dataset).name if dataset else 'the sample set'}"
+
+
+@flow(name="evaluate-planner", flow_run_name=_run_name, persist_result=True, result_serializer="json")
+def evaluate_planner(
+    dataset: str | None = None,
+    controller: ControllerChoice | None = None,
+    limit: int | None = None,
+    fresh: bool = False,
 ) -> dict[str, Any]:
     """Have a controller plan the requests of a dataset, and score its plans. Nothing is run.
 
     A sample that was planned before by the same controller with the same prompts and weights is not
-    planned again.
+    planned again. The scores are shown beside those of the last runs over the same dataset.
 
     Args:
-        dataset: path of a file of JSON lines, in the project's own form or in TaskBench's.
-        controller: the one of the settings when left out.
-        limit: take only so many of the first samples, 1 at least.
+        dataset: path of a file of JSON lines, in the project's own form or in TaskBench's; the requests that
+            come with the package when left out.
+        controller: who plans; the controller of the settings when left out.
+        limit: take only so many of the first samples, 1 at least; all of them when left out.
         fresh: plan every sample again, in a new evaluation.
 
     Returns:

@@ -9,8 +9,10 @@ import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -24,6 +26,12 @@ if TYPE_CHECKING:
     from hugginggpt.settings import Settings
 
 PREVIEW_CHARS = 4000
+
+KEPT = timedelta(hours=1)
+"""What was written, or asked to be kept, is not deleted so long: whoever did may refer to it only later."""
+
+_FRESH = KEPT / 2
+_NAME = re.compile("[0-9a-f]{64}")
 
 
 class Artifact(BaseModel):
@@ -58,6 +66,19 @@ class Resource(BaseModel):
     name: str
     artifact: Artifact
     source: str
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What lies in a store.
+
+    Attributes:
+        at: when it was written last, or last asked to be kept.
+    """
+
+    sha256: str
+    bytes: int
+    at: datetime
 
 
 class ArtifactStore:
@@ -113,7 +134,7 @@ class ArtifactStore:
         """
         sha256 = hashlib.sha256(data).hexdigest()
         with self._explained("written"):
-            if not self._holds(sha256, data):
+            if not (self._renew(sha256) and self._holds(sha256, data)):
                 self._write(self._path(sha256), data)
         shown = None if preview is None else preview[:PREVIEW_CHARS]
         return Artifact(sha256=sha256, type=type, mime=mime, bytes=len(data), preview=shown)
@@ -168,6 +189,54 @@ class ArtifactStore:
         """
         with self._explained("read"):
             return self._size(artifact.sha256) == artifact.bytes
+
+    def keep(self, artifact: Artifact) -> bool:
+        """Whether the store holds an artifact, as `exists`; if so it is kept as if it had just been written.
+
+        Raises:
+            StorageError: the store cannot be read or written.
+        """
+        with self._explained("used"):
+            return self._renew(artifact.sha256) and self._size(artifact.sha256) == artifact.bytes
+
+    def stored(self) -> Iterator[Stored]:
+        """Everything in the store, in no order.
+
+        Raises:
+            StorageError: the store cannot be read.
+        """
+        with self._explained("read"):
+            for path, info in self._fs.find(self._root, detail=True).items():
+                if _NAME.fullmatch(name := path.rpartition("/")[2]):
+                    yield Stored(name, int(info["size"]), _moment(info))
+
+    def remove(self, sha256: str) -> bool:
+        """Delete what nobody wrote or asked to be kept within the last hour.
+
+        In a local folder nothing that is being asked for just now is lost; an object store leaves an instant
+        between the last look and the deletion.
+
+        Returns:
+            False when it is to be kept, or was gone already.
+
+        Raises:
+            StorageError: the store cannot be read or written.
+        """
+        path = self._path(sha256)
+        with self._explained("written"):
+            if (at := self._written_at(path)) is None or at > datetime.now(UTC) - KEPT:
+                return False
+            if not self._local:
+                self._fs.rm_file(path)
+                return True
+            # Whoever asks for it from here on does not find it, and writes it anew; whoever did so before is seen.
+            aside = f"{path}.{uuid.uuid4().hex}.tmp"
+            os.replace(path, aside)
+            if Path(aside).stat().st_mtime > (datetime.now(UTC) - KEPT).timestamp():
+                os.replace(aside, path)
+                return False
+            os.unlink(aside)
+            return True
 
     def address(self, artifact: Artifact) -> str:
         """Where an artifact lies: a path, or a URL for a store that is not local."""
@@ -225,10 +294,36 @@ class ArtifactStore:
         except FileNotFoundError:
             return None
 
+    def _written_at(self, path: str) -> datetime | None:
+        try:
+            return _moment(self._fs.info(path))
+        except FileNotFoundError:
+            return None
+
+    def _renew(self, sha256: str) -> bool:
+        """Have something count as written now; False when it is gone."""
+        path = self._path(sha256)
+        try:
+            if self._local:
+                with suppress(PermissionError):  # written by another user, who has to be the one that prunes
+                    os.utime(path)
+            elif (at := self._written_at(path)) is None:
+                return False
+            elif at < datetime.now(UTC) - _FRESH:
+                self._fs.pipe_file(path, self._fs.cat_file(path))
+        except FileNotFoundError:
+            return False
+        return True
+
     def _holds(self, sha256: str, data: bytes) -> bool:
         # A power cut can leave a local file of the right size with the wrong contents; object stores
         # check theirs, and reading there costs.
-        return self._size(sha256) == len(data) and (not self._local or self._fs.cat_file(self._path(sha256)) == data)
+        try:
+            return self._size(sha256) == len(data) and (
+                not self._local or self._fs.cat_file(self._path(sha256)) == data
+            )
+        except FileNotFoundError:
+            return False  # it has just been removed
 
     def _write(self, path: str, data: bytes) -> None:
         if not self._local:
@@ -267,6 +362,16 @@ class ArtifactStore:
         except Exception as error:
             # Each file system behind fsspec has errors of its own, with no common base.
             raise StorageError(f"The artifact store at {self._shown} cannot be {what}: {_reason(error)}.") from error
+
+
+def _moment(info: dict[str, Any]) -> datetime:
+    """When a file was written, as each kind of store says it; one that does not say it is of now."""
+    found = next((info[name] for name in ("mtime", "LastModified", "last_modified", "created") if info.get(name)), None)
+    if isinstance(found, int | float):
+        return datetime.fromtimestamp(found, UTC)
+    if isinstance(found, datetime):
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return datetime.now(UTC)
 
 
 def _filesystem(url: str, shown: str) -> tuple[AbstractFileSystem, str, bool]:

@@ -56,6 +56,10 @@ class ControllerUnavailableError(PassingError, ControllerError):
     """The controller could not be reached, or kept failing, within its retries."""
 
 
+class HubUnavailableError(PassingError):
+    """The Hugging Face Hub could not be reached, or gave no whole answer."""
+
+
 class SelectionError(HuggingGPTError):
     """No model can do a planned task here."""
 

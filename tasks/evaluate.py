@@ -15,7 +15,7 @@ from prefect.runtime import task_run
 
 from hugginggpt.controller.client import Controller
 from hugginggpt.deadline import Deadline
-from hugginggpt.evaluation.datasets import Dataset, Sample, read_dataset
+from hugginggpt.evaluation.datasets import Dataset, Sample, read_dataset, sample_set
 from hugginggpt.evaluation.prediction import predict
 from hugginggpt.evaluation.report import EvaluationReport, make_report
 from hugginggpt.evaluation.subject import ControllerChoice, Subject, settings_with, subject_of
@@ -28,6 +28,9 @@ from tasks.ui import finish_showing, show_scores
 
 BATCH = 16
 """Samples in one task run, at most: enough that what Prefect takes for a task run does not count."""
+
+SHOWN = 10
+"""Evaluations of the same dataset whose scores are shown beside the new ones, at most."""
 
 _LIFE = 1  # every run of the flow has a name of its own, and lives once
 
@@ -53,18 +56,24 @@ class OpenEvaluation:
 
 @contextmanager
 def open_evaluation(
-    path: str, choice: ControllerChoice | None, limit: int | None, fresh: bool
+    path: str | None, choice: ControllerChoice | None, limit: int | None, fresh: bool
 ) -> Iterator[OpenEvaluation]:
     """Begin an evaluation, or go on with one, as soon as nothing speaks against it.
 
     Whatever is still being planned when the block raises is cancelled.
+
+    Args:
+        path: the dataset's; that of the sample set when None.
+        choice: who plans; the controller of the settings when None.
+        limit: take only so many of the first samples.
+        fresh: begin a new evaluation.
 
     Raises:
         UsageError: the dataset, the limit or the choice of controller cannot be accepted.
         ControllerError: the controller is out of order.
         DatabaseUnavailableError: the trace cannot be reached; nothing was spent.
     """
-    dataset = read_dataset(Path(path), limit)
+    dataset = read_dataset(sample_set() if path is None else Path(path), limit)
     settings = settings_with(get_settings(), choice)
     subject, run = subject_of(dataset, settings), uuid.uuid4().hex
     evaluations = get_trace().evaluations
@@ -76,7 +85,7 @@ def open_evaluation(
         if left:
             controller.check()  # also loads an embedded model, which is no part of planning
         yield OpenEvaluation(
-            id=evaluations.open(subject, path, run, fresh=fresh),
+            id=evaluations.open(subject, str(dataset.path), run, fresh=fresh),
             run=run,
             dataset=dataset,
             subject=subject,
@@ -127,10 +136,11 @@ def plan_batch(samples: Sequence[Sample], evaluation_id: str, run: str, controll
 
 
 def score(evaluation: OpenEvaluation) -> EvaluationReport:
-    """Score the predictions; record the scores, and show them in Prefect."""
+    """Score the predictions; record the scores, and show them in Prefect beside those of the last runs."""
     predictions = get_trace().evaluations.predictions(evaluation.id)
     report = make_report(evaluation.id, evaluation.dataset, evaluation.subject, predictions)
+    earlier = get_trace().evaluations.reports(report.dataset_sha256, SHOWN)
     get_trace().evaluations.record_report(report)
-    show_scores(report)
+    show_scores(report, [(at, other) for at, other in earlier if other.evaluation_id != report.evaluation_id])
     finish_showing()
     return report

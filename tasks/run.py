@@ -224,7 +224,7 @@ def _first(choice: ModelChoice | State[ModelChoice]) -> Candidate:
 
 
 def _is_stored(result: TaskResult) -> bool:
-    return all(get_store().exists(artifact) for artifact in result.outputs)
+    return all(get_store().keep(artifact) for artifact in result.outputs)
 
 
 def _is_whole(result: TaskResult) -> bool:

@@ -1,16 +1,22 @@
-"""What the Prefect UI shows: artifacts for a plan, choices, media and the answer, and for an evaluation's scores."""
+"""What the Prefect UI shows: artifacts for a plan, choices, media and the answer, and tables of what else was done."""
 
 import base64
 import io
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from datetime import datetime
 from typing import cast
 from uuid import UUID
 
 from prefect import get_run_logger
-from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
@@ -29,6 +35,9 @@ THUMBNAIL_PIXELS = 320
 MOST_SHOWN = 20
 PROGRESS_EVERY = 1.0
 """Seconds between two looks at how far a task is."""
+
+Row = Mapping[str, str | int | float]
+"""A row of a table, by its columns."""
 
 
 def run_name(text: str) -> str:
@@ -62,7 +71,7 @@ def show_plan(plan: Plan) -> None:
     graph = "\n".join(lines) if plan.tasks else "No task is needed: the controller answers by itself."
     repairs = "".join(f"\n- {repair}" for repair in plan.repairs)
     text = graph + (f"\n\nRepaired:\n{repairs}" if repairs else "") + f"\n\n```json\n{plan.to_json()}\n```"
-    _show("plan", lambda: text, "The plan")
+    _show_text("plan", lambda: text, "The plan")
 
 
 def show_choice(planned: PlannedTask, choice: ModelChoice) -> None:
@@ -75,7 +84,7 @@ def show_choice(planned: PlannedTask, choice: ModelChoice) -> None:
         f"**{choice.chosen.card.id}** ({choice.chosen.endpoint}), chosen by the {choice.chosen_by}: {choice.reason}\n\n"
         f"| | model | endpoint | downloads | |\n| --- | --- | --- | --- | --- |{rows}"
     )
-    _show(f"model-{planned.id}", lambda: text, f"Model for {planned.name}")
+    _show_text(f"model-{planned.id}", lambda: text, f"Model for {planned.name}")
 
 
 class ProgressShown:
@@ -126,29 +135,42 @@ def show_result(result: TaskResult) -> None:
             parts.append(f"and {len(result.outputs) - MOST_SHOWN} more")
         return "\n\n".join(parts)
 
-    _show(f"result-{result.task_id}", outputs, f"{result.task_id} · {result.kind}")
+    _show_text(f"result-{result.task_id}", outputs, f"{result.task_id} · {result.kind}")
 
 
 def show_answer(response: str, files: Iterable[Artifact]) -> None:
     """The final answer and where its files are."""
     places = "".join(f"\n- `{get_store().address(artifact)}` ({artifact.mime})" for artifact in files)
     text = response + (f"\n\nFiles:\n{places}" if places else "")
-    _show("answer", lambda: text, "The answer")
+    _show_text("answer", lambda: text, "The answer")
 
 
-def show_scores(report: EvaluationReport) -> None:
-    """The scores of an evaluation."""
-    scores = (
-        ("node F1", f"{report.node_f1:.1f} %"),
-        ("edge F1", f"{report.edge_f1:.1f} %"),
-        ("parameter name F1", f"{report.name_f1:.1f} %"),
-        ("parameter value F1", f"{report.value_f1:.1f} %"),
-        ("valid plans", f"{report.valid:.1f} %"),
-        ("median of a plan", f"{report.seconds_median:.2f} s"),
-    )
-    rows = "".join(f"\n| {name} | {score} |" for name, score in scores)
-    text = f"{report.samples} requests of `{report.dataset}`, planned by {report.model}\n\n| | |\n| --- | --- |{rows}"
-    _show("scores", lambda: text, "The scores")
+def show_scores(report: EvaluationReport, earlier: Sequence[tuple[datetime, EvaluationReport]] = ()) -> None:
+    """The scores of an evaluation, and under them those of earlier ones over the same dataset."""
+    rows = [_scores("this run", report), *(_scores(f"{at:%Y-%m-%d %H:%M} UTC", other) for at, other in earlier)]
+    show_table("scores", rows, f"How well {report.model} plans the requests of `{report.dataset}`")
+
+
+def _scores(when: str, report: EvaluationReport) -> Row:
+    return {
+        "when": when,
+        "controller": report.controller,
+        "model": report.model,
+        "planner": report.planner_sha256[:8],
+        "requests": report.samples,
+        "node F1 %": report.node_f1,
+        "edge F1 %": report.edge_f1,
+        "parameter name F1 %": report.name_f1,
+        "parameter value F1 %": report.value_f1,
+        "valid plans %": report.valid,
+        "median of a plan, s": report.seconds_median,
+    }
+
+
+def show_table(key: str, rows: Sequence[Row], description: str) -> None:
+    """A table, a row a dictionary of its columns. One without rows says so in a row of its own."""
+    shown = [dict(row) for row in rows] or [{"": "nothing"}]
+    _show(key, lambda: create_table_artifact(table=shown, key=key, description=description))
 
 
 def finish_showing() -> None:
@@ -160,14 +182,18 @@ def finish_showing() -> None:
 _poster = ThreadPoolExecutor(max_workers=1, thread_name_prefix="show")
 
 
-def _show(key: str, markdown: Callable[[], str], description: str) -> None:
+def _show_text(key: str, markdown: Callable[[], str], description: str) -> None:
+    _show(key, lambda: create_markdown_artifact(markdown=markdown(), key=key, description=description))
+
+
+def _show(key: str, create: Callable[[], object]) -> None:
     """Have an artifact created for the run in whose context this is called."""
-    _poster.submit(copy_context().run, _post, key, markdown, description)
+    _poster.submit(copy_context().run, _post, key, create)
 
 
-def _post(key: str, markdown: Callable[[], str], description: str) -> None:
+def _post(key: str, create: Callable[[], object]) -> None:
     try:
-        create_markdown_artifact(markdown=markdown(), key=key, description=description)
+        create()
     except Exception:  # A request does not fail because it cannot be shown.
         get_run_logger().warning("The artifact '%s' could not be shown in Prefect.", key, exc_info=True)
 

@@ -5,8 +5,11 @@ import hashlib
 import multiprocessing
 import os
 import re
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image as PILImage
 
+from hugginggpt import artifacts
 from hugginggpt.artifacts import PREVIEW_CHARS, Artifact, ArtifactStore
 from hugginggpt.capabilities import ValueType
 from hugginggpt.errors import ConfigurationError, StorageError
@@ -271,3 +275,70 @@ def test_threads_and_processes_may_share_it(store: ArtifactStore, settings: Sett
 def test_an_artifact_is_its_own_name(store: ArtifactStore) -> None:
     artifact = store.put(Text("hello"))
     assert Artifact.model_validate_json(artifact.model_dump_json()) == artifact
+
+
+def _grow_old(store: ArtifactStore, artifact: Artifact, hours: float = 2.0) -> None:
+    at = time.time() - hours * 3600
+    os.utime(store.address(artifact), (at, at))
+
+
+def test_all_that_is_stored_is_listed_with_size_and_time(store: ArtifactStore) -> None:
+    assert list(store.stored()) == []
+    old, new = (store.put_bytes(data, TEXT, "text/plain") for data in (b"old", b"newer"))
+    _grow_old(store, old, hours=5)
+    store.check()
+    (Path(store.address(old)).parent / "notes.txt").write_text("not ours")
+    found = {one.sha256: one for one in store.stored()}
+    assert {name: one.bytes for name, one in found.items()} == {old.sha256: 3, new.sha256: 5}
+    hours = {name: (datetime.now(UTC) - one.at).total_seconds() / 3600 for name, one in found.items()}
+    assert hours[old.sha256] == pytest.approx(5, abs=0.1) and hours[new.sha256] < 0.1
+
+
+def test_only_what_nobody_asked_for_lately_is_removed(store: ArtifactStore) -> None:
+    artifact = store.put_bytes(b"hello", TEXT, "text/plain")
+    assert not store.remove(artifact.sha256)
+    _grow_old(store, artifact)
+    assert store.keep(artifact) and not store.remove(artifact.sha256)
+    _grow_old(store, artifact)
+    store.put_bytes(b"hello", TEXT, "text/plain")
+    assert not store.remove(artifact.sha256) and store.exists(artifact)
+    _grow_old(store, artifact)
+    assert store.exists(artifact) and store.remove(artifact.sha256)
+    assert not store.exists(artifact) and not store.keep(artifact) and not store.remove(artifact.sha256)
+    assert list(Path(store.address(artifact)).parent.iterdir()) == []
+
+
+def test_what_is_put_while_it_is_removed_is_there(store: ArtifactStore) -> None:
+    stop = time.monotonic() + 2.0
+
+    def remove() -> int:
+        gone = 0
+        while time.monotonic() < stop:
+            with suppress(FileNotFoundError):
+                _grow_old(store, artifact)
+            gone += store.remove(artifact.sha256)
+        return gone
+
+    artifact = store.put_bytes(b"hello", TEXT, "text/plain")
+    with ThreadPoolExecutor(1) as pool:
+        removing = pool.submit(remove)
+        while time.monotonic() < stop:
+            store.put_bytes(b"hello", TEXT, "text/plain")
+        assert removing.result() > 0
+    store.put_bytes(b"hello", TEXT, "text/plain")
+    assert store.read_bytes(artifact) == b"hello"
+
+
+def test_a_store_elsewhere_lists_keeps_and_removes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = ArtifactStore(f"memory://{uuid.uuid4().hex}/artifacts")
+    assert list(store.stored()) == []
+    artifact = store.put(Text("hello"))
+    (first,) = store.stored()
+    assert (first.sha256, first.bytes) == (artifact.sha256, 5)
+    assert store.keep(artifact) and next(store.stored()).at == first.at  # young enough as it is
+    monkeypatch.setattr(artifacts, "_FRESH", timedelta(0))
+    assert store.keep(artifact) and next(store.stored()).at > first.at
+    assert not store.remove(artifact.sha256)
+    monkeypatch.setattr(artifacts, "KEPT", timedelta(0))
+    assert store.remove(artifact.sha256) and list(store.stored()) == []
+    assert not store.keep(artifact)

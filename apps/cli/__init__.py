@@ -15,6 +15,7 @@ from apps.cli.expert_worker import expert_worker
 from apps.cli.kinds import kinds
 from apps.cli.models import models
 from apps.cli.plan import plan
+from apps.cli.prune import prune
 from apps.cli.resume import resume
 from apps.cli.submit import submit
 from apps.cli.trace import trace
@@ -41,5 +42,5 @@ def main() -> None:
     """
 
 
-for command in (ask, submit, cancel, resume, plan, trace, kinds, models, doctor, evaluate, expert_worker):
+for command in (ask, submit, cancel, resume, plan, trace, kinds, models, doctor, evaluate, prune, expert_worker):
     main.add_command(command)

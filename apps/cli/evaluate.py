@@ -24,6 +24,7 @@ _KEPT = "What was planned is kept; the same command goes on, without --fresh."
 
 EXAMPLES = """\b
 Examples:
+  hugginggpt evaluate
   hugginggpt evaluate --dataset requests.jsonl
   hugginggpt evaluate --dataset requests.jsonl --controller openai --limit 50 --json
 """
@@ -33,9 +34,9 @@ Examples:
 @click.option(
     "--dataset",
     metavar="FILE",
-    required=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Requests with their right plans, as JSON lines: in the project's own form or in TaskBench's.",
+    help="Requests with their right plans, as JSON lines: in the project's own form or in TaskBench's. "
+    "Left out: the 247 requests that come with the package.",
 )
 @click.option(
     "--controller",
@@ -47,19 +48,19 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else, on stdout.")
 @verbose_option
 def evaluate(
-    dataset: Path, controller: "ControllerChoice | None", limit: int | None, fresh: bool, as_json: bool
+    dataset: Path | None, controller: "ControllerChoice | None", limit: int | None, fresh: bool, as_json: bool
 ) -> None:
     """Measure how well the controller plans the requests of a dataset. Nothing is run.
 
     Every plan is kept in the trace: the same command goes on where it was interrupted, and asks
     nothing again that the same controller has planned before.
     """
-    from hugginggpt.evaluation.datasets import read_dataset
+    from hugginggpt.evaluation.datasets import read_dataset, sample_set
     from hugginggpt.evaluation.subject import settings_with, subject_of
     from hugginggpt.services import get_trace
     from hugginggpt.settings import get_settings
 
-    path = dataset.absolute()
+    path = (dataset or sample_set()).absolute()
     read = read_dataset(path, limit)  # before a server is started
     settings = settings_with(get_settings(), controller)
     evaluations, subject = get_trace().evaluations, subject_of(read, settings)
@@ -93,12 +94,12 @@ def _run(path: Path, controller: "ControllerChoice | None", limit: int | None, f
 
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-    from flows.evaluate import evaluate_planning
+    from flows.evaluate import evaluate_planner
     from hugginggpt.evaluation.report import EvaluationReport
 
     # Nobody waits for the heartbeat of a run in the foreground, and stopping it takes a second.
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        return EvaluationReport.model_validate(evaluate_planning(str(path), controller, limit, fresh))
+        return EvaluationReport.model_validate(evaluate_planner(str(path), controller, limit, fresh))
 
 
 @contextmanager

@@ -170,8 +170,9 @@ def _why_none(kind: str, local: "list[Candidate]") -> str:
 def downloaded(as_json: bool) -> None:
     """List the downloaded models, the one needed last first: size, last use, number of uses."""
     from apps.cli.text import printable, size
+    from hugginggpt.pruning import models_on_disk
 
-    found = _downloaded()
+    found = models_on_disk()
     if as_json:
         click.echo(json.dumps([_downloaded_as_json(model) for model in found], indent=2, ensure_ascii=False))
         return
@@ -193,11 +194,12 @@ def prune(keep_gb: float, dry_run: bool) -> None:
     """Delete downloaded models, those needed longest ago first, until the others take at most N gigabytes."""
     from apps.cli.text import printable, size
     from hugginggpt.catalog.downloaded import beyond, remove_models
+    from hugginggpt.pruning import models_on_disk
     from hugginggpt.settings import get_settings
 
     if not isfinite(keep_gb):
         raise click.BadParameter(f"{keep_gb} is no number of gigabytes.", param_hint="--keep-gb")
-    found = _downloaded()
+    found = models_on_disk()
     gone = beyond(found, int(keep_gb * 10**9))
     if not dry_run:
         remove_models(get_settings().models_cache_dir, gone)
@@ -205,17 +207,6 @@ def prune(keep_gb: float, dry_run: bool) -> None:
         click.echo(f"{'would go' if dry_run else 'deleted'}: {printable(model.id)}  {size(model.bytes)}")
     kept = sum(model.bytes for model in found) - sum(model.bytes for model in gone)
     click.echo(f"{len(found) - len(gone)} models stay, {size(kept)}")
-
-
-def _downloaded() -> "list[DownloadedModel]":
-    from hugginggpt.catalog.bundled import bundled_cards
-    from hugginggpt.catalog.downloaded import downloaded_models, with_companions
-    from hugginggpt.services import get_trace
-    from hugginggpt.settings import get_settings
-
-    cards = [card for cards in bundled_cards().values() for card in cards]
-    uses = with_companions(get_trace().uses_of_models(), cards)
-    return downloaded_models(get_settings().models_cache_dir, uses)
 
 
 def _downloaded_as_json(model: "DownloadedModel") -> dict[str, object]:

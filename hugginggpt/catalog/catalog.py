@@ -10,13 +10,14 @@ from typing import Protocol
 
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.card import Candidate, Endpoint, ModelCard
+from hugginggpt.catalog.changes import CatalogChanges, changes
 from hugginggpt.catalog.figures import Figures, Measurement
 from hugginggpt.catalog.hub import LIMIT, Hub, pipeline_tag
 from hugginggpt.catalog.installed import COMMIT, installed_commit
 from hugginggpt.catalog.known import known_cards
 from hugginggpt.catalog.obstacles import find_obstacle
 from hugginggpt.catalog.ranking import ALLOWED, ranked
-from hugginggpt.errors import DatabaseUnavailableError, UsageError
+from hugginggpt.errors import ConfigurationError, DatabaseUnavailableError, HubUnavailableError, UsageError
 from hugginggpt.experts.registry import expert_for, experts_for
 from hugginggpt.plan import Plan
 from hugginggpt.settings import Settings
@@ -113,6 +114,35 @@ class Catalog:
         reasons = [(task, self.why_not(task.task)) for task in plan.tasks]
         return [f"Task {task.id} cannot be done: {why}" for task, why in reasons if why]
 
+    def refresh(self, kind: str) -> CatalogChanges:
+        """Look a kind up on the Hub, however good the last lookup still is. When that fails it stays as it was.
+
+        Args:
+            kind: a kind that the Hub has a tag for.
+
+        Raises:
+            ConfigurationError: the Hub may not be asked.
+            HubUnavailableError: it cannot be reached, gave no whole answer, or lists none where it had listed some.
+            DatabaseUnavailableError: what it answered cannot be kept.
+        """
+        if self._settings.hf_hub_offline:
+            raise ConfigurationError(f"The Hub was not asked for models of {kind} because HF_HUB_OFFLINE is set.")
+        with self._locks[kind]:
+            known, _ = self._last_lookup(kind)
+            found = self._ask_hub(kind)
+            if found is None:
+                why = self._hub.obstacle() or f"the Hub at {self._hub.url} gave no answer in time"
+                raise HubUnavailableError(f"The models of {kind} were not looked up: {why}.")
+            if known and not found:
+                raise HubUnavailableError(
+                    f"The Hub at {self._hub.url} lists no model of {kind} any more, which is not believed: "
+                    "what was known stays."
+                )
+            if self._store is not None:
+                self._store.save_cards(kind, found)
+            self._looked_up[kind] = (found, time.monotonic())
+            return changes(kind, known, found)
+
     def pin(self, card: ModelCard) -> ModelCard:
         """The card with its revision resolved to a commit, from the cache of weights or the Hub.
 
@@ -185,17 +215,24 @@ class Catalog:
             cards, age = self._last_lookup(kind)
             if not may_ask or age < self._settings.catalog_ttl or pipeline_tag(kind) is None:
                 return cards
-            found = self._hub.cards(kind)
+            found = self._ask_hub(kind)
             if found is None:
                 return cards
-            if len(found) < LIMIT:
-                # The Hub has listed all it has, so what it may have under another tag is worth a question.
-                ids = {card.id for card in found}
-                wanted = [c for c in known_cards(kind) if c.id not in ids and not set(c.runs_on) <= _HERE]
-                found += [card for c in wanted if (card := self._hub.card(c.id, kind))]
             self._looked_up[kind] = (found, time.monotonic())
             self._keep(kind, found)
             return found
+
+    def _ask_hub(self, kind: str) -> list[ModelCard] | None:
+        """What the Hub has of a kind; None when it gave no whole answer."""
+        found = self._hub.cards(kind)
+        if found is None or len(found) >= LIMIT:
+            return found
+        # The Hub has listed all it has, so what it may have under another tag is worth a question.
+        ids = {card.id for card in found}
+        wanted = [c for c in known_cards(kind) if c.id not in ids and not set(c.runs_on) <= _HERE]
+        found += [card for c in wanted if (card := self._hub.card(c.id, kind))]
+        # Had it gone away meanwhile, those it did not tell of would count as gone.
+        return None if wanted and self._hub.obstacle() else found
 
     def _last_lookup(self, kind: str) -> tuple[list[ModelCard], float]:
         """Its cards and its age in seconds; no cards and an endless age when there was none of this Hub."""

@@ -160,10 +160,12 @@ class Hub:
             return None
 
 
-def forget_probes() -> None:
-    """Try every Hub anew when it is asked for next."""
+def forget_probes(older_than: float = 0.0) -> None:
+    """Try every Hub anew when it is asked for next, unless that was done within so many seconds."""
+    oldest = time.monotonic() - older_than
     with _probing:
-        _probes.clear()
+        for url in [url for url, (at, _) in _probes.items() if at <= oldest]:
+            del _probes[url]
 
 
 def _within(seconds: float, call: Callable[[], T]) -> T:

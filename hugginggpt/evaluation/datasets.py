@@ -17,6 +17,7 @@ from hugginggpt.evaluation.taskbench import graph_of_nodes, known_name, task_nod
 from hugginggpt.media.formats import by_ending
 from hugginggpt.plan import Plan, parse_plan
 from hugginggpt.plan.references import references_in
+from hugginggpt.settings import data_folder
 
 _GROUPS = {
     "none": Group.NONE,
@@ -74,6 +75,11 @@ class Dataset:
         if self.form is Form.OWN:
             return Counter()
         return Counter(node.task for s in self.samples for node in s.graph if known_name(node.task) is None)
+
+
+def sample_set() -> Path:
+    """The 247 requests that come with this package; none of them was ever trained on."""
+    return data_folder("models_cache") / "planner" / "evaluation.jsonl"
 
 
 def read_dataset(path: Path, limit: int | None = None) -> Dataset:

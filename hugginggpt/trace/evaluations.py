@@ -1,5 +1,7 @@
 """Evaluations of planning: which there were, every prediction, and the scores."""
 
+from datetime import datetime
+
 from sqlalchemy import Select, func, select
 
 from hugginggpt.evaluation.prediction import Prediction
@@ -51,6 +53,15 @@ class Evaluations:
         with self._database.writing() as session:
             row["created_at"] = self._database.now(session)
             session.execute(insert_for(session, PredictionRow).values(row).on_conflict_do_nothing())
+
+    def reports(self, dataset_sha256: str, most: int) -> list[tuple[datetime, EvaluationReport]]:
+        """The scores of the latest evaluations of a dataset and when each was scored last, the newest first."""
+        scored = select(Evaluation.scored_at, Evaluation.report).where(
+            Evaluation.dataset_sha256 == dataset_sha256, Evaluation.report.is_not(None)
+        )
+        with self._database.reading() as session:
+            rows = session.execute(scored.order_by(Evaluation.scored_at.desc()).limit(most))
+            return [(at, EvaluationReport.model_validate(report)) for at, report in rows]
 
     def predictions(self, evaluation_id: str) -> dict[int, Prediction]:
         """Every prediction so far, by the sample's place in the dataset."""

@@ -109,6 +109,16 @@ def uses_of_models(session: Session) -> dict[str, ModelUse]:
     return {model: ModelUse(runs, last) for model, runs, last in counted}
 
 
+def kinds_used(session: Session, since: datetime) -> set[str]:
+    """The kinds of task that models of this machine were run for since a moment."""
+    here = ExpertRun.endpoint.in_([Endpoint.LOCAL, Endpoint.EMBEDDED])
+    runs = select(PlannedTaskRow.kind.distinct()).join(
+        ExpertRun,
+        and_(ExpertRun.request_id == PlannedTaskRow.request_id, ExpertRun.task_id == PlannedTaskRow.task_id),
+    )
+    return set(session.scalars(runs.where(here, ExpertRun.started_at >= since)))
+
+
 def measured(session: Session, now: datetime) -> dict[tuple[str, str, str], Figures]:
     """What the latest runs of each model came to, by kind, model id and endpoint.
 

@@ -84,7 +84,11 @@ def artifact_ids(session: Session, artifacts: Iterable[Artifact], now: datetime)
                 for key in sorted(rows)
             ]
         )
-        .on_conflict_do_nothing()
+        # An update that changes nothing keeps the row, so that it is not pruned before it is referred to.
+        .on_conflict_do_update(
+            index_elements=[StoredArtifact.sha256, StoredArtifact.type, StoredArtifact.mime],
+            set_={"bytes": StoredArtifact.bytes},
+        )
     )
     key_columns = tuple_(StoredArtifact.sha256, StoredArtifact.type, StoredArtifact.mime)
     found = session.execute(

@@ -52,6 +52,7 @@ from hugginggpt.trace.tables import (
 if TYPE_CHECKING:
     from hugginggpt.controller.client import ControllerCall
     from hugginggpt.trace.evaluations import Evaluations
+    from hugginggpt.trace.pruning import Pruning
 
 __all__ = ["OpenedRequest", "RequestSummary", "RequestTrace", "TaskEnding", "Trace", "Turn", "holder_name"]
 
@@ -626,6 +627,11 @@ class Trace:
         with self._database.reading() as session:
             return questions.uses_of_models(session)
 
+    def kinds_used(self, within: timedelta) -> set[str]:
+        """The kinds of task that models of this machine were run for lately."""
+        with self._database.reading() as session:
+            return questions.kinds_used(session, self._database.now(session) - within)
+
     # What catalogs share
 
     def measurement(self, max_age: float) -> Measurement:
@@ -690,3 +696,12 @@ class Trace:
                 )
                 for position, card in enumerate(cards)
             )
+
+    # What goes
+
+    @property
+    def pruning(self) -> Pruning:
+        """What of it can be let go."""
+        from hugginggpt.trace.pruning import Pruning
+
+        return Pruning(self._database)

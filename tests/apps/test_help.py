@@ -22,6 +22,7 @@ COMMANDS = [
     "models",
     "doctor",
     "evaluate",
+    "prune",
 ]
 
 LOADED_BY_HELP = """

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,7 @@ from hugginggpt.controller.planning import PastTurn, plan_request
 from hugginggpt.controller.prompts import render
 from hugginggpt.controller.sources import sources_of, take_passages
 from hugginggpt.errors import PlanError
-from hugginggpt.evaluation.datasets import read_dataset
+from hugginggpt.evaluation.datasets import read_dataset, sample_set
 from hugginggpt.plan import Plan, parse_plan
 from hugginggpt.plan.grammar import plan_grammar
 from hugginggpt.plan.notation import read_notation, write_notation
@@ -25,7 +24,7 @@ from tests.stand_ins.openai_server import OpenAIServer
 
 pytest.importorskip("xllamacpp")
 
-TEST_SET = Path(__file__).parents[1] / "data" / "planning.jsonl"
+TEST_SET = sample_set()
 PICTURE, SOUND = ValueType.IMAGE, ValueType.AUDIO
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from hugginggpt.capabilities import ValueType
 from hugginggpt.errors import UsageError
-from hugginggpt.evaluation.datasets import Form, read_dataset
+from hugginggpt.evaluation.datasets import Form, read_dataset, sample_set
 from hugginggpt.evaluation.metrics import Argument, Group, Node
 from hugginggpt.plan import parse_plan
 from tests.evaluation.conftest import OWN, READ, SPEAK, THEIRS, Write
@@ -199,5 +199,5 @@ def test_files_that_are_no_dataset(write: Write, tmp_path: Path) -> None:
         read_dataset(tmp_path / "pipe.jsonl")
 
 
-def test_the_requests_that_the_planner_is_tested_with_can_be_read() -> None:
-    assert read_dataset(Path(__file__).parents[1] / "data" / "planning.jsonl").samples
+def test_the_requests_that_come_with_the_package_can_be_read() -> None:
+    assert len(read_dataset(sample_set()).samples) == 247

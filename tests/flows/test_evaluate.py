@@ -9,10 +9,11 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, FlowRunFilter, FlowRunFilterId
 
-from flows.evaluate import evaluate_planning
+from flows.evaluate import evaluate_planner
 from hugginggpt.errors import ControllerAuthError, UsageError
+from hugginggpt.evaluation.datasets import sample_set
 from hugginggpt.evaluation.report import EvaluationReport
-from hugginggpt.services import get_trace
+from hugginggpt.services import get_trace, reset
 from tests.stand_ins.openai_server import OpenAIServer, RecordedCall, Reply, wrong_key
 
 READ = {"task": "image-to-text", "id": 0, "dep": [-1], "args": {"image": "scan.png"}}
@@ -28,11 +29,26 @@ def dataset(tmp_path: Path) -> Path:
 
 
 def evaluate(dataset: Path, **options: Any) -> EvaluationReport:
-    return EvaluationReport.model_validate(evaluate_planning(str(dataset), **options))
+    return EvaluationReport.model_validate(evaluate_planner(str(dataset), **options))
 
 
 def planned(controller: OpenAIServer) -> int:
     return controller.stages().count("plan")
+
+
+def scores(state: Any) -> list[dict[str, Any]]:
+    """The rows of the table that the UI shows for a run."""
+    this = ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id])
+    with get_client(sync_client=True) as client:
+        shown = {a.key: a for a in client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=this))}
+    assert shown["scores"].type == "table"
+    rows: list[dict[str, Any]] = json.loads(str(shown["scores"].data))
+    return rows
+
+
+def run_of(state: Any) -> Any:
+    with get_client(sync_client=True) as client:
+        return client.read_flow_run(state.state_details.flow_run_id)
 
 
 def refusing(most: int) -> Callable[[RecordedCall], Any]:
@@ -85,8 +101,6 @@ def test_nothing_is_asked_again_unless_it_is_wished(controller: OpenAIServer, da
 def test_another_model_is_another_evaluation(
     controller: OpenAIServer, dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hugginggpt.services import reset
-
     controller.script = {"plan": {"tasks": [READ]}}
     first = evaluate(dataset, limit=2)
     monkeypatch.setenv("HUGGINGGPT_CONTROLLER_MODEL", "another")
@@ -104,22 +118,39 @@ def test_a_failed_plan_counts_as_an_empty_one(controller: OpenAIServer, dataset:
 
 def test_the_prefect_ui_shows_the_scores(controller: OpenAIServer, dataset: Path) -> None:
     controller.script = {"plan": {"tasks": [READ]}}
-    state = evaluate_planning(str(dataset), limit=2, return_state=True)
-    this = ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id])  # type: ignore[list-item]
-    with get_client(sync_client=True) as client:
-        shown = {a.key: str(a.data) for a in client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=this))}
-    assert "| node F1 | 100.0 % |" in shown["scores"]
+    (alone,) = scores(evaluate_planner(str(dataset), limit=2, return_state=True))
+    assert (alone["when"], alone["requests"], alone["node F1 %"]) == ("this run", 2, 100.0)
+
+
+def test_the_scores_of_the_last_runs_are_beside_the_new_ones(
+    controller: OpenAIServer, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller.script = {"plan": "no plan"}
+    evaluate(dataset, limit=2)
+    dataset.with_name("another.jsonl").write_bytes(dataset.read_bytes() + b"\n\n")
+    controller.script = {"plan": {"tasks": [READ]}}
+    evaluate(dataset.with_name("another.jsonl"), limit=3)
+    monkeypatch.setenv("HUGGINGGPT_CONTROLLER_MODEL", "another")
+    reset()
+    new, old = scores(evaluate_planner(str(dataset), limit=4, return_state=True))
+    assert (new["when"], new["model"], new["requests"], new["valid plans %"]) == ("this run", "another", 4, 100.0)
+    assert (old["model"], old["requests"], old["valid plans %"]) == ("gpt-4o-mini", 2, 0.0)
+
+
+def test_without_a_dataset_it_is_the_one_that_comes_with_the_package(controller: OpenAIServer) -> None:
+    controller.script = {"plan": {"tasks": [READ]}}
+    state = evaluate_planner(limit=2, return_state=True)
+    assert state.result()["dataset"] == str(sample_set())
+    assert run_of(state).name == "evaluate the sample set"
 
 
 def test_a_task_run_takes_a_batch(controller: OpenAIServer, dataset: Path) -> None:
     controller.script = {"plan": {"tasks": [READ]}}
-    state = evaluate_planning(str(dataset), return_state=True)
+    state = evaluate_planner(str(dataset), return_state=True)
     with get_client(sync_client=True) as client:
-        assert state.state_details.flow_run_id is not None
         this = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
-        (run,) = client.read_flow_runs(flow_run_filter=this)
         names = {task.name for task in client.read_task_runs(flow_run_filter=this)}
-    assert run.name == f"evaluate {dataset}"
+    assert run_of(state).name == f"evaluate {dataset.name}"
     assert names == {"plan 1 to 10", "plan 11 to 20", "plan 21 to 30", "plan 31 to 40"}
 
 

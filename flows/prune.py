@@ -1,0 +1,40 @@
+"""The flow that makes room on the disks."""
+
+from typing import Annotated, Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from pydantic import Field
+
+from hugginggpt.pruning import Limits
+from tasks.prune import find_what_can_go, prune_all
+
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+@flow(name="prune-storage", flow_run_name="prune the storage", persist_result=True, result_serializer="json")
+def prune_storage(
+    max_age_days: Amount | None = 90.0,
+    keep_weights_gb: Amount | None = None,
+    keep_artifacts_gb: Amount | None = None,
+    dry_run: bool = False,
+) -> State[list[dict[str, Any]]]:
+    """Delete old traces, records of results, artifacts and weights. What a request may still need stays.
+
+    Args:
+        max_age_days: days after which a conversation goes with its requests, and records and artifacts that no
+            trace refers to; none go by age when left out.
+        keep_weights_gb: gigabytes of downloaded weights that may stay, those needed last; all when left out.
+        keep_artifacts_gb: gigabytes of artifacts that may stay: beyond them the oldest go, those that no trace
+            refers to before those of the oldest conversations; all stay when left out.
+        dry_run: only say what would go.
+
+    Returns:
+        how much of each sort went and how much stays.
+
+    Raises:
+        DatabaseUnavailableError: the trace cannot be reached.
+        StorageError: the artifact store cannot be read or written.
+    """
+    prunable = find_what_can_go(Limits.of(max_age_days, keep_weights_gb, keep_artifacts_gb))
+    return prune_all(prunable, dry_run)

@@ -1,0 +1,39 @@
+"""The flow that brings the catalog up to date."""
+
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from tasks.refresh import refresh_kinds, show_changes
+
+AT_ONCE = 4
+"""Kinds that the Hub is asked for at once."""
+
+
+@flow(
+    name="refresh-catalog",
+    flow_run_name="refresh the catalog",
+    task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE),  # type: ignore[arg-type]
+    persist_result=True,
+    result_serializer="json",
+)
+def refresh_catalog(
+    kinds: list[str] = [],  # noqa: B006 - Prefect shows the default in its run form
+) -> State[dict[str, Any]]:
+    """Look up which models the Hub has of each kind of task, and keep what it lists.
+
+    What was known of a kind stays until the Hub has given a whole answer for it.
+
+    Args:
+        kinds: kinds of task to look up; every kind that the Hub has a tag for when empty.
+
+    Returns:
+        what changed, in a state named Completed, or Partial when some kinds were not looked up.
+
+    Raises:
+        UsageError: there is no such kind, or the Hub has no tag for it.
+        HubUnavailableError: no kind could be looked up.
+    """
+    return show_changes(refresh_kinds(kinds))

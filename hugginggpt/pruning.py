@@ -1,0 +1,255 @@
+"""Letting go of what nobody needs any more: traces, records of results, artifacts, weights.
+
+1. Nothing goes that a request needs which is not finished: its conversation, their artifacts, its models.
+2. Nothing goes that is younger than an hour, or than the earliest run that works on a request now.
+3. A conversation goes as a whole, `max_age_days` after its last request ended.
+4. Artifacts stay as long as a trace refers to them. Others go by age; and when all together take more than
+   `keep_artifacts_gb`, the oldest of those no trace refers to go, and then the oldest conversations with theirs.
+5. A record goes by age, and before any artifact that it names.
+6. Weights go as `hugginggpt models prune` has them go: those needed longest ago, until the others fit.
+7. Whatever is about to go is looked at once more: what was used in the meantime stays.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from hugginggpt.artifacts import KEPT, Stored
+from hugginggpt.catalog.bundled import bundled_cards
+from hugginggpt.catalog.downloaded import (
+    DownloadedModel,
+    beyond,
+    downloaded_models,
+    remove_models,
+    with_companions,
+)
+from hugginggpt.records import Record, read_records, remove_records
+from hugginggpt.services import get_store, get_trace
+from hugginggpt.settings import get_settings
+from hugginggpt.trace.pruning import ConversationUse
+
+_AT_ONCE = 200
+"""Artifacts that the trace is asked about in one question before they go."""
+
+
+class Sort(StrEnum):
+    """What can go, in the order in which it goes."""
+
+    REQUESTS = "requests"
+    RECORDS = "records"
+    ARTIFACTS = "artifacts"
+    WEIGHTS = "weights"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What may stay.
+
+    Attributes:
+        max_age: of traces, records and artifacts; None: whatever their age.
+        keep_weights: bytes of weights; None: however many, and the same for artifacts.
+    """
+
+    max_age: timedelta | None = None
+    keep_weights: int | None = None
+    keep_artifacts: int | None = None
+
+    @classmethod
+    def of(cls, max_age_days: float | None, keep_weights_gb: float | None, keep_artifacts_gb: float | None) -> "Limits":
+        """From days and gigabytes."""
+        return cls(
+            None if max_age_days is None else timedelta(days=max_age_days),
+            None if keep_weights_gb is None else int(keep_weights_gb * 10**9),
+            None if keep_artifacts_gb is None else int(keep_artifacts_gb * 10**9),
+        )
+
+
+class Pruned(BaseModel):
+    """How much of one sort went, and how much stays. The size of a trace is not known."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sort: Sort
+    gone: int
+    gone_bytes: int | None
+    stay: int
+    stay_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Prunable:
+    """What is there, and what of it is to go."""
+
+    conversations: Sequence[ConversationUse]
+    records: Sequence[Record]
+    artifacts: Sequence[Stored]
+    models: Sequence[DownloadedModel]
+    old_conversations: Sequence[ConversationUse]
+    old_records: Sequence[Record]
+    old_artifacts: Sequence[Stored]
+    old_models: Sequence[DownloadedModel]
+
+    def tally(self, sort: Sort) -> Pruned:
+        """What would go of a sort."""
+        match sort:
+            case Sort.REQUESTS:
+                gone = sum(one.requests for one in self.old_conversations)
+                return _pruned(sort, gone, None, sum(one.requests for one in self.conversations), None)
+            case Sort.RECORDS:
+                return _counted(sort, self.old_records, self.records)
+            case Sort.ARTIFACTS:
+                return _counted(sort, self.old_artifacts, self.artifacts)
+            case Sort.WEIGHTS:
+                return _counted(sort, self.old_models, self.models)
+
+
+def find_prunable(limits: Limits, results: Path) -> Prunable:
+    """Look for what may go. Nothing is deleted.
+
+    Args:
+        limits: what may stay.
+        results: the folder where Prefect keeps its records.
+
+    Raises:
+        DatabaseUnavailableError: the trace cannot be reached.
+        StorageError: the artifact store cannot be read.
+    """
+    pruning, now = get_trace().pruning, datetime.now(UTC)
+    young = min(now - KEPT, pruning.at_work_since() or now)
+    cutoff = None if limits.max_age is None else min(now - limits.max_age, young)
+    # The store first: what comes after has to be referred to by what is read then, or is young.
+    artifacts = list(get_store().stored())
+    conversations = pruning.conversations()
+    old_conversations, old_artifacts = choose(conversations, artifacts, limits.keep_artifacts, cutoff, young)
+    records = list(read_records(results))
+    going = {artifact.sha256 for artifact in old_artifacts}
+    models = models_on_disk()
+    return Prunable(
+        conversations,
+        records,
+        artifacts,
+        models,
+        old_conversations,
+        [one for one in records if one.sha256s & going or (cutoff is not None and one.at < cutoff)],
+        old_artifacts,
+        _old_models(models, limits.keep_weights, young),
+    )
+
+
+def choose(
+    conversations: Sequence[ConversationUse],
+    artifacts: Sequence[Stored],
+    keep: int | None,
+    cutoff: datetime | None,
+    young: datetime,
+) -> tuple[list[ConversationUse], list[Stored]]:
+    """The conversations and the artifacts that are to go.
+
+    Args:
+        conversations: all there are, the one that ended last first.
+        artifacts: all that the store holds.
+        keep: bytes of artifacts that may stay.
+        cutoff: what is older may go.
+        young: what is younger stays in any case.
+    """
+    sizes = {one.sha256: one.bytes for one in artifacts}
+    needed = [one for one in conversations if one.goes_on or one.last >= young]
+    held = {sha256 for one in needed for sha256 in one.sha256s} | {one.sha256 for one in artifacts if one.at >= young}
+    room = _Room(sizes, held, keep)
+    old = []
+    for one in conversations:
+        if not (one.goes_on or one.last >= young) and ((cutoff and one.last < cutoff) or not room.takes(one.sha256s)):
+            old.append(one)
+    loose = sorted((one for one in artifacts if one.sha256 not in held), key=lambda one: one.at, reverse=True)
+    gone = [one for one in loose if (cutoff and one.at < cutoff) or not room.takes({one.sha256})]
+    return old, gone
+
+
+class _Room:
+    """The artifacts that stay, and what they may take. Once something did not fit, nothing older does."""
+
+    def __init__(self, sizes: Mapping[str, int], held: set[str], keep: int | None) -> None:
+        self._sizes, self._held = sizes, held
+        self._left = None if keep is None else keep - self._size(held)
+
+    def takes(self, sha256s: frozenset[str] | set[str]) -> bool:
+        size = self._size(sha256s - self._held)
+        if self._left is not None and size:
+            if size > self._left:
+                self._left = 0
+                return False
+            self._left -= size
+        self._held |= sha256s
+        return True
+
+    def _size(self, sha256s: frozenset[str] | set[str]) -> int:
+        return sum(self._sizes.get(sha256, 0) for sha256 in sha256s)
+
+
+def models_on_disk() -> list[DownloadedModel]:
+    """The downloaded models, the one needed last first."""
+    cards = [card for cards in bundled_cards().values() for card in cards]
+    uses = with_companions(get_trace().uses_of_models(), cards)
+    return downloaded_models(get_settings().models_cache_dir, uses)
+
+
+def _old_models(models: Sequence[DownloadedModel], keep: int | None, young: datetime) -> list[DownloadedModel]:
+    if keep is None:
+        return []
+    at_work = get_trace().pruning.models_at_work()
+    companions = {
+        c for cards in bundled_cards().values() for card in cards if card.id in at_work for c in card.companions
+    }
+    stays = {one.id for one in models if one.id in at_work | companions or one.last_needed >= young}
+    first = sorted(models, key=lambda one: one.id not in stays)  # the others keep their order
+    return [one for one in beyond(first, keep) if one.id not in stays]
+
+
+def prune(prunable: Prunable, sort: Sort) -> Pruned:
+    """Delete what is to go of one sort; the sorts have to come in their order.
+
+    Raises:
+        DatabaseUnavailableError: the trace cannot be written.
+        StorageError: the artifact store cannot be written.
+    """
+    found = prunable.tally(sort)
+    match sort:
+        case Sort.REQUESTS:
+            gone = get_trace().pruning.forget(prunable.old_conversations)
+            get_trace().pruning.forget_artifacts()
+            return _pruned(sort, gone, None, found.gone + found.stay, None)
+        case Sort.RECORDS:
+            return _counted(sort, remove_records(prunable.old_records), prunable.records)
+        case Sort.ARTIFACTS:
+            return _counted(sort, _remove_artifacts(prunable.old_artifacts), prunable.artifacts)
+        case Sort.WEIGHTS:
+            if prunable.old_models:
+                remove_models(get_settings().models_cache_dir, prunable.old_models)
+            return found
+
+
+def _remove_artifacts(artifacts: Sequence[Stored]) -> list[Stored]:
+    store, pruning = get_store(), get_trace().pruning
+    gone = []
+    for start in range(0, len(artifacts), _AT_ONCE):
+        batch = artifacts[start : start + _AT_ONCE]
+        needed = pruning.referred_to([one.sha256 for one in batch])
+        gone += [one for one in batch if one.sha256 not in needed and store.remove(one.sha256)]
+    return gone
+
+
+def _counted(
+    sort: Sort,
+    gone: Sequence[Record] | Sequence[Stored] | Sequence[DownloadedModel],
+    found: Sequence[Record] | Sequence[Stored] | Sequence[DownloadedModel],
+) -> Pruned:
+    return _pruned(sort, len(gone), sum(one.bytes for one in gone), len(found), sum(one.bytes for one in found))
+
+
+def _pruned(sort: Sort, gone: int, gone_bytes: int | None, found: int, found_bytes: int | None) -> Pruned:
+    left = None if found_bytes is None or gone_bytes is None else found_bytes - gone_bytes
+    return Pruned(sort=sort, gone=gone, gone_bytes=gone_bytes, stay=found - gone, stay_bytes=left)

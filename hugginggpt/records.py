@@ -1,0 +1,84 @@
+"""Prefect's records of results: a JSON file each, named by its cache key, with the artifacts' names inside."""
+
+import json
+import os
+import re
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+_SHA256 = re.compile("[0-9a-f]{64}")
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC).isoformat()
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record.
+
+    Attributes:
+        at: when it was written.
+        sha256s: what it names that could be an artifact.
+    """
+
+    path: Path
+    bytes: int
+    at: datetime
+    sha256s: frozenset[str]
+
+
+def read_records(folder: Path) -> Iterator[Record]:
+    """The records in Prefect's local storage. What else lies there is passed over."""
+    for path in folder.rglob("*"):
+        if (content := _content(path)) is not None:
+            status = path.stat()
+            names = frozenset(_SHA256.findall(json.dumps(content["result"])))
+            yield Record(path, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC), names)
+
+
+def remove_records(records: Sequence[Record]) -> list[Record]:
+    """Delete records, but for those that were written anew; return the deleted ones.
+
+    They all expire first: a task that has just found its record there can still read it.
+    """
+    expired = [(record, at) for record in records if (at := _expire(record)) is not None]
+    return [record for record, at in expired if _remove(record.path, at)]
+
+
+def _content(path: Path) -> dict[str, Any] | None:
+    """What a record holds; None for what is none, or is just being written or deleted."""
+    try:
+        content = json.loads(path.read_bytes())
+        metadata = content["metadata"]
+        return content if "storage_key" in metadata and "result" in content else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _expire(record: Record) -> int | None:
+    """Have Prefect take a record for expired; tell when that was written, None when there is another record by now."""
+    content = _content(record.path)
+    if content is None or record.path.stat().st_mtime > record.at.timestamp():
+        return None
+    content["metadata"]["expiration"] = _LONG_AGO
+    unfinished = record.path.with_name(f"{record.path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        unfinished.write_text(json.dumps(content), encoding="utf-8")
+        at = unfinished.stat().st_mtime_ns
+        os.replace(unfinished, record.path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
+    return at
+
+
+def _remove(path: Path, at: int) -> bool:
+    try:
+        if path.stat().st_mtime_ns != at:
+            return False
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    return True

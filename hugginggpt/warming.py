@@ -1,0 +1,118 @@
+"""Models that are there before a request wants them."""
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+
+from pydantic import BaseModel, ConfigDict
+
+from hugginggpt.capabilities import CAPABILITIES
+from hugginggpt.catalog.card import Candidate, Endpoint
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ExpertUnavailableError, HuggingGPTError, PassingError
+from hugginggpt.experts.base import Surroundings
+from hugginggpt.experts.pool import get_pool
+from hugginggpt.experts.registry import expert_for
+from hugginggpt.services import get_catalog, get_controller, get_trace
+from hugginggpt.settings import get_settings
+from hugginggpt.trace.leases import holder_name
+
+USED_WITHIN = timedelta(days=30)
+LOADING_SECONDS = 3600.0
+
+_HERE = (Endpoint.EMBEDDED, Endpoint.LOCAL)
+
+
+class Warmed(BaseModel):
+    """What became of the default model of a kind in one process.
+
+    Attributes:
+        where: the process: host, process id, start time.
+        model: None when no model of the kind could be loaded.
+        loaded: it lies in the memory of that process now.
+        reason: why it does not, one sentence.
+        passing: that may be otherwise when it is tried again.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    where: str
+    model: str | None = None
+    revision: str | None = None
+    endpoint: Endpoint | None = None
+    loaded: bool = False
+    seconds: float = 0.0
+    reason: str | None = None
+    passing: bool = False
+
+
+def kinds_to_warm() -> list[str]:
+    """The kinds with a downloaded model, and those that models of this machine were run for in the last 30 days."""
+    used = get_trace().kinds_used(USED_WITHIN)
+    return [kind for kind in CAPABILITIES if kind in used or _is_downloaded(kind)]
+
+
+def _is_downloaded(kind: str) -> bool:
+    candidates = get_catalog().candidates(kind, live=False)
+    return any(c.installed for c in candidates if c.endpoint is Endpoint.LOCAL and c.obstacle is None)
+
+
+def load_here(kind: str, deadline: Deadline | None = None) -> Warmed:
+    """Fetch the default model of a kind as far as need be, and load it into this process.
+
+    That is the best candidate that runs on this machine, as a request without a wish of its own would have it.
+    """
+    begun, candidates = time.monotonic(), get_catalog().candidates(kind, live=False)
+    candidate = next((c for c in candidates if c.endpoint in _HERE and c.obstacle is None), None)
+    if candidate is None:
+        return Warmed(kind=kind, where=holder_name(), reason=_why_none(kind, candidates))
+    card = get_catalog().pin(candidate.card)
+    known = {"kind": kind, "where": holder_name(), "model": card.id, "endpoint": candidate.endpoint}
+    try:
+        _load(candidate.model_copy(update={"card": card}), deadline or Deadline(LOADING_SECONDS))
+    except HuggingGPTError as error:
+        return Warmed(**known, revision=card.revision, reason=error.message, passing=isinstance(error, PassingError))
+    return Warmed(**known, revision=card.revision, loaded=True, seconds=round(time.monotonic() - begun, 1))
+
+
+def _load(candidate: Candidate, deadline: Deadline) -> None:
+    expert = expert_for(candidate.card, candidate.endpoint)
+    assert expert is not None, "a candidate without an obstacle has an expert"
+    surroundings = Surroundings(get_settings(), get_controller)
+    with get_pool(get_settings()).use(expert, candidate.card, surroundings, deadline):
+        pass
+
+
+def _why_none(kind: str, candidates: Sequence[Candidate]) -> str:
+    here = next((c for c in candidates if c.endpoint in _HERE), None)
+    if here is not None:
+        return str(here.obstacle)
+    return f"No model of {kind} runs on this machine."
+
+
+def load_on_dask(kind: str, address: str) -> list[Warmed]:
+    """`load_here` on every worker of a Dask cluster, all at once.
+
+    Args:
+        kind: a kind of task.
+        address: the scheduler's.
+
+    Raises:
+        ExpertUnavailableError: the cluster cannot be reached, or has no worker.
+    """
+    from distributed import Client
+
+    try:
+        client = Client(address, set_as_default=False)
+    except (OSError, TimeoutError) as error:
+        raise ExpertUnavailableError(
+            f"The Dask scheduler at {address} cannot be reached: start it, or set HUGGINGGPT_DASK_ADDRESS."
+        ) from error
+    with client:
+        workers = list(client.nthreads())
+        if not workers:
+            raise ExpertUnavailableError(f"The Dask scheduler at {address} has no worker: start one.")
+        # Not `run`: that keeps a worker from answering the scheduler while the model is fetched.
+        loads = [client.submit(load_here, kind, workers=[w], allow_other_workers=False, pure=False) for w in workers]
+        return list(client.gather(loads))

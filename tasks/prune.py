@@ -1,0 +1,86 @@
+"""Pruning: what nobody needs any more goes, a task run for each sort of it."""
+
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
+from prefect.states import Completed
+from prefect.utilities.annotations import quote
+
+from hugginggpt.pruning import Limits, Prunable, Pruned, Sort, find_prunable, prune
+from tasks.policies import BACKOFF, JITTER, can_pass
+from tasks.ui import Row, finish_showing, show_table
+
+RETRIES = 2
+
+
+@task(
+    name="find-prunable",
+    task_run_name="find what can go",
+    retries=RETRIES,
+    retry_delay_seconds=BACKOFF,
+    retry_jitter_factor=JITTER,
+    retry_condition_fn=can_pass,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+def find_what_can_go(limits: Limits) -> Prunable:
+    """Look for what may go by these limits, and nothing needs.
+
+    Raises:
+        DatabaseUnavailableError: the trace cannot be reached.
+        StorageError: the artifact store cannot be read.
+    """
+    return find_prunable(limits, PREFECT_LOCAL_STORAGE_PATH.value())
+
+
+def prune_all(prunable: Prunable, dry_run: bool) -> State[Any]:
+    """Delete what can go, records before the artifacts that they name, and show how much that was.
+
+    Returns:
+        the state in which the flow run ends.
+    """
+    done = [prunable.tally(sort) if dry_run else _prune(prunable, sort) for sort in Sort]
+    told = "would go" if dry_run else "gone"
+    show_table("storage", [_row(one, told) for one in done], f"What {'could' if dry_run else 'was'} let go")
+    finish_showing()
+    freed = sum(one.gone_bytes or 0 for one in done)
+    message = f"{freed / 10**6:,.1f} MB {'would be' if dry_run else 'were'} freed."
+    return Completed(message=message, data=[one.model_dump(mode="json") for one in done])
+
+
+def _prune(prunable: Prunable, sort: Sort) -> Pruned:
+    # Quoted, so that Prefect does not look for futures in it.
+    return prune_sort(prunable=quote(prunable), sort=sort, return_state=False)
+
+
+@task(
+    name="prune-sort",
+    task_run_name="prune {sort}",
+    retries=RETRIES,
+    retry_delay_seconds=BACKOFF,
+    retry_jitter_factor=JITTER,
+    retry_condition_fn=can_pass,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+def prune_sort(prunable: Prunable, sort: Sort) -> Pruned:
+    """Delete what can go of one sort.
+
+    Raises:
+        DatabaseUnavailableError: the trace cannot be written.
+        StorageError: the artifact store cannot be written.
+    """
+    return prune(prunable, sort)
+
+
+def _row(one: Pruned, told: str) -> Row:
+    return {
+        "": one.sort,
+        told: one.gone,
+        f"{told}, bytes": "" if one.gone_bytes is None else one.gone_bytes,
+        "stay": one.stay,
+        "stay, bytes": "" if one.stay_bytes is None else one.stay_bytes,
+    }

@@ -1,0 +1,117 @@
+"""Refreshing the catalog: each kind's models as the Hub lists them now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.runtime import task_run
+from prefect.states import Completed, Failed
+from prefect.tasks import exponential_backoff
+
+from hugginggpt.capabilities import CAPABILITIES, find_kind
+from hugginggpt.catalog.changes import CatalogChanges
+from hugginggpt.catalog.hub import forget_probes, pipeline_tag
+from hugginggpt.errors import HuggingGPTError, UsageError
+from hugginggpt.services import get_catalog
+from tasks.policies import JITTER, can_pass
+from tasks.ui import Row, finish_showing, show_table
+
+RETRIES = 3
+BACKOFF = exponential_backoff(backoff_factor=5)
+
+_SAME_TRY = 2.0
+"""Seconds within which all kinds that are tried again share one look whether the Hub is there."""
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """How the lookup of a kind ended: with what changed, or why it did not happen."""
+
+    kind: str
+    changes: CatalogChanges | None
+    error: HuggingGPTError | None
+
+
+def refresh_kinds(kinds: Sequence[str]) -> list[Lookup]:
+    """Look up these kinds, or every kind that the Hub has a tag for.
+
+    Raises:
+        UsageError: there is no such kind, or the Hub has no tag for it.
+    """
+    wanted = [_known(kind) for kind in kinds] or [kind for kind in CAPABILITIES if pipeline_tag(kind) is not None]
+    futures = [(kind, refresh_kind.submit(kind)) for kind in dict.fromkeys(wanted)]
+    return [_lookup(kind, future.result(raise_on_failure=False)) for kind, future in futures]
+
+
+@task(
+    name="refresh-kind",
+    task_run_name="{kind} · refresh",
+    tags={"hub"},
+    retries=RETRIES,
+    retry_delay_seconds=BACKOFF,
+    retry_jitter_factor=JITTER,
+    retry_condition_fn=can_pass,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+def refresh_kind(kind: str) -> CatalogChanges:
+    """Look up the models of one kind, and keep what the Hub lists.
+
+    Raises:
+        HubUnavailableError: the Hub gave no whole answer; what was known stays.
+        DatabaseUnavailableError: what it answered cannot be kept.
+        ConfigurationError: the Hub may not be asked.
+    """
+    if task_run.get_run_count() > 1:
+        forget_probes(older_than=_SAME_TRY)
+    return get_catalog().refresh(kind)
+
+
+def show_changes(lookups: Sequence[Lookup]) -> State[Any]:
+    """Show what changed, a row a kind.
+
+    Returns:
+        the state in which the flow run ends: Completed; Partial (completed, too) when some kinds were not looked
+        up; Failed when none was.
+    """
+    show_table("catalog", [_row(lookup) for lookup in lookups], "The Hub's models of each kind, and what changed")
+    finish_showing()
+    missing = {lookup.kind: lookup.error for lookup in lookups if lookup.error is not None}
+    data = {
+        "kinds": [lookup.changes.model_dump(mode="json") for lookup in lookups if lookup.changes is not None],
+        "not_looked_up": {kind: error.message for kind, error in missing.items()},
+    }
+    if not missing:
+        return Completed(data=data)
+    if len(missing) < len(lookups):
+        stays = "what was known of them stays"
+        return Completed(name="Partial", message=f"Not looked up: {', '.join(missing)}; {stays}.", data=data)
+    first = next(iter(missing.values()))
+    return Failed(message=f"{first.message} What was known stays.", data=first)
+
+
+def _known(name: str) -> str:
+    kind = find_kind(name)
+    if kind is None or pipeline_tag(kind) is None:
+        raise UsageError(f"The Hub has no tag for the kind '{name}': name others, or none to refresh all.")
+    return kind
+
+
+def _lookup(kind: str, ending: CatalogChanges | BaseException) -> Lookup:
+    if isinstance(ending, CatalogChanges):
+        return Lookup(kind, ending, None)
+    if isinstance(ending, HuggingGPTError):
+        return Lookup(kind, None, ending)
+    raise ending
+
+
+def _row(lookup: Lookup) -> Row:
+    found = lookup.changes
+    if found is None:
+        return {"kind": lookup.kind, "models": "", "what changed": f"not looked up: {lookup.error}"}
+    said = (("new", found.new), ("gone", found.gone), ("another commit", found.revised), ("rank", found.moved))
+    told = "; ".join(f"{what}: {', '.join(names)}" for what, names in said if names)
+    return {"kind": lookup.kind, "models": found.models, "what changed": told or "nothing"}

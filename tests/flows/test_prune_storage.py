@@ -1,0 +1,258 @@
+"""The flow that prunes traces, records, artifacts and weights, on a real Prefect server and real stores."""
+
+import json
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
+from sqlalchemy import create_engine, text
+
+from flows.answer import answer_request
+from flows.prune import prune_storage
+from hugginggpt import artifacts, pruning
+from hugginggpt.capabilities import ValueType
+from hugginggpt.pruning import Limits, Sort, find_prunable
+from hugginggpt.records import read_records
+from hugginggpt.request import RequestOptions
+from hugginggpt.services import get_store, get_trace, reset
+from hugginggpt.settings import get_settings
+from hugginggpt.trace.database import make_engine, parse_url
+from hugginggpt.trace.story import RequestTrace, StoryStatus
+from tests.flows.conftest import Answer
+from tests.stand_ins.openai_server import OpenAIServer
+
+EDGES = [{"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo.png"}}]
+TABLES = ("conversations", "requests", "flow_runs", "request_resources", "planned_tasks", "task_outputs", "artifacts")
+
+
+@pytest.fixture(autouse=True)
+def stores(database_url: str, controller: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trace in each kind of database, and a controller that answers."""
+    monkeypatch.setenv("HUGGINGGPT_DATABASE_URL", database_url)
+    controller.script = {"respond": "Done.", "plan": {"tasks": EDGES}}
+    reset()
+
+
+def results() -> Path:
+    return Path(str(PREFECT_LOCAL_STORAGE_PATH.value()))
+
+
+def run_sql(*statements: str, **values: Any) -> None:
+    engine = make_engine(parse_url(get_settings().database))
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement), values)
+    engine.dispose()
+
+
+def age(days: float, *requests: str) -> None:
+    """Have requests, or all, and every record and artifact be older."""
+    at = datetime.now(UTC) - timedelta(days=days)
+    moment = at.strftime("%Y-%m-%d %H:%M:%S.%f") if get_settings().database.startswith("sqlite") else at
+    for request in requests or [r.request_id for r in get_trace().requests(100)]:
+        run_sql(
+            "UPDATE requests SET created_at = :at WHERE id = :id",
+            "UPDATE requests SET finished_at = :at WHERE id = :id AND finished_at IS NOT NULL",
+            "UPDATE flow_runs SET started_at = :at WHERE request_id = :id",
+            at=moment,
+            id=request,
+        )
+    run_sql("UPDATE conversations SET created_at = :at", at=moment)
+    for folder in (results(), Path(get_settings().artifacts)):
+        for path in folder.rglob("*"):
+            if path.is_file():
+                os.utime(path, (at.timestamp(), at.timestamp()))
+
+
+def counts() -> dict[str, int]:
+    engine = create_engine(parse_url(get_settings().database))
+    with engine.connect() as connection:
+        found = {table: connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0 for table in TABLES}
+    engine.dispose()
+    return found
+
+
+def stored() -> set[str]:
+    return {one.sha256 for one in get_store().stored()}
+
+
+def held(story: RequestTrace) -> set[str]:
+    """The artifacts of a request."""
+    return {r.artifact.sha256 for r in story.resources} | {f.artifact.sha256 for f in story.files}
+
+
+def pruned(**parameters: Any) -> dict[str, dict[str, Any]]:
+    """Run the flow; what it did of each sort."""
+    return {row["sort"]: row for row in prune_storage(**parameters)}
+
+
+def test_what_is_old_goes_and_what_is_young_stays(answer: Answer, photo: Path, sign: Path) -> None:
+    old = answer("Find the edges.", photo, plan=EDGES)
+    age(100)
+    young = answer("Find the edges.", sign, plan=[EDGES[0] | {"args": {"image": sign.name}}])
+    before = stored()
+    tried = pruned(max_age_days=90, dry_run=True)
+    assert (stored(), counts()["requests"]) == (before, 2)
+
+    done = pruned(max_age_days=90)
+    assert {sort: row["gone"] for sort, row in done.items()} == {sort: row["gone"] for sort, row in tried.items()}
+    assert (done["requests"]["gone"], done["requests"]["stay"]) == (1, 1)
+    assert (done["artifacts"]["gone"], done["artifacts"]["stay"]) == (2, len(held(young)))
+    assert done["artifacts"]["gone_bytes"] > 0 and done["records"]["gone"] > 0
+    assert stored() == held(young) and not held(old) & stored()
+    assert counts() | {"flow_runs": 1} == {
+        "conversations": 1, "requests": 1, "flow_runs": 1, "request_resources": 1, "planned_tasks": 1,
+        "task_outputs": 1, "artifacts": 2,
+    }  # fmt: skip
+    assert get_trace().request(young.request_id) == young
+    assert not [record for record in read_records(results()) if record.sha256s & held(old)]
+
+
+def test_a_request_asked_again_after_pruning_is_done_again(answer: Answer, photo: Path) -> None:
+    first = answer("Find the edges.", photo, plan=EDGES)
+    assert answer("Find the edges.", photo, plan=EDGES).tasks[0].cached
+    age(100)
+    pruned(max_age_days=90)
+    assert stored() == set() and counts()["artifacts"] == 0
+    again = answer("Find the edges.", photo, plan=EDGES)
+    assert (again.status, again.tasks[0].cached) == (StoryStatus.COMPLETED, False)
+    assert held(again) == held(first) == stored()
+
+
+def test_records_go_before_the_artifacts_that_they_name(answer: Answer, photo: Path) -> None:
+    story = answer("Find the edges.", photo, plan=EDGES)
+    run_sql("DELETE FROM requests")  # as docs/trace.md says, so that no trace refers to them
+    age(30)
+    now = time.time()
+    names = {one.path for one in read_records(results()) if one.sha256s & held(story)}
+    for path in names:
+        os.utime(path, (now - 2 * 86400, now - 2 * 86400))  # too young to go by their own age
+    done = pruned(max_age_days=10)
+    assert names and done["records"]["gone"] >= len(names)
+    assert not [path for path in names if path.exists()]
+    assert (done["artifacts"]["gone"], stored()) == (2, set())
+
+
+def test_nothing_that_an_unfinished_request_needs_goes(answer: Answer, photo: Path, tmp_path: Path) -> None:
+    first = answer("Find the edges.", photo, plan=EDGES)
+    second = answer("Again.", conversation_id=first.conversation_id, plan=EDGES)
+    for status in ("running", "queued"):
+        run_sql(f"UPDATE requests SET status = '{status}' WHERE id = '{second.request_id}'")
+        age(1000, first.request_id, second.request_id)
+        done = pruned(max_age_days=0, keep_artifacts_gb=0)
+        assert (done["requests"]["gone"], done["artifacts"]["gone"]) == (0, 0)
+        assert stored() == held(first)
+    run_sql(f"UPDATE requests SET status = 'cancelled' WHERE id = '{second.request_id}'")
+    assert pruned(max_age_days=0)["requests"]["gone"] == 2
+    assert (stored(), sum(counts().values())) == (set(), 0)
+
+
+def test_a_request_that_died_is_resumed_after_pruning(answer: Answer, photo: Path) -> None:
+    story = answer("Find the edges.", photo, plan=EDGES, request_id="died")
+    run_sql("UPDATE requests SET status = 'running', finished_at = NULL, response = NULL, holder = NULL")
+    age(1000)
+    pruned(max_age_days=0, keep_artifacts_gb=0, keep_weights_gb=0)
+    resumed = answer("Find the edges.", request_id="died")
+    assert (resumed.status, len(resumed.lives)) == (StoryStatus.COMPLETED, 2)
+    assert (held(resumed), resumed.tasks[0].attempts) == (held(story), story.tasks[0].attempts)
+
+
+def test_beyond_the_gigabytes_the_oldest_go(answer: Answer, photo: Path, sign: Path) -> None:
+    oldest = answer("Find the edges.", photo, plan=EDGES)
+    newest = answer("Find the edges.", sign, plan=[EDGES[0] | {"args": {"image": sign.name}}])
+    loose = get_store().put_bytes(b"nobody's", ValueType.TEXT, "text/plain")
+    age(3, oldest.request_id)
+    age(2, newest.request_id)
+    sizes = {one.sha256: one.bytes for one in get_store().stored()}
+    room = sum(sizes.values()) - 1
+    assert pruned(max_age_days=None, keep_artifacts_gb=room / 1e9)["artifacts"]["gone_bytes"] == loose.bytes
+    assert stored() == held(oldest) | held(newest)
+    room = sum(sizes[name] for name in held(newest))
+    done = pruned(max_age_days=None, keep_artifacts_gb=room / 1e9)
+    assert (done["requests"]["gone"], stored()) == (1, held(newest))
+    assert [r.request_id for r in get_trace().requests()] == [newest.request_id]
+
+
+def test_nothing_of_the_last_hour_goes(answer: Answer, photo: Path) -> None:
+    story = answer("Find the edges.", photo, plan=EDGES)
+    submitted = get_store().put_bytes(b"a file of a request that has no row yet", ValueType.TEXT, "text/plain")
+    done = pruned(max_age_days=0, keep_artifacts_gb=0)
+    assert {row["gone"] for row in done.values()} == {0}
+    assert stored() == held(story) | {submitted.sha256}
+
+
+def test_what_is_put_or_found_again_is_young_again(answer: Answer, photo: Path) -> None:
+    answer("Find the edges.", photo, plan=EDGES)
+    run_sql("DELETE FROM requests")
+    age(100)
+    prunable = find_prunable(Limits(max_age=timedelta(days=90)), results())
+    assert len(prunable.old_artifacts) == 2
+    again = answer("Find the edges.", photo, plan=EDGES)  # between the look and the deletion
+    assert again.tasks[0].cached
+    assert [pruning.prune(prunable, sort).gone for sort in Sort][2] == 0
+    assert stored() == held(again)
+
+
+def test_the_ui_shows_what_went(answer: Answer, photo: Path) -> None:
+    answer("Find the edges.", photo, plan=EDGES)
+    age(100)
+    state = prune_storage(max_age_days=90, return_state=True)
+    assert state.message is not None and state.message.endswith("MB were freed.")
+    this = ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id])  # type: ignore[list-item]
+    with get_client(sync_client=True) as client:
+        shown = {a.key: a for a in client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=this))}
+    rows = {row[""]: row for row in json.loads(str(shown["storage"].data))}
+    assert rows.keys() == {"requests", "records", "artifacts", "weights"}
+    assert (rows["requests"]["gone"], rows["artifacts"]["gone"]) == (1, 2)
+    assert rows["artifacts"]["gone, bytes"] > 0 and rows["requests"]["gone, bytes"] == ""
+
+
+def test_pruning_in_a_loop_takes_nothing_from_requests_that_run(
+    photo: Path, sign: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = timedelta(seconds=4)  # instead of an hour, so that there is something to prune
+    monkeypatch.setattr(artifacts, "KEPT", kept)
+    monkeypatch.setattr(pruning, "KEPT", kept)
+    stop, rounds = threading.Event(), []
+
+    def keep_pruning() -> None:
+        while not stop.is_set():
+            prunable = find_prunable(Limits(max_age=timedelta(0), keep_artifacts=0), results())
+            rounds.append({sort: pruning.prune(prunable, sort).gone for sort in Sort})
+
+    def ask(number: int) -> tuple[str, bool]:
+        file = (photo, sign)[number % 2]
+        plan = [EDGES[0] | {"args": {"image": file.name}}, EDGES[0] | {"id": 1, "args": {"image": "<GENERATED>-0"}}]
+        time.sleep(0.5)
+        state = answer_request("Edges.", [str(file)], options=RequestOptions(plan=plan), return_state=True)
+        report = state.result()
+        story = get_trace().request(report["request_id"])
+        missing = [one for one in story.files if not get_store().exists(one.artifact)]
+        return report["status"], not missing
+
+    with ThreadPoolExecutor(3) as pool:
+        loop = pool.submit(keep_pruning)
+        try:
+            endings = list(pool.map(ask, range(12)))
+            time.sleep(kept.total_seconds() + 1)
+        finally:
+            stop.set()
+        loop.result()
+    assert endings == [("completed", True)] * 12
+    assert sum(one[Sort.REQUESTS] for one in rounds) == 12
+    assert sum(one[Sort.ARTIFACTS] for one in rounds) > 0 and sum(one[Sort.RECORDS] for one in rounds) > 0
+    assert ask(0) == ("completed", True)
+
+
+@pytest.mark.parametrize("amount", [-1, float("nan"), float("inf")])
+def test_an_amount_that_is_none_is_refused(amount: float) -> None:
+    with pytest.raises(Exception, match="keep_weights_gb"):
+        prune_storage(keep_weights_gb=amount)

@@ -1,0 +1,163 @@
+"""The flow that warms models, on a real Prefect server, a stand-in Hub and tiny models."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+
+from flows.warm import warm_models
+from hugginggpt.catalog.bundled import bundled_cards
+from hugginggpt.catalog.card import Endpoint
+from hugginggpt.catalog.hub import forget_probes
+from hugginggpt.catalog.installed import installed_commit
+from hugginggpt.errors import ModelLoadError, UsageError
+from hugginggpt.experts.pool import get_pool
+from hugginggpt.services import get_trace, reset
+from hugginggpt.settings import get_settings
+from hugginggpt.warming import kinds_to_warm
+from tasks import warm
+from tests.stand_ins import tiny_models
+from tests.stand_ins.hub_server import HubServer
+from tests.trace.samples import candidate, planned
+
+pytest.importorskip("transformers")
+
+SENTIMENT, SQUARES, EDGES = "text-classification", "object-detection", "canny-control"
+
+
+def first_local(kind: str) -> str:
+    """The best ranked of the catalog's models of a kind that this machine can load."""
+    cards = [c for c in bundled_cards()[kind] if Endpoint.LOCAL in c.runs_on and not (c.needs or c.gated)]
+    return max((c for c in cards if c.safetensors is not False), key=lambda c: c.downloads).id
+
+
+MOOD = first_local(SENTIMENT)
+
+
+@pytest.fixture(scope="module")
+def sentiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tiny") / "sentiment"
+    tiny_models.build_sentiment(folder)
+    return folder
+
+
+@pytest.fixture
+def models(sentiment: Path, tmp_path: Path) -> Path:
+    """A Hub with a tiny model under the name of the catalog's."""
+    shutil.copytree(sentiment, tmp_path / "models" / MOOD)
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def hub(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    forget_probes()
+    monkeypatch.setattr(warm.load_model, "retry_delay_seconds", [0.1] * warm.RETRIES)
+    with HubServer(models) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        monkeypatch.setenv("HUGGINGGPT_MODELS_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+        reset()
+        yield server
+    forget_probes()
+
+
+def warmed(state: Any) -> dict[str, dict[str, Any]]:
+    return {one["kind"]: one for one in state.result()}
+
+
+def table(state: Any) -> dict[str, dict[str, Any]]:
+    """The table that the UI shows, by kind."""
+    this = ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id])
+    with get_client(sync_client=True) as client:
+        shown = {a.key: a for a in client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=this))}
+    assert shown["models"].type == "table"
+    return {row["kind"]: row for row in json.loads(str(shown["models"].data))}
+
+
+def test_a_default_model_is_fetched_and_loaded(hub: HubServer) -> None:
+    state = warm_models([SENTIMENT, EDGES], return_state=True)
+    assert state.name == "Completed"
+    mood = warmed(state)[SENTIMENT]
+    assert (mood["model"], mood["revision"], mood["endpoint"]) == (MOOD, hub.commit(MOOD), "local")
+    assert installed_commit(MOOD, get_settings().models_cache_dir) == hub.commit(MOOD)
+    assert set(get_pool(get_settings()).loaded()) == {MOOD, "opencv/canny"}
+    assert table(state)[SENTIMENT]["loaded"].startswith("in ")
+
+
+def test_one_that_cannot_be_loaded_does_not_stop_the_others(hub: HubServer, models: Path) -> None:
+    (models / MOOD / ".hub.json").write_text(json.dumps({"sizes": {"model.safetensors": 10**15}}), "utf-8")
+    state = warm_models([SENTIMENT, SQUARES, EDGES], return_state=True)
+    assert (state.name, state.message) == ("Partial", f"Not loaded everywhere: {SENTIMENT}, {SQUARES}.")
+    found = warmed(state)
+    assert found[EDGES]["loaded"]
+    assert found[SENTIMENT]["reason"].startswith(f"There is no space for the model {MOOD}")
+    assert found[SQUARES]["reason"].startswith("There is no model ")
+    assert table(state)[SENTIMENT]["loaded"].startswith("no: There is no space for the model")
+
+
+def test_a_gated_model_is_reported(hub: HubServer, models: Path) -> None:
+    (models / MOOD / ".hub.json").write_text(json.dumps({"gated": "manual"}), "utf-8")
+    state = warm_models([SENTIMENT], return_state=True)
+    assert state.is_failed()
+    with pytest.raises(ModelLoadError, match=f"No model was loaded.*for {SENTIMENT}: The model {MOOD} is gated"):
+        state.result()
+
+
+def test_a_hub_that_is_busy_is_asked_again_and_then_reported(hub: HubServer) -> None:
+    warm_models([EDGES])
+    hub.requests.clear()
+    hub.mode = "unavailable"
+    state = warm_models([SENTIMENT, EDGES], return_state=True)
+    assert state.name == "Partial"
+    assert not warmed(state)[SENTIMENT]["loaded"]
+
+
+def test_without_kinds_it_is_those_that_are_in_use(hub: HubServer) -> None:
+    assert kinds_to_warm() == []
+    state = warm_models(return_state=True)
+    assert (state.name, state.message, state.result()) == (
+        "Completed",
+        "No kind has a downloaded model, and none was used lately.",
+        [],
+    )
+    warm_models([SENTIMENT])
+    trace = get_trace()
+    trace.start_attempt(planned(trace).request_id, 0, 1, candidate(), run_count=1)
+    assert set(kinds_to_warm()) == {SENTIMENT, "image-to-text"}
+
+
+def test_an_unknown_kind_is_refused(hub: HubServer) -> None:
+    with pytest.raises(UsageError, match="There is no task kind 'nonsense'"):
+        warm_models([SENTIMENT, "nonsense"])
+
+
+def test_on_dask_every_worker_loads_it(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, processes=True
+    ) as cluster:
+        monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "dask")
+        monkeypatch.setenv("HUGGINGGPT_DASK_ADDRESS", cluster.scheduler_address)
+        reset()
+        state = warm_models([EDGES], return_state=True)
+        assert state.name == "Completed"
+        found = state.result()
+        assert [one["loaded"] for one in found] == [True, True]
+        assert len({one["where"] for one in found}) == 2
+        assert get_pool(get_settings()).loaded() == ()
+
+
+def test_a_dask_cluster_that_is_not_there_is_a_sentence(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    dask = pytest.importorskip("dask")
+    monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "dask")
+    monkeypatch.setenv("HUGGINGGPT_DASK_ADDRESS", "tcp://127.0.0.1:9")
+    reset()
+    with dask.config.set({"distributed.comm.timeouts.connect": "0.3s"}):
+        state = warm_models([EDGES], return_state=True)
+    assert state.is_failed()
+    assert "The Dask scheduler at tcp://127.0.0.1:9 cannot be reached" in str(state.message)
