@@ -8,13 +8,16 @@ import click
 
 from apps.cli.ask import ask
 from apps.cli.doctor import doctor
+from apps.cli.down import down
 from apps.cli.evaluate import evaluate
 from apps.cli.exits import Commands, verbose_option
 from apps.cli.kinds import kinds
 from apps.cli.models import models
 from apps.cli.plan import plan
 from apps.cli.resume import resume
+from apps.cli.status import status
 from apps.cli.trace import trace
+from apps.cli.up import up
 from hugginggpt import __version__
 
 EPILOG = """\b
@@ -38,5 +41,5 @@ def main() -> None:
     """
 
 
-for command in (ask, plan, resume, trace, kinds, models, doctor, evaluate):
+for command in (ask, plan, resume, trace, up, down, status, kinds, models, doctor, evaluate):
     main.add_command(command)

@@ -7,13 +7,10 @@ import click
 
 from apps.cli.exits import verbose
 
-LASTING_SERVER = (
-    "For a lasting Prefect server and its UI: `prefect server start`, "
-    "and once `prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api`."
-)
+LASTING_SERVER = "For a lasting Prefect server and its UI: `hugginggpt up`."
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Keep Prefect's log out of the terminal; its server gets it all the same. Before Prefect is imported."""
     if not verbose():
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
@@ -43,7 +40,7 @@ def problem(url: str) -> str | None:
     said = "" if isinstance(error, httpx.TransportError) else str(error)
     reason = next(iter(said.splitlines()), type(error).__name__)
     return (
-        f"The Prefect server at {url} cannot be used ({reason}): start it with `prefect server start`, "
+        f"The Prefect server at {url} cannot be used ({reason}): start it, "
         "or do without by `prefect config unset PREFECT_API_URL` or unsetting that variable."
     )
 
@@ -54,7 +51,7 @@ def usable() -> str | None:
     Raises:
         click.ClickException: it cannot be used.
     """
-    _quiet()
+    quiet()
     url = api_url()
     if url is not None and (obstacle := problem(url)):
         raise click.ClickException(obstacle)
