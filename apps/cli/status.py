@@ -49,7 +49,7 @@ def _as_json(found: "Status") -> str:
 def _lines(found: "Status") -> "Iterator[tuple[str, str]]":
     up = found.up
     if up is None:
-        yield "up", f"nothing for {found.home}; `hugginggpt up` brings it up"
+        yield "up", found.left or f"nothing for {found.home}; `hugginggpt up` brings it up"
     else:
         yield "up", f"for {found.home}" if up.ready else f"for {found.home}; not everything has come up yet"
         yield "parts", ", ".join(f"{name} (process {pid})" for name, pid in up.parts.items()) or "none"

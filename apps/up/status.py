@@ -35,7 +35,8 @@ class Status:
     """Everything at one moment.
 
     Attributes:
-        up: None when nothing is up.
+        up: None when nothing is up here.
+        left: what is to be said of an `up` that is not alive here; empty when there is none.
         server: None when it does not answer.
         experts: None without expert workers, or when their scheduler does not answer.
         database: where the trace is, without a password.
@@ -44,6 +45,7 @@ class Status:
 
     home: str
     up: Up | None
+    left: str
     server: Server | None
     experts: list[ExpertWorker] | None
     database: str
@@ -64,17 +66,23 @@ class Status:
 
 def status(settings: Settings) -> Status:
     """What runs for this home folder."""
-    up = read(settings.home_dir)
-    if up is not None and not up.is_alive:
-        up = None
+    known = read(settings.home_dir)
+    up = known if known is not None and known.is_alive else None
     return Status(
         home=str(settings.home_dir),
         up=up,
+        left=_left(known) if known is not None and up is None else "",
         server=None if up is None else _server(up.api_url),
         experts=None if up is None or up.dask_address is None else expert_workers(up.dask_address),
         database=parse_url(settings.database).set(query={}).render_as_string(),
         requests=_requests(),
     )
+
+
+def _left(up: Up) -> str:
+    if not up.is_here:
+        return f"it was brought up on another machine, by {up.supervisor}"
+    return "an `up` that was killed has left its parts; `hugginggpt down` ends them"
 
 
 def _server(api_url: str) -> Server | None:

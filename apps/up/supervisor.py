@@ -143,10 +143,13 @@ class Supervisor:
         # Meanwhile the server starts.
         accelerators = self._started("accelerators", [sys.executable, "-c", _ACCELERATORS], stdout=subprocess.PIPE)
         server, *others = parts(self._wishes, self._settings, database)
-        self._start_all([server])
+        self._start([server])
+        self._await([server])
         self._say("Prefect server", f"{self._state.ui_url}, with {shown}")
         self._set_up_server(accelerators)
-        self._start_all(others)
+        self._start(others)
+        self._deploy()
+        self._await(others)
         if self._wishes.dask_address:
             self._say("expert workers", f"{self._wishes.expert_workers} at {self._wishes.dask_address}")
         workers = f"{self._wishes.workers}, up to {self._wishes.requests} requests at once in each"
@@ -156,7 +159,7 @@ class Supervisor:
         write(self._home, self._state)
 
     def _set_up_server(self, accelerators: "subprocess.Popen[bytes]") -> None:
-        from apps.up.prefect_api import deployments, set_up
+        from apps.up.prefect_api import set_up
         from tasks.limits import ACCELERATOR_LIMIT, CONTROLLER_LIMIT
 
         self._wait_for(accelerators)
@@ -167,6 +170,10 @@ class Supervisor:
         }
         set_up(self._wishes.api_url, limits)
         self._say("limits", ", ".join(f"{name} {slots}" for name, slots in limits.items()))
+
+    def _deploy(self) -> None:
+        from apps.up.prefect_api import deployments
+
         deploy = ["--no-prompt", "deploy", "--all", "--prefect-file", str(data_file("deployments.yaml"))]
         if self._wait_for(self._started("deployments", [sys.executable, "-m", "prefect", *deploy])) != 0:
             self._give_up("deployments")
@@ -181,12 +188,14 @@ class Supervisor:
         if self._ending.wait(seconds):
             raise _EndingError
 
-    def _start_all(self, wanted: list[Part]) -> None:
-        deadline = time.monotonic() + START_SECONDS
+    def _start(self, wanted: list[Part]) -> None:
         for part in wanted:
             self._kept.append(_Kept(part, self._started(part.name, part.command, part.environment), time.monotonic()))
         self._tell_processes()
-        for kept in self._kept[-len(wanted) :]:
+
+    def _await(self, wanted: list[Part]) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        for kept in [kept for kept in self._kept if kept.part in wanted]:
             while not kept.part.is_ready():
                 if kept.process.poll() is not None or time.monotonic() > deadline:
                     self._give_up(kept.part.name)
