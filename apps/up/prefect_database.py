@@ -8,7 +8,7 @@ import os
 from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from hugginggpt.errors import DatabaseUnavailableError
+from hugginggpt.errors import ConfigurationError, DatabaseUnavailableError
 from hugginggpt.settings import Settings
 from hugginggpt.trace.database import explained, make_engine, parse_url
 
@@ -27,6 +27,7 @@ def prefect_database(settings: Settings) -> tuple[str, dict[str, str]]:
 
     Raises:
         DatabaseUnavailableError: the PostgreSQL server cannot be reached, or refuses to make one.
+        ConfigurationError: it lacks what Prefect needs.
     """
     for variable in _VARIABLES:
         if given := os.environ.get(variable):
@@ -53,6 +54,11 @@ def _make(trace: URL, name: str) -> None:
     with explained(trace), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name}):
             return
+        if not connection.scalar(text("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_trgm'")):
+            raise ConfigurationError(
+                "Prefect's database needs the extension pg_trgm, which this PostgreSQL server lacks: "
+                f"install PostgreSQL's contrib package there, or set {_VARIABLES[0]} to another database."
+            )
         try:
             connection.execute(text(f"CREATE DATABASE {connection.dialect.identifier_preparer.quote(name)}"))
         except DBAPIError as error:

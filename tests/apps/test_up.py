@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -16,6 +18,7 @@ import psutil
 import psycopg
 import pytest
 from PIL import Image
+from sqlalchemy import URL
 
 from tests.apps.conftest import COMMAND
 from tests.stand_ins.openai_server import OpenAIServer, hangs
@@ -245,12 +248,56 @@ def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
     assert not (installation.home / "up.json").exists()
 
 
-def test_on_postgresql_detached_with_a_request_at_work(postgresql_url: str, tmp_path: Path) -> None:
-    secret = postgresql_url.replace("postgres:@", "postgres:geheim@")
-    assert secret != postgresql_url
+@pytest.fixture(scope="module")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
+    """A database of a user who may not do everything, on a server that asks for the password.
+
+    The server is the system's: the one that pip installs lacks an extension which Prefect needs.
+    """
+    programs = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
+    if programs is None:
+        pytest.skip("PostgreSQL with its contrib extensions is not installed on this system")
+    # Not below pytest's own folder: run by root, the server works as another user, who may not enter it.
+    folder = Path(tempfile.mkdtemp(prefix="hugginggpt-up-pg-"))
+    user = {"user": "postgres"} if os.getuid() == 0 else {}
+    if user:
+        shutil.chown(folder, **user)
+    owner = folder / "owner"
+    owner.write_text("owner's word")
+    if user:
+        shutil.chown(owner, **user)
+    make = ["initdb", "-D", "data", "-U", "owner", "-A", "scram-sha-256", "--pwfile", owner.name, "-N"]
+    run: dict[str, Any] = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **user}
+    subprocess.run([programs / make[0], *make[1:]], check=True, **run)
+    options = ["-D", "data", "-k", str(folder), "-c", "listen_addresses=", "-c", "fsync=off"]
+    server = subprocess.Popen([programs / "postgres", *options], **run)
+    try:
+        wait_until(lambda: (folder / ".s.PGSQL.5432").exists())
+        time.sleep(0.5)
+        login = f"host={folder} user=owner password='owner\\'s word' dbname=postgres"
+        with psycopg.connect(login, autocommit=True) as connection:
+            connection.execute("CREATE ROLE ada LOGIN CREATEDB PASSWORD 'ge%heim@1'")
+            connection.execute('CREATE DATABASE "ada-trace" OWNER ada')
+        yield URL.create("postgresql", "ada", "ge%heim@1", database="ada-trace", query={"host": str(folder)})
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait()
+        shutil.rmtree(folder)
+
+
+def rows(url: URL, database: str, query: str) -> list[Any]:
+    where = {"host": str(url.query["host"]), "user": url.username, "password": url.password, "dbname": database}
+    with psycopg.connect(**where) as connection:  # type: ignore[arg-type]
+        return connection.execute(query).fetchall()  # type: ignore[arg-type]
+
+
+def test_on_postgresql_detached_with_a_request_at_work(postgresql: URL, tmp_path: Path) -> None:
     with OpenAIServer(script={"plan": hangs()}, key="right") as controller:
         installation = Installation(
-            tmp_path, HUGGINGGPT_DATABASE_URL=secret, OPENAI_BASE_URL=controller.url, OPENAI_API_KEY="right"
+            tmp_path,
+            HUGGINGGPT_DATABASE_URL=postgresql.render_as_string(hide_password=False),
+            OPENAI_BASE_URL=controller.url,
+            OPENAI_API_KEY="right",
         )
         try:
             up = installation.run(*installation.up("--detach"))
@@ -271,11 +318,19 @@ def test_on_postgresql_detached_with_a_request_at_work(postgresql_url: str, tmp_
             for process in installation.processes():
                 process.kill()
     logs = "".join(log.read_text() for log in (installation.home / "logs").iterdir())
-    assert "geheim" not in up.stdout + up.stderr + shown.stdout + commands + logs
-    name = postgresql_url.rpartition("/test_")[2].partition("?")[0]
-    with psycopg.connect(postgresql_url.replace(f"/test_{name}?", f"/test_{name}_prefect?")) as theirs:
-        assert theirs.execute("SELECT id::text, state_type::text FROM flow_run").fetchall()[0][0] == run
-    with psycopg.connect(postgresql_url, autocommit=True) as ours:
-        assert ours.execute("SELECT text FROM requests").fetchall() == [("Draw the edges.",)]
-        ours.execute(f"DROP DATABASE test_{name}_prefect WITH (FORCE)")
+    assert "postgresql+asyncpg://ada:***@/ada-trace_prefect\n" in up.stdout
+    said = up.stdout + up.stderr + shown.stdout + commands + logs
+    assert "heim" not in said
+    assert rows(postgresql, "ada-trace_prefect", "SELECT id::text FROM flow_run") == [(run,)]
+    assert rows(postgresql, "ada-trace", "SELECT text FROM requests") == [("Draw the edges.",)]
     assert not (installation.home / "prefect" / "prefect.db").exists()
+
+
+def test_a_postgresql_server_without_what_prefect_needs_is_refused(postgresql_url: str, tmp_path: Path) -> None:
+    installation = Installation(tmp_path, HUGGINGGPT_DATABASE_URL=postgresql_url)
+    refused = installation.run(*installation.up())
+    assert refused.returncode == 2
+    (sentence,) = refused.stderr.splitlines()
+    assert "needs the extension pg_trgm" in sentence and "set PREFECT_API_DATABASE_CONNECTION_URL" in sentence
+    assert not installation.processes()
+    assert not (installation.home / "up.json").exists()
