@@ -31,6 +31,12 @@ class Up(BaseModel):
     ready: bool = False
 
     @property
+    def pid(self) -> int:
+        """The supervisor's process id, where `is_here`."""
+        holder = Holder.parse(self.supervisor)
+        return holder.pid if holder else 0
+
+    @property
     def ui_url(self) -> str:
         """Where the server's UI is."""
         return self.api_url.removesuffix("/api")

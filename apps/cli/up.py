@@ -1,15 +1,20 @@
 """`up`: everything that a standing installation needs, by one command."""
 
+import os
 import subprocess
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from apps.cli.exits import COMPLETED, verbose_option
+
+if TYPE_CHECKING:
+    from apps.up.parts import Wishes
+    from hugginggpt.up import Up
 
 EPILOG = """\b
 Exit codes:
@@ -103,10 +108,8 @@ def _say(label: str, text: str) -> None:
         click.echo(f"{label + ':':<16} {text}")
 
 
-def _detached(wishes: Any, home: Path) -> int:
+def _detached(wishes: "Wishes", home: Path) -> int:
     """Start it in a session of its own, and pass on what it says until it is up or ended."""
-    import os
-
     from hugginggpt.settings import CHECKOUT
     from hugginggpt.up import read
 
@@ -116,7 +119,7 @@ def _detached(wishes: Any, home: Path) -> int:
     for option in ("port", "dask_port", "workers", "requests", "expert_workers"):
         command += [f"--{option.replace('_', '-')}", str(getattr(wishes, option))]
     path = os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    with log.open("ab") as written, log.open("rb") as told:
+    with log.open("ab") as written, log.open("r", encoding="utf-8", errors="replace") as told:
         told.seek(0, os.SEEK_END)
         process = subprocess.Popen(
             command,
@@ -126,11 +129,19 @@ def _detached(wishes: Any, home: Path) -> int:
             stderr=written,
             start_new_session=True,
         )
-        while True:
-            ended = process.poll()
-            state = read(home)
-            is_up = state is not None and state.ready and state.supervisor.rsplit(":", 2)[1] == str(process.pid)
-            click.echo(told.read().decode("utf-8", "replace"), nl=False)
-            if is_up or ended is not None:
-                return COMPLETED if is_up else int(ended or 0)
-            time.sleep(0.1)
+        try:
+            while True:
+                ended, is_up = process.poll(), _is_up(read(home), process.pid)
+                for line in told:
+                    click.echo(line, nl=False, err=line.startswith("Error: "))
+                if is_up or ended is not None:
+                    return COMPLETED if ended is None else ended
+                time.sleep(0.1)
+        except KeyboardInterrupt:
+            process.terminate()
+            process.wait()
+            raise
+
+
+def _is_up(state: "Up | None", supervisor: int) -> bool:
+    return state is not None and state.ready and state.pid == supervisor

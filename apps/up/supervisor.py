@@ -287,18 +287,14 @@ def take_down(home: Path, seconds: float) -> bool:
         raise HuggingGPTError(f"It was brought up on another machine, by {up.supervisor}: take it down there.")
     if not up.is_alive:
         return clear(home)
-    os.kill(_pid(up), signal.SIGTERM)
+    os.kill(up.pid, signal.SIGTERM)
     deadline = time.monotonic() + seconds
     while up.is_alive:
         if time.monotonic() > deadline:
-            raise HuggingGPTError(f"It did not end within {seconds:.0f} seconds: `kill -9 {_pid(up)}` and try again.")
+            raise HuggingGPTError(f"It did not end within {seconds:.0f} seconds: `kill -9 {up.pid}` and try again.")
         time.sleep(0.1)
     clear(home)
     return True
-
-
-def _pid(up: Up) -> int:
-    return int(up.supervisor.rsplit(":", 2)[1])
 
 
 def _ended(code: int) -> str:
