@@ -6,11 +6,15 @@ set is never replaced.
 
 import os
 
-from hugginggpt.settings import get_settings
+from hugginggpt.settings import Settings, get_settings
+from hugginggpt.up import read
 
 
 def prepare() -> None:
-    """Switch telemetry off, put Prefect's result records into the home folder, and give a busy machine time."""
+    """Switch telemetry off, put Prefect's result records into the home folder, and give a busy machine time.
+
+    What `hugginggpt up` runs is found here: its server comes before the one of a Prefect profile.
+    """
     settings = get_settings()
     defaults = {
         "DO_NOT_TRACK": "1",
@@ -23,3 +27,16 @@ def prepare() -> None:
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
+    _find_what_is_up(settings)
+
+
+def _find_what_is_up(settings: Settings) -> None:
+    up = read(settings.home_dir)
+    if up is None or not up.ready or not up.is_alive:
+        return
+    if os.environ.setdefault("PREFECT_API_URL", up.api_url) != up.api_url:
+        return  # the user's own server, and so the user's own way of running tasks
+    if up.dask_address is not None and not os.environ.get("HUGGINGGPT_TASK_RUNNER"):
+        os.environ["HUGGINGGPT_TASK_RUNNER"] = "dask"
+        os.environ.setdefault("HUGGINGGPT_DASK_ADDRESS", up.dask_address)
+        get_settings.cache_clear()  # they were read without it

@@ -27,6 +27,12 @@ def data_folder(name: str) -> Path:
     return inside if inside.is_dir() else CHECKOUT / name
 
 
+def data_file(name: str) -> Path:
+    """Where a single file of package data lies: beside the package in a checkout, inside it in a wheel."""
+    inside = PACKAGE / name
+    return inside if inside.is_file() else CHECKOUT / name
+
+
 class Settings(BaseSettings):
     """The settings of one process, read from the environment."""
 

@@ -48,6 +48,7 @@ def test_the_wheel_holds_code_and_data_and_nothing_else(wheel: Path) -> None:
     assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == rooms
     assert "hugginggpt/prompts/planning.j2" in names
     assert "hugginggpt/models_cache/catalog.json" in names
+    assert "hugginggpt/deployments.yaml" in names
     assert any(name.startswith("hugginggpt/trace/migrations/versions/") for name in names)
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
     assert not [name for name in names if "/hub/" in name or name.startswith("tests/")]
@@ -63,14 +64,15 @@ def test_every_prompt_and_migration_of_the_checkout_is_in_the_wheel(wheel: Path)
 def test_the_installed_package_finds_its_data(installed: Path, tmp_path: Path) -> None:
     code = """
 import json, hugginggpt
-from hugginggpt.settings import data_folder, get_settings
+from hugginggpt.settings import data_file, data_folder, get_settings
 print(json.dumps([hugginggpt.__file__, *(str(data_folder(name)) for name in ("prompts", "models_cache")),
-                  str(get_settings().models_cache_dir)]))
+                  str(data_file("deployments.yaml")), str(get_settings().models_cache_dir)]))
 """
-    package, prompts, catalog, downloads = json.loads(outside(installed, tmp_path, "-c", code).stdout)
+    package, prompts, catalog, deployments, downloads = json.loads(outside(installed, tmp_path, "-c", code).stdout)
     assert Path(package) == installed / "hugginggpt/__init__.py"
     assert Path(prompts) == installed / "hugginggpt/prompts"
     assert Path(catalog) == installed / "hugginggpt/models_cache"
+    assert Path(deployments) == installed / "hugginggpt/deployments.yaml"
     assert Path(downloads) == tmp_path / "home/models_cache/hub"
 
 

@@ -9,6 +9,7 @@ import click
 from apps.cli.ask import ask
 from apps.cli.cancel import cancel
 from apps.cli.doctor import doctor
+from apps.cli.down import down
 from apps.cli.evaluate import evaluate
 from apps.cli.exits import Commands, verbose_option
 from apps.cli.expert_worker import expert_worker
@@ -17,8 +18,10 @@ from apps.cli.models import models
 from apps.cli.plan import plan
 from apps.cli.prune import prune
 from apps.cli.resume import resume
+from apps.cli.status import status
 from apps.cli.submit import submit
 from apps.cli.trace import trace
+from apps.cli.up import up
 from hugginggpt import __version__
 
 EPILOG = """\b
@@ -42,5 +45,21 @@ def main() -> None:
     """
 
 
-for command in (ask, submit, cancel, resume, plan, trace, kinds, models, doctor, evaluate, prune, expert_worker):
+for command in (
+    ask,
+    submit,
+    cancel,
+    resume,
+    plan,
+    trace,
+    up,
+    down,
+    status,
+    kinds,
+    models,
+    doctor,
+    evaluate,
+    prune,
+    expert_worker,
+):
     main.add_command(command)

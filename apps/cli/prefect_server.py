@@ -7,10 +7,7 @@ import click
 
 from apps.cli.exits import verbose
 
-LASTING_SERVER = (
-    "For a lasting Prefect server and its UI: `prefect server start`, "
-    "and once `prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api`."
-)
+LASTING_SERVER = "For a lasting Prefect server and its UI: `hugginggpt up`."
 
 
 def quiet() -> None:
@@ -43,7 +40,7 @@ def problem(url: str) -> str | None:
     said = "" if isinstance(error, httpx.TransportError) else str(error)
     reason = next(iter(said.splitlines()), type(error).__name__)
     return (
-        f"The Prefect server at {url} cannot be used ({reason}): start it with `prefect server start`, "
+        f"The Prefect server at {url} cannot be used ({reason}): start it, "
         "or do without by `prefect config unset PREFECT_API_URL` or unsetting that variable."
     )
 

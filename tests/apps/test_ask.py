@@ -328,7 +328,7 @@ def test_on_a_terminal_with_a_temporary_server(
     assert "0 · canny-control" in shown
     assert "✓" in shown
     assert "Completed in " in shown
-    assert "prefect server start" in shown
+    assert "hugginggpt up" in shown
     assert "The edges�[K are drawn." in shown
 
 

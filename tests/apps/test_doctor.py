@@ -22,7 +22,7 @@ def test_with_nothing_configured_all_is_well(hugginggpt: Run) -> None:
     assert list(findings) == PARTS
     assert findings["controller"]["verdict"] == "ok"
     assert "without a key" in findings["controller"]["detail"]
-    assert "prefect server start" in findings["Prefect"]["mend"]
+    assert "hugginggpt up" in findings["Prefect"]["mend"]
     assert "HF_HUB_OFFLINE" in findings["Hub"]["detail"]
 
 

@@ -1,0 +1,80 @@
+"""`status`: what runs where."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from apps.cli.exits import COMPLETED, FAILED, verbose_option
+from apps.cli.text import moment, one_line, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from apps.up.status import Server, Status
+
+
+@click.command(short_help="Show what runs where: server, workers, deployments, requests.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@verbose_option
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    """Show what `hugginggpt up` runs for this HUGGINGGPT_HOME, and what it does.
+
+    The exit code is 0 when everything is up, and 1 when nothing is or something does not answer.
+    """
+    from apps.cli.prefect_server import quiet
+    from hugginggpt.environment import prepare
+
+    quiet()
+    prepare()
+    from apps.up.status import status as look
+    from hugginggpt.settings import get_settings
+
+    found = look(get_settings())
+    if as_json:
+        click.echo(_as_json(found))
+    else:
+        for label, text in _lines(found):
+            click.echo(f"{label + ':':<16} {printable(text)}")
+    ctx.exit(COMPLETED if found.is_whole else FAILED)
+
+
+def _as_json(found: "Status") -> str:
+    plain = asdict(found) | {"up": found.up and found.up.model_dump(mode="json") | {"ui_url": found.up.ui_url}}
+    return json.dumps(plain, indent=2, ensure_ascii=False, default=lambda at: at.isoformat())
+
+
+def _lines(found: "Status") -> "Iterator[tuple[str, str]]":
+    up = found.up
+    if up is None:
+        yield "up", found.left or f"nothing for {found.home}; `hugginggpt up` brings it up"
+    else:
+        yield "up", f"for {found.home}" if up.ready else f"for {found.home}; not everything has come up yet"
+        yield "parts", ", ".join(f"{name} (process {pid})" for name, pid in up.parts.items()) or "none"
+        if found.server is None:
+            yield "Prefect server", f"{up.ui_url} does not answer"
+        else:
+            yield "Prefect server", f"{up.ui_url}, with {up.prefect_database}"
+            yield from _of_server(found.server)
+        if up.dask_address is None:
+            yield "expert workers", "none: experts run in each request's own process"
+        elif found.experts is None:
+            yield "expert workers", f"{up.dask_address} does not answer"
+        for worker in found.experts or ():
+            models = ", ".join(worker.models) or "no model"
+            yield "expert worker", f"{worker.name}: {worker.at_work or 'no'} tasks, {models} loaded"
+    yield "trace", found.database if found.requests is not None else f"{found.database} cannot be read"
+    counts = ", ".join(f"{count} {name}" for name, count in (found.requests or {}).items())
+    yield "requests", counts or "none"
+
+
+def _of_server(server: "Server") -> "Iterator[tuple[str, str]]":
+    at_work = ", ".join(one_line(name, 60) for name in server.runs) or "nothing"
+    yield "flow workers", f"{', '.join(server.workers) or 'none'}; at work on {at_work}"
+    for deployment in server.deployments:
+        when = f"next run {moment(deployment.next_run)}" if deployment.next_run else "runs when asked"
+        yield "deployment", f"{deployment.name}, {when}"
+    for limit in server.limits:
+        yield "limit", f"{limit.name}: {limit.taken} of {limit.slots} slots taken"

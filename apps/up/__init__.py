@@ -1,0 +1,1 @@
+"""Everything that a standing installation runs, started, watched and stopped as one."""

@@ -1,0 +1,176 @@
+"""What an `up` runs, part by part, in the order of starting."""
+
+import os
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+from hugginggpt.errors import ConfigurationError, UsageError
+from hugginggpt.settings import CHECKOUT, Settings
+from hugginggpt.trace.database import database_file, parse_url
+
+POOL = "hugginggpt"
+LOOPBACK = "127.0.0.1"
+_EVERYWHERE = {"0.0.0.0": LOOPBACK, "::": "::1"}
+"""Where the server is to be reached from this machine when it listens on every address."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How many of each part, and where.
+
+    Attributes:
+        host: the address that the server listens on. Dask listens on loopback only: it runs whatever it is sent.
+        workers: flow workers, each of which runs so many requests at once.
+        expert_workers: with none, experts run in the flows' own processes.
+    """
+
+    host: str = LOOPBACK
+    port: int = 4200
+    dask_port: int = 8786
+    workers: int = 1
+    requests: int = 2
+    expert_workers: int = 0
+
+    @property
+    def api_url(self) -> str:
+        """The Prefect server's API, for this machine."""
+        host = _EVERYWHERE.get(self.host, self.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/api"
+
+    @property
+    def dask_address(self) -> str | None:
+        """The scheduler of the expert workers."""
+        return f"tcp://{LOOPBACK}:{self.dask_port}" if self.expert_workers else None
+
+    def check(self) -> None:
+        """See that everything asked for can be started.
+
+        Raises:
+            UsageError: a port is taken, or a host is not of this machine.
+            ConfigurationError: something is not installed.
+        """
+        _check_free(self.host, self.port, "--port")
+        if self.expert_workers:
+            if find_spec("distributed") is None or find_spec("prefect_dask") is None:
+                raise ConfigurationError(
+                    "Expert workers need prefect-dask: install it, or give --expert-workers 0 "
+                    "to run experts in the flows' own processes."
+                )
+            _check_free(LOOPBACK, self.dask_port, "--dask-port")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A process to keep running.
+
+    Attributes:
+        environment: what it has besides the supervisor's own.
+        is_ready: whether it has come up.
+    """
+
+    name: str
+    command: list[str]
+    is_ready: Callable[[], bool]
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def parts(wishes: Wishes, settings: Settings, database: dict[str, str]) -> list[Part]:
+    """The parts; what each needs comes before it.
+
+    Args:
+        database: the environment that leads Prefect's server to its database.
+    """
+    server = ["-m", "prefect", "server", "start", "--host", wishes.host, "--port", str(wishes.port)]
+    # A browser elsewhere cannot use this machine's own name for itself.
+    ui = {"PREFECT_SERVER_UI_API_URL": "/api"} if wishes.host in _EVERYWHERE else {}
+    found = [
+        Part("prefect-server", [sys.executable, *server], partial(_is_healthy, wishes.api_url), {**database, **ui})
+    ]
+    dask = wishes.dask_address
+    if dask is not None:
+        ours = [sys.executable, "-m", "apps.cli", "expert-worker"]
+        place = ["--host", LOOPBACK, "--port", str(wishes.dask_port)]
+        found.append(Part("dask-scheduler", [*ours, "--scheduler", *place], partial(_listens, wishes.dask_port)))
+        for number in range(wishes.expert_workers):
+            have_joined = partial(_have_joined, dask, number + 1)
+            found.append(Part(f"expert-worker-{number + 1}", [*ours, "--address", dask], have_joined))
+    runner = {} if dask is None else {"HUGGINGGPT_TASK_RUNNER": "dask", "HUGGINGGPT_DASK_ADDRESS": dask}
+    worker = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--limit", str(wishes.requests)]
+    # Prefect's own ten seconds are long for somebody who waits for an answer.
+    runner["PREFECT_WORKER_QUERY_SECONDS"] = os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "2")
+    now = datetime.now(UTC)
+    for number in range(wishes.workers):
+        name = f"flow-worker-{number + 1}"
+        is_online = partial(_is_online, wishes.api_url, name, now)
+        found.append(Part(name, [*worker, "--name", name], is_online, runner))
+    return found
+
+
+def surroundings(wishes: Wishes, settings: Settings) -> dict[str, str]:
+    """The environment of every part: absolute where it names folders, for a flow run has a folder of its own."""
+    path = [str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    found = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(path),
+        "PYTHONUNBUFFERED": "1",
+        "HUGGINGGPT_HOME": str(settings.home_dir),
+        "HUGGINGGPT_MODELS_CACHE": str(settings.models_cache_dir),
+        "PREFECT_API_URL": wishes.api_url,
+        "PREFECT_HOME": str(settings.home_dir / "prefect"),
+    }
+    if file := database_file(parse_url(settings.database)):
+        found["HUGGINGGPT_DATABASE_URL"] = f"sqlite:///{file}"
+    if settings.file_roots:
+        found["HUGGINGGPT_FILE_ROOTS"] = os.pathsep.join(str(Path(root).absolute()) for root in settings.file_roots)
+    return found
+
+
+def _check_free(host: str, port: int, option: str) -> None:
+    try:
+        (family, kind, _, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        with closing(socket.socket(family, kind)) as probe:
+            # What ended a moment ago does not count.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except socket.gaierror:
+        raise UsageError(f"The host {host} is unknown: give an address of this machine with --host.") from None
+    except OSError as error:
+        raise UsageError(
+            f"Port {port} of {host} cannot be used ({error.strerror}): choose another with {option}."
+        ) from None
+
+
+def _is_healthy(api_url: str) -> bool:
+    import httpx
+
+    try:
+        return httpx.get(f"{api_url}/health", timeout=5).is_success
+    except httpx.TransportError:
+        return False
+
+
+def _is_online(api_url: str, worker: str, since: datetime) -> bool:
+    from apps.up.prefect_api import flow_workers
+
+    return worker in flow_workers(api_url, since)
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _have_joined(address: str, least: int) -> bool:
+    from apps.up.experts import expert_workers
+
+    return len(expert_workers(address) or ()) >= least

@@ -1,0 +1,109 @@
+"""What an `up` sets and reads on its Prefect server."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from apps.up.parts import POOL
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployment, and when its schedule runs it next; None without one."""
+
+    name: str
+    next_run: datetime | None
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A global concurrency limit."""
+
+    name: str
+    slots: int
+    taken: int
+
+
+def set_up(api_url: str, limits: dict[str, int]) -> None:
+    """Make the work pool, and the limits or give them their slots."""
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.exceptions import ObjectAlreadyExists
+
+    with _client(api_url) as client:
+        with suppress(ObjectAlreadyExists):
+            client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+        for name, slots in limits.items():
+            client.upsert_global_concurrency_limit_by_name(name, slots)
+
+
+def flow_workers(api_url: str, since: datetime | None = None) -> list[str]:
+    """The workers of the pool that are online.
+
+    Args:
+        since: leave out those that were not heard of since then.
+    """
+    from prefect.client.schemas.objects import WorkerStatus
+
+    with _client(api_url) as client:
+        return sorted(
+            worker.name
+            for worker in client.read_workers_for_work_pool(POOL)
+            if worker.status is WorkerStatus.ONLINE
+            and (since is None or (worker.last_heartbeat_time is not None and worker.last_heartbeat_time >= since))
+        )
+
+
+def runs_at_work(api_url: str) -> list[str]:
+    """The names of the flow runs that the pool's workers are on."""
+    from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
+    from prefect.client.schemas.objects import StateType
+
+    running = FlowRunFilter.model_validate({"state": {"type": {"any_": [StateType.RUNNING]}}})
+    pool = WorkPoolFilter.model_validate({"name": {"any_": [POOL]}})
+    with _client(api_url) as client:
+        return [run.name for run in client.read_flow_runs(flow_run_filter=running, work_pool_filter=pool)]
+
+
+def deployments(api_url: str) -> list[Deployment]:
+    """The pool's deployments."""
+    from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
+    from prefect.client.schemas.objects import StateType
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    pool = WorkPoolFilter.model_validate({"name": {"any_": [POOL]}})
+    with _client(api_url) as client:
+        found = []
+        for deployment in client.read_deployments(work_pool_filter=pool):
+            scheduled = FlowRunFilter.model_validate(
+                {"deployment_id": {"any_": [deployment.id]}, "state": {"type": {"any_": [StateType.SCHEDULED]}}}
+            )
+            runs = client.read_flow_runs(
+                flow_run_filter=scheduled, sort=FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC, limit=1
+            )
+            flow = client.read_flow(deployment.flow_id)
+            found.append(
+                Deployment(f"{flow.name}/{deployment.name}", runs[0].next_scheduled_start_time if runs else None)
+            )
+    return sorted(found, key=lambda deployment: deployment.name)
+
+
+def limits(api_url: str) -> list[Limit]:
+    """The global concurrency limits."""
+    with _client(api_url) as client:
+        found = client.read_global_concurrency_limits(limit=100, offset=0)
+    return sorted((Limit(each.name, each.limit, each.active_slots or 0) for each in found), key=lambda each: each.name)
+
+
+@contextmanager
+def _client(api_url: str) -> "Iterator[SyncPrefectClient]":
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.settings import PREFECT_API_AUTH_STRING
+
+    secret = PREFECT_API_AUTH_STRING.value()
+    with SyncPrefectClient(api_url, auth_string=secret and secret.get_secret_value()) as client:
+        yield client

@@ -1,0 +1,78 @@
+"""What `hugginggpt up` runs for this home folder, as its state file tells every other process."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hugginggpt.trace.leases import Holder, holder_name, is_dead
+
+
+class Up(BaseModel):
+    """One `up`, from its start to its end.
+
+    Attributes:
+        supervisor: the process that keeps the parts running, as `leases.holder_name` names it.
+        mark: what every process of its parts has in its environment.
+        dask_address: where experts run; None when they run in the flows' own processes.
+        prefect_database: where the server keeps its runs, without a password.
+        parts: the process id of each part.
+        ready: whether all parts have come up once.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    supervisor: str
+    mark: str
+    api_url: str
+    dask_address: str | None
+    prefect_database: str = ""
+    parts: dict[str, int] = {}
+    ready: bool = False
+
+    @property
+    def pid(self) -> int:
+        """The supervisor's process id, where `is_here`."""
+        holder = Holder.parse(self.supervisor)
+        return holder.pid if holder else 0
+
+    @property
+    def ui_url(self) -> str:
+        """Where the server's UI is."""
+        return self.api_url.removesuffix("/api")
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it was started on this machine: a home folder can be shared."""
+        theirs, ours = Holder.parse(self.supervisor), Holder.parse(holder_name())
+        return theirs is not None and ours is not None and theirs.host == ours.host
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its supervisor runs on this machine."""
+        return self.is_here and not is_dead(self.supervisor)
+
+
+def read(home: Path) -> Up | None:
+    """The latest `up` of a home folder that was not taken down, alive or killed; None without one."""
+    try:
+        return Up.model_validate_json(_file(home).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def write(home: Path, up: Up) -> None:
+    """Tell every other process; they see the old state or the new one, and nothing between."""
+    unfinished = _file(home).with_suffix(".new")
+    unfinished.write_text(up.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    unfinished.replace(_file(home))
+
+
+def remove(home: Path) -> None:
+    """Tell every other process that nothing is up."""
+    with suppress(FileNotFoundError):
+        _file(home).unlink()
+
+
+def _file(home: Path) -> Path:
+    return home / "up.json"

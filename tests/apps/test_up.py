@@ -1,0 +1,336 @@
+"""`up`, `status` and `down` from outside: everything that a standing installation runs, for real."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import psycopg
+import pytest
+from PIL import Image
+from sqlalchemy import URL
+
+from tests.apps.conftest import COMMAND
+from tests.stand_ins.openai_server import OpenAIServer, hangs
+
+EDGES = {"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo.png"}}
+
+
+class Installation:
+    """A home folder, and how its users call."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self.port = free_port()
+        others = {name: value for name, value in os.environ.items() if not name.startswith(("HUGGINGGPT_", "PREFECT_"))}
+        self.environment = others | {
+            "HUGGINGGPT_HOME": str(self.home),
+            "HUGGINGGPT_CPU_THREADS": "1",
+            "HF_HUB_OFFLINE": "1",
+            "PREFECT_HOME": str(folder / "prefect"),
+            "COLUMNS": "200",
+            **environment,
+        }
+        self.photo = folder / "photo.png"
+        picture = Image.new("RGB", (64, 48), "white")
+        picture.paste("black", (20, 10, 44, 38))
+        picture.save(self.photo)
+
+    @property
+    def api(self) -> str:
+        return f"http://127.0.0.1:{self.port}/api"
+
+    @property
+    def state(self) -> dict[str, Any]:
+        state: dict[str, Any] = json.loads((self.home / "up.json").read_text())
+        return state
+
+    def run(self, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [*COMMAND, *map(str, arguments)], cwd=self.folder, env=self.environment, capture_output=True, text=True
+        )
+
+    def up(self, *arguments: str) -> list[str]:
+        return ["up", "--port", str(self.port), "--expert-workers", "0", *arguments]
+
+    def begin(self) -> "subprocess.Popen[bytes]":
+        """`up` in the foreground; what it says is in a file."""
+        with self.said_file.open("wb") as said:
+            return subprocess.Popen([*COMMAND, *self.up()], cwd=self.folder, env=self.environment, stdout=said)
+
+    @property
+    def said_file(self) -> Path:
+        return self.folder / "said.txt"
+
+    @property
+    def said(self) -> str:
+        return self.said_file.read_text()
+
+    def processes(self) -> list[psutil.Process]:
+        """Whatever runs for this home folder, whoever started it."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("HUGGINGGPT_HOME") == str(self.home):
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    def post(self, path: str, content: dict[str, Any]) -> Any:
+        return httpx.post(f"{self.api}{path}", json=content, timeout=30).raise_for_status().json()
+
+    def submit(self, request: str, **options: Any) -> str:
+        """Give a request to the deployment, as any client of Prefect's API does."""
+        deployment = httpx.get(f"{self.api}/deployments/name/answer-request/on-demand").raise_for_status().json()
+        parameters = {"request": request, "files": [str(self.photo)], "options": options}
+        run = self.post(f"/deployments/{deployment['id']}/create_flow_run", {"parameters": parameters})
+        identifier: str = run["id"]
+        return identifier
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def wait_until(so: Callable[[], Any], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not so():
+        assert time.monotonic() < deadline, "it did not come to pass in time"
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """An installation that is up, on SQLite, with `up` in the foreground."""
+    installation = Installation(tmp_path_factory.mktemp("up"))
+    supervisor = installation.begin()
+    try:
+        wait_until(lambda: "logs:" in installation.said or supervisor.poll() is not None)
+        assert supervisor.poll() is None
+        yield installation
+    finally:
+        installation.run("down")
+        supervisor.wait()
+        for process in installation.processes():
+            process.kill()
+
+
+def test_it_says_where_each_part_is(here: Installation) -> None:
+    lines = dict(line.split(":", 1) for line in here.said.splitlines())
+    assert {label: text.strip() for label, text in lines.items()} == {
+        "trace": f"sqlite:///{here.home}/trace.db",
+        "Prefect server": f"http://127.0.0.1:{here.port}, with sqlite+aiosqlite:///{here.home}/prefect/prefect.db",
+        "limits": "hugginggpt-controller 4, hugginggpt-accelerator 1",
+        "deployments": lines["deployments"].strip(),
+        "flow workers": "1, up to 2 requests at once in each",
+        "logs": str(here.home / "logs"),
+    }
+    assert "answer-request/on-demand" in lines["deployments"]
+    assert (here.home / "prefect" / "prefect.db").is_file()
+    assert {"prefect-server.log", "flow-worker-1.log"} <= {log.name for log in (here.home / "logs").iterdir()}
+
+
+def test_status_shows_what_runs(here: Installation) -> None:
+    shown = here.run("status", "--json")
+    told = json.loads(shown.stdout)
+    assert shown.returncode == 0, shown.stdout
+    assert told["up"]["ui_url"] == f"http://127.0.0.1:{here.port}"
+    assert {psutil.Process(pid).status() for pid in told["up"]["parts"].values()} <= {"running", "sleeping"}
+    assert told["server"]["workers"] == ["flow-worker-1"]
+    assert {"name": "hugginggpt-controller", "slots": 4, "taken": 0} in told["server"]["limits"]
+    assert "answer-request/on-demand" in [deployment["name"] for deployment in told["server"]["deployments"]]
+    assert told["experts"] is None
+    text = here.run("status")
+    assert text.returncode == 0
+    assert f"Prefect server:  http://127.0.0.1:{here.port}, with sqlite" in text.stdout
+    assert "limit:           hugginggpt-controller: 0 of 4 slots taken" in text.stdout
+
+
+def test_ask_finds_the_server_by_itself(here: Installation) -> None:
+    plan = here.folder / "plan.json"
+    plan.write_text(json.dumps([EDGES]))
+    asked = here.run("ask", "Draw the edges.", "--file", here.photo, "--plan", plan)
+    assert asked.returncode in (0, 3), asked.stderr
+    url = next(line for line in asked.stderr.splitlines() if line.startswith("In Prefect: "))
+    run = url.rpartition("/")[2]
+    assert url == f"In Prefect: http://127.0.0.1:{here.port}/runs/flow-run/{run}"
+    assert httpx.get(f"{here.api}/flow_runs/{run}").json()["state"]["type"] == "COMPLETED"
+
+
+def test_the_worker_answers_what_a_deployment_is_given(here: Installation) -> None:
+    run = here.submit("Draw these edges.", plan=[EDGES])
+    ended = {"COMPLETED", "FAILED", "CRASHED"}
+    wait_until(lambda: httpx.get(f"{here.api}/flow_runs/{run}").json()["state_type"] in ended)
+    log = (here.home / "logs" / "flow-worker-1.log").read_text()
+    assert httpx.get(f"{here.api}/flow_runs/{run}").json()["state_type"] == "COMPLETED", log
+    listed = json.loads(here.run("trace", "list", "--json").stdout)
+    assert (listed[0]["text"], listed[0]["tasks"]) == ("Draw these edges.", 1)
+    counts = json.loads(here.run("status", "--json").stdout)["requests"]
+    assert sum(counts.values()) == len(listed)
+
+
+def test_a_second_up_is_refused(here: Installation) -> None:
+    before = here.state
+    refused = here.run(*here.up())
+    assert (refused.returncode, refused.stdout) == (1, "")
+    (sentence,) = refused.stderr.splitlines()
+    assert sentence == (
+        f"Error: It is up already for {here.home}: `hugginggpt status` shows it, `hugginggpt down` ends it."
+    )
+    assert here.state == before
+
+
+def test_a_taken_port_is_named_before_anything_is_started(here: Installation, tmp_path: Path) -> None:
+    other = Installation(tmp_path)
+    other.port = here.port
+    refused = other.run(*other.up())
+    assert (refused.returncode, refused.stdout) == (2, "")
+    (sentence,) = refused.stderr.splitlines()
+    assert sentence.startswith(f"Error: Port {here.port} of 127.0.0.1 cannot be used (")
+    assert sentence.endswith("): choose another with --port.")
+    assert not list((other.home / "logs").iterdir()) and not other.processes()
+    shown = other.run("status")
+    assert shown.returncode == 1
+    assert f"up:              nothing for {other.home}; `hugginggpt up` brings it up" in shown.stdout
+    nothing = other.run("down")
+    assert (nothing.returncode, nothing.stdout) == (0, f"Nothing is up for {other.home}.\n")
+
+
+def test_a_part_that_dies_is_started_again(here: Installation) -> None:
+    server = here.state["parts"]["prefect-server"]
+    os.kill(server, signal.SIGKILL)
+    wait_until(lambda: here.state["parts"].get("prefect-server", server) != server)
+    assert "prefect-server:  was ended by SIGKILL, is started again " in here.said
+    wait_until(lambda: here.run("status").returncode == 0)
+
+
+def test_the_next_up_ends_what_a_killed_one_left(here: Installation) -> None:
+    left = here.processes()
+    supervisor = int(here.state["supervisor"].split(":")[-2])
+    os.kill(supervisor, signal.SIGKILL)
+    assert len(left) >= 3
+    shown = here.run("status")
+    assert shown.returncode == 1
+    assert "up:              an `up` that was killed has left its parts; `hugginggpt down` ends them" in shown.stdout
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        refused = here.run(*here.up()[:2], str(taken.getsockname()[1]))
+    assert refused.returncode == 2
+    assert refused.stdout == "before this:     what a killed `up` had left was ended\n"
+    assert not here.processes()
+    assert not (here.home / "up.json").exists()
+
+
+def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
+    installation = Installation(tmp_path)
+    supervisor = installation.begin()
+    wait_until(lambda: (installation.home / "up.json").exists() and installation.state["parts"])
+    assert len(installation.processes()) >= 2
+    supervisor.send_signal(signal.SIGINT)
+    assert supervisor.wait(60) == 0
+    assert not installation.processes()
+    assert not (installation.home / "up.json").exists()
+
+
+@pytest.fixture(scope="module")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
+    """A database of a user who may not do everything, on a server that asks for the password.
+
+    The server is the system's: the one that pip installs lacks an extension which Prefect needs.
+    """
+    programs = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
+    if programs is None:
+        pytest.skip("PostgreSQL with its contrib extensions is not installed on this system")
+    # Not below pytest's own folder: run by root, the server works as another user, who may not enter it.
+    folder = Path(tempfile.mkdtemp(prefix="hugginggpt-up-pg-"))
+    user = {"user": "postgres"} if os.getuid() == 0 else {}
+    if user:
+        shutil.chown(folder, **user)
+    owner = folder / "owner"
+    owner.write_text("owner's word")
+    if user:
+        shutil.chown(owner, **user)
+    make = ["initdb", "-D", "data", "-U", "owner", "-A", "scram-sha-256", "--pwfile", owner.name, "-N"]
+    run: dict[str, Any] = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **user}
+    subprocess.run([programs / make[0], *make[1:]], check=True, **run)
+    options = ["-D", "data", "-k", str(folder), "-c", "listen_addresses=", "-c", "fsync=off"]
+    server = subprocess.Popen([programs / "postgres", *options], **run)
+    try:
+        wait_until(lambda: (folder / ".s.PGSQL.5432").exists())
+        time.sleep(0.5)
+        login = f"host={folder} user=owner password='owner\\'s word' dbname=postgres"
+        with psycopg.connect(login, autocommit=True) as connection:
+            connection.execute("CREATE ROLE ada LOGIN CREATEDB PASSWORD 'ge%heim@1'")
+            connection.execute('CREATE DATABASE "ada-trace" OWNER ada')
+        yield URL.create("postgresql", "ada", "ge%heim@1", database="ada-trace", query={"host": str(folder)})
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait()
+        shutil.rmtree(folder)
+
+
+def rows(url: URL, database: str, query: str) -> list[Any]:
+    where = {"host": str(url.query["host"]), "user": url.username, "password": url.password, "dbname": database}
+    with psycopg.connect(**where) as connection:  # type: ignore[arg-type]
+        return connection.execute(query).fetchall()  # type: ignore[arg-type]
+
+
+def test_on_postgresql_detached_with_a_request_at_work(postgresql: URL, tmp_path: Path) -> None:
+    with OpenAIServer(script={"plan": hangs()}, key="right") as controller:
+        installation = Installation(
+            tmp_path,
+            HUGGINGGPT_DATABASE_URL=postgresql.render_as_string(hide_password=False),
+            OPENAI_BASE_URL=controller.url,
+            OPENAI_API_KEY="right",
+        )
+        try:
+            up = installation.run(*installation.up("--detach"))
+            assert up.returncode == 0, up.stdout
+            run = installation.submit("Draw the edges.")
+            wait_until(lambda: controller.calls)
+            shown = installation.run("status")
+            assert shown.returncode == 0, shown.stdout
+            assert "at work on Draw the edges." in shown.stdout
+            assert "requests:        1 running" in shown.stdout
+            commands = " ".join(" ".join(process.cmdline()) for process in installation.processes())
+            assert "prefect.engine" in commands
+            down = installation.run("down")
+            assert (down.returncode, down.stdout) == (0, f"All of it is down for {installation.home}.\n")
+            assert not installation.processes()
+            assert not (installation.home / "up.json").exists()
+        finally:
+            for process in installation.processes():
+                process.kill()
+    logs = "".join(log.read_text() for log in (installation.home / "logs").iterdir())
+    assert "postgresql+asyncpg://ada:***@/ada-trace_prefect\n" in up.stdout
+    said = up.stdout + up.stderr + shown.stdout + commands + logs
+    assert "heim" not in said
+    assert rows(postgresql, "ada-trace_prefect", "SELECT id::text FROM flow_run") == [(run,)]
+    assert rows(postgresql, "ada-trace", "SELECT text FROM requests") == [("Draw the edges.",)]
+    assert not (installation.home / "prefect" / "prefect.db").exists()
+
+
+def test_a_postgresql_server_without_what_prefect_needs_is_refused(postgresql_url: str, tmp_path: Path) -> None:
+    installation = Installation(tmp_path, HUGGINGGPT_DATABASE_URL=postgresql_url)
+    refused = installation.run(*installation.up())
+    assert refused.returncode == 2
+    (sentence,) = refused.stderr.splitlines()
+    assert "needs the extension pg_trgm" in sentence and "set PREFECT_API_DATABASE_CONNECTION_URL" in sentence
+    assert not installation.processes()
+    assert not (installation.home / "up.json").exists()

@@ -1,0 +1,78 @@
+"""Every process finds what `up` runs, and what the user set comes first."""
+
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+
+from hugginggpt.environment import prepare
+from hugginggpt.settings import get_settings
+from hugginggpt.trace.leases import Holder, holder_name
+from hugginggpt.up import Up, read, remove, write
+
+NAMES = ("PREFECT_API_URL", "HUGGINGGPT_TASK_RUNNER", "HUGGINGGPT_DASK_ADDRESS")
+URL, DASK = "http://127.0.0.1:4200/api", "tcp://127.0.0.1:8786"
+OURS = Holder.parse(holder_name())
+assert OURS is not None
+GONE = str(OURS._replace(started=OURS.started - 1000))
+ELSEWHERE = str(OURS._replace(host="another-machine"))
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder, and an environment that is put back whatever `prepare` sets."""
+    for name in NAMES:
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    folder = get_settings().home_dir
+    folder.mkdir(parents=True)
+    return folder
+
+
+def up(supervisor: str = str(OURS), dask_address: str | None = DASK, ready: bool = True) -> Up:
+    return Up(supervisor=supervisor, mark="mark", api_url=URL, dask_address=dask_address, ready=ready)
+
+
+def found() -> list[str | None]:
+    prepare()
+    return [os.environ.get(name) for name in NAMES]
+
+
+def test_what_is_up_is_found(home: Path) -> None:
+    before = get_settings()
+    write(home, up())
+    assert found() == [URL, "dask", DASK]
+    assert get_settings() is not before
+
+
+def test_without_expert_workers_only_the_server_is(home: Path) -> None:
+    write(home, up(dask_address=None))
+    assert found() == [URL, None, None]
+
+
+@pytest.mark.parametrize("state", [up(GONE), up(ELSEWHERE), up("nobody"), up(ready=False)])
+def test_what_is_not_up_here_is_not(home: Path, state: Up) -> None:
+    write(home, state)
+    assert found() == [None, None, None]
+
+
+def test_what_the_user_set_is_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(home, up())
+    monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "threads")
+    assert found() == [URL, "threads", None]
+    monkeypatch.setenv("PREFECT_API_URL", "https://prefect.example/api")
+    monkeypatch.delenv("HUGGINGGPT_TASK_RUNNER")
+    assert found() == ["https://prefect.example/api", None, None]
+
+
+def test_the_state_is_whole_or_none(home: Path) -> None:
+    assert read(home) is None
+    write(home, up())
+    assert read(home) == up()
+    assert (up().pid, up().is_alive, up(GONE).is_alive) == (psutil.Process().pid, True, False)
+    (home / "up.json").write_text("{")
+    assert read(home) is None
+    remove(home)
+    remove(home)
+    assert not list(home.iterdir())
