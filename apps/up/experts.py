@@ -25,7 +25,7 @@ def expert_workers(address: str) -> list[ExpertWorker] | None:
     from distributed import Client
 
     try:
-        with Client(address, timeout=SECONDS, set_as_default=False) as client:  # type: ignore[no-untyped-call]
+        with Client(address, timeout=SECONDS, set_as_default=False) as client:
             tasks = client.processing()
             models = client.run(loaded_models, on_error="ignore")
             return [ExpertWorker(name, len(tasks[name]), models.get(name, ())) for name in sorted(tasks)]
