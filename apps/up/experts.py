@@ -31,7 +31,7 @@ def expert_workers(address: str) -> list[ExpertWorker] | None:
     """The expert workers of a scheduler; None when it does not answer."""
     try:
         with _client(address) as client:
-            tasks = client.processing()  # type: ignore[no-untyped-call]
+            tasks = client.processing()
             models = client.run(loaded_models, on_error="ignore")
     except (OSError, TimeoutError):
         return None
@@ -42,7 +42,7 @@ def how_many(address: str) -> int:
     """The number of expert workers; 0 when their scheduler does not answer."""
     try:
         with _client(address) as client:
-            return len(client.processing())  # type: ignore[no-untyped-call]
+            return len(client.processing())
     except (OSError, TimeoutError):
         return 0
 
@@ -61,5 +61,5 @@ def loaded_models() -> tuple[str, ...]:
 def _client(address: str) -> "Iterator[Client]":
     from distributed import Client
 
-    with Client(address, timeout=SECONDS, set_as_default=False) as client:  # type: ignore[no-untyped-call]
+    with Client(address, timeout=SECONDS, set_as_default=False) as client:
         yield client

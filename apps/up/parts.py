@@ -60,8 +60,8 @@ class Wishes:
         if self.expert_workers:
             if find_spec("distributed") is None or find_spec("prefect_dask") is None:
                 raise ConfigurationError(
-                    "Expert workers need prefect-dask: install it, or give --expert-workers 0 "
-                    "to run experts in the flows' own processes."
+                    "Expert workers need a package that is not installed: pip install 'hugginggpt[dask]', "
+                    "or give --expert-workers 0 to run experts in each request's own process."
                 )
             _check_free(LOOPBACK, self.dask_port, "--dask-port")
 
