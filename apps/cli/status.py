@@ -64,7 +64,8 @@ def _lines(found: "Status") -> "Iterator[tuple[str, str]]":
             yield "expert workers", f"{up.dask_address} does not answer"
         for worker in found.experts or ():
             models = ", ".join(worker.models) or "no model"
-            yield "expert worker", f"{worker.name}: {worker.at_work or 'no'} tasks, {models} loaded"
+            tasks = f"{worker.at_work or 'no'} task{'' if worker.at_work == 1 else 's'}"
+            yield "expert worker", f"{worker.name}: {tasks}, {models} loaded"
     yield "trace", found.database if found.requests is not None else f"{found.database} cannot be read"
     counts = ", ".join(f"{count} {name}" for name, count in (found.requests or {}).items())
     yield "requests", counts or "none"

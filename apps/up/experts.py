@@ -1,6 +1,13 @@
 """What the expert workers of an `up` do, as their Dask scheduler knows it."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 SECONDS = 5
 """How long asking them may take."""
@@ -22,20 +29,37 @@ class ExpertWorker:
 
 def expert_workers(address: str) -> list[ExpertWorker] | None:
     """The expert workers of a scheduler; None when it does not answer."""
-    from distributed import Client
-
     try:
-        with Client(address, timeout=SECONDS, set_as_default=False) as client:
+        with _client(address) as client:
             tasks = client.processing()
             models = client.run(loaded_models, on_error="ignore")
-            return [ExpertWorker(name, len(tasks[name]), models.get(name, ())) for name in sorted(tasks)]
     except (OSError, TimeoutError):
         return None
+    return [ExpertWorker(name, len(tasks[name]), models.get(name, ())) for name in sorted(tasks)]
+
+
+def how_many(address: str) -> int:
+    """The number of expert workers; 0 when their scheduler does not answer."""
+    try:
+        with _client(address) as client:
+            return len(client.processing())
+    except (OSError, TimeoutError):
+        return 0
 
 
 def loaded_models() -> tuple[str, ...]:
-    """The models that are loaded in this process."""
+    """The models that are loaded in this process. Looking loads nothing."""
+    if "hugginggpt.experts.pool" not in sys.modules:
+        return ()
     from hugginggpt.experts.pool import get_pool
     from hugginggpt.settings import get_settings
 
     return get_pool(get_settings()).loaded()
+
+
+@contextmanager
+def _client(address: str) -> "Iterator[Client]":
+    from distributed import Client
+
+    with Client(address, timeout=SECONDS, set_as_default=False) as client:
+        yield client

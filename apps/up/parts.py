@@ -60,8 +60,8 @@ class Wishes:
         if self.expert_workers:
             if find_spec("distributed") is None or find_spec("prefect_dask") is None:
                 raise ConfigurationError(
-                    "Expert workers need prefect-dask: install it, or give --expert-workers 0 "
-                    "to run experts in the flows' own processes."
+                    "Expert workers need a package that is not installed: pip install 'hugginggpt[dask]', "
+                    "or give --expert-workers 0 to run experts in each request's own process."
                 )
             _check_free(LOOPBACK, self.dask_port, "--dask-port")
 
@@ -157,9 +157,14 @@ def _is_healthy(api_url: str) -> bool:
 
 
 def _is_online(api_url: str, worker: str, since: datetime) -> bool:
+    import httpx
+
     from apps.up.prefect_api import flow_workers
 
-    return worker in flow_workers(api_url, since)
+    try:
+        return worker in flow_workers(api_url, since)
+    except httpx.HTTPError:
+        return False
 
 
 def _listens(port: int) -> bool:
@@ -171,6 +176,6 @@ def _listens(port: int) -> bool:
 
 
 def _have_joined(address: str, least: int) -> bool:
-    from apps.up.experts import expert_workers
+    from apps.up.experts import how_many
 
-    return len(expert_workers(address) or ()) >= least
+    return how_many(address) >= least

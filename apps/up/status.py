@@ -87,11 +87,11 @@ def _left(up: Up) -> str:
 
 def _server(api_url: str) -> Server | None:
     import httpx
-    from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+    from prefect.exceptions import ObjectNotFound
 
     try:
         return Server(flow_workers(api_url), runs_at_work(api_url), deployments(api_url), limits(api_url))
-    except (httpx.HTTPError, ObjectNotFound, PrefectHTTPStatusError):
+    except (httpx.HTTPError, ObjectNotFound):
         return None  # it is down, or not set up yet
 
 

@@ -197,7 +197,10 @@ class Supervisor:
         deadline = time.monotonic() + START_SECONDS
         for kept in [kept for kept in self._kept if kept.part in wanted]:
             while not kept.part.is_ready():
-                if kept.process.poll() is not None or time.monotonic() > deadline:
+                for each in self._kept:
+                    if each.process.poll() is not None:
+                        self._give_up(each.part.name)
+                if time.monotonic() > deadline:
                     self._give_up(kept.part.name)
                 self._pause(0.2)
 

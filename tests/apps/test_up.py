@@ -248,6 +248,19 @@ def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
     assert not (installation.home / "up.json").exists()
 
 
+def test_a_part_that_cannot_start_is_named_and_the_user_s_own_database_kept(tmp_path: Path) -> None:
+    nowhere = "sqlite+aiosqlite:////nowhere/prefect.db"
+    installation = Installation(tmp_path, PREFECT_API_DATABASE_CONNECTION_URL=nowhere)
+    failed = installation.run(*installation.up())
+    log = installation.home / "logs" / "prefect-server.log"
+    assert failed.returncode == 1
+    assert failed.stderr == f"Error: The part prefect-server did not come up: {log} says why.\n"
+    assert "unable to open database file" in log.read_text()
+    assert not (installation.home / "prefect" / "prefect.db").exists()
+    assert not installation.processes()
+    assert not (installation.home / "up.json").exists()
+
+
 @pytest.fixture(scope="module")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
     """A database of a user who may not do everything, on a server that asks for the password.
