@@ -39,7 +39,7 @@ def _list_candidates(kind: str | None, as_json: bool) -> None:
 
     wanted = [_known(kind)] if kind is not None else list(CAPABILITIES)
     # One lookup is worth waiting for, one for every kind is not.
-    found = {name: get_catalog().candidates(name, live=kind is not None) for name in wanted}
+    found = {name: get_catalog().candidates(name, live=kind is not None, asked=True) for name in wanted}
     if as_json:
         listed = [_as_json(candidate) for candidates in found.values() for candidate in candidates]
         click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
@@ -102,7 +102,9 @@ def _measured(figures: "Figures") -> dict[str, object]:
 
 @models.command("fetch", short_help="Download models before they are needed.")
 @click.argument("ids", metavar="[ID[@REVISION]]...", nargs=-1)
-@click.option("--kind", metavar="KIND", help="The default model of this kind, or say which ID is for it.")
+@click.option(
+    "--kind", metavar="KIND", help="The best model of this kind that can run here, or say which ID is for it."
+)
 @verbose_option
 def fetch(ids: tuple[str, ...], kind: str | None) -> None:
     """Download models into the cache of weights: those named, or the best candidate of a kind.
@@ -128,14 +130,14 @@ def fetch(ids: tuple[str, ...], kind: str | None) -> None:
 def _cards(ids: tuple[str, ...], kind: str | None) -> "list[ModelCard]":
     """The cards of the models to fetch; of one that no catalog knows, its name alone."""
     from hugginggpt.capabilities import CAPABILITIES
-    from hugginggpt.catalog.card import Endpoint, ModelCard
+    from hugginggpt.catalog.card import ModelCard
     from hugginggpt.catalog.known import known_cards
     from hugginggpt.errors import UsageError
     from hugginggpt.services import get_catalog
 
     if not ids:
         assert kind is not None
-        local = [c for c in get_catalog().candidates(kind) if c.endpoint is Endpoint.LOCAL]
+        local = get_catalog().downloads(kind)
         usable = [c.card for c in local if c.obstacle is None or c.installed]
         if not usable:
             raise UsageError(f"There is no model to download for {kind}: {_why_none(kind, local)}")
@@ -157,7 +159,7 @@ def _why_none(kind: str, local: "list[Candidate]") -> str:
     from hugginggpt.services import get_catalog
 
     if local:
-        return str(local[0].obstacle)
+        return str(next((c for c in local if not c.card.gated), local[0]).obstacle)
     packaged = [c.card.id for c in get_catalog().candidates(kind) if c.endpoint is Endpoint.EMBEDDED]
     if packaged:
         return f"it is done by {packaged[0]}, which comes with a package."

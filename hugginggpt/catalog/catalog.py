@@ -44,7 +44,8 @@ class Catalog:
 
     With the embedded controller and no Hub token, what is offered is what runs here without a
     download, and the Hub is not asked for it. Only a kind that a plan names all the same may ask it:
-    when it cannot be done by an embedded model or the controller.
+    when it cannot be done by an embedded model or the controller. So does a user who asks for a list
+    or a download.
 
     Args:
         store: keeps live lookups for `settings.catalog_ttl` seconds, as this process does either way,
@@ -63,19 +64,31 @@ class Catalog:
         self._measuring = threading.Lock()
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
-    def candidates(self, kind: str, live: bool = True) -> list[Candidate]:
+    def candidates(self, kind: str, live: bool = True, *, asked: bool = False) -> list[Candidate]:
         """Every model of a kind at every endpoint that the settings allow, in rank order.
 
         Args:
             kind: a name in `CAPABILITIES`.
             live: look the kind up on the Hub when the last lookup is too old.
+            asked: a user asks what there is, so the lookup is made where the embedded default would make none.
 
         Raises:
             UsageError: there is no such kind.
         """
-        if kind not in CAPABILITIES:
-            raise UsageError(f"There is no task kind {kind!r}: `hugginggpt models` lists them.")
-        return self._found(kind, live, may_fetch=True)
+        _check(kind)
+        return self._found(kind, live, may_fetch=True, asked=asked)
+
+    def downloads(self, kind: str) -> list[Candidate]:
+        """Every local model of a kind in rank order, for a user who asks for a download.
+
+        So it is no obstacle that the embedded default downloads nothing unasked.
+
+        Raises:
+            UsageError: there is no such kind.
+        """
+        _check(kind)
+        found = self._found(kind, live=True, may_fetch=True, unasked=False)
+        return [c for c in found if c.endpoint is Endpoint.LOCAL]
 
     def offered_kinds(self) -> tuple[str, ...]:
         """The kinds that some model can do here, in the table's order.
@@ -130,8 +143,18 @@ class Catalog:
     def _allowed(self) -> frozenset[Endpoint]:
         return ALLOWED[self._settings.inference_mode]
 
-    def _found(self, kind: str, live: bool, may_fetch: bool) -> list[Candidate]:
-        """The candidates of a kind in rank order; without `may_fetch`, one that has to be downloaded cannot run."""
+    def _found(
+        self, kind: str, live: bool, may_fetch: bool, *, asked: bool = False, unasked: bool = True
+    ) -> list[Candidate]:
+        """The candidates of a kind in rank order.
+
+        Args:
+            kind: a name in `CAPABILITIES`.
+            live: the Hub may be asked for its models where one may be downloaded.
+            may_fetch: without it, one that has to be downloaded cannot run.
+            asked: the Hub may be asked for its models even where none may be downloaded.
+            unasked: nobody asked for a download, see `Catalog`.
+        """
         known = known_cards(kind)
         here = [
             self._candidate(card, endpoint)
@@ -139,8 +162,9 @@ class Catalog:
             for endpoint in card.runs_on
             if endpoint in _HERE & self._allowed
         ]
-        fetches = may_fetch and not (self._stays_here and any(c.obstacle is None for c in here))
-        listed = self._live_cards(kind, live and fetches)
+        stays_here = unasked and self._stays_here and any(c.obstacle is None for c in here)
+        fetches = may_fetch and not stays_here
+        listed = self._live_cards(kind, live and (fetches or asked))
         gone = _gone(known, listed, self._hub.url)
         elsewhere = [
             self._candidate(card, endpoint, fetches=fetches, listed=card.id not in gone)
@@ -234,6 +258,11 @@ class Catalog:
                 except DatabaseUnavailableError as error:
                     logger.warning("What was measured of models cannot be read: %s", error.message)
             return self._measurement.figures if self._measurement else {}
+
+
+def _check(kind: str) -> None:
+    if kind not in CAPABILITIES:
+        raise UsageError(f"There is no task kind {kind!r}: `hugginggpt models` lists them.")
 
 
 def _merged(known: Sequence[ModelCard], listed: Sequence[ModelCard]) -> list[ModelCard]:

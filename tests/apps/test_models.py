@@ -12,7 +12,7 @@ from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.card import ModelCard
 from hugginggpt.catalog.downloaded import DownloadedModel, ModelUse, beyond, with_companions
 from hugginggpt.services import get_trace
-from tests.stand_ins import tiny_models
+from tests.stand_ins import tiny_models, tiny_tables, tiny_text
 from tests.stand_ins.hub_server import HubServer
 from tests.stand_ins.tiny_models import GATED, MODELS, PICKLED
 from tests.trace.samples import candidate, planned
@@ -123,6 +123,22 @@ def test_a_model_comes_with_those_that_it_works_with(inside: CliRunner, tmp_path
         fetched = inside.invoke(main, ["models", "fetch", names[0]], env=at)
         assert fetched.exit_code == 0, fetched.output
         assert listed(inside, at).keys() == set(names)
+
+
+def test_the_model_of_a_kind_is_fetched_though_nothing_is_downloaded_unasked(inside: CliRunner, tmp_path: Path) -> None:
+    gated, default = "meta-llama/Llama-3.2-1B-Instruct", "HuggingFaceTB/SmolLM2-135M-Instruct"
+    for name in (gated, default):
+        tiny_text.build_chatter(tmp_path / "models" / name)
+    (tmp_path / "models" / gated / ".hub.json").write_text(json.dumps({"downloads": 9, "gated": "auto"}))
+    tiny_tables.build_all(tmp_path / "models")
+    with HubServer(tmp_path / "models") as hub:
+        at = {"HF_ENDPOINT": hub.url, "HUGGINGGPT_MODELS_CACHE": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "0"}
+        before = inside.invoke(main, ["models", "--kind", "conversational"], env=at)
+        assert "downloads nothing for what it can do itself" in before.stdout
+        for kind in ("conversational", "tabular-classification"):
+            fetched = inside.invoke(main, ["models", "fetch", "--kind", kind], env=at)
+            assert fetched.exit_code == 0, fetched.output
+        assert listed(inside, at).keys() == {default, tiny_tables.WINE}
 
 
 @pytest.mark.parametrize(
