@@ -111,10 +111,14 @@ def fetch(ids: tuple[str, ...], kind: str | None) -> None:
 
     With a model come those that it works with, such as a vocoder or the pipeline of a ControlNet.
 
+    A model is a candidate for the kind that it was fetched for from then on, without a kind for the one
+    that the Hub says it is for.
+
     Only the files that this machine's experts need are downloaded, and only safe ones. A download
     that was interrupted goes on where it was.
     """
     from hugginggpt.catalog.card import ModelCard
+    from hugginggpt.catalog.fetched import keep_card
     from hugginggpt.experts.local.download import fetch_model
     from hugginggpt.settings import get_settings
 
@@ -125,12 +129,13 @@ def fetch(ids: tuple[str, ...], kind: str | None) -> None:
         for model in (card, *works_with):
             folder = fetch_model(model, get_settings(), progress=True)
             click.echo(f"{model.id} is in {folder}")
+        if card.kind:
+            keep_card(card, get_settings().models_cache_dir)
 
 
 def _cards(ids: tuple[str, ...], kind: str | None) -> "list[ModelCard]":
-    """The cards of the models to fetch; of one that no catalog knows, its name alone."""
+    """The cards of the models to fetch."""
     from hugginggpt.capabilities import CAPABILITIES
-    from hugginggpt.catalog.card import ModelCard
     from hugginggpt.catalog.known import known_cards
     from hugginggpt.errors import UsageError
     from hugginggpt.services import get_catalog
@@ -149,7 +154,9 @@ def _cards(ids: tuple[str, ...], kind: str | None) -> "list[ModelCard]":
         model, _, revision = name.partition("@")
         if name.endswith("@"):
             raise UsageError(f"There is no revision behind the @ of {name}.")
-        card = known.get(model, ModelCard(id=model, kind=kind or ""))
+        card = known.get(model)
+        if card is None:
+            card = get_catalog().card(model, kind).model_copy(update={"revision": None})
         cards.append(card.model_copy(update={"revision": revision}) if revision else card)
     return cards
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.card import Candidate, Endpoint, ModelCard
+from hugginggpt.catalog.fetched import fetched_cards
 from hugginggpt.catalog.figures import Figures, Measurement
 from hugginggpt.catalog.hub import LIMIT, Hub, pipeline_tag
 from hugginggpt.catalog.installed import COMMIT, installed_commit
@@ -40,7 +41,7 @@ class CatalogStore(Protocol):
 
 
 class Catalog:
-    """The models of every kind: the bundled list and plugins', what the Hub lists, and the controller itself.
+    """The models of every kind: the bundled list and plugins', what the Hub lists, what was fetched, and the controller.
 
     With the embedded controller and no Hub token, what is offered is what runs here without a
     download, and the Hub is not asked for it. Only a kind that a plan names all the same may ask it:
@@ -89,6 +90,16 @@ class Catalog:
         _check(kind)
         found = self._found(kind, live=True, may_fetch=True, unasked=False)
         return [c for c in found if c.endpoint is Endpoint.LOCAL]
+
+    def card(self, model: str, kind: str | None) -> ModelCard:
+        """The card of any model, as the Hub knows it; its name alone where the Hub gives no answer.
+
+        Args:
+            model: its id on the Hub.
+            kind: what it is for; None takes the Hub's word for it.
+        """
+        found = self._hub.card(model, kind or "") or ModelCard(id=model, kind=kind or "")
+        return found if kind or found.tag not in CAPABILITIES else found.model_copy(update={"kind": found.tag})
 
     def offered_kinds(self) -> tuple[str, ...]:
         """The kinds that some model can do here, in the table's order.
@@ -168,7 +179,7 @@ class Catalog:
         gone = _gone(known, listed, self._hub.url)
         elsewhere = [
             self._candidate(card, endpoint, fetches=fetches, listed=card.id not in gone)
-            for card in _merged(known, listed)
+            for card in _merged(known, listed, fetched_cards(kind, self._settings.models_cache_dir))
             for endpoint in card.runs_on
             if endpoint in self._allowed - _HERE
         ]
@@ -265,15 +276,16 @@ def _check(kind: str) -> None:
         raise UsageError(f"There is no task kind {kind!r}: `hugginggpt models` lists them.")
 
 
-def _merged(known: Sequence[ModelCard], listed: Sequence[ModelCard]) -> list[ModelCard]:
-    """The known cards brought up to date by the Hub's, and what the Hub has besides.
+def _merged(known: Sequence[ModelCard], listed: Sequence[ModelCard], fetched: Sequence[ModelCard]) -> list[ModelCard]:
+    """The known cards brought up to date by the Hub's, what the Hub has besides, and what was fetched besides.
 
     Their description and endpoints stay: they were written with care.
     """
     by_id = {card.id: card for card in listed}
     known = [card for card in known if not set(card.runs_on) <= _HERE]
     ids = {card.id for card in known}
-    return [_updated(c, by_id[c.id]) if c.id in by_id else c for c in known] + [c for c in listed if c.id not in ids]
+    found = [_updated(c, by_id[c.id]) if c.id in by_id else c for c in known] + [c for c in listed if c.id not in ids]
+    return found + [c for c in fetched if c.id not in ids | by_id.keys()]
 
 
 def _updated(card: ModelCard, live: ModelCard) -> ModelCard:

@@ -216,6 +216,7 @@ def _card(info: "ModelInfo", kind: str, url: str, tells: bool) -> ModelCard:
         custom_code="custom_code" in tags or "auto_map" in (info.config or {}),
         needs=("timm",) if "timm" in tags else (),
         served=bool(info.inference) if tells else None,
+        tag=info.pipeline_tag,
         hub=url,
     )
 

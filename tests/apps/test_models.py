@@ -11,7 +11,7 @@ from apps.cli import main
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.card import ModelCard
 from hugginggpt.catalog.downloaded import DownloadedModel, ModelUse, beyond, with_companions
-from hugginggpt.services import get_trace
+from hugginggpt.services import get_trace, reset
 from tests.stand_ins import tiny_models, tiny_tables, tiny_text
 from tests.stand_ins.hub_server import HubServer
 from tests.stand_ins.tiny_models import GATED, MODELS, PICKLED
@@ -139,6 +139,35 @@ def test_the_model_of_a_kind_is_fetched_though_nothing_is_downloaded_unasked(ins
             fetched = inside.invoke(main, ["models", "fetch", "--kind", kind], env=at)
             assert fetched.exit_code == 0, fetched.output
         assert listed(inside, at).keys() == {default, tiny_tables.WINE}
+
+
+@pytest.mark.parametrize("kind", [["--kind", "tabular-regression"], []])
+def test_what_was_fetched_for_a_kind_is_a_candidate_for_it(inside: CliRunner, tmp_path: Path, kind: list[str]) -> None:
+    def candidates() -> dict[str, bool]:
+        told = inside.invoke(main, ["models", "--kind", "tabular-regression", "--json"], env=at).stdout
+        return {c["id"]: c["installed"] and c["runs_here"] for c in json.loads(told) if c["endpoint"] == "local"}
+
+    tiny_tables.build_all(tmp_path / "models")
+    with HubServer(tmp_path / "models") as hub:
+        at = {"HF_ENDPOINT": hub.url, "HUGGINGGPT_MODELS_CACHE": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "0"}
+        fetched = inside.invoke(main, ["models", "fetch", tiny_tables.DIABETES, *kind], env=at)
+        assert fetched.exit_code == 0, fetched.output
+        assert [r for r in hub.requests if "pipeline_tag" in r.query] == []
+    at["HF_HUB_OFFLINE"] = "1"
+    reset()
+    assert candidates() == {tiny_tables.DIABETES: True}
+    assert inside.invoke(main, ["models", "prune", "--keep-gb", "0"], env=at).exit_code == 0
+    assert candidates() == {}
+
+
+def test_a_list_of_one_kind_asks_the_hub(inside: CliRunner, tmp_path: Path) -> None:
+    tiny_tables.build_all(tmp_path / "models")
+    with HubServer(tmp_path / "models") as hub:
+        at = {"HF_ENDPOINT": hub.url, "HUGGINGGPT_MODELS_CACHE": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "0"}
+        assert tiny_tables.WINE in inside.invoke(main, ["models", "--kind", "tabular-classification"], env=at).stdout
+        asked = [r.query["pipeline_tag"] for r in hub.requests if "pipeline_tag" in r.query]
+        inside.invoke(main, ["models"], env=at)
+        assert [r.query["pipeline_tag"] for r in hub.requests if "pipeline_tag" in r.query] == asked != []
 
 
 @pytest.mark.parametrize(
