@@ -41,7 +41,7 @@ class CatalogStore(Protocol):
 
 
 class Catalog:
-    """The models of every kind: the bundled list and plugins', what the Hub lists, what was fetched, and the controller.
+    """The models of every kind: the bundled list, plugins', the Hub's, what was fetched, and the controller itself.
 
     With the embedded controller and no Hub token, what is offered is what runs here without a
     download, and the Hub is not asked for it. Only a kind that a plan names all the same may ask it:
