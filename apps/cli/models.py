@@ -157,8 +157,29 @@ def _cards(ids: tuple[str, ...], kind: str | None) -> "list[ModelCard]":
         card = known.get(model)
         if card is None:
             card = get_catalog().card(model, kind).model_copy(update={"revision": None})
+            _refuse_another_kind(card)
         cards.append(card.model_copy(update={"revision": revision}) if revision else card)
     return cards
+
+
+def _refuse_another_kind(card: "ModelCard") -> None:
+    """Refuse a model of which the Hub says that it does something of other types than its kind."""
+    from hugginggpt.capabilities import CAPABILITIES
+    from hugginggpt.catalog.hub import pipeline_tag
+    from hugginggpt.errors import UsageError
+
+    # A pipeline of diffusers does more than its tag says.
+    if card.tag not in CAPABILITIES or not card.kind or not pipeline_tag(card.kind) or card.library == "diffusers":
+        return
+    told, wanted = (
+        ({i.type for i in row.inputs if i.required}, row.outputs)
+        for row in (CAPABILITIES[card.tag], CAPABILITIES[card.kind])
+    )
+    if told != wanted:
+        raise UsageError(
+            f"{card.id} does {card.tag}, as the Hub says, and so no {card.kind}: fetch it with --kind {card.tag}, "
+            "or another model."
+        )
 
 
 def _why_none(kind: str, local: "list[Candidate]") -> str:

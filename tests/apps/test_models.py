@@ -17,7 +17,7 @@ from tests.stand_ins.hub_server import HubServer
 from tests.stand_ins.tiny_models import GATED, MODELS, PICKLED
 from tests.trace.samples import candidate, planned
 
-SENTIMENT = MODELS["text-classification"]
+SENTIMENT, TONES = MODELS["text-classification"], MODELS["automatic-speech-recognition"]
 
 
 def test_every_kind_is_listed(inside: CliRunner) -> None:
@@ -76,7 +76,8 @@ def test_an_unknown_kind_is_wrong_usage(inside: CliRunner) -> None:
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
-    with HubServer(tiny_models.build_all(tmp_path_factory.mktemp("models"), ("text-classification",))) as hub:
+    kinds = ("text-classification", "automatic-speech-recognition")
+    with HubServer(tiny_models.build_all(tmp_path_factory.mktemp("models"), kinds)) as hub:
         yield hub
 
 
@@ -176,6 +177,7 @@ def test_a_list_of_one_kind_asks_the_hub(inside: CliRunner, tmp_path: Path) -> N
         (["fetch"], 2, "Name a model, or a kind with --kind."),
         (["fetch", "tiny/nobody"], 1, "There is no model tiny/nobody"),
         (["fetch", PICKLED], 1, "has no weights in the safetensors format"),
+        (["fetch", TONES, "--kind", "text-classification"], 2, "tiny/tones does automatic-speech-recognition, as the"),
         (["fetch", "--kind", "nonsense"], 2, "There is no task kind 'nonsense'"),
         (["fetch", "https://some.hub/tiny/model"], 1, "names look like 'organisation/model'"),
         (["fetch", "tiny/nobody@"], 2, "There is no revision behind the @"),
