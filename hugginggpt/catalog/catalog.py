@@ -150,6 +150,24 @@ class Catalog:
             commit = live.revision if live else None
         return card if commit is None else card.model_copy(update={"revision": commit})
 
+    def current(self, candidate: Candidate) -> Candidate:
+        """The candidate at a commit that can be had: one that a lookup told may have vanished from the Hub since.
+
+        Then the model is taken at its latest commit, and the lookup of its kind is made anew.
+        """
+        card = candidate.card
+        if candidate.endpoint is not Endpoint.LOCAL or card.hub != self._hub.url or card.revision is None:
+            return candidate
+        if installed_commit(card.id, self._settings.models_cache_dir, card.revision, tuple(card.sha256)):
+            return candidate
+        if not self._hub.lacks(card.id, card.revision):
+            return candidate
+        self._live_cards(card.kind, may_ask=True, anew=True)
+        latest = self._hub.card(card.id, card.kind)
+        if latest is None or latest.revision is None:
+            return candidate
+        return candidate.model_copy(update={"card": card.model_copy(update={"revision": latest.revision})})
+
     @property
     def _allowed(self) -> frozenset[Endpoint]:
         return ALLOWED[self._settings.inference_mode]
@@ -214,11 +232,11 @@ class Catalog:
         )
         return Candidate(card=card, endpoint=endpoint, installed=installed, obstacle=obstacle)
 
-    def _live_cards(self, kind: str, may_ask: bool) -> list[ModelCard]:
-        """The latest lookup of a kind; a new one when it is too old, `may_ask` and the Hub answers."""
+    def _live_cards(self, kind: str, may_ask: bool, anew: bool = False) -> list[ModelCard]:
+        """The latest lookup of a kind; a new one when it is too old or wanted `anew`, `may_ask` and the Hub answers."""
         with self._locks[kind]:
             cards, age = self._last_lookup(kind)
-            if not may_ask or age < self._settings.catalog_ttl or pipeline_tag(kind) is None:
+            if not may_ask or (age < self._settings.catalog_ttl and not anew) or pipeline_tag(kind) is None:
                 return cards
             found = self._hub.cards(kind)
             if found is None:

@@ -119,6 +119,22 @@ class Hub:
         info = self._answer(f"look up {model}", ask)
         return None if info is None else _card(info, kind, self.url, tells=False)
 
+    def lacks(self, model: str, revision: str) -> bool:
+        """Whether the Hub says that it has the model and no such revision of it."""
+        if self.obstacle():
+            return False
+
+        def ask() -> bool:
+            from huggingface_hub.errors import RevisionNotFoundError
+
+            try:
+                self._api().model_info(model, revision=revision, timeout=LOOKUP_SECONDS, expand=["sha"])
+            except RevisionNotFoundError:
+                return True
+            return False
+
+        return self._answer(f"look up {model} at {revision}", ask) is True
+
     def _probe(self) -> bool:
         import httpx
 
