@@ -17,7 +17,8 @@ from hugginggpt.experts.embedded.packaged import packaged_files
 
 START_SECONDS = 120.0
 
-_MOST_TIMES_AS_LONG = 64
+# Of what is thinner RapidOCR makes an enormous picture, or none at all.
+_MOST_TIMES_AS_LONG = 8
 
 
 class Reader:
@@ -67,7 +68,7 @@ class Reader:
 
 
 def _wide_enough(picture: PILImage.Image) -> PILImage.Image:
-    """The picture, with white to its right or below it where it is so thin that RapidOCR would leave nothing of it."""
+    """The picture, with white to its right or below it where it is too thin to be read."""
     least = max(picture.size) // _MOST_TIMES_AS_LONG
     if min(picture.size) >= least:
         return picture
