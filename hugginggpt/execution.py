@@ -7,7 +7,7 @@ moves on to the next candidate.
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -44,7 +44,7 @@ Slot = Callable[[Candidate, Deadline], AbstractContextManager[object]]
 def execute(
     task: PlannedTask,
     bound: BoundTask,
-    candidates: Sequence[Candidate],
+    candidates: Iterable[Candidate],
     *,
     pool: ModelPool,
     surroundings: Surroundings,

@@ -25,7 +25,7 @@ from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.progress import listening
 from hugginggpt.request import RequestRun
 from hugginggpt.results import TaskResult, TaskStatus
-from hugginggpt.services import get_store, get_trace
+from hugginggpt.services import get_catalog, get_store, get_trace
 from hugginggpt.settings import get_settings
 from tasks.cancelling import cancel, cancellable, why_cancelled
 from tasks.limits import slot_for
@@ -294,7 +294,7 @@ def run_expert(
         result = execute(
             planned,
             bind(planned, resources, upstream, get_store()),
-            attempts.not_failed(choice.ranked),
+            map(get_catalog().current, attempts.not_failed(choice.ranked)),
             pool=get_pool(get_settings()),
             surroundings=Surroundings(get_settings(), lambda: recorded_controller(request_id, life, planned.id)),
             store=get_store(),

@@ -377,6 +377,15 @@ def test_cut_off_recordings_are_refused(tmp_path: Path) -> None:
         assert "damaged" in refused(tmp_path, name, whole[: len(whole) // 2])
 
 
+def test_samples_that_are_no_numbers_are_silence() -> None:
+    buffer = io.BytesIO()
+    samples = np.array([0.5, np.nan, -0.5, np.inf, -np.inf, 0.25], np.float32)
+    soundfile.write(buffer, samples, 16000, format="WAV", subtype="FLOAT")
+    read = decode(ValueType.AUDIO, buffer.getvalue(), "audio/wav")
+    assert isinstance(read, Audio)
+    assert read.samples[:, 0].tolist() == [0.5, 0.0, -0.5, 0.0, 0.0, 0.25]
+
+
 def test_silent_header_is_refused(tmp_path: Path) -> None:
     assert "no sound" in refused(tmp_path, "a.wav", recording(seconds=0))
 

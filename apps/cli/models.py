@@ -39,7 +39,7 @@ def _list_candidates(kind: str | None, as_json: bool) -> None:
 
     wanted = [_known(kind)] if kind is not None else list(CAPABILITIES)
     # One lookup is worth waiting for, one for every kind is not.
-    found = {name: get_catalog().candidates(name, live=kind is not None) for name in wanted}
+    found = {name: get_catalog().candidates(name, live=kind is not None, asked=True) for name in wanted}
     if as_json:
         listed = [_as_json(candidate) for candidates in found.values() for candidate in candidates]
         click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
@@ -102,17 +102,23 @@ def _measured(figures: "Figures") -> dict[str, object]:
 
 @models.command("fetch", short_help="Download models before they are needed.")
 @click.argument("ids", metavar="[ID[@REVISION]]...", nargs=-1)
-@click.option("--kind", metavar="KIND", help="The default model of this kind, or say which ID is for it.")
+@click.option(
+    "--kind", metavar="KIND", help="The best model of this kind that can run here, or say which ID is for it."
+)
 @verbose_option
 def fetch(ids: tuple[str, ...], kind: str | None) -> None:
     """Download models into the cache of weights: those named, or the best candidate of a kind.
 
     With a model come those that it works with, such as a vocoder or the pipeline of a ControlNet.
 
+    A model is a candidate for the kind that it was fetched for from then on, without a kind for the one
+    that the Hub says it is for.
+
     Only the files that this machine's experts need are downloaded, and only safe ones. A download
     that was interrupted goes on where it was.
     """
     from hugginggpt.catalog.card import ModelCard
+    from hugginggpt.catalog.fetched import keep_card
     from hugginggpt.experts.local.download import fetch_model
     from hugginggpt.settings import get_settings
 
@@ -123,19 +129,20 @@ def fetch(ids: tuple[str, ...], kind: str | None) -> None:
         for model in (card, *works_with):
             folder = fetch_model(model, get_settings(), progress=True)
             click.echo(f"{model.id} is in {folder}")
+        if card.kind:
+            keep_card(card, get_settings().models_cache_dir)
 
 
 def _cards(ids: tuple[str, ...], kind: str | None) -> "list[ModelCard]":
-    """The cards of the models to fetch; of one that no catalog knows, its name alone."""
+    """The cards of the models to fetch."""
     from hugginggpt.capabilities import CAPABILITIES
-    from hugginggpt.catalog.card import Endpoint, ModelCard
     from hugginggpt.catalog.known import known_cards
     from hugginggpt.errors import UsageError
     from hugginggpt.services import get_catalog
 
     if not ids:
         assert kind is not None
-        local = [c for c in get_catalog().candidates(kind) if c.endpoint is Endpoint.LOCAL]
+        local = get_catalog().downloads(kind)
         usable = [c.card for c in local if c.obstacle is None or c.installed]
         if not usable:
             raise UsageError(f"There is no model to download for {kind}: {_why_none(kind, local)}")
@@ -147,9 +154,38 @@ def _cards(ids: tuple[str, ...], kind: str | None) -> "list[ModelCard]":
         model, _, revision = name.partition("@")
         if name.endswith("@"):
             raise UsageError(f"There is no revision behind the @ of {name}.")
-        card = known.get(model, ModelCard(id=model, kind=kind or ""))
+        card = known.get(model)
+        if card is None:
+            card = get_catalog().card(model, kind).model_copy(update={"revision": None})
+            _refuse_another_kind(card)
         cards.append(card.model_copy(update={"revision": revision}) if revision else card)
     return cards
+
+
+def _refuse_another_kind(card: "ModelCard") -> None:
+    """Refuse a model of which the Hub says that it does something of other types than its kind."""
+    from hugginggpt.capabilities import CAPABILITIES
+    from hugginggpt.catalog.hub import pipeline_tag
+    from hugginggpt.errors import UsageError
+
+    # A pipeline of diffusers does more than its tag says.
+    if (
+        card.tag is None
+        or card.tag not in CAPABILITIES
+        or not card.kind
+        or not pipeline_tag(card.kind)
+        or card.library == "diffusers"
+    ):
+        return
+    told, wanted = (
+        ({i.type for i in row.inputs if i.required}, row.outputs)
+        for row in (CAPABILITIES[card.tag], CAPABILITIES[card.kind])
+    )
+    if told != wanted:
+        raise UsageError(
+            f"{card.id} does {card.tag}, as the Hub says, and so no {card.kind}: fetch it with --kind {card.tag}, "
+            "or another model."
+        )
 
 
 def _why_none(kind: str, local: "list[Candidate]") -> str:
@@ -157,7 +193,7 @@ def _why_none(kind: str, local: "list[Candidate]") -> str:
     from hugginggpt.services import get_catalog
 
     if local:
-        return str(local[0].obstacle)
+        return str(next((c for c in local if not c.card.gated), local[0]).obstacle)
     packaged = [c.card.id for c in get_catalog().candidates(kind) if c.endpoint is Endpoint.EMBEDDED]
     if packaged:
         return f"it is done by {packaged[0]}, which comes with a package."

@@ -29,10 +29,11 @@ class ModelCard(BaseModel):
         sha256: expected hash of each packaged file, by its name, for embedded models; for others, of the
             only files that are loaded, where they are in no safe format.
         companions: ids on the Hub of the models that it works with: a vocoder, the pipeline of a ControlNet.
-        safetensors: its weights come as safetensors; None while unknown.
+        safetensors: its weights come as safetensors; None while unknown, and for tables.
         custom_code: it runs code from its own repository, which never happens here.
         needs: importable packages it needs besides its expert's.
         served: an inference provider serves it; None while unknown.
+        tag: what the Hub says it is for; None while unknown.
         hub: base URL of the Hub that told these facts; None for the bundled list.
         controller: the controller's model, where that writes the answer from what this model gives.
     """
@@ -57,6 +58,7 @@ class ModelCard(BaseModel):
     custom_code: bool = False
     needs: tuple[str, ...] = ()
     served: bool | None = None
+    tag: str | None = None
     hub: str | None = None
     controller: str | None = None
 

@@ -11,6 +11,7 @@ from typing import Protocol
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.card import Candidate, Endpoint, ModelCard
 from hugginggpt.catalog.changes import CatalogChanges, changes
+from hugginggpt.catalog.fetched import fetched_cards
 from hugginggpt.catalog.figures import Figures, Measurement
 from hugginggpt.catalog.hub import LIMIT, Hub, pipeline_tag
 from hugginggpt.catalog.installed import COMMIT, installed_commit
@@ -41,11 +42,12 @@ class CatalogStore(Protocol):
 
 
 class Catalog:
-    """The models of every kind: the bundled list and plugins', what the Hub lists, and the controller itself.
+    """The models of every kind: the bundled list, plugins', the Hub's, what was fetched, and the controller itself.
 
     With the embedded controller and no Hub token, what is offered is what runs here without a
     download, and the Hub is not asked for it. Only a kind that a plan names all the same may ask it:
-    when it cannot be done by an embedded model or the controller.
+    when it cannot be done by an embedded model or the controller. So does a user who asks for a list
+    or a download.
 
     Args:
         store: keeps live lookups for `settings.catalog_ttl` seconds, as this process does either way,
@@ -64,19 +66,41 @@ class Catalog:
         self._measuring = threading.Lock()
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
-    def candidates(self, kind: str, live: bool = True) -> list[Candidate]:
+    def candidates(self, kind: str, live: bool = True, *, asked: bool = False) -> list[Candidate]:
         """Every model of a kind at every endpoint that the settings allow, in rank order.
 
         Args:
             kind: a name in `CAPABILITIES`.
             live: look the kind up on the Hub when the last lookup is too old.
+            asked: a user asks what there is, so the lookup is made where the embedded default would make none.
 
         Raises:
             UsageError: there is no such kind.
         """
-        if kind not in CAPABILITIES:
-            raise UsageError(f"There is no task kind {kind!r}: `hugginggpt models` lists them.")
-        return self._found(kind, live, may_fetch=True)
+        _check(kind)
+        return self._found(kind, live, may_fetch=True, asked=asked)
+
+    def downloads(self, kind: str) -> list[Candidate]:
+        """Every local model of a kind in rank order, for a user who asks for a download.
+
+        So it is no obstacle that the embedded default downloads nothing unasked.
+
+        Raises:
+            UsageError: there is no such kind.
+        """
+        _check(kind)
+        found = self._found(kind, live=True, may_fetch=True, unasked=False)
+        return [c for c in found if c.endpoint is Endpoint.LOCAL]
+
+    def card(self, model: str, kind: str | None) -> ModelCard:
+        """The card of any model, as the Hub knows it; its name alone where the Hub gives no answer.
+
+        Args:
+            model: its id on the Hub.
+            kind: what it is for; None takes the Hub's word for it.
+        """
+        found = self._hub.card(model, kind or "") or ModelCard(id=model, kind=kind or "")
+        return found if kind or found.tag not in CAPABILITIES else found.model_copy(update={"kind": found.tag})
 
     def offered_kinds(self) -> tuple[str, ...]:
         """The kinds that some model can do here, in the table's order.
@@ -156,12 +180,40 @@ class Catalog:
             commit = live.revision if live else None
         return card if commit is None else card.model_copy(update={"revision": commit})
 
+    def current(self, candidate: Candidate) -> Candidate:
+        """The candidate at a commit that can be had: one that a lookup told may have vanished from the Hub since.
+
+        Then the model is taken at its latest commit, and the lookup of its kind is made anew.
+        """
+        card = candidate.card
+        if candidate.endpoint is not Endpoint.LOCAL or card.hub != self._hub.url or card.revision is None:
+            return candidate
+        if installed_commit(card.id, self._settings.models_cache_dir, card.revision, tuple(card.sha256)):
+            return candidate
+        if not self._hub.lacks(card.id, card.revision):
+            return candidate
+        self._live_cards(card.kind, may_ask=True, anew=True)
+        latest = self._hub.card(card.id, card.kind)
+        if latest is None or latest.revision is None:
+            return candidate
+        return candidate.model_copy(update={"card": card.model_copy(update={"revision": latest.revision})})
+
     @property
     def _allowed(self) -> frozenset[Endpoint]:
         return ALLOWED[self._settings.inference_mode]
 
-    def _found(self, kind: str, live: bool, may_fetch: bool) -> list[Candidate]:
-        """The candidates of a kind in rank order; without `may_fetch`, one that has to be downloaded cannot run."""
+    def _found(
+        self, kind: str, live: bool, may_fetch: bool, *, asked: bool = False, unasked: bool = True
+    ) -> list[Candidate]:
+        """The candidates of a kind in rank order.
+
+        Args:
+            kind: a name in `CAPABILITIES`.
+            live: the Hub may be asked for its models where one may be downloaded.
+            may_fetch: without it, one that has to be downloaded cannot run.
+            asked: the Hub may be asked for its models even where none may be downloaded.
+            unasked: nobody asked for a download, see `Catalog`.
+        """
         known = known_cards(kind)
         here = [
             self._candidate(card, endpoint)
@@ -169,12 +221,13 @@ class Catalog:
             for endpoint in card.runs_on
             if endpoint in _HERE & self._allowed
         ]
-        fetches = may_fetch and not (self._stays_here and any(c.obstacle is None for c in here))
-        listed = self._live_cards(kind, live and fetches)
+        stays_here = unasked and self._stays_here and any(c.obstacle is None for c in here)
+        fetches = may_fetch and not stays_here
+        listed = self._live_cards(kind, live and (fetches or asked))
         gone = _gone(known, listed, self._hub.url)
         elsewhere = [
             self._candidate(card, endpoint, fetches=fetches, listed=card.id not in gone)
-            for card in _merged(known, listed)
+            for card in _merged(known, listed, fetched_cards(kind, self._settings.models_cache_dir))
             for endpoint in card.runs_on
             if endpoint in self._allowed - _HERE
         ]
@@ -209,11 +262,11 @@ class Catalog:
         )
         return Candidate(card=card, endpoint=endpoint, installed=installed, obstacle=obstacle)
 
-    def _live_cards(self, kind: str, may_ask: bool) -> list[ModelCard]:
-        """The latest lookup of a kind; a new one when it is too old, `may_ask` and the Hub answers."""
+    def _live_cards(self, kind: str, may_ask: bool, anew: bool = False) -> list[ModelCard]:
+        """The latest lookup of a kind; a new one when it is too old or wanted `anew`, `may_ask` and the Hub answers."""
         with self._locks[kind]:
             cards, age = self._last_lookup(kind)
-            if not may_ask or age < self._settings.catalog_ttl or pipeline_tag(kind) is None:
+            if not may_ask or (age < self._settings.catalog_ttl and not anew) or pipeline_tag(kind) is None:
                 return cards
             found = self._ask_hub(kind)
             if found is None:
@@ -273,15 +326,21 @@ class Catalog:
             return self._measurement.figures if self._measurement else {}
 
 
-def _merged(known: Sequence[ModelCard], listed: Sequence[ModelCard]) -> list[ModelCard]:
-    """The known cards brought up to date by the Hub's, and what the Hub has besides.
+def _check(kind: str) -> None:
+    if kind not in CAPABILITIES:
+        raise UsageError(f"There is no task kind {kind!r}: `hugginggpt models` lists them.")
+
+
+def _merged(known: Sequence[ModelCard], listed: Sequence[ModelCard], fetched: Sequence[ModelCard]) -> list[ModelCard]:
+    """The known cards brought up to date by the Hub's, what the Hub has besides, and what was fetched besides.
 
     Their description and endpoints stay: they were written with care.
     """
     by_id = {card.id: card for card in listed}
     known = [card for card in known if not set(card.runs_on) <= _HERE]
     ids = {card.id for card in known}
-    return [_updated(c, by_id[c.id]) if c.id in by_id else c for c in known] + [c for c in listed if c.id not in ids]
+    found = [_updated(c, by_id[c.id]) if c.id in by_id else c for c in known] + [c for c in listed if c.id not in ids]
+    return found + [c for c in fetched if c.id not in ids | by_id.keys()]
 
 
 def _updated(card: ModelCard, live: ModelCard) -> ModelCard:

@@ -12,7 +12,9 @@ DESCRIPTION = ("*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken", "*.spm")
 _WEIGHTS = "safetensors"
 _STEMS = ("model", "diffusion_pytorch_model")
 _VARIANTS = ("", ".fp16")
-_TABULAR = ".skops"
+
+TABULAR = ".skops"
+"""How the name of a scikit-learn model without pickles ends."""
 
 PIPELINE = "model_index.json"
 """What tells a diffusers pipeline, and names its parts."""
@@ -52,7 +54,7 @@ def needed_files(folder: Path, names: Collection[str], exactly: Collection[str] 
     if MODULES in names:
         modules = [str(module.get("path", "")) for module in _list(folder / MODULES)]
         return _parts(folder, names, list(dict.fromkeys(["", *modules])), required=False)
-    tabular = sorted(name for name in names if name.endswith(_TABULAR) and not _folder(name))
+    tabular = sorted(name for name in names if name.endswith(TABULAR) and not _folder(name))
     if tabular:
         return [*descriptions(names), *tabular]
     return _parts(folder, names, [""], required=True) if CONFIG in names else None

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.catalog.files import TABULAR
 from hugginggpt.settings import Settings
 
 if TYPE_CHECKING:
@@ -118,6 +119,22 @@ class Hub:
         info = self._answer(f"look up {model}", ask)
         return None if info is None else _card(info, kind, self.url, tells=False)
 
+    def lacks(self, model: str, revision: str) -> bool:
+        """Whether the Hub says that it has the model and no such revision of it."""
+        if self.obstacle():
+            return False
+
+        def ask() -> bool:
+            from huggingface_hub.errors import RevisionNotFoundError
+
+            try:
+                self._api().model_info(model, revision=revision, timeout=LOOKUP_SECONDS, expand=["sha"])
+            except RevisionNotFoundError:
+                return True
+            return False
+
+        return self._answer(f"look up {model} at {revision}", ask) is True
+
     def _probe(self) -> bool:
         import httpx
 
@@ -198,7 +215,7 @@ def _card(info: "ModelInfo", kind: str, url: str, tells: bool) -> ModelCard:
     facts: dict[str, Any] = dict(vars(info.card_data)) if info.card_data else {}
     library = info.library_name or next((t for t in tags if t in LOCAL_LIBRARIES), None)
     safetensors = _has_safetensors(info)
-    local = library in LOCAL_LIBRARIES or (library is None and safetensors is not False)
+    local = library in LOCAL_LIBRARIES or _has_skops(info) or (library is None and safetensors is not False)
     licence = facts.get("license") or next((t.removeprefix("license:") for t in tags if t.startswith("license:")), None)
     return ModelCard(
         id=info.id,
@@ -213,10 +230,11 @@ def _card(info: "ModelInfo", kind: str, url: str, tells: bool) -> ModelCard:
         gated=bool(info.gated),
         description=_description(info, facts, library),
         runs_on=(Endpoint.LOCAL, Endpoint.REMOTE) if local else (Endpoint.REMOTE,),
-        safetensors=safetensors,
+        safetensors=None if _has_skops(info) else safetensors,
         custom_code="custom_code" in tags or "auto_map" in (info.config or {}),
         needs=("timm",) if "timm" in tags else (),
         served=bool(info.inference) if tells else None,
+        tag=info.pipeline_tag,
         hub=url,
     )
 
@@ -227,6 +245,11 @@ def _has_safetensors(info: "ModelInfo") -> bool | None:
     if info.siblings:
         return any(s.rfilename.endswith(".safetensors") for s in info.siblings)
     return None
+
+
+def _has_skops(info: "ModelInfo") -> bool:
+    """Whether scikit-learn's model is there in the format that holds no pickle."""
+    return any(s.rfilename.endswith(TABULAR) and "/" not in s.rfilename for s in info.siblings or ())
 
 
 def _size(info: "ModelInfo") -> int | None:

@@ -8,14 +8,21 @@ from hugginggpt.media import Audio
 _SEARCHED = 5.0
 _QUIET = 0.1
 _SHORTEST = 0.1
+_CANCELLED = 0.1
 
 
 def mono(audio: Audio) -> Any:
-    """The mean of all channels: float32, shape (frames,)."""
+    """The mean of all channels, or the loudest where they cancel each other: float32, shape (frames,)."""
     import numpy as np
 
     samples = np.asarray(audio.samples, np.float32)
-    return samples if samples.ndim == 1 else np.ascontiguousarray(samples.mean(axis=1))
+    if samples.ndim == 1:
+        return samples
+    mean = samples.mean(axis=1)
+    energies = np.square(samples, dtype=np.float64).sum(axis=0)
+    if np.square(mean, dtype=np.float64).sum() < _CANCELLED * energies.max(initial=0.0):
+        mean = samples[:, energies.argmax()]
+    return np.ascontiguousarray(mean)
 
 
 def at_rate(samples: Any, rate: int, wanted: int) -> Any:

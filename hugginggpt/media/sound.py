@@ -17,7 +17,7 @@ _DAMAGED = "is cut off or damaged and cannot be read as a recording; save it aga
 
 
 def read(data: bytes) -> Audio:
-    """A recording from its encoded bytes, all channels, at its own rate.
+    """A recording from its encoded bytes, all channels, at its own rate. A sample that is no number is silence.
 
     Raises:
         ContentProblem: it is damaged.
@@ -26,7 +26,7 @@ def read(data: bytes) -> Audio:
         samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
     except soundfile.SoundFileError as error:
         raise ContentProblem(_DAMAGED) from error
-    return Audio(samples, rate)
+    return Audio(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), rate)
 
 
 def check(data: bytes, max_seconds: float) -> None:

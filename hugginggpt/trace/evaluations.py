@@ -87,7 +87,7 @@ class Evaluations:
             evaluation.scored_at = self._database.now(session)
 
 
-def _latest(subject: Subject) -> Select[str]:
+def _latest(subject: Subject) -> Select[tuple[str]]:
     of_subject = select(Evaluation.id).filter_by(**subject.model_dump())
     return of_subject.order_by(Evaluation.created_at.desc()).limit(1)
 

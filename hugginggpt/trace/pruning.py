@@ -97,7 +97,7 @@ class Pruning:
             return forget_artifacts(session)
 
 
-def _at_work_since(now: datetime) -> Select[datetime]:
+def _at_work_since(now: datetime) -> Select[tuple[datetime]]:
     return (
         select(func.min(FlowRun.started_at))
         .join(Request, Request.id == FlowRun.request_id)

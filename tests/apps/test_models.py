@@ -11,13 +11,13 @@ from apps.cli import main
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.card import ModelCard
 from hugginggpt.catalog.downloaded import DownloadedModel, ModelUse, beyond, with_companions
-from hugginggpt.services import get_trace
-from tests.stand_ins import tiny_models
+from hugginggpt.services import get_trace, reset
+from tests.stand_ins import tiny_models, tiny_tables, tiny_text
 from tests.stand_ins.hub_server import HubServer
 from tests.stand_ins.tiny_models import GATED, MODELS, PICKLED
 from tests.trace.samples import candidate, planned
 
-SENTIMENT = MODELS["text-classification"]
+SENTIMENT, TONES = MODELS["text-classification"], MODELS["automatic-speech-recognition"]
 
 
 def test_every_kind_is_listed(inside: CliRunner) -> None:
@@ -76,7 +76,8 @@ def test_an_unknown_kind_is_wrong_usage(inside: CliRunner) -> None:
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
-    with HubServer(tiny_models.build_all(tmp_path_factory.mktemp("models"), ("text-classification",))) as hub:
+    kinds = ("text-classification", "automatic-speech-recognition")
+    with HubServer(tiny_models.build_all(tmp_path_factory.mktemp("models"), kinds)) as hub:
         yield hub
 
 
@@ -125,12 +126,58 @@ def test_a_model_comes_with_those_that_it_works_with(inside: CliRunner, tmp_path
         assert listed(inside, at).keys() == set(names)
 
 
+def test_the_model_of_a_kind_is_fetched_though_nothing_is_downloaded_unasked(inside: CliRunner, tmp_path: Path) -> None:
+    gated, default = "meta-llama/Llama-3.2-1B-Instruct", "HuggingFaceTB/SmolLM2-135M-Instruct"
+    for name in (gated, default):
+        tiny_text.build_chatter(tmp_path / "models" / name)
+    (tmp_path / "models" / gated / ".hub.json").write_text(json.dumps({"downloads": 9, "gated": "auto"}))
+    tiny_tables.build_all(tmp_path / "models")
+    with HubServer(tmp_path / "models") as hub:
+        at = {"HF_ENDPOINT": hub.url, "HUGGINGGPT_MODELS_CACHE": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "0"}
+        before = inside.invoke(main, ["models", "--kind", "conversational"], env=at)
+        assert "downloads nothing for what it can do itself" in before.stdout
+        for kind in ("conversational", "tabular-classification"):
+            fetched = inside.invoke(main, ["models", "fetch", "--kind", kind], env=at)
+            assert fetched.exit_code == 0, fetched.output
+        assert listed(inside, at).keys() == {default, tiny_tables.WINE}
+
+
+@pytest.mark.parametrize("kind", [["--kind", "tabular-regression"], []])
+def test_what_was_fetched_for_a_kind_is_a_candidate_for_it(inside: CliRunner, tmp_path: Path, kind: list[str]) -> None:
+    def candidates() -> dict[str, bool]:
+        told = inside.invoke(main, ["models", "--kind", "tabular-regression", "--json"], env=at).stdout
+        return {c["id"]: c["installed"] and c["runs_here"] for c in json.loads(told) if c["endpoint"] == "local"}
+
+    tiny_tables.build_all(tmp_path / "models")
+    with HubServer(tmp_path / "models") as hub:
+        at = {"HF_ENDPOINT": hub.url, "HUGGINGGPT_MODELS_CACHE": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "0"}
+        fetched = inside.invoke(main, ["models", "fetch", tiny_tables.DIABETES, *kind], env=at)
+        assert fetched.exit_code == 0, fetched.output
+        assert [r for r in hub.requests if "pipeline_tag" in r.query] == []
+    at["HF_HUB_OFFLINE"] = "1"
+    reset()
+    assert candidates() == {tiny_tables.DIABETES: True}
+    assert inside.invoke(main, ["models", "prune", "--keep-gb", "0"], env=at).exit_code == 0
+    assert candidates() == {}
+
+
+def test_a_list_of_one_kind_asks_the_hub(inside: CliRunner, tmp_path: Path) -> None:
+    tiny_tables.build_all(tmp_path / "models")
+    with HubServer(tmp_path / "models") as hub:
+        at = {"HF_ENDPOINT": hub.url, "HUGGINGGPT_MODELS_CACHE": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "0"}
+        assert tiny_tables.WINE in inside.invoke(main, ["models", "--kind", "tabular-classification"], env=at).stdout
+        asked = [r.query["pipeline_tag"] for r in hub.requests if "pipeline_tag" in r.query]
+        inside.invoke(main, ["models"], env=at)
+        assert [r.query["pipeline_tag"] for r in hub.requests if "pipeline_tag" in r.query] == asked != []
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
         (["fetch"], 2, "Name a model, or a kind with --kind."),
         (["fetch", "tiny/nobody"], 1, "There is no model tiny/nobody"),
         (["fetch", PICKLED], 1, "has no weights in the safetensors format"),
+        (["fetch", TONES, "--kind", "text-classification"], 2, "tiny/tones does automatic-speech-recognition, as the"),
         (["fetch", "--kind", "nonsense"], 2, "There is no task kind 'nonsense'"),
         (["fetch", "https://some.hub/tiny/model"], 1, "names look like 'organisation/model'"),
         (["fetch", "tiny/nobody@"], 2, "There is no revision behind the @"),

@@ -139,6 +139,22 @@ def test_an_old_lookup_is_made_anew(hub: HubServer, make_settings: MakeSettings)
     assert lookups(hub) == 2
 
 
+def test_a_commit_that_vanished_from_the_hub_is_looked_up_anew(
+    models: Path, tmp_path: Path, make_settings: MakeSettings
+) -> None:
+    shutil.copytree(models / TINY, tmp_path / "hub" / TINY)
+    with HubServer(tmp_path / "hub") as hub:
+        settings, cache = make_settings(hf_endpoint=hub.url), KeptCards()
+        before = find(Catalog(settings, cache).candidates(KIND), TINY)
+        (tmp_path / "hub" / TINY / "README.md").write_text("---\npipeline_tag: text-classification\n---\nNew.\n")
+        assert Catalog(settings, cache).current(before) == before, "an earlier commit is as good as a later one"
+        hub.squash(TINY)
+        current = Catalog(settings, cache).current(before)
+        assert current.card.revision == hub.commit(TINY) != before.card.revision
+        assert find(Catalog(settings, cache).candidates(KIND), TINY).card.revision == hub.commit(TINY)
+        assert lookups(hub) == 2
+
+
 def test_an_old_lookup_serves_when_the_hub_is_down(hub: HubServer, make_settings: MakeSettings) -> None:
     cache, settings = KeptCards(), make_settings(catalog_ttl=100)
     Catalog(settings, cache).candidates(KIND)

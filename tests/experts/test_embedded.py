@@ -89,9 +89,10 @@ def test_reading_sees_what_is_printed_on_nothing(ask: Ask) -> None:
     assert "Total 118.50 EUR" in text.text.splitlines()
 
 
-def test_a_picture_without_text_is_left_to_another_expert(ask: Ask) -> None:
+@pytest.mark.parametrize("size", [(200, 200), (1, 1), (3000, 1), (1, 3000)])
+def test_a_picture_without_text_is_left_to_another_expert(ask: Ask, size: tuple[int, int]) -> None:
     with pytest.raises(ExpertError, match="No text"):
-        ask("image-to-text", image=Image(PILImage.new("RGB", (200, 200), "white")))
+        ask("image-to-text", image=Image(PILImage.new("RGB", size, "white")))
 
 
 def test_one_child_process_serves_all_readers_and_goes_with_the_pool() -> None:

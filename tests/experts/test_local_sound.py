@@ -94,6 +94,13 @@ def test_a_sound_is_heard_as_the_library_hears_it(settings: Settings, at: Any, p
     assert found[0]["label"] == label
 
 
+def test_channels_that_cancel_each_other_are_heard(settings: Settings) -> None:
+    left, right = tone(3000.0), tone(200.0)
+    assert heard(settings, recorded(np.stack([left, -left], axis=1))) == heard(settings, recorded(left))
+    mixed = heard(settings, recorded(np.stack([left, right], axis=1)))
+    assert mixed == heard(settings, recorded((left + right) / 2))
+
+
 @pytest.mark.parametrize("rate", [8_000, 44_100, 48_000])
 def test_any_rate_is_heard_at_the_models(settings: Settings, rate: int) -> None:
     assert heard(settings, recorded(tone(2000.0, rate=rate), rate))[0]["label"] == "high"

@@ -410,6 +410,13 @@ def test_marian_translates_its_pair_and_no_other(settings: Settings, at: Any) ->
         run(settings, "translation", MARIAN, text=Text(SENTENCE), source_language=Text("it"))
 
 
+@pytest.mark.parametrize("asked", [{}, {"max_new_tokens": 1000}])
+def test_no_more_is_written_than_the_decoder_holds(settings: Settings, at: Any, asked: dict[str, int]) -> None:
+    given = {"text": Text("hello"), "target_language": Text("French")}
+    wanted = rewritten(at, MARIAN_MANY, ">>fra<< hello", max_new_tokens=127)
+    assert said(settings, "translation", MARIAN_MANY, **given, **asked) == wanted
+
+
 def test_a_marian_of_several_languages_is_told_which(settings: Settings, at: Any) -> None:
     wanted = rewritten(at, MARIAN_MANY, f">>spa<< {SENTENCE}", **SHORT)
     inputs = {"text": Text(SENTENCE), **SHORT}

@@ -480,6 +480,13 @@ def test_odd_pictures_are_taken(settings: Settings, kind: str, model: str, size:
     assert all(value.image.size == size for value in outputs if isinstance(value, Image))
 
 
+@pytest.mark.parametrize("size", [(1, 1), (3000, 1), (1, 3000)])
+@pytest.mark.parametrize("kind", ["depth-estimation", "depth-control", "normal-control"])
+@pytest.mark.parametrize("model", [DEPTH, RELATIVE_DEPTH])
+def test_the_depth_of_the_thinnest_picture(settings: Settings, model: str, kind: str, size: tuple[int, int]) -> None:
+    assert picture(settings, kind, model, image=Image(photo(size))).size == size
+
+
 def test_a_picture_too_small_for_a_pose_says_so(settings: Settings) -> None:
     with pytest.raises(ExpertError, match="too small for poses"):
         run(settings, "openpose-control", VITPOSE, image=Image(photo((200, 3))))

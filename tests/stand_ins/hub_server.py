@@ -219,6 +219,12 @@ class HubServer:
         """The commit that `main` of a model stands at."""
         return self._find(model, "main").sha
 
+    def squash(self, model: str) -> None:
+        """Forget all commits of a model but the one that `main` stands at."""
+        head = self._find(model, "main")
+        with self._lock:
+            self._commits[model] = {head.sha: head}
+
     def __enter__(self) -> HubServer:
         self._thread.start()
         return self

@@ -17,6 +17,9 @@ from hugginggpt.experts.embedded.packaged import packaged_files
 
 START_SECONDS = 120.0
 
+# Of what is thinner RapidOCR makes an enormous picture, or none at all.
+_MOST_TIMES_AS_LONG = 8
+
 
 class Reader:
     """RapidOCR in a child process."""
@@ -51,7 +54,7 @@ class Reader:
         return [word for text, corners in self._answer(picture, deadline)["lines"] for word in _words(text, corners)]
 
     def _answer(self, picture: PILImage.Image, deadline: Deadline) -> Mapping[str, Any]:
-        pixels = on_white(picture)
+        pixels = _wide_enough(on_white(picture))
         header = {"width": pixels.width, "height": pixels.height}
         with computing(deadline):
             answer, _ = self._child.call(header, pixels.tobytes(), deadline=deadline)
@@ -62,6 +65,16 @@ class Reader:
     def close(self) -> None:
         """End the process."""
         self._child.close()
+
+
+def _wide_enough(picture: PILImage.Image) -> PILImage.Image:
+    """The picture, with white to its right or below it where it is too thin to be read."""
+    least = max(picture.size) // _MOST_TIMES_AS_LONG
+    if min(picture.size) >= least:
+        return picture
+    page = PILImage.new("RGB", (max(picture.width, least), max(picture.height, least)), "white")
+    page.paste(picture)
+    return page
 
 
 def _words(text: str, corners: Sequence[Sequence[float]]) -> Iterator[tuple[str, tuple[float, float, float, float]]]:

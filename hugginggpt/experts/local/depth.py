@@ -26,6 +26,17 @@ class DepthExpert(NetworkExpert):
         return model.run(lambda network: nearness(network, prepared), deadline)
 
 
+_LEAST_SIDE = 32
+_MOST_TIMES_AS_LONG = 16
+
+
+def _wide_enough(picture: PILImage.Image) -> PILImage.Image:
+    """The picture, stretched where it is so small or thin that nothing of it would be left at a model's size."""
+    least = max(_LEAST_SIDE, max(picture.size) // _MOST_TIMES_AS_LONG)
+    width, height = (max(side, least) for side in picture.size)
+    return picture if picture.size == (width, height) else picture.resize((width, height))
+
+
 # Families that estimate metres; the others estimate the inverse, as far as its order goes.
 _METRIC = ("glpn", "zoedepth", "depth_pro")
 
@@ -40,7 +51,7 @@ def nearness(network: Network, picture: PILImage.Image) -> Any:
     import torch
 
     model, processor = network.model, network.processor
-    given = processor(images=picture, return_tensors="pt").to(model.device, model.dtype)
+    given = processor(images=_wide_enough(picture), return_tensors="pt").to(model.device, model.dtype)
     with torch.inference_mode():
         outputs = model(**given)
     (estimated,) = processor.post_process_depth_estimation(outputs, [picture.size[::-1]])

@@ -186,7 +186,10 @@ def _explained(card: ModelCard, settings: Settings) -> Iterator[None]:
             "of that account."
         ) from None
     except hub.RevisionNotFoundError:
-        raise ModelLoadError(f"The model {model} has no revision {card.revision} at {where}.") from None
+        raise ModelLoadError(
+            f"The model {model} has no revision {card.revision} at {where}: "
+            "name one that it has, or none to take its latest."
+        ) from None
     except hub.HFValidationError:
         raise ModelLoadError(f"'{model}' is no name of a model: names look like 'organisation/model'.") from None
     except hub.RepositoryNotFoundError:

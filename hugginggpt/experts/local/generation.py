@@ -10,14 +10,16 @@ from hugginggpt.experts.base import Inputs
 _THINKING = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 
-def generation_options(inputs: Inputs, usual: int) -> dict[str, Any]:
+def generation_options(inputs: Inputs, usual: int, places: int | None = None) -> dict[str, Any]:
     """What `generate` is told: how many tokens at most, and how much is left to chance.
 
     Args:
         inputs: `max_new_tokens` and `temperature` are obeyed; a temperature of 0 leaves nothing to chance.
         usual: most tokens where the request does not say.
+        places: most tokens that the model has places for, whatever is asked; None where it knows no end.
     """
-    options: dict[str, Any] = {"max_new_tokens": max(1, inputs.get("max_new_tokens") or usual)}
+    most = inputs.get("max_new_tokens") or usual
+    options: dict[str, Any] = {"max_new_tokens": max(1, most if places is None else min(most, places))}
     temperature = inputs.get("temperature")
     if temperature is not None:
         sampled = {"do_sample": True, "temperature": float(temperature)}

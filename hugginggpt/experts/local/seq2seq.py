@@ -59,7 +59,7 @@ def generate(network: Network, texts: Sequence[str], inputs: Inputs, usual: int,
 
     tokenizer, model = network.processor, network.model
     own = getattr(model.generation_config, "max_length", None)
-    options = generation_options(inputs, usual if own in _SAYS_NOTHING else int(own)) | more
+    options = generation_options(inputs, usual if own in _SAYS_NOTHING else int(own), _places(model.config)) | more
     made: list[str] = []
     for start in range(0, len(texts), _BATCH):
         given = tokenizer(list(texts[start : start + _BATCH]), return_tensors="pt", padding=True, verbose=False)
@@ -69,6 +69,15 @@ def generate(network: Network, texts: Sequence[str], inputs: Inputs, usual: int,
             tokens = model.generate(**given.to(model.device), **options)
         made += tokenizer.batch_decode(tokens, skip_special_tokens=True)
     return made
+
+
+def _places(config: Any) -> int | None:
+    """New tokens that the decoder has places for; None where they know no end, as T5's do."""
+    decoder = config.get_text_config(decoder=True)
+    places = getattr(decoder, "max_position_embeddings", None) or getattr(decoder, "n_positions", None)
+    relative = hasattr(decoder, "relative_attention_num_buckets")
+    # The first place is taken by what the decoder starts with.
+    return int(places) - 1 if places and not relative else None
 
 
 def room(network: Network, prefix: str = "") -> int:
