@@ -32,11 +32,13 @@ class Deadline:
 
     Attributes:
         waited: seconds that what has this deadline stood in line for what others used.
+        loading: seconds until a model was loaded that was not yet; None when all were.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.waited = 0.0
+        self.loading: float | None = None
         self._at = time.monotonic() + seconds
         self._cancelled = threading.Event()
         self._reason = ""

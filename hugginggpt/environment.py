@@ -9,6 +9,9 @@ import os
 from hugginggpt.settings import Settings, get_settings
 from hugginggpt.up import read
 
+RESULTS_BLOCK = "hugginggpt-results"
+"""The block of Prefect that says where the records of results are, when they are not in the home folder."""
+
 
 def prepare() -> None:
     """Switch telemetry off, put Prefect's result records into the home folder, and give a busy machine time.
@@ -25,6 +28,8 @@ def prepare() -> None:
         "PREFECT_LOCAL_STORAGE_PATH": str(settings.results_dir),
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
     }
+    if settings.results_url is not None:
+        defaults["PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK"] = f"remote-file-system/{RESULTS_BLOCK}"
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
     _find_what_is_up(settings)

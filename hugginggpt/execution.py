@@ -32,8 +32,8 @@ class AttemptRecorder(Protocol):
     def started(self, candidate: Candidate) -> None:
         """An attempt on this candidate begins."""
 
-    def finished(self, seconds: float, error: BaseException | None) -> None:
-        """The attempt that began last has ended."""
+    def finished(self, seconds: float, error: BaseException | None, loading: float | None) -> None:
+        """The attempt that began last has ended; of its seconds, those that loading its model took, if it was."""
 
 
 _NOT_RUN = object()
@@ -71,6 +71,7 @@ def execute(
     for candidate in candidates:
         deadline.check()
         attempts.started(candidate)
+        deadline.loading = None
         worked = _stopwatch(deadline)
         try:
             items = _run_items(
@@ -86,22 +87,22 @@ def execute(
                 last_try=last_try,
             )
         except (DeadlineExceededError, StorageError) as error:
-            attempts.finished(worked(), error)
+            attempts.finished(worked(), error, deadline.loading)
             raise
         except PassingError as error:
-            attempts.finished(worked(), error)
+            attempts.finished(worked(), error, deadline.loading)
             if not last_try:
                 raise
             reasons[error.message].append(f"{candidate.card.id} ({candidate.endpoint})")
         except HuggingGPTError as error:
-            attempts.finished(worked(), error)
+            attempts.finished(worked(), error, deadline.loading)
             reasons[error.message].append(f"{candidate.card.id} ({candidate.endpoint})")
         except BaseException as error:
-            attempts.finished(worked(), error)
+            attempts.finished(worked(), error, deadline.loading)
             raise
         else:
             seconds = worked()
-            attempts.finished(seconds, None)
+            attempts.finished(seconds, None, deadline.loading)
             return TaskResult(
                 task_id=task.id,
                 kind=task.task,

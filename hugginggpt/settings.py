@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     artifacts_url: str | None = Field(
         None, description="fsspec URL of the artifact store; a folder in the home folder when unset."
     )
+    results_url: str | None = Field(
+        None,
+        description="fsspec URL of Prefect's records of results, for several machines; in the home folder when unset.",
+    )
     file_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         (), description="Folders whose files a plan may name, separated by the path separator."
     )

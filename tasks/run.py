@@ -363,7 +363,7 @@ class _Attempts:
         with recording("The start of an attempt"):
             self.current = get_trace().start_attempt(*self._where, candidate, self._run_count)
 
-    def finished(self, seconds: float, error: BaseException | None) -> None:
+    def finished(self, seconds: float, error: BaseException | None, loading: float | None) -> None:
         """It has ended."""
         if self.current is None:
             return
@@ -372,6 +372,7 @@ class _Attempts:
                 self.current,
                 status=_attempt_status(error),
                 seconds=seconds,
+                load_seconds=loading,
                 error=None if error is None else str(error),
                 error_type=None if error is None else type(error).__name__,
                 passing=isinstance(error, PassingError),

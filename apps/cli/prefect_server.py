@@ -51,10 +51,16 @@ def usable() -> str | None:
     Raises:
         click.ClickException: it cannot be used.
     """
+    from hugginggpt.settings import get_settings
+
     quiet()
     url = api_url()
     if url is not None and (obstacle := problem(url)):
         raise click.ClickException(obstacle)
+    if get_settings().results_url is not None:
+        from flows.results import share_results
+
+        share_results()
     return url
 
 

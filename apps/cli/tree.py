@@ -136,6 +136,8 @@ def _add_attempt(tree: Tree, number: int, attempt: Attempt) -> None:
     line = Text.assemble((f"attempt {number}", "bold"), "  ", _status(attempt.status))
     if attempt.seconds is not None:
         line.append(f" in {duration(attempt.seconds)}")
+    if attempt.load_seconds is not None:
+        line.append(f", of which {duration(attempt.load_seconds)} for loading the model")
     if attempt.progress and attempt.status != "completed":
         line.append(f", {attempt.progress}")
     line.append(f", {_revised(attempt.model, attempt.revision)} ({attempt.endpoint})")

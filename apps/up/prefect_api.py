@@ -30,15 +30,20 @@ class Limit:
 
 
 def set_up(api_url: str, limits: dict[str, int]) -> None:
-    """Make the work pool, and the limits or give them their slots."""
+    """Make the work pool, and the limits or give them their slots; say where the records of results are."""
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.exceptions import ObjectAlreadyExists
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from flows.results import share_results
 
     with _client(api_url) as client:
         with suppress(ObjectAlreadyExists):
             client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
         for name, slots in limits.items():
             client.upsert_global_concurrency_limit_by_name(name, slots)
+    with temporary_settings({PREFECT_API_URL: api_url}):
+        share_results()
 
 
 def flow_workers(api_url: str, since: datetime | None = None) -> list[str]:
@@ -96,7 +101,9 @@ def limits(api_url: str) -> list[Limit]:
     """The global concurrency limits."""
     with _client(api_url) as client:
         found = client.read_global_concurrency_limits(limit=100, offset=0)
-    return sorted((Limit(each.name, each.limit, each.active_slots or 0) for each in found), key=lambda each: each.name)
+    # Those of single deployments are Prefect's own, and named by numbers.
+    ours = [each for each in found if not each.name.startswith("deployment:")]
+    return sorted((Limit(each.name, each.limit, each.active_slots or 0) for each in ours), key=lambda each: each.name)
 
 
 @contextmanager

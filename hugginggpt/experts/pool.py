@@ -16,6 +16,7 @@
 import atexit
 import logging
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -124,8 +125,10 @@ class ModelPool:
         with self._changed:
             entry = self._find(expert, card, surroundings)
             entry.users += 1
+        began = time.monotonic()
         try:
             while not self._ready(entry, deadline):
+                deadline.loading = time.monotonic() - began
                 deadline.check()
                 if (progress := entry.progress) is not None:
                     report(progress)
@@ -134,6 +137,8 @@ class ModelPool:
                 entry.users -= 1
                 self._changed.notify_all()
             raise
+        if deadline.loading is not None:
+            deadline.loading = time.monotonic() - began
         return entry
 
     def _ready(self, entry: _Entry, deadline: Deadline) -> bool:

@@ -440,4 +440,5 @@ def _attempt(row: ExpertRun) -> Attempt:
         started_at=row.started_at,
         ended_at=row.ended_at,
         seconds=row.seconds,
+        load_seconds=row.load_seconds,
     )

@@ -455,6 +455,7 @@ class Trace:
         *,
         status: str,
         seconds: float,
+        load_seconds: float | None = None,
         error: str | None = None,
         error_type: str | None = None,
         passing: bool = False,
@@ -465,6 +466,7 @@ class Trace:
             attempt_id: as `start_attempt` gave it.
             status: "completed", "failed", or "interrupted" by a stop of its process.
             seconds: how long it took.
+            load_seconds: of these, the time until its model was loaded; None when it was loaded already.
             error: why it failed, one sentence.
             error_type: class of the error.
             passing: the cause can pass, so the same model may be tried again.
@@ -476,6 +478,7 @@ class Trace:
             open_row(session, attempt.request_id, attempt.life)
             attempt.status = status
             attempt.seconds = seconds
+            attempt.load_seconds = load_seconds
             attempt.error = error
             attempt.error_type = error_type
             attempt.passing = passing

@@ -127,6 +127,7 @@ class Attempt(_Frozen):
         status: `running`, `completed`, `failed` or `interrupted`.
         progress: how far it was when that was last told; None when it never was.
         passing: the cause of the failure can pass.
+        load_seconds: of its seconds, the time until its model was loaded; None when it was loaded already.
     """
 
     life: int
@@ -142,6 +143,7 @@ class Attempt(_Frozen):
     started_at: datetime
     ended_at: datetime | None
     seconds: float | None
+    load_seconds: float | None
 
 
 class TaskTrace(_Frozen):

@@ -284,6 +284,9 @@ class ExpertRun(Base):
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     seconds: Mapped[float | None]
+    load_seconds: Mapped[float | None] = mapped_column(
+        doc="of these, the time until its model was loaded; null when it was loaded already"
+    )
 
 
 class ControllerCallRow(Base):

@@ -72,7 +72,7 @@ class Attempts:
     def started(self, candidate: Candidate) -> None:
         self._who = f"{candidate.card.id} ({candidate.endpoint})"
 
-    def finished(self, seconds: float, error: BaseException | None) -> None:
+    def finished(self, seconds: float, error: BaseException | None, loading: float | None) -> None:
         self.told.append((self._who, None if error is None else str(error), isinstance(error, PassingError)))
 
     @property
