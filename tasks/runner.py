@@ -56,7 +56,7 @@ def check_runner() -> None:
 
     Raises:
         ConfigurationError: the workers could not reach this process's own Prefect server.
-        ClusterUnavailableError: no cluster answers at the address of the settings.
+        ClusterUnavailableError: no cluster answers at the address of the settings, or it has no workers.
     """
     if (cluster := _cluster()) is None:
         return
@@ -72,6 +72,13 @@ def check_runner() -> None:
             f"There is no Dask cluster at {cluster.address}: start one with `hugginggpt up`, name another in "
             "HUGGINGGPT_DASK_ADDRESS, or set HUGGINGGPT_TASK_RUNNER to threads."
         ) from None
+    end = time.monotonic() + WORKER_SECONDS
+    while not _ask(cluster, _look):
+        if time.monotonic() > end:
+            raise ClusterUnavailableError(
+                f"There are no expert workers at {cluster.address}: start some with `hugginggpt expert-worker`."
+            )
+        time.sleep(1)
 
 
 def resources_of(kinds: Sequence[str], settings: Settings) -> dict[str, float]:
@@ -155,10 +162,6 @@ def _able(cluster: "DaskTaskRunner", kind: str, candidate: Candidate | None) -> 
         if time.monotonic() > end:
             break
         time.sleep(1)
-    if not workers:
-        raise SelectionError(
-            f"There are no expert workers at {cluster.address}: start some with `hugginggpt expert-worker`."
-        )
     what = f"{kind} tasks" if not any(kind in w.resources for w in workers) else f"models of {size / 2**20:,.0f} MiB"
     raise SelectionError(
         f"None of the expert workers at {cluster.address} takes {what}: start one that does "
