@@ -143,10 +143,10 @@ def _cards(ids: tuple[str, ...], kind: str | None) -> "list[ModelCard]":
     if not ids:
         assert kind is not None
         local = get_catalog().downloads(kind)
-        usable = [c.card for c in local if c.obstacle is None or c.installed]
-        if not usable:
+        best = next((c for c in local if c.obstacle is None or c.installed), None)
+        if best is None:
             raise UsageError(f"There is no model to download for {kind}: {_why_none(kind, local)}")
-        return usable[:1]
+        return [get_catalog().current(best).card]
     kinds = CAPABILITIES if kind is None else [kind]
     known = {card.id: card for each in kinds for card in known_cards(each)}
     cards = []

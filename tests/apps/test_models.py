@@ -171,6 +171,20 @@ def test_a_list_of_one_kind_asks_the_hub(inside: CliRunner, tmp_path: Path) -> N
         assert [r.query["pipeline_tag"] for r in hub.requests if "pipeline_tag" in r.query] == asked != []
 
 
+def test_a_fetch_by_kind_takes_no_commit_that_vanished_from_the_hub(inside: CliRunner, tmp_path: Path) -> None:
+    tiny_tables.build_all(tmp_path / "models")
+    with HubServer(tmp_path / "models") as hub:
+        at = {"HF_ENDPOINT": hub.url, "HUGGINGGPT_MODELS_CACHE": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "0"}
+        assert tiny_tables.WINE in inside.invoke(main, ["models", "--kind", "tabular-classification"], env=at).stdout
+        about = tmp_path / "models" / tiny_tables.WINE / "README.md"
+        about.write_text("---\npipeline_tag: tabular-classification\n---\nNew.\n")
+        hub.squash(tiny_tables.WINE)
+        reset()
+        fetched = inside.invoke(main, ["models", "fetch", "--kind", "tabular-classification"], env=at)
+        assert fetched.exit_code == 0, fetched.output
+        assert hub.commit(tiny_tables.WINE) in fetched.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [

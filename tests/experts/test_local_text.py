@@ -12,13 +12,20 @@ from transformers import (
     AutoModelForQuestionAnswering,
     AutoModelForSeq2SeqLM,
     AutoTokenizer,
+    EncoderDecoderConfig,
+    EncoderDecoderModel,
+    LEDConfig,
+    RobertaConfig,
+    T5Config,
     pipeline,
 )
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ModelLoadError
 from hugginggpt.experts.local.languages import CODES, find_language, language_name
+from hugginggpt.experts.local.seq2seq import _places
 from hugginggpt.experts.local.table_question_answering import TableQuestionAnswering
+from hugginggpt.experts.local.text_generation import TextGeneration
 from hugginggpt.media import Table, Text
 from hugginggpt.settings import Settings
 from tests.experts.running import hub_of, loaded, run, run_many
@@ -320,6 +327,17 @@ def test_no_more_is_written_than_asked_for(settings: Settings) -> None:
     assert len(short) < len(long)
 
 
+@pytest.mark.parametrize("model", [CHATTER, CONTINUER])
+def test_no_more_is_written_than_there_are_places_beside_the_text(settings: Settings, at: Any, model: str) -> None:
+    places = AutoModelForCausalLM.from_pretrained(at(model)).config.get_text_config().max_position_embeddings
+    asked = {"text": Text(SENTENCE), "temperature": 0.0, "max_new_tokens": 100_000}
+    tokenizer = AutoTokenizer.from_pretrained(at(model))
+    prompt, special = TextGeneration().prompt(SENTENCE, tokenizer)
+    room = places - len(tokenizer(prompt, add_special_tokens=special)["input_ids"])
+    wanted = said(settings, "text-generation", model, **{**asked, "max_new_tokens": room})
+    assert said(settings, "text-generation", model, **asked) == wanted
+
+
 @pytest.mark.parametrize(("text", "problem"), [(" ", "is empty"), (SENTENCE * 30, "shorten it")])
 def test_what_cannot_be_continued(settings: Settings, text: str, problem: str) -> None:
     with pytest.raises(ExpertError, match=problem):
@@ -327,8 +345,6 @@ def test_what_cannot_be_continued(settings: Settings, text: str, problem: str) -
 
 
 def test_what_a_model_thinks_is_no_part_of_its_answer() -> None:
-    from hugginggpt.experts.local.text_generation import TextGeneration
-
     render = TextGeneration().render
     assert render("<think>Well, it is\nfour.</think>\n\nFour.", {})[0].text == "Four."  # type: ignore[union-attr]
     with pytest.raises(ExpertError, match="within its tokens"):
@@ -413,8 +429,24 @@ def test_marian_translates_its_pair_and_no_other(settings: Settings, at: Any) ->
 @pytest.mark.parametrize("asked", [{}, {"max_new_tokens": 1000}])
 def test_no_more_is_written_than_the_decoder_holds(settings: Settings, at: Any, asked: dict[str, int]) -> None:
     given = {"text": Text("hello"), "target_language": Text("French")}
-    wanted = rewritten(at, MARIAN_MANY, ">>fra<< hello", max_new_tokens=127)
+    wanted = rewritten(at, MARIAN_MANY, ">>fra<< hello", max_new_tokens=126)
     assert said(settings, "translation", MARIAN_MANY, **given, **asked) == wanted
+
+
+def test_the_places_of_a_decoder_are_found_by_whatever_name() -> None:
+    size = {"d_model": 8, "encoder_layers": 1, "decoder_layers": 1, "vocab_size": 50}
+    config = LEDConfig(**size, max_encoder_position_embeddings=64, max_decoder_position_embeddings=16)
+    assert _places(config) == 14
+    assert _places(T5Config(n_positions=512)) is None
+
+
+def test_a_decoder_whose_padding_takes_a_place_is_not_overrun() -> None:
+    size = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    roberta = RobertaConfig(**size, vocab_size=50, max_position_embeddings=20, eos_token_id=None)
+    model = EncoderDecoderModel(EncoderDecoderConfig.from_encoder_decoder_configs(roberta, roberta))
+    most = _places(model.config)
+    options = {"decoder_start_token_id": 0, "pad_token_id": 1, "min_new_tokens": most, "max_new_tokens": most}
+    assert model.generate(torch.tensor([[5, 6, 7]]), **options).shape == (1, 19)
 
 
 def test_a_marian_of_several_languages_is_told_which(settings: Settings, at: Any) -> None:

@@ -17,7 +17,7 @@ from hugginggpt.catalog.hub import forget_probes
 from hugginggpt.catalog.installed import installed_commit
 from hugginggpt.errors import ModelLoadError, UsageError
 from hugginggpt.experts.pool import get_pool
-from hugginggpt.services import get_trace, reset
+from hugginggpt.services import get_catalog, get_trace, reset
 from hugginggpt.settings import get_settings
 from hugginggpt.warming import kinds_to_warm
 from tasks import warm
@@ -77,6 +77,18 @@ def table(state: Any) -> dict[str, dict[str, Any]]:
         shown = {a.key: a for a in client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=this))}
     assert shown["models"].type == "table"
     return {row["kind"]: row for row in json.loads(str(shown["models"].data))}
+
+
+def test_a_default_model_whose_commit_vanished_from_the_hub_is_loaded_at_its_latest(
+    hub: HubServer, models: Path
+) -> None:
+    get_catalog().candidates(SENTIMENT)
+    before = hub.commit(MOOD)
+    (models / MOOD / "README.md").write_text("---\npipeline_tag: text-classification\n---\nNew.\n")
+    hub.squash(MOOD)
+    mood = warmed(warm_models([SENTIMENT], return_state=True))[SENTIMENT]
+    assert (mood["loaded"], mood["revision"], mood["reason"]) == (True, hub.commit(MOOD), None)
+    assert hub.commit(MOOD) != before
 
 
 def test_a_default_model_is_fetched_and_loaded(hub: HubServer) -> None:

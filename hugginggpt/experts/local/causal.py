@@ -37,11 +37,13 @@ class CausalExpert(NetworkExpert):
         options = generation_options(inputs, _USUAL_TOKENS)
         prompt, special = self.prompt(inputs["text"].text, tokenizer)
         tokens = tokenizer(prompt, return_tensors="pt", add_special_tokens=special, verbose=False).to(model.device)
-        count, room = tokens["input_ids"].shape[1], _context(network) - options["max_new_tokens"]
+        count, places = tokens["input_ids"].shape[1], _context(network)
+        room = places - min(options["max_new_tokens"], _USUAL_TOKENS, places // 2)
         if count > room:
             raise ExpertError(
-                f"The text has {count} tokens where the model takes {max(0, room)} beside its answer: shorten it."
+                f"The text has {count} tokens where the model takes {room} beside its answer: shorten it."
             )
+        options["max_new_tokens"] = min(options["max_new_tokens"], places - count)
         if tokenizer.pad_token_id is None:
             options["pad_token_id"] = tokenizer.eos_token_id
         with torch.inference_mode(), seeded(inputs.get("seed"), model.device):

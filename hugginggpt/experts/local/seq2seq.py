@@ -74,10 +74,11 @@ def generate(network: Network, texts: Sequence[str], inputs: Inputs, usual: int,
 def _places(config: Any) -> int | None:
     """New tokens that the decoder has places for; None where they know no end, as T5's do."""
     decoder = config.get_text_config(decoder=True)
-    places = getattr(decoder, "max_position_embeddings", None) or getattr(decoder, "n_positions", None)
+    names = ("max_position_embeddings", "max_decoder_position_embeddings", "n_positions")
+    places = next((found for name in names if (found := getattr(decoder, name, None))), None)
     relative = hasattr(decoder, "relative_attention_num_buckets")
-    # The first place is taken by what the decoder starts with.
-    return int(places) - 1 if places and not relative else None
+    # One place is taken by what the decoder starts with, another may be, as by RoBERTa's padding.
+    return int(places) - 2 if places and not relative else None
 
 
 def room(network: Network, prefix: str = "") -> int:
