@@ -17,6 +17,7 @@ from hugginggpt.services import get_catalog, get_controller, get_store, get_trac
 from hugginggpt.settings import get_settings
 from tasks.cancelling import cancellable
 from tasks.policies import key_of, recorded_controller
+from tasks.runner import run_where_warm
 from tasks.ui import show_plan
 
 PLANNING_SECONDS = 600.0
@@ -53,7 +54,7 @@ def _new_plan(run: RequestRun) -> tuple[Plan, str]:
     if given is None:
         kinds = get_catalog().offered_kinds()
         planning = plan_with_controller.with_options(refresh_cache=run.options.fresh)
-        state = planning(run.text, run.resources, run.history, kinds, run.request_id, run.life, return_state=True)
+        state = run_where_warm(planning, run.text, run.resources, run.history, kinds, run.request_id, run.life)
         plan: Plan = state.result()
         return plan, "cache" if state.name == "Cached" else "controller"
     plan = parse_plan(given)

@@ -8,7 +8,6 @@ from prefect import allow_failure, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
-from prefect.utilities.annotations import quote
 
 from hugginggpt.controller.response import Outcome, Response, plain_rendering, respond
 from hugginggpt.deadline import Deadline
@@ -22,6 +21,7 @@ from hugginggpt.trace.story import StoryStatus, TaskEnding
 from tasks.cancelling import cancellable
 from tasks.policies import recorded_controller
 from tasks.run import RECOVERED, Ending
+from tasks.runner import run_where_warm
 from tasks.ui import finish_showing, show_answer
 
 RESPONSE_SECONDS = 300.0
@@ -48,7 +48,10 @@ def respond_and_record(
         finish_showing()
         return final_state(run.request_id)
     finals = [allow_failure(ending.state) for ending in endings.values()]
-    _respond_and_record(run, plan, quote(endings), error, wait_for=finals)
+    outcomes = [_outcome(endings[planned.id]) for planned in plan.tasks] if plan else []
+    # What an earlier life recorded stays as it is.
+    new = [_ending(ending) for ending in endings.values() if ending.state.name != RECOVERED]
+    run_where_warm(_respond_and_record, run, plan, outcomes, new, error, wait_for=finals).result()
     finish_showing()
     return final_state(run.request_id)
 
@@ -69,12 +72,15 @@ def final_state(request_id: str) -> State[Any]:
 
 @task(name="respond-and-record", task_run_name="respond and record", cache_policy=NO_CACHE, persist_result=False)
 def _respond_and_record(
-    run: RequestRun, plan: Plan | None, endings: Mapping[int, Ending], error: HuggingGPTError | None
+    run: RequestRun,
+    plan: Plan | None,
+    outcomes: Sequence[Outcome],
+    endings: Sequence[TaskEnding],
+    error: HuggingGPTError | None,
 ) -> None:
-    outcomes = [_outcome(endings[planned.id]) for planned in plan.tasks] if plan else []
+    if get_trace().status(run.request_id) is not RequestStatus.RUNNING:
+        return  # A worker that died after it had recorded the end; or somebody cancelled.
     status, answer, error = _answer(run, plan, outcomes, error)
-    # What an earlier life recorded stays as it is.
-    new = [ending for ending in endings.values() if ending.state.name != RECOVERED]
     for wait in (*COMMIT_WAITS, None):
         try:
             get_trace().finish_request(
@@ -85,7 +91,7 @@ def _respond_and_record(
                 error=error.message if error else None,
                 error_type=type(error).__name__ if error else None,
                 life=run.life,
-                endings=[_ending(ending) for ending in new],
+                endings=endings,
             )
             break
         except DatabaseUnavailableError as failure:

@@ -30,15 +30,12 @@ from hugginggpt.settings import get_settings
 from tasks.cancelling import cancel, cancellable, why_cancelled
 from tasks.limits import slot_for
 from tasks.policies import BACKOFF, JITTER, can_pass, key_of, recorded_controller, recording
-from tasks.runner import let_go_of_stranded, lost, placed
+from tasks.runner import LOOKS_EVERY, let_go_of_stranded, lost, placed, why_lost
 from tasks.select import Choice, submit_selection
 from tasks.ui import ProgressShown, show_result
 
 SKIPPED, RECOVERED, CACHED = "Skipped", "Recovered", "Cached"
 TASK_RUN_NAME = "{planned.id} · {planned.task}"
-
-LOOKS_EVERY = 15.0
-"""Seconds between two looks for task runs that no worker is left for."""
 
 MOST_LOSSES = 3
 """Task runs of one request that are done again because their workers went away."""
@@ -241,10 +238,11 @@ def _status(state: State[Any]) -> TaskStatus:
 def _message(state: State[Any]) -> str:
     """Why a run has no result, one sentence."""
     if not state.is_final():
-        return "It was lost with the worker that had it, again and again: look into the logs of the expert workers."
-    if state.name == SKIPPED or state.data is None:
+        return why_lost()
+    # What settled has no error as its data, but a record of nothing.
+    error = None if state.name == SKIPPED or state.data is None else state.result(raise_on_failure=False)
+    if error is None:
         return state.message or str(state.name)
-    error = state.result(raise_on_failure=False)
     if isinstance(error, HuggingGPTError):
         return error.message
     return f"It ended unexpectedly: {type(error).__name__}: {error}"

@@ -1,16 +1,19 @@
 """Where task runs are done: in threads of the flow's process, or on a standing Dask cluster of expert workers.
 
 On a cluster the pool of loaded models is in the workers, so it outlives the flow runs. A worker declares what it has
-as Dask resources: one named after each kind of task that it takes, `MEMORY` in bytes for models, and `GPU`. A task
-asks for what it needs, and is sent to a worker that has its model loaded if that one is free.
+as Dask resources: one named after each kind of task that it takes, `MEMORY` in bytes for models, `GPU`, and
+`CONTROLLER`, which all of them have. A task asks for what it needs, and is sent to a worker that has its model loaded
+if that one is free.
 """
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from prefect import Task
+from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture, PrefectWrappedFuture
 from prefect.settings import PREFECT_API_URL
@@ -23,10 +26,15 @@ from hugginggpt.settings import Settings, get_settings
 if TYPE_CHECKING:
     from prefect_dask.task_runners import DaskTaskRunner
 
-MEMORY, GPU = "MEMORY", "GPU"
+R = TypeVar("R")
+
+MEMORY, GPU, CONTROLLER = "MEMORY", "GPU", "CONTROLLER"
 
 CONNECT_SECONDS = 10
 """How long the scheduler may take to answer."""
+
+LOOKS_EVERY = 15.0
+"""Seconds between two looks for task runs that no worker is left for."""
 
 WORKER_SECONDS = 60.0
 """How long a task waits for a worker that could do it: one that was ended comes back by then."""
@@ -75,9 +83,7 @@ def check_runner() -> None:
     end = time.monotonic() + WORKER_SECONDS
     while not _ask(cluster, _look):
         if time.monotonic() > end:
-            raise ClusterUnavailableError(
-                f"There are no expert workers at {cluster.address}: start some with `hugginggpt expert-worker`."
-            )
+            raise ClusterUnavailableError(_nobody(cluster))
         time.sleep(1)
 
 
@@ -88,7 +94,7 @@ def resources_of(kinds: Sequence[str], settings: Settings) -> dict[str, float]:
 
     on = accelerators(settings)
     memory = max([memory_budget(settings), *(one.budget for one in on)])
-    return {MEMORY: memory, **({GPU: len(on)} if on else {}), **dict.fromkeys(kinds, _MANY)}
+    return {MEMORY: memory, **({GPU: len(on)} if on else {}), **dict.fromkeys([CONTROLLER, *kinds], _MANY)}
 
 
 _MANY = 10**6
@@ -162,11 +168,24 @@ def _able(cluster: "DaskTaskRunner", kind: str, candidate: Candidate | None) -> 
         if time.monotonic() > end:
             break
         time.sleep(1)
+    if not workers:
+        raise SelectionError(_nobody(cluster))
     what = f"{kind} tasks" if not any(kind in w.resources for w in workers) else f"models of {size / 2**20:,.0f} MiB"
     raise SelectionError(
         f"None of the expert workers at {cluster.address} takes {what}: start one that does "
         "with `hugginggpt expert-worker`."
     )
+
+
+def _nobody(cluster: "DaskTaskRunner") -> str:
+    return f"There are no expert workers at {cluster.address}: start some with `hugginggpt expert-worker`."
+
+
+def why_lost() -> str:
+    """Why task runs are lost, one sentence."""
+    if (cluster := _cluster()) is not None and not _ask(cluster, _look):
+        return _nobody(cluster)
+    return "It was lost with the worker that had it, again and again: look into the logs of the expert workers."
 
 
 def _ask(cluster: "DaskTaskRunner", question: Callable[..., Any], **about: Any) -> Any:
@@ -185,6 +204,38 @@ def _look(dask_scheduler: Any) -> list[dict[str, Any]]:
         }
         for worker in dask_scheduler.workers.values()
     ]
+
+
+def submit_where_warm(task: Task[..., R], *arguments: Any, wait_for: Sequence[Any] = ()) -> PrefectFuture[R]:
+    """Submit a task of the controller: on a cluster to a worker, where the embedded model stays loaded."""
+    with _on_any_worker():
+        return task.submit(*arguments, wait_for=wait_for)
+
+
+def run_where_warm(task: Task[..., R], *arguments: Any, wait_for: Sequence[Any] = ()) -> State[R]:
+    """Run a task of the controller to its end; return the state that it ended in.
+
+    On a cluster a worker runs it. If there is none for long, it is run here.
+    """
+    if _cluster() is not None:
+        future = submit_where_warm(task, *arguments, wait_for=wait_for)
+        assert isinstance(future, PrefectWrappedFuture)
+        while not future.wrapped_future.done():
+            future.wait(timeout=LOOKS_EVERY)
+            let_go_of_stranded([future])
+        future.wait()
+        if not lost(future):
+            return future.state
+    return cast(State[R], task(*arguments, wait_for=wait_for, return_state=True))
+
+
+def _on_any_worker() -> AbstractContextManager[Any]:
+    if _cluster() is None:
+        return nullcontext()
+    from dask import annotate  # type: ignore[attr-defined]
+
+    # Of what asks for nothing, the scheduler would not say that there is no worker for it.
+    return annotate(resources={CONTROLLER: 1})
 
 
 def lost(future: PrefectFuture[Any]) -> bool:
@@ -216,4 +267,5 @@ def _cluster() -> "DaskTaskRunner | None":
     """The task runner of this flow run, if it is Dask's."""
     context = FlowRunContext.get()
     runner = None if context is None else context.task_runner
-    return cast("DaskTaskRunner", runner) if hasattr(runner, "client") else None
+    # Its class is asked, for the runner itself connects when it is asked.
+    return cast("DaskTaskRunner", runner) if hasattr(type(runner), "client") else None

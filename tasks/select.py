@@ -16,6 +16,7 @@ from hugginggpt.services import get_catalog, get_trace
 from hugginggpt.settings import get_settings
 from tasks.cancelling import cancellable
 from tasks.policies import key_of, recorded_controller, recording
+from tasks.runner import submit_where_warm
 from tasks.ui import show_choice
 
 SELECTION_SECONDS = 120.0
@@ -35,7 +36,7 @@ def select_models(run: RequestRun, plan: Plan) -> dict[int, Choice]:
 def submit_selection(run: RequestRun, planned: PlannedTask, *, fresh: bool) -> PrefectFuture[ModelChoice]:
     """Submit the selection for one task."""
     selection = select_model.with_options(refresh_cache=fresh)
-    return selection.submit(planned, run.text, run.request_id, run.life)
+    return submit_where_warm(selection, planned, run.text, run.request_id, run.life)
 
 
 def _selection_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
