@@ -151,7 +151,7 @@ def measure(wanted: argparse.Namespace, folder: Path, stack: ExitStack) -> None:
     subprocess.run(
         [*prefect, "work-pool", "create", "hugginggpt", "--type", "process"], cwd=ROOT, check=True, capture_output=True
     )
-    deploy = [*prefect, "deploy", "--name", "answer-request/on-demand", "--prefect-file", "deployments.yaml"]
+    deploy = [*prefect, "deploy", "--name", "on-demand", "--prefect-file", "deployments.yaml"]
     subprocess.run(deploy, cwd=ROOT, check=True, capture_output=True)
     put_in_line(wanted.requests, folder)
 

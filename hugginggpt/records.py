@@ -35,7 +35,7 @@ def read_records(folder: Path) -> Iterator[Record]:
         if (content := _content(path)) is not None:
             status = path.stat()
             names = frozenset(_SHA256.findall(json.dumps(content["result"])))
-            yield Record(path, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC), names)
+            yield Record(path, status.st_size, _written(status), names)
 
 
 def remove_records(records: Sequence[Record]) -> list[Record]:
@@ -45,6 +45,10 @@ def remove_records(records: Sequence[Record]) -> list[Record]:
     """
     expired = [(record, at) for record in records if (at := _expire(record)) is not None]
     return [record for record, at in expired if _remove(record.path, at)]
+
+
+def _written(status: os.stat_result) -> datetime:
+    return datetime.fromtimestamp(status.st_mtime, UTC)
 
 
 def _content(path: Path) -> dict[str, Any] | None:
@@ -60,7 +64,7 @@ def _content(path: Path) -> dict[str, Any] | None:
 def _expire(record: Record) -> int | None:
     """Have Prefect take a record for expired; tell when that was written, None when there is another record by now."""
     content = _content(record.path)
-    if content is None or record.path.stat().st_mtime > record.at.timestamp():
+    if content is None or _written(record.path.stat()) > record.at:
         return None
     content["metadata"]["expiration"] = _LONG_AGO
     unfinished = record.path.with_name(f"{record.path.name}.{uuid.uuid4().hex}.tmp")

@@ -48,7 +48,7 @@ def worker(prefect_api: str, prefect_home: Path, home: Path) -> Iterator[None]:
     prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
     pool = [*prefect, "work-pool", "create", "hugginggpt", "--type", "process", "--overwrite"]
     subprocess.run(pool, env=environment, check=True, capture_output=True)
-    deploy = [*prefect, "deploy", "--name", "answer-request/on-demand", "--prefect-file", "deployments.yaml"]
+    deploy = [*prefect, "deploy", "--name", "on-demand", "--prefect-file", "deployments.yaml"]
     subprocess.run(deploy, cwd=CHECKOUT, env=environment, check=True, capture_output=True)
     start = [*prefect, "worker", "start", "--pool", "hugginggpt", "--limit", "2"]
     with (home / "worker.log").open("wb") as log:

@@ -12,6 +12,7 @@ from hugginggpt.evaluation.datasets import read_dataset
 from hugginggpt.evaluation.prediction import Prediction
 from hugginggpt.evaluation.report import make_report
 from hugginggpt.settings import Settings
+from hugginggpt.trace.database import parse_url
 from hugginggpt.trace.evaluations import Evaluations
 from hugginggpt.trace.store import Trace
 from tests.evaluation.conftest import OWN, READ, SPEAK, Write
@@ -77,7 +78,7 @@ def test_the_report_is_that_of_the_most_samples(evaluations: Evaluations, write:
     path = write(OWN, OWN | {"id": "b"})
     evaluations.open(SUBJECT, "a.jsonl", "e")
     made: dict[int, Prediction] = {0: predicted(0, [READ, SPEAK], 1.0), 1: predicted(1, None, 1.0)}
-    engine = create_engine(database_url)
+    engine = create_engine(parse_url(database_url))
     for limit, kept in ((1, 1), (2, 2), (1, 2), (2, 2)):
         evaluations.record_report(make_report("e", read_dataset(path, limit), SUBJECT, made))
         with engine.connect() as connection:

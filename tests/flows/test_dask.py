@@ -213,6 +213,7 @@ def test_what_a_killed_worker_was_at_is_done_by_another(cluster: Cluster, worker
 
 def test_cancelling_stops_what_an_expert_worker_is_at(cluster: Cluster, worker: object, on_dask: None) -> None:
     cluster.controller.script = {"summarization": Reply(content="Edges.", delay=60.0)}
+    cluster.controller.calls.clear()
     flow = threading.Thread(target=lambda: run("unwanted", [{**PLAN[2], "id": 0}]))
     flow.start()
     wait_for(lambda: cluster.controller.stages().count("summarization") >= 1)

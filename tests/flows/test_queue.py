@@ -48,7 +48,7 @@ def _deployed(prefect_server: None) -> None:
     """Only what a request needs of the deployments."""
     with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):
         client.create_work_pool(WorkPoolCreate(name="hugginggpt", type="process"))
-    names = ["--name", "answer-request/on-demand", "--prefect-file", "deployments.yaml"]
+    names = ["--name", "on-demand", "--prefect-file", "deployments.yaml"]
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", *names]
     environment = os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
     subprocess.run(command, cwd=CHECKOUT, env=environment, check=True, capture_output=True, timeout=180)

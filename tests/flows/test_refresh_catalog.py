@@ -101,7 +101,9 @@ def test_what_changed_since_the_last_lookup_is_shown(hub: HubServer, models: Pat
 def test_a_task_run_looks_up_a_kind_and_all_kinds_of_the_hub_are_looked_up(hub: HubServer) -> None:
     state = refreshed()
     kinds = [kind for kind in CAPABILITIES if pipeline_tag(kind)]
-    assert runs(state) == {f"{kind} · refresh": 1 for kind in kinds}
+    wanted = {f"{kind} · refresh": 1 for kind in kinds}
+    # Prefect's server records task runs a moment after they have ended.
+    assert any(runs(state) == wanted or time.sleep(0.5) for _ in range(60))
     assert len(kinds) > 30 and table(state).keys() == set(kinds)
 
 
