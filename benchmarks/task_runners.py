@@ -15,11 +15,9 @@ again.
 import argparse
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -30,6 +28,7 @@ import httpx
 from PIL import Image as PILImage
 
 from tests.flows.test_warm_models import MOOD, SENTIMENT
+from tests.servers import free_port, wait_until
 from tests.stand_ins.hub_server import HubServer
 from tests.stand_ins.openai_server import OpenAIServer
 
@@ -73,13 +72,6 @@ def build_model(folder: Path) -> None:
     DistilBertForSequenceClassification(config).eval().save_pretrained(folder)
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
-
-
 @contextmanager
 def process(command: list[str], log: Path) -> Iterator[None]:
     with log.open("wb") as out:
@@ -91,12 +83,8 @@ def process(command: list[str], log: Path) -> Iterator[None]:
         running.wait()
 
 
-def wait_for(log: Path, words: str, seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while words not in log.read_text(encoding="utf-8", errors="replace"):
-        if time.monotonic() > end:
-            raise SystemExit(f"'{words}' was not said in {log.name} within {seconds:.0f} seconds.")
-        time.sleep(0.2)
+def says(log: Path, words: str) -> bool:
+    return words in log.read_text(encoding="utf-8", errors="replace")
 
 
 def answers(url: str) -> bool:
@@ -154,16 +142,12 @@ def measure(arguments: argparse.Namespace, folder: Path, stack: ExitStack) -> No
     logs = {name: folder / f"{name}.log" for name in ("server", "scheduler", "worker")}
     server = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(api)]
     stack.enter_context(process(server, logs["server"]))
-    end = time.monotonic() + 120
-    while not answers(f"http://127.0.0.1:{api}/api/health"):
-        if time.monotonic() > end:
-            raise SystemExit("Prefect's server did not start within two minutes.")
-        time.sleep(0.2)
+    wait_until(lambda: answers(f"http://127.0.0.1:{api}/api/health"))
     scheduler = ["apps.cli", "expert-worker", "--scheduler", "--port", str(dask)]
     stack.enter_context(process(scheduler, logs["scheduler"]))
-    wait_for(logs["scheduler"], "Scheduler of")
+    wait_until(lambda: says(logs["scheduler"], "Scheduler of"))
     stack.enter_context(process(["apps.cli", "expert-worker"], logs["worker"]))
-    wait_for(logs["worker"], "Expert worker ")
+    wait_until(lambda: says(logs["worker"], "Expert worker "))
 
     mood = [{"task": SENTIMENT, "id": 0, "dep": [-1], "args": {"text": "a great day"}}]
     flows("threads", mood, [], 1)  # downloads the model, which is not what is measured

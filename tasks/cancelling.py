@@ -82,5 +82,9 @@ def _look() -> None:
         except DatabaseUnavailableError as error:
             logger.warning("Whether requests were cancelled cannot be seen now: %s", error.message)
             continue
+        except Exception:
+            # Nobody would look any more: what is cancelled, or over its time, would never stop.
+            logger.exception("Whether requests were cancelled cannot be seen now.")
+            continue
         for (request_id, life), reason in over.items():
             cancel(request_id, life, reason)

@@ -1,7 +1,6 @@
 """The command line as its users have it: a process, with a Prefect server to report to."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from hugginggpt.services import reset
+from tests.servers import free_port
 
 COMMAND = [sys.executable, "-m", "apps.cli"]
 
@@ -28,9 +28,7 @@ def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def prefect_api(prefect_home: Path) -> Iterator[str]:
     """The API of a real Prefect server."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = os.environ | {
         "PREFECT_HOME": str(prefect_home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

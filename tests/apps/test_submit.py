@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from hugginggpt.services import get_trace, reset
 from hugginggpt.settings import CHECKOUT
 from hugginggpt.trace.story import RequestTrace, StoryStatus
 from tests.apps.conftest import Run
+from tests.servers import wait_until
 
 DOCS = (CHECKOUT / "docs" / "triggering.md").read_text()
 PLAN = [{"task": "image-to-text", "id": 0, "dep": [-1], "args": {"image": "sign.png"}}]
@@ -187,16 +188,8 @@ def test_the_documented_event_starts_a_run(deployed: None, prefect_api: str, sig
         found = httpx.post(f"{prefect_api}/flow_runs/filter", json={}).json()
         return [r["parameters"] for r in found if r["parameters"].get("request", "").startswith("Say in a word")]
 
-    wait_for(lambda: bool(asked()))
+    wait_until(lambda: bool(asked()))
     assert [r.text for r in [ended(asked()[0]["request_id"])]] == ["Say in a word what an invoice is."]
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    for _ in range(300):
-        if condition():
-            return
-        time.sleep(0.2)
-    raise AssertionError("It did not happen within a minute.")
 
 
 def test_cancelling_in_prefect_stops_the_run_and_its_experts(
@@ -206,11 +199,11 @@ def test_cancelling_in_prefect_stops_the_run_and_its_experts(
     (sign.parent / "plan.json").write_text(json.dumps(sleepy))
     done = hugginggpt("submit", "Say it", "--plan", "plan.json", "--id", "say-1", "--json")
     run = json.loads(done.stdout)["flow_run_id"]
-    wait_for(lambda: any(t.attempts for t in get_trace().request("say-1").tasks))
+    wait_until(lambda: any(t.attempts for t in get_trace().request("say-1").tasks))
     began = time.monotonic()
     httpx.post(
         f"{prefect_api}/flow_runs/{run}/set_state", json={"state": {"type": "CANCELLING"}, "force": True}
     ).raise_for_status()
-    wait_for(lambda: get_trace().request("say-1").status is StoryStatus.CANCELLED)
+    wait_until(lambda: get_trace().request("say-1").status is StoryStatus.CANCELLED)
     assert time.monotonic() - began < 40
     assert get_trace().request("say-1").lives[0].ending == "cancelled"

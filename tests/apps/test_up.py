@@ -2,13 +2,10 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -21,6 +18,7 @@ from PIL import Image
 from sqlalchemy import URL
 
 from tests.apps.conftest import COMMAND
+from tests.servers import free_port, postgresql, postgresql_programs, wait_until
 from tests.stand_ins.openai_server import OpenAIServer, hangs
 
 EDGES = {"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo.png"}}
@@ -98,20 +96,6 @@ class Installation:
         run = self.post(f"/deployments/{deployment['id']}/create_flow_run", {"parameters": parameters})
         identifier: str = run["id"]
         return identifier
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
-
-
-def wait_until(so: Callable[[], Any], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not so():
-        assert time.monotonic() < deadline, "it did not come to pass in time"
-        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")
@@ -262,40 +246,12 @@ def test_a_part_that_cannot_start_is_named_and_the_user_s_own_database_kept(tmp_
 
 
 @pytest.fixture(scope="module")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
-    """A database of a user who may not do everything, on a server that asks for the password.
-
-    The server is the system's: the one that pip installs lacks an extension which Prefect needs.
-    """
-    programs = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
-    if programs is None:
+def database() -> Iterator[URL]:
+    """A database on a server of the system."""
+    if (programs := postgresql_programs()) is None:
         pytest.skip("PostgreSQL with its contrib extensions is not installed on this system")
-    # Not below pytest's own folder: run by root, the server works as another user, who may not enter it.
-    folder = Path(tempfile.mkdtemp(prefix="hugginggpt-up-pg-"))
-    user = {"user": "postgres"} if os.getuid() == 0 else {}
-    if user:
-        shutil.chown(folder, **user)
-    owner = folder / "owner"
-    owner.write_text("owner's word")
-    if user:
-        shutil.chown(owner, **user)
-    make = ["initdb", "-D", "data", "-U", "owner", "-A", "scram-sha-256", "--pwfile", owner.name, "-N"]
-    run: dict[str, Any] = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **user}
-    subprocess.run([programs / make[0], *make[1:]], check=True, **run)
-    options = ["-D", "data", "-k", str(folder), "-c", "listen_addresses=", "-c", "fsync=off"]
-    server = subprocess.Popen([programs / "postgres", *options], **run)
-    try:
-        wait_until(lambda: (folder / ".s.PGSQL.5432").exists())
-        time.sleep(0.5)
-        login = f"host={folder} user=owner password='owner\\'s word' dbname=postgres"
-        with psycopg.connect(login, autocommit=True) as connection:
-            connection.execute("CREATE ROLE ada LOGIN CREATEDB PASSWORD 'ge%heim@1'")
-            connection.execute('CREATE DATABASE "ada-trace" OWNER ada')
-        yield URL.create("postgresql", "ada", "ge%heim@1", database="ada-trace", query={"host": str(folder)})
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait()
-        shutil.rmtree(folder)
+    with postgresql(programs) as url:
+        yield url
 
 
 def rows(url: URL, database: str, query: str) -> list[Any]:
@@ -304,11 +260,11 @@ def rows(url: URL, database: str, query: str) -> list[Any]:
         return connection.execute(query).fetchall()  # type: ignore[arg-type]
 
 
-def test_on_postgresql_detached_with_a_request_at_work(postgresql: URL, tmp_path: Path) -> None:
+def test_on_postgresql_detached_with_a_request_at_work(database: URL, tmp_path: Path) -> None:
     with OpenAIServer(script={"plan": hangs()}, key="right") as controller:
         installation = Installation(
             tmp_path,
-            HUGGINGGPT_DATABASE_URL=postgresql.render_as_string(hide_password=False),
+            HUGGINGGPT_DATABASE_URL=database.render_as_string(hide_password=False),
             OPENAI_BASE_URL=controller.url,
             OPENAI_API_KEY="right",
         )
@@ -334,8 +290,8 @@ def test_on_postgresql_detached_with_a_request_at_work(postgresql: URL, tmp_path
     assert "postgresql+asyncpg://ada:***@/ada-trace_prefect\n" in up.stdout
     said = up.stdout + up.stderr + shown.stdout + commands + logs
     assert "heim" not in said
-    assert (run,) in rows(postgresql, "ada-trace_prefect", "SELECT id::text FROM flow_run")
-    assert rows(postgresql, "ada-trace", "SELECT text FROM requests") == [("Draw the edges.",)]
+    assert (run,) in rows(database, "ada-trace_prefect", "SELECT id::text FROM flow_run")
+    assert rows(database, "ada-trace", "SELECT text FROM requests") == [("Draw the edges.",)]
     assert not (installation.home / "prefect" / "prefect.db").exists()
 
 

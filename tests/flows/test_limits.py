@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +14,13 @@ from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace
 from hugginggpt.trace.story import StoryStatus, TaskStage
 from tests.flows.conftest import Answer
+from tests.servers import wait_until
 from tests.stand_ins.openai_server import OpenAIServer, hangs
 
 PLAN: list[dict[str, Any]] = [
     {"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo.png"}},
     {"task": "summarization", "id": 1, "dep": [-1], "args": {"text": "A long story about edges."}},
 ]
-
-
-def until(condition: Callable[[], bool]) -> None:
-    for _ in range(600):
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError("It did not happen within half a minute.")
 
 
 def test_cancelling_stops_a_request_at_work_within_seconds(controller: OpenAIServer, photo: Path) -> None:
@@ -42,7 +34,7 @@ def test_cancelling_stops_a_request_at_work_within_seconds(controller: OpenAISer
     get_trace()
     flow = threading.Thread(target=run)
     flow.start()
-    until(lambda: "summarization" in controller.stages() and 0 in get_trace().results("stop"))
+    wait_until(lambda: "summarization" in controller.stages() and 0 in get_trace().results("stop"))
     began = time.monotonic()
     assert get_trace().cancel_request("stop", "Cancelled by ada.")
     flow.join(timeout=30)

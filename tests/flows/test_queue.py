@@ -5,14 +5,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import FlowRun
-from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Crashed, Pending, Running
 
@@ -46,8 +44,8 @@ def set_state(run: FlowRun, state: object) -> None:
 @pytest.fixture(scope="module")
 def _deployed(prefect_server: None) -> None:
     """Only what a request needs of the deployments."""
-    with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):
-        client.create_work_pool(WorkPoolCreate(name="hugginggpt", type="process"))
+    with get_client(sync_client=True) as client:
+        client.create_work_pool(WorkPoolCreate(name="hugginggpt", type="process"), overwrite=True)
     names = ["--name", "on-demand", "--prefect-file", "deployments.yaml"]
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", *names]
     environment = os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())}

@@ -1,0 +1,152 @@
+"""Real servers and workers, for tests and benchmarks: on loopback, on free ports, ended by who started them."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from prefect.settings import PREFECT_API_URL
+from sqlalchemy import URL
+
+DEBIANS_POSTGRESQL = Path("/usr/lib/postgresql")
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 120) -> None:
+    """Wait for something to be so.
+
+    Raises:
+        AssertionError: it is not, after so many seconds.
+    """
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"it did not come to pass within {seconds:g} seconds"
+        time.sleep(0.1)
+
+
+def postgresql_programs() -> Path | None:
+    """Where the system's PostgreSQL is. The one that pip installs lacks an extension which Prefect needs."""
+    if initdb := shutil.which("initdb"):
+        return Path(initdb).parent
+    return next(iter(sorted(DEBIANS_POSTGRESQL.glob("*/bin"), reverse=True)), None)
+
+
+@contextmanager
+def postgresql(programs: Path) -> Iterator[URL]:
+    """The system's PostgreSQL with an empty database of a user who may not do everything, and has to say a password.
+
+    Args:
+        programs: the folder with `initdb` and `postgres`.
+
+    Yields:
+        the database's URL, with the password.
+    """
+    import psycopg
+
+    # Run by root, the server works as another user, who may not enter the folders of pytest.
+    folder = Path(tempfile.mkdtemp(prefix="hugginggpt-pg-"))
+    user = {"user": "postgres"} if os.getuid() == 0 else {}
+    owner = folder / "owner"
+    owner.write_text("owner's word")
+    if user:
+        for path in (folder, owner):
+            shutil.chown(path, **user)
+    make = ["initdb", "-D", "data", "-U", "owner", "-A", "scram-sha-256", "--pwfile", owner.name, "-N"]
+    run: dict[str, Any] = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **user}
+    subprocess.run([programs / make[0], *make[1:]], check=True, **run)
+    options = ["-D", "data", "-k", str(folder), "-c", "listen_addresses=", "-c", "fsync=off"]
+    server = subprocess.Popen([programs / "postgres", *options], **run)
+    login = f"host={folder} user=owner password='owner\\'s word' dbname=postgres"
+
+    def is_ready() -> bool:
+        try:
+            psycopg.connect(login).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    try:
+        wait_until(is_ready, seconds=30)
+        with psycopg.connect(login, autocommit=True) as connection:
+            connection.execute("CREATE ROLE ada LOGIN CREATEDB PASSWORD 'ge%heim@1'")
+            connection.execute('CREATE DATABASE "ada-trace" OWNER ada')
+        yield URL.create("postgresql", "ada", "ge%heim@1", database="ada-trace", query={"host": str(folder)})
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait()
+        shutil.rmtree(folder)
+
+
+class Cluster:
+    """A Dask scheduler and expert workers, each a process, with what they and the flows have in common.
+
+    Args:
+        folder: where their home folder, weights and records are.
+        environment: more of what they have in common.
+
+    Attributes:
+        address: the scheduler's.
+        shared: the settings that the flows need, too.
+    """
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self._port = free_port()
+        self.address = f"tcp://127.0.0.1:{self._port}"
+        self.shared = {
+            "HUGGINGGPT_HOME": str(folder / "home"),
+            "HUGGINGGPT_MODELS_CACHE": str(folder / "models"),
+            "HUGGINGGPT_TASK_RUNNER": "dask",
+            "HUGGINGGPT_DASK_ADDRESS": self.address,
+            "HUGGINGGPT_CPU_THREADS": "1",
+            "OPENAI_API_KEY": "sk-stand-in",
+            **environment,
+        }
+        self.environment = os.environ | {"PREFECT_LOGGING_LEVEL": "CRITICAL"} | self.shared
+        if url := PREFECT_API_URL.value():
+            self.environment["PREFECT_API_URL"] = str(url)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "Cluster":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def scheduler(self) -> "subprocess.Popen[str]":
+        """Start the scheduler, always at the same address."""
+        return self.start("--scheduler", "--port", str(self._port))
+
+    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        """Start an expert worker, and wait until it says that it is there."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "apps.cli", "expert-worker", *arguments],
+            env=self.environment | environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._stack.callback(_end, process)
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(("Scheduler of", "Expert worker "))
+        return process
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    process.kill()
+    process.wait()
+    assert process.stdout is not None
+    process.stdout.close()
