@@ -283,9 +283,10 @@ def test_a_damaged_model_is_one_sentence(settings: Settings, models: Path, hub: 
 
 
 def test_the_deadline_stops_a_model_between_its_steps(settings: Settings) -> None:
-    text = Text("the food was great. " * 20_000)
+    expert = next(e for e in EXPERTS if e.kind == "text-classification")
+    loaded = expert.load(ModelCard(id=MODELS[expert.kind], kind=expert.kind), Surroundings(settings, no_controller))
     with pytest.raises(DeadlineExceededError):
-        run(settings, "text-classification", within=0.5, text=text)
+        expert.run(loaded, "the food was great. " * 50_000, Deadline(0.05))
 
 
 def test_cancelling_stops_a_model(settings: Settings) -> None:
