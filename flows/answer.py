@@ -43,9 +43,9 @@ def answer_request(
 
     Args:
         request: what is wanted, in plain language.
-        files: paths, URLs or data URIs that come with it.
+        files: what comes with it: URLs, data URIs, `artifact://` references, or paths on the worker's disk.
         conversation_id: the conversation that it continues; a new one when left out.
-        options: a given plan, and whether to bypass the caches.
+        options: a given plan, whether to bypass the caches, and what it may take of time and money.
         request_id: the id to give a new request, or of one to resume: that takes its plan and
             choices from the trace and runs only what is unfinished.
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+_missed_since: dict[tuple[Any, ...], float] = {}
+"""When a flow run first missed a worker for a kind of task and a size of model."""
+
 MEMORY, GPU, CONTROLLER = "MEMORY", "GPU", "CONTROLLER"
 
 CONNECT_SECONDS = 10
@@ -159,11 +162,14 @@ def _needs(kind: str, candidate: Candidate | None, on_gpu: bool) -> dict[str, fl
 def _able(cluster: "DaskTaskRunner", kind: str, candidate: Candidate | None) -> list[_Worker]:
     """The workers that can do a task, as soon as there are any."""
     size = (candidate.card.bytes or 0) if candidate is not None and candidate.endpoint is Endpoint.LOCAL else 0
-    end = time.monotonic() + WORKER_SECONDS
+    # Tasks of one request that want the same wait together, not one after the other.
+    want = (cluster.address, FlowRunContext.get().flow_run.id, kind, size)  # type: ignore[union-attr]
+    end = _missed_since.setdefault(want, time.monotonic()) + WORKER_SECONDS
     while True:
         workers = [_Worker(**found) for found in _ask(cluster, _look)]
         able = [w for w in workers if kind in w.resources and w.resources.get(MEMORY, 0) >= size]
         if able:
+            del _missed_since[want]
             return able
         if time.monotonic() > end:
             break
