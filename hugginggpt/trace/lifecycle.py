@@ -63,6 +63,7 @@ def create_request(
         "options": options,
         "status": RequestStatus.QUEUED,
         "life": 0,
+        "starts": 1,
         "created_at": now,
     }
     created = session.execute(
@@ -88,6 +89,7 @@ def begin_life(
     seconds = request.options.get("deadline")
     request.status = RequestStatus.RUNNING
     request.life += 1
+    request.claimed_until = None
     request.holder = holder
     request.lease_until = now + timedelta(seconds=lease_seconds)
     request.deadline_at = None if seconds is None else now + timedelta(seconds=seconds)
@@ -174,6 +176,8 @@ def reopen(request: Request) -> None:
     """Let a cancelled request be worked on again."""
     request.status = RequestStatus.RUNNING if request.life else RequestStatus.QUEUED
     request.error = request.error_type = request.finished_at = None
+    # The flow run that was cancelled would have it cancelled again.
+    request.starts += 1
 
 
 def add_resources(session: Session, request_id: str, resources: Sequence[Resource], now: datetime) -> None:

@@ -16,7 +16,7 @@ from hugginggpt.artifacts import Resource
 from hugginggpt.catalog.card import Candidate, ModelCard, ModelChoice
 from hugginggpt.catalog.downloaded import ModelUse
 from hugginggpt.catalog.figures import Measurement
-from hugginggpt.errors import TraceError
+from hugginggpt.errors import RequestClosedError, TraceError
 from hugginggpt.plan import Plan
 from hugginggpt.request import Budget
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
@@ -246,11 +246,51 @@ class Trace:
 
         Args:
             holder: this process, as `holder_name()` gives it.
-            seconds: how long nobody else takes them. A claim is not given back: it runs out.
+            seconds: how long nobody else takes them, longer where flow runs did not begin them. A claim is not
+                given back: it runs out, or ends when its request is begun.
             limit: at most so many.
         """
         with self._database.writing() as session:
             return queue.claim(session, self._database.now(session), holder, seconds, limit)
+
+    def starts(self, request_id: str) -> int:
+        """Which of the flow runs started for a request is to answer it: 1 for the first.
+
+        Raises:
+            TraceError: the request is unknown.
+        """
+        with self._database.reading() as session:
+            request = session.get(Request, request_id)
+            if request is None:
+                raise TraceError(f"There is no request '{request_id}' in the trace.")
+            return request.starts
+
+    def start_again(self, request_id: str, over: int, why: str) -> int:
+        """Count on, since a flow run is over before its request was. Two who do so at once come to the same number.
+
+        Args:
+            request_id: the request.
+            over: which of its flow runs is over.
+            why: what is known of that, one sentence.
+
+        Returns:
+            which is to answer it now.
+
+        Raises:
+            TraceError: the request is unknown.
+            RequestClosedError: it has ended, or is given up with this: too many flow runs did not begin it.
+        """
+        with self._database.writing() as session:
+            request = locked(session, request_id)
+            if request is None:
+                raise TraceError(f"There is no request '{request_id}' in the trace.")
+            goes_on = request.status in lifecycle.OPEN and queue.start_again(
+                session, request, self._database.now(session), over, why
+            )
+            starts, error = request.starts, request.error
+        if not goes_on:
+            raise RequestClosedError(f"Request {request_id} has ended, so no run is started for it: {error or 'done'}")
+        return starts
 
     def lives_over(self, lives: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str]:
         """Which lives of requests have to stop working, and why, one sentence each.

@@ -132,6 +132,9 @@ class Request(Base):
     )
     claimed_by: Mapped[str | None] = mapped_column(doc="who last undertook to have it worked on")
     claimed_until: Mapped[datetime | None] = mapped_column(doc="until then nobody else takes it")
+    starts: Mapped[int] = mapped_column(
+        server_default="1", doc="how many flow runs it was in line for; all but the last were over before it was"
+    )
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from hugginggpt.errors import TraceError
+from hugginggpt.errors import RequestClosedError, TraceError
 from hugginggpt.request import Budget
 from hugginggpt.results import RequestStatus, TaskStatus
-from hugginggpt.trace.queue import MOST_LIVES
+from hugginggpt.trace.queue import MOST_LIVES, MOST_STARTS
 from hugginggpt.trace.store import Trace
 from hugginggpt.trace.story import StoryStatus, TaskStage
 from tests.trace.samples import INVOICE, begin, call, planned
@@ -106,6 +106,44 @@ def test_what_kills_every_process_is_given_up(trace: Trace) -> None:
     assert story.status is StoryStatus.FAILED
     assert story.error == f"Its process died {MOST_LIVES} times, so it is not begun again."
     assert story.lives[-1].ending == "died"
+
+
+def test_runs_that_never_begin_their_request_come_ever_more_slowly_and_then_no_more(trace: Trace) -> None:
+    put(trace, "unlucky")
+    assert trace.starts("unlucky") == 1
+    assert claimed(trace, seconds=0.2) == ["unlucky"]
+    for over in (1, 2):
+        assert trace.start_again("unlucky", over, "The cluster is away.") == over + 1
+    assert trace.start_again("unlucky", 1, "The cluster is away.") == 3  # who comes late counts no further
+    time.sleep(0.25)
+    assert claimed(trace, seconds=0.2) == ["unlucky"]
+    time.sleep(0.25)
+    assert claimed(trace) == []
+    time.sleep(0.6)
+    assert claimed(trace) == ["unlucky"]
+    for over in range(3, MOST_STARTS):
+        assert trace.start_again("unlucky", over, "The cluster is away.") == over + 1
+    with pytest.raises(RequestClosedError, match="The cluster is away"):
+        trace.start_again("unlucky", MOST_STARTS, "The cluster is away.")
+    story = trace.request("unlucky")
+    assert (story.status, story.error) == (
+        StoryStatus.FAILED,
+        f"{MOST_STARTS} flow runs ended before they began it, so no other is started; "
+        "the last one said: The cluster is away.",
+    )
+    with pytest.raises(RequestClosedError, match="has ended"):
+        trace.start_again("unlucky", MOST_STARTS, "The cluster is away.")
+    with pytest.raises(TraceError, match="no request 'nobody'"):
+        trace.starts("nobody")
+
+
+def test_what_is_begun_is_claimed_as_soon_as_its_process_died_however_long_the_claim_was(trace: Trace) -> None:
+    put(trace, "begun")
+    assert claimed(trace, seconds=3600) == ["begun"]
+    begin(trace, request_id="begun", lease_seconds=0.05, holder="elsewhere:1:0.0")
+    assert claimed(trace) == []
+    time.sleep(0.1)
+    assert claimed(trace) == ["begun"]
 
 
 def test_cancelling_ends_a_request_wherever_it_stands(trace: Trace) -> None:
