@@ -18,6 +18,7 @@ from prefect.types._datetime import now
 from hugginggpt.errors import ConfigurationError, HuggingGPTError, OrchestratorUnavailableError, RequestClosedError
 from hugginggpt.services import get_trace
 from hugginggpt.trace.leases import holder_name
+from hugginggpt.trace.queue import SHOWN_CHARS
 from hugginggpt.trace.story import WaitingRequest
 from tasks.ui import run_name
 
@@ -28,8 +29,6 @@ CLAIM_SECONDS = 120.0
 
 START_SECONDS = 300.0
 """A flow run that a worker took so long ago, and that has not begun its request, is lost."""
-
-_SHOWN_CHARS = 1000
 
 
 def start_waiting(limit: int) -> int | State[Any]:
@@ -102,7 +101,7 @@ def start_run(request_id: str, text: str, *, died: str | None = None) -> FlowRun
 def _run(request_id: str, text: str, key: str) -> FlowRun:
     run = run_deployment(
         DEPLOYMENT,
-        parameters={"request": text[:_SHOWN_CHARS], "request_id": request_id},
+        parameters={"request": text[:SHOWN_CHARS], "request_id": request_id},
         flow_run_name=run_name(text),
         idempotency_key=key,
         timeout=0,

@@ -1,5 +1,7 @@
 """How a request begins, changes hands and ends. Functions on an open session; `Trace` gives them one."""
 
+import hashlib
+import json
 import re
 import uuid
 from collections.abc import Sequence
@@ -61,6 +63,7 @@ def create_request(
         "conversation_id": begun.id if begun else conversation_id,
         "text": text,
         "options": options,
+        "asked_sha256": _asked(text, resources, options),
         "status": RequestStatus.QUEUED,
         "life": 0,
         "starts": 1,
@@ -74,6 +77,22 @@ def create_request(
     request = session.get_one(Request, request_id)
     add_resources(session, request_id, resources, now)
     return request
+
+
+def check_same(request: Request, text: str, resources: Sequence[Resource], options: dict[str, Any]) -> None:
+    """Raise unless this is what the known request asks.
+
+    Raises:
+        TraceError: it is another one.
+    """
+    # What an older version wrote has no hash.
+    if _asked(text, resources, options) != (request.asked_sha256 or _asked(request.text, resources, options)):
+        raise TraceError(f"The request {request.id} is another one, already known: give a new one another id.")
+
+
+def _asked(text: str, resources: Sequence[Resource], options: dict[str, Any]) -> str:
+    asked = [text, [resource.artifact.sha256 for resource in resources], options.get("plan")]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 def begin_life(

@@ -16,6 +16,9 @@ MOST_LIVES = 5
 MOST_STARTS = 30
 """A request that so many flow runs were started for, and none began, is not given another."""
 
+SHOWN_CHARS = 1000
+"""A flow run that is started for a request in line is told so much of its text, and nothing else but its id."""
+
 _MOST_DOUBLINGS = 5
 """How often the pause between two flow runs that do not begin their request is doubled."""
 

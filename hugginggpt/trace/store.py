@@ -115,7 +115,9 @@ class Trace:
         """Begin a request, a new one or one that waits, or take it over from a process that died.
 
         A finished request is returned as it is. For a known request, everything but the id, the
-        holder, the lease and the flow run is taken from the trace.
+        holder, the lease and the flow run is taken from the trace. Who resumes one gives an empty text
+        or its own, perhaps cut as `SHOWN_CHARS` says, and neither files nor a plan; any other text,
+        files or plan have to be those that it was asked with.
 
         Args:
             text: what is asked.
@@ -130,7 +132,7 @@ class Trace:
 
         Raises:
             RequestInProgressError: a live process works on it.
-            TraceError: the conversation is unknown.
+            TraceError: the conversation is unknown, or the id is of another request.
         """
         with self._database.writing() as session:
             now = self._database.now(session)
@@ -146,6 +148,8 @@ class Trace:
                     conversation_id=conversation_id,
                     options=options,
                 )
+            elif resources or options.get("plan") or text not in ("", request.text, request.text[: queue.SHOWN_CHARS]):
+                lifecycle.check_same(request, text, resources, options)
             if request.status == RequestStatus.RUNNING:
                 lifecycle.take_over(session, request, now, holder=holder, flow_run_id=flow_run_id)
             if request.status in lifecycle.OPEN:
@@ -221,10 +225,7 @@ class Trace:
         with self._database.writing() as session:
             request = locked(session, request_id)
             if request is not None:
-                if request.text != text:
-                    raise TraceError(
-                        f"The request {request_id} is another one, already known: give a new one another id."
-                    )
+                lifecycle.check_same(request, text, resources, options)
                 return False
             now = self._database.now(session)
             request = lifecycle.create_request(

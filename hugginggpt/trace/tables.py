@@ -107,6 +107,9 @@ class Request(Base):
     conversation_id: Mapped[str] = mapped_column(ForeignKey(Conversation.id, ondelete="CASCADE"))
     text: Mapped[str] = mapped_column(doc="what was asked")
     options: Mapped[dict[str, Any]] = mapped_column(doc="the options it was asked with")
+    asked_sha256: Mapped[str | None] = mapped_column(
+        doc="hash of text, files and a given plan: who gives its id again has to ask the same"
+    )
     status: Mapped[str] = mapped_column(
         doc="`queued` until it is begun, `running` until it is `completed`, `partial`, `failed` or `cancelled`"
     )

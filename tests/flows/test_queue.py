@@ -194,15 +194,19 @@ def test_a_trigger_sent_twice_is_answered_once(photo: object) -> None:
     first = answer_request(
         "Draw its edges", [str(photo)], options={"plan": PLAN}, request_id="twice", return_state=True
     )
-    again = answer_request("Draw its edges", [str(photo)], request_id="twice", return_state=True)
+    again = answer_request(
+        "Draw its edges", [str(photo)], options={"plan": PLAN}, request_id="twice", return_state=True
+    )
+    other = answer_request("Draw its edges", [__file__], request_id="twice", return_state=True)
     assert first.result() == again.result()
+    assert other.is_failed() and "twice is another one, already known" in str(other.message)
     assert len(get_trace().request("twice").lives) == 1
 
 
 def test_a_cancelled_request_in_line_is_not_begun() -> None:
     put("unwanted")
     get_trace().cancel_request("unwanted")
-    state = answer_request("Draw", request_id="unwanted", return_state=True)
+    state = answer_request("Draw its edges", request_id="unwanted", return_state=True)
     assert state.is_cancelled()
     assert get_trace().request("unwanted").lives == ()
 

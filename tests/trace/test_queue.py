@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
+from hugginggpt.artifacts import Resource
 from hugginggpt.errors import RequestClosedError, TraceError
 from hugginggpt.request import Budget
 from hugginggpt.results import RequestStatus, TaskStatus
-from hugginggpt.trace.queue import MOST_LIVES, MOST_STARTS
+from hugginggpt.trace.queue import MOST_LIVES, MOST_STARTS, SHOWN_CHARS
 from hugginggpt.trace.store import Trace
 from hugginggpt.trace.story import StoryStatus, TaskStage
-from tests.trace.samples import INVOICE, begin, call, planned
+from tests.trace.samples import INVOICE, artifact, begin, call, planned
+
+CONTRACT = Resource(name="contract.txt", artifact=artifact("We agree."), source="/home/ada/contract.txt")
 
 
 def put(trace: Trace, request_id: str, **changes: Any) -> bool:
@@ -47,8 +50,45 @@ def test_putting_it_in_line_twice_is_doing_so_once(trace: Trace) -> None:
     assert len(trace.requests()) == 1
     begin(trace, request_id="first")
     assert not put(trace, "first")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"text": "Something else"},
+        {"text": "What is"},
+        {"resources": [CONTRACT]},
+        {"resources": [INVOICE, CONTRACT]},
+        {"options": {"plan": [{"task": "image-to-text", "id": 0}]}},
+    ],
+)
+def test_the_id_of_another_request_is_refused(trace: Trace, changes: dict[str, Any]) -> None:
+    put(trace, "first")
+    opened = begin(trace, request_id="first", holder="elsewhere:1:0.0", lease_seconds=0.01)
+    # What the plan turned out to name was not asked with it.
+    trace.record_resources(opened.request_id, [CONTRACT])
+    time.sleep(0.02)
     with pytest.raises(TraceError, match="first is another one, already known"):
-        put(trace, "first", text="Something else")
+        put(trace, "first", **changes)
+    with pytest.raises(TraceError, match="first is another one, already known"):
+        begin(trace, request_id="first", **changes)
+    assert not put(trace, "first")
+    assert trace.request("first").lives[-1].life == 1
+
+
+def test_submitting_without_its_files_is_another_request_and_resuming_is_not(trace: Trace) -> None:
+    text = "What is the total? " * 100
+    put(trace, "long", text=text)
+    with pytest.raises(TraceError, match="long is another one"):
+        put(trace, "long", text=text, resources=[])
+    for life, told in enumerate(["", text, text[:SHOWN_CHARS]], 1):
+        opened = begin(
+            trace, request_id="long", text=told, resources=[], options={}, holder="elsewhere:1:0.0", lease_seconds=0.01
+        )
+        assert (opened.life, opened.text, opened.resources) == (life, text, (INVOICE,))
+        time.sleep(0.02)
+    with pytest.raises(TraceError, match="long is another one"):
+        begin(trace, request_id="long", text=text[:20], resources=[])
 
 
 def test_a_claim_holds_until_it_runs_out_and_the_new_come_first(trace: Trace) -> None:
