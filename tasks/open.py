@@ -66,7 +66,7 @@ def open_request(
         refusal=None if opened.known or refusal is None else refusal.message,
         refused_by=None if refusal is None else type(refusal).__name__,
         text=opened.text,
-        options=RequestOptions(**opened.options),
+        options=RequestOptions.kept(opened.options),
         resources=_distinct(
             [*opened.resources, *[r for t in reversed(turns) for r in (*t.files, *t.resources)][:MOST_EARLIER]]
         ),

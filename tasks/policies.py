@@ -16,6 +16,7 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DatabaseUnavailableError, PassingError, RequestClosedError
 from hugginggpt.request import check_spent
 from hugginggpt.services import get_controller, get_trace
+from hugginggpt.settings import get_settings
 from tasks.limits import controller_slot
 
 BACKOFF = exponential_backoff(backoff_factor=1)
@@ -85,10 +86,8 @@ def recorded_controller(request_id: str, life: int, task_id: int | None = None) 
             # Nobody records it again, and what it cost counts.
             patiently(what, lambda: get_trace().record_controller_call(request_id, task_id, call, life=life))
 
-    @contextmanager
-    def within_budget(deadline: Deadline | None) -> Iterator[None]:
-        with controller_slot(deadline):
-            check_spent(patiently("What it may cost", lambda: get_trace().budget(request_id), deadline))
-            yield
+    def check(deadline: Deadline | None) -> None:
+        budget = patiently("What it may cost", lambda: get_trace().budget(request_id), deadline)
+        check_spent(budget, get_settings())
 
-    return get_controller().recording(record, within_budget)
+    return get_controller().recording(record, controller_slot, check)

@@ -106,12 +106,13 @@ def begin_life(
 ) -> None:
     """Give the request to a new holder."""
     seconds = request.options.get("deadline")
+    if seconds is not None and request.deadline_at is None:
+        request.deadline_at = now + timedelta(seconds=seconds)
     request.status = RequestStatus.RUNNING
     request.life += 1
     request.claimed_until = None
     request.holder = holder
     request.lease_until = now + timedelta(seconds=lease_seconds)
-    request.deadline_at = None if seconds is None else now + timedelta(seconds=seconds)
     session.add(
         FlowRun(
             request_id=request.id,
@@ -192,11 +193,13 @@ def skip_unfinished(session: Session, request: Request, reason: str) -> None:
 
 
 def reopen(request: Request) -> None:
-    """Let a cancelled request be worked on again."""
-    request.status = RequestStatus.RUNNING if request.life else RequestStatus.QUEUED
-    request.error = request.error_type = request.finished_at = None
-    # The flow run that was cancelled would have it cancelled again.
-    request.starts += 1
+    """Let a request that was cancelled, or that nobody works on, be worked on again: its time begins anew."""
+    request.deadline_at = None
+    if request.status == RequestStatus.CANCELLED:
+        request.status = RequestStatus.RUNNING if request.life else RequestStatus.QUEUED
+        request.error = request.error_type = request.finished_at = None
+        # The flow run that was cancelled would have it cancelled again.
+        request.starts += 1
 
 
 def add_resources(session: Session, request_id: str, resources: Sequence[Resource], now: datetime) -> None:

@@ -325,10 +325,16 @@ class Trace:
             return True
 
     def reopen_request(self, request_id: str) -> None:
-        """Let a cancelled request be worked on again; any other stays as it is."""
+        """Let somebody who wishes so go on with a request.
+
+        One that was cancelled may be worked on again, and that or a dead one has all its time once more. Any other
+        stays as it is.
+        """
         with self._database.writing() as session:
             request = locked(session, request_id)
-            if request is not None and request.status == RequestStatus.CANCELLED:
+            if request is None:
+                return
+            if request.status == RequestStatus.CANCELLED or lifecycle.died(request, self._database.now(session)):
                 lifecycle.reopen(request)
 
     def finish_request(

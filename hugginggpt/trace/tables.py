@@ -129,7 +129,7 @@ class Request(Base):
     lease_until: Mapped[datetime | None] = mapped_column(
         doc="a `running` request whose lease has run out died, and can be resumed"
     )
-    deadline_at: Mapped[datetime | None] = mapped_column(doc="when this life of it has to be over; null for no limit")
+    deadline_at: Mapped[datetime | None] = mapped_column(doc="when the work on it has to be over; null for no limit")
     queued_at: Mapped[datetime | None] = mapped_column(
         doc="when it was put in line: one that was comes to its end whatever happens to its process"
     )

@@ -257,11 +257,20 @@ def test_which_lives_are_over(trace: Trace) -> None:
     }
 
 
-def test_each_life_has_its_time(trace: Trace) -> None:
-    begin(trace, request_id="late", options={"deadline": 30.0}, lease_seconds=0.01, holder="elsewhere:1:0.0")
+def test_a_request_has_its_time_once_whatever_happens_to_its_process(trace: Trace) -> None:
+    dying: dict[str, Any] = {"lease_seconds": 0.01, "holder": "elsewhere:1:0.0"}
+    begin(trace, request_id="late", options={"deadline": 0.2}, **dying)
+    time.sleep(0.25)
+    begin(trace, request_id="late", **dying)
+    assert list(trace.lives_over([("late", 2)])) == [("late", 2)]
+
     time.sleep(0.02)
+    trace.reopen_request("late")  # somebody resumes it by hand
     begin(trace, request_id="late")
-    assert trace.lives_over([("late", 2)]) == {}
+    assert trace.lives_over([("late", 3)]) == {}
+    trace.reopen_request("late")  # and it is at work
+    time.sleep(0.25)
+    assert list(trace.lives_over([("late", 3)])) == [("late", 3)]
 
 
 def test_what_a_request_may_cost_and_has_cost(trace: Trace) -> None:
