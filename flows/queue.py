@@ -1,8 +1,9 @@
 """The flow that has requests in line answered, and what puts them there."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 from pydantic import Field
 
 from tasks.queue import start_run, start_waiting
@@ -11,7 +12,7 @@ __all__ = ["answer_queued", "start_run"]
 
 
 @flow(name="answer-queued", persist_result=False)
-def answer_queued(limit: Annotated[int, Field(ge=1)] = 500) -> int:
+def answer_queued(limit: Annotated[int, Field(ge=1)] = 500) -> int | State[Any]:
     """Start a flow run for each request that waits in line.
 
     A request waits when it was put there with `hugginggpt submit --later`, or when the process that
@@ -25,5 +26,8 @@ def answer_queued(limit: Annotated[int, Field(ge=1)] = 500) -> int:
 
     Raises:
         DatabaseUnavailableError: the trace cannot be reached; everything stays in line.
+        ConfigurationError: there is no deployment to start, or Prefect's server does not let us; what waits stays in
+            line.
+        OrchestratorUnavailableError: Prefect's server cannot start runs now; what waits stays in line.
     """
     return start_waiting(limit)

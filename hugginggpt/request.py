@@ -1,7 +1,8 @@
 """A request on its way through the stages."""
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,11 +18,12 @@ class RequestOptions(BaseModel):
     Attributes:
         plan: a plan in the paper's format, to be run as it is instead of asking the controller.
         fresh: run everything again and replace what the caches hold.
-        deadline: how long the work on it may take, in seconds, from its beginning.
+        deadline: how long the work on it may take, in seconds, from its beginning; a resume by hand begins anew.
         max_cost: what the controller may cost for it, in US dollars.
     """
 
-    model_config = ConfigDict(frozen=True)
+    # A ceiling whose name is misspelt would be none.
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     plan: list[dict[str, Any]] | None = Field(None, description="A plan to run instead of asking the controller.")
     fresh: bool = Field(False, description="Run everything again instead of taking cached results.")
@@ -31,6 +33,11 @@ class RequestOptions(BaseModel):
     max_cost: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="US dollars that the controller may cost."
     )
+
+    @classmethod
+    def kept(cls, options: Mapping[str, Any]) -> Self:
+        """The options of a request in the trace; what another version knew of besides is left out."""
+        return cls(**{name: value for name, value in options.items() if name in cls.model_fields})
 
     @property
     def plan_text(self) -> str | None:
@@ -62,13 +69,14 @@ def check_budget(options: RequestOptions, settings: Settings) -> None:
         )
 
 
-def check_spent(budget: Budget) -> None:
-    """Raise if a request has cost what it may.
+def check_spent(budget: Budget, settings: Settings) -> None:
+    """Raise if a request has cost what it may. What costs nothing, as the embedded controller does, is always allowed.
 
     Raises:
         CostCeilingError: the controller may not be called for it again.
     """
-    if budget.ceiling is not None and budget.spent and budget.spent >= budget.ceiling:
+    costs = settings.price_per_million_prompt_tokens or settings.price_per_million_completion_tokens
+    if budget.ceiling is not None and (costs or budget.spent) and budget.spent >= budget.ceiling:
         raise CostCeilingError(
             f"The request has cost {budget.spent / 1e6:.6f} US dollars of the {budget.ceiling / 1e6:.6f} that it may: "
             "give it a higher ceiling."

@@ -20,6 +20,7 @@ from hugginggpt.services import get_store, get_trace
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.leases import holder_name
 from tasks.cancelling import cancel
+from tasks.policies import patiently
 from tasks.runner import check_runner
 from tasks.ui import tag_run
 
@@ -56,7 +57,7 @@ def open_request(
         queued=deployment.get_id() is not None,
     )
     tag_run(opened.conversation_id)
-    turns = trace.turns(opened.conversation_id, before=opened.request_id)
+    turns = patiently("The conversation", lambda: trace.turns(opened.conversation_id, before=opened.request_id))
     run = RequestRun(
         request_id=opened.request_id,
         conversation_id=opened.conversation_id,
@@ -65,7 +66,7 @@ def open_request(
         refusal=None if opened.known or refusal is None else refusal.message,
         refused_by=None if refusal is None else type(refusal).__name__,
         text=opened.text,
-        options=RequestOptions(**opened.options),
+        options=RequestOptions.kept(opened.options),
         resources=_distinct(
             [*opened.resources, *[r for t in reversed(turns) for r in (*t.files, *t.resources)][:MOST_EARLIER]]
         ),

@@ -16,7 +16,7 @@ from hugginggpt.resources import Namespace
 from hugginggpt.services import get_catalog, get_controller, get_store, get_trace
 from hugginggpt.settings import get_settings
 from tasks.cancelling import cancellable
-from tasks.policies import key_of, recorded_controller
+from tasks.policies import key_of, patiently, recorded_controller
 from tasks.runner import run_where_warm
 from tasks.ui import show_plan
 
@@ -33,18 +33,19 @@ def plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
         UsageError: the request itself cannot be accepted.
         PlanError: there is no valid plan.
         ControllerError: the controller cannot plan.
+        DatabaseUnavailableError: the trace stayed away.
     """
     if run.refusal is not None:
         raise rebuilt(run.refused_by, run.refusal)
-    known = get_trace().plan(run.request_id)
+    known = patiently("The plan", lambda: get_trace().plan(run.request_id))
     plan, source = (known, None) if known is not None else _new_plan(run)
     plan, resources = _namespace(run.text, run.history, run.resources, run.options.plan is not None).resolve(
         plan, get_store()
     )
     run = run.model_copy(update={"resources": resources})
-    get_trace().record_resources(run.request_id, resources, life=run.life)
+    patiently("The files", lambda: get_trace().record_resources(run.request_id, resources, life=run.life))
     if source is not None:
-        get_trace().record_plan(run.request_id, plan, source, life=run.life)
+        patiently("The plan", lambda: get_trace().record_plan(run.request_id, plan, source, life=run.life))
     show_plan(plan)
     return run, plan
 

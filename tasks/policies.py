@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State, TaskRun
@@ -15,10 +16,16 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DatabaseUnavailableError, PassingError, RequestClosedError
 from hugginggpt.request import check_spent
 from hugginggpt.services import get_controller, get_trace
+from hugginggpt.settings import get_settings
 from tasks.limits import controller_slot
 
 BACKOFF = exponential_backoff(backoff_factor=1)
 JITTER = 0.5
+
+DATABASE_WAITS = (1.0, 2.0, 4.0, 8.0, 8.0)
+"""Seconds between tries to reach the trace: a request that was opened goes on when its database comes back by then."""
+
+T = TypeVar("T")
 
 
 def can_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
@@ -29,6 +36,30 @@ def can_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
 def key_of(*parts: Any) -> str:
     """A cache key over JSON-like parts."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def patiently(what: str, ask: Callable[[], T], deadline: Deadline | None = None) -> T:
+    """Ask or tell the trace what the work cannot go on without; while the database is away, wait for it.
+
+    Args:
+        what: what is asked or told, as the log calls it.
+        ask: does so; it may be called several times.
+        deadline: ends the waiting, too.
+
+    Raises:
+        DatabaseUnavailableError: the database stayed away.
+        DeadlineExceededError: the deadline has passed, or was cancelled.
+    """
+    for wait in DATABASE_WAITS:
+        try:
+            return ask()
+        except DatabaseUnavailableError as error:
+            get_run_logger().warning("%s: next try in %g s: %s", what, wait, error.message)
+        if deadline is None:
+            time.sleep(wait)
+        else:
+            deadline.sleep(wait)
+    return ask()
 
 
 @contextmanager
@@ -50,13 +81,13 @@ def recorded_controller(request_id: str, life: int, task_id: int | None = None) 
     """The controller, each of whose calls goes into the trace of that request and keeps to its budget."""
 
     def record(call: ControllerCall) -> None:
-        with recording(f"A controller call ({call.stage})"):
-            get_trace().record_controller_call(request_id, task_id, call, life=life)
+        what = f"A controller call ({call.stage})"
+        with recording(what):
+            # Nobody records it again, and what it cost counts.
+            patiently(what, lambda: get_trace().record_controller_call(request_id, task_id, call, life=life))
 
-    @contextmanager
-    def within_budget(deadline: Deadline | None) -> Iterator[None]:
-        with controller_slot(deadline):
-            check_spent(get_trace().budget(request_id))
-            yield
+    def check(deadline: Deadline | None) -> None:
+        budget = patiently("What it may cost", lambda: get_trace().budget(request_id), deadline)
+        check_spent(budget, get_settings())
 
-    return get_controller().recording(record, within_budget)
+    return get_controller().recording(record, controller_slot, check)

@@ -1,21 +1,24 @@
 """Requests in line: claim them, and have a flow run of the deployment begin each."""
 
-from itertools import count
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import httpx
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.futures import wait
-from prefect.states import Crashed
+from prefect.states import Crashed, Failed
 from prefect.types._datetime import now
 
-from hugginggpt.errors import ConfigurationError, OrchestratorUnavailableError
+from hugginggpt.errors import ConfigurationError, HuggingGPTError, OrchestratorUnavailableError, RequestClosedError
 from hugginggpt.services import get_trace
 from hugginggpt.trace.leases import holder_name
+from hugginggpt.trace.queue import SHOWN_CHARS
 from hugginggpt.trace.story import WaitingRequest
 from tasks.ui import run_name
 
@@ -27,18 +30,23 @@ CLAIM_SECONDS = 120.0
 START_SECONDS = 300.0
 """A flow run that a worker took so long ago, and that has not begun its request, is lost."""
 
-_SHOWN_CHARS = 1000
 
-
-def start_waiting(limit: int) -> int:
+def start_waiting(limit: int) -> int | State[Any]:
     """Claim requests in line and start a flow run for each; return for how many that worked.
 
-    One that could not be started is claimed again when its claim has run out.
+    One that could not be started is claimed again when its claim has run out. Then the state that says why is
+    returned instead.
     """
     waiting = get_trace().claim_waiting(holder_name(), CLAIM_SECONDS, limit)
     runs = [_start_waiting.submit(one) for one in waiting]
-    done, _ = wait(runs)
-    return sum(run.state.is_completed() for run in done)
+    wait(runs)
+    failures = [run.state for run in runs if not run.state.is_completed()]
+    if not failures:
+        return sum(run.result() for run in runs)
+    error = failures[0].result(raise_on_failure=False)
+    why = error.message if isinstance(error, HuggingGPTError) else failures[0].message
+    message = f"{len(failures)} of {len(runs)} requests stay in line, for no run could be started for them: {why}"
+    return Failed(message=message, data=error)
 
 
 @task(
@@ -47,16 +55,23 @@ def start_waiting(limit: int) -> int:
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-def _start_waiting(waiting: WaitingRequest) -> None:
-    run = start_run(waiting.request_id, waiting.text, died=waiting.flow_run_id)
+def _start_waiting(waiting: WaitingRequest) -> bool:
+    """Have a request answered; False when that is no longer wanted."""
+    try:
+        run = start_run(waiting.request_id, waiting.text, died=waiting.flow_run_id)
+    except RequestClosedError as error:
+        get_run_logger().info("%s", error.message)
+        return False
     get_run_logger().info("Request %s is answered by the flow run %s.", waiting.request_id, run.name)
+    return True
 
 
 def start_run(request_id: str, text: str, *, died: str | None = None) -> FlowRun:
     """Have a flow run of the deployment answer a request that is in the trace. Asking twice starts it once.
 
     The request's id is the idempotency key. Where the run of that key is over and the request is not,
-    the next run has the key `<id>/2`, and so on.
+    the next run has the key `<id>/2`, and so on, as the trace counts them. A request whose run was cancelled
+    before it began it is cancelled, too.
 
     Args:
         request_id: the request.
@@ -69,35 +84,63 @@ def start_run(request_id: str, text: str, *, died: str | None = None) -> FlowRun
     Raises:
         ConfigurationError: there is no such deployment.
         OrchestratorUnavailableError: Prefect's server cannot be reached.
+        RequestClosedError: the request has ended: it was cancelled, or is given up after too many runs.
     """
-    for number in count(1):
-        run = _run(request_id, text, request_id if number == 1 else f"{request_id}/{number}")
-        if not _is_over(run, died):
-            return run
-    raise AssertionError("counting never ends")
+    number = get_trace().starts(request_id)
+    while True:
+        with _explained():
+            run = _run(request_id, text, request_id if number == 1 else f"{request_id}/{number}")
+            if not _is_over(run, died):
+                return run
+        assert run.state is not None
+        if run.state.is_cancelled() and not get_trace().has_begun(str(run.id)):
+            get_trace().cancel_request(request_id, "Its flow run was cancelled before it began.")
+        number = get_trace().start_again(request_id, number, run.state.message or f"{run.state.name}.")
 
 
 def _run(request_id: str, text: str, key: str) -> FlowRun:
+    run = run_deployment(
+        DEPLOYMENT,
+        parameters={"request": text[:SHOWN_CHARS], "request_id": request_id},
+        flow_run_name=run_name(text),
+        idempotency_key=key,
+        timeout=0,
+        as_subflow=False,
+    )
+    assert isinstance(run, FlowRun)
+    return run
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what Prefect's server raises into one sentence."""
+    deploy = "`prefect deploy --all --prefect-file deployments.yaml`"
     try:
-        run = run_deployment(
-            DEPLOYMENT,
-            parameters={"request": text[:_SHOWN_CHARS], "request_id": request_id},
-            flow_run_name=run_name(text),
-            idempotency_key=key,
-            timeout=0,
-            as_subflow=False,
-        )
+        yield
     except ObjectNotFound:
         raise ConfigurationError(
             f"Prefect's server has no deployment {DEPLOYMENT}: start everything with `hugginggpt up`, or apply "
-            "the deployments with `prefect deploy --all --prefect-file deployments.yaml`."
+            f"the deployments with {deploy}."
         ) from None
+    except httpx.HTTPStatusError as error:
+        status = error.response.status_code
+        if status in (401, 403):
+            raise ConfigurationError(
+                f"Prefect's server does not let us in (HTTP {status}): set PREFECT_API_AUTH_STRING, or "
+                "PREFECT_API_KEY, to what it accepts."
+            ) from error
+        if status in (408, 429) or status >= 500:
+            raise OrchestratorUnavailableError(
+                f"Prefect's server could not start a run (HTTP {status}): try again later, or look into its log."
+            ) from error
+        raise ConfigurationError(
+            f"Prefect's server refused to start a run (HTTP {status}): apply the deployments of this version "
+            f"with {deploy}."
+        ) from error
     except httpx.HTTPError as error:
         raise OrchestratorUnavailableError(
             f"Prefect's server cannot be reached ({type(error).__name__}): start it, then try again."
         ) from error
-    assert isinstance(run, FlowRun)
-    return run
 
 
 def _is_over(run: FlowRun, died: str | None) -> bool:

@@ -1,17 +1,16 @@
 """Stage four: the answer, and the end of the trace. It runs whatever happened before."""
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from prefect import allow_failure, get_run_logger, task
+from prefect import allow_failure, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
 from hugginggpt.controller.response import Outcome, Response, plain_rendering, respond
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ControllerError, DatabaseUnavailableError, ExpertError, HuggingGPTError, rebuilt
+from hugginggpt.errors import ControllerError, ExpertError, HuggingGPTError, rebuilt
 from hugginggpt.plan import Plan
 from hugginggpt.request import RequestRun
 from hugginggpt.results import RequestStatus
@@ -19,14 +18,12 @@ from hugginggpt.services import get_store, get_trace
 from hugginggpt.trace.report import report
 from hugginggpt.trace.story import StoryStatus, TaskEnding
 from tasks.cancelling import cancellable
-from tasks.policies import recorded_controller
+from tasks.policies import patiently, recorded_controller
 from tasks.run import RECOVERED, Ending
 from tasks.runner import run_where_warm
 from tasks.ui import finish_showing, show_answer
 
 RESPONSE_SECONDS = 300.0
-COMMIT_WAITS = (1.0, 2.0, 4.0, 8.0)
-"""Seconds between tries to record the end: the answer is not asked for again."""
 
 
 def respond_and_record(
@@ -44,7 +41,7 @@ def respond_and_record(
     Raises:
         DatabaseUnavailableError: the trace cannot be written; the results stay in their stores.
     """
-    if get_trace().status(run.request_id) is RequestStatus.CANCELLED:
+    if _status(run) is RequestStatus.CANCELLED:
         finish_showing()
         return final_state(run.request_id)
     finals = [allow_failure(ending.state) for ending in endings.values()]
@@ -58,7 +55,7 @@ def respond_and_record(
 
 def final_state(request_id: str) -> State[Any]:
     """The state of a flow run whose request has ended: Completed, Partial (completed, too), Cancelled or Failed."""
-    story = get_trace().request(request_id)
+    story = patiently("The report", lambda: get_trace().request(request_id))
     addresses = {f.artifact.sha256: get_store().address(f.artifact) for f in story.files}
     data = report(story, addresses).model_dump(mode="json")
     if story.status is StoryStatus.COMPLETED:
@@ -78,29 +75,29 @@ def _respond_and_record(
     endings: Sequence[TaskEnding],
     error: HuggingGPTError | None,
 ) -> None:
-    if get_trace().status(run.request_id) is not RequestStatus.RUNNING:
+    if _status(run) is not RequestStatus.RUNNING:
         return  # A worker that died after it had recorded the end; or somebody cancelled.
     status, answer, error = _answer(run, plan, outcomes, error)
-    for wait in (*COMMIT_WAITS, None):
-        try:
-            get_trace().finish_request(
-                run.request_id,
-                status=status,
-                response=answer.text if answer else None,
-                response_source=answer.source if answer else "none",
-                error=error.message if error else None,
-                error_type=type(error).__name__ if error else None,
-                life=run.life,
-                endings=endings,
-            )
-            break
-        except DatabaseUnavailableError as failure:
-            if wait is None:
-                raise
-            get_run_logger().warning("The end could not be recorded, next try in %s s: %s", wait, failure.message)
-            time.sleep(wait)
+    # The answer is not asked for again.
+    patiently(
+        "The end",
+        lambda: get_trace().finish_request(
+            run.request_id,
+            status=status,
+            response=answer.text if answer else None,
+            response_source=answer.source if answer else "none",
+            error=error.message if error else None,
+            error_type=type(error).__name__ if error else None,
+            life=run.life,
+            endings=endings,
+        ),
+    )
     files = [a for o in outcomes if o.result for a in o.result.outputs if a.preview is None]
     show_answer(answer.text if answer else f"Failed: {error.message if error else status}", files)
+
+
+def _status(run: RequestRun) -> RequestStatus:
+    return patiently("How it stands", lambda: get_trace().status(run.request_id))
 
 
 def _answer(
@@ -135,7 +132,8 @@ def _answer(
 
 def _known_models(run: RequestRun) -> set[str]:
     """Every model that was a candidate: the answer may name those that ran, and no other."""
-    return {c.card.id for choice in get_trace().choices(run.request_id).values() for c in choice.ranked}
+    choices = patiently("The choices", lambda: get_trace().choices(run.request_id))
+    return {c.card.id for choice in choices.values() for c in choice.ranked}
 
 
 def _outcome(ending: Ending) -> Outcome:

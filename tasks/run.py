@@ -29,7 +29,7 @@ from hugginggpt.services import get_catalog, get_store, get_trace
 from hugginggpt.settings import get_settings
 from tasks.cancelling import cancel, cancellable, why_cancelled
 from tasks.limits import slot_for
-from tasks.policies import BACKOFF, JITTER, can_pass, key_of, recorded_controller, recording
+from tasks.policies import BACKOFF, JITTER, can_pass, key_of, patiently, recorded_controller, recording
 from tasks.runner import LOOKS_EVERY, let_go_of_stranded, lost, placed, why_lost
 from tasks.select import Choice, submit_selection
 from tasks.ui import ProgressShown, show_result
@@ -77,7 +77,8 @@ class _Schedule:
         self.request = run
         self.plan = plan
         self.choices = dict(choices)
-        self.recovered = {k: r for k, r in get_trace().results(run.request_id).items() if _is_stored(r)}
+        known = patiently("The results", lambda: get_trace().results(run.request_id))
+        self.recovered = {k: r for k, r in known.items() if _is_stored(r)}
         self.futures: dict[int, PrefectFuture[TaskResult]] = {}
         self.endings: dict[int, Ending] = {}
         self.chosen: dict[int, State[ModelChoice]] = {}

@@ -15,7 +15,7 @@ from hugginggpt.request import RequestRun
 from hugginggpt.services import get_catalog, get_trace
 from hugginggpt.settings import get_settings
 from tasks.cancelling import cancellable
-from tasks.policies import key_of, recorded_controller, recording
+from tasks.policies import BACKOFF, JITTER, can_pass, key_of, patiently, recorded_controller, recording
 from tasks.runner import submit_where_warm
 from tasks.ui import show_choice
 
@@ -26,7 +26,7 @@ Choice = ModelChoice | PrefectFuture[ModelChoice]
 
 def select_models(run: RequestRun, plan: Plan) -> dict[int, Choice]:
     """Submit a selection for every task of the plan; one that an earlier life made stays."""
-    known = get_trace().choices(run.request_id)
+    known = patiently("The choices", lambda: get_trace().choices(run.request_id))
     return {
         planned.id: known.get(planned.id) or submit_selection(run, planned, fresh=run.options.fresh)
         for planned in plan.tasks
@@ -58,6 +58,10 @@ def _gist(candidate: Candidate) -> str:
     name="select-model",
     task_run_name="{planned.id} · select",
     tags={"controller"},
+    retries=2,
+    retry_delay_seconds=BACKOFF,
+    retry_jitter_factor=JITTER,
+    retry_condition_fn=can_pass,
     cache_key_fn=_selection_key,
     persist_result=True,
     result_serializer="json",
@@ -67,6 +71,7 @@ def select_model(planned: PlannedTask, text: str, request_id: str, life: int) ->
 
     Raises:
         SelectionError: none can run here.
+        DatabaseUnavailableError: the trace stayed away.
     """
     runnable = [c for c in get_catalog().candidates(planned.task) if c.obstacle is None]
     if not runnable:

@@ -58,6 +58,8 @@ Recorder = Callable[[ControllerCall], None]
 
 Slot = Callable[[Deadline | None], contextlib.AbstractContextManager[object]]
 
+Check = Callable[[Deadline | None], None]
+
 
 class _Server:
     """What all controllers of one configuration share: the connection, its slots and the way to it."""
@@ -145,11 +147,13 @@ class Controller:
         record: Recorder | None = None,
         *,
         slot: Slot = contextlib.nullcontext,
+        check: Check | None = None,
         owner: bool = True,
     ) -> None:
         self._server = server
         self._record = record
         self._slot = slot
+        self._check = check
         self._owner = owner
 
     @classmethod
@@ -204,14 +208,17 @@ class Controller:
         """Token budget of one call, answer included."""
         return self._server.context_tokens
 
-    def recording(self, record: Recorder, slot: Slot = contextlib.nullcontext) -> Controller:
+    def recording(
+        self, record: Recorder, slot: Slot = contextlib.nullcontext, check: Check | None = None
+    ) -> Controller:
         """The same connection with another recorder; closing it does nothing.
 
         Args:
             record: is told of every attempt.
             slot: entered around every attempt, to keep a limit that other processes share.
+            check: called before every attempt when its turn has come; what it raises is raised instead.
         """
-        return Controller(self._server, record, slot=slot, owner=False)
+        return Controller(self._server, record, slot=slot, check=check, owner=False)
 
     def chat(
         self,
@@ -330,6 +337,8 @@ class Controller:
         reply: Reply | None = None
         error: str | None = None
         with self._slot(deadline), self._server.slot(deadline):
+            if self._check is not None:
+                self._check(deadline)
             timeout = self._server.settings.controller_timeout
             if deadline is not None:
                 timeout = min(timeout, max(deadline.remaining(), 0.001))

@@ -1,5 +1,7 @@
 """How a request begins, changes hands and ends. Functions on an open session; `Trace` gives them one."""
 
+import hashlib
+import json
 import re
 import uuid
 from collections.abc import Sequence
@@ -61,8 +63,10 @@ def create_request(
         "conversation_id": begun.id if begun else conversation_id,
         "text": text,
         "options": options,
+        "asked_sha256": _asked(text, resources, options),
         "status": RequestStatus.QUEUED,
         "life": 0,
+        "starts": 1,
         "created_at": now,
     }
     created = session.execute(
@@ -73,6 +77,22 @@ def create_request(
     request = session.get_one(Request, request_id)
     add_resources(session, request_id, resources, now)
     return request
+
+
+def check_same(request: Request, text: str, resources: Sequence[Resource], options: dict[str, Any]) -> None:
+    """Raise unless this is what the known request asks.
+
+    Raises:
+        TraceError: it is another one.
+    """
+    # What an older version wrote has no hash.
+    if _asked(text, resources, options) != (request.asked_sha256 or _asked(request.text, resources, options)):
+        raise TraceError(f"The request {request.id} is another one, already known: give a new one another id.")
+
+
+def _asked(text: str, resources: Sequence[Resource], options: dict[str, Any]) -> str:
+    asked = [text, [resource.artifact.sha256 for resource in resources], options.get("plan")]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 def begin_life(
@@ -86,11 +106,13 @@ def begin_life(
 ) -> None:
     """Give the request to a new holder."""
     seconds = request.options.get("deadline")
+    if seconds is not None and request.deadline_at is None:
+        request.deadline_at = now + timedelta(seconds=seconds)
     request.status = RequestStatus.RUNNING
     request.life += 1
+    request.claimed_until = None
     request.holder = holder
     request.lease_until = now + timedelta(seconds=lease_seconds)
-    request.deadline_at = None if seconds is None else now + timedelta(seconds=seconds)
     session.add(
         FlowRun(
             request_id=request.id,
@@ -171,9 +193,13 @@ def skip_unfinished(session: Session, request: Request, reason: str) -> None:
 
 
 def reopen(request: Request) -> None:
-    """Let a cancelled request be worked on again."""
-    request.status = RequestStatus.RUNNING if request.life else RequestStatus.QUEUED
-    request.error = request.error_type = request.finished_at = None
+    """Let a request that was cancelled, or that nobody works on, be worked on again: its time begins anew."""
+    request.deadline_at = None
+    if request.status == RequestStatus.CANCELLED:
+        request.status = RequestStatus.RUNNING if request.life else RequestStatus.QUEUED
+        request.error = request.error_type = request.finished_at = None
+        # The flow run that was cancelled would have it cancelled again.
+        request.starts += 1
 
 
 def add_resources(session: Session, request_id: str, resources: Sequence[Resource], now: datetime) -> None:

@@ -13,9 +13,21 @@ from hugginggpt.trace.tables import FlowRun, Request
 MOST_LIVES = 5
 """A request that ended so many processes is not given another."""
 
+MOST_STARTS = 30
+"""A request that so many flow runs were started for, and none began, is not given another."""
+
+SHOWN_CHARS = 1000
+"""A flow run that is started for a request in line is told so much of its text, and nothing else but its id."""
+
+_MOST_DOUBLINGS = 5
+"""How often the pause between two flow runs that do not begin their request is doubled."""
+
 
 def claim(session: Session, now: datetime, holder: str, seconds: float, limit: int) -> list[WaitingRequest]:
-    """Claim requests that wait: not begun, or left by a process that died."""
+    """Claim requests that wait: not begun, or left by a process that died.
+
+    One whose flow runs end before they begin it is claimed for longer each time.
+    """
     # Of two who claim at once, the second passes over what the first looks at; on SQLite it waits for the first.
     waiting = (
         select(Request)
@@ -37,9 +49,10 @@ def claim(session: Session, now: datetime, holder: str, seconds: float, limit: i
     claimed = []
     for request in session.scalars(waiting).all():
         if request.life >= MOST_LIVES:
-            _give_up(session, request, now)
+            _give_up(session, request, now, f"Its process died {request.life} times, so it is not begun again.")
             continue
-        request.claimed_by, request.claimed_until = holder, now + timedelta(seconds=seconds)
+        doublings = min(max(0, request.starts - 1 - request.life), _MOST_DOUBLINGS)
+        request.claimed_by, request.claimed_until = holder, now + timedelta(seconds=seconds * 2**doublings)
         last = session.get(FlowRun, (request.id, request.life))
         claimed.append(
             WaitingRequest(
@@ -52,7 +65,17 @@ def claim(session: Session, now: datetime, holder: str, seconds: float, limit: i
     return claimed
 
 
-def _give_up(session: Session, request: Request, now: datetime) -> None:
+def start_again(session: Session, request: Request, now: datetime, over: int, why: str) -> bool:
+    """Count a flow run that is over although its request is not; False when no other is to be started."""
+    if over - request.life >= MOST_STARTS:
+        error = f"{over} flow runs ended before they began it, so no other is started; the last one said: {why}"
+        _give_up(session, request, now, error)
+        return False
+    request.starts = max(request.starts, over + 1)
+    return True
+
+
+def _give_up(session: Session, request: Request, now: datetime, error: str) -> None:
     lifecycle.end_life(session, request, now, ending="died", error=None)
     lifecycle.finish(
         session,
@@ -61,7 +84,7 @@ def _give_up(session: Session, request: Request, now: datetime) -> None:
         status=RequestStatus.FAILED,
         response=None,
         response_source="none",
-        error=f"Its process died {request.life} times, so it is not begun again.",
+        error=error,
         error_type="HuggingGPTError",
         endings=[],
     )

@@ -16,7 +16,7 @@ from hugginggpt.artifacts import Resource
 from hugginggpt.catalog.card import Candidate, ModelCard, ModelChoice
 from hugginggpt.catalog.downloaded import ModelUse
 from hugginggpt.catalog.figures import Measurement
-from hugginggpt.errors import TraceError
+from hugginggpt.errors import RequestClosedError, TraceError
 from hugginggpt.plan import Plan
 from hugginggpt.request import Budget
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
@@ -115,7 +115,9 @@ class Trace:
         """Begin a request, a new one or one that waits, or take it over from a process that died.
 
         A finished request is returned as it is. For a known request, everything but the id, the
-        holder, the lease and the flow run is taken from the trace.
+        holder, the lease and the flow run is taken from the trace. Who resumes one gives an empty text
+        or its own, perhaps cut as `SHOWN_CHARS` says, and neither files nor a plan; any other text,
+        files or plan have to be those that it was asked with.
 
         Args:
             text: what is asked.
@@ -130,7 +132,7 @@ class Trace:
 
         Raises:
             RequestInProgressError: a live process works on it.
-            TraceError: the conversation is unknown.
+            TraceError: the conversation is unknown, or the id is of another request.
         """
         with self._database.writing() as session:
             now = self._database.now(session)
@@ -146,6 +148,8 @@ class Trace:
                     conversation_id=conversation_id,
                     options=options,
                 )
+            elif resources or options.get("plan") or text not in ("", request.text, request.text[: queue.SHOWN_CHARS]):
+                lifecycle.check_same(request, text, resources, options)
             if request.status == RequestStatus.RUNNING:
                 lifecycle.take_over(session, request, now, holder=holder, flow_run_id=flow_run_id)
             if request.status in lifecycle.OPEN:
@@ -221,10 +225,7 @@ class Trace:
         with self._database.writing() as session:
             request = locked(session, request_id)
             if request is not None:
-                if request.text != text:
-                    raise TraceError(
-                        f"The request {request_id} is another one, already known: give a new one another id."
-                    )
+                lifecycle.check_same(request, text, resources, options)
                 return False
             now = self._database.now(session)
             request = lifecycle.create_request(
@@ -246,11 +247,51 @@ class Trace:
 
         Args:
             holder: this process, as `holder_name()` gives it.
-            seconds: how long nobody else takes them. A claim is not given back: it runs out.
+            seconds: how long nobody else takes them, longer where flow runs did not begin them. A claim is not
+                given back: it runs out, or ends when its request is begun.
             limit: at most so many.
         """
         with self._database.writing() as session:
             return queue.claim(session, self._database.now(session), holder, seconds, limit)
+
+    def starts(self, request_id: str) -> int:
+        """Which of the flow runs started for a request is to answer it: 1 for the first.
+
+        Raises:
+            TraceError: the request is unknown.
+        """
+        with self._database.reading() as session:
+            request = session.get(Request, request_id)
+            if request is None:
+                raise TraceError(f"There is no request '{request_id}' in the trace.")
+            return request.starts
+
+    def start_again(self, request_id: str, over: int, why: str) -> int:
+        """Count on, since a flow run is over before its request was. Two who do so at once come to the same number.
+
+        Args:
+            request_id: the request.
+            over: which of its flow runs is over.
+            why: what is known of that, one sentence.
+
+        Returns:
+            which is to answer it now.
+
+        Raises:
+            TraceError: the request is unknown.
+            RequestClosedError: it has ended, or is given up with this: too many flow runs did not begin it.
+        """
+        with self._database.writing() as session:
+            request = locked(session, request_id)
+            if request is None:
+                raise TraceError(f"There is no request '{request_id}' in the trace.")
+            goes_on = request.status in lifecycle.OPEN and queue.start_again(
+                session, request, self._database.now(session), over, why
+            )
+            starts, error = request.starts, request.error
+        if not goes_on:
+            raise RequestClosedError(f"Request {request_id} has ended, so no run is started for it: {error or 'done'}")
+        return starts
 
     def lives_over(self, lives: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str]:
         """Which lives of requests have to stop working, and why, one sentence each.
@@ -284,10 +325,16 @@ class Trace:
             return True
 
     def reopen_request(self, request_id: str) -> None:
-        """Let a cancelled request be worked on again; any other stays as it is."""
+        """Let somebody who wishes so go on with a request.
+
+        One that was cancelled may be worked on again, and that or a dead one has all its time once more. Any other
+        stays as it is.
+        """
         with self._database.writing() as session:
             request = locked(session, request_id)
-            if request is not None and request.status == RequestStatus.CANCELLED:
+            if request is None:
+                return
+            if request.status == RequestStatus.CANCELLED or lifecycle.died(request, self._database.now(session)):
                 lifecycle.reopen(request)
 
     def finish_request(

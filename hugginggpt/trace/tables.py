@@ -107,6 +107,9 @@ class Request(Base):
     conversation_id: Mapped[str] = mapped_column(ForeignKey(Conversation.id, ondelete="CASCADE"))
     text: Mapped[str] = mapped_column(doc="what was asked")
     options: Mapped[dict[str, Any]] = mapped_column(doc="the options it was asked with")
+    asked_sha256: Mapped[str | None] = mapped_column(
+        doc="hash of text, files and a given plan: who gives its id again has to ask the same"
+    )
     status: Mapped[str] = mapped_column(
         doc="`queued` until it is begun, `running` until it is `completed`, `partial`, `failed` or `cancelled`"
     )
@@ -126,12 +129,15 @@ class Request(Base):
     lease_until: Mapped[datetime | None] = mapped_column(
         doc="a `running` request whose lease has run out died, and can be resumed"
     )
-    deadline_at: Mapped[datetime | None] = mapped_column(doc="when this life of it has to be over; null for no limit")
+    deadline_at: Mapped[datetime | None] = mapped_column(doc="when the work on it has to be over; null for no limit")
     queued_at: Mapped[datetime | None] = mapped_column(
         doc="when it was put in line: one that was comes to its end whatever happens to its process"
     )
     claimed_by: Mapped[str | None] = mapped_column(doc="who last undertook to have it worked on")
     claimed_until: Mapped[datetime | None] = mapped_column(doc="until then nobody else takes it")
+    starts: Mapped[int] = mapped_column(
+        server_default="1", doc="how many flow runs it was in line for; all but the last were over before it was"
+    )
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
 

@@ -3,22 +3,25 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import FlowRun
-from prefect.settings import PREFECT_API_URL
-from prefect.states import Crashed, Pending, Running
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Cancelled, Crashed, Failed, Pending, Running
 
 from flows.answer import answer_request
 from flows.queue import answer_queued, start_run
-from hugginggpt.errors import ConfigurationError
+from hugginggpt.errors import ConfigurationError, HuggingGPTError, OrchestratorUnavailableError
 from hugginggpt.services import get_trace
 from hugginggpt.settings import CHECKOUT
+from hugginggpt.trace import queue as trace_queue
 from hugginggpt.trace.story import StoryStatus
 from tasks import queue
 
@@ -85,6 +88,36 @@ def test_a_run_that_is_over_is_followed_by_another(_deployed: None, short_claims
     assert len(runs_of("again")) == 2
 
 
+def test_runs_that_end_before_they_begin_are_counted_and_the_request_is_given_up(
+    _deployed: None, short_claims: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trace_queue, "MOST_STARTS", 2)
+    put("futile")
+    for number in (1, 2):
+        assert answer_queued() == 1
+        newest = f"futile/{number}" if number > 1 else "futile"
+        (run,) = [run for run in runs_of("futile") if run.idempotency_key == newest]
+        set_state(run, Failed(message="The cluster is away."))
+        assert get_trace().starts("futile") == number
+    assert answer_queued() == 0
+    assert len(runs_of("futile")) == 2
+    story = get_trace().request("futile")
+    assert story.status is StoryStatus.FAILED
+    assert story.error is not None and story.error.endswith("the last one said: The cluster is away.")
+
+
+def test_a_request_whose_run_was_cancelled_before_it_began_is_cancelled(_deployed: None, short_claims: None) -> None:
+    put("unwelcome")
+    set_state(start_run("unwelcome", "Draw"), Cancelled())
+    assert answer_queued() == 0
+    assert get_trace().request("unwelcome").status is StoryStatus.CANCELLED
+    assert len(runs_of("unwelcome")) == 1
+    # Whoever wants it after all gets another run.
+    get_trace().reopen_request("unwelcome")
+    assert answer_queued() == 1
+    assert {run.idempotency_key for run in runs_of("unwelcome")} == {"unwelcome", "unwelcome/2"}
+
+
 def test_a_run_whose_process_died_is_crashed_and_followed_by_another(_deployed: None, short_claims: None) -> None:
     put("dead")
     first = start_run("dead", "Draw")
@@ -120,25 +153,60 @@ def test_a_run_that_a_worker_lost_before_it_began_is_followed_by_another(
 def test_what_cannot_be_started_stays_in_line(_deployed: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "DEPLOYMENT", "answer-request/elsewhere")
     put("stays")
-    assert answer_queued() == 0
+    state = answer_queued(return_state=True)
+    assert state.is_failed()
+    assert str(state.message).startswith("1 of 1 requests stay in line, for no run could be started for them: Prefect")
     assert get_trace().request("stays").status is StoryStatus.QUEUED
     with pytest.raises(ConfigurationError, match="no deployment answer-request/elsewhere: start everything"):
         start_run("stays", "Draw")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "sentence"),
+    [
+        (401, ConfigurationError, "does not let us in .HTTP 401.: set PREFECT_API_AUTH_STRING"),
+        (422, ConfigurationError, "refused to start a run .HTTP 422."),
+        (501, OrchestratorUnavailableError, "could not start a run .HTTP 501."),
+    ],
+)
+def test_what_prefects_server_says_is_told_apart(
+    status: int, kind: type[HuggingGPTError], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    put("told")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        elsewhere = temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{server.server_port}/api"})
+        with elsewhere, pytest.raises(kind, match=sentence):
+            start_run("told", "Draw")
+        server.shutdown()
 
 
 def test_a_trigger_sent_twice_is_answered_once(photo: object) -> None:
     first = answer_request(
         "Draw its edges", [str(photo)], options={"plan": PLAN}, request_id="twice", return_state=True
     )
-    again = answer_request("Draw its edges", [str(photo)], request_id="twice", return_state=True)
+    again = answer_request(
+        "Draw its edges", [str(photo)], options={"plan": PLAN}, request_id="twice", return_state=True
+    )
+    other = answer_request("Draw its edges", [__file__], request_id="twice", return_state=True)
     assert first.result() == again.result()
+    assert other.is_failed() and "twice is another one, already known" in str(other.message)
     assert len(get_trace().request("twice").lives) == 1
 
 
 def test_a_cancelled_request_in_line_is_not_begun() -> None:
     put("unwanted")
     get_trace().cancel_request("unwanted")
-    state = answer_request("Draw", request_id="unwanted", return_state=True)
+    state = answer_request("Draw its edges", request_id="unwanted", return_state=True)
     assert state.is_cancelled()
     assert get_trace().request("unwanted").lives == ()
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +21,9 @@ from hugginggpt.errors import RequestInProgressError
 from hugginggpt.request import RequestOptions
 from hugginggpt.services import get_trace, reset
 from hugginggpt.trace.story import RequestTrace, StoryStatus
+from tasks import policies
 from tests.flows.conftest import Answer
+from tests.stand_ins.inference_server import InferenceServer
 from tests.stand_ins.openai_server import OpenAIServer, hangs
 
 PLAN: list[dict[str, Any]] = [
@@ -136,6 +139,7 @@ def test_results_outlive_a_database_that_goes_away(
 ) -> None:
     monkeypatch.setenv("HUGGINGGPT_DATABASE_URL", postgresql_url)
     monkeypatch.setenv("HUGGINGGPT_LEASE_SECONDS", "3")
+    monkeypatch.setattr(policies, "DATABASE_WAITS", (0.5, 1.0))
     reset()
 
     def summary(call: object) -> str:
@@ -156,6 +160,71 @@ def test_results_outlive_a_database_that_goes_away(
     assert state.is_completed() and story.status is StoryStatus.COMPLETED
     assert "summarization" not in controller.stages()[asked:]
     assert {task.id: task.status.value for task in story.tasks}[2] == "cached"
+
+
+@pytest.mark.parametrize("stage", ["plan", "select", "respond"])
+def test_a_database_that_goes_away_for_seconds_is_waited_for(
+    stage: str,
+    answer: Answer,
+    controller: OpenAIServer,
+    provider: InferenceServer,
+    postgresql_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HUGGINGGPT_DATABASE_URL", postgresql_url)
+    reset()
+    plan = [{"task": "text-classification", "id": 0, "dep": [-1], "args": {"text": "I like it."}}]
+    replies: dict[str, Any] = {
+        "plan": {"tasks": plan},
+        "select": lambda call: {"id": call.choices[0], "reason": "It fits."},
+        "respond": "It is POSITIVE.",
+    }
+
+    def cut_off(call: Any) -> Any:
+        """Take the database away for some seconds, and answer; a plan of no use, so that there is another question."""
+        controller.script = replies
+        lock(postgresql_url, True)
+        threading.Timer(6.0, lock, (postgresql_url, False)).start()
+        return {"plan": "no plan", "select": {"id": call.choices[0], "reason": "It fits."}}.get(
+            stage, "It is POSITIVE."
+        )
+
+    controller.script = replies | {stage: cut_off}
+    story = answer("Is it friendly?", request_id="waits")
+    assert story.status is StoryStatus.COMPLETED
+    assert [life.ending for life in story.lives] == ["finished"]
+    # What was asked while the database was away is in the trace all the same.
+    assert len(story.controller_calls) == len(controller.calls)
+
+
+def test_a_selection_begins_while_the_database_is_away(
+    answer: Answer,
+    controller: OpenAIServer,
+    provider: InferenceServer,
+    postgresql_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HUGGINGGPT_DATABASE_URL", postgresql_url)
+    reset()
+    get_trace()
+
+    def cut_off() -> None:
+        wait_for(lambda: any(r.tasks for r in get_trace().requests()))
+        lock(postgresql_url, True)
+        time.sleep(6.0)
+        lock(postgresql_url, False)
+
+    away = threading.Thread(target=cut_off)
+    away.start()
+    plan = [
+        {"task": "text-classification", "id": number, "dep": [-1], "args": {"text": f"I like it, {number}."}}
+        for number in range(3)
+    ]
+    controller.script = {"select": lambda call: {"id": call.choices[0], "reason": "It fits."}, "respond": "It is."}
+    story = answer("Is it friendly?", plan=plan, request_id="waits")
+    away.join()
+    assert story.status is StoryStatus.COMPLETED
+    assert all(task.selection for task in story.tasks)
 
 
 def test_a_database_that_cannot_be_reached_refuses_before_anything_is_spent(

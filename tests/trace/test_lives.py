@@ -82,7 +82,7 @@ def test_a_request_whose_lease_ran_out_died_and_can_be_resumed(trace: Trace) -> 
     assert trace.request(request_id).status is StoryStatus.DIED
     assert trace.requests()[0].status is StoryStatus.DIED
 
-    again = begin(trace, request_id=request_id, text="something else", flow_run_id="second")
+    again = begin(trace, request_id=request_id, text="", resources=[], flow_run_id="second")
 
     assert (again.life, again.known, again.text) == (2, True, opened.text)
     assert again.resources == opened.resources

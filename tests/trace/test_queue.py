@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
-from hugginggpt.errors import TraceError
+from hugginggpt.artifacts import Resource
+from hugginggpt.errors import RequestClosedError, TraceError
 from hugginggpt.request import Budget
 from hugginggpt.results import RequestStatus, TaskStatus
-from hugginggpt.trace.queue import MOST_LIVES
+from hugginggpt.trace.queue import MOST_LIVES, MOST_STARTS, SHOWN_CHARS
 from hugginggpt.trace.store import Trace
 from hugginggpt.trace.story import StoryStatus, TaskStage
-from tests.trace.samples import INVOICE, begin, call, planned
+from tests.trace.samples import INVOICE, artifact, begin, call, planned
+
+CONTRACT = Resource(name="contract.txt", artifact=artifact("We agree."), source="/home/ada/contract.txt")
 
 
 def put(trace: Trace, request_id: str, **changes: Any) -> bool:
@@ -47,8 +50,45 @@ def test_putting_it_in_line_twice_is_doing_so_once(trace: Trace) -> None:
     assert len(trace.requests()) == 1
     begin(trace, request_id="first")
     assert not put(trace, "first")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"text": "Something else"},
+        {"text": "What is"},
+        {"resources": [CONTRACT]},
+        {"resources": [INVOICE, CONTRACT]},
+        {"options": {"plan": [{"task": "image-to-text", "id": 0}]}},
+    ],
+)
+def test_the_id_of_another_request_is_refused(trace: Trace, changes: dict[str, Any]) -> None:
+    put(trace, "first")
+    opened = begin(trace, request_id="first", holder="elsewhere:1:0.0", lease_seconds=0.01)
+    # What the plan turned out to name was not asked with it.
+    trace.record_resources(opened.request_id, [CONTRACT])
+    time.sleep(0.02)
     with pytest.raises(TraceError, match="first is another one, already known"):
-        put(trace, "first", text="Something else")
+        put(trace, "first", **changes)
+    with pytest.raises(TraceError, match="first is another one, already known"):
+        begin(trace, request_id="first", **changes)
+    assert not put(trace, "first")
+    assert trace.request("first").lives[-1].life == 1
+
+
+def test_submitting_without_its_files_is_another_request_and_resuming_is_not(trace: Trace) -> None:
+    text = "What is the total? " * 100
+    put(trace, "long", text=text)
+    with pytest.raises(TraceError, match="long is another one"):
+        put(trace, "long", text=text, resources=[])
+    for life, told in enumerate(["", text, text[:SHOWN_CHARS]], 1):
+        opened = begin(
+            trace, request_id="long", text=told, resources=[], options={}, holder="elsewhere:1:0.0", lease_seconds=0.01
+        )
+        assert (opened.life, opened.text, opened.resources) == (life, text, (INVOICE,))
+        time.sleep(0.02)
+    with pytest.raises(TraceError, match="long is another one"):
+        begin(trace, request_id="long", text=text[:20], resources=[])
 
 
 def test_a_claim_holds_until_it_runs_out_and_the_new_come_first(trace: Trace) -> None:
@@ -106,6 +146,44 @@ def test_what_kills_every_process_is_given_up(trace: Trace) -> None:
     assert story.status is StoryStatus.FAILED
     assert story.error == f"Its process died {MOST_LIVES} times, so it is not begun again."
     assert story.lives[-1].ending == "died"
+
+
+def test_runs_that_never_begin_their_request_come_ever_more_slowly_and_then_no_more(trace: Trace) -> None:
+    put(trace, "unlucky")
+    assert trace.starts("unlucky") == 1
+    assert claimed(trace, seconds=0.2) == ["unlucky"]
+    for over in (1, 2):
+        assert trace.start_again("unlucky", over, "The cluster is away.") == over + 1
+    assert trace.start_again("unlucky", 1, "The cluster is away.") == 3  # who comes late counts no further
+    time.sleep(0.25)
+    assert claimed(trace, seconds=0.2) == ["unlucky"]
+    time.sleep(0.25)
+    assert claimed(trace) == []
+    time.sleep(0.6)
+    assert claimed(trace) == ["unlucky"]
+    for over in range(3, MOST_STARTS):
+        assert trace.start_again("unlucky", over, "The cluster is away.") == over + 1
+    with pytest.raises(RequestClosedError, match="The cluster is away"):
+        trace.start_again("unlucky", MOST_STARTS, "The cluster is away.")
+    story = trace.request("unlucky")
+    assert (story.status, story.error) == (
+        StoryStatus.FAILED,
+        f"{MOST_STARTS} flow runs ended before they began it, so no other is started; "
+        "the last one said: The cluster is away.",
+    )
+    with pytest.raises(RequestClosedError, match="has ended"):
+        trace.start_again("unlucky", MOST_STARTS, "The cluster is away.")
+    with pytest.raises(TraceError, match="no request 'nobody'"):
+        trace.starts("nobody")
+
+
+def test_what_is_begun_is_claimed_as_soon_as_its_process_died_however_long_the_claim_was(trace: Trace) -> None:
+    put(trace, "begun")
+    assert claimed(trace, seconds=3600) == ["begun"]
+    begin(trace, request_id="begun", lease_seconds=0.05, holder="elsewhere:1:0.0")
+    assert claimed(trace) == []
+    time.sleep(0.1)
+    assert claimed(trace) == ["begun"]
 
 
 def test_cancelling_ends_a_request_wherever_it_stands(trace: Trace) -> None:
@@ -179,11 +257,20 @@ def test_which_lives_are_over(trace: Trace) -> None:
     }
 
 
-def test_each_life_has_its_time(trace: Trace) -> None:
-    begin(trace, request_id="late", options={"deadline": 30.0}, lease_seconds=0.01, holder="elsewhere:1:0.0")
+def test_a_request_has_its_time_once_whatever_happens_to_its_process(trace: Trace) -> None:
+    dying: dict[str, Any] = {"lease_seconds": 0.01, "holder": "elsewhere:1:0.0"}
+    begin(trace, request_id="late", options={"deadline": 0.2}, **dying)
+    time.sleep(0.25)
+    begin(trace, request_id="late", **dying)
+    assert list(trace.lives_over([("late", 2)])) == [("late", 2)]
+
     time.sleep(0.02)
+    trace.reopen_request("late")  # somebody resumes it by hand
     begin(trace, request_id="late")
-    assert trace.lives_over([("late", 2)]) == {}
+    assert trace.lives_over([("late", 3)]) == {}
+    trace.reopen_request("late")  # and it is at work
+    time.sleep(0.25)
+    assert list(trace.lives_over([("late", 3)])) == [("late", 3)]
 
 
 def test_what_a_request_may_cost_and_has_cost(trace: Trace) -> None:
