@@ -1,7 +1,9 @@
 """Global concurrency limits around the model's work, shared by every process on one Prefect server.
 
 They count only where they exist: `prefect gcl create hugginggpt-controller --limit 4`. Inside one
-process the controller's own limit and the processor's turns hold anyway.
+process the controller's own limit and the processor's turns hold anyway. A slot of a process that
+died comes free when its lease runs out, even if the server was started again meanwhile, as long as
+that keeps leases in files, as the one of `hugginggpt up` does.
 """
 
 from collections.abc import Iterator
@@ -45,7 +47,7 @@ def slot_for(candidate: Candidate, deadline: Deadline) -> Iterator[None]:
 
 @contextmanager
 def _held(name: str, deadline: Deadline | None) -> Iterator[None]:
-    """Hold a slot. What was done in it is not lost when the server is gone at the end: the slot's lease runs out."""
+    """Hold a slot. What was done in it is not lost when the server is gone at the end."""
     if not _exists(name, PREFECT_API_URL.value()):
         yield
         return
