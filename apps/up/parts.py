@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 
 from hugginggpt.errors import ConfigurationError, UsageError
 from hugginggpt.settings import CHECKOUT, Settings
@@ -124,15 +123,12 @@ def surroundings(wishes: Wishes, settings: Settings) -> dict[str, str]:
         **os.environ,
         "PYTHONPATH": os.pathsep.join(path),
         "PYTHONUNBUFFERED": "1",
-        "HUGGINGGPT_HOME": str(settings.home_dir),
-        "HUGGINGGPT_MODELS_CACHE": str(settings.models_cache_dir),
+        **settings.places,
         "PREFECT_API_URL": wishes.api_url,
         "PREFECT_HOME": str(settings.home_dir / "prefect"),
     }
     if file := database_file(parse_url(settings.database)):
         found["HUGGINGGPT_DATABASE_URL"] = f"sqlite:///{file}"
-    if settings.file_roots:
-        found["HUGGINGGPT_FILE_ROOTS"] = os.pathsep.join(str(Path(root).absolute()) for root in settings.file_roots)
     return found
 
 

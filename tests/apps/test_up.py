@@ -17,6 +17,8 @@ import pytest
 from PIL import Image
 from sqlalchemy import URL
 
+from apps.up.parts import Wishes, surroundings
+from hugginggpt.settings import get_settings
 from tests.apps.conftest import COMMAND
 from tests.servers import free_port, postgresql, postgresql_programs, wait_until
 from tests.stand_ins.openai_server import OpenAIServer, hangs
@@ -227,6 +229,14 @@ def test_the_next_up_ends_what_a_killed_one_left(here: Installation) -> None:
     assert refused.stdout == "before this:     what a killed `up` had left was ended\n"
     assert not here.processes()
     assert not (here.home / "up.json").exists()
+
+
+def test_the_parts_use_the_folders_that_are_meant_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HUGGINGGPT_ARTIFACTS_URL", "store")
+    environment = surroundings(Wishes(), get_settings())
+    assert environment["HUGGINGGPT_ARTIFACTS_URL"] == str(tmp_path / "store") == get_settings().artifacts
+    assert environment["HUGGINGGPT_HOME"] == str(tmp_path / "home")
 
 
 def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
