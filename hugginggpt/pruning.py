@@ -24,6 +24,7 @@ from hugginggpt.catalog.downloaded import (
     DownloadedModel,
     beyond,
     downloaded_models,
+    gigabytes,
     remove_models,
     with_companions,
 )
@@ -34,6 +35,9 @@ from hugginggpt.trace.pruning import ConversationUse
 
 _AT_ONCE = 200
 """Artifacts that the trace is asked about in one question before they go."""
+
+_OLDEST_DAYS = 365_000.0
+"""Nothing is older, and no date that a computer knows much older."""
 
 
 class Sort(StrEnum):
@@ -62,9 +66,9 @@ class Limits:
     def of(cls, max_age_days: float | None, keep_weights_gb: float | None, keep_artifacts_gb: float | None) -> "Limits":
         """From days and gigabytes."""
         return cls(
-            None if max_age_days is None else timedelta(days=max_age_days),
-            None if keep_weights_gb is None else int(keep_weights_gb * 10**9),
-            None if keep_artifacts_gb is None else int(keep_artifacts_gb * 10**9),
+            None if max_age_days is None else timedelta(days=min(max_age_days, _OLDEST_DAYS)),
+            None if keep_weights_gb is None else gigabytes(keep_weights_gb),
+            None if keep_artifacts_gb is None else gigabytes(keep_artifacts_gb),
         )
 
 
@@ -200,13 +204,27 @@ def models_on_disk() -> list[DownloadedModel]:
 def _old_models(models: Sequence[DownloadedModel], keep: int | None, young: datetime) -> list[DownloadedModel]:
     if keep is None:
         return []
-    at_work = get_trace().pruning.models_at_work()
-    companions = {
-        c for cards in bundled_cards().values() for card in cards if card.id in at_work for c in card.companions
-    }
-    stays = {one.id for one in models if one.id in at_work | companions or one.last_needed >= young}
+    at_work = _models_at_work()
+    stays = {one.id for one in models if one.id in at_work or one.last_needed >= young}
     first = sorted(models, key=lambda one: one.id not in stays)  # the others keep their order
     return [one for one in beyond(first, keep) if one.id not in stays]
+
+
+def _models_at_work() -> set[str]:
+    at_work = get_trace().pruning.models_at_work()
+    cards = [card for cards in bundled_cards().values() for card in cards if card.id in at_work]
+    return at_work | {companion for card in cards for companion in card.companions}
+
+
+def _remove_models(models: Sequence[DownloadedModel]) -> list[DownloadedModel]:
+    if not models:
+        return []
+    # In this order: a run that ends between the two questions is seen by the second.
+    at_work = _models_at_work()
+    needed = {one.id: one.last_needed for one in models_on_disk()}
+    gone = [one for one in models if one.id not in at_work and needed.get(one.id) == one.last_needed]
+    remove_models(get_settings().models_cache_dir, gone)
+    return gone
 
 
 def prune(prunable: Prunable, sort: Sort) -> Pruned:
@@ -227,9 +245,7 @@ def prune(prunable: Prunable, sort: Sort) -> Pruned:
         case Sort.ARTIFACTS:
             return _counted(sort, _remove_artifacts(prunable.old_artifacts), prunable.artifacts)
         case Sort.WEIGHTS:
-            if prunable.old_models:
-                remove_models(get_settings().models_cache_dir, prunable.old_models)
-            return found
+            return _counted(sort, _remove_models(prunable.old_models), prunable.models)
 
 
 def _remove_artifacts(artifacts: Sequence[Stored]) -> list[Stored]:

@@ -5,6 +5,7 @@ HF_HUB_OFFLINE and PREFECT_API_URL.
 """
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -31,6 +32,10 @@ def data_file(name: str) -> Path:
     """Where a single file of package data lies: beside the package in a checkout, inside it in a wheel."""
     inside = PACKAGE / name
     return inside if inside.is_file() else CHECKOUT / name
+
+
+NO_PLANNER = Path("none")
+"""What stands for no adapter that plans."""
 
 
 class Settings(BaseSettings):
@@ -172,6 +177,34 @@ class Settings(BaseSettings):
             raise ValueError("it is no address: give one such as http://127.0.0.1:8000")
         return value
 
+    @field_validator("artifacts_url", "results_url")
+    @classmethod
+    def _keeps_no_secret(cls, value: str | None) -> str | None:
+        # Prefect's server keeps the one, and shows it; messages name the other.
+        if value is not None and re.search(r"://[^/]*@", value):
+            raise ValueError("it holds a user name or password, which would be shown; leave those to the environment")
+        return value
+
+    @field_validator("artifacts_url")
+    @classmethod
+    def _is_absolute(cls, value: str | None) -> str | None:
+        local = value is not None and (value.startswith("file://") or not re.search("://|::", value))
+        return str(_absolute(Path(value.removeprefix("file://")))) if value is not None and local else value
+
+    @field_validator("results_url")
+    @classmethod
+    def _is_for_all_machines(cls, value: str | None) -> str | None:
+        if value is not None and (urlsplit(value).scheme in ("", "file") or not urlsplit(value).netloc):
+            raise ValueError("give a URL such as s3://bucket/results, or name a folder in PREFECT_LOCAL_STORAGE_PATH")
+        return value
+
+    @field_validator("embedded_controller_gguf", "embedded_planner", "file_roots")
+    @classmethod
+    def _are_absolute(cls, value: Path | tuple[Path, ...] | None) -> Path | tuple[Path, ...] | None:
+        if isinstance(value, tuple):
+            return tuple(map(_absolute, value))
+        return value if value is None or value == NO_PLANNER else _absolute(value)
+
     @property
     def home_dir(self) -> Path:
         """The home folder, absolute."""
@@ -204,9 +237,26 @@ class Settings(BaseSettings):
         return self.home_dir / "results"
 
     @property
+    def places(self) -> dict[str, str]:
+        """The variables that lead a process in another working folder to the same folders and files."""
+        found: dict[str, object] = {
+            "HOME": self.home_dir,
+            "MODELS_CACHE": self.models_cache_dir,
+            "ARTIFACTS_URL": self.artifacts_url,
+            "FILE_ROOTS": os.pathsep.join(map(str, self.file_roots)),
+            "EMBEDDED_CONTROLLER_GGUF": self.embedded_controller_gguf,
+            "EMBEDDED_PLANNER": self.embedded_planner,
+        }
+        return {f"HUGGINGGPT_{name}": str(value) for name, value in found.items() if value}
+
+    @property
     def uses_embedded_controller(self) -> bool:
         """True when no OpenAI-compatible server is configured."""
         return self.openai_api_key is None and self.openai_base_url is None
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
 
 
 @lru_cache(maxsize=1)

@@ -1,15 +1,16 @@
 """Models that are there before a request wants them."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.card import Candidate, Endpoint
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ExpertUnavailableError, HuggingGPTError, PassingError
+from hugginggpt.errors import DeadlineExceededError, ExpertUnavailableError, HuggingGPTError, PassingError
 from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.pool import get_pool
 from hugginggpt.experts.registry import expert_for
@@ -17,8 +18,14 @@ from hugginggpt.services import get_catalog, get_controller, get_trace
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.leases import holder_name
 
+if TYPE_CHECKING:
+    from distributed import Client
+
 USED_WITHIN = timedelta(days=30)
 LOADING_SECONDS = 3600.0
+LOOKS_EVERY = 0.5
+"""Seconds between two looks at what the workers of a cluster have loaded."""
+_ANSWER_SECONDS = 30.0
 
 _HERE = (Endpoint.EMBEDDED, Endpoint.LOCAL)
 
@@ -91,12 +98,15 @@ def _why_none(kind: str, candidates: Sequence[Candidate]) -> str:
     return f"No model of {kind} runs on this machine."
 
 
-def load_on_dask(kind: str, address: str) -> list[Warmed]:
+def load_on_dask(kind: str, address: str, deadline: Deadline) -> list[Warmed]:
     """`load_here` on every worker of a Dask cluster, all at once.
+
+    A worker that goes away meanwhile has not loaded it: another that takes its place has another address.
 
     Args:
         kind: a kind of task.
         address: the scheduler's.
+        deadline: what has not been loaded by then, or when it is cancelled, is waited for no longer.
 
     Raises:
         ExpertUnavailableError: the cluster cannot be reached, or has no worker.
@@ -104,15 +114,34 @@ def load_on_dask(kind: str, address: str) -> list[Warmed]:
     from distributed import Client
 
     try:
-        client = Client(address, set_as_default=False)
+        with Client(address, set_as_default=False) as client:
+            return list(_loaded_by_workers(client, kind, address, deadline))
     except (OSError, TimeoutError) as error:
         raise ExpertUnavailableError(
             f"The Dask scheduler at {address} cannot be reached: start it, or set HUGGINGGPT_DASK_ADDRESS."
         ) from error
-    with client:
-        workers = list(client.nthreads())
-        if not workers:
-            raise ExpertUnavailableError(f"The Dask scheduler at {address} has no worker: start one.")
-        # Not `run`: that keeps a worker from answering the scheduler while the model is fetched.
-        loads = [client.submit(load_here, kind, workers=[w], allow_other_workers=False, pure=False) for w in workers]
-        return list(client.gather(loads))
+
+
+def _loaded_by_workers(client: "Client", kind: str, address: str, deadline: Deadline) -> Iterator[Warmed]:
+    workers = list(client.nthreads())
+    if not workers:
+        raise ExpertUnavailableError(f"The Dask scheduler at {address} has no worker: start one.")
+    # Not `run`: that keeps a worker from answering the scheduler while the model is fetched.
+    left = {w: client.submit(load_here, kind, workers=[w], allow_other_workers=False, pure=False) for w in workers}
+    while left:
+        there = client.nthreads()
+        for worker in [worker for worker in left if left[worker].done() or worker not in there]:
+            load = left.pop(worker)
+            if load.status in ("finished", "error") and worker in there:
+                yield load.result(timeout=_ANSWER_SECONDS)
+            else:
+                load.cancel()
+                reason = f"The expert worker {worker} went away while it loaded the model."
+                yield Warmed(kind=kind, where=worker, reason=reason, passing=True)
+        try:
+            deadline.sleep(LOOKS_EVERY if left else 0)
+        except DeadlineExceededError as error:
+            for worker, load in left.items():
+                load.cancel()
+                yield Warmed(kind=kind, where=worker, reason=error.message)
+            return

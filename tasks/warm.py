@@ -71,10 +71,10 @@ def load_model(kind: str, run: str) -> list[Warmed]:
 
 def _load_where_experts_run(kind: str, run: str) -> list[Warmed]:
     settings = get_settings()
-    if settings.task_runner == "dask":
-        return load_on_dask(kind, settings.dask_address)
     deadline = Deadline(LOADING_SECONDS)
     with cancellable(run, _LIFE, deadline):
+        if settings.task_runner == "dask":
+            return load_on_dask(kind, settings.dask_address, deadline)
         return [load_here(kind, deadline)]
 
 

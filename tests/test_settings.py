@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from hugginggpt.errors import ConfigurationError
@@ -24,3 +26,48 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> N
     settings = get_settings()
     assert (settings.hf_endpoint, settings.hf_token, settings.top_k) == ("https://huggingface.co", None, 5)
     assert settings.uses_embedded_controller
+
+
+def test_files_and_folders_are_the_same_wherever_a_process_goes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HUGGINGGPT_ARTIFACTS_URL", "store")
+    monkeypatch.setenv("HUGGINGGPT_FILE_ROOTS", "in:~/pictures")
+    monkeypatch.setenv("HUGGINGGPT_EMBEDDED_CONTROLLER_GGUF", "model.gguf")
+    monkeypatch.setenv("HUGGINGGPT_EMBEDDED_PLANNER", "none")
+    settings = get_settings()
+    assert settings.artifacts == str(tmp_path / "store")
+    assert settings.embedded_controller_gguf == tmp_path / "model.gguf"
+    assert settings.places == {
+        "HUGGINGGPT_HOME": str(tmp_path / "home"),
+        "HUGGINGGPT_MODELS_CACHE": str(settings.models_cache_dir),
+        "HUGGINGGPT_ARTIFACTS_URL": str(tmp_path / "store"),
+        "HUGGINGGPT_FILE_ROOTS": f"{tmp_path / 'in'}:{Path.home() / 'pictures'}",
+        "HUGGINGGPT_EMBEDDED_CONTROLLER_GGUF": str(tmp_path / "model.gguf"),
+        "HUGGINGGPT_EMBEDDED_PLANNER": "none",
+    }
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/store", "memory://store", "simplecache::s3://bucket/store"])
+def test_a_store_elsewhere_keeps_its_url(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("HUGGINGGPT_ARTIFACTS_URL", url)
+    assert get_settings().artifacts == url
+
+
+@pytest.mark.parametrize("variable", ["HUGGINGGPT_ARTIFACTS_URL", "HUGGINGGPT_RESULTS_URL"])
+@pytest.mark.parametrize("url", ["sftp://ada:secret@host/folder", "simplecache::sftp://secret@host/folder"])
+def test_a_store_s_url_holds_no_secret(monkeypatch: pytest.MonkeyPatch, variable: str, url: str) -> None:
+    monkeypatch.setenv(variable, url)
+    with pytest.raises(ConfigurationError, match=f"^The setting {variable} cannot be used: it holds a user") as raised:
+        get_settings()
+    assert "secret" not in raised.value.message
+
+
+@pytest.mark.parametrize("url", ["results", "/mnt/results", "file:///mnt/results", "s3:bucket"])
+def test_records_for_several_machines_are_in_no_folder(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("HUGGINGGPT_RESULTS_URL", url)
+    with pytest.raises(
+        ConfigurationError, match=r"^The setting HUGGINGGPT_RESULTS_URL cannot be used: give a URL such"
+    ):
+        get_settings()

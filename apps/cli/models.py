@@ -229,14 +229,14 @@ def downloaded(as_json: bool) -> None:
 def prune(keep_gb: float, dry_run: bool) -> None:
     """Delete downloaded models, those needed longest ago first, until the others take at most N gigabytes."""
     from apps.cli.text import printable, size
-    from hugginggpt.catalog.downloaded import beyond, remove_models
+    from hugginggpt.catalog.downloaded import beyond, gigabytes, remove_models
     from hugginggpt.pruning import models_on_disk
     from hugginggpt.settings import get_settings
 
     if not isfinite(keep_gb):
         raise click.BadParameter(f"{keep_gb} is no number of gigabytes.", param_hint="--keep-gb")
     found = models_on_disk()
-    gone = beyond(found, int(keep_gb * 10**9))
+    gone = beyond(found, gigabytes(keep_gb))
     if not dry_run:
         remove_models(get_settings().models_cache_dir, gone)
     for model in gone:

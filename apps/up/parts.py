@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 
 from hugginggpt.errors import ConfigurationError, UsageError
 from hugginggpt.settings import CHECKOUT, Settings
@@ -19,6 +18,10 @@ POOL = "hugginggpt"
 LOOPBACK = "127.0.0.1"
 _EVERYWHERE = {"0.0.0.0": LOOPBACK, "::": "::1"}
 """Where the server is to be reached from this machine when it listens on every address."""
+_LEASES = "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"
+"""Where the server keeps who holds slots of a limit. In its memory, Prefect's own choice, that is lost when it dies,
+while its database goes on counting the slots as taken. Files lie in PREFECT_HOME.
+"""
 
 
 @dataclass(frozen=True)
@@ -90,9 +93,9 @@ def parts(wishes: Wishes, settings: Settings, database: dict[str, str]) -> list[
     server = ["-m", "prefect", "server", "start", "--host", wishes.host, "--port", str(wishes.port)]
     # A browser elsewhere cannot use this machine's own name for itself.
     ui = {"PREFECT_SERVER_UI_API_URL": "/api"} if wishes.host in _EVERYWHERE else {}
-    found = [
-        Part("prefect-server", [sys.executable, *server], partial(_is_healthy, wishes.api_url), {**database, **ui})
-    ]
+    leases = {_LEASES: os.environ.get(_LEASES, "prefect.server.concurrency.lease_storage.filesystem")}
+    environment = {**database, **ui, **leases}
+    found = [Part("prefect-server", [sys.executable, *server], partial(_is_healthy, wishes.api_url), environment)]
     dask = wishes.dask_address
     if dask is not None:
         ours = [sys.executable, "-m", "apps.cli", "expert-worker"]
@@ -120,15 +123,12 @@ def surroundings(wishes: Wishes, settings: Settings) -> dict[str, str]:
         **os.environ,
         "PYTHONPATH": os.pathsep.join(path),
         "PYTHONUNBUFFERED": "1",
-        "HUGGINGGPT_HOME": str(settings.home_dir),
-        "HUGGINGGPT_MODELS_CACHE": str(settings.models_cache_dir),
+        **settings.places,
         "PREFECT_API_URL": wishes.api_url,
         "PREFECT_HOME": str(settings.home_dir / "prefect"),
     }
     if file := database_file(parse_url(settings.database)):
         found["HUGGINGGPT_DATABASE_URL"] = f"sqlite:///{file}"
-    if settings.file_roots:
-        found["HUGGINGGPT_FILE_ROOTS"] = os.pathsep.join(str(Path(root).absolute()) for root in settings.file_roots)
     return found
 
 

@@ -1,5 +1,6 @@
 """The models that were downloaded: how big they are, when they were used, and which to let go."""
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -75,6 +76,11 @@ def with_companions(uses: Mapping[str, ModelUse], cards: Iterable[ModelCard]) ->
             known = found.get(companion, ModelUse(0, use.last))
             found[companion] = ModelUse(known.runs + use.runs, max(known.last, use.last))
     return found
+
+
+def gigabytes(number: float) -> int:
+    """So many gigabytes in bytes; no more than any disk has."""
+    return int(min(number * 10**9, sys.maxsize))
 
 
 def beyond(models: Sequence[DownloadedModel], keep: int) -> list[DownloadedModel]:

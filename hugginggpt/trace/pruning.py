@@ -84,9 +84,12 @@ class Pruning:
             return models_at_work(session)
 
     def forget(self, conversations: Sequence[ConversationUse]) -> int:
-        """Delete conversations with all that hangs on them; return how many requests. One that goes on stays."""
+        """Delete conversations with all that hangs on them; return how many requests.
+
+        One that goes on stays, and one that did since it was read.
+        """
         gone: set[str] = set()
-        for batch in _batches([conversation.id for conversation in conversations]):
+        for batch in _batches(conversations):
             with self._database.writing() as session:
                 gone |= forget(session, batch)
         return sum(one.requests for one in conversations if one.id in gone)
@@ -107,13 +110,7 @@ def _at_work_since(now: datetime) -> Select[tuple[datetime]]:
 
 def conversations_of(session: Session) -> list[ConversationUse]:
     """See `Pruning`."""
-    ended = func.coalesce(func.max(func.coalesce(Request.finished_at, Request.created_at)), Conversation.created_at)
-    rows = session.execute(
-        select(Conversation.id, func.count(Request.id), ended, _goes_on())
-        .outerjoin(Request, Request.conversation_id == Conversation.id)
-        .group_by(Conversation.id, Conversation.created_at)
-        .order_by(ended.desc(), Conversation.id)
-    ).all()
+    rows = session.execute(_endings()).all()
     refers: dict[str, set[str]] = {}
     for table in (RequestResource, TaskOutput):
         pairs = session.execute(
@@ -130,6 +127,17 @@ def conversations_of(session: Session) -> list[ConversationUse]:
     ]
 
 
+def _endings() -> Select[tuple[str, int, datetime, bool]]:
+    """Of each conversation its id, how many requests it has, when the last one ended, and whether it goes on."""
+    ended = func.coalesce(func.max(func.coalesce(Request.finished_at, Request.created_at)), Conversation.created_at)
+    return (
+        select(Conversation.id, func.count(Request.id), ended, _goes_on())
+        .outerjoin(Request, Request.conversation_id == Conversation.id)
+        .group_by(Conversation.id, Conversation.created_at)
+        .order_by(ended.desc(), Conversation.id)
+    )
+
+
 def models_at_work(session: Session) -> set[str]:
     """See `Pruning`."""
     chosen = select(ModelSelection.ranked).join(Request, Request.id == ModelSelection.request_id)
@@ -141,13 +149,15 @@ def models_at_work(session: Session) -> set[str]:
     }
 
 
-def forget(session: Session, conversations: Sequence[str]) -> set[str]:
-    """Delete those of some conversations that do not go on; return their ids."""
+def forget(session: Session, conversations: Sequence[ConversationUse]) -> set[str]:
+    """Delete those of some conversations that do not go on, nor did since they were read; return their ids."""
+    read = {conversation.id: conversation.last for conversation in conversations}
     # While they are locked no request can be added. What was added before is seen by the next statement only.
     held = session.scalars(
-        select(Conversation.id).where(Conversation.id.in_(conversations)).with_for_update(skip_locked=True)
+        select(Conversation.id).where(Conversation.id.in_(read)).with_for_update(skip_locked=True)
     ).all()
-    over = set(session.scalars(select(Conversation.id).where(Conversation.id.in_(held), ~_goes_on())))
+    endings = session.execute(_endings().where(Conversation.id.in_(held)))
+    over = {id_ for id_, _, last, goes_on in endings if not goes_on and last == read[id_]}
     session.execute(delete(Conversation).where(Conversation.id.in_(over)))
     return over
 

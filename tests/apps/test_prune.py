@@ -57,6 +57,15 @@ def test_records_are_looked_for_where_prefect_keeps_them(inside: CliRunner, tmp_
     assert (record.exists(), other.exists()) == (False, True)
 
 
+@pytest.mark.parametrize("option", ["--max-age-days", "--keep-artifacts-gb", "--keep-weights-gb"])
+def test_an_amount_beyond_all_that_can_be_is_as_good_as_none(inside: CliRunner, option: str) -> None:
+    old_request()
+    for amount in ("1000000", "1e300"):
+        done = inside.invoke(main, ["prune", option, amount])
+        assert done.exit_code == 0, done.output
+        assert "requests: 0 deleted, 1 stay" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

@@ -17,6 +17,8 @@ import pytest
 from PIL import Image
 from sqlalchemy import URL
 
+from apps.up.parts import Wishes, surroundings
+from hugginggpt.settings import get_settings
 from tests.apps.conftest import COMMAND
 from tests.servers import free_port, postgresql, postgresql_programs, wait_until
 from tests.stand_ins.openai_server import OpenAIServer, hangs
@@ -195,12 +197,20 @@ def test_a_taken_port_is_named_before_anything_is_started(here: Installation, tm
     assert (nothing.returncode, nothing.stdout) == (0, f"Nothing is up for {other.home}.\n")
 
 
-def test_a_part_that_dies_is_started_again(here: Installation) -> None:
+def test_a_part_that_dies_is_started_again_and_the_server_knows_who_holds_slots(here: Installation) -> None:
+    limit = here.post("/v2/concurrency_limits/", {"name": "held", "limit": 1})
+    asked = {"names": ["held"], "slots": 1, "mode": "concurrency", "lease_duration": 60}
+    lease = here.post("/v2/concurrency_limits/increment-with-lease", asked)["lease_id"]
     server = here.state["parts"]["prefect-server"]
     os.kill(server, signal.SIGKILL)
     wait_until(lambda: here.state["parts"].get("prefect-server", server) != server)
     assert "prefect-server:  was ended by SIGKILL, is started again " in here.said
     wait_until(lambda: here.run("status").returncode == 0)
+    url = f"{here.api}/v2/concurrency_limits"
+    httpx.post(f"{url}/leases/{lease}/renew", json={"lease_duration": 60}).raise_for_status()
+    assert httpx.get(f"{url}/{limit['id']}").json()["active_slots"] == 1
+    httpx.post(f"{url}/decrement-with-lease", json={"lease_id": lease}).raise_for_status()
+    assert httpx.get(f"{url}/{limit['id']}").json()["active_slots"] == 0
 
 
 def test_the_next_up_ends_what_a_killed_one_left(here: Installation) -> None:
@@ -219,6 +229,14 @@ def test_the_next_up_ends_what_a_killed_one_left(here: Installation) -> None:
     assert refused.stdout == "before this:     what a killed `up` had left was ended\n"
     assert not here.processes()
     assert not (here.home / "up.json").exists()
+
+
+def test_the_parts_use_the_folders_that_are_meant_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HUGGINGGPT_ARTIFACTS_URL", "store")
+    environment = surroundings(Wishes(), get_settings())
+    assert environment["HUGGINGGPT_ARTIFACTS_URL"] == str(tmp_path / "store") == get_settings().artifacts
+    assert environment["HUGGINGGPT_HOME"] == str(tmp_path / "home")
 
 
 def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from flows.answer import answer_request
 from flows.prune import prune_storage
 from hugginggpt import artifacts, pruning
 from hugginggpt.capabilities import ValueType
+from hugginggpt.catalog.card import Endpoint
 from hugginggpt.pruning import Limits, Sort, find_prunable
 from hugginggpt.records import read_records
 from hugginggpt.request import RequestOptions
@@ -28,6 +29,7 @@ from hugginggpt.trace.database import make_engine, parse_url
 from hugginggpt.trace.story import RequestTrace, StoryStatus
 from tests.flows.conftest import Answer
 from tests.stand_ins.openai_server import OpenAIServer
+from tests.trace.samples import candidate, choice, finish, planned
 
 EDGES = [{"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo.png"}}]
 TABLES = ("conversations", "requests", "flow_runs", "request_resources", "planned_tasks", "task_outputs", "artifacts")
@@ -201,6 +203,41 @@ def test_what_is_put_or_found_again_is_young_again(answer: Answer, photo: Path) 
     assert stored() == held(again)
 
 
+def test_a_conversation_that_went_on_between_the_look_and_the_deletion_stays(answer: Answer, photo: Path) -> None:
+    first = answer("Find the edges.", photo, plan=EDGES)
+    age(100)
+    prunable = find_prunable(Limits(max_age=timedelta(days=90)), results())
+    assert [one.id for one in prunable.old_conversations] == [first.conversation_id]
+    second = answer("Again.", conversation_id=first.conversation_id, plan=EDGES)
+    assert pruning.prune(prunable, Sort.REQUESTS).gone == 0
+    assert get_trace().request(second.request_id).status == StoryStatus.COMPLETED
+    assert counts()["requests"] == 2
+
+
+def test_a_model_that_was_chosen_or_run_between_the_look_and_the_deletion_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUGGINGGPT_MODELS_CACHE", str(tmp_path / "hub"))
+    reset()
+    for name in ("unused", "chosen", "run"):
+        weights = tmp_path / "hub" / f"models--org--{name}" / "snapshots" / name.ljust(40, "0") / "model.safetensors"
+        weights.parent.mkdir(parents=True)
+        weights.write_bytes(b"weights")
+        os.utime(weights, (0, 0))
+    trace = get_trace()
+    ended, waits = planned(trace), planned(trace)
+    prunable = find_prunable(Limits(keep_weights=0), results())
+    assert {one.id for one in prunable.old_models} == {"org/unused", "org/chosen", "org/run"}
+
+    chosen = choice().model_copy(update={"chosen": candidate("org/chosen", Endpoint.LOCAL)})
+    trace.record_choice(waits.request_id, 0, chosen)
+    trace.start_attempt(ended.request_id, 0, 1, candidate("org/run", Endpoint.LOCAL), run_count=1)
+    finish(trace, ended.request_id)
+    gone = pruning.prune(prunable, Sort.WEIGHTS)
+    assert (gone.gone, gone.gone_bytes, gone.stay) == (1, 7, 2)
+    assert {one.id for one in pruning.models_on_disk()} == {"org/chosen", "org/run"}
+
+
 def test_the_ui_shows_what_went(answer: Answer, photo: Path) -> None:
     answer("Find the edges.", photo, plan=EDGES)
     age(100)
@@ -260,3 +297,10 @@ def test_pruning_in_a_loop_takes_nothing_from_requests_that_run(
 def test_an_amount_that_is_none_is_refused(amount: float) -> None:
     with pytest.raises(Exception, match="keep_weights_gb"):
         prune_storage(keep_weights_gb=amount)
+
+
+def test_an_amount_beyond_all_that_can_be_is_as_good_as_none(answer: Answer, photo: Path) -> None:
+    answer("Find the edges.", photo, plan=EDGES)
+    age(100)
+    done = pruned(max_age_days=1e300, keep_artifacts_gb=1e300, keep_weights_gb=1e300)
+    assert {row["gone"] for row in done.values()} == {0}

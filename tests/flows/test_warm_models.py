@@ -1,7 +1,10 @@
 """The flow that warms models, on a real Prefect server, a stand-in Hub and tiny models."""
 
 import json
+import os
 import shutil
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ from typing import Any
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.client.schemas.objects import State
 
 from flows.warm import warm_models
 from hugginggpt.catalog.bundled import bundled_cards
@@ -21,6 +25,7 @@ from hugginggpt.services import get_catalog, get_trace, reset
 from hugginggpt.settings import get_settings
 from hugginggpt.warming import kinds_to_warm
 from tasks import warm
+from tests.servers import wait_until
 from tests.stand_ins import tiny_models
 from tests.stand_ins.hub_server import HubServer
 from tests.trace.samples import candidate, planned
@@ -162,6 +167,31 @@ def test_on_dask_every_worker_loads_it(hub: HubServer, monkeypatch: pytest.Monke
         assert [one["loaded"] for one in found] == [True, True]
         assert len({one["where"] for one in found}) == 2
         assert get_pool(get_settings()).loaded() == ()
+
+
+def test_a_dask_worker_that_dies_while_it_loads_is_waited_for_no_longer(
+    hub: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(warm.load_model, "retry_delay_seconds", [5.0] * warm.RETRIES)
+    states: list[State[Any]] = []
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, processes=True
+    ) as cluster:
+        monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "dask")
+        monkeypatch.setenv("HUGGINGGPT_DASK_ADDRESS", cluster.scheduler_address)
+        reset()
+        hub.mode = "hang"
+        flow = threading.Thread(target=lambda: states.append(warm_models([SENTIMENT], return_state=True)), daemon=True)
+        flow.start()
+        wait_until(lambda: hub.requests)
+        (nanny,) = cluster.workers.values()
+        os.kill(nanny.pid, signal.SIGKILL)
+        hub.mode = "up"
+        # Tried again, it is loaded by the one that took its place.
+        flow.join(timeout=60)
+        assert states and states[0].name == "Completed"
+        assert warmed(states[0])[SENTIMENT]["loaded"]
 
 
 def test_a_dask_cluster_that_is_not_there_is_a_sentence(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
