@@ -17,7 +17,7 @@ from hugginggpt.services import get_catalog, get_controller, get_store, get_trac
 from hugginggpt.settings import get_settings
 from tasks.cancelling import cancellable
 from tasks.policies import key_of, patiently, recorded_controller
-from tasks.runner import run_where_warm
+from tasks.runner import kinds_of_workers, run_where_warm
 from tasks.ui import show_plan
 
 PLANNING_SECONDS = 600.0
@@ -52,14 +52,15 @@ def plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
 
 def _new_plan(run: RequestRun) -> tuple[Plan, str]:
     given = run.options.plan_text
+    of_workers = kinds_of_workers()
     if given is None:
-        kinds = get_catalog().offered_kinds()
+        kinds = get_catalog().offered_kinds() if of_workers is None else of_workers
         planning = plan_with_controller.with_options(refresh_cache=run.options.fresh)
         state = run_where_warm(planning, run.text, run.resources, run.history, kinds, run.request_id, run.life)
         plan: Plan = state.result()
         return plan, "cache" if state.name == "Cached" else "controller"
     plan = parse_plan(given)
-    obstacles = get_catalog().obstacles(plan)
+    obstacles = get_catalog().obstacles(plan, of_workers or ())
     if obstacles:
         raise PlanError("\n".join(obstacles))
     return plan, "given"
@@ -107,7 +108,7 @@ def plan_with_controller(
             history=history,
             kinds=kinds,
             deadline=deadline,
-            check=lambda plan: namespace.problems(plan) + get_catalog().obstacles(plan),
+            check=lambda plan: namespace.problems(plan) + get_catalog().obstacles(plan, kinds),
         )
 
 

@@ -19,6 +19,7 @@ from prefect.futures import PrefectFuture, PrefectWrappedFuture
 from prefect.settings import PREFECT_API_URL
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
+from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.card import Candidate, Endpoint
 from hugginggpt.errors import ClusterUnavailableError, ConfigurationError, SelectionError
 from hugginggpt.settings import Settings, get_settings
@@ -212,9 +213,26 @@ def _look(dask_scheduler: Any) -> list[dict[str, Any]]:
     ]
 
 
-def submit_where_warm(task: Task[..., R], *arguments: Any, wait_for: Sequence[Any] = ()) -> PrefectFuture[R]:
-    """Submit a task of the controller: on a cluster to a worker, where the embedded model stays loaded."""
-    with _on_any_worker():
+def kinds_of_workers() -> tuple[str, ...] | None:
+    """The kinds of task that the cluster's workers take, in the table's order; None in threads."""
+    if (cluster := _cluster()) is None:
+        return None
+    declared = {name for worker in _ask(cluster, _look) for name in worker["resources"]}
+    return tuple(kind for kind in CAPABILITIES if kind in declared)
+
+
+def submit_where_warm(
+    task: Task[..., R], *arguments: Any, kind: str | None = None, wait_for: Sequence[Any] = ()
+) -> PrefectFuture[R]:
+    """Submit a task of the controller: on a cluster to a worker, where the embedded model stays loaded.
+
+    Args:
+        task: what to submit.
+        arguments: what it is given.
+        kind: the kind of task that it is about: one that takes such tasks does it, if there is any.
+        wait_for: states that it waits for.
+    """
+    with _on_a_worker(kind):
         return task.submit(*arguments, wait_for=wait_for)
 
 
@@ -235,13 +253,13 @@ def run_where_warm(task: Task[..., R], *arguments: Any, wait_for: Sequence[Any] 
     return cast(State[R], task(*arguments, wait_for=wait_for, return_state=True))
 
 
-def _on_any_worker() -> AbstractContextManager[Any]:
-    if _cluster() is None:
+def _on_a_worker(kind: str | None) -> AbstractContextManager[Any]:
+    if (known := kinds_of_workers()) is None:
         return nullcontext()
     from dask import annotate  # type: ignore[attr-defined]
 
     # Of what asks for nothing, the scheduler would not say that there is no worker for it.
-    return annotate(resources={CONTROLLER: 1})
+    return annotate(resources={CONTROLLER: 1, **({kind: 1} if kind in known else {})})
 
 
 def lost(future: PrefectFuture[Any]) -> bool:

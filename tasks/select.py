@@ -36,7 +36,7 @@ def select_models(run: RequestRun, plan: Plan) -> dict[int, Choice]:
 def submit_selection(run: RequestRun, planned: PlannedTask, *, fresh: bool) -> PrefectFuture[ModelChoice]:
     """Submit the selection for one task."""
     selection = select_model.with_options(refresh_cache=fresh)
-    return submit_where_warm(selection, planned, run.text, run.request_id, run.life)
+    return submit_where_warm(selection, planned, run.text, run.request_id, run.life, kind=planned.task)
 
 
 def _selection_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -133,9 +133,14 @@ class Catalog:
             )
         return f"{kind} cannot run here: no installed expert does it, so install a package that offers one."
 
-    def obstacles(self, plan: Plan) -> list[str]:
-        """Why tasks of a plan cannot run here, one sentence each."""
-        reasons = [(task, self.why_not(task.task)) for task in plan.tasks]
+    def obstacles(self, plan: Plan, elsewhere: Container[str] = ()) -> list[str]:
+        """Why tasks of a plan cannot run here, one sentence each.
+
+        Args:
+            plan: the plan.
+            elsewhere: kinds that others can do, and that need not run here.
+        """
+        reasons = [(task, self.why_not(task.task)) for task in plan.tasks if task.task not in elsewhere]
         return [f"Task {task.id} cannot be done: {why}" for task, why in reasons if why]
 
     def refresh(self, kind: str) -> CatalogChanges:

@@ -146,9 +146,11 @@ def test_both_runners_give_the_same(
 def test_planning_and_the_answer_are_done_in_a_worker(
     cluster: Cluster, controller: OpenAIServer, on_dask: None, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    join(cluster, monkeypatch, OPENAI_BASE_URL=NOWHERE)  # the flow's own process has no controller
+    # The flow's own process has no controller, and can run nothing.
+    join(cluster, monkeypatch, OPENAI_BASE_URL=NOWHERE, HUGGINGGPT_INFERENCE_MODE="remote")
     controller.script = {"plan": json.dumps({"tasks": [EDGES]}), "respond": "The edges were drawn."}
     story = run("all-there", None, photo)
+    assert made(run("given", [EDGES], photo)) == made(story)
     assert (story.status, story.response) == (StoryStatus.COMPLETED, "The edges were drawn.")
     assert story.plan_source == "controller"
     assert {"plan", "respond"} <= set(controller.stages())

@@ -1,6 +1,7 @@
 """A request stops when it is cancelled, when its time is over, and when it has cost what it may."""
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
