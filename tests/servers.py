@@ -13,7 +13,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from prefect.settings import PREFECT_API_URL
 from sqlalchemy import URL
 
 DEBIANS_POSTGRESQL = Path("/usr/lib/postgresql")
@@ -105,6 +104,8 @@ class Cluster:
     """
 
     def __init__(self, folder: Path, **environment: str) -> None:
+        from prefect.settings import PREFECT_API_URL
+
         self._port = free_port()
         self.address = f"tcp://127.0.0.1:{self._port}"
         self.shared = {
