@@ -76,12 +76,14 @@ class Part:
     Attributes:
         environment: what it has besides the supervisor's own.
         is_ready: whether it has come up.
+        port: what it listens on. Another program that took it meanwhile may well answer `is_ready`.
     """
 
     name: str
     command: list[str]
     is_ready: Callable[[], bool]
     environment: dict[str, str] = field(default_factory=dict)
+    port: int | None = None
 
 
 def parts(wishes: Wishes, settings: Settings, database: dict[str, str]) -> list[Part]:
@@ -95,12 +97,14 @@ def parts(wishes: Wishes, settings: Settings, database: dict[str, str]) -> list[
     ui = {"PREFECT_SERVER_UI_API_URL": "/api"} if wishes.host in _EVERYWHERE else {}
     leases = {_LEASES: os.environ.get(_LEASES, "prefect.server.concurrency.lease_storage.filesystem")}
     environment = {**database, **ui, **leases}
-    found = [Part("prefect-server", [sys.executable, *server], partial(_is_healthy, wishes.api_url), environment)]
+    is_healthy = partial(_is_healthy, wishes.api_url)
+    found = [Part("prefect-server", [sys.executable, *server], is_healthy, environment, wishes.port)]
     dask = wishes.dask_address
     if dask is not None:
         ours = [sys.executable, "-m", "apps.cli", "expert-worker"]
         place = ["--host", LOOPBACK, "--port", str(wishes.dask_port)]
-        found.append(Part("dask-scheduler", [*ours, "--scheduler", *place], partial(_listens, wishes.dask_port)))
+        listens = partial(_listens, wishes.dask_port)
+        found.append(Part("dask-scheduler", [*ours, "--scheduler", *place], listens, port=wishes.dask_port))
         for number in range(wishes.expert_workers):
             have_joined = partial(_have_joined, dask, number + 1)
             found.append(Part(f"expert-worker-{number + 1}", [*ours, "--address", dask], have_joined))

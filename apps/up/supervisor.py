@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from apps.up.parts import Part, Wishes, parts, surroundings
 from apps.up.prefect_database import prefect_database
-from apps.up.processes import marking, stop
+from apps.up.processes import listens, marking, stop
 from hugginggpt.errors import HuggingGPTError
 from hugginggpt.settings import Settings, data_file
 from hugginggpt.trace.leases import holder_name
@@ -196,13 +196,16 @@ class Supervisor:
     def _await(self, wanted: list[Part]) -> None:
         deadline = time.monotonic() + START_SECONDS
         for kept in [kept for kept in self._kept if kept.part in wanted]:
-            while not kept.part.is_ready():
+            while not self._is_ready(kept.part):
                 for each in self._kept:
                     if each.process.poll() is not None:
                         self._give_up(each.part.name)
                 if time.monotonic() > deadline:
                     self._give_up(kept.part.name)
                 self._pause(0.2)
+
+    def _is_ready(self, part: Part) -> bool:
+        return part.is_ready() and (part.port is None or listens(self._mark, part.name, part.port))
 
     def _started(
         self, name: str, command: list[str], environment: dict[str, str] | None = None, stdout: int | None = None

@@ -5,8 +5,10 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -261,6 +263,29 @@ def test_a_part_that_cannot_start_is_named_and_the_user_s_own_database_kept(tmp_
     assert not (installation.home / "prefect" / "prefect.db").exists()
     assert not installation.processes()
     assert not (installation.home / "up.json").exists()
+
+
+def test_a_server_that_another_has_taken_the_port_of_is_not_up_because_that_answers(tmp_path: Path) -> None:
+    class AnswersEverything(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    installation = Installation(tmp_path)
+    supervisor = installation.begin()
+    wait_until(lambda: (installation.home / "up.json").exists())
+    with ThreadingHTTPServer(("127.0.0.1", installation.port), AnswersEverything) as other:
+        threading.Thread(target=other.serve_forever).start()
+        try:
+            assert supervisor.wait(120) == 1
+        finally:
+            other.shutdown()
+    assert "Prefect server:" not in installation.said
+    assert "already in use" in (installation.home / "logs" / "prefect-server.log").read_text()
+    assert not installation.processes()
 
 
 @pytest.fixture(scope="module")
