@@ -108,20 +108,22 @@ def parts(wishes: Wishes, settings: Settings, database: dict[str, str]) -> list[
         for number in range(wishes.expert_workers):
             have_joined = partial(_have_joined, dask, number + 1)
             found.append(Part(f"expert-worker-{number + 1}", [*ours, "--address", dask], have_joined))
-    runner = {} if dask is None else {"HUGGINGGPT_TASK_RUNNER": "dask", "HUGGINGGPT_DASK_ADDRESS": dask}
     worker = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--limit", str(wishes.requests)]
     # Prefect's own ten seconds are long for somebody who waits for an answer.
-    runner["PREFECT_WORKER_QUERY_SECONDS"] = os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "2")
+    often = {"PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "2")}
     now = datetime.now(UTC)
     for number in range(wishes.workers):
         name = f"flow-worker-{number + 1}"
         is_online = partial(_is_online, wishes.api_url, name, now)
-        found.append(Part(name, [*worker, "--name", name], is_online, runner))
+        found.append(Part(name, [*worker, "--name", name], is_online, often))
     return found
 
 
 def surroundings(wishes: Wishes, settings: Settings) -> dict[str, str]:
-    """The environment of every part: absolute where it names folders, for a flow run has a folder of its own."""
+    """The environment of every part: absolute where it names folders, for a flow run has a folder of its own.
+
+    Where tasks are run follows from the expert workers that were wished for, whatever it is elsewhere.
+    """
     path = [str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]
     found = {
         **os.environ,
@@ -131,6 +133,10 @@ def surroundings(wishes: Wishes, settings: Settings) -> dict[str, str]:
         "PREFECT_API_URL": wishes.api_url,
         "PREFECT_HOME": str(settings.home_dir / "prefect"),
     }
+    if wishes.dask_address is None:
+        found["HUGGINGGPT_TASK_RUNNER"] = "threads"
+    else:
+        found |= {"HUGGINGGPT_TASK_RUNNER": "dask", "HUGGINGGPT_DASK_ADDRESS": wishes.dask_address}
     if file := database_file(parse_url(settings.database)):
         found["HUGGINGGPT_DATABASE_URL"] = f"sqlite:///{file}"
     return found

@@ -1,5 +1,6 @@
 """Starts the parts of an `up`, starts again what dies, and ends them in reverse order."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -81,14 +82,10 @@ class Supervisor:
         Raises:
             AlreadyUpError: another `up` runs for this home folder.
             UsageError: a port is taken. Nothing was started, nor for the others.
-            HuggingGPTError: a part cannot be started; what had been started is ended.
+            HuggingGPTError: the home folder cannot be written, or a part cannot be started; what had been started is
+                ended.
         """
-        try:
-            self.logs.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise HuggingGPTError(
-                f"The folder {self.logs} cannot be made ({error.strerror}): set HUGGINGGPT_HOME to one that can."
-            ) from None
+        make_logs(self._home)
         with self._alone(), self._told_to_end():
             if clear(self._home):
                 self._say("before this", "what a killed `up` had left was ended")
@@ -104,7 +101,7 @@ class Supervisor:
     @property
     def logs(self) -> Path:
         """Where each part writes its log."""
-        return self._home / "logs"
+        return logs_of(self._home)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -264,6 +261,29 @@ class Supervisor:
             kept.process.wait()
         stop(self._mark, grace=GRACE)
         remove(self._home)
+
+
+def logs_of(home: Path) -> Path:
+    """Where each part of the `up` of a home folder writes its log, and a detached `up` its own."""
+    return home / "logs"
+
+
+def make_logs(home: Path) -> None:
+    """Make that folder, if it is not there yet.
+
+    Raises:
+        HuggingGPTError: it cannot be made, or it or the home folder cannot be written.
+    """
+    logs = logs_of(home)
+    try:
+        logs.mkdir(parents=True, exist_ok=True)
+        for folder in (home, logs):
+            if not os.access(folder, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise HuggingGPTError(
+            f"The folder {logs} cannot be made or written ({error.strerror}): set HUGGINGGPT_HOME to one that can."
+        ) from None
 
 
 class _EndingError(Exception):

@@ -241,6 +241,27 @@ def test_the_parts_use_the_folders_that_are_meant_here(tmp_path: Path, monkeypat
     assert environment["HUGGINGGPT_HOME"] == str(tmp_path / "home")
 
 
+def test_tasks_run_where_the_expert_workers_that_were_wished_for_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "dask")
+    monkeypatch.setenv("HUGGINGGPT_DASK_ADDRESS", "tcp://elsewhere:8786")
+    without = surroundings(Wishes(expert_workers=0), get_settings())
+    assert without["HUGGINGGPT_TASK_RUNNER"] == "threads"
+    monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "threads")
+    having = surroundings(Wishes(expert_workers=1), get_settings())
+    runner = (having["HUGGINGGPT_TASK_RUNNER"], having["HUGGINGGPT_DASK_ADDRESS"])
+    assert runner == ("dask", "tcp://127.0.0.1:8786")
+
+
+@pytest.mark.parametrize("detach", [[], ["--detach"]])
+def test_a_home_that_cannot_be_written_is_a_sentence(tmp_path: Path, detach: list[str]) -> None:
+    installation = Installation(tmp_path)
+    installation.home.write_text("no folder")
+    refused = installation.run(*installation.up(*detach))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    (sentence,) = refused.stderr.splitlines()
+    assert sentence.startswith(f"Error: The folder {installation.home / 'logs'} cannot be made or written (")
+
+
 def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
     installation = Installation(tmp_path)
     supervisor = installation.begin()
