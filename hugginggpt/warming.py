@@ -132,8 +132,11 @@ def _loaded_by_workers(client: "Client", kind: str, address: str, deadline: Dead
         there = client.nthreads()
         for worker in [worker for worker in left if left[worker].done() or worker not in there]:
             load = left.pop(worker)
-            if load.status in ("finished", "error") and worker in there:
+            if load.status == "finished" and worker in there:
                 yield load.result(timeout=_ANSWER_SECONDS)
+            elif load.status == "error" and worker in there:
+                error = load.exception(timeout=_ANSWER_SECONDS)
+                yield Warmed(kind=kind, where=worker, reason=f"Loading it failed with {type(error).__name__}: {error}")
             else:
                 load.cancel()
                 reason = f"The expert worker {worker} went away while it loaded the model."

@@ -3,15 +3,15 @@
 from typing import Any
 
 from prefect import task
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
 from prefect.states import Completed
 from prefect.utilities.annotations import quote
 
 from hugginggpt.pruning import Limits, Prunable, Pruned, Sort, find_prunable, prune
-from tasks.policies import BACKOFF, JITTER, can_pass
+from tasks.policies import BACKOFF
 from tasks.ui import Row, finish_showing, show_table
+from tasks.upkeep import UPKEEP
 
 RETRIES = 2
 
@@ -21,10 +21,7 @@ RETRIES = 2
     task_run_name="find what can go",
     retries=RETRIES,
     retry_delay_seconds=BACKOFF,
-    retry_jitter_factor=JITTER,
-    retry_condition_fn=can_pass,
-    cache_policy=NO_CACHE,
-    persist_result=False,
+    **UPKEEP,
 )
 def find_what_can_go(limits: Limits) -> Prunable:
     """Look for what may go by these limits, and nothing needs.
@@ -61,10 +58,7 @@ def _prune(prunable: Prunable, sort: Sort) -> Pruned:
     task_run_name="prune {sort}",
     retries=RETRIES,
     retry_delay_seconds=BACKOFF,
-    retry_jitter_factor=JITTER,
-    retry_condition_fn=can_pass,
-    cache_policy=NO_CACHE,
-    persist_result=False,
+    **UPKEEP,
 )
 def prune_sort(prunable: Prunable, sort: Sort) -> Pruned:
     """Delete what can go of one sort.

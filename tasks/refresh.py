@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefect import task
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.runtime import task_run
 from prefect.states import Completed, Failed
@@ -16,8 +15,8 @@ from hugginggpt.catalog.changes import CatalogChanges
 from hugginggpt.catalog.hub import forget_probes, pipeline_tag
 from hugginggpt.errors import HuggingGPTError, UsageError
 from hugginggpt.services import get_catalog
-from tasks.policies import JITTER, can_pass
 from tasks.ui import Row, finish_showing, show_table
+from tasks.upkeep import UPKEEP
 
 RETRIES = 3
 BACKOFF = exponential_backoff(backoff_factor=5)
@@ -52,10 +51,7 @@ def refresh_kinds(kinds: Sequence[str]) -> list[Lookup]:
     tags={"hub"},
     retries=RETRIES,
     retry_delay_seconds=BACKOFF,
-    retry_jitter_factor=JITTER,
-    retry_condition_fn=can_pass,
-    cache_policy=NO_CACHE,
-    persist_result=False,
+    **UPKEEP,
 )
 def refresh_kind(kind: str) -> CatalogChanges:
     """Look up the models of one kind, and keep what the Hub lists.

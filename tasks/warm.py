@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from prefect import task
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run, task_run
 from prefect.states import Completed, Failed
@@ -17,8 +16,8 @@ from hugginggpt.errors import ExpertUnavailableError, ModelLoadError, UsageError
 from hugginggpt.settings import get_settings
 from hugginggpt.warming import LOADING_SECONDS, Warmed, kinds_to_warm, load_here, load_on_dask
 from tasks.cancelling import cancel, cancellable
-from tasks.policies import JITTER, can_pass
 from tasks.ui import Row, finish_showing, show_table
+from tasks.upkeep import UPKEEP
 
 RETRIES = 2
 BACKOFF = exponential_backoff(backoff_factor=10)
@@ -45,10 +44,7 @@ def warm_kinds(kinds: Sequence[str]) -> list[Warmed]:
     tags={"models"},
     retries=RETRIES,
     retry_delay_seconds=BACKOFF,
-    retry_jitter_factor=JITTER,
-    retry_condition_fn=can_pass,
-    cache_policy=NO_CACHE,
-    persist_result=False,
+    **UPKEEP,
 )
 def load_model(kind: str, run: str) -> list[Warmed]:
     """Load the default model of a kind in every process that runs experts; say of each what became of it.

@@ -47,6 +47,8 @@ def _as_json(found: "Status") -> str:
 
 
 def _lines(found: "Status") -> "Iterator[tuple[str, str]]":
+    from apps.up.status import LATEST
+
     up = found.up
     if up is None:
         yield "up", found.left or f"nothing for {found.home}; `hugginggpt up` brings it up"
@@ -67,8 +69,9 @@ def _lines(found: "Status") -> "Iterator[tuple[str, str]]":
             tasks = f"{worker.at_work or 'no'} task{'' if worker.at_work == 1 else 's'}"
             yield "expert worker", f"{worker.name}: {tasks}, {models} loaded"
     yield "trace", found.database if found.requests is not None else f"{found.database} cannot be read"
-    counts = ", ".join(f"{count} {name}" for name, count in (found.requests or {}).items())
-    yield "requests", counts or "none"
+    requests = found.requests or {}
+    counts = ", ".join(f"{count} {name}" for name, count in requests.items())
+    yield "requests", f"{counts or 'none'}{f' of the latest {LATEST}' if sum(requests.values()) == LATEST else ''}"
 
 
 def _of_server(server: "Server") -> "Iterator[tuple[str, str]]":

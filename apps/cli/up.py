@@ -110,11 +110,12 @@ def _say(label: str, text: str) -> None:
 
 def _detached(wishes: "Wishes", home: Path) -> int:
     """Start it in a session of its own, and pass on what it says until it is up or ended."""
+    from apps.up.supervisor import logs_of, make_logs
     from hugginggpt.settings import CHECKOUT
     from hugginggpt.up import read
 
-    log = home / "logs" / "up.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+    make_logs(home)
+    log = logs_of(home) / "up.log"
     command = [sys.executable, "-m", "apps.cli", "up", "--host", wishes.host]
     for option in ("port", "dask_port", "workers", "requests", "expert_workers"):
         command += [f"--{option.replace('_', '-')}", str(getattr(wishes, option))]

@@ -76,12 +76,14 @@ class Part:
     Attributes:
         environment: what it has besides the supervisor's own.
         is_ready: whether it has come up.
+        port: what it listens on. Another program that took it meanwhile may well answer `is_ready`.
     """
 
     name: str
     command: list[str]
     is_ready: Callable[[], bool]
     environment: dict[str, str] = field(default_factory=dict)
+    port: int | None = None
 
 
 def parts(wishes: Wishes, settings: Settings, database: dict[str, str]) -> list[Part]:
@@ -95,29 +97,33 @@ def parts(wishes: Wishes, settings: Settings, database: dict[str, str]) -> list[
     ui = {"PREFECT_SERVER_UI_API_URL": "/api"} if wishes.host in _EVERYWHERE else {}
     leases = {_LEASES: os.environ.get(_LEASES, "prefect.server.concurrency.lease_storage.filesystem")}
     environment = {**database, **ui, **leases}
-    found = [Part("prefect-server", [sys.executable, *server], partial(_is_healthy, wishes.api_url), environment)]
+    is_healthy = partial(_is_healthy, wishes.api_url)
+    found = [Part("prefect-server", [sys.executable, *server], is_healthy, environment, wishes.port)]
     dask = wishes.dask_address
     if dask is not None:
         ours = [sys.executable, "-m", "apps.cli", "expert-worker"]
         place = ["--host", LOOPBACK, "--port", str(wishes.dask_port)]
-        found.append(Part("dask-scheduler", [*ours, "--scheduler", *place], partial(_listens, wishes.dask_port)))
+        listens = partial(_listens, wishes.dask_port)
+        found.append(Part("dask-scheduler", [*ours, "--scheduler", *place], listens, port=wishes.dask_port))
         for number in range(wishes.expert_workers):
             have_joined = partial(_have_joined, dask, number + 1)
             found.append(Part(f"expert-worker-{number + 1}", [*ours, "--address", dask], have_joined))
-    runner = {} if dask is None else {"HUGGINGGPT_TASK_RUNNER": "dask", "HUGGINGGPT_DASK_ADDRESS": dask}
     worker = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--limit", str(wishes.requests)]
     # Prefect's own ten seconds are long for somebody who waits for an answer.
-    runner["PREFECT_WORKER_QUERY_SECONDS"] = os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "2")
+    often = {"PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "2")}
     now = datetime.now(UTC)
     for number in range(wishes.workers):
         name = f"flow-worker-{number + 1}"
         is_online = partial(_is_online, wishes.api_url, name, now)
-        found.append(Part(name, [*worker, "--name", name], is_online, runner))
+        found.append(Part(name, [*worker, "--name", name], is_online, often))
     return found
 
 
 def surroundings(wishes: Wishes, settings: Settings) -> dict[str, str]:
-    """The environment of every part: absolute where it names folders, for a flow run has a folder of its own."""
+    """The environment of every part: absolute where it names folders, for a flow run has a folder of its own.
+
+    Where tasks are run follows from the expert workers that were wished for, whatever it is elsewhere.
+    """
     path = [str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]
     found = {
         **os.environ,
@@ -127,6 +133,10 @@ def surroundings(wishes: Wishes, settings: Settings) -> dict[str, str]:
         "PREFECT_API_URL": wishes.api_url,
         "PREFECT_HOME": str(settings.home_dir / "prefect"),
     }
+    if wishes.dask_address is None:
+        found["HUGGINGGPT_TASK_RUNNER"] = "threads"
+    else:
+        found |= {"HUGGINGGPT_TASK_RUNNER": "dask", "HUGGINGGPT_DASK_ADDRESS": wishes.dask_address}
     if file := database_file(parse_url(settings.database)):
         found["HUGGINGGPT_DATABASE_URL"] = f"sqlite:///{file}"
     return found

@@ -29,6 +29,18 @@ def running(mark: str, part: str = "") -> Iterator[psutil.Process]:
             yield process
 
 
+def listens(mark: str, part: str, port: int) -> bool:
+    """Whether a process of a part listens on a port; another's that does says nothing of it."""
+    for process in running(mark, part):
+        try:
+            connections = process.net_connections("tcp")
+        except psutil.Error:
+            continue
+        if any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in connections):
+            return True
+    return False
+
+
 def stop(mark: str, part: str = "", *, grace: float) -> None:
     """End these processes and wait until they are gone.
 

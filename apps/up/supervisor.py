@@ -1,5 +1,6 @@
 """Starts the parts of an `up`, starts again what dies, and ends them in reverse order."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from apps.up.parts import Part, Wishes, parts, surroundings
 from apps.up.prefect_database import prefect_database
-from apps.up.processes import marking, stop
+from apps.up.processes import listens, marking, stop
 from hugginggpt.errors import HuggingGPTError
 from hugginggpt.settings import Settings, data_file
 from hugginggpt.trace.leases import holder_name
@@ -81,14 +82,10 @@ class Supervisor:
         Raises:
             AlreadyUpError: another `up` runs for this home folder.
             UsageError: a port is taken. Nothing was started, nor for the others.
-            HuggingGPTError: a part cannot be started; what had been started is ended.
+            HuggingGPTError: the home folder cannot be written, or a part cannot be started; what had been started is
+                ended.
         """
-        try:
-            self.logs.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise HuggingGPTError(
-                f"The folder {self.logs} cannot be made ({error.strerror}): set HUGGINGGPT_HOME to one that can."
-            ) from None
+        make_logs(self._home)
         with self._alone(), self._told_to_end():
             if clear(self._home):
                 self._say("before this", "what a killed `up` had left was ended")
@@ -104,7 +101,7 @@ class Supervisor:
     @property
     def logs(self) -> Path:
         """Where each part writes its log."""
-        return self._home / "logs"
+        return logs_of(self._home)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -196,13 +193,16 @@ class Supervisor:
     def _await(self, wanted: list[Part]) -> None:
         deadline = time.monotonic() + START_SECONDS
         for kept in [kept for kept in self._kept if kept.part in wanted]:
-            while not kept.part.is_ready():
+            while not self._is_ready(kept.part):
                 for each in self._kept:
                     if each.process.poll() is not None:
                         self._give_up(each.part.name)
                 if time.monotonic() > deadline:
                     self._give_up(kept.part.name)
                 self._pause(0.2)
+
+    def _is_ready(self, part: Part) -> bool:
+        return part.is_ready() and (part.port is None or listens(self._mark, part.name, part.port))
 
     def _started(
         self, name: str, command: list[str], environment: dict[str, str] | None = None, stdout: int | None = None
@@ -261,6 +261,29 @@ class Supervisor:
             kept.process.wait()
         stop(self._mark, grace=GRACE)
         remove(self._home)
+
+
+def logs_of(home: Path) -> Path:
+    """Where each part of the `up` of a home folder writes its log, and a detached `up` its own."""
+    return home / "logs"
+
+
+def make_logs(home: Path) -> None:
+    """Make that folder, if it is not there yet.
+
+    Raises:
+        HuggingGPTError: it cannot be made, or it or the home folder cannot be written.
+    """
+    logs = logs_of(home)
+    try:
+        logs.mkdir(parents=True, exist_ok=True)
+        for folder in (home, logs):
+            if not os.access(folder, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise HuggingGPTError(
+            f"The folder {logs} cannot be made or written ({error.strerror}): set HUGGINGGPT_HOME to one that can."
+        ) from None
 
 
 class _EndingError(Exception):

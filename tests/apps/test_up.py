@@ -5,8 +5,10 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -239,6 +241,27 @@ def test_the_parts_use_the_folders_that_are_meant_here(tmp_path: Path, monkeypat
     assert environment["HUGGINGGPT_HOME"] == str(tmp_path / "home")
 
 
+def test_tasks_run_where_the_expert_workers_that_were_wished_for_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "dask")
+    monkeypatch.setenv("HUGGINGGPT_DASK_ADDRESS", "tcp://elsewhere:8786")
+    without = surroundings(Wishes(expert_workers=0), get_settings())
+    assert without["HUGGINGGPT_TASK_RUNNER"] == "threads"
+    monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "threads")
+    having = surroundings(Wishes(expert_workers=1), get_settings())
+    runner = (having["HUGGINGGPT_TASK_RUNNER"], having["HUGGINGGPT_DASK_ADDRESS"])
+    assert runner == ("dask", "tcp://127.0.0.1:8786")
+
+
+@pytest.mark.parametrize("detach", [[], ["--detach"]])
+def test_a_home_that_cannot_be_written_is_a_sentence(tmp_path: Path, detach: list[str]) -> None:
+    installation = Installation(tmp_path)
+    installation.home.write_text("no folder")
+    refused = installation.run(*installation.up(*detach))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    (sentence,) = refused.stderr.splitlines()
+    assert sentence.startswith(f"Error: The folder {installation.home / 'logs'} cannot be made or written (")
+
+
 def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
     installation = Installation(tmp_path)
     supervisor = installation.begin()
@@ -261,6 +284,29 @@ def test_a_part_that_cannot_start_is_named_and_the_user_s_own_database_kept(tmp_
     assert not (installation.home / "prefect" / "prefect.db").exists()
     assert not installation.processes()
     assert not (installation.home / "up.json").exists()
+
+
+def test_a_server_that_another_has_taken_the_port_of_is_not_up_because_that_answers(tmp_path: Path) -> None:
+    class AnswersEverything(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    installation = Installation(tmp_path)
+    supervisor = installation.begin()
+    wait_until(lambda: (installation.home / "up.json").exists())
+    with ThreadingHTTPServer(("127.0.0.1", installation.port), AnswersEverything) as other:
+        threading.Thread(target=other.serve_forever).start()
+        try:
+            assert supervisor.wait(120) == 1
+        finally:
+            other.shutdown()
+    assert "Prefect server:" not in installation.said
+    assert "already in use" in (installation.home / "logs" / "prefect-server.log").read_text()
+    assert not installation.processes()
 
 
 @pytest.fixture(scope="module")
