@@ -2,9 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, State
@@ -26,6 +26,11 @@ from tasks.ui import tag_run
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
+OPENING_SECONDS = 300.0
+"""How long a flow run of a deployment may take to open its request before another is found for it."""
+
 MOST_EARLIER = 50
 """Files and results of earlier turns that a plan can name, the latest first: all have to fit into a prompt."""
 
@@ -36,25 +41,39 @@ def open_request(
 ) -> Iterator[RequestRun]:
     """Hold a request: a new one, or a known one whose process died. The lease is renewed inside the block.
 
+    What a deployment is asked is in line before anything else can fail; without an id it takes the flow run's.
+
     Raises:
         ClusterUnavailableError: the expert workers cannot be reached; nothing was begun.
         DatabaseUnavailableError: the trace cannot be reached; nothing was spent.
         RequestInProgressError: another live process works on it.
-        TraceError: the conversation is unknown.
+        TraceError: the conversation is unknown, or the id is of another request.
     """
-    check_runner()
-    trace, holder = get_trace(), holder_name()
+    deployed, flow_run_id = deployment.get_id() is not None, current_flow_run.get_id()
+    if not deployed:
+        check_runner()
+    trace, holder = _ask(get_trace), holder_name()
     resources, refusal = _gather(text, files, options)
-    opened = trace.open_request(
-        text=text,
-        resources=resources,
-        conversation_id=conversation_id,
-        options=options.model_dump(mode="json"),
-        holder=holder,
-        lease_seconds=get_settings().lease_seconds,
-        request_id=request_id,
-        flow_run_id=current_flow_run.get_id(),
-        queued=deployment.get_id() is not None,
+    asked: dict[str, Any] = {
+        "text": text,
+        "resources": resources,
+        "conversation_id": conversation_id,
+        "options": options.model_dump(mode="json"),
+        "request_id": request_id or (flow_run_id if deployed else None),
+    }
+    if deployed:
+        # What is refused is not begun again and again; it is told so when it is opened.
+        if refusal is None:
+            _ask(lambda: trace.queue_request(**asked, holder=holder, seconds=OPENING_SECONDS))
+        check_runner()
+    opened = _ask(
+        lambda: trace.open_request(
+            **asked,
+            holder=holder,
+            lease_seconds=get_settings().lease_seconds,
+            flow_run_id=flow_run_id,
+            queued=deployed,
+        )
     )
     tag_run(opened.conversation_id)
     turns = patiently("The conversation", lambda: trace.turns(opened.conversation_id, before=opened.request_id))
@@ -84,6 +103,11 @@ def record_ending(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) ->
     cancelled = state.is_cancelled() or state.is_cancelling()
     ending = "cancelled" if cancelled else (state.name or state.type.value).lower()
     get_trace().release_flow_run(str(flow_run.id), ending=ending, error=state.message)
+
+
+def _ask(ask: Callable[[], T]) -> T:
+    """Ask or tell the trace while nothing was spent yet: a person is told at once that it is away, a worker waits."""
+    return ask() if deployment.get_id() is None else patiently("The request", ask)
 
 
 def _gather(

@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from apps.cli.ask import absolute, read_plan, request_options, request_text
-from apps.cli.exits import COMPLETED, PARTIAL, WRONG_USAGE, complain, verbose_option
+from apps.cli.exits import COMPLETED, PARTIAL, WRONG_USAGE, complain, note, verbose_option
 
 if TYPE_CHECKING:
     from hugginggpt.submission import Submission
@@ -66,7 +66,8 @@ def submit(
     """Have REQUEST answered by the deployed flow, and print its id.
 
     Its files go into the artifact store first, so that it can be answered on any machine. What
-    answers it are the workers that `hugginggpt up` starts, or others of Prefect's work pool.
+    answers it are the workers that `hugginggpt up` starts, or others of Prefect's work pool. Where
+    Prefect cannot start it now, that is said, and the request waits in line as with --later.
 
     Broken lines of a batch are named, and the others submitted: then the exit code is 3. An object
     of a batch has "request" and, as far as wanted, "files", "id", "conversation", "plan", "fresh",
@@ -102,14 +103,14 @@ def submit(
         max_cost=max_cost,
     )
     _check_server(later)
-    known_as = _put(submission, later=later, as_json=as_json and not wait, quiet=wait)
+    known_as, _ = _put(submission, later=later, as_json=as_json and not wait, quiet=wait)
     if wait:
         ctx.exit(present(_ended(known_as), out=out, as_json=as_json))
 
 
 def _submit_all(batch: IO[bytes], *, later: bool, wait: bool, as_json: bool) -> int:
     """Submit every line that is one; return the exit code."""
-    from hugginggpt.errors import DatabaseUnavailableError, HuggingGPTError, OrchestratorUnavailableError
+    from hugginggpt.errors import DatabaseUnavailableError, HuggingGPTError
 
     _check_server(later)
     taken: list[str] = []
@@ -118,8 +119,10 @@ def _submit_all(batch: IO[bytes], *, later: bool, wait: bool, as_json: bool) -> 
         if not line.strip():
             continue
         try:
-            taken.append(_put(_of_line(line), later=later, as_json=as_json and not wait, quiet=wait))
-        except (DatabaseUnavailableError, OrchestratorUnavailableError):
+            request_id, waits = _put(_of_line(line), later=later, as_json=as_json and not wait, quiet=wait)
+            taken.append(request_id)
+            later = later or waits  # the next run could not be started either
+        except DatabaseUnavailableError:
             raise  # the next line would fare no better
         except HuggingGPTError as error:
             complain(f"Line {number}: {error.message}")
@@ -157,25 +160,36 @@ def _check_server(later: bool) -> None:
         )
 
 
-def _put(submission: "Submission", *, later: bool, as_json: bool, quiet: bool) -> str:
-    """Put a request in line, start its run unless it is for later, and say so; return its id."""
+def _put(submission: "Submission", *, later: bool, as_json: bool, quiet: bool) -> tuple[str, bool]:
+    """Put a request in line, start its run unless it is for later, and say so.
+
+    Returns:
+        its id, and whether it stays in line because its run could not be started.
+    """
+    from hugginggpt.errors import ConfigurationError, OrchestratorUnavailableError
     from hugginggpt.services import get_store, get_trace
     from hugginggpt.settings import get_settings
     from hugginggpt.submission import put_in_line
 
     request_id, new = put_in_line(submission, get_settings(), get_store(), get_trace())
     told: dict[str, object] = {"request_id": request_id, "new": new, "flow_run_id": None}
+    obstacle = ""
     if not later and get_trace().request(request_id).finished_at is None:
         from flows.queue import start_run
 
-        told["flow_run_id"] = str(start_run(request_id, submission.request).id)
+        try:
+            told["flow_run_id"] = str(start_run(request_id, submission.request).id)
+        except (ConfigurationError, OrchestratorUnavailableError) as error:
+            obstacle = error.message
     if as_json:
         click.echo(json.dumps(told))
     elif not quiet:
         click.echo(request_id)
         if not new:
             click.echo(f"Request {request_id} was submitted before.", err=True)
-    return request_id
+    if obstacle:
+        note(f"Request {request_id} is in line, and is begun as soon as Prefect can: {obstacle}")
+    return request_id, bool(obstacle)
 
 
 def _ended(request_id: str) -> "RequestTrace":

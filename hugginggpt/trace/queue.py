@@ -1,10 +1,13 @@
 """Requests in line: who has them worked on next. Functions on an open session; `Trace` gives them one."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
+from hugginggpt.artifacts import Resource
 from hugginggpt.results import RequestStatus
 from hugginggpt.trace import lifecycle
 from hugginggpt.trace.story import WaitingRequest
@@ -63,6 +66,16 @@ def claim(session: Session, now: datetime, holder: str, seconds: float, limit: i
             )
         )
     return claimed
+
+
+def check_told(request: Request, text: str, resources: Sequence[Resource], options: dict[str, Any]) -> None:
+    """Raise unless this is the known request, or what a flow run is told that is to begin or to resume it.
+
+    Raises:
+        TraceError: it is another one.
+    """
+    if resources or options.get("plan") or text not in ("", request.text, request.text[:SHOWN_CHARS]):
+        lifecycle.check_same(request, text, resources, options)
 
 
 def start_again(session: Session, request: Request, now: datetime, over: int, why: str) -> bool:

@@ -148,8 +148,8 @@ class Trace:
                     conversation_id=conversation_id,
                     options=options,
                 )
-            elif resources or options.get("plan") or text not in ("", request.text, request.text[: queue.SHOWN_CHARS]):
-                lifecycle.check_same(request, text, resources, options)
+            else:
+                queue.check_told(request, text, resources, options)
             if request.status == RequestStatus.RUNNING:
                 lifecycle.take_over(session, request, now, holder=holder, flow_run_id=flow_run_id)
             if request.status in lifecycle.OPEN:
@@ -213,8 +213,20 @@ class Trace:
         conversation_id: str | None,
         options: dict[str, Any],
         request_id: str,
+        holder: str | None = None,
+        seconds: float = 0.0,
     ) -> bool:
         """Put a request in line, to be begun by whoever claims it. Putting it there twice is doing so once.
+
+        Args:
+            text: what is asked.
+            resources: its files, in the store already.
+            conversation_id: the conversation it continues; None begins one.
+            options: how it is to be answered, as JSON data.
+            request_id: the id it is to have, or has.
+            holder: this process, as `holder_name()` gives it, if it is going to open the request itself. What it
+                gives of one that is known is compared as `open_request` does.
+            seconds: how long nobody else takes it then.
 
         Returns:
             False when it stood in the trace before, whatever became of it since.
@@ -225,7 +237,7 @@ class Trace:
         with self._database.writing() as session:
             request = locked(session, request_id)
             if request is not None:
-                lifecycle.check_same(request, text, resources, options)
+                (queue.check_told if holder else lifecycle.check_same)(request, text, resources, options)
                 return False
             now = self._database.now(session)
             request = lifecycle.create_request(
@@ -238,6 +250,8 @@ class Trace:
                 options=options,
             )
             request.queued_at = now
+            if holder is not None:
+                request.claimed_by, request.claimed_until = holder, now + timedelta(seconds=seconds)
             return True
 
     def claim_waiting(self, holder: str, seconds: float, limit: int) -> list[WaitingRequest]:

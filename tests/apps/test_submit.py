@@ -5,8 +5,10 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +135,44 @@ def test_a_batch_takes_its_good_lines_and_names_the_others(deployed: None, huggi
     assert "nowhere.png does not exist" in complaints[3]
     assert hugginggpt("submit", "--batch", "-", stdin="{}").returncode == 2
     assert "There is no request in" in hugginggpt("submit", "--batch", "-", stdin="\n").stderr
+
+
+@pytest.fixture
+def closed_server() -> Iterator[str]:
+    """The API of a Prefect server that is well, and lets nobody in."""
+
+    class Closed(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            content = b"true"
+            self.send_response(200 if self.path.endswith("/health") else 401)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Closed) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/api"
+        server.shutdown()
+
+
+def test_what_prefect_cannot_start_stays_in_line_and_its_id_is_told(
+    hugginggpt: Run, sign: Path, closed_server: str
+) -> None:
+    there = {"PREFECT_API_URL": closed_server}
+    done = hugginggpt("submit", "Read it", "--file", sign.name, "--id", "stays-1", **there)
+    assert (done.returncode, done.stdout) == (0, "stays-1\n")
+    assert "Note: Request stays-1 is in line, and is begun as soon as Prefect can: Prefect's server does" in done.stderr
+    lines = "\n".join(json.dumps({"request": "Read it", "id": f"stays-{n}"}) for n in (2, 3))
+    done = hugginggpt("submit", "--batch", "-", "--json", stdin=lines, **there)
+    assert done.returncode == 0
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(t["request_id"], t["flow_run_id"]) for t in told] == [("stays-2", None), ("stays-3", None)]
+    assert done.stderr.count("is in line") == 1
+    listed = json.loads(hugginggpt("trace", "list", "--json").stdout)
+    assert {(r["request_id"], r["status"]) for r in listed} == {(f"stays-{n}", "queued") for n in (1, 2, 3)}
 
 
 def test_for_later_needs_no_server(hugginggpt: Run, sign: Path) -> None:

@@ -7,22 +7,26 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.deployments import run_deployment
+from prefect.flow_engine import run_flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, Crashed, Failed, Pending, Running
 
 from flows.answer import answer_request
 from flows.queue import answer_queued, start_run
-from hugginggpt.errors import ConfigurationError, HuggingGPTError, OrchestratorUnavailableError
+from hugginggpt.errors import ClusterUnavailableError, ConfigurationError, HuggingGPTError, OrchestratorUnavailableError
 from hugginggpt.services import get_trace
 from hugginggpt.settings import CHECKOUT
 from hugginggpt.trace import queue as trace_queue
 from hugginggpt.trace.story import StoryStatus
+from tasks import open as opening
 from tasks import queue
 
 PLAN = [{"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo.png"}}]
@@ -188,6 +192,47 @@ def test_what_prefects_server_says_is_told_apart(
         with elsewhere, pytest.raises(kind, match=sentence):
             start_run("told", "Draw")
         server.shutdown()
+
+
+def run_of_deployment(request: str, **parameters: Any) -> FlowRun:
+    asked = {"request": request, **parameters}
+    run = run_deployment(queue.DEPLOYMENT, parameters=asked, timeout=0, as_subflow=False)
+    assert isinstance(run, FlowRun)
+    return run
+
+
+def begin(run: FlowRun) -> State[Any]:
+    """Do what a worker does with a flow run, in this process."""
+    state = run_flow(answer_request, flow_run=run, parameters=dict(run.parameters), return_type="state")
+    assert isinstance(state, State)
+    return state
+
+
+def test_what_a_deployment_is_asked_is_in_line_before_anything_can_fail(
+    _deployed: None, photo: object, short_claims: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> None:
+        raise ClusterUnavailableError("The cluster is away.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(opening, "check_runner", away)
+        run = run_of_deployment("Draw its edges", files=[str(photo)], options={"plan": PLAN})
+        assert "The cluster is away" in str(begin(run).message)
+        refused = run_of_deployment("Draw its edges", files=["/nowhere.png"])
+        assert "The cluster is away" in str(begin(refused).message)
+    # Nobody else begins it while its run may still do so.
+    assert [(r.request_id, r.status) for r in get_trace().requests()] == [(str(run.id), StoryStatus.QUEUED)]
+    assert answer_queued() == 0
+
+    monkeypatch.setattr(opening, "OPENING_SECONDS", 0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(opening, "check_runner", away)
+        begin(run_of_deployment("Draw its edges", files=[str(photo)], options={"plan": PLAN}, request_id="mine"))
+    assert answer_queued() == 1
+    (again,) = [found for found in runs_of("mine") if found.idempotency_key == "mine"]
+    assert begin(again).is_completed()
+    story = get_trace().request("mine")
+    assert (story.status, len(story.resources)) == (StoryStatus.COMPLETED, 1)
 
 
 def test_a_trigger_sent_twice_is_answered_once(photo: object) -> None:
