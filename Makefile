@@ -46,7 +46,7 @@ demo: install ## Answer a request about an invoice: no key, no network.
 		--file examples/invoice.png --out out
 
 test: lint ## Check style, types and architecture, then run every test.
-	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=10 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --durations=10 $(PYTEST_ARGS)
 
 lint: install ## Check style, types and architecture.
 	$(BIN)/ruff check
