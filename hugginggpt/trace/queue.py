@@ -16,7 +16,7 @@ from hugginggpt.trace.tables import FlowRun, Request
 MOST_LIVES = 5
 """A request that ended so many processes is not given another."""
 
-MOST_STARTS = 30
+MOST_STARTS = 200
 """A request that so many flow runs were started for, and none began, is not given another."""
 
 SHOWN_CHARS = 1000

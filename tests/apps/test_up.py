@@ -25,6 +25,7 @@ from tests.apps.conftest import COMMAND
 from tests.servers import free_port, postgresql, postgresql_programs, wait_until
 from tests.stand_ins.openai_server import OpenAIServer, hangs
 
+SPEECH = {"task": "text-to-speech", "id": 0, "dep": [-1], "args": {"text": "Slowly. " * 2000}}
 EDGES = {"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo.png"}}
 
 
@@ -199,7 +200,9 @@ def test_a_taken_port_is_named_before_anything_is_started(here: Installation, tm
     assert (nothing.returncode, nothing.stdout) == (0, f"Nothing is up for {other.home}.\n")
 
 
-def test_a_part_that_dies_is_started_again_and_the_server_knows_who_holds_slots(here: Installation) -> None:
+def test_a_server_that_dies_is_started_again_and_nothing_is_lost(here: Installation) -> None:
+    at_work = here.submit("Say it slowly.", plan=[SPEECH])
+    wait_until(lambda: '"running"' in here.run("trace", "list", "--json").stdout)
     limit = here.post("/v2/concurrency_limits/", {"name": "held", "limit": 1})
     asked = {"names": ["held"], "slots": 1, "mode": "concurrency", "lease_duration": 60}
     lease = here.post("/v2/concurrency_limits/increment-with-lease", asked)["lease_id"]
@@ -213,6 +216,9 @@ def test_a_part_that_dies_is_started_again_and_the_server_knows_who_holds_slots(
     assert httpx.get(f"{url}/{limit['id']}").json()["active_slots"] == 1
     httpx.post(f"{url}/decrement-with-lease", json={"lease_id": lease}).raise_for_status()
     assert httpx.get(f"{url}/{limit['id']}").json()["active_slots"] == 0
+    wait_until(lambda: httpx.get(f"{here.api}/flow_runs/{at_work}").json()["state_type"] == "COMPLETED")
+    story = json.loads(here.run("trace", "export", at_work).stdout)
+    assert (story["status"], [life["ending"] for life in story["lives"]]) == ("completed", ["finished"])
 
 
 def test_the_next_up_ends_what_a_killed_one_left(here: Installation) -> None:
