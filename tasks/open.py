@@ -22,7 +22,7 @@ from hugginggpt.trace.leases import holder_name
 from tasks.cancelling import cancel
 from tasks.policies import patiently
 from tasks.runner import check_runner
-from tasks.ui import tag_run
+from tasks.ui import draw_stated_edges_only, tag_run
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +75,7 @@ def open_request(
             queued=deployed,
         )
     )
+    draw_stated_edges_only()
     tag_run(opened.conversation_id)
     turns = patiently("The conversation", lambda: trace.turns(opened.conversation_id, before=opened.request_id))
     run = RequestRun(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from prefect import get_run_logger
@@ -18,6 +18,7 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 from prefect.client.orchestration import get_client
+from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 
 from hugginggpt.artifacts import Artifact
@@ -43,6 +44,23 @@ Row = Mapping[str, str | int | float]
 def run_name(text: str) -> str:
     """What a flow run is called that answers a request: how the request begins."""
     return " ".join(text.split())[:80] or "resumed request"
+
+
+class _Nothing(dict[int, Any]):
+    """A mapping that keeps nothing."""
+
+    def __setitem__(self, key: int, value: Any) -> None:
+        pass
+
+
+def draw_stated_edges_only() -> None:
+    """Have the graph of this flow run show the edges that are told by states, and no others.
+
+    Prefect also looks for objects of one task's result in what another is given. The empty tuple, of which there is
+    one only, is in both of many that have nothing to do with each other.
+    """
+    if (context := FlowRunContext.get()) is not None:
+        context.run_results = _Nothing()
 
 
 def tag_run(conversation_id: str) -> None:

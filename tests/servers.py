@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 from sqlalchemy import URL
 
 DEBIANS_POSTGRESQL = Path("/usr/lib/postgresql")
@@ -89,6 +90,48 @@ def postgresql(programs: Path) -> Iterator[URL]:
         server.send_signal(signal.SIGINT)
         server.wait()
         shutil.rmtree(folder)
+
+
+@contextmanager
+def prefect_server(home: Path) -> Iterator[str]:
+    """A Prefect server with an empty database; on the system's PostgreSQL, where there is one.
+
+    On SQLite it refuses what comes while it writes something else, and its clients pause for 2, 4, 8 seconds and
+    more before they ask again.
+
+    Args:
+        home: a folder of its own.
+
+    Yields:
+        the URL of its API.
+    """
+    with ExitStack() as stack:
+        port = free_port()
+        environment = os.environ | {
+            "PREFECT_HOME": str(home),
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "DO_NOT_TRACK": "1",
+        }
+        environment.pop("PREFECT_API_URL", None)
+        if (programs := postgresql_programs()) is not None:
+            url = stack.enter_context(postgresql(programs)).set(drivername="postgresql+asyncpg")
+            environment["PREFECT_API_DATABASE_CONNECTION_URL"] = url.render_as_string(hide_password=False)
+        command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+        with (home / "server.log").open("wb") as log:
+            server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        stack.callback(server.wait)
+        stack.callback(server.terminate)
+        api = f"http://127.0.0.1:{port}/api"
+        wait_until(lambda: server.poll() is not None or _is_healthy(api))
+        assert server.poll() is None, (home / "server.log").read_text()
+        yield api
+
+
+def _is_healthy(api: str) -> bool:
+    try:
+        return httpx.get(f"{api}/health").is_success
+    except httpx.TransportError:
+        return False
 
 
 class Cluster:

@@ -7,28 +7,39 @@ from typing import Any
 import pytest
 from PIL import Image as PILImage
 from PIL import ImageDraw, ImageFont
+from prefect.context import _temporary_global_settings_context, get_settings_context
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
 from prefect.settings import (
+    PREFECT_API_URL,
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
     PREFECT_LOCAL_STORAGE_PATH,
     PREFECT_LOGGING_LEVEL,
     temporary_settings,
 )
-from prefect.testing.utilities import prefect_test_harness
 
 from flows.answer import answer_request
 from hugginggpt.errors import rebuilt
 from hugginggpt.request import RequestOptions
 from hugginggpt.services import get_trace, reset
 from hugginggpt.trace.story import RequestTrace
+from tests import servers
 from tests.stand_ins.inference_server import InferenceServer
 from tests.stand_ins.openai_server import OpenAIServer
 
 
 @pytest.fixture(scope="session")
-def prefect_server() -> Iterator[None]:
-    """A Prefect server on loopback with an empty database."""
-    with prefect_test_harness(server_startup_timeout=120):
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A Prefect server on loopback with an empty database, for this process and all its threads."""
+    with (
+        servers.prefect_server(tmp_path_factory.mktemp("prefect")) as url,
+        temporary_settings({PREFECT_API_URL: url}),
+        _temporary_global_settings_context(get_settings_context()),
+    ):
         yield
+        # What is still to be sent would be tried again and again without a server.
+        APILogWorker.instance().drain()
+        EventsWorker.drain_all()
 
 
 @pytest.fixture(autouse=True)

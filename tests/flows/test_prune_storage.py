@@ -255,7 +255,7 @@ def test_the_ui_shows_what_went(answer: Answer, photo: Path) -> None:
 def test_pruning_in_a_loop_takes_nothing_from_requests_that_run(
     photo: Path, sign: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = timedelta(seconds=4)  # instead of an hour, so that there is something to prune
+    kept = timedelta(seconds=10)  # instead of an hour, so that there is something to prune
     monkeypatch.setattr(artifacts, "KEPT", kept)
     monkeypatch.setattr(pruning, "KEPT", kept)
     stop, rounds = threading.Event(), []

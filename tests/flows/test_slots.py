@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextvars import copy_context
 
 import pytest
 from prefect.client.orchestration import get_client
@@ -38,20 +39,22 @@ def test_who_waits_for_a_slot_stops_when_told_and_when_its_time_is_over(one_slot
 
     first, second = Deadline(600), Deadline(600)
     with controller_slot(None):
-        waiting = [threading.Thread(target=wait, args=[deadline], daemon=True) for deadline in (first, second)]
+        waiting = [
+            threading.Thread(target=copy_context().run, args=[wait, deadline], daemon=True)
+            for deadline in (first, second)
+        ]
         for thread in waiting:
             thread.start()
         time.sleep(1)
-        began = time.monotonic()
         second.cancel("Cancelled by ada.")
         first.cancel("Cancelled by ada.")
         for thread in waiting:
-            thread.join(timeout=10)
+            thread.join(timeout=60)
+            assert not thread.is_alive()
         with pytest.raises(DeadlineExceededError, match=r"^No slot of the limit hugginggpt-controller came free in t"):
             wait_again = Deadline(1)
             with controller_slot(wait_again):
                 pass
-        assert time.monotonic() - began < 8
     assert [type(error) for error in errors] == [TaskCancelledError] * 2
     assert errors[0].args == ("Cancelled by ada.",)
     assert first.waited > 0.5 and second.waited > 0.5 and wait_again.waited > 0.5
