@@ -47,8 +47,6 @@ def _as_json(found: "Status") -> str:
 
 
 def _lines(found: "Status") -> "Iterator[tuple[str, str]]":
-    from apps.up.status import LATEST
-
     up = found.up
     if up is None:
         yield "up", found.left or f"nothing for {found.home}; `hugginggpt up` brings it up"
@@ -68,10 +66,11 @@ def _lines(found: "Status") -> "Iterator[tuple[str, str]]":
             models = ", ".join(worker.models) or "no model"
             tasks = f"{worker.at_work or 'no'} task{'' if worker.at_work == 1 else 's'}"
             yield "expert worker", f"{worker.name}: {tasks}, {models} loaded"
-    yield "trace", found.database if found.requests is not None else f"{found.database} cannot be read"
-    requests = found.requests or {}
-    counts = ", ".join(f"{count} {name}" for name, count in requests.items())
-    yield "requests", f"{counts or 'none'}{f' of the latest {LATEST}' if sum(requests.values()) == LATEST else ''}"
+    yield "trace", found.database
+    if isinstance(found.requests, str):
+        yield "requests", found.requests
+    else:
+        yield "requests", ", ".join(f"{count} {name}" for name, count in found.requests.items()) or "none"
 
 
 def _of_server(server: "Server") -> "Iterator[tuple[str, str]]":

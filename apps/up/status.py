@@ -1,6 +1,5 @@
 """What runs where, asked of everything that can tell."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 from apps.up.experts import ExpertWorker, expert_workers
@@ -10,9 +9,6 @@ from hugginggpt.services import get_trace
 from hugginggpt.settings import Settings
 from hugginggpt.trace.database import parse_url
 from hugginggpt.up import Up, read
-
-LATEST = 1000
-"""Requests that are counted."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,7 @@ class Status:
         server: None when it does not answer.
         experts: None without expert workers, or when their scheduler does not answer.
         database: where the trace is, without a password.
-        requests: how many of the latest requests have each status; None when the trace cannot be read.
+        requests: how many requests have each status; why the trace cannot be read when that is so.
     """
 
     home: str
@@ -49,7 +45,7 @@ class Status:
     server: Server | None
     experts: list[ExpertWorker] | None
     database: str
-    requests: dict[str, int] | None
+    requests: dict[str, int] | str
 
     @property
     def is_whole(self) -> bool:
@@ -60,7 +56,7 @@ class Status:
             and self.server is not None
             and bool(self.server.workers)
             and (self.up.dask_address is None or bool(self.experts))
-            and self.requests is not None
+            and not isinstance(self.requests, str)
         )
 
 
@@ -95,9 +91,8 @@ def _server(api_url: str) -> Server | None:
         return None  # it is down, or not set up yet
 
 
-def _requests() -> dict[str, int] | None:
+def _requests() -> dict[str, int] | str:
     try:
-        found = Counter(str(request.status) for request in get_trace().requests(LATEST))
-    except HuggingGPTError:
-        return None
-    return dict(sorted(found.items()))
+        return {str(status): count for status, count in sorted(get_trace().counts().items())}
+    except HuggingGPTError as error:
+        return error.message

@@ -1,6 +1,6 @@
 """What can be asked of the trace. Functions on an open session; `Trace` gives them one."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -262,6 +262,14 @@ def story_of(session: Session, request_id: str, now: datetime) -> RequestTrace:
             cost_microdollars=sum(costs) if costs else None,
         ),
     )
+
+
+def counts(session: Session, now: datetime) -> dict[StoryStatus, int]:
+    """How many requests have each status."""
+    others = select(Request.status, func.count()).where(Request.status != RequestStatus.RUNNING)
+    found = {StoryStatus(status): count for status, count in session.execute(others.group_by(Request.status))}
+    running = session.scalars(select(Request).where(Request.status == RequestStatus.RUNNING))
+    return found | Counter(_status(request, now) for request in running)
 
 
 def summaries(session: Session, now: datetime, limit: int, conversation_id: str | None) -> list[RequestSummary]:

@@ -30,6 +30,7 @@ from hugginggpt.trace.story import (
     OpenedRequest,
     RequestSummary,
     RequestTrace,
+    StoryStatus,
     TaskEnding,
     TaskStage,
     Turn,
@@ -685,6 +686,11 @@ class Trace:
         """The latest requests, newest first."""
         with self._database.reading() as session:
             return questions.summaries(session, self._database.now(session), limit, conversation_id)
+
+    def counts(self) -> dict[StoryStatus, int]:
+        """How many requests have each status."""
+        with self._database.reading() as session:
+            return questions.counts(session, self._database.now(session))
 
     def uses_of_models(self) -> dict[str, ModelUse]:
         """How often each model was run by this machine's own experts, and when last, by its id."""

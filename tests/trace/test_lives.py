@@ -81,6 +81,7 @@ def test_a_request_whose_lease_ran_out_died_and_can_be_resumed(trace: Trace) -> 
     trace.record_result(request_id, result(0))
     assert trace.request(request_id).status is StoryStatus.DIED
     assert trace.requests()[0].status is StoryStatus.DIED
+    assert trace.counts() == {StoryStatus.DIED: 1}
 
     again = begin(trace, request_id=request_id, text="", resources=[], flow_run_id="second")
 

@@ -267,6 +267,7 @@ def test_the_latest_requests_come_first(trace: Trace) -> None:
     assert [s.request_id for s in ours] == [second.request_id, first.request_id]
     assert (ours[1].status, ours[1].tasks, ours[1].tasks_done) == (StoryStatus.COMPLETED, 3, 1)
     assert trace.latest_conversation() == other.conversation_id
+    assert trace.counts() == {StoryStatus.COMPLETED: 1, StoryStatus.RUNNING: 2}
 
 
 def test_turns_give_history_with_named_results(trace: Trace) -> None:
