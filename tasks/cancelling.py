@@ -22,6 +22,9 @@ Life = tuple[str, int]
 LOOKS_EVERY = 1.0
 """Seconds between two looks at the trace, while anything runs."""
 
+_MOST_REMEMBERED = 10_000
+"""Cancelled lives that a process keeps in mind, in case that it is still given a task of theirs."""
+
 _running: defaultdict[Life, set[Deadline]] = defaultdict(set)
 _cancelled: dict[Life, str] = {}
 _lock = threading.Lock()
@@ -50,6 +53,8 @@ def cancel(request_id: str, life: int, reason: str) -> None:
     """Bring the deadline of everything that this process runs, or will yet begin, for a life to now."""
     with _lock:
         _cancelled.setdefault((request_id, life), reason)
+        while len(_cancelled) > _MOST_REMEMBERED:
+            del _cancelled[next(iter(_cancelled))]
         for deadline in _running.get((request_id, life), ()):
             deadline.cancel(reason)
 

@@ -190,7 +190,7 @@ def test_a_database_that_goes_away_for_seconds_is_waited_for(
         )
 
     controller.script = replies | {stage: cut_off}
-    story = answer("Is it friendly?", request_id="waits")
+    story = answer("Is it friendly?", request_id=f"waits-in-{stage}")
     assert story.status is StoryStatus.COMPLETED
     assert [life.ending for life in story.lives] == ["finished"]
     # What was asked while the database was away is in the trace all the same.
@@ -221,7 +221,7 @@ def test_a_selection_begins_while_the_database_is_away(
         for number in range(3)
     ]
     controller.script = {"select": lambda call: {"id": call.choices[0], "reason": "It fits."}, "respond": "It is."}
-    story = answer("Is it friendly?", plan=plan, request_id="waits")
+    story = answer("Is it friendly?", plan=plan, request_id="waits-from-the-beginning")
     away.join()
     assert story.status is StoryStatus.COMPLETED
     assert all(task.selection for task in story.tasks)
