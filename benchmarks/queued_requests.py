@@ -19,11 +19,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
 import numpy as np
+import psutil
 import psycopg
 from PIL import Image as PILImage
 
@@ -50,6 +51,14 @@ class Worker:
             self.process = subprocess.Popen(
                 self._command, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
             )
+
+    def kill(self) -> None:
+        """End it by SIGKILL with all that it started, which is in sessions of its own."""
+        started = psutil.Process(self.process.pid).children(recursive=True)
+        self.end(signal.SIGKILL)
+        for process in started:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
     def end(self, sign: signal.Signals = signal.SIGTERM) -> None:
         try:
@@ -177,7 +186,7 @@ def watch(wanted: argparse.Namespace, victims: list[Worker]) -> None:
             return
         if victims and killed_at is None and done >= wanted.requests // 3:
             for victim in victims:
-                victim.end(signal.SIGKILL)
+                victim.kill()
             killed_at = time.monotonic()
         if killed_at is not None and not restarted and time.monotonic() > killed_at + 10:
             for victim in victims:
