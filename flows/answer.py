@@ -5,6 +5,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
+from prefect.states import Failed
 
 from hugginggpt.errors import DatabaseUnavailableError, HuggingGPTError
 from hugginggpt.request import RequestOptions
@@ -50,20 +51,21 @@ def answer_request(
             choices from the trace and runs only what is unfinished.
 
     Returns:
-        the request's report, in a state named Completed or Partial.
-
-    Raises:
-        HuggingGPTError: the request failed; the message says why, and the class what kind of cause it was.
+        the request's report, in a state named Completed or Partial; or a HuggingGPTError, in one named Failed:
+        the message says why, and the class what kind of cause it was.
     """
-    with open_request(request, files, conversation_id, options, request_id) as run:
-        if run.status is not RequestStatus.RUNNING:
-            return final_state(run.request_id)
-        try:
-            run, plan = plan_request(run)
-        except DatabaseUnavailableError:
-            raise  # nothing is lost: resuming goes on from here
-        except HuggingGPTError as error:
-            return respond_and_record(run, None, {}, error)
-        choices = select_models(run, plan)
-        endings = run_experts(run, plan, choices)
-        return respond_and_record(run, plan, endings)
+    try:
+        with open_request(request, files, conversation_id, options, request_id) as run:
+            if run.status is not RequestStatus.RUNNING:
+                return final_state(run.request_id)
+            try:
+                run, plan = plan_request(run)
+            except DatabaseUnavailableError:
+                raise  # nothing is lost: resuming goes on from here
+            except HuggingGPTError as error:
+                return respond_and_record(run, None, {}, error)
+            choices = select_models(run, plan)
+            endings = run_experts(run, plan, choices)
+            return respond_and_record(run, plan, endings)
+    except HuggingGPTError as error:
+        return Failed(message=error.message, data=error)

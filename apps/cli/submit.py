@@ -105,7 +105,11 @@ def submit(
     _check_server(later)
     known_as, _ = _put(submission, later=later, as_json=as_json and not wait, quiet=wait)
     if wait:
-        ctx.exit(present(_ended(known_as), out=out, as_json=as_json))
+        from apps.cli.prefect_server import run_url
+
+        story = _ended(known_as)
+        url = run_url(story.flow_run_id) if story.flow_run_id else None
+        ctx.exit(present(story, out=out, as_json=as_json, further=f"In Prefect: {url}" if url else ""))
 
 
 def _submit_all(batch: IO[bytes], *, later: bool, wait: bool, as_json: bool) -> int:

@@ -110,6 +110,8 @@ def test_submit_and_wait_prints_the_answer(deployed: None, hugginggpt: Run, sign
     again = hugginggpt(*arguments)
     assert (again.returncode, again.stdout) == (0, "sign-1\n")
     assert "was submitted before" in again.stderr
+    shown = hugginggpt(*arguments, "--wait")
+    assert re.search(r"^In Prefect: http://127\.0\.0\.1:\d+/runs/flow-run/\S+$", shown.stderr, re.MULTILINE)
     assert len(get_trace().request("sign-1").lives) == 1
     other = hugginggpt("submit", "Something else", "--id", "sign-1")
     assert other.returncode == 1
