@@ -185,6 +185,7 @@ def watch(wanted: argparse.Namespace, victims: list[Worker]) -> None:
             print(file=sys.stderr)
             return
         if victims and killed_at is None and done >= wanted.requests // 3:
+            wait_until(lambda: is_at_work(victims[0]))
             for victim in victims:
                 victim.kill()
             killed_at = time.monotonic()
@@ -193,6 +194,16 @@ def watch(wanted: argparse.Namespace, victims: list[Worker]) -> None:
                 victim.start()
             restarted = True
         time.sleep(3)
+
+
+def is_at_work(flow_worker: Worker) -> bool:
+    """Whether a request is in the hands of a process that a flow worker started."""
+    from hugginggpt.services import get_trace
+
+    started = {process.pid for process in psutil.Process(flow_worker.process.pid).children(recursive=True)}
+    stories = [get_trace().request(one.request_id) for one in get_trace().requests(1000) if one.status == "running"]
+    holders = [story.lives[-1].holder for story in stories if story.lives and story.lives[-1].ended_at is None]
+    return any(int(holder.split(":")[-2]) in started for holder in holders)
 
 
 def report(wanted: argparse.Namespace, seconds: float) -> None:
