@@ -1,8 +1,10 @@
 """Requests in line: claim them, and have a flow run of the deployment begin each."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 import httpx
 from prefect import get_run_logger, task
@@ -17,6 +19,7 @@ from prefect.types._datetime import now
 
 from hugginggpt.errors import ConfigurationError, HuggingGPTError, OrchestratorUnavailableError, RequestClosedError
 from hugginggpt.services import get_trace
+from hugginggpt.settings import data_file
 from hugginggpt.trace.leases import holder_name
 from hugginggpt.trace.queue import SHOWN_CHARS
 from hugginggpt.trace.story import WaitingRequest
@@ -82,11 +85,13 @@ def start_run(request_id: str, text: str, *, died: str | None = None) -> FlowRun
         The flow run that answers it, or will.
 
     Raises:
-        ConfigurationError: there is no such deployment.
+        ConfigurationError: there is no such deployment, or no worker would ever see its runs.
         OrchestratorUnavailableError: Prefect's server cannot be reached.
         RequestClosedError: the request has ended: it was cancelled, or is given up after too many runs.
     """
     number = get_trace().starts(request_id)
+    with _explained():
+        _check_deployment()
     while True:
         with _explained():
             run = _run(request_id, text, request_id if number == 1 else f"{request_id}/{number}")
@@ -96,6 +101,20 @@ def start_run(request_id: str, text: str, *, died: str | None = None) -> FlowRun
         if run.state.is_cancelled() and not get_trace().has_begun(str(run.id)):
             get_trace().cancel_request(request_id, "Its flow run was cancelled before it began.")
         number = get_trace().start_again(request_id, number, run.state.message or f"{run.state.name}.")
+
+
+def _check_deployment() -> None:
+    """Raise unless workers see the runs of the deployment: else one would be late for ever.
+
+    Raises:
+        ConfigurationError: its work pool was deleted. A worker makes the pool again, but not what was in it.
+    """
+    with get_client(sync_client=True) as client:
+        if client.read_deployment_by_name(DEPLOYMENT).work_pool_name is None:
+            raise ConfigurationError(
+                f"The deployment {DEPLOYMENT} has no work pool any more, so nothing would run: apply the deployments "
+                f"again, by `hugginggpt down` and `hugginggpt up`, or with {_deploy()}."
+            )
 
 
 def _run(request_id: str, text: str, key: str) -> FlowRun:
@@ -114,13 +133,12 @@ def _run(request_id: str, text: str, key: str) -> FlowRun:
 @contextmanager
 def _explained() -> Iterator[None]:
     """Turn what Prefect's server raises into one sentence."""
-    deploy = "`prefect deploy --all --prefect-file deployments.yaml`"
     try:
         yield
     except ObjectNotFound:
         raise ConfigurationError(
             f"Prefect's server has no deployment {DEPLOYMENT}: start everything with `hugginggpt up`, or apply "
-            f"the deployments with {deploy}."
+            f"the deployments with {_deploy()}."
         ) from None
     except httpx.HTTPStatusError as error:
         status = error.response.status_code
@@ -135,7 +153,7 @@ def _explained() -> Iterator[None]:
             ) from error
         raise ConfigurationError(
             f"Prefect's server refused to start a run (HTTP {status}): apply the deployments of this version "
-            f"with {deploy}."
+            f"with {_deploy()}."
         ) from error
     except httpx.HTTPError as error:
         raise OrchestratorUnavailableError(
@@ -143,17 +161,29 @@ def _explained() -> Iterator[None]:
         ) from error
 
 
+def _deploy() -> str:
+    """The command that applies the deployments."""
+    return f"`prefect deploy --all --prefect-file {shlex.quote(str(data_file('deployments.yaml')))}`"
+
+
 def _is_over(run: FlowRun, died: str | None) -> bool:
     """Whether a flow run will not answer its request any more. One that was lost is ended in Prefect too."""
     state = run.state
-    if state is None or state.is_scheduled():
+    if state is None or (state.is_scheduled() and run.work_queue_id is not None):
         return False
     if state.is_final():
+        return True
+    if state.is_scheduled():
+        _set_state(run.id, Crashed(message="The work pool that it waited in was deleted."))
         return True
     lost = now("UTC") - state.timestamp
     begun = died is None and get_trace().has_begun(str(run.id))
     if str(run.id) != died and (begun or lost.total_seconds() < START_SECONDS):
         return False
-    with get_client(sync_client=True) as client:
-        client.set_flow_run_state(run.id, Crashed(message="Its process died."), force=True)
+    _set_state(run.id, Crashed(message="Its process died."))
     return True
+
+
+def _set_state(flow_run_id: UUID, state: State[Any]) -> None:
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(flow_run_id, state, force=True)

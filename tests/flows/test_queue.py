@@ -51,6 +51,10 @@ def set_state(run: FlowRun, state: object) -> None:
 @pytest.fixture(scope="module")
 def _deployed(prefect_server: None) -> None:
     """Only what a request needs of the deployments."""
+    deploy()
+
+
+def deploy() -> None:
     with get_client(sync_client=True) as client:
         client.create_work_pool(WorkPoolCreate(name="hugginggpt", type="process"), overwrite=True)
     names = ["--name", "on-demand", "--prefect-file", "deployments.yaml"]
@@ -154,6 +158,26 @@ def test_a_run_that_a_worker_lost_before_it_began_is_followed_by_another(
     assert len(runs_of("lost")) == 2
 
 
+def test_a_work_pool_that_was_deleted_is_said_and_what_waited_in_it_gets_another_run(
+    _deployed: None, short_claims: None
+) -> None:
+    put("stranded")
+    first = start_run("stranded", "Draw")
+    with get_client(sync_client=True) as client:
+        client.delete_work_pool("hugginggpt")
+    try:
+        with pytest.raises(ConfigurationError, match=r"on-demand has no work pool any more.* apply the deployments"):
+            start_run("stranded", "Draw")
+        assert answer_queued(return_state=True).is_failed()
+        assert [run.id for run in runs_of("stranded")] == [first.id]
+    finally:
+        deploy()
+    assert answer_queued() == 1
+    assert answer_queued() == 1
+    states = {run.idempotency_key: run.state.type.value for run in runs_of("stranded") if run.state}
+    assert states == {"stranded": "CRASHED", "stranded/2": "SCHEDULED"}
+
+
 def test_what_cannot_be_started_stays_in_line(_deployed: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "DEPLOYMENT", "answer-request/elsewhere")
     put("stays")
@@ -161,8 +185,9 @@ def test_what_cannot_be_started_stays_in_line(_deployed: None, monkeypatch: pyte
     assert state.is_failed()
     assert str(state.message).startswith("1 of 1 requests stay in line, for no run could be started for them: Prefect")
     assert get_trace().request("stays").status is StoryStatus.QUEUED
-    with pytest.raises(ConfigurationError, match="no deployment answer-request/elsewhere: start everything"):
+    with pytest.raises(ConfigurationError, match="no deployment answer-request/elsewhere: start everything") as raised:
         start_run("stays", "Draw")
+    assert f"--prefect-file {CHECKOUT / 'deployments.yaml'}`" in raised.value.message
 
 
 @pytest.mark.parametrize(
