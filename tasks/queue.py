@@ -10,19 +10,22 @@ import httpx
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.futures import wait
-from prefect.states import Crashed, Failed
+from prefect.states import Cancelled, Completed, Crashed, Failed
 from prefect.types._datetime import now
 
 from hugginggpt.errors import ConfigurationError, HuggingGPTError, OrchestratorUnavailableError, RequestClosedError
+from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace
 from hugginggpt.settings import data_file
 from hugginggpt.trace.leases import holder_name
 from hugginggpt.trace.queue import SHOWN_CHARS
-from hugginggpt.trace.story import WaitingRequest
+from hugginggpt.trace.story import EndedRun, WaitingRequest
 from tasks.ui import run_name
 
 DEPLOYMENT = "answer-request/on-demand"
@@ -32,6 +35,12 @@ CLAIM_SECONDS = 120.0
 
 START_SECONDS = 300.0
 """A flow run that a worker took so long ago, and that has not begun its request, is lost."""
+
+ENDED_SECONDS = 60.0
+"""A flow run whose request ended so long ago has ended, whatever Prefect knows of it."""
+
+_MOST_AT_WORK = 200
+"""Flow runs that are looked at in one go, those begun first before the others: as many as Prefect gives at once."""
 
 
 def start_waiting(limit: int) -> int | State[Any]:
@@ -50,6 +59,38 @@ def start_waiting(limit: int) -> int | State[Any]:
     why = error.message if isinstance(error, HuggingGPTError) else failures[0].message
     message = f"{len(failures)} of {len(runs)} requests stay in line, for no run could be started for them: {why}"
     return Failed(message=message, data=error)
+
+
+def end_lost() -> int:
+    """End the flow runs in Prefect that are at work there although their requests have ended; return how many.
+
+    Their processes wrote the end into the trace while Prefect's server was away, or died.
+    """
+    at_work = FlowRunFilter.model_validate({"state": {"type": {"any_": [StateType.RUNNING, StateType.PENDING]}}})
+    flow = FlowFilter.model_validate({"name": {"any_": [DEPLOYMENT.partition("/")[0]]}})
+    try:
+        with get_client(sync_client=True) as client:
+            found = client.read_flow_runs(
+                flow_filter=flow, flow_run_filter=at_work, sort=FlowRunSort.START_TIME_ASC, limit=_MOST_AT_WORK
+            )
+        over = get_trace().runs_over([str(run.id) for run in found], ENDED_SECONDS)
+        for flow_run_id, ended in over.items():
+            _set_state(UUID(flow_run_id), _ending(ended))
+    except httpx.HTTPError as error:
+        get_run_logger().warning("Flow runs whose requests have ended cannot be ended in Prefect now: %s", error)
+        return 0
+    return len(over)
+
+
+def _ending(ended: EndedRun) -> State[Any]:
+    """The state of a flow run that ended so; its report is in the trace alone."""
+    if ended.ending == "cancelled":
+        return Cancelled(message=ended.error)
+    if ended.ending != "finished":
+        return Crashed(message="Its process died.")
+    if ended.status is RequestStatus.FAILED:
+        return Failed(message=ended.error)
+    return Completed(name="Partial" if ended.status is RequestStatus.PARTIAL else "Completed")
 
 
 @task(
