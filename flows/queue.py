@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
-from tasks.queue import start_run, start_waiting
+from tasks.queue import end_lost, start_run, start_waiting
 
 __all__ = ["answer_queued", "start_run"]
 
@@ -16,7 +16,8 @@ def answer_queued(limit: Annotated[int, Field(ge=1)] = 500) -> int | State[Any]:
     """Start a flow run for each request that waits in line.
 
     A request waits when it was put there with `hugginggpt submit --later`, or when the process that
-    worked on it died. Two runs at once never start the same one.
+    worked on it died. Two runs at once never start the same one. Flow runs that Prefect still has at
+    work a minute after their requests have ended are ended there, too.
 
     Args:
         limit: start at most so many.
@@ -30,4 +31,6 @@ def answer_queued(limit: Annotated[int, Field(ge=1)] = 500) -> int | State[Any]:
             line.
         OrchestratorUnavailableError: Prefect's server cannot start runs now; what waits stays in line.
     """
-    return start_waiting(limit)
+    started = start_waiting(limit)
+    end_lost()
+    return started

@@ -1,25 +1,31 @@
 """Requests in line: claim them, and have a flow run of the deployment begin each."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 import httpx
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.futures import wait
-from prefect.states import Crashed, Failed
+from prefect.states import Cancelled, Completed, Crashed, Failed
 from prefect.types._datetime import now
 
 from hugginggpt.errors import ConfigurationError, HuggingGPTError, OrchestratorUnavailableError, RequestClosedError
+from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace
+from hugginggpt.settings import data_file
 from hugginggpt.trace.leases import holder_name
 from hugginggpt.trace.queue import SHOWN_CHARS
-from hugginggpt.trace.story import WaitingRequest
+from hugginggpt.trace.story import EndedRun, WaitingRequest
 from tasks.ui import run_name
 
 DEPLOYMENT = "answer-request/on-demand"
@@ -29,6 +35,12 @@ CLAIM_SECONDS = 120.0
 
 START_SECONDS = 300.0
 """A flow run that a worker took so long ago, and that has not begun its request, is lost."""
+
+ENDED_SECONDS = 60.0
+"""A flow run whose request ended so long ago has ended, whatever Prefect knows of it."""
+
+_MOST_AT_WORK = 200
+"""Flow runs that are looked at in one go, those begun first before the others: as many as Prefect gives at once."""
 
 
 def start_waiting(limit: int) -> int | State[Any]:
@@ -47,6 +59,38 @@ def start_waiting(limit: int) -> int | State[Any]:
     why = error.message if isinstance(error, HuggingGPTError) else failures[0].message
     message = f"{len(failures)} of {len(runs)} requests stay in line, for no run could be started for them: {why}"
     return Failed(message=message, data=error)
+
+
+def end_lost() -> int:
+    """End the flow runs in Prefect that are at work there although their requests have ended; return how many.
+
+    Their processes wrote the end into the trace while Prefect's server was away, or died.
+    """
+    at_work = FlowRunFilter.model_validate({"state": {"type": {"any_": [StateType.RUNNING, StateType.PENDING]}}})
+    flow = FlowFilter.model_validate({"name": {"any_": [DEPLOYMENT.partition("/")[0]]}})
+    try:
+        with get_client(sync_client=True) as client:
+            found = client.read_flow_runs(
+                flow_filter=flow, flow_run_filter=at_work, sort=FlowRunSort.START_TIME_ASC, limit=_MOST_AT_WORK
+            )
+        over = get_trace().runs_over([str(run.id) for run in found], ENDED_SECONDS)
+        for flow_run_id, ended in over.items():
+            _set_state(UUID(flow_run_id), _ending(ended))
+    except httpx.HTTPError as error:
+        get_run_logger().warning("Flow runs whose requests have ended cannot be ended in Prefect now: %s", error)
+        return 0
+    return len(over)
+
+
+def _ending(ended: EndedRun) -> State[Any]:
+    """The state of a flow run that ended so; its report is in the trace alone."""
+    if ended.ending == "cancelled":
+        return Cancelled(message=ended.error)
+    if ended.ending != "finished":
+        return Crashed(message="Its process died.")
+    if ended.status is RequestStatus.FAILED:
+        return Failed(message=ended.error)
+    return Completed(name="Partial" if ended.status is RequestStatus.PARTIAL else "Completed")
 
 
 @task(
@@ -82,11 +126,13 @@ def start_run(request_id: str, text: str, *, died: str | None = None) -> FlowRun
         The flow run that answers it, or will.
 
     Raises:
-        ConfigurationError: there is no such deployment.
+        ConfigurationError: there is no such deployment, or no worker would ever see its runs.
         OrchestratorUnavailableError: Prefect's server cannot be reached.
         RequestClosedError: the request has ended: it was cancelled, or is given up after too many runs.
     """
     number = get_trace().starts(request_id)
+    with _explained():
+        _check_deployment()
     while True:
         with _explained():
             run = _run(request_id, text, request_id if number == 1 else f"{request_id}/{number}")
@@ -96,6 +142,20 @@ def start_run(request_id: str, text: str, *, died: str | None = None) -> FlowRun
         if run.state.is_cancelled() and not get_trace().has_begun(str(run.id)):
             get_trace().cancel_request(request_id, "Its flow run was cancelled before it began.")
         number = get_trace().start_again(request_id, number, run.state.message or f"{run.state.name}.")
+
+
+def _check_deployment() -> None:
+    """Raise unless workers see the runs of the deployment: else one would be late for ever.
+
+    Raises:
+        ConfigurationError: its work pool was deleted. A worker makes the pool again, but not what was in it.
+    """
+    with get_client(sync_client=True) as client:
+        if client.read_deployment_by_name(DEPLOYMENT).work_pool_name is None:
+            raise ConfigurationError(
+                f"The deployment {DEPLOYMENT} has no work pool any more, so nothing would run: apply the deployments "
+                f"again, by `hugginggpt down` and `hugginggpt up`, or with {_deploy()}."
+            )
 
 
 def _run(request_id: str, text: str, key: str) -> FlowRun:
@@ -114,13 +174,12 @@ def _run(request_id: str, text: str, key: str) -> FlowRun:
 @contextmanager
 def _explained() -> Iterator[None]:
     """Turn what Prefect's server raises into one sentence."""
-    deploy = "`prefect deploy --all --prefect-file deployments.yaml`"
     try:
         yield
     except ObjectNotFound:
         raise ConfigurationError(
             f"Prefect's server has no deployment {DEPLOYMENT}: start everything with `hugginggpt up`, or apply "
-            f"the deployments with {deploy}."
+            f"the deployments with {_deploy()}."
         ) from None
     except httpx.HTTPStatusError as error:
         status = error.response.status_code
@@ -135,7 +194,7 @@ def _explained() -> Iterator[None]:
             ) from error
         raise ConfigurationError(
             f"Prefect's server refused to start a run (HTTP {status}): apply the deployments of this version "
-            f"with {deploy}."
+            f"with {_deploy()}."
         ) from error
     except httpx.HTTPError as error:
         raise OrchestratorUnavailableError(
@@ -143,17 +202,29 @@ def _explained() -> Iterator[None]:
         ) from error
 
 
+def _deploy() -> str:
+    """The command that applies the deployments."""
+    return f"`prefect deploy --all --prefect-file {shlex.quote(str(data_file('deployments.yaml')))}`"
+
+
 def _is_over(run: FlowRun, died: str | None) -> bool:
     """Whether a flow run will not answer its request any more. One that was lost is ended in Prefect too."""
     state = run.state
-    if state is None or state.is_scheduled():
+    if state is None or (state.is_scheduled() and run.work_queue_id is not None):
         return False
     if state.is_final():
+        return True
+    if state.is_scheduled():
+        _set_state(run.id, Crashed(message="The work pool that it waited in was deleted."))
         return True
     lost = now("UTC") - state.timestamp
     begun = died is None and get_trace().has_begun(str(run.id))
     if str(run.id) != died and (begun or lost.total_seconds() < START_SECONDS):
         return False
-    with get_client(sync_client=True) as client:
-        client.set_flow_run_state(run.id, Crashed(message="Its process died."), force=True)
+    _set_state(run.id, Crashed(message="Its process died."))
     return True
+
+
+def _set_state(flow_run_id: UUID, state: State[Any]) -> None:
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(flow_run_id, state, force=True)

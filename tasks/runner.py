@@ -63,6 +63,16 @@ def task_runner() -> TaskRunner[Any]:
     return DaskTaskRunner(address=settings.dask_address, client_kwargs={"timeout": CONNECT_SECONDS})
 
 
+def check_server() -> None:
+    """Raise if flow runs need a Prefect server that expert workers can reach, and there is none.
+
+    Raises:
+        ConfigurationError: the workers could not reach this process's own Prefect server.
+    """
+    if get_settings().task_runner == "dask":
+        _check_server()
+
+
 def check_runner() -> None:
     """Raise unless the task runner of this flow run can be had.
 
@@ -72,11 +82,7 @@ def check_runner() -> None:
     """
     if (cluster := _cluster()) is None:
         return
-    if not PREFECT_API_URL.value():
-        raise ConfigurationError(
-            "Expert workers need a Prefect server that they can reach, too: start one with `hugginggpt up`, name one "
-            "in PREFECT_API_URL, or set HUGGINGGPT_TASK_RUNNER to threads."
-        )
+    _check_server()
     try:
         cluster.client  # noqa: B018 - connects when first asked for
     except (OSError, TimeoutError):
@@ -89,6 +95,14 @@ def check_runner() -> None:
         if time.monotonic() > end:
             raise ClusterUnavailableError(_nobody(cluster))
         time.sleep(1)
+
+
+def _check_server() -> None:
+    if not PREFECT_API_URL.value():
+        raise ConfigurationError(
+            "Expert workers need a Prefect server that they can reach, too: start one with `hugginggpt up`, name one "
+            "in PREFECT_API_URL, or set HUGGINGGPT_TASK_RUNNER to threads."
+        )
 
 
 def resources_of(kinds: Sequence[str], settings: Settings) -> dict[str, float]:

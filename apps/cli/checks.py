@@ -97,9 +97,9 @@ def _hub() -> Finding:
 
 
 def _prefect() -> Finding:
+    url = prefect_server.api_url()  # before Prefect is imported, which reads at import where its server is
     from prefect import __version__
 
-    url = prefect_server.api_url()
     if url is None:
         from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE
 

@@ -55,7 +55,9 @@ def run(
 
     from apps.cli.progress import watching
     from flows.answer import answer_request
+    from tasks.runner import check_server
 
+    check_server()  # a temporary one takes its time to start
     options = options or RequestOptions()
     _check_length(text, files, options, get_current_settings().server.api.max_parameter_size)
     unwind_on_sigterm()

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 def status(ctx: click.Context, as_json: bool) -> None:
     """Show what `hugginggpt up` runs for this HUGGINGGPT_HOME, and what it does.
 
-    The exit code is 0 when everything is up, and 1 when nothing is or something does not answer.
+    Where nothing is up, it is the server of PREFECT_API_URL that is looked at, and the expert workers of
+    HUGGINGGPT_DASK_ADDRESS when HUGGINGGPT_TASK_RUNNER is dask.
+
+    The exit code is 0 when everything is up, and 1 when nothing is, or something is missing or does not
+    answer.
     """
     from apps.cli.prefect_server import quiet
     from hugginggpt.environment import prepare
@@ -48,24 +52,16 @@ def _as_json(found: "Status") -> str:
 
 def _lines(found: "Status") -> "Iterator[tuple[str, str]]":
     up = found.up
-    if up is None:
-        yield "up", found.left or f"nothing for {found.home}; `hugginggpt up` brings it up"
-    else:
+    if up is not None:
         yield "up", f"for {found.home}" if up.ready else f"for {found.home}; not everything has come up yet"
         yield "parts", ", ".join(f"{name} (process {pid})" for name, pid in up.parts.items()) or "none"
-        if found.server is None:
-            yield "Prefect server", f"{up.ui_url} does not answer"
-        else:
-            yield "Prefect server", f"{up.ui_url}, with {up.prefect_database}"
-            yield from _of_server(found.server)
-        if up.dask_address is None:
-            yield "expert workers", "none: experts run in each request's own process"
-        elif found.experts is None:
-            yield "expert workers", f"{up.dask_address} does not answer"
-        for worker in found.experts or ():
-            models = ", ".join(worker.models) or "no model"
-            tasks = f"{worker.at_work or 'no'} task{'' if worker.at_work == 1 else 's'}"
-            yield "expert worker", f"{worker.name}: {tasks}, {models} loaded"
+    elif found.left or found.api_url is None:
+        yield "up", found.left or f"nothing for {found.home}; `hugginggpt up` brings it up"
+    else:
+        yield "up", f"nothing for {found.home}; the server is the one of PREFECT_API_URL"
+    if found.api_url is not None:
+        yield from _of_server(found.api_url.removesuffix("/api"), up.prefect_database if up else "", found.server)
+        yield from _of_experts(found)
     yield "trace", found.database
     if isinstance(found.requests, str):
         yield "requests", found.requests
@@ -73,11 +69,35 @@ def _lines(found: "Status") -> "Iterator[tuple[str, str]]":
         yield "requests", ", ".join(f"{count} {name}" for name, count in found.requests.items()) or "none"
 
 
-def _of_server(server: "Server") -> "Iterator[tuple[str, str]]":
+def _of_experts(found: "Status") -> "Iterator[tuple[str, str]]":
+    if found.dask_address is None:
+        yield "expert workers", "none: experts run in each request's own process"
+    elif found.experts is None:
+        yield "expert workers", f"{found.dask_address} does not answer"
+    elif not found.experts:
+        yield "expert workers", f"none at {found.dask_address}"
+    for worker in found.experts or ():
+        models = ", ".join(worker.models) or "no model"
+        tasks = f"{worker.at_work or 'no'} task{'' if worker.at_work == 1 else 's'}"
+        yield "expert worker", f"{worker.name}: {tasks}, {models} loaded"
+
+
+def _of_server(url: str, database: str, server: "Server | None") -> "Iterator[tuple[str, str]]":
+    if server is None:
+        yield "Prefect server", f"{url} does not answer"
+        return
+    yield "Prefect server", f"{url}, with {database}" if database else url
     at_work = ", ".join(one_line(name, 60) for name in server.runs) or "nothing"
     yield "flow workers", f"{', '.join(server.workers) or 'none'}; at work on {at_work}"
     for deployment in server.deployments:
-        when = f"next run {moment(deployment.next_run)}" if deployment.next_run else "runs when asked"
-        yield "deployment", f"{deployment.name}, {when}"
+        if deployment.pool is None:
+            yield "deployment", f"{deployment.name}, is never run: its work pool was deleted"
+        else:
+            when = f"next run {moment(deployment.next_run)}" if deployment.next_run else "runs when asked"
+            yield "deployment", f"{deployment.name}, {when}"
+    for name in server.missing:
+        yield "deployment", f"{name} is missing"
+    if server.missing or not all(deployment.pool for deployment in server.deployments):
+        yield "deployments", "apply them again: `hugginggpt down` and `hugginggpt up`, or `prefect deploy`"
     for limit in server.limits:
         yield "limit", f"{limit.name}: {limit.taken} of {limit.slots} slots taken"

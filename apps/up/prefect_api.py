@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from apps.up.parts import POOL
@@ -12,12 +12,29 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 
+DEPLOYMENTS = (
+    "answer-queued/every-minute",
+    "answer-request/on-demand",
+    "evaluate-planner/weekly",
+    "prune-storage/weekly",
+    "refresh-catalog/daily",
+    "warm-models/nightly",
+)
+"""The deployments of `deployments.yaml`."""
+
+
 @dataclass(frozen=True)
 class Deployment:
-    """A deployment, and when its schedule runs it next; None without one."""
+    """A deployment.
+
+    Attributes:
+        next_run: when its schedule runs it next; None without one.
+        pool: the work pool whose workers run it; None when that was deleted, and nothing is run.
+    """
 
     name: str
     next_run: datetime | None
+    pool: str | None
 
 
 @dataclass(frozen=True)
@@ -47,20 +64,27 @@ def set_up(api_url: str, limits: dict[str, int]) -> None:
 
 
 def flow_workers(api_url: str, since: datetime | None = None) -> list[str]:
-    """The workers of the pool that are online.
+    """The workers of the pool that are online; none when there is no such pool.
 
     Args:
         since: leave out those that were not heard of since then.
     """
+    import httpx
     from prefect.client.schemas.objects import WorkerStatus
 
     with _client(api_url) as client:
-        return sorted(
-            worker.name
-            for worker in client.read_workers_for_work_pool(POOL)
-            if worker.status is WorkerStatus.ONLINE
-            and (since is None or (worker.last_heartbeat_time is not None and worker.last_heartbeat_time >= since))
-        )
+        try:
+            workers = client.read_workers_for_work_pool(POOL)
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != httpx.codes.NOT_FOUND:
+                raise
+            return []
+    return sorted(
+        worker.name
+        for worker in workers
+        if worker.status is WorkerStatus.ONLINE
+        and (since is None or (worker.last_heartbeat_time is not None and worker.last_heartbeat_time >= since))
+    )
 
 
 def runs_at_work(api_url: str) -> list[str]:
@@ -75,26 +99,37 @@ def runs_at_work(api_url: str) -> list[str]:
 
 
 def deployments(api_url: str) -> list[Deployment]:
-    """The pool's deployments."""
+    """The pool's deployments, and those of `DEPLOYMENTS` that are in no pool or another."""
     from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
     from prefect.client.schemas.objects import StateType
     from prefect.client.schemas.sorting import FlowRunSort
+    from prefect.exceptions import ObjectNotFound
 
     pool = WorkPoolFilter.model_validate({"name": {"any_": [POOL]}})
     with _client(api_url) as client:
+        known = {
+            f"{client.read_flow(deployment.flow_id).name}/{deployment.name}": deployment
+            for deployment in client.read_deployments(work_pool_filter=pool)
+        }
+        for name in DEPLOYMENTS:
+            if name not in known:
+                with suppress(ObjectNotFound):
+                    known[name] = client.read_deployment_by_name(name)
         found = []
-        for deployment in client.read_deployments(work_pool_filter=pool):
-            scheduled = FlowRunFilter.model_validate(
-                {"deployment_id": {"any_": [deployment.id]}, "state": {"type": {"any_": [StateType.SCHEDULED]}}}
+        for name, deployment in sorted(known.items()):
+            to_come = FlowRunFilter.model_validate(
+                {
+                    "deployment_id": {"any_": [deployment.id]},
+                    "state": {"type": {"any_": [StateType.SCHEDULED]}},
+                    "next_scheduled_start_time": {"after_": datetime.now(UTC)},  # others are late
+                }
             )
             runs = client.read_flow_runs(
-                flow_run_filter=scheduled, sort=FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC, limit=1
+                flow_run_filter=to_come, sort=FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC, limit=1
             )
-            flow = client.read_flow(deployment.flow_id)
-            found.append(
-                Deployment(f"{flow.name}/{deployment.name}", runs[0].next_scheduled_start_time if runs else None)
-            )
-    return sorted(found, key=lambda deployment: deployment.name)
+            next_run = runs[0].next_scheduled_start_time if runs else None
+            found.append(Deployment(name, next_run, deployment.work_pool_name))
+    return found
 
 
 def limits(api_url: str) -> list[Limit]:
@@ -109,8 +144,10 @@ def limits(api_url: str) -> list[Limit]:
 @contextmanager
 def _client(api_url: str) -> "Iterator[SyncPrefectClient]":
     from prefect.client.orchestration import SyncPrefectClient
-    from prefect.settings import PREFECT_API_AUTH_STRING
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY
 
-    secret = PREFECT_API_AUTH_STRING.value()
-    with SyncPrefectClient(api_url, auth_string=secret and secret.get_secret_value()) as client:
+    secret, key = PREFECT_API_AUTH_STRING.value(), PREFECT_API_KEY.value()
+    with SyncPrefectClient(
+        api_url, auth_string=secret and secret.get_secret_value(), api_key=key and key.get_secret_value()
+    ) as client:
         yield client

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from apps.up.experts import ExpertWorker, expert_workers
-from apps.up.prefect_api import Deployment, Limit, deployments, flow_workers, limits, runs_at_work
+from apps.up.prefect_api import DEPLOYMENTS, Deployment, Limit, deployments, flow_workers, limits, runs_at_work
 from hugginggpt.errors import HuggingGPTError
 from hugginggpt.services import get_trace
 from hugginggpt.settings import Settings
@@ -18,12 +18,19 @@ class Server:
     Attributes:
         workers: the flow workers that are online.
         runs: names of the flow runs they are on.
+        missing: names of the deployments that it should have and has not.
     """
 
     workers: list[str]
     runs: list[str]
     deployments: list[Deployment]
+    missing: list[str]
     limits: list[Limit]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has everything run that it is asked for."""
+        return bool(self.workers) and not self.missing and all(each.pool for each in self.deployments)
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,9 @@ class Status:
     Attributes:
         up: None when nothing is up here.
         left: what is to be said of an `up` that is not alive here; empty when there is none.
-        server: None when it does not answer.
+        api_url: the Prefect server of the `up`, or else the one that PREFECT_API_URL names; None without both.
+        dask_address: where expert workers are, of the `up` or else of the settings; None without them.
+        server: None without one, or when it does not answer.
         experts: None without expert workers, or when their scheduler does not answer.
         database: where the trace is, without a password.
         requests: how many requests have each status; why the trace cannot be read when that is so.
@@ -42,6 +51,8 @@ class Status:
     home: str
     up: Up | None
     left: str
+    api_url: str | None
+    dask_address: str | None
     server: Server | None
     experts: list[ExpertWorker] | None
     database: str
@@ -51,25 +62,33 @@ class Status:
     def is_whole(self) -> bool:
         """Whether everything that should run does."""
         return (
-            self.up is not None
-            and self.up.ready
+            (self.up is None or self.up.ready)
             and self.server is not None
-            and bool(self.server.workers)
-            and (self.up.dask_address is None or bool(self.experts))
+            and self.server.is_whole
+            and (self.dask_address is None or bool(self.experts))
             and not isinstance(self.requests, str)
         )
 
 
 def status(settings: Settings) -> Status:
-    """What runs for this home folder."""
+    """What runs for this home folder, or for this machine among several."""
+    from prefect.settings import PREFECT_API_URL
+
     known = read(settings.home_dir)
     up = known if known is not None and known.is_alive else None
+    if up is not None:
+        api_url, dask_address = up.api_url, up.dask_address
+    else:
+        api_url = PREFECT_API_URL.value()
+        dask_address = settings.dask_address if api_url and settings.task_runner == "dask" else None
     return Status(
         home=str(settings.home_dir),
         up=up,
         left=_left(known) if known is not None and up is None else "",
-        server=None if up is None else _server(up.api_url),
-        experts=None if up is None or up.dask_address is None else expert_workers(up.dask_address),
+        api_url=api_url,
+        dask_address=dask_address,
+        server=None if api_url is None else _server(api_url),
+        experts=None if dask_address is None else expert_workers(dask_address),
         database=parse_url(settings.database).set(query={}).render_as_string(),
         requests=_requests(),
     )
@@ -83,12 +102,13 @@ def _left(up: Up) -> str:
 
 def _server(api_url: str) -> Server | None:
     import httpx
-    from prefect.exceptions import ObjectNotFound
 
     try:
-        return Server(flow_workers(api_url), runs_at_work(api_url), deployments(api_url), limits(api_url))
-    except (httpx.HTTPError, ObjectNotFound):
-        return None  # it is down, or not set up yet
+        found = deployments(api_url)
+        missing = sorted(set(DEPLOYMENTS) - {each.name for each in found})
+        return Server(flow_workers(api_url), runs_at_work(api_url), found, missing, limits(api_url))
+    except httpx.HTTPError:
+        return None
 
 
 def _requests() -> dict[str, int] | str:

@@ -27,6 +27,7 @@ from hugginggpt.trace.leases import holder_name
 from hugginggpt.trace.migrate import migrate
 from hugginggpt.trace.rows import insert_for, locked, open_row, task_row
 from hugginggpt.trace.story import (
+    EndedRun,
     OpenedRequest,
     RequestSummary,
     RequestTrace,
@@ -635,6 +636,16 @@ class Trace:
         with self._database.reading() as session:
             begun = select(FlowRun.request_id).where(FlowRun.flow_run_id == flow_run_id).limit(1)
             return session.scalar(begun) is not None
+
+    def runs_over(self, flow_run_ids: Sequence[str], seconds: float) -> dict[str, EndedRun]:
+        """How flow runs ended whose requests have ended, by Prefect's ids.
+
+        Args:
+            seconds: leave out those whose requests ended less than so long ago.
+        """
+        with self._database.reading() as session:
+            before = self._database.now(session) - timedelta(seconds=seconds)
+            return questions.runs_over(session, flow_run_ids, before)
 
     def budget(self, request_id: str) -> Budget:
         """What the request may cost, and what it has cost so far."""

@@ -71,6 +71,20 @@ class WaitingRequest(_Frozen):
     flow_run_id: str | None
 
 
+class EndedRun(_Frozen):
+    """How a flow run ended whose request has ended, too.
+
+    Attributes:
+        ending: of its life: `finished`, `died`, or what a hook reported, such as `cancelled`.
+        status: of the request.
+        error: of the request, one sentence.
+    """
+
+    ending: str
+    status: RequestStatus
+    error: str | None
+
+
 class TaskEnding(_Frozen):
     """How a task run ended, as only the orchestrator knows.
 

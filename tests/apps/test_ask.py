@@ -288,6 +288,18 @@ def test_without_its_servers_nothing_is_begun(hugginggpt: Run) -> None:
     assert json.loads(hugginggpt("trace", "list", "--json").stdout) == []
 
 
+def test_expert_workers_without_a_lasting_server_are_refused_at_once(
+    hugginggpt: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PREFECT_API_URL")
+    refused = hugginggpt(
+        "ask", "Do it", HUGGINGGPT_TASK_RUNNER="dask", PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS="0"
+    )
+    assert refused.returncode == 2
+    (sentence,) = refused.stderr.splitlines()
+    assert sentence.startswith("Error: Expert workers need a Prefect server that they can reach, too: start one with")
+
+
 @pytest.mark.slow
 def test_a_database_that_is_lost_midway_leaves_a_way_on(
     hugginggpt: Run, controller: OpenAIServer, photo: Path, tmp_path: Path

@@ -1,5 +1,8 @@
 import json
+from pathlib import Path
 
+from hugginggpt.trace.leases import holder_name
+from hugginggpt.up import Up, write
 from tests.apps.conftest import Run
 
 PARTS = [
@@ -49,3 +52,12 @@ def test_an_unusable_setting_is_told_once(hugginggpt: Run) -> None:
     assert checked.returncode == 1
     assert len(checked.stdout.splitlines()) == 1
     assert "HUGGINGGPT_TOP_K" in checked.stdout
+
+
+def test_the_server_that_is_up_is_the_one_that_is_looked_at(hugginggpt: Run, tmp_path: Path) -> None:
+    api = "http://127.0.0.1:9/api"
+    write(tmp_path, Up(supervisor=holder_name(), mark="", api_url=api, dask_address=None, ready=True))
+    checked = hugginggpt("doctor", "--json", HUGGINGGPT_HOME=str(tmp_path))
+    found = {finding["part"]: finding for finding in json.loads(checked.stdout)}["Prefect"]
+    assert found["verdict"] == "broken"
+    assert found["detail"].startswith(f"The Prefect server at {api} cannot be used (")

@@ -22,6 +22,7 @@ from prefect.states import Cancelled, Crashed, Failed, Pending, Running
 from flows.answer import answer_request
 from flows.queue import answer_queued, start_run
 from hugginggpt.errors import ClusterUnavailableError, ConfigurationError, HuggingGPTError, OrchestratorUnavailableError
+from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace
 from hugginggpt.settings import CHECKOUT
 from hugginggpt.trace import queue as trace_queue
@@ -51,6 +52,10 @@ def set_state(run: FlowRun, state: object) -> None:
 @pytest.fixture(scope="module")
 def _deployed(prefect_server: None) -> None:
     """Only what a request needs of the deployments."""
+    deploy()
+
+
+def deploy() -> None:
     with get_client(sync_client=True) as client:
         client.create_work_pool(WorkPoolCreate(name="hugginggpt", type="process"), overwrite=True)
     names = ["--name", "on-demand", "--prefect-file", "deployments.yaml"]
@@ -142,6 +147,57 @@ def test_a_run_whose_process_died_is_crashed_and_followed_by_another(_deployed: 
     assert states == {"dead": "CRASHED", "dead/2": "SCHEDULED"}
 
 
+def begun(request_id: str) -> FlowRun:
+    """A flow run that has begun a request, as Prefect sees it."""
+    put(request_id)
+    run = start_run(request_id, "Draw")
+    set_state(run, Running())
+    get_trace().open_request(
+        text="",
+        resources=[],
+        conversation_id=None,
+        options={},
+        holder=request_id,
+        lease_seconds=60,
+        request_id=request_id,
+        flow_run_id=str(run.id),
+    )
+    return run
+
+
+def test_runs_that_are_at_work_in_prefect_alone_are_ended_there(
+    _deployed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["answered", "in-part", "unanswered", "given-up", "left", "at-work"]
+    runs = {name: begun(name) for name in names}
+    for name, status in zip(
+        names, (RequestStatus.COMPLETED, RequestStatus.PARTIAL, RequestStatus.FAILED), strict=False
+    ):
+        error = "It cannot be done." if status is RequestStatus.FAILED else None
+        get_trace().finish_request(name, status=status, response=None, response_source="none", error=error, endings=[])
+    get_trace().cancel_request("given-up")
+    get_trace().release_flow_run(str(runs["left"].id), ending="died")
+    get_trace().cancel_request("left")
+
+    def states() -> dict[str, str]:
+        with get_client(sync_client=True) as client:
+            found = {name: client.read_flow_run(run.id).state for name, run in runs.items()}
+        return {name: f"{state.type.value} {state.name}" for name, state in found.items() if state}
+
+    answer_queued()
+    assert set(states().values()) == {"RUNNING Running"}  # they may be ending yet
+    monkeypatch.setattr(queue, "ENDED_SECONDS", 0.0)
+    answer_queued()
+    assert states() == {
+        "answered": "COMPLETED Completed",
+        "in-part": "COMPLETED Partial",
+        "unanswered": "FAILED Failed",
+        "given-up": "CANCELLED Cancelled",
+        "left": "CRASHED Crashed",
+        "at-work": "RUNNING Running",
+    }
+
+
 def test_a_run_that_a_worker_lost_before_it_began_is_followed_by_another(
     _deployed: None, short_claims: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +210,26 @@ def test_a_run_that_a_worker_lost_before_it_began_is_followed_by_another(
     assert len(runs_of("lost")) == 2
 
 
+def test_a_work_pool_that_was_deleted_is_said_and_what_waited_in_it_gets_another_run(
+    _deployed: None, short_claims: None
+) -> None:
+    put("stranded")
+    first = start_run("stranded", "Draw")
+    with get_client(sync_client=True) as client:
+        client.delete_work_pool("hugginggpt")
+    try:
+        with pytest.raises(ConfigurationError, match=r"on-demand has no work pool any more.* apply the deployments"):
+            start_run("stranded", "Draw")
+        assert answer_queued(return_state=True).is_failed()
+        assert [run.id for run in runs_of("stranded")] == [first.id]
+    finally:
+        deploy()
+    assert answer_queued() == 1
+    assert answer_queued() == 1
+    states = {run.idempotency_key: run.state.type.value for run in runs_of("stranded") if run.state}
+    assert states == {"stranded": "CRASHED", "stranded/2": "SCHEDULED"}
+
+
 def test_what_cannot_be_started_stays_in_line(_deployed: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "DEPLOYMENT", "answer-request/elsewhere")
     put("stays")
@@ -161,8 +237,9 @@ def test_what_cannot_be_started_stays_in_line(_deployed: None, monkeypatch: pyte
     assert state.is_failed()
     assert str(state.message).startswith("1 of 1 requests stay in line, for no run could be started for them: Prefect")
     assert get_trace().request("stays").status is StoryStatus.QUEUED
-    with pytest.raises(ConfigurationError, match="no deployment answer-request/elsewhere: start everything"):
+    with pytest.raises(ConfigurationError, match="no deployment answer-request/elsewhere: start everything") as raised:
         start_run("stays", "Draw")
+    assert f"--prefect-file {CHECKOUT / 'deployments.yaml'}`" in raised.value.message
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,76 @@
+"""`status` where no `up` runs: what it says of the server of PREFECT_API_URL."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import yaml
+
+from apps.up.parts import POOL
+from apps.up.prefect_api import DEPLOYMENTS, deployments
+from hugginggpt.settings import CHECKOUT
+from tests.apps.conftest import Run
+from tests.servers import prefect_server
+
+NOWHERE = "http://127.0.0.1:9/api"
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of its own, with the pool and two of the deployments."""
+    home = tmp_path_factory.mktemp("prefect-of-status")
+    with prefect_server(home) as url:
+        environment = os.environ | {"PREFECT_HOME": str(home), "PREFECT_API_URL": url}
+        prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
+        names = ["--name", "on-demand", "--name", "every-minute"]
+        for command in (
+            ["work-pool", "create", POOL, "--type", "process"],
+            ["deploy", *names, "--prefect-file", str(CHECKOUT / "deployments.yaml")],
+        ):
+            subprocess.run([*prefect, *command], env=environment, cwd=CHECKOUT, check=True, capture_output=True)
+        yield url
+
+
+def test_the_deployments_that_are_looked_for_are_those_of_the_file() -> None:
+    content = yaml.safe_load((CHECKOUT / "deployments.yaml").read_text("utf-8"))
+    names = [(one["entrypoint"].rpartition(".")[2].replace("_", "-"), one["name"]) for one in content["deployments"]]
+    assert sorted("/".join(name) for name in names) == list(DEPLOYMENTS)
+
+
+def test_a_server_and_a_cluster_that_do_not_answer(hugginggpt: Run) -> None:
+    cluster = {"HUGGINGGPT_TASK_RUNNER": "dask", "HUGGINGGPT_DASK_ADDRESS": "tcp://127.0.0.1:9"}
+    shown = hugginggpt("status", PREFECT_API_URL=NOWHERE, **cluster)
+    assert shown.returncode == 1
+    lines = shown.stdout.splitlines()
+    assert "; the server is the one of PREFECT_API_URL" in lines[0]
+    assert lines[1] == "Prefect server:  http://127.0.0.1:9 does not answer"
+    assert lines[2] == "expert workers:  tcp://127.0.0.1:9 does not answer"
+
+
+def test_no_run_is_to_come_that_is_late(api: str) -> None:
+    name = "answer-request/on-demand"
+    identifier = httpx.get(f"{api}/deployments/name/{name}").raise_for_status().json()["id"]
+    long_ago = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2020-01-01T00:00:00Z"}}
+    asked = {"state": long_ago, "parameters": {"request": "Draw"}}
+    httpx.post(f"{api}/deployments/{identifier}/create_flow_run", json=asked).raise_for_status()
+    assert {each.name: each.next_run for each in deployments(api)}[name] is None
+
+
+def test_what_is_missing_on_the_server_is_said(hugginggpt: Run, api: str) -> None:
+    shown = hugginggpt("status", PREFECT_API_URL=api)
+    assert shown.returncode == 1
+    assert f"Prefect server:  {api.removesuffix('/api')}\n" in shown.stdout
+    assert "flow workers:    none; at work on nothing" in shown.stdout
+    assert "deployment:      answer-request/on-demand, runs when asked" in shown.stdout
+    assert "deployment:      warm-models/nightly is missing" in shown.stdout
+    httpx.delete(f"{api}/work_pools/{POOL}").raise_for_status()
+    shown = hugginggpt("status", PREFECT_API_URL=api)
+    assert shown.returncode == 1
+    assert "deployment:      answer-request/on-demand, is never run: its work pool was deleted" in shown.stdout
+    assert "deployments:     apply them again: `hugginggpt down` and `hugginggpt up`" in shown.stdout
+    told = json.loads(hugginggpt("status", "--json", PREFECT_API_URL=api).stdout)
+    assert {each["pool"] for each in told["server"]["deployments"]} == {None}
