@@ -350,7 +350,7 @@ class Trace:
             if request is None:
                 return
             if request.status == RequestStatus.CANCELLED or lifecycle.died(request, self._database.now(session)):
-                lifecycle.reopen(request)
+                lifecycle.reopen(session, request)
 
     def finish_request(
         self,

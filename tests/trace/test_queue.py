@@ -13,7 +13,7 @@ from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.trace.queue import MOST_LIVES, MOST_STARTS, SHOWN_CHARS
 from hugginggpt.trace.store import Trace
 from hugginggpt.trace.story import StoryStatus, TaskStage
-from tests.trace.samples import INVOICE, artifact, begin, call, planned
+from tests.trace.samples import INVOICE, artifact, begin, call, candidate, choice, planned, result
 
 CONTRACT = Resource(name="contract.txt", artifact=artifact("We agree."), source="/home/ada/contract.txt")
 
@@ -226,6 +226,30 @@ def test_a_cancelled_request_can_be_opened_again(trace: Trace) -> None:
     assert begin(trace, request_id="waiting").life == 1
     assert begin(trace, request_id="working").life == 2
     assert trace.request("working").error is None
+
+
+def test_the_tasks_that_cancelling_ended_are_planned_again(trace: Trace) -> None:
+    planned(trace, request_id="mine")
+    trace.record_result("mine", result(0))
+    trace.record_choice("mine", 1, choice())
+    trace.start_attempt("mine", 1, 1, candidate(), run_count=1)
+    trace.record_no_result("mine", 2, TaskStatus.SKIPPED, "It needs the result of task 1, which failed.")
+    trace.cancel_request("mine")
+
+    story = trace.request("mine")
+    assert [task.status for task in story.tasks] == [TaskStage.COMPLETED, TaskStage.SKIPPED, TaskStage.SKIPPED]
+    assert story.tasks[1].error == "The request was cancelled before this task was done."
+    attempt = story.tasks[1].attempts[0]
+    assert (attempt.status, attempt.error) == ("interrupted", "The request was cancelled before it ended.")
+
+    trace.reopen_request("mine")
+    begin(trace, request_id="mine")
+    tasks = trace.request("mine").tasks
+    assert [(task.status, task.error) for task in tasks] == [
+        (TaskStage.COMPLETED, None),
+        (TaskStage.PLANNED, None),
+        (TaskStage.SKIPPED, "It needs the result of task 1, which failed."),
+    ]
 
 
 def test_a_cancelled_flow_run_cancels_its_request(trace: Trace) -> None:

@@ -173,7 +173,7 @@ def test_the_whole_story_goes_to_json_and_back(trace: Trace) -> None:
     assert [a.model for a in read.attempts] == ["rapidocr"]
     assert (said.status, said.cached, said.result) == (TaskStage.CACHED, True, spoken)
     assert said.prefect_task_run_id == "run-1"
-    assert (sorted_.status, sorted_.error) == (TaskStage.SKIPPED, "The request ended before this task ran.")
+    assert (sorted_.status, sorted_.error) == (TaskStage.SKIPPED, "The request ended before this task was done.")
     assert [(f.task_id, f.artifact.mime) for f in story.files] == [(0, "text/plain"), (1, "audio/wav")]
     assert (story.totals.controller_calls, story.totals.prompt_tokens) == (2, 1400)
     assert story.totals.cost_microdollars == 135
