@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from hugginggpt.artifacts import Resource
-from hugginggpt.errors import RequestInProgressError, TaskCancelledError, TraceError
+from hugginggpt.errors import RequestIdError, RequestInProgressError, TaskCancelledError, TraceError
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
 from hugginggpt.trace import leases
 from hugginggpt.trace.rows import artifact_ids, artifact_key, insert_for, task_row
@@ -56,10 +56,11 @@ def create_request(
 
     Raises:
         RequestInProgressError: another process has just created that id.
-        TraceError: the conversation is unknown, or the id cannot be one.
+        RequestIdError: the id cannot be one.
+        TraceError: the conversation is unknown.
     """
     if request_id is not None and not _ID.fullmatch(request_id):
-        raise TraceError(f"The request id '{request_id}' cannot be used: take letters, digits, '.', '_' and '-'.")
+        raise RequestIdError(f"The request id '{request_id}' cannot be used: take letters, digits, '.', '_' and '-'.")
     begun = Conversation(id=uuid.uuid4().hex, created_at=now) if conversation_id is None else None
     if begun is not None:
         session.add(begun)
@@ -92,11 +93,11 @@ def check_same(request: Request, text: str, resources: Sequence[Resource], optio
     """Raise unless this is what the known request asks.
 
     Raises:
-        TraceError: it is another one.
+        RequestIdError: it is another one.
     """
     # What an older version wrote has no hash.
     if _asked(text, resources, options) != (request.asked_sha256 or _asked(request.text, resources, options)):
-        raise TraceError(f"The request {request.id} is another one, already known: give a new one another id.")
+        raise RequestIdError(f"The request {request.id} is another one, already known: give a new one another id.")
 
 
 def _asked(text: str, resources: Sequence[Resource], options: dict[str, Any]) -> str:

@@ -210,6 +210,16 @@ def test_what_cannot_be_meant_is_not_submitted(inside: CliRunner, arguments: lis
     assert get_trace().requests() == []
 
 
+def test_an_id_that_cannot_be_taken_is_wrong_usage(inside: CliRunner) -> None:
+    assert inside.invoke(main, ["submit", "Read it", "--id", "mine", "--later"]).exit_code == 0
+    for text, name, sentence in (
+        ("Read it", "a b/c", "The request id 'a b/c' cannot be used: take letters, digits, '.', '_' and '-'."),
+        ("Sum it", "mine", "The request mine is another one, already known: give a new one another id."),
+    ):
+        refused = inside.invoke(main, ["submit", text, "--id", name, "--later"])
+        assert (refused.exit_code, refused.stdout, refused.stderr) == (2, "", f"Error: {sentence}\n")
+
+
 def test_the_documented_program_is_answered(deployed: None, sign: Path) -> None:
     run, refer, look = blocks("python")[:3]
     (reference,) = re.findall(r"artifact://\S+", python(refer, sign.parent))

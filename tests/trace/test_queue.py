@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hugginggpt.artifacts import Resource
-from hugginggpt.errors import RequestClosedError, TraceError
+from hugginggpt.errors import RequestClosedError, RequestIdError, TraceError
 from hugginggpt.request import Budget
 from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.trace.queue import MOST_LIVES, MOST_STARTS, SHOWN_CHARS
@@ -68,9 +68,9 @@ def test_the_id_of_another_request_is_refused(trace: Trace, changes: dict[str, A
     # What the plan turned out to name was not asked with it.
     trace.record_resources(opened.request_id, [CONTRACT])
     time.sleep(0.02)
-    with pytest.raises(TraceError, match="first is another one, already known"):
+    with pytest.raises(RequestIdError, match="first is another one, already known"):
         put(trace, "first", **changes)
-    with pytest.raises(TraceError, match="first is another one, already known"):
+    with pytest.raises(RequestIdError, match="first is another one, already known"):
         begin(trace, request_id="first", **changes)
     assert not put(trace, "first")
     assert trace.request("first").lives[-1].life == 1
@@ -79,7 +79,7 @@ def test_the_id_of_another_request_is_refused(trace: Trace, changes: dict[str, A
 def test_submitting_without_its_files_is_another_request_and_resuming_is_not(trace: Trace) -> None:
     text = "What is the total? " * 100
     put(trace, "long", text=text)
-    with pytest.raises(TraceError, match="long is another one"):
+    with pytest.raises(RequestIdError, match="long is another one"):
         put(trace, "long", text=text, resources=[])
     for life, told in enumerate(["", text, text[:SHOWN_CHARS]], 1):
         opened = begin(
@@ -87,7 +87,7 @@ def test_submitting_without_its_files_is_another_request_and_resuming_is_not(tra
         )
         assert (opened.life, opened.text, opened.resources) == (life, text, (INVOICE,))
         time.sleep(0.02)
-    with pytest.raises(TraceError, match="long is another one"):
+    with pytest.raises(RequestIdError, match="long is another one"):
         begin(trace, request_id="long", text=text[:20], resources=[])
 
 

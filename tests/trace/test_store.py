@@ -8,7 +8,7 @@ import pytest
 from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import ValueType
 from hugginggpt.catalog.card import Endpoint, ModelCard
-from hugginggpt.errors import TraceError
+from hugginggpt.errors import RequestIdError, TraceError
 from hugginggpt.plan import Plan
 from hugginggpt.results import ItemResult, RequestStatus, TaskStatus
 from hugginggpt.trace.store import RequestTrace, TaskEnding, Trace
@@ -36,7 +36,7 @@ def test_an_unknown_id_creates_the_request_under_it(trace: Trace) -> None:
 
 @pytest.mark.parametrize("request_id", ["../up", "a b", "%", "-x"])
 def test_an_id_that_is_no_name_is_refused(trace: Trace, request_id: str) -> None:
-    with pytest.raises(TraceError, match="cannot be used"):
+    with pytest.raises(RequestIdError, match="cannot be used"):
         begin(trace, request_id=request_id)
 
 
