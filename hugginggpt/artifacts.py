@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -109,15 +109,19 @@ class ArtifactStore:
         """Where it is: a folder or URL, without user names and passwords."""
         return self._shown
 
-    def put(self, value: Value) -> Artifact:
+    def put(self, value: Value, go_on: Callable[[], object] = lambda: None) -> Artifact:
         """Store a value.
+
+        Args:
+            value: what is to be kept.
+            go_on: called now and then while a long recording is encoded; what it raises ends that.
 
         Raises:
             StorageError: the store cannot be written.
         """
         from hugginggpt.media import encode, text_of
 
-        data, mime = encode(value)
+        data, mime = encode(value, go_on)
         return self.put_bytes(data, value.type, mime, text_of(value))
 
     def put_bytes(self, data: bytes, type: ValueType, mime: str, preview: str | None = None) -> Artifact:

@@ -74,6 +74,15 @@ class Deadline:
         if self.expired():
             raise DeadlineExceededError(f"The task did not finish within its {self.seconds:g} seconds.")
 
+    def check_cancelled(self) -> None:
+        """Raise if it was cancelled. One that has only passed lets what was made before be kept.
+
+        Raises:
+            TaskCancelledError: it was cancelled.
+        """
+        if self.cancelled:
+            self.check()
+
     def sleep(self, seconds: float) -> None:
         """Wait so long, unless it passes before.
 

@@ -104,6 +104,10 @@ class RequestInProgressError(TraceError):
     """Another live process holds this request."""
 
 
+class RequestIdError(TraceError, UsageError):
+    """An id cannot be a request's, or is that of another request."""
+
+
 def rebuilt(name: str | None, message: str) -> HuggingGPTError:
     """The error of that class name, as the trace keeps it; the base class where the name is unknown."""
     kind = globals().get(name or "")

@@ -163,11 +163,10 @@ def _run_items(
                 errors.append(error)
                 items.append(ItemResult(error=error.message))
             else:
-                items.append(ItemResult(outputs=tuple(store.put(value) for value in outputs)))
+                items.append(ItemResult(outputs=tuple(store.put(value, deadline.check_cancelled) for value in outputs)))
     if len(errors) == len(items):
         raise next((error for error in errors if isinstance(error, DeadlineExceededError)), errors[-1])
-    if deadline.cancelled:
-        deadline.check()
+    deadline.check_cancelled()
     return tuple(items)
 
 

@@ -69,9 +69,9 @@ def put_in_line(submission: Submission, settings: Settings, store: ArtifactStore
         its id, and whether it is new: False when it was in the trace before.
 
     Raises:
-        UsageError: the request or a file cannot be accepted.
+        UsageError: the request, its id or a file cannot be accepted.
         StorageError: the store cannot take a file.
-        TraceError: its conversation is unknown, or its id is of another request.
+        TraceError: its conversation is unknown.
     """
     if not submission.request.strip():
         raise UsageError("The request is empty: say what is to be done.")

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 from PIL import Image as PILImage
 
-from hugginggpt.artifacts import ArtifactStore
+from hugginggpt.artifacts import Artifact, ArtifactStore
 from hugginggpt.binding import BoundTask, MissingInput
 from hugginggpt.catalog.card import Candidate, Endpoint, ModelCard
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ExpertError
+from hugginggpt.errors import ExpertError, TaskCancelledError
 from hugginggpt.execution import execute
 from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.experts.registry import expert_for
-from hugginggpt.media import Image, Structured
+from hugginggpt.media import Image, Structured, Value
 from hugginggpt.plan import PlannedTask
 from hugginggpt.results import TaskResult
 from hugginggpt.settings import Settings
@@ -69,7 +69,12 @@ class _Bench:
 
         threading.Thread(target=compute).start()
 
-    def run(self, *elements: Image | MissingInput, candidates: Sequence[Candidate] = (CANDIDATE,)) -> TaskResult:
+    def run(
+        self,
+        *elements: Image | MissingInput,
+        candidates: Sequence[Candidate] = (CANDIDATE,),
+        deadline: Deadline | None = None,
+    ) -> TaskResult:
         items = tuple(e if isinstance(e, MissingInput) else {"image": e} for e in elements)
         return execute(
             PlannedTask(task=KIND, id=0),
@@ -78,7 +83,7 @@ class _Bench:
             pool=self._pool,
             surroundings=self._surroundings,
             store=self.store,
-            deadline=Deadline(60),
+            deadline=deadline or Deadline(60),
             seed=None,
             attempts=_Forgetful(),
             slot=lambda candidate, deadline: nullcontext(),
@@ -138,3 +143,17 @@ def test_an_element_that_is_missing_or_spoils_the_batch_fails_alone(bench: _Benc
     assert bench.labels(result) == [["red square"], None, None, ["blue square"]]
     assert result.items[1].error == "Its input was not made."
     assert result.items[2].error == "The expert failed with ValueError: a picture of one colour"
+
+
+def test_what_is_cancelled_is_not_stored_to_its_end(bench: _Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    deadline = Deadline(60)
+
+    def put(value: Value, go_on: Callable[[], object]) -> Artifact:
+        go_on()
+        deadline.cancel()
+        go_on()
+        raise AssertionError("it went on")
+
+    monkeypatch.setattr(bench.store, "put", put)
+    with pytest.raises(TaskCancelledError):
+        bench.run(square(0), deadline=deadline)

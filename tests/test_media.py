@@ -22,7 +22,7 @@ from hypothesis.extra import numpy as st_numpy
 from PIL import Image as PILImage
 
 from hugginggpt.capabilities import ValueType
-from hugginggpt.errors import MediaError
+from hugginggpt.errors import MediaError, TaskCancelledError
 from hugginggpt.media import (
     EXTENSIONS,
     Audio,
@@ -167,6 +167,19 @@ def test_audio_longer_than_a_minute_becomes_flac() -> None:
     read = decode(ValueType.AUDIO, data, mime)
     assert isinstance(read, Audio)
     assert len(read.samples) == 8000 * 61
+
+
+def test_a_long_recording_is_encoded_only_as_long_as_it_is_wanted() -> None:
+    asked: list[int] = []
+
+    def go_on() -> None:
+        asked.append(len(asked))
+        if len(asked) == 3:
+            raise TaskCancelledError("The task was cancelled.")
+
+    with pytest.raises(TaskCancelledError):
+        encode(Audio(np.zeros((8000 * 600, 1), np.float32), 8000), go_on)
+    assert asked == [0, 1, 2]
 
 
 def test_equal_pixels_have_equal_bytes_whatever_metadata_they_came_with() -> None:

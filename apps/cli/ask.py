@@ -10,6 +10,7 @@ from typing import IO, Any, TypeVar
 
 import click
 
+from apps.cli.amounts import amount
 from apps.cli.exits import verbose_option
 
 _ADDRESS = re.compile(r"(data:|[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
@@ -25,12 +26,14 @@ def request_options(command: F) -> F:
             "--max-cost",
             metavar="DOLLARS",
             type=click.FloatRange(min=0),
+            callback=amount,
             help="What the controller may cost, in US dollars; then the answer is the plain list of results.",
         ),
         click.option(
             "--deadline",
             metavar="SECONDS",
             type=click.FloatRange(min=0, min_open=True),
+            callback=amount,
             help="How long it may take; then it is answered with what is there.",
         ),
         click.option("--fresh", is_flag=True, help="Run everything again instead of taking cached results."),

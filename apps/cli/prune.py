@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Callable
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from apps.cli.amounts import amount
 from apps.cli.exits import verbose_option
 
 if TYPE_CHECKING:
@@ -16,14 +16,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _amount(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
-    if value is not None and not isfinite(value):
-        raise click.BadParameter(f"{value} is no amount.")
-    return value
-
-
 def _amount_option(name: str, help: str) -> Callable[[F], F]:
-    return click.option(name, metavar="N", type=click.FloatRange(min=0), callback=_amount, help=help)
+    return click.option(name, metavar="N", type=click.FloatRange(min=0), callback=amount, help=help)
 
 
 @click.command(short_help="Delete what nobody needs any more.")

@@ -97,9 +97,25 @@ def up(
         requests=requests or min(8, max(2, settings.cpu_threads)),
         expert_workers=expert_workers,
     )
+    _check_home(settings.home_dir)
     if detach:
         ctx.exit(_detached(wishes, settings.home_dir))
     Supervisor(wishes, settings, _say).run()
+
+
+def _check_home(home: Path) -> None:
+    """Raise unless the logs can be written there.
+
+    Raises:
+        ConfigurationError: the home folder cannot be made or written.
+    """
+    from apps.up.supervisor import make_logs
+    from hugginggpt.errors import ConfigurationError, HuggingGPTError
+
+    try:
+        make_logs(home)
+    except HuggingGPTError as error:
+        raise ConfigurationError(error.message) from None
 
 
 def _say(label: str, text: str) -> None:
@@ -110,11 +126,10 @@ def _say(label: str, text: str) -> None:
 
 def _detached(wishes: "Wishes", home: Path) -> int:
     """Start it in a session of its own, and pass on what it says until it is up or ended."""
-    from apps.up.supervisor import logs_of, make_logs
+    from apps.up.supervisor import logs_of
     from hugginggpt.settings import CHECKOUT
     from hugginggpt.up import read
 
-    make_logs(home)
     log = logs_of(home) / "up.log"
     command = [sys.executable, "-m", "apps.cli", "up", "--host", wishes.host]
     for option in ("port", "dask_port", "workers", "requests", "expert_workers"):

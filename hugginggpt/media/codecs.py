@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from hugginggpt.capabilities import ValueType
@@ -14,11 +15,15 @@ from hugginggpt.media.values import Audio, Image, Structured, Table, Text, Value
 # pictures and sound import Pillow, NumPy and libsndfile: only when a picture or a recording is there.
 
 
-def encode(value: Value) -> tuple[bytes, str]:
+def encode(value: Value, go_on: Callable[[], object] = lambda: None) -> tuple[bytes, str]:
     """The bytes that stand for a value, and their media type.
 
     Text becomes UTF-8, an image PNG, audio 16-bit WAV (FLAC when longer than a minute), a table
     CSV, a structured result JSON with its text; a video keeps its bytes. Equal values give equal bytes.
+
+    Args:
+        value: what is to be kept.
+        go_on: called now and then while a long recording is encoded; what it raises ends that.
 
     Raises:
         MediaError: a structured result holds what JSON cannot, such as NaN.
@@ -33,7 +38,7 @@ def encode(value: Value) -> tuple[bytes, str]:
         case Audio():
             from hugginggpt.media import sound
 
-            return sound.write(value)
+            return sound.write(value, go_on)
         case Video(data, mime):
             return data, mime
         case Table():

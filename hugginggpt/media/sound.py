@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import numpy as np
 import soundfile
@@ -60,16 +61,24 @@ def check(data: bytes, max_seconds: float) -> None:
         raise ContentProblem("holds no sound; record it again")
 
 
-def write(audio: Audio) -> tuple[bytes, str]:
+def write(audio: Audio, go_on: Callable[[], object]) -> tuple[bytes, str]:
     """16-bit WAV; FLAC when it lasts longer than a minute. Samples outside [-1, 1] are clipped.
 
     Writing what `read` gave from such a file gives the same bytes again.
+
+    Args:
+        audio: the recording.
+        go_on: called before each block; what it raises ends the writing.
     """
-    samples = np.nan_to_num(np.asarray(audio.samples, dtype=np.float32))
-    # The same scale as libsndfile's reading; its own writing scales by 32767 and would lose a little each time.
-    whole = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
-    channels = 1 if whole.ndim == 1 else whole.shape[1]
-    long = len(whole) > _FLAC_SECONDS * audio.rate and channels <= _FLAC_CHANNELS
+    samples = np.asarray(audio.samples, dtype=np.float32)
+    channels = 1 if samples.ndim == 1 else samples.shape[1]
+    long = len(samples) > _FLAC_SECONDS * audio.rate and channels <= _FLAC_CHANNELS
     buffer = io.BytesIO()
-    soundfile.write(buffer, whole, audio.rate, format="FLAC" if long else "WAV", subtype="PCM_16")
+    form = "FLAC" if long else "WAV"
+    with soundfile.SoundFile(buffer, "w", audio.rate, channels, subtype="PCM_16", format=form) as recording:
+        for start in range(0, len(samples), _BLOCK_FRAMES):
+            go_on()
+            block = np.nan_to_num(samples[start : start + _BLOCK_FRAMES])
+            # As libsndfile reads; its own writing scales by 32767 and would lose a little each time.
+            recording.write(np.clip(np.rint(block * 32768.0), -32768, 32767).astype(np.int16))
     return buffer.getvalue(), "audio/flac" if long else "audio/wav"

@@ -158,7 +158,9 @@ def explained(url: URL) -> Iterator[None]:
             f"{_named(url)} has no connection free: too much is asked of it at once, try again."
         ) from error
     except OSError as error:
-        raise DatabaseUnavailableError(f"{_named(url)} cannot be used: {error.strerror or error}.") from error
+        raise DatabaseUnavailableError(
+            f"{_named(url)} cannot be used: {error.strerror or error}; {_remedy(url)}."
+        ) from error
 
 
 _MEND = {
@@ -178,7 +180,13 @@ def _sentence(error: DBAPIError, url: URL) -> str:
     if url.get_backend_name() == "sqlite":
         mend = next((mend for sign, mend in _MEND.items() if sign in reason.lower()), f"cannot be used: {reason}.")
         return f"{_named(url)} {mend}"
-    return f"{_named(url)} cannot be used: {reason}; check HUGGINGGPT_DATABASE_URL and that the server runs."
+    return f"{_named(url)} cannot be used: {reason}; {_remedy(url)}."
+
+
+def _remedy(url: URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        return "make its folder writable, or set HUGGINGGPT_HOME to a folder that is"
+    return "check HUGGINGGPT_DATABASE_URL and that the server runs"
 
 
 def _named(url: URL) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from hugginggpt.artifacts import Resource
-from hugginggpt.errors import RequestInProgressError, TaskCancelledError, TraceError
+from hugginggpt.errors import RequestIdError, RequestInProgressError, TaskCancelledError, TraceError
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
 from hugginggpt.trace import leases
 from hugginggpt.trace.rows import artifact_ids, artifact_key, insert_for, task_row
@@ -29,6 +29,15 @@ from hugginggpt.trace.tables import (
 
 OPEN = (RequestStatus.QUEUED, RequestStatus.RUNNING)
 """How a request stands that has not ended."""
+
+_CANCELLED = "The request was cancelled before this task was done."
+_CANCELLED_BEFORE = "The request was cancelled before this task ran."  # what an older version wrote
+
+_INTERRUPTED = {
+    "cancelled": "The request was cancelled before it ended.",
+    "finished": "The request ended before it did.",
+}
+"""Why an attempt has no end of its own, by how its life ended; any other ending is its process's."""
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -47,10 +56,11 @@ def create_request(
 
     Raises:
         RequestInProgressError: another process has just created that id.
-        TraceError: the conversation is unknown, or the id cannot be one.
+        RequestIdError: the id cannot be one.
+        TraceError: the conversation is unknown.
     """
     if request_id is not None and not _ID.fullmatch(request_id):
-        raise TraceError(f"The request id '{request_id}' cannot be used: take letters, digits, '.', '_' and '-'.")
+        raise RequestIdError(f"The request id '{request_id}' cannot be used: take letters, digits, '.', '_' and '-'.")
     begun = Conversation(id=uuid.uuid4().hex, created_at=now) if conversation_id is None else None
     if begun is not None:
         session.add(begun)
@@ -83,11 +93,11 @@ def check_same(request: Request, text: str, resources: Sequence[Resource], optio
     """Raise unless this is what the known request asks.
 
     Raises:
-        TraceError: it is another one.
+        RequestIdError: it is another one.
     """
     # What an older version wrote has no hash.
     if _asked(text, resources, options) != (request.asked_sha256 or _asked(request.text, resources, options)):
-        raise TraceError(f"The request {request.id} is another one, already known: give a new one another id.")
+        raise RequestIdError(f"The request {request.id} is another one, already known: give a new one another id.")
 
 
 def _asked(text: str, resources: Sequence[Resource], options: dict[str, Any]) -> str:
@@ -168,7 +178,7 @@ def end_life(session: Session, request: Request, now: datetime, *, ending: str, 
     session.execute(
         update(ExpertRun)
         .where(ExpertRun.request_id == request.id, ExpertRun.status == "running")
-        .values(status="interrupted", error="Its process ended before it did.")
+        .values(status="interrupted", error=_INTERRUPTED.get(ending, "Its process ended before it did."))
     )
     request.holder = None
     request.lease_until = None
@@ -181,18 +191,18 @@ def cancel(session: Session, request: Request, now: datetime, error: str | None)
     request.error = error or "It was cancelled."
     request.error_type = TaskCancelledError.__name__
     request.finished_at = now
-    skip_unfinished(session, request, "The request was cancelled before this task ran.")
+    skip_unfinished(session, request, _CANCELLED)
 
 
 def skip_unfinished(session: Session, request: Request, reason: str) -> None:
-    """Write why tasks of the plan did not run."""
+    """Write why tasks of the plan have no result."""
     unfinished = select(PlannedTaskRow).filter_by(request_id=request.id, status=TaskStage.PLANNED)
     for task in session.scalars(unfinished):
         task.status = TaskStage.SKIPPED
         task.error = reason
 
 
-def reopen(request: Request) -> None:
+def reopen(session: Session, request: Request) -> None:
     """Let a request that was cancelled, or that nobody works on, be worked on again: its time begins anew."""
     request.deadline_at = None
     if request.status == RequestStatus.CANCELLED:
@@ -200,6 +210,15 @@ def reopen(request: Request) -> None:
         request.error = request.error_type = request.finished_at = None
         # The flow run that was cancelled would have it cancelled again.
         request.starts += 1
+        session.execute(
+            update(PlannedTaskRow)
+            .where(
+                PlannedTaskRow.request_id == request.id,
+                PlannedTaskRow.status == TaskStage.SKIPPED,
+                PlannedTaskRow.error.in_((_CANCELLED, _CANCELLED_BEFORE)),
+            )
+            .values(status=TaskStage.PLANNED, error=None)
+        )
 
 
 def add_resources(session: Session, request_id: str, resources: Sequence[Resource], now: datetime) -> None:
@@ -275,7 +294,7 @@ def finish(
         task.seconds = task.seconds if ending.seconds is None else ending.seconds
         task.ended_at = ending.ended_at or task.ended_at
         task.prefect_task_run_id = ending.prefect_task_run_id or task.prefect_task_run_id
-    skip_unfinished(session, request, "The request ended before this task ran.")
+    skip_unfinished(session, request, "The request ended before this task was done.")
     end_life(session, request, now, ending="finished", error=None)
     request.status = status
     request.response = response

@@ -72,7 +72,7 @@ def check_told(request: Request, text: str, resources: Sequence[Resource], optio
     """Raise unless this is the known request, or what a flow run is told that is to begin or to resume it.
 
     Raises:
-        TraceError: it is another one.
+        RequestIdError: it is another one.
     """
     if resources or options.get("plan") or text not in ("", request.text, request.text[:SHOWN_CHARS]):
         lifecycle.check_same(request, text, resources, options)

@@ -134,7 +134,8 @@ class Trace:
 
         Raises:
             RequestInProgressError: a live process works on it.
-            TraceError: the conversation is unknown, or the id is of another request.
+            RequestIdError: the id cannot be one, or is of another request.
+            TraceError: the conversation is unknown.
         """
         with self._database.writing() as session:
             now = self._database.now(session)
@@ -234,7 +235,8 @@ class Trace:
             False when it stood in the trace before, whatever became of it since.
 
         Raises:
-            TraceError: the conversation is unknown, the id cannot be one, or is of another request.
+            RequestIdError: the id cannot be one, or is of another request.
+            TraceError: the conversation is unknown.
         """
         with self._database.writing() as session:
             request = locked(session, request_id)
@@ -351,7 +353,7 @@ class Trace:
             if request is None:
                 return
             if request.status == RequestStatus.CANCELLED or lifecycle.died(request, self._database.now(session)):
-                lifecycle.reopen(request)
+                lifecycle.reopen(session, request)
 
     def finish_request(
         self,

@@ -242,6 +242,9 @@ def test_an_interrupted_request_is_resumed(
         (["--continue"], "", ["Error: There is no conversation to continue: ask without --continue first."]),
         (["--continue", "--conversation", "a"], "", ["Error: Give either --continue or --conversation."]),
         (["--out", "/dev/null/made"], "", None),
+        (["--deadline", "nan"], "", ["Error: Invalid value for '--deadline': nan is no amount."]),
+        (["--deadline", "inf"], "", ["Error: Invalid value for '--deadline': inf is no amount."]),
+        (["--max-cost", "nan"], "", ["Error: Invalid value for '--max-cost': nan is no amount."]),
         (["--plan", "nowhere.json"], "", None),
     ],
 )

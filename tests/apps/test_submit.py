@@ -14,9 +14,11 @@ from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from PIL import Image as PILImage
 from PIL import ImageDraw, ImageFont
 
+from apps.cli import main
 from hugginggpt.services import get_trace, reset
 from hugginggpt.settings import CHECKOUT
 from hugginggpt.trace.story import RequestTrace, StoryStatus
@@ -192,6 +194,32 @@ def test_for_later_needs_no_server(hugginggpt: Run, sign: Path) -> None:
     refused = hugginggpt("submit", "Read it")
     assert refused.returncode == 1
     assert "There is no Prefect server to submit it to" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ([""], "Error: The request is empty: say what is to be done."),
+        ([" \n"], "Error: The request is empty: say what is to be done."),
+        (["Read it", "--deadline", "nan"], "Error: Invalid value for '--deadline': nan is no amount."),
+        (["Read it", "--max-cost", "nan"], "Error: Invalid value for '--max-cost': nan is no amount."),
+    ],
+)
+def test_what_cannot_be_meant_is_not_submitted(inside: CliRunner, arguments: list[str], line: str) -> None:
+    refused = inside.invoke(main, ["submit", *arguments])
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert refused.stderr.splitlines()[-1] == line
+    assert get_trace().requests() == []
+
+
+def test_an_id_that_cannot_be_taken_is_wrong_usage(inside: CliRunner) -> None:
+    assert inside.invoke(main, ["submit", "Read it", "--id", "mine", "--later"]).exit_code == 0
+    for text, name, sentence in (
+        ("Read it", "a b/c", "The request id 'a b/c' cannot be used: take letters, digits, '.', '_' and '-'."),
+        ("Sum it", "mine", "The request mine is another one, already known: give a new one another id."),
+    ):
+        refused = inside.invoke(main, ["submit", text, "--id", name, "--later"])
+        assert (refused.exit_code, refused.stdout, refused.stderr) == (2, "", f"Error: {sentence}\n")
 
 
 def test_the_documented_program_is_answered(deployed: None, sign: Path) -> None:

@@ -263,7 +263,7 @@ def test_a_home_that_cannot_be_written_is_a_sentence(tmp_path: Path, detach: lis
     installation = Installation(tmp_path)
     installation.home.write_text("no folder")
     refused = installation.run(*installation.up(*detach))
-    assert (refused.returncode, refused.stdout) == (1, "")
+    assert (refused.returncode, refused.stdout) == (2, "")
     (sentence,) = refused.stderr.splitlines()
     assert sentence.startswith(f"Error: The folder {installation.home / 'logs'} cannot be made or written (")
 

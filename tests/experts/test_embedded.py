@@ -1,6 +1,7 @@
 """The embedded experts on real input: no key, no network."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,7 +16,7 @@ from PIL import ImageDraw, ImageFont
 from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.controller.client import Controller
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import DeadlineExceededError, ExpertError, ModelLoadError
+from hugginggpt.errors import DeadlineExceededError, ExpertError, ModelLoadError, TaskCancelledError
 from hugginggpt.experts.base import Outputs, Surroundings
 from hugginggpt.experts.embedded import EXPERTS
 from hugginggpt.experts.embedded.reading import in_reading_order
@@ -200,6 +201,21 @@ def test_a_text_that_would_take_too_long_to_say_is_refused() -> None:
         with pytest.raises(ExpertError, match="too long"):
             speech.run(speaker, speech.prepare({"text": Text("This goes on and on. " * 50)}), Deadline(60))
         assert speech.run(speaker, speech.prepare({"text": Text("Short.")}), Deadline(60))
+    finally:
+        speaker.close()
+
+
+def test_a_long_text_stops_being_said_when_it_is_cancelled() -> None:
+    speech = expert("text-to-speech")
+    speaker = speech.load(ModelCard(id="espeak", kind=speech.kind), Surroundings(Settings(), lambda: None))
+    deadline = Deadline(600)
+    try:
+        cancelling = threading.Timer(0.5, deadline.cancel)
+        cancelling.start()
+        began = time.monotonic()
+        with pytest.raises(TaskCancelledError):
+            speech.run(speaker, speech.prepare({"text": Text("This goes on and on. " * 9000)}), deadline)
+        assert time.monotonic() - began < 3
     finally:
         speaker.close()
 

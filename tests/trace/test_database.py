@@ -166,7 +166,9 @@ def test_a_read_only_server_fails_its_check(settings: Settings, postgresql_url: 
 
 def test_a_folder_that_cannot_be_made_gives_a_sentence(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DatabaseUnavailableError, match=r"trace\.db cannot be used"):
+    with pytest.raises(
+        DatabaseUnavailableError, match=r"trace\.db cannot be used: .*; make its folder writable, or set HUGG"
+    ):
         Trace.open(at(settings, f"sqlite:///{tmp_path}/file/trace.db"))
 
 

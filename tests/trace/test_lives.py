@@ -93,7 +93,8 @@ def test_a_request_whose_lease_ran_out_died_and_can_be_resumed(trace: Trace) -> 
     assert story.status is StoryStatus.RUNNING
     assert [(life.flow_run_id, life.ending) for life in story.lives] == [("first", "died"), ("second", None)]
     assert story.lives[0].ended_at == story.lives[0].seen_at
-    assert story.tasks[0].attempts[0].status == "interrupted"
+    attempt = story.tasks[0].attempts[0]
+    assert (attempt.status, attempt.error) == ("interrupted", "Its process ended before it did.")
 
 
 def test_a_dead_process_of_this_host_counts_at_once(trace: Trace) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from hugginggpt.artifacts import Resource
-from hugginggpt.errors import RequestClosedError, TraceError
+from hugginggpt.errors import RequestClosedError, RequestIdError, TraceError
 from hugginggpt.request import Budget
 from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.trace.queue import MOST_LIVES, MOST_STARTS, SHOWN_CHARS
 from hugginggpt.trace.store import Trace
 from hugginggpt.trace.story import StoryStatus, TaskStage
-from tests.trace.samples import INVOICE, artifact, begin, call, planned
+from tests.trace.samples import INVOICE, artifact, begin, call, candidate, choice, planned, result
 
 CONTRACT = Resource(name="contract.txt", artifact=artifact("We agree."), source="/home/ada/contract.txt")
 
@@ -68,9 +68,9 @@ def test_the_id_of_another_request_is_refused(trace: Trace, changes: dict[str, A
     # What the plan turned out to name was not asked with it.
     trace.record_resources(opened.request_id, [CONTRACT])
     time.sleep(0.02)
-    with pytest.raises(TraceError, match="first is another one, already known"):
+    with pytest.raises(RequestIdError, match="first is another one, already known"):
         put(trace, "first", **changes)
-    with pytest.raises(TraceError, match="first is another one, already known"):
+    with pytest.raises(RequestIdError, match="first is another one, already known"):
         begin(trace, request_id="first", **changes)
     assert not put(trace, "first")
     assert trace.request("first").lives[-1].life == 1
@@ -79,7 +79,7 @@ def test_the_id_of_another_request_is_refused(trace: Trace, changes: dict[str, A
 def test_submitting_without_its_files_is_another_request_and_resuming_is_not(trace: Trace) -> None:
     text = "What is the total? " * 100
     put(trace, "long", text=text)
-    with pytest.raises(TraceError, match="long is another one"):
+    with pytest.raises(RequestIdError, match="long is another one"):
         put(trace, "long", text=text, resources=[])
     for life, told in enumerate(["", text, text[:SHOWN_CHARS]], 1):
         opened = begin(
@@ -87,7 +87,7 @@ def test_submitting_without_its_files_is_another_request_and_resuming_is_not(tra
         )
         assert (opened.life, opened.text, opened.resources) == (life, text, (INVOICE,))
         time.sleep(0.02)
-    with pytest.raises(TraceError, match="long is another one"):
+    with pytest.raises(RequestIdError, match="long is another one"):
         begin(trace, request_id="long", text=text[:20], resources=[])
 
 
@@ -226,6 +226,30 @@ def test_a_cancelled_request_can_be_opened_again(trace: Trace) -> None:
     assert begin(trace, request_id="waiting").life == 1
     assert begin(trace, request_id="working").life == 2
     assert trace.request("working").error is None
+
+
+def test_the_tasks_that_cancelling_ended_are_planned_again(trace: Trace) -> None:
+    planned(trace, request_id="mine")
+    trace.record_result("mine", result(0))
+    trace.record_choice("mine", 1, choice())
+    trace.start_attempt("mine", 1, 1, candidate(), run_count=1)
+    trace.record_no_result("mine", 2, TaskStatus.SKIPPED, "It needs the result of task 1, which failed.")
+    trace.cancel_request("mine")
+
+    story = trace.request("mine")
+    assert [task.status for task in story.tasks] == [TaskStage.COMPLETED, TaskStage.SKIPPED, TaskStage.SKIPPED]
+    assert story.tasks[1].error == "The request was cancelled before this task was done."
+    attempt = story.tasks[1].attempts[0]
+    assert (attempt.status, attempt.error) == ("interrupted", "The request was cancelled before it ended.")
+
+    trace.reopen_request("mine")
+    begin(trace, request_id="mine")
+    tasks = trace.request("mine").tasks
+    assert [(task.status, task.error) for task in tasks] == [
+        (TaskStage.COMPLETED, None),
+        (TaskStage.PLANNED, None),
+        (TaskStage.SKIPPED, "It needs the result of task 1, which failed."),
+    ]
 
 
 def test_a_cancelled_flow_run_cancels_its_request(trace: Trace) -> None:

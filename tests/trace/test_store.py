@@ -8,7 +8,7 @@ import pytest
 from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import ValueType
 from hugginggpt.catalog.card import Endpoint, ModelCard
-from hugginggpt.errors import TraceError
+from hugginggpt.errors import RequestIdError, TraceError
 from hugginggpt.plan import Plan
 from hugginggpt.results import ItemResult, RequestStatus, TaskStatus
 from hugginggpt.trace.store import RequestTrace, TaskEnding, Trace
@@ -36,7 +36,7 @@ def test_an_unknown_id_creates_the_request_under_it(trace: Trace) -> None:
 
 @pytest.mark.parametrize("request_id", ["../up", "a b", "%", "-x"])
 def test_an_id_that_is_no_name_is_refused(trace: Trace, request_id: str) -> None:
-    with pytest.raises(TraceError, match="cannot be used"):
+    with pytest.raises(RequestIdError, match="cannot be used"):
         begin(trace, request_id=request_id)
 
 
@@ -173,7 +173,7 @@ def test_the_whole_story_goes_to_json_and_back(trace: Trace) -> None:
     assert [a.model for a in read.attempts] == ["rapidocr"]
     assert (said.status, said.cached, said.result) == (TaskStage.CACHED, True, spoken)
     assert said.prefect_task_run_id == "run-1"
-    assert (sorted_.status, sorted_.error) == (TaskStage.SKIPPED, "The request ended before this task ran.")
+    assert (sorted_.status, sorted_.error) == (TaskStage.SKIPPED, "The request ended before this task was done.")
     assert [(f.task_id, f.artifact.mime) for f in story.files] == [(0, "text/plain"), (1, "audio/wav")]
     assert (story.totals.controller_calls, story.totals.prompt_tokens) == (2, 1400)
     assert story.totals.cost_microdollars == 135
