@@ -33,7 +33,7 @@ DEPLOYMENT = "answer-request/on-demand"
 CLAIM_SECONDS = 120.0
 """How long a claim holds: a flow run that was begun by then has the request's own lease."""
 
-START_SECONDS = 300.0
+START_SECONDS = 120.0
 """A flow run that a worker took so long ago, and that has not begun its request, is lost."""
 
 ENDED_SECONDS = 60.0
