@@ -9,7 +9,8 @@ from pydantic import Field
 from hugginggpt.pruning import Limits
 from tasks.prune import find_what_can_go, prune_all
 
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+# On PostgreSQL Prefect's server cannot show runs with longer numbers among their parameters.
+Amount = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
 
 
 @flow(name="prune-storage", flow_run_name="prune the storage", persist_result=True, result_serializer="json")

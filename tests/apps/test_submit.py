@@ -116,7 +116,7 @@ def test_submit_and_wait_prints_the_answer(deployed: None, hugginggpt: Run, sign
     assert re.search(r"^In Prefect: http://127\.0\.0\.1:\d+/runs/flow-run/\S+$", shown.stderr, re.MULTILINE)
     assert len(get_trace().request("sign-1").lives) == 1
     other = hugginggpt("submit", "Something else", "--id", "sign-1")
-    assert other.returncode == 1
+    assert other.returncode == 2
     assert "sign-1 is another one, already known" in other.stderr
 
 

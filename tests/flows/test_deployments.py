@@ -92,7 +92,7 @@ def test_the_run_form_explains_every_parameter(applied: dict[str, DeploymentResp
 def test_the_run_form_has_defaults_and_bounds(applied: dict[str, DeploymentResponse]) -> None:
     prune = fields(applied["prune-storage/weekly"])
     assert (prune["max_age_days"]["default"], prune["dry_run"]["default"]) == (90.0, False)
-    assert prune["keep_weights_gb"]["anyOf"][0] == {"type": "number", "minimum": 0}
+    assert prune["keep_weights_gb"]["anyOf"][0] == {"type": "number", "minimum": 0, "maximum": 1e15}
     assert fields(applied["warm-models/nightly"])["kinds"] == {
         "default": [],
         "description": fields(applied["warm-models/nightly"])["kinds"]["description"],
