@@ -268,12 +268,13 @@ def run_where_warm(task: Task[..., R], *arguments: Any, wait_for: Sequence[Any] 
 
 
 def _on_a_worker(kind: str | None) -> AbstractContextManager[Any]:
-    if (known := kinds_of_workers()) is None:
+    if _cluster() is None:
         return nullcontext()
     from dask import annotate  # type: ignore[attr-defined]
 
+    is_taken = kind is not None and kind in (kinds_of_workers() or ())
     # Of what asks for nothing, the scheduler would not say that there is no worker for it.
-    return annotate(resources={CONTROLLER: 1, **({kind: 1} if kind in known else {})})
+    return annotate(resources={CONTROLLER: 1, **({kind: 1} if is_taken else {})})
 
 
 def lost(future: PrefectFuture[Any]) -> bool:

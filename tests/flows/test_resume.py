@@ -23,6 +23,7 @@ from hugginggpt.services import get_trace, reset
 from hugginggpt.trace.story import RequestTrace, StoryStatus
 from tasks import policies
 from tests.flows.conftest import Answer
+from tests.servers import wait_until
 from tests.stand_ins.inference_server import InferenceServer
 from tests.stand_ins.openai_server import OpenAIServer, hangs
 
@@ -71,14 +72,6 @@ def each_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     reset()
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    for _ in range(1200):
-        if condition():
-            return
-        time.sleep(0.1)
-    raise AssertionError("It did not happen within two minutes.")
-
-
 def at_work_on(request_id: str, stage: str, server: OpenAIServer) -> bool:
     """The server hangs on that stage, and everything before it is in the trace."""
     return stage in server.stages() and {0, 1} <= get_trace().results(request_id).keys()
@@ -89,7 +82,7 @@ def test_a_killed_run_is_resumed_and_nothing_finished_runs_again(
 ) -> None:
     controller.script = {"summarization": hangs()}
     process = start(sign, "killed")
-    wait_for(lambda: at_work_on("killed", "summarization", controller))
+    wait_until(lambda: at_work_on("killed", "summarization", controller))
     with pytest.raises(RequestInProgressError):
         answer_request("Read it.", request_id="killed")
     process.send_signal(signal.SIGKILL)
@@ -114,7 +107,7 @@ def test_a_killed_run_is_resumed_and_nothing_finished_runs_again(
 def test_two_who_resume_at_once_do_not_both_run(controller: OpenAIServer, sign: Path, start: Start) -> None:
     controller.script = {"summarization": hangs()}
     process = start(sign, "wanted")
-    wait_for(lambda: at_work_on("wanted", "summarization", controller))
+    wait_until(lambda: at_work_on("wanted", "summarization", controller))
     process.kill()
     process.wait()
     controller.script = {"summarization": "42.50 EUR.", "respond": "It says 42.50 EUR."}
@@ -152,7 +145,7 @@ def test_results_outlive_a_database_that_goes_away(
     assert state.is_failed()
     assert postgresql_url not in str(state.message)
     lock(postgresql_url, False)
-    wait_for(lambda: get_trace().request("cut-off").status is StoryStatus.DIED)
+    wait_until(lambda: get_trace().request("cut-off").status is StoryStatus.DIED)
     asked = len(controller.calls)
 
     state = answer_request("", request_id="cut-off", return_state=True)
@@ -209,7 +202,7 @@ def test_a_selection_begins_while_the_database_is_away(
     get_trace()
 
     def cut_off() -> None:
-        wait_for(lambda: any(r.tasks for r in get_trace().requests()))
+        wait_until(lambda: any(r.tasks for r in get_trace().requests()))
         lock(postgresql_url, True)
         time.sleep(6.0)
         lock(postgresql_url, False)
@@ -243,7 +236,7 @@ def test_a_flow_that_is_interrupted_says_so_in_the_trace(
 ) -> None:
     controller.script = {"summarization": hangs()}
     process = start(sign, "stopped")
-    wait_for(lambda: at_work_on("stopped", "summarization", controller))
+    wait_until(lambda: at_work_on("stopped", "summarization", controller))
     process.send_signal(signal.SIGINT)
     process.wait(timeout=60)
     story: RequestTrace = get_trace().request("stopped")
