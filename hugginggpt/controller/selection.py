@@ -9,6 +9,7 @@ from hugginggpt.controller.prompts import Cuttable, cuttable, render_within
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, SelectionError
 from hugginggpt.plan import PlannedTask
+from hugginggpt.plan.loose import loose_values
 
 STAGE = "select"
 
@@ -117,13 +118,10 @@ def _ask(
 
 def _read(answer: str) -> tuple[str, str]:
     """The id and the reason of an answer with anything around its JSON; two empty texts when there is none."""
-    import json_repair
-
-    start = answer.find("{")
     try:
         found = json.loads(answer)
-    except ValueError:
-        found = json_repair.loads(answer[start:]) if start >= 0 else None
+    except (ValueError, RecursionError):
+        found = next(loose_values(answer), None)
     if not isinstance(found, dict):
         return "", ""
     reason = " ".join(str(found.get("reason") or "").split())
