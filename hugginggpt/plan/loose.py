@@ -16,17 +16,21 @@ _MOST_DIGITS = 20  # of a whole number; one with more digits is kept as a text, 
 _CLOSED_BY = {'"': '"', "'": "'", "“": "”", "”": "”", "‘": "’", "`": "`"}
 _BETWEEN = re.compile(r"(?:\s++|//[^\n]*+|#[^\n]*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z))*+")
 _WORD = re.compile(r"[^,{}\[\]\n\"]++")
-_NAME = re.compile(r"[^:,{}\[\]\n]++")
-_START = re.compile(r"\[(?=\s*+\{)|\{")
+_QUOTES = "\"'“”‘’`"
+_NAME = re.compile(rf"[{_QUOTES}]([^{_QUOTES}:,{{}}\[\]\n]*+)[{_QUOTES}](?!\w)|[^:,{{}}\[\]\n]++")
+_START = re.compile(rf"\[(?=\s*+[{{{_QUOTES}])|\{{")
 _WHOLE = re.compile(rf"-?\d{{1,{_MOST_DIGITS}}}")
+_AROUND = _QUOTES + " \t\r"
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _LITERALS = {"null": None, "none": None, "true": True, "false": False}
-# What follows the quote that ends a name, and the one that ends a text: any other quote is part of the text.
-_AFTER_NAME = re.compile(r"\s*+(?:[:{\[]|\Z)")
+_NAME_FOLLOWS = rf"\w++[{_QUOTES}]\s*+:"
+_IS_NAME = re.compile(_NAME_FOLLOWS)
+_IS_MEMBER = re.compile(rf"[{_QUOTES}]{_NAME_FOLLOWS}")
+# What follows the quote that ends a text. Any other quote is part of the text.
 _AFTER_TEXT = re.compile(
-    r"\s*+(?:[\]}]|//|/\*|\Z|,\s*+(?:[\"'“”‘`{}\[\]#/]|-?\d|\w++\s*+:|(?:null|None|true|True|false|False)\b|\Z)"
-    r"|(?<=\s)[\"'“‘]\w++[\"'”’]\s*+:|(?<=\s)[{\[])"
+    rf"\s*+(?:[{_QUOTES}]?+\s*+[\]}}]|//|/\*|\Z|[{_QUOTES}]{_NAME_FOLLOWS}|(?<=\s)[{{\[]"
+    rf"|,\s*+(?:[{_QUOTES}{{}}\[\]#/]|-?\d|\w++\s*+:|(?:null|None|true|True|false|False)\b|\Z))"
 )
 
 
@@ -61,13 +65,16 @@ class _Reader:
         """
         first = self._next()
         if first not in ("{", "["):
-            return self._quoted(_AFTER_TEXT) if first in _CLOSED_BY else _meant(self._match(_WORD))
+            return self._text_in_quotes() if first in _CLOSED_BY else self._word()
         if len(self._open) == MOST_NESTED:
             self._open.clear()
             raise _TooDeep
-        self._open.append(first)
         self.at += 1
-        found = self._object() if first == "{" else self._list()
+        return self._inside(first)
+
+    def _inside(self, opening: str) -> Any:
+        self._open.append(opening)
+        found = self._list() if opening == "[" else self._object()
         self._open.pop()
         return found
 
@@ -76,6 +83,8 @@ class _Reader:
         while not self._ends("]", "}"):
             if self._next() in (",", ":", "}"):
                 self.at += 1
+            elif _IS_MEMBER.match(self._text, self.at):  # of an object that nothing opens
+                elements.append(self._inside("{"))
             else:
                 elements.append(self.value())
         return elements
@@ -84,19 +93,17 @@ class _Reader:
         members: dict[str, Any] = {}
         while not self._ends("}", "]"):
             first = self._next()
-            if first in ("{", "["):
-                if first == "{" and "[" in self._open:  # the next object of the list: this one was not closed
-                    break
-                self.at += 1
-            elif first in (",", ":", "]"):
+            if first == "{" and "[" in self._open:  # the next object of the list: this one was not closed
+                break
+            if first in ("{", "[", ",", ":", "]"):
                 self.at += 1
             else:
-                name = self._quoted(_AFTER_NAME) if first in _CLOSED_BY else self._match(_NAME).strip()
+                name = self._name()
                 members[name] = self._member()
         return members
 
     def _member(self) -> Any:
-        if self._next() == ":":
+        while self._next() == ":":
             self.at += 1
         return None if self._next() in (",", "}", "]", "") else self.value()
 
@@ -121,14 +128,31 @@ class _Reader:
         start, self.at = self.at, max(self._skipped(pattern), self.at + 1)
         return self._text[start : self.at]
 
-    def _quoted(self, after: re.Pattern[str]) -> str:
-        """The text between this quote and the one that ends it."""
+    def _name(self) -> str:
+        start, match = self.at, _NAME.match(self._text, self.at)
+        self.at = match.end() if match else self.at + 1
+        return match.group(1) if match and match.group(1) is not None else self._text[start : self.at].strip(_AROUND)
+
+    def _word(self) -> Any:
+        word = self._match(_WORD)
+        # A text that only its end has a quote of.
+        self.at += self._text.startswith('"', self.at) and not word[-1:].isspace()
+        return _meant(word)
+
+    def _text_in_quotes(self) -> str:
+        """The text between this quote and the one that ends it, or the next member's name where none does."""
         opening = self._text[self.at]
         mark = re.compile(rf"\\.|[{opening}{_CLOSED_BY[opening]}]", re.DOTALL)
         start = self.at + 1
         for found in mark.finditer(self._text, start):
-            if len(found.group()) == 1 and after.match(self._text, found.end()):
-                end, self.at = found.start(), found.end()
+            if len(found.group()) > 1:
+                continue
+            end, self.at = found.start(), found.end()
+            if _AFTER_TEXT.match(self._text, self.at):
+                break
+            before = self._text[max(start, end - 2) : end].rstrip()
+            if before.endswith(",") and _IS_NAME.match(self._text, self.at):
+                self.at, end = end, self._text.rindex(",", start, end)
                 break
         else:
             end = self.at = len(self._text)
