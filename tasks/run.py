@@ -292,7 +292,7 @@ def run_expert(
     with cancellable(request_id, life, deadline), listening(ProgressShown(planned, lambda: attempts.current)):
         result = execute(
             planned,
-            bind(planned, resources, upstream, get_store()),
+            bind(planned, resources, upstream, get_store(), max_chars=get_settings().max_text_chars),
             map(get_catalog().current, attempts.not_failed(choice.ranked)),
             pool=get_pool(get_settings()),
             surroundings=Surroundings(get_settings(), lambda: recorded_controller(request_id, life, planned.id)),
