@@ -17,7 +17,7 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.plan.grammar import plan_grammar
-from hugginggpt.plan.limits import MAX_CHARS
+from hugginggpt.plan.limits import MAX_CHARS, MAX_TASKS
 from hugginggpt.plan.notation import read_notation
 from hugginggpt.plan.references import any_reference
 
@@ -123,7 +123,7 @@ def _read(written: str, request: ReadRequest) -> tuple[Plan | None, list[str]]:
 
 def _not_understood(written: str, request: ReadRequest, sources: Sequence[Source]) -> str:
     """Which part of the request the lines are about that cannot be read, in a sentence."""
-    unread = [line for line in written.split("\n") if _read(line, request)[0] is None]
+    unread = [line for line in written.split("\n", MAX_TASKS)[:MAX_TASKS] if _read(line, request)[0] is None]
     words = {word for line in unread for word in re.split(r"[\s,()\"]+", line)}
     names = [source.name for source in sources if {*source.name.split()} <= words]
     texts = [text.replace('\\"', '"') for line in unread for text in _TEXT.findall(line)]
