@@ -33,12 +33,13 @@ def problem(url: str) -> str | None:
     import httpx
     from prefect.client.orchestration import get_client
 
+    from hugginggpt.redaction import said
+
     with get_client(sync_client=True) as client:
         error = client.api_healthcheck()
     if error is None:
         return None
-    said = "" if isinstance(error, httpx.TransportError) else str(error)
-    reason = next(iter(said.splitlines()), type(error).__name__)
+    reason = type(error).__name__ if isinstance(error, httpx.TransportError) else said(error)
     return (
         f"The Prefect server at {url} cannot be used ({reason}): start it, "
         "or do without by `prefect config unset PREFECT_API_URL` or unsetting that variable."

@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hugginggpt.deadline import Deadline
+from hugginggpt.redaction import redact
 from hugginggpt.retry_after import retry_after
+from hugginggpt.text import one_line
 
 if TYPE_CHECKING:
     import openai
 
 _SLICE = 0.05  # seconds between two looks at the deadline
-_SECRET = re.compile(r"\b(?:sk|hf|gsk|pk|key)[-_][\w*.-]{6,}|Bearer\s+\S+", re.IGNORECASE)
 _MOST_DETAIL = 300
 _PASSING_STATUSES = {408, 409, 429}
 
@@ -138,10 +139,7 @@ class Connection:
 
     def redact(self, text: str) -> str:
         """The text without the key or anything that looks like one, in one line of bounded length."""
-        if len(self._api_key) >= 4:
-            text = text.replace(self._api_key, "***")
-        text = " ".join(_SECRET.sub("***", text).split())
-        return text if len(text) <= _MOST_DETAIL else text[:_MOST_DETAIL] + "…"
+        return one_line(redact(text, self._api_key), _MOST_DETAIL)
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:

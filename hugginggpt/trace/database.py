@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from hugginggpt.errors import ConfigurationError, DatabaseUnavailableError, TraceError
+from hugginggpt.redaction import redact
 
 BUSY_SECONDS = 30
 """How long a write waits for other writers of a SQLite database."""
@@ -197,7 +198,8 @@ def _named(url: URL) -> str:
 def _reason(error: DBAPIError, url: URL) -> str:
     lines = [line.strip() for line in str(error.orig).splitlines() if line.strip()]
     reason = (lines[0] if lines else type(error.orig).__name__).rstrip(".:")
-    return reason.replace(str(url.password), "***") if url.password else reason
+    secrets = [str(url.password or ""), *(str(value) for name, value in url.query.items() if "password" in name)]
+    return redact(reason, *secrets)
 
 
 def database_file(url: URL) -> Path | None:
