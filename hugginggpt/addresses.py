@@ -51,7 +51,7 @@ def web_address(text: str, base: "httpx.URL | None" = None) -> "httpx.URL":
         raise AddressError(f"has {len(text)} characters; {MOST_CHARS} is the most")
     try:
         url = httpx.URL(text) if base is None else base.join(text)
-        scheme, host, port, userinfo = url.scheme, url.raw_host.decode(), url.port, url.userinfo
+        scheme, host, port, userinfo = url.scheme, url.host and url.raw_host.decode(), url.port, url.userinfo
     except (httpx.InvalidURL, ValueError, TypeError):
         # Hosts that are no names raise errors of Unicode. What the error says can be a part of a password.
         raise AddressError("is not a valid URL; check it") from None

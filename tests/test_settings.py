@@ -51,7 +51,7 @@ def test_an_address_that_nobody_could_connect_to_is_refused(
 )
 def test_what_is_no_address_of_a_scheduler_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("HUGGINGGPT_DASK_ADDRESS", value)
-    with pytest.raises(ConfigurationError, match="^The setting HUGGINGGPT_DASK_ADDRESS cannot be used: it "):
+    with pytest.raises(ConfigurationError, match=r"^The setting HUGGINGGPT_DASK_ADDRESS cannot be used: it "):
         get_settings()
 
 
@@ -72,7 +72,7 @@ def test_an_address_that_is_shown_has_no_query(monkeypatch: pytest.MonkeyPatch, 
 def test_a_setting_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUGGINGGPT_HOME", "/tmp/caf\udce9")
     with pytest.raises(
-        ConfigurationError, match="^The setting HUGGINGGPT_HOME cannot be used: it is not text in UTF-8"
+        ConfigurationError, match=r"^The setting HUGGINGGPT_HOME cannot be used: it is not text in UTF-8"
     ):
         get_settings()
 
