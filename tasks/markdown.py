@@ -16,10 +16,10 @@ _MARK = re.compile(
       | (?<![^\W_])_|_(?![^\W_])          # emphasis, but not the middle of a name
       | (?<=\S)\.(?=[^\W\d_])             # a domain, for renderers that guess
       | ^[-+=:\#](?=[-+=:\#\s]|$)         # headings, lists, lines
-      | (?<=\d)[.)](?=\s|$)               # numbered lists
     """,
     re.VERBOSE,
 )
+_NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
 _INDENT = re.compile(r"^\s+")
 _NBSP = "\u00a0"
 
@@ -40,14 +40,24 @@ def as_cell(written: str) -> str:
 def fence(written: str, language: str = "text") -> str:
     """A block of code that what others wrote cannot end."""
     written = visible(written)
-    longest = max((len(run) for run in re.findall("`+", written)), default=0)
-    marks = "`" * max(3, longest + 1)
+    marks = "`" * max(3, _longest_run(written) + 1)
     return f"{marks}{language}\n{written}\n{marks}"
+
+
+def as_code(written: str) -> str:
+    """A short text as code inside a sentence."""
+    line = one_line(written)
+    marks = "`" * (_longest_run(line) + 1)
+    return f"{marks}{line}{marks}" if len(marks) == 1 else f"{marks} {line} {marks}"
 
 
 def as_label(written: str) -> str:
     """The text of a node in a graph: letters, digits and what joins them."""
     return " ".join(re.sub(r"[^\w ·.,:/-]", " ", one_line(written)).split())
+
+
+def _longest_run(text: str) -> int:
+    return max((len(run) for run in re.findall("`+", text)), default=0)
 
 
 def _escaped(line: str) -> str:
@@ -58,7 +68,7 @@ def _escaped(line: str) -> str:
         if _LINKED.search(word[0]):
             parts += [_without_marks(line[end : word.start()]), f"`{word[0]}`"]
             end = word.end()
-    return "".join([*parts, _without_marks(line[end:])])
+    return _NUMBERED.sub(r"\1\\\2", "".join([*parts, _without_marks(line[end:])]))
 
 
 def _without_marks(text: str) -> str:

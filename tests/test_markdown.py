@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from hugginggpt.text import one_line, visible
-from tasks.markdown import as_cell, as_label, as_text, fence
+from tasks.markdown import as_cell, as_code, as_label, as_text, fence
 
 NASTY = [
     "![x](http://evil.example/pixel.png)",
@@ -101,6 +101,15 @@ def test_a_block_of_code_cannot_be_ended_from_inside(written, mark, times):
     match = re.fullmatch(r'<pre><code class="language-text">(.*)</code></pre>\n<p>The end.</p>\n', page, re.DOTALL)
     assert match is not None
     assert html.unescape(match[1]) == visible(written) + "\n"
+
+
+@given(PIECES)
+def test_code_in_a_sentence_is_ended_by_nothing_in_it(written):
+    line = one_line(written)
+    page = rendered(f"At {as_code(written)} (image/png)")
+    match = re.fullmatch(r"<p>At <code>(.*)</code> \(image/png\)</p>\n", page)
+    assert match is not None or not line
+    assert match is None or html.unescape(match[1]).strip() == line
 
 
 @given(PIECES)
