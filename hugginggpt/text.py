@@ -5,8 +5,10 @@ are written with stay. What goes acts instead of being read: it moves a cursor, 
 not seen at all.
 """
 
+import json
 import re
 from pathlib import PurePosixPath
+from typing import Any
 
 MOST_NAME_BYTES = 255
 """How long a file's name can be on the file systems in use."""
@@ -29,7 +31,9 @@ _UNSEEN = re.compile(
     "\u200b\u2060-\u2065\ufeff\ufff9-\ufffb"  # spaces without width, annotations
     "\U000e0000-\U000e007f]"  # tags
 )
+_RAW = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u206f\ud800-\udfff\U000e0000-\U000e007f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_NUL_IN_JSON = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 def visible(text: str) -> str:
@@ -56,6 +60,25 @@ def storable(text: str) -> str:
 def is_storable(text: str) -> bool:
     """Whether UTF-8 and every database can hold the text as it is."""
     return "\x00" not in text and _SURROGATE.search(text) is None
+
+
+def storable_json(data: Any) -> str:
+    """Data as JSON that UTF-8 and every database can hold; its texts as `storable` gives them.
+
+    Raises:
+        ValueError: it holds a number that JSON does not know, such as infinity.
+        RecursionError: it is nested too deeply.
+    """
+    written = _SURROGATE.sub("\ufffd", json.dumps(data, ensure_ascii=False, allow_nan=False))
+    return _NUL_IN_JSON.sub("\\1\ufffd", written) if "\\u0000" in written else written
+
+
+def terminal_json(written: str) -> str:
+    """JSON whose texts have nothing in them, as it is written, that a terminal acts on: that is escaped.
+
+    Whoever reads it gets every text as it was.
+    """
+    return _RAW.sub(lambda match: json.dumps(match[0])[1:-1], written)
 
 
 def file_name(name: str, most: int = MOST_NAME_BYTES) -> str:

@@ -19,6 +19,7 @@ from sqlalchemy.pool import NullPool
 
 from hugginggpt.errors import ConfigurationError, DatabaseUnavailableError, TraceError
 from hugginggpt.redaction import redact
+from hugginggpt.text import storable_json
 
 BUSY_SECONDS = 30
 """How long a write waits for other writers of a SQLite database."""
@@ -113,7 +114,9 @@ def make_engine(url: URL, *, pooled: bool = True) -> Engine:
     Raises:
         ConfigurationError: the database's driver is not installed.
     """
-    options: dict[str, Any] = {"hide_parameters": True, **({} if pooled else {"poolclass": NullPool})}
+    options: dict[str, Any] = {"hide_parameters": True, "json_serializer": storable_json}
+    if not pooled:
+        options["poolclass"] = NullPool
     if url.get_backend_name() == "sqlite":
         engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, **options)
         event.listen(engine, "connect", _prepare_sqlite)
