@@ -27,7 +27,7 @@ def prepare() -> None:
     """
     settings = get_settings()
     keep_out_of_tracebacks()
-    _check_server(os.environ.get("PREFECT_API_URL"))
+    check_server(os.environ.get("PREFECT_API_URL"))
     defaults = {
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -56,7 +56,12 @@ def _find_what_is_up(settings: Settings) -> None:
         get_settings.cache_clear()  # they were read without it
 
 
-def _check_server(url: str | None) -> None:
+def check_server(url: str | None) -> None:
+    """Raise if the address of Prefect's server, of the environment or a profile, holds a password.
+
+    Raises:
+        ConfigurationError: it does.
+    """
     if url and holds_user(url):
         raise ConfigurationError(
             "PREFECT_API_URL holds a user name or password, which would be shown: set PREFECT_API_AUTH_STRING instead."

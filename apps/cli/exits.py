@@ -1,7 +1,9 @@
 """How a command ends: its exit code, and errors as one plain sentence."""
 
 import errno
+import io
 import signal
+import sys
 import traceback
 from collections.abc import Callable
 from types import FrameType
@@ -25,6 +27,9 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # not every terminal knows every character of an answer
         try:
             return super().invoke(ctx)
         except HuggingGPTError as error:

@@ -19,12 +19,13 @@ def quiet() -> None:
 
 def api_url() -> str | None:
     """The server of the environment or the profile; None when a run starts a temporary one."""
-    from hugginggpt.environment import prepare
+    from hugginggpt.environment import check_server, prepare
 
     prepare()
     from prefect.settings import PREFECT_API_URL
 
     url: str | None = PREFECT_API_URL.value()
+    check_server(url)
     return url
 
 
