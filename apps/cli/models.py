@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from apps.cli.exits import verbose_option
-from hugginggpt.text import terminal_json
+from hugginggpt.text import terminal_json, visible
 
 if TYPE_CHECKING:
     from hugginggpt.catalog.card import Candidate, ModelCard
@@ -129,7 +129,7 @@ def fetch(ids: tuple[str, ...], kind: str | None) -> None:
         works_with = [ModelCard(id=companion, kind=card.kind) for companion in card.companions]
         for model in (card, *works_with):
             folder = fetch_model(model, get_settings(), progress=True)
-            click.echo(f"{printable(model.id)} is in {folder}")
+            click.echo(f"{visible(model.id)} is in {folder}")
         if card.kind:
             keep_card(card, get_settings().models_cache_dir)
 
@@ -211,9 +211,8 @@ def downloaded(as_json: bool) -> None:
 
     found = models_on_disk()
     if as_json:
-        click.echo(
-            terminal_json(json.dumps([_downloaded_as_json(model) for model in found], indent=2, ensure_ascii=False))
-        )
+        listed = [_downloaded_as_json(model) for model in found]
+        click.echo(terminal_json(json.dumps(listed, indent=2, ensure_ascii=False)))
         return
     for model in found:
         times = "never used"
