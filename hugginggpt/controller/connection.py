@@ -15,6 +15,7 @@ import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.redaction import redact
@@ -153,8 +154,11 @@ class Connection:
         import openai
 
         if self._client is None:
+            # The client would put its paths behind the query, which some servers have their keys or versions in.
+            bare, _, query = self.base_url.partition("?")
             self._client = openai.AsyncOpenAI(
-                base_url=self.base_url,
+                base_url=bare,
+                default_query=dict(parse_qsl(query, keep_blank_values=True)),
                 api_key=self._api_key,
                 max_retries=0,
                 http_client=openai.DefaultAsyncHttpxClient(trust_env=self._trust_environment),
