@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from hugginggpt.capabilities import ValueType
 from hugginggpt.errors import ConfigurationError, StorageError
 from hugginggpt.redaction import redact, said
-from hugginggpt.text import file_name, one_line
+from hugginggpt.text import file_name, one_line, storable
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -144,7 +144,8 @@ class ArtifactStore:
         with self._explained("written"):
             if not (self._renew(sha256) and self._holds(sha256, data)):
                 self._write(self._path(sha256), data)
-        shown = None if preview is None else preview[:PREVIEW_CHARS]
+        # Models write halves of characters, which neither Prefect's records nor the trace could hold.
+        shown = None if preview is None else storable(preview[:PREVIEW_CHARS])
         return Artifact(sha256=sha256, type=type, mime=mime, bytes=len(data), preview=shown)
 
     def get(self, artifact: Artifact) -> Value:

@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl
 from hugginggpt.deadline import Deadline
 from hugginggpt.redaction import redact
 from hugginggpt.retry_after import retry_after
-from hugginggpt.text import one_line
+from hugginggpt.text import one_line, storable
 
 if TYPE_CHECKING:
     import openai
@@ -185,7 +185,7 @@ def _reply(completion: Any) -> Reply:
     if message is None:
         raise CallFailed("the reply is not a chat completion", passing=isinstance(choices, list))
     usage = completion.usage
-    text = message.content or ""
+    text = storable(message.content or "")
     # Models that think aloud put it before the answer.
     text = re.sub(r"\A\s*<think>.*?</think>", "", text, flags=re.DOTALL)
     return Reply(

@@ -96,7 +96,7 @@ def text_of(value: Value) -> str | None:
 def _json(data: Any) -> str:
     try:
         return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_from_numpy)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise MediaError(f"A structured result cannot be written as JSON: {error}.") from error
 
 
