@@ -7,10 +7,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
+from hugginggpt.addresses import AddressError, scheduler_address, shown
 from hugginggpt.errors import ConfigurationError, UsageError
 from hugginggpt.experts.device import accelerators
 from hugginggpt.settings import Settings, get_settings
@@ -45,11 +45,10 @@ def run_worker(address: str, *, threads: int, name: str | None, kinds: Sequence[
     Raises:
         ConfigurationError: the address is none of a scheduler.
     """
-    parts = urlsplit(address)
-    if parts.scheme not in ("tcp", "tls") or parts.hostname is None or parts.port is None:
-        raise ConfigurationError(
-            f"The address {address} is none of a Dask scheduler: give one such as tcp://127.0.0.1:8786."
-        )
+    try:
+        scheduler_address(address)
+    except AddressError as error:
+        raise ConfigurationError(f"The address {shown(address)} {error}.") from None
     settings = get_settings()
     several = [one.name for one in accelerators(settings) if one.name.startswith("cuda")] if not settings.device else []
     if len(several) > 1:
@@ -114,11 +113,11 @@ async def _work(address: str, threads: int, name: str | None, kinds: Sequence[st
 
 async def _find(address: str, stop: asyncio.Event) -> None:
     """Wait until the scheduler is there, and say once if it is not."""
-    parts = urlsplit(address)
+    where = scheduler_address(address)
     said = False
     while not stop.is_set():
         try:
-            _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+            _, writer = await asyncio.open_connection(*where)
         except OSError as error:
             if not said:
                 click.echo(

@@ -7,12 +7,13 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from hugginggpt.evaluation.subject import ControllerChoice
+from hugginggpt.text import one_line
 from tasks.evaluate import open_evaluation, plan_samples, score
 
 
 def _run_name() -> str:
     dataset = flow_run.parameters.get("dataset")
-    return f"evaluate {Path(dataset).name if dataset else 'the sample set'}"
+    return f"evaluate {one_line(Path(dataset).name, 80) if dataset else 'the sample set'}"
 
 
 @flow(name="evaluate-planner", flow_run_name=_run_name, persist_result=True, result_serializer="json")

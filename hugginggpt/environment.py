@@ -6,6 +6,9 @@ set is never replaced.
 
 import os
 
+from hugginggpt.addresses import holds_user
+from hugginggpt.errors import ConfigurationError
+from hugginggpt.redaction import keep_out_of_tracebacks
 from hugginggpt.settings import Settings, get_settings
 from hugginggpt.up import read
 
@@ -16,9 +19,15 @@ RESULTS_BLOCK = "hugginggpt-results"
 def prepare() -> None:
     """Switch telemetry off, put Prefect's result records into the home folder, and give a busy machine time.
 
-    What `hugginggpt up` runs is found here: its server comes before the one of a Prefect profile.
+    What `hugginggpt up` runs is found here: its server comes before the one of a Prefect profile. From here on
+    tracebacks in logs are without secrets.
+
+    Raises:
+        ConfigurationError: a setting cannot be used, or the address of Prefect's server holds a password.
     """
     settings = get_settings()
+    keep_out_of_tracebacks()
+    check_server(os.environ.get("PREFECT_API_URL"))
     defaults = {
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -45,3 +54,15 @@ def _find_what_is_up(settings: Settings) -> None:
         os.environ["HUGGINGGPT_TASK_RUNNER"] = "dask"
         os.environ.setdefault("HUGGINGGPT_DASK_ADDRESS", up.dask_address)
         get_settings.cache_clear()  # they were read without it
+
+
+def check_server(url: str | None) -> None:
+    """Raise if the address of Prefect's server, of the environment or a profile, holds a password.
+
+    Raises:
+        ConfigurationError: it does.
+    """
+    if url and holds_user(url):
+        raise ConfigurationError(
+            "PREFECT_API_URL holds a user name or password, which would be shown: set PREFECT_API_AUTH_STRING instead."
+        )

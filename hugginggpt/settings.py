@@ -5,7 +5,6 @@ HF_HUB_OFFLINE and PREFECT_API_URL.
 """
 
 import os
-import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,7 +13,9 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from hugginggpt.addresses import AddressError, holds_user, scheduler_address, web_address
 from hugginggpt.errors import ConfigurationError
+from hugginggpt.text import is_storable
 
 PACKAGE = Path(__file__).resolve().parent
 CHECKOUT = PACKAGE.parent
@@ -42,7 +43,11 @@ class Settings(BaseSettings):
     """The settings of one process, read from the environment."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HUGGINGGPT_", env_ignore_empty=True, populate_by_name=True, extra="ignore"
+        env_prefix="HUGGINGGPT_",
+        env_ignore_empty=True,
+        populate_by_name=True,
+        extra="ignore",
+        hide_input_in_errors=True,
     )
 
     home: Path = Field(Path("~/.hugginggpt"), description="Folder for the database, artifacts and results.")
@@ -170,32 +175,58 @@ class Settings(BaseSettings):
     def _split_names(cls, value: object) -> object:
         return tuple(h.strip() for h in value.split(",") if h.strip()) if isinstance(value, str) else value
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_text(cls, value: object) -> object:
+        if isinstance(value, str) and not is_storable(value):
+            raise ValueError("it is not text in UTF-8")
+        return value
+
     @field_validator("openai_base_url", "hf_endpoint", "inference_endpoint")
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
-        if value is not None and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
-            raise ValueError("it is no address: give one such as http://127.0.0.1:8000")
+        if value is not None:
+            web_address(value)
+        return value
+
+    @field_validator("hf_endpoint", "inference_endpoint")
+    @classmethod
+    def _goes_on(cls, value: str | None) -> str | None:
+        if value is not None and ("?" in value or "#" in value):
+            raise AddressError("goes on after its path; give one such as https://host/path")
+        return value
+
+    @field_validator("dask_address")
+    @classmethod
+    def _is_a_scheduler(cls, value: str) -> str:
+        scheduler_address(value)
         return value
 
     @field_validator("artifacts_url", "results_url")
     @classmethod
     def _keeps_no_secret(cls, value: str | None) -> str | None:
         # Prefect's server keeps the one, and shows it; messages name the other.
-        if value is not None and re.search(r"://[^/]*@", value):
+        if value is not None and holds_user(value):
             raise ValueError("it holds a user name or password, which would be shown; leave those to the environment")
         return value
 
     @field_validator("artifacts_url")
     @classmethod
     def _is_absolute(cls, value: str | None) -> str | None:
-        local = value is not None and (value.startswith("file://") or not re.search("://|::", value))
+        local = value is not None and (value.startswith("file://") or not ("://" in value or "::" in value))
         return str(_absolute(Path(value.removeprefix("file://")))) if value is not None and local else value
 
     @field_validator("results_url")
     @classmethod
     def _is_for_all_machines(cls, value: str | None) -> str | None:
-        if value is not None and (urlsplit(value).scheme in ("", "file") or not urlsplit(value).netloc):
+        try:
+            whole = value is None or (urlsplit(value).scheme not in ("", "file") and urlsplit(value).netloc)
+        except ValueError:
+            whole = False
+        if not whole:
             raise ValueError("give a URL such as s3://bucket/results, or name a folder in PREFECT_LOCAL_STORAGE_PATH")
+        if value is not None and "?" in value:
+            raise ValueError("its query would be shown; leave what belongs there to the environment")
         return value
 
     @field_validator("embedded_controller_gguf", "embedded_planner", "file_roots")
@@ -274,4 +305,6 @@ def get_settings() -> Settings:
         known = name.isupper()
         variable = name if known else f"HUGGINGGPT_{name.upper()}"
         reason = first["msg"].removeprefix("Value error, ")
+        if isinstance(first.get("ctx", {}).get("error"), AddressError):
+            reason = f"it {reason}"
         raise ConfigurationError(f"The setting {variable} cannot be used: {reason}.") from None

@@ -23,6 +23,7 @@ from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.pool import get_pool
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.progress import listening
+from hugginggpt.redaction import said
 from hugginggpt.request import RequestRun
 from hugginggpt.results import TaskResult, TaskStatus
 from hugginggpt.services import get_catalog, get_store, get_trace
@@ -246,7 +247,7 @@ def _message(state: State[Any]) -> str:
         return state.message or str(state.name)
     if isinstance(error, HuggingGPTError):
         return error.message
-    return f"It ended unexpectedly: {type(error).__name__}: {error}"
+    return f"It ended unexpectedly: {type(error).__name__}: {said(error)}"
 
 
 def settle(planned: PlannedTask, name: str, reason: str = "", result: TaskResult | None = None) -> State[Any]:
@@ -372,7 +373,7 @@ class _Attempts:
                 status=_attempt_status(error),
                 seconds=seconds,
                 load_seconds=loading,
-                error=None if error is None else str(error),
+                error=None if error is None else error.message if isinstance(error, HuggingGPTError) else said(error),
                 error_type=None if error is None else type(error).__name__,
                 passing=isinstance(error, PassingError),
             )

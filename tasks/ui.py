@@ -30,6 +30,8 @@ from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.progress import Progress
 from hugginggpt.results import TaskResult
 from hugginggpt.services import get_store, get_trace
+from hugginggpt.text import one_line
+from tasks.markdown import as_cell, as_code, as_label, as_text, fence
 from tasks.policies import recording
 
 THUMBNAIL_PIXELS = 320
@@ -43,7 +45,7 @@ Row = Mapping[str, str | int | float]
 
 def run_name(text: str) -> str:
     """What a flow run is called that answers a request: how the request begins."""
-    return " ".join(text.split())[:80] or "resumed request"
+    return one_line(text)[:80] or "resumed request"
 
 
 class _Nothing(dict[int, Any]):
@@ -81,25 +83,25 @@ def _tag(flow_run_id: str, tags: list[str]) -> None:
 
 def show_plan(plan: Plan) -> None:
     """The plan as a graph, and what was repaired in it."""
-    lines = ["```mermaid", "flowchart LR"]
-    lines += [f'  t{task.id}["{task.name}"]' for task in plan.tasks]
+    lines = ["flowchart LR", *(f'  t{task.id}["{as_label(task.name)}"]' for task in plan.tasks)]
     for task in plan.tasks:
         lines += [f"  t{k} {'-->' if k in task.needs else '-.->'} t{task.id}" for k in task.dep]
-    lines.append("```")
-    graph = "\n".join(lines) if plan.tasks else "No task is needed: the controller answers by itself."
-    repairs = "".join(f"\n- {repair}" for repair in plan.repairs)
-    text = graph + (f"\n\nRepaired:\n{repairs}" if repairs else "") + f"\n\n```json\n{plan.to_json()}\n```"
+    drawn = fence("\n".join(lines), "mermaid")
+    graph = drawn if plan.tasks else "No task is needed: the controller answers by itself."
+    repairs = "".join(f"\n- {as_cell(repair)}" for repair in plan.repairs)
+    text = graph + (f"\n\nRepaired:\n{repairs}" if repairs else "") + "\n\n" + fence(plan.to_json(), "json")
     _show_text("plan", lambda: text, "The plan")
 
 
 def show_choice(planned: PlannedTask, choice: ModelChoice) -> None:
     """The chosen model and why, and the candidates behind it."""
     rows = "".join(
-        f"\n| {place} | {_cell(c.card.id)} | {c.endpoint} | {c.card.downloads:,} | {_cell(c.card.description)} |"
+        f"\n| {place} | {as_cell(c.card.id)} | {c.endpoint} | {c.card.downloads:,} | {as_cell(c.card.description)} |"
         for place, c in enumerate(choice.ranked, 1)
     )
     text = (
-        f"**{choice.chosen.card.id}** ({choice.chosen.endpoint}), chosen by the {choice.chosen_by}: {choice.reason}\n\n"
+        f"**{as_cell(choice.chosen.card.id)}** ({choice.chosen.endpoint}), chosen by the {choice.chosen_by}: "
+        f"{as_cell(choice.reason)}\n\n"
         f"| | model | endpoint | downloads | |\n| --- | --- | --- | --- | --- |{rows}"
     )
     _show_text(f"model-{planned.id}", lambda: text, f"Model for {planned.name}")
@@ -132,7 +134,7 @@ class ProgressShown:
         if attempt is not None:
             with recording(f"The progress of '{self._name}'"):
                 get_trace().record_progress(attempt, str(progress))
-        share, description = 100.0 * progress.done / max(1, progress.total), f"{self._name}: {progress}"
+        share, description = 100.0 * progress.done / max(1, progress.total), as_cell(f"{self._name}: {progress}")
         try:
             if self._artifact is None:
                 # Outside an event loop the call is done when it returns.
@@ -147,7 +149,7 @@ def show_result(result: TaskResult) -> None:
     """The outputs of a task: text as it is, pictures as thumbnails, the address of each."""
 
     def outputs() -> str:
-        parts = [f"Made by {result.model} ({result.endpoint})."]
+        parts = [f"Made by {as_cell(result.model)} ({result.endpoint})."]
         parts += [_shown(artifact) for artifact in result.outputs[:MOST_SHOWN]]
         if len(result.outputs) > MOST_SHOWN:
             parts.append(f"and {len(result.outputs) - MOST_SHOWN} more")
@@ -158,15 +160,15 @@ def show_result(result: TaskResult) -> None:
 
 def show_answer(response: str, files: Iterable[Artifact]) -> None:
     """The final answer and where its files are."""
-    places = "".join(f"\n- `{get_store().address(artifact)}` ({artifact.mime})" for artifact in files)
-    text = response + (f"\n\nFiles:\n{places}" if places else "")
+    places = "".join(f"\n- {as_code(get_store().address(artifact))} ({artifact.mime})" for artifact in files)
+    text = as_text(response) + (f"\n\nFiles:\n{places}" if places else "")
     _show_text("answer", lambda: text, "The answer")
 
 
 def show_scores(report: EvaluationReport, earlier: Sequence[tuple[datetime, EvaluationReport]] = ()) -> None:
     """The scores of an evaluation, and under them those of earlier ones over the same dataset."""
     rows = [_scores("this run", report), *(_scores(f"{at:%Y-%m-%d %H:%M} UTC", other) for at, other in earlier)]
-    show_table("scores", rows, f"How well {report.model} plans the requests of `{report.dataset}`")
+    show_table("scores", rows, f"How well {as_cell(report.model)} plans the requests of {as_code(report.dataset)}")
 
 
 def _scores(when: str, report: EvaluationReport) -> Row:
@@ -186,8 +188,12 @@ def _scores(when: str, report: EvaluationReport) -> Row:
 
 
 def show_table(key: str, rows: Sequence[Row], description: str) -> None:
-    """A table, a row a dictionary of its columns. One without rows says so in a row of its own."""
-    shown = [dict(row) for row in rows] or [{"": "nothing"}]
+    """A table, a row a dictionary of its columns. One without rows says so in a row of its own.
+
+    The cells are text: Prefect renders Markdown in them. The description is Markdown.
+    """
+    shown = [{name: as_cell(value) if isinstance(value, str) else value for name, value in row.items()} for row in rows]
+    shown = shown or [{"": "nothing"}]
     _show(key, lambda: create_table_artifact(table=shown, key=key, description=description))
 
 
@@ -217,9 +223,9 @@ def _post(key: str, create: Callable[[], object]) -> None:
 
 
 def _shown(artifact: Artifact) -> str:
-    address = f"`{get_store().address(artifact)}` ({artifact.mime}, {artifact.bytes:,} bytes)"
+    address = f"{as_code(get_store().address(artifact))} ({artifact.mime}, {artifact.bytes:,} bytes)"
     if artifact.preview is not None:
-        return "```text\n" + artifact.preview.replace("```", "'''") + "\n```\n" + address
+        return fence(artifact.preview) + "\n" + address
     if artifact.type is ValueType.IMAGE:
         return f"![{artifact.sha256[:12]}]({_thumbnail(artifact)})\n\n{address}"
     return address
@@ -233,7 +239,3 @@ def _thumbnail(artifact: Artifact) -> str:
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

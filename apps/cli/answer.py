@@ -7,6 +7,7 @@ import click
 
 from apps.cli.exits import COMPLETED, FAILED, PARTIAL, WRONG_USAGE, complain, is_refusal, note
 from apps.cli.text import printable, short, size
+from hugginggpt.text import is_storable, terminal_json
 
 if TYPE_CHECKING:
     from hugginggpt.trace.story import OutputFile, RequestTrace
@@ -20,6 +21,8 @@ def make_folder(folder: Path) -> None:
     """
     from hugginggpt.errors import UsageError
 
+    if not is_storable(str(folder)):
+        raise UsageError(f"The folder {folder} has a name that is not text in UTF-8; give another --out.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -52,12 +55,12 @@ def present(story: "RequestTrace", *, out: Path | None, as_json: bool, further: 
                 unwritten = error
     whole = report(story, paths)
     if as_json:
-        click.echo(whole.model_dump_json(indent=2))
+        click.echo(terminal_json(whole.model_dump_json(indent=2)))
     else:
         if story.response:
             click.echo(printable(story.response))
         for made in {made.sha256: made for made in whole.files}.values():
-            click.echo(f"\n{made.path}\n  {made.mime}, {size(made.bytes)}, from task {made.task_id}")
+            click.echo(f"\n{printable(made.path)}\n  {made.mime}, {size(made.bytes)}, from task {made.task_id}")
     if story.error:
         (note if exit_code(story) == PARTIAL else complain)(story.error)
     if unwritten is not None:

@@ -1,7 +1,9 @@
 """How a command ends: its exit code, and errors as one plain sentence."""
 
 import errno
+import io
 import signal
+import sys
 import traceback
 from collections.abc import Callable
 from types import FrameType
@@ -15,7 +17,6 @@ from hugginggpt.errors import ConfigurationError, HuggingGPTError, UsageError
 COMPLETED, FAILED, WRONG_USAGE, PARTIAL = 0, 1, 2, 3
 INTERRUPTED, TERMINATED = 130, 143  # as shells say it: 128 and the signal
 
-_LONGEST_REASON = 300
 _VERBOSE = "hugginggpt.verbose"
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -26,6 +27,9 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # not every terminal knows every character of an answer
         try:
             return super().invoke(ctx)
         except HuggingGPTError as error:
@@ -37,14 +41,17 @@ class Commands(click.Group):
         except Exception as error:
             if isinstance(error, OSError) and error.errno == errno.EPIPE:
                 raise  # click ends quietly when nobody reads on
-            reason = next(iter(str(error).splitlines()), "no message")[:_LONGEST_REASON]
+            from hugginggpt.redaction import said
+
             hint = "" if verbose() else " Run it again with --verbose for the traceback."
-            _end(ctx, f"Something unexpected happened: {type(error).__name__}: {reason.rstrip('.')}.{hint}", FAILED)
+            _end(ctx, f"Something unexpected happened: {type(error).__name__}: {said(error)}.{hint}", FAILED)
 
 
 def _end(ctx: click.Context, sentence: str, code: int) -> NoReturn:
     if verbose():
-        click.echo(traceback.format_exc(), err=True)
+        from hugginggpt.redaction import redact
+
+        click.echo(redact(traceback.format_exc()), err=True)
     complain(sentence)
     ctx.exit(code)
 

@@ -7,6 +7,8 @@ import click
 
 from apps.cli.ask import absolute, request_text
 from apps.cli.exits import verbose_option
+from apps.cli.text import printable
+from hugginggpt.text import terminal_json
 
 if TYPE_CHECKING:
     from hugginggpt.plan import Plan
@@ -34,11 +36,11 @@ def plan(request: str, files: tuple[str, ...], as_json: bool) -> None:
     made, kinds = make_plan(request_text(request), [absolute(source) for source in files])
     if as_json:
         whole = {"plan": made.to_list(), "repairs": list(made.repairs), "offered_kinds": list(kinds)}
-        click.echo(json.dumps(whole, indent=2, ensure_ascii=False))
+        click.echo(terminal_json(json.dumps(whole, indent=2, ensure_ascii=False)))
         return
-    click.echo(made.to_json())
+    click.echo(terminal_json(made.to_json()))
     for repair in made.repairs:
-        click.echo(f"Repaired: {repair}", err=True)
+        click.echo(f"Repaired: {printable(repair)}", err=True)
     if not made.tasks:
         click.echo("No task is needed: the controller answers by itself.", err=True)
     click.echo(f"{len(kinds)} kinds of task were offered: `hugginggpt models` tells them all.", err=True)

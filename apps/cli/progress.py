@@ -13,7 +13,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from apps.cli.text import duration, one_line
+from apps.cli.text import duration, one_line, printable
 from hugginggpt.errors import TraceError
 from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskStage, TaskTrace
 
@@ -109,7 +109,7 @@ class _Lines:
     def _say(self, about: object, line: str) -> None:
         if self._said.get(about) != line:
             self._said[about] = line
-            print(line, file=sys.stderr, flush=True)
+            print(printable(line), file=sys.stderr, flush=True)
 
 
 class _Board:
@@ -129,7 +129,7 @@ class _Board:
         if story is not None:
             for task in story.tasks:
                 mark, style = _MARKS.get(task.status, ("●", "cyan") if _runs(task) else ("○", "dim"))
-                tasks.add_row(Text(mark, style), Text(_name(task), "bold"), Text(standing(task, story)))
+                tasks.add_row(Text(mark, style), Text(_name(task), "bold"), Text(printable(standing(task, story))))
         over = story is not None and story.finished_at is not None
         title = Text(headline, "bold" if over else "default")
         if not over:

@@ -8,6 +8,7 @@ import click
 
 from apps.cli.exits import COMPLETED, FAILED, verbose_option
 from apps.cli.text import moment, one_line, printable
+from hugginggpt.text import terminal_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
 
     found = look(get_settings())
     if as_json:
-        click.echo(_as_json(found))
+        click.echo(terminal_json(_as_json(found)))
     else:
         for label, text in _lines(found):
             click.echo(f"{label + ':':<16} {printable(text)}")

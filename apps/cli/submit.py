@@ -218,12 +218,13 @@ def _ended(request_id: str) -> "RequestTrace":
 def _print_endings(stories: "list[RequestTrace]", as_json: bool) -> None:
     from apps.cli.text import one_line, printable
     from hugginggpt.services import get_store
+    from hugginggpt.text import terminal_json
     from hugginggpt.trace.report import report
 
     for story in stories:
         if as_json:
             paths = {file.artifact.sha256: get_store().address(file.artifact) for file in story.files}
-            click.echo(report(story, paths).model_dump_json())
+            click.echo(terminal_json(report(story, paths).model_dump_json()))
         else:
             said = story.response or story.error or ""
             click.echo(f"{story.request_id}  {story.status}  {printable(one_line(said))}")

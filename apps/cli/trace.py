@@ -6,6 +6,8 @@ from pathlib import Path
 import click
 
 from apps.cli.exits import verbose_option
+from apps.cli.text import printable
+from hugginggpt.text import terminal_json
 
 
 @click.group()
@@ -31,7 +33,8 @@ def list_requests(limit: int, conversation: str | None, as_json: bool) -> None:
         conversation = get_trace().conversation(conversation)
     requests = get_trace().requests(limit, conversation)
     if as_json:
-        click.echo(json.dumps([request.model_dump(mode="json") for request in requests], indent=2, ensure_ascii=False))
+        listed = [request.model_dump(mode="json") for request in requests]
+        click.echo(terminal_json(json.dumps(listed, indent=2, ensure_ascii=False)))
         return
     if not requests:
         click.echo("There are no requests.", err=True)
@@ -57,7 +60,7 @@ def show(id: str) -> None:
     Console().print(request_tree(story))
     for file in story.files:
         # Not in the tree: an address is to be copied, so it stays in one piece.
-        click.echo(f"task {file.task_id} made {get_store().address(file.artifact)}")
+        click.echo(f"task {file.task_id} made {printable(get_store().address(file.artifact))}")
 
 
 @trace.command()
@@ -71,7 +74,7 @@ def export(id: str, out: Path | None) -> None:
 
     content = get_trace().request(id).model_dump_json(indent=2)
     if out is None:
-        click.echo(content)
+        click.echo(terminal_json(content))
         return
     try:
         out.write_text(content + "\n", encoding="utf-8")

@@ -82,7 +82,7 @@ def request_tree(story: RequestTrace) -> Tree:
 def _add_life(tree: Tree, life: Life) -> None:
     line = Text(f"{life.life}  ")
     line.append_text(_status(life.ending or "running"))
-    line.append(f", {moment(life.started_at)}, {duration(life.seconds)}, by {life.holder}")
+    line.append(f", {moment(life.started_at)}, {duration(life.seconds)}, by {printable(life.holder)}")
     branch = tree.add(line)
     if life.flow_run_id:
         branch.add(_words("flow run", life.flow_run_id))
@@ -140,7 +140,7 @@ def _add_attempt(tree: Tree, number: int, attempt: Attempt) -> None:
         line.append(f", of which {duration(attempt.load_seconds)} for loading the model")
     if attempt.progress and attempt.status != "completed":
         line.append(f", {attempt.progress}")
-    line.append(f", {_revised(attempt.model, attempt.revision)} ({attempt.endpoint})")
+    line.append(printable(f", {_revised(attempt.model, attempt.revision)} ({attempt.endpoint})"))
     line.append(f", life {attempt.life}, try {attempt.run_count}")
     branch = tree.add(line)
     if attempt.error:
@@ -152,7 +152,7 @@ def _add_call(tree: Tree, call: CallTrace) -> None:
     where = f" for task {call.task_id}" if call.task_id is not None else ""
     again = f", try {call.attempt}" if call.attempt > 1 else ""
     cost = f", {dollars(call.cost_microdollars)}" if call.cost_microdollars is not None else ""
-    line = Text.assemble((call.stage, "bold"), f"{where}  {call.model}, {duration(call.seconds)}, ")
+    line = Text.assemble((call.stage, "bold"), f"{where}  {printable(call.model)}, {duration(call.seconds)}, ")
     line.append(f"{call.prompt_tokens} + {call.completion_tokens} tokens{cost}{again}")
     line.append(f", prompt {call.prompt_name} {call.prompt_sha256[:8]}", "dim")
     branch = tree.add(line)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from apps.up.experts import ExpertWorker, expert_workers
 from apps.up.prefect_api import DEPLOYMENTS, Deployment, Limit, deployments, flow_workers, limits, runs_at_work
+from hugginggpt.environment import check_server
 from hugginggpt.errors import HuggingGPTError
 from hugginggpt.services import get_trace
 from hugginggpt.settings import Settings
@@ -80,6 +81,7 @@ def status(settings: Settings) -> Status:
         api_url, dask_address = up.api_url, up.dask_address
     else:
         api_url = PREFECT_API_URL.value()
+        check_server(api_url)
         dask_address = settings.dask_address if api_url and settings.task_runner == "dask" else None
     return Status(
         home=str(settings.home_dir),

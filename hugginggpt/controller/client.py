@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict
 
+from hugginggpt.addresses import shown
 from hugginggpt.controller.connection import CallFailed, Connection, Reply
 from hugginggpt.controller.dialect import known_dialect, remember_dialect
 from hugginggpt.controller.prompts import Prompt, render
@@ -92,8 +92,7 @@ class _Server:
         """The server as an error message may name it."""
         if self.embedded:
             return "the embedded controller"
-        parts = urlsplit(self.settings.openai_base_url or OPENAI_URL)
-        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+        return shown(self.settings.openai_base_url or OPENAI_URL)
 
     def connection(self) -> Connection:
         with self._lock:

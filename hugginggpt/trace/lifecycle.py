@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 from hugginggpt.artifacts import Resource
 from hugginggpt.errors import RequestIdError, RequestInProgressError, TaskCancelledError, TraceError
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
+from hugginggpt.text import one_line
 from hugginggpt.trace import leases
-from hugginggpt.trace.rows import artifact_ids, artifact_key, insert_for, task_row
+from hugginggpt.trace.rows import SHOWN_ID, artifact_ids, artifact_key, insert_for, task_row
 from hugginggpt.trace.story import TaskEnding, TaskStage
 from hugginggpt.trace.tables import (
     Conversation,
@@ -60,13 +61,17 @@ def create_request(
         TraceError: the conversation is unknown.
     """
     if request_id is not None and not _ID.fullmatch(request_id):
-        raise RequestIdError(f"The request id '{request_id}' cannot be used: take letters, digits, '.', '_' and '-'.")
+        raise RequestIdError(
+            f"The request id '{one_line(request_id, SHOWN_ID)}' cannot be used: take letters, digits, '.', '_' and '-'."
+        )
     begun = Conversation(id=uuid.uuid4().hex, created_at=now) if conversation_id is None else None
     if begun is not None:
         session.add(begun)
         session.flush()
     elif session.get(Conversation, conversation_id) is None:
-        raise TraceError(f"There is no conversation '{conversation_id}': leave it out to begin one.")
+        raise TraceError(
+            f"There is no conversation '{one_line(str(conversation_id), SHOWN_ID)}': leave it out to begin one."
+        )
     request_id = request_id or uuid.uuid4().hex
     values = {
         "id": request_id,

@@ -16,7 +16,9 @@ from hugginggpt.media import EXTENSIONS
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.request import Budget
 from hugginggpt.results import RequestStatus, TaskResult
+from hugginggpt.text import is_storable, one_line
 from hugginggpt.trace.lifecycle import died
+from hugginggpt.trace.rows import SHOWN_ID
 from hugginggpt.trace.story import (
     Attempt,
     CallTrace,
@@ -54,16 +56,18 @@ def find_id(session: Session, table: type[Request] | type[Conversation], prefix:
     Raises:
         TraceError: there is none, or more than one.
     """
+    what, shown = "request" if table is Request else "conversation", one_line(prefix, SHOWN_ID)
+    if not is_storable(prefix):
+        raise TraceError(f"There is no {what} '{shown}' in the trace: ids are letters and digits.")
     if session.get(table, prefix) is not None:
         return prefix
-    what = "request" if table is Request else "conversation"
     begins = table.id.startswith(prefix, autoescape=True)
     found = session.scalars(select(table.id).where(begins).order_by(table.id).limit(4)).all() if prefix else []
     if not found:
-        raise TraceError(f"There is no {what} '{prefix}' in the trace: `hugginggpt trace list` shows those there are.")
+        raise TraceError(f"There is no {what} '{shown}' in the trace: `hugginggpt trace list` shows those there are.")
     if len(found) > 1:
         some = ", ".join([*found[:3], "..."] if len(found) > 3 else found)
-        raise TraceError(f"Several {what}s begin with '{prefix}' ({some}): give more of the id.")
+        raise TraceError(f"Several {what}s begin with '{shown}' ({some}): give more of the id.")
     return found[0]
 
 

@@ -21,11 +21,12 @@ from hugginggpt.plan import Plan
 from hugginggpt.request import Budget
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
 from hugginggpt.settings import Settings
+from hugginggpt.text import one_line
 from hugginggpt.trace import lifecycle, questions, queue
 from hugginggpt.trace.database import Database, parse_url
 from hugginggpt.trace.leases import holder_name
 from hugginggpt.trace.migrate import migrate
-from hugginggpt.trace.rows import insert_for, locked, open_row, task_row
+from hugginggpt.trace.rows import SHOWN_ID, insert_for, locked, open_row, task_row
 from hugginggpt.trace.story import (
     EndedRun,
     OpenedRequest,
@@ -281,7 +282,7 @@ class Trace:
         with self._database.reading() as session:
             request = session.get(Request, request_id)
             if request is None:
-                raise TraceError(f"There is no request '{request_id}' in the trace.")
+                raise TraceError(f"There is no request '{one_line(request_id, SHOWN_ID)}' in the trace.")
             return request.starts
 
     def start_again(self, request_id: str, over: int, why: str) -> int:
@@ -302,7 +303,7 @@ class Trace:
         with self._database.writing() as session:
             request = locked(session, request_id)
             if request is None:
-                raise TraceError(f"There is no request '{request_id}' in the trace.")
+                raise TraceError(f"There is no request '{one_line(request_id, SHOWN_ID)}' in the trace.")
             goes_on = request.status in lifecycle.OPEN and queue.start_again(
                 session, request, self._database.now(session), over, why
             )
@@ -336,7 +337,7 @@ class Trace:
         with self._database.writing() as session:
             request = locked(session, request_id)
             if request is None:
-                raise TraceError(f"There is no request '{request_id}' in the trace.")
+                raise TraceError(f"There is no request '{one_line(request_id, SHOWN_ID)}' in the trace.")
             if request.status not in lifecycle.OPEN:
                 return False
             lifecycle.cancel(session, request, self._database.now(session), error)
@@ -630,7 +631,7 @@ class Trace:
         with self._database.reading() as session:
             request = session.get(Request, request_id)
             if request is None:
-                raise TraceError(f"There is no request '{request_id}' in the trace.")
+                raise TraceError(f"There is no request '{one_line(request_id, SHOWN_ID)}' in the trace.")
             return RequestStatus(request.status)
 
     def has_begun(self, flow_run_id: str) -> bool:

@@ -344,7 +344,7 @@ def test_on_a_terminal_with_a_temporary_server(
     assert "✓" in shown
     assert "Completed in " in shown
     assert "hugginggpt up" in shown
-    assert "The edges�[K are drawn." in shown
+    assert "The edges are drawn." in shown
 
 
 def _read(terminal: int) -> str:

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from markdown_it import MarkdownIt
 from prefect import flow, task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, FlowRunFilter, FlowRunFilterId
@@ -491,3 +493,21 @@ def test_the_prefect_ui_gets_artifacts_for_plan_choices_media_and_answer(
     assert "opencv" in found["model-0"].lower()
     assert "data:image/jpeg;base64," in found["result-0"]
     assert found["answer"].startswith("OK.")
+
+
+def test_what_others_wrote_is_text_in_the_prefect_ui(
+    answer: Answer, controller: OpenAIServer, tmp_path: Path, photo: Path
+) -> None:
+    named = tmp_path / "![x] <b>.png"
+    named.write_bytes(photo.read_bytes())
+    controller.script = {"respond": "Look: ![x](y) <img src=x> [a](b)\n# loud\n```mermaid"}
+    story = answer("Edges.", named, plan=[EDGES[0] | {"args": {"image": named.name}, "<i>": 1}])
+    wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[story.flow_run_id]))  # type: ignore[list-item]
+    with get_client(sync_client=True) as client:
+        found = {a.key: str(a.data) for a in client.read_artifacts(artifact_filter=wanted)}
+    renderer = MarkdownIt("gfm-like", {"html": True, "linkify": False})
+    pages = {key: renderer.render(text) for key, text in found.items() if key != "progress-0"}
+    assert "![x](y) &lt;img src=x&gt; [a](b)" in pages["answer"]
+    assert pages["result-0"].count("<img ") == 1 and '<img src="data:image/jpeg;base64,' in pages["result-0"]
+    for page in (pages[key] for key in pages if key != "result-0"):
+        assert not set(re.findall(r"<(\w+)", page)) & {"img", "a", "h1", "script", "b", "i"}

@@ -310,11 +310,13 @@ def test_the_same_bytes_may_be_two_things(trace: Trace) -> None:
 
 
 def test_text_that_databases_refuse_is_kept_as_far_as_it_can_be(trace: Trace) -> None:
-    opened = planned(trace, text="zero \x00 and half \udc80 a pair", options={"note": "\udc80"})
+    options = {"note": "\udc80", "plan": [{"zero \x00 \\u0000": "\\\x00"}]}
+    opened = planned(trace, text="zero \x00 and half \udc80 a pair", options=options)
     trace.record_no_result(opened.request_id, 0, TaskStatus.FAILED, "It said \x00.")
 
     story = trace.request(opened.request_id)
-    assert story.text == "zero \ufffd and half ? a pair"
+    assert story.text == "zero \ufffd and half \ufffd a pair"
+    assert story.options == {"note": "\ufffd", "plan": [{"zero \ufffd \\u0000": "\\\ufffd"}]}
     assert story.tasks[0].error == "It said \ufffd."
 
 
