@@ -31,7 +31,9 @@ def main() -> int:
     else:
         wanted = [(area, number) for area, count in shares(given.cases, areas) for number in range(count)]
     began = time.monotonic()
-    reports = run(wanted, given.seed, processes=min(given.processes, len(wanted)), each=_say if sys.stderr.isatty() else _nothing)
+    reports = run(
+        wanted, given.seed, processes=min(given.processes, len(wanted)), each=_say if sys.stderr.isatty() else _nothing
+    )
     _print(reports, given.seed, in_full=given.case is not None)
     found = sum(len(report.findings) for report in reports)
     print(f"\n{len(wanted)} cases, seed {given.seed}, {time.monotonic() - began:.0f} s: {found} findings")
@@ -51,7 +53,9 @@ def _tell(area: str, seed: int, number: int, save: Path | None) -> None:
         case = made(AREAS[area].open(Path(folder)), area, seed, number)
     print(f"{case.label}\n{shown(case.given, 2000)}\n")
     if save is not None:
-        save.write_bytes(case.given if isinstance(case.given, bytes) else str(case.given).encode("utf-8", "surrogatepass"))
+        save.write_bytes(
+            case.given if isinstance(case.given, bytes) else str(case.given).encode("utf-8", "surrogatepass")
+        )
 
 
 def _print(reports: list[Report], seed: int, in_full: bool) -> None:
@@ -61,9 +65,7 @@ def _print(reports: list[Report], seed: int, in_full: bool) -> None:
         refused = ", ".join(f"{name} {n}" for name, n in counts.most_common() if name != "accepted")
         slowest = f"{report.slowest.seconds:.2f} s ({report.slowest.number})" if report.slowest else ""
         largest = f"{report.largest.megabytes:.0f} MB ({report.largest.number})" if report.largest else ""
-        print(
-            f"{report.area:<10} {counts.total():>6} {counts['accepted']:>9}  {slowest:<16} {largest:<18} {refused}"
-        )
+        print(f"{report.area:<10} {counts.total():>6} {counts['accepted']:>9}  {slowest:<16} {largest:<18} {refused}")
     for report in reports:
         for what, (finding, numbers) in report.findings.items():
             print(f"\n{report.area}: {what}")

@@ -19,21 +19,23 @@ from hugginggpt.errors import MediaError
 from hugginggpt.media import LoadedFile, check_file, decode, encode, load_file, text_of
 from hugginggpt.settings import get_settings
 from tests.fuzz.case import Case
-from tests.fuzz.material import damaged
+from tests.fuzz.material import damaged, picked
 
 ENDINGS = (
-    ".png", ".jpg", ".gif", ".webp", ".tiff", ".bmp", ".wav", ".flac", ".ogg", ".mp3", ".mp4", ".avi", ".csv", ".tsv", ".json",
-    ".txt", ".md", ".pdf", ".zip", ".PNG", ".tar.gz", "", ".", ".x", ".so", ".\u202egnp",
+    ".png", ".jpg", ".gif", ".webp", ".tiff", ".bmp", ".wav", ".flac", ".ogg", ".mp3", ".mp4", ".avi", ".csv", ".tsv",
+    ".json", ".txt", ".md", ".pdf", ".zip", ".PNG", ".tar.gz", "", ".", ".x", ".so", ".\u202egnp",
 )  # fmt: skip
 MIMES = (
-    "", "text/plain", "image/png", "image/jpeg", "audio/wav", "video/mp4", "text/csv", "application/json", "application/octet-stream",
-    "text/plain;charset=utf-16", "IMAGE/PNG", "image/png;base64;base64", "x", ";", "text/html; charset=\u00e9",
+    "", "text/plain", "image/png", "image/jpeg", "audio/wav", "video/mp4", "text/csv", "application/json",
+    "application/octet-stream", "text/plain;charset=utf-16", "IMAGE/PNG", "image/png;base64;base64", "x", ";",
+    "text/html; charset=\u00e9",
 )  # fmt: skip
 MAGICS = (
-    b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF89a", b"II*\x00", b"MM\x00*", b"fLaC", b"OggS\x00", b"RIFF\xff\xff\xff\xffWAVE",
-    b"RIFF\x00\x00\x00\x00WEBP", b"RIFF\xff\xff\xff\xffAVI ", b"BM" + bytes(12) + b"\x28\0\0\0", b"ID3\x04", b"\xff\xfb\x90\x00",
-    b"\x00\x00\x00\x18ftypmp42", b"\x1aE\xdf\xa3", b"PK\x03\x04", b"%PDF-1.7", b"<svg", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff",
-    b"\xff\xfe\0\0", b"\x1f\x8b", b"\x7fELF",
+    b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF89a", b"II*\x00", b"MM\x00*", b"fLaC", b"OggS\x00",
+    b"RIFF\xff\xff\xff\xffWAVE", b"RIFF\x00\x00\x00\x00WEBP", b"RIFF\xff\xff\xff\xffAVI ",
+    b"BM" + bytes(12) + b"\x28\0\0\0", b"ID3\x04", b"\xff\xfb\x90\x00", b"\x00\x00\x00\x18ftypmp42", b"\x1aE\xdf\xa3",
+    b"PK\x03\x04", b"%PDF-1.7", b"<svg", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\xff\xfe\0\0", b"\x1f\x8b",
+    b"\x7fELF",
 )  # fmt: skip
 _MANY = (0, 1, 2, 7, 255, 4096, 8000, 16_384, 30_000, 65_535, 2**31 - 1, 2**32 - 1)
 
@@ -122,7 +124,7 @@ def _recordings() -> dict[str, bytes]:
 
 
 _TEXTS = {
-    "CSV": b"name,age\nAda,36\n\"Smith, J\",41\n",
+    "CSV": b'name,age\nAda,36\n"Smith, J",41\n',
     "CSV ;": "Größe;Preis\n1,5;2\n".encode("cp1252"),
     "CSV UTF-16": "a\tb\n1\t2\n".encode("utf-16"),
     "JSON": b'{"data": [1, 2, {"a": null}], "text": "x"}',
@@ -139,26 +141,29 @@ class Media:
         self._folder = folder
         self._settings = get_settings()
         self._pictures, self._recordings = _pictures(), _recordings()
-        self._movies = {"MP4": _movie(folder, "a.mp4", "mp4v"), "AVI": _movie(folder, "a.avi", "MJPG"), "MOV": _movie(folder, "a.mov", "mp4v")}
+        self._movies = {
+            "MP4": _movie(folder, "a.mp4", "mp4v"),
+            "AVI": _movie(folder, "a.avi", "MJPG"),
+            "MOV": _movie(folder, "a.mov", "mp4v"),
+        }
 
     def case(self, rng: random.Random) -> Case:
         """A file, through one of the ways in."""
         still = self._pictures | self._recordings | _TEXTS
-        makers: tuple[tuple[str, Callable[[], tuple[str, bytes]], int], ...] = (
-            ("damaged", lambda: _damaged(rng, still), 26),
-            ("damaged movie", lambda: _damaged(rng, self._movies), 2),
-            ("boxes", lambda: ("MP4", _boxes(rng, self._movies["MP4"])), 2),
-            ("picture's header", lambda: _picture_header(rng, self._pictures), 14),
-            ("recording's header", lambda: _recording_header(rng, self._recordings), 12),
-            ("picture bomb", lambda: _picture_bomb(rng), 3),
-            ("recording bomb", lambda: _recording_bomb(rng), 2),
-            ("table or text", lambda: _text(rng), 14),
-            ("two in one", lambda: _joined(rng, still), 6),
-            ("magic", lambda: ("magic", rng.choice(MAGICS) + rng.randbytes(rng.choice((0, 1, 40, 3000)))), 6),
-            ("noise", lambda: ("noise", rng.randbytes(rng.choice((0, 1, 30, 5000)))), 3),
+        makers: tuple[tuple[str, int, Callable[[], tuple[str, bytes]]], ...] = (
+            ("damaged", 26, lambda: _damaged(rng, still)),
+            ("damaged movie", 2, lambda: _damaged(rng, self._movies)),
+            ("boxes", 2, lambda: ("MP4", _boxes(rng, self._movies["MP4"]))),
+            ("picture's header", 14, lambda: _picture_header(rng, self._pictures)),
+            ("recording's header", 12, lambda: _recording_header(rng, self._recordings)),
+            ("picture bomb", 3, lambda: _picture_bomb(rng)),
+            ("recording bomb", 2, lambda: _recording_bomb(rng)),
+            ("table or text", 14, lambda: _text(rng)),
+            ("two in one", 6, lambda: _joined(rng, still)),
+            ("magic", 6, lambda: ("magic", rng.choice(MAGICS) + rng.randbytes(rng.choice((0, 1, 40, 3000))))),
+            ("noise", 3, lambda: ("noise", rng.randbytes(rng.choice((0, 1, 30, 5000))))),
         )  # fmt: skip
-        how, make, _ = rng.choices(makers, [weight for *_, weight in makers])[0]
-        what, data = make()
+        how, (what, data) = picked(rng, makers)
         fitting = f"a.{what.split()[0].lower()}".replace("apng", "png").replace("wavex", "wav")
         name = fitting if rng.random() < 0.6 else "a" + rng.choice(ENDINGS)
         label = f"{what}, {how}"
@@ -167,12 +172,22 @@ class Media:
                 return Case(f"load_file of a path: {label}", data, lambda: self._from_path(name, data), (MediaError,))
             case 1:
                 uri = _data_uri(rng, data)
-                return Case(f"load_file of a data URI: {label}", uri, lambda: self._used(load_file(uri, self._settings)), (MediaError,))
+                return Case(
+                    f"load_file of a data URI: {label}",
+                    uri,
+                    lambda: self._used(load_file(uri, self._settings)),
+                    (MediaError,),
+                )
             case 2:
                 type, mime = rng.choice(list(ValueType)), rng.choice(MIMES)
                 return Case(f"decode as {type}: {label}", data, lambda: _decoded(type, data, mime), (MediaError,))
             case _:
-                return Case(f"check_file: {label}", data, lambda: self._used(check_file(name, data, self._settings)), (MediaError,))
+                return Case(
+                    f"check_file: {label}",
+                    data,
+                    lambda: self._used(check_file(name, data, self._settings)),
+                    (MediaError,),
+                )
 
     def _from_path(self, name: str, data: bytes) -> None:
         with tempfile.TemporaryDirectory(dir=self._folder) as place:
@@ -217,7 +232,8 @@ def _data_uri(rng: random.Random, data: bytes) -> str:
         case 1:
             return f"data:{rng.choice(MIMES)},{''.join(f'%{byte:02x}' for byte in data[:20_000])}"
         case 2:
-            return f"data:{rng.choice(MIMES)};base64{rng.choice((',', '', ';,', ', '))}{coded}{rng.choice(('=', '====', chr(233), chr(0xD800), '%'))}"
+            comma, end = rng.choice((",", "", ";,", ", ")), rng.choice(("=", "====", "é", "\ud800", "%"))
+            return f"data:{rng.choice(MIMES)};base64{comma}{coded}{end}"
         case _:
             return f"data:{rng.choice(MIMES)};base64,{coded}"
 
@@ -229,9 +245,17 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def _png(width: int, height: int, depth: int, colour: int, *, interlaced: int = 0, packed: bytes = b"", more: bytes = b"") -> bytes:
+def _png(
+    width: int, height: int, depth: int, colour: int, *, interlaced: int = 0, packed: bytes = b"", more: bytes = b""
+) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlaced)
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + more + _chunk(b"IDAT", packed or zlib.compress(bytes(64))) + _chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + _chunk(b"IHDR", header)
+        + more
+        + _chunk(b"IDAT", packed or zlib.compress(bytes(64)))
+        + _chunk(b"IEND", b"")
+    )
 
 
 def _picture_header(rng: random.Random, files: dict[str, bytes]) -> tuple[str, bytes]:
@@ -243,12 +267,19 @@ def _picture_header(rng: random.Random, files: dict[str, bytes]) -> tuple[str, b
             palette = _chunk(b"PLTE", bytes(rng.choice((0, 3, 5, 768, 3000))))
             text = _chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(rng.choice((10, 3_000_000)))))
             profile = _chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(rng.choice((10, 3_000_000)))))
-            more = b"".join(rng.sample((palette, text * rng.choice((1, 40)), profile, _chunk(b"tRNS", bytes(rng.choice((0, 2, 300))))), rng.randint(0, 3)))
+            more = b"".join(
+                rng.sample(
+                    (palette, text * rng.choice((1, 40)), profile, _chunk(b"tRNS", bytes(rng.choice((0, 2, 300))))),
+                    rng.randint(0, 3),
+                )
+            )
             return "PNG", _png(width, height, depth, colour, interlaced=rng.choice((0, 1, 7)), more=more)
         case 2:
             data = bytearray(files[rng.choice(("JPEG", "JPEG CMYK", "JPEG progressive"))])
             at = max(data.find(b"\xff\xc0"), data.find(b"\xff\xc2"))
-            data[at + 4 : at + 10] = struct.pack(">BHHB", rng.choice((8, 12, 16, 0)), height & 0xFFFF, width & 0xFFFF, rng.choice((1, 3, 4, 0, 255)))
+            data[at + 4 : at + 10] = struct.pack(
+                ">BHHB", rng.choice((8, 12, 16, 0)), height & 0xFFFF, width & 0xFFFF, rng.choice((1, 3, 4, 0, 255))
+            )
             return "JPEG", bytes(data)
         case 3:
             data = bytearray(files[rng.choice(("GIF", "GIF animated"))])
@@ -260,14 +291,18 @@ def _picture_header(rng: random.Random, files: dict[str, bytes]) -> tuple[str, b
         case 4:
             data = bytearray(files[rng.choice(("BMP", "BMP 1"))])
             data[18:26] = struct.pack("<II", width, height)
-            data[28:34] = struct.pack("<HI", rng.choice((1, 4, 8, 16, 24, 32, 0, 64)), rng.choice((0, 1, 2, 3, 4, 6, 99)))
+            data[28:34] = struct.pack(
+                "<HI", rng.choice((1, 4, 8, 16, 24, 32, 0, 64)), rng.choice((0, 1, 2, 3, 4, 6, 99))
+            )
             return "BMP", bytes(data)
         case 5:
             data = bytearray(files[rng.choice(("WebP", "WebP animated"))])
             data[rng.choice((21, 23, 24, 26)) : 30] = rng.randbytes(rng.choice((4, 6, 9)))
             return "WebP", bytes(data)
         case _:
-            return "TIFF", _tiff_changed(rng, files[rng.choice([name for name in sorted(files) if name.startswith("TIFF")])])
+            return "TIFF", _tiff_changed(
+                rng, files[rng.choice([name for name in sorted(files) if name.startswith("TIFF")])]
+            )
 
 
 def _tiff_changed(rng: random.Random, data: bytes) -> bytes:
@@ -289,11 +324,24 @@ def _picture_bomb(rng: random.Random) -> tuple[str, bytes]:
     """A picture of few bytes and many pixels, all of them there."""
     side = rng.choice((3000, 7900, 8000, 8100, 12_000))
     if rng.random() < 0.5:
-        depth, colour, channels = rng.choice(((1, 0, 1), (8, 0, 1), (16, 0, 1), (8, 2, 3), (16, 2, 3), (8, 6, 4), (16, 6, 4), (8, 3, 1), (16, 4, 2)))
+        depth, colour, channels = rng.choice(
+            ((1, 0, 1), (8, 0, 1), (16, 0, 1), (8, 2, 3), (16, 2, 3), (8, 6, 4), (16, 6, 4), (8, 3, 1), (16, 4, 2))
+        )
         row = 1 + (side * depth * channels + 7) // 8
         more = _chunk(b"PLTE", bytes(768)) if colour == 3 else b""
         return f"PNG {depth} bits × {channels}", _png(side, side, depth, colour, packed=_zeros(row * side), more=more)
-    bits, channels, form, photometric = rng.choice(((8, 1, 1, 1), (16, 1, 1, 1), (32, 1, 3, 1), (32, 1, 1, 1), (8, 3, 1, 2), (8, 4, 1, 5), (64, 1, 3, 1), (16, 3, 1, 2)))
+    bits, channels, form, photometric = rng.choice(
+        (
+            (8, 1, 1, 1),
+            (16, 1, 1, 1),
+            (32, 1, 3, 1),
+            (32, 1, 1, 1),
+            (8, 3, 1, 2),
+            (8, 4, 1, 5),
+            (64, 1, 3, 1),
+            (16, 3, 1, 2),
+        )
+    )
     return f"TIFF {bits} bits × {channels}", _tiff(side, bits, channels, form, photometric)
 
 
@@ -346,8 +394,15 @@ def _recording_header(rng: random.Random, files: dict[str, bytes]) -> tuple[str,
             name = rng.choice([name for name in sorted(files) if name.startswith("WAV")])
             data = bytearray(files[name])
             at = data.find(b"fmt ") + 8
-            channels, bits, rate = rng.choice((0, 1, 2, 255, 1024, 65_535)), rng.choice((0, 1, 8, 16, 24, 32, 64, 65_535)), rng.choice((0, 1, 8000, 2**31, 2**32 - 1))
-            fields = (rng.choice((1, 1, 3, 6, 17, 0xFFFE, 2, 0)), channels, rate, rate * channels & 0xFFFFFFFF, rng.choice((0, 1, channels * bits // 8 & 0xFFFF)), bits)
+            channels, bits, rate = (
+                rng.choice((0, 1, 2, 255, 1024, 65_535)),
+                rng.choice((0, 1, 8, 16, 24, 32, 64, 65_535)),
+                rng.choice((0, 1, 8000, 2**31, 2**32 - 1)),
+            )
+            fields = (
+                rng.choice((1, 1, 3, 6, 17, 0xFFFE, 2, 0)), channels, rate, rate * channels & 0xFFFFFFFF,
+                rng.choice((0, 1, channels * bits // 8 & 0xFFFF)), bits,
+            )  # fmt: skip
             data[at : at + 16] = struct.pack("<HHIIHH", *fields)
             if rng.random() < 0.4:
                 at = data.find(b"data") + 4
@@ -357,7 +412,11 @@ def _recording_header(rng: random.Random, files: dict[str, bytes]) -> tuple[str,
             return name, bytes(data)
         case 2:
             data = bytearray(files[rng.choice(("FLAC", "FLAC 24"))])
-            rate, channels, bits = rng.choice((0, 1, 8000, 655_350, 2**20 - 1)), rng.randrange(8), rng.choice((3, 7, 15, 23, 31))
+            rate, channels, bits = (
+                rng.choice((0, 1, 8000, 655_350, 2**20 - 1)),
+                rng.randrange(8),
+                rng.choice((3, 7, 15, 23, 31)),
+            )
             total = rng.choice((0, 1, 900, 2**32, 2**36 - 1, 10 * 3600 * 48_000))
             data[18:26] = (rate << 44 | channels << 41 | bits << 36 | total).to_bytes(8, "big")
             return "FLAC", bytes(data)
@@ -403,7 +462,9 @@ def _long_mp3(seconds: int) -> bytes:
 def _boxes(rng: random.Random, data: bytes) -> bytes:
     """An MP4 with boxes of other sizes or names."""
     found = bytearray(data)
-    for name in rng.sample((b"ftyp", b"moov", b"mdat", b"trak", b"stsz", b"stsd", b"tkhd", b"mvhd", b"stco", b"mp4v"), rng.randint(1, 3)):
+    for name in rng.sample(
+        (b"ftyp", b"moov", b"mdat", b"trak", b"stsz", b"stsd", b"tkhd", b"mvhd", b"stco", b"mp4v"), rng.randint(1, 3)
+    ):
         at = found.find(name)
         if at < 4:
             continue
@@ -434,17 +495,35 @@ def _text(rng: random.Random) -> tuple[str, bytes]:
         case ("CSV", 2):
             text = f'a{mark}b\n1{mark}"' + "x\n" * rng.choice((10, 500_000))
         case ("CSV", _):
-            text = "\n".join(mark.join(rng.choice((cells, "a", '"q"', "")) for _ in range(rng.randint(1, 6))) for _ in range(rng.randint(1, 80)))
+            text = "\n".join(
+                mark.join(rng.choice((cells, "a", '"q"', "")) for _ in range(rng.randint(1, 6)))
+                for _ in range(rng.randint(1, 80))
+            )
         case ("JSON", 0):
             opened, closed = rng.choice((("[", "]"), ('{"a":', "}")))
             times = rng.choice((10, 900, 100_000))
             text = opened * times + "1" + rng.choice(("", closed * times))
         case ("JSON", 1):
-            text = rng.choice(("NaN", "[1e999]", "9" * 5000, '{"a":1,"a":2}', '"\\ud800"', '{"data": [], "text": "\\u0000"}', "-", '{"data":NaN,"text":""}'))
+            text = rng.choice(
+                (
+                    "NaN",
+                    "[1e999]",
+                    "9" * 5000,
+                    '{"a":1,"a":2}',
+                    '"\\ud800"',
+                    '{"data": [], "text": "\\u0000"}',
+                    "-",
+                    '{"data":NaN,"text":""}',
+                )
+            )
         case ("JSON", _):
             text = "[" + ",".join([rng.choice(("1", '"a"', "{}", "[[]]"))] * rng.choice((3, 300_000))) + "]"
         case _:
-            text = rng.choice(("a", "\n", " ", "é", "\x00", "\x1b[2J", "\ufeff", "\u202e", "𝒳")) * rng.choice((1, 100, 1_999_999, 2_000_001))
-    encoding = rng.choice(("utf-8", "utf-8", "utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-16-be", "cp1252", "cp437", "utf-7"))
+            text = rng.choice(("a", "\n", " ", "é", "\x00", "\x1b[2J", "\ufeff", "\u202e", "𝒳")) * rng.choice(
+                (1, 100, 1_999_999, 2_000_001)
+            )
+    encoding = rng.choice(
+        ("utf-8", "utf-8", "utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-16-be", "cp1252", "cp437", "utf-7")
+    )
     data = text.encode(encoding, "replace")
     return form, data if rng.random() < 0.8 else damaged(rng, data)

@@ -20,17 +20,17 @@ from hugginggpt.plan.references import (
     starts_of_references,
 )
 from tests.fuzz.case import Case
-from tests.fuzz.material import VALUES, changed, characters, pumped, value
+from tests.fuzz.material import VALUES, changed, characters, picked, pumped, value
 from tests.fuzz.plans import FILES, SPELLINGS, graph
 
 SCRAPS = (
-    " > ", ">", "(", ")", ", ", ",", "=", "\n", " ", "\t", '"', "\\", '"x"', "a.png", "scan.png > read", "{}", '"{}"', "a", "=a",
-    'text="', 'text="{}{}"', "none", "to=", "labels=", "context=", "<generated>", "<GENERATED>-0", "<node-1>", "\u00a0", "\x00",
-    "\ud800", "'", "passage-1", *sorted(WORDS.values())[:12], *INPUT_WORDS.values(),
+    " > ", ">", "(", ")", ", ", ",", "=", "\n", " ", "\t", '"', "\\", '"x"', "a.png", "scan.png > read", "{}", '"{}"',
+    "a", "=a", 'text="', 'text="{}{}"', "none", "to=", "labels=", "context=", "<generated>", "<GENERATED>-0",
+    "<node-1>", "\u00a0", "\x00", "\ud800", "'", "passage-1", *sorted(WORDS.values())[:12], *INPUT_WORDS.values(),
 )  # fmt: skip
 REFERENCES = (
-    "<", ">", "<generated", "<generated>", "<GENERATED>-", "<GENERATED>-0", "<GENERATED>-0,", " ", "\t", "\n", "-", "_", "0", "1",
-    "9999", "<node", "<resource", "< ", "generated", ",", " , ", "x", "\u00a0", "١",
+    "<", ">", "<generated", "<generated>", "<GENERATED>-", "<GENERATED>-0", "<GENERATED>-0,", " ", "\t", "\n", "-",
+    "_", "0", "1", "9999", "<node", "<resource", "< ", "generated", ",", " , ", "x", "\u00a0", "١",
 )  # fmt: skip
 
 
@@ -50,7 +50,8 @@ def _pipeline(rng: random.Random, depth: int = 0) -> str:
         words = [rng.choice((WORDS.get(capability.kind, capability.kind), capability.kind))]
         for wanted in capability.inputs[1:]:
             word = INPUT_WORDS.get(wanted.name, wanted.name)
-            words.append(f"{word}={rng.choice((quoted(value(rng)), quoted('{} and {}'), 'German', f'({_pipeline(rng, depth + 1)})' if depth < 2 else 'x'))}")
+            inside = f"({_pipeline(rng, depth + 1)})" if depth < 2 else "x"
+            words.append(f"{word}={rng.choice((quoted(value(rng)), quoted('{} and {}'), 'German', inside))}")
         if rng.random() < 0.2:
             words.append(f"text={quoted('Say: {}' * rng.choice((1, 3, 200)))}")
         steps.append(" ".join(words))
@@ -63,6 +64,11 @@ def _template_bomb(rng: random.Random) -> str:
     piped = rng.choice((quoted("y" * size), ", ".join(f'"{n}"' for n in range(min(size, 3000))), "notes.txt"))
     steps = [f"write text={quoted('{}' * places)}" for _ in range(rng.choice((1, 1, 3)))]
     return " > ".join([piped, *steps])
+
+
+def _pumped_value(rng: random.Random) -> str:
+    piped = rng.choice(("a.png", quoted(pumped(rng, REFERENCES, 90_000))))
+    return f"{piped} > write text={quoted(pumped(rng, REFERENCES, 90_000))}"
 
 
 def _deep(rng: random.Random) -> str:
@@ -81,18 +87,17 @@ class Notation:
         return self._grammar(rng) if kind < 8 else self._references(rng)
 
     def _read(self, rng: random.Random) -> Case:
-        makers: tuple[tuple[str, Callable[[], str], int], ...] = (
-            ("written plan", lambda: write_notation(parse_plan(json.dumps(graph(rng))), [*FILES.values()]), 2),
-            ("pipelines", lambda: "\n".join(_pipeline(rng) for _ in range(rng.choice((1, 2, 8, 70)))), 4),
-            ("changed pipelines", lambda: changed(rng, _pipeline(rng), SCRAPS), 6),
-            ("scraps", lambda: "".join(rng.choice((*SCRAPS, *VALUES)) for _ in range(rng.randint(1, 40))), 4),
-            ("pumped", lambda: pumped(rng, SCRAPS), 6),
-            ("pumped value", lambda: f"{rng.choice(('a.png', quoted(pumped(rng, REFERENCES, 90_000))))} > write text={quoted(pumped(rng, REFERENCES, 90_000))}", 3),
-            ("template bomb", lambda: _template_bomb(rng), 2),
-            ("deep", lambda: _deep(rng), 1),
+        makers: tuple[tuple[str, int, Callable[[], str]], ...] = (
+            ("written plan", 2, lambda: write_notation(parse_plan(json.dumps(graph(rng))), [*FILES.values()])),
+            ("pipelines", 4, lambda: "\n".join(_pipeline(rng) for _ in range(rng.choice((1, 2, 8, 70))))),
+            ("changed pipelines", 6, lambda: changed(rng, _pipeline(rng), SCRAPS)),
+            ("scraps", 4, lambda: "".join(rng.choice((*SCRAPS, *VALUES)) for _ in range(rng.randint(1, 40)))),
+            ("pumped", 6, lambda: pumped(rng, SCRAPS)),
+            ("pumped value", 3, lambda: _pumped_value(rng)),
+            ("template bomb", 2, lambda: _template_bomb(rng)),
+            ("deep", 1, lambda: _deep(rng)),
         )
-        how, make, _ = rng.choices(makers, [weight for *_, weight in makers])[0]
-        text = make()
+        how, text = picked(rng, makers)
 
         def run() -> None:
             plan = read_notation(text)
@@ -103,7 +108,10 @@ class Notation:
 
     def _grammar(self, rng: random.Random) -> Case:
         text = rng.choice((pumped(rng, (*SCRAPS, *REFERENCES), 20_000), characters(rng, 300), value(rng)))
-        names = [rng.choice((value(rng), characters(rng), "a.png", 'a "b".png', "a\\nb.wav", "none")) for _ in range(rng.choice((0, 1, 3, 200)))]
+        names = [
+            rng.choice((value(rng), characters(rng), "a.png", 'a "b".png', "a\\nb.wav", "none"))
+            for _ in range(rng.choice((0, 1, 3, 200)))
+        ]
         sources = {type: names for type in rng.sample(list(ValueType), rng.randint(0, 4))}
         kinds = rng.choice((list(CAPABILITIES), rng.sample(sorted(CAPABILITIES), 5), []))
 
@@ -120,7 +128,10 @@ class Notation:
         text = rng.choice(
             (
                 pumped(rng, REFERENCES),
-                "".join(rng.choice(SPELLINGS).format(rng.choice((0, 7, "9" * 5000, "٣"))) for _ in range(rng.choice((1, 5, 300)))),
+                "".join(
+                    rng.choice(SPELLINGS).format(rng.choice((0, 7, "9" * 5000, "٣")))
+                    for _ in range(rng.choice((1, 5, 300)))
+                ),
                 "".join(rng.choice(REFERENCES) for _ in range(60)),
             )
         )

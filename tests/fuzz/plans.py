@@ -22,7 +22,7 @@ from hugginggpt.resources import Namespace
 from hugginggpt.results import ItemResult, TaskResult
 from hugginggpt.settings import Settings, get_settings
 from tests.fuzz.case import Case
-from tests.fuzz.material import CHARACTERS, VALUES, changed, characters, pumped, value
+from tests.fuzz.material import CHARACTERS, VALUES, changed, characters, picked, pumped, value
 
 FILES = {
     ValueType.IMAGE: "a.png",
@@ -32,15 +32,17 @@ FILES = {
     ValueType.TEXT: "some words",
 }
 SPELLINGS = (
-    "<GENERATED>-{}", "<generated>-{}", "<GENERATED-{}>", "<node-{}>", "<resource>-{}", "< GENERATED > - {}", "<GENERATED>{}",
-    "<node>_{}", "<GENERATED>-0{}", "<GENERATED>-{}9999", "<GENERATED>-{}>", "see <GENERATED>-{} and more",
-    "<GENERATED>-{0},<GENERATED>-{0}", "<GENERATED>-{0}, <GENERATED>-{0} ,<GENERATED>-{0}", "GENERATED-{}", "<GENERATED>--{}",
+    "<GENERATED>-{}", "<generated>-{}", "<GENERATED-{}>", "<node-{}>", "<resource>-{}", "< GENERATED > - {}",
+    "<GENERATED>{}", "<node>_{}", "<GENERATED>-0{}", "<GENERATED>-{}9999", "<GENERATED>-{}>",
+    "see <GENERATED>-{} and more", "<GENERATED>-{0},<GENERATED>-{0}",
+    "<GENERATED>-{0}, <GENERATED>-{0} ,<GENERATED>-{0}", "GENERATED-{}", "<GENERATED>--{}",
 )  # fmt: skip
 SCRAPS = (
-    "[", "]", "{", "}", "[{", "}]", "[[", ",", ":", '"', "\\", "\n", " ", "\t", "```", "```json\n", "```\n", "a", "A", "0", "1",
-    "<generated>", "<GENERATED>-", "<GENERATED>-0", "<GENERATED>-0,", "<node", "<", ">", "-", "//", "/*", "*/", "'", "null",
-    "NaN", "1e999", "-", "<think>", "</think>", '{"task": ', '"args": {', '"task": "summarization"', '"text": "x"', "#", "...",
-    "“", "”", "True", "\x00", "\ud800", "\\ud800", "\\u0000", "{}", "[]", '{"a":', "(", ")",
+    "[", "]", "{", "}", "[{", "}]", "[[", ",", ":", '"', "\\", "\n", " ", "\t", "```", "```json\n", "```\n", "a", "A",
+    "0", "1", "<generated>", "<GENERATED>-", "<GENERATED>-0", "<GENERATED>-0,", "<node", "<", ">", "-", "//", "/*",
+    "*/", "'", "null", "NaN", "1e999", "-", "<think>", "</think>", '{"task": ', '"args": {',
+    '"task": "summarization"', '"text": "x"', "#", "...", "“", "”", "True", "\x00", "\ud800", "\\ud800", "\\u0000",
+    "{}", "[]", '{"a":', "(", ")",
 )  # fmt: skip
 NESTING = (3, 50, 900, 1100, 20_000, 60_000)
 
@@ -83,7 +85,9 @@ def _spoilt(rng: random.Random, tasks: list[dict[str, Any]]) -> list[Any]:
             case 0:
                 args[name] = rng.choice(SPELLINGS).format(rng.choice((0, 1, at, at + 1, 9999, "9" * 400, "1" * 5000)))
             case 1:
-                args[name] = [rng.choice(SPELLINGS).format(rng.randrange(4)) for _ in range(rng.choice((0, 1, 2, 100, 1001)))]
+                args[name] = [
+                    rng.choice(SPELLINGS).format(rng.randrange(4)) for _ in range(rng.choice((0, 1, 2, 100, 1001)))
+                ]
             case 2:
                 args[name] = _nested(rng, args.get(name))
             case 3:
@@ -93,15 +97,21 @@ def _spoilt(rng: random.Random, tasks: list[dict[str, Any]]) -> list[Any]:
             case 5:
                 args[rng.choice(("seed", "steps", "width", "temperature", "max_new_tokens"))] = _odd(rng)
             case 6:
-                task["id"] = rng.choice((0, 1, -1, 9999, 10_000, "task 3", "9" * 400, True, 1e400, 2.5, None, _odd(rng)))
+                task["id"] = rng.choice(
+                    (0, 1, -1, 9999, 10_000, "task 3", "9" * 400, True, 1e400, 2.5, None, _odd(rng))
+                )
             case 7:
-                task["dep"] = rng.choice(([0], [-1, 0, 99], [at], [at + 1], "0,1", {"0": 1}, [[0]], list(range(2000)), _odd(rng)))
+                task["dep"] = rng.choice(
+                    ([0], [-1, 0, 99], [at], [at + 1], "0,1", {"0": 1}, [[0]], list(range(2000)), _odd(rng))
+                )
             case 8:
                 task["task"] = rng.choice((value(rng), "tts", str(task.get("task")).upper(), _odd(rng)))
             case 9:
                 for key in list(task):
                     if rng.random() < 0.4:
-                        task[rng.choice((key.upper(), f" {key} ", f"{key}s", "arguments", "inputs", "depends_on"))] = task.pop(key)
+                        task[rng.choice((key.upper(), f" {key} ", f"{key}s", "arguments", "inputs", "depends_on"))] = (
+                            task.pop(key)
+                        )
             case 10:
                 args[rng.choice((name.upper(), "prompt", "img", "input", characters(rng)))] = args.get(name, "x")
             case 11:
@@ -113,8 +123,9 @@ def _spoilt(rng: random.Random, tasks: list[dict[str, Any]]) -> list[Any]:
 
 def _odd(rng: random.Random) -> Any:
     odd: tuple[Any, ...] = (
-        None, True, 0, -1, 10**18, 10**400, 1e308, float("nan"), float("inf"), "", [], {}, [[]], {"a": {"b": []}}, [None], [True, 1],
-        "9" * 5000, "x" * 50_000, ["x"] * 1000, ["x"] * 1001, "\ud800", "a\x00b", "1e400", "0x1f", " 12 ", "١٢",
+        None, True, 0, -1, 10**18, 10**400, 1e308, float("nan"), float("inf"), "", [], {}, [[]], {"a": {"b": []}},
+        [None], [True, 1], "9" * 5000, "x" * 50_000, ["x"] * 1000, ["x"] * 1001, "\ud800", "a\x00b", "1e400", "0x1f",
+        " 12 ", "١٢",
     )  # fmt: skip
     return rng.choice(odd)
 
@@ -129,16 +140,27 @@ def _bomb(rng: random.Random) -> list[dict[str, Any]]:
     """Tasks that each refer many times to the one before, so that what they stand for grows with every step."""
     wants_text = [c for c in CAPABILITIES.values() if c.input("text") and not c.gives(c.inputs[0])]
     any_text = [c for c in CAPABILITIES.values() if c.inputs[0].type is ValueType.TEXT]
-    length, width = rng.choice(((8, 16), (3, 1000), (2, 100), (64, 2), (64, 64), (20, 9), (5, 300), (30, 1000), (4, 40)))
+    length, width = rng.choice(
+        ((8, 16), (3, 1000), (2, 100), (64, 2), (64, 64), (20, 9), (5, 300), (30, 1000), (4, 40))
+    )
     start = rng.choice(("x", ["x"] * width, "y" * 20_000, [f"{n}" for n in range(100)]))
     kinds = rng.choice((wants_text, wants_text, any_text))
     tasks: list[dict[str, Any]] = []
     for task_id in range(length):
-        capability: Capability = rng.choice(kinds) if rng.random() < 0.3 or not tasks else CAPABILITIES[tasks[-1]["task"]]
+        capability: Capability = (
+            rng.choice(kinds) if rng.random() < 0.3 or not tasks else CAPABILITIES[tasks[-1]["task"]]
+        )
         before = f"<GENERATED>-{rng.choice((task_id - 1, task_id - 1, max(0, task_id - 2), 0))}"
         written: Any = start
         if task_id:
-            written = rng.choice((" ".join([before] * width), [before] * width, ",".join([before] * width), [f"{before} {before}"] * width))
+            written = rng.choice(
+                (
+                    " ".join([before] * width),
+                    [before] * width,
+                    ",".join([before] * width),
+                    [f"{before} {before}"] * width,
+                )
+            )
         args = {wanted.name: FILES[wanted.type] for wanted in capability.inputs if wanted.required}
         text = next(i.name for i in capability.inputs if i.type is ValueType.TEXT)
         tasks.append({"task": capability.kind, "id": task_id, "dep": [-1], "args": {**args, text: written}})
@@ -148,7 +170,12 @@ def _bomb(rng: random.Random) -> list[dict[str, Any]]:
 def _circle(rng: random.Random) -> list[dict[str, Any]]:
     length = rng.choice((1, 2, 3, 64))
     tasks = [
-        {"task": "summarization", "id": n, "dep": [rng.randrange(length)], "args": {"text": f"<GENERATED>-{(n + 1) % length}"}}
+        {
+            "task": "summarization",
+            "id": n,
+            "dep": [rng.randrange(length)],
+            "args": {"text": f"<GENERATED>-{(n + 1) % length}"},
+        }
         for n in range(length)
     ]
     if rng.random() < 0.5:
@@ -201,21 +228,20 @@ class Plans:
 
     def case(self, rng: random.Random) -> Case:
         """A text that may be a plan, and what becomes of it."""
-        makers: tuple[tuple[str, Callable[[], str], int], ...] = (
-            ("valid", lambda: json.dumps(graph(rng)), 2),
-            ("spoilt", lambda: json.dumps(_spoilt(rng, graph(rng))), 8),
-            ("bomb", lambda: json.dumps(_bomb(rng)), 4),
-            ("circle", lambda: json.dumps(_circle(rng)), 1),
-            ("dressed", lambda: _dressed(rng, json.dumps(graph(rng, 4), indent=rng.choice((None, 1)))), 4),
-            ("changed text", lambda: changed(rng, json.dumps(_spoilt(rng, graph(rng, 4))), SCRAPS), 6),
-            ("pumped", lambda: pumped(rng, SCRAPS), 6),
-            ("pumped inside", lambda: json.dumps(graph(rng, 2)).replace("some words", pumped(rng, SCRAPS, 50_000)), 2),
-            ("deep", lambda: _deep(rng), 2),
-            ("scraps", lambda: "".join(rng.choice((*SCRAPS, *VALUES)) for _ in range(rng.randint(1, 40))), 3),
-            ("many tasks", lambda: json.dumps(graph(rng, 4) * rng.choice((20, 400))), 1),
+        makers: tuple[tuple[str, int, Callable[[], str]], ...] = (
+            ("valid", 2, lambda: json.dumps(graph(rng))),
+            ("spoilt", 8, lambda: json.dumps(_spoilt(rng, graph(rng)))),
+            ("bomb", 4, lambda: json.dumps(_bomb(rng))),
+            ("circle", 1, lambda: json.dumps(_circle(rng))),
+            ("dressed", 4, lambda: _dressed(rng, json.dumps(graph(rng, 4), indent=rng.choice((None, 1))))),
+            ("changed text", 6, lambda: changed(rng, json.dumps(_spoilt(rng, graph(rng, 4))), SCRAPS)),
+            ("pumped", 6, lambda: pumped(rng, SCRAPS)),
+            ("pumped inside", 2, lambda: json.dumps(graph(rng, 2)).replace("some words", pumped(rng, SCRAPS, 50_000))),
+            ("deep", 2, lambda: _deep(rng)),
+            ("scraps", 3, lambda: "".join(rng.choice((*SCRAPS, *VALUES)) for _ in range(rng.randint(1, 40)))),
+            ("many tasks", 1, lambda: json.dumps(graph(rng, 4) * rng.choice((20, 400)))),
         )
-        how, make, _ = rng.choices(makers, [weight for *_, weight in makers])[0]
-        text = make()
+        how, text = picked(rng, makers)
         match rng.randrange(10):
             case 0:
                 return Case(f"extract_tasks of {how}", text, lambda: extract_tasks(text), (PlanError,))

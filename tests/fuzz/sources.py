@@ -20,17 +20,20 @@ from tests.fuzz.case import Case
 from tests.fuzz.material import VALUES, changed, characters, pumped, value
 
 SCRAPS = (
-    " ", "\n", "\n\n", "\t", "a", "A", ".", ".png", "a.png", "a/", "/", "//", "~/", "http://", "https://h/", "(", ")", "[", "]", "{",
-    "}", '"', "“", "”", "„", "«", "»", "'", "`", "``", "```", ":", ";", ",", "-", "--", "@", "#", "%", "+", "?", "!", "1", "1.", "1,",
-    "1,000", "12:30", "0.5", "9" * 30, "%", "\u00a0", "\u202f", "the following text:", "text: ", "Summarize this.", "translate it",
-    "Read a.png. ", "Then ", "and then ", "1. ", "* ", "passage-1", "path", "[path", "<file", "model ", "bert/base", "and/or", "a" * 40,
-    "deadbeef1", "C:\\", "\\", "é", "中", "\ud800", "\x00", "<generated>", "<GENERATED>-0",
+    " ", "\n", "\n\n", "\t", "a", "A", ".", ".png", "a.png", "a/", "/", "//", "~/", "http://", "https://h/", "(", ")",
+    "[", "]", "{", "}", '"', "“", "”", "„", "«", "»", "'", "`", "``", "```", ":", ";", ",", "-", "--", "@", "#", "%",
+    "+", "?", "!", "1", "1.", "1,", "1,000", "12:30", "0.5", "9" * 30, "%", "\u00a0", "\u202f", "the following text:",
+    "text: ", "Summarize this.", "translate it", "Read a.png. ", "Then ", "and then ", "1. ", "* ", "passage-1",
+    "path", "[path", "<file", "model ", "bert/base", "and/or", "a" * 40, "deadbeef1", "C:\\", "\\", "é", "中",
+    "\ud800", "\x00", "<generated>", "<GENERATED>-0",
 )  # fmt: skip
 SENTENCES = (
-    "Summarise the following text:\n", "Read the text on invoice.png and translate it to German. ", "What is the total? ",
-    "Compare photo one.jpg with https://example.com/a%20b.png?x=(1). ", "“The minutes of the meeting”, please. ",
-    "Please translate this message: Dear all, we moved the meeting to Monday, and everybody is asked to bring the figures. ",
-    "The total is 1.234,56 EUR (19 % VAT), see /home/me/out/a.wav and openai/whisper-base. ", "Draw a cat.\n\n", "And then say it aloud.",
+    "Summarise the following text:\n", "Read the text on invoice.png and translate it to German. ",
+    "What is the total? ", "Compare photo one.jpg with https://example.com/a%20b.png?x=(1). ",
+    "“The minutes of the meeting”, please. ",
+    "Please translate this message: Dear all, we moved the meeting to Monday, and everybody brings the figures. ",
+    "The total is 1.234,56 EUR (19 % VAT), see /home/me/out/a.wav and openai/whisper-base. ", "Draw a cat.\n\n",
+    "And then say it aloud.",
 )  # fmt: skip
 
 
@@ -64,8 +67,8 @@ class Sources:
     def case(self, rng: random.Random) -> Case:
         """A text for one of the readers."""
         makers: tuple[Callable[[random.Random], Case], ...] = (
-            self._request, self._request, self._request, self._prompt, self._grounding, self._grounding, self._cut, self._small,
-            self._namespace, self._passages_back,
+            self._request, self._request, self._request, self._prompt, self._grounding, self._grounding, self._cut,
+            self._small, self._namespace, self._passages_back,
         )  # fmt: skip
         return rng.choice(makers)(rng)
 
@@ -75,7 +78,9 @@ class Sources:
 
         def run() -> None:
             read = take_passages(text)
-            assert all(passage in text for passage in read.passages.values()), "a passage that does not stand in the request"
+            assert all(passage in text for passage in read.passages.values()), (
+                "a passage that does not stand in the request"
+            )
             assert not any(name in text for name in read.passages), "a passage's name stood in the request before"
             found = list(named_in(text))
             assert len(found) == len(set(found)), "a name twice"
@@ -138,8 +143,15 @@ class Sources:
 
     def _namespace(self, rng: random.Random) -> Case:
         text = wording(rng, 100_000)
-        named: list[Any] = [value(rng), wording(rng, 3000), "https://h/" + pumped(rng, SCRAPS, 2000), rng.choice((*named_in(text[:2000]), "x"))]
-        kind, name = rng.choice((("image-to-text", "image"), ("summarization", "text"), ("table-question-answering", "table")))
+        named: list[Any] = [
+            value(rng),
+            wording(rng, 3000),
+            "https://h/" + pumped(rng, SCRAPS, 2000),
+            rng.choice((*named_in(text[:2000]), "x")),
+        ]
+        kind, name = rng.choice(
+            (("image-to-text", "image"), ("summarization", "text"), ("table-question-answering", "table"))
+        )
         plan = Plan(tasks=tuple(PlannedTask(task=kind, id=n, args={name: given}) for n, given in enumerate(named)))
 
         def run() -> None:
@@ -150,8 +162,16 @@ class Sources:
 
     def _passages_back(self, rng: random.Random) -> Case:
         text = wording(rng, 50_000)
-        written = rng.choice(("passage-1", "passage-1 and passage-2", pumped(rng, ("passage-1", "passage-", " ", "-", "1", ".a"), 20_000)))
-        plan = Plan(tasks=(PlannedTask(task="summarization", id=0, args={"text": rng.choice((written, [written] * 50))}),))
+        written = rng.choice(
+            (
+                "passage-1",
+                "passage-1 and passage-2",
+                pumped(rng, ("passage-1", "passage-", " ", "-", "1", ".a"), 20_000),
+            )
+        )
+        plan = Plan(
+            tasks=(PlannedTask(task="summarization", id=0, args={"text": rng.choice((written, [written] * 50))}),)
+        )
 
         def run() -> None:
             with_passages(plan, take_passages(text)).to_json()

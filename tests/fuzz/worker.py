@@ -186,7 +186,7 @@ def _place(error: BaseException) -> str:
 
 def _told(error: BaseException) -> str:
     lines = traceback.format_exception(error, limit=-12)
-    return "".join(lines)[-4000:]
+    return "".join(c if c == "\n" or c.isprintable() else ascii(c)[1:-1] for c in "".join(lines)[-4000:])
 
 
 def shown(given: Any, most: int = _SHOWN_CHARS) -> str:
