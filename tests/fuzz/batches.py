@@ -70,12 +70,13 @@ class Batches:
 
     def _line(self, rng: random.Random) -> dict[str, Any]:
         line: dict[str, Any] = {"request": rng.choice(("Read it", value(rng), characters(rng)))}
-        line["id"] = rng.choice(
-            (f"{rng.getrandbits(64):x}", value(rng), characters(rng), "a" * rng.choice((1, 128, 129, 100_000)))
-        )
+        line["id"] = f"{rng.getrandbits(64):x}"
+        if rng.random() < 0.2:
+            line["id"] = rng.choice((value(rng), characters(rng), "a" * rng.choice((1, 128, 129, 100_000))))
         here = str(self._folder / "a.txt")
         line["files"] = [
-            rng.choice((here, here, "data:,words", value(rng))) for _ in range(rng.choice((0, 0, 1, 2, 30)))
+            rng.choice((here, here, "data:,words", value(rng) if rng.random() < 0.2 else here))
+            for _ in range(rng.choice((0, 0, 1, 2, 30)))
         ]
         if rng.random() < 0.3:
             line["plan"] = graph(rng, 3)

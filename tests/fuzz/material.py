@@ -45,7 +45,9 @@ def pumped(rng: random.Random, scraps: Sequence[str], most: int = MOST_CHARS) ->
         return "".join(rng.choice(scraps) for _ in range(rng.randint(least, greatest)))
 
     piece = some(1, 2) or " "
-    times = min(rng.choice(COUNTS), most // len(piece))
+    if rng.random() < 0.2:
+        piece = piece * rng.choice((20, 130, 1000)) + some(0, 1)
+    times = max(1, min(rng.choice(COUNTS), most // len(piece)))
     return (some(0, 2) + piece * times + some(0, 2))[:most]
 
 

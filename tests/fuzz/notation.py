@@ -119,7 +119,7 @@ class Notation:
             grammar = plan_grammar(kinds, sources, text)
             grammar.encode()
             assert grammar.count("root ::=") >= 1, "no root"
-            assert all("::=" in line for line in grammar.splitlines() if line), "a line that is no rule"
+            assert all("::=" in line for line in grammar.split("\n") if line), "a line that is no rule"
             assert len(grammar) < 3_000_000 + 40 * len(text), "a grammar far longer than its request"
 
         return Case("plan_grammar", (kinds, sources, text), run, (HuggingGPTError,))
