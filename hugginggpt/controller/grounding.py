@@ -19,9 +19,8 @@ _BLANK = re.compile(
     r"[\[<{][^\[\]<>{}\n]{0,30}\b(?:path|file|file ?name|url|link)\b[^\[\]<>{}\n]{0,20}[\]>}](?!\()", re.I
 )
 _NUMBER = re.compile(r"(?<![\w.,:])\d+(?:[.,:]\d+)*(?![DK]\b)|(?<=[A-Za-z][.,:])\d+(?:[.,:]\d+)*")
-_LIST_MARK = re.compile(r"^[^\S\n]*\d{1,3}[.)]\s", re.MULTILINE)
+_LIST_MARK = re.compile(r"^\s*\d{1,3}[.)]\s", re.MULTILINE)
 _CODE = re.compile(r"```.*?```", re.DOTALL)
-_MOST_PLACES = 17  # of a float that is written in full: nobody rounds to more, and decimals have no more than 28
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -44,7 +43,6 @@ def unfounded(
     """
     source = "\n".join(given)
     left = answer if numbers else _CODE.sub(" ", answer)
-    founded: dict[str, bool] = {}
     problems = []
     for pattern, what in (
         (_BLANK, "stands for a file or address without naming one"),
@@ -58,34 +56,22 @@ def unfounded(
             name = match.group().rstrip(".,;:!?*_")
             if pattern is _NAMES and _is_wording(left, match):
                 continue
-            if name not in founded:
-                founded[name] = _stands_in(name, source, whole=pattern is not _HASH)
-            if not founded[name]:
+            if not _stands_in(name, source, whole=pattern is not _HASH):
                 problems.append(f"'{name}' {what}.")
             left = left[: match.start()] + " " * len(match.group()) + left[match.end() :]
     problems += [
         f"'{m}' is a model that was not used." for m in known_models if _stands_in(m, left) and m not in source
     ]
     if numbers:
-        known = _Numbers(source, counts)
-        problems += [f"The number {text} is not in the data." for text in _unfounded_numbers(left, known)]
+        founded = _Numbers(source, counts)
+        problems += [f"The number {text} is not in the data." for text in _unfounded_numbers(left, founded)]
     return list(dict.fromkeys(problems))
 
 
 def _stands_in(name: str, source: str, whole: bool = True) -> bool:
     """Whether a name is there: not as a part of another, though a hash may be shortened."""
-    at = source.find(name)
-    while at >= 0:
-        end = at + len(name)
-        if not (_goes_on(source[max(0, at - 1) : at]) or (whole and _goes_on(source[end : end + 1]))):
-            return True
-        at = source.find(name, at + 1)
-    return False
-
-
-def _goes_on(character: str) -> bool:
-    """Whether a name goes on with it."""
-    return character.isalnum() or character in ("_", "-")
+    end = r"(?![\w-])" if whole else ""
+    return re.search(rf"(?<![\w-]){re.escape(name)}{end}", source) is not None
 
 
 def _holds_number(name: str) -> bool:
@@ -103,10 +89,10 @@ def _is_wording(text: str, match: re.Match[str]) -> bool:
     return not (all(part.isalpha() for part in parts) and (quoted or re.search(r"\bmodel\b", around)))
 
 
-def _unfounded_numbers(text: str, known: "_Numbers") -> Iterator[str]:
+def _unfounded_numbers(text: str, founded: "_Numbers") -> Iterator[str]:
     for match in _NUMBER.finditer(_plain(_LIST_MARK.sub(" ", text))):
         percent = match.string[match.end() : match.end() + 9].lstrip().startswith(("%", "percent"))
-        if not known.has(match.group(), percent):
+        if not founded.has(match.group(), percent):
             yield match.group()
 
 
@@ -117,34 +103,27 @@ class _Numbers:
         plain = _plain(source)
         for named in (_URL, _PATH, _HASH, _NAMES):  # digits in names are no values
             plain = named.sub(lambda m: m.group() if _holds_number(m.group()) else " ", plain)
-        written = set(re.findall(r"\d+(?:[.,:]\d+)*", plain))
+        written = re.findall(r"\d+(?:[.,:]\d+)*", plain)
         words = re.findall(r"[a-z]+", plain.lower())
-        self.texts = written
+        self.texts = set(written)
         self.values = {reading for text in written for reading in _readings(text)}
-        self.values |= {Decimal(_WORDS.index(word)) for word in set(words) if word in _WORDS}
+        self.values |= {Decimal(_WORDS.index(word)) for word in words if word in _WORDS}
         self.values |= {Decimal(count) for count in counts}
-        self._scores = [value for value in self.values if 0 <= value <= 1 and value.as_tuple().exponent]
-        self._rounded: dict[tuple[int, bool], set[Decimal]] = {}
+        self.scores = {value for value in self.values if 0 <= value <= 1 and value.as_tuple().exponent}
 
     def has(self, text: str, percent: bool) -> bool:
         """Whether the number is there, or is a score of the data, rounded or in percent."""
         readings = _readings(text)
         if text in self.texts or readings & self.values:
             return True
-        return any(reading in self._scores_to(_places(reading), percent) for reading in readings)
-
-    def _scores_to(self, places: int, percent: bool) -> set[Decimal]:
-        """The scores of the data to so many places, in percent or as they are."""
-        if places > _MOST_PLACES or (places == 0 and not percent):
-            return set()
-        if (places, percent) not in self._rounded:
-            unit, factor = Decimal(1).scaleb(-places), 100 if percent else 1
-            self._rounded[(places, percent)] = {(score * factor).quantize(unit) for score in self._scores}
-        return self._rounded[(places, percent)]
+        return any(_rounds_to(score, reading, percent) for reading in readings for score in self.scores)
 
 
-def _places(number: Decimal) -> int:
-    return max(0, -int(number.as_tuple().exponent))
+def _rounds_to(score: Decimal, reading: Decimal, percent: bool) -> bool:
+    unit = Decimal(1).scaleb(min(0, int(reading.as_tuple().exponent)))
+    if percent:
+        return (score * 100).quantize(unit) == reading
+    return unit < 1 and score.quantize(unit) == reading
 
 
 def _plain(text: str) -> str:

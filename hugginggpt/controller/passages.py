@@ -4,9 +4,8 @@ import math
 import re
 from collections import Counter
 
-from hugginggpt.controller.prompts import bytes_of, bytes_within, estimate_tokens, shorten
+from hugginggpt.controller.prompts import estimate_tokens, shorten
 
-_MOST_BYTES_OF_A_CHARACTER = 4
 _BREAKS = (r"(?<=\n)(?=\n)", r"(?<=\n)", r"(?<=[.!?])(?=\s)", r"(?<=\s)")
 
 
@@ -19,22 +18,19 @@ def passages(text: str, tokens: int) -> list[str]:
 
 
 def _split(text: str, tokens: int, level: int) -> list[str]:
-    most = bytes_within(tokens)
-    if bytes_of(text) <= most:
+    if estimate_tokens(text) <= tokens:
         return [text]
     if level == len(_BREAKS):
-        size = max(1, most // _MOST_BYTES_OF_A_CHARACTER)
+        # A token is estimated at 3.5 bytes, and a character has at most 4.
+        size = max(1, math.floor(tokens * 3.5 / 4))
         return [text[i : i + size] for i in range(0, len(text), size)]
-    pieces: list[list[str]] = [[]]
-    left = most
+    pieces: list[str] = []
     for part in re.split(_BREAKS[level], text):
-        size = bytes_of(part)
-        if size > left and pieces[-1]:
-            pieces.append([])
-            left = most
-        pieces[-1].append(part)
-        left -= size
-    return [piece for parts in pieces for piece in _split("".join(parts), tokens, level + 1)]
+        if pieces and estimate_tokens(pieces[-1] + part) <= tokens:
+            pieces[-1] += part
+        else:
+            pieces.append(part)
+    return [piece for part in pieces for piece in _split(part, tokens, level + 1)]
 
 
 def relevant_passages(text: str, question: str, tokens: int, mark: str) -> str:

@@ -58,17 +58,7 @@ class Prompt:
 
 def estimate_tokens(text: str) -> int:
     """Tokens that a text takes, near enough for every language: a token per 3.5 bytes of UTF-8."""
-    return math.ceil(bytes_of(text) / _BYTES_PER_TOKEN)
-
-
-def bytes_of(text: str) -> int:
-    """Bytes of a text in UTF-8; those of several texts add up, as their tokens do not."""
-    return len(text.encode("utf-8", "replace"))
-
-
-def bytes_within(tokens: int) -> int:
-    """The most bytes of a text that is estimated at so many tokens."""
-    return math.floor(tokens * _BYTES_PER_TOKEN)
+    return math.ceil(len(text.encode("utf-8", "replace")) / _BYTES_PER_TOKEN)
 
 
 def render(name: str, **data: Any) -> Prompt:

@@ -6,7 +6,6 @@ long passage is taken out of the request and stands in it as a name.
 
 import itertools
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -44,7 +43,7 @@ _WISH = (
 _ANNOUNCED = re.compile(
     r"(?i:\b(?:text|paragraph|passage|article|message|e-?mail|letter|review|note|post|report|story|abstract|comment|"
     r"speech|transcript|minutes|statement|complaint|description|following|below|this|it)\b)"
-    r"(?![^\n:]{0,30}\bquestions?\b)[^\n:.!?]{0,30}:"
+    r"(?![^\n:]*\bquestions?\b)[^\n:.!?]{0,30}:"
     rf"(?:[^\S\n]*\n\s*|\s*(?=[^\Wa-z_]))([^\s\"“«](?:(?!\n\s*\n|(?<=[.!?] )(?i:{_WISH})).){{{PASSAGE_CHARS},}})",
     re.DOTALL,
 )
@@ -63,7 +62,7 @@ _POINTS = re.compile(
 )
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
 _SENTENCE_END = re.compile(r"[.!?…][\"”’)]*\s+")
-_LIST_ITEM = re.compile(r"^[^\S\n]*(?:\d+[.)]|[-*•]|(?i:step) \d+:)\s", re.MULTILINE)
+_LIST_ITEM = re.compile(r"^\s*(?:\d+[.)]|[-*•]|(?i:step) \d+:)\s", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -150,20 +149,16 @@ def _is_wish(text: str) -> bool:
 def _quoted(text: str) -> Iterator[tuple[int, int]]:
     """Where long quotations stand, without their quotes, and the long ones inside them."""
     opened: list[re.Match[str]] = []
-    open_now: Counter[str] = Counter()
     for mark in _QUOTE.finditer(text):
-        opener = _OPENED_BY.get(mark.group(), "") if mark.lastgroup != "open" else ""
-        if open_now[opener]:
-            begun = opened.pop()
-            while begun.group() != opener:  # what was never closed
-                open_now[begun.group()] -= 1
-                begun = opened.pop()
-            open_now[opener] -= 1
-            if mark.start() - begun.end() >= PASSAGE_CHARS:
-                yield begun.end(), mark.start()
+        opener = _OPENED_BY.get(mark.group()) if mark.lastgroup != "open" else None
+        begun = [n for n, other in enumerate(opened) if other.group() == opener]
+        if begun:
+            start = opened[begun[-1]].end()
+            del opened[begun[-1] :]
+            if mark.start() - start >= PASSAGE_CHARS:
+                yield start, mark.start()
         elif mark.group() in "“„«" or mark.lastgroup == "open":
             opened.append(mark)
-            open_now[mark.group()] += 1
 
 
 def named_in(text: str) -> Iterator[str]:

@@ -111,11 +111,7 @@ def test_nothing_of_a_request_is_lost(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        *("/" * 10_000, "-/" * 5_000, "a/" * 5_000, "a." * 5_000, "http://" + "(" * 9_000, '"' * 9_000),
-        *("„" * 100_000, "«“" * 50_000, "it " * 60_000, "text:" + "\n" * 200_000),
-    ],
+    "text", ["/" * 10_000, "-/" * 5_000, "a/" * 5_000, "a." * 5_000, "http://" + "(" * 9_000, '"' * 9_000]
 )
 def test_a_long_request_of_odd_characters_is_read_at_once(text: str) -> None:
     """Where a pattern went back over what it had read, it would take minutes."""
