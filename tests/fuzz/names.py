@@ -137,7 +137,7 @@ class Names:
                     again = gather([reference(resource)], self._settings, self._store)[0]
                     assert again.artifact.sha256 == resource.artifact.sha256
 
-        return Case("gather of real files", called, run, (MediaError, StorageError))
+        return Case("gather of real files", called, run, (UsageError, StorageError))
 
     def _path(self, rng: random.Random) -> Case:
         called = rng.choice(("", "file://", "file://localhost", "~/", "/proc/self/", "/dev/", "./")) + name(rng)

@@ -261,7 +261,9 @@ class Plans:
         upstream = {k: self._result(plan.task(k), rng) for k in task.needs}
         made = fingerprint(task, self._resources, upstream)
         seed_for(task, made)
-        assert len(bind(task, self._resources, upstream, self._store).items) <= 10_000, "more than 10,000 items"
+        most = self._settings.max_text_chars
+        bound = bind(task, self._resources, upstream, self._store, max_chars=most)
+        assert len(bound.items) <= 10_000, "more than 10,000 items"
 
     def _result(self, task: PlannedTask, rng: random.Random) -> TaskResult:
         """What a task could have made: one item, or many."""

@@ -8,8 +8,11 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
-from hugginggpt.errors import MediaError
-from hugginggpt.fetch import Fetched, fetch, shown
+from hugginggpt.addresses import shown
+
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import DeadlineExceededError, MediaError
+from hugginggpt.fetch import Fetched, fetch
 from hugginggpt.media import load_file
 from hugginggpt.settings import Settings
 from tests.fuzz.case import Case
@@ -161,12 +164,12 @@ class Urls:
         def run() -> None:
             self._site.answers = answers
             if rng.random() < 0.25:
-                load_file(url, self._trusting)
+                load_file(url, self._trusting, deadline=Deadline(SECONDS))
             else:
                 _check(fetch(url, self._trusting, seconds=SECONDS), self._trusting)
 
         patience = PATIENCE if how != "slow" else PATIENCE + SECONDS
-        return Case(f"fetch from a server: {how}", answers, run, (MediaError,), patience)
+        return Case(f"fetch from a server: {how}", answers, run, (MediaError, DeadlineExceededError), patience)
 
     def _redirects(self, rng: random.Random) -> dict[str, Answer]:
         def one(target: str) -> Answer:
