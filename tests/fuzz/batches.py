@@ -43,9 +43,9 @@ class Batches:
         if rng.random() < 0.2:
             return self._dataset(rng)
         makers: tuple[tuple[str, int, Callable[[], bytes]], ...] = (
-            ("fields", 6, lambda: _written(rng, self._line(rng))),
-            ("changed", 4, lambda: raw(changed(rng, json.dumps(self._line(rng)), (*SCRAPS, *FIELDS)))),
-            ("damaged", 3, lambda: damaged(rng, json.dumps(self._line(rng)).encode(), 200)),
+            ("fields", 12, lambda: _written(rng, self._line(rng))),
+            ("changed", 3, lambda: raw(changed(rng, json.dumps(self._line(rng)), (*SCRAPS, *FIELDS)))),
+            ("damaged", 2, lambda: damaged(rng, json.dumps(self._line(rng)).encode(), 200)),
             ("pumped", 2, lambda: raw(pumped(rng, (*SCRAPS, '{"request": ', '"files": [')))),
             ("deep", 1, lambda: _deep(rng.choice((5, 300, 990, 60_000)))),
             ("encoded", 1, lambda: _encoded(rng, self._line(rng))),
@@ -69,7 +69,7 @@ class Batches:
         assert again == (request_id, False), "the same request twice"
 
     def _line(self, rng: random.Random) -> dict[str, Any]:
-        line: dict[str, Any] = {"request": rng.choice(("Read it", value(rng), characters(rng)))}
+        line: dict[str, Any] = {"request": rng.choice(("Read it", "Read it", value(rng), characters(rng)))}
         line["id"] = f"{rng.getrandbits(64):x}"
         if rng.random() < 0.2:
             line["id"] = rng.choice((value(rng), characters(rng), "a" * rng.choice((1, 128, 129, 100_000))))
@@ -86,7 +86,7 @@ class Batches:
             line["max_cost"] = rng.choice((0, 1, -0.0, 1e-300, 1e308, 10**400, None))
         if rng.random() < 0.1:
             line["conversation"] = rng.choice((value(rng), characters(rng), None))
-        for _ in range(rng.choice((0, 0, 1, 2))):
+        for _ in range(rng.choice((0, 0, 0, 1, 2))):
             line[rng.choice(FIELDS)] = self._odd(rng)
         if rng.random() < 0.1:
             line[characters(rng)] = 1
