@@ -1,6 +1,7 @@
 """`trace`: what happened."""
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -38,9 +39,13 @@ def list_requests(limit: int, conversation: str | None, as_json: bool) -> None:
         return
     from rich.console import Console
 
-    from apps.cli.tree import request_table
+    from apps.cli.tree import request_lines
 
-    Console().print(request_table(requests))
+    console = Console()
+    # What reads from a pipe has no width, and cuts by itself.
+    is_bounded = console.is_terminal or "COLUMNS" in os.environ
+    for line in request_lines(requests, console.width if is_bounded else None):
+        console.print(line, soft_wrap=True)
 
 
 @trace.command()

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.controller.connection import CallFailed, Connection, Reply
 from hugginggpt.controller.dialect import known_dialect, remember_dialect
+from hugginggpt.controller.identity import EMBEDDED, ControllerName
 from hugginggpt.controller.prompts import Prompt, render
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
@@ -170,6 +171,11 @@ class Controller:
     def label(self) -> str:
         """Where it is, without user and password."""
         return self._server.label
+
+    @property
+    def name(self) -> ControllerName:
+        """Who it is, as people are told."""
+        return ControllerName(model=self.model, server=EMBEDDED if self.embedded else self.label)
 
     @property
     def embedded(self) -> bool:

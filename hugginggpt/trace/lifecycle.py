@@ -12,6 +12,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from hugginggpt.artifacts import Resource
+from hugginggpt.controller.identity import ControllerName
 from hugginggpt.errors import RequestIdError, RequestInProgressError, TaskCancelledError, TraceError
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
 from hugginggpt.trace import leases
@@ -113,6 +114,7 @@ def begin_life(
     holder: str,
     lease_seconds: float,
     flow_run_id: str | None,
+    controller: ControllerName | None,
 ) -> None:
     """Give the request to a new holder."""
     seconds = request.options.get("deadline")
@@ -131,6 +133,8 @@ def begin_life(
             holder=holder,
             started_at=now,
             seen_at=now,
+            controller_model=controller and controller.model,
+            controller_server=controller and controller.server,
         )
     )
     session.flush()
