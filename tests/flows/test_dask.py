@@ -21,6 +21,7 @@ from prefect.settings import (
 
 from flows.answer import answer_request
 from flows.results import share_results
+from hugginggpt.catalog.card import Endpoint
 from hugginggpt.environment import RESULTS_BLOCK
 from hugginggpt.errors import ClusterUnavailableError, ConfigurationError
 from hugginggpt.request import RequestOptions
@@ -197,6 +198,29 @@ def test_a_request_is_answered_by_its_own_controller_and_not_by_the_workers(
     assert (theirs.response, theirs.tasks[0].status) == ("They are lines.", TaskStage.COMPLETED)
 
 
+def test_what_the_workers_models_cannot_do_falls_back_on_its_own_controller(
+    cluster: Cluster,
+    controller: OpenAIServer,
+    another: OpenAIServer,
+    on_dask: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    join(cluster, monkeypatch, OPENAI_BASE_URL=another.url, OPENAI_API_KEY="sk-another")
+    not_there = "facebook/bart-large-cnn"
+    another.script = {
+        "select": json.dumps({"id": not_there, "reason": "It is made for that."}),
+        "summarization": "Borders.",
+        "respond": "They are borders.",
+    }
+    story = run("fallen-back", [SUMMARY])
+    assert story.status is StoryStatus.COMPLETED
+    attempts = [(a.model, a.endpoint.value, a.status) for a in story.tasks[0].attempts]
+    assert attempts[0] == (not_there, "local", "failed")
+    assert attempts[-1] == ("gpt-4o-mini", "controller", "completed")
+    assert len(attempts) == len(set(attempts)), "nothing is tried twice"
+    assert controller.calls == []
+
+
 def test_the_key_tells_controllers_apart_too(
     cluster: Cluster, controller: OpenAIServer, on_dask: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,7 +243,9 @@ def test_without_a_controller_of_its_own_a_request_is_answered_by_the_embedded_o
     assert controller.calls == []
     assert report(story, {}).controller.server == "embedded"
     assert story.tasks[0].attempts[-1].model.startswith("SmolLM2")
-    assert "too small for translation" in (story.tasks[1].error or "")
+    # The workers would download models for it; these are not there, and it is too much for the embedded one.
+    assert {attempt.endpoint for attempt in story.tasks[1].attempts} == {Endpoint.LOCAL}
+    assert story.tasks[1].status is TaskStage.FAILED
 
 
 _FRENCH: dict[str, Any] = {"text": "The borders.", "target_language": "fr"}
