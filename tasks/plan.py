@@ -60,7 +60,7 @@ def _new_plan(run: RequestRun) -> tuple[Plan, str]:
         plan: Plan = state.result()
         return plan, "cache" if state.name == "Cached" else "controller"
     plan = parse_plan(given)
-    obstacles = get_catalog().obstacles(plan, kinds_of_workers() or ())
+    obstacles = get_catalog().obstacles(plan, () if kinds_of_workers() is None else offered_kinds())
     if obstacles:
         raise PlanError("\n".join(obstacles))
     return plan, "given"

@@ -142,13 +142,14 @@ class _Schedule:
         ranked = _ranked(choice)
         needs_ours = any(map(needs_controller, ranked))
         apart = needs_ours and not workers_have_our_controller(planned.task)
-        parameters = {
+        parameters: dict[str, Any] = {
             "planned": planned,
             "choice": choice,
             "upstream": {k: self.endings[k].state for k in planned.needs},
             "resources": self.request.resources,
             "request_id": self.request.request_id,
             "life": self.request.life,
+            "without_controller": False,
         }
         future: PrefectFuture[TaskResult]
         if apart and (here or needs_controller(ranked[0])):
@@ -159,7 +160,7 @@ class _Schedule:
                 self.apart.add(planned.id)
             try:
                 with placed(planned.task, ranked[0], with_controller=needs_ours and not apart):
-                    future = expert.submit(**parameters, without_controller=apart, wait_for=before)
+                    future = expert.submit(**(parameters | {"without_controller": apart}), wait_for=before)
             except SelectionError as error:
                 if apart:
                     return self._start(planned, fresh, here=True)

@@ -88,7 +88,12 @@ def select_model(planned: PlannedTask, text: str, request_id: str, life: int, ap
     """
     runnable = [c for c in candidates(planned.task, apart=apart) if c.obstacle is None]
     if not runnable:
-        raise SelectionError(get_catalog().why_not(planned.task))
+        why = get_catalog().why_not(planned.task)
+        raise SelectionError(
+            why
+            or f"{planned.task} can be done neither by the models of the expert workers nor by this controller: "
+            "configure another with OPENAI_API_KEY or OPENAI_BASE_URL."
+        )
     deadline = Deadline(SELECTION_SECONDS)
     with cancellable(request_id, life, deadline):
         choice = choose_model(

@@ -15,7 +15,7 @@ from hugginggpt.settings import Settings
 EMBEDDED = "embedded"
 
 _SALT = b"hugginggpt controller"
-_ROUNDS = 200_000
+_ROUNDS = 100_000
 
 
 class ControllerName(BaseModel):

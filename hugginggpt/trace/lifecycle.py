@@ -292,6 +292,8 @@ def finish(
         task = task_row(session, request.id, ending.task_id)
         if ending.result is not None:
             store_result(session, task, ending.result, now, cached=ending.status is TaskStatus.CACHED)
+            if ending.status is TaskStatus.COMPLETED:
+                _complete_attempt(session, request, ending.result, now)
         task.status = ending.status
         task.cached = ending.status is TaskStatus.CACHED
         task.error = ending.error
@@ -305,3 +307,18 @@ def finish(
     request.response_source = response_source
     request.error, request.error_type = error, error_type
     request.finished_at = now
+
+
+def _complete_attempt(session: Session, request: Request, result: TaskResult, now: datetime) -> None:
+    """End the attempt that made a result, where the database was away when it did."""
+    session.execute(
+        update(ExpertRun)
+        .where(
+            ExpertRun.request_id == request.id,
+            ExpertRun.task_id == result.task_id,
+            ExpertRun.life == request.life,
+            ExpertRun.model_id == result.model,
+            ExpertRun.status == "running",
+        )
+        .values(status="completed", seconds=result.seconds, ended_at=now)
+    )
