@@ -65,6 +65,8 @@ PATIENCE = 240.0
 """Seconds after a kill in which the answer has to be there."""
 LEAVING_SECONDS = 15.0
 """Seconds that a process has to notice that its group was killed."""
+IN_LINE_SECONDS = 10.0
+"""Seconds after which somebody who waits in line takes the request into his own hands."""
 UNFINISHED = ("*.tmp", "*.part", "*.partial", "*.new", "*.incomplete")
 
 ALONE, UP = "alone", "up"
@@ -291,11 +293,15 @@ class Kills:
             story = _asked(trace, text)
             round.killed = how_far(story)
             up.kill(round.victim, story)
-            end = time.monotonic() + PATIENCE
+            killed = time.monotonic()
             while (story := _asked(trace, text)) is None or story.finished_at is None:
-                if time.monotonic() > end:
+                since = time.monotonic() - killed
+                if since > PATIENCE:
                     break
-                if story is not None and story.status is StoryStatus.DIED and not round.scheduled:
+                left = story is not None and (
+                    story.status is StoryStatus.DIED or (story.status is StoryStatus.QUEUED and since > IN_LINE_SECONDS)
+                )
+                if story is not None and left and not round.scheduled:
                     # Another process may be quicker: then this one says so, and ends.
                     home.run(mark, "resume", story.request_id)
                 time.sleep(0.5)
