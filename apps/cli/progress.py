@@ -79,7 +79,8 @@ def _polling(
 
     def look() -> None:
         story = _story(trace, request_id)
-        begun = story is not None and len(story.lives) > lives_before
+        # What ends before the first look was begun before it, too.
+        begun = story is not None and (len(story.lives) > lives_before or story.finished_at is not None)
         view.show(title(story) if story is not None and begun else starting, story)
 
     def keep_looking() -> None:

@@ -54,6 +54,8 @@ def _lines(found: "Status") -> "Iterator[tuple[str, str]]":
     up = found.up
     if up is not None:
         yield "up", f"for {found.home}" if up.ready else f"for {found.home}; not everything has come up yet"
+        if up.controller:
+            yield "controller", up.controller
         yield "parts", ", ".join(f"{name} (process {pid})" for name, pid in up.parts.items()) or "none"
     elif found.left or found.api_url is None:
         yield "up", found.left or f"nothing for {found.home}; `hugginggpt up` brings it up"

@@ -124,6 +124,23 @@ def test_what_was_recorded_is_not_run_again_when_its_task_run_is(
     assert [attempt.status for attempt in story.tasks[0].attempts] == ["completed"]
 
 
+@pytest.mark.parametrize("left", [0, 10])
+def test_a_record_whose_write_was_cut_off_counts_as_none(
+    left: int, controller: OpenAIServer, sign: Path, answer: Answer
+) -> None:
+    """A process that is killed while Prefect writes a record of a result leaves a part of it."""
+    controller.script = {"plan": json.dumps({"tasks": [PLAN[1]]}), "respond": "The edges were drawn."}
+    first = answer("Draw the edges.", sign)
+    records = Path(str(PREFECT_LOCAL_STORAGE_PATH.value()))
+    cut_off = [path for path in records.iterdir() if path.is_file()]
+    for path in cut_off:
+        path.write_bytes(path.read_bytes()[:left])
+    again = answer("Draw the edges.", sign)
+    assert len(cut_off) >= 3 and again.status is first.status is StoryStatus.COMPLETED
+    assert again.tasks[0].outputs == first.tasks[0].outputs
+    assert answer("Draw the edges.", sign).tasks[0].status.value == "cached", "and it is written anew"
+
+
 def test_two_who_resume_at_once_do_not_both_run(controller: OpenAIServer, sign: Path, start: Start) -> None:
     controller.script = {"summarization": hangs()}
     process = start(sign, "wanted")
