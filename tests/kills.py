@@ -28,7 +28,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import uuid
 from collections import Counter
@@ -169,7 +168,7 @@ def marked(mark: str) -> list[psutil.Process]:
 
 
 def kill_group(pid: int) -> None:
-    """SIGKILL for a whole process group."""
+    """SIGKILL for the whole process group of a process."""
     with suppress(ProcessLookupError):
         os.killpg(os.getpgid(pid), signal.SIGKILL)
 
@@ -191,12 +190,13 @@ class Kills:
 
     Args:
         folder: where everything goes.
-        say: is told each round as it ends.
+
+    Attributes:
+        usual: seconds that an answer takes without a kill, where nothing is up and beside `up`.
     """
 
-    def __init__(self, folder: Path, say: Callable[[str], None] = print) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._say = say
         self._plan = folder / "plan.json"
         self._plan.write_text(json.dumps(PLAN), encoding="utf-8")
         self._template = Home(folder / "template")
@@ -246,7 +246,8 @@ class Kills:
         process = home.start(mark, *self._ask(picture, text))
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=round.moment * usual)
-        kill_group(process.pid) if process.poll() is None else None
+        if process.poll() is None:
+            kill_group(process.pid)
         process.wait()
         with home.trace() as trace:
             story = _asked(trace, text)
@@ -340,7 +341,7 @@ class Up:
     def __init__(self, home: Home) -> None:
         self.home = home
         self._mark = uuid.uuid4().hex
-        self._lock = threading.Lock()
+        self.left: list[psutil.Process] = []
 
     def begin(self) -> None:
         """Bring it up.
@@ -375,7 +376,7 @@ class Up:
         self.home.run(self._mark, "down")
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=30)
-        self.left = [process for process in marked(self._mark)]
+        self.left = marked(self._mark)
         for process in self.left:
             with suppress(psutil.Error):
                 process.kill()
@@ -418,7 +419,7 @@ def rounds(kills: int, seed: int, half: str | None = None) -> list[Round]:
 
 def kill(wanted: list[Round], folder: Path, at_once: int, say: Callable[[str], None] = print) -> list[Round]:
     """Do the rounds, so many at a time; return them with what came of them."""
-    kills = Kills(folder, say)
+    kills = Kills(folder)
     kills.prepare()
     say(f"An answer takes {kills.usual[ALONE]:.1f} s where nothing is up.")
 

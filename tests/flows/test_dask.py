@@ -221,6 +221,24 @@ def test_what_the_workers_models_cannot_do_falls_back_on_its_own_controller(
     assert controller.calls == []
 
 
+def test_an_expert_that_asks_the_controller_asks_the_one_of_its_request(
+    cluster: Cluster,
+    controller: OpenAIServer,
+    another: OpenAIServer,
+    on_dask: None,
+    sign: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = {"OPENAI_BASE_URL": another.url, "OPENAI_API_KEY": "sk-another", "HUGGINGGPT_CONTROLLER_MODEL": "their-own"}
+    join(cluster, monkeypatch, **own)
+    another.script = {"document-question-answering": "42.50 EUR", "respond": "It is 42.50 EUR."}
+    asks = {"image": "sign.png", "text": "What is the total?"}
+    story = run("asked", [{"task": "document-question-answering", "id": 0, "dep": [-1], "args": asks}], sign)
+    assert story.status is StoryStatus.COMPLETED
+    assert (story.tasks[0].attempts[-1].revision or "").endswith("+their-own")
+    assert controller.calls == []
+
+
 def test_the_key_tells_controllers_apart_too(
     cluster: Cluster, controller: OpenAIServer, on_dask: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
