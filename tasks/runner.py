@@ -22,7 +22,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.card import Candidate, Endpoint
-from hugginggpt.controller.identity import fingerprint
+from hugginggpt.controller_name import fingerprint
 from hugginggpt.errors import ClusterUnavailableError, ConfigurationError, SelectionError
 from hugginggpt.settings import Settings, get_settings
 

@@ -9,7 +9,7 @@ from apps.cli.ask import absolute, request_text
 from apps.cli.exits import verbose_option
 
 if TYPE_CHECKING:
-    from hugginggpt.controller.identity import ControllerName
+    from hugginggpt.controller_name import ControllerName
     from hugginggpt.plan import Plan
 
 PLANNING_SECONDS = 600.0

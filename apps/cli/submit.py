@@ -172,7 +172,7 @@ def _check_server(later: bool) -> None:
 
 def _tell_controller() -> None:
     """Say so where what is submitted is answered by another controller than the one of this environment."""
-    from hugginggpt.controller.identity import fingerprint
+    from hugginggpt.controller_name import fingerprint
     from hugginggpt.services import get_controller
     from hugginggpt.settings import get_settings
     from hugginggpt.up import read

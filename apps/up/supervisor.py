@@ -20,7 +20,7 @@ from apps.up.parts import Part, Wishes, parts, surroundings
 from apps.up.prefect_database import prefect_database
 from apps.up.processes import listens, marking, stop
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.identity import fingerprint
+from hugginggpt.controller_name import fingerprint
 from hugginggpt.errors import HuggingGPTError
 from hugginggpt.settings import Settings, data_file
 from hugginggpt.trace.leases import holder_name

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.controller.connection import CallFailed, Connection, Reply
 from hugginggpt.controller.dialect import known_dialect, remember_dialect
-from hugginggpt.controller.identity import EMBEDDED, ControllerName
 from hugginggpt.controller.prompts import Prompt, render
+from hugginggpt.controller_name import EMBEDDED, ControllerName
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerAuthError, ControllerError, ControllerUnavailableError, DeadlineExceededError

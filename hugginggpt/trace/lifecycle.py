@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from hugginggpt.artifacts import Resource
-from hugginggpt.controller.identity import ControllerName
+from hugginggpt.controller_name import ControllerName
 from hugginggpt.errors import RequestIdError, RequestInProgressError, TaskCancelledError, TraceError
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
 from hugginggpt.trace import leases

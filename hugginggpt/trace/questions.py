@@ -11,7 +11,7 @@ from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.catalog.card import Candidate, Endpoint, ModelChoice
 from hugginggpt.catalog.downloaded import ModelUse
 from hugginggpt.catalog.figures import LATEST, MEMORY, Figures, Measurement, Run, figures_of
-from hugginggpt.controller.identity import ControllerName
+from hugginggpt.controller_name import ControllerName
 from hugginggpt.errors import StorageError, TaskCancelledError, TraceError
 from hugginggpt.media import EXTENSIONS
 from hugginggpt.plan import Plan, PlannedTask

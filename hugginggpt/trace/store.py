@@ -16,7 +16,7 @@ from hugginggpt.artifacts import Resource
 from hugginggpt.catalog.card import Candidate, ModelCard, ModelChoice
 from hugginggpt.catalog.downloaded import ModelUse
 from hugginggpt.catalog.figures import Measurement
-from hugginggpt.controller.identity import ControllerName
+from hugginggpt.controller_name import ControllerName
 from hugginggpt.errors import RequestClosedError, TraceError
 from hugginggpt.plan import Plan
 from hugginggpt.request import Budget

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.catalog.card import Endpoint, ModelChoice
-from hugginggpt.controller.identity import ControllerName
+from hugginggpt.controller_name import ControllerName
 from hugginggpt.plan import Argument, Plan
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
 

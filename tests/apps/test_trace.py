@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from rich.cells import cell_len
 
 from apps.cli import main
-from hugginggpt.controller.identity import ControllerName
+from hugginggpt.controller_name import ControllerName
 from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.trace.store import RequestTrace, TaskEnding

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from hugginggpt.capabilities import ValueType
-from hugginggpt.controller.identity import ControllerName
+from hugginggpt.controller_name import ControllerName
 from hugginggpt.errors import ExpertError
 from hugginggpt.results import ItemResult, RequestStatus, TaskStatus
 from hugginggpt.trace.report import AnswerReport, report, waited

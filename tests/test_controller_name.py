@@ -4,7 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.identity import ControllerName, fingerprint
+from hugginggpt.controller_name import ControllerName, fingerprint
 from hugginggpt.settings import Settings
 
 SERVER = {"openai_api_key": SecretStr("sk-a"), "openai_base_url": "http://127.0.0.1:9/v1", "controller_model": "m"}
