@@ -16,6 +16,8 @@ class Up(BaseModel):
         mark: what every process of its parts has in its environment.
         dask_address: where experts run; None when they run in the flows' own processes.
         prefect_database: where the server keeps its runs, without a password.
+        controller: who plans, chooses and answers in its parts.
+        controller_fingerprint: tells whether that is the controller of another process, too.
         parts: the process id of each part.
         ready: whether all parts have come up once.
     """
@@ -27,6 +29,8 @@ class Up(BaseModel):
     api_url: str
     dask_address: str | None
     prefect_database: str = ""
+    controller: str = ""
+    controller_fingerprint: str = ""
     parts: dict[str, int] = {}
     ready: bool = False
 

@@ -16,7 +16,7 @@ from hugginggpt.errors import DatabaseUnavailableError, StorageError, UsageError
 from hugginggpt.request import Exchange, RequestOptions, RequestRun, check_budget
 from hugginggpt.resources import gather
 from hugginggpt.results import RequestStatus
-from hugginggpt.services import get_store, get_trace
+from hugginggpt.services import get_controller, get_store, get_trace
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.leases import holder_name
 from tasks.cancelling import cancel
@@ -73,6 +73,7 @@ def open_request(
             lease_seconds=get_settings().lease_seconds,
             flow_run_id=flow_run_id,
             queued=deployed,
+            controller=get_controller().name,
         )
     )
     draw_stated_edges_only()

@@ -16,6 +16,7 @@ from hugginggpt.resources import Namespace
 from hugginggpt.services import get_catalog, get_controller, get_store, get_trace
 from hugginggpt.settings import get_settings
 from tasks.cancelling import cancellable
+from tasks.own_controller import offered_kinds
 from tasks.policies import key_of, patiently, recorded_controller
 from tasks.runner import kinds_of_workers, run_where_warm
 from tasks.ui import show_plan
@@ -52,15 +53,14 @@ def plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
 
 def _new_plan(run: RequestRun) -> tuple[Plan, str]:
     given = run.options.plan_text
-    of_workers = kinds_of_workers()
     if given is None:
-        kinds = get_catalog().offered_kinds() if of_workers is None else of_workers
+        kinds = offered_kinds()
         planning = plan_with_controller.with_options(refresh_cache=run.options.fresh)
         state = run_where_warm(planning, run.text, run.resources, run.history, kinds, run.request_id, run.life)
         plan: Plan = state.result()
         return plan, "cache" if state.name == "Cached" else "controller"
     plan = parse_plan(given)
-    obstacles = get_catalog().obstacles(plan, of_workers or ())
+    obstacles = get_catalog().obstacles(plan, () if kinds_of_workers() is None else offered_kinds())
     if obstacles:
         raise PlanError("\n".join(obstacles))
     return plan, "given"

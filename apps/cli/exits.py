@@ -5,7 +5,8 @@ import io
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
@@ -23,7 +24,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Commands(click.Group):
-    """A group of commands whose errors reach the user as one sentence and an exit code."""
+    """A group of commands whose errors reach the user as one sentence and an exit code.
+
+    Attributes:
+        began: when the command was given.
+    """
+
+    began: datetime
+
+    def main(self, args: Sequence[str] | None = None, *others: Any, **options: Any) -> Any:
+        """Run the command line; without `args` that of this process, which began with the process."""
+        from apps.cli.clock import process_start
+
+        self.began = process_start() if args is None else datetime.now(UTC)
+        return super().main(args, *others, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -81,6 +95,13 @@ def is_refusal(error_type: str | None) -> bool:
     """
     kind = getattr(errors, error_type or "", None)
     return isinstance(kind, type) and issubclass(kind, UsageError)
+
+
+def began() -> datetime:
+    """When the command that runs was given."""
+    root = click.get_current_context().find_root().command
+    assert isinstance(root, Commands)
+    return root.began
 
 
 def unwind_on_sigterm() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from apps.cli import prefect_server
-from apps.cli.exits import INTERRUPTED, TERMINATED, complain, unwind_on_sigterm, verbose
+from apps.cli.exits import INTERRUPTED, TERMINATED, began, complain, unwind_on_sigterm, verbose
 from apps.cli.text import short
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def run(
     try:
         # Nobody waits for the heartbeat of a run in the foreground, and stopping it takes a second.
         with (
-            watching(trace, request_id, plain=verbose(), ephemeral=server is None),
+            watching(trace, request_id, plain=verbose(), ephemeral=server is None, since=began()),
             temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
         ):
             state: State[Any] = answer_request(

@@ -19,6 +19,8 @@ from filelock import FileLock, Timeout
 from apps.up.parts import Part, Wishes, parts, surroundings
 from apps.up.prefect_database import prefect_database
 from apps.up.processes import listens, marking, stop
+from hugginggpt.controller.client import Controller
+from hugginggpt.controller_name import fingerprint
 from hugginggpt.errors import HuggingGPTError
 from hugginggpt.settings import Settings, data_file
 from hugginggpt.trace.leases import holder_name
@@ -71,6 +73,8 @@ class Supervisor:
             mark=self._mark,
             api_url=wishes.api_url,
             dask_address=wishes.dask_address,
+            controller=str(Controller.from_settings(settings).name),
+            controller_fingerprint=fingerprint(settings),
         )
         self._kept: list[_Kept] = []
         self._environment = surroundings(wishes, settings)

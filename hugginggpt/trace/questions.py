@@ -11,6 +11,7 @@ from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.catalog.card import Candidate, Endpoint, ModelChoice
 from hugginggpt.catalog.downloaded import ModelUse
 from hugginggpt.catalog.figures import LATEST, MEMORY, Figures, Measurement, Run, figures_of
+from hugginggpt.controller_name import ControllerName
 from hugginggpt.errors import StorageError, TaskCancelledError, TraceError
 from hugginggpt.media import EXTENSIONS
 from hugginggpt.plan import Plan, PlannedTask
@@ -443,7 +444,19 @@ def _choice(row: ModelSelection) -> ModelChoice:
 
 
 def _life(row: FlowRun) -> Life:
-    return Life.model_validate(row, from_attributes=True)
+    known = row.controller_model is not None and row.controller_server is not None
+    controller = ControllerName(model=row.controller_model, server=row.controller_server) if known else None
+    return Life(
+        life=row.life,
+        flow_run_id=row.flow_run_id,
+        holder=row.holder,
+        started_at=row.started_at,
+        seen_at=row.seen_at,
+        ended_at=row.ended_at,
+        ending=row.ending,
+        error=row.error,
+        controller=controller,
+    )
 
 
 def _call(row: ControllerCallRow) -> CallTrace:

@@ -4,9 +4,11 @@ import hashlib
 import json
 import os
 import pty
+import re
 import signal
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from hugginggpt.trace.report import AnswerReport
+from hugginggpt.trace.story import RequestTrace
 from tests.apps.conftest import COMMAND, Run
 from tests.stand_ins.openai_server import OpenAIServer, hangs, wrong_key
 
@@ -63,8 +66,17 @@ def test_a_given_plan_from_request_to_files(hugginggpt: Run, photo: Path, tmp_pa
     plan = written(tmp_path, EDGES, CLOSE)
     arguments = ["ask", "Draw the edges and compare.", "--file", photo.name, "--plan", plan, "--out", "made"]
 
+    began = time.monotonic()
     first = hugginggpt(*arguments, "--json")
+    wall = time.monotonic() - began
     whole = AnswerReport.model_validate_json(first.stdout)
+    # What the person waited: Python's start is part of it, and so is the way to the first task.
+    story = RequestTrace.model_validate_json(hugginggpt("trace", "export", whole.request_id).stdout)
+    worked = sum(life.seconds for life in story.lives)
+    assert worked < whole.seconds <= wall + 0.02  # the start of a process is known to a hundredth of a second
+    assert whole.seconds - worked == pytest.approx(whole.waiting_seconds, abs=0.01)
+    (said,) = [line for line in first.stderr.splitlines() if re.match(r"(Completed|Partial) in ", line)]
+    assert re.search(r" in \d+\.\d s, \d+\.\d s of them waiting", said), said
     assert first.returncode == {"completed": 0, "partial": 3}[whole.status], first.stderr
     assert [(t.task, t.status, t.endpoint, t.attempts) for t in whole.tasks] == [
         ("canny-control", "completed", "embedded", 1),

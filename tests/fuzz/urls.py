@@ -9,7 +9,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 from hugginggpt.addresses import shown
-
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, MediaError
 from hugginggpt.fetch import Fetched, fetch
