@@ -17,7 +17,6 @@ from hugginggpt.settings import get_settings
 from tasks.cancelling import cancellable
 from tasks.policies import BACKOFF, JITTER, can_pass, key_of, patiently, recorded_controller, recording
 from tasks.runner import submit_where_warm
-from tasks.ui import show_choice
 
 SELECTION_SECONDS = 120.0
 
@@ -90,5 +89,4 @@ def select_model(planned: PlannedTask, text: str, request_id: str, life: int) ->
     choice = choice.model_copy(update={"chosen": pinned[0], "alternatives": tuple(pinned[1:])})
     with recording("A selection"):
         get_trace().record_choice(request_id, planned.id, choice, life=life)
-    show_choice(planned, choice)
     return choice
