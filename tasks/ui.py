@@ -150,7 +150,7 @@ def showing_progress(planned: PlannedTask, attempt: Callable[[], int | None]) ->
 
 
 class _ProgressShown:
-    """What listens to `hugginggpt.progress`: the work does not wait, and what is old when its turn comes is left out."""
+    """What listens to `hugginggpt.progress`. The work does not wait; what is old when its turn comes is left out."""
 
     def __init__(self, planned: PlannedTask, attempt: Callable[[], int | None]) -> None:
         self._key, self._name = f"progress-{planned.id}", planned.name
