@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from prefect import Flow
@@ -76,7 +76,6 @@ def open_request(
         )
     )
     draw_stated_edges_only()
-    tag_run(opened.conversation_id)
     turns = patiently("The conversation", lambda: trace.turns(opened.conversation_id, before=opened.request_id))
     run = RequestRun(
         request_id=opened.request_id,
@@ -90,10 +89,8 @@ def open_request(
         ),
         history=tuple(Exchange(text=turn.text, response=turn.response) for turn in turns),
     )
-    if run.status is not RequestStatus.RUNNING:
-        yield run
-        return
-    with _lease(run, holder), all_posted():
+    with _lease(run, holder) if run.status is RequestStatus.RUNNING else nullcontext(), all_posted():
+        tag_run(run.conversation_id)
         yield run
 
 

@@ -43,6 +43,7 @@ _under_way: defaultdict[str | None, list[Future[str | None]]] = defaultdict(list
 """The posts of each flow run of this process; each returns its name if it could not be made."""
 
 _lock = threading.Lock()
+_client_lock = threading.Lock()
 _turns = threading.BoundedSemaphore(AT_ONCE)
 
 
@@ -80,8 +81,9 @@ def post(what: str, send: Callable[[], object]) -> None:
         what: what is sent, as the log and the note on the run call it.
         send: does so, with `persistently`.
     """
+    sent = beside(lambda: _sent(what, send))
     with _lock:
-        _under_way[flow_run.get_id()].append(beside(lambda: _sent(what, send)))
+        _under_way[flow_run.get_id()].append(sent)
 
 
 def finish_posting(seconds: float | None = None) -> list[str]:
@@ -158,7 +160,7 @@ def _can_pass(error: httpx.HTTPError) -> bool:
 
 
 def _client() -> SyncPrefectClient:
-    with _lock:
+    with _client_lock:
         return _client_of(PREFECT_API_URL.value())
 
 
