@@ -23,7 +23,7 @@ from tasks.policies import patiently, recorded_controller
 from tasks.posting import finish_posting
 from tasks.run import RECOVERED, Ending
 from tasks.runner import run_where_warm
-from tasks.ui import beginning, show_answer, with_what_is_missing
+from tasks.ui import answered_name, beginning, name_run, show_answer, with_what_is_missing
 
 RESPONSE_SECONDS = 300.0
 
@@ -71,6 +71,8 @@ def final_state(request_id: str, answered_by: UUID | None = None) -> State[Any]:
     if story.status is not StoryStatus.CANCELLED:
         files = [file.artifact for file in story.files if file.artifact.preview is None]
         show_answer(story.response or f"Failed: {story.error}", files, answered_by)
+        # Prefect's lists show a run's name, and not the message of its state.
+        name_run(answered_name(story.text, story.response or f"Failed: {story.error}"))
     state = _final_state(story)
     state.message = with_what_is_missing(state.message, finish_posting())
     return state

@@ -38,6 +38,9 @@ PROGRESS_EVERY = 1.0
 PROGRESS_LATE = 5.0
 """Seconds that a task which has ended waits until it is shown how far it came."""
 
+NAME_CHARS = 100
+"""Characters of an answer in the name of a flow run."""
+
 MESSAGE_CHARS = 200
 """Characters of an answer in the message of a flow run's final state."""
 
@@ -48,6 +51,11 @@ Row = Mapping[str, str | int | float]
 def run_name(text: str) -> str:
     """What a flow run is called that answers a request: how the request begins."""
     return " ".join(text.split())[:80] or "resumed request"
+
+
+def answered_name(text: str, answer: str) -> str:
+    """What a flow run is called that has answered a request: how the request begins, and how the answer."""
+    return f"{run_name(text)} → {beginning(answer, NAME_CHARS)}"
 
 
 def beginning(text: str, most: int = MESSAGE_CHARS) -> str:

@@ -205,8 +205,9 @@ def test_the_final_state_says_how_the_answer_begins(photo: Path, controller: Ope
     assert state.message.startswith("The edges were drawn. Look! Look!") and state.message.endswith("…")
     assert len(state.message) == 200
     with get_client(sync_client=True) as client:
-        seen = client.read_flow_run(state.state_details.flow_run_id).state
-    assert seen is not None and seen.message == state.message
+        seen = client.read_flow_run(state.state_details.flow_run_id)
+    assert seen.state is not None and seen.state.message == state.message
+    assert seen.name.startswith("Draw its edges → The edges were drawn. Look!") and len(seen.name) == 117
 
 
 def test_a_beginning_is_one_line_without_what_controls_a_terminal_or_turns_the_text() -> None:

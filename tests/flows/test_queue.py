@@ -18,6 +18,7 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments import run_deployment
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.flow_engine import run_flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, Crashed, Failed, Pending, Running, Scheduled
@@ -364,6 +365,17 @@ def test_what_a_deployment_is_asked_is_in_line_before_anything_can_fail(
     assert begin(again).is_completed()
     story = get_trace().request("mine")
     assert (story.status, len(story.resources)) == (StoryStatus.COMPLETED, 1)
+
+
+def test_an_empty_request_is_refused_before_there_is_a_run(_deployed: None) -> None:
+    with get_client(sync_client=True) as client:
+        before = len(client.read_flow_runs())
+        with pytest.raises(PrefectHTTPStatusError, match="Validation failed for field 'request'"):
+            run_of_deployment("")
+        assert len(client.read_flow_runs()) == before
+    blank = begin(run_of_deployment(" "))
+    assert (blank.name, blank.message) == ("Failed", "The request is empty: say what is to be done.")
+    assert get_trace().requests() == []
 
 
 def test_a_trigger_sent_twice_is_answered_once(photo: object) -> None:
