@@ -9,7 +9,7 @@ from prefect.context import TaskRunContext
 from hugginggpt.artifacts import Resource
 from hugginggpt.controller.planning import plan_request as ask_for_plan
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import PlanError, rebuilt
+from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan, parse_plan
 from hugginggpt.request import Exchange, RequestRun
 from hugginggpt.resources import Namespace
@@ -31,13 +31,11 @@ def plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
         the request with every file that the plan names among its resources, and the plan.
 
     Raises:
-        UsageError: the request itself cannot be accepted.
+        UsageError: a file that the plan names cannot be accepted.
         PlanError: there is no valid plan.
         ControllerError: the controller cannot plan.
         DatabaseUnavailableError: the trace stayed away.
     """
-    if run.refusal is not None:
-        raise rebuilt(run.refused_by, run.refusal)
     known = patiently("The plan", lambda: get_trace().plan(run.request_id))
     plan, source = (known, None) if known is not None else _new_plan(run)
     plan, resources = _namespace(run.text, run.history, run.resources, run.options.plan is not None).resolve(

@@ -23,7 +23,6 @@ from hugginggpt.execution import execute
 from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.pool import get_pool
 from hugginggpt.plan import Plan, PlannedTask
-from hugginggpt.progress import listening
 from hugginggpt.redaction import said
 from hugginggpt.request import RequestRun
 from hugginggpt.results import TaskResult, TaskStatus
@@ -36,7 +35,7 @@ from tasks.own_controller import needs_controller, submit_here
 from tasks.policies import BACKOFF, JITTER, can_pass, key_of, patiently, recorded_controller, recording
 from tasks.runner import LOOKS_EVERY, let_go_of_stranded, lost, placed, why_lost, workers_have_our_controller
 from tasks.select import Choice, submit_selection
-from tasks.ui import ProgressShown, show_result
+from tasks.ui import show_choice, show_result, showing_progress
 
 SKIPPED, RECOVERED, CACHED = "Skipped", "Recovered", "Cached"
 TASK_RUN_NAME = "{planned.id} · {planned.task}"
@@ -91,9 +90,11 @@ class _Schedule:
         self.apart: set[int] = set()
 
     def run(self) -> dict[int, Ending]:
-        for choice in self.choices.values():
+        for task_id, choice in self.choices.items():
             if isinstance(choice, PrefectFuture):
                 choice.add_done_callback(self.final.put)
+            else:
+                show_choice(self.plan.task(task_id), choice)
         while True:
             for planned in self.plan.tasks:
                 if planned.id not in self.futures and planned.id not in self.endings and self._ready(planned):
@@ -209,6 +210,9 @@ class _Schedule:
             error=None if result is not None else _message(state),
             state=state,
         )
+        # Here and not in the task run: a cache hit runs no body, and the process of one that did may be gone.
+        if ending.result is not None:
+            show_result(ending.result, state.state_details.task_run_id)
         with recording(f"The end of task {planned.name}"):
             if ending.result is None:
                 get_trace().record_no_result(
@@ -220,21 +224,25 @@ class _Schedule:
                 )
             elif state.name == CACHED:
                 get_trace().record_result(self.request.request_id, ending.result, cached=True, life=self.request.life)
-                show_result(ending.result)
 
     def _settle_choice(self, future: PrefectFuture[ModelChoice]) -> None:
         task_id = next(k for k, choice in self.choices.items() if choice is future)
         if self._is_to_be_done_again(future):
             self._choose_again(task_id, fresh=False)
             return
-        if future.state.name == CACHED:
-            choice: ModelChoice = future.state.result()
-            if choice.provisional:
+        state = future.state
+        if state.is_completed():
+            choice: ModelChoice = state.result()
+            if state.name == CACHED and choice.provisional:
                 self._choose_again(task_id, fresh=True)
                 return
-            with recording("A cached selection"):
-                get_trace().record_choice(self.request.request_id, task_id, choice, cached=True, life=self.request.life)
-        self.chosen[task_id] = future.state
+            if state.name == CACHED:
+                with recording("A cached selection"):
+                    get_trace().record_choice(
+                        self.request.request_id, task_id, choice, cached=True, life=self.request.life
+                    )
+            show_choice(self.plan.task(task_id), choice, state.state_details.task_run_id)
+        self.chosen[task_id] = state
 
     def _choose_again(self, task_id: int, *, fresh: bool) -> None:
         again = submit_selection(self.request, self.plan.task(task_id), fresh=fresh)
@@ -344,9 +352,8 @@ def run_expert(
     answering = map(get_catalog().answering, choice.ranked)
     able = [c for c in answering if not (without_controller and needs_controller(c))]
     if (done := _done_before(request_id, planned.id)) is not None:
-        show_result(done)
         return done
-    with cancellable(request_id, life, deadline), listening(ProgressShown(planned, lambda: attempts.current)):
+    with cancellable(request_id, life, deadline), showing_progress(planned, lambda: attempts.current):
         result = execute(
             planned,
             bind(planned, resources, upstream, get_store(), max_chars=get_settings().max_text_chars),
@@ -362,7 +369,6 @@ def run_expert(
         )
     with recording(f"The result of task {planned.name}"):
         attempts.record(result)
-    show_result(result)
     return result
 
 

@@ -18,7 +18,6 @@ from tasks.cancelling import cancellable
 from tasks.own_controller import candidates, submit_here
 from tasks.policies import BACKOFF, JITTER, can_pass, key_of, patiently, recorded_controller, recording
 from tasks.runner import submit_where_warm, workers_have_our_controller
-from tasks.ui import show_choice
 
 SELECTION_SECONDS = 120.0
 
@@ -108,5 +107,4 @@ def select_model(planned: PlannedTask, text: str, request_id: str, life: int, ap
     choice = choice.model_copy(update={"chosen": pinned[0], "alternatives": tuple(pinned[1:])})
     with recording("A selection"):
         get_trace().record_choice(request_id, planned.id, choice, life=life)
-    show_choice(planned, choice)
     return choice

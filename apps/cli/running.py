@@ -40,15 +40,22 @@ def run(
     """Answer a request, or resume the one of that id.
 
     Raises:
+        UsageError: the request, or a file of it, cannot be accepted: then there is neither a run nor a row of it.
         HuggingGPTError: it could not be begun, or not be brought to an end.
         click.exceptions.Exit: it was interrupted.
     """
+    from hugginggpt.acceptance import accept, keep_accepted
     from hugginggpt.errors import HuggingGPTError
     from hugginggpt.request import RequestOptions
-    from hugginggpt.services import get_trace
+    from hugginggpt.services import get_store, get_trace
+    from hugginggpt.settings import get_settings
     from hugginggpt.trace.story import StoryStatus
 
     trace = get_trace()  # first of all: without a trace nothing is begun
+    options = options or RequestOptions()
+    if not trace.knows(request_id):
+        resources = accept(text, files, options, settings=get_settings(), store=get_store())
+        keep_accepted(request_id, resources)
     server = prefect_server.usable()
 
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, get_current_settings, temporary_settings
@@ -58,7 +65,6 @@ def run(
     from tasks.runner import check_server
 
     check_server()  # a temporary one takes its time to start
-    options = options or RequestOptions()
     _check_length(text, files, options, get_current_settings().server.api.max_parameter_size)
     unwind_on_sigterm()
     try:

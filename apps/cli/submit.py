@@ -88,12 +88,11 @@ def submit(
         ctx.exit(_submit_all(batch, later=later, wait=wait, as_json=as_json))
     assert request is not None
     from apps.cli.answer import make_folder, present
-    from hugginggpt.errors import UsageError
+    from hugginggpt.request import check_text
     from hugginggpt.services import get_trace
 
     text = request_text(request)
-    if not text.strip():
-        raise UsageError("The request is empty: say what is to be done.")
+    check_text(text)
     if out is not None:
         make_folder(out)
     submission = Submission(

@@ -226,13 +226,18 @@ def lives_over(session: Session, lives: Sequence[tuple[str, int]], now: datetime
 def runs_over(session: Session, flow_run_ids: Sequence[str], before: datetime) -> dict[str, EndedRun]:
     """How flow runs ended whose requests had ended before a moment, by Prefect's ids."""
     found = session.execute(
-        select(FlowRun.flow_run_id, FlowRun.ending, Request.status, Request.error)
+        select(FlowRun.flow_run_id, FlowRun.ending, Request.status, Request.response, Request.error)
         .join(Request)
         .where(FlowRun.flow_run_id.in_(flow_run_ids), Request.finished_at <= before)
         .order_by(FlowRun.life)
     )
     # A flow run that was tried again has several lives: its last one counts.
-    return {row.flow_run_id: EndedRun(ending=row.ending or "died", status=row.status, error=row.error) for row in found}
+    return {
+        row.flow_run_id: EndedRun(
+            ending=row.ending or "died", status=row.status, response=row.response, error=row.error
+        )
+        for row in found
+    }
 
 
 def budget_of(session: Session, request_id: str) -> Budget:

@@ -25,7 +25,7 @@ from hugginggpt.settings import Settings
 from hugginggpt.text import one_line
 from hugginggpt.trace import lifecycle, questions, queue
 from hugginggpt.trace.database import Database, parse_url
-from hugginggpt.trace.leases import holder_name
+from hugginggpt.trace.leases import Hold, holder_name
 from hugginggpt.trace.migrate import migrate
 from hugginggpt.trace.rows import SHOWN_ID, insert_for, locked, open_row, task_row
 from hugginggpt.trace.story import (
@@ -184,16 +184,20 @@ class Trace:
                 known=known,
             )
 
-    def renew_lease(self, request_id: str, holder: str, lease_seconds: float) -> bool:
-        """Say that this process still works on the request; False when it no longer holds it."""
+    def renew_lease(self, request_id: str, holder: str, lease_seconds: float) -> Hold:
+        """Say that this process still works on the request; return whether it does, or why not."""
         with self._database.writing() as session:
             request = locked(session, request_id)
-            if request is None or request.holder != holder or request.status != RequestStatus.RUNNING:
-                return False
+            if request is not None and request.status == RequestStatus.CANCELLED:
+                return Hold.CANCELLED
+            if request is None or request.status not in lifecycle.OPEN:
+                return Hold.ENDED
+            if request.holder != holder:
+                return Hold.LOST
             now = self._database.now(session)
             request.lease_until = now + timedelta(seconds=lease_seconds)
             session.get_one(FlowRun, (request_id, request.life)).seen_at = now
-            return True
+            return Hold.HELD
 
     def release_flow_run(self, flow_run_id: str, *, ending: str, error: str | None = None) -> bool:
         """Let go of the request that a flow run left unfinished, so that it can be resumed at once.
@@ -662,6 +666,11 @@ class Trace:
             if request is None:
                 raise TraceError(f"There is no request '{one_line(request_id, SHOWN_ID)}' in the trace.")
             return RequestStatus(request.status)
+
+    def knows(self, request_id: str) -> bool:
+        """Whether there is a request of that id."""
+        with self._database.reading() as session:
+            return session.get(Request, request_id) is not None
 
     def has_begun(self, flow_run_id: str) -> bool:
         """Whether a flow run has begun a request."""

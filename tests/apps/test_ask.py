@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from PIL import Image, ImageDraw
 
@@ -185,13 +186,16 @@ def test_what_is_left_of_a_fresh_request_is_done_afresh(
         (("Read it", "--file", "nowhere.png"), "nowhere.png does not exist; check the path."),
     ],
 )
-def test_a_refused_request_is_in_the_trace(hugginggpt: Run, arguments: tuple[str, ...], sentence: str) -> None:
+def test_a_refused_request_is_wrong_usage_before_there_is_a_run(
+    hugginggpt: Run, prefect_api: str, arguments: tuple[str, ...], sentence: str
+) -> None:
+    runs_before = httpx.post(f"{prefect_api}/flow_runs/count", json={}).json()
     refused = hugginggpt("ask", *arguments, "--json")
-    whole = AnswerReport.model_validate_json(refused.stdout)
-    assert (refused.returncode, whole.status, whole.plan) == (2, "failed", None)
-    assert sentence in (whole.error or "")
-    assert refused.stderr.endswith(f"Error: {whole.error}\n")
-    assert json.loads(hugginggpt("trace", "export", whole.request_id).stdout)["status"] == "failed"
+    assert (refused.returncode, refused.stdout) == (2, "")
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith("Error: ") and sentence in line
+    assert json.loads(hugginggpt("trace", "list", "--json").stdout) == []
+    assert httpx.post(f"{prefect_api}/flow_runs/count", json={}).json() == runs_before
 
 
 def test_a_plan_that_cannot_run_here_fails(hugginggpt: Run, photo: Path, tmp_path: Path) -> None:
