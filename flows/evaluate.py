@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from prefect import flow
 from prefect.runtime import flow_run
 
+from flows.server import flow
 from hugginggpt.evaluation.subject import ControllerChoice
 from tasks.evaluate import open_evaluation, plan_samples, score
 

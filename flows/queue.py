@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
+from flows.server import flow
 from tasks.queue import end_lost, start_run, start_waiting
 
 __all__ = ["answer_queued", "start_run"]

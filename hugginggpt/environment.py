@@ -14,10 +14,13 @@ RESULTS_BLOCK = "hugginggpt-results"
 
 
 def prepare() -> None:
-    """Switch telemetry off, put Prefect's result records into the home folder, and give a busy machine time.
+    """Set the defaults, and find what `hugginggpt up` runs: its server comes before the one of a Prefect profile."""
+    set_defaults()
+    _find_what_is_up(get_settings())
 
-    What `hugginggpt up` runs is found here: its server comes before the one of a Prefect profile.
-    """
+
+def set_defaults() -> None:
+    """Switch telemetry off, put Prefect's result records into the home folder, and give a busy machine time."""
     settings = get_settings()
     defaults = {
         "DO_NOT_TRACK": "1",
@@ -32,7 +35,6 @@ def prepare() -> None:
         defaults["PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK"] = f"remote-file-system/{RESULTS_BLOCK}"
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
-    _find_what_is_up(settings)
 
 
 def _find_what_is_up(settings: Settings) -> None:
