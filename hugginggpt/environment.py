@@ -43,6 +43,8 @@ def _find_what_is_up(settings: Settings) -> None:
         return
     if os.environ.setdefault("PREFECT_API_URL", up.api_url) != up.api_url:
         return  # the user's own server, and so the user's own way of running tasks
+    if up.login is not None:
+        os.environ["PREFECT_API_AUTH_STRING"] = up.login
     if up.dask_address is not None and not os.environ.get("HUGGINGGPT_TASK_RUNNER"):
         os.environ["HUGGINGGPT_TASK_RUNNER"] = "dask"
         os.environ.setdefault("HUGGINGGPT_DASK_ADDRESS", up.dask_address)

@@ -46,7 +46,8 @@ def status(ctx: click.Context, as_json: bool) -> None:
 
 
 def _as_json(found: "Status") -> str:
-    plain = asdict(found) | {"up": found.up and found.up.model_dump(mode="json") | {"ui_url": found.up.ui_url}}
+    up = found.up and found.up.model_dump(mode="json", exclude={"login"}) | {"ui_url": found.up.ui_url}
+    plain = asdict(found) | {"up": up}
     return json.dumps(plain, indent=2, ensure_ascii=False, default=lambda at: at.isoformat())
 
 

@@ -38,8 +38,10 @@ def is_loopback(host: str) -> bool:
         UsageError: the host is unknown.
     """
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM) if host else []
-    except (OSError, UnicodeError):
-        raise UsageError(f"The host {host} is unknown: give an address of this machine with --host.") from None
+        if not host:  # which would be everywhere
+            raise ValueError
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, ValueError):
+        raise UsageError(f"The host '{host}' is unknown: give an address of this machine with --host.") from None
     addresses = [str(address[0]).partition("%")[0] for *_, address in found]
-    return bool(addresses) and all(ip_address(address).is_loopback for address in addresses)
+    return all(ip_address(address).is_loopback for address in addresses)

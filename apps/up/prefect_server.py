@@ -15,6 +15,7 @@ import time
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from hugginggpt.authority import parse_authority
 from hugginggpt.errors import HuggingGPTError, UsageError
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def _names(host: str) -> tuple[str, ...]:
     from hugginggpt.settings import get_settings
 
     check_login(host)
-    own = () if host in EVERYWHERE else (host.lower(),)
+    known = parse_authority(f"[{host}]" if ":" in host else host)
+    own = () if known is None or host in EVERYWHERE else (known.host,)
     return tuple(dict.fromkeys((*LOOPBACK_NAMES, *own, *get_settings().allowed_hosts)))
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import URL
 from apps.up.parts import Wishes, surroundings
 from hugginggpt.settings import get_settings
 from tests.apps.conftest import COMMAND
-from tests.servers import free_port, postgresql, postgresql_programs, wait_until
+from tests.servers import free_port, postgresql, postgresql_programs, prefect_client, wait_until
 from tests.stand_ins.openai_server import OpenAIServer, hangs
 
 SPEECH = {"task": "text-to-speech", "id": 0, "dep": [-1], "args": {"text": "Slowly. " * 2000}}
@@ -92,7 +92,9 @@ class Installation:
         return found
 
     def post(self, path: str, content: dict[str, Any]) -> Any:
-        return httpx.post(f"{self.api}{path}", json=content, timeout=30).raise_for_status().json()
+        with prefect_client(self.api) as client:
+            answer = client.post(path, json=content).raise_for_status()
+        return answer.json() if answer.content else None
 
     def submit(self, request: str, **options: Any) -> str:
         """Give a request to the deployment, as any client of Prefect's API does."""
@@ -212,9 +214,9 @@ def test_a_server_that_dies_is_started_again_and_nothing_is_lost(here: Installat
     assert "prefect-server:  was ended by SIGKILL, is started again " in here.said
     wait_until(lambda: here.run("status").returncode == 0)
     url = f"{here.api}/v2/concurrency_limits"
-    httpx.post(f"{url}/leases/{lease}/renew", json={"lease_duration": 60}).raise_for_status()
+    here.post(f"/v2/concurrency_limits/leases/{lease}/renew", {"lease_duration": 60})
     assert httpx.get(f"{url}/{limit['id']}").json()["active_slots"] == 1
-    httpx.post(f"{url}/decrement-with-lease", json={"lease_id": lease}).raise_for_status()
+    here.post("/v2/concurrency_limits/decrement-with-lease", {"lease_id": lease})
     assert httpx.get(f"{url}/{limit['id']}").json()["active_slots"] == 0
 
     def story() -> dict[str, Any]:
@@ -316,7 +318,11 @@ def test_a_server_that_another_has_taken_the_port_of_is_not_up_because_that_answ
         finally:
             other.shutdown()
     assert "Prefect server:" not in installation.said
-    assert "already in use" in (installation.home / "logs" / "prefect-server.log").read_text()
+    log = (installation.home / "logs" / "prefect-server.log").read_text()
+    assert (
+        log
+        == f"Error: Port {installation.port} of 127.0.0.1 cannot be used (Address already in use): choose another.\n"
+    )
     assert not installation.processes()
 
 
