@@ -1,12 +1,12 @@
 """Flows that find their own Prefect server: where there is none, they start a temporary one of ours."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from prefect import Flow
 from prefect.context import FlowRunContext
 
+from flows.results import share_results
 from tasks.temporary_server import temporary_server
 
 P = ParamSpec("P")
@@ -27,7 +27,10 @@ class OwnFlow(Flow[P, R]):
             """Run it in this process."""
             # Part of another flow's run, it is reported to where that is.
             server = temporary_server() if FlowRunContext.get() is None else None
-            with nullcontext() if server is None else server.used():
+            if server is None:
+                return super().__call__(*args, **kwargs)
+            with server.used():
+                share_results()
                 return super().__call__(*args, **kwargs)
 
 

@@ -6,6 +6,9 @@ from ipaddress import ip_address
 
 from hugginggpt.errors import UsageError
 
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""What stands for every address of this machine, and where it then reaches itself."""
+
 SERVER = "PREFECT_SERVER_API_AUTH_STRING"
 CLIENT = "PREFECT_API_AUTH_STRING"
 

@@ -10,15 +10,13 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
 
-from apps.up.login import CLIENT, check_login, login
+from apps.up.login import CLIENT, EVERYWHERE, check_login, login
 from hugginggpt.errors import ConfigurationError, UsageError
 from hugginggpt.settings import CHECKOUT, Settings
 from hugginggpt.trace.database import database_file, parse_url
 
 POOL = "hugginggpt"
 LOOPBACK = "127.0.0.1"
-_EVERYWHERE = {"0.0.0.0": LOOPBACK, "::": "::1"}
-"""Where the server is to be reached from this machine when it listens on every address."""
 _LEASES = "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"
 """Where the server keeps who holds slots of a limit. In its memory, Prefect's own choice, that is lost when it dies,
 while its database goes on counting the slots as taken. Files lie in PREFECT_HOME.
@@ -46,7 +44,7 @@ class Wishes:
     @property
     def api_url(self) -> str:
         """The Prefect server's API, for this machine."""
-        host = _EVERYWHERE.get(self.host, self.host)
+        host = EVERYWHERE.get(self.host, self.host)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/api"
 
     @property

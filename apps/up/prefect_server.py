@@ -21,7 +21,6 @@ from hugginggpt.errors import HuggingGPTError, UsageError
 if TYPE_CHECKING:
     import uvicorn
 
-EVERYWHERE = ("0.0.0.0", "::")
 LONGEST_END = 60.0
 """Seconds that the server has to end when its parent is gone: it may be making its tables."""
 _LOOKS_EVERY = 0.2
@@ -67,7 +66,7 @@ def _names(host: str) -> tuple[str, ...]:
         HuggingGPTError: it must not listen there, or a setting cannot be used.
     """
     from apps.up.guard import LOOPBACK_NAMES
-    from apps.up.login import check_login
+    from apps.up.login import EVERYWHERE, check_login
     from hugginggpt.settings import get_settings
 
     check_login(host)

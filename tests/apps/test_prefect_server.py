@@ -9,10 +9,13 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from prefect.workers.process import ProcessWorker
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from apps.up.job_template import JOB_TEMPLATE
 from apps.up.login import check_login, is_loopback
+from apps.up.prefect_api import set_up
 from hugginggpt.errors import UsageError
 from tests.servers import prefect_client
 
@@ -99,6 +102,15 @@ def test_websockets_are_guarded_the_same(port: int, path: str) -> None:
     for origin in (None, f"http://127.0.0.1:{port}"):
         with connect(address, origin=origin, subprotocols=["prefect"]) as made:  # type: ignore[arg-type, list-item]
             assert made.subprotocol == "prefect"
+
+
+def test_a_work_pool_of_an_earlier_version_is_mended(prefect_api: str, client: httpx.Client) -> None:
+    client.delete("/work_pools/hugginggpt")
+    earlier = ProcessWorker.get_default_base_job_template()
+    made = {"name": "hugginggpt", "type": "process", "base_job_template": earlier}
+    client.post("/work_pools/", json=made).raise_for_status()
+    set_up(prefect_api, {})
+    assert client.get("/work_pools/hugginggpt").json()["base_job_template"] == JOB_TEMPLATE
 
 
 @pytest.mark.parametrize(("host", "is_ours"), [("127.0.0.1", True), ("127.0.0.2", True), ("::1", True), ("::", False)])
