@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Failed
 from pydantic import Field
 
+from flows.server import flow
 from hugginggpt.errors import DatabaseUnavailableError, HuggingGPTError
 from hugginggpt.request import RequestOptions
 from hugginggpt.results import RequestStatus

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 
+from flows.server import flow
 from hugginggpt.evaluation.subject import ControllerChoice
 from tasks.evaluate import open_evaluation, plan_samples, score
 from tasks.upkeep import ended

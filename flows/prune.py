@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
+from flows.server import flow
 from hugginggpt.pruning import Limits
 from tasks.prune import find_what_can_go, prune_all
 from tasks.upkeep import ended

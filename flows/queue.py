@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
+from flows.server import flow
 from tasks.queue import answer_waiting, start_run
 from tasks.upkeep import ended
 

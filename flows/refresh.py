@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.server import flow
 from tasks.refresh import refresh_kinds, show_changes
 from tasks.upkeep import ended
 
@@ -16,7 +16,7 @@ AT_ONCE = 4
 @flow(
     name="refresh-catalog",
     flow_run_name="refresh-catalog",
-    task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE),  # type: ignore[arg-type]
+    task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE),
     persist_result=True,
     result_serializer="json",
 )

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.server import flow
 from tasks.upkeep import ended
 from tasks.warm import show_warmed, warm_kinds
 
@@ -16,7 +16,7 @@ AT_ONCE = 2
 @flow(
     name="warm-models",
     flow_run_name="warm-models",
-    task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE),  # type: ignore[arg-type]
+    task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE),
     persist_result=True,
     result_serializer="json",
 )

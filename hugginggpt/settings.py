@@ -14,6 +14,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from hugginggpt.addresses import AddressError, holds_user, scheduler_address, web_address
+from hugginggpt.authority import parse_authority
 from hugginggpt.errors import ConfigurationError
 from hugginggpt.text import is_storable
 
@@ -70,6 +71,11 @@ class Settings(BaseSettings):
     )
     trusted_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Hosts that may be fetched although their address is private, separated by commas."
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="More names that the servers of `up` answer to, such as a proxy's, without a port, separated by "
+        "commas. They always answer to those of loopback and to `--host`.",
     )
 
     openai_api_key: SecretStr | None = Field(
@@ -170,10 +176,23 @@ class Settings(BaseSettings):
     def _split_roots(cls, value: object) -> object:
         return tuple(Path(p) for p in value.split(os.pathsep) if p) if isinstance(value, str) else value
 
-    @field_validator("trusted_hosts", "licences", "languages", "organisations", "denied_organisations", mode="before")
+    @field_validator(
+        "trusted_hosts",
+        "allowed_hosts",
+        "licences",
+        "languages",
+        "organisations",
+        "denied_organisations",
+        mode="before",
+    )
     @classmethod
     def _split_names(cls, value: object) -> object:
         return tuple(h.strip() for h in value.split(",") if h.strip()) if isinstance(value, str) else value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_host(name) for name in value)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -284,6 +303,13 @@ class Settings(BaseSettings):
     def uses_embedded_controller(self) -> bool:
         """True when no OpenAI-compatible server is configured."""
         return self.openai_api_key is None and self.openai_base_url is None
+
+
+def _host(name: str) -> str:
+    known = parse_authority(name if name.count(":") < 2 or name.startswith("[") else f"[{name}]")
+    if known is None or known.port is not None or "*" in name:
+        raise ValueError("give names of hosts without scheme, port and asterisk, separated by commas")
+    return known.host
 
 
 def _absolute(path: Path) -> Path:

@@ -1,9 +1,10 @@
 """What `hugginggpt up` runs for this home folder, as its state file tells every other process."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hugginggpt.trace.leases import Holder, holder_name, is_dead
 
@@ -20,6 +21,7 @@ class Up(BaseModel):
         controller_fingerprint: tells whether that is the controller of another process, too.
         parts: the process id of each part.
         ready: whether all parts have come up once.
+        login: what the server asks its clients for: a secret, for the owner of the home folder alone.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,6 +35,7 @@ class Up(BaseModel):
     controller_fingerprint: str = ""
     parts: dict[str, int] = {}
     ready: bool = False
+    login: str | None = Field(None, repr=False)
 
     @property
     def pid(self) -> int:
@@ -68,7 +71,9 @@ def read(home: Path) -> Up | None:
 def write(home: Path, up: Up) -> None:
     """Tell every other process; they see the old state or the new one, and nothing between."""
     unfinished = _file(home).with_suffix(".new")
-    unfinished.write_text(up.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    unfinished.unlink(missing_ok=True)  # one that others may read would stay so
+    with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(up.model_dump_json(indent=2) + "\n")
     unfinished.replace(_file(home))
 
 

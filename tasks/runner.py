@@ -25,6 +25,7 @@ from hugginggpt.catalog.card import Candidate, Endpoint
 from hugginggpt.controller_name import fingerprint
 from hugginggpt.errors import ClusterUnavailableError, ConfigurationError, SelectionError
 from hugginggpt.settings import Settings, get_settings
+from tasks.temporary_server import is_temporary
 
 if TYPE_CHECKING:
     from prefect_dask.task_runners import DaskTaskRunner
@@ -100,7 +101,8 @@ def check_runner() -> None:
 
 
 def _check_server() -> None:
-    if not PREFECT_API_URL.value():
+    url = PREFECT_API_URL.value()
+    if not url or is_temporary(url):
         raise ConfigurationError(
             "Expert workers need a Prefect server that they can reach, too: start one with `hugginggpt up`, name one "
             "in PREFECT_API_URL, or set HUGGINGGPT_TASK_RUNNER to threads."

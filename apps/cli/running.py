@@ -57,14 +57,16 @@ def run(
         resources = accept(text, files, options, settings=get_settings(), store=get_store())
         keep_accepted(request_id, resources)
     server = prefect_server.usable()
+    if server is None:
+        from flows.server import begin_temporary
+
+        begin_temporary()  # it takes its time, in which everything else is imported
 
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, get_current_settings, temporary_settings
 
     from apps.cli.progress import watching
     from flows.answer import answer_request
-    from tasks.runner import check_server
 
-    check_server()  # a temporary one takes its time to start
     _check_length(text, files, options, get_current_settings().server.api.max_parameter_size)
     unwind_on_sigterm()
     try:
@@ -93,7 +95,7 @@ def run(
         if _is_begun(request_id):
             click.echo(f"What had finished is kept; `hugginggpt resume {short(request_id)}` goes on.", err=True)
         raise
-    url = prefect_server.run_url(story.flow_run_id) if story.flow_run_id else None
+    url = prefect_server.run_url(story.flow_run_id) if story.flow_run_id and server is not None else None
     return Finished(story, further=f"In Prefect: {url}" if url else prefect_server.LASTING_SERVER)
 
 

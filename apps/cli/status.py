@@ -49,7 +49,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
 def _as_json(found: "Status") -> str:
     plain = asdict(found)
     if found.up is not None:
-        told = found.up.model_dump(mode="json", exclude={"controller_fingerprint"})
+        told = found.up.model_dump(mode="json", exclude={"controller_fingerprint", "login"})
         plain["up"] = told | {"ui_url": found.up.ui_url}
     return json.dumps(plain, indent=2, ensure_ascii=False, default=lambda at: at.isoformat())
 

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from filelock import FileLock, Timeout
 
+from apps.up.login import login
 from apps.up.parts import Part, Wishes, parts, surroundings
 from apps.up.prefect_database import prefect_database
 from apps.up.processes import listens, marking, stop
@@ -75,6 +76,7 @@ class Supervisor:
             dask_address=wishes.dask_address,
             controller=str(Controller.from_settings(settings).name),
             controller_fingerprint=fingerprint(settings),
+            login=login(),
         )
         self._kept: list[_Kept] = []
         self._environment = surroundings(wishes, settings)
