@@ -7,7 +7,7 @@ set is never replaced.
 import os
 
 from hugginggpt.settings import Settings, get_settings
-from hugginggpt.up import read
+from hugginggpt.up import own_cluster, read
 
 RESULTS_BLOCK = "hugginggpt-results"
 """The block of Prefect that says where the records of results are, when they are not in the home folder."""
@@ -41,7 +41,9 @@ def _find_what_is_up(settings: Settings) -> None:
         return
     if os.environ.setdefault("PREFECT_API_URL", up.api_url) != up.api_url:
         return  # the user's own server, and so the user's own way of running tasks
-    if up.dask_address is not None and not os.environ.get("HUGGINGGPT_TASK_RUNNER"):
-        os.environ["HUGGINGGPT_TASK_RUNNER"] = "dask"
-        os.environ.setdefault("HUGGINGGPT_DASK_ADDRESS", up.dask_address)
+    cluster = own_cluster(settings.home_dir, up.dask_address)
+    if cluster is None or os.environ.get("HUGGINGGPT_TASK_RUNNER") not in (None, "", "dask"):
+        return
+    if os.environ.get("HUGGINGGPT_DASK_ADDRESS") in (None, "", cluster.address):
+        os.environ.update({"HUGGINGGPT_TASK_RUNNER": "dask", **cluster.variables})
         get_settings.cache_clear()  # they were read without it

@@ -21,6 +21,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.card import Candidate, Endpoint
+from hugginggpt.cluster import cluster_of
 from hugginggpt.errors import ClusterUnavailableError, ConfigurationError, SelectionError
 from hugginggpt.settings import Settings, get_settings
 
@@ -48,7 +49,7 @@ def task_runner() -> TaskRunner[Any]:
     """The task runner of the settings.
 
     Raises:
-        ConfigurationError: it is Dask's, which is not installed.
+        ConfigurationError: it is Dask's, which is not installed, or its cluster must not be used as it is set.
     """
     settings = get_settings()
     if settings.task_runner == "threads":
@@ -60,7 +61,9 @@ def task_runner() -> TaskRunner[Any]:
             "HUGGINGGPT_TASK_RUNNER=dask needs a package that is not installed: pip install 'hugginggpt[dask]', "
             "or set it to threads."
         ) from None
-    return DaskTaskRunner(address=settings.dask_address, client_kwargs={"timeout": CONNECT_SECONDS})
+    cluster = cluster_of(settings)
+    client = {"timeout": CONNECT_SECONDS, "security": cluster.security()}
+    return DaskTaskRunner(address=cluster.address, client_kwargs=client)
 
 
 def check_server() -> None:

@@ -39,6 +39,12 @@ def wait_until(condition: Callable[[], Any], seconds: float = 120) -> None:
         time.sleep(0.1)
 
 
+def open_to_others(folder: Path) -> list[Path]:
+    """A folder and what is in it, as far as another user may do anything with it: `find FOLDER -perm /077`."""
+    paths = [folder, *folder.rglob("*")]
+    return [path for path in paths if not path.is_symlink() and path.stat().st_mode & 0o077]
+
+
 def postgresql_programs() -> Path | None:
     """Where the system's PostgreSQL is. The one that pip installs lacks an extension which Prefect needs."""
     if initdb := shutil.which("initdb"):
