@@ -88,7 +88,12 @@ def check_runner() -> None:
     _check_server()
     try:
         cluster.client  # noqa: B018 - connects when first asked for
-    except (OSError, TimeoutError):
+    except (OSError, TimeoutError) as error:
+        if "TLS" in str(error):
+            raise ClusterUnavailableError(
+                f"The Dask cluster at {cluster.address} has certificates of another authority than the one of "
+                "HUGGINGGPT_DASK_TLS_CA_FILE: name certificates of the same authority on all machines."
+            ) from None
         raise ClusterUnavailableError(
             f"There is no Dask cluster at {cluster.address}: start one with `hugginggpt up`, name another in "
             "HUGGINGGPT_DASK_ADDRESS, or set HUGGINGGPT_TASK_RUNNER to threads."
