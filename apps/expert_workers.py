@@ -37,20 +37,19 @@ def run_scheduler(host: str, port: int) -> None:
     asyncio.run(_schedule(host, port, settings))
 
 
-def run_worker(address: str | None, *, threads: int, name: str | None, kinds: Sequence[str] | None) -> None:
+def run_worker(*, threads: int, name: str | None, kinds: Sequence[str] | None) -> None:
     """Be an expert worker until SIGINT or SIGTERM; with several accelerators, one process for each.
 
     Args:
-        address: the scheduler's; the one of the settings when None.
         threads: tasks at once.
         name: what it is called; its host and process id when None.
         kinds: kinds of task that it takes; all that can run here when None.
 
     Raises:
-        ConfigurationError: the address is not a scheduler's, or must not be used without TLS.
+        ConfigurationError: the address of the settings is not a scheduler's, or must not be used without TLS.
     """
     settings = get_settings()
-    cluster = cluster_of(settings, address)
+    cluster = cluster_of(settings)
     several = [one.name for one in accelerators(settings) if one.name.startswith("cuda")] if not settings.device else []
     if len(several) > 1:
         _run_each(several, name)

@@ -119,18 +119,14 @@ def certificates_of(settings: Settings) -> Certificates | None:
     return Certificates(authority, certificate, key)
 
 
-def cluster_of(settings: Settings, address: str | None = None) -> Cluster:
+def cluster_of(settings: Settings) -> Cluster:
     """The cluster of the settings.
-
-    Args:
-        settings: its certificates, and what is allowed without.
-        address: its scheduler's, instead of the one of the settings.
 
     Raises:
         ConfigurationError: the address is not a scheduler's, does not fit the certificates, or is on another machine
             and not encrypted.
     """
-    address = address or settings.dask_address
+    address = settings.dask_address
     certificates = certificates_of(settings)
     try:
         parts = urlsplit(address)

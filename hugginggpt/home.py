@@ -24,6 +24,7 @@ _NAMES = frozenset(
 )
 """What HuggingGPT makes in its home, besides `trace.db` and what SQLite puts beside that."""
 
+_HAS_LISTS = hasattr(os, "setxattr")  # only Linux has
 _DEFAULT_ACL = "system.posix_acl_default"
 _USER, _GROUP, _OTHER = 0x01, 0x04, 0x20
 _NOBODY_ELSE = struct.pack("<I", 2) + b"".join(
@@ -107,11 +108,13 @@ def _mend(home: Path) -> None:
 
 def _has_default(folder: Path) -> bool:
     try:
-        return os.getxattr(folder, _DEFAULT_ACL) == _NOBODY_ELSE
+        return _HAS_LISTS and os.getxattr(folder, _DEFAULT_ACL) == _NOBODY_ELSE
     except OSError:  # there is none, or the file system has no such lists
         return False
 
 
 def _set_default(folder: Path) -> None:
+    if not _HAS_LISTS:
+        return
     with suppress(OSError):  # the file system has no such lists, or the folder was just deleted
         os.setxattr(folder, _DEFAULT_ACL, _NOBODY_ELSE)

@@ -67,24 +67,23 @@ def expert_worker(
     quiet()
     import dask
 
-    from hugginggpt.environment import prepare
-    from hugginggpt.settings import get_settings
-
-    prepare()
-    if insecure_no_tls:
-        # The tasks that a worker runs read the settings, too.
-        os.environ["HUGGINGGPT_DASK_INSECURE_NO_TLS"] = "true"
-        get_settings.cache_clear()
-    dask.config.set({"logging": {"distributed": "info" if verbose() else "warning"}})
     from apps import expert_workers
+    from hugginggpt.environment import prepare
 
+    # As settings, the tasks that a worker runs have them, too.
+    if address:
+        os.environ["HUGGINGGPT_DASK_ADDRESS"] = address
+    if insecure_no_tls:
+        os.environ["HUGGINGGPT_DASK_INSECURE_NO_TLS"] = "true"
+    dask.config.set({"logging": {"distributed": "info" if verbose() else "warning"}})
     if scheduler:
         if address or kinds or name:
             raise click.UsageError("--address, --kinds and --name are a worker's, not the scheduler's.")
         expert_workers.run_scheduler(host, port)
         return
+    prepare()
     found = None if kinds is None else [_known(part.strip()) for part in kinds.split(",") if part.strip()]
-    expert_workers.run_worker(address, threads=threads, name=name, kinds=found)
+    expert_workers.run_worker(threads=threads, name=name, kinds=found)
 
 
 def _known(name: str) -> str:

@@ -353,8 +353,11 @@ def test_only_its_owner_gets_in(tmp_path: Path) -> None:
         question = ("--file", installation.photo, "--plan", plan)
         submitted = installation.run("submit", "--wait", "Draw the edges.", *question)
         assert submitted.returncode in (0, 3), submitted.stderr
-        asked = installation.run("ask", "Where are the edges?", *question)
+        out = tmp_path / "out"
+        asked = installation.run("ask", "Where are the edges?", *question, "--out", out)
         assert asked.returncode in (0, 3), asked.stderr
+        # What is not in the home is as its user has it.
+        assert (out.stat().st_mode & 0o777, {file.stat().st_mode & 0o777 for file in out.iterdir()}) == (0o777, {0o666})
         shown = json.loads(installation.run("status", "--json").stdout)
         assert len(shown["experts"]) == 2
 
