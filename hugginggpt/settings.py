@@ -45,7 +45,7 @@ class Settings(BaseSettings):
         env_prefix="HUGGINGGPT_", env_ignore_empty=True, populate_by_name=True, extra="ignore"
     )
 
-    home: Path = Field(Path("~/.hugginggpt"), description="Folder for the database, artifacts and results.")
+    home: Path = Field(Path("~/.hugginggpt"), description="Folder for the database, artifacts and results; private.")
     models_cache: Path | None = Field(
         None,
         description="Folder for downloaded weights; the checkout's models_cache/ when run from one.",
