@@ -10,7 +10,7 @@ from hugginggpt.addresses import holds_user
 from hugginggpt.errors import ConfigurationError
 from hugginggpt.redaction import keep_out_of_tracebacks
 from hugginggpt.settings import Settings, get_settings
-from hugginggpt.up import read
+from hugginggpt.up import own_cluster, read
 
 RESULTS_BLOCK = "hugginggpt-results"
 """The block of Prefect that says where the records of results are, when they are not in the home folder."""
@@ -56,9 +56,11 @@ def _find_what_is_up(settings: Settings) -> None:
         return  # the user's own server, and so the user's own way of running tasks
     if up.login is not None:
         os.environ["PREFECT_API_AUTH_STRING"] = up.login
-    if up.dask_address is not None and not os.environ.get("HUGGINGGPT_TASK_RUNNER"):
-        os.environ["HUGGINGGPT_TASK_RUNNER"] = "dask"
-        os.environ.setdefault("HUGGINGGPT_DASK_ADDRESS", up.dask_address)
+    cluster = own_cluster(settings.home_dir, up.dask_address)
+    if cluster is None or os.environ.get("HUGGINGGPT_TASK_RUNNER") not in (None, "", "dask"):
+        return
+    if os.environ.get("HUGGINGGPT_DASK_ADDRESS") in (None, "", cluster.address):
+        os.environ.update({"HUGGINGGPT_TASK_RUNNER": "dask", **cluster.variables})
         get_settings.cache_clear()  # they were read without it
 
 

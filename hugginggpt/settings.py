@@ -51,7 +51,7 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    home: Path = Field(Path("~/.hugginggpt"), description="Folder for the database, artifacts and results.")
+    home: Path = Field(Path("~/.hugginggpt"), description="Folder for the database, artifacts and results; private.")
     models_cache: Path | None = Field(
         None,
         description="Folder for downloaded weights; the checkout's models_cache/ when run from one.",
@@ -169,7 +169,21 @@ class Settings(BaseSettings):
     task_runner: Literal["threads", "dask"] = Field(
         "threads", description="Where task runs are done: in the flow's process, or on a Dask cluster."
     )
-    dask_address: str = Field("tcp://127.0.0.1:8786", description="Address of the Dask scheduler.")
+    dask_address: str = Field(
+        "tcp://127.0.0.1:8786", description="Address of the Dask scheduler; `tls://...` with certificates."
+    )
+    dask_tls_ca_file: Path | None = Field(
+        None, description="PEM file of the authority whose certificates the Dask cluster's processes and clients have."
+    )
+    dask_tls_cert: Path | None = Field(None, description="PEM file of this machine's certificate of that authority.")
+    dask_tls_key: Path | None = Field(
+        None, description="PEM file of the certificate's key; in the certificate's file when unset."
+    )
+    dask_insecure_no_tls: bool = Field(
+        False,
+        description="Use a Dask cluster of several machines without TLS. "
+        "Whoever reaches its ports can run code on all of them.",
+    )
 
     @field_validator("file_roots", mode="before")
     @classmethod
@@ -248,7 +262,14 @@ class Settings(BaseSettings):
             raise ValueError("its query would be shown; leave what belongs there to the environment")
         return value
 
-    @field_validator("embedded_controller_gguf", "embedded_planner", "file_roots")
+    @field_validator(
+        "embedded_controller_gguf",
+        "embedded_planner",
+        "file_roots",
+        "dask_tls_ca_file",
+        "dask_tls_cert",
+        "dask_tls_key",
+    )
     @classmethod
     def _are_absolute(cls, value: Path | tuple[Path, ...] | None) -> Path | tuple[Path, ...] | None:
         if isinstance(value, tuple):

@@ -1,11 +1,11 @@
 """What `hugginggpt up` runs for this home folder, as its state file tells every other process."""
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hugginggpt.cluster import Certificates, Cluster
 from hugginggpt.trace.leases import Holder, holder_name, is_dead
 
 
@@ -78,9 +78,26 @@ def write(home: Path, up: Up) -> None:
 
 
 def remove(home: Path) -> None:
-    """Tell every other process that nothing is up."""
-    with suppress(FileNotFoundError):
-        _file(home).unlink()
+    """Tell every other process that nothing is up. The certificate goes, too."""
+    for file in (_file(home), certificate_file(home)):
+        file.unlink(missing_ok=True)
+
+
+def own_cluster(home: Path, address: str | None) -> Cluster | None:
+    """The cluster of expert workers that an `up` runs.
+
+    Args:
+        home: where the `up` keeps a certificate that it makes for itself: other users of the machine reach loopback,
+            too.
+        address: the scheduler's; None when there are no expert workers.
+    """
+    certificate = certificate_file(home)
+    return None if address is None else Cluster(address, Certificates(certificate, certificate))
+
+
+def certificate_file(home: Path) -> Path:
+    """The certificate of an `up`, which is its own authority, and its key."""
+    return home / "dask.pem"
 
 
 def _file(home: Path) -> Path:

@@ -22,6 +22,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.card import Candidate, Endpoint
+from hugginggpt.cluster import cluster_of
 from hugginggpt.controller_name import fingerprint
 from hugginggpt.errors import ClusterUnavailableError, ConfigurationError, SelectionError
 from hugginggpt.settings import Settings, get_settings
@@ -51,7 +52,7 @@ def task_runner() -> TaskRunner[Any]:
     """The task runner of the settings.
 
     Raises:
-        ConfigurationError: it is Dask's, which is not installed.
+        ConfigurationError: it is Dask's, which is not installed, or its cluster must not be used as it is set.
     """
     settings = get_settings()
     if settings.task_runner == "threads":
@@ -63,7 +64,9 @@ def task_runner() -> TaskRunner[Any]:
             "HUGGINGGPT_TASK_RUNNER=dask needs a package that is not installed: pip install 'hugginggpt[dask]', "
             "or set it to threads."
         ) from None
-    return DaskTaskRunner(address=settings.dask_address, client_kwargs={"timeout": CONNECT_SECONDS})
+    cluster = cluster_of(settings)
+    client = {"timeout": CONNECT_SECONDS, "security": cluster.security()}
+    return DaskTaskRunner(address=cluster.address, client_kwargs=client)
 
 
 def check_server() -> None:
@@ -88,7 +91,12 @@ def check_runner() -> None:
     _check_server()
     try:
         cluster.client  # noqa: B018 - connects when first asked for
-    except (OSError, TimeoutError):
+    except (OSError, TimeoutError) as error:
+        if "TLS" in str(error):
+            raise ClusterUnavailableError(
+                f"The Dask cluster at {cluster.address} has certificates of another authority than the one of "
+                "HUGGINGGPT_DASK_TLS_CA_FILE: name certificates of the same authority on all machines."
+            ) from None
         raise ClusterUnavailableError(
             f"There is no Dask cluster at {cluster.address}: start one with `hugginggpt up`, name another in "
             "HUGGINGGPT_DASK_ADDRESS, or set HUGGINGGPT_TASK_RUNNER to threads."

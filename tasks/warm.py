@@ -11,6 +11,7 @@ from prefect.states import Completed, Failed
 from prefect.tasks import exponential_backoff
 
 from hugginggpt.capabilities import find_kind
+from hugginggpt.cluster import cluster_of
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertUnavailableError, ModelLoadError, UsageError
 from hugginggpt.settings import get_settings
@@ -71,7 +72,7 @@ def _load_where_experts_run(kind: str, run: str) -> list[Warmed]:
     deadline = Deadline(LOADING_SECONDS)
     with cancellable(run, _LIFE, deadline):
         if settings.task_runner == "dask":
-            return load_on_dask(kind, settings.dask_address, deadline)
+            return load_on_dask(kind, cluster_of(settings), deadline)
         return [load_here(kind, deadline)]
 
 

@@ -2,10 +2,12 @@
 
 import errno
 import io
+import logging
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
@@ -45,7 +47,8 @@ class Commands(click.Group):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # not every terminal knows every character of an answer
         try:
-            return super().invoke(ctx)
+            with _home_in_notes():
+                return super().invoke(ctx)
         except HuggingGPTError as error:
             _end(ctx, error.message, WRONG_USAGE if isinstance(error, UsageError | ConfigurationError) else FAILED)
         except KeyboardInterrupt:
@@ -85,6 +88,25 @@ def _say(label: str, sentence: str) -> None:
 
     for line in sentence.splitlines() or [""]:
         click.echo(f"{label}: {printable(line)}", err=True)
+
+
+class _Notes(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        note(record.getMessage())
+
+
+@contextmanager
+def _home_in_notes() -> Iterator[None]:
+    """Show what is done to the home folder, although Prefect's log is kept out of the terminal."""
+    logger = logging.getLogger("hugginggpt.home")
+    notes = _Notes()
+    logger.addHandler(notes)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(notes)
+        logger.propagate = True
 
 
 def is_refusal(error_type: str | None) -> bool:

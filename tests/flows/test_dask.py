@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,19 +22,23 @@ from prefect.settings import (
     temporary_settings,
 )
 
+import hugginggpt.cluster
+from apps.up.certificate import make_certificate
 from flows.answer import answer_request
 from flows.results import share_results
 from hugginggpt.catalog.card import Endpoint
+from hugginggpt.cluster import Certificates
 from hugginggpt.environment import RESULTS_BLOCK
 from hugginggpt.errors import ClusterUnavailableError, ConfigurationError
 from hugginggpt.request import RequestOptions
 from hugginggpt.services import get_store, get_trace, reset
+from hugginggpt.settings import CHECKOUT
 from hugginggpt.trace.report import report
 from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskStage
 from tasks import runner
 from tasks.runner import task_runner
 from tests.flows.test_warm_models import MOOD, SENTIMENT
-from tests.servers import Cluster, wait_until
+from tests.servers import Cluster, listening, wait_until
 from tests.stand_ins import tiny_models
 from tests.stand_ins.hub_server import HubServer
 from tests.stand_ins.openai_server import OpenAIServer, Reply, hangs
@@ -431,6 +438,108 @@ def test_machines_share_results_and_artifacts_through_s3(
         assert not (home / "artifacts").exists() and not (home / "results").exists()
 
 
+def test_nothing_listens_beyond_the_address_of_the_scheduler(cluster: Cluster) -> None:
+    for process in cluster.processes:
+        if process.poll() is None:
+            assert listening(process.pid) == {"127.0.0.1"}
+
+
+@pytest.fixture(scope="module")
+def cabinet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The certificates that docs/deployment.md has its readers make."""
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl")
+    folder: Path = tmp_path_factory.mktemp("certificates")
+    page = (CHECKOUT / "docs" / "deployment.md").read_text("utf-8")
+    block = re.search(r"^    umask 077\n(?:    .*\n|\n(?=    ))*", page, re.MULTILINE)
+    assert block is not None
+    subprocess.run(["bash", "-e", "-c", block[0]], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def certificates(cabinet: Path, machine: str) -> Certificates:
+    return Certificates(cabinet / "ca.pem", cabinet / f"{machine}.pem", cabinet / f"{machine}.key")
+
+
+@pytest.fixture(scope="module")
+def this_machine() -> str:
+    """An address of this machine that others could reach, if it has one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        try:
+            asking.connect(("198.51.100.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        address: str = asking.getsockname()[0]
+        return address
+
+
+def test_over_tls_two_workers_do_a_request_and_strangers_are_turned_away(
+    prefect_server: None,
+    controller: OpenAIServer,
+    cabinet: Path,
+    this_machine: str,
+    photo: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from distributed import Client
+
+    controller.script = {"summarization": "Edges.", "respond": "They are edges."}
+    ours = certificates(cabinet, "control")
+    with Cluster(tmp_path, host=this_machine, certificates=ours, OPENAI_BASE_URL=controller.url) as far:
+        far.scheduler()
+        # One kind each, so that both have to do something.
+        theirs = hugginggpt.cluster.Cluster(far.address, certificates(cabinet, "worker-1")).variables
+        far.start("--kinds", "canny-control", **theirs)
+        far.start("--kinds", "summarization", **theirs)
+        for process in far.processes:
+            # On loopback there is Dask's web server, which has no pages.
+            assert listening(process.pid) == {this_machine, "127.0.0.1"}
+        join(far, monkeypatch)
+        story = run("over-tls", [EDGES, SUMMARY | {"id": 1}], photo)
+        assert (story.status, story.response) == (StoryStatus.COMPLETED, "They are edges.")
+
+        # A certificate of another authority, and none.
+        make_certificate(tmp_path / "stranger.pem")
+        stranger = Certificates(tmp_path / "stranger.pem", tmp_path / "stranger.pem")
+        forged = Certificates(cabinet / "ca.pem", tmp_path / "stranger.pem")
+        for known in (stranger, forged):
+            with pytest.raises(OSError):
+                Client(far.address, security=known.security(), timeout=5, set_as_default=False)
+        with pytest.raises(OSError):
+            Client(far.address.replace("tls", "tcp"), timeout=5, set_as_default=False)
+        for name, value in hugginggpt.cluster.Cluster(far.address, stranger).variables.items():
+            monkeypatch.setenv(name, value)
+        reset()
+        flow = answer_request.with_options(task_runner=task_runner())
+        refused: State[Any] = flow("Do it", [str(photo)], return_state=True)
+        with pytest.raises(ClusterUnavailableError, match="has certificates of another authority than the one of"):
+            refused.result()
+        with Client(far.address, security=ours.security(), set_as_default=False) as client:
+            assert len(client.nthreads()) == 2
+
+
+def test_a_scheduler_for_other_machines_without_tls_has_to_be_called_insecure(
+    photo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with Cluster(tmp_path) as far:
+        far.start("--scheduler", "--host", "0.0.0.0", "--port", "0", "--insecure-no-tls")
+        assert "0.0.0.0" in listening(far.processes[0].pid)
+    monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "dask")
+    monkeypatch.setenv("HUGGINGGPT_DASK_ADDRESS", "tcp://192.0.2.1:8786")
+    reset()
+    with pytest.raises(ConfigurationError, match=r"^Without TLS, whoever answers at tcp://192\.0\.2\.1:8786"):
+        task_runner()
+    asked = subprocess.run(
+        [sys.executable, "-m", "apps.cli", "ask", "Draw it", "--file", str(photo)], capture_output=True, text=True
+    )
+    assert asked.returncode == 2
+    assert asked.stderr.startswith("Error: Without TLS, whoever answers at tcp://192.0.2.1:8786 could run code on this")
+    monkeypatch.setenv("HUGGINGGPT_DASK_INSECURE_NO_TLS", "true")
+    reset()
+    task_runner()
+
+
 def test_no_cluster_is_said_at_once(photo: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     plan.write_text(json.dumps([EDGES]), encoding="utf-8")
@@ -459,11 +568,14 @@ def test_a_cluster_is_no_use_without_the_package(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--address", "nowhere"), "is none of a Dask scheduler"),
+        (("--address", "nowhere"), "is not a Dask scheduler's"),
+        (("--address", "tcp://192.0.2.1:8786"), "set HUGGINGGPT_DASK_INSECURE_NO_TLS to true."),
+        (("--address", "tls://192.0.2.1:8786"), "needs certificates: name them in HUGGINGGPT_DASK_TLS_CA_FILE"),
+        (("--scheduler", "--host", "0.0.0.0"), "could run code on this machine: name certificates in HUGGINGGPT_DASK"),
         (("--kinds", "flying"), "There is no task kind 'flying'"),
     ],
 )
-def test_a_worker_that_cannot_be_meant_is_refused(arguments: tuple[str, str], sentence: str) -> None:
+def test_a_worker_that_cannot_be_meant_is_refused(arguments: tuple[str, ...], sentence: str) -> None:
     command = [sys.executable, "-m", "apps.cli", "expert-worker", *arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2 and sentence in done.stderr
