@@ -12,6 +12,7 @@ from typing import Any
 MOST_NESTED = 32
 """Lists and objects inside each other. What goes deeper is given up, and reading goes on from there."""
 
+_MOST_GIVEN_UP = 100
 _MOST_DIGITS = 20  # of a whole number; one with more digits is kept as a text, which is how it is written
 _CLOSED_BY = {'"': '"', "'": "'", "“": "”", "”": "”", "‘": "’", "`": "`"}
 _BETWEEN = re.compile(r"(?:\s++|//[^\n]*+|#[^\n]*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z))*+")
@@ -40,13 +41,13 @@ class _TooDeep(Exception):
 
 def loose_values(text: str) -> Iterator[Any]:
     """The objects, and the lists of objects, that stand in a text, in their order."""
-    reader = _Reader(text)
-    while (start := _START.search(text, reader.at)) is not None:
+    reader, given_up = _Reader(text), 0
+    while given_up < _MOST_GIVEN_UP and (start := _START.search(text, reader.at)) is not None:
         reader.at = start.start()
         try:
             yield reader.value()
         except _TooDeep:
-            continue
+            given_up += 1
 
 
 class _Reader:
