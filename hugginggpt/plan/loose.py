@@ -16,7 +16,7 @@ _MOST_GIVEN_UP = 100
 _MOST_DIGITS = 20  # of a whole number; one with more digits is kept as a text, which is how it is written
 _CLOSED_BY = {'"': '"', "'": "'", "“": "”", "”": "”", "‘": "’", "`": "`"}
 _BETWEEN = re.compile(r"(?:\s++|//[^\n]*+|#[^\n]*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z))*+")
-_WORD = re.compile(r"[^,{}\[\]\n\"]++")
+_WORD = re.compile(r"(?:[^,{}\[\]\n\"/]++|/(?![/*])|(?<=:)//)++")  # up to a comment, which an address holds none of
 _QUOTES = "\"'“”‘’`"
 _NAME = re.compile(rf"[{_QUOTES}]([^{_QUOTES}:,{{}}\[\]\n]*+)[{_QUOTES}](?!\w)|[^:,{{}}\[\]\n]++")
 _START = re.compile(rf"\[(?=\s*+[{{{_QUOTES}])|\{{")
