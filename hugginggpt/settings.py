@@ -152,7 +152,7 @@ class Settings(BaseSettings):
     max_text_chars: int = Field(
         2_000_000,
         ge=1,
-        description="Longest input text, and the most text that is put together from results for one task, in characters.",
+        description="Longest input text, and most that is put together from results for one task, in characters.",
     )
 
     task_timeout: float | None = Field(

@@ -55,7 +55,8 @@ def summarised(text: str) -> Plan:
 
 
 def problems_of(plan: Plan, wording: str = "", given: bool = False) -> list[str]:
-    return Namespace(resources=(), wording=wording, given=given, settings=Settings()).problems(plan)
+    settings = Settings(file_roots=(Path(__file__).parent,))
+    return Namespace(resources=(), wording=wording, given=given, settings=settings).problems(plan)
 
 
 PLANS = {
