@@ -16,7 +16,9 @@ from hugginggpt.plan import Plan, PlannedTask, Scalar
 from hugginggpt.plan.limits import refusal, told
 from hugginggpt.plan.references import references_in
 from hugginggpt.settings import Settings
+from hugginggpt.text import one_line
 
+_MOST_SHOWN = 200
 _IN_STORE = "artifact://"
 _REFERENCE = re.compile(rf"{_IN_STORE}(?P<sha256>[0-9a-f]{{64}})/(?P<name>[^/]+)")
 _MOST_PATH_CHARS = 4096  # no file system takes a longer one
@@ -61,8 +63,8 @@ def _from_store(source: str, settings: Settings, store: ArtifactStore) -> Loaded
     data = store.find(match["sha256"])
     if data is None:
         raise MediaError(
-            f"The file {unquote(match['name'])} is not in the artifact store at {store.location}: submit it again, "
-            "and see that HUGGINGGPT_ARTIFACTS_URL is the same on every machine."
+            f"The file {_shown(unquote(match['name']))} is not in the artifact store at {store.location}: "
+            "submit it again, and see that HUGGINGGPT_ARTIFACTS_URL is the same on every machine."
         )
     return check_file(unquote(match["name"]), data, settings)
 
@@ -215,5 +217,4 @@ def _renamed(plan: Plan, names: dict[tuple[int, str, Scalar], str]) -> Plan:
 
 
 def _shown(value: Scalar) -> str:
-    text = " ".join(str(value).split())
-    return text if len(text) <= 200 else text[:200] + "…"
+    return one_line(str(value), _MOST_SHOWN)

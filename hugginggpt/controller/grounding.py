@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
 
+from hugginggpt.text import visible
+
 # Endings of the files that requests bring and experts make.
 _ENDINGS = (
     "png|jpe?g|gif|webp|bmp|tiff?|svg|wav|mp3|flac|ogg|opus|m4a|mp4|mov|avi|mkv|webm|"
@@ -51,7 +53,7 @@ def unfounded(
     """
     if len(answer) > MOST_CHARS:
         return [f"The answer is longer than {MOST_CHARS:,} characters."]
-    source = "\n".join(given)
+    source = visible("\n".join(given))  # as prompts show it
     left = answer if numbers else _CODE.sub(" ", answer)
     problems = []
     for pattern, what in (

@@ -303,7 +303,8 @@ class _Reading:
                     repaired.extend(new) if isinstance(new, list) else repaired.append(new)
                 else:
                     repaired.append(_filled(str(element), joined))
-            listed = isinstance(value, list) or isinstance(own.get(sole_reference(value) or 0), list)
+            whole = None if isinstance(value, list) else sole_reference(value)
+            listed = isinstance(value, list) or (whole is not None and isinstance(own.get(whole), list))
             draft.args[name] = repaired if listed else repaired[0]
 
     def _make_room(
@@ -322,7 +323,7 @@ class _Reading:
         count = 0
         for element in elements:
             sole = sole_reference(element)
-            if sole in own:
+            if sole is not None and sole in own:
                 count += _count(own[sole])
                 self.chars += _chars(own[sole]) - len(str(element))
             else:
