@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from hugginggpt.capabilities import CAPABILITIES, ValueType
-from hugginggpt.controller.connection import Connection
 from hugginggpt.controller.grounding import foreign_words, repeated_words, unfounded
 from hugginggpt.controller.passages import condensed, passages, relevant_passages
 from hugginggpt.controller.planner import with_passages
@@ -31,9 +30,12 @@ from hugginggpt.plan.grammar import plan_grammar
 from hugginggpt.plan.loose import loose_values
 from hugginggpt.plan.notation import named, read_notation
 from hugginggpt.plan.references import any_reference, canonical, references_in, sole_reference, split_list
+from hugginggpt.redaction import redact, said
 from hugginggpt.resources import Namespace
 from hugginggpt.retry_after import retry_after
 from hugginggpt.settings import Settings
+from hugginggpt.text import file_name, one_line, storable_json, terminal_json, visible
+from tasks.markdown import as_cell, as_text, fence
 
 SHORT, MIDDLE, LONG = 2_000, 20_000, 190_000  # a plan's text may have 200,000 characters, quotes and names included
 SLACK = 6.0
@@ -125,6 +127,30 @@ ANSWERS = {
     "blanks": "|[path ",
     "words": "|zero ",
 }
+SECRETS = {
+    "keys": "|sk-",
+    "bearer": "Bearer ",
+    "basic": "|Basic a",
+    "tokens": "|eyJaaaaaa-",
+    "users": "|ab://c",
+    "queries": "|?a=",
+    "named": "|api_key= ",
+    "base64": "c2VjcmV0LXdvcmQxMjM= |a",
+}
+TERMINAL = {
+    "strings": "|\x90",
+    "titles": "|\x1b]",
+    "colours": "|\x1b[0",
+    "flags": "|\U0001f3f4\U000e0061",
+    "lines": "|\r",
+    "backslashes": "|\\",
+    "nul": "|\x00",
+    "marks": "|_*",
+    "ticks": "|`",
+    "spaces": "| ",
+    "blank lines": "|\n ",
+    "links": "|www.",
+}
 
 READERS: list[tuple[str, Reader, dict[str, str]]] = [
     ("parse_plan", parse_plan, PLANS),
@@ -160,7 +186,16 @@ READERS: list[tuple[str, Reader, dict[str, str]]] = [
     ("passages", lambda t: passages(t, 2_000), REQUESTS),
     ("relevant_passages", lambda t: relevant_passages(t, "which a", 500, " … "), REQUESTS),
     ("condensed", lambda t: condensed(t, 400), REQUESTS),
-    ("redact", Connection("http://127.0.0.1:1", "secret").redact, ANSWERS | {"keys": "|sk-", "bearer": "Bearer "}),
+    ("redact", lambda t: redact(t, "secret-word123"), ANSWERS | SECRETS),
+    ("said", said, SECRETS),
+    ("visible", visible, TERMINAL),
+    ("one_line", one_line, TERMINAL),
+    ("file_name", file_name, TERMINAL | REQUESTS),
+    ("storable_json", storable_json, TERMINAL),
+    ("terminal_json", terminal_json, TERMINAL),
+    ("as_text", as_text, TERMINAL | ANSWERS),
+    ("as_cell", as_cell, TERMINAL | ANSWERS),
+    ("fence", fence, TERMINAL),
     ("without_thinking", without_thinking, {"open": "|<think>", "closed": "|</think>"}),
     ("problems, of a file", lambda t: problems_of(detection(t)), REQUESTS),
     ("problems, of a text", lambda t: problems_of(summarised(t)), REQUESTS),
