@@ -21,6 +21,7 @@ from hugginggpt.text import one_line
 _MOST_SHOWN = 200
 _IN_STORE = "artifact://"
 _REFERENCE = re.compile(rf"{_IN_STORE}(?P<sha256>[0-9a-f]{{64}})/(?P<name>[^/]+)")
+_MOST_PATH_CHARS = 4096  # no file system takes a longer one
 _URL = re.compile(r"https?://\S+", re.IGNORECASE)
 _FILE_NAME = re.compile(
     r"[^\s/\\<>]{1,100}\.(txt|md|csv|tsv|json|html?|xml|log|pdf|docx?|png|jpe?g|gif|webp|wav|mp3|flac|mp4)"
@@ -172,6 +173,8 @@ class Namespace:
         return re.search(rf"{re.escape(url)}(?![\w/%&=#@~+-]|[.?:!]\w)", self.wording) is not None
 
     def _in_roots(self, text: str) -> str | None:
+        if len(text) > _MOST_PATH_CHARS:
+            return None
         for root in self.settings.file_roots:
             top = root.expanduser().resolve()
             try:

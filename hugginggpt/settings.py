@@ -160,7 +160,11 @@ class Settings(BaseSettings):
     max_file_bytes: int = Field(100 * 2**20, ge=1, description="Largest input file, in bytes.")
     max_image_pixels: int = Field(64_000_000, ge=1, description="Largest input image, in pixels.")
     max_audio_seconds: float = Field(4 * 3600.0, gt=0, description="Longest input recording, in seconds.")
-    max_text_chars: int = Field(2_000_000, ge=1, description="Longest input text, in characters.")
+    max_text_chars: int = Field(
+        2_000_000,
+        ge=1,
+        description="Longest input text, and most that is put together from results for one task, in characters.",
+    )
 
     task_timeout: float | None = Field(
         None, gt=0, description="Seconds one task may take, instead of its kind's own deadline."
