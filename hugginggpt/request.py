@@ -103,6 +103,16 @@ def check_budget(options: RequestOptions, settings: Settings) -> None:
         )
 
 
+def check_text(text: str) -> None:
+    """Raise unless a request asks for something.
+
+    Raises:
+        UsageError: it is empty.
+    """
+    if not text.strip():
+        raise UsageError("The request is empty: say what is to be done.")
+
+
 def check_spent(budget: Budget, settings: Settings) -> None:
     """Raise if a request has cost what it may. What costs nothing, as the embedded controller does, is always allowed.
 
@@ -132,7 +142,6 @@ class RequestRun(BaseModel):
     Attributes:
         life: 1 for the first process, 2 for the one that resumed it, and so on.
         status: RUNNING, or how it had ended before this run came.
-        refusal: why the request or its files cannot be accepted, and `refused_by` the class of the error.
         resources: the request's files and the results of earlier turns.
     """
 
@@ -142,8 +151,6 @@ class RequestRun(BaseModel):
     conversation_id: str
     life: int
     status: RequestStatus
-    refusal: str | None = None
-    refused_by: str | None = None
     text: str
     options: RequestOptions
     resources: tuple[Resource, ...]

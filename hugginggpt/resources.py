@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePath, PurePosixPath
 from urllib.parse import quote, unquote
 
@@ -12,6 +13,7 @@ from hugginggpt.capabilities import Input, ValueType
 from hugginggpt.errors import MediaError, PlanError
 from hugginggpt.media import LoadedFile, check_file, decode, load_file, text_of
 from hugginggpt.plan import Plan, PlannedTask, Scalar
+from hugginggpt.plan.limits import refusal, told
 from hugginggpt.plan.references import references_in
 from hugginggpt.settings import Settings
 from hugginggpt.text import one_line
@@ -100,11 +102,11 @@ class Namespace:
 
     def problems(self, plan: Plan) -> list[str]:
         """What the plan names and may not, one sentence each."""
-        return [
+        return told(
             f"Task {task.id} ({task.task}) names '{_shown(value)}', which is {reason}."
             for task, _, wanted, value in _literals(plan)
             if (reason := self._obstacle(value, wanted)) is not None
-        ]
+        )
 
     def resolve(self, plan: Plan, store: ArtifactStore) -> tuple[Plan, tuple[Resource, ...]]:
         """The plan with every file called by its resource's name, and all the resources it may use.
@@ -115,7 +117,7 @@ class Namespace:
         """
         problems = self.problems(plan)
         if problems:
-            raise PlanError("\n".join(problems))
+            raise refusal(problems)
         resources = list(self.resources)
         renamed: dict[tuple[int, str, Scalar], str] = {}
         for task, name, wanted, value in _literals(plan):
@@ -153,7 +155,7 @@ class Namespace:
             return found
         # A relative path is the file whose own path ends in it.
         end = PurePosixPath(str(value)).parts
-        ending = [r for r in resources if end and PurePath(r.source).parts[-len(end) :] == end]
+        ending = [r for r in resources if end and _parts(r.source)[-len(end) :] == end]
         return find_resource(ending[0].source, wanted, ending) if len(ending) == 1 else None
 
     def _outside(self, value: Scalar, wanted: Input) -> str | None:
@@ -179,6 +181,11 @@ class Namespace:
             except (OSError, ValueError):  # no name that a file could have
                 return None
         return None
+
+
+@lru_cache(maxsize=1024)
+def _parts(path: str) -> tuple[str, ...]:
+    return PurePath(path).parts
 
 
 def _literals(plan: Plan) -> Iterator[tuple[PlannedTask, str, Input, Scalar]]:

@@ -14,6 +14,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from hugginggpt.addresses import AddressError, holds_user, scheduler_address, web_address
+from hugginggpt.authority import parse_authority
 from hugginggpt.errors import ConfigurationError
 from hugginggpt.text import is_storable
 
@@ -50,7 +51,7 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    home: Path = Field(Path("~/.hugginggpt"), description="Folder for the database, artifacts and results.")
+    home: Path = Field(Path("~/.hugginggpt"), description="Folder for the database, artifacts and results; private.")
     models_cache: Path | None = Field(
         None,
         description="Folder for downloaded weights; the checkout's models_cache/ when run from one.",
@@ -70,6 +71,11 @@ class Settings(BaseSettings):
     )
     trusted_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Hosts that may be fetched although their address is private, separated by commas."
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="More names that the servers of `up` answer to, such as a proxy's, without a port, separated by "
+        "commas. They always answer to those of loopback and to `--host`.",
     )
 
     openai_api_key: SecretStr | None = Field(
@@ -163,17 +169,44 @@ class Settings(BaseSettings):
     task_runner: Literal["threads", "dask"] = Field(
         "threads", description="Where task runs are done: in the flow's process, or on a Dask cluster."
     )
-    dask_address: str = Field("tcp://127.0.0.1:8786", description="Address of the Dask scheduler.")
+    dask_address: str = Field(
+        "tcp://127.0.0.1:8786", description="Address of the Dask scheduler; `tls://...` with certificates."
+    )
+    dask_tls_ca_file: Path | None = Field(
+        None, description="PEM file of the authority whose certificates the Dask cluster's processes and clients have."
+    )
+    dask_tls_cert: Path | None = Field(None, description="PEM file of this machine's certificate of that authority.")
+    dask_tls_key: Path | None = Field(
+        None, description="PEM file of the certificate's key; in the certificate's file when unset."
+    )
+    dask_insecure_no_tls: bool = Field(
+        False,
+        description="Use a Dask cluster of several machines without TLS. "
+        "Whoever reaches its ports can run code on all of them.",
+    )
 
     @field_validator("file_roots", mode="before")
     @classmethod
     def _split_roots(cls, value: object) -> object:
         return tuple(Path(p) for p in value.split(os.pathsep) if p) if isinstance(value, str) else value
 
-    @field_validator("trusted_hosts", "licences", "languages", "organisations", "denied_organisations", mode="before")
+    @field_validator(
+        "trusted_hosts",
+        "allowed_hosts",
+        "licences",
+        "languages",
+        "organisations",
+        "denied_organisations",
+        mode="before",
+    )
     @classmethod
     def _split_names(cls, value: object) -> object:
         return tuple(h.strip() for h in value.split(",") if h.strip()) if isinstance(value, str) else value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_host(name) for name in value)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -229,7 +262,14 @@ class Settings(BaseSettings):
             raise ValueError("its query would be shown; leave what belongs there to the environment")
         return value
 
-    @field_validator("embedded_controller_gguf", "embedded_planner", "file_roots")
+    @field_validator(
+        "embedded_controller_gguf",
+        "embedded_planner",
+        "file_roots",
+        "dask_tls_ca_file",
+        "dask_tls_cert",
+        "dask_tls_key",
+    )
     @classmethod
     def _are_absolute(cls, value: Path | tuple[Path, ...] | None) -> Path | tuple[Path, ...] | None:
         if isinstance(value, tuple):
@@ -284,6 +324,13 @@ class Settings(BaseSettings):
     def uses_embedded_controller(self) -> bool:
         """True when no OpenAI-compatible server is configured."""
         return self.openai_api_key is None and self.openai_base_url is None
+
+
+def _host(name: str) -> str:
+    known = parse_authority(name if name.count(":") < 2 or name.startswith("[") else f"[{name}]")
+    if known is None or known.port is not None or "*" in name:
+        raise ValueError("give names of hosts without scheme, port and asterisk, separated by commas")
+    return known.host
 
 
 def _absolute(path: Path) -> Path:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, Field, ValidationError
 
+from hugginggpt.acceptance import accept
 from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.errors import UsageError
-from hugginggpt.request import RequestOptions, check_budget
-from hugginggpt.resources import gather
+from hugginggpt.request import RequestOptions
 from hugginggpt.settings import Settings
 from hugginggpt.text import is_storable, one_line, storable_json
 
@@ -90,14 +90,12 @@ def put_in_line(submission: Submission, settings: Settings, store: ArtifactStore
         StorageError: the store cannot take a file.
         TraceError: its conversation is unknown.
     """
-    if not submission.request.strip():
-        raise UsageError("The request is empty: say what is to be done.")
-    check_budget(submission, settings)
+    resources = accept(submission.request, submission.files, submission, settings=settings, store=store)
     request_id = submission.id or uuid.uuid4().hex
     new = trace.queue_request(
         request_id=request_id,
         text=submission.request,
-        resources=gather(submission.files, settings, store),
+        resources=resources,
         conversation_id=submission.conversation,
         options=submission.options,
     )

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.card import Candidate, Endpoint
+from hugginggpt.cluster import Cluster
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertUnavailableError, HuggingGPTError, PassingError
 from hugginggpt.experts.base import Surroundings
@@ -99,14 +100,14 @@ def _why_none(kind: str, candidates: Sequence[Candidate]) -> str:
     return f"No model of {kind} runs on this machine."
 
 
-def load_on_dask(kind: str, address: str, deadline: Deadline) -> list[Warmed]:
+def load_on_dask(kind: str, cluster: Cluster, deadline: Deadline) -> list[Warmed]:
     """`load_here` on every worker of a Dask cluster, all at once.
 
     A worker that goes away meanwhile has not loaded it: another that takes its place has another address.
 
     Args:
         kind: a kind of task.
-        address: the scheduler's.
+        cluster: where the workers are.
         deadline: what has not been loaded by then, or when it is cancelled, is waited for no longer.
 
     Raises:
@@ -115,11 +116,11 @@ def load_on_dask(kind: str, address: str, deadline: Deadline) -> list[Warmed]:
     from distributed import Client
 
     try:
-        with Client(address, set_as_default=False) as client:
-            return list(_loaded_by_workers(client, kind, address, deadline))
+        with Client(cluster.address, security=cluster.security(), set_as_default=False) as client:
+            return list(_loaded_by_workers(client, kind, cluster.address, deadline))
     except (OSError, TimeoutError) as error:
         raise ExpertUnavailableError(
-            f"The Dask scheduler at {address} cannot be reached: start it, or set HUGGINGGPT_DASK_ADDRESS."
+            f"The Dask scheduler at {cluster.address} cannot be reached: start it, or set HUGGINGGPT_DASK_ADDRESS."
         ) from error
 
 

@@ -1,11 +1,12 @@
 """What a finished request leaves: the answer, the files, and where to look further."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from apps.cli.exits import COMPLETED, FAILED, PARTIAL, WRONG_USAGE, complain, is_refusal, note
+from apps.cli.exits import COMPLETED, FAILED, PARTIAL, WRONG_USAGE, began, complain, is_refusal, note
 from apps.cli.text import printable, short, size
 from hugginggpt.text import is_storable, terminal_json
 
@@ -53,7 +54,7 @@ def present(story: "RequestTrace", *, out: Path | None, as_json: bool, further: 
                 paths[file.artifact.sha256] = str(get_store().export(file.artifact, out.resolve(), name))
             except StorageError as error:
                 unwritten = error
-    whole = report(story, paths)
+    whole = report(story, paths, since=began(), until=datetime.now(UTC))
     if as_json:
         click.echo(terminal_json(whole.model_dump_json(indent=2)))
     else:

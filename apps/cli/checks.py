@@ -115,6 +115,20 @@ def _prefect() -> Finding:
     return _ok(f"{__version__}; {url} answers") if problem is None else Finding("", "broken", problem)
 
 
+def _expert_workers() -> Finding:
+    from apps.up.experts import how_many
+    from hugginggpt.cluster import cluster_of
+    from hugginggpt.settings import get_settings
+
+    settings = get_settings()
+    if settings.task_runner != "dask":
+        return _ok("none: experts run in each request's own process")
+    cluster = cluster_of(settings)
+    if count := how_many(cluster):
+        return _ok(f"{count} at {cluster.address}")
+    return Finding("", "broken", f"none at {cluster.address}", "Run `hugginggpt up`, or `hugginggpt expert-worker`.")
+
+
 def _database() -> Finding:
     from hugginggpt.services import get_trace
     from hugginggpt.settings import get_settings
@@ -186,6 +200,7 @@ _CHECKS: dict[str, Callable[[], Finding]] = {
     "controller": _controller,
     "Hub": _hub,
     "Prefect": _prefect,
+    "expert workers": _expert_workers,
     "trace database": _database,
     "artifact store": _store,
     "accelerator": _accelerator,

@@ -59,7 +59,7 @@ def usable() -> str | None:
     url = api_url()
     if url is not None and (obstacle := problem(url)):
         raise click.ClickException(obstacle)
-    if get_settings().results_url is not None:
+    if url is not None and get_settings().results_url is not None:
         from flows.results import share_results
 
         share_results()

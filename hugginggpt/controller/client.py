@@ -16,6 +16,7 @@ from hugginggpt.addresses import shown
 from hugginggpt.controller.connection import CallFailed, Connection, Reply
 from hugginggpt.controller.dialect import known_dialect, remember_dialect
 from hugginggpt.controller.prompts import Prompt, render
+from hugginggpt.controller_name import EMBEDDED, ControllerName
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerAuthError, ControllerError, ControllerUnavailableError, DeadlineExceededError
@@ -169,6 +170,11 @@ class Controller:
     def label(self) -> str:
         """Where it is, without user and password."""
         return self._server.label
+
+    @property
+    def name(self) -> ControllerName:
+        """Who it is, as people are told."""
+        return ControllerName(model=self.model, server=EMBEDDED if self.embedded else self.label)
 
     @property
     def embedded(self) -> bool:

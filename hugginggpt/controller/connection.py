@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _SLICE = 0.05  # seconds between two looks at the deadline
 _MOST_DETAIL = 300
+_MOST_REPLY = 1_000_000  # characters, with what a model thinks aloud
 _PASSING_STATUSES = {408, 409, 429}
 
 
@@ -186,6 +187,8 @@ def _reply(completion: Any) -> Reply:
         raise CallFailed("the reply is not a chat completion", passing=isinstance(choices, list))
     usage = completion.usage
     text = storable(message.content or "")
+    if len(text) > _MOST_REPLY:
+        raise CallFailed(f"the reply is longer than {_MOST_REPLY:,} characters", passing=False)
     # Models that think aloud put it before the answer.
     text = re.sub(r"\A\s*<think>.*?</think>", "", text, flags=re.DOTALL)
     return Reply(

@@ -59,7 +59,12 @@ class Prompt:
 
 def estimate_tokens(text: str) -> int:
     """Tokens that a text takes, near enough for every language: a token per 3.5 bytes of UTF-8."""
-    return math.ceil(len(text.encode("utf-8", "replace")) / _BYTES_PER_TOKEN)
+    return tokens_of(len(text.encode("utf-8", "replace")))
+
+
+def tokens_of(size: int) -> int:
+    """Tokens that so many bytes of UTF-8 take, near enough."""
+    return math.ceil(size / _BYTES_PER_TOKEN)
 
 
 def render(name: str, **data: Any) -> Prompt:

@@ -9,6 +9,7 @@ from hugginggpt.controller.prompts import Cuttable, cuttable, render_within
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, SelectionError
 from hugginggpt.plan import PlannedTask
+from hugginggpt.plan.loose import loose_values
 from hugginggpt.text import one_line
 
 STAGE = "select"
@@ -119,16 +120,10 @@ def _ask(
 
 def _read(answer: str) -> tuple[str, str]:
     """The id and the reason of an answer with anything around its JSON; two empty texts when there is none."""
-    import json_repair
-
-    start = answer.find("{")
     try:
         found = json.loads(answer)
     except (ValueError, RecursionError):
-        try:
-            found = json_repair.loads(answer[start : start + _MOST_READ]) if start >= 0 else None
-        except Exception:  # it guesses: some texts break an assertion of its own, or are nested too deeply for it
-            found = None
+        found = next(loose_values(answer), None)
     if not isinstance(found, dict):
         return "", ""
     return str(found.get("id") or "").strip(), one_line(str(found.get("reason") or ""))[:_REASON_CHARS]

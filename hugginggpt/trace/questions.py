@@ -11,6 +11,7 @@ from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.catalog.card import Candidate, Endpoint, ModelChoice
 from hugginggpt.catalog.downloaded import ModelUse
 from hugginggpt.catalog.figures import LATEST, MEMORY, Figures, Measurement, Run, figures_of
+from hugginggpt.controller_name import ControllerName
 from hugginggpt.errors import StorageError, TaskCancelledError, TraceError
 from hugginggpt.media import EXTENSIONS
 from hugginggpt.plan import Plan, PlannedTask
@@ -225,13 +226,18 @@ def lives_over(session: Session, lives: Sequence[tuple[str, int]], now: datetime
 def runs_over(session: Session, flow_run_ids: Sequence[str], before: datetime) -> dict[str, EndedRun]:
     """How flow runs ended whose requests had ended before a moment, by Prefect's ids."""
     found = session.execute(
-        select(FlowRun.flow_run_id, FlowRun.ending, Request.status, Request.error)
+        select(FlowRun.flow_run_id, FlowRun.ending, Request.status, Request.response, Request.error)
         .join(Request)
         .where(FlowRun.flow_run_id.in_(flow_run_ids), Request.finished_at <= before)
         .order_by(FlowRun.life)
     )
     # A flow run that was tried again has several lives: its last one counts.
-    return {row.flow_run_id: EndedRun(ending=row.ending or "died", status=row.status, error=row.error) for row in found}
+    return {
+        row.flow_run_id: EndedRun(
+            ending=row.ending or "died", status=row.status, response=row.response, error=row.error
+        )
+        for row in found
+    }
 
 
 def budget_of(session: Session, request_id: str) -> Budget:
@@ -443,7 +449,19 @@ def _choice(row: ModelSelection) -> ModelChoice:
 
 
 def _life(row: FlowRun) -> Life:
-    return Life.model_validate(row, from_attributes=True)
+    known = row.controller_model is not None and row.controller_server is not None
+    controller = ControllerName(model=row.controller_model, server=row.controller_server) if known else None
+    return Life(
+        life=row.life,
+        flow_run_id=row.flow_run_id,
+        holder=row.holder,
+        started_at=row.started_at,
+        seen_at=row.seen_at,
+        ended_at=row.ended_at,
+        ending=row.ending,
+        error=row.error,
+        controller=controller,
+    )
 
 
 def _call(row: ControllerCallRow) -> CallTrace:
