@@ -268,7 +268,9 @@ def ask_workers(question: Callable[..., R], *about: Any, kind: str | None = None
 
     workers = [worker for worker in _ask(cluster, _look) if kind is None or kind in worker["resources"]]
     asked = [
-        cluster.client.submit(question, *about, workers=[worker["address"]], pure=False, retries=0)
+        cluster.client.submit(  # type: ignore[no-untyped-call]
+            question, *about, workers=[worker["address"]], pure=False, retries=0
+        )
         for worker in (workers if kind is None else workers[:1])
     ]
     answers, end = [], time.monotonic() + WORKER_SECONDS
