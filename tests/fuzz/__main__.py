@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.fuzz.areas import AREAS
 from tests.fuzz.case import Measured
+from tests.fuzz.material import raw
 from tests.fuzz.runner import Report, run, shares
 from tests.fuzz.worker import made, shown
 
@@ -31,9 +32,8 @@ def main() -> int:
     else:
         wanted = [(area, number) for area, count in shares(given.cases, areas) for number in range(count)]
     began = time.monotonic()
-    reports = run(
-        wanted, given.seed, processes=min(given.processes, len(wanted)), each=_say if sys.stderr.isatty() else _nothing
-    )
+    processes = min(given.processes, len(wanted))
+    reports = run(wanted, given.seed, processes=processes, each=_say)
     _print(reports, given.seed, in_full=given.case is not None)
     found = sum(len(report.findings) for report in reports)
     print(f"\n{len(wanted)} cases, seed {given.seed}, {time.monotonic() - began:.0f} s: {found} findings")
@@ -41,11 +41,8 @@ def main() -> int:
 
 
 def _say(measured: Measured) -> None:
-    print(f"\r{measured.area} {measured.number}        ", end="", file=sys.stderr, flush=True)
-
-
-def _nothing(measured: Measured) -> None:
-    pass
+    if sys.stderr.isatty():
+        print(f"\r{measured.area} {measured.number}        ", end="\r", file=sys.stderr, flush=True)
 
 
 def _tell(area: str, seed: int, number: int, save: Path | None) -> None:
@@ -53,9 +50,7 @@ def _tell(area: str, seed: int, number: int, save: Path | None) -> None:
         case = made(AREAS[area].open(Path(folder)), area, seed, number)
     print(f"{case.label}\n{shown(case.given, 2000)}\n")
     if save is not None:
-        save.write_bytes(
-            case.given if isinstance(case.given, bytes) else str(case.given).encode("utf-8", "surrogatepass")
-        )
+        save.write_bytes(case.given if isinstance(case.given, bytes) else raw(str(case.given)))
 
 
 def _print(reports: list[Report], seed: int, in_full: bool) -> None:

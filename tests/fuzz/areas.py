@@ -26,12 +26,13 @@ class Opening:
 
 
 AREAS = {
-    "plans": Opening("plans", 26),
+    "plans": Opening("plans", 24),
     "notation": Opening("notation", 12),
-    "media": Opening("media", 22),
+    "media": Opening("media", 20),
     "sources": Opening("sources", 12),
     "urls": Opening("urls", 12),
     "names": Opening("names", 8),
+    "texts": Opening("texts", 6),
     "batches": Opening("batches", 5),
     "options": Opening("options", 3),
 }

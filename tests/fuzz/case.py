@@ -3,7 +3,6 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from hugginggpt.errors import HuggingGPTError
@@ -36,10 +35,6 @@ class Area(Protocol):
 
     def case(self, rng: random.Random) -> Case:
         """A case, the same for the same state of the generator."""
-
-
-Opening = Callable[[Path], Area]
-"""Opens an area in a process, given an empty folder that it may write to."""
 
 
 @dataclass(frozen=True)

@@ -213,7 +213,7 @@ class Names:
 
         def run() -> None:
             with tempfile.TemporaryDirectory(dir=self._folder) as place:
-                inside = PurePosixPath("/" + called).relative_to("/")
+                inside = PurePosixPath(called.lstrip("/"))
                 folder = Path(place) / (str(inside).replace("..", "__") if called.strip("/") else "x")
                 make_folder(folder)
                 assert folder.is_dir()

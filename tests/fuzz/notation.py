@@ -19,6 +19,7 @@ from hugginggpt.plan.references import (
     split_list,
     starts_of_references,
 )
+from hugginggpt.text import storable
 from tests.fuzz.case import Case
 from tests.fuzz.material import VALUES, changed, characters, picked, pumped, value
 from tests.fuzz.plans import FILES, SPELLINGS, graph
@@ -107,11 +108,10 @@ class Notation:
         return Case(f"read_notation of {how}", text, run, (PlanError,))
 
     def _grammar(self, rng: random.Random) -> Case:
-        text = rng.choice((pumped(rng, (*SCRAPS, *REFERENCES), 20_000), characters(rng, 300), value(rng)))
-        names = [
-            rng.choice((value(rng), characters(rng), "a.png", 'a "b".png', "a\\nb.wav", "none"))
-            for _ in range(rng.choice((0, 1, 3, 200)))
-        ]
+        # As requests and names of files are: what cannot be stored was refused before.
+        text = storable(rng.choice((pumped(rng, (*SCRAPS, *REFERENCES), 20_000), characters(rng, 300), value(rng))))
+        some = (value(rng), characters(rng), "a.png", 'a "b".png', "a\\nb.wav", "none")
+        names = [storable(rng.choice(some)) for _ in range(rng.choice((0, 1, 3, 200)))]
         sources = {type: names for type in rng.sample(list(ValueType), rng.randint(0, 4))}
         kinds = rng.choice((list(CAPABILITIES), rng.sample(sorted(CAPABILITIES), 5), []))
 

@@ -3,8 +3,9 @@
 import multiprocessing
 import tempfile
 import threading
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -65,7 +66,7 @@ def run(
         processes: how many at once.
         each: is told of each case as it is done, from one thread at a time.
     """
-    reports: dict[str, Report] = defaultdict(lambda: Report(""))
+    reports: dict[str, Report] = {}
     left = iter(wanted)
     lock = threading.Lock()
 
@@ -81,12 +82,8 @@ def run(
                     reports.setdefault(measured.area, Report(measured.area)).add(measured)
                     each(measured)
 
-    with tempfile.TemporaryDirectory(prefix="hugginggpt-fuzz-") as folder:
-        threads = [threading.Thread(target=work, args=(Path(folder) / f"{n}",)) for n in range(processes)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    with tempfile.TemporaryDirectory(prefix="hugginggpt-fuzz-") as folder, ThreadPoolExecutor(processes) as threads:
+        list(threads.map(work, [Path(folder) / f"{n}" for n in range(processes)]))  # raises what they raise
     return [reports[area] for area in AREAS if area in reports]
 
 
