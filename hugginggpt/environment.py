@@ -6,8 +6,11 @@ set is never replaced.
 
 import os
 
+from hugginggpt.addresses import holds_user
+from hugginggpt.errors import ConfigurationError
+from hugginggpt.redaction import keep_out_of_tracebacks
 from hugginggpt.settings import Settings, get_settings
-from hugginggpt.up import read
+from hugginggpt.up import own_cluster, read
 
 RESULTS_BLOCK = "hugginggpt-results"
 """The block of Prefect that says where the records of results are, when they are not in the home folder."""
@@ -20,8 +23,16 @@ def prepare() -> None:
 
 
 def set_defaults() -> None:
-    """Switch telemetry off, put Prefect's result records into the home folder, and give a busy machine time."""
+    """Switch telemetry off, put Prefect's result records into the home folder, and give a busy machine time.
+
+    From here on tracebacks in logs are without secrets.
+
+    Raises:
+        ConfigurationError: a setting cannot be used, or the address of Prefect's server holds a password.
+    """
     settings = get_settings()
+    keep_out_of_tracebacks()
+    check_server(os.environ.get("PREFECT_API_URL"))
     defaults = {
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -45,7 +56,21 @@ def _find_what_is_up(settings: Settings) -> None:
         return  # the user's own server, and so the user's own way of running tasks
     if up.login is not None:
         os.environ["PREFECT_API_AUTH_STRING"] = up.login
-    if up.dask_address is not None and not os.environ.get("HUGGINGGPT_TASK_RUNNER"):
-        os.environ["HUGGINGGPT_TASK_RUNNER"] = "dask"
-        os.environ.setdefault("HUGGINGGPT_DASK_ADDRESS", up.dask_address)
+    cluster = own_cluster(settings.home_dir, up.dask_address)
+    if cluster is None or os.environ.get("HUGGINGGPT_TASK_RUNNER") not in (None, "", "dask"):
+        return
+    if os.environ.get("HUGGINGGPT_DASK_ADDRESS") in (None, "", cluster.address):
+        os.environ.update({"HUGGINGGPT_TASK_RUNNER": "dask", **cluster.variables})
         get_settings.cache_clear()  # they were read without it
+
+
+def check_server(url: str | None) -> None:
+    """Raise if the address of Prefect's server, of the environment or a profile, holds a password.
+
+    Raises:
+        ConfigurationError: it does.
+    """
+    if url and holds_user(url):
+        raise ConfigurationError(
+            "PREFECT_API_URL holds a user name or password, which would be shown: set PREFECT_API_AUTH_STRING instead."
+        )

@@ -5,9 +5,17 @@ processes and being written to the trace. The message is one sentence that says
 what was wrong and what to do.
 """
 
+from hugginggpt.text import visible
+
 
 class HuggingGPTError(Exception):
-    """Base of every error that this project raises on purpose."""
+    """Base of every error that this project raises on purpose.
+
+    Names and words of others in its message are made visible, so that it can stand in a terminal, a database and JSON.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(*([visible(message)] if message else []))
 
     @property
     def message(self) -> str:

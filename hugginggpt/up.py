@@ -1,11 +1,11 @@
 """What `hugginggpt up` runs for this home folder, as its state file tells every other process."""
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hugginggpt.cluster import Certificates, Cluster
 from hugginggpt.trace.leases import Holder, holder_name, is_dead
 
 
@@ -17,6 +17,8 @@ class Up(BaseModel):
         mark: what every process of its parts has in its environment.
         dask_address: where experts run; None when they run in the flows' own processes.
         prefect_database: where the server keeps its runs, without a password.
+        controller: who plans, chooses and answers in its parts.
+        controller_fingerprint: tells whether that is the controller of another process, too.
         parts: the process id of each part.
         ready: whether all parts have come up once.
         login: what the server asks its clients for: a secret, for the owner of the home folder alone.
@@ -29,6 +31,8 @@ class Up(BaseModel):
     api_url: str
     dask_address: str | None
     prefect_database: str = ""
+    controller: str = ""
+    controller_fingerprint: str = ""
     parts: dict[str, int] = {}
     ready: bool = False
     login: str | None = Field(None, repr=False)
@@ -74,9 +78,26 @@ def write(home: Path, up: Up) -> None:
 
 
 def remove(home: Path) -> None:
-    """Tell every other process that nothing is up."""
-    with suppress(FileNotFoundError):
-        _file(home).unlink()
+    """Tell every other process that nothing is up. The certificate goes, too."""
+    for file in (_file(home), certificate_file(home)):
+        file.unlink(missing_ok=True)
+
+
+def own_cluster(home: Path, address: str | None) -> Cluster | None:
+    """The cluster of expert workers that an `up` runs.
+
+    Args:
+        home: where the `up` keeps a certificate that it makes for itself: other users of the machine reach loopback,
+            too.
+        address: the scheduler's; None when there are no expert workers.
+    """
+    certificate = certificate_file(home)
+    return None if address is None else Cluster(address, Certificates(certificate, certificate))
+
+
+def certificate_file(home: Path) -> Path:
+    """The certificate of an `up`, which is its own authority, and its key."""
+    return home / "dask.pem"
 
 
 def _file(home: Path) -> Path:

@@ -9,13 +9,14 @@ from prefect.context import TaskRunContext
 from hugginggpt.artifacts import Resource
 from hugginggpt.controller.planning import plan_request as ask_for_plan
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import PlanError, rebuilt
+from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan, parse_plan
 from hugginggpt.request import Exchange, RequestRun
 from hugginggpt.resources import Namespace
 from hugginggpt.services import get_catalog, get_controller, get_store, get_trace
 from hugginggpt.settings import get_settings
 from tasks.cancelling import cancellable
+from tasks.own_controller import offered_kinds
 from tasks.policies import key_of, patiently, recorded_controller
 from tasks.runner import kinds_of_workers, run_where_warm
 from tasks.ui import show_plan
@@ -30,13 +31,11 @@ def plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
         the request with every file that the plan names among its resources, and the plan.
 
     Raises:
-        UsageError: the request itself cannot be accepted.
+        UsageError: a file that the plan names cannot be accepted.
         PlanError: there is no valid plan.
         ControllerError: the controller cannot plan.
         DatabaseUnavailableError: the trace stayed away.
     """
-    if run.refusal is not None:
-        raise rebuilt(run.refused_by, run.refusal)
     known = patiently("The plan", lambda: get_trace().plan(run.request_id))
     plan, source = (known, None) if known is not None else _new_plan(run)
     plan, resources = _namespace(run.text, run.history, run.resources, run.options.plan is not None).resolve(
@@ -52,15 +51,14 @@ def plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
 
 def _new_plan(run: RequestRun) -> tuple[Plan, str]:
     given = run.options.plan_text
-    of_workers = kinds_of_workers()
     if given is None:
-        kinds = get_catalog().offered_kinds() if of_workers is None else of_workers
+        kinds = offered_kinds()
         planning = plan_with_controller.with_options(refresh_cache=run.options.fresh)
         state = run_where_warm(planning, run.text, run.resources, run.history, kinds, run.request_id, run.life)
         plan: Plan = state.result()
         return plan, "cache" if state.name == "Cached" else "controller"
     plan = parse_plan(given)
-    obstacles = get_catalog().obstacles(plan, of_workers or ())
+    obstacles = get_catalog().obstacles(plan, () if kinds_of_workers() is None else offered_kinds())
     if obstacles:
         raise PlanError("\n".join(obstacles))
     return plan, "given"

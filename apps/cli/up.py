@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from apps.cli.exits import COMPLETED, verbose_option
+from apps.cli.text import printable
 
 if TYPE_CHECKING:
     from apps.up.parts import Wishes
@@ -127,7 +128,7 @@ def _check_home(home: Path) -> None:
 def _say(label: str, text: str) -> None:
     # A terminal that was closed must not keep the parts from being ended.
     with suppress(OSError):
-        click.echo(f"{label + ':':<16} {text}")
+        click.echo(f"{label + ':':<16} {printable(text)}")
 
 
 def _detached(wishes: "Wishes", home: Path) -> int:

@@ -11,9 +11,11 @@ from functools import partial
 from importlib.util import find_spec
 
 from apps.up.login import CLIENT, EVERYWHERE, check_login, login
+from hugginggpt.cluster import Cluster
 from hugginggpt.errors import ConfigurationError, UsageError
 from hugginggpt.settings import CHECKOUT, Settings
 from hugginggpt.trace.database import database_file, parse_url
+from hugginggpt.up import own_cluster
 
 POOL = "hugginggpt"
 LOOPBACK = "127.0.0.1"
@@ -50,7 +52,7 @@ class Wishes:
     @property
     def dask_address(self) -> str | None:
         """The scheduler of the expert workers."""
-        return f"tcp://{LOOPBACK}:{self.dask_port}" if self.expert_workers else None
+        return f"tls://{LOOPBACK}:{self.dask_port}" if self.expert_workers else None
 
     def check(self) -> None:
         """See that everything asked for can be started.
@@ -98,15 +100,15 @@ def parts(wishes: Wishes, settings: Settings, database: dict[str, str]) -> list[
     environment = {**database, **leases}
     is_healthy = partial(_is_healthy, wishes.api_url)
     found = [Part("prefect-server", [sys.executable, *server], is_healthy, environment, wishes.port)]
-    dask = wishes.dask_address
-    if dask is not None:
+    cluster = own_cluster(settings.home_dir, wishes.dask_address)
+    if cluster is not None:
         ours = [sys.executable, "-m", "apps.cli", "expert-worker"]
         place = ["--host", LOOPBACK, "--port", str(wishes.dask_port)]
         listens = partial(_listens, wishes.dask_port)
         found.append(Part("dask-scheduler", [*ours, "--scheduler", *place], listens, port=wishes.dask_port))
         for number in range(wishes.expert_workers):
-            have_joined = partial(_have_joined, dask, number + 1)
-            found.append(Part(f"expert-worker-{number + 1}", [*ours, "--address", dask], have_joined))
+            have_joined = partial(_have_joined, cluster, number + 1)
+            found.append(Part(f"expert-worker-{number + 1}", ours, have_joined))
     worker = [sys.executable, "-m", "apps.up.flow_worker", "--pool", POOL, "--limit", str(wishes.requests)]
     # Prefect's own ten seconds are long for somebody who waits for an answer.
     often = {"PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "2")}
@@ -134,10 +136,11 @@ def surroundings(wishes: Wishes, settings: Settings) -> dict[str, str]:
     }
     if secret := login():
         found[CLIENT] = secret
-    if wishes.dask_address is None:
+    cluster = own_cluster(settings.home_dir, wishes.dask_address)
+    if cluster is None:
         found["HUGGINGGPT_TASK_RUNNER"] = "threads"
     else:
-        found |= {"HUGGINGGPT_TASK_RUNNER": "dask", "HUGGINGGPT_DASK_ADDRESS": wishes.dask_address}
+        found |= {"HUGGINGGPT_TASK_RUNNER": "dask", **cluster.variables}
     if file := database_file(parse_url(settings.database)):
         found["HUGGINGGPT_DATABASE_URL"] = f"sqlite:///{file}"
     return found
@@ -186,7 +189,7 @@ def _listens(port: int) -> bool:
     return True
 
 
-def _have_joined(address: str, least: int) -> bool:
+def _have_joined(cluster: Cluster, least: int) -> bool:
     from apps.up.experts import how_many
 
-    return how_many(address) >= least
+    return how_many(cluster) >= least

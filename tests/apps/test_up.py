@@ -21,10 +21,20 @@ from PIL import Image
 from prefect.workers.process import ProcessWorker
 from sqlalchemy import URL
 
+from apps.up.certificate import make_certificate
 from apps.up.parts import Wishes, surroundings
+from hugginggpt.cluster import Certificates
 from hugginggpt.settings import get_settings
 from tests.apps.conftest import COMMAND
-from tests.servers import free_port, postgresql, postgresql_programs, prefect_client, wait_until
+from tests.servers import (
+    free_port,
+    listening,
+    open_to_others,
+    postgresql,
+    postgresql_programs,
+    prefect_client,
+    wait_until,
+)
 from tests.stand_ins.openai_server import OpenAIServer, hangs
 
 SPEECH = {"task": "text-to-speech", "id": 0, "dep": [-1], "args": {"text": "Slowly. " * 2000}}
@@ -32,9 +42,10 @@ EDGES = {"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo
 
 
 class Installation:
-    """A home folder, and how its users call."""
+    """A home folder, and how its users call; with this process's own umask when it is -1."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, umask: int = -1, **environment: str) -> None:
+        self.umask = umask
         self.folder = folder
         self.home = folder / "home"
         self.port = free_port()
@@ -63,7 +74,12 @@ class Installation:
 
     def run(self, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [*COMMAND, *map(str, arguments)], cwd=self.folder, env=self.environment, capture_output=True, text=True
+            [*COMMAND, *map(str, arguments)],
+            cwd=self.folder,
+            env=self.environment,
+            umask=self.umask,
+            capture_output=True,
+            text=True,
         )
 
     def up(self, *arguments: str) -> list[str]:
@@ -314,13 +330,15 @@ def test_the_parts_use_the_folders_that_are_meant_here(tmp_path: Path, monkeypat
 
 def test_tasks_run_where_the_expert_workers_that_were_wished_for_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "dask")
-    monkeypatch.setenv("HUGGINGGPT_DASK_ADDRESS", "tcp://elsewhere:8786")
+    monkeypatch.setenv("HUGGINGGPT_DASK_ADDRESS", "tls://elsewhere:8786")
+    monkeypatch.setenv("HUGGINGGPT_DASK_TLS_CERT", "elsewhere.pem")
     without = surroundings(Wishes(expert_workers=0), get_settings())
     assert without["HUGGINGGPT_TASK_RUNNER"] == "threads"
     monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "threads")
     having = surroundings(Wishes(expert_workers=1), get_settings())
     runner = (having["HUGGINGGPT_TASK_RUNNER"], having["HUGGINGGPT_DASK_ADDRESS"])
-    assert runner == ("dask", "tcp://127.0.0.1:8786")
+    assert runner == ("dask", "tls://127.0.0.1:8786")
+    assert having["HUGGINGGPT_DASK_TLS_CERT"] == str(get_settings().home_dir / "dask.pem")
 
 
 @pytest.mark.parametrize("detach", [[], ["--detach"]])
@@ -426,6 +444,46 @@ def test_a_server_that_another_has_taken_the_port_of_is_not_up_because_that_answ
         == f"Error: Port {installation.port} of 127.0.0.1 cannot be used (Address already in use): choose another.\n"
     )
     assert not installation.processes()
+
+
+@pytest.mark.timeout(600)
+def test_only_its_owner_gets_in(tmp_path: Path) -> None:
+    """With a umask that lets everybody in: what listens, who is let in there, and what can be read of the home."""
+    pytest.importorskip("prefect_dask")
+    from distributed import Client
+
+    dask, plan = free_port(), tmp_path / "plan.json"
+    plan.write_text(json.dumps([EDGES]))
+    installation = Installation(tmp_path, umask=0)
+    try:
+        up = installation.run(*installation.up("--expert-workers", "2", "--dask-port", str(dask), "--detach"))
+        assert up.returncode == 0, up.stdout + up.stderr
+        assert f"expert workers:  2 at tls://127.0.0.1:{dask}\n" in up.stdout
+        question = ("--file", installation.photo, "--plan", plan)
+        submitted = installation.run("submit", "--wait", "Draw the edges.", *question)
+        assert submitted.returncode in (0, 3), submitted.stderr
+        out = tmp_path / "out"
+        asked = installation.run("ask", "Where are the edges?", *question, "--out", out)
+        assert asked.returncode in (0, 3), asked.stderr
+        # What is not in the home is as its user has it.
+        assert (out.stat().st_mode & 0o777, {file.stat().st_mode & 0o777 for file in out.iterdir()}) == (0o777, {0o666})
+        shown = json.loads(installation.run("status", "--json").stdout)
+        assert len(shown["experts"]) == 2
+
+        assert {ip for process in installation.processes() for ip in listening(process.pid)} == {"127.0.0.1"}
+        make_certificate(tmp_path / "stranger.pem")
+        stranger = Certificates(tmp_path / "stranger.pem", tmp_path / "stranger.pem")
+        for address, known in ((f"tls://127.0.0.1:{dask}", stranger.security()), (f"tcp://127.0.0.1:{dask}", None)):
+            with pytest.raises(OSError):
+                Client(address, security=known, timeout=5, set_as_default=False)
+        assert open_to_others(installation.home) == []
+        assert installation.run("down").returncode == 0
+        assert open_to_others(installation.home) == []
+        made = {path.name for path in installation.home.iterdir()}
+        assert made >= {"trace.db", "artifacts", "results", "logs", "prefect"} and "dask.pem" not in made
+    finally:
+        for process in installation.processes():
+            process.kill()
 
 
 @pytest.fixture(scope="module")
