@@ -35,10 +35,10 @@ def main() -> None:
         names = _names(arguments.host)
         # First of all, for the rest takes seconds.
         bound = _bound(arguments.host, arguments.port) if arguments.fd is None else socket.socket(fileno=arguments.fd)
+        _protect(names, bound.getsockname()[1])
     except HuggingGPTError as error:
         print(f"Error: {error.message}", file=sys.stderr)
         sys.exit(2)
-    _protect(names, bound.getsockname()[1])
     server = _server(names, temporary=bool(arguments.parent))
     server.run([bound])
     if not server.started:

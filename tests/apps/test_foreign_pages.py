@@ -136,8 +136,10 @@ def another_server() -> Iterator[int]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Empty) as server:
         threading.Thread(target=server.serve_forever).start()
-        yield server.server_port
-        server.shutdown()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", REBOUND])
