@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -40,7 +40,8 @@ ROOT = Path(__file__).resolve().parent.parent
 COMMAND = [sys.executable, "-m", "apps.cli"]
 SHOWN = ("plan", "model-0", "model-1", "result-0", "result-1", "answer")
 MOST_TRIES = 5
-"""Times that a request is begun when Prefect gives its run up."""
+"""Times that a request is begun when Prefect gives its run up, with so many seconds in between."""
+PAUSE = 5.0
 
 
 def main() -> None:
@@ -119,23 +120,24 @@ def answer_all(folder: Path, threads: int, numbers: range) -> list[dict[str, Any
             },
         ]
         began = time.monotonic()
-        given_up = 0
-        while True:
-            try:
+        for given_up in range(MOST_TRIES):  # noqa: B007 - how often it was is told below
+            with (
+                suppress(httpx.HTTPError),
                 # As a run in the foreground has it. A thread of its own does not have the settings of the one before.
-                with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-                    state: Any = answer_request(
-                        f"Draw and compare {number}",
-                        [str(path)],
-                        options={"plan": plan},
-                        request_id=f"number-{number}",
-                        return_state=True,
-                    )
-                break
-            except httpx.HTTPError:
-                given_up += 1
-                if given_up == MOST_TRIES:
-                    raise SystemExit(f"Prefect gave request {number} up again and again.") from None
+                temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+            ):
+                state: Any = answer_request(
+                    f"Draw and compare {number}",
+                    [str(path)],
+                    options={"plan": plan},
+                    request_id=f"number-{number}",
+                    return_state=True,
+                )
+                if get_trace().request(f"number-{number}").finished_at is not None:
+                    break
+            time.sleep(PAUSE)
+        else:
+            raise SystemExit(f"Prefect gave request {number} up again and again.")
         return {
             "flow_runs": [life.flow_run_id for life in get_trace().request(f"number-{number}").lives],
             "state": state.name,
