@@ -122,7 +122,7 @@ def test_overdue_runs_of_the_schedule_are_deleted_and_no_others(_deployed: None)
     # Prefect's scheduler makes the runs of the coming minutes by itself.
     wait_until(lambda: len(scheduled()) > 5)
     mine, *overdue = scheduled()[:4]
-    for run in overdue:
+    for run in (mine, *overdue):
         set_state(run, Scheduled(scheduled_time=now("UTC") - timedelta(hours=1)))
     by_hand = run_deployment("answer-queued/every-minute", timeout=0, as_subflow=False)
     assert isinstance(by_hand, FlowRun)
