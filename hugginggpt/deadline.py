@@ -1,5 +1,6 @@
 """A point in time, and a way to stop earlier: what every long operation is given."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -149,3 +150,7 @@ class Deadline:
             yield
         finally:
             lock.release()
+
+
+NO_DEADLINE = Deadline(math.inf)
+"""What has all the time there is."""

@@ -5,6 +5,11 @@ processes and being written to the trace. The message is one sentence that says
 what was wrong and what to do.
 """
 
+import errno
+
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""The system's numbers for a disk that is full, and a quota that is used up."""
+
 
 class HuggingGPTError(Exception):
     """Base of every error that this project raises on purpose."""
@@ -86,6 +91,10 @@ class ExpertUnavailableError(PassingError, ExpertError):
 
 class StorageError(HuggingGPTError):
     """The artifact store cannot be read or written."""
+
+
+class DiskFullError(PassingError, StorageError):
+    """There is no space left where something has to be written: when there is, the same works."""
 
 
 class TraceError(HuggingGPTError):

@@ -22,7 +22,7 @@ from urllib.parse import unquote
 import httpcore
 import httpx
 
-from hugginggpt.deadline import Deadline
+from hugginggpt.deadline import NO_DEADLINE, Deadline
 from hugginggpt.errors import DeadlineExceededError, ForbiddenURLError, MediaError
 from hugginggpt.media.load import too_large
 from hugginggpt.settings import Settings
@@ -73,7 +73,7 @@ _NOT_PUBLIC: tuple[IPv4Network | IPv6Network, ...] = tuple(
         "3fff::/20",
     )
 )
-"""What serves a purpose of its own: private, shared, reserved, for documentation, for tests, for tunnels, for no one."""
+"""What serves a purpose of its own: private, shared, reserved, for documentation, for tests, for tunnels."""
 
 
 class Fetched(NamedTuple):
@@ -89,7 +89,7 @@ class Fetched(NamedTuple):
     name: str
 
 
-def fetch(url: str, settings: Settings, *, seconds: float = TOTAL_SECONDS, deadline: Deadline | None = None) -> Fetched:
+def fetch(url: str, settings: Settings, *, seconds: float = TOTAL_SECONDS, deadline: Deadline = NO_DEADLINE) -> Fetched:
     """Get a URL within the limits of size and time.
 
     Args:
@@ -122,8 +122,7 @@ def fetch(url: str, settings: Settings, *, seconds: float = TOTAL_SECONDS, deadl
                     data = _body(response.iter_stream(), headers, subject, settings)
                     return Fetched(data, headers.get("content-type", ""), _name(headers, str(here), url))
         except (httpcore.TimeoutException, TimeoutError):
-            if deadline is not None:
-                deadline.check()
+            deadline.check()
             raise MediaError(f"{subject} did not arrive in time; try again or download it yourself.") from None
         except ssl.SSLError as error:
             raise MediaError(f"{subject} cannot be had securely ({error.reason}); check the address.") from error

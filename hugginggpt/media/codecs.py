@@ -112,6 +112,8 @@ def _structured(data: bytes) -> Structured:
         found = json.loads(content)
     except ValueError as error:
         raise ContentProblem(f"is no JSON: {error}") from error
+    except RecursionError:
+        raise ContentProblem("is JSON nested too deep") from None
     if isinstance(found, dict) and found.keys() == {"data", "text"} and isinstance(found["text"], str):
         return Structured(found["data"], found["text"])
     return Structured(found, content)
