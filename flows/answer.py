@@ -44,7 +44,8 @@ def answer_request(
 
     Args:
         request: what is wanted, in plain language.
-        files: what comes with it: URLs, data URIs, `artifact://` references, or paths on the worker's disk.
+        files: what comes with it: URLs, data URIs, `artifact://` references, or paths; those of a deployed run lie in
+            the worker's HUGGINGGPT_FILE_ROOTS.
         conversation_id: the conversation that it continues; a new one when left out.
         options: a given plan, whether to bypass the caches, and what it may take of time and money.
         request_id: the id to give a new request, or of one to resume: that takes its plan and

@@ -1,14 +1,16 @@
 """Requests that are to be answered elsewhere: what they consist of, and how they are put in line."""
 
 import json
+import math
 import uuid
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, Field, ValidationError
 
 from hugginggpt.artifacts import ArtifactStore
+from hugginggpt.deadline import Deadline
 from hugginggpt.errors import UsageError
-from hugginggpt.request import RequestOptions, check_budget
+from hugginggpt.request import RequestOptions, check_budget, check_size
 from hugginggpt.resources import gather
 from hugginggpt.settings import Settings
 
@@ -71,16 +73,16 @@ def put_in_line(submission: Submission, settings: Settings, store: ArtifactStore
     Raises:
         UsageError: the request, its id or a file cannot be accepted.
         StorageError: the store cannot take a file.
+        DeadlineExceededError: its files were not there within the time that it may take.
         TraceError: its conversation is unknown.
     """
-    if not submission.request.strip():
-        raise UsageError("The request is empty: say what is to be done.")
+    check_size(submission.request, submission.files, settings)
     check_budget(submission, settings)
     request_id = submission.id or uuid.uuid4().hex
     new = trace.queue_request(
         request_id=request_id,
         text=submission.request,
-        resources=gather(submission.files, settings, store),
+        resources=gather(submission.files, settings, store, deadline=Deadline(submission.deadline or math.inf)),
         conversation_id=submission.conversation,
         options=submission.options,
     )

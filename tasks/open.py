@@ -1,7 +1,9 @@
 """Before the stages: the request's row in the trace, the lease on it, and its files."""
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -12,8 +14,16 @@ from prefect.runtime import deployment
 from prefect.runtime import flow_run as current_flow_run
 
 from hugginggpt.artifacts import Resource
-from hugginggpt.errors import DatabaseUnavailableError, StorageError, UsageError
-from hugginggpt.request import Exchange, RequestOptions, RequestRun, check_budget
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import (
+    DatabaseUnavailableError,
+    DeadlineExceededError,
+    DiskFullError,
+    HuggingGPTError,
+    StorageError,
+    UsageError,
+)
+from hugginggpt.request import Exchange, RequestOptions, RequestRun, check_budget, check_size
 from hugginggpt.resources import gather
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_store, get_trace
@@ -21,6 +31,7 @@ from hugginggpt.settings import get_settings
 from hugginggpt.trace.leases import holder_name
 from tasks.cancelling import cancel
 from tasks.policies import patiently
+from tasks.roots import readable_roots
 from tasks.runner import check_runner
 from tasks.ui import draw_stated_edges_only, tag_run
 
@@ -46,9 +57,11 @@ def open_request(
     Raises:
         ClusterUnavailableError: the expert workers cannot be reached; nothing was begun.
         DatabaseUnavailableError: the trace cannot be reached; nothing was spent.
+        DiskFullError: there is no room for its files; nothing was begun.
         RequestInProgressError: another live process works on it.
         TraceError: the conversation is unknown, or the id is of another request.
     """
+    began = time.monotonic()
     deployed, flow_run_id = deployment.get_id() is not None, current_flow_run.get_id()
     if not deployed:
         check_runner()
@@ -73,6 +86,7 @@ def open_request(
             lease_seconds=get_settings().lease_seconds,
             flow_run_id=flow_run_id,
             queued=deployed,
+            spent=time.monotonic() - began,
         )
     )
     draw_stated_edges_only()
@@ -111,14 +125,20 @@ def _ask(ask: Callable[[], T]) -> T:
     return ask() if deployment.get_id() is None else patiently("The request", ask)
 
 
-def _gather(
-    text: str, files: Sequence[str], options: RequestOptions
-) -> tuple[list[Resource], UsageError | StorageError | None]:
-    if not text.strip():
-        return [], UsageError("The request is empty: say what is to be done.")
+def _gather(text: str, files: Sequence[str], options: RequestOptions) -> tuple[list[Resource], HuggingGPTError | None]:
+    """The files of the request in the store, or why it cannot be begun."""
+    settings = get_settings()
     try:
-        check_budget(options, get_settings())
-        return gather(files, get_settings(), get_store()), None
+        check_size(text, files, settings)
+        check_budget(options, settings)
+        deadline = Deadline(options.deadline or math.inf)
+        return gather(files, settings, get_store(), roots=readable_roots(), deadline=deadline), None
+    except DiskFullError:
+        raise
+    except DeadlineExceededError:
+        return [], DeadlineExceededError(
+            f"The request was not answered within its {options.deadline:g} seconds: its files had not all arrived."
+        )
     except (UsageError, StorageError) as error:
         return [], error
 

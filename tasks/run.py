@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, cast
 
@@ -292,8 +293,8 @@ def run_expert(
     with cancellable(request_id, life, deadline), listening(ProgressShown(planned, lambda: attempts.current)):
         result = execute(
             planned,
-            bind(planned, resources, upstream, get_store()),
-            map(get_catalog().current, attempts.not_failed(choice.ranked)),
+            deadline.wait_for(lambda: bind(planned, resources, upstream, get_store())),
+            (deadline.wait_for(partial(get_catalog().current, c)) for c in attempts.not_failed(choice.ranked)),
             pool=get_pool(get_settings()),
             surroundings=Surroundings(get_settings(), lambda: recorded_controller(request_id, life, planned.id)),
             store=get_store(),

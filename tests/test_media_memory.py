@@ -1,4 +1,4 @@
-"""What files take of memory that are small on the disk and large when they are decoded, each in a process of its own."""
+"""What small files take of memory when they are decoded, each in a process of its own."""
 
 import io
 import json
@@ -86,6 +86,10 @@ def frames(format: str, count: int) -> bytes:
     return saved(shades[0], format, save_all=True, append_images=shades[1:])
 
 
+def tiff_of_one_strip(side: int) -> bytes:
+    return saved(PILImage.new("RGB", (side, side)), "TIFF", compression="tiff_lzw", tiffinfo={278: side})
+
+
 def tiff_of_one_tile(side: int) -> bytes:
     """16 x 16 pixels in one tile of `side` x `side`: all of the tile is decoded."""
     tile = zlib.compress(bytes(side * side), 9)
@@ -131,7 +135,7 @@ TAKEN: list[tuple[str, Callable[[], bytes]]] = [
     ("print.jpg", lambda: saved(PILImage.new("CMYK", (6400, 6400)), "JPEG")),
     ("slowly.jpg", lambda: saved(PILImage.new("RGB", (5700, 5700)), "JPEG", progressive=True)),
     ("photo.webp", lambda: saved(PILImage.new("RGB", (4500, 4500)), "WEBP")),
-    ("strip.tiff", lambda: saved(PILImage.new("RGB", (6400, 6400)), "TIFF", compression="tiff_lzw", tiffinfo={278: 6400})),
+    ("strip.tiff", lambda: tiff_of_one_strip(6400)),
     ("frames.gif", lambda: frames("GIF", 50)),
     ("frames.webp", lambda: frames("WEBP", 20)),
     ("frames.png", lambda: frames("PNG", 30)),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -64,8 +66,8 @@ def _check_boxes(data: bytes) -> None:
 def _check_frame(data: bytes, max_pixels: int, max_bytes: int) -> None:
     """Let a process of its own decode: FFmpeg can crash on hostile files, and cannot be interrupted."""
     most = min(max_pixels, max_bytes // _PIXEL_BYTES)
-    with _in_file(data) as file:
-        command = [sys.executable, "-P", str(_FIRST_FRAME), file.name, str(most), str(max_bytes)]
+    with _in_file(data) as path:
+        command = [sys.executable, "-P", str(_FIRST_FRAME), path, str(most), str(max_bytes)]
         try:
             decoded = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=True)
         except subprocess.SubprocessError as error:
@@ -82,20 +84,22 @@ def _check_frame(data: bytes, max_pixels: int, max_bytes: int) -> None:
         raise ContentProblem(_DAMAGED)
 
 
-def _in_file(data: bytes) -> tempfile._TemporaryFileWrapper[bytes]:
+@contextmanager
+def _in_file(data: bytes) -> Iterator[str]:
+    """The path of a file with these bytes, while the block lasts."""
+    path = ""
     try:
-        file = tempfile.NamedTemporaryFile(prefix=TEMPORARY)
         try:
-            file.write(data)
-            file.flush()
-        except OSError:
-            with suppress(OSError):
-                file.close()
-            raise
-    except OSError as error:
-        kind = DiskFullError if error.errno in NO_SPACE else StorageError
-        raise kind(
-            f"The video cannot be put into {tempfile.gettempdir()} to be checked ({error.strerror}): make room there, "
-            "or name another folder in TMPDIR."
-        ) from error
-    return file
+            descriptor, path = tempfile.mkstemp(prefix=TEMPORARY)
+            with open(descriptor, "wb") as file:
+                file.write(data)
+        except OSError as error:
+            kind = DiskFullError if error.errno in NO_SPACE else StorageError
+            raise kind(
+                f"The video cannot be put into {tempfile.gettempdir()} to be checked ({error.strerror}): make room "
+                "there, or name another folder in TMPDIR."
+            ) from error
+        yield path
+    finally:
+        if path:
+            os.unlink(path)

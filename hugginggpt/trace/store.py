@@ -113,6 +113,7 @@ class Trace:
         request_id: str | None = None,
         flow_run_id: str | None = None,
         queued: bool = False,
+        spent: float = 0.0,
     ) -> OpenedRequest:
         """Begin a request, a new one or one that waits, or take it over from a process that died.
 
@@ -131,6 +132,7 @@ class Trace:
             request_id: the id it is to have, or has; None gives it a new one.
             flow_run_id: Prefect's id of the flow run that works on it.
             queued: it is in line from now on: if this process dies, another is found for it.
+            spent: seconds of its time that went by before, as in getting its files.
 
         Raises:
             RequestInProgressError: a live process works on it.
@@ -158,7 +160,13 @@ class Trace:
             if request.status in lifecycle.OPEN:
                 request.queued_at = request.queued_at or (now if queued else None)
                 lifecycle.begin_life(
-                    session, request, now, holder=holder, lease_seconds=lease_seconds, flow_run_id=flow_run_id
+                    session,
+                    request,
+                    now,
+                    holder=holder,
+                    lease_seconds=lease_seconds,
+                    flow_run_id=flow_run_id,
+                    spent=spent,
                 )
             return OpenedRequest(
                 request_id=request.id,
