@@ -109,6 +109,11 @@ class ArtifactStore:
         """Where it is: a folder or URL, without user names and passwords."""
         return self._shown
 
+    @property
+    def folder(self) -> Path | None:
+        """The folder that it is; None for a store that is not local."""
+        return Path(self._root) if self._local else None
+
     def put(self, value: Value, go_on: Callable[[], object] = lambda: None) -> Artifact:
         """Store a value.
 
@@ -236,10 +241,11 @@ class ArtifactStore:
             # Whoever asks for it from here on does not find it, and writes it anew; whoever did so before is seen.
             aside = f"{path}.{uuid.uuid4().hex}.tmp"
             os.replace(path, aside)
-            if Path(aside).stat().st_mtime > (datetime.now(UTC) - KEPT).timestamp():
-                os.replace(aside, path)
-                return False
-            os.unlink(aside)
+            with suppress(FileNotFoundError):  # somebody took it for a leftover
+                if Path(aside).stat().st_mtime > (datetime.now(UTC) - KEPT).timestamp():
+                    os.replace(aside, path)
+                    return False
+                os.unlink(aside)
             return True
 
     def address(self, artifact: Artifact) -> str:

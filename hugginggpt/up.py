@@ -7,6 +7,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hugginggpt.trace.leases import Holder, holder_name, is_dead
 
+UNFINISHED = "up.new"
+"""What the file is called while it is written."""
+
 
 class Up(BaseModel):
     """One `up`, from its start to its end.
@@ -63,7 +66,7 @@ def read(home: Path) -> Up | None:
 
 def write(home: Path, up: Up) -> None:
     """Tell every other process; they see the old state or the new one, and nothing between."""
-    unfinished = _file(home).with_suffix(".new")
+    unfinished = home / UNFINISHED
     unfinished.write_text(up.model_dump_json(indent=2) + "\n", encoding="utf-8")
     unfinished.replace(_file(home))
 
