@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Failed
 
-from hugginggpt.errors import DatabaseUnavailableError, HuggingGPTError
+from hugginggpt.errors import DatabaseUnavailableError, DiskFullError, HuggingGPTError
 from hugginggpt.request import RequestOptions
 from hugginggpt.results import RequestStatus
 from tasks.open import open_request, record_ending
@@ -61,7 +61,7 @@ def answer_request(
                 return final_state(run.request_id)
             try:
                 run, plan = plan_request(run)
-            except DatabaseUnavailableError:
+            except (DatabaseUnavailableError, DiskFullError):
                 raise  # nothing is lost: resuming goes on from here
             except HuggingGPTError as error:
                 return respond_and_record(run, None, {}, error)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.capabilities import ValueType
-from hugginggpt.errors import ConfigurationError, StorageError
+from hugginggpt.errors import NO_SPACE, ConfigurationError, DiskFullError, StorageError
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -139,7 +139,7 @@ class ArtifactStore:
             preview: its text rendering, of any length.
 
         Raises:
-            StorageError: the store cannot be written.
+            StorageError: the store cannot be written; a DiskFullError when there is no room.
         """
         sha256 = hashlib.sha256(data).hexdigest()
         with self._explained("written"):
@@ -280,7 +280,7 @@ class ArtifactStore:
                     return path
                 number += 1
         except OSError as error:
-            raise StorageError(f"The folder {folder} cannot be written: {_reason(error)}.") from error
+            raise _kind_of(error)(f"The folder {folder} cannot be written: {_reason(error)}.") from error
 
     def check(self) -> None:
         """Write, read and delete a small file.
@@ -371,7 +371,7 @@ class ArtifactStore:
             raise
         except Exception as error:
             # Each file system behind fsspec has errors of its own, with no common base.
-            raise StorageError(f"The artifact store at {self._shown} cannot be {what}: {_reason(error)}.") from error
+            raise _kind_of(error)(f"The artifact store at {self._shown} cannot be {what}: {_reason(error)}.") from error
 
 
 def _moment(info: dict[str, Any]) -> datetime:
@@ -414,6 +414,10 @@ _CAUSES = {
     errno.EPERM: "you have no permission; change that, or set HUGGINGGPT_ARTIFACTS_URL to another place",
     errno.ENOTDIR: "a part of its path is a file, not a folder",
 }
+
+
+def _kind_of(error: Exception) -> type[StorageError]:
+    return DiskFullError if getattr(error, "errno", None) in NO_SPACE else StorageError
 
 
 def _reason(error: Exception) -> str:

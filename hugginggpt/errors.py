@@ -97,6 +97,10 @@ class DiskFullError(PassingError, StorageError):
     """There is no space left where something has to be written: when there is, the same works."""
 
 
+class ModelDiskFullError(PassingError, ModelLoadError):
+    """There is no space left for the files of a model: another may need less, and there may be more later."""
+
+
 class TraceError(HuggingGPTError):
     """The trace refuses what was asked of it, such as an unknown request."""
 

@@ -29,6 +29,7 @@ from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.leases import holder_name
+from hugginggpt.trace.queue import DISK_FULL
 from tasks.cancelling import cancel
 from tasks.policies import patiently
 from tasks.roots import readable_roots
@@ -115,8 +116,12 @@ def open_request(
 
 def record_ending(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Flow hook: note in the trace that the process of this flow run failed, crashed or was cancelled."""
-    cancelled = state.is_cancelled() or state.is_cancelling()
-    ending = "cancelled" if cancelled else (state.name or state.type.value).lower()
+    if state.is_cancelled() or state.is_cancelling():
+        ending = "cancelled"
+    elif state.is_failed() and isinstance(state.result(raise_on_failure=False), DiskFullError):
+        ending = DISK_FULL
+    else:
+        ending = (state.name or state.type.value).lower()
     get_trace().release_flow_run(str(flow_run.id), ending=ending, error=state.message)
 
 
