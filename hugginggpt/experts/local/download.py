@@ -28,9 +28,9 @@ def fetch_model(card: ModelCard, settings: Settings, *, progress: bool = False) 
         progress: draw progress bars, instead of telling who listens to `hugginggpt.progress`.
 
     Raises:
-        ModelLoadError: it does not exist, is gated, has no safetensors or wants its own code run; or it is not
-            in the cache and the Hub may not be asked.
-        ModelDiskFullError: it does not fit on the disk now.
+        ModelLoadError: it does not exist, is gated, has no safetensors, wants its own code run, or is larger than
+            the disk; or it is not in the cache and the Hub may not be asked.
+        ModelDiskFullError: there is no room for it on the disk now.
         ExpertUnavailableError: the Hub is busy or out of reach.
     """
     from huggingface_hub import snapshot_download
@@ -159,13 +159,14 @@ def remote_code_refused(card: ModelCard) -> ModelLoadError:
 
 
 def _refuse_if_disk_is_full(card: ModelCard, settings: Settings, wanted: int) -> None:
-    free = shutil.disk_usage(settings.models_cache_dir).free
-    if wanted > free:
-        raise _no_space(card, settings, f"{wanted / 2**20:,.0f} MiB are needed and {free / 2**20:,.0f} MiB free")
+    disk = shutil.disk_usage(settings.models_cache_dir)
+    if wanted > disk.free:
+        detail = f"{wanted / 2**20:,.0f} MiB are needed and {disk.free / 2**20:,.0f} MiB free"
+        raise _no_space(card, settings, detail, for_now=wanted <= disk.total)
 
 
-def _no_space(card: ModelCard, settings: Settings, detail: str) -> ModelDiskFullError:
-    return ModelDiskFullError(
+def _no_space(card: ModelCard, settings: Settings, detail: str, *, for_now: bool = True) -> ModelLoadError:
+    return (ModelDiskFullError if for_now else ModelLoadError)(
         f"There is no space for the model {card.id} in {settings.models_cache_dir} ({detail}): "
         "make room or set HUGGINGGPT_MODELS_CACHE to another disk."
     )
