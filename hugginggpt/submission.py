@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import UsageError
+from hugginggpt.errors import DeadlineExceededError, UsageError
 from hugginggpt.request import RequestOptions, check_budget, check_size
 from hugginggpt.resources import gather
 from hugginggpt.settings import Settings
@@ -79,10 +79,16 @@ def put_in_line(submission: Submission, settings: Settings, store: ArtifactStore
     check_size(submission.request, submission.files, settings)
     check_budget(submission, settings)
     request_id = submission.id or uuid.uuid4().hex
+    try:
+        resources = gather(submission.files, settings, store, deadline=Deadline(submission.deadline or math.inf))
+    except DeadlineExceededError:
+        raise DeadlineExceededError(
+            f"The request's files had not all arrived within its {submission.deadline:g} seconds: give it more time."
+        ) from None
     new = trace.queue_request(
         request_id=request_id,
         text=submission.request,
-        resources=gather(submission.files, settings, store, deadline=Deadline(submission.deadline or math.inf)),
+        resources=resources,
         conversation_id=submission.conversation,
         options=submission.options,
     )

@@ -27,7 +27,8 @@ _START_OF_SCAN = b"\xff\xda"
 _MAX_SCANS = 64
 """A progressive JPEG has about ten; each goes over the whole picture."""
 
-_ORIENTATION, _ROWS_PER_STRIP, _TILE_WIDTH, _TILE_LENGTH = 0x0112, 278, 322, 323
+_ORIENTATION, _COMPRESSION, _ROWS_PER_STRIP, _TILE_WIDTH, _TILE_LENGTH = 274, 259, 278, 322, 323
+_UNCOMPRESSED = 1
 _TURNS = {
     2: PILImage.Transpose.FLIP_LEFT_RIGHT,
     3: PILImage.Transpose.ROTATE_180,
@@ -107,10 +108,11 @@ def _memory(image: PILImage.Image) -> int:
     stored = _WIDTHS.get(image.mode, 4)
     same = image.mode in _MODES and "transparency" not in image.info
     plain = stored if same else 1 if image.mode in _GREY else 4
-    decoding = stored + _codec_memory(image)
-    converting = stored if same else stored + plain
-    turning = 2 * plain if _orientation(image) in _TURNS else 0
-    return width * height * max(decoding, converting, turning) + _chunk_memory(image)
+    pixels = width * height
+    decoding = pixels * (stored + _codec_memory(image)) + _chunk_memory(image)
+    converting = pixels * (stored if same else stored + plain)
+    turning = pixels * 2 * plain if _orientation(image) in _TURNS else 0
+    return max(decoding, converting, turning)
 
 
 def _codec_memory(image: PILImage.Image) -> int:
@@ -125,10 +127,12 @@ def _codec_memory(image: PILImage.Image) -> int:
 def _chunk_memory(image: PILImage.Image) -> int:
     """Bytes of the strips or tiles that a TIFF image is decoded in: one may be larger than the picture."""
     tags = getattr(image, "tag_v2", {})
+    if tags.get(_COMPRESSION, _UNCOMPRESSED) == _UNCOMPRESSED:
+        return 0
     width, height = image.size
     across = int(tags.get(_TILE_WIDTH, width))
     down = int(tags.get(_TILE_LENGTH, min(height, int(tags.get(_ROWS_PER_STRIP, height)))))
-    return across * down * _WIDTHS.get(image.mode, 4) if tags else 0
+    return across * down * _WIDTHS.get(image.mode, 4)
 
 
 def _orientation(image: PILImage.Image) -> int:
