@@ -7,11 +7,11 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
-from hugginggpt.errors import ConfigurationError, UsageError
+from hugginggpt.cluster import Cluster, certificates_of, check_listening, cluster_of
+from hugginggpt.errors import UsageError
 from hugginggpt.experts.device import accelerators
 from hugginggpt.settings import Settings, get_settings
 
@@ -21,36 +21,35 @@ LOOKS_EVERY = 1.0
 _DEVICES = "CUDA_VISIBLE_DEVICES"
 
 _NO_PAGES: dict[str, Any] = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
-"""Dask's own web pages cannot be left out wholly: what remains of them listens to nobody else."""
+_NO_ROUTES = {f"distributed.{role}.http.routes": [] for role in ("scheduler", "worker")}
+"""Dask's web server, which asks nobody who they are, cannot be left out: it listens on loopback, and has no pages."""
 
 
 def run_scheduler(host: str, port: int) -> None:
     """Be the scheduler until SIGINT or SIGTERM.
 
     Raises:
+        ConfigurationError: other machines could reach it without TLS.
         UsageError: it cannot listen there.
     """
-    asyncio.run(_schedule(host, port))
+    settings = get_settings()
+    check_listening(host, settings)
+    asyncio.run(_schedule(host, port, settings))
 
 
-def run_worker(address: str, *, threads: int, name: str | None, kinds: Sequence[str] | None) -> None:
+def run_worker(*, threads: int, name: str | None, kinds: Sequence[str] | None) -> None:
     """Be an expert worker until SIGINT or SIGTERM; with several accelerators, one process for each.
 
     Args:
-        address: the scheduler.
         threads: tasks at once.
         name: what it is called; its host and process id when None.
         kinds: kinds of task that it takes; all that can run here when None.
 
     Raises:
-        ConfigurationError: the address is none of a scheduler.
+        ConfigurationError: the address of the settings is not a scheduler's, or must not be used without TLS.
     """
-    parts = urlsplit(address)
-    if parts.scheme not in ("tcp", "tls") or parts.hostname is None or parts.port is None:
-        raise ConfigurationError(
-            f"The address {address} is none of a Dask scheduler: give one such as tcp://127.0.0.1:8786."
-        )
     settings = get_settings()
+    cluster = cluster_of(settings)
     several = [one.name for one in accelerators(settings) if one.name.startswith("cuda")] if not settings.device else []
     if len(several) > 1:
         _run_each(several, name)
@@ -59,19 +58,26 @@ def run_worker(address: str, *, threads: int, name: str | None, kinds: Sequence[
         from hugginggpt.services import get_catalog
 
         kinds = get_catalog().offered_kinds()
-    asyncio.run(_work(address, threads, name, kinds, settings))
+    asyncio.run(_work(cluster, threads, name, kinds, settings))
     # Tasks that are still at work in threads cannot be interrupted, and others do them again.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
 
 
-async def _schedule(host: str, port: int) -> None:
+async def _schedule(host: str, port: int, settings: Settings) -> None:
+    import dask
     from distributed import Scheduler
 
     stop = _stopped()
+    dask.config.set(_NO_ROUTES)
+    certificates = certificates_of(settings)
+    security = certificates and certificates.security()
+    protocol = "tls" if certificates else "tcp"
     try:
-        async with Scheduler(host=host, port=port, **_NO_PAGES) as scheduler:
+        async with Scheduler(
+            host=_bracketed(host), port=port, protocol=protocol, security=security, **_NO_PAGES
+        ) as scheduler:
             click.echo(f"Scheduler of expert workers at {scheduler.address}")
             await stop.wait()
     except OSError as error:
@@ -81,19 +87,25 @@ async def _schedule(host: str, port: int) -> None:
         ) from None
 
 
-async def _work(address: str, threads: int, name: str | None, kinds: Sequence[str], settings: Settings) -> None:
+async def _work(cluster: Cluster, threads: int, name: str | None, kinds: Sequence[str], settings: Settings) -> None:
+    import dask
     from distributed import Worker
 
     from tasks.runner import resources_of
 
     stop = _stopped()
     stopped = asyncio.ensure_future(stop.wait())
+    dask.config.set(_NO_ROUTES)
+    security = cluster.security()
     while not stop.is_set():
-        await _find(address, stop)
-        if stop.is_set():
+        here = await _find(cluster, stop)
+        if here is None:
             return
         worker = Worker(
-            address,
+            cluster.address,
+            # Left out, it would listen on every interface, whatever the scheduler does.
+            host=_bracketed(here),
+            security=security,
             nthreads=threads,
             name=name or f"{os.uname().nodename}-{os.getpid()}",
             resources=resources_of(kinds, settings),
@@ -103,7 +115,7 @@ async def _work(address: str, threads: int, name: str | None, kinds: Sequence[st
             **_NO_PAGES,
         )
         async with worker:
-            click.echo(f"Expert worker {worker.name} at {address}, for {len(kinds)} kinds of task")
+            click.echo(f"Expert worker {worker.name} at {cluster.address}, for {len(kinds)} kinds of task")
             finished = asyncio.ensure_future(worker.finished())
             await asyncio.wait([finished, stopped], return_when=asyncio.FIRST_COMPLETED)
             if stop.is_set():
@@ -112,23 +124,34 @@ async def _work(address: str, threads: int, name: str | None, kinds: Sequence[st
         click.echo("The scheduler is gone; waiting for it to come back.", err=True)
 
 
-async def _find(address: str, stop: asyncio.Event) -> None:
-    """Wait until the scheduler is there, and say once if it is not."""
-    parts = urlsplit(address)
+async def _find(cluster: Cluster, stop: asyncio.Event) -> str | None:
+    """Wait until the scheduler is there, and say once if it is not.
+
+    Returns:
+        The address of this machine that the scheduler is reached from; None when `stop` was set meanwhile.
+    """
+    security = cluster.security()
+    context = security.get_connection_args("worker")["ssl_context"] if security else None
     said = False
     while not stop.is_set():
         try:
-            _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+            _, writer = await asyncio.open_connection(cluster.host, cluster.port, ssl=context)
         except OSError as error:
             if not said:
-                click.echo(
-                    f"There is no scheduler at {address} yet ({error.strerror or error}); waiting for it.", err=True
-                )
+                reason = error.strerror or error
+                click.echo(f"There is no scheduler at {cluster.address} yet ({reason}); waiting for it.", err=True)
                 said = True
             await asyncio.wait([asyncio.ensure_future(stop.wait())], timeout=LOOKS_EVERY)
         else:
+            here: str = writer.get_extra_info("sockname")[0]
             writer.close()
-            return
+            return here
+    return None
+
+
+def _bracketed(host: str) -> str:
+    """A host as Dask takes it."""
+    return f"[{host}]" if ":" in host else host
 
 
 def _stopped() -> asyncio.Event:

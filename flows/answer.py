@@ -1,12 +1,13 @@
 """The flow that answers a request. Read it top to bottom: that is the product."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Failed
+from pydantic import Field
 
+from flows.server import flow
 from hugginggpt.errors import DatabaseUnavailableError, DiskFullError, HuggingGPTError
 from hugginggpt.request import RequestOptions
 from hugginggpt.results import RequestStatus
@@ -34,7 +35,8 @@ def _run_name() -> str:
     on_cancellation=[record_ending],
 )
 def answer_request(
-    request: str,
+    # Prefect's server refuses an empty one before there is a run; elsewhere our own sentence does.
+    request: Annotated[str, Field(json_schema_extra={"minLength": 1})],
     files: list[str] = [],  # noqa: B006 - Prefect shows the default in its run form
     conversation_id: str | None = None,
     options: RequestOptions = RequestOptions(),  # noqa: B008 - the same

@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.capabilities import ValueType
 from hugginggpt.errors import NO_SPACE, ConfigurationError, DiskFullError, StorageError
+from hugginggpt.redaction import redact, said
+from hugginggpt.text import file_name, one_line, storable
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -31,6 +33,8 @@ KEPT = timedelta(hours=1)
 """What was written, or asked to be kept, is not deleted so long: whoever did may refer to it only later."""
 
 _FRESH = KEPT / 2
+_MOST_STEM_BYTES = 200
+"""What is left of a file's name goes for a number and the ending."""
 _NAME = re.compile("[0-9a-f]{64}")
 
 
@@ -92,7 +96,7 @@ class ArtifactStore:
     """
 
     def __init__(self, url: str) -> None:
-        self._shown = _without_secrets(url)
+        self._shown = redact(url)
         self._fs, self._root, self._local = _filesystem(url, self._shown)
 
     @classmethod
@@ -145,7 +149,8 @@ class ArtifactStore:
         with self._explained("written"):
             if not (self._renew(sha256) and self._holds(sha256, data)):
                 self._write(self._path(sha256), data)
-        shown = None if preview is None else preview[:PREVIEW_CHARS]
+        # Models write halves of characters, which neither Prefect's records nor the trace could hold.
+        shown = None if preview is None else storable(preview[:PREVIEW_CHARS])
         return Artifact(sha256=sha256, type=type, mime=mime, bytes=len(data), preview=shown)
 
     def get(self, artifact: Artifact) -> Value:
@@ -424,13 +429,7 @@ def _reason(error: Exception) -> str:
     code = errno.ENOENT if isinstance(error, FileNotFoundError) else getattr(error, "errno", None)
     if code in _CAUSES:
         return _CAUSES[code]
-    text = getattr(error, "strerror", None) or next(iter(str(error).splitlines()), "")
-    return f"{type(error).__name__}: {_without_secrets(text)}".rstrip(".: ")
-
-
-def _without_secrets(text: str) -> str:
-    """A URL or message without user names, passwords and signatures in addresses."""
-    return re.sub(r"\?\S+", "", re.sub(r"(\w://)[^/\s@]+@", r"\1***@", text))
+    return f"{type(error).__name__}: {said(getattr(error, 'strerror', None) or error)}".rstrip(".: ")
 
 
 def _file_name(name: str, mime: str) -> tuple[str, str]:
@@ -438,11 +437,11 @@ def _file_name(name: str, mime: str) -> tuple[str, str]:
     from hugginggpt.media import EXTENSIONS
 
     extension = EXTENSIONS.get(mime, "")
-    stem = re.sub(r'[\x00-\x1f/\\:*?"<>|]+', "-", name).strip(" .") or "file"
+    stem = re.sub(r'[/\\:*?"<>|]+', "-", one_line(name)).strip(" .") or "file"
     ending = PurePosixPath(stem).suffix
     if ending.lower() == extension or ending.lower() in EXTENSIONS.values():
         stem = stem.removesuffix(ending)
-    return stem[:100], extension
+    return file_name(stem, _MOST_STEM_BYTES), extension
 
 
 def _write_new(path: Path, data: bytes) -> bool:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Protocol, TypeVar
 
 from hugginggpt.errors import DeadlineExceededError, TaskCancelledError
@@ -113,13 +114,13 @@ class Deadline:
             DeadlineExceededError: it took too long.
         """
         self.check()
-        ended = threading.Event()
+        ended, context = threading.Event(), copy_context()
         outcome: list[T] = []
         failure: list[BaseException] = []
 
         def run() -> None:
             try:
-                outcome.append(call())
+                outcome.append(context.run(call))
             except BaseException as error:
                 failure.append(error)
             finally:

@@ -7,12 +7,20 @@ what was wrong and what to do.
 
 import errno
 
+from hugginggpt.text import visible
+
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 """The system's numbers for a disk that is full, and a quota that is used up."""
 
 
 class HuggingGPTError(Exception):
-    """Base of every error that this project raises on purpose."""
+    """Base of every error that this project raises on purpose.
+
+    Names and words of others in its message are made visible, so that it can stand in a terminal, a database and JSON.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(*([visible(message)] if message else []))
 
     @property
     def message(self) -> str:

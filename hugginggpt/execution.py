@@ -29,6 +29,7 @@ from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.experts.registry import expert_for
 from hugginggpt.plan import PlannedTask
+from hugginggpt.redaction import said
 from hugginggpt.results import ItemResult, TaskResult
 
 logger = logging.getLogger(__name__)
@@ -191,7 +192,7 @@ def _run_together(
         prepared = {i: expert.prepare(e) for i, e in enumerate(elements) if not isinstance(e, MissingInput)}
         return dict(zip(prepared, expert.run_many(model, list(prepared.values()), deadline), strict=True))
     except Exception as error:
-        logger.info("The elements of a list are run one by one: %s", error)
+        logger.info("The elements of a list are run one by one: %s", said(error))
         return {}
 
 
@@ -208,11 +209,7 @@ def _run_one(expert: Expert, model: object, inputs: Inputs, deadline: Deadline, 
         raise
     except Exception as error:
         logger.warning("The expert for %s failed unexpectedly.", expert.kind, exc_info=True)
-        raise ExpertError(f"The expert failed with {type(error).__name__}: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "no message")[:300]
+        raise ExpertError(f"The expert failed with {type(error).__name__}: {said(error)}") from error
 
 
 def _check_types(capability: Capability, outputs: Outputs) -> None:

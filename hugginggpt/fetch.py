@@ -8,7 +8,6 @@ credentials, no proxy from the environment.
 
 from __future__ import annotations
 
-import re
 import socket
 import ssl
 import zlib
@@ -22,10 +21,13 @@ from urllib.parse import unquote
 import httpcore
 import httpx
 
+from hugginggpt.addresses import AddressError, RefusedAddressError, shown, web_address
 from hugginggpt.deadline import NO_DEADLINE, Deadline
 from hugginggpt.errors import DeadlineExceededError, ForbiddenURLError, MediaError
 from hugginggpt.media.load import too_large
+from hugginggpt.redaction import said
 from hugginggpt.settings import Settings
+from hugginggpt.text import file_name
 
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 30.0
@@ -114,7 +116,7 @@ def fetch(url: str, settings: Settings, *, seconds: float = TOTAL_SECONDS, deadl
                 with connections.stream("GET", str(here), headers=_headers()) as response:
                     headers = httpx.Headers(response.headers)
                     if response.status in _REDIRECTS and "location" in headers:
-                        here = _parsed(str(here.join(headers["location"])))
+                        here = _parsed(headers["location"], here)
                         continue
                     if response.status != 200:
                         answer = f"{response.status} {httpx.codes.get_reason_phrase(response.status)}".strip()
@@ -127,14 +129,9 @@ def fetch(url: str, settings: Settings, *, seconds: float = TOTAL_SECONDS, deadl
         except ssl.SSLError as error:
             raise MediaError(f"{subject} cannot be had securely ({error.reason}); check the address.") from error
         except (httpcore.NetworkError, httpcore.ProtocolError, httpx.InvalidURL) as error:
-            raise MediaError(f"{subject} cannot be reached ({error}); check the address and the network.") from error
+            reason = said(error)
+            raise MediaError(f"{subject} cannot be reached ({reason}); check the address and the network.") from error
     raise MediaError(f"{subject} redirects more than {MAX_REDIRECTS} times; check the address.")
-
-
-def shown(url: str) -> str:
-    """The URL for people: without query and credentials, which can be secrets."""
-    bare = re.split(r"[?#]", url, maxsplit=1)[0]
-    return re.sub(r"//[^/]*@", "//", bare)
 
 
 def _headers() -> list[tuple[bytes | str, bytes | str]]:
@@ -143,18 +140,13 @@ def _headers() -> list[tuple[bytes | str, bytes | str]]:
     return [("Accept", "*/*"), ("Accept-Encoding", "identity"), ("User-Agent", f"hugginggpt/{__version__}")]
 
 
-def _parsed(url: str) -> httpx.URL:
+def _parsed(url: str, base: httpx.URL | None = None) -> httpx.URL:
     try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL as error:
-        raise MediaError(f"The address {shown(url)} is no valid URL ({error}); check it.") from error
-    if parsed.scheme not in ("http", "https"):
-        raise ForbiddenURLError(f"The address {shown(url)} is neither http nor https; give such a URL or a path.")
-    if parsed.userinfo:
-        raise ForbiddenURLError(f"The address {shown(url)} holds a user name or password; give one without.")
-    if not parsed.host:
-        raise MediaError(f"The address {shown(url)} names no host; check it.")
-    return parsed.copy_with(fragment=None)
+        return web_address(url, base)
+    except AddressError as error:
+        kind = ForbiddenURLError if isinstance(error, RefusedAddressError) else MediaError
+        what = "address" if base is None else "redirect to"
+        raise kind(f"The {what} {shown(url)} {error}.") from None
 
 
 class _Guarded(httpcore.NetworkBackend):
@@ -301,9 +293,17 @@ def _decompressor() -> zlib._Decompress:
 
 def _name(headers: httpx.Headers, *urls: str) -> str:
     """The server's name for the file, else the last part of the URL after redirects, else before them."""
-    message = Message()
-    message["content-disposition"] = headers.get("content-disposition", "")
-    names = [message.get_filename() or "", *(unquote(httpx.URL(url).path) for url in urls)]
-    parts = [PurePosixPath(re.sub(r"[\x00-\x1f\x7f\\]", "_", name)).name for name in names]
+    names = [_declared(headers.get("content-disposition", "")), *(unquote(httpx.URL(url).path) for url in urls)]
+    parts = [file_name(PurePosixPath(name.replace("\\", "_")).name) for name in names]
     with_ending = next((part for part in parts if PurePosixPath(part).suffix), None)
     return with_ending or next((part for part in parts if part), "download")
+
+
+def _declared(disposition: str) -> str:
+    """The file name in a Content-Disposition; "" without one."""
+    message = Message()
+    message["content-disposition"] = disposition
+    try:
+        return message.get_filename() or ""
+    except (ValueError, TypeError, LookupError):  # what is written against the rules
+        return ""

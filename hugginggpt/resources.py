@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path, PurePath, PurePosixPath
 from urllib.parse import quote, unquote
 
@@ -14,10 +14,13 @@ from hugginggpt.deadline import NO_DEADLINE, Deadline
 from hugginggpt.errors import MediaError, PlanError
 from hugginggpt.media import LoadedFile, check_file, decode, load_file, text_of
 from hugginggpt.plan import Plan, PlannedTask, Scalar
+from hugginggpt.plan.limits import refusal, told
 from hugginggpt.plan.references import references_in
 from hugginggpt.roots import find_in_roots
 from hugginggpt.settings import Settings
+from hugginggpt.text import one_line
 
+_MOST_SHOWN = 200
 _IN_STORE = "artifact://"
 _REFERENCE = re.compile(rf"{_IN_STORE}(?P<sha256>[0-9a-f]{{64}})/(?P<name>[^/]+)")
 _URL = re.compile(r"https?://\S+", re.IGNORECASE)
@@ -78,8 +81,8 @@ def _from_store(source: str, settings: Settings, store: ArtifactStore, deadline:
     data = store.find(match["sha256"])
     if data is None:
         raise MediaError(
-            f"The file {unquote(match['name'])} is not in the artifact store at {store.location}: submit it again, "
-            "and see that HUGGINGGPT_ARTIFACTS_URL is the same on every machine."
+            f"The file {_shown(unquote(match['name']))} is not in the artifact store at {store.location}: "
+            "submit it again, and see that HUGGINGGPT_ARTIFACTS_URL is the same on every machine."
         )
     return check_file(unquote(match["name"]), data, settings, deadline=deadline)
 
@@ -118,11 +121,11 @@ class Namespace:
 
     def problems(self, plan: Plan) -> list[str]:
         """What the plan names and may not, one sentence each."""
-        return [
+        return told(
             f"Task {task.id} ({task.task}) names '{_shown(value)}', which is {reason}."
             for task, _, wanted, value in _literals(plan)
             if (reason := self._obstacle(value, wanted)) is not None
-        ]
+        )
 
     def resolve(
         self, plan: Plan, store: ArtifactStore, deadline: Deadline = NO_DEADLINE
@@ -136,7 +139,7 @@ class Namespace:
         """
         problems = self.problems(plan)
         if problems:
-            raise PlanError("\n".join(problems))
+            raise refusal(problems)
         resources = list(self.resources)
         renamed: dict[tuple[int, str, Scalar], str] = {}
         for task, name, wanted, value in _literals(plan):
@@ -181,7 +184,7 @@ class Namespace:
             return found
         # A relative path is the file whose own path ends in it.
         end = PurePosixPath(str(value)).parts
-        ending = [r for r in resources if end and PurePath(r.source).parts[-len(end) :] == end]
+        ending = [r for r in resources if end and _parts(r.source)[-len(end) :] == end]
         return find_resource(ending[0].source, wanted, ending) if len(ending) == 1 else None
 
     def _outside(self, value: Scalar, wanted: Input) -> str | None:
@@ -200,6 +203,11 @@ class Namespace:
     def _in_roots(self, text: str) -> str | None:
         found = find_in_roots(text, self.settings.file_roots)
         return None if found is None else str(found)
+
+
+@lru_cache(maxsize=1024)
+def _parts(path: str) -> tuple[str, ...]:
+    return PurePath(path).parts
 
 
 def _literals(plan: Plan) -> Iterator[tuple[PlannedTask, str, Input, Scalar]]:
@@ -228,5 +236,4 @@ def _renamed(plan: Plan, names: dict[tuple[int, str, Scalar], str]) -> Plan:
 
 
 def _shown(value: Scalar) -> str:
-    text = " ".join(str(value).split())
-    return text if len(text) <= 200 else text[:200] + "…"
+    return one_line(str(value), _MOST_SHOWN)

@@ -4,6 +4,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from hugginggpt.artifacts import ArtifactStore
+from hugginggpt.home import open_home
 from hugginggpt.settings import get_settings
 
 if TYPE_CHECKING:
@@ -17,16 +18,23 @@ def get_trace() -> "Trace":
     """The trace database, migrated.
 
     Raises:
+        ConfigurationError: the home folder cannot be kept private.
         DatabaseUnavailableError: it cannot be reached.
     """
     from hugginggpt.trace.store import Trace
 
+    open_home(get_settings().home_dir)
     return Trace.open(get_settings())
 
 
 @lru_cache(maxsize=1)
 def get_store() -> ArtifactStore:
-    """The artifact store."""
+    """The artifact store.
+
+    Raises:
+        ConfigurationError: its URL cannot be used, or the home folder cannot be kept private.
+    """
+    open_home(get_settings().home_dir)
     return ArtifactStore.from_settings(get_settings())
 
 

@@ -1,21 +1,23 @@
 """Requests that are to be answered elsewhere: what they consist of, and how they are put in line."""
 
 import json
-import math
 import uuid
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, Field, ValidationError
 
+from hugginggpt.acceptance import accept
 from hugginggpt.artifacts import ArtifactStore
-from hugginggpt.deadline import Deadline
-from hugginggpt.errors import DeadlineExceededError, UsageError
-from hugginggpt.request import RequestOptions, check_budget, check_size
-from hugginggpt.resources import gather
+from hugginggpt.errors import UsageError
+from hugginggpt.request import RequestOptions
 from hugginggpt.settings import Settings
+from hugginggpt.text import is_storable, one_line, storable_json
 
 if TYPE_CHECKING:
     from hugginggpt.trace.store import Trace
+
+
+_MOST_SHOWN = 60
 
 
 class Submission(RequestOptions):
@@ -48,20 +50,33 @@ def parse_submission(line: bytes) -> Submission:
         UsageError: it is none; one sentence says what is wrong with it.
     """
     try:
-        content = json.loads(line)
+        content = json.loads(line.decode("utf-8-sig"), object_pairs_hook=_each_once)
+        # As JSON again, so that a list stands for a tuple and nothing else does for anything.
+        written = json.dumps(content, ensure_ascii=False, allow_nan=False)
     except UnicodeDecodeError:
         raise UsageError("This is not a text in UTF-8.") from None
     except (ValueError, RecursionError):
         raise UsageError('This is not JSON: give an object such as {"request": "..."}.') from None
     if not isinstance(content, dict):
         raise UsageError('This is no object: give one such as {"request": "..."}.')
+    if not is_storable(written) or storable_json(content) != written:
+        raise UsageError("This holds a character that is no text: half of one, or NUL.")
     try:
-        # As JSON, so that a list stands for a tuple and nothing else does for anything.
-        return Submission.model_validate_json(json.dumps(content), strict=True)
+        return Submission.model_validate_json(written, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"'{name}' cannot be used: {first['msg'].lower()}.") from None
+        name = one_line(".".join(str(part) for part in first["loc"]), _MOST_SHOWN)
+        reason = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"'{name}' cannot be used: {reason[:1].lower()}{reason[1:]}.") from None
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise UsageError(f"'{one_line(name, _MOST_SHOWN)}' stands there twice: say which is meant.")
+        found[name] = value
+    return found
 
 
 def put_in_line(submission: Submission, settings: Settings, store: ArtifactStore, trace: "Trace") -> tuple[str, bool]:
@@ -76,19 +91,12 @@ def put_in_line(submission: Submission, settings: Settings, store: ArtifactStore
         DeadlineExceededError: its files were not there within the time that it may take.
         TraceError: its conversation is unknown.
     """
-    check_size(submission.request, submission.files, settings)
-    check_budget(submission, settings)
+    accepted = accept(submission.request, submission.files, submission, settings=settings, store=store)
     request_id = submission.id or uuid.uuid4().hex
-    try:
-        resources = gather(submission.files, settings, store, deadline=Deadline(submission.deadline or math.inf))
-    except DeadlineExceededError:
-        raise DeadlineExceededError(
-            f"The request's files had not all arrived within its {submission.deadline:g} seconds: give it more time."
-        ) from None
     new = trace.queue_request(
         request_id=request_id,
         text=submission.request,
-        resources=resources,
+        resources=accepted.resources,
         conversation_id=submission.conversation,
         options=submission.options,
     )

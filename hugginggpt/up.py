@@ -1,10 +1,11 @@
 """What `hugginggpt up` runs for this home folder, as its state file tells every other process."""
 
-from contextlib import suppress
+import os
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hugginggpt.cluster import Certificates, Cluster
 from hugginggpt.trace.leases import Holder, holder_name, is_dead
 
 UNFINISHED = "up.new"
@@ -19,8 +20,11 @@ class Up(BaseModel):
         mark: what every process of its parts has in its environment.
         dask_address: where experts run; None when they run in the flows' own processes.
         prefect_database: where the server keeps its runs, without a password.
+        controller: who plans, chooses and answers in its parts.
+        controller_fingerprint: tells whether that is the controller of another process, too.
         parts: the process id of each part.
         ready: whether all parts have come up once.
+        login: what the server asks its clients for: a secret, for the owner of the home folder alone.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -30,8 +34,11 @@ class Up(BaseModel):
     api_url: str
     dask_address: str | None
     prefect_database: str = ""
+    controller: str = ""
+    controller_fingerprint: str = ""
     parts: dict[str, int] = {}
     ready: bool = False
+    login: str | None = Field(None, repr=False)
 
     @property
     def pid(self) -> int:
@@ -67,14 +74,33 @@ def read(home: Path) -> Up | None:
 def write(home: Path, up: Up) -> None:
     """Tell every other process; they see the old state or the new one, and nothing between."""
     unfinished = home / UNFINISHED
-    unfinished.write_text(up.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    unfinished.unlink(missing_ok=True)  # one that others may read would stay so
+    with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(up.model_dump_json(indent=2) + "\n")
     unfinished.replace(_file(home))
 
 
 def remove(home: Path) -> None:
-    """Tell every other process that nothing is up."""
-    with suppress(FileNotFoundError):
-        _file(home).unlink()
+    """Tell every other process that nothing is up. The certificate goes, too."""
+    for file in (_file(home), certificate_file(home)):
+        file.unlink(missing_ok=True)
+
+
+def own_cluster(home: Path, address: str | None) -> Cluster | None:
+    """The cluster of expert workers that an `up` runs.
+
+    Args:
+        home: where the `up` keeps a certificate that it makes for itself: other users of the machine reach loopback,
+            too.
+        address: the scheduler's; None when there are no expert workers.
+    """
+    certificate = certificate_file(home)
+    return None if address is None else Cluster(address, Certificates(certificate, certificate))
+
+
+def certificate_file(home: Path) -> Path:
+    """The certificate of an `up`, which is its own authority, and its key."""
+    return home / "dask.pem"
 
 
 def _file(home: Path) -> Path:

@@ -9,11 +9,13 @@ from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.card import Candidate, Endpoint
+from hugginggpt.cluster import Cluster
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertUnavailableError, HuggingGPTError, PassingError
 from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.pool import get_pool
 from hugginggpt.experts.registry import expert_for
+from hugginggpt.redaction import said
 from hugginggpt.services import get_catalog, get_controller, get_trace
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.leases import holder_name
@@ -98,14 +100,14 @@ def _why_none(kind: str, candidates: Sequence[Candidate]) -> str:
     return f"No model of {kind} runs on this machine."
 
 
-def load_on_dask(kind: str, address: str, deadline: Deadline) -> list[Warmed]:
+def load_on_dask(kind: str, cluster: Cluster, deadline: Deadline) -> list[Warmed]:
     """`load_here` on every worker of a Dask cluster, all at once.
 
     A worker that goes away meanwhile has not loaded it: another that takes its place has another address.
 
     Args:
         kind: a kind of task.
-        address: the scheduler's.
+        cluster: where the workers are.
         deadline: what has not been loaded by then, or when it is cancelled, is waited for no longer.
 
     Raises:
@@ -114,11 +116,11 @@ def load_on_dask(kind: str, address: str, deadline: Deadline) -> list[Warmed]:
     from distributed import Client
 
     try:
-        with Client(address, set_as_default=False) as client:
-            return list(_loaded_by_workers(client, kind, address, deadline))
+        with Client(cluster.address, security=cluster.security(), set_as_default=False) as client:
+            return list(_loaded_by_workers(client, kind, cluster.address, deadline))
     except (OSError, TimeoutError) as error:
         raise ExpertUnavailableError(
-            f"The Dask scheduler at {address} cannot be reached: start it, or set HUGGINGGPT_DASK_ADDRESS."
+            f"The Dask scheduler at {cluster.address} cannot be reached: start it, or set HUGGINGGPT_DASK_ADDRESS."
         ) from error
 
 
@@ -136,7 +138,9 @@ def _loaded_by_workers(client: "Client", kind: str, address: str, deadline: Dead
                 yield load.result(timeout=_ANSWER_SECONDS)
             elif load.status == "error" and worker in there:
                 error = load.exception(timeout=_ANSWER_SECONDS)
-                yield Warmed(kind=kind, where=worker, reason=f"Loading it failed with {type(error).__name__}: {error}")
+                yield Warmed(
+                    kind=kind, where=worker, reason=f"Loading it failed with {type(error).__name__}: {said(error)}"
+                )
             else:
                 load.cancel()
                 reason = f"The expert worker {worker} went away while it loaded the model."

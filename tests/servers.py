@@ -8,13 +8,18 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 from sqlalchemy import URL
+
+import hugginggpt.cluster
+from hugginggpt.cluster import Certificates
 
 DEBIANS_POSTGRESQL = Path("/usr/lib/postgresql")
 
@@ -37,6 +42,18 @@ def wait_until(condition: Callable[[], Any], seconds: float = 120) -> None:
     while not condition():
         assert time.monotonic() < end, f"it did not come to pass within {seconds:g} seconds"
         time.sleep(0.1)
+
+
+def listening(process: int) -> set[str]:
+    """The addresses that a process listens on, without ports."""
+    found = psutil.Process(process).net_connections("inet")
+    return {one.laddr.ip for one in found if one.status == psutil.CONN_LISTEN}
+
+
+def open_to_others(folder: Path) -> list[Path]:
+    """A folder and what is in it, as far as another user may do anything with it: `find FOLDER -perm /077`."""
+    paths = [folder, *folder.rglob("*")]
+    return [path for path in paths if not path.is_symlink() and path.stat().st_mode & 0o077]
 
 
 def postgresql_programs() -> Path | None:
@@ -116,7 +133,7 @@ def prefect_server(home: Path) -> Iterator[str]:
         if (programs := postgresql_programs()) is not None:
             url = stack.enter_context(postgresql(programs)).set(drivername="postgresql+asyncpg")
             environment["PREFECT_API_DATABASE_CONNECTION_URL"] = url.render_as_string(hide_password=False)
-        command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+        command = [sys.executable, "-m", "apps.up.prefect_server", "--port", str(port)]
         with (home / "server.log").open("wb") as log:
             server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         stack.callback(server.wait)
@@ -125,6 +142,18 @@ def prefect_server(home: Path) -> Iterator[str]:
         wait_until(lambda: server.poll() is not None or _is_healthy(api))
         assert server.poll() is None, (home / "server.log").read_text()
         yield api
+
+
+def prefect_client(api: str, **more: Any) -> httpx.Client:
+    """A plain client of a Prefect server's API, which says the token that the server wants of its clients.
+
+    Args:
+        more: options of httpx.
+    """
+    name = uuid.uuid4().hex
+    given = httpx.get(f"{api}/csrf-token", params={"client": name}, **more).raise_for_status().json()
+    headers = {"Prefect-Csrf-Client": name, "Prefect-Csrf-Token": given["token"]}
+    return httpx.Client(base_url=api, headers=headers, timeout=30, **more)
 
 
 def _is_healthy(api: str) -> bool:
@@ -139,23 +168,29 @@ class Cluster:
 
     Args:
         folder: where their home folder, weights and records are.
+        host: where the scheduler listens.
+        certificates: what they and the flows know each other by.
         environment: more of what they have in common.
 
     Attributes:
         address: the scheduler's.
         shared: the settings that the flows need, too.
+        processes: what was started, whether it still runs or not.
     """
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(
+        self, folder: Path, host: str = "127.0.0.1", certificates: Certificates | None = None, **environment: str
+    ) -> None:
         from prefect.settings import PREFECT_API_URL
 
-        self._port = free_port()
-        self.address = f"tcp://127.0.0.1:{self._port}"
+        self._host, self._port = host, free_port()
+        self.address = f"{'tls' if certificates else 'tcp'}://{host}:{self._port}"
+        self.processes: list[subprocess.Popen[str]] = []
         self.shared = {
             "HUGGINGGPT_HOME": str(folder / "home"),
             "HUGGINGGPT_MODELS_CACHE": str(folder / "models"),
             "HUGGINGGPT_TASK_RUNNER": "dask",
-            "HUGGINGGPT_DASK_ADDRESS": self.address,
+            **hugginggpt.cluster.Cluster(self.address, certificates).variables,
             "HUGGINGGPT_CPU_THREADS": "1",
             "OPENAI_API_KEY": "sk-stand-in",
             **environment,
@@ -173,7 +208,7 @@ class Cluster:
 
     def scheduler(self) -> "subprocess.Popen[str]":
         """Start the scheduler, always at the same address."""
-        return self.start("--scheduler", "--port", str(self._port))
+        return self.start("--scheduler", "--host", self._host, "--port", str(self._port))
 
     def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
         """Start an expert worker, and wait until it says that it is there."""
@@ -184,6 +219,7 @@ class Cluster:
             text=True,
         )
         self._stack.callback(_end, process)
+        self.processes.append(process)
         assert process.stdout is not None
         assert process.stdout.readline().startswith(("Scheduler of", "Expert worker "))
         return process

@@ -1,16 +1,21 @@
 """From arguments to values: literals, names, references, lists."""
 
+from functools import partial
+
 import pytest
 from PIL import Image as PILImage
 
+from hugginggpt import binding
 from hugginggpt.artifacts import Artifact, ArtifactStore, Resource
-from hugginggpt.binding import Fingerprint, MissingInput, bind, fingerprint, seed_for
+from hugginggpt.binding import Fingerprint, MissingInput, fingerprint, seed_for
 from hugginggpt.catalog.card import Endpoint
 from hugginggpt.errors import UsageError
 from hugginggpt.media import Image, Structured, Text, Value
 from hugginggpt.plan import PlannedTask, Scalar
 from hugginggpt.results import ItemResult, TaskResult
 from hugginggpt.settings import Settings
+
+bind = partial(binding.bind, max_chars=1_000)
 
 
 @pytest.fixture

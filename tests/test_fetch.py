@@ -19,10 +19,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as PILImage
 
+from hugginggpt.addresses import AddressError, shown, web_address
 from hugginggpt.capabilities import ValueType
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ForbiddenURLError, MediaError, TaskCancelledError
-from hugginggpt.fetch import fetch, is_public, shown
+from hugginggpt.fetch import fetch, is_public
 from hugginggpt.media import load_file
 from hugginggpt.settings import Settings
 
@@ -297,6 +298,67 @@ def test_error_answers_and_dead_servers_are_named_without_the_query(site: Site) 
 )  # fmt: skip
 def test_malformed_addresses_are_refused_and_keep_their_secrets(url: str) -> None:
     assert "key" not in refusal(url)
+
+
+@pytest.mark.parametrize(
+    ("target", "kind"),
+    [
+        ("http://127.0.0.1:99999/", MediaError),
+        ("http://127.0.0.1:-1/", MediaError),
+        ("http://xn--a/", MediaError),
+        ("http://[", MediaError),
+        ("http://", MediaError),
+        ("//", MediaError),
+        ("http://a..b/", MediaError),
+        ("ftp://127.0.0.1/", ForbiddenURLError),
+        ("file:///etc/passwd", ForbiddenURLError),
+        ("data:text/plain,x", ForbiddenURLError),
+        ("http://ada:sesame@127.0.0.1/", ForbiddenURLError),
+        ("//ada:sesame@127.0.0.1/", ForbiddenURLError),
+        ("/" + "a" * 20_000, MediaError),
+    ],
+)
+def test_a_redirect_to_what_is_no_address_is_refused(site: Site, target: str, kind: type[MediaError]) -> None:
+    site.pages["/door"] = redirect(target)
+    message = refusal(f"{site.url}/door", kind=kind)
+    assert "sesame" not in message
+    assert len(message) < 500
+
+
+@given(
+    st.sampled_from(["http://", "HTTPS://", "http:", "http:///", "http://127.0.0.1:", "http://[", "http://a@", "//"]),
+    st.text(st.characters(codec=None), max_size=30) | st.text(st.sampled_from("0123456789:@[]/%?#.-xn\\\ud800\x00é")),
+)
+def test_whatever_is_no_address_is_refused_in_one_sentence(start: str, rest: str) -> None:
+    try:
+        web_address(start + rest)
+    except AddressError as error:
+        assert str(error)
+    assert shown(start + rest).encode()
+
+
+@pytest.mark.parametrize(
+    ("disposition", "name"),
+    [
+        ('attachment; filename="' + "é".encode().decode("latin-1") * 5 + 'a.txt"', "éééééa.txt"),
+        ("attachment; filename*=UTF-8''" + "%E5%AD%97" * 200 + ".txt", "字" * 81 + ".txt"),
+        ("attachment; filename*=UTF-8''%E2%80%AEtxt.exe.txt", "txt.exe.txt"),
+        ("attachment; filename*=none''x; filename*0*=y", "a.txt"),
+        ('attachment; filename="../../x\ty.txt"', "x y.txt"),
+        ("attachment; filename=..", "a.txt"),
+    ],
+)
+def test_a_file_is_called_what_a_file_can_be_called(site: Site, disposition: str, name: str) -> None:
+    site.pages["/a.txt"] = answer(b"hello", Content_Disposition=disposition)
+    assert load_file(f"{site.url}/a.txt", LOOPBACK).name == name
+
+
+def test_a_long_name_of_a_url_is_shortened(site: Site) -> None:
+    path = "/" + "%C3%A9" * 400 + ".txt"
+    site.pages[path] = answer(b"hello")
+    name = load_file(site.url + path, LOOPBACK).name
+    assert len(name.encode()) <= 255
+    assert name.endswith("é.txt")
 
 
 def test_unknown_host_is_named() -> None:

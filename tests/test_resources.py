@@ -80,7 +80,6 @@ def test_paths_lead_into_the_configured_folders_only(
         "/proc/self/cwd/secret.txt",
         "/proc/self/environ",
         "/dev/stdin",
-        "photo.png\x00",
         "x" * 5000,
         ".",
         str(shared),

@@ -13,6 +13,7 @@ from typing import Literal
 from apps.cli import prefect_server
 from apps.cli.text import size
 from hugginggpt.errors import HuggingGPTError
+from hugginggpt.redaction import said
 
 TORCH_SECONDS = 120.0
 SCARCE = 5_000_000_000
@@ -57,8 +58,7 @@ def _examined(check: Callable[[], Finding]) -> Finding:
         return Finding("", "broken", error.message)
     except Exception as error:
         # Whatever a library raises here is what the user wants to know about.
-        reason = next(iter(str(error).splitlines()), "no message")
-        return Finding("", "broken", f"{type(error).__name__}: {reason}")
+        return Finding("", "broken", f"{type(error).__name__}: {said(error)}")
 
 
 def _ok(detail: str, mend: str = "") -> Finding:
@@ -113,6 +113,20 @@ def _prefect() -> Finding:
         return _ok(f"{__version__}; every run starts a temporary server", prefect_server.LASTING_SERVER)
     problem = prefect_server.problem(url)
     return _ok(f"{__version__}; {url} answers") if problem is None else Finding("", "broken", problem)
+
+
+def _expert_workers() -> Finding:
+    from apps.up.experts import how_many
+    from hugginggpt.cluster import cluster_of
+    from hugginggpt.settings import get_settings
+
+    settings = get_settings()
+    if settings.task_runner != "dask":
+        return _ok("none: experts run in each request's own process")
+    cluster = cluster_of(settings)
+    if count := how_many(cluster):
+        return _ok(f"{count} at {cluster.address}")
+    return Finding("", "broken", f"none at {cluster.address}", "Run `hugginggpt up`, or `hugginggpt expert-worker`.")
 
 
 def _database() -> Finding:
@@ -186,6 +200,7 @@ _CHECKS: dict[str, Callable[[], Finding]] = {
     "controller": _controller,
     "Hub": _hub,
     "Prefect": _prefect,
+    "expert workers": _expert_workers,
     "trace database": _database,
     "artifact store": _store,
     "accelerator": _accelerator,

@@ -1,5 +1,7 @@
 """`expert-worker`: a process that keeps models loaded and runs experts for every flow."""
 
+import os
+
 import click
 
 from apps.cli.exits import verbose_option
@@ -29,6 +31,11 @@ from apps.cli.exits import verbose_option
     show_default=True,
     help="Of the scheduler: where it listens.",
 )
+@click.option(
+    "--insecure-no-tls",
+    is_flag=True,
+    help="Meet on other than loopback without certificates: whoever reaches the ports can run code on all machines.",
+)
 @verbose_option
 def expert_worker(
     address: str | None,
@@ -38,6 +45,7 @@ def expert_worker(
     scheduler: bool,
     host: str,
     port: int,
+    insecure_no_tls: bool,
 ) -> None:
     """Keep models loaded and run experts for every flow that has HUGGINGGPT_TASK_RUNNER=dask.
 
@@ -45,7 +53,8 @@ def expert_worker(
     machine with several accelerators it starts a process for each. Ctrl-C or SIGTERM ends it; other
     workers do again what it was at.
 
-    Dask runs whatever it is sent: let its scheduler listen only where your own machines are.
+    Dask runs whatever it is sent. So scheduler, workers and flows meet on loopback, or have certificates
+    of one authority: HUGGINGGPT_DASK_TLS_CA_FILE, HUGGINGGPT_DASK_TLS_CERT and HUGGINGGPT_DASK_TLS_KEY.
     """
     from importlib.util import find_spec
 
@@ -58,20 +67,23 @@ def expert_worker(
     quiet()
     import dask
 
+    from apps import expert_workers
     from hugginggpt.environment import prepare
 
-    prepare()
+    # As settings, the tasks that a worker runs have them, too.
+    if address:
+        os.environ["HUGGINGGPT_DASK_ADDRESS"] = address
+    if insecure_no_tls:
+        os.environ["HUGGINGGPT_DASK_INSECURE_NO_TLS"] = "true"
     dask.config.set({"logging": {"distributed": "info" if verbose() else "warning"}})
-    from apps import expert_workers
-    from hugginggpt.settings import get_settings
-
     if scheduler:
         if address or kinds or name:
             raise click.UsageError("--address, --kinds and --name are a worker's, not the scheduler's.")
         expert_workers.run_scheduler(host, port)
         return
+    prepare()
     found = None if kinds is None else [_known(part.strip()) for part in kinds.split(",") if part.strip()]
-    expert_workers.run_worker(address or get_settings().dask_address, threads=threads, name=name, kinds=found)
+    expert_workers.run_worker(threads=threads, name=name, kinds=found)
 
 
 def _known(name: str) -> str:

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hugginggpt.cluster import Cluster
+
 if TYPE_CHECKING:
     from distributed import Client
 
@@ -27,10 +29,10 @@ class ExpertWorker:
     models: tuple[str, ...]
 
 
-def expert_workers(address: str) -> list[ExpertWorker] | None:
-    """The expert workers of a scheduler; None when it does not answer."""
+def expert_workers(cluster: Cluster) -> list[ExpertWorker] | None:
+    """The expert workers of a cluster; None when its scheduler does not answer."""
     try:
-        with _client(address) as client:
+        with _client(cluster) as client:
             tasks = client.processing()
             models = client.run(loaded_models, on_error="ignore")
     except (OSError, TimeoutError):
@@ -38,10 +40,10 @@ def expert_workers(address: str) -> list[ExpertWorker] | None:
     return [ExpertWorker(name, len(tasks[name]), models.get(name, ())) for name in sorted(tasks)]
 
 
-def how_many(address: str) -> int:
+def how_many(cluster: Cluster) -> int:
     """The number of expert workers; 0 when their scheduler does not answer."""
     try:
-        with _client(address) as client:
+        with _client(cluster) as client:
             return len(client.processing())
     except (OSError, TimeoutError):
         return 0
@@ -58,8 +60,8 @@ def loaded_models() -> tuple[str, ...]:
 
 
 @contextmanager
-def _client(address: str) -> "Iterator[Client]":
+def _client(cluster: Cluster) -> "Iterator[Client]":
     from distributed import Client
 
-    with Client(address, timeout=SECONDS, set_as_default=False) as client:
+    with Client(cluster.address, security=cluster.security(), timeout=SECONDS, set_as_default=False) as client:
         yield client

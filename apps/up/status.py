@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 from apps.up.experts import ExpertWorker, expert_workers
 from apps.up.prefect_api import DEPLOYMENTS, Deployment, Limit, deployments, flow_workers, limits, runs_at_work
+from hugginggpt.cluster import cluster_of
+from hugginggpt.environment import check_server
 from hugginggpt.errors import HuggingGPTError
 from hugginggpt.services import get_trace
 from hugginggpt.settings import Settings
 from hugginggpt.trace.database import parse_url
-from hugginggpt.up import Up, read
+from hugginggpt.up import Up, own_cluster, read
 
 
 @dataclass(frozen=True)
@@ -71,24 +73,29 @@ class Status:
 
 
 def status(settings: Settings) -> Status:
-    """What runs for this home folder, or for this machine among several."""
+    """What runs for this home folder, or for this machine among several.
+
+    Raises:
+        ConfigurationError: the Dask cluster of the settings must not be used as it is set.
+    """
     from prefect.settings import PREFECT_API_URL
 
     known = read(settings.home_dir)
     up = known if known is not None and known.is_alive else None
     if up is not None:
-        api_url, dask_address = up.api_url, up.dask_address
+        api_url, cluster = up.api_url, own_cluster(settings.home_dir, up.dask_address)
     else:
         api_url = PREFECT_API_URL.value()
-        dask_address = settings.dask_address if api_url and settings.task_runner == "dask" else None
+        check_server(api_url)
+        cluster = cluster_of(settings) if api_url and settings.task_runner == "dask" else None
     return Status(
         home=str(settings.home_dir),
         up=up,
         left=_left(known) if known is not None and up is None else "",
         api_url=api_url,
-        dask_address=dask_address,
+        dask_address=cluster and cluster.address,
         server=None if api_url is None else _server(api_url),
-        experts=None if dask_address is None else expert_workers(dask_address),
+        experts=None if cluster is None else expert_workers(cluster),
         database=parse_url(settings.database).set(query={}).render_as_string(),
         requests=_requests(),
     )

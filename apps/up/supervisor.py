@@ -16,13 +16,18 @@ from typing import NoReturn
 
 from filelock import FileLock, Timeout
 
+from apps.up.certificate import make_certificate
+from apps.up.login import login
 from apps.up.parts import Part, Wishes, parts, surroundings
 from apps.up.prefect_database import prefect_database
 from apps.up.processes import listens, marking, stop
+from hugginggpt.controller.client import Controller
+from hugginggpt.controller_name import fingerprint
 from hugginggpt.errors import HuggingGPTError
+from hugginggpt.home import open_home
 from hugginggpt.settings import Settings, data_file
 from hugginggpt.trace.leases import holder_name
-from hugginggpt.up import Up, read, remove, write
+from hugginggpt.up import Up, certificate_file, read, remove, write
 
 Say = Callable[[str, str], None]
 """Tells the user of one part: its label, and where it is or what became of it."""
@@ -71,6 +76,9 @@ class Supervisor:
             mark=self._mark,
             api_url=wishes.api_url,
             dask_address=wishes.dask_address,
+            controller=str(Controller.from_settings(settings).name),
+            controller_fingerprint=fingerprint(settings),
+            login=login(),
         )
         self._kept: list[_Kept] = []
         self._environment = surroundings(wishes, settings)
@@ -135,6 +143,8 @@ class Supervisor:
         write(self._home, self._state)
         get_trace().check()
         self._say("trace", parse_url(self._settings.database).set(query={}).render_as_string())
+        if self._wishes.dask_address:
+            make_certificate(certificate_file(self._home))
         shown, database = prefect_database(self._settings)
         self._state = self._state.model_copy(update={"prefect_database": shown})
         # Meanwhile the server starts.
@@ -269,11 +279,13 @@ def logs_of(home: Path) -> Path:
 
 
 def make_logs(home: Path) -> None:
-    """Make that folder, if it is not there yet.
+    """Make that folder, if it is not there yet, in a home that is private.
 
     Raises:
+        ConfigurationError: the home folder cannot be kept private.
         HuggingGPTError: it cannot be made, or it or the home folder cannot be written.
     """
+    open_home(home)
     logs = logs_of(home)
     try:
         logs.mkdir(parents=True, exist_ok=True)

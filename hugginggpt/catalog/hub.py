@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.catalog.files import TABULAR
 from hugginggpt.deadline import Deadline
+from hugginggpt.redaction import said
 from hugginggpt.settings import Settings
 
 if TYPE_CHECKING:
@@ -169,8 +170,7 @@ class Hub:
                 # A call of the client library that tries again closes the connections of all others.
                 return Deadline(LOOKUP_SECONDS).wait_for(ask)
         except Exception as error:
-            first_line = str(error).partition("\n")[0].rstrip(".")
-            logger.warning("Could not %s at %s (%s: %s).", what, self.url, type(error).__name__, first_line)
+            logger.warning("Could not %s at %s (%s: %s).", what, self.url, type(error).__name__, said(error))
             answer = getattr(error, "response", None)
             if answer is None or answer.status_code >= 500:
                 # Down since it was tried: spare the next questions the wait.

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote_to_bytes, urlsplit
 from urllib.request import url2pathname
 
+from hugginggpt.addresses import shown
 from hugginggpt.capabilities import ValueType
 from hugginggpt.deadline import NO_DEADLINE, Deadline
 from hugginggpt.errors import MediaError
@@ -21,7 +22,11 @@ from hugginggpt.media.formats import Format
 from hugginggpt.media.problem import ContentProblem
 from hugginggpt.roots import find_in_roots
 from hugginggpt.settings import Settings
+from hugginggpt.text import MOST_NAME_BYTES, file_name, is_storable, one_line
 
+_MOST_SHOWN = 300
+_ENDING_BYTES = 8
+"""What is kept for an ending that a name lacks."""
 _SCHEME = re.compile(r"(data:|[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
 _SPECIAL = (
     (stat.S_ISDIR, "is a folder; give the files in it one by one"),
@@ -64,13 +69,15 @@ def load_file(
         ForbiddenURLError: the URL leads to an address that may not be fetched.
         DeadlineExceededError: the deadline has passed, or was cancelled.
     """
+    if not is_storable(source):
+        raise MediaError(f"The file {_named(source)} has a name that is not text in UTF-8; rename it or copy it.")
     scheme = _SCHEME.match(source)
     match scheme.group(1).lower() if scheme else None:
         case "data:":
             mime, data = _from_data_uri(source, settings)
             return _checked("The data URI", "data", mime, data, settings, deadline)
         case "http://" | "https://":
-            from hugginggpt.fetch import fetch, shown
+            from hugginggpt.fetch import fetch
 
             fetched = fetch(source, settings, deadline=deadline)
             subject = f"The file at {shown(source)}"
@@ -81,9 +88,9 @@ def load_file(
             path = Path(source)
         case other:
             raise MediaError(
-                f"Addresses that start with {other} cannot be read; give a path, an http(s) URL or a data URI."
+                f"Addresses that start with {_named(other)} cannot be read; give a path, an http(s) URL or a data URI."
             )
-    subject = f"The file {source}"
+    subject = f"The file {_named(source)}"
     if not source.strip():
         raise MediaError("A file without a name was given; give a path, a URL or a data URI.")
     data = _from_path(path if roots is None else _in_roots(path, subject, roots), subject, settings)
@@ -96,7 +103,7 @@ def check_file(name: str, data: bytes, settings: Settings, *, deadline: Deadline
     Raises:
         MediaError: as `load_file`.
     """
-    return _checked(f"The file {name}", name, None, data, settings, deadline)
+    return _checked(f"The file {_named(name)}", name, None, data, settings, deadline)
 
 
 def _in_roots(path: Path, subject: str, roots: Sequence[Path]) -> Path:
@@ -147,10 +154,19 @@ def too_large(settings: Settings) -> str:
 
 
 def _from_file_uri(source: str) -> Path:
-    parts = urlsplit(source)
+    try:
+        parts = urlsplit(source)
+    except ValueError:
+        raise MediaError(f"The file {_named(source)} has no valid address; give its path.") from None
     if parts.netloc not in ("", "localhost"):
-        raise MediaError(f"The file {source} is on another machine; copy it here first.")
+        raise MediaError(f"The file {_named(source)} is on another machine; copy it here first.")
     return Path(url2pathname(parts.path))
+
+
+def _named(source: str) -> str:
+    """What the user called a file, as a sentence may say it: the end of a long path tells most."""
+    line = one_line(source)
+    return line if len(line) <= _MOST_SHOWN else "…" + line[1 - _MOST_SHOWN :]
 
 
 def _from_data_uri(source: str, settings: Settings) -> tuple[str, bytes]:
@@ -179,6 +195,7 @@ def _checked(
 ) -> LoadedFile:
     if not data:
         raise MediaError(f"{subject} is empty; give one with content.")
+    name = file_name(name, MOST_NAME_BYTES - _ENDING_BYTES) or "file"
     ending = PurePosixPath(name).suffix
     try:
         found = formats.recognise(data)
@@ -227,7 +244,7 @@ def _agree(found: Format, ending: str, mime: str | None) -> None:
     declared, ended = formats.by_mime(mime), formats.by_ending(ending)
     advice = f"; {found.advice}" if found.type is None else "; give it the right ending, or the right file"
     if declared is not None and not _matches(found, declared):
-        raise ContentProblem(f"is declared as {mime} but holds {found.name}{advice}")
+        raise ContentProblem(f"is declared as {one_line(mime or '', _MOST_SHOWN)} but holds {found.name}{advice}")
     if ended is not None and not (_matches(found, ended) or (declared is not None and found.type is ended.type)):
         raise ContentProblem(f"says {ending} but holds {found.name}{advice}")
 

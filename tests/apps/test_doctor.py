@@ -10,6 +10,7 @@ PARTS = [
     "controller",
     "Hub",
     "Prefect",
+    "expert workers",
     "trace database",
     "artifact store",
     "accelerator",
@@ -38,13 +39,16 @@ def test_one_broken_part_does_not_hide_the_others(hugginggpt: Run) -> None:
         PREFECT_API_URL=f"{nowhere}/api",
         HUGGINGGPT_DATABASE_URL="postgresql://ada:secret@127.0.0.1:9/trace",
         HUGGINGGPT_ARTIFACTS_URL="/dev/null/store",
+        HUGGINGGPT_TASK_RUNNER="dask",
+        HUGGINGGPT_DASK_ADDRESS="tcp://192.0.2.1:9",
     )
     assert checked.returncode == 1
     broken = [line.split(":")[0].removeprefix("✗ ") for line in checked.stdout.splitlines() if line.startswith("✗")]
-    assert broken == ["controller", "Prefect", "trace database", "artifact store"]
+    assert broken == ["controller", "Prefect", "expert workers", "trace database", "artifact store"]
     assert "secret" not in checked.stdout + checked.stderr
     assert "prefect config unset PREFECT_API_URL" in checked.stdout
     assert "✓ disk" in checked.stdout
+    assert "✗ expert workers: Without TLS, whoever answers at tcp://192.0.2.1:9 could run code" in checked.stdout
 
 
 def test_an_unusable_setting_is_told_once(hugginggpt: Run) -> None:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,12 +18,23 @@ import psutil
 import psycopg
 import pytest
 from PIL import Image
+from prefect.workers.process import ProcessWorker
 from sqlalchemy import URL
 
+from apps.up.certificate import make_certificate
 from apps.up.parts import Wishes, surroundings
+from hugginggpt.cluster import Certificates
 from hugginggpt.settings import get_settings
 from tests.apps.conftest import COMMAND
-from tests.servers import free_port, postgresql, postgresql_programs, wait_until
+from tests.servers import (
+    free_port,
+    listening,
+    open_to_others,
+    postgresql,
+    postgresql_programs,
+    prefect_client,
+    wait_until,
+)
 from tests.stand_ins.openai_server import OpenAIServer, hangs
 
 SPEECH = {"task": "text-to-speech", "id": 0, "dep": [-1], "args": {"text": "Slowly. " * 2000}}
@@ -30,9 +42,10 @@ EDGES = {"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo
 
 
 class Installation:
-    """A home folder, and how its users call."""
+    """A home folder, and how its users call; with this process's own umask when it is -1."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, umask: int = -1, **environment: str) -> None:
+        self.umask = umask
         self.folder = folder
         self.home = folder / "home"
         self.port = free_port()
@@ -63,7 +76,12 @@ class Installation:
 
     def run(self, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [*COMMAND, *map(str, arguments)], cwd=self.folder, env=self.environment, capture_output=True, text=True
+            [*COMMAND, *map(str, arguments)],
+            cwd=self.folder,
+            env=self.environment,
+            umask=self.umask,
+            capture_output=True,
+            text=True,
         )
 
     def up(self, *arguments: str) -> list[str]:
@@ -94,7 +112,9 @@ class Installation:
         return found
 
     def post(self, path: str, content: dict[str, Any]) -> Any:
-        return httpx.post(f"{self.api}{path}", json=content, timeout=30).raise_for_status().json()
+        with prefect_client(self.api) as client:
+            answer = client.post(path, json=content).raise_for_status()
+        return answer.json() if answer.content else None
 
     def submit(self, request: str, **options: Any) -> str:
         """Give a request to the deployment, as any client of Prefect's API does."""
@@ -175,6 +195,62 @@ def test_the_worker_answers_what_a_deployment_is_given(here: Installation) -> No
     assert sum(counts.values()) == len(listed)
 
 
+def test_no_job_variable_is_taken(here: Installation, tmp_path: Path) -> None:
+    """Neither with a run, nor in a deployment; nor when somebody gives the pool a template that offers them."""
+    planted = tmp_path / "planted"
+    variables = {"command": f"touch {planted}", "env": {"PYTHONSTARTUP": "x"}, "working_dir": str(tmp_path)}
+    with prefect_client(here.api) as client:
+        deployment = client.get("/deployments/name/answer-request/on-demand").json()
+        template = client.get("/work_pools/hugginggpt").json()["base_job_template"]
+        assert template["variables"] == {"type": "object", "properties": {}, "additionalProperties": False}
+        create = f"/deployments/{deployment['id']}/create_flow_run"
+        asked = {"request": "Draw.", "files": [str(here.photo)], "options": {"plan": [EDGES]}}
+        for name, value in variables.items():
+            refused = client.post(create, json={"parameters": asked, "job_variables": {name: value}})
+            assert refused.status_code == 409, refused.text
+            refused = client.patch(f"/deployments/{deployment['id']}", json={"job_variables": {name: value}})
+            assert refused.status_code == 409, refused.text
+        prefects = ProcessWorker.get_default_base_job_template()
+        client.patch("/work_pools/hugginggpt", json={"base_job_template": prefects}).raise_for_status()
+        try:
+            time.sleep(1)
+            given = {"parameters": asked, "job_variables": variables}
+            run = client.post(create, json=given).raise_for_status().json()["id"]
+            ended = {"COMPLETED", "FAILED", "CRASHED"}
+            wait_until(lambda: client.get(f"/flow_runs/{run}").json()["state_type"] in ended)
+            assert client.get(f"/flow_runs/{run}").json()["state_type"] == "COMPLETED"
+        finally:
+            client.patch("/work_pools/hugginggpt", json={"base_job_template": template}).raise_for_status()
+    assert not planted.exists()
+
+
+@pytest.mark.parametrize("changed", ["entrypoint", "pull_steps", "no deployment"])
+def test_only_our_own_flows_are_run(here: Installation, tmp_path: Path, changed: str) -> None:
+    planted = tmp_path / "planted"
+    (tmp_path / "planted_flow.py").write_text(f"import pathlib\npathlib.Path({str(planted)!r}).touch()\n")
+    step = {"prefect.deployments.steps.run_shell_script": {"script": f"touch {planted}"}}
+    with prefect_client(here.api) as client:
+        own = client.get("/deployments/name/answer-request/on-demand").json()
+        parts = {name: own[name] for name in ("flow_id", "entrypoint", "work_pool_name")}
+        parts["name"] = f"changed {changed}"
+        if changed == "entrypoint":
+            parts["entrypoint"] = f"{tmp_path / 'planted_flow.py'}:planted"
+        if changed == "pull_steps":
+            parts["pull_steps"] = [step]
+        if changed == "no deployment":
+            asked = {"flow_id": own["flow_id"], "work_pool_name": "hugginggpt", "state": {"type": "SCHEDULED"}}
+            run = client.post("/flow_runs/", json=asked).raise_for_status().json()["id"]
+        else:
+            made = client.post("/deployments/", json=parts).raise_for_status().json()["id"]
+            run = client.post(f"/deployments/{made}/create_flow_run", json={}).raise_for_status().json()["id"]
+        wait_until(lambda: client.get(f"/flow_runs/{run}").json()["state_type"] == "CRASHED")
+        message = client.get(f"/flow_runs/{run}").json()["state"]["message"]
+        assert "This worker runs deployments of HuggingGPT only" in message
+        if changed != "no deployment":
+            client.delete(f"/deployments/{made}").raise_for_status()
+    assert not planted.exists()
+
+
 def test_a_second_up_is_refused(here: Installation) -> None:
     before = here.state
     refused = here.run(*here.up())
@@ -214,9 +290,9 @@ def test_a_server_that_dies_is_started_again_and_nothing_is_lost(here: Installat
     assert "prefect-server:  was ended by SIGKILL, is started again " in here.said
     wait_until(lambda: here.run("status").returncode == 0)
     url = f"{here.api}/v2/concurrency_limits"
-    httpx.post(f"{url}/leases/{lease}/renew", json={"lease_duration": 60}).raise_for_status()
+    here.post(f"/v2/concurrency_limits/leases/{lease}/renew", {"lease_duration": 60})
     assert httpx.get(f"{url}/{limit['id']}").json()["active_slots"] == 1
-    httpx.post(f"{url}/decrement-with-lease", json={"lease_id": lease}).raise_for_status()
+    here.post("/v2/concurrency_limits/decrement-with-lease", {"lease_id": lease})
     assert httpx.get(f"{url}/{limit['id']}").json()["active_slots"] == 0
 
     def story() -> dict[str, Any]:
@@ -256,13 +332,15 @@ def test_the_parts_use_the_folders_that_are_meant_here(tmp_path: Path, monkeypat
 
 def test_tasks_run_where_the_expert_workers_that_were_wished_for_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "dask")
-    monkeypatch.setenv("HUGGINGGPT_DASK_ADDRESS", "tcp://elsewhere:8786")
+    monkeypatch.setenv("HUGGINGGPT_DASK_ADDRESS", "tls://elsewhere:8786")
+    monkeypatch.setenv("HUGGINGGPT_DASK_TLS_CERT", "elsewhere.pem")
     without = surroundings(Wishes(expert_workers=0), get_settings())
     assert without["HUGGINGGPT_TASK_RUNNER"] == "threads"
     monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "threads")
     having = surroundings(Wishes(expert_workers=1), get_settings())
     runner = (having["HUGGINGGPT_TASK_RUNNER"], having["HUGGINGGPT_DASK_ADDRESS"])
-    assert runner == ("dask", "tcp://127.0.0.1:8786")
+    assert runner == ("dask", "tls://127.0.0.1:8786")
+    assert having["HUGGINGGPT_DASK_TLS_CERT"] == str(get_settings().home_dir / "dask.pem")
 
 
 @pytest.mark.parametrize("detach", [[], ["--detach"]])
@@ -273,6 +351,50 @@ def test_a_home_that_cannot_be_written_is_a_sentence(tmp_path: Path, detach: lis
     assert (refused.returncode, refused.stdout) == (2, "")
     (sentence,) = refused.stderr.splitlines()
     assert sentence.startswith(f"Error: The folder {installation.home / 'logs'} cannot be made or written (")
+
+
+@pytest.mark.parametrize("detach", [[], ["--detach"]])
+def test_beyond_loopback_without_a_login_nothing_is_started(tmp_path: Path, detach: list[str]) -> None:
+    installation = Installation(tmp_path)
+    refused = installation.run(*installation.up("--host", "0.0.0.0", *detach))
+    assert (refused.returncode, refused.stdout) == (2, "")
+    (sentence,) = refused.stderr.splitlines()
+    assert sentence.startswith(
+        "Error: Other machines reach 0.0.0.0, and Prefect's server asks nobody who they are: set"
+    )
+    assert not installation.processes() and not (installation.home / "up.json").exists()
+
+
+def test_beyond_loopback_with_a_login_everything_works_and_nobody_is_told_it(tmp_path: Path) -> None:
+    secret = "admin:between-us-alone"
+    installation = Installation(tmp_path, HUGGINGGPT_ALLOWED_HOSTS="prefect.example")
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps([EDGES]))
+    knows = installation.environment | {"PREFECT_SERVER_API_AUTH_STRING": secret}
+    command = [*COMMAND, *installation.up("--host", "0.0.0.0", "--detach")]
+    try:
+        begun = subprocess.run(command, cwd=tmp_path, env=knows, capture_output=True, text=True)
+        assert begun.returncode == 0, begun.stderr
+        assert httpx.get(f"{installation.api}/flow_runs/x").status_code == 401
+        with prefect_client(installation.api, auth=("admin", "between-us-alone")) as client:
+            assert client.get("/deployments/name/answer-request/on-demand").is_success
+            for name, code in (("prefect.example", 200), ("0.0.0.0", 403), ("evil.example", 403)):
+                assert client.get("/health", headers={"Host": name}).status_code == code
+        status = installation.run("status", "--json")
+        arguments = ("--file", installation.photo, "--plan", plan)
+        asked = installation.run("ask", "Draw the edges.", *arguments)
+        submitted = installation.run("submit", "Draw these edges.", *arguments, "--wait")
+        assert (status.returncode, asked.returncode, submitted.returncode) == (0, 0, 0), asked.stderr + submitted.stderr
+        assert (installation.home / "up.json").stat().st_mode & 0o077 == 0
+        told = [begun.stdout, begun.stderr, status.stdout, asked.stderr, submitted.stderr]
+        told += [" ".join(process.cmdline()) for process in installation.processes()]
+        told.append(installation.run("trace", "list", "--json").stdout)
+    finally:
+        installation.run("down")
+    kept = [file for file in installation.folder.rglob("*") if file.is_file()]
+    assert not any("between-us-alone" in text for text in told)
+    assert not [file for file in kept if b"between-us-alone" in file.read_bytes()]
+    assert not installation.processes()
 
 
 def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
@@ -318,8 +440,52 @@ def test_a_server_that_another_has_taken_the_port_of_is_not_up_because_that_answ
         finally:
             other.shutdown()
     assert "Prefect server:" not in installation.said
-    assert "already in use" in (installation.home / "logs" / "prefect-server.log").read_text()
+    log = (installation.home / "logs" / "prefect-server.log").read_text()
+    assert (
+        log
+        == f"Error: Port {installation.port} of 127.0.0.1 cannot be used (Address already in use): choose another.\n"
+    )
     assert not installation.processes()
+
+
+@pytest.mark.timeout(600)
+def test_only_its_owner_gets_in(tmp_path: Path) -> None:
+    """With a umask that lets everybody in: what listens, who is let in there, and what can be read of the home."""
+    pytest.importorskip("prefect_dask")
+    from distributed import Client
+
+    dask, plan = free_port(), tmp_path / "plan.json"
+    plan.write_text(json.dumps([EDGES]))
+    installation = Installation(tmp_path, umask=0)
+    try:
+        up = installation.run(*installation.up("--expert-workers", "2", "--dask-port", str(dask), "--detach"))
+        assert up.returncode == 0, up.stdout + up.stderr
+        assert f"expert workers:  2 at tls://127.0.0.1:{dask}\n" in up.stdout
+        question = ("--file", installation.photo, "--plan", plan)
+        submitted = installation.run("submit", "--wait", "Draw the edges.", *question)
+        assert submitted.returncode in (0, 3), submitted.stderr
+        out = tmp_path / "out"
+        asked = installation.run("ask", "Where are the edges?", *question, "--out", out)
+        assert asked.returncode in (0, 3), asked.stderr
+        # What is not in the home is as its user has it.
+        assert (out.stat().st_mode & 0o777, {file.stat().st_mode & 0o777 for file in out.iterdir()}) == (0o777, {0o666})
+        shown = json.loads(installation.run("status", "--json").stdout)
+        assert len(shown["experts"]) == 2
+
+        assert {ip for process in installation.processes() for ip in listening(process.pid)} == {"127.0.0.1"}
+        make_certificate(tmp_path / "stranger.pem")
+        stranger = Certificates(tmp_path / "stranger.pem", tmp_path / "stranger.pem")
+        for address, known in ((f"tls://127.0.0.1:{dask}", stranger.security()), (f"tcp://127.0.0.1:{dask}", None)):
+            with pytest.raises(OSError):
+                Client(address, security=known, timeout=5, set_as_default=False)
+        assert open_to_others(installation.home) == []
+        assert installation.run("down").returncode == 0
+        assert open_to_others(installation.home) == []
+        made = {path.name for path in installation.home.iterdir()}
+        assert made >= {"trace.db", "artifacts", "results", "logs", "prefect"} and "dask.pem" not in made
+    finally:
+        for process in installation.processes():
+            process.kill()
 
 
 @pytest.fixture(scope="module")

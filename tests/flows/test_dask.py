@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,17 +22,23 @@ from prefect.settings import (
     temporary_settings,
 )
 
+import hugginggpt.cluster
+from apps.up.certificate import make_certificate
 from flows.answer import answer_request
 from flows.results import share_results
+from hugginggpt.catalog.card import Endpoint
+from hugginggpt.cluster import Certificates
 from hugginggpt.environment import RESULTS_BLOCK
 from hugginggpt.errors import ClusterUnavailableError, ConfigurationError
 from hugginggpt.request import RequestOptions
 from hugginggpt.services import get_store, get_trace, reset
+from hugginggpt.settings import CHECKOUT
+from hugginggpt.trace.report import report
 from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskStage
 from tasks import runner
 from tasks.runner import task_runner
 from tests.flows.test_warm_models import MOOD, SENTIMENT
-from tests.servers import Cluster, wait_until
+from tests.servers import Cluster, listening, wait_until
 from tests.stand_ins import tiny_models
 from tests.stand_ins.hub_server import HubServer
 from tests.stand_ins.openai_server import OpenAIServer, Reply, hangs
@@ -146,14 +155,146 @@ def test_both_runners_give_the_same(
 def test_planning_and_the_answer_are_done_in_a_worker(
     cluster: Cluster, controller: OpenAIServer, on_dask: None, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The flow's own process has no controller, and can run nothing.
-    join(cluster, monkeypatch, OPENAI_BASE_URL=NOWHERE, HUGGINGGPT_INFERENCE_MODE="remote")
+    # The flow's own process can run nothing.
+    join(cluster, monkeypatch, HUGGINGGPT_INFERENCE_MODE="remote")
     controller.script = {"plan": json.dumps({"tasks": [EDGES]}), "respond": "The edges were drawn."}
     story = run("all-there", None, photo)
     assert made(run("given", [EDGES], photo)) == made(story)
     assert (story.status, story.response) == (StoryStatus.COMPLETED, "The edges were drawn.")
     assert story.plan_source == "controller"
     assert {"plan", "respond"} <= set(controller.stages())
+    assert "controller" not in [thread.name for thread in threading.enumerate()], "this process called it"
+
+
+@pytest.fixture
+def another() -> Iterator[OpenAIServer]:
+    with OpenAIServer(script={}, key="sk-another") as server:
+        yield server
+
+
+def test_a_request_is_answered_by_its_own_controller_and_not_by_the_workers(
+    cluster: Cluster,
+    controller: OpenAIServer,
+    another: OpenAIServer,
+    on_dask: None,
+    photo: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = {"OPENAI_BASE_URL": another.url, "OPENAI_API_KEY": "sk-another", "HUGGINGGPT_CONTROLLER_MODEL": "their-own"}
+    join(cluster, monkeypatch, **own)
+    another.script = {
+        "plan": json.dumps({"tasks": [EDGES, {**SUMMARY, "id": 1}, {**TRANSLATION, "id": 2, "args": _FRENCH}]}),
+        "summarization": "Borders.",
+        "translation": "Les bords.",
+        "respond": "They are borders.",
+    }
+    story = run("own", None, photo, fresh=False)
+    assert (story.status, story.response) == (StoryStatus.COMPLETED, "They are borders.")
+    assert controller.calls == []
+    assert {"plan", "summarization", "translation", "respond"} <= set(another.stages())
+    assert all(call.right_key for call in another.calls)
+    told = report(story, {})
+    assert (told.controller.model, told.controller.server) == ("their-own", another.url)
+    assert {call.model for call in story.controller_calls} == {"their-own"}
+    assert [task.result.model for task in story.tasks if task.result][1:] == ["their-own", "their-own"]
+
+    # What it answered is not taken for an answer of the workers' controller.
+    join(cluster, monkeypatch)
+    controller.script = {"summarization": "Lines.", "respond": "They are lines."}
+    theirs = run("theirs", [{**SUMMARY, "id": 1}], fresh=False)
+    assert (theirs.response, theirs.tasks[0].status) == ("They are lines.", TaskStage.COMPLETED)
+
+
+def test_what_the_workers_models_cannot_do_falls_back_on_its_own_controller(
+    cluster: Cluster,
+    controller: OpenAIServer,
+    another: OpenAIServer,
+    on_dask: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    join(cluster, monkeypatch, OPENAI_BASE_URL=another.url, OPENAI_API_KEY="sk-another")
+    not_there = "facebook/bart-large-cnn"
+    another.script = {
+        "select": json.dumps({"id": not_there, "reason": "It is made for that."}),
+        "summarization": "Borders.",
+        "respond": "They are borders.",
+    }
+    story = run("fallen-back", [SUMMARY])
+    assert story.status is StoryStatus.COMPLETED
+    attempts = [(a.model, a.endpoint.value, a.status) for a in story.tasks[0].attempts]
+    assert attempts[0] == (not_there, "local", "failed")
+    assert attempts[-1] == ("gpt-4o-mini", "controller", "completed")
+    assert len(attempts) == len(set(attempts)), "nothing is tried twice"
+    assert controller.calls == []
+
+
+def test_an_expert_that_asks_the_controller_asks_the_one_of_its_request(
+    cluster: Cluster,
+    controller: OpenAIServer,
+    another: OpenAIServer,
+    on_dask: None,
+    sign: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = {"OPENAI_BASE_URL": another.url, "OPENAI_API_KEY": "sk-another", "HUGGINGGPT_CONTROLLER_MODEL": "their-own"}
+    join(cluster, monkeypatch, **own)
+    another.script = {"document-question-answering": "42.50 EUR", "respond": "It is 42.50 EUR."}
+    asks = {"image": "sign.png", "text": "What is the total?"}
+    story = run("asked", [{"task": "document-question-answering", "id": 0, "dep": [-1], "args": asks}], sign)
+    assert story.status is StoryStatus.COMPLETED
+    assert (story.tasks[0].attempts[-1].revision or "").endswith("+their-own")
+    assert controller.calls == []
+
+
+def test_the_key_tells_controllers_apart_too(
+    cluster: Cluster, controller: OpenAIServer, on_dask: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    join(cluster, monkeypatch, OPENAI_API_KEY="sk-somebody-else")
+    story = run("their-key", None)
+    assert story.status is StoryStatus.FAILED
+    assert "did not accept the key in OPENAI_API_KEY" in (story.error or "")
+    assert controller.calls and not any(call.right_key for call in controller.calls)
+
+
+def test_without_a_controller_of_its_own_a_request_is_answered_by_the_embedded_one(
+    cluster: Cluster, controller: OpenAIServer, on_dask: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("xllamacpp")
+    join(cluster, monkeypatch)
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name)
+    reset()
+    story = run("embedded", [SUMMARY, {**TRANSLATION, "id": 1, "args": _FRENCH}])
+    assert controller.calls == []
+    assert report(story, {}).controller.server == "embedded"
+    assert story.tasks[0].attempts[-1].model.startswith("SmolLM2")
+    # The workers would download models for it; these are not there, and it is too much for the embedded one.
+    assert {attempt.endpoint for attempt in story.tasks[1].attempts} == {Endpoint.LOCAL}
+    assert story.tasks[1].status is TaskStage.FAILED
+
+
+_FRENCH: dict[str, Any] = {"text": "The borders.", "target_language": "fr"}
+
+
+def test_a_resumed_request_names_the_controller_that_answers_now(
+    cluster: Cluster,
+    controller: OpenAIServer,
+    another: OpenAIServer,
+    on_dask: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    controller.script = {"summarization": hangs()}
+    flow = begin("handed-on", [SUMMARY])
+    wait_until(lambda: "summarization" in controller.stages())
+    get_trace().cancel_request("handed-on")
+    flow.join(timeout=60)
+    own = {"OPENAI_BASE_URL": another.url, "OPENAI_API_KEY": "sk-another", "HUGGINGGPT_CONTROLLER_MODEL": "their-own"}
+    join(cluster, monkeypatch, **own)
+    another.script = {"summarization": "Borders.", "respond": "They are borders."}
+    get_trace().reopen_request("handed-on")
+    story = run("handed-on", None)
+    assert story.tasks[0].result is not None and story.tasks[0].result.model == "their-own"
+    assert [life.controller and life.controller.model for life in story.lives] == ["gpt-4o-mini", "their-own"]
 
 
 def test_a_flow_in_a_new_process_loads_no_model_again(
@@ -297,6 +438,108 @@ def test_machines_share_results_and_artifacts_through_s3(
         assert not (home / "artifacts").exists() and not (home / "results").exists()
 
 
+def test_nothing_listens_beyond_the_address_of_the_scheduler(cluster: Cluster) -> None:
+    for process in cluster.processes:
+        if process.poll() is None:
+            assert listening(process.pid) == {"127.0.0.1"}
+
+
+@pytest.fixture(scope="module")
+def cabinet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The certificates that docs/deployment.md has its readers make."""
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl")
+    folder: Path = tmp_path_factory.mktemp("certificates")
+    page = (CHECKOUT / "docs" / "deployment.md").read_text("utf-8")
+    block = re.search(r"^    umask 077\n(?:    .*\n|\n(?=    ))*", page, re.MULTILINE)
+    assert block is not None
+    subprocess.run(["bash", "-e", "-c", block[0]], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def certificates(cabinet: Path, machine: str) -> Certificates:
+    return Certificates(cabinet / "ca.pem", cabinet / f"{machine}.pem", cabinet / f"{machine}.key")
+
+
+@pytest.fixture(scope="module")
+def this_machine() -> str:
+    """An address of this machine that others could reach, if it has one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        try:
+            asking.connect(("198.51.100.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        address: str = asking.getsockname()[0]
+        return address
+
+
+def test_over_tls_two_workers_do_a_request_and_strangers_are_turned_away(
+    prefect_server: None,
+    controller: OpenAIServer,
+    cabinet: Path,
+    this_machine: str,
+    photo: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from distributed import Client
+
+    controller.script = {"summarization": "Edges.", "respond": "They are edges."}
+    ours = certificates(cabinet, "control")
+    with Cluster(tmp_path, host=this_machine, certificates=ours, OPENAI_BASE_URL=controller.url) as far:
+        far.scheduler()
+        # One kind each, so that both have to do something.
+        theirs = hugginggpt.cluster.Cluster(far.address, certificates(cabinet, "worker-1")).variables
+        far.start("--kinds", "canny-control", **theirs)
+        far.start("--kinds", "summarization", **theirs)
+        for process in far.processes:
+            # On loopback there is Dask's web server, which has no pages.
+            assert listening(process.pid) == {this_machine, "127.0.0.1"}
+        join(far, monkeypatch)
+        story = run("over-tls", [EDGES, SUMMARY | {"id": 1}], photo)
+        assert (story.status, story.response) == (StoryStatus.COMPLETED, "They are edges.")
+
+        # A certificate of another authority, and none.
+        make_certificate(tmp_path / "stranger.pem")
+        stranger = Certificates(tmp_path / "stranger.pem", tmp_path / "stranger.pem")
+        forged = Certificates(cabinet / "ca.pem", tmp_path / "stranger.pem")
+        for known in (stranger, forged):
+            with pytest.raises(OSError):
+                Client(far.address, security=known.security(), timeout=5, set_as_default=False)
+        with pytest.raises(OSError):
+            Client(far.address.replace("tls", "tcp"), timeout=5, set_as_default=False)
+        for name, value in hugginggpt.cluster.Cluster(far.address, stranger).variables.items():
+            monkeypatch.setenv(name, value)
+        reset()
+        flow = answer_request.with_options(task_runner=task_runner())
+        refused: State[Any] = flow("Do it", [str(photo)], return_state=True)
+        with pytest.raises(ClusterUnavailableError, match="has certificates of another authority than the one of"):
+            refused.result()
+        with Client(far.address, security=ours.security(), set_as_default=False) as client:
+            assert len(client.nthreads()) == 2
+
+
+def test_a_scheduler_for_other_machines_without_tls_has_to_be_called_insecure(
+    photo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with Cluster(tmp_path) as far:
+        far.start("--scheduler", "--host", "0.0.0.0", "--port", "0", "--insecure-no-tls")
+        assert "0.0.0.0" in listening(far.processes[0].pid)
+    monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "dask")
+    monkeypatch.setenv("HUGGINGGPT_DASK_ADDRESS", "tcp://192.0.2.1:8786")
+    reset()
+    with pytest.raises(ConfigurationError, match=r"^Without TLS, whoever answers at tcp://192\.0\.2\.1:8786"):
+        task_runner()
+    asked = subprocess.run(
+        [sys.executable, "-m", "apps.cli", "ask", "Draw it", "--file", str(photo)], capture_output=True, text=True
+    )
+    assert asked.returncode == 2
+    assert asked.stderr.startswith("Error: Without TLS, whoever answers at tcp://192.0.2.1:8786 could run code on this")
+    monkeypatch.setenv("HUGGINGGPT_DASK_INSECURE_NO_TLS", "true")
+    reset()
+    task_runner()
+
+
 def test_no_cluster_is_said_at_once(photo: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     plan.write_text(json.dumps([EDGES]), encoding="utf-8")
@@ -325,11 +568,14 @@ def test_a_cluster_is_no_use_without_the_package(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--address", "nowhere"), "is none of a Dask scheduler"),
+        (("--address", "nowhere"), "is not a Dask scheduler's"),
+        (("--address", "tcp://192.0.2.1:8786"), "set HUGGINGGPT_DASK_INSECURE_NO_TLS to true."),
+        (("--address", "tls://192.0.2.1:8786"), "needs certificates: name them in HUGGINGGPT_DASK_TLS_CA_FILE"),
+        (("--scheduler", "--host", "0.0.0.0"), "could run code on this machine: name certificates in HUGGINGGPT_DASK"),
         (("--kinds", "flying"), "There is no task kind 'flying'"),
     ],
 )
-def test_a_worker_that_cannot_be_meant_is_refused(arguments: tuple[str, str], sentence: str) -> None:
+def test_a_worker_that_cannot_be_meant_is_refused(arguments: tuple[str, ...], sentence: str) -> None:
     command = [sys.executable, "-m", "apps.cli", "expert-worker", *arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2 and sentence in done.stderr

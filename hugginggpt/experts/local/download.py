@@ -14,6 +14,7 @@ from hugginggpt.catalog.card import ModelCard
 from hugginggpt.catalog.files import CONFIG, DESCRIPTION, needed_files
 from hugginggpt.errors import NO_SPACE, ExpertUnavailableError, ModelDiskFullError, ModelLoadError
 from hugginggpt.progress import Listener, Progress, listener
+from hugginggpt.redaction import said
 from hugginggpt.settings import Settings
 
 _IN_FOLDERS = "*/*"
@@ -114,7 +115,7 @@ def _needed(card: ModelCard, folder: Path, sizes: Mapping[str, int]) -> list[str
     try:
         needed = needed_files(folder, sizes.keys(), tuple(card.sha256))
     except ValueError as error:
-        raise ModelLoadError(f"The description of the model {card.id} is damaged: {error}.") from error
+        raise ModelLoadError(f"The description of the model {card.id} is damaged: {said(error)}.") from error
     if needed is None and card.sha256:
         raise ModelLoadError(f"The model {card.id} has no file {' and '.join(card.sha256)} any more: choose another.")
     if needed is None:
@@ -214,7 +215,7 @@ def _explained(card: ModelCard, settings: Settings) -> Iterator[None]:
         if error.errno in NO_SPACE:
             raise _no_space(card, settings, "the disk is full") from error
         raise ModelLoadError(
-            f"The model {model} could not be stored in {settings.models_cache_dir}: {error.strerror or error}"
+            f"The model {model} could not be stored in {settings.models_cache_dir}: {error.strerror or said(error)}"
         ) from error
 
 

@@ -1,0 +1,120 @@
+"""The home folder: only its owner gets in, and whatever is made in it is the owner's alone.
+
+Most of what lies there is written by libraries (Prefect, SQLite, huggingface_hub) in processes that have the user's
+umask. So the folder itself says what new files may be: it has a default access control list, which every folder made
+in it inherits and which takes the place of the umask. On a file system without such lists the folder's own mode is
+what keeps others out.
+"""
+
+import logging
+import os
+import stat
+import struct
+from contextlib import suppress
+from pathlib import Path
+
+from hugginggpt.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
+
+OWNER_ONLY = 0o700
+_OTHERS = 0o077
+_NAMES = frozenset(
+    ("artifacts", "dask.pem", "logs", "models_cache", "prefect", "results", "up.json", "up.lock", "up.new")
+)
+"""What HuggingGPT makes in its home, besides `trace.db` and what SQLite puts beside that."""
+
+_HAS_LISTS = hasattr(os, "setxattr")  # only Linux has
+_DEFAULT_ACL = "system.posix_acl_default"
+_USER, _GROUP, _OTHER = 0x01, 0x04, 0x20
+_NOBODY_ELSE = struct.pack("<I", 2) + b"".join(
+    struct.pack("<HHI", tag, permissions, 0xFFFFFFFF) for tag, permissions in ((_USER, 7), (_GROUP, 0), (_OTHER, 0))
+)
+"""Version 2 of Linux's format: one entry each for the owner, the group and all others."""
+
+
+def open_home(home: Path) -> None:
+    """Make the home folder, or see that it is private; quick when there is nothing to do.
+
+    A home of an earlier version, or one that was opened to others, is mended with everything in it.
+
+    Args:
+        home: absolute, without symbolic links. What keeps it from being made is for whoever writes there to say.
+
+    Raises:
+        ConfigurationError: it is another user's, holds more than HuggingGPT's files while others may use it, or lies
+            on a file system that cannot keep it private.
+    """
+    try:
+        with suppress(FileExistsError):
+            home.mkdir(mode=OWNER_ONLY, parents=True)
+        status = home.stat()
+    except OSError:
+        return
+    if not stat.S_ISDIR(status.st_mode):
+        return
+    if status.st_uid != os.geteuid():
+        raise ConfigurationError(
+            f"The home folder {home} belongs to another user: set HUGGINGGPT_HOME to a folder of your own."
+        )
+    is_open = bool(status.st_mode & _OTHERS)
+    has_list = _has_default(home)
+    if has_list and not is_open:
+        return
+    if not has_list and not _is_dedicated(home, status.st_mode):
+        if is_open:
+            raise ConfigurationError(
+                f"The home folder {home} is open to other users and holds more than HuggingGPT's files: "
+                f"set HUGGINGGPT_HOME to a folder of its own, such as {home / 'hugginggpt'}."
+            )
+        return  # nobody else gets in; what else lies there is not ours to change
+    if is_open:
+        _close(home)
+    _mend(home)
+    if is_open:
+        logger.warning("The home folder %s was open to other users. It is private now, with everything in it.", home)
+
+
+def _is_dedicated(home: Path, mode: int) -> bool:
+    """Whether a folder is HuggingGPT's alone, as far as can be seen."""
+    user = Path("~").expanduser().resolve()
+    if mode & stat.S_ISVTX or home == user or home in user.parents:
+        return False
+    return home.name == ".hugginggpt" or all(name in _NAMES or name.startswith("trace.db") for name in os.listdir(home))
+
+
+def _close(home: Path) -> None:
+    with suppress(OSError):  # a file system without modes says so, or does nothing
+        home.chmod(OWNER_ONLY)
+    if home.stat().st_mode & _OTHERS:
+        raise ConfigurationError(
+            f"The home folder {home} lies on a file system that cannot keep it from other users: "
+            "set HUGGINGGPT_HOME to a folder on another."
+        )
+
+
+def _mend(home: Path) -> None:
+    """Take from others what lies there. The home gets its list last, so that what is interrupted is done again."""
+    for folder, _, files in os.walk(home, topdown=False):
+        for path in (*(Path(folder, name) for name in files), Path(folder)):
+            # It may have just been deleted, and what another user left there only that user can change. The home
+            # itself is closed already.
+            with suppress(OSError):
+                mode = path.lstat().st_mode
+                if not stat.S_ISLNK(mode) and mode & _OTHERS:
+                    path.chmod(stat.S_IMODE(mode) & OWNER_ONLY)
+        _set_default(Path(folder))
+
+
+def _has_default(folder: Path) -> bool:
+    try:
+        return _HAS_LISTS and os.getxattr(folder, _DEFAULT_ACL) == _NOBODY_ELSE
+    except OSError:  # there is none, or the file system has no such lists
+        return False
+
+
+def _set_default(folder: Path) -> None:
+    if not _HAS_LISTS:
+        return
+    with suppress(OSError):  # the file system has no such lists, or the folder was just deleted
+        os.setxattr(folder, _DEFAULT_ACL, _NOBODY_ELSE)

@@ -1,0 +1,119 @@
+"""Whom the processes of a Dask cluster may talk to."""
+
+from pathlib import Path
+
+import pytest
+
+from apps.up.certificate import make_certificate
+from hugginggpt.cluster import Certificates, Cluster, check_listening, cluster_of, is_loopback
+from hugginggpt.errors import ConfigurationError
+from hugginggpt.settings import Settings, get_settings
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    file = tmp_path / "own.pem"
+    make_certificate(file)
+    return file
+
+
+def at(address: str) -> Settings:
+    """The settings of the environment with an address."""
+    return get_settings().model_copy(update={"dask_address": address})
+
+
+def named(monkeypatch: pytest.MonkeyPatch, **files: Path | str) -> None:
+    for name, file in files.items():
+        monkeypatch.setenv(f"HUGGINGGPT_DASK_TLS_{name}", str(file))
+    get_settings.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.0.2.1", False),
+        ("localhost.example.org", False),
+        ("127.0.0.1.example.org", False),
+        ("", False),
+    ],
+)
+def test_what_is_loopback(host: str, here: bool) -> None:
+    assert is_loopback(host) is here
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:8786", "tcp://localhost:1", "tcp://[::1]:8786"])
+def test_on_loopback_no_certificates_are_needed(address: str) -> None:
+    assert cluster_of(at(address)) == Cluster(address)
+    assert cluster_of(at(address)).security() is None
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "nowhere", "tcp://", "tcp://host", "tcp://:1", "tcp://h:99999", "tcp://[::1", "http://h:1", "inproc://h:1"],
+)
+def test_what_is_not_an_address_is_refused(address: str) -> None:
+    with pytest.raises(ConfigurationError, match="is not a Dask scheduler's: give one such as"):
+        cluster_of(at(address))
+
+
+@pytest.mark.parametrize("address", ["tcp://control:8786", "tcp://192.0.2.1:8786", "tcp://[fd00::1]:8786"])
+def test_elsewhere_is_refused_without_tls(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match=r"^Without TLS, whoever answers at "):
+        cluster_of(at(address))
+    monkeypatch.setenv("HUGGINGGPT_DASK_INSECURE_NO_TLS", "true")
+    get_settings.cache_clear()
+    assert cluster_of(at(address)) == Cluster(address)
+
+
+def test_certificates_and_address_have_to_fit(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match="tls://control:8786 needs certificates: name them in HUGGINGGPT_DASK"):
+        cluster_of(at("tls://control:8786"))
+    named(monkeypatch, CA_FILE=certificate)
+    with pytest.raises(ConfigurationError, match="HUGGINGGPT_DASK_TLS_CERT is not set"):
+        cluster_of(at("tls://control:8786"))
+    named(monkeypatch, CERT=certificate)
+    with pytest.raises(ConfigurationError, match=r"write tls://127\.0\.0\.1:8786, or unset them"):
+        cluster_of(get_settings())
+    found = cluster_of(at("tls://control:8786"))
+    assert found == Cluster("tls://control:8786", Certificates(certificate, certificate))
+    assert (found.host, found.port) == ("control", 8786)
+    security = found.security()
+    assert security is not None and security.require_encryption
+
+
+def test_variables_lead_another_process_to_the_same_cluster(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for cluster in (
+        Cluster("tls://h:1", Certificates(certificate, certificate, certificate)),
+        Cluster("tcp://[::1]:1"),
+    ):
+        for name, value in cluster.variables.items():
+            monkeypatch.setenv(name, value)
+        get_settings.cache_clear()
+        assert cluster_of(get_settings()) == cluster
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+def test_files_that_are_no_certificates_are_named(certificate: Path, tmp_path: Path, content: str | None) -> None:
+    other = tmp_path / "other.pem"
+    if content is not None:
+        other.write_text(content)
+    for files in ((other, certificate), (certificate, other), (certificate, certificate, other)):
+        with pytest.raises(ConfigurationError, match=r"cannot be used .*: name PEM files that belong together"):
+            Certificates(*files).security()
+
+
+def test_a_scheduler_listens_beyond_loopback_only_with_certificates(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_listening("127.0.0.1", get_settings())
+    with pytest.raises(ConfigurationError, match="could run code on this machine: name certificates in"):
+        check_listening("0.0.0.0", get_settings())
+    check_listening("0.0.0.0", get_settings().model_copy(update={"dask_insecure_no_tls": True}))
+    named(monkeypatch, CA_FILE=certificate, CERT=certificate)
+    check_listening("0.0.0.0", get_settings())
