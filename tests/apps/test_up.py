@@ -58,7 +58,9 @@ class Installation:
             "COLUMNS": "200",
             **environment,
         }
-        self.photo = folder / "photo.png"
+        self.photo = folder / "shared" / "photo.png"
+        self.environment["HUGGINGGPT_FILE_ROOTS"] = str(self.photo.parent)
+        self.photo.parent.mkdir()
         picture = Image.new("RGB", (64, 48), "white")
         picture.paste("black", (20, 10, 44, 38))
         picture.save(self.photo)
