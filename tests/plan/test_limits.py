@@ -106,7 +106,7 @@ def test_a_template_in_the_notation_is_counted_before_it_is_filled() -> None:
 
 
 def test_a_plan_whose_results_are_shared_is_not_written_out_without_end() -> None:
-    compare = [
+    compare: list[dict[str, object]] = [
         {"task": "summarization", "args": {"text": "a"}},
         *(
             {"task": "question-answering", "args": {"text": f"<GENERATED>-{k}", "context": f"<GENERATED>-{k}"}}
