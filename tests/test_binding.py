@@ -198,7 +198,8 @@ def test_what_references_stand_for_is_counted_before_anything_is_loaded(
 def test_a_text_is_counted_before_it_is_put_together(store: ArtifactStore) -> None:
     upstream = {1: made(store, 1, Text("x" * 90))}
     assert bind(task("summarization", text="<GENERATED>-1 " * 9), [], upstream, store).items
-    for text in ("<GENERATED>-1 " * 11, ["see <GENERATED>-1"] * 11):
+    long: list[Scalar | list[Scalar]] = ["<GENERATED>-1 " * 11, ["see <GENERATED>-1"] * 11]
+    for text in long:
         with pytest.raises(UsageError, match="more than 1,000 characters in its texts"):
             bind(task("summarization", text=text), [], upstream, store)
     letter = resource(store, "letter.txt", Text("x" * 600))

@@ -106,15 +106,12 @@ def test_a_template_in_the_notation_is_counted_before_it_is_filled() -> None:
 
 
 def test_a_plan_whose_results_are_shared_is_not_written_out_without_end() -> None:
-    compare = [
-        {"task": "summarization", "args": {"text": "a"}},
-        *(
-            {"task": "question-answering", "args": {"text": f"<GENERATED>-{k}", "context": f"<GENERATED>-{k}"}}
-            for k in range(40)
-        ),
-    ]
+    def asking(k: int) -> dict[str, object]:
+        return {"task": "question-answering", "args": {"text": f"<GENERATED>-{k}", "context": f"<GENERATED>-{k}"}}
+
+    shared = plan({"task": "summarization", "args": {"text": "a"}}, *(asking(k) for k in range(40)))
     with pytest.raises(PlanError, match="longer than 200,000"):
-        write_notation(parse_plan(plan(*compare)))
+        write_notation(parse_plan(shared))
 
 
 def test_a_passage_that_is_named_again_and_again_is_counted() -> None:
