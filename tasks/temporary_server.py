@@ -17,8 +17,10 @@ import httpx
 import prefect.context
 from prefect.context import get_settings_context
 from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
     PREFECT_API_URL,
     PREFECT_SERVER_ALLOW_EPHEMERAL_MODE,
+    PREFECT_SERVER_API_AUTH_STRING,
     PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
     get_current_settings,
     temporary_settings,
@@ -69,7 +71,10 @@ class TemporaryServer:
         """
         if not self._is_up:
             self._await()
-        with temporary_settings({PREFECT_API_URL: self.api_url}):
+        settings = {PREFECT_API_URL: self.api_url}
+        if login := PREFECT_SERVER_API_AUTH_STRING.value():
+            settings[PREFECT_API_AUTH_STRING] = login
+        with temporary_settings(settings):
             if not self._is_up:
                 # What is logged last is sent from threads that know the global settings only.
                 prefect.context.GLOBAL_SETTINGS_CONTEXT = get_settings_context()

@@ -144,6 +144,17 @@ def prefect_server(home: Path) -> Iterator[str]:
         yield api
 
 
+class _Patient(httpx.HTTPTransport):
+    """Asks again for a minute where a Prefect server on SQLite answers that it is busy."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        end = time.monotonic() + 60
+        while (answer := super().handle_request(request)).status_code == 503 and time.monotonic() < end:
+            answer.close()
+            time.sleep(0.2)
+        return answer
+
+
 def prefect_client(api: str, **more: Any) -> httpx.Client:
     """A plain client of a Prefect server's API, which says the token that the server wants of its clients.
 
@@ -151,9 +162,10 @@ def prefect_client(api: str, **more: Any) -> httpx.Client:
         more: options of httpx.
     """
     name = uuid.uuid4().hex
-    given = httpx.get(f"{api}/csrf-token", params={"client": name}, **more).raise_for_status().json()
+    with httpx.Client(transport=_Patient(), timeout=30, **more) as client:
+        given = client.get(f"{api}/csrf-token", params={"client": name}).raise_for_status().json()
     headers = {"Prefect-Csrf-Client": name, "Prefect-Csrf-Token": given["token"]}
-    return httpx.Client(base_url=api, headers=headers, timeout=30, **more)
+    return httpx.Client(base_url=api, headers=headers, transport=_Patient(), timeout=30, **more)
 
 
 def _is_healthy(api: str) -> bool:

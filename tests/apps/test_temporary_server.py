@@ -126,6 +126,7 @@ def test_a_python_program_has_the_same(
     with OpenAIServer(script={"respond": look}, key="sk-stand-in") as controller:
         monkeypatch.setenv("OPENAI_BASE_URL", controller.url)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-stand-in")
+        monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", "admin:meant for an up")
         program = f"PLAN = {[EDGES]!r}\n{PROGRAM}"
         done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "Completed\n"), done.stderr

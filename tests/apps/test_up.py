@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -208,18 +207,21 @@ def test_no_job_variable_is_taken(here: Installation, tmp_path: Path) -> None:
         for name, value in variables.items():
             refused = client.post(create, json={"parameters": asked, "job_variables": {name: value}})
             assert refused.status_code in (409, 422), refused.text
-            refused = client.patch(f"/deployments/{deployment['id']}", json={"job_variables": {name: value}})
+            named = {part: deployment[part] for part in ("flow_id", "entrypoint", "work_pool_name")} | {"name": "other"}
+            refused = client.post("/deployments/", json={**named, "job_variables": {name: value}})
             assert refused.status_code in (409, 422), refused.text
         prefects = ProcessWorker.get_default_base_job_template()
         client.patch("/work_pools/hugginggpt", json={"base_job_template": prefects}).raise_for_status()
+        own = f"/deployments/{deployment['id']}"
+        client.patch(own, json={"job_variables": variables}).raise_for_status()
         try:
-            time.sleep(1)
             given = {"parameters": asked, "job_variables": variables}
             run = client.post(create, json=given).raise_for_status().json()["id"]
             ended = {"COMPLETED", "FAILED", "CRASHED"}
             wait_until(lambda: client.get(f"/flow_runs/{run}").json()["state_type"] in ended)
             assert client.get(f"/flow_runs/{run}").json()["state_type"] == "COMPLETED"
         finally:
+            client.patch(own, json={"job_variables": {}}).raise_for_status()
             client.patch("/work_pools/hugginggpt", json={"base_job_template": template}).raise_for_status()
     assert not planted.exists()
 
