@@ -73,7 +73,7 @@ class Ours:
         planned = PlannedTask(task=KIND, id=0, args={"image": list(names) if len(names) > 1 else names[0]})
         result = execute(
             planned,
-            bind(planned, self._resources, {}, self._store),
+            bind(planned, self._resources, {}, self._store, max_chars=self._settings.max_text_chars),
             [self._candidate],
             pool=self._pool,
             surroundings=Surroundings(self._settings, lambda: None),  # type: ignore[arg-type, return-value]

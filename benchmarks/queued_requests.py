@@ -129,7 +129,7 @@ def measure(wanted: argparse.Namespace, folder: Path, stack: ExitStack) -> None:
         stack.callback(worker.end)
         return worker
 
-    part("server", *prefect, "server", "start", "--host", "127.0.0.1", "--port", str(api))
+    part("server", sys.executable, "-m", "apps.up.prefect_server", "--port", str(api))
     wait_until(lambda: answers(f"http://127.0.0.1:{api}/api/health"))
     subprocess.run(
         [*prefect, "work-pool", "create", "hugginggpt", "--type", "process"], cwd=ROOT, check=True, capture_output=True
@@ -146,7 +146,7 @@ def measure(wanted: argparse.Namespace, folder: Path, stack: ExitStack) -> None:
             part(f"expert-{n}", *ours, "expert-worker", "--address", address) for n in range(wanted.expert_workers)
         ]
     flows = [
-        part(f"flow-{n}", *prefect, "worker", "start", "--pool", "hugginggpt", "--limit", "2", "--name", f"flow-{n}")
+        part(f"flow-{n}", sys.executable, "-m", "apps.up.flow_worker", "--limit", "2", "--name", f"flow-{n}")
         for n in range(wanted.flow_workers)
     ]
     time.sleep(10)  # what starts here is not what is measured

@@ -140,7 +140,7 @@ def measure(arguments: argparse.Namespace, folder: Path, stack: ExitStack) -> No
         }
     )
     logs = {name: folder / f"{name}.log" for name in ("server", "scheduler", "worker")}
-    server = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(api)]
+    server = ["apps.up.prefect_server", "--port", str(api)]
     stack.enter_context(process(server, logs["server"]))
     wait_until(lambda: answers(f"http://127.0.0.1:{api}/api/health"))
     scheduler = ["apps.cli", "expert-worker", "--scheduler", "--port", str(dask)]

@@ -1,27 +1,22 @@
 """The flow that measures how well a controller plans."""
 
-from pathlib import Path
 from typing import Any
 
-from prefect import flow
-from prefect.runtime import flow_run
+from prefect.client.schemas.objects import State
 
+from flows.server import flow
 from hugginggpt.evaluation.subject import ControllerChoice
 from tasks.evaluate import open_evaluation, plan_samples, score
+from tasks.upkeep import ended
 
 
-def _run_name() -> str:
-    dataset = flow_run.parameters.get("dataset")
-    return f"evaluate {Path(dataset).name if dataset else 'the sample set'}"
-
-
-@flow(name="evaluate-planner", flow_run_name=_run_name, persist_result=True, result_serializer="json")
+@flow(name="evaluate-planner", flow_run_name="evaluate-planner", persist_result=True, result_serializer="json")
 def evaluate_planner(
     dataset: str | None = None,
     controller: ControllerChoice | None = None,
     limit: int | None = None,
     fresh: bool = False,
-) -> dict[str, Any]:
+) -> State[dict[str, Any]]:
     """Have a controller plan the requests of a dataset, and score its plans. Nothing is run.
 
     A sample that was planned before by the same controller with the same prompts and weights is not
@@ -29,18 +24,20 @@ def evaluate_planner(
 
     Args:
         dataset: path of a file of JSON lines, in the project's own form or in TaskBench's; the requests that
-            come with the package when left out.
+            come with the package when left out. That of a deployed run lies in the worker's HUGGINGGPT_FILE_ROOTS.
         controller: who plans; the controller of the settings when left out.
         limit: take only so many of the first samples, 1 at least; all of them when left out.
         fresh: plan every sample again, in a new evaluation.
 
     Returns:
-        the scores, as `hugginggpt evaluate --json` prints them.
-
-    Raises:
-        UsageError: the dataset, the limit or the choice of controller cannot be accepted.
-        ControllerError: the controller is out of order. What was planned is kept.
+        the scores, as `hugginggpt evaluate --json` prints them. In a state named Failed a UsageError: the dataset,
+        the limit or the choice of controller cannot be accepted; or a ControllerError: the controller is out of
+        order. What was planned is kept.
     """
-    with open_evaluation(dataset, controller, limit, fresh) as evaluation:
-        plan_samples(evaluation)
-        return score(evaluation).model_dump(mode="json")
+
+    def evaluate() -> State[Any]:
+        with open_evaluation(dataset, controller, limit, fresh) as evaluation:
+            plan_samples(evaluation)
+            return score(evaluation)
+
+    return ended(evaluate)

@@ -2,25 +2,28 @@
 
 from typing import Annotated, Any
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
+from flows.server import flow
 from hugginggpt.pruning import Limits
 from tasks.prune import find_what_can_go, prune_all
+from tasks.upkeep import ended
 
 # On PostgreSQL Prefect's server cannot show runs with longer numbers among their parameters.
 Amount = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
 
 
-@flow(name="prune-storage", flow_run_name="prune the storage", persist_result=True, result_serializer="json")
+@flow(name="prune-storage", flow_run_name="prune-storage", persist_result=True, result_serializer="json")
 def prune_storage(
     max_age_days: Amount | None = 90.0,
     keep_weights_gb: Amount | None = None,
     keep_artifacts_gb: Amount | None = None,
     dry_run: bool = False,
 ) -> State[list[dict[str, Any]]]:
-    """Delete old traces, records of results, artifacts and weights. What a request may still need stays.
+    """Delete old traces, records of results, artifacts and weights, and what killed writes have left.
+
+    What a request may still need stays.
 
     Args:
         max_age_days: days after which a conversation goes with its requests, and records and artifacts that no
@@ -31,11 +34,8 @@ def prune_storage(
         dry_run: only say what would go.
 
     Returns:
-        how much of each sort went and how much stays.
-
-    Raises:
-        DatabaseUnavailableError: the trace cannot be reached.
-        StorageError: the artifact store cannot be read or written.
+        how much of each sort went and how much stays. In a state named Failed a DatabaseUnavailableError: the trace
+        cannot be reached; or a StorageError: the artifact store cannot be read or written.
     """
-    prunable = find_what_can_go(Limits.of(max_age_days, keep_weights_gb, keep_artifacts_gb))
-    return prune_all(prunable, dry_run)
+    limits = Limits.of(max_age_days, keep_weights_gb, keep_artifacts_gb)
+    return ended(lambda: prune_all(find_what_can_go(limits), dry_run))

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.server import flow
 from tasks.refresh import refresh_kinds, show_changes
+from tasks.upkeep import ended
 
 AT_ONCE = 4
 """Kinds that the Hub is asked for at once."""
@@ -14,8 +15,8 @@ AT_ONCE = 4
 
 @flow(
     name="refresh-catalog",
-    flow_run_name="refresh the catalog",
-    task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE),  # type: ignore[arg-type]
+    flow_run_name="refresh-catalog",
+    task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE),
     persist_result=True,
     result_serializer="json",
 )
@@ -30,10 +31,8 @@ def refresh_catalog(
         kinds: kinds of task to look up; every kind that the Hub has a tag for when empty.
 
     Returns:
-        what changed, in a state named Completed, or Partial when some kinds were not looked up.
-
-    Raises:
-        UsageError: there is no such kind, or the Hub has no tag for it.
-        HubUnavailableError: no kind could be looked up.
+        what changed, in a state named Completed, or Partial when some kinds were not looked up. In one named Failed
+        a UsageError: there is no such kind, or the Hub has no tag for it; or a HubUnavailableError: no kind could
+        be looked up.
     """
-    return show_changes(refresh_kinds(kinds))
+    return ended(lambda: show_changes(refresh_kinds(kinds)))

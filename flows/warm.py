@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.server import flow
+from tasks.upkeep import ended
 from tasks.warm import show_warmed, warm_kinds
 
 AT_ONCE = 2
@@ -14,8 +15,8 @@ AT_ONCE = 2
 
 @flow(
     name="warm-models",
-    flow_run_name="warm the models",
-    task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE),  # type: ignore[arg-type]
+    flow_run_name="warm-models",
+    task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE),
     persist_result=True,
     result_serializer="json",
 )
@@ -32,10 +33,7 @@ def warm_models(
             machine were run for in the last 30 days.
 
     Returns:
-        what became of each model, in a state named Completed, or Partial when some were not loaded.
-
-    Raises:
-        UsageError: there is no such kind.
-        ModelLoadError: no model could be loaded.
+        what became of each model, in a state named Completed, or Partial when some were not loaded. In one named
+        Failed a UsageError: there is no such kind; or a ModelLoadError: no model could be loaded.
     """
-    return show_warmed(warm_kinds(kinds))
+    return ended(lambda: show_warmed(warm_kinds(kinds)))

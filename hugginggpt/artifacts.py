@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.capabilities import ValueType
-from hugginggpt.errors import ConfigurationError, StorageError
+from hugginggpt.errors import NO_SPACE, ConfigurationError, DiskFullError, StorageError
+from hugginggpt.redaction import redact, said
+from hugginggpt.text import file_name, one_line, storable
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -31,6 +33,8 @@ KEPT = timedelta(hours=1)
 """What was written, or asked to be kept, is not deleted so long: whoever did may refer to it only later."""
 
 _FRESH = KEPT / 2
+_MOST_STEM_BYTES = 200
+"""What is left of a file's name goes for a number and the ending."""
 _NAME = re.compile("[0-9a-f]{64}")
 
 
@@ -92,7 +96,7 @@ class ArtifactStore:
     """
 
     def __init__(self, url: str) -> None:
-        self._shown = _without_secrets(url)
+        self._shown = redact(url)
         self._fs, self._root, self._local = _filesystem(url, self._shown)
 
     @classmethod
@@ -108,6 +112,11 @@ class ArtifactStore:
     def location(self) -> str:
         """Where it is: a folder or URL, without user names and passwords."""
         return self._shown
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that it is; None for a store that is not local."""
+        return Path(self._root) if self._local else None
 
     def put(self, value: Value, go_on: Callable[[], object] = lambda: None) -> Artifact:
         """Store a value.
@@ -134,13 +143,14 @@ class ArtifactStore:
             preview: its text rendering, of any length.
 
         Raises:
-            StorageError: the store cannot be written.
+            StorageError: the store cannot be written; a DiskFullError when there is no room.
         """
         sha256 = hashlib.sha256(data).hexdigest()
         with self._explained("written"):
             if not (self._renew(sha256) and self._holds(sha256, data)):
                 self._write(self._path(sha256), data)
-        shown = None if preview is None else preview[:PREVIEW_CHARS]
+        # Models write halves of characters, which neither Prefect's records nor the trace could hold.
+        shown = None if preview is None else storable(preview[:PREVIEW_CHARS])
         return Artifact(sha256=sha256, type=type, mime=mime, bytes=len(data), preview=shown)
 
     def get(self, artifact: Artifact) -> Value:
@@ -236,10 +246,11 @@ class ArtifactStore:
             # Whoever asks for it from here on does not find it, and writes it anew; whoever did so before is seen.
             aside = f"{path}.{uuid.uuid4().hex}.tmp"
             os.replace(path, aside)
-            if Path(aside).stat().st_mtime > (datetime.now(UTC) - KEPT).timestamp():
-                os.replace(aside, path)
-                return False
-            os.unlink(aside)
+            with suppress(FileNotFoundError):  # somebody took it for a leftover
+                if Path(aside).stat().st_mtime > (datetime.now(UTC) - KEPT).timestamp():
+                    os.replace(aside, path)
+                    return False
+                os.unlink(aside)
             return True
 
     def address(self, artifact: Artifact) -> str:
@@ -274,7 +285,7 @@ class ArtifactStore:
                     return path
                 number += 1
         except OSError as error:
-            raise StorageError(f"The folder {folder} cannot be written: {_reason(error)}.") from error
+            raise _kind_of(error)(f"The folder {folder} cannot be written: {_reason(error)}.") from error
 
     def check(self) -> None:
         """Write, read and delete a small file.
@@ -365,7 +376,7 @@ class ArtifactStore:
             raise
         except Exception as error:
             # Each file system behind fsspec has errors of its own, with no common base.
-            raise StorageError(f"The artifact store at {self._shown} cannot be {what}: {_reason(error)}.") from error
+            raise _kind_of(error)(f"The artifact store at {self._shown} cannot be {what}: {_reason(error)}.") from error
 
 
 def _moment(info: dict[str, Any]) -> datetime:
@@ -410,17 +421,15 @@ _CAUSES = {
 }
 
 
+def _kind_of(error: Exception) -> type[StorageError]:
+    return DiskFullError if getattr(error, "errno", None) in NO_SPACE else StorageError
+
+
 def _reason(error: Exception) -> str:
     code = errno.ENOENT if isinstance(error, FileNotFoundError) else getattr(error, "errno", None)
     if code in _CAUSES:
         return _CAUSES[code]
-    text = getattr(error, "strerror", None) or next(iter(str(error).splitlines()), "")
-    return f"{type(error).__name__}: {_without_secrets(text)}".rstrip(".: ")
-
-
-def _without_secrets(text: str) -> str:
-    """A URL or message without user names, passwords and signatures in addresses."""
-    return re.sub(r"\?\S+", "", re.sub(r"(\w://)[^/\s@]+@", r"\1***@", text))
+    return f"{type(error).__name__}: {said(getattr(error, 'strerror', None) or error)}".rstrip(".: ")
 
 
 def _file_name(name: str, mime: str) -> tuple[str, str]:
@@ -428,11 +437,11 @@ def _file_name(name: str, mime: str) -> tuple[str, str]:
     from hugginggpt.media import EXTENSIONS
 
     extension = EXTENSIONS.get(mime, "")
-    stem = re.sub(r'[\x00-\x1f/\\:*?"<>|]+', "-", name).strip(" .") or "file"
+    stem = re.sub(r'[/\\:*?"<>|]+', "-", one_line(name)).strip(" .") or "file"
     ending = PurePosixPath(stem).suffix
     if ending.lower() == extension or ending.lower() in EXTENSIONS.values():
         stem = stem.removesuffix(ending)
-    return stem[:100], extension
+    return file_name(stem, _MOST_STEM_BYTES), extension
 
 
 def _write_new(path: Path, data: bytes) -> bool:

@@ -6,19 +6,23 @@ references in it or a text file's name at its end. A list fans the task out; sev
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hugginggpt.artifacts import Artifact, ArtifactStore, Resource
 from hugginggpt.capabilities import Input, ValueType
-from hugginggpt.errors import ExpertError, UsageError
+from hugginggpt.errors import UsageError
 from hugginggpt.experts.base import Inputs
 from hugginggpt.media import Text, Value, text_of
 from hugginggpt.plan import PlannedTask, Scalar
+from hugginggpt.plan.limits import MAX_ELEMENTS, MAX_RESULTS
 from hugginggpt.plan.notation import TEMPLATED
-from hugginggpt.plan.references import references_in, replace_references, sole_reference
+from hugginggpt.plan.references import occurrences, reference, references_in, replace_references, sole_reference
 from hugginggpt.results import ItemResult, TaskResult
+
+_BETWEEN = "\n\n"  # the results of a list, where they are put into a text
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,37 @@ def _at_the_end(kind: str, value: Scalar, wanted: Input, resources: Sequence[Res
     return max(ending, key=lambda r: len(r.name), default=None)
 
 
+def _too_much(task: PlannedTask, upstream: Mapping[int, TaskResult]) -> str | None:
+    """What is too much about the results that a task's references stand for, in a sentence; None when nothing is."""
+    results = 0
+    for name, value in task.args.items():
+        elements = value if isinstance(value, list) else [value]
+        count = 0
+        for element in elements:
+            referred = references_in(element)
+            here = sum(len(upstream[k].items) for k in referred if k in upstream)
+            count += here if sole_reference(element) is not None else 1
+            results += here
+        if count > MAX_ELEMENTS:
+            return (
+                f"Task {task.id} ({task.task}) gets {count:,} elements in '{name}'; {MAX_ELEMENTS:,} is the most: "
+                "split the list."
+            )
+    if results > MAX_RESULTS:
+        return (
+            f"Task {task.id} ({task.task}) refers to {results:,} results; {MAX_RESULTS:,} is the most: "
+            "refer to fewer of them."
+        )
+    return None
+
+
 def bind(
-    task: PlannedTask, resources: Sequence[Resource], upstream: Mapping[int, TaskResult], store: ArtifactStore
+    task: PlannedTask,
+    resources: Sequence[Resource],
+    upstream: Mapping[int, TaskResult],
+    store: ArtifactStore,
+    *,
+    max_chars: int,
 ) -> BoundTask:
     """Load what a task's arguments stand for.
 
@@ -67,11 +100,16 @@ def bind(
         resources: what its literals may name.
         upstream: results of the tasks that it refers to, by id.
         store: where values are loaded from.
+        max_chars: characters of all texts together that are put together from others.
 
     Raises:
-        UsageError: lists of unequal length go side by side.
+        UsageError: lists of unequal length go side by side, or the references stand for too much.
         StorageError: a value is no longer in the store.
     """
+    too_much = _too_much(task, upstream)
+    if too_much is not None:
+        raise UsageError(too_much)
+    loaded = _Loaded(store, max_chars, f"Task {task.id} ({task.task})")
     columns: dict[str, Any] = {}
     lists: dict[str, list[Any]] = {}
     for name, value in task.args.items():
@@ -79,7 +117,7 @@ def bind(
         if wanted is None:
             columns[name] = value
             continue
-        source = _Source(task.task, wanted, resources, upstream, store)
+        source = _Source(task.task, wanted, resources, upstream, loaded)
         if wanted.many:
             columns[name] = source.flat(value)
         elif isinstance(value, list) or source.refers_to_list(value):
@@ -100,6 +138,35 @@ def _row(row: dict[str, Any]) -> Inputs | MissingInput:
     return next((part for part in flat if isinstance(part, MissingInput)), row)
 
 
+class _Loaded:
+    """The values of one task, each loaded once, and the room that is left for texts put together from them."""
+
+    def __init__(self, store: ArtifactStore, max_chars: int, subject: str) -> None:
+        self._store = store
+        self._most = self._left = max_chars
+        self._subject = subject
+        self._values: dict[tuple[str, ValueType], Value] = {}
+
+    def value(self, artifact: Artifact) -> Value:
+        key = artifact.sha256, artifact.type
+        if key not in self._values:
+            self._values[key] = self._store.get(artifact)
+        return self._values[key]
+
+    def take(self, characters: int) -> None:
+        """Count what a text is to hold, before it is put together.
+
+        Raises:
+            UsageError: there is no room for it.
+        """
+        self._left -= characters
+        if self._left < 0:
+            raise UsageError(
+                f"{self._subject} would get more than {self._most:,} characters in its texts: refer to fewer or "
+                "shorter results, or raise HUGGINGGPT_MAX_TEXT_CHARS."
+            )
+
+
 @dataclass(frozen=True)
 class _Source:
     """Where the values of one argument come from."""
@@ -108,7 +175,7 @@ class _Source:
     wanted: Input
     resources: Sequence[Resource]
     upstream: Mapping[int, TaskResult]
-    store: ArtifactStore
+    loaded: _Loaded
 
     def refers_to_list(self, value: Scalar) -> bool:
         sole = sole_reference(value)
@@ -116,14 +183,14 @@ class _Source:
 
     def flat(self, value: Any) -> list[Any]:
         """Every element; a reference to a list stands for all of its elements."""
-        loaded: list[Any] = []
+        elements: list[Any] = []
         for element in value if isinstance(value, list) else [value]:
             sole = sole_reference(element)
             if sole is None:
-                loaded.append(self.one(element))
+                elements.append(self.one(element))
             else:
-                loaded.extend(self._output(sole, item) for item in self.upstream[sole].items)
-        return loaded
+                elements.extend(self._output(sole, item) for item in self.upstream[sole].items)
+        return elements
 
     def one(self, value: Scalar) -> Value | MissingInput:
         sole = sole_reference(value)
@@ -136,19 +203,29 @@ class _Source:
             return MissingInput(f"There is no file '{value}' in this request.")
         ending = _at_the_end(self.kind, value, self.wanted, self.resources)
         if ending is not None:
-            words = str(value).removesuffix(ending.name)
-            return Text(words + (text_of(self._load(ending.artifact)) or ""))
-        try:
-            return Text(replace_references(str(value), self._rendering))
-        except ExpertError as error:
-            return MissingInput(error.message)
+            words, text = str(value).removesuffix(ending.name), text_of(self._load(ending.artifact)) or ""
+            self.loaded.take(len(words) + len(text))
+            return Text(words + text)
+        return self._filled(str(value))
 
-    def _rendering(self, task_id: int) -> str:
-        parts = [self._output(task_id, item) for item in self.upstream[task_id].items]
-        missing = next((part for part in parts if isinstance(part, MissingInput)), None)
-        if missing is not None:
-            raise ExpertError(missing.reason)
-        return "\n\n".join(part.text for part in parts if isinstance(part, Text))
+    def _filled(self, text: str) -> Value | MissingInput:
+        """A text with each reference replaced by that task's results, one after the other."""
+        times = Counter(occurrences(text))
+        if not times:
+            return Text(text)
+        found: dict[int, list[str]] = {}
+        for k, often in times.items():
+            found[k] = []
+            for item in self.upstream[k].items:
+                part = self._output(k, item)
+                if isinstance(part, MissingInput):
+                    return part
+                if isinstance(part, Text):
+                    self.loaded.take(often * (len(part.text) + len(_BETWEEN)))
+                    found[k].append(part.text)
+        self.loaded.take(len(text))
+        joined = {k: _BETWEEN.join(texts) for k, texts in found.items()}
+        return Text(replace_references(text, joined.__getitem__))
 
     def _output(self, task_id: int, item: ItemResult) -> Value | MissingInput:
         artifact = item.output_for(self.wanted)
@@ -157,7 +234,7 @@ class _Source:
         return self._load(artifact)
 
     def _load(self, artifact: Artifact) -> Value:
-        value = self.store.get(artifact)
+        value = self.loaded.value(artifact)
         if self.wanted.type is ValueType.TEXT and not isinstance(value, Text):
             return Text(text_of(value) or "")
         return value
@@ -178,7 +255,12 @@ class Fingerprint:
 
 
 def fingerprint(task: PlannedTask, resources: Sequence[Resource], upstream: Mapping[int, TaskResult]) -> Fingerprint:
-    """The fingerprint of a task's inputs, missing ones included."""
+    """The fingerprint of a task's inputs, missing ones included.
+
+    Where they are more than `bind` takes, it is of the plan's words alone, and not whole.
+    """
+    if _too_much(task, upstream) is not None:
+        return Fingerprint(_digest([task.task, task.args]), whole=False)
     whole = True
     inputs: dict[str, Any] = {}
     for name, value in task.args.items():
@@ -191,8 +273,11 @@ def fingerprint(task: PlannedTask, resources: Sequence[Resource], upstream: Mapp
         whole = whole and all(content.whole for content in contents)
         named = [content.data for content in contents]
         inputs[name] = named if isinstance(value, list) else named[0]
-    digest = hashlib.sha256(json.dumps([task.task, inputs], sort_keys=True).encode()).hexdigest()
-    return Fingerprint(digest, whole)
+    return Fingerprint(_digest([task.task, inputs]), whole)
+
+
+def _digest(data: Any) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -218,7 +303,8 @@ def _content(
         result = upstream.get(k)
         outputs = [item.output_for(wanted) for item in result.items] if result else [None]
         made.append([bool(result and result.is_list), [output and output.sha256 for output in outputs]])
-    text = replace_references(str(value), lambda k: f"<GENERATED>-{referred.index(k)}")
+    places = {k: reference(place) for place, k in enumerate(referred)}
+    text = replace_references(str(value), places.__getitem__)
     return _Content({"text": text, "made": made}, whole=all(None not in hashes for _, hashes in made))
 
 

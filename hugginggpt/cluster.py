@@ -123,20 +123,11 @@ def cluster_of(settings: Settings) -> Cluster:
     """The cluster of the settings.
 
     Raises:
-        ConfigurationError: the address is not a scheduler's, does not fit the certificates, or is on another machine
-            and not encrypted.
+        ConfigurationError: the address does not fit the certificates, or is on another machine and not encrypted.
     """
     address = settings.dask_address
     certificates = certificates_of(settings)
-    try:
-        parts = urlsplit(address)
-        is_address = parts.scheme in ("tcp", "tls") and bool(parts.hostname) and bool(parts.port)
-    except ValueError:
-        is_address = False
-    if not is_address:
-        raise ConfigurationError(
-            f"The address {address} is not a Dask scheduler's: give one such as tcp://127.0.0.1:8786."
-        )
+    parts = urlsplit(address)
     if parts.scheme == "tls" and certificates is None:
         raise ConfigurationError(f"The Dask scheduler at {address} needs certificates: name them in {_VARIABLES}.")
     if parts.scheme == "tcp" and certificates is not None:

@@ -6,6 +6,9 @@ set is never replaced.
 
 import os
 
+from hugginggpt.addresses import holds_user
+from hugginggpt.errors import ConfigurationError
+from hugginggpt.redaction import keep_out_of_tracebacks
 from hugginggpt.settings import Settings, get_settings
 from hugginggpt.up import own_cluster, read
 
@@ -14,11 +17,22 @@ RESULTS_BLOCK = "hugginggpt-results"
 
 
 def prepare() -> None:
+    """Set the defaults, and find what `hugginggpt up` runs: its server comes before the one of a Prefect profile."""
+    set_defaults()
+    _find_what_is_up(get_settings())
+
+
+def set_defaults() -> None:
     """Switch telemetry off, put Prefect's result records into the home folder, and give a busy machine time.
 
-    What `hugginggpt up` runs is found here: its server comes before the one of a Prefect profile.
+    From here on tracebacks in logs are without secrets.
+
+    Raises:
+        ConfigurationError: a setting cannot be used, or the address of Prefect's server holds a password.
     """
     settings = get_settings()
+    keep_out_of_tracebacks()
+    check_server(os.environ.get("PREFECT_API_URL"))
     defaults = {
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -32,7 +46,6 @@ def prepare() -> None:
         defaults["PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK"] = f"remote-file-system/{RESULTS_BLOCK}"
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
-    _find_what_is_up(settings)
 
 
 def _find_what_is_up(settings: Settings) -> None:
@@ -41,9 +54,23 @@ def _find_what_is_up(settings: Settings) -> None:
         return
     if os.environ.setdefault("PREFECT_API_URL", up.api_url) != up.api_url:
         return  # the user's own server, and so the user's own way of running tasks
+    if up.login is not None:
+        os.environ["PREFECT_API_AUTH_STRING"] = up.login
     cluster = own_cluster(settings.home_dir, up.dask_address)
     if cluster is None or os.environ.get("HUGGINGGPT_TASK_RUNNER") not in (None, "", "dask"):
         return
     if os.environ.get("HUGGINGGPT_DASK_ADDRESS") in (None, "", cluster.address):
         os.environ.update({"HUGGINGGPT_TASK_RUNNER": "dask", **cluster.variables})
         get_settings.cache_clear()  # they were read without it
+
+
+def check_server(url: str | None) -> None:
+    """Raise if the address of Prefect's server, of the environment or a profile, holds a password.
+
+    Raises:
+        ConfigurationError: it does.
+    """
+    if url and holds_user(url):
+        raise ConfigurationError(
+            "PREFECT_API_URL holds a user name or password, which would be shown: set PREFECT_API_AUTH_STRING instead."
+        )

@@ -16,11 +16,20 @@ from hugginggpt.binding import BoundTask, MissingInput
 from hugginggpt.capabilities import Capability
 from hugginggpt.catalog.card import Candidate
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import DeadlineExceededError, ExpertError, HuggingGPTError, PassingError, StorageError
+from hugginggpt.errors import (
+    DeadlineExceededError,
+    DiskFullError,
+    ExpertError,
+    HuggingGPTError,
+    ModelDiskFullError,
+    PassingError,
+    StorageError,
+)
 from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.experts.registry import expert_for
 from hugginggpt.plan import PlannedTask
+from hugginggpt.redaction import said
 from hugginggpt.results import ItemResult, TaskResult
 
 logger = logging.getLogger(__name__)
@@ -65,9 +74,11 @@ def execute(
     Raises:
         PassingError: the candidate's cause can pass and this is not the last try.
         DeadlineExceededError: time is up, or the task was cancelled.
+        DiskFullError: there is no room for a result, or for the model without which nothing can do it.
         ExpertError: no candidate could do it; the message says why for each.
     """
     reasons: dict[str, list[str]] = defaultdict(list)
+    full: ModelDiskFullError | None = None
     for candidate in candidates:
         deadline.check()
         attempts.started(candidate)
@@ -93,6 +104,7 @@ def execute(
             attempts.finished(worked(), error, deadline.loading)
             if not last_try:
                 raise
+            full = error if isinstance(error, ModelDiskFullError) else full
             reasons[error.message].append(f"{candidate.card.id} ({candidate.endpoint})")
         except HuggingGPTError as error:
             attempts.finished(worked(), error, deadline.loading)
@@ -114,6 +126,8 @@ def execute(
                 seconds=round(seconds, 3),
                 seed=seed,
             )
+    if full is not None:
+        raise DiskFullError(full.message)
     told = [f"{', '.join(models)}: {message}" for message, models in reasons.items()]
     raise ExpertError(" ".join(told) or "Every candidate had failed before.")
 
@@ -178,7 +192,7 @@ def _run_together(
         prepared = {i: expert.prepare(e) for i, e in enumerate(elements) if not isinstance(e, MissingInput)}
         return dict(zip(prepared, expert.run_many(model, list(prepared.values()), deadline), strict=True))
     except Exception as error:
-        logger.info("The elements of a list are run one by one: %s", error)
+        logger.info("The elements of a list are run one by one: %s", said(error))
         return {}
 
 
@@ -195,11 +209,7 @@ def _run_one(expert: Expert, model: object, inputs: Inputs, deadline: Deadline, 
         raise
     except Exception as error:
         logger.warning("The expert for %s failed unexpectedly.", expert.kind, exc_info=True)
-        raise ExpertError(f"The expert failed with {type(error).__name__}: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "no message")[:300]
+        raise ExpertError(f"The expert failed with {type(error).__name__}: {said(error)}") from error
 
 
 def _check_types(capability: Capability, outputs: Outputs) -> None:

@@ -1,15 +1,22 @@
 """A request on its way through the stages."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hugginggpt.artifacts import Resource
 from hugginggpt.errors import CostCeilingError, UsageError
 from hugginggpt.results import RequestStatus
 from hugginggpt.settings import Settings
+from hugginggpt.text import storable_json
+
+MOST_NESTED = 20
+"""Lists and objects inside each other in a plan that is given: more than one takes."""
+
+_MOST_INTEGER = 2**53
+"""What every reader of JSON reads as it is written."""
 
 
 class RequestOptions(BaseModel):
@@ -34,6 +41,23 @@ class RequestOptions(BaseModel):
         None, ge=0, allow_inf_nan=False, description="US dollars that the controller may cost."
     )
 
+    @field_validator("plan")
+    @classmethod
+    def _can_be_kept(cls, plan: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+        # It goes through Prefect's JSON and the trace's before it is read.
+        if plan is None:
+            return None
+        for depth, value in _inside(plan):
+            if depth > MOST_NESTED:
+                raise ValueError(f"the plan is nested deeper than {MOST_NESTED} times")
+            if isinstance(value, int) and abs(value) > _MOST_INTEGER:
+                raise ValueError("the plan holds a number that is too large")
+        try:
+            kept: list[dict[str, Any]] = json.loads(storable_json(plan))
+        except ValueError:
+            raise ValueError("the plan holds a number that is none") from None
+        return kept
+
     @classmethod
     def kept(cls, options: Mapping[str, Any]) -> Self:
         """The options of a request in the trace; what another version knew of besides is left out."""
@@ -45,6 +69,16 @@ class RequestOptions(BaseModel):
         return None if self.plan is None else json.dumps(self.plan)
 
 
+def _inside(data: Any) -> Iterator[tuple[int, Any]]:
+    """Everything in a structure of lists and dictionaries, and how deep in it."""
+    left = [(0, data)]
+    while left:
+        depth, value = left.pop()
+        yield depth, value
+        if depth <= MOST_NESTED and isinstance(value, list | dict):
+            left += [(depth + 1, part) for part in (value.values() if isinstance(value, dict) else value)]
+
+
 class Budget(BaseModel):
     """What a request may cost, in millionths of a US dollar, and what its controller calls came to so far."""
 
@@ -52,6 +86,26 @@ class Budget(BaseModel):
 
     ceiling: int | None
     spent: int
+
+
+def check_size(text: str, files: Sequence[str], settings: Settings) -> None:
+    """Raise unless a request says something, and is neither too long nor comes with too many files.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if not text.strip():
+        raise UsageError("The request is empty: say what is to be done.")
+    if len(text) > settings.max_request_chars:
+        raise UsageError(
+            f"The request has {len(text)} characters, more than the {settings.max_request_chars} that "
+            "HUGGINGGPT_MAX_REQUEST_CHARS allows: put long texts into files."
+        )
+    if len(files) > settings.max_request_files:
+        raise UsageError(
+            f"The request comes with {len(files)} files, more than the {settings.max_request_files} that "
+            "HUGGINGGPT_MAX_REQUEST_FILES allows: ask several requests."
+        )
 
 
 def check_budget(options: RequestOptions, settings: Settings) -> None:
@@ -98,7 +152,6 @@ class RequestRun(BaseModel):
     Attributes:
         life: 1 for the first process, 2 for the one that resumed it, and so on.
         status: RUNNING, or how it had ended before this run came.
-        refusal: why the request or its files cannot be accepted, and `refused_by` the class of the error.
         resources: the request's files and the results of earlier turns.
     """
 
@@ -108,8 +161,6 @@ class RequestRun(BaseModel):
     conversation_id: str
     life: int
     status: RequestStatus
-    refusal: str | None = None
-    refused_by: str | None = None
     text: str
     options: RequestOptions
     resources: tuple[Resource, ...]

@@ -5,7 +5,6 @@ HF_HUB_OFFLINE and PREFECT_API_URL.
 """
 
 import os
-import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,7 +13,10 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from hugginggpt.addresses import AddressError, holds_user, scheduler_address, web_address
+from hugginggpt.authority import parse_authority
 from hugginggpt.errors import ConfigurationError
+from hugginggpt.text import is_storable
 
 PACKAGE = Path(__file__).resolve().parent
 CHECKOUT = PACKAGE.parent
@@ -42,7 +44,11 @@ class Settings(BaseSettings):
     """The settings of one process, read from the environment."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HUGGINGGPT_", env_ignore_empty=True, populate_by_name=True, extra="ignore"
+        env_prefix="HUGGINGGPT_",
+        env_ignore_empty=True,
+        populate_by_name=True,
+        extra="ignore",
+        hide_input_in_errors=True,
     )
 
     home: Path = Field(Path("~/.hugginggpt"), description="Folder for the database, artifacts and results; private.")
@@ -61,10 +67,15 @@ class Settings(BaseSettings):
         description="fsspec URL of Prefect's records of results, for several machines; in the home folder when unset.",
     )
     file_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
-        (), description="Folders whose files a plan may name, separated by the path separator."
+        (), description="Folders whose files a plan or a deployed run may name, separated by the path separator."
     )
     trusted_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Hosts that may be fetched although their address is private, separated by commas."
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="More names that the servers of `up` answer to, such as a proxy's, without a port, separated by "
+        "commas. They always answer to those of loopback and to `--host`.",
     )
 
     openai_api_key: SecretStr | None = Field(
@@ -149,7 +160,16 @@ class Settings(BaseSettings):
     max_file_bytes: int = Field(100 * 2**20, ge=1, description="Largest input file, in bytes.")
     max_image_pixels: int = Field(64_000_000, ge=1, description="Largest input image, in pixels.")
     max_audio_seconds: float = Field(4 * 3600.0, gt=0, description="Longest input recording, in seconds.")
-    max_text_chars: int = Field(2_000_000, ge=1, description="Longest input text, in characters.")
+    max_text_chars: int = Field(
+        2_000_000,
+        ge=1,
+        description="Longest input text, and most that is put together from results for one task, in characters.",
+    )
+    max_decoded_bytes: int = Field(
+        320 * 2**20, ge=1, description="Memory that decoding one input file may take at its most, in bytes."
+    )
+    max_request_files: int = Field(100, ge=0, description="Most files of one request.")
+    max_request_chars: int = Field(200_000, ge=1, description="Longest request, in characters, without its files.")
 
     task_timeout: float | None = Field(
         None, gt=0, description="Seconds one task may take, instead of its kind's own deadline."
@@ -179,37 +199,83 @@ class Settings(BaseSettings):
     def _split_roots(cls, value: object) -> object:
         return tuple(Path(p) for p in value.split(os.pathsep) if p) if isinstance(value, str) else value
 
-    @field_validator("trusted_hosts", "licences", "languages", "organisations", "denied_organisations", mode="before")
+    @field_validator(
+        "trusted_hosts",
+        "allowed_hosts",
+        "licences",
+        "languages",
+        "organisations",
+        "denied_organisations",
+        mode="before",
+    )
     @classmethod
     def _split_names(cls, value: object) -> object:
         return tuple(h.strip() for h in value.split(",") if h.strip()) if isinstance(value, str) else value
 
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_host(name) for name in value)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_text(cls, value: object) -> object:
+        if isinstance(value, str) and not is_storable(value):
+            raise ValueError("it is not text in UTF-8")
+        return value
+
+    @field_validator("home", "models_cache")
+    @classmethod
+    def _can_be_found(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            _absolute(value)
+        return value
+
     @field_validator("openai_base_url", "hf_endpoint", "inference_endpoint")
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
-        if value is not None and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
-            raise ValueError("it is no address: give one such as http://127.0.0.1:8000")
+        if value is not None:
+            web_address(value)
+        return value
+
+    @field_validator("hf_endpoint", "inference_endpoint")
+    @classmethod
+    def _goes_on(cls, value: str | None) -> str | None:
+        if value is not None and ("?" in value or "#" in value):
+            raise AddressError("goes on after its path; give one such as https://host/path")
+        return value
+
+    @field_validator("dask_address")
+    @classmethod
+    def _is_a_scheduler(cls, value: str) -> str:
+        scheduler_address(value)
         return value
 
     @field_validator("artifacts_url", "results_url")
     @classmethod
     def _keeps_no_secret(cls, value: str | None) -> str | None:
         # Prefect's server keeps the one, and shows it; messages name the other.
-        if value is not None and re.search(r"://[^/]*@", value):
+        if value is not None and holds_user(value):
             raise ValueError("it holds a user name or password, which would be shown; leave those to the environment")
         return value
 
     @field_validator("artifacts_url")
     @classmethod
     def _is_absolute(cls, value: str | None) -> str | None:
-        local = value is not None and (value.startswith("file://") or not re.search("://|::", value))
+        local = value is not None and (value.startswith("file://") or not ("://" in value or "::" in value))
         return str(_absolute(Path(value.removeprefix("file://")))) if value is not None and local else value
 
     @field_validator("results_url")
     @classmethod
     def _is_for_all_machines(cls, value: str | None) -> str | None:
-        if value is not None and (urlsplit(value).scheme in ("", "file") or not urlsplit(value).netloc):
+        try:
+            whole = value is None or (urlsplit(value).scheme not in ("", "file") and urlsplit(value).netloc)
+        except ValueError:
+            whole = False
+        if not whole:
             raise ValueError("give a URL such as s3://bucket/results, or name a folder in PREFECT_LOCAL_STORAGE_PATH")
+        if value is not None and "?" in value:
+            raise ValueError("its query would be shown; leave what belongs there to the environment")
         return value
 
     @field_validator(
@@ -276,8 +342,18 @@ class Settings(BaseSettings):
         return self.openai_api_key is None and self.openai_base_url is None
 
 
+def _host(name: str) -> str:
+    known = parse_authority(name if name.count(":") < 2 or name.startswith("[") else f"[{name}]")
+    if known is None or known.port is not None or "*" in name:
+        raise ValueError("give names of hosts without scheme, port and asterisk, separated by commas")
+    return known.host
+
+
 def _absolute(path: Path) -> Path:
-    return path.expanduser().absolute()
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("it begins with the home folder of a user who is not known here") from None
 
 
 @lru_cache(maxsize=1)
@@ -295,4 +371,6 @@ def get_settings() -> Settings:
         known = name.isupper()
         variable = name if known else f"HUGGINGGPT_{name.upper()}"
         reason = first["msg"].removeprefix("Value error, ")
+        if isinstance(first.get("ctx", {}).get("error"), AddressError):
+            reason = f"it {reason}"
         raise ConfigurationError(f"The setting {variable} cannot be used: {reason}.") from None

@@ -1,11 +1,15 @@
 """What `hugginggpt up` runs for this home folder, as its state file tells every other process."""
 
+import os
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hugginggpt.cluster import Certificates, Cluster
 from hugginggpt.trace.leases import Holder, holder_name, is_dead
+
+UNFINISHED = "up.new"
+"""What the file is called while it is written."""
 
 
 class Up(BaseModel):
@@ -16,8 +20,11 @@ class Up(BaseModel):
         mark: what every process of its parts has in its environment.
         dask_address: where experts run; None when they run in the flows' own processes.
         prefect_database: where the server keeps its runs, without a password.
+        controller: who plans, chooses and answers in its parts.
+        controller_fingerprint: tells whether that is the controller of another process, too.
         parts: the process id of each part.
         ready: whether all parts have come up once.
+        login: what the server asks its clients for: a secret, for the owner of the home folder alone.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -27,8 +34,11 @@ class Up(BaseModel):
     api_url: str
     dask_address: str | None
     prefect_database: str = ""
+    controller: str = ""
+    controller_fingerprint: str = ""
     parts: dict[str, int] = {}
     ready: bool = False
+    login: str | None = Field(None, repr=False)
 
     @property
     def pid(self) -> int:
@@ -63,8 +73,10 @@ def read(home: Path) -> Up | None:
 
 def write(home: Path, up: Up) -> None:
     """Tell every other process; they see the old state or the new one, and nothing between."""
-    unfinished = _file(home).with_suffix(".new")
-    unfinished.write_text(up.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    unfinished = home / UNFINISHED
+    unfinished.unlink(missing_ok=True)  # one that others may read would stay so
+    with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(up.model_dump_json(indent=2) + "\n")
     unfinished.replace(_file(home))
 
 

@@ -15,6 +15,7 @@ from hugginggpt.errors import DeadlineExceededError, ExpertUnavailableError, Hug
 from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.pool import get_pool
 from hugginggpt.experts.registry import expert_for
+from hugginggpt.redaction import said
 from hugginggpt.services import get_catalog, get_controller, get_trace
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.leases import holder_name
@@ -137,7 +138,9 @@ def _loaded_by_workers(client: "Client", kind: str, address: str, deadline: Dead
                 yield load.result(timeout=_ANSWER_SECONDS)
             elif load.status == "error" and worker in there:
                 error = load.exception(timeout=_ANSWER_SECONDS)
-                yield Warmed(kind=kind, where=worker, reason=f"Loading it failed with {type(error).__name__}: {error}")
+                yield Warmed(
+                    kind=kind, where=worker, reason=f"Loading it failed with {type(error).__name__}: {said(error)}"
+                )
             else:
                 load.cancel()
                 reason = f"The expert worker {worker} went away while it loaded the model."

@@ -7,24 +7,31 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture, as_completed
 from prefect.runtime import task_run
+from prefect.states import Completed
 
 from hugginggpt.controller.client import Controller
 from hugginggpt.deadline import Deadline
+from hugginggpt.errors import UsageError
 from hugginggpt.evaluation.datasets import Dataset, Sample, read_dataset, sample_set
 from hugginggpt.evaluation.prediction import predict
-from hugginggpt.evaluation.report import EvaluationReport, make_report
+from hugginggpt.evaluation.report import make_report
 from hugginggpt.evaluation.subject import ControllerChoice, Subject, settings_with, subject_of
+from hugginggpt.roots import find_in_roots
 from hugginggpt.services import get_trace
 from hugginggpt.settings import get_settings
+from hugginggpt.text import one_line
 from tasks.cancelling import cancel, cancellable
 from tasks.limits import controller_slot
 from tasks.plan import PLANNING_SECONDS
-from tasks.ui import finish_showing, show_scores
+from tasks.roots import readable_roots
+from tasks.ui import name_run, show_scores
 
 BATCH = 16
 """Samples in one task run, at most: enough that what Prefect takes for a task run does not count."""
@@ -73,7 +80,7 @@ def open_evaluation(
         ControllerError: the controller is out of order.
         DatabaseUnavailableError: the trace cannot be reached; nothing was spent.
     """
-    dataset = read_dataset(sample_set() if path is None else Path(path), limit)
+    dataset = read_dataset(sample_set() if path is None else _readable(path), limit)
     settings = settings_with(get_settings(), choice)
     subject, run = subject_of(dataset, settings), uuid.uuid4().hex
     evaluations = get_trace().evaluations
@@ -101,6 +108,17 @@ def open_evaluation(
         controller.close()
 
 
+def _readable(path: str) -> Path:
+    roots = readable_roots()
+    found = Path(path) if roots is None else find_in_roots(path, roots)
+    if found is None:
+        raise UsageError(
+            f"The dataset {path} is in none of the folders that may be read here: name its folder in "
+            "HUGGINGGPT_FILE_ROOTS."
+        )
+    return found
+
+
 def plan_samples(evaluation: OpenEvaluation) -> None:
     """Plan every sample that has no prediction yet, several at a time.
 
@@ -108,6 +126,10 @@ def plan_samples(evaluation: OpenEvaluation) -> None:
         ControllerError: the controller is out of order. What was planned is kept.
     """
     left = evaluation.left
+    samples = len(evaluation.dataset.samples)
+    name_run(
+        f"evaluate-planner: {one_line(evaluation.dataset.path.name, 80)}, {len(left)} of {samples} requests to plan"
+    )
     size = max(1, min(BATCH, math.ceil(len(left) / evaluation.at_once)))
     waiting = deque(left[start : start + size] for start in range(0, len(left), size))
     running: list[PrefectFuture[None]] = []
@@ -135,12 +157,16 @@ def plan_batch(samples: Sequence[Sample], evaluation_id: str, run: str, controll
         get_trace().evaluations.record(evaluation_id, prediction)
 
 
-def score(evaluation: OpenEvaluation) -> EvaluationReport:
-    """Score the predictions; record the scores, and show them in Prefect beside those of the last runs."""
+def score(evaluation: OpenEvaluation) -> State[Any]:
+    """Score the predictions; record the scores, and show them in Prefect beside those of the last runs.
+
+    Returns:
+        the state in which the flow run ends, with the scores as its data.
+    """
     predictions = get_trace().evaluations.predictions(evaluation.id)
     report = make_report(evaluation.id, evaluation.dataset, evaluation.subject, predictions)
     earlier = get_trace().evaluations.reports(report.dataset_sha256, SHOWN)
     get_trace().evaluations.record_report(report)
     show_scores(report, [(at, other) for at, other in earlier if other.evaluation_id != report.evaluation_id])
-    finish_showing()
-    return report
+    message = f"{report.model}: node F1 {report.node_f1} %, edge F1 {report.edge_f1} %."
+    return Completed(message=message, data=report.model_dump(mode="json"))

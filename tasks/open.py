@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from prefect import Flow
@@ -11,16 +11,19 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.runtime import deployment
 from prefect.runtime import flow_run as current_flow_run
 
+from hugginggpt.acceptance import Accepted, accept, take_accepted
 from hugginggpt.artifacts import Resource
-from hugginggpt.errors import DatabaseUnavailableError, StorageError, UsageError
-from hugginggpt.request import Exchange, RequestOptions, RequestRun, check_budget
-from hugginggpt.resources import gather
+from hugginggpt.errors import DatabaseUnavailableError, DeadlineExceededError, DiskFullError, StorageError, UsageError
+from hugginggpt.request import Exchange, RequestOptions, RequestRun
 from hugginggpt.results import RequestStatus
-from hugginggpt.services import get_store, get_trace
+from hugginggpt.services import get_controller, get_store, get_trace
 from hugginggpt.settings import get_settings
-from hugginggpt.trace.leases import holder_name
+from hugginggpt.trace.leases import Hold, holder_name
+from hugginggpt.trace.queue import DISK_FULL
 from tasks.cancelling import cancel
 from tasks.policies import patiently
+from tasks.posting import all_posted
+from tasks.roots import readable_roots
 from tasks.runner import check_runner
 from tasks.ui import draw_stated_edges_only, tag_run
 
@@ -44,6 +47,9 @@ def open_request(
     What a deployment is asked is in line before anything else can fail; without an id it takes the flow run's.
 
     Raises:
+        UsageError: the request, or a file of it, cannot be accepted; nothing of it is in the trace.
+        StorageError: a file cannot be stored; the same. So with a DiskFullError, when there is no room.
+        DeadlineExceededError: its files were not there within its time; the same.
         ClusterUnavailableError: the expert workers cannot be reached; nothing was begun.
         DatabaseUnavailableError: the trace cannot be reached; nothing was spent.
         RequestInProgressError: another live process works on it.
@@ -53,18 +59,16 @@ def open_request(
     if not deployed:
         check_runner()
     trace, holder = _ask(get_trace), holder_name()
-    resources, refusal = _gather(text, files, options)
+    accepted = _accepted(text, files, options, request_id)
     asked: dict[str, Any] = {
         "text": text,
-        "resources": resources,
+        "resources": accepted.resources,
         "conversation_id": conversation_id,
         "options": options.model_dump(mode="json"),
         "request_id": request_id or (flow_run_id if deployed else None),
     }
     if deployed:
-        # What is refused is not begun again and again; it is told so when it is opened.
-        if refusal is None:
-            _ask(lambda: trace.queue_request(**asked, holder=holder, seconds=OPENING_SECONDS))
+        _ask(lambda: trace.queue_request(**asked, holder=holder, seconds=OPENING_SECONDS))
         check_runner()
     opened = _ask(
         lambda: trace.open_request(
@@ -73,18 +77,17 @@ def open_request(
             lease_seconds=get_settings().lease_seconds,
             flow_run_id=flow_run_id,
             queued=deployed,
+            controller=get_controller().name,
+            spent=accepted.seconds,
         )
     )
     draw_stated_edges_only()
-    tag_run(opened.conversation_id)
     turns = patiently("The conversation", lambda: trace.turns(opened.conversation_id, before=opened.request_id))
     run = RequestRun(
         request_id=opened.request_id,
         conversation_id=opened.conversation_id,
         life=opened.life,
         status=opened.status,
-        refusal=None if opened.known or refusal is None else refusal.message,
-        refused_by=None if refusal is None else type(refusal).__name__,
         text=opened.text,
         options=RequestOptions.kept(opened.options),
         resources=_distinct(
@@ -92,17 +95,19 @@ def open_request(
         ),
         history=tuple(Exchange(text=turn.text, response=turn.response) for turn in turns),
     )
-    if run.status is not RequestStatus.RUNNING:
-        yield run
-        return
-    with _lease(run, holder):
+    with _lease(run, holder) if run.status is RequestStatus.RUNNING else nullcontext(), all_posted():
+        tag_run(run.conversation_id)
         yield run
 
 
 def record_ending(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Flow hook: note in the trace that the process of this flow run failed, crashed or was cancelled."""
-    cancelled = state.is_cancelled() or state.is_cancelling()
-    ending = "cancelled" if cancelled else (state.name or state.type.value).lower()
+    if state.is_cancelled() or state.is_cancelling():
+        ending = "cancelled"
+    elif state.is_failed() and isinstance(state.result(raise_on_failure=False), DiskFullError):
+        ending = DISK_FULL
+    else:
+        ending = (state.name or state.type.value).lower()
     get_trace().release_flow_run(str(flow_run.id), ending=ending, error=state.message)
 
 
@@ -111,16 +116,16 @@ def _ask(ask: Callable[[], T]) -> T:
     return ask() if deployment.get_id() is None else patiently("The request", ask)
 
 
-def _gather(
-    text: str, files: Sequence[str], options: RequestOptions
-) -> tuple[list[Resource], UsageError | StorageError | None]:
-    if not text.strip():
-        return [], UsageError("The request is empty: say what is to be done.")
+def _accepted(text: str, files: Sequence[str], options: RequestOptions, request_id: str | None) -> Accepted:
+    """The files of a request; a known one is taken from the trace, whatever is given with its id."""
+    if (accepted := take_accepted(request_id)) is not None:
+        return accepted
     try:
-        check_budget(options, get_settings())
-        return gather(files, get_settings(), get_store()), None
-    except (UsageError, StorageError) as error:
-        return [], error
+        return accept(text, files, options, settings=get_settings(), store=get_store(), roots=readable_roots())
+    except (UsageError, StorageError, DeadlineExceededError):
+        if request_id is None or not _ask(lambda: get_trace().knows(request_id)):
+            raise
+        return Accepted([])
 
 
 def _distinct(resources: Sequence[Resource]) -> tuple[Resource, ...]:
@@ -136,14 +141,16 @@ def _lease(run: RequestRun, holder: str) -> Iterator[None]:
     def renew() -> None:
         while not stop.wait(seconds / 3):
             try:
-                held = get_trace().renew_lease(run.request_id, holder, seconds)
+                hold = get_trace().renew_lease(run.request_id, holder, seconds)
             except DatabaseUnavailableError as error:
                 logger.warning("The lease on request %s could not be renewed: %s", run.request_id, error.message)
                 continue
-            if not held and not stop.is_set():
-                reason = "Its process no longer works on the request."
-                logger.warning("Request %s was cancelled or taken over; this process stops.", run.request_id)
-                cancel(run.request_id, run.life, reason)
+            if hold is Hold.ENDED:
+                return  # it was just answered: there is nothing left to stop
+            if hold is not Hold.HELD:
+                what = "was cancelled" if hold is Hold.CANCELLED else "is another process's now"
+                logger.warning("Request %s %s; this process stops working on it.", run.request_id, what)
+                cancel(run.request_id, run.life, "Its process no longer works on the request.")
                 return
 
     thread = threading.Thread(target=renew, name=f"lease-{run.request_id[:8]}", daemon=True)

@@ -1,5 +1,6 @@
 """Stage one: from the request to a plan (HuggingGPT, section 3.1)."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,13 +10,14 @@ from prefect.context import TaskRunContext
 from hugginggpt.artifacts import Resource
 from hugginggpt.controller.planning import plan_request as ask_for_plan
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import PlanError, rebuilt
+from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan, parse_plan
 from hugginggpt.request import Exchange, RequestRun
 from hugginggpt.resources import Namespace
 from hugginggpt.services import get_catalog, get_controller, get_store, get_trace
 from hugginggpt.settings import get_settings
 from tasks.cancelling import cancellable
+from tasks.own_controller import offered_kinds
 from tasks.policies import key_of, patiently, recorded_controller
 from tasks.runner import kinds_of_workers, run_where_warm
 from tasks.ui import show_plan
@@ -30,18 +32,20 @@ def plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
         the request with every file that the plan names among its resources, and the plan.
 
     Raises:
-        UsageError: the request itself cannot be accepted.
+        UsageError: a file that the plan names cannot be accepted.
         PlanError: there is no valid plan.
         ControllerError: the controller cannot plan.
+        DeadlineExceededError: its time is up, or it was cancelled.
         DatabaseUnavailableError: the trace stayed away.
+        DiskFullError: there is no room for a file that the plan names.
     """
-    if run.refusal is not None:
-        raise rebuilt(run.refused_by, run.refusal)
     known = patiently("The plan", lambda: get_trace().plan(run.request_id))
-    plan, source = (known, None) if known is not None else _new_plan(run)
-    plan, resources = _namespace(run.text, run.history, run.resources, run.options.plan is not None).resolve(
-        plan, get_store()
-    )
+    deadline = Deadline(math.inf)
+    with cancellable(run.request_id, run.life, deadline):
+        plan, source = (known, None) if known is not None else _new_plan(run, deadline)
+        plan, resources = _namespace(run.text, run.history, run.resources, run.options.plan is not None).resolve(
+            plan, get_store(), deadline
+        )
     run = run.model_copy(update={"resources": resources})
     patiently("The files", lambda: get_trace().record_resources(run.request_id, resources, life=run.life))
     if source is not None:
@@ -50,17 +54,17 @@ def plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
     return run, plan
 
 
-def _new_plan(run: RequestRun) -> tuple[Plan, str]:
+def _new_plan(run: RequestRun, deadline: Deadline) -> tuple[Plan, str]:
     given = run.options.plan_text
-    of_workers = kinds_of_workers()
     if given is None:
-        kinds = get_catalog().offered_kinds() if of_workers is None else of_workers
+        kinds = deadline.wait_for(offered_kinds)
         planning = plan_with_controller.with_options(refresh_cache=run.options.fresh)
         state = run_where_warm(planning, run.text, run.resources, run.history, kinds, run.request_id, run.life)
         plan: Plan = state.result()
         return plan, "cache" if state.name == "Cached" else "controller"
     plan = parse_plan(given)
-    obstacles = get_catalog().obstacles(plan, of_workers or ())
+    elsewhere = () if kinds_of_workers() is None else offered_kinds()
+    obstacles = deadline.wait_for(lambda: get_catalog().obstacles(plan, elsewhere))
     if obstacles:
         raise PlanError("\n".join(obstacles))
     return plan, "given"
@@ -108,7 +112,9 @@ def plan_with_controller(
             history=history,
             kinds=kinds,
             deadline=deadline,
-            check=lambda plan: namespace.problems(plan) + get_catalog().obstacles(plan, kinds),
+            check=lambda plan: (
+                namespace.problems(plan) + deadline.wait_for(lambda: get_catalog().obstacles(plan, kinds))
+            ),
         )
 
 

@@ -10,7 +10,7 @@ from prefect.utilities.annotations import quote
 
 from hugginggpt.pruning import Limits, Prunable, Pruned, Sort, find_prunable, prune
 from tasks.policies import BACKOFF
-from tasks.ui import Row, finish_showing, show_table
+from tasks.ui import Row, name_run, show_table
 from tasks.upkeep import UPKEEP
 
 RETRIES = 2
@@ -42,8 +42,8 @@ def prune_all(prunable: Prunable, dry_run: bool) -> State[Any]:
     done = [prunable.tally(sort) if dry_run else _prune(prunable, sort) for sort in Sort]
     told = "would go" if dry_run else "gone"
     show_table("storage", [_row(one, told) for one in done], f"What {'could' if dry_run else 'was'} let go")
-    finish_showing()
     freed = sum(one.gone_bytes or 0 for one in done)
+    name_run(f"prune-storage: {freed / 10**6:,.1f} MB {'could go' if dry_run else 'freed'}")
     message = f"{freed / 10**6:,.1f} MB {'would be' if dry_run else 'were'} freed."
     return Completed(message=message, data=[one.model_dump(mode="json") for one in done])
 

@@ -2,11 +2,12 @@
 
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import UUID
 
 import httpx
+from filelock import FileLock, Timeout
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
@@ -16,17 +17,20 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.futures import wait
+from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled, Completed, Crashed, Failed
 from prefect.types._datetime import now
 
 from hugginggpt.errors import ConfigurationError, HuggingGPTError, OrchestratorUnavailableError, RequestClosedError
+from hugginggpt.redaction import said
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace
-from hugginggpt.settings import data_file
+from hugginggpt.settings import data_file, get_settings
+from hugginggpt.text import one_line
 from hugginggpt.trace.leases import holder_name
 from hugginggpt.trace.queue import SHOWN_CHARS
 from hugginggpt.trace.story import EndedRun, WaitingRequest
-from tasks.ui import run_name
+from tasks.ui import MESSAGE_CHARS, counted, name_run, run_name
 
 DEPLOYMENT = "answer-request/on-demand"
 
@@ -43,18 +47,65 @@ _MOST_AT_WORK = 200
 """Flow runs that are looked at in one go, those begun first before the others: as many as Prefect gives at once."""
 
 
-def start_waiting(limit: int) -> int | State[Any]:
-    """Claim requests in line and start a flow run for each; return for how many that worked.
+def answer_waiting(limit: int) -> State[Any]:
+    """Start what waits and end what was lost, unless another process of this machine is just about it.
 
-    One that could not be started is claimed again when its claim has run out. Then the state that says why is
-    returned instead.
+    Returns:
+        the state in which the flow run ends, with how many requests a run was started for as its data.
+    """
+    # Released by the system when its process ends, however it ends. Another machine's process does no harm: what it
+    # claims is its own.
+    lock = FileLock(get_settings().home_dir / "answer-queued.lock", timeout=0, mode=0o600)
+    try:
+        with lock:
+            let_go_of_overdue()
+            state = start_waiting(limit)
+            end_lost()
+            return state
+    except Timeout:
+        name_run("answer-queued: another run is at work")
+        return Completed(message="Another run of it is still at work, and does the same.", data=0)
+
+
+def let_go_of_overdue() -> int:
+    """Delete the other runs of this schedule that are due and that no worker has taken; return how many.
+
+    They would find nothing to do: they wait because no worker looked for a while, or all were busy.
+    """
+    this, of = flow_run.get_id(), deployment.get_id()
+    if of is None:
+        return 0
+    due = {
+        "deployment_id": {"any_": [of]},
+        "state": {"type": {"any_": [StateType.SCHEDULED]}},
+        "next_scheduled_start_time": {"before_": now("UTC")},
+    }
+    try:
+        with get_client(sync_client=True) as client:
+            found = client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(due), limit=_MOST_AT_WORK)
+            overdue = [run.id for run in found if run.auto_scheduled and str(run.id) != this]
+            for run_id in overdue:
+                with suppress(ObjectNotFound):
+                    client.delete_flow_run(run_id)
+    except httpx.HTTPError as error:
+        get_run_logger().warning("Runs of this schedule that are overdue cannot be deleted now: %s", said(error))
+        return 0
+    return len(overdue)
+
+
+def start_waiting(limit: int) -> State[Any]:
+    """Claim requests in line and start a flow run for each; return a state with for how many that worked.
+
+    One that could not be started is claimed again when its claim has run out, and the state says why.
     """
     waiting = get_trace().claim_waiting(holder_name(), CLAIM_SECONDS, limit)
+    name_run(f"answer-queued: {len(waiting)} waiting")
     runs = [_start_waiting.submit(one) for one in waiting]
     wait(runs)
     failures = [run.state for run in runs if not run.state.is_completed()]
     if not failures:
-        return sum(run.result() for run in runs)
+        started = sum(run.result() for run in runs)
+        return Completed(message=f"{counted(started, 'run')} started." if waiting else None, data=started)
     error = failures[0].result(raise_on_failure=False)
     why = error.message if isinstance(error, HuggingGPTError) else failures[0].message
     message = f"{len(failures)} of {len(runs)} requests stay in line, for no run could be started for them: {why}"
@@ -77,7 +128,7 @@ def end_lost() -> int:
         for flow_run_id, ended in over.items():
             _set_state(UUID(flow_run_id), _ending(ended))
     except httpx.HTTPError as error:
-        get_run_logger().warning("Flow runs whose requests have ended cannot be ended in Prefect now: %s", error)
+        get_run_logger().warning("Flow runs whose requests have ended cannot be ended in Prefect now: %s", said(error))
         return 0
     return len(over)
 
@@ -90,7 +141,8 @@ def _ending(ended: EndedRun) -> State[Any]:
         return Crashed(message="Its process died.")
     if ended.status is RequestStatus.FAILED:
         return Failed(message=ended.error)
-    return Completed(name="Partial" if ended.status is RequestStatus.PARTIAL else "Completed")
+    name = "Partial" if ended.status is RequestStatus.PARTIAL else "Completed"
+    return Completed(name=name, message=one_line(ended.response or "", MESSAGE_CHARS) or None)
 
 
 @task(

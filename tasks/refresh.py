@@ -15,7 +15,7 @@ from hugginggpt.catalog.changes import CatalogChanges
 from hugginggpt.catalog.hub import forget_probes, pipeline_tag
 from hugginggpt.errors import HuggingGPTError, UsageError
 from hugginggpt.services import get_catalog
-from tasks.ui import Row, finish_showing, show_table
+from tasks.ui import Row, counted, name_run, show_table
 from tasks.upkeep import UPKEEP
 
 RETRIES = 3
@@ -41,6 +41,7 @@ def refresh_kinds(kinds: Sequence[str]) -> list[Lookup]:
         UsageError: there is no such kind, or the Hub has no tag for it.
     """
     wanted = [_known(kind) for kind in kinds] or [kind for kind in CAPABILITIES if pipeline_tag(kind) is not None]
+    name_run(f"refresh-catalog: {counted(len(set(wanted)), 'kind')}")
     futures = [(kind, refresh_kind.submit(kind)) for kind in dict.fromkeys(wanted)]
     return [_lookup(kind, future.result(raise_on_failure=False)) for kind, future in futures]
 
@@ -74,7 +75,6 @@ def show_changes(lookups: Sequence[Lookup]) -> State[Any]:
         up; Failed when none was.
     """
     show_table("catalog", [_row(lookup) for lookup in lookups], "The Hub's models of each kind, and what changed")
-    finish_showing()
     missing = {lookup.kind: lookup.error for lookup in lookups if lookup.error is not None}
     data = {
         "kinds": [lookup.changes.model_dump(mode="json") for lookup in lookups if lookup.changes is not None],

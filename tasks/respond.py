@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from prefect import allow_failure, task
 from prefect.cache_policies import NO_CACHE
@@ -15,15 +16,20 @@ from hugginggpt.plan import Plan
 from hugginggpt.request import RequestRun
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_store, get_trace
+from hugginggpt.text import one_line
 from hugginggpt.trace.report import report
-from hugginggpt.trace.story import StoryStatus, TaskEnding
+from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskEnding
 from tasks.cancelling import cancellable
 from tasks.policies import patiently, recorded_controller
+from tasks.posting import finish_posting
 from tasks.run import RECOVERED, Ending
 from tasks.runner import run_where_warm
-from tasks.ui import finish_showing, show_answer
+from tasks.ui import MESSAGE_CHARS, answered_name, name_run, show_answer, with_what_is_missing
 
 RESPONSE_SECONDS = 300.0
+
+ERROR_CHARS = 1000
+"""Characters of an error in the message of a flow run's final state: what is to be done stands at its end."""
 
 
 def respond_and_record(
@@ -42,29 +48,49 @@ def respond_and_record(
         DatabaseUnavailableError: the trace cannot be written; the results stay in their stores.
     """
     if _status(run) is RequestStatus.CANCELLED:
-        finish_showing()
         return final_state(run.request_id)
     finals = [allow_failure(ending.state) for ending in endings.values()]
     outcomes = [_outcome(endings[planned.id]) for planned in plan.tasks] if plan else []
     # What an earlier life recorded stays as it is.
     new = [_ending(ending) for ending in endings.values() if ending.state.name != RECOVERED]
-    run_where_warm(_respond_and_record, run, plan, outcomes, new, error, wait_for=finals).result()
-    finish_showing()
-    return final_state(run.request_id)
+    state = run_where_warm(_respond_and_record, run, plan, outcomes, new, error, wait_for=finals)
+    state.result()
+    return final_state(run.request_id, state.state_details.task_run_id)
 
 
-def final_state(request_id: str) -> State[Any]:
-    """The state of a flow run whose request has ended: Completed, Partial (completed, too), Cancelled or Failed."""
+def final_state(request_id: str, answered_by: UUID | None = None) -> State[Any]:
+    """Show the answer of a request that has ended, and wait until all of this run is shown.
+
+    Args:
+        answered_by: Prefect's id of the task run that wrote the answer, if it is one of this flow run.
+
+    Returns:
+        the state of the flow run: Completed, Partial (completed, too), Cancelled or Failed. Its message says how the
+        answer begins, or why there is none, and what of the run could not be shown.
+    """
     story = patiently("The report", lambda: get_trace().request(request_id))
+    if story.status is not StoryStatus.CANCELLED:
+        files = [file.artifact for file in story.files if file.artifact.preview is None]
+        show_answer(story.response or f"Failed: {story.error}", files, answered_by)
+        # Prefect's lists show a run's name, and not the message of its state.
+        name_run(answered_name(story.text, story.response or f"Failed: {story.error}"))
+    state = _final_state(story)
+    state.message = with_what_is_missing(state.message, finish_posting())
+    return state
+
+
+def _final_state(story: RequestTrace) -> State[Any]:
     addresses = {f.artifact.sha256: get_store().address(f.artifact) for f in story.files}
     data = report(story, addresses).model_dump(mode="json")
+    answer = one_line(story.response or "", MESSAGE_CHARS) or None
     if story.status is StoryStatus.COMPLETED:
-        return Completed(data=data)
+        return Completed(message=answer, data=data)
     if story.status is StoryStatus.PARTIAL:
-        return Completed(name="Partial", message="Not everything that was planned could be done.", data=data)
+        return Completed(name="Partial", message=answer, data=data)
+    error = story.error or "The request failed."
     if story.status is StoryStatus.CANCELLED:
-        return Cancelled(message=story.error)
-    return Failed(message=story.error, data=rebuilt(story.error_type, story.error or "The request failed."))
+        return Cancelled(message=one_line(error, ERROR_CHARS))
+    return Failed(message=one_line(error, ERROR_CHARS), data=rebuilt(story.error_type, error))
 
 
 @task(name="respond-and-record", task_run_name="respond and record", cache_policy=NO_CACHE, persist_result=False)
@@ -92,8 +118,6 @@ def _respond_and_record(
             endings=endings,
         ),
     )
-    files = [a for o in outcomes if o.result for a in o.result.outputs if a.preview is None]
-    show_answer(answer.text if answer else f"Failed: {error.message if error else status}", files)
 
 
 def _status(run: RequestRun) -> RequestStatus:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, cast
 
@@ -16,23 +17,33 @@ from hugginggpt.artifacts import Resource
 from hugginggpt.binding import bind, fingerprint, seed_for
 from hugginggpt.capabilities import CAPABILITIES, Capability
 from hugginggpt.catalog.card import Candidate, ModelChoice
+from hugginggpt.controller.client import Controller
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import HuggingGPTError, PassingError, SelectionError
+from hugginggpt.errors import (
+    DeadlineExceededError,
+    DiskFullError,
+    ExpertError,
+    HuggingGPTError,
+    PassingError,
+    SelectionError,
+)
 from hugginggpt.execution import execute
 from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.pool import get_pool
 from hugginggpt.plan import Plan, PlannedTask
-from hugginggpt.progress import listening
+from hugginggpt.redaction import said
 from hugginggpt.request import RequestRun
 from hugginggpt.results import TaskResult, TaskStatus
-from hugginggpt.services import get_catalog, get_store, get_trace
+from hugginggpt.services import get_catalog, get_controller, get_store, get_trace
 from hugginggpt.settings import get_settings
+from hugginggpt.trace.story import AttemptEnd
 from tasks.cancelling import cancel, cancellable, why_cancelled
 from tasks.limits import slot_for
+from tasks.own_controller import needs_controller, submit_here
 from tasks.policies import BACKOFF, JITTER, can_pass, key_of, patiently, recorded_controller, recording
-from tasks.runner import LOOKS_EVERY, let_go_of_stranded, lost, placed, why_lost
+from tasks.runner import LOOKS_EVERY, let_go_of_stranded, lost, placed, why_lost, workers_have_our_controller
 from tasks.select import Choice, submit_selection
-from tasks.ui import ProgressShown, show_result
+from tasks.ui import show_choice, show_result, showing_progress
 
 SKIPPED, RECOVERED, CACHED = "Skipped", "Recovered", "Cached"
 TASK_RUN_NAME = "{planned.id} · {planned.task}"
@@ -61,6 +72,9 @@ def run_experts(run: RequestRun, plan: Plan, choices: Mapping[int, Choice]) -> d
 
     A task whose choice and whose upstream tasks are final is submitted at once, with their states,
     so that Prefect knows the plan's edges. One that needs what was not made ends as skipped.
+
+    Raises:
+        DiskFullError: there is no room for what a task makes. What had finished is kept, and nothing counts as failed.
     """
     schedule = _Schedule(run, plan, choices)
     try:
@@ -84,11 +98,14 @@ class _Schedule:
         self.chosen: dict[int, State[ModelChoice]] = {}
         self.final: SimpleQueue[PrefectFuture[Any]] = SimpleQueue()
         self.losses = 0
+        self.apart: set[int] = set()
 
     def run(self) -> dict[int, Ending]:
-        for choice in self.choices.values():
+        for task_id, choice in self.choices.items():
             if isinstance(choice, PrefectFuture):
                 choice.add_done_callback(self.final.put)
+            else:
+                show_choice(self.plan.task(task_id), choice)
         while True:
             for planned in self.plan.tasks:
                 if planned.id not in self.futures and planned.id not in self.endings and self._ready(planned):
@@ -111,8 +128,14 @@ class _Schedule:
         chosen = planned.id in self.chosen or not isinstance(self.choices[planned.id], PrefectFuture)
         return (chosen or planned.id in self.recovered) and all(k in self.endings for k in planned.dep)
 
-    def _start(self, planned: PlannedTask, fresh: bool | None = None) -> None:
-        """Submit a task, or end it where it need not or cannot run."""
+    def _start(self, planned: PlannedTask, fresh: bool | None = None, *, here: bool = False) -> None:
+        """Submit a task, or end it where it need not or cannot run.
+
+        Args:
+            planned: the task.
+            fresh: cached results do not count; as the request has it when None.
+            here: the workers' models could not do it, so what needs the controller is tried.
+        """
         before = [allow_failure(self.endings[k].state) for k in planned.dep]
 
         def settled(name: str, **why: Any) -> None:
@@ -129,19 +152,32 @@ class _Schedule:
         expert = EXPERT_TASKS[planned.task].with_options(
             refresh_cache=self.request.options.fresh if fresh is None else fresh
         )
-        try:
-            with placed(planned.task, _first(choice)):
-                future = expert.submit(
-                    planned,
-                    choice=choice,
-                    upstream={k: self.endings[k].state for k in planned.needs},
-                    resources=self.request.resources,
-                    request_id=self.request.request_id,
-                    life=self.request.life,
-                    wait_for=before,
-                )
-        except SelectionError as error:
-            return settled("Failed", reason=error.message)
+        ranked = _ranked(choice)
+        needs_ours = any(map(needs_controller, ranked))
+        apart = needs_ours and not workers_have_our_controller(planned.task)
+        parameters: dict[str, Any] = {
+            "planned": planned,
+            "choice": choice,
+            "upstream": {k: self.endings[k].state for k in planned.needs},
+            "resources": self.request.resources,
+            "request_id": self.request.request_id,
+            "life": self.request.life,
+            "without_controller": False,
+        }
+        future: PrefectFuture[TaskResult]
+        if apart and (here or needs_controller(ranked[0])):
+            self.apart.discard(planned.id)
+            future = submit_here(expert, parameters, wait_for=before)
+        else:
+            if apart:
+                self.apart.add(planned.id)
+            try:
+                with placed(planned.task, ranked[0], with_controller=needs_ours and not apart):
+                    future = expert.submit(**(parameters | {"without_controller": apart}), wait_for=before)
+            except SelectionError as error:
+                if apart:
+                    return self._start(planned, fresh, here=True)
+                return settled("Failed", reason=error.message)
         self.futures[planned.id] = future
         future.add_done_callback(self.final.put)
 
@@ -163,6 +199,8 @@ class _Schedule:
             self._start(planned, fresh=True)
         elif self._is_to_be_done_again(future):
             self._start(planned)
+        elif planned.id in self.apart and _has_no_model(state):
+            self._start(planned, here=True)
         else:
             self._end(planned, state)
 
@@ -174,7 +212,13 @@ class _Schedule:
         return self.losses <= MOST_LOSSES
 
     def _end(self, planned: PlannedTask, state: State[Any]) -> None:
-        """Note how a task run ended, and record what its body did not: a cache hit runs no body."""
+        """Note how a task run ended, and record what its body did not: a cache hit runs no body.
+
+        Raises:
+            DiskFullError: it ended because of that; the same task works when there is room.
+        """
+        if isinstance(error := _error(state), DiskFullError):
+            raise error
         result: TaskResult | None = state.result() if state.is_completed() and state.name != SKIPPED else None
         ending = self.endings[planned.id] = Ending(
             planned=planned,
@@ -183,6 +227,9 @@ class _Schedule:
             error=None if result is not None else _message(state),
             state=state,
         )
+        # Here and not in the task run: a cache hit runs no body, and the process of one that did may be gone.
+        if ending.result is not None:
+            show_result(ending.result, state.state_details.task_run_id)
         with recording(f"The end of task {planned.name}"):
             if ending.result is None:
                 get_trace().record_no_result(
@@ -194,21 +241,25 @@ class _Schedule:
                 )
             elif state.name == CACHED:
                 get_trace().record_result(self.request.request_id, ending.result, cached=True, life=self.request.life)
-                show_result(ending.result)
 
     def _settle_choice(self, future: PrefectFuture[ModelChoice]) -> None:
         task_id = next(k for k, choice in self.choices.items() if choice is future)
         if self._is_to_be_done_again(future):
             self._choose_again(task_id, fresh=False)
             return
-        if future.state.name == CACHED:
-            choice: ModelChoice = future.state.result()
-            if choice.provisional:
+        state = future.state
+        if state.is_completed():
+            choice: ModelChoice = state.result()
+            if state.name == CACHED and choice.provisional:
                 self._choose_again(task_id, fresh=True)
                 return
-            with recording("A cached selection"):
-                get_trace().record_choice(self.request.request_id, task_id, choice, cached=True, life=self.request.life)
-        self.chosen[task_id] = future.state
+            if state.name == CACHED:
+                with recording("A cached selection"):
+                    get_trace().record_choice(
+                        self.request.request_id, task_id, choice, cached=True, life=self.request.life
+                    )
+            show_choice(self.plan.task(task_id), choice, state.state_details.task_run_id)
+        self.chosen[task_id] = state
 
     def _choose_again(self, task_id: int, *, fresh: bool) -> None:
         again = submit_selection(self.request, self.plan.task(task_id), fresh=fresh)
@@ -216,9 +267,15 @@ class _Schedule:
         again.add_done_callback(self.final.put)
 
 
-def _first(choice: ModelChoice | State[ModelChoice]) -> Candidate:
-    """The model that is tried first."""
-    return (choice.result() if isinstance(choice, State) else choice).chosen
+def _ranked(choice: ModelChoice | State[ModelChoice]) -> tuple[Candidate, ...]:
+    """The models in the order in which they are tried."""
+    return (choice.result() if isinstance(choice, State) else choice).ranked
+
+
+def _has_no_model(state: State[Any]) -> bool:
+    """Whether a task run failed because no candidate could do it."""
+    error = state.result(raise_on_failure=False) if state.is_failed() else None
+    return isinstance(error, ExpertError) and not isinstance(error, DeadlineExceededError)
 
 
 def _is_stored(result: TaskResult) -> bool:
@@ -236,17 +293,24 @@ def _status(state: State[Any]) -> TaskStatus:
     return {SKIPPED: TaskStatus.SKIPPED, CACHED: TaskStatus.CACHED}.get(state.name or "", TaskStatus.COMPLETED)
 
 
+def _error(state: State[Any]) -> BaseException | None:
+    """What a run raised; None where nothing was raised: what settled has no error as its data."""
+    if not state.is_final() or state.is_completed() or state.data is None:
+        return None
+    error = state.result(raise_on_failure=False)
+    return error if isinstance(error, BaseException) else None
+
+
 def _message(state: State[Any]) -> str:
     """Why a run has no result, one sentence."""
     if not state.is_final():
         return why_lost()
-    # What settled has no error as its data, but a record of nothing.
-    error = None if state.name == SKIPPED or state.data is None else state.result(raise_on_failure=False)
+    error = _error(state)
     if error is None:
         return state.message or str(state.name)
     if isinstance(error, HuggingGPTError):
         return error.message
-    return f"It ended unexpectedly: {type(error).__name__}: {error}"
+    return f"It ended unexpectedly: {type(error).__name__}: {said(error)}"
 
 
 def settle(planned: PlannedTask, name: str, reason: str = "", result: TaskResult | None = None) -> State[Any]:
@@ -270,7 +334,10 @@ def _expert_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | No
     planned: PlannedTask = parameters["planned"]
     choice: ModelChoice = parameters["choice"]
     inputs = fingerprint(planned, parameters["resources"], parameters["upstream"])
-    models = [[c.name, c.endpoint] for c in choice.ranked]
+    # A model of one name is another on another server.
+    at = None if parameters["without_controller"] else get_controller().label
+    answering = map(get_catalog().answering, choice.ranked)
+    models = [[c.name, c.endpoint, *([at] if needs_controller(c) else [])] for c in answering]
     return key_of("expert", inputs.sha256, seed_for(planned, inputs), models) if inputs.whole else None
 
 
@@ -281,21 +348,44 @@ def run_expert(
     resources: Sequence[Resource],
     request_id: str,
     life: int,
+    without_controller: bool = False,
 ) -> TaskResult:
-    """Do one planned task on its chosen model, or on the next candidate that can."""
+    """Do one planned task on its chosen model, or on the next candidate that can.
+
+    Args:
+        planned: the task.
+        choice: its models, in the order in which they are tried.
+        upstream: the results that it refers to.
+        resources: the files that it may name.
+        request_id: the request.
+        life: the life of it that this belongs to.
+        without_controller: this process has another controller than the request, so what needs one is left out.
+    """
     task_run = TaskRunContext.get()
     assert task_run is not None
     run_count = task_run.task_run.run_count
     deadline = Deadline(get_settings().task_timeout or planned.capability.timeout)
     inputs = fingerprint(planned, resources, upstream)
     attempts = _Attempts(request_id, planned.id, life, run_count)
-    with cancellable(request_id, life, deadline), listening(ProgressShown(planned, lambda: attempts.current)):
+
+    def controller() -> Controller:
+        if without_controller:
+            raise ExpertError("This expert worker has another controller than the request.")
+        return recorded_controller(request_id, life, planned.id)
+
+    answering = map(get_catalog().answering, choice.ranked)
+    able = [c for c in answering if not (without_controller and needs_controller(c))]
+    if (done := _done_before(request_id, planned.id)) is not None:
+        return done
+    with cancellable(request_id, life, deadline), showing_progress(planned, lambda: attempts.current):
         result = execute(
             planned,
-            bind(planned, resources, upstream, get_store()),
-            map(get_catalog().current, attempts.not_failed(choice.ranked)),
+            deadline.wait_for(
+                lambda: bind(planned, resources, upstream, get_store(), max_chars=get_settings().max_text_chars)
+            ),
+            (deadline.wait_for(partial(get_catalog().current, c)) for c in attempts.not_failed(able)),
             pool=get_pool(get_settings()),
-            surroundings=Surroundings(get_settings(), lambda: recorded_controller(request_id, life, planned.id)),
+            surroundings=Surroundings(get_settings(), controller),
             store=get_store(),
             deadline=deadline,
             seed=seed_for(planned, inputs),
@@ -304,9 +394,16 @@ def run_expert(
             last_try=run_count > task_run.task.retries,
         )
     with recording(f"The result of task {planned.name}"):
-        get_trace().record_result(request_id, result, life=life)
-    show_result(result)
+        attempts.record(result)
     return result
+
+
+def _done_before(request_id: str, task_id: int) -> TaskResult | None:
+    """The result of a task run whose worker died after it was recorded, and before the flow heard of it."""
+    known: TaskResult | None = None
+    with recording("What was done before"):
+        known = get_trace().results(request_id).get(task_id)
+    return known if known is not None and _is_stored(known) else None
 
 
 def _expert_task(capability: Capability) -> Task[..., TaskResult]:
@@ -330,13 +427,6 @@ EXPERT_TASKS: dict[str, Task[..., TaskResult]] = {kind: _expert_task(row) for ki
 """The task object of each kind."""
 
 
-def _attempt_status(error: BaseException | None) -> str:
-    """What is no `Exception` came from outside, such as Ctrl-C, and says nothing of the model."""
-    if error is None:
-        return "completed"
-    return "failed" if isinstance(error, Exception) else "interrupted"
-
-
 class _Attempts:
     """Records each attempt of one try of a task run.
 
@@ -347,6 +437,7 @@ class _Attempts:
     def __init__(self, request_id: str, task_id: int, life: int, run_count: int) -> None:
         self._where = (request_id, task_id, life)
         self._run_count = run_count
+        self._completed: AttemptEnd | None = None
         self.current: int | None = None
 
     def not_failed(self, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -363,16 +454,25 @@ class _Attempts:
             self.current = get_trace().start_attempt(*self._where, candidate, self._run_count)
 
     def finished(self, seconds: float, error: BaseException | None, loading: float | None) -> None:
-        """It has ended."""
+        """It has ended. What completed is recorded with its result, so that nobody does it again for want of that."""
         if self.current is None:
             return
+        if error is None:
+            self._completed = AttemptEnd(self.current, seconds, loading)
+            return
+        # What is no `Exception` came from outside, such as Ctrl-C, and says nothing of the model.
         with recording("The end of an attempt"):
             get_trace().finish_attempt(
                 self.current,
-                status=_attempt_status(error),
+                status="failed" if isinstance(error, Exception) else "interrupted",
                 seconds=seconds,
                 load_seconds=loading,
-                error=None if error is None else str(error),
-                error_type=None if error is None else type(error).__name__,
+                error=error.message if isinstance(error, HuggingGPTError) else said(error),
+                error_type=type(error).__name__,
                 passing=isinstance(error, PassingError),
             )
+
+    def record(self, result: TaskResult) -> None:
+        """Write the result, and the end of the attempt that made it."""
+        request_id, _, life = self._where
+        get_trace().record_result(request_id, result, life=life, attempt=self._completed)

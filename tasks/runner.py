@@ -1,14 +1,15 @@
 """Where task runs are done: in threads of the flow's process, or on a standing Dask cluster of expert workers.
 
 On a cluster the pool of loaded models is in the workers, so it outlives the flow runs. A worker declares what it has
-as Dask resources: one named after each kind of task that it takes, `MEMORY` in bytes for models, `GPU`, and
-`CONTROLLER`, which all of them have. A task asks for what it needs, and is sent to a worker that has its model loaded
-if that one is free.
+as Dask resources: one named after each kind of task that it takes, `MEMORY` in bytes for models, `GPU`, and one that
+says which controller it has. A task asks for what it needs, and is sent to a worker that has its model loaded if that
+one is free. Whose controller answers a request: see `own_controller`.
 """
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from concurrent.futures import CancelledError
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -22,8 +23,10 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.card import Candidate, Endpoint
 from hugginggpt.cluster import cluster_of
+from hugginggpt.controller_name import fingerprint
 from hugginggpt.errors import ClusterUnavailableError, ConfigurationError, SelectionError
 from hugginggpt.settings import Settings, get_settings
+from tasks.temporary_server import is_temporary
 
 if TYPE_CHECKING:
     from prefect_dask.task_runners import DaskTaskRunner
@@ -33,7 +36,7 @@ R = TypeVar("R")
 _missed_since: dict[tuple[Any, ...], float] = {}
 """When a flow run first missed a worker for a kind of task and a size of model."""
 
-MEMORY, GPU, CONTROLLER = "MEMORY", "GPU", "CONTROLLER"
+MEMORY, GPU = "MEMORY", "GPU"
 
 CONNECT_SECONDS = 10
 """How long the scheduler may take to answer."""
@@ -106,7 +109,8 @@ def check_runner() -> None:
 
 
 def _check_server() -> None:
-    if not PREFECT_API_URL.value():
+    url = PREFECT_API_URL.value()
+    if not url or is_temporary(url):
         raise ConfigurationError(
             "Expert workers need a Prefect server that they can reach, too: start one with `hugginggpt up`, name one "
             "in PREFECT_API_URL, or set HUGGINGGPT_TASK_RUNNER to threads."
@@ -120,7 +124,12 @@ def resources_of(kinds: Sequence[str], settings: Settings) -> dict[str, float]:
 
     on = accelerators(settings)
     memory = max([memory_budget(settings), *(one.budget for one in on)])
-    return {MEMORY: memory, **({GPU: len(on)} if on else {}), **dict.fromkeys([CONTROLLER, *kinds], _MANY)}
+    return {MEMORY: memory, **({GPU: len(on)} if on else {}), **dict.fromkeys([_controller(settings), *kinds], _MANY)}
+
+
+def _controller(settings: Settings) -> str:
+    """The resource of workers whose controller is the one of these settings."""
+    return f"CONTROLLER-{fingerprint(settings)}"
 
 
 _MANY = 10**6
@@ -128,21 +137,22 @@ _MANY = 10**6
 
 
 @contextmanager
-def placed(kind: str, candidate: Candidate | None) -> Iterator[None]:
+def placed(kind: str, candidate: Candidate | None, *, with_controller: bool = False) -> Iterator[None]:
     """Have the task that is submitted in the block sent to a worker that can do it, if there are workers.
 
     Args:
         kind: its kind of task.
         candidate: the model that it will be tried on first.
+        with_controller: it may need the controller, so that has to be this process's.
 
     Raises:
         SelectionError: no worker takes such tasks.
     """
-    with _placement(kind, candidate):
+    with _placement(kind, candidate, with_controller):
         yield
 
 
-def _placement(kind: str, candidate: Candidate | None) -> AbstractContextManager[Any]:
+def _placement(kind: str, candidate: Candidate | None, with_controller: bool) -> AbstractContextManager[Any]:
     if (cluster := _cluster()) is None:
         return nullcontext()
     from dask import annotate  # type: ignore[attr-defined]
@@ -152,6 +162,8 @@ def _placement(kind: str, candidate: Candidate | None) -> AbstractContextManager
     holders = [worker for worker in workers if model in worker.models]
     # What is loaded takes no more memory.
     needs = {kind: 1.0} if holders else _needs(kind, candidate, any(GPU in worker.resources for worker in workers))
+    if with_controller:
+        needs[_controller(get_settings())] = 1.0
     free = [worker.address for worker in holders if worker.free]
     near = {"workers": free, "allow_other_workers": True} if free else {}
     return annotate(resources=needs, **near)
@@ -243,10 +255,45 @@ def kinds_of_workers() -> tuple[str, ...] | None:
     return tuple(kind for kind in CAPABILITIES if kind in declared)
 
 
+def workers_have_our_controller(kind: str | None = None) -> bool:
+    """Whether this process's controller is that of a worker, too; of one that takes a kind of task, if any does.
+
+    So it is said to be, too, while there are no workers: those to come may have it.
+    """
+    if (cluster := _cluster()) is None:
+        return True
+    workers = [worker["resources"] for worker in _ask(cluster, _look)]
+    able = [declared for declared in workers if kind in declared] if kind is not None else []
+    return not workers or any(_controller(get_settings()) in declared for declared in able or workers)
+
+
+def ask_workers(question: Callable[..., R], *about: Any, kind: str | None = None) -> list[R]:
+    """What the workers answer to a question, each in a thread of its own: all of them, or one that takes a kind.
+
+    Workers that go away meanwhile, or do not answer within `WORKER_SECONDS`, are left out.
+    """
+    if (cluster := _cluster()) is None:
+        return []
+    from distributed import KilledWorker
+
+    workers = [worker for worker in _ask(cluster, _look) if kind is None or kind in worker["resources"]]
+    asked = [
+        cluster.client.submit(  # type: ignore[no-untyped-call]
+            question, *about, workers=[worker["address"]], pure=False, retries=0
+        )
+        for worker in (workers if kind is None else workers[:1])
+    ]
+    answers, end = [], time.monotonic() + WORKER_SECONDS
+    for one in asked:
+        with suppress(TimeoutError, CancelledError, KilledWorker):
+            answers.append(one.result(timeout=max(0.0, end - time.monotonic())))
+    return answers
+
+
 def submit_where_warm(
     task: Task[..., R], *arguments: Any, kind: str | None = None, wait_for: Sequence[Any] = ()
 ) -> PrefectFuture[R]:
-    """Submit a task of the controller: on a cluster to a worker, where the embedded model stays loaded.
+    """Submit a task of the controller to a worker of the cluster, where the embedded model stays loaded.
 
     Args:
         task: what to submit.
@@ -261,9 +308,9 @@ def submit_where_warm(
 def run_where_warm(task: Task[..., R], *arguments: Any, wait_for: Sequence[Any] = ()) -> State[R]:
     """Run a task of the controller to its end; return the state that it ended in.
 
-    On a cluster a worker runs it. If there is none for long, it is run here.
+    On a cluster a worker runs it that has the same controller. If there is none, or none for long, it is run here.
     """
-    if _cluster() is not None:
+    if _cluster() is not None and workers_have_our_controller():
         future = submit_where_warm(task, *arguments, wait_for=wait_for)
         assert isinstance(future, PrefectWrappedFuture)
         while not future.wrapped_future.done():
@@ -281,8 +328,7 @@ def _on_a_worker(kind: str | None) -> AbstractContextManager[Any]:
     from dask import annotate  # type: ignore[attr-defined]
 
     is_taken = kind is not None and kind in (kinds_of_workers() or ())
-    # Of what asks for nothing, the scheduler would not say that there is no worker for it.
-    return annotate(resources={CONTROLLER: 1, **({kind: 1} if is_taken else {})})
+    return annotate(resources={_controller(get_settings()): 1, **({kind: 1} if is_taken else {})})
 
 
 def lost(future: PrefectFuture[Any]) -> bool:
@@ -295,7 +341,7 @@ def let_go_of_stranded(futures: Sequence[object]) -> None:
     if (cluster := _cluster()) is None:
         return
     runs = [future.wrapped_future for future in futures if isinstance(future, PrefectWrappedFuture)]
-    keys = {run.key: run for run in runs}
+    keys = {run.key: run for run in runs if hasattr(run, "key")}  # what runs in a thread of ours has none
     since: dict[str, float] = _ask(cluster, _without_worker, keys=list(keys))
     for key, seconds in since.items():
         if seconds > WORKER_SECONDS:

@@ -17,7 +17,7 @@ from hugginggpt.errors import ExpertUnavailableError, ModelLoadError, UsageError
 from hugginggpt.settings import get_settings
 from hugginggpt.warming import LOADING_SECONDS, Warmed, kinds_to_warm, load_here, load_on_dask
 from tasks.cancelling import cancel, cancellable
-from tasks.ui import Row, finish_showing, show_table
+from tasks.ui import Row, counted, name_run, show_table
 from tasks.upkeep import UPKEEP
 
 RETRIES = 2
@@ -34,6 +34,7 @@ def warm_kinds(kinds: Sequence[str]) -> list[Warmed]:
     """
     run = flow_run.get_id() or ""
     wanted = list(dict.fromkeys(map(_known, kinds))) or kinds_to_warm()
+    name_run(f"warm-models: {counted(len(wanted), 'kind')}")
     with _cancelled_with_the_flow(run):
         futures = [load_model.submit(kind, run) for kind in wanted]
         return [warmed for future in futures for warmed in future.result()]
@@ -83,7 +84,6 @@ def show_warmed(warmed: Sequence[Warmed]) -> State[Any]:
         Failed when none was.
     """
     show_table("models", [_row(one) for one in warmed], "Models that were to be loaded, and what became of them")
-    finish_showing()
     data = [one.model_dump(mode="json") for one in warmed]
     missing = list(dict.fromkeys(one.kind for one in warmed if not one.loaded))
     if not warmed:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -132,7 +133,7 @@ def prefect_server(home: Path) -> Iterator[str]:
         if (programs := postgresql_programs()) is not None:
             url = stack.enter_context(postgresql(programs)).set(drivername="postgresql+asyncpg")
             environment["PREFECT_API_DATABASE_CONNECTION_URL"] = url.render_as_string(hide_password=False)
-        command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+        command = [sys.executable, "-m", "apps.up.prefect_server", "--port", str(port)]
         with (home / "server.log").open("wb") as log:
             server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         stack.callback(server.wait)
@@ -141,6 +142,18 @@ def prefect_server(home: Path) -> Iterator[str]:
         wait_until(lambda: server.poll() is not None or _is_healthy(api))
         assert server.poll() is None, (home / "server.log").read_text()
         yield api
+
+
+def prefect_client(api: str, **more: Any) -> httpx.Client:
+    """A plain client of a Prefect server's API, which says the token that the server wants of its clients.
+
+    Args:
+        more: options of httpx.
+    """
+    name = uuid.uuid4().hex
+    given = httpx.get(f"{api}/csrf-token", params={"client": name}, **more).raise_for_status().json()
+    headers = {"Prefect-Csrf-Client": name, "Prefect-Csrf-Token": given["token"]}
+    return httpx.Client(base_url=api, headers=headers, timeout=30, **more)
 
 
 def _is_healthy(api: str) -> bool:

@@ -179,6 +179,26 @@ def test_a_read_only_folder_is_said(tmp_path: Path) -> None:
         ArtifactStore(str(tmp_path / "artifacts")).check()
 
 
+def test_a_preview_is_text_that_can_be_kept(tmp_path: Path) -> None:
+    stored = ArtifactStore(str(tmp_path)).put(Text("half \ud83d of it, and \x00"))
+    assert stored.preview == "half \ufffd of it, and \ufffd"
+    assert stored.model_dump_json()
+
+
+@pytest.mark.parametrize("name", ["字" * 300 + ".png", "é" * 300, "a\x1b[31m\u202e/../b.png", "..", "\x00", "a" * 300])
+def test_every_name_makes_a_file(tmp_path: Path, name: str) -> None:
+    store = ArtifactStore(str(tmp_path / "store"))
+    stored = store.put(Text("hello"))
+    paths = [store.export(stored, tmp_path / "out", name)]
+    paths.append(store.export(store.put(Text("other")), tmp_path / "out", name))
+    assert [path.read_text() for path in paths] == ["hello", "other"]
+    for path in paths:
+        assert path.parent == tmp_path / "out"
+        assert path.suffix == ".txt"
+        assert path.name.isprintable()
+        assert len(os.fsencode(path.name)) <= 255
+
+
 def test_errors_of_other_stores_become_one_sentence_without_secrets() -> None:
     store = ArtifactStore("odd://ada:hunter2@place/folder")
     with pytest.raises(StorageError) as caught:

@@ -69,6 +69,16 @@ def test_what_is_not_up_here_is_not(home: Path, state: Up) -> None:
     assert found() == [None, None, None]
 
 
+def test_the_login_of_what_is_up_is_found_and_told_to_nobody_else(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "of another server")
+    (home / "up.new").write_text("left by one that was killed")
+    write(home, up().model_copy(update={"login": "admin:secret"}))
+    assert (home / "up.json").stat().st_mode & 0o777 == 0o600
+    assert found() == [URL, "dask", DASK]
+    assert os.environ["PREFECT_API_AUTH_STRING"] == "admin:secret"
+    assert "secret" not in repr(read(home))
+
+
 def test_what_the_user_set_is_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(home, up())
     monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "threads")

@@ -20,6 +20,70 @@ def test_an_address_stays_as_it_is(monkeypatch: pytest.MonkeyPatch, value: str) 
     assert get_settings().inference_endpoint == value
 
 
+@pytest.mark.parametrize(
+    "variable", ["OPENAI_BASE_URL", "HF_ENDPOINT", "HUGGINGGPT_INFERENCE_ENDPOINT", "HUGGINGGPT_DASK_ADDRESS"]
+)
+@pytest.mark.parametrize("user", ["ada:sesame@", "sesame@", ":sesame@", "ada:sesa/me@"])
+def test_an_address_holds_no_user_and_no_password(monkeypatch: pytest.MonkeyPatch, variable: str, user: str) -> None:
+    scheme = "tcp" if variable.endswith("DASK_ADDRESS") else "https"
+    monkeypatch.setenv(variable, f"{scheme}://{user}host:8000")
+    with pytest.raises(ConfigurationError, match=f"^The setting {variable} cannot be used: it ") as raised:
+        get_settings()
+    assert "sesa" not in raised.value.message
+
+
+@pytest.mark.parametrize("variable", ["OPENAI_BASE_URL", "HF_ENDPOINT", "HUGGINGGPT_INFERENCE_ENDPOINT"])
+@pytest.mark.parametrize(
+    "value",
+    ["http://h:99999", "http://h:-1", "http://h:x", "http://xn--a/", "http://[", "http://a..b", "http://é\udcff"],
+)
+def test_an_address_that_nobody_could_connect_to_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError, match=f"^The setting {variable} cannot be used: "):
+        get_settings()
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["127.0.0.1:8786", "tcp://host", "tcp://host:0", "tcp://host:99999", "http://host:1", "tcp://:1", "tcp://["],
+)
+def test_what_is_no_address_of_a_scheduler_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("HUGGINGGPT_DASK_ADDRESS", value)
+    with pytest.raises(ConfigurationError, match=r"^The setting HUGGINGGPT_DASK_ADDRESS cannot be used: it "):
+        get_settings()
+
+
+@pytest.mark.parametrize("value", ["tcp://127.0.0.1:8786", "tls://host:1", "tcp://[::1]:8786"])
+def test_the_address_of_a_scheduler_stays_as_it_is(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("HUGGINGGPT_DASK_ADDRESS", value)
+    assert get_settings().dask_address == value
+
+
+@pytest.mark.parametrize("variable", ["HF_ENDPOINT", "HUGGINGGPT_INFERENCE_ENDPOINT", "HUGGINGGPT_RESULTS_URL"])
+def test_an_address_that_is_shown_has_no_query(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "https://host/path?key=sesame")
+    with pytest.raises(ConfigurationError, match=f"^The setting {variable} cannot be used: ") as raised:
+        get_settings()
+    assert "sesame" not in raised.value.message
+
+
+@pytest.mark.parametrize("name", ["HOME", "MODELS_CACHE", "FILE_ROOTS", "ARTIFACTS_URL", "EMBEDDED_PLANNER"])
+def test_a_folder_of_an_unknown_user_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"HUGGINGGPT_{name}", "~nobody-of-that-name/folder")
+    with pytest.raises(ConfigurationError, match=f"^The setting HUGGINGGPT_{name} cannot be used: it begins with"):
+        get_settings()
+
+
+def test_a_setting_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUGGINGGPT_HOME", "/tmp/caf\udce9")
+    with pytest.raises(
+        ConfigurationError, match=r"^The setting HUGGINGGPT_HOME cannot be used: it is not text in UTF-8"
+    ):
+        get_settings()
+
+
 def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("OPENAI_BASE_URL", "OPENAI_API_KEY", "HF_ENDPOINT", "HF_TOKEN", "HUGGINGGPT_TOP_K"):
         monkeypatch.setenv(variable, "")

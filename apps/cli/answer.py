@@ -1,12 +1,14 @@
 """What a finished request leaves: the answer, the files, and where to look further."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from apps.cli.exits import COMPLETED, FAILED, PARTIAL, WRONG_USAGE, complain, is_refusal, note
+from apps.cli.exits import COMPLETED, FAILED, PARTIAL, WRONG_USAGE, began, complain, is_refusal, note
 from apps.cli.text import printable, short, size
+from hugginggpt.text import is_storable, terminal_json
 
 if TYPE_CHECKING:
     from hugginggpt.trace.story import OutputFile, RequestTrace
@@ -20,6 +22,8 @@ def make_folder(folder: Path) -> None:
     """
     from hugginggpt.errors import UsageError
 
+    if not is_storable(str(folder)):
+        raise UsageError(f"The folder {folder} has a name that is not text in UTF-8; give another --out.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -50,14 +54,14 @@ def present(story: "RequestTrace", *, out: Path | None, as_json: bool, further: 
                 paths[file.artifact.sha256] = str(get_store().export(file.artifact, out.resolve(), name))
             except StorageError as error:
                 unwritten = error
-    whole = report(story, paths)
+    whole = report(story, paths, since=began(), until=datetime.now(UTC))
     if as_json:
-        click.echo(whole.model_dump_json(indent=2))
+        click.echo(terminal_json(whole.model_dump_json(indent=2)))
     else:
         if story.response:
             click.echo(printable(story.response))
         for made in {made.sha256: made for made in whole.files}.values():
-            click.echo(f"\n{made.path}\n  {made.mime}, {size(made.bytes)}, from task {made.task_id}")
+            click.echo(f"\n{printable(made.path)}\n  {made.mime}, {size(made.bytes)}, from task {made.task_id}")
     if story.error:
         (note if exit_code(story) == PARTIAL else complain)(story.error)
     if unwritten is not None:

@@ -14,7 +14,7 @@ from apps.cli.amounts import amount
 from apps.cli.exits import verbose_option
 
 _ADDRESS = re.compile(r"(data:|[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
-
+_MOST_SHOWN = 300
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -115,7 +115,18 @@ def ask(
 
 
 def absolute(source: str) -> str:
-    """A path made absolute, since the flow may run elsewhere; URLs and data URIs as they are."""
+    """A path made absolute, since the flow may run elsewhere; URLs and data URIs as they are.
+
+    Raises:
+        UsageError: neither Prefect nor the trace could hold its name.
+    """
+    from hugginggpt.errors import UsageError
+    from hugginggpt.text import is_storable, one_line
+
+    if not is_storable(source):
+        raise UsageError(
+            f"The file {one_line(source, _MOST_SHOWN)} has a name that is not text in UTF-8; rename it or copy it."
+        )
     if _ADDRESS.match(source) or not source.strip():
         return source
     return os.path.abspath(os.path.expanduser(source))
@@ -146,11 +157,18 @@ def read_plan(file: IO[str]) -> list[dict[str, Any]]:
     Raises:
         UsageError: there is no plan in the file.
     """
+    from pydantic import ValidationError
+
     from hugginggpt.errors import PlanError, UsageError
     from hugginggpt.plan.extract import extract_tasks
+    from hugginggpt.request import RequestOptions
 
     try:
-        return extract_tasks(file.read())
+        plan = RequestOptions(plan=extract_tasks(file.read())).plan
+        assert plan is not None
+        return plan
+    except ValidationError as error:
+        raise UsageError(f"{file.name}: {error.errors()[0]['msg'].removeprefix('Value error, ')}.") from None
     except UnicodeDecodeError:
         raise UsageError(f"The plan {file.name} is not a text in UTF-8: give a JSON list of tasks.") from None
     except PlanError as error:

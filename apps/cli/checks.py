@@ -13,6 +13,7 @@ from typing import Literal
 from apps.cli import prefect_server
 from apps.cli.text import size
 from hugginggpt.errors import HuggingGPTError
+from hugginggpt.redaction import said
 
 TORCH_SECONDS = 120.0
 SCARCE = 5_000_000_000
@@ -57,8 +58,7 @@ def _examined(check: Callable[[], Finding]) -> Finding:
         return Finding("", "broken", error.message)
     except Exception as error:
         # Whatever a library raises here is what the user wants to know about.
-        reason = next(iter(str(error).splitlines()), "no message")
-        return Finding("", "broken", f"{type(error).__name__}: {reason}")
+        return Finding("", "broken", f"{type(error).__name__}: {said(error)}")
 
 
 def _ok(detail: str, mend: str = "") -> Finding:

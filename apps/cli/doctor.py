@@ -8,6 +8,7 @@ import click
 
 from apps.cli.exits import COMPLETED, FAILED, verbose_option
 from apps.cli.text import printable
+from hugginggpt.text import terminal_json
 
 if TYPE_CHECKING:
     from apps.cli.checks import Finding
@@ -32,7 +33,7 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
         if not as_json:
             _print(finding)
     if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in found], indent=2, ensure_ascii=False))
+        click.echo(terminal_json(json.dumps([asdict(finding) for finding in found], indent=2, ensure_ascii=False)))
     ctx.exit(FAILED if any(finding.verdict == "broken" for finding in found) else COMPLETED)
 
 

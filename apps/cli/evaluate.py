@@ -12,6 +12,7 @@ import click
 
 from apps.cli import prefect_server
 from apps.cli.exits import INTERRUPTED, TERMINATED, complain, note, unwind_on_sigterm, verbose, verbose_option
+from hugginggpt.text import terminal_json
 
 if TYPE_CHECKING:
     from hugginggpt.evaluation.report import EvaluationReport
@@ -77,7 +78,7 @@ def evaluate(
     with _resumable(planned), _watching(planned, samples):
         report = _run(path, controller, limit, fresh)
     if as_json:
-        click.echo(report.model_dump_json(indent=2))
+        click.echo(terminal_json(report.model_dump_json(indent=2)))
         return
     from rich.console import Console
     from rich.text import Text

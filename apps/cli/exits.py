@@ -1,11 +1,14 @@
 """How a command ends: its exit code, and errors as one plain sentence."""
 
 import errno
+import io
 import logging
 import signal
+import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
@@ -17,17 +20,32 @@ from hugginggpt.errors import ConfigurationError, HuggingGPTError, UsageError
 COMPLETED, FAILED, WRONG_USAGE, PARTIAL = 0, 1, 2, 3
 INTERRUPTED, TERMINATED = 130, 143  # as shells say it: 128 and the signal
 
-_LONGEST_REASON = 300
 _VERBOSE = "hugginggpt.verbose"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Commands(click.Group):
-    """A group of commands whose errors reach the user as one sentence and an exit code."""
+    """A group of commands whose errors reach the user as one sentence and an exit code.
+
+    Attributes:
+        began: when the command was given.
+    """
+
+    began: datetime
+
+    def main(self, args: Sequence[str] | None = None, *others: Any, **options: Any) -> Any:
+        """Run the command line; without `args` that of this process, which began with the process."""
+        from apps.cli.clock import process_start
+
+        self.began = process_start() if args is None else datetime.now(UTC)
+        return super().main(args, *others, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # not every terminal knows every character of an answer
         try:
             with _home_in_notes():
                 return super().invoke(ctx)
@@ -40,14 +58,17 @@ class Commands(click.Group):
         except Exception as error:
             if isinstance(error, OSError) and error.errno == errno.EPIPE:
                 raise  # click ends quietly when nobody reads on
-            reason = next(iter(str(error).splitlines()), "no message")[:_LONGEST_REASON]
+            from hugginggpt.redaction import said
+
             hint = "" if verbose() else " Run it again with --verbose for the traceback."
-            _end(ctx, f"Something unexpected happened: {type(error).__name__}: {reason.rstrip('.')}.{hint}", FAILED)
+            _end(ctx, f"Something unexpected happened: {type(error).__name__}: {said(error)}.{hint}", FAILED)
 
 
 def _end(ctx: click.Context, sentence: str, code: int) -> NoReturn:
     if verbose():
-        click.echo(traceback.format_exc(), err=True)
+        from hugginggpt.redaction import redact
+
+        click.echo(redact(traceback.format_exc()), err=True)
     complain(sentence)
     ctx.exit(code)
 
@@ -96,6 +117,13 @@ def is_refusal(error_type: str | None) -> bool:
     """
     kind = getattr(errors, error_type or "", None)
     return isinstance(kind, type) and issubclass(kind, UsageError)
+
+
+def began() -> datetime:
+    """When the command that runs was given."""
+    root = click.get_current_context().find_root().command
+    assert isinstance(root, Commands)
+    return root.began
 
 
 def unwind_on_sigterm() -> None:

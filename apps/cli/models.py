@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from apps.cli.exits import verbose_option
+from hugginggpt.text import terminal_json, visible
 
 if TYPE_CHECKING:
     from hugginggpt.catalog.card import Candidate, ModelCard
@@ -42,7 +43,7 @@ def _list_candidates(kind: str | None, as_json: bool) -> None:
     found = {name: get_catalog().candidates(name, live=kind is not None, asked=True) for name in wanted}
     if as_json:
         listed = [_as_json(candidate) for candidates in found.values() for candidate in candidates]
-        click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
+        click.echo(terminal_json(json.dumps(listed, indent=2, ensure_ascii=False)))
         return
     from rich.console import Console
 
@@ -128,7 +129,7 @@ def fetch(ids: tuple[str, ...], kind: str | None) -> None:
         works_with = [ModelCard(id=companion, kind=card.kind) for companion in card.companions]
         for model in (card, *works_with):
             folder = fetch_model(model, get_settings(), progress=True)
-            click.echo(f"{model.id} is in {folder}")
+            click.echo(f"{visible(model.id)} is in {folder}")
         if card.kind:
             keep_card(card, get_settings().models_cache_dir)
 
@@ -210,7 +211,8 @@ def downloaded(as_json: bool) -> None:
 
     found = models_on_disk()
     if as_json:
-        click.echo(json.dumps([_downloaded_as_json(model) for model in found], indent=2, ensure_ascii=False))
+        listed = [_downloaded_as_json(model) for model in found]
+        click.echo(terminal_json(json.dumps(listed, indent=2, ensure_ascii=False)))
         return
     for model in found:
         times = "never used"

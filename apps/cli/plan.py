@@ -7,8 +7,11 @@ import click
 
 from apps.cli.ask import absolute, request_text
 from apps.cli.exits import verbose_option
+from apps.cli.text import printable
+from hugginggpt.text import terminal_json
 
 if TYPE_CHECKING:
+    from hugginggpt.controller_name import ControllerName
     from hugginggpt.plan import Plan
 
 PLANNING_SECONDS = 600.0
@@ -31,24 +34,30 @@ def plan(request: str, files: tuple[str, ...], as_json: bool) -> None:
 
     What it prints can be edited, and run by `ask --plan`.
     """
-    made, kinds = make_plan(request_text(request), [absolute(source) for source in files])
+    made, kinds, controller = make_plan(request_text(request), [absolute(source) for source in files])
     if as_json:
-        whole = {"plan": made.to_list(), "repairs": list(made.repairs), "offered_kinds": list(kinds)}
-        click.echo(json.dumps(whole, indent=2, ensure_ascii=False))
+        whole = {
+            "plan": made.to_list(),
+            "repairs": list(made.repairs),
+            "offered_kinds": list(kinds),
+            "controller": controller.model_dump(),
+        }
+        click.echo(terminal_json(json.dumps(whole, indent=2, ensure_ascii=False)))
         return
-    click.echo(made.to_json())
+    click.echo(terminal_json(made.to_json()))
     for repair in made.repairs:
-        click.echo(f"Repaired: {repair}", err=True)
+        click.echo(f"Repaired: {printable(repair)}", err=True)
     if not made.tasks:
         click.echo("No task is needed: the controller answers by itself.", err=True)
-    click.echo(f"{len(kinds)} kinds of task were offered: `hugginggpt models` tells them all.", err=True)
+    offered = f"{len(kinds)} kinds of task were offered to {controller}"
+    click.echo(f"{offered}: `hugginggpt models` tells them all.", err=True)
 
 
-def make_plan(text: str, files: list[str]) -> tuple["Plan", tuple[str, ...]]:
+def make_plan(text: str, files: list[str]) -> tuple["Plan", tuple[str, ...], "ControllerName"]:
     """Have the controller plan a request.
 
     Returns:
-        the plan, and the kinds that it could choose from.
+        the plan, the kinds that it could choose from, and who planned.
 
     Raises:
         UsageError: the request or a file of it cannot be accepted.
@@ -57,13 +66,12 @@ def make_plan(text: str, files: list[str]) -> tuple["Plan", tuple[str, ...]]:
     """
     from hugginggpt.controller.planning import plan_request
     from hugginggpt.deadline import Deadline
-    from hugginggpt.errors import UsageError
+    from hugginggpt.request import check_size
     from hugginggpt.resources import Namespace, gather
     from hugginggpt.services import get_catalog, get_controller, get_store
     from hugginggpt.settings import get_settings
 
-    if not text.strip():
-        raise UsageError("The request is empty: say what is to be done.")
+    check_size(text, files, get_settings())
     resources = tuple(gather(files, get_settings(), get_store()))
     namespace = Namespace(resources=resources, wording=text, given=False, settings=get_settings())
     catalog = get_catalog()
@@ -77,4 +85,4 @@ def make_plan(text: str, files: list[str]) -> tuple["Plan", tuple[str, ...]]:
         deadline=Deadline(PLANNING_SECONDS),
         check=lambda plan: namespace.problems(plan) + catalog.obstacles(plan),
     )
-    return made, kinds
+    return made, kinds, get_controller().name

@@ -19,12 +19,13 @@ def quiet() -> None:
 
 def api_url() -> str | None:
     """The server of the environment or the profile; None when a run starts a temporary one."""
-    from hugginggpt.environment import prepare
+    from hugginggpt.environment import check_server, prepare
 
     prepare()
     from prefect.settings import PREFECT_API_URL
 
     url: str | None = PREFECT_API_URL.value()
+    check_server(url)
     return url
 
 
@@ -33,12 +34,13 @@ def problem(url: str) -> str | None:
     import httpx
     from prefect.client.orchestration import get_client
 
+    from hugginggpt.redaction import said
+
     with get_client(sync_client=True) as client:
         error = client.api_healthcheck()
     if error is None:
         return None
-    said = "" if isinstance(error, httpx.TransportError) else str(error)
-    reason = next(iter(said.splitlines()), type(error).__name__)
+    reason = type(error).__name__ if isinstance(error, httpx.TransportError) else said(error)
     return (
         f"The Prefect server at {url} cannot be used ({reason}): start it, "
         "or do without by `prefect config unset PREFECT_API_URL` or unsetting that variable."
@@ -57,7 +59,7 @@ def usable() -> str | None:
     url = api_url()
     if url is not None and (obstacle := problem(url)):
         raise click.ClickException(obstacle)
-    if get_settings().results_url is not None:
+    if url is not None and get_settings().results_url is not None:
         from flows.results import share_results
 
         share_results()

@@ -3,8 +3,9 @@
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console, Group
@@ -13,8 +14,9 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from apps.cli.text import duration, one_line
+from apps.cli.text import duration, one_line, printable
 from hugginggpt.errors import TraceError
+from hugginggpt.trace.report import waited
 from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskStage, TaskTrace
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 LOOKS_EVERY = 0.25
 """Seconds between two looks at the trace."""
+
+_SHOWN_SECONDS = 0.05
+"""Less than that would be shown as no time."""
 
 _MARKS = {
     TaskStage.COMPLETED: ("✓", "green"),
@@ -36,7 +41,9 @@ class _View(Protocol):
 
 
 @contextmanager
-def watching(trace: "Trace", request_id: str, *, plain: bool, ephemeral: bool) -> Iterator[None]:
+def watching(
+    trace: "Trace", request_id: str, *, plain: bool, ephemeral: bool, since: datetime, waits: str = "waiting"
+) -> Iterator[None]:
     """Show how a request comes along while the block runs: a live view on a terminal, else lines.
 
     Args:
@@ -44,28 +51,37 @@ def watching(trace: "Trace", request_id: str, *, plain: bool, ephemeral: bool) -
         request_id: the request; it may not be there yet.
         plain: lines on a terminal too.
         ephemeral: the run has to start a Prefect server first.
+        since: when the command was given.
+        waits: what is done while nobody works on the request.
     """
     starting = "Starting a temporary Prefect server" if ephemeral else "Starting"
+
+    def title(story: RequestTrace) -> str:
+        return headline(story) if story.finished_at is None else ending(story, since, waits)
+
     if plain or not sys.stderr.isatty():
-        with _polling(trace, request_id, starting, _Lines()):
+        with _polling(trace, request_id, starting, title, _Lines()):
             yield
         return
     console = Console(stderr=True)
-    with Live(console=console, auto_refresh=False) as live, _polling(trace, request_id, starting, _Board(live)):
+    with Live(console=console, auto_refresh=False) as live, _polling(trace, request_id, starting, title, _Board(live)):
         yield
     console.print()  # the answer follows
 
 
 @contextmanager
-def _polling(trace: "Trace", request_id: str, starting: str, view: _View) -> Iterator[None]:
+def _polling(
+    trace: "Trace", request_id: str, starting: str, title: Callable[[RequestTrace], str], view: _View
+) -> Iterator[None]:
     stop = threading.Event()
     before = _story(trace, request_id)
     lives_before = len(before.lives) if before else 0
 
     def look() -> None:
         story = _story(trace, request_id)
-        begun = story is not None and len(story.lives) > lives_before
-        view.show(headline(story) if story is not None and begun else starting, story)
+        # What ends before the first look was begun before it, too.
+        begun = story is not None and (len(story.lives) > lives_before or story.finished_at is not None)
+        view.show(title(story) if story is not None and begun else starting, story)
 
     def keep_looking() -> None:
         while not stop.wait(LOOKS_EVERY):
@@ -109,7 +125,7 @@ class _Lines:
     def _say(self, about: object, line: str) -> None:
         if self._said.get(about) != line:
             self._said[about] = line
-            print(line, file=sys.stderr, flush=True)
+            print(printable(line), file=sys.stderr, flush=True)
 
 
 class _Board:
@@ -129,7 +145,7 @@ class _Board:
         if story is not None:
             for task in story.tasks:
                 mark, style = _MARKS.get(task.status, ("●", "cyan") if _runs(task) else ("○", "dim"))
-                tasks.add_row(Text(mark, style), Text(_name(task), "bold"), Text(standing(task, story)))
+                tasks.add_row(Text(mark, style), Text(_name(task), "bold"), Text(printable(standing(task, story))))
         over = story is not None and story.finished_at is not None
         title = Text(headline, "bold" if over else "default")
         if not over:
@@ -139,12 +155,8 @@ class _Board:
 
 
 def headline(story: RequestTrace) -> str:
-    """The stage that a request is in, in a few words."""
+    """The stage that a request at work is in, in a few words."""
     again = f" (life {len(story.lives)})" if len(story.lives) > 1 else ""
-    if story.finished_at is not None:
-        calls = story.totals.controller_calls
-        asked = f", {calls} controller call{'s' * (calls != 1)}" if calls else ""
-        return f"{story.status.value.capitalize()} in {duration(story.totals.seconds)}{asked}"
     if story.status is StoryStatus.QUEUED:
         return "Waiting in line"
     if story.status is StoryStatus.DIED:
@@ -154,6 +166,21 @@ def headline(story: RequestTrace) -> str:
     if any(task.status is TaskStage.PLANNED for task in story.tasks):
         return f"Working{again}"
     return f"Writing the answer{again}"
+
+
+def ending(story: RequestTrace, since: datetime, waits: str) -> str:
+    """How a request ended and how long the person waited for that, in a few words.
+
+    Args:
+        story: the request, which has ended.
+        since: when the command was given.
+        waits: what was done while nobody worked on it.
+    """
+    took = waited(story, since, datetime.now(UTC))
+    waiting = f", {duration(took.waiting)} of them {waits}" if took.waiting >= _SHOWN_SECONDS else ""
+    calls = story.totals.controller_calls
+    asked = f", {calls} controller call{'s' * (calls != 1)}" if calls else ""
+    return f"{story.status.value.capitalize()} in {duration(took.seconds)}{waiting}{asked}"
 
 
 def standing(task: TaskTrace, story: RequestTrace) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from apps.cli import prefect_server
-from apps.cli.exits import INTERRUPTED, TERMINATED, complain, unwind_on_sigterm, verbose
+from apps.cli.exits import INTERRUPTED, TERMINATED, began, complain, unwind_on_sigterm, verbose
 from apps.cli.text import short
 
 if TYPE_CHECKING:
@@ -40,31 +40,43 @@ def run(
     """Answer a request, or resume the one of that id.
 
     Raises:
+        UsageError: the request, or a file of it, cannot be accepted: then there is neither a run nor a row of it.
         HuggingGPTError: it could not be begun, or not be brought to an end.
         click.exceptions.Exit: it was interrupted.
     """
+    from hugginggpt.acceptance import accept, keep_accepted
     from hugginggpt.errors import HuggingGPTError
     from hugginggpt.request import RequestOptions
-    from hugginggpt.services import get_trace
+    from hugginggpt.services import get_store, get_trace
+    from hugginggpt.settings import get_settings
     from hugginggpt.trace.story import StoryStatus
 
     trace = get_trace()  # first of all: without a trace nothing is begun
+    options = options or RequestOptions()
+    if not trace.knows(request_id):
+        accepted = accept(text, files, options, settings=get_settings(), store=get_store())
+        keep_accepted(request_id, accepted)
     server = prefect_server.usable()
+    if server is None:
+        if get_settings().task_runner == "dask":
+            from tasks.runner import check_server
+
+            check_server()
+        from flows.server import begin_temporary
+
+        begin_temporary()  # it takes its time, in which everything else is imported
 
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, get_current_settings, temporary_settings
 
     from apps.cli.progress import watching
     from flows.answer import answer_request
-    from tasks.runner import check_server
 
-    check_server()  # a temporary one takes its time to start
-    options = options or RequestOptions()
     _check_length(text, files, options, get_current_settings().server.api.max_parameter_size)
     unwind_on_sigterm()
     try:
         # Nobody waits for the heartbeat of a run in the foreground, and stopping it takes a second.
         with (
-            watching(trace, request_id, plain=verbose(), ephemeral=server is None),
+            watching(trace, request_id, plain=verbose(), ephemeral=server is None, since=began()),
             temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
         ):
             state: State[Any] = answer_request(
@@ -87,7 +99,7 @@ def run(
         if _is_begun(request_id):
             click.echo(f"What had finished is kept; `hugginggpt resume {short(request_id)}` goes on.", err=True)
         raise
-    url = prefect_server.run_url(story.flow_run_id) if story.flow_run_id else None
+    url = prefect_server.run_url(story.flow_run_id) if story.flow_run_id and server is not None else None
     return Finished(story, further=f"In Prefect: {url}" if url else prefect_server.LASTING_SERVER)
 
 

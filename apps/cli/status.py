@@ -8,6 +8,7 @@ import click
 
 from apps.cli.exits import COMPLETED, FAILED, verbose_option
 from apps.cli.text import moment, one_line, printable
+from hugginggpt.text import terminal_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
 
     found = look(get_settings())
     if as_json:
-        click.echo(_as_json(found))
+        click.echo(terminal_json(_as_json(found)))
     else:
         for label, text in _lines(found):
             click.echo(f"{label + ':':<16} {printable(text)}")
@@ -46,7 +47,10 @@ def status(ctx: click.Context, as_json: bool) -> None:
 
 
 def _as_json(found: "Status") -> str:
-    plain = asdict(found) | {"up": found.up and found.up.model_dump(mode="json") | {"ui_url": found.up.ui_url}}
+    plain = asdict(found)
+    if found.up is not None:
+        told = found.up.model_dump(mode="json", exclude={"controller_fingerprint", "login"})
+        plain["up"] = told | {"ui_url": found.up.ui_url}
     return json.dumps(plain, indent=2, ensure_ascii=False, default=lambda at: at.isoformat())
 
 
@@ -54,6 +58,8 @@ def _lines(found: "Status") -> "Iterator[tuple[str, str]]":
     up = found.up
     if up is not None:
         yield "up", f"for {found.home}" if up.ready else f"for {found.home}; not everything has come up yet"
+        if up.controller:
+            yield "controller", up.controller
         yield "parts", ", ".join(f"{name} (process {pid})" for name, pid in up.parts.items()) or "none"
     elif found.left or found.api_url is None:
         yield "up", found.left or f"nothing for {found.home}; `hugginggpt up` brings it up"

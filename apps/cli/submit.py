@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from apps.cli.ask import absolute, read_plan, request_options, request_text
-from apps.cli.exits import COMPLETED, PARTIAL, WRONG_USAGE, complain, note, verbose_option
+from apps.cli.exits import COMPLETED, PARTIAL, WRONG_USAGE, began, complain, note, verbose_option
 
 if TYPE_CHECKING:
     from hugginggpt.submission import Submission
@@ -88,12 +88,12 @@ def submit(
         ctx.exit(_submit_all(batch, later=later, wait=wait, as_json=as_json))
     assert request is not None
     from apps.cli.answer import make_folder, present
-    from hugginggpt.errors import UsageError
+    from hugginggpt.request import check_size
     from hugginggpt.services import get_trace
+    from hugginggpt.settings import get_settings
 
     text = request_text(request)
-    if not text.strip():
-        raise UsageError("The request is empty: say what is to be done.")
+    check_size(text, files, get_settings())
     if out is not None:
         make_folder(out)
     submission = Submission(
@@ -107,6 +107,7 @@ def submit(
         max_cost=max_cost,
     )
     _check_server(later)
+    _tell_controller()
     known_as, _ = _put(submission, later=later, as_json=as_json and not wait, quiet=wait)
     if wait:
         from apps.cli.prefect_server import run_url
@@ -121,6 +122,7 @@ def _submit_all(batch: IO[bytes], *, later: bool, wait: bool, as_json: bool) -> 
     from hugginggpt.errors import DatabaseUnavailableError, HuggingGPTError
 
     _check_server(later)
+    _tell_controller()
     taken: list[str] = []
     broken = 0
     for number, line in enumerate(batch, 1):
@@ -168,6 +170,25 @@ def _check_server(later: bool) -> None:
         )
 
 
+def _tell_controller() -> None:
+    """Say so where what is submitted is answered by another controller than the one of this environment."""
+    from hugginggpt.controller_name import fingerprint
+    from hugginggpt.services import get_controller
+    from hugginggpt.settings import get_settings
+    from hugginggpt.up import read
+
+    up = read(get_settings().home_dir)
+    if up is None or not up.is_alive or up.controller_fingerprint in ("", fingerprint(get_settings())):
+        return
+    ours = str(get_controller().name)
+    # Two keys for one server, or two prices, are not told apart by name.
+    other = f", not {ours} as configured here" if ours != up.controller else " as `hugginggpt up` was started with it"
+    note(
+        f"The controller that answers is {up.controller}{other}: use `hugginggpt ask` for your own, or start "
+        "`hugginggpt up` again in this environment."
+    )
+
+
 def _put(submission: "Submission", *, later: bool, as_json: bool, quiet: bool) -> tuple[str, bool]:
     """Put a request in line, start its run unless it is for later, and say so.
 
@@ -209,7 +230,7 @@ def _ended(request_id: str) -> "RequestTrace":
     from hugginggpt.services import get_trace
 
     trace = get_trace()
-    with watching(trace, request_id, plain=verbose(), ephemeral=False):
+    with watching(trace, request_id, plain=verbose(), ephemeral=False, since=began(), waits="waiting for a worker"):
         while (story := trace.request(request_id)).finished_at is None:
             time.sleep(LOOKS_EVERY)
     return story
@@ -218,12 +239,13 @@ def _ended(request_id: str) -> "RequestTrace":
 def _print_endings(stories: "list[RequestTrace]", as_json: bool) -> None:
     from apps.cli.text import one_line, printable
     from hugginggpt.services import get_store
+    from hugginggpt.text import terminal_json
     from hugginggpt.trace.report import report
 
     for story in stories:
         if as_json:
             paths = {file.artifact.sha256: get_store().address(file.artifact) for file in story.files}
-            click.echo(report(story, paths).model_dump_json())
+            click.echo(terminal_json(report(story, paths, since=began()).model_dump_json()))
         else:
             said = story.response or story.error or ""
             click.echo(f"{story.request_id}  {story.status}  {printable(one_line(said))}")

@@ -1,16 +1,15 @@
 """Small renderings that several commands share."""
 
-import re
 from datetime import datetime
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+from hugginggpt.text import visible
 
 SHORT_ID = 8
 
 
-def printable(text: str) -> str:
-    """A text from outside without the characters that a terminal takes for commands."""
-    return _CONTROL.sub("�", text.replace("\r\n", "\n"))
+def printable(given: object) -> str:
+    """A text or path from outside without what a terminal takes for commands, or shows as something else."""
+    return visible(str(given))
 
 
 def one_line(text: str, most: int = 200) -> str:

@@ -1,11 +1,14 @@
 """`trace`: what happened."""
 
 import json
+import os
 from pathlib import Path
 
 import click
 
 from apps.cli.exits import verbose_option
+from apps.cli.text import printable
+from hugginggpt.text import terminal_json
 
 
 @click.group()
@@ -31,33 +34,44 @@ def list_requests(limit: int, conversation: str | None, as_json: bool) -> None:
         conversation = get_trace().conversation(conversation)
     requests = get_trace().requests(limit, conversation)
     if as_json:
-        click.echo(json.dumps([request.model_dump(mode="json") for request in requests], indent=2, ensure_ascii=False))
+        listed = [request.model_dump(mode="json") for request in requests]
+        click.echo(terminal_json(json.dumps(listed, indent=2, ensure_ascii=False)))
         return
     if not requests:
         click.echo("There are no requests.", err=True)
         return
     from rich.console import Console
 
-    from apps.cli.tree import request_table
+    from apps.cli.tree import request_lines
 
-    Console().print(request_table(requests))
+    console = Console()
+    # What reads from a pipe has no width, and cuts by itself.
+    is_bounded = console.is_terminal or "COLUMNS" in os.environ
+    for line in request_lines(requests, console.width if is_bounded else None):
+        console.print(line, soft_wrap=True)
 
 
 @trace.command()
 @click.argument("id")
+@click.option("--json", "as_json", is_flag=True, help="Print the JSON object that `ask --json` prints.")
 @verbose_option
-def show(id: str) -> None:
+def show(id: str, as_json: bool) -> None:
     """Show everything that happened for request ID, as a tree, and where its files are."""
     from rich.console import Console
 
     from apps.cli.tree import request_tree
     from hugginggpt.services import get_store, get_trace
+    from hugginggpt.trace.report import report
 
     story = get_trace().request(id)
+    if as_json:
+        paths = {file.artifact.sha256: get_store().address(file.artifact) for file in story.files}
+        click.echo(report(story, paths).model_dump_json(indent=2))
+        return
     Console().print(request_tree(story))
     for file in story.files:
         # Not in the tree: an address is to be copied, so it stays in one piece.
-        click.echo(f"task {file.task_id} made {get_store().address(file.artifact)}")
+        click.echo(f"task {file.task_id} made {printable(get_store().address(file.artifact))}")
 
 
 @trace.command()
@@ -71,7 +85,7 @@ def export(id: str, out: Path | None) -> None:
 
     content = get_trace().request(id).model_dump_json(indent=2)
     if out is None:
-        click.echo(content)
+        click.echo(terminal_json(content))
         return
     try:
         out.write_text(content + "\n", encoding="utf-8")

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
 from apps.cli.text import SHORT_ID, dollars, duration, moment, one_line, printable, short, size
 from hugginggpt.catalog.card import Candidate
+from hugginggpt.trace.report import waited
 from hugginggpt.trace.story import Attempt, CallTrace, Life, RequestSummary, RequestTrace, StoryStatus, TaskTrace
 
 _STYLES = {
@@ -26,22 +26,52 @@ _STYLES = {
 COMMIT_CHARS = 40
 
 
-def request_table(requests: Sequence[RequestSummary]) -> Table:
-    """Requests, one a line."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, width in (("id", SHORT_ID), ("begun", 16), ("status", 9), ("tasks", 5), ("conversation", 12)):
-        table.add_column(name, min_width=width, no_wrap=True)
-    table.add_column("request", overflow="ellipsis", no_wrap=True)
+_COLUMNS = {"id": SHORT_ID, "begun": 16, "status": 9, "tasks": 5, "conversation": 12}
+_GIVEN_UP = ("conversation", "begun", "tasks", "status")
+"""The columns that a narrow terminal does without, the least needed first."""
+
+_LEAST_REQUEST = 20
+"""Cells of a request below which the other columns make room for it."""
+
+
+def request_lines(requests: Sequence[RequestSummary], width: int | None) -> list[Text]:
+    """Requests, one a line, below a line with the columns' names.
+
+    The id is always whole: a request is cut to what is left of the line, and the other columns give way to it.
+
+    Args:
+        requests: what to show.
+        width: cells of a line; None for lines as long as they are.
+    """
+    shown = dict(_COLUMNS)
+    for name in _GIVEN_UP:
+        if width is not None and width < sum(shown.values()) + len(shown) + _LEAST_REQUEST:
+            del shown[name]
+    left = None if width is None else width - sum(shown.values()) - len(shown)
+    lines = [_line([Text(name, "bold") for name in shown], Text("request", "bold"), list(shown.values()), left)]
     for request in requests:
-        table.add_row(
-            short(request.request_id),
-            moment(request.created_at)[:16],
-            _status(request.status),
-            f"{request.tasks_done}/{request.tasks}",
-            short(request.conversation_id),
-            Text(one_line(request.text)),
-        )
-    return table
+        cells = {
+            "id": Text(short(request.request_id)),
+            "begun": Text(moment(request.created_at)[:16]),
+            "status": _status(request.status),
+            "tasks": Text(f"{request.tasks_done}/{request.tasks}"),
+            "conversation": Text(short(request.conversation_id)),
+        }
+        words = Text(one_line(request.text))
+        lines.append(_line([cells[name] for name in shown], words, list(shown.values()), left))
+    return lines
+
+
+def _line(cells: Sequence[Text], last: Text, widths: Sequence[int], left: int | None) -> Text:
+    line = Text()
+    for cell, width in zip(cells, widths, strict=True):
+        line.append_text(cell).append(" " * (1 + max(0, width - cell.cell_len)))
+    if left is not None:
+        # A character of two cells that does not fit is left out.
+        last.truncate(max(0, left), overflow="ellipsis" if left > 1 else "crop")
+    line.append_text(last)
+    line.rstrip()
+    return line
 
 
 def request_tree(story: RequestTrace) -> Tree:
@@ -82,8 +112,10 @@ def request_tree(story: RequestTrace) -> Tree:
 def _add_life(tree: Tree, life: Life) -> None:
     line = Text(f"{life.life}  ")
     line.append_text(_status(life.ending or "running"))
-    line.append(f", {moment(life.started_at)}, {duration(life.seconds)}, by {life.holder}")
+    line.append(f", {moment(life.started_at)}, {duration(life.seconds)}, by {printable(life.holder)}")
     branch = tree.add(line)
+    if life.controller:
+        branch.add(_words("controller", str(life.controller)))
     if life.flow_run_id:
         branch.add(_words("flow run", life.flow_run_id))
     if life.error:
@@ -140,7 +172,7 @@ def _add_attempt(tree: Tree, number: int, attempt: Attempt) -> None:
         line.append(f", of which {duration(attempt.load_seconds)} for loading the model")
     if attempt.progress and attempt.status != "completed":
         line.append(f", {attempt.progress}")
-    line.append(f", {_revised(attempt.model, attempt.revision)} ({attempt.endpoint})")
+    line.append(printable(f", {_revised(attempt.model, attempt.revision)} ({attempt.endpoint})"))
     line.append(f", life {attempt.life}, try {attempt.run_count}")
     branch = tree.add(line)
     if attempt.error:
@@ -152,7 +184,7 @@ def _add_call(tree: Tree, call: CallTrace) -> None:
     where = f" for task {call.task_id}" if call.task_id is not None else ""
     again = f", try {call.attempt}" if call.attempt > 1 else ""
     cost = f", {dollars(call.cost_microdollars)}" if call.cost_microdollars is not None else ""
-    line = Text.assemble((call.stage, "bold"), f"{where}  {call.model}, {duration(call.seconds)}, ")
+    line = Text.assemble((call.stage, "bold"), f"{where}  {printable(call.model)}, {duration(call.seconds)}, ")
     line.append(f"{call.prompt_tokens} + {call.completion_tokens} tokens{cost}{again}")
     line.append(f", prompt {call.prompt_name} {call.prompt_sha256[:8]}", "dim")
     branch = tree.add(line)
@@ -162,7 +194,8 @@ def _add_call(tree: Tree, call: CallTrace) -> None:
 
 def _totals(story: RequestTrace) -> str:
     totals = story.totals
-    parts = [f"{duration(totals.seconds)} of work"]
+    took = waited(story)
+    parts = [f"{duration(totals.seconds)} of work, {duration(took.waiting)} waiting"]
     if story.finished_at is not None:
         parts.append(f"ended {moment(story.finished_at)}")
     parts.append(f"{totals.controller_calls} controller calls")

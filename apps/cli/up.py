@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from apps.cli.exits import COMPLETED, verbose_option
+from apps.cli.text import printable
 
 if TYPE_CHECKING:
     from apps.up.parts import Wishes
@@ -75,17 +76,23 @@ def up(
     With HUGGINGGPT_DATABASE_URL on PostgreSQL, Prefect's database is made there too, named after the
     trace's with _prefect at its end; else both are SQLite in HUGGINGGPT_HOME.
 
-    Prefect's API has no login: whoever reaches --host can start requests and read all of them.
+    Prefect's server answers to its own names and pages only: HUGGINGGPT_ALLOWED_HOSTS adds names.
+    Beyond loopback, --host needs a login, such as PREFECT_SERVER_API_AUTH_STRING=admin:a-long-secret:
+    whoever has it can start requests and read all of them. What else uses that server then needs
+    the same in PREFECT_API_AUTH_STRING; the commands for this HUGGINGGPT_HOME find it by themselves.
     """
     from importlib.util import find_spec
 
     from hugginggpt.environment import prepare
 
     prepare()
+    from apps.up.login import CLIENT, login
     from apps.up.parts import Wishes
     from apps.up.supervisor import Supervisor
     from hugginggpt.settings import get_settings
 
+    if secret := login():
+        os.environ[CLIENT] = secret
     settings = get_settings()
     if expert_workers is None:
         expert_workers = 1 if find_spec("prefect_dask") else 0
@@ -121,7 +128,7 @@ def _check_home(home: Path) -> None:
 def _say(label: str, text: str) -> None:
     # A terminal that was closed must not keep the parts from being ended.
     with suppress(OSError):
-        click.echo(f"{label + ':':<16} {text}")
+        click.echo(f"{label + ':':<16} {printable(text)}")
 
 
 def _detached(wishes: "Wishes", home: Path) -> int:

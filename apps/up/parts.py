@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
 
+from apps.up.login import CLIENT, EVERYWHERE, check_login, login
 from hugginggpt.cluster import Cluster
 from hugginggpt.errors import ConfigurationError, UsageError
 from hugginggpt.settings import CHECKOUT, Settings
@@ -18,12 +19,6 @@ from hugginggpt.up import own_cluster
 
 POOL = "hugginggpt"
 LOOPBACK = "127.0.0.1"
-_EVERYWHERE = {"0.0.0.0": LOOPBACK, "::": "::1"}
-"""Where the server is to be reached from this machine when it listens on every address."""
-_LEASES = "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"
-"""Where the server keeps who holds slots of a limit. In its memory, Prefect's own choice, that is lost when it dies,
-while its database goes on counting the slots as taken. Files lie in PREFECT_HOME.
-"""
 
 
 @dataclass(frozen=True)
@@ -31,7 +26,8 @@ class Wishes:
     """How many of each part, and where.
 
     Attributes:
-        host: the address that the server listens on. Dask listens on loopback only: it runs whatever it is sent.
+        host: the address that the server listens on; beyond loopback only with a login. Dask listens on loopback only:
+            it runs whatever it is sent.
         workers: flow workers, each of which runs so many requests at once.
         expert_workers: with none, experts run in the flows' own processes.
     """
@@ -46,7 +42,7 @@ class Wishes:
     @property
     def api_url(self) -> str:
         """The Prefect server's API, for this machine."""
-        host = _EVERYWHERE.get(self.host, self.host)
+        host = EVERYWHERE.get(self.host, self.host)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/api"
 
     @property
@@ -58,9 +54,10 @@ class Wishes:
         """See that everything asked for can be started.
 
         Raises:
-            UsageError: a port is taken, or a host is not of this machine.
+            UsageError: a port is taken, a host is not of this machine, or others reach it without a login.
             ConfigurationError: something is not installed.
         """
+        check_login(self.host)
         _check_free(self.host, self.port, "--port")
         if self.expert_workers:
             if find_spec("distributed") is None or find_spec("prefect_dask") is None:
@@ -94,13 +91,9 @@ def parts(wishes: Wishes, settings: Settings, database: dict[str, str]) -> list[
     Args:
         database: the environment that leads Prefect's server to its database.
     """
-    server = ["-m", "prefect", "server", "start", "--host", wishes.host, "--port", str(wishes.port)]
-    # A browser elsewhere cannot use this machine's own name for itself.
-    ui = {"PREFECT_SERVER_UI_API_URL": "/api"} if wishes.host in _EVERYWHERE else {}
-    leases = {_LEASES: os.environ.get(_LEASES, "prefect.server.concurrency.lease_storage.filesystem")}
-    environment = {**database, **ui, **leases}
+    server = ["-m", "apps.up.prefect_server", "--host", wishes.host, "--port", str(wishes.port)]
     is_healthy = partial(_is_healthy, wishes.api_url)
-    found = [Part("prefect-server", [sys.executable, *server], is_healthy, environment, wishes.port)]
+    found = [Part("prefect-server", [sys.executable, *server], is_healthy, database, wishes.port)]
     cluster = own_cluster(settings.home_dir, wishes.dask_address)
     if cluster is not None:
         ours = [sys.executable, "-m", "apps.cli", "expert-worker"]
@@ -110,7 +103,7 @@ def parts(wishes: Wishes, settings: Settings, database: dict[str, str]) -> list[
         for number in range(wishes.expert_workers):
             have_joined = partial(_have_joined, cluster, number + 1)
             found.append(Part(f"expert-worker-{number + 1}", ours, have_joined))
-    worker = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--limit", str(wishes.requests)]
+    worker = [sys.executable, "-m", "apps.up.flow_worker", "--pool", POOL, "--limit", str(wishes.requests)]
     # Prefect's own ten seconds are long for somebody who waits for an answer.
     often = {"PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "2")}
     now = datetime.now(UTC)
@@ -135,6 +128,8 @@ def surroundings(wishes: Wishes, settings: Settings) -> dict[str, str]:
         "PREFECT_API_URL": wishes.api_url,
         "PREFECT_HOME": str(settings.home_dir / "prefect"),
     }
+    if secret := login():
+        found[CLIENT] = secret
     cluster = own_cluster(settings.home_dir, wishes.dask_address)
     if cluster is None:
         found["HUGGINGGPT_TASK_RUNNER"] = "threads"
@@ -153,7 +148,7 @@ def _check_free(host: str, port: int, option: str) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except socket.gaierror:
-        raise UsageError(f"The host {host} is unknown: give an address of this machine with --host.") from None
+        raise UsageError(f"The host '{host}' is unknown: give an address of this machine with --host.") from None
     except OSError as error:
         raise UsageError(
             f"Port {port} of {host} cannot be used ({error.strerror}): choose another with {option}."

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from apps.up.job_template import JOB_TEMPLATE
 from apps.up.parts import POOL
 
 if TYPE_CHECKING:
@@ -47,16 +48,21 @@ class Limit:
 
 
 def set_up(api_url: str, limits: dict[str, int]) -> None:
-    """Make the work pool, and the limits or give them their slots; say where the records of results are."""
-    from prefect.client.schemas.actions import WorkPoolCreate
+    """Make the work pool, and the limits or give them their slots; say where the records of results are.
+
+    A pool that an earlier version made, or that was changed, gets our template.
+    """
+    from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
     from prefect.exceptions import ObjectAlreadyExists
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     from flows.results import share_results
 
     with _client(api_url) as client:
-        with suppress(ObjectAlreadyExists):
-            client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+        try:
+            client.create_work_pool(WorkPoolCreate(name=POOL, type="process", base_job_template=JOB_TEMPLATE))
+        except ObjectAlreadyExists:
+            client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=JOB_TEMPLATE))
         for name, slots in limits.items():
             client.upsert_global_concurrency_limit_by_name(name, slots)
     with temporary_settings({PREFECT_API_URL: api_url}):
@@ -146,8 +152,7 @@ def _client(api_url: str) -> "Iterator[SyncPrefectClient]":
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY
 
-    secret, key = PREFECT_API_AUTH_STRING.value(), PREFECT_API_KEY.value()
     with SyncPrefectClient(
-        api_url, auth_string=secret and secret.get_secret_value(), api_key=key and key.get_secret_value()
+        api_url, auth_string=PREFECT_API_AUTH_STRING.value(), api_key=PREFECT_API_KEY.value()
     ) as client:
         yield client

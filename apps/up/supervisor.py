@@ -17,9 +17,12 @@ from typing import NoReturn
 from filelock import FileLock, Timeout
 
 from apps.up.certificate import make_certificate
+from apps.up.login import login
 from apps.up.parts import Part, Wishes, parts, surroundings
 from apps.up.prefect_database import prefect_database
 from apps.up.processes import listens, marking, stop
+from hugginggpt.controller.client import Controller
+from hugginggpt.controller_name import fingerprint
 from hugginggpt.errors import HuggingGPTError
 from hugginggpt.home import open_home
 from hugginggpt.settings import Settings, data_file
@@ -73,6 +76,9 @@ class Supervisor:
             mark=self._mark,
             api_url=wishes.api_url,
             dask_address=wishes.dask_address,
+            controller=str(Controller.from_settings(settings).name),
+            controller_fingerprint=fingerprint(settings),
+            login=login(),
         )
         self._kept: list[_Kept] = []
         self._environment = surroundings(wishes, settings)

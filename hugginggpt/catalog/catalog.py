@@ -185,6 +185,17 @@ class Catalog:
             commit = live.revision if live else None
         return card if commit is None else card.model_copy(update={"revision": commit})
 
+    def answering(self, candidate: Candidate) -> Candidate:
+        """The candidate with the controller that will answer here, where a choice was made with another one."""
+        card, model = candidate.card, self._controller_model
+        if not model:
+            return candidate
+        if candidate.endpoint is Endpoint.CONTROLLER:
+            card = card.model_copy(update={"id": model})
+        elif card.controller is not None:
+            card = card.model_copy(update={"revision": card.weights_revision}).answered_by(model)
+        return candidate.model_copy(update={"card": card})
+
     def current(self, candidate: Candidate) -> Candidate:
         """The candidate at a commit that can be had: one that a lookup told may have vanished from the Hub since.
 

@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict
 
+from hugginggpt.addresses import shown
 from hugginggpt.controller.connection import CallFailed, Connection, Reply
 from hugginggpt.controller.dialect import known_dialect, remember_dialect
 from hugginggpt.controller.prompts import Prompt, render
+from hugginggpt.controller_name import EMBEDDED, ControllerName
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerAuthError, ControllerError, ControllerUnavailableError, DeadlineExceededError
@@ -92,8 +93,7 @@ class _Server:
         """The server as an error message may name it."""
         if self.embedded:
             return "the embedded controller"
-        parts = urlsplit(self.settings.openai_base_url or OPENAI_URL)
-        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+        return shown(self.settings.openai_base_url or OPENAI_URL)
 
     def connection(self) -> Connection:
         with self._lock:
@@ -170,6 +170,11 @@ class Controller:
     def label(self) -> str:
         """Where it is, without user and password."""
         return self._server.label
+
+    @property
+    def name(self) -> ControllerName:
+        """Who it is, as people are told."""
+        return ControllerName(model=self.model, server=EMBEDDED if self.embedded else self.label)
 
     @property
     def embedded(self) -> bool:

@@ -15,16 +15,19 @@ import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from hugginggpt.deadline import Deadline
+from hugginggpt.redaction import redact
 from hugginggpt.retry_after import retry_after
+from hugginggpt.text import one_line, storable
 
 if TYPE_CHECKING:
     import openai
 
 _SLICE = 0.05  # seconds between two looks at the deadline
-_SECRET = re.compile(r"\b(?:sk|hf|gsk|pk|key)[-_][\w*.-]{6,}|Bearer\s+\S+", re.IGNORECASE)
 _MOST_DETAIL = 300
+_MOST_REPLY = 1_000_000  # characters, with what a model thinks aloud
 _PASSING_STATUSES = {408, 409, 429}
 
 
@@ -138,10 +141,7 @@ class Connection:
 
     def redact(self, text: str) -> str:
         """The text without the key or anything that looks like one, in one line of bounded length."""
-        if len(self._api_key) >= 4:
-            text = text.replace(self._api_key, "***")
-        text = " ".join(_SECRET.sub("***", text).split())
-        return text if len(text) <= _MOST_DETAIL else text[:_MOST_DETAIL] + "…"
+        return one_line(redact(text, self._api_key), _MOST_DETAIL)
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
@@ -155,8 +155,11 @@ class Connection:
         import openai
 
         if self._client is None:
+            # The client would put its paths behind the query, which some servers have their keys or versions in.
+            bare, _, query = self.base_url.partition("?")
             self._client = openai.AsyncOpenAI(
-                base_url=self.base_url,
+                base_url=bare,
+                default_query=dict(parse_qsl(query, keep_blank_values=True)),
                 api_key=self._api_key,
                 max_retries=0,
                 http_client=openai.DefaultAsyncHttpxClient(trust_env=self._trust_environment),
@@ -183,7 +186,9 @@ def _reply(completion: Any) -> Reply:
     if message is None:
         raise CallFailed("the reply is not a chat completion", passing=isinstance(choices, list))
     usage = completion.usage
-    text = message.content or ""
+    text = storable(message.content or "")
+    if len(text) > _MOST_REPLY:
+        raise CallFailed(f"the reply is longer than {_MOST_REPLY:,} characters", passing=False)
     # Models that think aloud put it before the answer.
     text = re.sub(r"\A\s*<think>.*?</think>", "", text, flags=re.DOTALL)
     return Reply(

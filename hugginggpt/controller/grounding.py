@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
 
+from hugginggpt.text import visible
+
 # Endings of the files that requests bring and experts make.
 _ENDINGS = (
     "png|jpe?g|gif|webp|bmp|tiff?|svg|wav|mp3|flac|ogg|opus|m4a|mp4|mov|avi|mkv|webm|"
@@ -19,9 +21,17 @@ _BLANK = re.compile(
     r"[\[<{][^\[\]<>{}\n]{0,30}\b(?:path|file|file ?name|url|link)\b[^\[\]<>{}\n]{0,20}[\]>}](?!\()", re.I
 )
 _NUMBER = re.compile(r"(?<![\w.,:])\d+(?:[.,:]\d+)*(?![DK]\b)|(?<=[A-Za-z][.,:])\d+(?:[.,:]\d+)*")
-_LIST_MARK = re.compile(r"^\s*\d{1,3}[.)]\s", re.MULTILINE)
+_LIST_MARK = re.compile(r"^[^\S\n]*+\d{1,3}[.)]\s", re.MULTILINE)
+_AROUND = 30  # characters on each side that tell whether slashes join words
 _CODE = re.compile(r"```.*?```", re.DOTALL)
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+MOST_CHARS = 20_000
+"""Of an answer that can be checked: no controller is asked for one that is nearly as long."""
+
+_MOST_NAMES = 500  # of one form
+_MOST_DIGITS = 40  # of a number that is compared by its value
+_MOST_DECIMALS = 12  # of a score
 
 
 def unfounded(
@@ -41,7 +51,9 @@ def unfounded(
         counts: numbers that count what was given, such as how many tasks there are.
         known_models: ids of models that exist but may be named only if they were given.
     """
-    source = "\n".join(given)
+    if len(answer) > MOST_CHARS:
+        return [f"The answer is longer than {MOST_CHARS:,} characters."]
+    source = visible("\n".join(given))  # as prompts show it
     left = answer if numbers else _CODE.sub(" ", answer)
     problems = []
     for pattern, what in (
@@ -52,13 +64,19 @@ def unfounded(
         (_FILE, "is no file in the data"),
         (_NAMES, "is no model or file in the data"),
     ):
-        for match in reversed(list(pattern.finditer(left))):
+        matches = list(pattern.finditer(left))
+        if len(matches) > _MOST_NAMES:
+            return [f"The answer names more than {_MOST_NAMES} files, addresses or models."]
+        characters = list(left)
+        for match in reversed(matches):
             name = match.group().rstrip(".,;:!?*_")
-            if pattern is _NAMES and _is_wording(left, match):
+            around = "".join(characters[max(0, match.start() - _AROUND) : match.end() + _AROUND])
+            if pattern is _NAMES and _is_wording(match, around.lower()):
                 continue
             if not _stands_in(name, source, whole=pattern is not _HASH):
                 problems.append(f"'{name}' {what}.")
-            left = left[: match.start()] + " " * len(match.group()) + left[match.end() :]
+            characters[match.start() : match.end()] = " " * len(match.group())
+        left = "".join(characters)
     problems += [
         f"'{m}' is a model that was not used." for m in known_models if _stands_in(m, left) and m not in source
     ]
@@ -70,6 +88,8 @@ def unfounded(
 
 def _stands_in(name: str, source: str, whole: bool = True) -> bool:
     """Whether a name is there: not as a part of another, though a hash may be shortened."""
+    if name not in source:
+        return False
     end = r"(?![\w-])" if whole else ""
     return re.search(rf"(?<![\w-]){re.escape(name)}{end}", source) is not None
 
@@ -79,13 +99,12 @@ def _holds_number(name: str) -> bool:
     return any(re.fullmatch(r"\d+(?:[.,]\d+)*", part) for part in name.split("/"))
 
 
-def _is_wording(text: str, match: re.Match[str]) -> bool:
+def _is_wording(match: re.Match[str], around: str) -> bool:
     """Whether slashes join words or numbers, as in "and/or" and "12/03/2024", rather than make a name."""
     parts = match.group().split("/")
     if not all(part.isalpha() or re.fullmatch(r"[\d.,]+", part) for part in parts):
         return False
-    around = text[max(0, match.start() - 30) : match.end() + 30].lower()
-    quoted = text[match.start() - 1 : match.start()] in ("`", '"', "'", "*")
+    quoted = match.string[match.start() - 1 : match.start()] in ("`", '"', "'", "*")
     return not (all(part.isalpha() for part in parts) and (quoted or re.search(r"\bmodel\b", around)))
 
 
@@ -109,21 +128,26 @@ class _Numbers:
         self.values = {reading for text in written for reading in _readings(text)}
         self.values |= {Decimal(_WORDS.index(word)) for word in words if word in _WORDS}
         self.values |= {Decimal(count) for count in counts}
-        self.scores = {value for value in self.values if 0 <= value <= 1 and value.as_tuple().exponent}
+        self._scores = {value for value in self.values if 0 <= value <= 1 and value.as_tuple().exponent}
+        self._rounded: dict[tuple[int, bool], set[Decimal]] = {}
 
     def has(self, text: str, percent: bool) -> bool:
         """Whether the number is there, or is a score of the data, rounded or in percent."""
         readings = _readings(text)
         if text in self.texts or readings & self.values:
             return True
-        return any(_rounds_to(score, reading, percent) for reading in readings for score in self.scores)
+        return any(self._is_score(reading, percent) for reading in readings)
 
-
-def _rounds_to(score: Decimal, reading: Decimal, percent: bool) -> bool:
-    unit = Decimal(1).scaleb(min(0, int(reading.as_tuple().exponent)))
-    if percent:
-        return (score * 100).quantize(unit) == reading
-    return unit < 1 and score.quantize(unit) == reading
+    def _is_score(self, reading: Decimal, percent: bool) -> bool:
+        """Whether some score is this when it is rounded to as many decimals, or in percent."""
+        decimals = max(0, -int(reading.as_tuple().exponent))
+        if decimals > _MOST_DECIMALS or not (decimals or percent):
+            return False
+        if (decimals, percent) not in self._rounded:
+            unit = Decimal(1).scaleb(-decimals)
+            scores = (score * 100 if percent else score for score in self._scores)
+            self._rounded[decimals, percent] = {score.quantize(unit) for score in scores}
+        return reading in self._rounded[decimals, percent]
 
 
 def _plain(text: str) -> str:
@@ -133,7 +157,7 @@ def _plain(text: str) -> str:
 
 def _readings(text: str) -> set[Decimal]:
     """The values that a number can mean: "1,234" is 1234 or 1.234, "81,99" is 81.99 alone."""
-    if ":" in text:  # a time is no value, and its parts are none
+    if ":" in text or len(text) > _MOST_DIGITS:  # a time is no value, and its parts are none
         return set()
     marks = re.findall(r"[.,]", text)
     if not marks:

@@ -4,7 +4,7 @@ import math
 import re
 from collections import Counter
 
-from hugginggpt.controller.prompts import estimate_tokens, shorten
+from hugginggpt.controller.prompts import estimate_tokens, shorten, tokens_of
 
 _BREAKS = (r"(?<=\n)(?=\n)", r"(?<=\n)", r"(?<=[.!?])(?=\s)", r"(?<=\s)")
 
@@ -24,13 +24,16 @@ def _split(text: str, tokens: int, level: int) -> list[str]:
         # A token is estimated at 3.5 bytes, and a character has at most 4.
         size = max(1, math.floor(tokens * 3.5 / 4))
         return [text[i : i + size] for i in range(0, len(text), size)]
-    pieces: list[str] = []
+    pieces: list[list[str]] = []
+    size = 0
     for part in re.split(_BREAKS[level], text):
-        if pieces and estimate_tokens(pieces[-1] + part) <= tokens:
-            pieces[-1] += part
+        size += len(part.encode("utf-8", "replace"))
+        if pieces and tokens_of(size) <= tokens:
+            pieces[-1].append(part)
         else:
-            pieces.append(part)
-    return [piece for part in pieces for piece in _split(part, tokens, level + 1)]
+            pieces.append([part])
+            size = len(part.encode("utf-8", "replace"))
+    return [piece for parts in pieces for piece in _split("".join(parts), tokens, level + 1)]
 
 
 def relevant_passages(text: str, question: str, tokens: int, mark: str) -> str:

@@ -5,7 +5,7 @@ else through: known kinds, typed edges, names that exist, texts that stand in th
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from hugginggpt.artifacts import Resource
@@ -15,8 +15,9 @@ from hugginggpt.controller.prompts import Cuttable, Prompt, render_within
 from hugginggpt.controller.sources import ReadRequest, Source, sources_of, take_passages
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import PlanError
-from hugginggpt.plan import Plan
+from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.plan.grammar import plan_grammar
+from hugginggpt.plan.limits import MAX_CHARS, MAX_TASKS
 from hugginggpt.plan.notation import read_notation
 from hugginggpt.plan.references import any_reference
 
@@ -122,7 +123,7 @@ def _read(written: str, request: ReadRequest) -> tuple[Plan | None, list[str]]:
 
 def _not_understood(written: str, request: ReadRequest, sources: Sequence[Source]) -> str:
     """Which part of the request the lines are about that cannot be read, in a sentence."""
-    unread = [line for line in written.split("\n") if _read(line, request)[0] is None]
+    unread = [line for line in written.split("\n", MAX_TASKS)[:MAX_TASKS] if _read(line, request)[0] is None]
     words = {word for line in unread for word in re.split(r"[\s,()\"]+", line)}
     names = [source.name for source in sources if {*source.name.split()} <= words]
     texts = [text.replace('\\"', '"') for line in unread for text in _TEXT.findall(line)]
@@ -140,13 +141,23 @@ def with_passages(plan: Plan, read: ReadRequest) -> Plan:
     """The plan with each passage's words in the place of its name.
 
     Raises:
-        PlanError: a passage holds what plans call a result by.
+        PlanError: a passage holds what plans call a result by, or there is more of them than a plan may hold.
     """
 
     def full(value: Any) -> Any:
         if isinstance(value, list):
             return [full(element) for element in value]
         return _PASSAGE.sub(words, value) if isinstance(value, str) else value
+
+    names = (match.group() for t in plan.tasks for text in _texts_of(t) for match in _PASSAGE.finditer(text))
+    length = 0
+    for name in names:
+        length += len(read.passages.get(name, ""))
+        if length > MAX_CHARS:
+            raise PlanError(
+                f"With the request's long passages, the plan has more than {MAX_CHARS:,} characters: "
+                "give long texts as files, or split the request."
+            )
 
     def words(match: re.Match[str]) -> str:
         passage = read.passages.get(match.group(), match.group())
@@ -156,3 +167,8 @@ def with_passages(plan: Plan, read: ReadRequest) -> Plan:
 
     tasks = [t.model_copy(update={"args": {name: full(value) for name, value in t.args.items()}}) for t in plan.tasks]
     return plan.model_copy(update={"tasks": tuple(tasks)})
+
+
+def _texts_of(task: PlannedTask) -> Iterator[str]:
+    values = (element for value in task.args.values() for element in (value if isinstance(value, list) else [value]))
+    return (value for value in values if isinstance(value, str))

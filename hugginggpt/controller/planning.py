@@ -11,6 +11,7 @@ from hugginggpt.controller.prompts import Cuttable, Prompt, prompt_data, render_
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan, parse_plan, plan_schema
+from hugginggpt.text import visible
 
 STAGE = "plan"
 
@@ -48,6 +49,7 @@ def plan_request(
         PlanError: the second plan could not run either; every problem, each a sentence.
         ControllerError: and its kinds, as `Controller.chat` raises them.
     """
+    text = visible(text)
     if controller.plans_in_notation:
         return plan_in_notation(
             controller, text=text, resources=resources, history=history, deadline=deadline, check=check

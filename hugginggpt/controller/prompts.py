@@ -3,7 +3,7 @@
 A template has one block per message: `system`, `user`, then `assistant` and `user_again` where a
 conversation goes on. Templates whose name starts with an underscore are parts of others. Data
 files of a prompt start with the first word of its name: `planning_demos.json` belongs to
-`planning` and `planning_repair`.
+`planning` and `planning_repair`. Texts of requests, files, experts and models are made visible on their way in.
 """
 
 import copy
@@ -21,6 +21,7 @@ import jinja2.meta
 
 from hugginggpt.errors import ControllerError
 from hugginggpt.settings import data_folder
+from hugginggpt.text import visible
 
 Message = dict[str, str]
 
@@ -58,7 +59,12 @@ class Prompt:
 
 def estimate_tokens(text: str) -> int:
     """Tokens that a text takes, near enough for every language: a token per 3.5 bytes of UTF-8."""
-    return math.ceil(len(text.encode("utf-8", "replace")) / _BYTES_PER_TOKEN)
+    return tokens_of(len(text.encode("utf-8", "replace")))
+
+
+def tokens_of(size: int) -> int:
+    """Tokens that so many bytes of UTF-8 take, near enough."""
+    return math.ceil(size / _BYTES_PER_TOKEN)
 
 
 def render(name: str, **data: Any) -> Prompt:
@@ -187,6 +193,15 @@ def _folder() -> Path:
     return data_folder("prompts")
 
 
+def _visible(data: Any) -> Any:
+    """The data with every text in it visible."""
+    if isinstance(data, str):
+        return visible(data)
+    if isinstance(data, dict):
+        return {_visible(key): _visible(value) for key, value in data.items()}
+    return [_visible(value) for value in data] if isinstance(data, list | tuple) else data
+
+
 @lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -196,7 +211,9 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         # Prompts are not markup: escaping would change what the model reads.
         autoescape=False,
+        # Whatever it is that a template is given, nothing in it is hidden from who reads the prompt.
+        finalize=_visible,
     )
     # Jinja's own `tojson` writes < and > as escapes, which would hide <GENERATED>.
-    environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
+    environment.filters["json"] = lambda value: json.dumps(_visible(value), ensure_ascii=False)
     return environment

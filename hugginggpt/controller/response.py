@@ -18,6 +18,7 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.results import ItemResult, TaskResult, TaskStatus
+from hugginggpt.text import visible
 
 STAGE = "respond"
 
@@ -93,6 +94,7 @@ def respond(
     Raises:
         ControllerError: and its kinds: the plan is empty and the controller gives no answer.
     """
+    text = visible(text)
     if plan.tasks:
         return _from_results(controller, text, outcomes, deadline, resources, known_models)
     return _directly(controller, text, deadline, resources, history, known_models)
@@ -175,7 +177,7 @@ def _by_small_model(
 ) -> tuple[str, list[str]]:
     """A sentence or two from the texts; then the texts themselves, what was made, and what was not."""
     results = [outcome.result for outcome in outcomes if outcome.result is not None]
-    texts = distinct_texts(a.preview for result in results for a in result.outputs if a.preview is not None)
+    texts = distinct_texts(visible(a.preview) for result in results for a in result.outputs if a.preview is not None)
     if not texts:
         texts = [f"{o.task.task} made {o.result.outputs[0].type}." for o in outcomes if o.result and o.result.outputs]
     data = {"texts": cuttable(texts), "question": question_in(text), "request": text}

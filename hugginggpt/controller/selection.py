@@ -9,12 +9,15 @@ from hugginggpt.controller.prompts import Cuttable, cuttable, render_within
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, SelectionError
 from hugginggpt.plan import PlannedTask
+from hugginggpt.plan.loose import loose_values
+from hugginggpt.text import one_line
 
 STAGE = "select"
 
 _ANSWER_TOKENS = 200
 _DESCRIPTION_CHARS = 100
 _REASON_CHARS = 300
+_MOST_READ = 20_000
 
 
 def choose_model(
@@ -92,9 +95,9 @@ def _ask(
             "id": key,
             "endpoint": candidate.endpoint.value,
             "downloads": candidate.card.downloads,
-            "here": candidate.figures.gist if candidate.figures else "",
-            "languages": ", ".join(candidate.card.languages[:8]),
-            "description": " ".join(candidate.card.description.split())[:_DESCRIPTION_CHARS],
+            "here": one_line(candidate.figures.gist) if candidate.figures else "",
+            "languages": one_line(", ".join(candidate.card.languages[:8]), _DESCRIPTION_CHARS),
+            "description": one_line(candidate.card.description)[:_DESCRIPTION_CHARS],
         }
         for key, candidate in shown.items()
     ]
@@ -117,14 +120,10 @@ def _ask(
 
 def _read(answer: str) -> tuple[str, str]:
     """The id and the reason of an answer with anything around its JSON; two empty texts when there is none."""
-    import json_repair
-
-    start = answer.find("{")
     try:
         found = json.loads(answer)
-    except ValueError:
-        found = json_repair.loads(answer[start:]) if start >= 0 else None
+    except (ValueError, RecursionError):
+        found = next(loose_values(answer), None)
     if not isinstance(found, dict):
         return "", ""
-    reason = " ".join(str(found.get("reason") or "").split())
-    return str(found.get("id") or "").strip(), reason[:_REASON_CHARS]
+    return str(found.get("id") or "").strip(), one_line(str(found.get("reason") or ""))[:_REASON_CHARS]

@@ -93,5 +93,5 @@ def quotation(
     answer = controller.chat(prompt, stage=stage, max_tokens=QUOTED_CHARS, schema=schema, deadline=deadline)
     try:
         return str(json.loads(answer)["answer"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise ControllerError("The embedded controller did not keep to its schema; use another GGUF file.") from None

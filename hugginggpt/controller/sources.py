@@ -6,6 +6,8 @@ long passage is taken out of the request and stands in it as a name.
 
 import itertools
 import re
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -43,7 +45,7 @@ _WISH = (
 _ANNOUNCED = re.compile(
     r"(?i:\b(?:text|paragraph|passage|article|message|e-?mail|letter|review|note|post|report|story|abstract|comment|"
     r"speech|transcript|minutes|statement|complaint|description|following|below|this|it)\b)"
-    r"(?![^\n:]*\bquestions?\b)[^\n:.!?]{0,30}:"
+    r"(?![^\n:]{0,30}\bquestions?\b)[^\n:.!?]{0,30}:"
     rf"(?:[^\S\n]*\n\s*|\s*(?=[^\Wa-z_]))([^\s\"“«](?:(?!\n\s*\n|(?<=[.!?] )(?i:{_WISH})).){{{PASSAGE_CHARS},}})",
     re.DOTALL,
 )
@@ -62,7 +64,7 @@ _POINTS = re.compile(
 )
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
 _SENTENCE_END = re.compile(r"[.!?…][\"”’)]*\s+")
-_LIST_ITEM = re.compile(r"^\s*(?:\d+[.)]|[-*•]|(?i:step) \d+:)\s", re.MULTILINE)
+_LIST_ITEM = re.compile(r"^[^\S\n]*+(?:\d+[.)]|[-*•]|(?i:step) \d+:)\s", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def take_passages(text: str) -> ReadRequest:
 
 
 def _passages(text: str) -> Iterator[tuple[int, int]]:
-    quotes = list(_quoted(text))
+    quotes = sorted(_quoted(text))
     if not quotes and (apart := _apart(text)):
         yield apart
         return
@@ -122,9 +124,15 @@ def _passages(text: str) -> Iterator[tuple[int, int]]:
         stop = start + len(text[start:stop].rstrip())
         inside = text[start:stop]
         # A list of wishes, a sentence about files and one that leads to a quotation are no passage.
-        if _LIST_ITEM.search(inside) or any(named_in(inside)) or any(start < at < stop for at, _ in quotes):
+        if _LIST_ITEM.search(inside) or any(named_in(inside)) or _holds(quotes, start, stop):
             continue
         yield start, stop
+
+
+def _holds(quotes: Sequence[tuple[int, int]], start: int, stop: int) -> bool:
+    """Whether one of the quotations, in their order, begins between these places."""
+    first = bisect_right(quotes, start, key=lambda quote: quote[0])
+    return first < len(quotes) and quotes[first][0] < stop
 
 
 def _apart(text: str) -> tuple[int, int] | None:
@@ -149,15 +157,19 @@ def _is_wish(text: str) -> bool:
 def _quoted(text: str) -> Iterator[tuple[int, int]]:
     """Where long quotations stand, without their quotes, and the long ones inside them."""
     opened: list[re.Match[str]] = []
+    places: dict[str, list[int]] = defaultdict(list)  # in `opened`, of each kind of quote
     for mark in _QUOTE.finditer(text):
         opener = _OPENED_BY.get(mark.group()) if mark.lastgroup != "open" else None
-        begun = [n for n, other in enumerate(opened) if other.group() == opener]
+        begun = places[opener] if opener else []
         if begun:
-            start = opened[begun[-1]].end()
-            del opened[begun[-1] :]
+            start, first = opened[begun[-1]].end(), begun[-1]
+            for other in opened[first:]:
+                places[other.group()].pop()
+            del opened[first:]
             if mark.start() - start >= PASSAGE_CHARS:
                 yield start, mark.start()
         elif mark.group() in "“„«" or mark.lastgroup == "open":
+            places[mark.group()].append(len(opened))
             opened.append(mark)
 
 
@@ -166,10 +178,12 @@ def named_in(text: str) -> Iterator[str]:
     seen: set[str] = set()
     found: list[tuple[int, str]] = [(m.start(), m.group()) for m in _URL.finditer(text)]
     free = _URL.sub(lambda m: " " * len(m.group()), text)
+    characters = list(free)
     for match in _QUOTED_NAME.finditer(free):
         if _known(match.group(1)):
             found.append((match.start(1), match.group(1)))
-            free = free[: match.start(1)] + " " * len(match.group(1)) + free[match.end(1) :]
+            characters[match.start(1) : match.end(1)] = " " * len(match.group(1))
+    free = "".join(characters)
     found += [(m.start(), m.group()) for m in _NAME.finditer(free) if _known(m.group())]
     for _, name in sorted(found):
         if name not in seen:

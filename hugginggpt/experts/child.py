@@ -21,6 +21,7 @@ from typing import IO, Any
 import hugginggpt.errors
 from hugginggpt.deadline import GLANCE, Deadline
 from hugginggpt.errors import ExpertError, HuggingGPTError
+from hugginggpt.redaction import said
 
 Message = tuple[Mapping[str, Any], bytes]
 Handler = Callable[[Mapping[str, Any], bytes], Message]
@@ -205,7 +206,7 @@ def _serve(factory_name: str, parent: int) -> None:
         except EOFError:
             return
         except Exception as error:
-            message = next(iter(str(error).splitlines()), "no message")[:1000]
+            message = said(error)
             answer = ({"error": type(error).__name__, "message": message}, b"")
         write_message(answers, *answer)
         if handler is None:

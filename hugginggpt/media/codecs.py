@@ -96,7 +96,7 @@ def text_of(value: Value) -> str | None:
 def _json(data: Any) -> str:
     try:
         return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_from_numpy)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise MediaError(f"A structured result cannot be written as JSON: {error}.") from error
 
 
@@ -112,6 +112,8 @@ def _structured(data: bytes) -> Structured:
         found = json.loads(content)
     except ValueError as error:
         raise ContentProblem(f"is no JSON: {error}") from error
+    except RecursionError:
+        raise ContentProblem("is nested too deeply") from None
     if isinstance(found, dict) and found.keys() == {"data", "text"} and isinstance(found["text"], str):
         return Structured(found["data"], found["text"])
     return Structured(found, content)

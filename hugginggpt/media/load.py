@@ -7,18 +7,26 @@ import binascii
 import os
 import re
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote_to_bytes, urlsplit
 from urllib.request import url2pathname
 
+from hugginggpt.addresses import shown
 from hugginggpt.capabilities import ValueType
+from hugginggpt.deadline import NO_DEADLINE, Deadline
 from hugginggpt.errors import MediaError
 from hugginggpt.media import formats, tables, texts
 from hugginggpt.media.formats import Format
 from hugginggpt.media.problem import ContentProblem
+from hugginggpt.roots import find_in_roots
 from hugginggpt.settings import Settings
+from hugginggpt.text import MOST_NAME_BYTES, file_name, is_storable, one_line
 
+_MOST_SHOWN = 300
+_ENDING_BYTES = 8
+"""What is kept for an ending that a name lacks."""
 _SCHEME = re.compile(r"(data:|[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
 _SPECIAL = (
     (stat.S_ISDIR, "is a folder; give the files in it one by one"),
@@ -45,51 +53,74 @@ class LoadedFile:
     mime: str
 
 
-def load_file(source: str, settings: Settings) -> LoadedFile:
+def load_file(
+    source: str, settings: Settings, *, roots: Sequence[Path] | None = None, deadline: Deadline = NO_DEADLINE
+) -> LoadedFile:
     """Read a file and check it: its size, that it is what it says, and that it really decodes.
 
     Args:
         source: a path (`~` and `file://` too), an http(s) URL or a data URI.
         settings: the limits.
+        roots: folders that a path has to lie in, or is relative to; None for any path.
+        deadline: ends a download, and the decoding of what can be decoded piece by piece.
 
     Raises:
         MediaError: one sentence naming the file, what is wrong with it and what to do.
         ForbiddenURLError: the URL leads to an address that may not be fetched.
+        DeadlineExceededError: the deadline has passed, or was cancelled.
     """
+    if not is_storable(source):
+        raise MediaError(f"The file {_named(source)} has a name that is not text in UTF-8; rename it or copy it.")
     scheme = _SCHEME.match(source)
     match scheme.group(1).lower() if scheme else None:
         case "data:":
             mime, data = _from_data_uri(source, settings)
-            return _checked("The data URI", "data", mime, data, settings)
+            return _checked("The data URI", "data", mime, data, settings, deadline)
         case "http://" | "https://":
-            from hugginggpt.fetch import fetch, shown
+            from hugginggpt.fetch import fetch
 
-            fetched = fetch(source, settings)
-            return _checked(f"The file at {shown(source)}", fetched.name, fetched.mime, fetched.data, settings)
+            fetched = fetch(source, settings, deadline=deadline)
+            subject = f"The file at {shown(source)}"
+            return _checked(subject, fetched.name, fetched.mime, fetched.data, settings, deadline)
         case "file://":
             path = _from_file_uri(source)
         case None:
             path = Path(source)
         case other:
             raise MediaError(
-                f"Addresses that start with {other} cannot be read; give a path, an http(s) URL or a data URI."
+                f"Addresses that start with {_named(other)} cannot be read; give a path, an http(s) URL or a data URI."
             )
-    return _checked(f"The file {source}", path.name, None, _from_path(path, source, settings), settings)
+    subject = f"The file {_named(source)}"
+    if not source.strip():
+        raise MediaError("A file without a name was given; give a path, a URL or a data URI.")
+    data = _from_path(path if roots is None else _in_roots(path, subject, roots), subject, settings)
+    return _checked(subject, path.name, None, data, settings, deadline)
 
 
-def check_file(name: str, data: bytes, settings: Settings) -> LoadedFile:
+def check_file(name: str, data: bytes, settings: Settings, *, deadline: Deadline = NO_DEADLINE) -> LoadedFile:
     """Check bytes that came from elsewhere under a name, as `load_file` checks a file.
 
     Raises:
         MediaError: as `load_file`.
     """
-    return _checked(f"The file {name}", name, None, data, settings)
+    return _checked(f"The file {_named(name)}", name, None, data, settings, deadline)
 
 
-def _from_path(path: Path, source: str, settings: Settings) -> bytes:
-    subject = f"The file {source}"
-    if not source.strip():
-        raise MediaError("A file without a name was given; give a path, a URL or a data URI.")
+def _in_roots(path: Path, subject: str, roots: Sequence[Path]) -> Path:
+    """The path with its links followed. Whether there is anything outside of the folders is not said."""
+    try:
+        found = find_in_roots(str(path.expanduser()), roots)
+    except RuntimeError:  # no such user
+        found = None
+    if found is None:
+        raise MediaError(
+            f"{subject} is in none of the folders that may be read here: name its folder in HUGGINGGPT_FILE_ROOTS, "
+            "or give a URL, a data URI or an artifact:// reference."
+        )
+    return found
+
+
+def _from_path(path: Path, subject: str, settings: Settings) -> bytes:
     try:
         path = path.expanduser()
         # Opening a pipe waits for its writer, so look before.
@@ -123,10 +154,19 @@ def too_large(settings: Settings) -> str:
 
 
 def _from_file_uri(source: str) -> Path:
-    parts = urlsplit(source)
+    try:
+        parts = urlsplit(source)
+    except ValueError:
+        raise MediaError(f"The file {_named(source)} has no valid address; give its path.") from None
     if parts.netloc not in ("", "localhost"):
-        raise MediaError(f"The file {source} is on another machine; copy it here first.")
+        raise MediaError(f"The file {_named(source)} is on another machine; copy it here first.")
     return Path(url2pathname(parts.path))
+
+
+def _named(source: str) -> str:
+    """What the user called a file, as a sentence may say it: the end of a long path tells most."""
+    line = one_line(source)
+    return line if len(line) <= _MOST_SHOWN else "…" + line[1 - _MOST_SHOWN :]
 
 
 def _from_data_uri(source: str, settings: Settings) -> tuple[str, bytes]:
@@ -150,32 +190,38 @@ def _from_data_uri(source: str, settings: Settings) -> tuple[str, bytes]:
     return mime or "text/plain", data
 
 
-def _checked(subject: str, name: str, mime: str | None, data: bytes, settings: Settings) -> LoadedFile:
+def _checked(
+    subject: str, name: str, mime: str | None, data: bytes, settings: Settings, deadline: Deadline
+) -> LoadedFile:
     if not data:
         raise MediaError(f"{subject} is empty; give one with content.")
+    name = file_name(name, MOST_NAME_BYTES - _ENDING_BYTES) or "file"
     ending = PurePosixPath(name).suffix
     try:
         found = formats.recognise(data)
         if found is None:
-            content = texts.read(data)
+            content = texts.read(data, settings.max_text_chars)
             found = _kind_of_text(formats.by_ending(ending), formats.by_mime(mime))
         _agree(found, ending, mime)
         if found.type is None:
             raise ContentProblem(f"is {found.name}, which cannot be used; {found.advice}")
         if found.is_text:
-            _check_text(content, found, data, settings)
+            if not content.strip():
+                raise ContentProblem("is empty; give one with content")
+            if found.type is ValueType.TABLE:
+                tables.read(data, settings.max_text_chars, settings.max_decoded_bytes)
         elif found.type is ValueType.IMAGE:
             from hugginggpt.media import pictures
 
-            pictures.read(data, settings.max_image_pixels)
+            pictures.check(data, settings.max_image_pixels, settings.max_decoded_bytes)
         elif found.type is ValueType.AUDIO:
             from hugginggpt.media import sound
 
-            sound.check(data, settings.max_audio_seconds)
+            sound.check(data, settings.max_audio_seconds, settings.max_decoded_bytes, deadline.check)
         else:
             from hugginggpt.media import moving
 
-            moving.check(data, found, settings.max_image_pixels)
+            moving.check(data, found, settings.max_image_pixels, settings.max_decoded_bytes)
     except ContentProblem as problem:
         raise MediaError(f"{subject} {problem}.") from problem
     return LoadedFile(name if ending else name + formats.EXTENSIONS[found.mime], data, found.type, found.mime)
@@ -198,22 +244,10 @@ def _agree(found: Format, ending: str, mime: str | None) -> None:
     declared, ended = formats.by_mime(mime), formats.by_ending(ending)
     advice = f"; {found.advice}" if found.type is None else "; give it the right ending, or the right file"
     if declared is not None and not _matches(found, declared):
-        raise ContentProblem(f"is declared as {mime} but holds {found.name}{advice}")
+        raise ContentProblem(f"is declared as {one_line(mime or '', _MOST_SHOWN)} but holds {found.name}{advice}")
     if ended is not None and not (_matches(found, ended) or (declared is not None and found.type is ended.type)):
         raise ContentProblem(f"says {ending} but holds {found.name}{advice}")
 
 
 def _matches(found: Format, claimed: Format) -> bool:
     return formats.interchangeable(found, claimed) or (found.is_text and claimed.is_text)
-
-
-def _check_text(content: str, found: Format, data: bytes, settings: Settings) -> None:
-    if not content.strip():
-        raise ContentProblem("is empty; give one with content")
-    if len(content) > settings.max_text_chars:
-        raise ContentProblem(
-            f"has {len(content)} characters, more than the {settings.max_text_chars} that "
-            "HUGGINGGPT_MAX_TEXT_CHARS allows; split it"
-        )
-    if found.type is ValueType.TABLE:
-        tables.read(data)

@@ -1,16 +1,22 @@
 """Find the plan in what a controller wrote: prose and code fences around it, loose JSON inside."""
 
+import itertools
 import json
 import re
+import string
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from hugginggpt.errors import PlanError
+from hugginggpt.plan.limits import check_length
+from hugginggpt.plan.loose import loose_values
 
-MAX_CHARS = 200_000
-_MAX_STARTS = 2_000
-_FENCE = re.compile(r"```[a-zA-Z]*\s*\n?(.*?)```", re.DOTALL)
+_FENCE = "```"
 _BRACKET = re.compile(r"[\[{]")
-_PLAN_START = re.compile(r"\[\s*\{|\{")
+_MOST_DIGITS = 20  # of a whole number that is read
+_MOST_FENCES = 100
+_MOST_FAILED = 2_000  # brackets that begin no JSON
+_READ_AGAIN = 8  # how many times its own length is read of a text in which bracket after bracket begins no JSON
 _WRAPPERS = ("tasks", "plan", "task_nodes")
 _KIND_KEYS = ("task", "kind", "tool")
 
@@ -25,18 +31,25 @@ def extract_tasks(text: str) -> list[RawTask]:
     think aloud or give an example before it comes to the plan.
 
     Raises:
-        PlanError: there is no plan in the text.
+        PlanError: there is no plan in the text, or it is too long.
     """
-    if len(text) > MAX_CHARS:
-        raise PlanError(f"The plan is longer than {MAX_CHARS:,} characters.")
-    fenced = [block.strip() for block in _FENCE.findall(text)]
+    check_length(text)
+    fenced = _fenced(text)
     whole = [tasks for block in (text.strip(), *fenced) if (tasks := _as_tasks(_strictly(block))) is not None]
     if whole and not fenced:
         return whole[0]
-    found = [*whole, *_scanned(text), *_repaired(text, fenced)]
+    read = [_plans(_values(text)), *(_plans(loose_values(block)) for block in (*fenced, text))]
+    found = [*whole, *itertools.chain.from_iterable(read)]
     if not found:
         raise PlanError("There is no plan in this text: a JSON list of tasks was expected.")
     return max(reversed(found), key=len)
+
+
+def _fenced(text: str) -> list[str]:
+    """What looks like JSON in the last code fences, without the language's name."""
+    parts = text.split(_FENCE)
+    blocks = (part.lstrip(string.ascii_letters).strip() for part in parts[1 : len(parts) - 1 : 2])
+    return [block for block in blocks if block.startswith(("[", "{"))][-_MOST_FENCES:]
 
 
 def _as_tasks(found: Any) -> list[RawTask] | None:
@@ -54,44 +67,46 @@ def _is_list_of_objects(found: Any) -> bool:
 
 def _strictly(text: str) -> Any:
     try:
-        return json.loads(text, strict=False)
+        return json.loads(text, strict=False, parse_int=_whole)
     except (ValueError, RecursionError):
         return None
 
 
-def _scanned(text: str) -> list[list[RawTask]]:
-    """Every plan that stands in the text as correct JSON; single tasks outside of lists make one together."""
-    decoder = json.JSONDecoder(strict=False)
-    plans: list[list[RawTask]] = []
-    single: list[RawTask] = []
-    position = 0
-    for _ in range(_MAX_STARTS):
-        start = _BRACKET.search(text, position)
-        if start is None:
-            break
+def _whole(digits: str) -> int | str:
+    """A whole number; one that is no id and no parameter stays as it is written, for Python may refuse to read it."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else digits
+
+
+def _values(text: str) -> Iterator[Any]:
+    """What stands in the text as correct JSON."""
+    decoder = json.JSONDecoder(strict=False, parse_int=_whole)
+    position, failed, left = 0, 0, _READ_AGAIN * len(text)
+    while failed < _MOST_FAILED and left > 0 and (start := _BRACKET.search(text, position)) is not None:
         try:
             value, position = decoder.raw_decode(text, start.start())
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError) as error:
+            failed += 1
+            left -= _read_in_vain(error, text, start.start())
             position = start.end()
-            continue
+        else:
+            yield value
+
+
+def _read_in_vain(error: Exception, text: str, start: int) -> int:
+    """How many characters were read before it turned out that they are no JSON; all of them where that is not told."""
+    told = isinstance(error, json.JSONDecodeError) and not error.msg.startswith("Unterminated string")
+    end = error.pos if told and isinstance(error, json.JSONDecodeError) else len(text)
+    return max(1, end - start)
+
+
+def _plans(values: Iterable[Any]) -> list[list[RawTask]]:
+    """Those of the values that are plans; single tasks outside of lists make one together."""
+    plans: list[list[RawTask]] = []
+    single: list[RawTask] = []
+    for value in values:
         tasks = _as_tasks(value)
         if tasks and tasks == [value]:
             single.append(value)
         elif tasks:
             plans.append(tasks)
     return [single, *plans] if single else plans
-
-
-def _repaired(text: str, fenced: list[str]) -> list[list[RawTask]]:
-    """The plans that a repairing parser makes of what is no correct JSON."""
-    import json_repair
-
-    start = _PLAN_START.search(text)
-    plans = []
-    for loose in (*fenced, text[start.start() :] if start else ""):
-        if loose.startswith(("[", "{")):
-            try:
-                plans.append(_as_tasks(json_repair.loads(loose, skip_json_loads=True)))
-            except Exception:  # it guesses: some texts break an assertion of its own
-                continue
-    return [tasks for tasks in plans if tasks]

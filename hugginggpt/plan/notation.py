@@ -6,10 +6,11 @@ is not there, and one token for most steps. `docs/planning.md` shows all of it.
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from hugginggpt.capabilities import CAPABILITIES, Capability, Input, ValueType
 from hugginggpt.errors import PlanError
+from hugginggpt.plan.limits import MAX_CHARS, MAX_TASKS, check_length
 from hugginggpt.plan.model import Argument, Plan, PlannedTask, Scalar
 from hugginggpt.plan.parse import parse_plan
 from hugginggpt.plan.references import any_reference, reference, references_in, sole_reference
@@ -87,7 +88,7 @@ _MOST_NESTED = 20  # pairs of parentheses around each other
 
 _BARE = re.compile(r"[\w./~:%?&+#@!*;$'-]+")
 _TOKEN = re.compile(
-    r'[^\S\n]*(?:(?P<text>"(?:[^"\\]|\\.)*")|(?P<name>[a-z]\w*)=|(?P<mark>[>,()\n])|(?P<bare>[^\s>,()"=]+))'
+    r'[^\S\n]*+(?:(?P<text>"(?:[^"\\]++|\\.)*+")|(?P<name>[a-z]\w*+)=|(?P<mark>[>,()\n])|(?P<bare>[^\s>,()"=]++))'
 )
 
 
@@ -112,19 +113,43 @@ def write_notation(plan: Plan, names: Collection[str] = ()) -> str:
     Args:
         plan: one whose texts hold no more than one reference each.
         names: values of text inputs that are the names of files.
+
+    Raises:
+        PlanError: it is longer than a plan may be. What leads to a result stands wherever that is taken.
     """
     tasks = {task.id: task for task in plan.tasks}
     used = {k for task in plan.tasks for k in task.needs}
     writing = _Writing(tasks, names)
-    return "\n".join(writing.pipeline(task) for task in plan.tasks if task.id not in used) or NOTHING
+    return _joined("\n", (writing.pipeline(task) for task in plan.tasks if task.id not in used)) or NOTHING
+
+
+def _joined(mark: str, parts: Iterable[str]) -> str:
+    """The parts in one, their length counted before they are.
+
+    Raises:
+        PlanError: they are longer than a plan may be.
+    """
+    counted, length = [], 0
+    for part in parts:
+        length += len(part) + len(mark)
+        if length > MAX_CHARS:
+            raise PlanError(f"In pipeline notation the plan is longer than {MAX_CHARS:,} characters.")
+        counted.append(part)
+    return mark.join(counted)
 
 
 class _Writing:
     def __init__(self, tasks: Mapping[int, PlannedTask], names: Collection[str]) -> None:
         self._tasks, self._names = tasks, names
+        self._pipelines: dict[int, str] = {}
 
     def pipeline(self, task: PlannedTask) -> str:
         """The pipeline that ends with a task."""
+        if task.id not in self._pipelines:
+            self._pipelines[task.id] = self._pipeline(task)
+        return self._pipelines[task.id]
+
+    def _pipeline(self, task: PlannedTask) -> str:
         piped = piped_input(task.capability, task.args)
         value, words = task.args[piped], [WORDS.get(task.task, task.task)]
         if task.task in TEMPLATED and (split := self._template(task.task, value)):
@@ -136,7 +161,7 @@ class _Writing:
                 words.append(f"{word}={self._written(task.args[wanted.name], wanted)}")
         k = sole_reference(value)
         source = self.pipeline(self._tasks[k]) if k is not None else self._written(value, task.capability.input(piped))
-        return f"{source} > {' '.join(words)}"
+        return _joined(" > ", [source, _joined(" ", words)])
 
     def _template(self, kind: str, value: Argument) -> tuple[Argument, str] | None:
         """What is piped into a template, and the template; None where there is none."""
@@ -159,7 +184,7 @@ class _Writing:
 
     def _written(self, value: Argument, wanted: Input | None) -> str:
         if isinstance(value, list):
-            return ", ".join(self._written(element, wanted) for element in value)
+            return _joined(", ", (self._written(element, wanted) for element in value))
         k = sole_reference(value)
         if k is not None:
             return f"({self.pipeline(self._tasks[k])})"
@@ -174,6 +199,7 @@ def read_notation(text: str) -> Plan:
     Raises:
         PlanError: it is not one, or the plan is not valid.
     """
+    check_length(text)
     return parse_plan(json.dumps(_Reading(text).tasks()))
 
 
@@ -185,6 +211,7 @@ class _Reading:
         self._at = 0
         self._ids: dict[str, int] = {}
         self._tasks: list[dict[str, object]] = []
+        self._left = MAX_CHARS
 
     def tasks(self) -> list[dict[str, object]]:
         """The tasks in the paper's format."""
@@ -221,10 +248,7 @@ class _Reading:
             args[_INPUTS.get(name, name)] = self._values(depth)
         template = args.get("text")
         if kind in TEMPLATED and isinstance(template, str) and PIPED in template:
-            if isinstance(piped, list):
-                args["text"] = [template.replace(PIPED, str(value)) for value in piped]
-            else:
-                args["text"] = template.replace(PIPED, str(piped))
+            args["text"] = self._filled(template, piped)
         else:
             free = next((i.name for i in capability.inputs if i.name not in args), None)
             if free is None:
@@ -232,10 +256,29 @@ class _Reading:
             args[free] = piped
         return reference(self._task(kind, args))
 
+    def _filled(self, template: str, piped: Argument) -> Argument:
+        """The template with what is piped in its places, counted before it is.
+
+        Raises:
+            PlanError: that is more than a plan may hold.
+        """
+        values = [str(value) for value in (piped if isinstance(piped, list) else [piped])]
+        once = len(template) - template.count(PIPED) * len(PIPED)
+        self._left -= len(values) * once + template.count(PIPED) * sum(map(len, values))
+        if self._left < 0:
+            raise PlanError(
+                f"With what is piped into its texts, the plan has more than {MAX_CHARS:,} characters: "
+                "give long texts as files, or split the request."
+            )
+        filled: list[Scalar] = [template.replace(PIPED, value) for value in values]
+        return filled if isinstance(piped, list) else filled[0]
+
     def _task(self, kind: str, args: dict[str, Argument]) -> int:
         """The id of the task; the same step on the same inputs is the same task."""
         key = json.dumps([kind, args], sort_keys=True)
         if key not in self._ids:
+            if len(self._tasks) == MAX_TASKS:
+                raise PlanError(f"The plan has more than {MAX_TASKS} tasks: split the request.")
             self._ids[key] = len(self._tasks)
             self._tasks.append({"task": kind, "id": len(self._tasks), "args": args})
         return self._ids[key]

@@ -4,6 +4,9 @@ import difflib
 import heapq
 import math
 import re
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -11,12 +14,29 @@ from typing import Any
 from hugginggpt.capabilities import CAPABILITIES, Capability, Input, ValueType, find_kind
 from hugginggpt.errors import PlanError
 from hugginggpt.plan.extract import RawTask, extract_tasks
+from hugginggpt.plan.limits import (
+    MAX_ARGUMENTS,
+    MAX_CHARS,
+    MAX_ELEMENTS,
+    MAX_PLAN_ELEMENTS,
+    MAX_TASKS,
+    check_length,
+    refusal,
+    told,
+)
 from hugginggpt.plan.model import Argument, Plan, PlannedTask, Scalar
-from hugginggpt.plan.references import canonical, references_in, replace_references, sole_reference, split_list
+from hugginggpt.plan.references import (
+    canonical,
+    occurrences,
+    reference,
+    references_in,
+    replace_references,
+    sole_reference,
+    split_list,
+)
 
-MAX_TASKS = 64
-MAX_LIST = 1000
 _MAX_ID = 9999
+_MAX_ID_CHARS = 100  # of an id that is written as a text, such as "task 3"
 
 
 def parse_plan(text: str) -> Plan:
@@ -29,7 +49,7 @@ def parse_plan(text: str) -> Plan:
         text: a JSON list of `{"task", "id", "dep", "args"}`, possibly inside prose.
 
     Raises:
-        PlanError: every problem found, each a sentence. Nothing else is ever raised.
+        PlanError: the problems found, each a sentence. Nothing else is ever raised.
     """
     return _Reading(extract_tasks(text)).plan()
 
@@ -60,11 +80,15 @@ class _Reading:
         self.repairs: list[str] = []
         self.problems: list[str] = []
         if len(raw) > MAX_TASKS:
-            raise PlanError(f"The plan has {len(raw)} tasks; {MAX_TASKS} is the most.")
+            raise PlanError(f"The plan has {len(raw):,} tasks; {MAX_TASKS} is the most: split the request.")
         self.raw = [{str(key).strip().lower(): value for key, value in task.items()} for task in raw]
         self.declared = [_as_id(_first(task, "id", "task_id")) for task in self.raw]
         self.ids = self._assign_ids()
+        self.places: dict[int, list[int]] = defaultdict(list)
+        for position, declared in enumerate(self.declared):
+            self.places[self.ids[position] if declared is None else declared].append(position)
         self.drafts: dict[int, _Draft] = {}
+        self.chars = self.elements = 0
 
     def plan(self) -> Plan:
         for position in range(len(self.raw)):
@@ -77,6 +101,7 @@ class _Reading:
         self._check_references()
         self._stop_at_problems()
         ids = self._order()
+        self._take_stock()
         for task_id in ids:
             self._repair_edges(self.drafts[task_id])
             self._repair_control(self.drafts[task_id])
@@ -87,11 +112,13 @@ class _Reading:
             PlannedTask(task=d.capability.kind, id=d.id, dep=tuple(sorted(d.needs | d.order)), args=d.args)
             for d in (self.drafts[task_id] for task_id in ids)
         )
-        return Plan(tasks=tasks, repairs=tuple(self.repairs))
+        plan = Plan(tasks=tasks, repairs=tuple(told(self.repairs)))
+        check_length(plan.to_json())  # what is written for it can be read again
+        return plan
 
     def _stop_at_problems(self) -> None:
         if self.problems:
-            raise PlanError("\n".join(dict.fromkeys(self.problems)))
+            raise refusal(self.problems)
 
     # Ids
 
@@ -116,14 +143,14 @@ class _Reading:
 
     def _resolve(self, position: int, wanted: int) -> int:
         """The task that an id means at this place: the nearest one before it, else the nearest after."""
-        named = [p for p, d in enumerate(self.declared) if (d if d is not None else self.ids[p]) == wanted]
-        before = [p for p in named if p < position]
-        after = [p for p in named if p > position]
+        named = self.places.get(wanted)
+        if named is None:
+            return wanted
+        before = bisect_left(named, position)
+        after = before + (before < len(named) and named[before] == position)
         if before:
-            return self.ids[before[-1]]
-        if after:
-            return self.ids[after[0]]
-        return self.ids[named[0]] if named else wanted
+            return self.ids[named[before - 1]]
+        return self.ids[named[after] if after < len(named) else named[0]]
 
     # Reading one task
 
@@ -140,10 +167,17 @@ class _Reading:
             if arguments not in (None, []):
                 self.problems.append(f"{draft.label} has arguments that are not an object of names and values.")
             arguments = {}
+        if len(arguments) > MAX_ARGUMENTS:
+            self.problems.append(f"{draft.label} has {len(arguments):,} arguments; {MAX_ARGUMENTS} is the most.")
+            return
         for key, value in arguments.items():
             self._read_argument(draft, position, str(key), value)
         deps = _first(raw, "dep", "deps", "depends_on")
-        for dep in deps if isinstance(deps, list) else [deps]:
+        declared_deps = deps if isinstance(deps, list) else [deps]
+        if len(declared_deps) > MAX_TASKS:
+            self.problems.append(f"{draft.label} names {len(declared_deps):,} tasks in 'dep'; {MAX_TASKS} is the most.")
+            return
+        for dep in declared_deps:
             declared = _as_id(dep)
             if declared is not None:
                 draft.order.add(self._resolve(position, declared))
@@ -164,16 +198,13 @@ class _Reading:
             self.repairs.append(f"{draft.label} had its argument '{wanted.name}' twice; the first was kept.")
             return
         elements = value if isinstance(value, list) else [value]
+        if self._is_too_long(draft, wanted.name, len(elements)):
+            return
         scalars = [self._scalar(position, element) for element in elements]
         if None in scalars:
             draft.unreadable.add(wanted.name)
             self.problems.append(
                 f"{draft.label} has an argument '{wanted.name}' that is not a text or a list of texts."
-            )
-            return
-        if len(scalars) > MAX_LIST:
-            self.problems.append(
-                f"{draft.label} has {len(scalars)} elements in '{wanted.name}'; {MAX_LIST} is the most."
             )
             return
         texts: list[Scalar] = [s for s in scalars if s]
@@ -184,6 +215,15 @@ class _Reading:
             draft.args[wanted.name] = self._labels(texts) if wanted.many else texts
         elif texts:
             draft.args[wanted.name] = texts[0]
+        self._is_too_long(draft, wanted.name, _count(draft.args.get(wanted.name)))
+
+    def _is_too_long(self, draft: _Draft, name: str, count: int) -> bool:
+        if count > MAX_ELEMENTS:
+            draft.unreadable.add(name)
+            self.problems.append(
+                f"{draft.label} has {count:,} elements in '{name}'; {MAX_ELEMENTS:,} is the most: split the list."
+            )
+        return count > MAX_ELEMENTS
 
     @staticmethod
     def _labels(texts: list[Scalar]) -> list[Scalar]:
@@ -237,35 +277,78 @@ class _Reading:
         self.repairs.append("The order in 'dep' ran in a circle; the order of the references was kept.")
         return ids
 
+    def _take_stock(self) -> None:
+        """Count what the arguments hold before references are repaired."""
+        arguments = [value for draft in self.drafts.values() for value in draft.args.values()]
+        self.chars, self.elements = sum(map(_chars, arguments)), sum(map(_count, arguments))
+        self._check_room("The plan has")
+
     def _repair_edges(self, draft: _Draft) -> None:
         """A reference to a task that makes no such type takes that task's own argument of the type."""
         for name, value in list(draft.args.items()):
             wanted = draft.capability.input(name)
             if wanted is None:
                 continue
-            if isinstance(value, list):
-                repaired: list[Scalar] = []
-                for element in value:
-                    new = self._repair_value(draft, wanted, element)
+            own = {k: found for k in references_in(value) if (found := self._own_argument(draft, wanted, k))}
+            if not own:
+                continue
+            joined = {k: _joined(found) for k, found in own.items()}
+            elements = value if isinstance(value, list) else [value]
+            self._make_room(draft, name, elements, own, joined)
+            repaired: list[Scalar] = []
+            for element in elements:
+                sole = sole_reference(element)
+                if sole is not None:
+                    new = own.get(sole, element)
                     repaired.extend(new) if isinstance(new, list) else repaired.append(new)
-                draft.args[name] = repaired
+                else:
+                    repaired.append(_filled(str(element), joined))
+            whole = None if isinstance(value, list) else sole_reference(value)
+            listed = isinstance(value, list) or (whole is not None and isinstance(own.get(whole), list))
+            draft.args[name] = repaired if listed else repaired[0]
+
+    def _make_room(
+        self,
+        draft: _Draft,
+        name: str,
+        elements: list[Scalar],
+        own: Mapping[int, Argument],
+        joined: Mapping[int, str],
+    ) -> None:
+        """Count what an argument grows to before it does.
+
+        Raises:
+            PlanError: that is more than a plan may hold.
+        """
+        count = 0
+        for element in elements:
+            sole = sole_reference(element)
+            if sole is not None and sole in own:
+                count += _count(own[sole])
+                self.chars += _chars(own[sole]) - len(str(element))
             else:
-                draft.args[name] = self._repair_value(draft, wanted, value)
+                count += 1
+                self.chars += sum(len(joined[k]) - len(reference(k)) for k in occurrences(str(element)) if k in joined)
+        self.elements += count - len(elements)
+        self._is_too_long(draft, name, count)
+        self._stop_at_problems()
+        self._check_room(f"With what '{name}' of {draft.label.lower()} refers to, the plan has")
 
-    def _repair_value(self, draft: _Draft, wanted: Input, value: Scalar) -> Argument:
-        sole = sole_reference(value)
-        if sole is not None:
-            return self._own_argument(draft, wanted, sole) or value
-        if not references_in(value):
-            return value
+    def _check_room(self, subject: str) -> None:
+        """Refuse a plan that holds too much.
 
-        def rendering(k: int) -> str:
-            own = self._own_argument(draft, wanted, k)
-            if own is None:
-                return f"<GENERATED>-{k}"
-            return "\n".join(map(str, own)) if isinstance(own, list) else str(own)
-
-        return replace_references(str(value), rendering)
+        Raises:
+            PlanError: it does.
+        """
+        for count, what, most in (
+            (self.elements, "elements", MAX_PLAN_ELEMENTS),
+            (self.chars, "characters", MAX_CHARS),
+        ):
+            if count > most:
+                raise PlanError(
+                    f"{subject} {count:,} {what} in its arguments; {most:,} is the most: "
+                    "refer to fewer tasks, give long texts as files, or split the request."
+                )
 
     def _own_argument(self, draft: _Draft, wanted: Input, source_id: int) -> Argument | None:
         """What replaces a reference to that task; None when the reference can stay."""
@@ -308,8 +391,6 @@ class _Reading:
                 continue
             if isinstance(value, list) and not wanted.many:
                 lengths[wanted.name] = len(value)
-                if len(value) > MAX_LIST:
-                    self.problems.append(f"{draft.label} has too many elements in '{wanted.name}'.")
             if wanted.type is not ValueType.TEXT:
                 for element in value if isinstance(value, list) else [value]:
                     if references_in(element) and sole_reference(element) is None:
@@ -344,11 +425,27 @@ def _first(raw: RawTask, *keys: str) -> Any:
 
 def _as_id(value: Any) -> int | None:
     if isinstance(value, str):
-        match = re.fullmatch(r"(-\d{1,5})|\D*?(\d{1,5})", value.strip())
+        match = None if len(value) > _MAX_ID_CHARS else re.fullmatch(r"(-\d{1,5})|\D*?(\d{1,5})", value.strip())
         value = int(match.group(1) or match.group(2)) if match else None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MAX_ID:
         return None
     return int(value) if int(value) == value else None
+
+
+def _count(value: Argument | None) -> int:
+    return len(value) if isinstance(value, list) else int(value is not None)
+
+
+def _chars(value: Argument) -> int:
+    return sum(len(str(element)) for element in (value if isinstance(value, list) else [value]))
+
+
+def _joined(value: Argument) -> str:
+    return "\n".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _filled(text: str, joined: Mapping[int, str]) -> str:
+    return replace_references(text, lambda k: joined.get(k, reference(k)))
 
 
 def _clean(text: str) -> str:

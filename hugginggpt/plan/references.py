@@ -4,8 +4,10 @@ import re
 from collections.abc import Callable
 
 # Controllers write it in many ways: <GENERATED>-1, <GENERATED-1>, <node-1>, <resource>-1.
+# Possessive: of a run of white space nothing is given back to be read in another way.
 _ANY = re.compile(
-    r"<\s*(?:generated|node|resource)\s*(?:>\s*[-_ ]?\s*(\d{1,4})(?!\d)|[-_ ]?\s*(\d{1,4})\s*>)", re.IGNORECASE
+    r"<\s*+(?:generated|node|resource)\s*+(?:>\s*+(?:[-_]\s*+)?(\d{1,4})(?!\d)|(?:[-_]\s*+)?(\d{1,4})\s*+>)",
+    re.IGNORECASE,
 )
 _CANONICAL = re.compile(r"<GENERATED>-(\d{1,4})(?!\d)")
 _LIST = re.compile(r"<GENERATED>-\d{1,4}(?:\s*,\s*<GENERATED>-\d{1,4})+")
@@ -36,7 +38,12 @@ def references_in(value: object) -> list[int]:
     """Ids that an argument refers to, in order, each once."""
     if isinstance(value, list):
         return list(dict.fromkeys(k for element in value for k in references_in(element)))
-    return list(dict.fromkeys(int(k) for k in _CANONICAL.findall(value))) if isinstance(value, str) else []
+    return list(dict.fromkeys(occurrences(value))) if isinstance(value, str) else []
+
+
+def occurrences(text: str) -> list[int]:
+    """The ids that a text refers to, in order, as often as it does."""
+    return [int(k) for k in _CANONICAL.findall(text)]
 
 
 def sole_reference(value: object) -> int | None:

@@ -18,6 +18,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from hugginggpt.errors import ConfigurationError, DatabaseUnavailableError, TraceError
+from hugginggpt.redaction import redact
+from hugginggpt.text import storable_json
 
 BUSY_SECONDS = 30
 """How long a write waits for other writers of a SQLite database."""
@@ -112,7 +114,9 @@ def make_engine(url: URL, *, pooled: bool = True) -> Engine:
     Raises:
         ConfigurationError: the database's driver is not installed.
     """
-    options: dict[str, Any] = {"hide_parameters": True, **({} if pooled else {"poolclass": NullPool})}
+    options: dict[str, Any] = {"hide_parameters": True, "json_serializer": storable_json}
+    if not pooled:
+        options["poolclass"] = NullPool
     if url.get_backend_name() == "sqlite":
         engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, **options)
         event.listen(engine, "connect", _prepare_sqlite)
@@ -197,7 +201,8 @@ def _named(url: URL) -> str:
 def _reason(error: DBAPIError, url: URL) -> str:
     lines = [line.strip() for line in str(error.orig).splitlines() if line.strip()]
     reason = (lines[0] if lines else type(error.orig).__name__).rstrip(".:")
-    return reason.replace(str(url.password), "***") if url.password else reason
+    secrets = [str(url.password or ""), *(str(value) for name, value in url.query.items() if "password" in name)]
+    return redact(reason, *secrets)
 
 
 def database_file(url: URL) -> Path | None:

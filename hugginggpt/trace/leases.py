@@ -5,6 +5,7 @@ longer there, means the process died and another may take over.
 """
 
 import socket
+from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,16 @@ import psutil  # type: ignore[import-untyped]
 
 _SAME_START = 10.0
 """Seconds by which two readings of one process's start may differ: the system clock can be set in between."""
+
+
+class Hold(StrEnum):
+    """How a request stands for the process that works on it, or did."""
+
+    HELD = "held"
+    ENDED = "ended"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    """Another process works on it, or may take it."""
 
 
 class Holder(NamedTuple):

@@ -12,10 +12,12 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from hugginggpt.artifacts import Resource
+from hugginggpt.controller_name import ControllerName
 from hugginggpt.errors import RequestIdError, RequestInProgressError, TaskCancelledError, TraceError
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
+from hugginggpt.text import one_line
 from hugginggpt.trace import leases
-from hugginggpt.trace.rows import artifact_ids, artifact_key, insert_for, task_row
+from hugginggpt.trace.rows import SHOWN_ID, artifact_ids, artifact_key, insert_for, task_row
 from hugginggpt.trace.story import TaskEnding, TaskStage
 from hugginggpt.trace.tables import (
     Conversation,
@@ -60,13 +62,17 @@ def create_request(
         TraceError: the conversation is unknown.
     """
     if request_id is not None and not _ID.fullmatch(request_id):
-        raise RequestIdError(f"The request id '{request_id}' cannot be used: take letters, digits, '.', '_' and '-'.")
+        raise RequestIdError(
+            f"The request id '{one_line(request_id, SHOWN_ID)}' cannot be used: take letters, digits, '.', '_' and '-'."
+        )
     begun = Conversation(id=uuid.uuid4().hex, created_at=now) if conversation_id is None else None
     if begun is not None:
         session.add(begun)
         session.flush()
     elif session.get(Conversation, conversation_id) is None:
-        raise TraceError(f"There is no conversation '{conversation_id}': leave it out to begin one.")
+        raise TraceError(
+            f"There is no conversation '{one_line(str(conversation_id), SHOWN_ID)}': leave it out to begin one."
+        )
     request_id = request_id or uuid.uuid4().hex
     values = {
         "id": request_id,
@@ -113,11 +119,13 @@ def begin_life(
     holder: str,
     lease_seconds: float,
     flow_run_id: str | None,
+    controller: ControllerName | None,
+    spent: float,
 ) -> None:
-    """Give the request to a new holder."""
+    """Give the request to a new holder. Of its time, so many seconds went by before its first life."""
     seconds = request.options.get("deadline")
     if seconds is not None and request.deadline_at is None:
-        request.deadline_at = now + timedelta(seconds=seconds)
+        request.deadline_at = now + timedelta(seconds=seconds - spent)
     request.status = RequestStatus.RUNNING
     request.life += 1
     request.claimed_until = None
@@ -131,6 +139,8 @@ def begin_life(
             holder=holder,
             started_at=now,
             seen_at=now,
+            controller_model=controller and controller.model,
+            controller_server=controller and controller.server,
         )
     )
     session.flush()
@@ -288,6 +298,8 @@ def finish(
         task = task_row(session, request.id, ending.task_id)
         if ending.result is not None:
             store_result(session, task, ending.result, now, cached=ending.status is TaskStatus.CACHED)
+            if ending.status is TaskStatus.COMPLETED:
+                _complete_attempt(session, request, ending.result, now)
         task.status = ending.status
         task.cached = ending.status is TaskStatus.CACHED
         task.error = ending.error
@@ -301,3 +313,18 @@ def finish(
     request.response_source = response_source
     request.error, request.error_type = error, error_type
     request.finished_at = now
+
+
+def _complete_attempt(session: Session, request: Request, result: TaskResult, now: datetime) -> None:
+    """End the attempt that made a result, where the database was away when it did."""
+    session.execute(
+        update(ExpertRun)
+        .where(
+            ExpertRun.request_id == request.id,
+            ExpertRun.task_id == result.task_id,
+            ExpertRun.life == request.life,
+            ExpertRun.model_id == result.model,
+            ExpertRun.status == "running",
+        )
+        .values(status="completed", seconds=result.seconds, ended_at=now)
+    )

@@ -15,7 +15,7 @@ from hugginggpt.trace.database import database_file, explained, make_engine
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision in `migrations/versions`: knowing it here spares the import of Alembic."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -11,12 +11,15 @@ from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.catalog.card import Candidate, Endpoint, ModelChoice
 from hugginggpt.catalog.downloaded import ModelUse
 from hugginggpt.catalog.figures import LATEST, MEMORY, Figures, Measurement, Run, figures_of
-from hugginggpt.errors import StorageError, TaskCancelledError, TraceError
+from hugginggpt.controller_name import ControllerName
+from hugginggpt.errors import DiskFullError, ModelDiskFullError, StorageError, TaskCancelledError, TraceError
 from hugginggpt.media import EXTENSIONS
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.request import Budget
 from hugginggpt.results import RequestStatus, TaskResult
+from hugginggpt.text import is_storable, one_line
 from hugginggpt.trace.lifecycle import died
+from hugginggpt.trace.rows import SHOWN_ID
 from hugginggpt.trace.story import (
     Attempt,
     CallTrace,
@@ -54,16 +57,18 @@ def find_id(session: Session, table: type[Request] | type[Conversation], prefix:
     Raises:
         TraceError: there is none, or more than one.
     """
+    what, shown = "request" if table is Request else "conversation", one_line(prefix, SHOWN_ID)
+    if not is_storable(prefix):
+        raise TraceError(f"There is no {what} '{shown}' in the trace: ids are letters and digits.")
     if session.get(table, prefix) is not None:
         return prefix
-    what = "request" if table is Request else "conversation"
     begins = table.id.startswith(prefix, autoescape=True)
     found = session.scalars(select(table.id).where(begins).order_by(table.id).limit(4)).all() if prefix else []
     if not found:
-        raise TraceError(f"There is no {what} '{prefix}' in the trace: `hugginggpt trace list` shows those there are.")
+        raise TraceError(f"There is no {what} '{shown}' in the trace: `hugginggpt trace list` shows those there are.")
     if len(found) > 1:
         some = ", ".join([*found[:3], "..."] if len(found) > 3 else found)
-        raise TraceError(f"Several {what}s begin with '{prefix}' ({some}): give more of the id.")
+        raise TraceError(f"Several {what}s begin with '{shown}' ({some}): give more of the id.")
     return found[0]
 
 
@@ -126,7 +131,7 @@ def measured(session: Session, now: datetime) -> dict[tuple[str, str, str], Figu
     Runs that say nothing of the model do not count: those that were stopped, whose process died, or
     whose result could not be stored.
     """
-    no_fault = (TaskCancelledError.__name__, StorageError.__name__)
+    no_fault = [e.__name__ for e in (TaskCancelledError, StorageError, DiskFullError, ModelDiskFullError)]
     counts = or_(
         ExpertRun.status == "completed", and_(ExpertRun.status == "failed", ExpertRun.error_type.not_in(no_fault))
     )
@@ -221,13 +226,18 @@ def lives_over(session: Session, lives: Sequence[tuple[str, int]], now: datetime
 def runs_over(session: Session, flow_run_ids: Sequence[str], before: datetime) -> dict[str, EndedRun]:
     """How flow runs ended whose requests had ended before a moment, by Prefect's ids."""
     found = session.execute(
-        select(FlowRun.flow_run_id, FlowRun.ending, Request.status, Request.error)
+        select(FlowRun.flow_run_id, FlowRun.ending, Request.status, Request.response, Request.error)
         .join(Request)
         .where(FlowRun.flow_run_id.in_(flow_run_ids), Request.finished_at <= before)
         .order_by(FlowRun.life)
     )
     # A flow run that was tried again has several lives: its last one counts.
-    return {row.flow_run_id: EndedRun(ending=row.ending or "died", status=row.status, error=row.error) for row in found}
+    return {
+        row.flow_run_id: EndedRun(
+            ending=row.ending or "died", status=row.status, response=row.response, error=row.error
+        )
+        for row in found
+    }
 
 
 def budget_of(session: Session, request_id: str) -> Budget:
@@ -439,7 +449,19 @@ def _choice(row: ModelSelection) -> ModelChoice:
 
 
 def _life(row: FlowRun) -> Life:
-    return Life.model_validate(row, from_attributes=True)
+    known = row.controller_model is not None and row.controller_server is not None
+    controller = ControllerName(model=row.controller_model, server=row.controller_server) if known else None
+    return Life(
+        life=row.life,
+        flow_run_id=row.flow_run_id,
+        holder=row.holder,
+        started_at=row.started_at,
+        seen_at=row.seen_at,
+        ended_at=row.ended_at,
+        ending=row.ending,
+        error=row.error,
+        controller=controller,
+    )
 
 
 def _call(row: ControllerCallRow) -> CallTrace:

@@ -1,8 +1,9 @@
 """The object that `ask --json` prints, made from a request's trace."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -66,9 +67,15 @@ class FileReport(_Frozen):
 
 
 class ControllerReport(_Frozen):
-    """What the controller did. `model` is None when it was not called."""
+    """Who the controller was, and what it did.
+
+    Attributes:
+        model: the model that answered, or was to; None before the request was begun.
+        server: base URL of the model's server, without user and password; `embedded` for the embedded model.
+    """
 
     model: str | None
+    server: str | None
     calls: int
     prompt_tokens: int
     completion_tokens: int
@@ -79,6 +86,8 @@ class AnswerReport(_Frozen):
 
     Attributes:
         error: why it failed or, of a partial one, why its answer is the plain rendering; else None.
+        seconds: from when it was asked to its answer; where a command reports it, from the start of the command.
+        waiting_seconds: of these, the time in which nobody worked on it.
     """
 
     request_id: str
@@ -91,16 +100,57 @@ class AnswerReport(_Frozen):
     tasks: tuple[TaskReport, ...]
     files: tuple[FileReport, ...]
     seconds: float
+    waiting_seconds: float
     controller: ControllerReport
 
 
-def report(trace: RequestTrace, file_paths: Mapping[str, str | Path]) -> AnswerReport:
+class Waited(NamedTuple):
+    """How long somebody waited for an answer, in seconds.
+
+    Attributes:
+        waiting: of these, the time in which nobody worked on the request.
+    """
+
+    seconds: float
+    waiting: float
+
+
+def waited(trace: RequestTrace, since: datetime | None = None, until: datetime | None = None) -> Waited:
+    """How long somebody waited for an answer, and how much of that was waiting.
+
+    Args:
+        trace: the request.
+        since: when it was asked for; None, or a time after its end, is when it was first asked.
+        until: when its answer was there; its end when None.
+    """
+    end = trace.finished_at or (trace.lives[-1].seen_at if trace.lives else trace.created_at)
+    if since is None or since > end:
+        since, until = trace.created_at, end
+    until = max(since, until or end)
+    work = sum(
+        max(0.0, (min(until, life.ended_at or until) - max(since, life.started_at)).total_seconds())
+        for life in trace.lives
+    )
+    seconds = (until - since).total_seconds()
+    return Waited(round(seconds, 3), round(max(0.0, seconds - work), 3))
+
+
+def report(
+    trace: RequestTrace,
+    file_paths: Mapping[str, str | Path],
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> AnswerReport:
     """The report of a request.
 
     Args:
         trace: the request, as `Trace.request` gives it.
         file_paths: where outputs were written to, by the SHA-256 of their contents.
+        since: when somebody asked for it, as `waited` takes it.
+        until: when its answer was there, as `waited` takes it.
     """
+    took = waited(trace, since, until)
     paths = {sha256: str(path) for sha256, path in file_paths.items()}
     calls = trace.controller_calls
     return AnswerReport(
@@ -123,9 +173,11 @@ def report(trace: RequestTrace, file_paths: Mapping[str, str | Path]) -> AnswerR
             for output in trace.files
             if output.artifact.sha256 in paths
         ),
-        seconds=trace.totals.seconds,
+        seconds=took.seconds,
+        waiting_seconds=took.waiting,
         controller=ControllerReport(
-            model=calls[-1].model if calls else None,
+            model=trace.controller.model if trace.controller else calls[-1].model if calls else None,
+            server=trace.controller.server if trace.controller else None,
             calls=len(calls),
             prompt_tokens=trace.totals.prompt_tokens,
             completion_tokens=trace.totals.completion_tokens,

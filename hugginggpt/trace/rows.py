@@ -10,7 +10,11 @@ from sqlalchemy.orm import Session
 from hugginggpt.artifacts import Artifact
 from hugginggpt.errors import RequestClosedError, TraceError
 from hugginggpt.results import RequestStatus
+from hugginggpt.text import one_line
 from hugginggpt.trace.tables import Base, PlannedTaskRow, Request, StoredArtifact
+
+SHOWN_ID = 80
+"""Characters of an id that a message shows; whoever asks can ask for anything."""
 
 
 def insert_for(session: Session, table: type[Base]) -> "postgresql.Insert | sqlite.Insert":
@@ -33,7 +37,7 @@ def open_row(session: Session, request_id: str, life: int | None = None) -> Requ
     """
     request = locked(session, request_id)
     if request is None:
-        raise TraceError(f"There is no request '{request_id}' in the trace.")
+        raise TraceError(f"There is no request '{one_line(request_id, SHOWN_ID)}' in the trace.")
     if request.status != RequestStatus.RUNNING:
         raise RequestClosedError(f"Request {request_id} is finished ({request.status}): its trace no longer changes.")
     if life is not None and life != request.life:

@@ -16,17 +16,20 @@ from hugginggpt.artifacts import Resource
 from hugginggpt.catalog.card import Candidate, ModelCard, ModelChoice
 from hugginggpt.catalog.downloaded import ModelUse
 from hugginggpt.catalog.figures import Measurement
+from hugginggpt.controller_name import ControllerName
 from hugginggpt.errors import RequestClosedError, TraceError
 from hugginggpt.plan import Plan
 from hugginggpt.request import Budget
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
 from hugginggpt.settings import Settings
+from hugginggpt.text import one_line
 from hugginggpt.trace import lifecycle, questions, queue
 from hugginggpt.trace.database import Database, parse_url
-from hugginggpt.trace.leases import holder_name
+from hugginggpt.trace.leases import Hold, holder_name
 from hugginggpt.trace.migrate import migrate
-from hugginggpt.trace.rows import insert_for, locked, open_row, task_row
+from hugginggpt.trace.rows import SHOWN_ID, insert_for, locked, open_row, task_row
 from hugginggpt.trace.story import (
+    AttemptEnd,
     EndedRun,
     OpenedRequest,
     RequestSummary,
@@ -52,6 +55,8 @@ from hugginggpt.trace.tables import (
 )
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from hugginggpt.controller.client import ControllerCall
     from hugginggpt.trace.evaluations import Evaluations
     from hugginggpt.trace.pruning import Pruning
@@ -113,6 +118,8 @@ class Trace:
         request_id: str | None = None,
         flow_run_id: str | None = None,
         queued: bool = False,
+        controller: ControllerName | None = None,
+        spent: float = 0.0,
     ) -> OpenedRequest:
         """Begin a request, a new one or one that waits, or take it over from a process that died.
 
@@ -131,6 +138,8 @@ class Trace:
             request_id: the id it is to have, or has; None gives it a new one.
             flow_run_id: Prefect's id of the flow run that works on it.
             queued: it is in line from now on: if this process dies, another is found for it.
+            controller: who plans, chooses and answers in this process.
+            spent: seconds of its time that went by before, as in getting its files.
 
         Raises:
             RequestInProgressError: a live process works on it.
@@ -158,7 +167,14 @@ class Trace:
             if request.status in lifecycle.OPEN:
                 request.queued_at = request.queued_at or (now if queued else None)
                 lifecycle.begin_life(
-                    session, request, now, holder=holder, lease_seconds=lease_seconds, flow_run_id=flow_run_id
+                    session,
+                    request,
+                    now,
+                    holder=holder,
+                    lease_seconds=lease_seconds,
+                    flow_run_id=flow_run_id,
+                    controller=controller,
+                    spent=spent,
                 )
             return OpenedRequest(
                 request_id=request.id,
@@ -171,16 +187,20 @@ class Trace:
                 known=known,
             )
 
-    def renew_lease(self, request_id: str, holder: str, lease_seconds: float) -> bool:
-        """Say that this process still works on the request; False when it no longer holds it."""
+    def renew_lease(self, request_id: str, holder: str, lease_seconds: float) -> Hold:
+        """Say that this process still works on the request; return whether it does, or why not."""
         with self._database.writing() as session:
             request = locked(session, request_id)
-            if request is None or request.holder != holder or request.status != RequestStatus.RUNNING:
-                return False
+            if request is not None and request.status == RequestStatus.CANCELLED:
+                return Hold.CANCELLED
+            if request is None or request.status not in lifecycle.OPEN:
+                return Hold.ENDED
+            if request.holder != holder:
+                return Hold.LOST
             now = self._database.now(session)
             request.lease_until = now + timedelta(seconds=lease_seconds)
             session.get_one(FlowRun, (request_id, request.life)).seen_at = now
-            return True
+            return Hold.HELD
 
     def release_flow_run(self, flow_run_id: str, *, ending: str, error: str | None = None) -> bool:
         """Let go of the request that a flow run left unfinished, so that it can be resumed at once.
@@ -281,7 +301,7 @@ class Trace:
         with self._database.reading() as session:
             request = session.get(Request, request_id)
             if request is None:
-                raise TraceError(f"There is no request '{request_id}' in the trace.")
+                raise TraceError(f"There is no request '{one_line(request_id, SHOWN_ID)}' in the trace.")
             return request.starts
 
     def start_again(self, request_id: str, over: int, why: str) -> int:
@@ -302,7 +322,7 @@ class Trace:
         with self._database.writing() as session:
             request = locked(session, request_id)
             if request is None:
-                raise TraceError(f"There is no request '{request_id}' in the trace.")
+                raise TraceError(f"There is no request '{one_line(request_id, SHOWN_ID)}' in the trace.")
             goes_on = request.status in lifecycle.OPEN and queue.start_again(
                 session, request, self._database.now(session), over, why
             )
@@ -336,7 +356,7 @@ class Trace:
         with self._database.writing() as session:
             request = locked(session, request_id)
             if request is None:
-                raise TraceError(f"There is no request '{request_id}' in the trace.")
+                raise TraceError(f"There is no request '{one_line(request_id, SHOWN_ID)}' in the trace.")
             if request.status not in lifecycle.OPEN:
                 return False
             lifecycle.cancel(session, request, self._database.now(session), error)
@@ -537,24 +557,41 @@ class Trace:
             passing: the cause can pass, so the same model may be tried again.
         """
         with self._database.writing() as session:
-            attempt = session.get(ExpertRun, attempt_id)
-            if attempt is None:
-                raise TraceError(f"There is no attempt {attempt_id} in the trace.")
-            open_row(session, attempt.request_id, attempt.life)
-            attempt.status = status
-            attempt.seconds = seconds
-            attempt.load_seconds = load_seconds
-            attempt.error = error
-            attempt.error_type = error_type
-            attempt.passing = passing
-            attempt.ended_at = datetime.now(UTC)
+            _end_attempt(
+                session,
+                attempt_id,
+                status,
+                seconds=seconds,
+                load_seconds=load_seconds,
+                error=error,
+                error_type=error_type,
+                passing=passing,
+            )
 
     def record_result(
-        self, request_id: str, result: TaskResult, cached: bool = False, *, life: int | None = None
+        self,
+        request_id: str,
+        result: TaskResult,
+        cached: bool = False,
+        *,
+        life: int | None = None,
+        attempt: AttemptEnd | None = None,
     ) -> None:
-        """Write the result of a task, and link its outputs. `life` as in `finish_request`."""
+        """Write the result of a task, and link its outputs.
+
+        Args:
+            request_id: the request.
+            result: the result.
+            cached: it came from a cache.
+            life: as in `finish_request`.
+            attempt: the attempt that made it, which completed with it.
+        """
         with self._database.writing() as session:
             open_row(session, request_id, life)
+            if attempt is not None:
+                _end_attempt(
+                    session, attempt.attempt_id, "completed", seconds=attempt.seconds, load_seconds=attempt.load_seconds
+                )
             task = task_row(session, request_id, result.task_id)
             lifecycle.store_result(session, task, result, datetime.now(UTC), cached=cached)
 
@@ -630,8 +667,13 @@ class Trace:
         with self._database.reading() as session:
             request = session.get(Request, request_id)
             if request is None:
-                raise TraceError(f"There is no request '{request_id}' in the trace.")
+                raise TraceError(f"There is no request '{one_line(request_id, SHOWN_ID)}' in the trace.")
             return RequestStatus(request.status)
+
+    def knows(self, request_id: str) -> bool:
+        """Whether there is a request of that id."""
+        with self._database.reading() as session:
+            return session.get(Request, request_id) is not None
 
     def has_begun(self, flow_run_id: str) -> bool:
         """Whether a flow run has begun a request."""
@@ -788,3 +830,14 @@ class Trace:
         from hugginggpt.trace.pruning import Pruning
 
         return Pruning(self._database)
+
+
+def _end_attempt(session: Session, attempt_id: int, status: str, **how: Any) -> None:
+    attempt = session.get(ExpertRun, attempt_id)
+    if attempt is None:
+        raise TraceError(f"There is no attempt {attempt_id} in the trace.")
+    open_row(session, attempt.request_id, attempt.life)
+    attempt.status = status
+    attempt.ended_at = datetime.now(UTC)
+    for name, value in how.items():
+        setattr(attempt, name, value)

@@ -2,12 +2,13 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.catalog.card import Endpoint, ModelChoice
+from hugginggpt.controller_name import ControllerName
 from hugginggpt.plan import Argument, Plan
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
 
@@ -77,11 +78,13 @@ class EndedRun(_Frozen):
     Attributes:
         ending: of its life: `finished`, `died`, or what a hook reported, such as `cancelled`.
         status: of the request.
+        response: the answer of the request.
         error: of the request, one sentence.
     """
 
     ending: str
     status: RequestStatus
+    response: str | None
     error: str | None
 
 
@@ -108,6 +111,7 @@ class Life(_Frozen):
         seen_at: when it last renewed its lease.
         ended_at: for one that died, when it was seen last; None while it works.
         ending: `finished`, `died`, or what a hook reported; None while it works.
+        controller: who planned, chose and answered in it; None in what older versions wrote.
     """
 
     life: int
@@ -118,6 +122,7 @@ class Life(_Frozen):
     ended_at: datetime | None
     ending: str | None
     error: str | None
+    controller: ControllerName | None = None
 
     @property
     def seconds(self) -> float:
@@ -157,6 +162,19 @@ class Attempt(_Frozen):
     started_at: datetime
     ended_at: datetime | None
     seconds: float | None
+    load_seconds: float | None
+
+
+class AttemptEnd(NamedTuple):
+    """An attempt that completed.
+
+    Attributes:
+        attempt_id: as `Trace.start_attempt` gave it.
+        load_seconds: of its seconds, the time until its model was loaded; None when it was loaded already.
+    """
+
+    attempt_id: int
+    seconds: float
     load_seconds: float | None
 
 
@@ -254,6 +272,11 @@ class RequestTrace(_Frozen):
     def flow_run_id(self) -> str | None:
         """Prefect's id of the flow run that worked on it last."""
         return self.lives[-1].flow_run_id if self.lives else None
+
+    @property
+    def controller(self) -> ControllerName | None:
+        """Who answered it, or is to; None before it was begun."""
+        return self.lives[-1].controller if self.lives else None
 
 
 class RequestSummary(_Frozen):

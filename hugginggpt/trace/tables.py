@@ -23,6 +23,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from hugginggpt.text import storable
+
 
 class UTCDateTime(TypeDecorator[datetime]):
     """A moment, always timezone-aware and in UTC, on databases that know time zones and on SQLite."""
@@ -58,9 +60,7 @@ class CleanText(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """To the database: without what it would refuse."""
-        if value is None:
-            return None
-        return str(value).replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+        return None if value is None else storable(str(value))
 
 
 class Base(DeclarativeBase):
@@ -155,8 +155,12 @@ class FlowRun(Base):
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime] = mapped_column(doc="when the process last renewed its lease")
     ended_at: Mapped[datetime | None] = mapped_column(doc="for a process that died, when it was seen last")
-    ending: Mapped[str | None] = mapped_column(doc="`finished`, `died`, or what a hook reported, such as `cancelled`")
+    ending: Mapped[str | None] = mapped_column(
+        doc="`finished`, `died`, `disk full`, or what a hook reported, such as `cancelled`"
+    )
     error: Mapped[str | None] = mapped_column(doc="what a hook reported, one sentence")
+    controller_model: Mapped[str | None] = mapped_column(doc="the controller's model; null where it is not known")
+    controller_server: Mapped[str | None] = mapped_column(doc="where the controller is: `embedded`, or a base URL")
 
 
 class StoredArtifact(Base):

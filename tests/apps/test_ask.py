@@ -4,17 +4,21 @@ import hashlib
 import json
 import os
 import pty
+import re
 import signal
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from PIL import Image, ImageDraw
 
 from hugginggpt.trace.report import AnswerReport
+from hugginggpt.trace.story import RequestTrace
 from tests.apps.conftest import COMMAND, Run
 from tests.stand_ins.openai_server import OpenAIServer, hangs, wrong_key
 
@@ -63,8 +67,17 @@ def test_a_given_plan_from_request_to_files(hugginggpt: Run, photo: Path, tmp_pa
     plan = written(tmp_path, EDGES, CLOSE)
     arguments = ["ask", "Draw the edges and compare.", "--file", photo.name, "--plan", plan, "--out", "made"]
 
+    began = time.monotonic()
     first = hugginggpt(*arguments, "--json")
+    wall = time.monotonic() - began
     whole = AnswerReport.model_validate_json(first.stdout)
+    # What the person waited: Python's start is part of it, and so is the way to the first task.
+    story = RequestTrace.model_validate_json(hugginggpt("trace", "export", whole.request_id).stdout)
+    worked = sum(life.seconds for life in story.lives)
+    assert worked < whole.seconds <= wall + 0.02  # the start of a process is known to a hundredth of a second
+    assert whole.seconds - worked == pytest.approx(whole.waiting_seconds, abs=0.01)
+    (said,) = [line for line in first.stderr.splitlines() if re.match(r"(Completed|Partial) in ", line)]
+    assert re.search(r" in \d+\.\d s, \d+\.\d s of them waiting", said), said
     assert first.returncode == {"completed": 0, "partial": 3}[whole.status], first.stderr
     assert [(t.task, t.status, t.endpoint, t.attempts) for t in whole.tasks] == [
         ("canny-control", "completed", "embedded", 1),
@@ -173,13 +186,16 @@ def test_what_is_left_of_a_fresh_request_is_done_afresh(
         (("Read it", "--file", "nowhere.png"), "nowhere.png does not exist; check the path."),
     ],
 )
-def test_a_refused_request_is_in_the_trace(hugginggpt: Run, arguments: tuple[str, ...], sentence: str) -> None:
+def test_a_refused_request_is_wrong_usage_before_there_is_a_run(
+    hugginggpt: Run, prefect_api: str, arguments: tuple[str, ...], sentence: str
+) -> None:
+    runs_before = httpx.post(f"{prefect_api}/flow_runs/count", json={}).json()
     refused = hugginggpt("ask", *arguments, "--json")
-    whole = AnswerReport.model_validate_json(refused.stdout)
-    assert (refused.returncode, whole.status, whole.plan) == (2, "failed", None)
-    assert sentence in (whole.error or "")
-    assert refused.stderr.endswith(f"Error: {whole.error}\n")
-    assert json.loads(hugginggpt("trace", "export", whole.request_id).stdout)["status"] == "failed"
+    assert (refused.returncode, refused.stdout) == (2, "")
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith("Error: ") and sentence in line
+    assert json.loads(hugginggpt("trace", "list", "--json").stdout) == []
+    assert httpx.post(f"{prefect_api}/flow_runs/count", json={}).json() == runs_before
 
 
 def test_a_plan_that_cannot_run_here_fails(hugginggpt: Run, photo: Path, tmp_path: Path) -> None:
@@ -344,7 +360,7 @@ def test_on_a_terminal_with_a_temporary_server(
     assert "✓" in shown
     assert "Completed in " in shown
     assert "hugginggpt up" in shown
-    assert "The edges�[K are drawn." in shown
+    assert "The edges are drawn." in shown
 
 
 def _read(terminal: int) -> str:

@@ -14,7 +14,7 @@ from apps.up.parts import POOL
 from apps.up.prefect_api import DEPLOYMENTS, deployments
 from hugginggpt.settings import CHECKOUT
 from tests.apps.conftest import Run
-from tests.servers import prefect_server
+from tests.servers import prefect_client, prefect_server
 
 NOWHERE = "http://127.0.0.1:9/api"
 
@@ -56,7 +56,8 @@ def test_no_run_is_to_come_that_is_late(api: str) -> None:
     identifier = httpx.get(f"{api}/deployments/name/{name}").raise_for_status().json()["id"]
     long_ago = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2020-01-01T00:00:00Z"}}
     asked = {"state": long_ago, "parameters": {"request": "Draw"}}
-    httpx.post(f"{api}/deployments/{identifier}/create_flow_run", json=asked).raise_for_status()
+    with prefect_client(api) as client:
+        client.post(f"/deployments/{identifier}/create_flow_run", json=asked).raise_for_status()
     assert {each.name: each.next_run for each in deployments(api)}[name] is None
 
 
@@ -67,7 +68,8 @@ def test_what_is_missing_on_the_server_is_said(hugginggpt: Run, api: str) -> Non
     assert "flow workers:    none; at work on nothing" in shown.stdout
     assert "deployment:      answer-request/on-demand, runs when asked" in shown.stdout
     assert "deployment:      warm-models/nightly is missing" in shown.stdout
-    httpx.delete(f"{api}/work_pools/{POOL}").raise_for_status()
+    with prefect_client(api) as client:
+        client.delete(f"/work_pools/{POOL}").raise_for_status()
     shown = hugginggpt("status", PREFECT_API_URL=api)
     assert shown.returncode == 1
     assert "deployment:      answer-request/on-demand, is never run: its work pool was deleted" in shown.stdout

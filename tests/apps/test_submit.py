@@ -12,7 +12,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from click.testing import CliRunner
 from PIL import Image as PILImage
@@ -23,7 +22,7 @@ from hugginggpt.services import get_trace, reset
 from hugginggpt.settings import CHECKOUT
 from hugginggpt.trace.story import RequestTrace, StoryStatus
 from tests.apps.conftest import Run
-from tests.servers import wait_until
+from tests.servers import prefect_client, wait_until
 
 DOCS = (CHECKOUT / "docs" / "triggering.md").read_text()
 PLAN = [{"task": "image-to-text", "id": 0, "dep": [-1], "args": {"image": "sign.png"}}]
@@ -55,7 +54,7 @@ def worker(prefect_api: str, prefect_home: Path, home: Path) -> Iterator[None]:
     subprocess.run(pool, env=environment, check=True, capture_output=True)
     deploy = [*prefect, "deploy", "--name", "on-demand", "--prefect-file", "deployments.yaml"]
     subprocess.run(deploy, cwd=CHECKOUT, env=environment, check=True, capture_output=True)
-    start = [*prefect, "worker", "start", "--pool", "hugginggpt", "--limit", "2"]
+    start = [sys.executable, "-m", "apps.up.flow_worker", "--limit", "2"]
     with (home / "worker.log").open("wb") as log:
         process = subprocess.Popen(
             start, env=environment | {"PREFECT_WORKER_QUERY_SECONDS": "1"}, stdout=log, stderr=log
@@ -255,7 +254,8 @@ def test_the_documented_event_starts_a_run(deployed: None, prefect_api: str, sig
     python(emit, sign.parent)
 
     def asked() -> list[dict[str, Any]]:
-        found = httpx.post(f"{prefect_api}/flow_runs/filter", json={}).json()
+        with prefect_client(prefect_api) as client:
+            found = client.post("/flow_runs/filter", json={}).json()
         return [r["parameters"] for r in found if r["parameters"].get("request", "").startswith("Say in a word")]
 
     wait_until(lambda: bool(asked()))
@@ -271,9 +271,9 @@ def test_cancelling_in_prefect_stops_the_run_and_its_experts(
     run = json.loads(done.stdout)["flow_run_id"]
     wait_until(lambda: any(t.attempts for t in get_trace().request("say-1").tasks))
     began = time.monotonic()
-    httpx.post(
-        f"{prefect_api}/flow_runs/{run}/set_state", json={"state": {"type": "CANCELLING"}, "force": True}
-    ).raise_for_status()
+    with prefect_client(prefect_api) as client:
+        cancelling = {"state": {"type": "CANCELLING"}, "force": True}
+        client.post(f"/flow_runs/{run}/set_state", json=cancelling).raise_for_status()
     wait_until(lambda: get_trace().request("say-1").status is StoryStatus.CANCELLED)
     assert time.monotonic() - began < 40
     assert get_trace().request("say-1").lives[0].ending == "cancelled"

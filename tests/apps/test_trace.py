@@ -3,8 +3,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from rich.cells import cell_len
 
 from apps.cli import main
+from hugginggpt.controller_name import ControllerName
 from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.trace.store import RequestTrace, TaskEnding
@@ -79,6 +81,58 @@ def test_list_shows_the_newest_first(inside: CliRunner) -> None:
     both = inside.invoke(main, ["trace", "list", "--json", "--conversation", conversation[:8]])
     assert [request["request_id"] for request in json.loads(both.stdout)] == ["second", "first"]
     assert json.loads(both.stdout)[1]["tasks_done"] == 1
+
+
+REQUESTS = {
+    "long": "What is the total of all the invoices of the last quarter, " * 5,
+    "wide": "請求書の合計はいくらですか" * 10,
+    "emoji": "🧾👩‍👩‍👧‍👦🇫🇷" * 20,
+    "lines": "one\ntwo\r\nthree\tfour\x0bfive",
+    "control": "\x1b[2J\x1b]0;title\x07 \x9b31m gone",
+    "empty": " ",
+}
+
+
+@pytest.mark.parametrize("columns", [200, 80, 60, 40, 30, 20, 12, 8])
+def test_list_keeps_every_id_whole_at_any_width(
+    inside: CliRunner, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    names = [f"{number}-request-of-{name}" for number, name in enumerate(REQUESTS)]
+    for name, text in zip(names, REQUESTS.values(), strict=True):
+        begin(get_trace(), request_id=name, text=text)
+    head, *lines = inside.invoke(main, ["trace", "list"]).stdout.splitlines()
+    assert [line[:8] for line in lines] == [name[:8] for name in reversed(names)]
+    assert head.startswith("id")
+    assert all(cell_len(line) <= columns for line in [head, *lines])
+    assert not any(character in "".join(lines) for character in "\x1b\x07\x9b\r\t")
+    for name in (name for name, least in LEAST_COLUMNS.items() if columns >= least):
+        assert name in head.split()
+
+
+LEAST_COLUMNS = {"request": 30, "status": 40, "tasks": 60, "conversation": 80}
+"""How wide a terminal is, of those in the test, that shows a column."""
+
+
+def test_list_in_a_pipe_cuts_no_line_to_the_width_of_a_terminal(
+    inside: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS")
+    begin(get_trace(), text="What is the total of all the invoices of the last quarter, and of the one before it?")
+    (_, line) = inside.invoke(main, ["trace", "list"]).stdout.splitlines()
+    assert line.endswith("and of the one before it?")
+
+
+def test_show_names_the_controller_and_what_was_waiting(inside: CliRunner) -> None:
+    controller = ControllerName(model="their-own", server="http://127.0.0.1:9/v1")
+    request_id = begin(get_trace(), controller=controller).request_id
+    finish(get_trace(), request_id)
+    shown = inside.invoke(main, ["trace", "show", request_id]).stdout
+    assert "controller  their-own at http://127.0.0.1:9/v1" in shown
+    assert " s of work, " in shown and " s waiting, " in shown
+    told = json.loads(inside.invoke(main, ["trace", "show", request_id, "--json"]).stdout)
+    assert told["controller"]["model"] == "their-own"
+    assert told["controller"]["server"] == "http://127.0.0.1:9/v1"
 
 
 @pytest.mark.parametrize("command", [["trace", "list"], ["ask", "And now?"]])

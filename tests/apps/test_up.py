@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,7 @@ import psutil
 import psycopg
 import pytest
 from PIL import Image
+from prefect.workers.process import ProcessWorker
 from sqlalchemy import URL
 
 from apps.up.certificate import make_certificate
@@ -30,6 +32,7 @@ from tests.servers import (
     open_to_others,
     postgresql,
     postgresql_programs,
+    prefect_client,
     wait_until,
 )
 from tests.stand_ins.openai_server import OpenAIServer, hangs
@@ -55,7 +58,9 @@ class Installation:
             "COLUMNS": "200",
             **environment,
         }
-        self.photo = folder / "photo.png"
+        self.photo = folder / "shared" / "photo.png"
+        self.environment["HUGGINGGPT_FILE_ROOTS"] = str(self.photo.parent)
+        self.photo.parent.mkdir()
         picture = Image.new("RGB", (64, 48), "white")
         picture.paste("black", (20, 10, 44, 38))
         picture.save(self.photo)
@@ -107,7 +112,9 @@ class Installation:
         return found
 
     def post(self, path: str, content: dict[str, Any]) -> Any:
-        return httpx.post(f"{self.api}{path}", json=content, timeout=30).raise_for_status().json()
+        with prefect_client(self.api) as client:
+            answer = client.post(path, json=content).raise_for_status()
+        return answer.json() if answer.content else None
 
     def submit(self, request: str, **options: Any) -> str:
         """Give a request to the deployment, as any client of Prefect's API does."""
@@ -188,6 +195,62 @@ def test_the_worker_answers_what_a_deployment_is_given(here: Installation) -> No
     assert sum(counts.values()) == len(listed)
 
 
+def test_no_job_variable_is_taken(here: Installation, tmp_path: Path) -> None:
+    """Neither with a run, nor in a deployment; nor when somebody gives the pool a template that offers them."""
+    planted = tmp_path / "planted"
+    variables = {"command": f"touch {planted}", "env": {"PYTHONSTARTUP": "x"}, "working_dir": str(tmp_path)}
+    with prefect_client(here.api) as client:
+        deployment = client.get("/deployments/name/answer-request/on-demand").json()
+        template = client.get("/work_pools/hugginggpt").json()["base_job_template"]
+        assert template["variables"] == {"type": "object", "properties": {}, "additionalProperties": False}
+        create = f"/deployments/{deployment['id']}/create_flow_run"
+        asked = {"request": "Draw.", "files": [str(here.photo)], "options": {"plan": [EDGES]}}
+        for name, value in variables.items():
+            refused = client.post(create, json={"parameters": asked, "job_variables": {name: value}})
+            assert refused.status_code in (409, 422), refused.text
+            refused = client.patch(f"/deployments/{deployment['id']}", json={"job_variables": {name: value}})
+            assert refused.status_code in (409, 422), refused.text
+        prefects = ProcessWorker.get_default_base_job_template()
+        client.patch("/work_pools/hugginggpt", json={"base_job_template": prefects}).raise_for_status()
+        try:
+            time.sleep(1)
+            given = {"parameters": asked, "job_variables": variables}
+            run = client.post(create, json=given).raise_for_status().json()["id"]
+            ended = {"COMPLETED", "FAILED", "CRASHED"}
+            wait_until(lambda: client.get(f"/flow_runs/{run}").json()["state_type"] in ended)
+            assert client.get(f"/flow_runs/{run}").json()["state_type"] == "COMPLETED"
+        finally:
+            client.patch("/work_pools/hugginggpt", json={"base_job_template": template}).raise_for_status()
+    assert not planted.exists()
+
+
+@pytest.mark.parametrize("changed", ["entrypoint", "pull_steps", "no deployment"])
+def test_only_our_own_flows_are_run(here: Installation, tmp_path: Path, changed: str) -> None:
+    planted = tmp_path / "planted"
+    (tmp_path / "planted_flow.py").write_text(f"import pathlib\npathlib.Path({str(planted)!r}).touch()\n")
+    step = {"prefect.deployments.steps.run_shell_script": {"script": f"touch {planted}"}}
+    with prefect_client(here.api) as client:
+        own = client.get("/deployments/name/answer-request/on-demand").json()
+        parts = {name: own[name] for name in ("flow_id", "entrypoint", "work_pool_name")}
+        parts["name"] = f"changed {changed}"
+        if changed == "entrypoint":
+            parts["entrypoint"] = f"{tmp_path / 'planted_flow.py'}:planted"
+        if changed == "pull_steps":
+            parts["pull_steps"] = [step]
+        if changed == "no deployment":
+            asked = {"flow_id": own["flow_id"], "work_pool_name": "hugginggpt", "state": {"type": "SCHEDULED"}}
+            run = client.post("/flow_runs/", json=asked).raise_for_status().json()["id"]
+        else:
+            made = client.post("/deployments/", json=parts).raise_for_status().json()["id"]
+            run = client.post(f"/deployments/{made}/create_flow_run", json={}).raise_for_status().json()["id"]
+        wait_until(lambda: client.get(f"/flow_runs/{run}").json()["state_type"] == "CRASHED")
+        message = client.get(f"/flow_runs/{run}").json()["state"]["message"]
+        assert "This worker runs deployments of HuggingGPT only" in message
+        if changed != "no deployment":
+            client.delete(f"/deployments/{made}").raise_for_status()
+    assert not planted.exists()
+
+
 def test_a_second_up_is_refused(here: Installation) -> None:
     before = here.state
     refused = here.run(*here.up())
@@ -227,9 +290,9 @@ def test_a_server_that_dies_is_started_again_and_nothing_is_lost(here: Installat
     assert "prefect-server:  was ended by SIGKILL, is started again " in here.said
     wait_until(lambda: here.run("status").returncode == 0)
     url = f"{here.api}/v2/concurrency_limits"
-    httpx.post(f"{url}/leases/{lease}/renew", json={"lease_duration": 60}).raise_for_status()
+    here.post(f"/v2/concurrency_limits/leases/{lease}/renew", {"lease_duration": 60})
     assert httpx.get(f"{url}/{limit['id']}").json()["active_slots"] == 1
-    httpx.post(f"{url}/decrement-with-lease", json={"lease_id": lease}).raise_for_status()
+    here.post("/v2/concurrency_limits/decrement-with-lease", {"lease_id": lease})
     assert httpx.get(f"{url}/{limit['id']}").json()["active_slots"] == 0
 
     def story() -> dict[str, Any]:
@@ -290,6 +353,50 @@ def test_a_home_that_cannot_be_written_is_a_sentence(tmp_path: Path, detach: lis
     assert sentence.startswith(f"Error: The folder {installation.home / 'logs'} cannot be made or written (")
 
 
+@pytest.mark.parametrize("detach", [[], ["--detach"]])
+def test_beyond_loopback_without_a_login_nothing_is_started(tmp_path: Path, detach: list[str]) -> None:
+    installation = Installation(tmp_path)
+    refused = installation.run(*installation.up("--host", "0.0.0.0", *detach))
+    assert (refused.returncode, refused.stdout) == (2, "")
+    (sentence,) = refused.stderr.splitlines()
+    assert sentence.startswith(
+        "Error: Other machines reach 0.0.0.0, and Prefect's server asks nobody who they are: set"
+    )
+    assert not installation.processes() and not (installation.home / "up.json").exists()
+
+
+def test_beyond_loopback_with_a_login_everything_works_and_nobody_is_told_it(tmp_path: Path) -> None:
+    secret = "admin:between-us-alone"
+    installation = Installation(tmp_path, HUGGINGGPT_ALLOWED_HOSTS="prefect.example")
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps([EDGES]))
+    knows = installation.environment | {"PREFECT_SERVER_API_AUTH_STRING": secret}
+    command = [*COMMAND, *installation.up("--host", "0.0.0.0", "--detach")]
+    try:
+        begun = subprocess.run(command, cwd=tmp_path, env=knows, capture_output=True, text=True)
+        assert begun.returncode == 0, begun.stderr
+        assert httpx.get(f"{installation.api}/flow_runs/x").status_code == 401
+        with prefect_client(installation.api, auth=("admin", "between-us-alone")) as client:
+            assert client.get("/deployments/name/answer-request/on-demand").is_success
+            for name, code in (("prefect.example", 200), ("0.0.0.0", 403), ("evil.example", 403)):
+                assert client.get("/health", headers={"Host": name}).status_code == code
+        status = installation.run("status", "--json")
+        arguments = ("--file", installation.photo, "--plan", plan)
+        asked = installation.run("ask", "Draw the edges.", *arguments)
+        submitted = installation.run("submit", "Draw these edges.", *arguments, "--wait")
+        assert (status.returncode, asked.returncode, submitted.returncode) == (0, 0, 0), asked.stderr + submitted.stderr
+        assert (installation.home / "up.json").stat().st_mode & 0o077 == 0
+        told = [begun.stdout, begun.stderr, status.stdout, asked.stderr, submitted.stderr]
+        told += [" ".join(process.cmdline()) for process in installation.processes()]
+        told.append(installation.run("trace", "list", "--json").stdout)
+    finally:
+        installation.run("down")
+    kept = [file for file in installation.folder.rglob("*") if file.is_file()]
+    assert not any("between-us-alone" in text for text in told)
+    assert not [file for file in kept if b"between-us-alone" in file.read_bytes()]
+    assert not installation.processes()
+
+
 def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
     installation = Installation(tmp_path)
     supervisor = installation.begin()
@@ -333,7 +440,11 @@ def test_a_server_that_another_has_taken_the_port_of_is_not_up_because_that_answ
         finally:
             other.shutdown()
     assert "Prefect server:" not in installation.said
-    assert "already in use" in (installation.home / "logs" / "prefect-server.log").read_text()
+    log = (installation.home / "logs" / "prefect-server.log").read_text()
+    assert (
+        log
+        == f"Error: Port {installation.port} of 127.0.0.1 cannot be used (Address already in use): choose another.\n"
+    )
     assert not installation.processes()
 
 

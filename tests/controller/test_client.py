@@ -188,12 +188,19 @@ def test_the_key_is_in_no_message_and_no_record(
     assert KEY not in said and "another-secret" not in said
 
 
-def test_the_password_of_a_base_url_is_in_no_message(server: OpenAIServer, connect: Connect) -> None:
+def test_the_query_of_a_base_url_is_sent_and_in_no_message(server: OpenAIServer, connect: Connect) -> None:
     server.script = {"conversational": broken()}
-    url = server.url.replace("http://", "http://me:hunter2@")
     with pytest.raises(ControllerError) as caught:
-        say(connect(openai_base_url=url, controller_retries=0))
+        say(connect(openai_base_url=f"{server.url}?version=1&api-key=hunter2hunter2", controller_retries=0))
     assert "hunter2" not in str(caught.value)
+    assert server.calls[0].query == "version=1&api-key=hunter2hunter2"
+
+
+def test_basic_credentials_that_a_server_echoes_are_masked(server: OpenAIServer, connect: Connect) -> None:
+    server.script = {"conversational": Reply(status=400, message="Sent: Authorization: Basic YWRhOnNlc2FtZQ==")}
+    with pytest.raises(ControllerError) as caught:
+        say(connect(controller_retries=0))
+    assert "YWRhOnNlc2FtZQ" not in str(caught.value)
 
 
 def test_a_local_server_needs_no_key() -> None:

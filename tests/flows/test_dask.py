@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import State
 from prefect.settings import (
     PREFECT_API_URL,
@@ -26,12 +28,14 @@ import hugginggpt.cluster
 from apps.up.certificate import make_certificate
 from flows.answer import answer_request
 from flows.results import share_results
+from hugginggpt.catalog.card import Endpoint
 from hugginggpt.cluster import Certificates
 from hugginggpt.environment import RESULTS_BLOCK
 from hugginggpt.errors import ClusterUnavailableError, ConfigurationError
 from hugginggpt.request import RequestOptions
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import CHECKOUT
+from hugginggpt.trace.report import report
 from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskStage
 from tasks import runner
 from tasks.runner import task_runner
@@ -121,6 +125,14 @@ def made(story: RequestTrace) -> list[tuple[int, str, list[str]]]:
     return [(task.id, task.status.value, [o.sha256 for o in task.outputs]) for task in story.tasks]
 
 
+def shown(story: RequestTrace) -> dict[str, str | None]:
+    """The artifacts of a request in Prefect, with the task runs that they belong to."""
+    wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[story.flow_run_id]))  # type: ignore[list-item]
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(artifact_filter=wanted)
+    return {a.key: None if a.task_run_id is None else str(a.task_run_id) for a in found if a.key is not None}
+
+
 def test_both_runners_give_the_same(
     controller: OpenAIServer, on_dask: None, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +154,10 @@ def test_both_runners_give_the_same(
     ]
     assert [task.error for task in on_cluster.tasks] == [task.error for task in in_threads.tasks]
     assert all(task.prefect_task_run_id for task in on_cluster.tasks)
+    models, results = {f"model-{n}" for n in range(5)}, {f"result-{n}" for n in range(3)}
+    assert shown(on_cluster).keys() == shown(in_threads).keys() == {"plan", *models, *results, "answer"}
+    made_by = {f"result-{task.id}": task.prefect_task_run_id for task in on_cluster.tasks if task.outputs}
+    assert shown(on_cluster).items() >= made_by.items()
 
     monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "dask")
     reset()
@@ -153,14 +169,146 @@ def test_both_runners_give_the_same(
 def test_planning_and_the_answer_are_done_in_a_worker(
     cluster: Cluster, controller: OpenAIServer, on_dask: None, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The flow's own process has no controller, and can run nothing.
-    join(cluster, monkeypatch, OPENAI_BASE_URL=NOWHERE, HUGGINGGPT_INFERENCE_MODE="remote")
+    # The flow's own process can run nothing.
+    join(cluster, monkeypatch, HUGGINGGPT_INFERENCE_MODE="remote")
     controller.script = {"plan": json.dumps({"tasks": [EDGES]}), "respond": "The edges were drawn."}
     story = run("all-there", None, photo)
     assert made(run("given", [EDGES], photo)) == made(story)
     assert (story.status, story.response) == (StoryStatus.COMPLETED, "The edges were drawn.")
     assert story.plan_source == "controller"
     assert {"plan", "respond"} <= set(controller.stages())
+    assert "controller" not in [thread.name for thread in threading.enumerate()], "this process called it"
+
+
+@pytest.fixture
+def another() -> Iterator[OpenAIServer]:
+    with OpenAIServer(script={}, key="sk-another") as server:
+        yield server
+
+
+def test_a_request_is_answered_by_its_own_controller_and_not_by_the_workers(
+    cluster: Cluster,
+    controller: OpenAIServer,
+    another: OpenAIServer,
+    on_dask: None,
+    photo: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = {"OPENAI_BASE_URL": another.url, "OPENAI_API_KEY": "sk-another", "HUGGINGGPT_CONTROLLER_MODEL": "their-own"}
+    join(cluster, monkeypatch, **own)
+    another.script = {
+        "plan": json.dumps({"tasks": [EDGES, {**SUMMARY, "id": 1}, {**TRANSLATION, "id": 2, "args": _FRENCH}]}),
+        "summarization": "Borders.",
+        "translation": "Les bords.",
+        "respond": "They are borders.",
+    }
+    story = run("own", None, photo, fresh=False)
+    assert (story.status, story.response) == (StoryStatus.COMPLETED, "They are borders.")
+    assert controller.calls == []
+    assert {"plan", "summarization", "translation", "respond"} <= set(another.stages())
+    assert all(call.right_key for call in another.calls)
+    told = report(story, {})
+    assert (told.controller.model, told.controller.server) == ("their-own", another.url)
+    assert {call.model for call in story.controller_calls} == {"their-own"}
+    assert [task.result.model for task in story.tasks if task.result][1:] == ["their-own", "their-own"]
+
+    # What it answered is not taken for an answer of the workers' controller.
+    join(cluster, monkeypatch)
+    controller.script = {"summarization": "Lines.", "respond": "They are lines."}
+    theirs = run("theirs", [{**SUMMARY, "id": 1}], fresh=False)
+    assert (theirs.response, theirs.tasks[0].status) == ("They are lines.", TaskStage.COMPLETED)
+
+
+def test_what_the_workers_models_cannot_do_falls_back_on_its_own_controller(
+    cluster: Cluster,
+    controller: OpenAIServer,
+    another: OpenAIServer,
+    on_dask: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    join(cluster, monkeypatch, OPENAI_BASE_URL=another.url, OPENAI_API_KEY="sk-another")
+    not_there = "facebook/bart-large-cnn"
+    another.script = {
+        "select": json.dumps({"id": not_there, "reason": "It is made for that."}),
+        "summarization": "Borders.",
+        "respond": "They are borders.",
+    }
+    story = run("fallen-back", [SUMMARY])
+    assert story.status is StoryStatus.COMPLETED
+    attempts = [(a.model, a.endpoint.value, a.status) for a in story.tasks[0].attempts]
+    assert attempts[0] == (not_there, "local", "failed")
+    assert attempts[-1] == ("gpt-4o-mini", "controller", "completed")
+    assert len(attempts) == len(set(attempts)), "nothing is tried twice"
+    assert controller.calls == []
+
+
+def test_an_expert_that_asks_the_controller_asks_the_one_of_its_request(
+    cluster: Cluster,
+    controller: OpenAIServer,
+    another: OpenAIServer,
+    on_dask: None,
+    sign: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = {"OPENAI_BASE_URL": another.url, "OPENAI_API_KEY": "sk-another", "HUGGINGGPT_CONTROLLER_MODEL": "their-own"}
+    join(cluster, monkeypatch, **own)
+    another.script = {"document-question-answering": "42.50 EUR", "respond": "It is 42.50 EUR."}
+    asks = {"image": "sign.png", "text": "What is the total?"}
+    story = run("asked", [{"task": "document-question-answering", "id": 0, "dep": [-1], "args": asks}], sign)
+    assert story.status is StoryStatus.COMPLETED
+    assert (story.tasks[0].attempts[-1].revision or "").endswith("+their-own")
+    assert controller.calls == []
+
+
+def test_the_key_tells_controllers_apart_too(
+    cluster: Cluster, controller: OpenAIServer, on_dask: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    join(cluster, monkeypatch, OPENAI_API_KEY="sk-somebody-else")
+    story = run("their-key", None)
+    assert story.status is StoryStatus.FAILED
+    assert "did not accept the key in OPENAI_API_KEY" in (story.error or "")
+    assert controller.calls and not any(call.right_key for call in controller.calls)
+
+
+def test_without_a_controller_of_its_own_a_request_is_answered_by_the_embedded_one(
+    cluster: Cluster, controller: OpenAIServer, on_dask: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("xllamacpp")
+    join(cluster, monkeypatch)
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name)
+    reset()
+    story = run("embedded", [SUMMARY, {**TRANSLATION, "id": 1, "args": _FRENCH}])
+    assert controller.calls == []
+    assert report(story, {}).controller.server == "embedded"
+    assert story.tasks[0].attempts[-1].model.startswith("SmolLM2")
+    # The workers would download models for it; these are not there, and it is too much for the embedded one.
+    assert {attempt.endpoint for attempt in story.tasks[1].attempts} == {Endpoint.LOCAL}
+    assert story.tasks[1].status is TaskStage.FAILED
+
+
+_FRENCH: dict[str, Any] = {"text": "The borders.", "target_language": "fr"}
+
+
+def test_a_resumed_request_names_the_controller_that_answers_now(
+    cluster: Cluster,
+    controller: OpenAIServer,
+    another: OpenAIServer,
+    on_dask: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    controller.script = {"summarization": hangs()}
+    flow = begin("handed-on", [SUMMARY])
+    wait_until(lambda: "summarization" in controller.stages())
+    get_trace().cancel_request("handed-on")
+    flow.join(timeout=60)
+    own = {"OPENAI_BASE_URL": another.url, "OPENAI_API_KEY": "sk-another", "HUGGINGGPT_CONTROLLER_MODEL": "their-own"}
+    join(cluster, monkeypatch, **own)
+    another.script = {"summarization": "Borders.", "respond": "They are borders."}
+    get_trace().reopen_request("handed-on")
+    story = run("handed-on", None)
+    assert story.tasks[0].result is not None and story.tasks[0].result.model == "their-own"
+    assert [life.controller and life.controller.model for life in story.lives] == ["gpt-4o-mini", "their-own"]
 
 
 def test_a_flow_in_a_new_process_loads_no_model_again(
@@ -445,7 +593,7 @@ def test_a_cluster_is_no_use_without_the_package(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--address", "nowhere"), "is not a Dask scheduler's"),
+        (("--address", "nowhere"), "is not the address of a Dask scheduler"),
         (("--address", "tcp://192.0.2.1:8786"), "set HUGGINGGPT_DASK_INSECURE_NO_TLS to true."),
         (("--address", "tls://192.0.2.1:8786"), "needs certificates: name them in HUGGINGGPT_DASK_TLS_CA_FILE"),
         (("--scheduler", "--host", "0.0.0.0"), "could run code on this machine: name certificates in HUGGINGGPT_DASK"),

@@ -1,34 +1,44 @@
 """Requests in line are given flow runs, each one, whatever became of the runs before."""
 
+import base64
 import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from filelock import FileLock
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments import run_deployment
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.flow_engine import run_flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Cancelled, Crashed, Failed, Pending, Running
+from prefect.states import Cancelled, Crashed, Failed, Pending, Running, Scheduled
+from prefect.types._datetime import now
 
 from flows.answer import answer_request
 from flows.queue import answer_queued, start_run
 from hugginggpt.errors import ClusterUnavailableError, ConfigurationError, HuggingGPTError, OrchestratorUnavailableError
+from hugginggpt.resources import gather, reference
 from hugginggpt.results import RequestStatus
-from hugginggpt.services import get_trace
-from hugginggpt.settings import CHECKOUT
+from hugginggpt.services import get_store, get_trace, reset
+from hugginggpt.settings import CHECKOUT, get_settings
+from hugginggpt.submission import Submission, put_in_line
 from hugginggpt.trace import queue as trace_queue
 from hugginggpt.trace.story import StoryStatus
 from tasks import open as opening
 from tasks import queue
+from tests.servers import wait_until
 
 PLAN = [{"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo.png"}}]
 
@@ -55,10 +65,10 @@ def _deployed(prefect_server: None) -> None:
     deploy()
 
 
-def deploy() -> None:
+def deploy(name: str = "on-demand") -> None:
     with get_client(sync_client=True) as client:
         client.create_work_pool(WorkPoolCreate(name="hugginggpt", type="process"), overwrite=True)
-    names = ["--name", "on-demand", "--prefect-file", "deployments.yaml"]
+    names = ["--name", name, "--prefect-file", "deployments.yaml"]
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", *names]
     environment = os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
     subprocess.run(command, cwd=CHECKOUT, env=environment, check=True, capture_output=True, timeout=180)
@@ -79,6 +89,52 @@ def test_each_request_in_line_gets_one_run_whose_name_reads_like_it(_deployed: N
     assert (run.name, run.idempotency_key) == ("Draw the edges of it", "first")
     assert run.state is not None and run.state.is_scheduled()
     assert len(runs_of("second")) == 1
+
+
+def run_of(state: Any) -> FlowRun:
+    with get_client(sync_client=True) as client:
+        return client.read_flow_run(state.state_details.flow_run_id)
+
+
+def test_a_run_of_the_schedule_is_named_by_what_waits(_deployed: None) -> None:
+    empty: Any = answer_queued(return_state=True)
+    assert (run_of(empty).name, empty.message) == ("answer-queued: 0 waiting", None)
+    put("named")
+    busy: Any = answer_queued(return_state=True)
+    assert (run_of(busy).name, busy.message) == ("answer-queued: 1 waiting", "1 run started.")
+
+
+def test_a_run_of_the_schedule_leaves_the_work_to_one_that_is_at_it(_deployed: None) -> None:
+    put("left-to-it")
+    with FileLock(get_settings().home_dir / "answer-queued.lock", mode=0o600):
+        state: Any = answer_queued(return_state=True)
+    assert (state.name, state.message) == ("Completed", "Another run of it is still at work, and does the same.")
+    assert run_of(state).name == "answer-queued: another run is at work"
+    assert runs_of("left-to-it") == []
+    assert answer_queued() == 1
+
+
+def test_overdue_runs_of_the_schedule_are_deleted_and_no_others(_deployed: None) -> None:
+    deploy("every-minute")
+
+    def scheduled() -> list[FlowRun]:
+        wanted = FlowRunFilter.model_validate({"state": {"type": {"any_": ["SCHEDULED"]}}})
+        flow = FlowFilter.model_validate({"name": {"any_": ["answer-queued"]}})
+        with get_client(sync_client=True) as client:
+            return client.read_flow_runs(flow_filter=flow, flow_run_filter=wanted)
+
+    # Prefect's scheduler makes the runs of the coming minutes by itself.
+    wait_until(lambda: len(scheduled()) > 5)
+    mine, *overdue = scheduled()[:4]
+    for run in (mine, *overdue):
+        set_state(run, Scheduled(scheduled_time=now("UTC") - timedelta(hours=1)))
+    by_hand = run_deployment("answer-queued/every-minute", timeout=0, as_subflow=False)
+    assert isinstance(by_hand, FlowRun)
+    state = run_flow(answer_queued, flow_run=mine, parameters={}, return_type="state")
+    assert isinstance(state, State) and state.is_completed()
+    left = {run.id for run in scheduled()}
+    assert by_hand.id in left and len(left) > 1
+    assert not left & {run.id for run in overdue}
 
 
 def test_a_claim_keeps_others_away(_deployed: None) -> None:
@@ -174,7 +230,10 @@ def test_runs_that_are_at_work_in_prefect_alone_are_ended_there(
         names, (RequestStatus.COMPLETED, RequestStatus.PARTIAL, RequestStatus.FAILED), strict=False
     ):
         error = "It cannot be done." if status is RequestStatus.FAILED else None
-        get_trace().finish_request(name, status=status, response=None, response_source="none", error=error, endings=[])
+        response = None if error else "The edges\nwere drawn."
+        get_trace().finish_request(
+            name, status=status, response=response, response_source="none", error=error, endings=[]
+        )
     get_trace().cancel_request("given-up")
     get_trace().release_flow_run(str(runs["left"].id), ending="died")
     get_trace().cancel_request("left")
@@ -182,19 +241,19 @@ def test_runs_that_are_at_work_in_prefect_alone_are_ended_there(
     def states() -> dict[str, str]:
         with get_client(sync_client=True) as client:
             found = {name: client.read_flow_run(run.id).state for name, run in runs.items()}
-        return {name: f"{state.type.value} {state.name}" for name, state in found.items() if state}
+        return {name: f"{state.type.value} {state.name} {state.message}" for name, state in found.items() if state}
 
     answer_queued()
-    assert set(states().values()) == {"RUNNING Running"}  # they may be ending yet
+    assert set(states().values()) == {"RUNNING Running None"}  # they may be ending yet
     monkeypatch.setattr(queue, "ENDED_SECONDS", 0.0)
     answer_queued()
     assert states() == {
-        "answered": "COMPLETED Completed",
-        "in-part": "COMPLETED Partial",
-        "unanswered": "FAILED Failed",
-        "given-up": "CANCELLED Cancelled",
-        "left": "CRASHED Crashed",
-        "at-work": "RUNNING Running",
+        "answered": "COMPLETED Completed The edges were drawn.",
+        "in-part": "COMPLETED Partial The edges were drawn.",
+        "unanswered": "FAILED Failed It cannot be done.",
+        "given-up": "CANCELLED Cancelled It was cancelled.",
+        "left": "CRASHED Crashed Its process died.",
+        "at-work": "RUNNING Running None",
     }
 
 
@@ -286,17 +345,19 @@ def begin(run: FlowRun) -> State[Any]:
 
 
 def test_what_a_deployment_is_asked_is_in_line_before_anything_can_fail(
-    _deployed: None, photo: object, short_claims: None, monkeypatch: pytest.MonkeyPatch
+    _deployed: None, photo: Path, short_claims: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away() -> None:
         raise ClusterUnavailableError("The cluster is away.")
 
+    monkeypatch.setenv("HUGGINGGPT_FILE_ROOTS", str(photo.parent))
+    reset()
     with monkeypatch.context() as patch:
         patch.setattr(opening, "check_runner", away)
         run = run_of_deployment("Draw its edges", files=[str(photo)], options={"plan": PLAN})
         assert "The cluster is away" in str(begin(run).message)
         refused = run_of_deployment("Draw its edges", files=["/nowhere.png"])
-        assert "The cluster is away" in str(begin(refused).message)
+        assert begin(refused).message == "The file /nowhere.png does not exist; check the path."
     # Nobody else begins it while its run may still do so.
     assert [(r.request_id, r.status) for r in get_trace().requests()] == [(str(run.id), StoryStatus.QUEUED)]
     assert answer_queued() == 0
@@ -310,6 +371,56 @@ def test_what_a_deployment_is_asked_is_in_line_before_anything_can_fail(
     assert begin(again).is_completed()
     story = get_trace().request("mine")
     assert (story.status, len(story.resources)) == (StoryStatus.COMPLETED, 1)
+
+
+def refusal(**parameters: Any) -> str:
+    """Why a deployed run took no file; no request was begun by it."""
+    state = begin(run_of_deployment("What does it say?", **parameters))
+    assert state.is_failed()
+    return str(state.message)
+
+
+def test_a_deployed_run_reads_no_path_outside_of_the_configured_folders(
+    _deployed: None, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("the key is 1234", "utf-8")
+    assert "HUGGINGGPT_FILE_ROOTS" in refusal(files=[str(secret)])
+
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    photo.rename(shared / "photo.png")
+    monkeypatch.setenv("HUGGINGGPT_FILE_ROOTS", str(shared))
+    reset()
+    assert "HUGGINGGPT_FILE_ROOTS" in refusal(files=[secret.as_uri()])
+    given = [{"task": "text-to-speech", "id": 0, "args": {"text": str(secret)}}]
+    assert "secret.txt" in refusal(options={"plan": given})
+    assert all(get_store().find(one.sha256) != secret.read_bytes() for one in get_store().stored())
+    state = begin(run_of_deployment("Draw its edges", files=["photo.png"], options={"plan": PLAN}))
+    assert state.is_completed(), state.message
+
+
+def test_files_that_were_stored_first_need_no_configured_folder(_deployed: None, photo: Path) -> None:
+    (resource,) = gather([str(photo)], get_settings(), get_store())
+    asked = {"options": {"plan": PLAN}}
+    assert begin(run_of_deployment("Draw its edges", files=[reference(resource)], **asked)).is_completed()
+    encoded = "data:image/png;base64," + base64.b64encode(photo.read_bytes()).decode()
+    plan = [{**PLAN[0], "args": {"image": "data.png"}}]
+    assert begin(run_of_deployment("Draw its edges", files=[encoded], options={"plan": plan})).is_completed()
+    submission = Submission(request="Draw its edges", files=(str(photo),), id="stored", plan=PLAN)
+    put_in_line(submission, get_settings(), get_store(), get_trace())
+    assert begin(start_run("stored", "Draw its edges")).is_completed()
+
+
+def test_an_empty_request_is_refused_before_there_is_a_run(_deployed: None) -> None:
+    with get_client(sync_client=True) as client:
+        before = len(client.read_flow_runs())
+        with pytest.raises(PrefectHTTPStatusError, match="Validation failed for field 'request'"):
+            run_of_deployment("")
+        assert len(client.read_flow_runs()) == before
+    blank = begin(run_of_deployment(" "))
+    assert (blank.name, blank.message) == ("Failed", "The request is empty: say what is to be done.")
+    assert get_trace().requests() == []
 
 
 def test_a_trigger_sent_twice_is_answered_once(photo: object) -> None:

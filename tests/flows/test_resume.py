@@ -16,9 +16,11 @@ import psycopg
 import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_LOCAL_STORAGE_PATH
 
+import tasks.run
 from flows.answer import answer_request
-from hugginggpt.errors import RequestInProgressError
+from hugginggpt.errors import ExpertUnavailableError, RequestInProgressError
 from hugginggpt.request import RequestOptions
+from hugginggpt.results import TaskResult
 from hugginggpt.services import get_trace, reset
 from hugginggpt.trace.story import RequestTrace, StoryStatus
 from tasks import policies
@@ -102,6 +104,41 @@ def test_a_killed_run_is_resumed_and_nothing_finished_runs_again(
         3: [2],
     }
     assert [(a.life, a.status) for a in story.tasks[2].attempts] == [(1, "interrupted"), (2, "completed")]
+
+
+def test_what_was_recorded_is_not_run_again_when_its_task_run_is(
+    controller: OpenAIServer, sign: Path, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it is when an expert worker dies after the result is in the trace, and before the flow has heard of it."""
+    show, lost = tasks.run.show_result, [True]
+
+    def lose_one(result: TaskResult) -> None:
+        if lost and lost.pop():
+            raise ExpertUnavailableError("It is lost.")
+        show(result)
+
+    monkeypatch.setattr(tasks.run, "show_result", lose_one)
+    controller.script = {"respond": "The edges were drawn."}
+    story = answer("Draw the edges.", sign, plan=[PLAN[1]], fresh=True)
+    assert not lost and story.status is StoryStatus.COMPLETED
+    assert [attempt.status for attempt in story.tasks[0].attempts] == ["completed"]
+
+
+@pytest.mark.parametrize("left", [0, 10])
+def test_a_record_whose_write_was_cut_off_counts_as_none(
+    left: int, controller: OpenAIServer, sign: Path, answer: Answer
+) -> None:
+    """A process that is killed while Prefect writes a record of a result leaves a part of it."""
+    controller.script = {"plan": json.dumps({"tasks": [PLAN[1]]}), "respond": "The edges were drawn."}
+    first = answer("Draw the edges.", sign)
+    records = Path(str(PREFECT_LOCAL_STORAGE_PATH.value()))
+    cut_off = [path for path in records.iterdir() if path.is_file()]
+    for path in cut_off:
+        path.write_bytes(path.read_bytes()[:left])
+    again = answer("Draw the edges.", sign)
+    assert len(cut_off) >= 3 and again.status is first.status is StoryStatus.COMPLETED
+    assert again.tasks[0].outputs == first.tasks[0].outputs
+    assert answer("Draw the edges.", sign).tasks[0].status.value == "cached", "and it is written anew"
 
 
 def test_two_who_resume_at_once_do_not_both_run(controller: OpenAIServer, sign: Path, start: Start) -> None:

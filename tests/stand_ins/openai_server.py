@@ -135,6 +135,7 @@ class RecordedCall:
     correction: bool
     request: dict[str, Any]
     right_key: bool
+    query: str = ""
 
     @property
     def text(self) -> str:
@@ -222,11 +223,11 @@ class OpenAIServer:
         """The stages of the calls so far."""
         return [call.stage for call in self.calls]
 
-    def reply(self, request: dict[str, Any], key: str | None) -> Reply:
+    def reply(self, request: dict[str, Any], key: str | None, query: str) -> Reply:
         """Record a request and say what to do with it."""
         right_key = self.key is None or key == self.key
         corrected = any(message["role"] == "assistant" for message in request["messages"])
-        call = RecordedCall(stage_of(request), corrected, request, right_key)
+        call = RecordedCall(stage_of(request), corrected, request, right_key, query)
         with self._lock:
             self.calls.append(call)
             if not right_key:
@@ -285,13 +286,14 @@ def _handler(server: OpenAIServer) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            if self.path != "/v1/chat/completions":
+            path, _, query = self.path.partition("?")
+            if path != "/v1/chat/completions":
                 return self._send(404, {"error": {"message": "No such route."}})
             request = json.loads(body)
             key = self.headers.get("Authorization", "").removeprefix("Bearer ") or None
             server.entered(1)
             try:
-                self._answer(request, server.reply(request, key))
+                self._answer(request, server.reply(request, key, query))
             finally:
                 server.entered(-1)
 

@@ -14,7 +14,7 @@ from hugginggpt.errors import RequestInProgressError, TraceError
 from hugginggpt.plan import Plan
 from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.settings import Settings
-from hugginggpt.trace.leases import Holder, holder_name, is_dead
+from hugginggpt.trace.leases import Hold, Holder, holder_name, is_dead
 from hugginggpt.trace.store import TaskEnding, Trace
 from hugginggpt.trace.story import StoryStatus, TaskStage
 from tests.trace.samples import PLAN, begin, call, candidate, choice, finish, planned, result
@@ -107,11 +107,23 @@ def test_a_dead_process_of_this_host_counts_at_once(trace: Trace) -> None:
 def test_renewing_keeps_a_request_alive(trace: Trace) -> None:
     opened = begin(trace, holder=ELSEWHERE, lease_seconds=0.0)
 
-    assert trace.renew_lease(opened.request_id, ELSEWHERE, 60.0)
+    assert trace.renew_lease(opened.request_id, ELSEWHERE, 60.0) is Hold.HELD
 
     story = trace.request(opened.request_id)
     assert story.status is StoryStatus.RUNNING
     assert story.lives[0].seen_at > story.lives[0].started_at
+
+
+def test_a_lease_tells_an_ending_from_a_cancelling(trace: Trace) -> None:
+    answered, unwanted = begin(trace, holder=ELSEWHERE), begin(trace, holder=ELSEWHERE)
+    trace.finish_request(
+        answered.request_id, status=RequestStatus.COMPLETED, response="Yes.", response_source="controller", endings=[]
+    )
+    trace.cancel_request(unwanted.request_id)
+
+    assert trace.renew_lease(answered.request_id, ELSEWHERE, 60.0) is Hold.ENDED
+    assert trace.renew_lease(unwanted.request_id, ELSEWHERE, 60.0) is Hold.CANCELLED
+    assert trace.renew_lease("unknown", ELSEWHERE, 60.0) is Hold.ENDED
 
 
 def test_who_lost_a_request_cannot_renew_or_go_on(trace: Trace) -> None:
@@ -120,7 +132,7 @@ def test_who_lost_a_request_cannot_renew_or_go_on(trace: Trace) -> None:
     begin(trace, request_id=opened.request_id)
     before = trace.request(opened.request_id)
 
-    assert not trace.renew_lease(opened.request_id, ELSEWHERE, 60.0)
+    assert trace.renew_lease(opened.request_id, ELSEWHERE, 60.0) is Hold.LOST
     assert not trace.release_flow_run("first", ending="cancelled")
     writes = [
         lambda: trace.record_resources(opened.request_id, [], life=1),

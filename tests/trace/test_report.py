@@ -1,13 +1,16 @@
 """The object that `ask --json` prints."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from hugginggpt.capabilities import ValueType
+from hugginggpt.controller_name import ControllerName
 from hugginggpt.errors import ExpertError
 from hugginggpt.results import ItemResult, RequestStatus, TaskStatus
-from hugginggpt.trace.report import AnswerReport, report
+from hugginggpt.trace.report import AnswerReport, report, waited
 from hugginggpt.trace.store import TaskEnding, Trace
+from hugginggpt.trace.story import Life
 from tests.trace.samples import PLAN, artifact, begin, call, candidate, planned, result
 
 
@@ -52,11 +55,18 @@ def test_a_request_with_a_cached_a_failed_and_a_partly_done_task(trace: Trace, t
         "tasks",
         "files",
         "seconds",
+        "waiting_seconds",
         "controller",
     ]
     assert (said["status"], said["response"], said["flow_run_id"]) == ("partial", "Here it is.", "flow")
     assert said["plan"] == PLAN.to_list()
-    assert said["controller"] == {"model": "gpt-4o-mini", "calls": 2, "prompt_tokens": 701, "completion_tokens": 52}
+    assert said["controller"] == {
+        "model": "gpt-4o-mini",
+        "server": None,
+        "calls": 2,
+        "prompt_tokens": 701,
+        "completion_tokens": 52,
+    }
     assert said["files"] == [
         {
             "path": str(tmp_path / "task-1.wav"),
@@ -97,3 +107,44 @@ def test_a_request_without_a_plan(trace: Trace) -> None:
     assert (made.status, made.plan, made.tasks, made.files) == ("failed", None, (), ())
     assert made.error == "Nothing here makes videos."
     assert made.controller.model is None and made.controller.calls == 0
+
+
+def test_the_controller_that_answered_is_the_one_of_the_last_life(trace: Trace) -> None:
+    first, second = ControllerName(model="a", server="embedded"), ControllerName(model="b", server="http://b/v1")
+    opened = begin(trace, controller=first, lease_seconds=0.0, holder="gone:1:1.0")
+    assert report(trace.request(opened.request_id), {}).controller.model == "a"
+    begin(trace, request_id=opened.request_id, controller=second)
+    told = report(trace.request(opened.request_id), {}).controller
+    assert (told.model, told.server, told.calls) == ("b", "http://b/v1", 0)
+    assert [life.controller for life in trace.request(opened.request_id).lives] == [first, second]
+
+
+def test_what_a_person_waited_is_split_into_work_and_waiting(trace: Trace) -> None:
+    opened = begin(trace)
+    trace.finish_request(
+        opened.request_id,
+        status=RequestStatus.FAILED,
+        response=None,
+        response_source="none",
+        error="No.",
+        endings=(),
+    )
+    asked = datetime(2026, 11, 29, 12, tzinfo=UTC)
+
+    def at(seconds: float) -> datetime:
+        return asked + timedelta(seconds=seconds)
+
+    def life(number: int, begun: float, ended: float) -> Life:
+        times = {"started_at": at(begun), "seen_at": at(ended), "ended_at": at(ended)}
+        return Life(life=number, flow_run_id=None, holder="", ending="died", error=None, **times)
+
+    # In line for 9.1 s, then at work; its process dies, and five seconds later another goes on.
+    lives = (life(1, 9.1, 10.0), life(2, 15.0, 17.5))
+    changes = {"created_at": at(0.5), "finished_at": at(17.5), "lives": lives}
+    story = trace.request(opened.request_id).model_copy(update=changes)
+    assert waited(story) == (17.0, 13.6)
+    assert waited(story, since=at(0), until=at(18)) == (18.0, 14.6)
+    assert waited(story, since=at(12), until=at(18)) == (6.0, 3.5), "who resumes it waits from then"
+    assert waited(story, since=at(60), until=at(61)) == (17.0, 13.6), "who looks later did not wait for it"
+    made = report(story, {}, since=at(0), until=at(18))
+    assert (made.seconds, made.waiting_seconds) == (18.0, 14.6)

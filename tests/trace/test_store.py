@@ -12,7 +12,7 @@ from hugginggpt.errors import RequestIdError, TraceError
 from hugginggpt.plan import Plan
 from hugginggpt.results import ItemResult, RequestStatus, TaskStatus
 from hugginggpt.trace.store import RequestTrace, TaskEnding, Trace
-from hugginggpt.trace.story import StoryStatus, TaskStage
+from hugginggpt.trace.story import AttemptEnd, StoryStatus, TaskStage
 from tests.trace.samples import INVOICE, PLAN, artifact, begin, call, candidate, choice, finish, planned, result
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone(timedelta(hours=2)))
@@ -138,6 +138,28 @@ def test_the_progress_of_an_attempt_is_told_until_it_ends(trace: Trace) -> None:
     trace.finish_attempt(attempt, status="failed", seconds=0.1, error="No.", error_type="ExpertError")
     trace.record_progress(attempt, "3 of 3 steps")
     assert progress() == "2 of 3 steps"
+
+
+def test_an_attempt_completes_with_its_result_and_not_before(trace: Trace) -> None:
+    opened = planned(trace)
+    attempt = trace.start_attempt(opened.request_id, 0, 1, candidate(), run_count=1)
+    with pytest.raises(TraceError):
+        trace.record_result("nobody", result(0), attempt=AttemptEnd(attempt, 1.0, None))
+    assert trace.request(opened.request_id).tasks[0].attempts[0].status == "running"
+    trace.record_result(opened.request_id, result(0), life=1, attempt=AttemptEnd(attempt, 1.0, 0.5))
+    (told,) = trace.request(opened.request_id).tasks[0].attempts
+    assert (told.status, told.seconds, told.load_seconds, told.error) == ("completed", 1.0, 0.5, None)
+    assert told.ended_at is not None and trace.results(opened.request_id).keys() == {0}
+
+
+def test_what_could_not_be_recorded_at_once_is_completed_at_the_end(trace: Trace) -> None:
+    opened = planned(trace)
+    for name in ("other/ocr", result(0).model):
+        trace.start_attempt(opened.request_id, 0, 1, candidate(name), run_count=1)
+    ending = TaskEnding(task_id=0, status=TaskStatus.COMPLETED, result=result(0))
+    finish(trace, opened.request_id, endings=(ending,))
+    attempts = trace.request(opened.request_id).tasks[0].attempts
+    assert [attempt.status for attempt in attempts] == ["interrupted", "completed"]
 
 
 def test_the_whole_story_goes_to_json_and_back(trace: Trace) -> None:
@@ -310,11 +332,13 @@ def test_the_same_bytes_may_be_two_things(trace: Trace) -> None:
 
 
 def test_text_that_databases_refuse_is_kept_as_far_as_it_can_be(trace: Trace) -> None:
-    opened = planned(trace, text="zero \x00 and half \udc80 a pair", options={"note": "\udc80"})
+    options = {"note": "\udc80", "plan": [{"zero \x00 \\u0000": "\\\x00"}]}
+    opened = planned(trace, text="zero \x00 and half \udc80 a pair", options=options)
     trace.record_no_result(opened.request_id, 0, TaskStatus.FAILED, "It said \x00.")
 
     story = trace.request(opened.request_id)
-    assert story.text == "zero \ufffd and half ? a pair"
+    assert story.text == "zero \ufffd and half \ufffd a pair"
+    assert story.options == {"note": "\ufffd", "plan": [{"zero \ufffd \\u0000": "\\\ufffd"}]}
     assert story.tasks[0].error == "It said \ufffd."
 
 

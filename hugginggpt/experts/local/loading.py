@@ -9,6 +9,7 @@ from hugginggpt.catalog.card import ModelCard
 from hugginggpt.errors import ModelLoadError
 from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.weights import commonest, read_parts
+from hugginggpt.redaction import said
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def loading(card: ModelCard, surroundings: Surroundings) -> Iterator[Place]:
         with ONE_LOAD_AT_A_TIME:
             yield Place(str(folder), device, dtype, surroundings.offloaded)
     except ImportError as error:
-        raise ModelLoadError(f"The model {card.id} needs a package that is not here: {_first_line(error)}") from error
+        raise ModelLoadError(f"The model {card.id} needs a package that is not here: {said(error)}") from error
     except ValueError as error:
         if "trust_remote_code" in str(error):
             raise remote_code_refused(card) from error
@@ -70,7 +71,3 @@ def refuse_other_architecture(model: Any, card: ModelCard) -> None:
         raise ModelLoadError(
             f"The model {card.id} is a {', '.join(trained_as)} and was not trained for {card.kind}: choose another."
         )
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:300]

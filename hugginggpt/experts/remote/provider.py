@@ -8,11 +8,13 @@ from typing import Any, ClassVar, TypeVar
 
 from PIL.Image import DecompressionBombError
 
+from hugginggpt.addresses import shown
 from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.deadline import GLANCE, Deadline
 from hugginggpt.errors import ExpertError, ExpertUnavailableError
 from hugginggpt.experts.base import Expert, Inputs, Surroundings
 from hugginggpt.media.problem import ContentProblem
+from hugginggpt.redaction import said
 from hugginggpt.retry_after import retry_after
 from hugginggpt.settings import Settings
 
@@ -48,9 +50,10 @@ class RemoteModel:
         self._card = card
         self._provider = settings.inference_provider
         self._token = settings.hf_token.get_secret_value() if settings.hf_token else None
+        self._secrets = [self._token] if self._token else []
         base = settings.inference_endpoint
         self._model = f"{base.rstrip('/')}/models/{card.id}" if base else card.id
-        self._where = base or f"the inference provider ({self._provider})"
+        self._where = shown(base) if base else f"the inference provider ({self._provider})"
         if self._token is None and base is None:
             raise ExpertError(f"Running {card.id} remotely takes a token: set HF_TOKEN.")
 
@@ -127,19 +130,19 @@ class RemoteModel:
             raise NotServedError(f"No inference provider serves {card}: choose another model.") from None
         except _SENSELESS as error:
             # The client tells by the same class that a model or task is not served and that an answer is no JSON.
-            said = str(error)
-            if isinstance(error, ValueError) and ("not supported" in said or "doesn't support" in said):
-                raise NotServedError(f"{self._where} cannot run {card}: {self._clean(said)}.") from None
+            words = str(error)
+            if isinstance(error, ValueError) and ("not supported" in words or "doesn't support" in words):
+                raise NotServedError(f"{self._where} cannot run {card}: {said(error, *self._secrets)}.") from None
             raise self._senseless(error) from None
 
     def _senseless(self, error: Exception) -> ExpertError:
-        said = self._clean(str(error)) or type(error).__name__
-        return ExpertError(f"{self._where} gave an answer for {self._card.id} that makes no sense ({said}).")
+        words = said(error, *self._secrets)
+        return ExpertError(f"{self._where} gave an answer for {self._card.id} that makes no sense ({words}).")
 
     def _for_status(self, error: Any, wait: float | None) -> ExpertError:
         status, card, where = error.response.status_code, self._card.id, self._where
-        said = self._clean(error.server_message or "")
-        detail = f" ({said})" if said else ""
+        words = said(error.server_message or "", *self._secrets)
+        detail = f" ({words})" if words else ""
         later = f"try again in {math.ceil(wait)} s" if wait else "try again later"
         match status:
             case 401 | 403:
@@ -161,11 +164,6 @@ class RemoteModel:
                 return ExpertUnavailableError(f"{where} failed to run {card} with HTTP {status}{detail}: {later}.")
             case _:
                 return ExpertError(f"{where} refused the input for {card} with HTTP {status}{detail}.")
-
-    def _clean(self, said: str) -> str:
-        """The first line of what a server or library said, without the token and the final stop."""
-        line = next((line.strip() for line in said.splitlines() if line.strip()), "")
-        return (line.replace(self._token, "…") if self._token else line)[:300].rstrip(".")
 
 
 def _asked_to_wait(response: Any) -> float | None:

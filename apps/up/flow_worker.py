@@ -1,0 +1,45 @@
+"""The flow worker of an `up`: takes flow runs of the work pool, and begins a process for each."""
+
+import argparse
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from apps.up.own_flows import FlowWorker
+
+
+def main() -> None:
+    """Take runs of the pool until SIGINT or SIGTERM."""
+    parser = argparse.ArgumentParser(prog="python -m apps.up.flow_worker", description=__doc__)
+    parser.add_argument("--pool", default="hugginggpt", help="whose runs it takes")
+    parser.add_argument("--name", help="how Prefect lists it")
+    parser.add_argument("--limit", type=int, help="runs at once")
+    arguments = parser.parse_args()
+
+    from hugginggpt.environment import prepare
+    from hugginggpt.errors import HuggingGPTError
+
+    try:
+        prepare()
+    except HuggingGPTError as error:
+        print(f"Error: {error.message}", file=sys.stderr)
+        sys.exit(2)
+    from apps.up.own_flows import FlowWorker
+
+    asyncio.run(_work(FlowWorker(work_pool_name=arguments.pool, name=arguments.name, limit=arguments.limit)))
+
+
+async def _work(worker: "FlowWorker") -> None:
+    from prefect.utilities.processutils import setup_signal_handlers_worker
+
+    setup_signal_handlers_worker(os.getpid(), "the flow worker", print)
+    try:
+        await worker.start()
+    except asyncio.CancelledError:
+        print(f"Worker {worker.name!r} stopped!")
+
+
+if __name__ == "__main__":
+    main()

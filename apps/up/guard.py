@@ -1,0 +1,96 @@
+"""Who may speak to a server of ours from a browser: its own pages, under its own names.
+
+A browser lets any page send requests to any address, loopback included, and a page whose host name is made to
+resolve to loopback even reads the answers. So a request is refused before it reaches the server
+
+- whose Host is not one of the server's names: so a foreign name that resolves to it is of no use;
+- whose Origin is another page's, for HTTP and for websockets, to which browsers do not apply CORS;
+- that a page elsewhere caused, as Sec-Fetch-Site tells, unless it only opens one of the server's pages.
+
+What is no browser sends neither Origin nor Sec-Fetch-Site, and is asked for a right Host alone.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+from hugginggpt.authority import is_same_origin, parse_authority
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
+
+_POLICY = (
+    (b"content-security-policy", b"frame-ancestors 'self'"),  # no page elsewhere puts ours under its own
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"x-content-type-options", b"nosniff"),
+)
+
+
+class Guard:
+    """An ASGI application in front of another.
+
+    Args:
+        names: the hosts that it answers to; IPv6 addresses without brackets.
+    """
+
+    def __init__(self, application: Application, names: Iterable[str]) -> None:
+        self._application = application
+        self._names = frozenset(name.lower() for name in names)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._application(scope, receive, send)
+        elif (objection := self._objection(scope)) is None:
+            await self._application(scope, receive, _with_policy(send))
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": objection})
+        else:
+            await _refuse(send, objection)
+
+    def _objection(self, scope: Scope) -> str | None:
+        """Why a request is refused, one sentence; None when it is not."""
+        headers: dict[str, list[str]] = {}
+        for name, value in scope["headers"]:
+            headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+        (host, *more) = headers.get("host") or [""]
+        spoken_to = parse_authority(host)
+        if more or spoken_to is None or spoken_to.host not in self._names:
+            return "This server does not answer to that name: HUGGINGGPT_ALLOWED_HOSTS names those it does."
+        if not all(is_same_origin(origin, host) for origin in headers.get("origin", [])):
+            return "This server answers to its own pages only."
+        site = set(headers.get("sec-fetch-site", []))
+        if site <= {"same-origin", "none"} or _opens_a_page(scope, headers):
+            return None
+        return "This server answers to its own pages only."
+
+
+def _opens_a_page(scope: Scope, headers: dict[str, list[str]]) -> bool:
+    return (
+        scope["type"] == "http"
+        and scope["method"] in ("GET", "HEAD")
+        and headers.get("sec-fetch-mode") == ["navigate"]
+        and headers.get("sec-fetch-dest") == ["document"]
+    )
+
+
+def _with_policy(send: Send) -> Send:
+    async def with_policy(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *_POLICY]}
+        await send(message)
+
+    return with_policy
+
+
+async def _refuse(send: Send, objection: str) -> None:
+    body = json.dumps({"detail": objection}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *_POLICY]
+    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,105 @@
+"""Prefect's worker for processes, but it runs our own flows and nothing else.
+
+Prefect's worker does what the server tells it: the pool's template may hold a command, and a deployment an entry
+point and steps to be done before it. Whoever can write to the server could so run anything. This one takes the entry
+points from our own list of deployments, and from the server only which of them, and its parameters.
+"""
+
+from abc import ABC
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import yaml
+from anyio.abc import TaskStatus
+from prefect.client.schemas.objects import FlowRun, WorkPool
+from prefect.flows import Flow, load_flow_from_entrypoint
+from prefect.runner._flow_run_executor import FlowRunExecutionResult, FlowRunExecutorContext
+from prefect.runner._starter_engine import EngineCommandStarter
+from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
+
+from apps.up.job_template import JOB_TEMPLATE
+from hugginggpt.errors import UsageError
+from hugginggpt.settings import data_file
+
+if TYPE_CHECKING:
+    from prefect.runner._process_manager import ProcessHandle
+
+
+# Prefect registers every worker but an abstract one under its type, and has one for this.
+class FlowWorker(ProcessWorker, ABC):
+    """A worker for pools of Prefect's type `process`."""
+
+    @classmethod
+    def get_default_base_job_template(cls) -> dict[str, Any]:
+        """The template of a pool that this worker makes."""
+        return JOB_TEMPLATE
+
+    def _record_work_pool_snapshot(self, work_pool: WorkPool) -> None:
+        super()._record_work_pool_snapshot(work_pool.model_copy(update={"base_job_template": JOB_TEMPLATE}))
+
+    async def run(
+        self,
+        flow_run: FlowRun,
+        configuration: ProcessJobConfiguration,
+        task_status: TaskStatus[int] | None = None,
+    ) -> ProcessWorkerResult:
+        """Work on a flow run in a process of its own, and wait for its end.
+
+        Raises:
+            UsageError: it is not of a flow of ours.
+        """
+        entrypoint = await self._entrypoint(flow_run)
+
+        async def flow_of(_: FlowRun) -> Flow[..., Any]:
+            return load_flow_from_entrypoint(entrypoint)
+
+        with TemporaryDirectory(suffix="prefect") as folder:
+            async with FlowRunExecutorContext() as context:
+                starter = EngineCommandStarter(
+                    entrypoint=entrypoint,
+                    cwd=Path(folder).resolve(),
+                    env=dict(configuration.env),
+                    control_channel=context.control_channel,
+                    isolate_process_group=True,
+                    env_overrides_settings=True,
+                )
+                executor = context.create_executor(flow_run, starter, resolve_flow=flow_of, propose_submitting=False)
+                ended = await _ended(executor.submit, task_status or anyio.TASK_STATUS_IGNORED)
+        if ended is None or ended.status_code is None:
+            raise RuntimeError("The process of the flow run could not be started.")
+        return ProcessWorkerResult(status_code=ended.status_code, identifier=str(ended.handle.pid))
+
+    async def _entrypoint(self, flow_run: FlowRun) -> str:
+        if flow_run.deployment_id is None:
+            raise UsageError("This worker runs deployments of HuggingGPT only: the flow run has no deployment.")
+        deployment = await self.client.read_deployment(flow_run.deployment_id)
+        if deployment.entrypoint not in own_entrypoints() or deployment.pull_steps:
+            raise UsageError(
+                f"This worker runs deployments of HuggingGPT only: {deployment.name} is none, or was changed."
+            )
+        return deployment.entrypoint
+
+
+@lru_cache(maxsize=1)
+def own_entrypoints() -> frozenset[str]:
+    """Where the flows of `deployments.yaml` are."""
+    listed = yaml.safe_load(data_file("deployments.yaml").read_text("utf-8"))
+    return frozenset(deployment["entrypoint"] for deployment in listed["deployments"])
+
+
+async def _ended(submit: Callable[..., Any], task_status: TaskStatus[int]) -> FlowRunExecutionResult | None:
+    """What became of a process, of whose beginning the worker is told its id."""
+    ended: FlowRunExecutionResult | None = None
+
+    async def execute(*, task_status: "TaskStatus[ProcessHandle]") -> None:
+        nonlocal ended
+        ended = await submit(task_status=task_status)
+
+    async with anyio.create_task_group() as group:
+        handle = await group.start(execute)
+        task_status.started(handle.pid)
+    return ended

@@ -1,0 +1,159 @@
+"""Secrets in the words of others: servers echo keys, and libraries name addresses with passwords in their errors.
+
+Whatever a server or library said goes through `redact` before it enters a message, the trace, a log or Prefect.
+"""
+
+import base64
+import binascii
+import logging
+import os
+import re
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import quote, quote_plus, unquote
+
+from hugginggpt.text import one_line, visible
+
+MASK = "***"
+
+SECRET_VARIABLES = (
+    "OPENAI_API_KEY",
+    "HF_TOKEN",
+    "PREFECT_API_KEY",
+    "PREFECT_API_AUTH_STRING",
+    "PREFECT_SERVER_API_AUTH_STRING",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+)
+"""Variables whose value is a secret."""
+
+ADDRESS_VARIABLES = (
+    "HUGGINGGPT_DATABASE_URL",
+    "PREFECT_API_DATABASE_CONNECTION_URL",
+    "PREFECT_SERVER_DATABASE_CONNECTION_URL",
+    "OPENAI_BASE_URL",
+)
+"""Variables whose value is an address that may hold one."""
+
+_SHORTEST = 4
+"""Characters of a secret that is looked for: a shorter one would be found in words."""
+_SHORTEST_ENCODED = 8
+_MOST_SAID = 300
+_MOST_READ = 4000
+
+_PASSWORD = re.compile(r"://[^/\s:@]*:([^\s@]+)@")
+_VALUE = re.compile(r"[?&][^=&#\s]+=([^&#\s]{8,})")
+
+_USER = re.compile(r"(?<=://)[^\s/?#@\"'<>]{1,500}+@")
+_QUERY = re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://[^\s?#\"'<>]{0,2000}+)[?#][^\s\"'<>]+", re.IGNORECASE)
+_KEY = re.compile(
+    r"\b(?:(?:sk|hf|gsk)[-_][\w*.-]{6,}|(?:pk|key)[-_](?=[\w.-]{0,100}[\d*])[\w*.-]{6,}|gh[opsur]_\w{10,}|github_pat_\w{10,}|xox[a-z]-[\w-]{8,}"
+    r"|A(?:KI|SI)A[A-Z0-9]{12,}|AIza[\w-]{20,}|eyJ[\w-]{6,1000}+\.[\w-]{4,}(?:\.[\w-]*)?)",
+    re.IGNORECASE,
+)
+_BEARER = re.compile(r"\bBearer\s+[^\s\"',;]+", re.IGNORECASE)
+_BASIC = re.compile(r"\b(Basic)\s+(?!realm\b)([A-Za-z0-9+/_-]{2,}={0,2})(?![\w=])", re.IGNORECASE)
+_NAMED = re.compile(
+    r"((?:\bauthorization|(?:\b|[_-])(?:(?:api|access|secret|auth|private)[-_ ]?(?:key|token)|passw(?:or)?d|pwd|secret|"
+    r"signature))[\"']?\s{0,5}[:=]\s{0,5}[\"']?)(?:(?:Basic|Bearer|Digest|Token)\s+)?([^\s\"',;&]{4,})",
+    re.IGNORECASE,
+)
+
+
+def redact(text: str, *secrets: str) -> str:
+    """The text with a mask for every secret of the environment, and for what looks like one.
+
+    That is: these secrets as they are, percent-encoded and in base64; user names, passwords and queries of addresses;
+    keys by their beginning; credentials of `Bearer` and `Basic`; and what follows a name such as `api_key=`.
+
+    Args:
+        text: what a server, a library or an exception said.
+        secrets: further ones.
+    """
+    for secret in sorted({*secrets, *_configured()}, key=len, reverse=True):
+        if len(secret) >= _SHORTEST:
+            text = _without(text, secret)
+    text = _USER.sub(f"{MASK}@", text)
+    text = _QUERY.sub(r"\1", text)
+    text = _NAMED.sub(rf"\1{MASK}", text)
+    text = _BEARER.sub(MASK, text)
+    text = _BASIC.sub(_basic, text)
+    return _KEY.sub(MASK, text)
+
+
+def said(error: BaseException | str, *secrets: str) -> str:
+    """What an error of a library or the words of a server say: the first line, redacted, without its final stop.
+
+    Args:
+        error: an exception, or words.
+        secrets: as for `redact`.
+
+    Returns:
+        The line; the exception's class where it says nothing, "" of no words.
+    """
+    name = type(error).__name__ if isinstance(error, BaseException) else ""
+    line = next((line for line in visible(str(error)).splitlines() if line.strip()), name)
+    return one_line(redact(line[:_MOST_READ], *secrets), _MOST_SAID).rstrip(".:")
+
+
+def keep_out_of_tracebacks() -> None:
+    """Have what every log writes of exceptions redacted, in all of this process. Doing so twice is doing so once."""
+    make = logging.getLogRecordFactory()
+    if make is not _redacted:
+        _makers.append(make)
+        logging.setLogRecordFactory(_redacted)
+
+
+_makers: list[Callable[..., logging.LogRecord]] = []
+
+
+def _redacted(*args: Any, **named: Any) -> logging.LogRecord:
+    record = _makers[-1](*args, **named)
+    if record.exc_info and record.exc_info[1] is not None:
+        # What formatters take where it is there already.
+        record.exc_text = redact("".join(traceback.format_exception(record.exc_info[1])).rstrip("\n"))
+    return record
+
+
+def _configured() -> Iterator[str]:
+    for name in SECRET_VARIABLES:
+        yield os.environ.get(name, "").strip()
+    for name in ADDRESS_VARIABLES:
+        address = os.environ.get(name, "")
+        for found in (*_PASSWORD.findall(address), *_VALUE.findall(address)):
+            yield found
+            yield unquote(found)
+
+
+def _without(text: str, secret: str) -> str:
+    for spelling in {secret, quote(secret, safe="", errors="replace"), quote_plus(secret, errors="replace")}:
+        text = text.replace(spelling, MASK)
+    if len(secret) < _SHORTEST_ENCODED:
+        return text
+    for core in _in_base64(secret.encode("utf-8", "replace")):
+        if core in text:
+            text = re.sub(rf"(?<![\w+/-])[\w+/-]*{re.escape(core)}[\w+/-]*={{0,2}}", MASK, text)
+    return text
+
+
+def _in_base64(secret: bytes) -> set[str]:
+    """How a secret stands in base64, whatever comes before and after it."""
+    cores = set()
+    for before in range(3):
+        coded = base64.b64encode(b"\0" * before + secret).decode().rstrip("=")
+        core = coded[(0, 2, 3)[before] : len(coded) - (0 if (before + len(secret)) % 3 == 0 else 1)]
+        cores |= {core, core.translate(str.maketrans("+/", "-_"))}
+    return cores
+
+
+def _basic(match: re.Match[str]) -> str:
+    """`Basic` credentials masked, but not the words "basic authentication"."""
+    word = match[2]
+    if not re.fullmatch(r"[A-Za-z]?[a-z]+", word):
+        return MASK
+    try:
+        found = base64.b64decode(word + "=" * (-len(word) % 4), altchars=b"-_")
+    except binascii.Error:
+        return match[0]
+    return MASK if b":" in found and found.isascii() else match[0]

@@ -1,0 +1,187 @@
+"""In a real browser: pages elsewhere get nothing of Prefect's server under `up`, and its own pages work."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.apps.test_up import Installation
+from tests.browser import CHROMIUM, Page, browser
+from tests.servers import prefect_client, wait_until
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
+
+REBOUND = "evil.example"
+"""A name of another's that leads to loopback."""
+SECRET = "the plan for Thursday"
+
+ATTACK = """
+(async (api, deployment) => {
+  const body = JSON.stringify({parameters: {request: "planted"}});
+  const create = `${api}/deployments/${deployment}/create_flow_run`;
+  const read = {};
+  const attempt = async (name, send) => {
+    try { read[name] = await send() } catch (error) { read[name] = `refused: ${error.name}` }
+  };
+  const fetched = (url, options) => async () => {
+    const answer = await fetch(url, options);
+    return `${answer.type} ${answer.status} ${await answer.text()}`;
+  };
+  await attempt("get", fetched(`${api}/health`));
+  await attempt("token", fetched(`${api}/csrf-token?client=planted`));
+  await attempt("ui settings", fetched(api.replace(/api$/, "ui-settings")));
+  const json = {method: "POST", body, headers: {"Content-Type": "application/json"}};
+  const filter = {...json, body: "{}"};
+  await attempt("filter", fetched(`${api}/flow_runs/filter`, filter));
+  await attempt("preflighted", fetched(create, json));
+  await attempt("plain", fetched(create, {method: "POST", mode: "no-cors", body}));
+  await attempt("untyped", fetched(create, {method: "POST", mode: "no-cors", body: new Blob([body])}));
+  await attempt("no referrer", fetched(create, {method: "POST", mode: "no-cors", body, referrerPolicy: "no-referrer"}));
+  await attempt("beacon", async () => `queued ${navigator.sendBeacon(create, new Blob([body]))}`);
+  for (const [name, parts] of Object.entries({script: ["src", `${api}/health`], img: ["src", `${api}/health`]})) {
+    await attempt(name, () => new Promise((loaded, failed) => {
+      const element = document.createElement(name);
+      element.onload = () => loaded("loaded");
+      element.onerror = () => failed(new TypeError());
+      element[parts[0]] = parts[1];
+      document.documentElement.append(element);
+    }));
+  }
+  await attempt("form", () => new Promise((loaded) => {
+    const frame = document.createElement("iframe");
+    frame.name = `target of ${api}`;
+    document.documentElement.append(frame);
+    const form = document.createElement("form");
+    Object.assign(form, {method: "POST", action: create, target: frame.name, enctype: "text/plain"});
+    const field = document.createElement("input");
+    Object.assign(field, {name: body.slice(0, -1) + ', "x": "', value: '"}'});
+    form.append(field);
+    document.documentElement.append(form);
+    frame.onload = () => loaded("sent");
+    form.submit();
+  }));
+  await attempt("frame", () => new Promise((loaded) => {
+    const frame = document.createElement("iframe");
+    frame.onload = () => {
+      try { loaded(`seen: ${frame.contentDocument.body.innerText}`) } catch (error) { loaded(`hidden: ${error.name}`) }
+    };
+    frame.src = `${api}/flow_runs/count_history`;
+    document.documentElement.append(frame);
+  }));
+  for (const path of ["events/in", "events/out", "logs/out", "task_runs/subscriptions/scheduled"]) {
+    await attempt(path, () => new Promise((opened, failed) => {
+      const socket = new WebSocket(`${api.replace("http", "ws")}/${path}`, "prefect");
+      socket.onopen = () => opened("open");
+      socket.onerror = () => failed(new TypeError());
+    }));
+  }
+  return read;
+})
+"""
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """An installation that is up, with a run that nobody else is to see."""
+    installation = Installation(tmp_path_factory.mktemp("up"))
+    supervisor = installation.begin()
+    try:
+        wait_until(lambda: "logs:" in installation.said or supervisor.poll() is not None, seconds=200)
+        assert supervisor.poll() is None
+        installation.submit(SECRET, plan=[])
+        yield installation
+    finally:
+        installation.run("down")
+        supervisor.wait()
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Page]:
+    with browser(tmp_path / "browser", f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1") as page:
+        yield page
+
+
+@pytest.fixture
+def deployment(here: Installation) -> str:
+    with prefect_client(here.api) as client:
+        identifier: str = client.get("/deployments/name/answer-request/on-demand").raise_for_status().json()["id"]
+    return identifier
+
+
+def requests(here: Installation) -> list[str]:
+    """What the flow runs that there are were asked."""
+    with prefect_client(here.api) as client:
+        runs: list[dict[str, Any]] = client.post("/flow_runs/filter", json={}).raise_for_status().json()
+    return [run["parameters"]["request"] for run in runs if "request" in run["parameters"]]
+
+
+@contextmanager
+def another_server() -> Iterator[int]:
+    """A server elsewhere, with an empty page."""
+
+    class Empty(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><title>elsewhere</title>")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Empty) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", REBOUND])
+def test_a_page_of_another_origin_reads_and_starts_nothing(
+    here: Installation, page: Page, deployment: str, name: str
+) -> None:
+    with another_server() as elsewhere:
+        page.open(f"http://{name}:{elsewhere}/")
+        assert page.run("document.title") == "elsewhere"
+        for api in (here.api, here.api.replace("127.0.0.1", "localhost"), here.api.replace("127.0.0.1", REBOUND)):
+            read = page.run(f"{ATTACK}({json.dumps(api)}, {json.dumps(deployment)})")
+            opaque = {"beacon": "queued true", "form": "sent", "frame": "hidden: TypeError"}
+            unread = {name: text for name, text in read.items() if not text.startswith(("refused: ", "opaque 0"))}
+            assert unread == opaque
+    assert "planted" not in requests(here) and SECRET in requests(here)
+
+
+def test_a_page_whose_name_was_made_to_lead_here_reads_and_starts_nothing(
+    here: Installation, page: Page, deployment: str
+) -> None:
+    page.open(f"http://{REBOUND}:{here.port}/")
+    assert page.run("location.hostname") == REBOUND
+    read = page.run(f"{ATTACK}({json.dumps(here.api.replace('127.0.0.1', REBOUND))}, {json.dumps(deployment)})")
+    answers = {name: text for name, text in read.items() if not text.startswith("refused: ")}
+    assert answers.pop("beacon") == "queued true" and answers.pop("form") == "sent"
+    assert answers and all("This server does not answer to that name" in text for text in answers.values())
+    assert "planted" not in requests(here) and SECRET in requests(here)
+
+
+@pytest.mark.parametrize("ui", ["", "/v2"])
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_prefect_s_own_pages_work_and_their_form_starts_a_run(
+    here: Installation, page: Page, deployment: str, name: str, ui: str
+) -> None:
+    request = f"Say hello to {name}{ui}."
+    page.call("Network.setCookie", name="prefect_ui_version", value=ui[1:] or "v1", url=f"http://{name}:{here.port}/")
+    page.open(f"http://{name}:{here.port}{ui}/deployments/deployment/{deployment}/run")
+    page.wait("document.querySelector('textarea') && document.body.innerText.includes('what is wanted')")
+    page.run("document.querySelector('textarea').focus()")
+    page.type(request)
+    submit = "[...document.querySelectorAll('button')].find(button => button.innerText.trim() === 'Submit')"
+    page.run(f"{submit}.click()")
+    wait_until(lambda: request in requests(here), seconds=60)
+    page.open(f"http://{name}:{here.port}{ui}/runs")
+    page.wait("document.body.innerText.includes('answer-request')")

@@ -1,0 +1,141 @@
+"""The Prefect server that a run starts where there is no other: it ends with its process, closed as the one of `up`."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from PIL import Image
+
+from tests.apps.conftest import COMMAND
+from tests.servers import wait_until
+from tests.stand_ins.openai_server import OpenAIServer
+
+EDGES = {"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo.png"}}
+SPEECH = {"task": "text-to-speech", "id": 0, "dep": [-1], "args": {"text": "Slowly. " * 2000}}
+
+PROGRAM = """
+from flows.answer import answer_request
+from hugginggpt.request import RequestOptions
+
+state = answer_request("Draw the edges.", ["photo.png"], options=RequestOptions(plan=PLAN), return_state=True)
+print(state.name)
+"""
+
+
+@pytest.fixture
+def folder(alone: None, tmp_path: Path) -> Path:
+    picture = Image.new("RGB", (64, 48), "white")
+    picture.paste("black", (20, 10, 44, 38))
+    picture.save(tmp_path / "photo.png")
+    return tmp_path
+
+
+@pytest.fixture
+def started(folder: Path) -> Iterator[list["subprocess.Popen[bytes]"]]:
+    """Processes that are ended with the test."""
+    processes: list[subprocess.Popen[bytes]] = []
+    yield processes
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def ask(folder: Path, plan: dict[str, object]) -> "subprocess.Popen[bytes]":
+    (folder / "plan.json").write_text(json.dumps([plan]))
+    arguments = ["ask", "Do it.", "--file", "photo.png", "--plan", "plan.json"]
+    with (folder / "asked.log").open("wb") as log:
+        return subprocess.Popen([*COMMAND, *arguments], cwd=folder, stdout=log, stderr=log)
+
+
+def servers(folder: Path) -> list[psutil.Process]:
+    """The Prefect servers that were started for the test's home folder, whoever runs them now."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            home, command = process.environ().get("HUGGINGGPT_HOME"), process.cmdline()
+            ours = home == os.environ["HUGGINGGPT_HOME"] and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            continue
+        if ours and any("uvicorn" in word or "prefect_server" in word for word in command):
+            found.append(process)
+    return found
+
+
+def address(server: psutil.Process) -> str | None:
+    """Where it listens, once it answers."""
+    for connection in server.net_connections("tcp"):
+        if connection.status == psutil.CONN_LISTEN:
+            url = f"http://127.0.0.1:{connection.laddr.port}"
+            try:
+                return url if httpx.get(f"{url}/api/health", timeout=1).is_success else None
+            except httpx.TransportError:
+                return None
+    return None
+
+
+def test_it_ends_with_an_ask_that_is_killed_while_it_comes_up(
+    folder: Path, started: list["subprocess.Popen[bytes]"]
+) -> None:
+    started.append(ask(folder, SPEECH))
+    wait_until(lambda: servers(folder))
+    started[0].send_signal(signal.SIGKILL)
+    wait_until(lambda: not servers(folder))
+
+
+def test_it_ends_with_an_ask_that_is_killed_at_work(folder: Path, started: list["subprocess.Popen[bytes]"]) -> None:
+    started.append(ask(folder, SPEECH))
+    wait_until(lambda: "Working" in (folder / "asked.log").read_text() or started[0].poll() is not None)
+    assert len(servers(folder)) == 1, (folder / "asked.log").read_text()
+    started[0].send_signal(signal.SIGKILL)
+    wait_until(lambda: not servers(folder), seconds=20)
+
+
+def test_it_outlives_ctrl_c_until_the_ask_has_ended(folder: Path, started: list["subprocess.Popen[bytes]"]) -> None:
+    started.append(ask(folder, SPEECH))
+    wait_until(lambda: "Working" in (folder / "asked.log").read_text() or started[0].poll() is not None)
+    (server,) = servers(folder)
+    server.send_signal(signal.SIGINT)  # as a terminal sends it to both
+    started[0].send_signal(signal.SIGINT)
+    assert started[0].wait(60) == 130
+    said = (folder / "asked.log").read_text()
+    assert "Interrupted. What had finished is kept" in said and "Traceback" not in said
+    assert not servers(folder)
+
+
+def test_a_python_program_has_the_same(
+    folder: Path, started: list["subprocess.Popen[bytes]"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[int] = []
+
+    def look(call: object) -> str:
+        (server,) = servers(folder)
+        url = address(server)
+        assert url is not None
+        for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
+            refused.append(httpx.get(f"{url}/api/health", headers=headers).status_code)
+        refused.append(httpx.post(f"{url}/api/flows/filter", json={}).status_code)
+        return "The edges are drawn."
+
+    with OpenAIServer(script={"respond": look}, key="sk-stand-in") as controller:
+        monkeypatch.setenv("OPENAI_BASE_URL", controller.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-stand-in")
+        program = f"PLAN = {[EDGES]!r}\n{PROGRAM}"
+        done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "Completed\n"), done.stderr
+    assert refused == [403, 403, 403]
+    assert not servers(folder)
+
+
+def test_a_server_that_does_not_come_up_is_a_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_DATABASE_CONNECTION_URL", "sqlite+aiosqlite:////nowhere/prefect.db")
+    asked = ask(folder, EDGES)
+    assert asked.wait(120) == 1
+    assert "Error: The temporary Prefect server did not come up (" in (folder / "asked.log").read_text()
+    assert not servers(folder)

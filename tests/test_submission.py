@@ -1,0 +1,81 @@
+"""Lines of a batch and plans that are given: whatever stands there, they are taken or refused in one sentence."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from hugginggpt.errors import UsageError
+from hugginggpt.request import RequestOptions
+from hugginggpt.submission import parse_submission
+
+anything = st.text(st.characters(codec=None), max_size=20)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | anything,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(anything, inner, max_size=3),
+    max_leaves=8,
+)
+fields = st.sampled_from(["request", "files", "id", "conversation", "plan", "fresh", "deadline", "max_cost", "other"])
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b"\xff\xfe", "not a text in UTF-8"),
+        (b'{"request": "\\ud800"}', "no text"),
+        (b'{"request": "nul \\u0000"}', "no text"),
+        (b'{"request": "x", "plan": [{"a\\u0000": 1}]}', "no text"),
+        (b"[" * 100_000, "not JSON"),
+        (b'{"request": "x", "plan": ' + b"[" * 5000 + b"]" * 5000 + b"}", "not JSON"),
+        (b'{"request": "x", "deadline": 1e999}', "not JSON"),
+        (b'{"request": "x", "deadline": NaN}', "not JSON"),
+        (b'{"request": "x", "deadline": ' + b"9" * 5000 + b"}", "not JSON"),
+        (b'{"request": "x", "request": "y"}', "'request' stands there twice"),
+        (b'{"request": "x", "plan": [{"task": "a", "task": "b"}]}', "'task' stands there twice"),
+        (b'{"request": "x", "plan": [{"args": ' + b"[" * 50 + b"]" * 50 + b"}]}", "nested deeper than"),
+        (b'{"request": "x", "plan": [{"id": 1' + b"0" * 30 + b"}]}", "too large"),
+        (b'{"request": "x", "' + b"a" * 5000 + b'": 1}', "not permitted"),
+        (b'"x"', "no object"),
+    ],
+)
+def test_a_broken_line_is_refused_in_one_sentence(line: bytes, why: str) -> None:
+    with pytest.raises(UsageError, match=why) as refused:
+        parse_submission(line)
+    assert len(refused.value.message) < 300
+
+
+def test_a_line_may_begin_with_a_byte_order_mark_and_hold_every_script() -> None:
+    text = "Résumé 字 😀 مرحبا"
+    line = "\ufeff" + json.dumps({"request": text}, ensure_ascii=False)
+    assert parse_submission(line.encode()).request == text
+
+
+@given(st.dictionaries(fields, values, max_size=5), st.booleans())
+def test_a_line_is_taken_or_refused(content: dict[str, object], escaped: bool) -> None:
+    line = json.dumps({"request": "Read it"} | content, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
+    try:
+        submission = parse_submission(line)
+    except UsageError as error:
+        assert error.message.encode()
+    else:
+        assert json.loads(submission.model_dump_json())["request"] == submission.request
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_taken_or_refused(line: bytes) -> None:
+    try:
+        parse_submission(line)
+    except UsageError as error:
+        assert error.message
+
+
+@given(st.lists(st.dictionaries(anything, values, max_size=3), max_size=3))
+def test_a_given_plan_can_be_kept_or_is_refused(plan: list[dict[str, object]]) -> None:
+    try:
+        options = RequestOptions(plan=plan)
+    except ValidationError:
+        return
+    assert "\x00" not in str(options.plan)
+    assert RequestOptions.model_validate_json(options.model_dump_json()) == options

@@ -1,0 +1,88 @@
+"""What others wrote, made fit for a prompt, a terminal, a file name and a database."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hugginggpt.text import MOST_NAME_BYTES, file_name, is_storable, one_line, storable, visible
+
+anything = st.text(st.characters(codec=None), max_size=60) | st.text(
+    st.sampled_from("ab \t\n\r\x1b[]0m;\x07\\\x9b\x90\x00\u202e\u2066\ud800\U0001f3f4\U000e0067\U000e007f\u200b/.é")
+)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07text", "text"),
+        ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"),
+        ("edges\x1b[K are", "edges are"),
+        ("\x9b2Jgone", "gone"),
+        ("\x1bcreset", "reset"),
+        ("a\x00b\x08c\x7f", "abc"),
+        ("one\r\ntwo\rthree\u2028four", "one\ntwo\nthree\nfour"),
+        ("page one\x0cpage two", "page one\npage two"),
+        ("abc\u202egnp.exe", "abcgnp.exe"),
+        ("\u2066isolated\u2069", "isolated"),
+        ("\ufeffbegin\u200bning", "beginning"),
+        ("say\U000e0068\U000e0069 it", "say it"),
+        ("half \ud83d of it", "half \ufffd of it"),
+    ],
+)
+def test_what_acts_goes(written: str, read: str) -> None:
+    assert visible(written) == read
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "👩‍👩‍👧‍👦 👍🏽 ❤️ 🏳️‍🌈",
+        "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",  # the flag of Scotland
+        "مرحبا بالعالم‏ (٪٥٠)",
+        "שָׁלוֹם עולם‎!",
+        "می‌خواهم",  # Persian, with a joiner that does not join
+        "e\u0301 Zu\u00adcker\u00adbrot\tTab\nnew line",
+        "日本語 हिन्दी ไทย",
+    ],
+)
+def test_every_script_stays_as_it_is(text: str) -> None:
+    assert visible(text) == text
+    assert one_line(file_name(text)) == " ".join(text.split())
+
+
+@given(anything)
+def test_nothing_that_acts_is_left(text: str) -> None:
+    shown = visible(text)
+    assert visible(shown) == shown
+    assert all(unicodedata.category(c) not in ("Cc", "Cs") or c in "\n\t" for c in shown)
+    shown.encode()
+
+
+@given(anything, st.integers(8, 300))
+def test_every_name_can_be_a_files(text: str, most: int) -> None:
+    name = file_name(text, most)
+    assert len(name.encode()) <= most
+    assert name not in (".", "..")
+    assert "/" not in name
+    assert "\n" not in name
+    assert file_name(name, most) == name
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "字", "😀"])
+def test_a_long_name_is_shortened_and_keeps_its_ending(letter: str) -> None:
+    name = file_name(letter * 300 + ".png")
+    assert name.endswith(letter + ".png")
+    assert MOST_NAME_BYTES - 4 < len(name.encode()) <= MOST_NAME_BYTES
+
+
+@given(anything)
+def test_what_is_storable_is_left_alone(text: str) -> None:
+    assert is_storable(storable(text))
+    assert storable(text) == text or not is_storable(text)
+
+
+def test_one_line_is_cut_to_its_length() -> None:
+    assert one_line("a\n b\tc", 3) == "a …"
