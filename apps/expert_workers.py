@@ -18,6 +18,9 @@ from hugginggpt.settings import Settings, get_settings
 LOOKS_EVERY = 1.0
 """Seconds between two tries to find the scheduler."""
 
+ADMITS_WITHIN = 10.0
+"""Seconds after which a scheduler that says nothing does not count as there."""
+
 _DEVICES = "CUDA_VISIBLE_DEVICES"
 
 _NO_PAGES: dict[str, Any] = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
@@ -73,7 +76,7 @@ async def _schedule(host: str, port: int, settings: Settings) -> None:
     dask.config.set(_NO_ROUTES)
     certificates = certificates_of(settings)
     security = None if certificates is None else certificates.security()
-    protocol = "tls" if certificates else "tcp"
+    protocol = "tcp" if certificates is None else "tls"
     try:
         async with Scheduler(
             host=_bracketed(host), port=port, protocol=protocol, security=security, **_NO_PAGES
@@ -135,7 +138,10 @@ async def _find(cluster: Cluster, stop: asyncio.Event) -> str | None:
     said = False
     while not stop.is_set():
         try:
-            _, writer = await asyncio.open_connection(cluster.host, cluster.port, ssl=context)
+            reader, writer = await asyncio.open_connection(cluster.host, cluster.port, ssl=context)
+            # Whether it takes this certificate shows when it is read from: it speaks first.
+            if context is not None and not await asyncio.wait_for(reader.read(1), ADMITS_WITHIN):
+                raise ConnectionRefusedError("it closed the connection")
         except OSError as error:
             if not said:
                 reason = error.strerror or error

@@ -19,10 +19,9 @@ logger = logging.getLogger(__name__)
 
 OWNER_ONLY = 0o700
 _OTHERS = 0o077
-_NAMES = frozenset(
-    ("artifacts", "dask.pem", "logs", "models_cache", "prefect", "results", "up.json", "up.lock", "up.new")
-)
-"""What HuggingGPT makes in its home, besides `trace.db` and what SQLite puts beside that."""
+_NAMES = frozenset(("artifacts", "dask.pem", "logs", "models_cache", "prefect", "results"))
+_BEGINNINGS = ("answer-queued.", "trace.db", "up.")
+"""What HuggingGPT makes in its home: these, and files whose names begin so."""
 
 _HAS_LISTS = hasattr(os, "setxattr")  # only Linux has
 _DEFAULT_ACL = "system.posix_acl_default"
@@ -80,7 +79,9 @@ def _is_dedicated(home: Path, mode: int) -> bool:
     user = Path("~").expanduser().resolve()
     if mode & stat.S_ISVTX or home == user or home in user.parents:
         return False
-    return home.name == ".hugginggpt" or all(name in _NAMES or name.startswith("trace.db") for name in os.listdir(home))
+    return home.name == ".hugginggpt" or all(
+        name in _NAMES or name.startswith(_BEGINNINGS) for name in os.listdir(home)
+    )
 
 
 def _close(home: Path) -> None:

@@ -529,6 +529,17 @@ def test_over_tls_two_workers_do_a_request_and_strangers_are_turned_away(
         refused: State[Any] = flow("Do it", [str(photo)], return_state=True)
         with pytest.raises(ClusterUnavailableError, match="has certificates of another authority than the one of"):
             refused.result()
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "apps.cli", "expert-worker", "--kinds", "canny-control"],
+            env=far.environment | hugginggpt.cluster.Cluster(far.address, forged).variables,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert worker.stderr is not None
+        assert worker.stderr.readline().startswith(f"There is no scheduler at {far.address} yet ([SSL: ")
+        worker.terminate()
+        assert worker.wait(timeout=30) == 0
+        worker.stderr.close()
         with Client(far.address, security=ours.security(), set_as_default=False) as client:
             assert len(client.nthreads()) == 2
 
