@@ -215,6 +215,13 @@ class Settings(BaseSettings):
             raise ValueError("it is not text in UTF-8")
         return value
 
+    @field_validator("home", "models_cache")
+    @classmethod
+    def _can_be_found(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            _absolute(value)
+        return value
+
     @field_validator("openai_base_url", "hf_endpoint", "inference_endpoint")
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
@@ -334,7 +341,10 @@ def _host(name: str) -> str:
 
 
 def _absolute(path: Path) -> Path:
-    return path.expanduser().absolute()
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("it begins with the home folder of a user who is not known here") from None
 
 
 @lru_cache(maxsize=1)

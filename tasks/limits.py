@@ -26,6 +26,7 @@ from hugginggpt.catalog.card import Candidate, Endpoint
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, OrchestratorUnavailableError, TaskCancelledError
 from hugginggpt.experts.device import set_up_torch
+from hugginggpt.redaction import said
 from hugginggpt.settings import get_settings
 
 CONTROLLER_LIMIT = "hugginggpt-controller"
@@ -79,7 +80,7 @@ def _held(name: str, deadline: Deadline | None) -> Iterator[None]:
             with get_client(sync_client=True) as client:
                 client.release_concurrency_slots_with_lease(lease)
         except httpx.HTTPError as error:
-            get_run_logger().warning("The slot of %s could not be given back: %s", name, error)
+            get_run_logger().warning("The slot of %s could not be given back: %s", name, said(error))
 
 
 def _taken(name: str, deadline: Deadline) -> UUID:

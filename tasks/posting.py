@@ -24,6 +24,7 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL
 
 from hugginggpt.errors import HuggingGPTError
+from hugginggpt.redaction import said
 
 TRIES_FOR = 120.0
 """Seconds for which a post is tried again, besides what Prefect's client tries by itself for about a minute."""
@@ -144,8 +145,7 @@ def _sent(what: str, send: Callable[[], object]) -> str | None:
     try:
         send()
     except (httpx.HTTPError, HuggingGPTError) as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        get_run_logger().error("In Prefect, %s is missing: %s", what, reason)
+        get_run_logger().error("In Prefect, %s is missing: %s", what, said(error))
         return what
     except Exception:  # A request does not fail because it cannot be shown.
         get_run_logger().exception("In Prefect, %s is missing.", what)

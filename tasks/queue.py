@@ -22,6 +22,7 @@ from prefect.states import Cancelled, Completed, Crashed, Failed
 from prefect.types._datetime import now
 
 from hugginggpt.errors import ConfigurationError, HuggingGPTError, OrchestratorUnavailableError, RequestClosedError
+from hugginggpt.redaction import said
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace
 from hugginggpt.settings import data_file, get_settings
@@ -87,7 +88,7 @@ def let_go_of_overdue() -> int:
                 with suppress(ObjectNotFound):
                     client.delete_flow_run(run_id)
     except httpx.HTTPError as error:
-        get_run_logger().warning("Runs of this schedule that are overdue cannot be deleted now: %s", error)
+        get_run_logger().warning("Runs of this schedule that are overdue cannot be deleted now: %s", said(error))
         return 0
     return len(overdue)
 
@@ -127,7 +128,7 @@ def end_lost() -> int:
         for flow_run_id, ended in over.items():
             _set_state(UUID(flow_run_id), _ending(ended))
     except httpx.HTTPError as error:
-        get_run_logger().warning("Flow runs whose requests have ended cannot be ended in Prefect now: %s", error)
+        get_run_logger().warning("Flow runs whose requests have ended cannot be ended in Prefect now: %s", said(error))
         return 0
     return len(over)
 

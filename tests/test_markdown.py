@@ -72,21 +72,21 @@ def taken_apart(page: str) -> tuple[set[str], str]:
 
 
 @pytest.mark.parametrize("written", NASTY)
-def test_what_others_wrote_is_text(written):
+def test_what_others_wrote_is_text(written: str) -> None:
     tags, said = taken_apart(rendered(as_text(written)))
     assert tags <= {"p", "br", "code"}
     assert said == one_line(written)
 
 
 @given(PIECES)
-def test_nothing_that_is_written_is_markdown(written):
+def test_nothing_that_is_written_is_markdown(written: str) -> None:
     tags, said = taken_apart(rendered("Made by a model.\n\n" + as_text(written) + "\n\nThe end."))
     assert tags <= {"p", "br", "code"}
     assert said == " ".join(["Made by a model.", *one_line(written).split(), "The end."])
 
 
 @given(PIECES)
-def test_a_cell_stays_one_cell(written):
+def test_a_cell_stays_one_cell(written: str) -> None:
     page = rendered(f"| a | b |\n| --- | --- |\n| {as_cell(written)} | last |")
     tags, said = taken_apart(page)
     assert tags <= {"table", "thead", "tbody", "tr", "th", "td", "code"}
@@ -95,7 +95,7 @@ def test_a_cell_stays_one_cell(written):
 
 
 @given(PIECES, st.sampled_from(["`", "~"]), st.integers(0, 12))
-def test_a_block_of_code_cannot_be_ended_from_inside(written, mark, times):
+def test_a_block_of_code_cannot_be_ended_from_inside(written: str, mark: str, times: int) -> None:
     written = f"{written}\n{mark * times}\n{written}{mark * times}"
     page = rendered(fence(written) + "\n\nThe end.")
     match = re.fullmatch(r'<pre><code class="language-text">(.*)</code></pre>\n<p>The end.</p>\n', page, re.DOTALL)
@@ -104,7 +104,7 @@ def test_a_block_of_code_cannot_be_ended_from_inside(written, mark, times):
 
 
 @given(PIECES)
-def test_code_in_a_sentence_is_ended_by_nothing_in_it(written):
+def test_code_in_a_sentence_is_ended_by_nothing_in_it(written: str) -> None:
     line = one_line(written)
     page = rendered(f"At {as_code(written)} (image/png)")
     match = re.fullmatch(r"<p>At <code>(.*)</code> \(image/png\)</p>\n", page)
@@ -113,12 +113,12 @@ def test_code_in_a_sentence_is_ended_by_nothing_in_it(written):
 
 
 @given(PIECES)
-def test_a_label_cannot_end_its_node(written):
+def test_a_label_cannot_end_its_node(written: str) -> None:
     label = as_label(written)
     assert not set(label) & set('"`[](){}<>;#|&\n\\')
 
 
-def test_ordinary_text_reads_as_it_was_written():
+def test_ordinary_text_reads_as_it_was_written() -> None:
     assert as_text("It says “hello”, 3.5 of 10 (35 %).") == "It says “hello”, 3.5 of 10 (35 %)."
     assert as_cell("sentence-transformers/all-MiniLM-L6-v2") == "sentence-transformers/all-MiniLM-L6-v2"
     assert as_text("one\ntwo\n\nthree") == "one\\\ntwo\n\nthree"

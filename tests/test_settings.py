@@ -69,6 +69,13 @@ def test_an_address_that_is_shown_has_no_query(monkeypatch: pytest.MonkeyPatch, 
     assert "sesame" not in raised.value.message
 
 
+@pytest.mark.parametrize("name", ["HOME", "MODELS_CACHE", "FILE_ROOTS", "ARTIFACTS_URL", "EMBEDDED_PLANNER"])
+def test_a_folder_of_an_unknown_user_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"HUGGINGGPT_{name}", "~nobody-of-that-name/folder")
+    with pytest.raises(ConfigurationError, match=f"^The setting HUGGINGGPT_{name} cannot be used: it begins with"):
+        get_settings()
+
+
 def test_a_setting_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUGGINGGPT_HOME", "/tmp/caf\udce9")
     with pytest.raises(

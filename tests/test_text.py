@@ -32,7 +32,7 @@ anything = st.text(st.characters(codec=None), max_size=60) | st.text(
         ("half \ud83d of it", "half \ufffd of it"),
     ],
 )
-def test_what_acts_goes(written, read):
+def test_what_acts_goes(written: str, read: str) -> None:
     assert visible(written) == read
 
 
@@ -48,13 +48,13 @@ def test_what_acts_goes(written, read):
         "日本語 हिन्दी ไทย",
     ],
 )
-def test_every_script_stays_as_it_is(text):
+def test_every_script_stays_as_it_is(text: str) -> None:
     assert visible(text) == text
     assert one_line(file_name(text)) == " ".join(text.split())
 
 
 @given(anything)
-def test_nothing_that_acts_is_left(text):
+def test_nothing_that_acts_is_left(text: str) -> None:
     shown = visible(text)
     assert visible(shown) == shown
     assert all(unicodedata.category(c) not in ("Cc", "Cs") or c in "\n\t" for c in shown)
@@ -62,7 +62,7 @@ def test_nothing_that_acts_is_left(text):
 
 
 @given(anything, st.integers(8, 300))
-def test_every_name_can_be_a_files(text, most):
+def test_every_name_can_be_a_files(text: str, most: int) -> None:
     name = file_name(text, most)
     assert len(name.encode()) <= most
     assert name not in (".", "..")
@@ -72,17 +72,17 @@ def test_every_name_can_be_a_files(text, most):
 
 
 @pytest.mark.parametrize("letter", ["a", "é", "字", "😀"])
-def test_a_long_name_is_shortened_and_keeps_its_ending(letter):
+def test_a_long_name_is_shortened_and_keeps_its_ending(letter: str) -> None:
     name = file_name(letter * 300 + ".png")
     assert name.endswith(letter + ".png")
     assert MOST_NAME_BYTES - 4 < len(name.encode()) <= MOST_NAME_BYTES
 
 
 @given(anything)
-def test_what_is_storable_is_left_alone(text):
+def test_what_is_storable_is_left_alone(text: str) -> None:
     assert is_storable(storable(text))
     assert storable(text) == text or not is_storable(text)
 
 
-def test_one_line_is_cut_to_its_length():
+def test_one_line_is_cut_to_its_length() -> None:
     assert one_line("a\n b\tc", 3) == "a …"

@@ -18,6 +18,7 @@ from hugginggpt.media.formats import by_ending
 from hugginggpt.plan import Plan, parse_plan
 from hugginggpt.plan.references import references_in
 from hugginggpt.settings import data_folder
+from hugginggpt.text import is_storable
 
 _GROUPS = {
     "none": Group.NONE,
@@ -92,6 +93,8 @@ def read_dataset(path: Path, limit: int | None = None) -> Dataset:
     Raises:
         UsageError: it cannot be read, a line is not a sample, or the limit is below 1.
     """
+    if not is_storable(str(path)):
+        raise UsageError(f"The dataset {path} has a name that is not text in UTF-8: rename it.")
     if limit is not None and limit < 1:
         raise UsageError(f"{limit} is no limit to the samples of a dataset: give 1 or more.")
     try:

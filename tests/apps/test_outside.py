@@ -56,6 +56,7 @@ def test_a_name_that_is_no_text_is_refused_in_one_sentence(hugginggpt: Run, tmp_
         ["submit", "Read it", "--later", "--id", name],
         ["submit", "Read it", "--later", "--conversation", name],
         ["submit", name, "--later"],
+        ["evaluate", "--dataset", name],
     ):
         done = subprocess.run([*COMMAND, *command], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode in (1, 2), command

@@ -38,6 +38,23 @@ def test_what_users_write_is_no_template() -> None:
     assert prompt.messages[-1]["content"] == "{{ 6 * 7 }} {% block system %} <b>"
 
 
+def test_what_others_wrote_is_visible_in_a_prompt() -> None:
+    hidden = "a\x1b[31mb\u202ec\x00d\ud800\U000e0041"
+    resources = [{"name": f"{hidden}.txt", "type": "text", "preview": Cuttable(hidden)}]
+    prompt = render(
+        "answer", **answer_data(request=hidden, resources=resources, history=[{"text": hidden, "response": hidden}])
+    )
+    said = "".join(message["content"] for message in prompt.messages)
+    assert said.count("abcd\ufffd") == 5
+    assert re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\U000e0000-\U000e007f\ud800-\udfff]|\\\\u", said) is None
+
+
+def test_every_script_reaches_a_prompt_as_it_was_written() -> None:
+    text = "Zürich 字 مرحبا שלום 👩\u200d👩\u200d👧 Zu\u00adcker\n\tindented"
+    prompt = render("answer", **answer_data(request=text))
+    assert prompt.messages[-1]["content"] == text
+
+
 def test_what_fits_is_not_cut() -> None:
     data = answer_data(history=TURNS)
     assert render_within("answer", 100_000, **data) == render("answer", **data)
