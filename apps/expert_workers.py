@@ -21,7 +21,7 @@ LOOKS_EVERY = 1.0
 _DEVICES = "CUDA_VISIBLE_DEVICES"
 
 _NO_PAGES: dict[str, Any] = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
-_NO_ROUTES = {f"distributed.{role}.http.routes": [] for role in ("scheduler", "worker")}
+_NO_ROUTES: dict[str, list[str]] = {f"distributed.{role}.http.routes": [] for role in ("scheduler", "worker")}
 """Dask's web server, which asks nobody who they are, cannot be left out: it listens on loopback, and has no pages."""
 
 
@@ -72,7 +72,7 @@ async def _schedule(host: str, port: int, settings: Settings) -> None:
     stop = _stopped()
     dask.config.set(_NO_ROUTES)
     certificates = certificates_of(settings)
-    security = certificates and certificates.security()
+    security = None if certificates is None else certificates.security()
     protocol = "tls" if certificates else "tcp"
     try:
         async with Scheduler(

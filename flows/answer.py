@@ -8,7 +8,7 @@ from prefect.states import Failed
 from pydantic import Field
 
 from flows.server import flow
-from hugginggpt.errors import DatabaseUnavailableError, HuggingGPTError
+from hugginggpt.errors import DatabaseUnavailableError, DiskFullError, HuggingGPTError
 from hugginggpt.request import RequestOptions
 from hugginggpt.results import RequestStatus
 from tasks.open import open_request, record_ending
@@ -46,7 +46,8 @@ def answer_request(
 
     Args:
         request: what is wanted, in plain language.
-        files: what comes with it: URLs, data URIs, `artifact://` references, or paths on the worker's disk.
+        files: what comes with it: URLs, data URIs, `artifact://` references, or paths; those of a deployed run lie in
+            the worker's HUGGINGGPT_FILE_ROOTS.
         conversation_id: the conversation that it continues; a new one when left out.
         options: a given plan, whether to bypass the caches, and what it may take of time and money.
         request_id: the id to give a new request, or of one to resume: that takes its plan and
@@ -62,7 +63,7 @@ def answer_request(
                 return final_state(run.request_id)
             try:
                 run, plan = plan_request(run)
-            except DatabaseUnavailableError:
+            except (DatabaseUnavailableError, DiskFullError):
                 raise  # nothing is lost: resuming goes on from here
             except HuggingGPTError as error:
                 return respond_and_record(run, None, {}, error)

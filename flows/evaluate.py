@@ -24,7 +24,7 @@ def evaluate_planner(
 
     Args:
         dataset: path of a file of JSON lines, in the project's own form or in TaskBench's; the requests that
-            come with the package when left out.
+            come with the package when left out. That of a deployed run lies in the worker's HUGGINGGPT_FILE_ROOTS.
         controller: who plans; the controller of the settings when left out.
         limit: take only so many of the first samples, 1 at least; all of them when left out.
         fresh: plan every sample again, in a new evaluation.

@@ -21,7 +21,9 @@ def prune_storage(
     keep_artifacts_gb: Amount | None = None,
     dry_run: bool = False,
 ) -> State[list[dict[str, Any]]]:
-    """Delete old traces, records of results, artifacts and weights. What a request may still need stays.
+    """Delete old traces, records of results, artifacts and weights, and what killed writes have left.
+
+    What a request may still need stays.
 
     Args:
         max_age_days: days after which a conversation goes with its requests, and records and artifacts that no

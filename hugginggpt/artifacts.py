@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.capabilities import ValueType
-from hugginggpt.errors import ConfigurationError, StorageError
+from hugginggpt.errors import NO_SPACE, ConfigurationError, DiskFullError, StorageError
 from hugginggpt.redaction import redact, said
 from hugginggpt.text import file_name, one_line, storable
 
@@ -113,6 +113,11 @@ class ArtifactStore:
         """Where it is: a folder or URL, without user names and passwords."""
         return self._shown
 
+    @property
+    def folder(self) -> Path | None:
+        """The folder that it is; None for a store that is not local."""
+        return Path(self._root) if self._local else None
+
     def put(self, value: Value, go_on: Callable[[], object] = lambda: None) -> Artifact:
         """Store a value.
 
@@ -138,7 +143,7 @@ class ArtifactStore:
             preview: its text rendering, of any length.
 
         Raises:
-            StorageError: the store cannot be written.
+            StorageError: the store cannot be written; a DiskFullError when there is no room.
         """
         sha256 = hashlib.sha256(data).hexdigest()
         with self._explained("written"):
@@ -241,10 +246,11 @@ class ArtifactStore:
             # Whoever asks for it from here on does not find it, and writes it anew; whoever did so before is seen.
             aside = f"{path}.{uuid.uuid4().hex}.tmp"
             os.replace(path, aside)
-            if Path(aside).stat().st_mtime > (datetime.now(UTC) - KEPT).timestamp():
-                os.replace(aside, path)
-                return False
-            os.unlink(aside)
+            with suppress(FileNotFoundError):  # somebody took it for a leftover
+                if Path(aside).stat().st_mtime > (datetime.now(UTC) - KEPT).timestamp():
+                    os.replace(aside, path)
+                    return False
+                os.unlink(aside)
             return True
 
     def address(self, artifact: Artifact) -> str:
@@ -279,7 +285,7 @@ class ArtifactStore:
                     return path
                 number += 1
         except OSError as error:
-            raise StorageError(f"The folder {folder} cannot be written: {_reason(error)}.") from error
+            raise _kind_of(error)(f"The folder {folder} cannot be written: {_reason(error)}.") from error
 
     def check(self) -> None:
         """Write, read and delete a small file.
@@ -370,7 +376,7 @@ class ArtifactStore:
             raise
         except Exception as error:
             # Each file system behind fsspec has errors of its own, with no common base.
-            raise StorageError(f"The artifact store at {self._shown} cannot be {what}: {_reason(error)}.") from error
+            raise _kind_of(error)(f"The artifact store at {self._shown} cannot be {what}: {_reason(error)}.") from error
 
 
 def _moment(info: dict[str, Any]) -> datetime:
@@ -413,6 +419,10 @@ _CAUSES = {
     errno.EPERM: "you have no permission; change that, or set HUGGINGGPT_ARTIFACTS_URL to another place",
     errno.ENOTDIR: "a part of its path is a file, not a folder",
 }
+
+
+def _kind_of(error: Exception) -> type[StorageError]:
+    return DiskFullError if getattr(error, "errno", None) in NO_SPACE else StorageError
 
 
 def _reason(error: Exception) -> str:

@@ -1,15 +1,19 @@
 """A point in time, and a way to stop earlier: what every long operation is given."""
 
+import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from contextvars import copy_context
+from typing import Protocol, TypeVar
 
 from hugginggpt.errors import DeadlineExceededError, TaskCancelledError
 
 # Cancelling a deadline wakes nobody, so who waits for something else looks at it this often, in seconds.
 GLANCE = 0.1
+
+T = TypeVar("T")
 
 
 class Lock(Protocol):
@@ -28,15 +32,17 @@ class Deadline:
     Threads cannot be interrupted from outside, so what runs asks its deadline.
 
     Args:
-        seconds: time from now.
+        seconds: time from now; infinite for none.
+        outer: a deadline that ends this one, too.
 
     Attributes:
         waited: seconds that what has this deadline stood in line for what others used.
         loading: seconds until a model was loaded that was not yet; None when all were.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, outer: "Deadline | None" = None) -> None:
         self.seconds = seconds
+        self._outer = outer
         self.waited = 0.0
         self.loading: float | None = None
         self._at = time.monotonic() + seconds
@@ -51,12 +57,15 @@ class Deadline:
 
     @property
     def cancelled(self) -> bool:
-        """Whether it was brought forward."""
-        return self._cancelled.is_set()
+        """Whether it was brought forward, or its outer one was."""
+        return self._cancelled.is_set() or (self._outer is not None and self._outer.cancelled)
 
     def remaining(self) -> float:
         """Seconds left, never below zero."""
-        return 0.0 if self._cancelled.is_set() else max(0.0, self._at - time.monotonic())
+        if self._cancelled.is_set():
+            return 0.0
+        left = max(0.0, self._at - time.monotonic())
+        return left if self._outer is None else min(left, self._outer.remaining())
 
     def expired(self) -> bool:
         """Whether it has passed, or was cancelled."""
@@ -69,6 +78,8 @@ class Deadline:
             TaskCancelledError: it was cancelled.
             DeadlineExceededError: it has passed.
         """
+        if self._outer is not None:
+            self._outer.check()
         if self._cancelled.is_set():
             raise TaskCancelledError(self._reason)
         if self.expired():
@@ -94,6 +105,34 @@ class Deadline:
             self.check()
             time.sleep(min(left, GLANCE))
 
+    def wait_for(self, call: Callable[[], T]) -> T:
+        """The result of a call that has no timeout of its own, such as the look-up of a host's name.
+
+        A call that is not waited for any longer goes on in a thread that ends with the process.
+
+        Raises:
+            DeadlineExceededError: it took too long.
+        """
+        self.check()
+        ended, context = threading.Event(), copy_context()
+        outcome: list[T] = []
+        failure: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                outcome.append(context.run(call))
+            except BaseException as error:
+                failure.append(error)
+            finally:
+                ended.set()
+
+        threading.Thread(target=run, name="waited-for", daemon=True).start()
+        while not ended.wait(min(GLANCE, self.remaining())):
+            self.check()
+        if failure:
+            raise failure[0]
+        return outcome[0]
+
     @contextmanager
     def holding(self, lock: Lock) -> Iterator[None]:
         """Hold a lock inside the block, having waited for it no longer than this deadline.
@@ -112,3 +151,7 @@ class Deadline:
             yield
         finally:
             lock.release()
+
+
+NO_DEADLINE = Deadline(math.inf)
+"""What has all the time there is."""

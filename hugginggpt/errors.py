@@ -5,7 +5,12 @@ processes and being written to the trace. The message is one sentence that says
 what was wrong and what to do.
 """
 
+import errno
+
 from hugginggpt.text import visible
+
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""The system's numbers for a disk that is full, and a quota that is used up."""
 
 
 class HuggingGPTError(Exception):
@@ -94,6 +99,14 @@ class ExpertUnavailableError(PassingError, ExpertError):
 
 class StorageError(HuggingGPTError):
     """The artifact store cannot be read or written."""
+
+
+class DiskFullError(PassingError, StorageError):
+    """There is no space left where something has to be written: when there is, the same works."""
+
+
+class ModelDiskFullError(PassingError, ModelLoadError):
+    """There is no space left for the files of a model: another may need less, and there may be more later."""
 
 
 class TraceError(HuggingGPTError):

@@ -16,7 +16,15 @@ from hugginggpt.binding import BoundTask, MissingInput
 from hugginggpt.capabilities import Capability
 from hugginggpt.catalog.card import Candidate
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import DeadlineExceededError, ExpertError, HuggingGPTError, PassingError, StorageError
+from hugginggpt.errors import (
+    DeadlineExceededError,
+    DiskFullError,
+    ExpertError,
+    HuggingGPTError,
+    ModelDiskFullError,
+    PassingError,
+    StorageError,
+)
 from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.experts.registry import expert_for
@@ -66,9 +74,11 @@ def execute(
     Raises:
         PassingError: the candidate's cause can pass and this is not the last try.
         DeadlineExceededError: time is up, or the task was cancelled.
+        DiskFullError: there is no room for a result, or for the model without which nothing can do it.
         ExpertError: no candidate could do it; the message says why for each.
     """
     reasons: dict[str, list[str]] = defaultdict(list)
+    full: ModelDiskFullError | None = None
     for candidate in candidates:
         deadline.check()
         attempts.started(candidate)
@@ -94,6 +104,7 @@ def execute(
             attempts.finished(worked(), error, deadline.loading)
             if not last_try:
                 raise
+            full = error if isinstance(error, ModelDiskFullError) else full
             reasons[error.message].append(f"{candidate.card.id} ({candidate.endpoint})")
         except HuggingGPTError as error:
             attempts.finished(worked(), error, deadline.loading)
@@ -115,6 +126,8 @@ def execute(
                 seconds=round(seconds, 3),
                 seed=seed,
             )
+    if full is not None:
+        raise DiskFullError(full.message)
     told = [f"{', '.join(models)}: {message}" for message, models in reasons.items()]
     raise ExpertError(" ".join(told) or "Every candidate had failed before.")
 

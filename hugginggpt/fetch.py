@@ -13,7 +13,7 @@ import ssl
 import zlib
 from collections.abc import Iterable, Iterator
 from email.message import Message
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -22,8 +22,8 @@ import httpcore
 import httpx
 
 from hugginggpt.addresses import AddressError, RefusedAddressError, shown, web_address
-from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ForbiddenURLError, MediaError
+from hugginggpt.deadline import NO_DEADLINE, Deadline
+from hugginggpt.errors import DeadlineExceededError, ForbiddenURLError, MediaError
 from hugginggpt.media.load import too_large
 from hugginggpt.redaction import said
 from hugginggpt.settings import Settings
@@ -34,11 +34,48 @@ SILENCE_SECONDS = 30.0
 TOTAL_SECONDS = 300.0
 MAX_REDIRECTS = 5
 
+_GLANCE_SECONDS = 0.5
+"""A read wakes up so often to see whether it is still wanted: cancelling a deadline interrupts no read."""
+
 _REDIRECTS = {301, 302, 303, 307, 308}
-_NAT64 = IPv6Network("64:ff9b::/96")
-_NAT64_LOCAL = IPv6Network("64:ff9b:1::/48")
-_IPV4_COMPATIBLE = IPv6Network("::/96")
 _CHUNK = 1 << 16
+_MAX_MEMBERS = 10_000
+"""Parts of a gzip body: empty ones would never come to the limit of its size."""
+
+_NAT64 = IPv6Network("64:ff9b::/96")
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+"""All of IPv6 that has been given out to be routed publicly."""
+
+_NOT_PUBLIC: tuple[IPv4Network | IPv6Network, ...] = tuple(
+    ip_network(block)
+    for block in (
+        # IANA's IPv4 special-purpose registry, and multicast
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.31.196.0/24",
+        "192.52.193.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "192.175.48.0/24",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+        # IANA's IPv6 special-purpose registry, as far as it lies in 2000::/3
+        "2001::/23",
+        "2001:db8::/32",
+        "2620:4f:8000::/48",
+        "3fff::/20",
+    )
+)
+"""What serves a purpose of its own: private, shared, reserved, for documentation, for tests, for tunnels."""
 
 
 class Fetched(NamedTuple):
@@ -54,23 +91,25 @@ class Fetched(NamedTuple):
     name: str
 
 
-def fetch(url: str, settings: Settings, *, seconds: float = TOTAL_SECONDS) -> Fetched:
+def fetch(url: str, settings: Settings, *, seconds: float = TOTAL_SECONDS, deadline: Deadline = NO_DEADLINE) -> Fetched:
     """Get a URL within the limits of size and time.
 
     Args:
         url: an http or https URL without credentials.
         settings: `max_file_bytes`, and `trusted_hosts`: hosts that may have a private address.
-        seconds: time for everything, redirects included.
+        seconds: time for everything, redirects and the look-up of names included.
+        deadline: of whoever wants it.
 
     Raises:
         ForbiddenURLError: it, or a redirect from it, leads to an address that may not be fetched.
         MediaError: it cannot be reached, answers with an error, is too large or takes too long.
+        DeadlineExceededError: the deadline has passed, or was cancelled.
     """
-    deadline = Deadline(seconds)
+    within = Deadline(seconds, deadline)
     here = _parsed(url)
     subject = f"The file at {shown(url)}"
     with httpcore.ConnectionPool(
-        ssl_context=httpx.create_ssl_context(), network_backend=_Guarded(settings.trusted_hosts, deadline)
+        ssl_context=httpx.create_ssl_context(), network_backend=_Guarded(settings.trusted_hosts, within)
     ) as connections:
         try:
             for _ in range(MAX_REDIRECTS + 1):
@@ -85,6 +124,7 @@ def fetch(url: str, settings: Settings, *, seconds: float = TOTAL_SECONDS) -> Fe
                     data = _body(response.iter_stream(), headers, subject, settings)
                     return Fetched(data, headers.get("content-type", ""), _name(headers, str(here), url))
         except (httpcore.TimeoutException, TimeoutError):
+            deadline.check()
             raise MediaError(f"{subject} did not arrive in time; try again or download it yourself.") from None
         except ssl.SSLError as error:
             raise MediaError(f"{subject} cannot be had securely ({error.reason}); check the address.") from error
@@ -137,7 +177,12 @@ class _Guarded(httpcore.NetworkBackend):
 
     def _addresses(self, host: str, port: int) -> list[str]:
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            # The system's resolver knows no timeout of ours.
+            found = Deadline(CONNECT_SECONDS, self._deadline).wait_for(
+                lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            )
+        except DeadlineExceededError:
+            raise httpcore.ConnectTimeout(f"the host {host} was not found in time") from None
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(f"the host {host} is not known") from error
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
@@ -159,7 +204,13 @@ class _Timed(httpcore.NetworkStream):
         self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _within(self._deadline, SILENCE_SECONDS))
+        silence = Deadline(SILENCE_SECONDS, self._deadline)
+        while True:
+            try:
+                return self._stream.read(max_bytes, _within(silence, _GLANCE_SECONDS))
+            except httpcore.ReadTimeout:
+                if silence.expired():
+                    raise
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, _within(self._deadline, SILENCE_SECONDS))
@@ -187,15 +238,14 @@ def is_public(address: str) -> bool:
     """Whether an IP address is on the public internet, also when it wraps an IPv4 address."""
     found: IPv4Address | IPv6Address = ip_address(address)
     if isinstance(found, IPv6Address):
-        if found.ipv4_mapped is not None:
-            return is_public(str(found.ipv4_mapped))
-        if found.sixtofour is not None and not is_public(str(found.sixtofour)):
+        wrapped = found.ipv4_mapped or found.sixtofour
+        if wrapped is None and found in _NAT64:
+            wrapped = IPv4Address(int(found) & 0xFFFFFFFF)
+        if wrapped is not None:
+            return is_public(str(wrapped))
+        if found not in _GLOBAL_UNICAST:
             return False
-        if found in _NAT64:
-            return is_public(str(IPv4Address(int(found) & 0xFFFFFFFF)))
-        if found.teredo is not None or found in _NAT64_LOCAL or found in _IPV4_COMPATIBLE or found.is_site_local:
-            return False
-    return found.is_global and not (found.is_multicast or found.is_reserved or found.is_unspecified)
+    return not any(found in block for block in _NOT_PUBLIC)
 
 
 def _body(stream: Iterable[bytes], headers: httpx.Headers, subject: str, settings: Settings) -> bytes:
@@ -219,16 +269,26 @@ def _unpacked(stream: Iterable[bytes], encoding: str, subject: str) -> Iterator[
         return
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise MediaError(f"{subject} is sent compressed as {encoding}, unasked; download it yourself.")
-    unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # reads both headers
+    unpack, members = _decompressor(), 1
     try:
         for packed in stream:
-            while packed and not unpack.eof:
+            while packed:
+                if unpack.eof:
+                    # What follows the end is another member (RFC 1952, 2.2), or nothing that belongs there.
+                    members += 1
+                    if encoding == "deflate" or members > _MAX_MEMBERS:
+                        raise MediaError(f"{subject} is compressed in {members} parts or more; download it yourself.")
+                    unpack = _decompressor()
                 yield unpack.decompress(packed, _CHUNK)
-                packed = unpack.unconsumed_tail
+                packed = unpack.unconsumed_tail or unpack.unused_data
     except zlib.error as error:
         raise MediaError(f"{subject} arrived damaged ({error}); try again.") from error
     if not unpack.eof:
         raise MediaError(f"{subject} arrived cut off; try again.")
+
+
+def _decompressor() -> zlib._Decompress:
+    return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # reads both headers
 
 
 def _name(headers: httpx.Headers, *urls: str) -> str:

@@ -6,8 +6,9 @@
 4. Artifacts stay as long as a trace refers to them. Others go by age; and when all together take more than
    `keep_artifacts_gb`, the oldest of those no trace refers to go, and then the oldest conversations with theirs.
 5. A record goes by age, and before any artifact that it names.
-6. Weights go as `hugginggpt models prune` has them go: those needed longest ago, until the others fit.
-7. Whatever is about to go is looked at once more: what was used in the meantime stays.
+6. Unfinished files, which killed writes have left, go when nothing was written to them for so long.
+7. Weights go as `hugginggpt models prune` has them go: those needed longest ago, until the others fit.
+8. Whatever is about to go is looked at once more: what was used in the meantime stays.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,7 @@ from hugginggpt.catalog.downloaded import (
     remove_models,
     with_companions,
 )
+from hugginggpt.leftovers import Leftover, find_leftovers, remove_leftovers
 from hugginggpt.records import Record, read_records, remove_records
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.settings import get_settings
@@ -47,6 +49,7 @@ class Sort(StrEnum):
     RECORDS = "records"
     ARTIFACTS = "artifacts"
     WEIGHTS = "weights"
+    LEFTOVERS = "unfinished files"
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,8 @@ class Prunable:
     old_records: Sequence[Record]
     old_artifacts: Sequence[Stored]
     old_models: Sequence[DownloadedModel]
+    leftovers: Sequence[Leftover]
+    old_leftovers: Sequence[Leftover]
 
     def tally(self, sort: Sort) -> Pruned:
         """What would go of a sort."""
@@ -109,6 +114,8 @@ class Prunable:
                 return _counted(sort, self.old_artifacts, self.artifacts)
             case Sort.WEIGHTS:
                 return _counted(sort, self.old_models, self.models)
+            case Sort.LEFTOVERS:
+                return _counted(sort, self.old_leftovers, self.leftovers)
 
 
 def find_prunable(limits: Limits, results: Path) -> Prunable:
@@ -132,6 +139,7 @@ def find_prunable(limits: Limits, results: Path) -> Prunable:
     records = list(read_records(results))
     going = {artifact.sha256 for artifact in old_artifacts}
     models = models_on_disk()
+    leftovers = find_leftovers(get_settings(), get_store(), results)
     return Prunable(
         conversations,
         records,
@@ -141,6 +149,8 @@ def find_prunable(limits: Limits, results: Path) -> Prunable:
         [one for one in records if one.sha256s & going or (cutoff is not None and one.at < cutoff)],
         old_artifacts,
         _old_models(models, limits.keep_weights, young),
+        leftovers,
+        [one for one in leftovers if one.at < young],
     )
 
 
@@ -246,6 +256,8 @@ def prune(prunable: Prunable, sort: Sort) -> Pruned:
             return _counted(sort, _remove_artifacts(prunable.old_artifacts), prunable.artifacts)
         case Sort.WEIGHTS:
             return _counted(sort, _remove_models(prunable.old_models), prunable.models)
+        case Sort.LEFTOVERS:
+            return _counted(sort, remove_leftovers(prunable.old_leftovers), prunable.leftovers)
 
 
 def _remove_artifacts(artifacts: Sequence[Stored]) -> list[Stored]:
@@ -260,8 +272,8 @@ def _remove_artifacts(artifacts: Sequence[Stored]) -> list[Stored]:
 
 def _counted(
     sort: Sort,
-    gone: Sequence[Record] | Sequence[Stored] | Sequence[DownloadedModel],
-    found: Sequence[Record] | Sequence[Stored] | Sequence[DownloadedModel],
+    gone: Sequence[Record | Stored | DownloadedModel | Leftover],
+    found: Sequence[Record | Stored | DownloadedModel | Leftover],
 ) -> Pruned:
     return _pruned(sort, len(gone), sum(one.bytes for one in gone), len(found), sum(one.bytes for one in found))
 

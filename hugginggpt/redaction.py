@@ -45,11 +45,11 @@ _MOST_READ = 4000
 _PASSWORD = re.compile(r"://[^/\s:@]*:([^\s@]+)@")
 _VALUE = re.compile(r"[?&][^=&#\s]+=([^&#\s]{8,})")
 
-_USER = re.compile(r"(?<=://)[^\s/?#@\"'<>]{1,500}@")
-_QUERY = re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://[^\s?#\"'<>]{0,2000})[?#][^\s\"'<>]+", re.IGNORECASE)
+_USER = re.compile(r"(?<=://)[^\s/?#@\"'<>]{1,500}+@")
+_QUERY = re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://[^\s?#\"'<>]{0,2000}+)[?#][^\s\"'<>]+", re.IGNORECASE)
 _KEY = re.compile(
     r"\b(?:(?:sk|hf|gsk)[-_][\w*.-]{6,}|(?:pk|key)[-_](?=[\w.-]{0,100}[\d*])[\w*.-]{6,}|gh[opsur]_\w{10,}|github_pat_\w{10,}|xox[a-z]-[\w-]{8,}"
-    r"|A(?:KI|SI)A[A-Z0-9]{12,}|AIza[\w-]{20,}|eyJ[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]*)?)",
+    r"|A(?:KI|SI)A[A-Z0-9]{12,}|AIza[\w-]{20,}|eyJ[\w-]{6,1000}+\.[\w-]{4,}(?:\.[\w-]*)?)",
     re.IGNORECASE,
 )
 _BEARER = re.compile(r"\bBearer\s+[^\s\"',;]+", re.IGNORECASE)
@@ -133,7 +133,7 @@ def _without(text: str, secret: str) -> str:
         return text
     for core in _in_base64(secret.encode("utf-8", "replace")):
         if core in text:
-            text = re.sub(rf"[\w+/-]*{re.escape(core)}[\w+/-]*={{0,2}}", MASK, text)
+            text = re.sub(rf"(?<![\w+/-])[\w+/-]*{re.escape(core)}[\w+/-]*={{0,2}}", MASK, text)
     return text
 
 

@@ -1,7 +1,7 @@
 """A request on its way through the stages."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -88,6 +88,26 @@ class Budget(BaseModel):
     spent: int
 
 
+def check_size(text: str, files: Sequence[str], settings: Settings) -> None:
+    """Raise unless a request says something, and is neither too long nor comes with too many files.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if not text.strip():
+        raise UsageError("The request is empty: say what is to be done.")
+    if len(text) > settings.max_request_chars:
+        raise UsageError(
+            f"The request has {len(text)} characters, more than the {settings.max_request_chars} that "
+            "HUGGINGGPT_MAX_REQUEST_CHARS allows: put long texts into files."
+        )
+    if len(files) > settings.max_request_files:
+        raise UsageError(
+            f"The request comes with {len(files)} files, more than the {settings.max_request_files} that "
+            "HUGGINGGPT_MAX_REQUEST_FILES allows: ask several requests."
+        )
+
+
 def check_budget(options: RequestOptions, settings: Settings) -> None:
     """Raise unless what a request may cost can be known.
 
@@ -101,16 +121,6 @@ def check_budget(options: RequestOptions, settings: Settings) -> None:
             "HUGGINGGPT_PRICE_PER_MILLION_PROMPT_TOKENS and HUGGINGGPT_PRICE_PER_MILLION_COMPLETION_TOKENS, "
             "or give no ceiling."
         )
-
-
-def check_text(text: str) -> None:
-    """Raise unless a request asks for something.
-
-    Raises:
-        UsageError: it is empty.
-    """
-    if not text.strip():
-        raise UsageError("The request is empty: say what is to be done.")
 
 
 def check_spent(budget: Budget, settings: Settings) -> None:

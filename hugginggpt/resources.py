@@ -3,24 +3,27 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import PurePath, PurePosixPath
+from functools import lru_cache, partial
+from pathlib import Path, PurePath, PurePosixPath
 from urllib.parse import quote, unquote
 
 from hugginggpt.artifacts import ArtifactStore, Resource
 from hugginggpt.binding import find_resource
 from hugginggpt.capabilities import Input, ValueType
+from hugginggpt.deadline import NO_DEADLINE, Deadline
 from hugginggpt.errors import MediaError, PlanError
 from hugginggpt.media import LoadedFile, check_file, decode, load_file, text_of
 from hugginggpt.plan import Plan, PlannedTask, Scalar
 from hugginggpt.plan.limits import refusal, told
 from hugginggpt.plan.references import references_in
+from hugginggpt.roots import find_in_roots
 from hugginggpt.settings import Settings
 from hugginggpt.text import one_line
 
 _MOST_SHOWN = 200
 _IN_STORE = "artifact://"
 _REFERENCE = re.compile(rf"{_IN_STORE}(?P<sha256>[0-9a-f]{{64}})/(?P<name>[^/]+)")
+_MOST_PATH_CHARS = 4096  # no file system takes a longer one
 _URL = re.compile(r"https?://\S+", re.IGNORECASE)
 _FILE_NAME = re.compile(
     r"[^\s/\\<>]{1,100}\.(txt|md|csv|tsv|json|html?|xml|log|pdf|docx?|png|jpe?g|gif|webp|wav|mp3|flac|mp4)"
@@ -29,21 +32,38 @@ _FILE_NAME = re.compile(
 _FILE_PATH = re.compile(rf"(?:\.{{0,2}}|~)/[^\s<>]+|(?!\S*://)[^\s<>]+/{_FILE_NAME.pattern}")
 
 
-def gather(files: Sequence[str], settings: Settings, store: ArtifactStore) -> list[Resource]:
+def gather(
+    files: Sequence[str],
+    settings: Settings,
+    store: ArtifactStore,
+    *,
+    roots: Sequence[Path] | None = None,
+    deadline: Deadline = NO_DEADLINE,
+) -> list[Resource]:
     """Load the files of a request into the store.
 
     Args:
         files: paths, http(s) URLs, data URIs, or references as `reference` gives them.
+        roots: folders that paths have to lie in, or are relative to; None for any path.
+        deadline: ends it.
 
     Raises:
         MediaError: a file cannot be accepted; nothing after it is read.
         StorageError: the store cannot take it.
+        DeadlineExceededError: the deadline has passed, or was cancelled.
     """
     resources: list[Resource] = []
+
+    def take(source: str) -> Resource:
+        if source.startswith(_IN_STORE):
+            loaded = _from_store(source, settings, store, deadline)
+        else:
+            loaded = load_file(source, settings, roots=roots, deadline=deadline)
+        return _stored(loaded, source, resources, store)
+
     for source in files:
-        in_store = source.startswith(_IN_STORE)
-        loaded = _from_store(source, settings, store) if in_store else load_file(source, settings)
-        resources.append(_stored(loaded, source, resources, store))
+        # A disk, a decoder or a store may be slower than anybody wants to wait.
+        resources.append(deadline.wait_for(partial(take, source)))
     return resources
 
 
@@ -55,7 +75,7 @@ def reference(resource: Resource) -> str:
     return f"{_IN_STORE}{resource.artifact.sha256}/{quote(resource.name)}"
 
 
-def _from_store(source: str, settings: Settings, store: ArtifactStore) -> LoadedFile:
+def _from_store(source: str, settings: Settings, store: ArtifactStore, deadline: Deadline) -> LoadedFile:
     match = _REFERENCE.fullmatch(source)
     if match is None:
         raise MediaError(f"The reference {_shown(source)} is none: it should look like {_IN_STORE}<sha256>/<name>.")
@@ -65,7 +85,7 @@ def _from_store(source: str, settings: Settings, store: ArtifactStore) -> Loaded
             f"The file {_shown(unquote(match['name']))} is not in the artifact store at {store.location}: "
             "submit it again, and see that HUGGINGGPT_ARTIFACTS_URL is the same on every machine."
         )
-    return check_file(unquote(match["name"]), data, settings)
+    return check_file(unquote(match["name"]), data, settings, deadline=deadline)
 
 
 def _stored(loaded: LoadedFile, source: str, others: Sequence[Resource], store: ArtifactStore) -> Resource:
@@ -108,12 +128,15 @@ class Namespace:
             if (reason := self._obstacle(value, wanted)) is not None
         )
 
-    def resolve(self, plan: Plan, store: ArtifactStore) -> tuple[Plan, tuple[Resource, ...]]:
+    def resolve(
+        self, plan: Plan, store: ArtifactStore, deadline: Deadline = NO_DEADLINE
+    ) -> tuple[Plan, tuple[Resource, ...]]:
         """The plan with every file called by its resource's name, and all the resources it may use.
 
         Raises:
             PlanError: it names what it may not.
             MediaError: a file or URL that it names cannot be accepted.
+            DeadlineExceededError: the deadline has passed, or was cancelled.
         """
         problems = self.problems(plan)
         if problems:
@@ -126,7 +149,14 @@ class Namespace:
                 source = self._outside(value, wanted)
                 if source is None:
                     continue
-                resource = _stored(load_file(source, self.settings), source, resources, store)
+                if len(resources) - len(self.resources) >= self.settings.max_request_files:
+                    raise PlanError(
+                        f"The plan names more than the {self.settings.max_request_files} files and URLs that "
+                        "HUGGINGGPT_MAX_REQUEST_FILES allows besides those of the request."
+                    )
+                roots = self.settings.file_roots
+                (resource,) = gather([source], self.settings, store, roots=roots, deadline=deadline)
+                resource = resource.model_copy(update={"name": _free_name(resource.name, resources)})
                 resources.append(resource)
                 if find_resource(resource.name, wanted, [resource]) is None:
                     raise PlanError(
@@ -172,15 +202,10 @@ class Namespace:
         return re.search(rf"{re.escape(url)}(?![\w/%&=#@~+-]|[.?:!]\w)", self.wording) is not None
 
     def _in_roots(self, text: str) -> str | None:
-        for root in self.settings.file_roots:
-            top = root.expanduser().resolve()
-            try:
-                path = (top / text).resolve()
-                if path.is_relative_to(top) and path.is_file():
-                    return str(path)
-            except (OSError, ValueError):  # no name that a file could have
-                return None
-        return None
+        if len(text) > _MOST_PATH_CHARS:
+            return None
+        found = find_in_roots(text, self.settings.file_roots)
+        return None if found is None else str(found)
 
 
 @lru_cache(maxsize=1024)

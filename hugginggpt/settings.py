@@ -67,7 +67,7 @@ class Settings(BaseSettings):
         description="fsspec URL of Prefect's records of results, for several machines; in the home folder when unset.",
     )
     file_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
-        (), description="Folders whose files a plan may name, separated by the path separator."
+        (), description="Folders whose files a plan or a deployed run may name, separated by the path separator."
     )
     trusted_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Hosts that may be fetched although their address is private, separated by commas."
@@ -160,7 +160,16 @@ class Settings(BaseSettings):
     max_file_bytes: int = Field(100 * 2**20, ge=1, description="Largest input file, in bytes.")
     max_image_pixels: int = Field(64_000_000, ge=1, description="Largest input image, in pixels.")
     max_audio_seconds: float = Field(4 * 3600.0, gt=0, description="Longest input recording, in seconds.")
-    max_text_chars: int = Field(2_000_000, ge=1, description="Longest input text, in characters.")
+    max_text_chars: int = Field(
+        2_000_000,
+        ge=1,
+        description="Longest input text, and most that is put together from results for one task, in characters.",
+    )
+    max_decoded_bytes: int = Field(
+        320 * 2**20, ge=1, description="Memory that decoding one input file may take at its most, in bytes."
+    )
+    max_request_files: int = Field(100, ge=0, description="Most files of one request.")
+    max_request_chars: int = Field(200_000, ge=1, description="Longest request, in characters, without its files.")
 
     task_timeout: float | None = Field(
         None, gt=0, description="Seconds one task may take, instead of its kind's own deadline."

@@ -88,14 +88,15 @@ def put_in_line(submission: Submission, settings: Settings, store: ArtifactStore
     Raises:
         UsageError: the request, its id or a file cannot be accepted.
         StorageError: the store cannot take a file.
+        DeadlineExceededError: its files were not there within the time that it may take.
         TraceError: its conversation is unknown.
     """
-    resources = accept(submission.request, submission.files, submission, settings=settings, store=store)
+    accepted = accept(submission.request, submission.files, submission, settings=settings, store=store)
     request_id = submission.id or uuid.uuid4().hex
     new = trace.queue_request(
         request_id=request_id,
         text=submission.request,
-        resources=resources,
+        resources=accepted.resources,
         conversation_id=submission.conversation,
         options=submission.options,
     )

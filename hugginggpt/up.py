@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from hugginggpt.cluster import Certificates, Cluster
 from hugginggpt.trace.leases import Holder, holder_name, is_dead
 
+UNFINISHED = "up.new"
+"""What the file is called while it is written."""
+
 
 class Up(BaseModel):
     """One `up`, from its start to its end.
@@ -70,7 +73,7 @@ def read(home: Path) -> Up | None:
 
 def write(home: Path, up: Up) -> None:
     """Tell every other process; they see the old state or the new one, and nothing between."""
-    unfinished = _file(home).with_suffix(".new")
+    unfinished = home / UNFINISHED
     unfinished.unlink(missing_ok=True)  # one that others may read would stay so
     with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(up.model_dump_json(indent=2) + "\n")

@@ -18,16 +18,19 @@ from prefect.states import Completed
 
 from hugginggpt.controller.client import Controller
 from hugginggpt.deadline import Deadline
+from hugginggpt.errors import UsageError
 from hugginggpt.evaluation.datasets import Dataset, Sample, read_dataset, sample_set
 from hugginggpt.evaluation.prediction import predict
 from hugginggpt.evaluation.report import make_report
 from hugginggpt.evaluation.subject import ControllerChoice, Subject, settings_with, subject_of
+from hugginggpt.roots import find_in_roots
 from hugginggpt.services import get_trace
 from hugginggpt.settings import get_settings
 from hugginggpt.text import one_line
 from tasks.cancelling import cancel, cancellable
 from tasks.limits import controller_slot
 from tasks.plan import PLANNING_SECONDS
+from tasks.roots import readable_roots
 from tasks.ui import name_run, show_scores
 
 BATCH = 16
@@ -77,7 +80,7 @@ def open_evaluation(
         ControllerError: the controller is out of order.
         DatabaseUnavailableError: the trace cannot be reached; nothing was spent.
     """
-    dataset = read_dataset(sample_set() if path is None else Path(path), limit)
+    dataset = read_dataset(sample_set() if path is None else _readable(path), limit)
     settings = settings_with(get_settings(), choice)
     subject, run = subject_of(dataset, settings), uuid.uuid4().hex
     evaluations = get_trace().evaluations
@@ -103,6 +106,17 @@ def open_evaluation(
         raise
     finally:
         controller.close()
+
+
+def _readable(path: str) -> Path:
+    roots = readable_roots()
+    found = Path(path) if roots is None else find_in_roots(path, roots)
+    if found is None:
+        raise UsageError(
+            f"The dataset {path} is in none of the folders that may be read here: name its folder in "
+            "HUGGINGGPT_FILE_ROOTS."
+        )
+    return found
 
 
 def plan_samples(evaluation: OpenEvaluation) -> None:

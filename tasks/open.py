@@ -11,17 +11,19 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.runtime import deployment
 from prefect.runtime import flow_run as current_flow_run
 
-from hugginggpt.acceptance import accept, take_accepted
+from hugginggpt.acceptance import Accepted, accept, take_accepted
 from hugginggpt.artifacts import Resource
-from hugginggpt.errors import DatabaseUnavailableError, StorageError, UsageError
+from hugginggpt.errors import DatabaseUnavailableError, DeadlineExceededError, DiskFullError, StorageError, UsageError
 from hugginggpt.request import Exchange, RequestOptions, RequestRun
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_controller, get_store, get_trace
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.leases import Hold, holder_name
+from hugginggpt.trace.queue import DISK_FULL
 from tasks.cancelling import cancel
 from tasks.policies import patiently
 from tasks.posting import all_posted
+from tasks.roots import readable_roots
 from tasks.runner import check_runner
 from tasks.ui import draw_stated_edges_only, tag_run
 
@@ -46,7 +48,8 @@ def open_request(
 
     Raises:
         UsageError: the request, or a file of it, cannot be accepted; nothing of it is in the trace.
-        StorageError: a file cannot be stored; the same.
+        StorageError: a file cannot be stored; the same. So with a DiskFullError, when there is no room.
+        DeadlineExceededError: its files were not there within its time; the same.
         ClusterUnavailableError: the expert workers cannot be reached; nothing was begun.
         DatabaseUnavailableError: the trace cannot be reached; nothing was spent.
         RequestInProgressError: another live process works on it.
@@ -56,9 +59,10 @@ def open_request(
     if not deployed:
         check_runner()
     trace, holder = _ask(get_trace), holder_name()
+    accepted = _accepted(text, files, options, request_id)
     asked: dict[str, Any] = {
         "text": text,
-        "resources": _accepted(text, files, options, request_id),
+        "resources": accepted.resources,
         "conversation_id": conversation_id,
         "options": options.model_dump(mode="json"),
         "request_id": request_id or (flow_run_id if deployed else None),
@@ -74,6 +78,7 @@ def open_request(
             flow_run_id=flow_run_id,
             queued=deployed,
             controller=get_controller().name,
+            spent=accepted.seconds,
         )
     )
     draw_stated_edges_only()
@@ -97,8 +102,12 @@ def open_request(
 
 def record_ending(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Flow hook: note in the trace that the process of this flow run failed, crashed or was cancelled."""
-    cancelled = state.is_cancelled() or state.is_cancelling()
-    ending = "cancelled" if cancelled else (state.name or state.type.value).lower()
+    if state.is_cancelled() or state.is_cancelling():
+        ending = "cancelled"
+    elif state.is_failed() and isinstance(state.result(raise_on_failure=False), DiskFullError):
+        ending = DISK_FULL
+    else:
+        ending = (state.name or state.type.value).lower()
     get_trace().release_flow_run(str(flow_run.id), ending=ending, error=state.message)
 
 
@@ -107,16 +116,16 @@ def _ask(ask: Callable[[], T]) -> T:
     return ask() if deployment.get_id() is None else patiently("The request", ask)
 
 
-def _accepted(text: str, files: Sequence[str], options: RequestOptions, request_id: str | None) -> list[Resource]:
+def _accepted(text: str, files: Sequence[str], options: RequestOptions, request_id: str | None) -> Accepted:
     """The files of a request; a known one is taken from the trace, whatever is given with its id."""
-    if (resources := take_accepted(request_id)) is not None:
-        return resources
+    if (accepted := take_accepted(request_id)) is not None:
+        return accepted
     try:
-        return accept(text, files, options, settings=get_settings(), store=get_store())
-    except (UsageError, StorageError):
+        return accept(text, files, options, settings=get_settings(), store=get_store(), roots=readable_roots())
+    except (UsageError, StorageError, DeadlineExceededError):
         if request_id is None or not _ask(lambda: get_trace().knows(request_id)):
             raise
-        return []
+        return Accepted([])
 
 
 def _distinct(resources: Sequence[Resource]) -> tuple[Resource, ...]:

@@ -1,5 +1,6 @@
 """Stage one: from the request to a plan (HuggingGPT, section 3.1)."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,13 +35,17 @@ def plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
         UsageError: a file that the plan names cannot be accepted.
         PlanError: there is no valid plan.
         ControllerError: the controller cannot plan.
+        DeadlineExceededError: its time is up, or it was cancelled.
         DatabaseUnavailableError: the trace stayed away.
+        DiskFullError: there is no room for a file that the plan names.
     """
     known = patiently("The plan", lambda: get_trace().plan(run.request_id))
-    plan, source = (known, None) if known is not None else _new_plan(run)
-    plan, resources = _namespace(run.text, run.history, run.resources, run.options.plan is not None).resolve(
-        plan, get_store()
-    )
+    deadline = Deadline(math.inf)
+    with cancellable(run.request_id, run.life, deadline):
+        plan, source = (known, None) if known is not None else _new_plan(run, deadline)
+        plan, resources = _namespace(run.text, run.history, run.resources, run.options.plan is not None).resolve(
+            plan, get_store(), deadline
+        )
     run = run.model_copy(update={"resources": resources})
     patiently("The files", lambda: get_trace().record_resources(run.request_id, resources, life=run.life))
     if source is not None:
@@ -49,16 +54,17 @@ def plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
     return run, plan
 
 
-def _new_plan(run: RequestRun) -> tuple[Plan, str]:
+def _new_plan(run: RequestRun, deadline: Deadline) -> tuple[Plan, str]:
     given = run.options.plan_text
     if given is None:
-        kinds = offered_kinds()
+        kinds = deadline.wait_for(offered_kinds)
         planning = plan_with_controller.with_options(refresh_cache=run.options.fresh)
         state = run_where_warm(planning, run.text, run.resources, run.history, kinds, run.request_id, run.life)
         plan: Plan = state.result()
         return plan, "cache" if state.name == "Cached" else "controller"
     plan = parse_plan(given)
-    obstacles = get_catalog().obstacles(plan, () if kinds_of_workers() is None else offered_kinds())
+    elsewhere = () if kinds_of_workers() is None else offered_kinds()
+    obstacles = deadline.wait_for(lambda: get_catalog().obstacles(plan, elsewhere))
     if obstacles:
         raise PlanError("\n".join(obstacles))
     return plan, "given"
@@ -106,7 +112,9 @@ def plan_with_controller(
             history=history,
             kinds=kinds,
             deadline=deadline,
-            check=lambda plan: namespace.problems(plan) + get_catalog().obstacles(plan, kinds),
+            check=lambda plan: (
+                namespace.problems(plan) + deadline.wait_for(lambda: get_catalog().obstacles(plan, kinds))
+            ),
         )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, cast
 
@@ -18,7 +19,14 @@ from hugginggpt.capabilities import CAPABILITIES, Capability
 from hugginggpt.catalog.card import Candidate, ModelChoice
 from hugginggpt.controller.client import Controller
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import DeadlineExceededError, ExpertError, HuggingGPTError, PassingError, SelectionError
+from hugginggpt.errors import (
+    DeadlineExceededError,
+    DiskFullError,
+    ExpertError,
+    HuggingGPTError,
+    PassingError,
+    SelectionError,
+)
 from hugginggpt.execution import execute
 from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.pool import get_pool
@@ -64,6 +72,9 @@ def run_experts(run: RequestRun, plan: Plan, choices: Mapping[int, Choice]) -> d
 
     A task whose choice and whose upstream tasks are final is submitted at once, with their states,
     so that Prefect knows the plan's edges. One that needs what was not made ends as skipped.
+
+    Raises:
+        DiskFullError: there is no room for what a task makes. What had finished is kept, and nothing counts as failed.
     """
     schedule = _Schedule(run, plan, choices)
     try:
@@ -201,7 +212,13 @@ class _Schedule:
         return self.losses <= MOST_LOSSES
 
     def _end(self, planned: PlannedTask, state: State[Any]) -> None:
-        """Note how a task run ended, and record what its body did not: a cache hit runs no body."""
+        """Note how a task run ended, and record what its body did not: a cache hit runs no body.
+
+        Raises:
+            DiskFullError: it ended because of that; the same task works when there is room.
+        """
+        if isinstance(error := _error(state), DiskFullError):
+            raise error
         result: TaskResult | None = state.result() if state.is_completed() and state.name != SKIPPED else None
         ending = self.endings[planned.id] = Ending(
             planned=planned,
@@ -276,12 +293,19 @@ def _status(state: State[Any]) -> TaskStatus:
     return {SKIPPED: TaskStatus.SKIPPED, CACHED: TaskStatus.CACHED}.get(state.name or "", TaskStatus.COMPLETED)
 
 
+def _error(state: State[Any]) -> BaseException | None:
+    """What a run raised; None where nothing was raised: what settled has no error as its data."""
+    if not state.is_final() or state.is_completed() or state.data is None:
+        return None
+    error = state.result(raise_on_failure=False)
+    return error if isinstance(error, BaseException) else None
+
+
 def _message(state: State[Any]) -> str:
     """Why a run has no result, one sentence."""
     if not state.is_final():
         return why_lost()
-    # What settled has no error as its data, but a record of nothing.
-    error = None if state.name == SKIPPED or state.data is None else state.result(raise_on_failure=False)
+    error = _error(state)
     if error is None:
         return state.message or str(state.name)
     if isinstance(error, HuggingGPTError):
@@ -356,8 +380,10 @@ def run_expert(
     with cancellable(request_id, life, deadline), showing_progress(planned, lambda: attempts.current):
         result = execute(
             planned,
-            bind(planned, resources, upstream, get_store(), max_chars=get_settings().max_text_chars),
-            map(get_catalog().current, attempts.not_failed(able)),
+            deadline.wait_for(
+                lambda: bind(planned, resources, upstream, get_store(), max_chars=get_settings().max_text_chars)
+            ),
+            (deadline.wait_for(partial(get_catalog().current, c)) for c in attempts.not_failed(able)),
             pool=get_pool(get_settings()),
             surroundings=Surroundings(get_settings(), controller),
             store=get_store(),

@@ -1,5 +1,6 @@
 """Stage two: a model for each planned task (HuggingGPT, section 3.2), all at once."""
 
+from functools import partial
 from typing import Any
 
 from prefect import task
@@ -9,7 +10,7 @@ from prefect.futures import PrefectFuture
 from hugginggpt.catalog.card import Candidate, ModelChoice
 from hugginggpt.controller.selection import choose_model
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import SelectionError
+from hugginggpt.errors import DeadlineExceededError, SelectionError
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.request import RequestRun
 from hugginggpt.services import get_catalog, get_controller, get_trace
@@ -42,16 +43,26 @@ def submit_selection(run: RequestRun, planned: PlannedTask, *, fresh: bool) -> P
     return submit_where_warm(selection, planned, run.text, run.request_id, run.life, kind=planned.task)
 
 
-def _selection_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+def _selection_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
     planned: PlannedTask = parameters["planned"]
+    deadline = Deadline(SELECTION_SECONDS)
+    try:
+        with cancellable(parameters["request_id"], parameters["life"], deadline):
+            found = _candidates(planned, parameters["apart"], deadline)
+    except DeadlineExceededError:
+        return None  # the task itself will say so
     # Sorted, since the rank also depends on what is installed, which running a choice may change.
     cards = sorted(
-        [c.card.id, c.endpoint, str(c.card.revision), c.card.downloads, c.obstacle is None, _gist(c)]
-        for c in candidates(planned.task, apart=parameters["apart"])
+        [c.card.id, c.endpoint, str(c.card.revision), c.card.downloads, c.obstacle is None, _gist(c)] for c in found
     )
     controller = get_controller()
     chooser = [controller.model, controller.label]
     return key_of("select", planned.task, parameters["text"], cards, get_settings().top_k, chooser)
+
+
+def _candidates(planned: PlannedTask, apart: bool, deadline: Deadline) -> list[Candidate]:
+    """The Hub has time limits of its own, and several look-ups may take longer than the request has."""
+    return deadline.wait_for(lambda: candidates(planned.task, apart=apart))
 
 
 def _gist(candidate: Candidate) -> str:
@@ -83,18 +94,18 @@ def select_model(planned: PlannedTask, text: str, request_id: str, life: int, ap
 
     Raises:
         SelectionError: none can run here.
+        DeadlineExceededError: the request's time is up, or it was cancelled.
         DatabaseUnavailableError: the trace stayed away.
     """
-    runnable = [c for c in candidates(planned.task, apart=apart) if c.obstacle is None]
-    if not runnable:
-        why = get_catalog().why_not(planned.task)
-        raise SelectionError(
-            why
-            or f"{planned.task} can be done neither by the models of the expert workers nor by this controller: "
-            "configure another with OPENAI_API_KEY or OPENAI_BASE_URL."
-        )
-    deadline = Deadline(SELECTION_SECONDS)
+    catalog, deadline = get_catalog(), Deadline(SELECTION_SECONDS)
     with cancellable(request_id, life, deadline):
+        runnable = [c for c in _candidates(planned, apart, deadline) if c.obstacle is None]
+        if not runnable:
+            raise SelectionError(
+                deadline.wait_for(lambda: catalog.why_not(planned.task))
+                or f"{planned.task} can be done neither by the models of the expert workers nor by this controller: "
+                "configure another with OPENAI_API_KEY or OPENAI_BASE_URL."
+            )
         choice = choose_model(
             recorded_controller(request_id, life, planned.id),
             request=text,
@@ -103,7 +114,10 @@ def select_model(planned: PlannedTask, text: str, request_id: str, life: int, ap
             top_k=get_settings().top_k,
             deadline=deadline,
         )
-    pinned = [c.model_copy(update={"card": get_catalog().pin(c.card)}) for c in choice.ranked[: get_settings().top_k]]
+        pinned = [
+            c.model_copy(update={"card": deadline.wait_for(partial(catalog.pin, c.card))})
+            for c in choice.ranked[: get_settings().top_k]
+        ]
     choice = choice.model_copy(update={"chosen": pinned[0], "alternatives": tuple(pinned[1:])})
     with recording("A selection"):
         get_trace().record_choice(request_id, planned.id, choice, life=life)

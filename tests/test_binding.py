@@ -8,6 +8,7 @@ from PIL import Image as PILImage
 from hugginggpt import binding
 from hugginggpt.artifacts import Artifact, ArtifactStore, Resource
 from hugginggpt.binding import Fingerprint, MissingInput, fingerprint, seed_for
+from hugginggpt.capabilities import ValueType
 from hugginggpt.catalog.card import Endpoint
 from hugginggpt.errors import UsageError
 from hugginggpt.media import Image, Structured, Text, Value
@@ -168,3 +169,46 @@ def test_previews_are_not_what_an_expert_gets(store: ArtifactStore) -> None:
     assert isinstance(upstream[0].outputs[0], Artifact)
     assert len(upstream[0].outputs[0].preview or "") < len(long)
     assert texts(bind(task("summarization", text="<GENERATED>-0"), [], upstream, store).items) == [long]
+
+
+def not_stored(count: int) -> TaskResult:
+    """A list of results that are in no store: whoever loads one fails."""
+    item = ItemResult(outputs=(Artifact(sha256="0" * 64, type=ValueType.TEXT, mime="text/plain", bytes=1),))
+    return TaskResult(
+        task_id=1, kind="x", items=(item,) * count, is_list=True, model="m", revision=None, endpoint=Endpoint.EMBEDDED
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (["<GENERATED>-1"] * 100, "gets 10,000 elements in 'text'; 1,000 is the most"),
+        (["about <GENERATED>-1"] * 200, "refers to 20,000 results; 10,000 is the most"),
+    ],
+)
+def test_what_references_stand_for_is_counted_before_anything_is_loaded(
+    store: ArtifactStore, text: list[Scalar], said: str
+) -> None:
+    upstream = {1: not_stored(100)}
+    with pytest.raises(UsageError, match=said):
+        bind(task("summarization", text=text), [], upstream, store)
+    assert not fingerprint(task("summarization", text=text), [], upstream).whole
+
+
+def test_a_text_is_counted_before_it_is_put_together(store: ArtifactStore) -> None:
+    upstream = {1: made(store, 1, Text("x" * 90))}
+    assert bind(task("summarization", text="<GENERATED>-1 " * 9), [], upstream, store).items
+    for text in ("<GENERATED>-1 " * 11, ["see <GENERATED>-1"] * 11):
+        with pytest.raises(UsageError, match="more than 1,000 characters in its texts"):
+            bind(task("summarization", text=text), [], upstream, store)
+    letter = resource(store, "letter.txt", Text("x" * 600))
+    with pytest.raises(UsageError, match="HUGGINGGPT_MAX_TEXT_CHARS"):
+        bind(task("text2text-generation", text=["shorter: letter.txt", "longer: letter.txt"]), [letter], {}, store)
+
+
+def test_a_value_that_many_elements_take_is_loaded_once(store: ArtifactStore) -> None:
+    upstream = {1: made(store, 1, picture("red"))}
+    first, second = bind(task("object-detection", image=["<GENERATED>-1"] * 2), [], upstream, store).items
+    assert isinstance(first, dict)
+    assert isinstance(second, dict)
+    assert first["image"] is second["image"]

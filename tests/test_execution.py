@@ -15,9 +15,9 @@ from hugginggpt.binding import BoundTask, MissingInput
 from hugginggpt.catalog.card import Candidate, Endpoint, ModelCard
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ExpertError, TaskCancelledError
+from hugginggpt.errors import DiskFullError, ExpertError, ModelDiskFullError, TaskCancelledError
 from hugginggpt.execution import execute
-from hugginggpt.experts.base import Surroundings
+from hugginggpt.experts.base import Expert, Surroundings
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.experts.registry import expert_for
 from hugginggpt.media import Image, Structured, Value
@@ -47,11 +47,11 @@ class _Bench:
     def __init__(self, settings: Settings, store: ArtifactStore) -> None:
         self.store = store
         self.passes = 0
-        self._pool = ModelPool(settings)
+        self.pool = ModelPool(settings)
         self._surroundings = Surroundings(settings, no_controller)
         expert = expert_for(CANDIDATE.card, Endpoint.LOCAL)
         assert expert is not None
-        with self._pool.use(expert, CANDIDATE.card, self._surroundings, Deadline(60)) as model:
+        with self.pool.use(expert, CANDIDATE.card, self._surroundings, Deadline(60)) as model:
             model.tool.model.register_forward_pre_hook(self._look, with_kwargs=True)
 
     def _look(self, module: Any, args: Any, kwargs: dict[str, Any]) -> None:
@@ -80,7 +80,7 @@ class _Bench:
             PlannedTask(task=KIND, id=0),
             BoundTask(items, is_list=True),
             candidates,
-            pool=self._pool,
+            pool=self.pool,
             surroundings=self._surroundings,
             store=self.store,
             deadline=deadline or Deadline(60),
@@ -135,6 +135,23 @@ def test_what_several_models_say_alike_is_said_once(bench: _Bench) -> None:
     with pytest.raises(ExpertError) as raised:
         bench.run(MissingInput("Its input was not made."), candidates=[CANDIDATE, CANDIDATE])
     assert raised.value.message == f"{MODELS[KIND]} (local), {MODELS[KIND]} (local): Its input was not made."
+
+
+class _Cramped(ModelPool):
+    """A pool on a disk that has no room for one of the models."""
+
+    def use(self, expert: Expert, card: ModelCard, *rest: Any) -> Any:
+        if card.id == "large/model":
+            raise ModelDiskFullError("There is no space for the model large/model.")
+        return super().use(expert, card, *rest)
+
+
+def test_a_model_that_has_no_room_gives_way_to_another_or_waits_for_it(bench: _Bench) -> None:
+    bench.pool.__class__ = _Cramped
+    large = CANDIDATE.model_copy(update={"card": CANDIDATE.card.model_copy(update={"id": "large/model"})})
+    assert bench.run(square(0), candidates=[large, CANDIDATE]).model == MODELS[KIND]
+    with pytest.raises(DiskFullError, match="large/model"):
+        bench.run(square(0), candidates=[large])
 
 
 def test_an_element_that_is_missing_or_spoils_the_batch_fails_alone(bench: _Bench) -> None:

@@ -2,10 +2,17 @@
 
 import gzip
 import io
+import socket
+import subprocess
+import sys
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,7 +21,8 @@ from PIL import Image as PILImage
 
 from hugginggpt.addresses import AddressError, shown, web_address
 from hugginggpt.capabilities import ValueType
-from hugginggpt.errors import ForbiddenURLError, MediaError
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import DeadlineExceededError, ForbiddenURLError, MediaError, TaskCancelledError
 from hugginggpt.fetch import fetch, is_public
 from hugginggpt.media import load_file
 from hugginggpt.settings import Settings
@@ -179,6 +187,22 @@ def test_compressed_bodies_are_unpacked_within_the_limit(site: Site) -> None:
     assert "br" in refusal(f"{site.url}/odd.txt", limited)
 
 
+def test_a_gzip_body_of_several_members_is_read_whole(site: Site) -> None:
+    half = gzip.compress(b"hello ")
+    site.pages["/a.txt"] = answer(half + gzip.compress(b"world"), Content_Encoding="gzip")
+    site.pages["/cut.txt"] = answer(half + gzip.compress(b"world")[:-3], Content_Encoding="gzip")
+    site.pages["/odd.txt"] = answer(half + b"world", Content_Encoding="gzip")
+    site.pages["/zlib.txt"] = answer(zlib.compress(b"hello ") * 2, Content_Encoding="deflate")
+    site.pages["/many.txt"] = answer(gzip.compress(b"") * 20_000, Content_Encoding="gzip")
+    site.pages["/bomb.txt"] = answer(half + gzip.compress(b"\0" * 5_000_000), Content_Encoding="gzip")
+    assert fetch(f"{site.url}/a.txt", LOOPBACK).data == b"hello world"
+    assert "cut off" in refusal(f"{site.url}/cut.txt")
+    assert "damaged" in refusal(f"{site.url}/odd.txt")
+    assert "2 parts" in refusal(f"{site.url}/zlib.txt")
+    assert "parts" in refusal(f"{site.url}/many.txt")
+    assert "larger" in refusal(f"{site.url}/bomb.txt", settings_with("127.0.0.1", max_file_bytes=1_000_000))
+
+
 @pytest.mark.parametrize("part", ["head", "body"])
 def test_a_server_that_drips_is_given_up_at_the_deadline(site: Site, part: str) -> None:
     def send(request: BaseHTTPRequestHandler) -> None:
@@ -198,6 +222,61 @@ def test_a_server_that_drips_is_given_up_at_the_deadline(site: Site, part: str) 
 def test_a_silent_server_is_given_up_at_the_deadline(site: Site) -> None:
     site.pages["/a.txt"] = lambda request: site.stopping.wait(60) and None  # type: ignore[func-returns-value]
     assert "in time" in refusal(f"{site.url}/a.txt", seconds=0.5)
+
+
+def test_who_wants_a_file_may_stop_wanting_it_while_its_server_is_silent(site: Site) -> None:
+    site.pages["/a.txt"] = lambda request: site.stopping.wait(60) and None  # type: ignore[func-returns-value]
+    with pytest.raises(DeadlineExceededError):
+        fetch(f"{site.url}/a.txt", LOOPBACK, deadline=Deadline(0.5))
+    deadline = Deadline(60)
+    threading.Timer(0.3, deadline.cancel, args=("The request was cancelled.",)).start()
+    with pytest.raises(TaskCancelledError, match="cancelled"):
+        fetch(f"{site.url}/a.txt", LOOPBACK, deadline=deadline)
+
+
+def test_a_handshake_that_drips_is_given_up_at_the_deadline() -> None:
+    def drip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            connection.sendall(b"\x16\x03\x03\x40\x00")  # the beginning of a record of 16 KiB
+            while True:
+                time.sleep(0.05)
+                connection.sendall(b"\x02")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=drip, args=(server,), daemon=True).start()
+        assert "in time" in refusal(f"https://127.0.0.1:{server.getsockname()[1]}/a.txt", seconds=0.5)
+
+
+def test_a_resolver_that_is_silent_is_given_up_at_the_deadline(tmp_path: Path) -> None:
+    """In a mount namespace of its own the system's resolver asks a name server that never answers."""
+    (tmp_path / "resolv.conf").write_text("nameserver 127.86.7.1\noptions timeout:30 attempts:5\n")
+    (tmp_path / "nsswitch.conf").write_text("hosts: dns\n")
+    program = (
+        "import time\n"
+        "from hugginggpt.errors import MediaError\n"
+        "from hugginggpt.fetch import fetch\n"
+        "from hugginggpt.settings import Settings\n"
+        "began = time.monotonic()\n"
+        "try:\n"
+        "    fetch('https://example.com/a.png', Settings(), seconds=1)\n"
+        "except MediaError as error:\n"
+        "    print('in time' in error.message, time.monotonic() - began < 15)\n"
+    )
+    mounts = " && ".join(f"mount --bind {tmp_path}/{name} /etc/{name}" for name in ("resolv.conf", "nsswitch.conf"))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        try:
+            silent.bind(("127.86.7.1", 53))
+        except OSError as error:
+            pytest.skip(f"a name server needs root and a free port: {error}")
+        command = ["unshare", "--mount", "sh", "-c", f'{mounts} && exec "$0" -c "$1"', sys.executable, program]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        except FileNotFoundError:
+            pytest.skip("mounting needs Linux")
+    if "unshare" in done.stderr or "mount:" in done.stderr:
+        pytest.skip(f"mounting needs root: {done.stderr}")
+    assert done.stdout.split() == ["True", "True"], done.stderr
 
 
 def test_a_connection_that_breaks_off_is_noticed(site: Site) -> None:
@@ -326,6 +405,7 @@ def test_loading_from_a_url_checks_what_came(site: Site) -> None:
     "address",
     [
         "0.0.0.0",
+        "0.255.255.255",
         "10.1.2.3",
         "100.64.0.1",
         "127.0.0.1",
@@ -334,6 +414,18 @@ def test_loading_from_a_url_checks_what_came(site: Site) -> None:
         "192.168.1.1",
         "198.18.0.1",
         "224.0.0.1",
+        "192.0.0.8",
+        "192.0.0.170",
+        "192.0.2.1",
+        "192.31.196.1",
+        "192.52.193.1",
+        "192.88.99.0",
+        "192.88.99.255",
+        "192.175.48.1",
+        "198.19.255.255",
+        "198.51.100.1",
+        "203.0.113.1",
+        "239.255.255.255",
         "240.0.0.1",
         "255.255.255.255",
         "::",
@@ -341,10 +433,26 @@ def test_loading_from_a_url_checks_what_came(site: Site) -> None:
         "::8.8.8.8",
         "::ffff:10.0.0.1",
         "64:ff9b::10.0.0.1",
+        "::ffff:192.88.99.1",
         "64:ff9b:1::8.8.8.8",
+        "100::1",
+        "100:0:0:1::1",
         "2001::1",
+        "2001:1::1",
+        "2001:2::1",
+        "2001:3::1",
+        "2001:4:112::1",
+        "2001:20::1",
+        "2001:30::1",
+        "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff",
         "2001:db8::1",
+        "2620:4f:8000::1",
+        "3fff::",
+        "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff",
+        "4000::1",
+        "5f00::1",
         "2002:7f00:1::",
+        "2002:c058:6301::",
         "fc00::1",
         "fe80::1",
         "fe80::1%1",
@@ -357,10 +465,34 @@ def test_addresses_that_are_not_public(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "2002:808:808::"]
+    "address",
+    [
+        "1.1.1.1",
+        "8.8.8.8",
+        "192.0.1.1",
+        "192.88.98.255",
+        "192.88.100.0",
+        "223.255.255.255",
+        "2001:200::1",
+        "2001:4860:4860::8888",
+        "2606:4700::1111",
+        "3ffe:ffff:ffff:ffff::1",
+        "3fff:1000::1",
+        "::ffff:8.8.8.8",
+        "64:ff9b::8.8.8.8",
+        "2002:808:808::",
+    ],
 )
 def test_addresses_that_are_public(address: str) -> None:
     assert is_public(address)
+
+
+@given(st.ip_addresses())
+def test_nothing_is_public_that_python_knows_to_be_special(address: IPv4Address | IPv6Address) -> None:
+    wraps = isinstance(address, IPv6Address) and (address.sixtofour or address.ipv4_mapped)
+    if is_public(str(address)) and not wraps:
+        assert address.is_global
+        assert not (address.is_multicast or address.is_reserved or address.is_link_local or address.is_private)
 
 
 @given(st.ip_addresses(v=4, network="10.0.0.0/8"))

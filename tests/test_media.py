@@ -488,7 +488,7 @@ def test_encodings_of_texts(encoding: str) -> None:
 
 
 def test_text_over_the_limit_is_refused(tmp_path: Path) -> None:
-    assert "11 characters" in refused(tmp_path, "a.txt", b"hello world", max_text_chars=10)
+    assert "10 characters" in refused(tmp_path, "a.txt", b"hello world", max_text_chars=10)
 
 
 # What a file is, and what it says

@@ -2,13 +2,15 @@
 
 import base64
 import json
+import socket
 from pathlib import Path
 
 import pytest
 from PIL import Image as PILImage
 
 from hugginggpt.artifacts import ArtifactStore
-from hugginggpt.errors import MediaError, PlanError
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import DeadlineExceededError, MediaError, PlanError
 from hugginggpt.plan import Plan, parse_plan
 from hugginggpt.resources import Namespace, gather
 from hugginggpt.settings import Settings
@@ -46,6 +48,68 @@ def test_files_get_names_that_are_unique(settings: Settings, store: ArtifactStor
     assert (first.name, second.name) == ("photo.png", "photo-2.png")
     assert first.artifact.sha256 != second.artifact.sha256
     assert first.source == str(photo)
+
+
+def test_paths_lead_into_the_configured_folders_only(
+    settings: Settings, store: ArtifactStore, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret, shared = tmp_path / "secret.txt", tmp_path / "shared"
+    secret.write_text("the key is 1234", "utf-8")
+    shared.mkdir()
+    (shared / "link.txt").symlink_to(secret)
+    (shared / "folder").symlink_to(tmp_path)
+    (shared / "~").mkdir()
+    (shared / "empty.txt").touch()
+    photo.rename(shared / "photo.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    roots = (Path("/no-such-folder"), shared)
+    for path in (
+        str(secret),
+        "secret.txt",
+        "../secret.txt",
+        "~/secret.txt",
+        "~nobody-here/secret.txt",
+        "link.txt",
+        "folder/secret.txt",
+        f"{shared}/../secret.txt",
+        secret.as_uri(),
+        (shared / "link.txt").as_uri(),
+        f"file://localhost{shared}/../secret.txt",
+        f"file://{shared}/%2e%2e/secret.txt",
+        "/proc/self/cwd/secret.txt",
+        "/proc/self/environ",
+        "/dev/stdin",
+        "x" * 5000,
+        ".",
+        str(shared),
+    ):
+        with pytest.raises(MediaError, match="HUGGINGGPT_FILE_ROOTS"):
+            gather([path], settings, store, roots=roots)
+    assert not list(store.stored())
+    for path in (str(shared / "photo.png"), "photo.png", "folder/shared/photo.png", (shared / "photo.png").as_uri()):
+        assert gather([path], settings, store, roots=roots)[0].name == "photo.png"
+    with pytest.raises(MediaError, match="is empty"):
+        gather(["empty.txt"], settings, store, roots=roots)
+
+
+def test_files_come_within_the_deadline_or_not_at_all(settings: Settings, store: ArtifactStore, photo: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/photo.png"
+        trusting = settings.model_copy(update={"trusted_hosts": ("127.0.0.1",)})
+        with pytest.raises(DeadlineExceededError):
+            gather([str(photo), url], trusting, store, deadline=Deadline(0.3))
+        given = space(trusting, given=True)
+        with pytest.raises(DeadlineExceededError):
+            given.resolve(detect(url), store, Deadline(0.3))
+
+
+def test_a_plan_names_no_more_files_than_a_request_may_have(
+    settings: Settings, store: ArtifactStore, photo: Path
+) -> None:
+    limited = settings.model_copy(update={"file_roots": (photo.parent,), "max_request_files": 0})
+    with pytest.raises(PlanError, match="HUGGINGGPT_MAX_REQUEST_FILES"):
+        space(limited).resolve(detect("photo.png"), store)
 
 
 def test_a_file_keeps_its_bytes(settings: Settings, store: ArtifactStore, photo: Path) -> None:

@@ -29,7 +29,7 @@ def _amount_option(name: str, help: str) -> Callable[[F], F]:
 def prune(
     max_age_days: float | None, keep_artifacts_gb: float | None, keep_weights_gb: float | None, dry_run: bool
 ) -> None:
-    """Delete old traces, records of results, artifacts and weights, as the flow `prune-storage` does.
+    """Delete old traces, records of results, artifacts, weights and unfinished files, as `prune-storage` does.
 
     A conversation goes as a whole, and never while a request of it is not finished. What a trace that stays
     refers to stays, and so does what was written or used within the last hour.

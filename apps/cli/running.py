@@ -54,8 +54,8 @@ def run(
     trace = get_trace()  # first of all: without a trace nothing is begun
     options = options or RequestOptions()
     if not trace.knows(request_id):
-        resources = accept(text, files, options, settings=get_settings(), store=get_store())
-        keep_accepted(request_id, resources)
+        accepted = accept(text, files, options, settings=get_settings(), store=get_store())
+        keep_accepted(request_id, accepted)
     server = prefect_server.usable()
     if server is None:
         if get_settings().task_runner == "dask":

@@ -88,11 +88,12 @@ def submit(
         ctx.exit(_submit_all(batch, later=later, wait=wait, as_json=as_json))
     assert request is not None
     from apps.cli.answer import make_folder, present
-    from hugginggpt.request import check_text
+    from hugginggpt.request import check_size
     from hugginggpt.services import get_trace
+    from hugginggpt.settings import get_settings
 
     text = request_text(request)
-    check_text(text)
+    check_size(text, files, get_settings())
     if out is not None:
         make_folder(out)
     submission = Submission(

@@ -19,10 +19,6 @@ from hugginggpt.up import own_cluster
 
 POOL = "hugginggpt"
 LOOPBACK = "127.0.0.1"
-_LEASES = "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"
-"""Where the server keeps who holds slots of a limit. In its memory, Prefect's own choice, that is lost when it dies,
-while its database goes on counting the slots as taken. Files lie in PREFECT_HOME.
-"""
 
 
 @dataclass(frozen=True)
@@ -96,10 +92,8 @@ def parts(wishes: Wishes, settings: Settings, database: dict[str, str]) -> list[
         database: the environment that leads Prefect's server to its database.
     """
     server = ["-m", "apps.up.prefect_server", "--host", wishes.host, "--port", str(wishes.port)]
-    leases = {_LEASES: os.environ.get(_LEASES, "prefect.server.concurrency.lease_storage.filesystem")}
-    environment = {**database, **leases}
     is_healthy = partial(_is_healthy, wishes.api_url)
-    found = [Part("prefect-server", [sys.executable, *server], is_healthy, environment, wishes.port)]
+    found = [Part("prefect-server", [sys.executable, *server], is_healthy, database, wishes.port)]
     cluster = own_cluster(settings.home_dir, wishes.dask_address)
     if cluster is not None:
         ours = [sys.executable, "-m", "apps.cli", "expert-worker"]

@@ -152,8 +152,7 @@ def _client(api_url: str) -> "Iterator[SyncPrefectClient]":
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY
 
-    secret, key = PREFECT_API_AUTH_STRING.value(), PREFECT_API_KEY.value()
     with SyncPrefectClient(
-        api_url, auth_string=secret and secret.get_secret_value(), api_key=key and key.get_secret_value()
+        api_url, auth_string=PREFECT_API_AUTH_STRING.value(), api_key=PREFECT_API_KEY.value()
     ) as client:
         yield client

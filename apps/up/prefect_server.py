@@ -21,6 +21,10 @@ from hugginggpt.errors import HuggingGPTError, UsageError
 if TYPE_CHECKING:
     import uvicorn
 
+LEASES = "prefect.server.concurrency.lease_storage.filesystem"
+"""Who keeps who holds slots of a limit: files in PREFECT_HOME. In the server's memory, Prefect's own choice, that is
+lost when it dies, while its database goes on counting the slots as taken.
+"""
 LONGEST_END = 60.0
 """Seconds that the server has to end when its parent is gone: it may be making its tables."""
 _LOOKS_EVERY = 0.2
@@ -35,10 +39,10 @@ def main() -> None:
         names = _names(arguments.host)
         # First of all, for the rest takes seconds.
         bound = _bound(arguments.host, arguments.port) if arguments.fd is None else socket.socket(fileno=arguments.fd)
+        _configure(names, bound.getsockname()[1])
     except HuggingGPTError as error:
         print(f"Error: {error.message}", file=sys.stderr)
         sys.exit(2)
-    _protect(names, bound.getsockname()[1])
     server = _server(names, temporary=bool(arguments.parent))
     server.run([bound])
     if not server.started:
@@ -92,8 +96,8 @@ def _bound(host: str, port: int) -> socket.socket:
     return bound
 
 
-def _protect(names: tuple[str, ...], port: int) -> None:
-    """Set what Prefect reads when it is imported. What the user set is kept where it protects as well."""
+def _configure(names: tuple[str, ...], port: int) -> None:
+    """Set what Prefect reads when it is imported. What protects the server is not the user's to set otherwise."""
     from hugginggpt.environment import set_defaults
 
     set_defaults()
@@ -102,6 +106,7 @@ def _protect(names: tuple[str, ...], port: int) -> None:
     if not os.environ.get("PREFECT_UI_API_URL"):
         # Under whichever of its names a browser reached it.
         os.environ.setdefault("PREFECT_SERVER_UI_API_URL", "/api")
+    os.environ.setdefault("PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE", LEASES)
 
 
 def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":

@@ -93,7 +93,7 @@ def status(settings: Settings) -> Status:
         up=up,
         left=_left(known) if known is not None and up is None else "",
         api_url=api_url,
-        dask_address=cluster and cluster.address,
+        dask_address=None if cluster is None else cluster.address,
         server=None if api_url is None else _server(api_url),
         experts=None if cluster is None else expert_workers(cluster),
         database=parse_url(settings.database).set(query={}).render_as_string(),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.catalog.files import TABULAR
+from hugginggpt.deadline import Deadline
 from hugginggpt.redaction import said
 from hugginggpt.settings import Settings
 
@@ -162,11 +163,12 @@ class Hub:
         import httpx2
 
         try:
+            # The client has no timeout for all of a call: it tries again for half a minute.
             try:
-                return _within(LOOKUP_SECONDS, ask)
+                return Deadline(LOOKUP_SECONDS).wait_for(ask)
             except httpx2.ReadError:
                 # A call of the client library that tries again closes the connections of all others.
-                return _within(LOOKUP_SECONDS, ask)
+                return Deadline(LOOKUP_SECONDS).wait_for(ask)
         except Exception as error:
             logger.warning("Could not %s at %s (%s: %s).", what, self.url, type(error).__name__, said(error))
             answer = getattr(error, "response", None)
@@ -183,31 +185,6 @@ def forget_probes(older_than: float = 0.0) -> None:
     with _probing:
         for url in [url for url, (at, _) in _probes.items() if at <= oldest]:
             del _probes[url]
-
-
-def _within(seconds: float, call: Callable[[], T]) -> T:
-    """The result of a call that has no timeout of its own: the client retries for half a minute.
-
-    Raises:
-        TimeoutError: it took longer. It goes on in a thread that ends with the process.
-    """
-    outcome: list[tuple[T | None, BaseException | None]] = []
-
-    def run() -> None:
-        try:
-            outcome.append((call(), None))
-        except BaseException as error:
-            outcome.append((None, error))
-
-    thread = threading.Thread(target=run, name="hub-lookup", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not outcome:
-        raise TimeoutError(f"no answer within {seconds:g} seconds")
-    result, error = outcome[0]
-    if error is not None:
-        raise error
-    return cast(T, result)
 
 
 def _card(info: "ModelInfo", kind: str, url: str, tells: bool) -> ModelCard:

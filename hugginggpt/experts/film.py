@@ -15,6 +15,9 @@ from hugginggpt.media import Video
 # blocks by what later frames take from them (mbtree) gives other bytes for equal frames now and then.
 _CODECS = {"libx264": {"crf": "18", "x264-params": "mbtree=0"}, "mpeg4": {"b": "8M"}}
 
+_MOST_PIXELS = 2_000_000
+"""Of a frame that a model is shown."""
+
 
 def film(frames: Sequence[PILImage.Image], frames_per_second: int) -> Video:
     """An MP4 of pictures shown one after the other.
@@ -60,7 +63,7 @@ def frames(video: Video, count: int, deadline: Deadline) -> list[PILImage.Image]
             for number, frame in enumerate(shown):
                 deadline.check()
                 while len(found) < count and wanted[len(found)] <= number:
-                    found.append(frame.to_image())
+                    found.append(frame.to_image(**_size(frame)))
                 if len(found) == count:
                     break
     except (av.FFmpegError, IndexError, ValueError) as error:
@@ -68,6 +71,12 @@ def frames(video: Video, count: int, deadline: Deadline) -> list[PILImage.Image]
     if not found:
         raise ExpertError("The video shows nothing: save it again as MP4.")
     return found + [found[-1]] * (count - len(found))
+
+
+def _size(frame: Any) -> dict[str, int]:
+    """How large a frame is kept: no model looks closer, and all of them are in memory at once."""
+    scale = min(1.0, (_MOST_PIXELS / (frame.width * frame.height)) ** 0.5)
+    return {"width": max(1, int(frame.width * scale)), "height": max(1, int(frame.height * scale))}
 
 
 def _length(container: Any, deadline: Deadline) -> int:

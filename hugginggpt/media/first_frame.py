@@ -1,16 +1,21 @@
 """Decodes the first frame of a video file and prints its width and height, 0 0 when there is none.
 
-A program of its own: `python -P first_frame.py PATH MAX_PIXELS`. Frames with more pixels are not decoded.
+A program of its own: `python -P first_frame.py PATH MAX_PIXELS MAX_BYTES`. Frames with more pixels are not decoded,
+and decoding takes no more memory: what the frames really are only shows then.
 """
 
+import os
+import resource
 import sys
 
 import cv2
 
 
-def main(path: str, max_pixels: int) -> None:
+def main(path: str, max_pixels: int, max_bytes: int) -> None:
     """Print the size of the first frame of the video at `path`."""
-    capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
+    _limit_memory(max_bytes)
+    # More threads would each hold frames of their own.
+    capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
     height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
     if width * height <= max_pixels and not capture.read()[0]:
@@ -18,5 +23,15 @@ def main(path: str, max_pixels: int) -> None:
     print(width, height)
 
 
+def _limit_memory(max_bytes: int) -> None:
+    """Let this process take so much besides what it has, where the system can say what that is."""
+    try:
+        with open("/proc/self/statm") as file:
+            taken = int(file.read().split()[5]) * os.sysconf("SC_PAGESIZE")
+    except OSError:
+        return
+    resource.setrlimit(resource.RLIMIT_DATA, (taken + max_bytes, taken + max_bytes))
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -7,6 +7,7 @@ import binascii
 import os
 import re
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -14,10 +15,12 @@ from urllib.request import url2pathname
 
 from hugginggpt.addresses import shown
 from hugginggpt.capabilities import ValueType
+from hugginggpt.deadline import NO_DEADLINE, Deadline
 from hugginggpt.errors import MediaError
 from hugginggpt.media import formats, tables, texts
 from hugginggpt.media.formats import Format
 from hugginggpt.media.problem import ContentProblem
+from hugginggpt.roots import find_in_roots
 from hugginggpt.settings import Settings
 from hugginggpt.text import MOST_NAME_BYTES, file_name, is_storable, one_line
 
@@ -50,16 +53,21 @@ class LoadedFile:
     mime: str
 
 
-def load_file(source: str, settings: Settings) -> LoadedFile:
+def load_file(
+    source: str, settings: Settings, *, roots: Sequence[Path] | None = None, deadline: Deadline = NO_DEADLINE
+) -> LoadedFile:
     """Read a file and check it: its size, that it is what it says, and that it really decodes.
 
     Args:
         source: a path (`~` and `file://` too), an http(s) URL or a data URI.
         settings: the limits.
+        roots: folders that a path has to lie in, or is relative to; None for any path.
+        deadline: ends a download, and the decoding of what can be decoded piece by piece.
 
     Raises:
         MediaError: one sentence naming the file, what is wrong with it and what to do.
         ForbiddenURLError: the URL leads to an address that may not be fetched.
+        DeadlineExceededError: the deadline has passed, or was cancelled.
     """
     if not is_storable(source):
         raise MediaError(f"The file {_named(source)} has a name that is not text in UTF-8; rename it or copy it.")
@@ -67,12 +75,13 @@ def load_file(source: str, settings: Settings) -> LoadedFile:
     match scheme.group(1).lower() if scheme else None:
         case "data:":
             mime, data = _from_data_uri(source, settings)
-            return _checked("The data URI", "data", mime, data, settings)
+            return _checked("The data URI", "data", mime, data, settings, deadline)
         case "http://" | "https://":
             from hugginggpt.fetch import fetch
 
-            fetched = fetch(source, settings)
-            return _checked(f"The file at {shown(source)}", fetched.name, fetched.mime, fetched.data, settings)
+            fetched = fetch(source, settings, deadline=deadline)
+            subject = f"The file at {shown(source)}"
+            return _checked(subject, fetched.name, fetched.mime, fetched.data, settings, deadline)
         case "file://":
             path = _from_file_uri(source)
         case None:
@@ -81,22 +90,37 @@ def load_file(source: str, settings: Settings) -> LoadedFile:
             raise MediaError(
                 f"Addresses that start with {_named(other)} cannot be read; give a path, an http(s) URL or a data URI."
             )
-    return _checked(f"The file {_named(source)}", path.name, None, _from_path(path, source, settings), settings)
+    subject = f"The file {_named(source)}"
+    if not source.strip():
+        raise MediaError("A file without a name was given; give a path, a URL or a data URI.")
+    data = _from_path(path if roots is None else _in_roots(path, subject, roots), subject, settings)
+    return _checked(subject, path.name, None, data, settings, deadline)
 
 
-def check_file(name: str, data: bytes, settings: Settings) -> LoadedFile:
+def check_file(name: str, data: bytes, settings: Settings, *, deadline: Deadline = NO_DEADLINE) -> LoadedFile:
     """Check bytes that came from elsewhere under a name, as `load_file` checks a file.
 
     Raises:
         MediaError: as `load_file`.
     """
-    return _checked(f"The file {_named(name)}", name, None, data, settings)
+    return _checked(f"The file {_named(name)}", name, None, data, settings, deadline)
 
 
-def _from_path(path: Path, source: str, settings: Settings) -> bytes:
-    subject = f"The file {_named(source)}"
-    if not source.strip():
-        raise MediaError("A file without a name was given; give a path, a URL or a data URI.")
+def _in_roots(path: Path, subject: str, roots: Sequence[Path]) -> Path:
+    """The path with its links followed. Whether there is anything outside of the folders is not said."""
+    try:
+        found = find_in_roots(str(path.expanduser()), roots)
+    except RuntimeError:  # no such user
+        found = None
+    if found is None:
+        raise MediaError(
+            f"{subject} is in none of the folders that may be read here: name its folder in HUGGINGGPT_FILE_ROOTS, "
+            "or give a URL, a data URI or an artifact:// reference."
+        )
+    return found
+
+
+def _from_path(path: Path, subject: str, settings: Settings) -> bytes:
     try:
         path = path.expanduser()
         # Opening a pipe waits for its writer, so look before.
@@ -166,7 +190,9 @@ def _from_data_uri(source: str, settings: Settings) -> tuple[str, bytes]:
     return mime or "text/plain", data
 
 
-def _checked(subject: str, name: str, mime: str | None, data: bytes, settings: Settings) -> LoadedFile:
+def _checked(
+    subject: str, name: str, mime: str | None, data: bytes, settings: Settings, deadline: Deadline
+) -> LoadedFile:
     if not data:
         raise MediaError(f"{subject} is empty; give one with content.")
     name = file_name(name, MOST_NAME_BYTES - _ENDING_BYTES) or "file"
@@ -174,25 +200,28 @@ def _checked(subject: str, name: str, mime: str | None, data: bytes, settings: S
     try:
         found = formats.recognise(data)
         if found is None:
-            content = texts.read(data)
+            content = texts.read(data, settings.max_text_chars)
             found = _kind_of_text(formats.by_ending(ending), formats.by_mime(mime))
         _agree(found, ending, mime)
         if found.type is None:
             raise ContentProblem(f"is {found.name}, which cannot be used; {found.advice}")
         if found.is_text:
-            _check_text(content, found, data, settings)
+            if not content.strip():
+                raise ContentProblem("is empty; give one with content")
+            if found.type is ValueType.TABLE:
+                tables.read(data, settings.max_text_chars, settings.max_decoded_bytes)
         elif found.type is ValueType.IMAGE:
             from hugginggpt.media import pictures
 
-            pictures.read(data, settings.max_image_pixels)
+            pictures.check(data, settings.max_image_pixels, settings.max_decoded_bytes)
         elif found.type is ValueType.AUDIO:
             from hugginggpt.media import sound
 
-            sound.check(data, settings.max_audio_seconds)
+            sound.check(data, settings.max_audio_seconds, settings.max_decoded_bytes, deadline.check)
         else:
             from hugginggpt.media import moving
 
-            moving.check(data, found, settings.max_image_pixels)
+            moving.check(data, found, settings.max_image_pixels, settings.max_decoded_bytes)
     except ContentProblem as problem:
         raise MediaError(f"{subject} {problem}.") from problem
     return LoadedFile(name if ending else name + formats.EXTENSIONS[found.mime], data, found.type, found.mime)
@@ -222,15 +251,3 @@ def _agree(found: Format, ending: str, mime: str | None) -> None:
 
 def _matches(found: Format, claimed: Format) -> bool:
     return formats.interchangeable(found, claimed) or (found.is_text and claimed.is_text)
-
-
-def _check_text(content: str, found: Format, data: bytes, settings: Settings) -> None:
-    if not content.strip():
-        raise ContentProblem("is empty; give one with content")
-    if len(content) > settings.max_text_chars:
-        raise ContentProblem(
-            f"has {len(content)} characters, more than the {settings.max_text_chars} that "
-            "HUGGINGGPT_MAX_TEXT_CHARS allows; split it"
-        )
-    if found.type is ValueType.TABLE:
-        tables.read(data)

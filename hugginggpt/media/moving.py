@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+from hugginggpt.errors import NO_SPACE, DiskFullError, StorageError
 from hugginggpt.media.formats import AVI, MOV, MP4, Format
-from hugginggpt.media.problem import ContentProblem
+from hugginggpt.media.problem import ContentProblem, too_much_memory
+
+TEMPORARY = "hugginggpt-video-"
+"""How the names of files begin that videos lie in while they are checked."""
 
 _FIRST_FRAME = Path(__file__).with_name("first_frame.py")
 _SECONDS = 60
+_PIXEL_BYTES = 9
+"""What decoding takes for each pixel of a frame: a few frames that others are made from, and one as it is shown."""
 _DAMAGED = "is cut off or damaged and cannot be played; save it again"
 
 
-def check(data: bytes, found: Format, max_pixels: int) -> None:
+def check(data: bytes, found: Format, max_pixels: int, max_bytes: int) -> None:
     """Check a video's container, and decode its first frame where OpenCV is installed.
+
+    Args:
+        data: the video.
+        found: its format.
+        max_pixels: limit on width times height of its frames.
+        max_bytes: limit on the memory that decoding a frame takes.
 
     Raises:
         ContentProblem: it is cut off, damaged, or its frames are too large.
+        StorageError: it cannot be put where it has to lie to be decoded; DiskFullError if there is no room.
     """
     if found in (MP4, MOV):
         _check_boxes(data)
     elif found is AVI and int.from_bytes(data[4:8], "little") + 8 > len(data) + 1:
         raise ContentProblem(_DAMAGED)
     if find_spec("cv2") is not None:
-        _check_frame(data, max_pixels)
+        _check_frame(data, max_pixels, max_bytes)
 
 
 def _check_boxes(data: bytes) -> None:
@@ -47,12 +63,11 @@ def _check_boxes(data: bytes) -> None:
         raise ContentProblem(_DAMAGED)
 
 
-def _check_frame(data: bytes, max_pixels: int) -> None:
+def _check_frame(data: bytes, max_pixels: int, max_bytes: int) -> None:
     """Let a process of its own decode: FFmpeg can crash on hostile files, and cannot be interrupted."""
-    with tempfile.NamedTemporaryFile(prefix="hugginggpt-") as file:
-        file.write(data)
-        file.flush()
-        command = [sys.executable, "-P", str(_FIRST_FRAME), file.name, str(max_pixels)]
+    most = min(max_pixels, max_bytes // _PIXEL_BYTES)
+    with _in_file(data) as path:
+        command = [sys.executable, "-P", str(_FIRST_FRAME), path, str(most), str(max_bytes)]
         try:
             decoded = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=True)
         except subprocess.SubprocessError as error:
@@ -63,5 +78,28 @@ def _check_frame(data: bytes, max_pixels: int) -> None:
             f"has frames of {width} x {height} pixels, more than the {max_pixels} that "
             "HUGGINGGPT_MAX_IMAGE_PIXELS allows; make it smaller"
         )
+    if width * height > most:
+        raise ContentProblem(too_much_memory(width * height * _PIXEL_BYTES, max_bytes))
     if width * height == 0:
         raise ContentProblem(_DAMAGED)
+
+
+@contextmanager
+def _in_file(data: bytes) -> Iterator[str]:
+    """The path of a file with these bytes, while the block lasts."""
+    path = ""
+    try:
+        try:
+            descriptor, path = tempfile.mkstemp(prefix=TEMPORARY)
+            with open(descriptor, "wb") as file:
+                file.write(data)
+        except OSError as error:
+            kind = DiskFullError if error.errno in NO_SPACE else StorageError
+            raise kind(
+                f"The video cannot be put into {tempfile.gettempdir()} to be checked ({error.strerror}): make room "
+                "there, or name another folder in TMPDIR."
+            ) from error
+        yield path
+    finally:
+        if path:
+            os.unlink(path)

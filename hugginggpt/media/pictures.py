@@ -3,39 +3,88 @@
 from __future__ import annotations
 
 import io
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image as PILImage
-from PIL import ImageOps
 
-from hugginggpt.media.problem import ContentProblem
+from hugginggpt.media.problem import ContentProblem, too_much_memory
 from hugginggpt.media.values import Image
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF")
 _MODES = ("L", "RGB", "RGBA")
+_GREY = ("1", "L", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+_WIDTHS = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
+"""Bytes a pixel as Pillow keeps it; four in every other mode."""
+
+_STRIP_PIXELS = 1 << 20
+
+_START_OF_SCAN = b"\xff\xda"
+_MAX_SCANS = 64
+"""A progressive JPEG has about ten; each goes over the whole picture."""
+
+_ORIENTATION, _COMPRESSION, _ROWS_PER_STRIP, _TILE_WIDTH, _TILE_LENGTH = 274, 259, 278, 322, 323
+_UNCOMPRESSED = 1
+_TURNS = {
+    2: PILImage.Transpose.FLIP_LEFT_RIGHT,
+    3: PILImage.Transpose.ROTATE_180,
+    4: PILImage.Transpose.FLIP_TOP_BOTTOM,
+    5: PILImage.Transpose.TRANSPOSE,
+    6: PILImage.Transpose.ROTATE_270,
+    7: PILImage.Transpose.TRANSVERSE,
+    8: PILImage.Transpose.ROTATE_90,
+}
+"""What puts a picture upright, by its EXIF orientation."""
 
 
-def read(data: bytes, max_pixels: int | None = None) -> Image:
-    """A picture from its encoded bytes: first frame, EXIF orientation applied, 8 bits a channel.
+def check(data: bytes, max_pixels: int, max_bytes: int) -> None:
+    """Decode a picture once, within limits that its header has to keep before any pixel is decoded.
 
     Args:
         data: PNG, JPEG, WebP, GIF, BMP or TIFF.
-        max_pixels: limit on width times height, checked before any pixel is decoded.
+        max_pixels: limit on width times height.
+        max_bytes: limit on the memory that `read` takes of it at its most.
 
     Raises:
-        ContentProblem: it is damaged, or has too many pixels.
+        ContentProblem: it is damaged, has too many pixels or takes too much memory.
     """
+    with _opened(data, max_pixels) as image:
+        width, height = image.size
+        if width * height > max_pixels:
+            raise ContentProblem(
+                f"has {width} x {height} pixels, more than the {max_pixels} that "
+                "HUGGINGGPT_MAX_IMAGE_PIXELS allows; make it smaller"
+            )
+        if image.format in ("JPEG", "MPO") and data.count(_START_OF_SCAN) > _MAX_SCANS:
+            raise ContentProblem(f"is a JPEG image of more than {_MAX_SCANS} scans; save it again")
+        _check_memory(image, max_bytes)
+        image.load()
+        _check_memory(image, max_bytes)  # in PNG, what turns a picture may come last
+
+
+def read(data: bytes) -> Image:
+    """A picture from its encoded bytes: first frame, EXIF orientation applied, 8 bits a channel.
+
+    Raises:
+        ContentProblem: it is damaged, or has more pixels than anything that was checked.
+    """
+    with _opened(data) as image:
+        image.load()
+        turn = _TURNS.get(_orientation(image))
+        plain = _plain(image)
+    del image  # its pixels, where `_plain` made others
+    return Image(plain if turn is None else plain.transpose(turn))
+
+
+@contextmanager
+def _opened(data: bytes, max_pixels: int | None = None) -> Iterator[PILImage.Image]:
     try:
         with PILImage.open(io.BytesIO(data), formats=_FORMATS) as image:
-            width, height = image.size
-            if max_pixels is not None and width * height > max_pixels:
-                raise ContentProblem(
-                    f"has {width} x {height} pixels, more than the {max_pixels} that "
-                    "HUGGINGGPT_MAX_IMAGE_PIXELS allows; make it smaller"
-                )
-            image.load()
-            return Image(_plain(ImageOps.exif_transpose(image)))
+            yield image
     except ContentProblem:
         raise
     except PILImage.DecompressionBombError:
@@ -48,6 +97,51 @@ def read(data: bytes, max_pixels: int | None = None) -> Image:
         raise ContentProblem("is cut off or damaged and cannot be read as a picture; save it again") from error
 
 
+def _check_memory(image: PILImage.Image, max_bytes: int) -> None:
+    if (needed := _memory(image)) > max_bytes:
+        raise ContentProblem(too_much_memory(needed, max_bytes))
+
+
+def _memory(image: PILImage.Image) -> int:
+    """Bytes that reading a picture takes at its most: while it is decoded, converted or turned."""
+    width, height = image.size
+    stored = _WIDTHS.get(image.mode, 4)
+    same = image.mode in _MODES and "transparency" not in image.info
+    plain = stored if same else 1 if image.mode in _GREY else 4
+    pixels = width * height
+    decoding = pixels * (stored + _codec_memory(image)) + _chunk_memory(image)
+    converting = pixels * (stored if same else stored + plain)
+    turning = pixels * 2 * plain if _orientation(image) in _TURNS else 0
+    return max(decoding, converting, turning)
+
+
+def _codec_memory(image: PILImage.Image) -> int:
+    """Bytes a pixel that a decoder takes besides the picture that it makes."""
+    if image.format == "WEBP":
+        return 12  # two canvases and a copy
+    if image.info.get("progressive"):
+        return 2 * len(image.getbands())  # the coefficients of all scans
+    return 0
+
+
+def _chunk_memory(image: PILImage.Image) -> int:
+    """Bytes of the strips or tiles that a TIFF image is decoded in: one may be larger than the picture."""
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(_COMPRESSION, _UNCOMPRESSED) == _UNCOMPRESSED:
+        return 0
+    width, height = image.size
+    across = int(tags.get(_TILE_WIDTH, width))
+    down = int(tags.get(_TILE_LENGTH, min(height, int(tags.get(_ROWS_PER_STRIP, height)))))
+    return across * down * _WIDTHS.get(image.mode, 4)
+
+
+def _orientation(image: PILImage.Image) -> int:
+    """How a picture is to be turned, as EXIF numbers it; 1 while that is not known."""
+    if image.format == "PNG" and "exif" not in image.info and getattr(image, "tile", None):
+        return 1  # asking would decode it
+    return int(image.getexif().get(_ORIENTATION) or 1)
+
+
 def write(image: Image) -> bytes:
     """PNG without metadata, so that equal pixels give equal bytes."""
     buffer = io.BytesIO()
@@ -58,10 +152,10 @@ def write(image: Image) -> bytes:
 def _plain(image: PILImage.Image) -> PILImage.Image:
     """The picture as L, RGB or RGBA, without what Pillow carries along in `info`."""
     if image.mode.startswith("I;16"):
-        values = np.asarray(image).astype(np.uint16)
-        plain = PILImage.fromarray(np.rint(values / 257).astype(np.uint8))
+        # The nearest of 256: 257 is odd, so there are no ties.
+        plain = _by_strips(image, lambda values: ((values.astype(np.uint32) + 128) // 257).astype(np.uint8))
     elif image.mode in ("I", "F"):
-        plain = PILImage.fromarray(_stretched(np.asarray(image, dtype=np.float64)))
+        plain = _stretched(image)
     elif image.mode == "1":
         plain = image.convert("L")
     elif image.mode not in _MODES:
@@ -69,16 +163,39 @@ def _plain(image: PILImage.Image) -> PILImage.Image:
     elif "transparency" in image.info:
         plain = image.convert("RGBA")
     else:
-        plain = image.copy()
+        plain = image._new(image.im)  # the same pixels, which nobody changes
     plain.info = {}
     return plain
 
 
-def _stretched(values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+def _stretched(image: PILImage.Image) -> PILImage.Image:
     """Heights or distances without a fixed scale as grey: the least black, the greatest white."""
-    finite = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = finite.min(), finite.max()
-    if low >= 0 and high <= 255 and np.array_equal(finite, np.rint(finite)):
-        return finite.astype(np.uint8)
-    grey: npt.NDArray[np.uint8] = np.rint((finite - low) * (255 / (high - low or 1))).astype(np.uint8)
-    return grey
+    low, high, grey = math.inf, -math.inf, True
+    for _, values in _strips(image):
+        finite = _finite(values)
+        low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+        grey = grey and np.array_equal(finite, np.rint(finite))
+    if grey and low >= 0 and high <= 255:
+        return _by_strips(image, lambda values: _finite(values).astype(np.uint8))
+    scale = 255 / (high - low or 1)
+    return _by_strips(image, lambda values: np.rint((_finite(values) - low) * scale).astype(np.uint8))
+
+
+def _finite(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    return np.nan_to_num(values.astype(np.float64), copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _by_strips(image: PILImage.Image, grey: Callable[[npt.NDArray[Any]], npt.NDArray[np.uint8]]) -> PILImage.Image:
+    """A grey picture of what `grey` makes of each strip."""
+    plain = PILImage.new("L", image.size)
+    for top, values in _strips(image):
+        plain.paste(PILImage.fromarray(grey(values)), (0, top))
+    return plain
+
+
+def _strips(image: PILImage.Image) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+    """A picture's values from top to bottom, and where each strip begins."""
+    width, height = image.size
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        yield top, np.asarray(image.crop((0, top, width, min(height, top + rows))))

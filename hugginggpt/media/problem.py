@@ -3,3 +3,11 @@
 
 class ContentProblem(Exception):
     """Bytes that cannot be used. The message continues a sentence that starts with the file's name."""
+
+
+def too_much_memory(needed: int, allowed: int) -> str:
+    """The end of the sentence about a file that takes too much memory when it is decoded, in bytes."""
+    return (
+        f"takes {needed} bytes of memory when it is decoded, more than the {allowed} that "
+        "HUGGINGGPT_MAX_DECODED_BYTES allows; make it smaller"
+    )

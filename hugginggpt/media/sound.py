@@ -8,12 +8,14 @@ from collections.abc import Callable
 import numpy as np
 import soundfile
 
-from hugginggpt.media.problem import ContentProblem
+from hugginggpt.media.problem import ContentProblem, too_much_memory
 from hugginggpt.media.values import Audio
 
 _FLAC_SECONDS = 60
 _FLAC_CHANNELS = 8
 _BLOCK_FRAMES = 1 << 18
+_BLOCK_SAMPLES = 1 << 20
+_SAMPLE_BYTES = 4
 _DAMAGED = "is cut off or damaged and cannot be read as a recording; save it again"
 
 
@@ -27,14 +29,22 @@ def read(data: bytes) -> Audio:
         samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
     except soundfile.SoundFileError as error:
         raise ContentProblem(_DAMAGED) from error
-    return Audio(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), rate)
+    for start in range(0, len(samples), _BLOCK_FRAMES):
+        np.nan_to_num(samples[start : start + _BLOCK_FRAMES], copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    return Audio(samples, rate)
 
 
-def check(data: bytes, max_seconds: float) -> None:
-    """Decode a recording once, block by block, within a limit.
+def check(data: bytes, max_seconds: float, max_bytes: int, go_on: Callable[[], object] = lambda: None) -> None:
+    """Decode a recording once, block by block, within limits.
+
+    Args:
+        data: WAV, FLAC, OGG or MP3.
+        max_seconds: how long it may be.
+        max_bytes: limit on the memory that `read` takes of it.
+        go_on: called before each block; what it raises ends the checking.
 
     Raises:
-        ContentProblem: it is empty, cut off, damaged or too long.
+        ContentProblem: it is empty, cut off, damaged, too long or takes too much memory.
     """
     too_long = f"lasts longer than the {max_seconds:g} seconds that HUGGINGGPT_MAX_AUDIO_SECONDS allows; cut it"
     if data.startswith(b"RIFF"):
@@ -45,14 +55,21 @@ def check(data: bytes, max_seconds: float) -> None:
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as recording:
             limit = max_seconds * recording.samplerate
-            if recording.frames > limit:
-                raise ContentProblem(too_long)
-            frames = 0
-            while block := len(recording.read(_BLOCK_FRAMES, dtype="float32")):
-                frames += block
-                # The header may lie.
+            frame_bytes = recording.channels * _SAMPLE_BYTES
+
+            def check_length(frames: int) -> None:
                 if frames > limit:
                     raise ContentProblem(too_long)
+                if frames * frame_bytes > max_bytes:
+                    raise ContentProblem(too_much_memory(frames * frame_bytes, max_bytes))
+
+            check_length(recording.frames)
+            frames = 0
+            at_once = max(1, _BLOCK_SAMPLES // recording.channels)
+            while block := len(recording.read(at_once, dtype="float32")):
+                go_on()
+                frames += block
+                check_length(frames)  # the header may lie
             if frames < recording.frames:
                 raise ContentProblem(_DAMAGED)
     except soundfile.SoundFileError as error:

@@ -8,21 +8,34 @@ from collections.abc import Iterator
 from itertools import islice
 
 from hugginggpt.media import texts
-from hugginggpt.media.problem import ContentProblem
+from hugginggpt.media.problem import ContentProblem, too_much_memory
 from hugginggpt.media.values import Table
 
 _SEPARATORS = (",", ";", "\t", "|")
 _SAMPLE_ROWS = 50
+_CELL_BYTES = 64
+"""What Python takes for a cell besides its characters, and a row about as much."""
 
 
-def read(data: bytes) -> Table:
+def read(data: bytes, max_chars: int | None = None, max_bytes: int | None = None) -> Table:
     """A table from CSV; the first row names the columns.
 
+    Args:
+        data: the file.
+        max_chars: limit on its characters.
+        max_bytes: limit on the memory that its rows and columns take.
+
     Raises:
-        ContentProblem: it is empty, no CSV, or has rows of unequal width.
+        ContentProblem: it is empty, no CSV, too large, or has rows of unequal width.
     """
-    content = texts.read(data)
-    rows = list(_rows(content, _separator(content)))
+    content = texts.read(data, max_chars)
+    rows: list[tuple[str, ...]] = []
+    taken = 0
+    for row in _rows(content, _separator(content)):
+        taken += _CELL_BYTES * (len(row) + 1) + sum(map(len, row))
+        if max_bytes is not None and taken > max_bytes:
+            raise ContentProblem(too_much_memory(taken, max_bytes))
+        rows.append(row)
     if not rows:
         raise ContentProblem("holds no rows; give a table with a header")
     columns, *body = rows

@@ -14,35 +14,55 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_BLOCK_BYTES = 1 << 20
 _CONTROL = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
 
 
-def read(data: bytes) -> str:
+def read(data: bytes, max_chars: int | None = None) -> str:
     """The characters of a text file: by its byte order mark, else UTF-8, else Windows-1252.
 
+    Args:
+        data: the file.
+        max_chars: decoding ends as soon as there are more.
+
     Raises:
-        ContentProblem: it is no text in any of these.
+        ContentProblem: it is no text in any of these, or has more characters.
     """
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             try:
-                return data.decode(encoding)
+                return _decoded(data, encoding, max_chars)
             except UnicodeDecodeError:
                 raise ContentProblem(
                     f"is marked as {encoding.removesuffix('-sig').upper()} text but is not; save it as UTF-8"
                 ) from None
     if b"\x00" not in data:
         try:
-            return data.decode("utf-8")
+            return _decoded(data, "utf-8", max_chars)
         except UnicodeDecodeError:
             pass
         # Windows-1252 gives a character for nearly every byte, so control bytes have to tell binary data.
         if not _CONTROL.search(data):
             try:
-                return data.decode("cp1252")
+                return _decoded(data, "cp1252", max_chars)
             except UnicodeDecodeError:
                 pass
     raise ContentProblem("holds neither a known kind of media nor text; give a picture, sound, video, CSV or text file")
+
+
+def _decoded(data: bytes, encoding: str, max_chars: int | None) -> str:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    parts: list[str] = []
+    length = 0
+    for start in range(0, len(data), _BLOCK_BYTES):
+        part = decoder.decode(data[start : start + _BLOCK_BYTES], final=start + _BLOCK_BYTES >= len(data))
+        length += len(part)
+        if max_chars is not None and length > max_chars:
+            raise ContentProblem(
+                f"has more than the {max_chars} characters that HUGGINGGPT_MAX_TEXT_CHARS allows; split it"
+            )
+        parts.append(part)
+    return "".join(parts)
 
 
 def write(text: str) -> bytes:

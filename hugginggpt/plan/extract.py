@@ -14,6 +14,8 @@ from hugginggpt.plan.loose import loose_values
 _FENCE = "```"
 _BRACKET = re.compile(r"[\[{]")
 _MOST_DIGITS = 20  # of a whole number that is read
+_MOST_FENCES = 100
+_MOST_FAILED = 2_000  # brackets that begin no JSON
 _READ_AGAIN = 8  # how many times its own length is read of a text in which bracket after bracket begins no JSON
 _WRAPPERS = ("tasks", "plan", "task_nodes")
 _KIND_KEYS = ("task", "kind", "tool")
@@ -44,9 +46,10 @@ def extract_tasks(text: str) -> list[RawTask]:
 
 
 def _fenced(text: str) -> list[str]:
-    """What stands in code fences, without the language's name."""
+    """What looks like JSON in the last code fences, without the language's name."""
     parts = text.split(_FENCE)
-    return [part.lstrip(string.ascii_letters).strip() for part in parts[1 : len(parts) - 1 : 2]]
+    blocks = (part.lstrip(string.ascii_letters).strip() for part in parts[1 : len(parts) - 1 : 2])
+    return [block for block in blocks if block.startswith(("[", "{"))][-_MOST_FENCES:]
 
 
 def _as_tasks(found: Any) -> list[RawTask] | None:
@@ -77,11 +80,12 @@ def _whole(digits: str) -> int | str:
 def _values(text: str) -> Iterator[Any]:
     """What stands in the text as correct JSON."""
     decoder = json.JSONDecoder(strict=False, parse_int=_whole)
-    position, left = 0, _READ_AGAIN * len(text)
-    while left > 0 and (start := _BRACKET.search(text, position)) is not None:
+    position, failed, left = 0, 0, _READ_AGAIN * len(text)
+    while failed < _MOST_FAILED and left > 0 and (start := _BRACKET.search(text, position)) is not None:
         try:
             value, position = decoder.raw_decode(text, start.start())
         except (ValueError, RecursionError) as error:
+            failed += 1
             left -= _read_in_vain(error, text, start.start())
             position = start.end()
         else:

@@ -26,6 +26,7 @@ _MOST_NESTED = 2  # pairs of parentheses around each other
 _MOST_VALUES = 32
 _FILES = (ValueType.TEXT, ValueType.IMAGE, ValueType.AUDIO, ValueType.VIDEO, ValueType.TABLE)
 _INSIDE = (ValueType.TEXT, ValueType.IMAGE)  # what a pipeline in parentheses may yield
+_MOST_UNITS = 4_000  # words of a request, from its beginning and its end: more than the planner is shown
 _UNIT = re.compile(r"\w+|[^\w\s]")
 
 # A rule is its alternatives, an alternative its symbols: names of rules, or GBNF as it stands.
@@ -156,12 +157,16 @@ def _given(wanted: Input, depth: int) -> tuple[str, str]:
 def _texts(text: str) -> _Rules:
     """Every run of the request's words: `span`, a text; `template`, one with a place for what is piped."""
     units = list(_UNIT.finditer(text))
+    cut = len(units)
+    if cut > _MOST_UNITS:
+        cut = _MOST_UNITS * 2 // 3
+        units = [*units[:cut], *units[cut - _MOST_UNITS :]]
     rules: _Rules = {"words": []}
     starts = starts_of_references(text)  # no text goes on from one: a whole reference would be read as one
     for n, unit in enumerate(units):
         rules["words"].append((f"w{n}",))
         here = _escaped(unit.group())
-        if n + 1 < len(units) and unit.start() not in starts:
+        if n + 1 < len(units) and n + 1 != cut and unit.start() not in starts:
             gap = _escaped(text[unit.end() : units[n + 1].start()])
             rules[f"w{n}"] = [(f'"{here}" ("{gap}" w{n + 1})?',)]
         else:

@@ -12,10 +12,11 @@ from typing import Any
 MOST_NESTED = 32
 """Lists and objects inside each other. What goes deeper is given up, and reading goes on from there."""
 
+_MOST_GIVEN_UP = 100
 _MOST_DIGITS = 20  # of a whole number; one with more digits is kept as a text, which is how it is written
 _CLOSED_BY = {'"': '"', "'": "'", "“": "”", "”": "”", "‘": "’", "`": "`"}
 _BETWEEN = re.compile(r"(?:\s++|//[^\n]*+|#[^\n]*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z))*+")
-_WORD = re.compile(r"[^,{}\[\]\n\"]++")
+_WORD = re.compile(r"(?:[^,{}\[\]\n\"/]++|/(?![/*])|(?<=:)//)++")  # up to a comment, which an address holds none of
 _QUOTES = "\"'“”‘’`"
 _NAME = re.compile(rf"[{_QUOTES}]([^{_QUOTES}:,{{}}\[\]\n]*+)[{_QUOTES}](?!\w)|[^:,{{}}\[\]\n]++")
 _START = re.compile(rf"\[(?=\s*+[{{{_QUOTES}])|\{{")
@@ -40,13 +41,13 @@ class _TooDeep(Exception):
 
 def loose_values(text: str) -> Iterator[Any]:
     """The objects, and the lists of objects, that stand in a text, in their order."""
-    reader = _Reader(text)
-    while (start := _START.search(text, reader.at)) is not None:
+    reader, given_up = _Reader(text), 0
+    while given_up < _MOST_GIVEN_UP and (start := _START.search(text, reader.at)) is not None:
         reader.at = start.start()
         try:
             yield reader.value()
         except _TooDeep:
-            continue
+            given_up += 1
 
 
 class _Reader:

@@ -331,8 +331,8 @@ class _Reading:
                 self.chars += sum(len(joined[k]) - len(reference(k)) for k in occurrences(str(element)) if k in joined)
         self.elements += count - len(elements)
         self._is_too_long(draft, name, count)
-        self._check_room(f"With what '{name}' of {draft.label.lower()} refers to, the plan has")
         self._stop_at_problems()
+        self._check_room(f"With what '{name}' of {draft.label.lower()} refers to, the plan has")
 
     def _check_room(self, subject: str) -> None:
         """Refuse a plan that holds too much.
@@ -341,8 +341,8 @@ class _Reading:
             PlanError: it does.
         """
         for count, what, most in (
-            (self.chars, "characters", MAX_CHARS),
             (self.elements, "elements", MAX_PLAN_ELEMENTS),
+            (self.chars, "characters", MAX_CHARS),
         ):
             if count > most:
                 raise PlanError(

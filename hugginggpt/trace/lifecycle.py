@@ -120,11 +120,12 @@ def begin_life(
     lease_seconds: float,
     flow_run_id: str | None,
     controller: ControllerName | None,
+    spent: float,
 ) -> None:
-    """Give the request to a new holder."""
+    """Give the request to a new holder. Of its time, so many seconds went by before its first life."""
     seconds = request.options.get("deadline")
     if seconds is not None and request.deadline_at is None:
-        request.deadline_at = now + timedelta(seconds=seconds)
+        request.deadline_at = now + timedelta(seconds=seconds - spent)
     request.status = RequestStatus.RUNNING
     request.life += 1
     request.claimed_until = None

@@ -12,7 +12,7 @@ from hugginggpt.catalog.card import Candidate, Endpoint, ModelChoice
 from hugginggpt.catalog.downloaded import ModelUse
 from hugginggpt.catalog.figures import LATEST, MEMORY, Figures, Measurement, Run, figures_of
 from hugginggpt.controller_name import ControllerName
-from hugginggpt.errors import StorageError, TaskCancelledError, TraceError
+from hugginggpt.errors import DiskFullError, ModelDiskFullError, StorageError, TaskCancelledError, TraceError
 from hugginggpt.media import EXTENSIONS
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.request import Budget
@@ -131,7 +131,7 @@ def measured(session: Session, now: datetime) -> dict[tuple[str, str, str], Figu
     Runs that say nothing of the model do not count: those that were stopped, whose process died, or
     whose result could not be stored.
     """
-    no_fault = (TaskCancelledError.__name__, StorageError.__name__)
+    no_fault = [e.__name__ for e in (TaskCancelledError, StorageError, DiskFullError, ModelDiskFullError)]
     counts = or_(
         ExpertRun.status == "completed", and_(ExpertRun.status == "failed", ExpertRun.error_type.not_in(no_fault))
     )

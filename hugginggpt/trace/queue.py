@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from hugginggpt.artifacts import Resource
@@ -19,6 +19,9 @@ MOST_LIVES = 5
 MOST_STARTS = 200
 """A request that so many flow runs were started for, and none began, is not given another."""
 
+DISK_FULL = "disk full"
+"""How a life ended that found no room for what it made. It does not count as one whose process died."""
+
 SHOWN_CHARS = 1000
 """A flow run that is started for a request in line is told so much of its text, and nothing else but its id."""
 
@@ -29,7 +32,7 @@ _MOST_DOUBLINGS = 5
 def claim(session: Session, now: datetime, holder: str, seconds: float, limit: int) -> list[WaitingRequest]:
     """Claim requests that wait: not begun, or left by a process that died.
 
-    One whose flow runs end before they begin it is claimed for longer each time.
+    One whose flow runs end before they begin it, or find the disk full, is claimed for longer each time.
     """
     # Of two who claim at once, the second passes over what the first looks at; on SQLite it waits for the first.
     waiting = (
@@ -51,10 +54,12 @@ def claim(session: Session, now: datetime, holder: str, seconds: float, limit: i
     )
     claimed = []
     for request in session.scalars(waiting).all():
-        if request.life >= MOST_LIVES:
-            _give_up(session, request, now, f"Its process died {request.life} times, so it is not begun again.")
+        full = _ended_full(session, request)
+        if request.life - full >= MOST_LIVES:
+            died = request.life - full
+            _give_up(session, request, now, f"Its process died {died} times, so it is not begun again.")
             continue
-        doublings = min(max(0, request.starts - 1 - request.life), _MOST_DOUBLINGS)
+        doublings = min(max(0, request.starts - 1 - request.life) + full, _MOST_DOUBLINGS)
         request.claimed_by, request.claimed_until = holder, now + timedelta(seconds=seconds * 2**doublings)
         last = session.get(FlowRun, (request.id, request.life))
         claimed.append(
@@ -66,6 +71,12 @@ def claim(session: Session, now: datetime, holder: str, seconds: float, limit: i
             )
         )
     return claimed
+
+
+def _ended_full(session: Session, request: Request) -> int:
+    """How many lives of a request found the disk full."""
+    lives = select(func.count()).select_from(FlowRun).filter_by(request_id=request.id, ending=DISK_FULL)
+    return session.scalar(lives) or 0
 
 
 def check_told(request: Request, text: str, resources: Sequence[Resource], options: dict[str, Any]) -> None:

@@ -119,6 +119,7 @@ class Trace:
         flow_run_id: str | None = None,
         queued: bool = False,
         controller: ControllerName | None = None,
+        spent: float = 0.0,
     ) -> OpenedRequest:
         """Begin a request, a new one or one that waits, or take it over from a process that died.
 
@@ -138,6 +139,7 @@ class Trace:
             flow_run_id: Prefect's id of the flow run that works on it.
             queued: it is in line from now on: if this process dies, another is found for it.
             controller: who plans, chooses and answers in this process.
+            spent: seconds of its time that went by before, as in getting its files.
 
         Raises:
             RequestInProgressError: a live process works on it.
@@ -172,6 +174,7 @@ class Trace:
                     lease_seconds=lease_seconds,
                     flow_run_id=flow_run_id,
                     controller=controller,
+                    spent=spent,
                 )
             return OpenedRequest(
                 request_id=request.id,

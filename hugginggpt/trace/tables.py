@@ -155,7 +155,9 @@ class FlowRun(Base):
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime] = mapped_column(doc="when the process last renewed its lease")
     ended_at: Mapped[datetime | None] = mapped_column(doc="for a process that died, when it was seen last")
-    ending: Mapped[str | None] = mapped_column(doc="`finished`, `died`, or what a hook reported, such as `cancelled`")
+    ending: Mapped[str | None] = mapped_column(
+        doc="`finished`, `died`, `disk full`, or what a hook reported, such as `cancelled`"
+    )
     error: Mapped[str | None] = mapped_column(doc="what a hook reported, one sentence")
     controller_model: Mapped[str | None] = mapped_column(doc="the controller's model; null where it is not known")
     controller_server: Mapped[str | None] = mapped_column(doc="where the controller is: `embedded`, or a base URL")

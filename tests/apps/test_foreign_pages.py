@@ -54,10 +54,10 @@ ATTACK = """
   }
   await attempt("form", () => new Promise((loaded) => {
     const frame = document.createElement("iframe");
-    frame.name = "target";
+    frame.name = `target of ${api}`;
     document.documentElement.append(frame);
     const form = document.createElement("form");
-    Object.assign(form, {method: "POST", action: create, target: "target", enctype: "text/plain"});
+    Object.assign(form, {method: "POST", action: create, target: frame.name, enctype: "text/plain"});
     const field = document.createElement("input");
     Object.assign(field, {name: body.slice(0, -1) + ', "x": "', value: '"}'});
     form.append(field);
@@ -136,8 +136,10 @@ def another_server() -> Iterator[int]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Empty) as server:
         threading.Thread(target=server.serve_forever).start()
-        yield server.server_port
-        server.shutdown()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", REBOUND])

@@ -40,7 +40,7 @@ def client(prefect_api: str) -> Iterator[httpx.Client]:
 def test_it_answers_to_its_own_names(client: httpx.Client, port: int, name: str) -> None:
     for host in (name, f"{name}:{port}"):
         assert client.get("/health", headers={"Host": host}).json() is True
-        assert client.post("/flows/filter", json={}, headers={"Host": host}).json() == []
+        assert client.post("/flows/filter", json={}, headers={"Host": host}).is_success
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.", "a.localhost", "0.0.0.0", ""])
@@ -71,7 +71,7 @@ def test_its_own_page_is_answered(client: httpx.Client, port: int) -> None:
     for name in ("127.0.0.1", "localhost"):
         own = {"Host": f"{name}:{port}", "Origin": f"http://{name}:{port}", "Sec-Fetch-Site": "same-origin"}
         answered = client.post("/flows/filter", json={}, headers=own)
-        assert (answered.json(), answered.headers["access-control-allow-origin"]) == ([], own["Origin"])
+        assert answered.is_success and answered.headers["access-control-allow-origin"] == own["Origin"]
 
 
 def test_a_request_without_a_token_changes_nothing(prefect_api: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from hugginggpt.catalog.card import ModelCard
-from hugginggpt.errors import ExpertUnavailableError, ModelLoadError
+from hugginggpt.errors import ExpertUnavailableError, ModelDiskFullError, ModelLoadError
 from hugginggpt.experts.local.download import fetch_model
 from hugginggpt.progress import Progress, listening
 from hugginggpt.settings import Settings
@@ -143,6 +143,20 @@ def test_what_does_not_fit_on_the_disk_is_not_begun(hub: HubServer, settings: Se
     ):
         fetch_model(card(), settings)
     assert WEIGHTS not in downloads(hub)
+
+
+def test_a_disk_that_is_full_now_is_a_cause_that_passes(
+    hub: HubServer, settings: Settings, models: Path, small_disk: Path
+) -> None:
+    cramped = settings.model_copy(update={"models_cache": small_disk / "models"})
+    size = (models / MODEL / WEIGHTS).stat().st_size
+    facts(models / MODEL, sizes={WEIGHTS: 900_000})  # fits on the empty disk
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(500_000))
+    with pytest.raises(ModelDiskFullError, match="no space for the model some/model"):
+        fetch_model(card(), cramped)
+    ballast.unlink()
+    facts(models / MODEL, sizes={WEIGHTS: size})
 
 
 def test_offline_asks_nobody(hub: HubServer, settings: Settings, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import State
 from prefect.settings import (
     PREFECT_API_URL,
@@ -123,6 +125,14 @@ def made(story: RequestTrace) -> list[tuple[int, str, list[str]]]:
     return [(task.id, task.status.value, [o.sha256 for o in task.outputs]) for task in story.tasks]
 
 
+def shown(story: RequestTrace) -> dict[str, str | None]:
+    """The artifacts of a request in Prefect, with the task runs that they belong to."""
+    wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[story.flow_run_id]))  # type: ignore[list-item]
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(artifact_filter=wanted)
+    return {a.key: None if a.task_run_id is None else str(a.task_run_id) for a in found if a.key is not None}
+
+
 def test_both_runners_give_the_same(
     controller: OpenAIServer, on_dask: None, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +154,10 @@ def test_both_runners_give_the_same(
     ]
     assert [task.error for task in on_cluster.tasks] == [task.error for task in in_threads.tasks]
     assert all(task.prefect_task_run_id for task in on_cluster.tasks)
+    models, results = {f"model-{n}" for n in range(5)}, {f"result-{n}" for n in range(3)}
+    assert shown(on_cluster).keys() == shown(in_threads).keys() == {"plan", *models, *results, "answer"}
+    made_by = {f"result-{task.id}": task.prefect_task_run_id for task in on_cluster.tasks if task.outputs}
+    assert shown(on_cluster).items() >= made_by.items()
 
     monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "dask")
     reset()
@@ -568,7 +582,7 @@ def test_a_cluster_is_no_use_without_the_package(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--address", "nowhere"), "is not a Dask scheduler's"),
+        (("--address", "nowhere"), "is not the address of a Dask scheduler"),
         (("--address", "tcp://192.0.2.1:8786"), "set HUGGINGGPT_DASK_INSECURE_NO_TLS to true."),
         (("--address", "tls://192.0.2.1:8786"), "needs certificates: name them in HUGGINGGPT_DASK_TLS_CA_FILE"),
         (("--scheduler", "--host", "0.0.0.0"), "could run code on this machine: name certificates in HUGGINGGPT_DASK"),

@@ -1,8 +1,11 @@
 """A request stops when it is cancelled, when its time is over, and when it has cost what it may."""
 
+import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,13 @@ from prefect.client.schemas.objects import State
 from prefect.exceptions import ParameterTypeError
 
 from flows.answer import answer_request
+from hugginggpt.catalog import hub
+from hugginggpt.errors import DeadlineExceededError
 from hugginggpt.request import RequestOptions
 from hugginggpt.results import RequestStatus
-from hugginggpt.services import get_trace, reset
+from hugginggpt.services import get_store, get_trace, reset
+from hugginggpt.settings import get_settings
+from hugginggpt.submission import Submission, put_in_line
 from hugginggpt.trace.story import StoryStatus, TaskStage
 from tests.flows.conftest import Answer
 from tests.servers import wait_until
@@ -90,6 +97,80 @@ def test_over_its_deadline_it_is_answered_with_what_is_there(
     assert story.tasks[1].error == "The request was not answered within its 3 seconds."
     assert story.response_source == "plain"
     assert "respond" not in controller.stages()
+
+
+@pytest.fixture
+def dripping(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a picture that comes byte by byte, for a minute, and may be fetched."""
+    stopping = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):
+                for byte in b"\x89PNG\r\n\x1a\n" + bytes(600):
+                    if stopping.wait(0.1):
+                        return
+                    self.wfile.write(bytes([byte]))
+                    self.wfile.flush()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setenv("HUGGINGGPT_TRUSTED_HOSTS", "127.0.0.1")
+    reset()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/photo.png"
+    stopping.set()
+    server.shutdown()
+    server.server_close()
+
+
+def test_its_time_counts_from_before_its_files_are_fetched(controller: OpenAIServer, dripping: str) -> None:
+    options = RequestOptions(plan=PLAN, deadline=3.0)
+    began = time.monotonic()
+    state = answer_request("Do", [dripping], options=options, request_id="files", return_state=True)
+    assert state.is_failed()
+    assert time.monotonic() - began < 40  # the address drips for a minute
+    story = get_trace().request("files")
+    assert story.error == "The request was not answered within its 3 seconds: its files had not all arrived."
+    assert story.error_type == "DeadlineExceededError"
+    assert not controller.stages()
+
+
+def test_its_time_ends_the_fetching_of_what_its_plan_names(controller: OpenAIServer, dripping: str) -> None:
+    plan = [{**PLAN[0], "args": {"image": dripping}}]
+    began = time.monotonic()
+    options = RequestOptions(plan=plan, deadline=3.0)
+    state = answer_request("Do", options=options, request_id="plan", return_state=True)
+    assert state.is_failed()
+    assert time.monotonic() - began < 40
+    assert get_trace().request("plan").error == "The request was not answered within its 3 seconds."
+
+
+def test_what_is_put_in_line_has_its_files_in_time_or_not_at_all(dripping: str) -> None:
+    submission = Submission(request="Do", files=(dripping,), id="line", deadline=0.5)
+    with pytest.raises(DeadlineExceededError, match=r"0\.5 seconds"):
+        put_in_line(submission, get_settings(), get_store(), get_trace())
+    assert not get_trace().requests()
+
+
+def test_its_time_ends_the_looking_up_of_models(
+    controller: OpenAIServer, monkeypatch: pytest.MonkeyPatch, photo: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as silent:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        reset()
+        monkeypatch.setattr(hub, "PROBE_SECONDS", 50.0)  # a Hub that is slow rather than away
+        plan = [{"task": "image-classification", "id": 0, "args": {"image": "photo.png"}}]
+        began = time.monotonic()
+        options = RequestOptions(plan=plan, deadline=3.0)
+        state = answer_request("Do", [str(photo)], options=options, request_id="hub", return_state=True)
+        assert state.is_failed()
+        assert time.monotonic() - began < 40
+        assert "within its 3 seconds" in (get_trace().request("hub").error or "")
 
 
 def test_what_has_cost_its_ceiling_costs_no_more(

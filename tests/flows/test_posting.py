@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,18 @@ import httpx
 import pytest
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, FlowRunFilter
 from prefect.settings import PREFECT_API_URL
 
 from flows.answer import answer_request
 from flows.warm import warm_models
+from hugginggpt.errors import DatabaseUnavailableError
 from hugginggpt.services import get_trace
+from hugginggpt.settings import get_settings
 from hugginggpt.trace.leases import Hold
 from hugginggpt.trace.store import Trace
 from tasks import open as opening
-from tasks import posting
+from tasks import posting, respond
 from tasks.ui import beginning
 from tests.servers import wait_until
 from tests.stand_ins.openai_server import OpenAIServer, wrong_key
@@ -151,12 +154,16 @@ def test_what_cannot_be_posted_is_an_error_in_the_log_and_told_by_the_run(
 
 def test_artifacts_belong_to_the_task_runs_that_made_them(photo: Path, controller: OpenAIServer) -> None:
     state: Any = answer_request("Draw its edges", [str(photo)], options={"plan": EDGES}, return_state=True)
-    with get_client(sync_client=True) as client:
-        made_by = {
-            key: None if one.task_run_id is None else client.read_task_run(one.task_run_id).name
-            for key, one in artifacts_of(state).items()
-        }
-    assert made_by == {
+    shown = artifacts_of(state)
+
+    def names() -> dict[Any, str]:
+        wanted = FlowRunFilter.model_validate({"id": {"any_": [state.state_details.flow_run_id]}})
+        with get_client(sync_client=True) as client:
+            return {run.id: run.name for run in client.read_task_runs(flow_run_filter=wanted)}
+
+    # Prefect's server hears of task runs by events, a little later.
+    wait_until(lambda: names().keys() >= {one.task_run_id for one in shown.values()} - {None})
+    assert {key: names().get(one.task_run_id) for key, one in shown.items()} == {
         "plan": None,
         "model-0": "0 · select",
         "result-0": "0 · canny-control",
@@ -167,9 +174,6 @@ def test_artifacts_belong_to_the_task_runs_that_made_them(photo: Path, controlle
 def test_a_request_that_is_resumed_shows_what_an_earlier_life_made(
     photo: Path, controller: OpenAIServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hugginggpt.errors import DatabaseUnavailableError
-    from tasks import respond
-
     def away(*_: object, **__: object) -> None:
         raise DatabaseUnavailableError("The trace is away.")
 
@@ -258,8 +262,6 @@ def test_a_lease_that_is_looked_at_as_its_request_ends_gives_no_alarm(
     photo: Path, controller: OpenAIServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("HUGGINGGPT_LEASE_SECONDS", "1")
-    from hugginggpt.settings import get_settings
-
     get_settings.cache_clear()
     holds: list[Hold] = []
     renew = Trace.renew_lease
@@ -269,17 +271,18 @@ def test_a_lease_that_is_looked_at_as_its_request_ends_gives_no_alarm(
         return holds[-1]
 
     monkeypatch.setattr(Trace, "renew_lease", noted)
-    end = opening.all_posted
+    all_posted = opening.all_posted
 
-    # The block of the lease does not end before the lease was looked at once more.
-    def late() -> Any:
-        posted = end()
-        leave = posted.__exit__
-        posted.__exit__ = lambda *error: (wait_until(lambda: Hold.ENDED in holds, 30), leave(*error))[1]  # type: ignore
-        return posted
+    @contextmanager
+    def late() -> Iterator[None]:
+        """Stay in the block of the lease until the lease was looked at once more."""
+        with all_posted():
+            yield
+            wait_until(lambda: Hold.ENDED in holds, 30)
 
     monkeypatch.setattr(opening, "all_posted", late)
     with caplog.at_level("WARNING", "tasks.open"):
         state: Any = answer_request("Draw its edges", [str(photo)], options={"plan": EDGES}, return_state=True)
     assert state.is_completed()
+    assert Hold.ENDED in holds
     assert [record.message for record in caplog.records if record.name == "tasks.open"] == []

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -116,6 +117,48 @@ def test_what_is_old_goes_and_what_is_young_stays(answer: Answer, photo: Path, s
     }  # fmt: skip
     assert get_trace().request(young.request_id) == young
     assert not [record for record in read_records(results()) if record.sha256s & held(old)]
+
+
+def test_what_killed_writes_have_left_goes_by_age(
+    answer: Answer, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUGGINGGPT_MODELS_CACHE", str(tmp_path / "models"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    reset()
+    story = answer("Find the edges.", photo, plan=EDGES)
+    store, home, unique = Path(get_settings().artifacts), get_settings().home_dir, "0123456789abcdef" * 2
+    blobs = tmp_path / "models" / "models--a--b" / "blobs"
+    unfinished = [
+        store / "ab" / f"{'ab' * 32}.{unique}.tmp",
+        store / f".check-{unique}",
+        results() / f"{'cd' * 32}.{unique}.tmp",
+        results() / ("ef" * 32),
+        results() / "12345678-1234-1234-1234-123456789abc",
+        blobs / "0123.4567abcd.incomplete",
+        home / "up.new",
+        tmp_path / "tmp" / "hugginggpt-video-abc",
+    ]
+    kept = [store / "ab" / "notes.tmp", results() / "somebody-elses", results() / "cd.json", blobs / "0123"]
+    for path in (*unfinished, *kept):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b'{"metadata": {"stor')
+    (results() / ("ef" * 32)).write_bytes(b"")
+    before = stored()
+
+    assert (pruned()["unfinished files"]["gone"], pruned()["unfinished files"]["stay"]) == (0, len(unfinished))
+    for path in unfinished:
+        os.utime(path, (time.time() - 3700,) * 2)
+    with unfinished[0].open("ab") as file:
+        file.write(b"still at work")
+    assert pruned(dry_run=True)["unfinished files"]["gone"] == len(unfinished) - 1
+    assert all(path.exists() for path in unfinished)
+    assert pruned()["unfinished files"] == {
+        "sort": "unfinished files", "gone": len(unfinished) - 1, "gone_bytes": 19 * (len(unfinished) - 2),
+        "stay": 1, "stay_bytes": 32,
+    }  # fmt: skip
+    assert [path for path in unfinished if path.exists()] == unfinished[:1]
+    assert all(path.exists() for path in kept)
+    assert stored() == before and held(story) <= before
 
 
 def test_a_request_asked_again_after_pruning_is_done_again(answer: Answer, photo: Path) -> None:

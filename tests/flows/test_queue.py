@@ -1,5 +1,6 @@
 """Requests in line are given flow runs, each one, whatever became of the runs before."""
 
+import base64
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -27,9 +29,11 @@ from prefect.types._datetime import now
 from flows.answer import answer_request
 from flows.queue import answer_queued, start_run
 from hugginggpt.errors import ClusterUnavailableError, ConfigurationError, HuggingGPTError, OrchestratorUnavailableError
+from hugginggpt.resources import gather, reference
 from hugginggpt.results import RequestStatus
-from hugginggpt.services import get_trace
+from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import CHECKOUT, get_settings
+from hugginggpt.submission import Submission, put_in_line
 from hugginggpt.trace import queue as trace_queue
 from hugginggpt.trace.story import StoryStatus
 from tasks import open as opening
@@ -122,7 +126,7 @@ def test_overdue_runs_of_the_schedule_are_deleted_and_no_others(_deployed: None)
     # Prefect's scheduler makes the runs of the coming minutes by itself.
     wait_until(lambda: len(scheduled()) > 5)
     mine, *overdue = scheduled()[:4]
-    for run in overdue:
+    for run in (mine, *overdue):
         set_state(run, Scheduled(scheduled_time=now("UTC") - timedelta(hours=1)))
     by_hand = run_deployment("answer-queued/every-minute", timeout=0, as_subflow=False)
     assert isinstance(by_hand, FlowRun)
@@ -341,11 +345,13 @@ def begin(run: FlowRun) -> State[Any]:
 
 
 def test_what_a_deployment_is_asked_is_in_line_before_anything_can_fail(
-    _deployed: None, photo: object, short_claims: None, monkeypatch: pytest.MonkeyPatch
+    _deployed: None, photo: Path, short_claims: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away() -> None:
         raise ClusterUnavailableError("The cluster is away.")
 
+    monkeypatch.setenv("HUGGINGGPT_FILE_ROOTS", str(photo.parent))
+    reset()
     with monkeypatch.context() as patch:
         patch.setattr(opening, "check_runner", away)
         run = run_of_deployment("Draw its edges", files=[str(photo)], options={"plan": PLAN})
@@ -365,6 +371,45 @@ def test_what_a_deployment_is_asked_is_in_line_before_anything_can_fail(
     assert begin(again).is_completed()
     story = get_trace().request("mine")
     assert (story.status, len(story.resources)) == (StoryStatus.COMPLETED, 1)
+
+
+def refusal(**parameters: Any) -> str:
+    """Why a deployed run took no file; no request was begun by it."""
+    state = begin(run_of_deployment("What does it say?", **parameters))
+    assert state.is_failed()
+    return str(state.message)
+
+
+def test_a_deployed_run_reads_no_path_outside_of_the_configured_folders(
+    _deployed: None, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("the key is 1234", "utf-8")
+    assert "HUGGINGGPT_FILE_ROOTS" in refusal(files=[str(secret)])
+
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    photo.rename(shared / "photo.png")
+    monkeypatch.setenv("HUGGINGGPT_FILE_ROOTS", str(shared))
+    reset()
+    assert "HUGGINGGPT_FILE_ROOTS" in refusal(files=[secret.as_uri()])
+    given = [{"task": "text-to-speech", "id": 0, "args": {"text": str(secret)}}]
+    assert "secret.txt" in refusal(options={"plan": given})
+    assert all(get_store().find(one.sha256) != secret.read_bytes() for one in get_store().stored())
+    state = begin(run_of_deployment("Draw its edges", files=["photo.png"], options={"plan": PLAN}))
+    assert state.is_completed(), state.message
+
+
+def test_files_that_were_stored_first_need_no_configured_folder(_deployed: None, photo: Path) -> None:
+    (resource,) = gather([str(photo)], get_settings(), get_store())
+    asked = {"options": {"plan": PLAN}}
+    assert begin(run_of_deployment("Draw its edges", files=[reference(resource)], **asked)).is_completed()
+    encoded = "data:image/png;base64," + base64.b64encode(photo.read_bytes()).decode()
+    plan = [{**PLAN[0], "args": {"image": "data.png"}}]
+    assert begin(run_of_deployment("Draw its edges", files=[encoded], options={"plan": plan})).is_completed()
+    submission = Submission(request="Draw its edges", files=(str(photo),), id="stored", plan=PLAN)
+    put_in_line(submission, get_settings(), get_store(), get_trace())
+    assert begin(start_run("stored", "Draw its edges")).is_completed()
 
 
 def test_an_empty_request_is_refused_before_there_is_a_run(_deployed: None) -> None:

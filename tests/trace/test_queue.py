@@ -10,7 +10,7 @@ from hugginggpt.artifacts import Resource
 from hugginggpt.errors import RequestClosedError, RequestIdError, TraceError
 from hugginggpt.request import Budget
 from hugginggpt.results import RequestStatus, TaskStatus
-from hugginggpt.trace.queue import MOST_LIVES, MOST_STARTS, SHOWN_CHARS
+from hugginggpt.trace.queue import DISK_FULL, MOST_LIVES, MOST_STARTS, SHOWN_CHARS
 from hugginggpt.trace.store import Trace
 from hugginggpt.trace.story import StoryStatus, TaskStage
 from tests.trace.samples import INVOICE, artifact, begin, call, candidate, choice, planned, result
@@ -146,6 +146,19 @@ def test_what_kills_every_process_is_given_up(trace: Trace) -> None:
     assert story.status is StoryStatus.FAILED
     assert story.error == f"Its process died {MOST_LIVES} times, so it is not begun again."
     assert story.lives[-1].ending == "died"
+
+
+def test_what_finds_the_disk_full_is_not_given_up_but_begun_ever_more_slowly(trace: Trace) -> None:
+    put(trace, "large")
+    for life in range(1, MOST_LIVES + 2):
+        assert begin(trace, request_id="large", flow_run_id=f"flow-{life}", holder="elsewhere:1:0.0").life == life
+        assert trace.release_flow_run(f"flow-{life}", ending=DISK_FULL, error="There is no space left.")
+    assert claimed(trace, seconds=0.02) == ["large"]
+    time.sleep(0.1)
+    assert claimed(trace) == []
+    time.sleep(0.7)
+    assert claimed(trace) == ["large"]
+    assert trace.request("large").status is StoryStatus.DIED
 
 
 def test_runs_that_never_begin_their_request_come_ever_more_slowly_and_then_no_more(trace: Trace) -> None:

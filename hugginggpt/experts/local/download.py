@@ -1,6 +1,5 @@
 """The files of a model, from the cache or the Hub: what loading needs, and nothing that could run code."""
 
-import errno
 import io
 import json
 import shutil
@@ -13,7 +12,7 @@ from typing import Any
 
 from hugginggpt.catalog.card import ModelCard
 from hugginggpt.catalog.files import CONFIG, DESCRIPTION, needed_files
-from hugginggpt.errors import ExpertUnavailableError, ModelLoadError
+from hugginggpt.errors import NO_SPACE, ExpertUnavailableError, ModelDiskFullError, ModelLoadError
 from hugginggpt.progress import Listener, Progress, listener
 from hugginggpt.redaction import said
 from hugginggpt.settings import Settings
@@ -30,8 +29,9 @@ def fetch_model(card: ModelCard, settings: Settings, *, progress: bool = False) 
         progress: draw progress bars, instead of telling who listens to `hugginggpt.progress`.
 
     Raises:
-        ModelLoadError: it does not exist, is gated, has no safetensors, wants its own code run, or does
-            not fit on the disk; or it is not in the cache and the Hub may not be asked.
+        ModelLoadError: it does not exist, is gated, has no safetensors, wants its own code run, or is larger than
+            the disk; or it is not in the cache and the Hub may not be asked.
+        ModelDiskFullError: there is no room for it on the disk now.
         ExpertUnavailableError: the Hub is busy or out of reach.
     """
     from huggingface_hub import snapshot_download
@@ -160,13 +160,14 @@ def remote_code_refused(card: ModelCard) -> ModelLoadError:
 
 
 def _refuse_if_disk_is_full(card: ModelCard, settings: Settings, wanted: int) -> None:
-    free = shutil.disk_usage(settings.models_cache_dir).free
-    if wanted > free:
-        raise _no_space(card, settings, f"{wanted / 2**20:,.0f} MiB are needed and {free / 2**20:,.0f} MiB free")
+    disk = shutil.disk_usage(settings.models_cache_dir)
+    if wanted > disk.free:
+        detail = f"{wanted / 2**20:,.0f} MiB are needed and {disk.free / 2**20:,.0f} MiB free"
+        raise _no_space(card, settings, detail, for_now=wanted <= disk.total)
 
 
-def _no_space(card: ModelCard, settings: Settings, detail: str) -> ModelLoadError:
-    return ModelLoadError(
+def _no_space(card: ModelCard, settings: Settings, detail: str, *, for_now: bool = True) -> ModelLoadError:
+    return (ModelDiskFullError if for_now else ModelLoadError)(
         f"There is no space for the model {card.id} in {settings.models_cache_dir} ({detail}): "
         "make room or set HUGGINGGPT_MODELS_CACHE to another disk."
     )
@@ -211,7 +212,7 @@ def _explained(card: ModelCard, settings: Settings) -> Iterator[None]:
     except (httpx2.HTTPError, hub.OfflineModeIsEnabled) as error:
         raise _out_of_reach(where, model) from error
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in NO_SPACE:
             raise _no_space(card, settings, "the disk is full") from error
         raise ModelLoadError(
             f"The model {model} could not be stored in {settings.models_cache_dir}: {error.strerror or said(error)}"

@@ -10,9 +10,10 @@ from PIL import ImageOps
 
 from hugginggpt.errors import ExpertError
 from hugginggpt.media import Audio, Video
-from hugginggpt.media.problem import ContentProblem
 
 _MOST_PIXELS = 64_000_000
+_MOST_BYTES = 512 * 2**20
+"""What decoding an answer may take of memory."""
 _THINKING = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 
@@ -81,12 +82,10 @@ def picture(answer: PILImage.Image) -> PILImage.Image:
 
 def sound(answer: bytes) -> Audio:
     """The recording, decoded."""
-    from hugginggpt.media.sound import read
+    from hugginggpt.media.sound import check, read
 
-    audio = read(answer)
-    if not len(audio.samples):
-        raise ContentProblem("holds no sound")
-    return audio
+    check(answer, math.inf, _MOST_BYTES)
+    return read(answer)
 
 
 def video(answer: bytes) -> Video:
@@ -97,7 +96,7 @@ def video(answer: bytes) -> Video:
     found = formats.recognise(answer)
     if found is None or found.type is not ValueType.VIDEO:
         raise ValueError(f"{found.name if found else 'something'} instead of a video")
-    moving.check(answer, found, _MOST_PIXELS)
+    moving.check(answer, found, _MOST_PIXELS, _MOST_BYTES)
     return Video(answer, found.mime)
 
 

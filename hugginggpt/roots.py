@@ -1,0 +1,22 @@
+"""The folders whose files a plan, or a run that others can start, may read."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def find_in_roots(path: str, roots: Sequence[Path]) -> Path | None:
+    """The regular file that a path leads to, links followed, if it lies in one of the folders; else None.
+
+    Args:
+        path: absolute, or relative to any of the folders.
+        roots: the folders.
+    """
+    for root in roots:
+        top = root.expanduser().resolve()
+        try:
+            found = (top / path).resolve()
+            if found.is_relative_to(top) and found.is_file():
+                return found
+        except (OSError, ValueError, RuntimeError):  # no name that a file could have
+            return None
+    return None

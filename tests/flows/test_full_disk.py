@@ -1,0 +1,130 @@
+"""A disk that is full is a cause that passes: with room again, resuming completes, and nothing is done twice."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
+
+from flows.answer import answer_request
+from hugginggpt.errors import DatabaseUnavailableError, DiskFullError
+from hugginggpt.request import RequestOptions
+from hugginggpt.services import get_trace, reset
+from hugginggpt.trace.story import StoryStatus
+from tasks import policies
+from tests.stand_ins.openai_server import OpenAIServer, RecordedCall
+
+PLAN: list[dict[str, Any]] = [
+    {"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo.png"}},
+    {"task": "summarization", "id": 1, "dep": [0], "args": {"text": "A long story about edges."}},
+    {"task": "text-to-speech", "id": 2, "dep": [1], "args": {"text": "<GENERATED>-1"}},
+]
+
+
+def fill(disk: Path) -> Path:
+    """Leave no room on a disk; return the file that takes it."""
+    ballast = disk / "ballast"
+    with ballast.open("ab", buffering=0) as file:
+        for size in (1 << 16, 1 << 12, 1):
+            try:
+                while file.write(bytes(size)):
+                    pass
+            except OSError:
+                continue
+    return ballast
+
+
+@pytest.fixture
+def filling(controller: OpenAIServer, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Have the disk be full from the summary on, and the database not be waited for."""
+    monkeypatch.setattr(policies, "DATABASE_WAITS", (0.1,))
+
+    def summary(call: RecordedCall) -> str:
+        if not (small_disk / "ballast").exists():
+            fill(small_disk)
+        return "They are edges."
+
+    def begin() -> None:
+        controller.script = {"summarization": summary, "respond": "They are edges."}
+
+    return begin
+
+
+def ask(photo: Path, request_id: str) -> Any:
+    options = RequestOptions(plan=PLAN)
+    return answer_request("What are they?", [str(photo)], options=options, request_id=request_id, return_state=True)
+
+
+def make_room_and_resume(disk: Path, request_id: str) -> None:
+    """Everything is there then, and what had finished is not done again."""
+    (disk / "ballast").unlink()
+    get_trace().reopen_request(request_id)
+    assert answer_request("", request_id=request_id, return_state=True).name == "Completed"
+    story = get_trace().request(request_id)
+    assert story.status is StoryStatus.COMPLETED
+    done = [[a.life for a in task.attempts if a.status == "completed"] for task in story.tasks]
+    assert done[0] == [1]
+    assert all(done[1:])
+
+
+def test_a_result_that_has_no_room(
+    small_disk: Path, photo: Path, filling: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUGGINGGPT_ARTIFACTS_URL", str(small_disk / "artifacts"))
+    reset()
+    filling()
+    state = ask(photo, "result")
+    assert state.is_failed()
+    with pytest.raises(DiskFullError, match="no space left"):
+        state.result()
+    story = get_trace().request("result")
+    assert (story.status, story.error) == (StoryStatus.DIED, None)
+    assert [life.ending for life in story.lives] == ["disk full"]
+    assert not [path for path in small_disk.rglob("*.tmp")]
+    make_room_and_resume(small_disk, "result")
+
+
+def test_a_record_of_a_result_that_has_no_room(small_disk: Path, photo: Path, filling: Callable[[], None]) -> None:
+    filling()
+    with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: small_disk / "results"}):
+        ask(photo, "record")
+        story = get_trace().request("record")
+        assert story.status in (StoryStatus.COMPLETED, StoryStatus.DIED)
+        if story.status is StoryStatus.DIED:
+            make_room_and_resume(small_disk, "record")
+        else:
+            (small_disk / "ballast").unlink()
+        # What was cut off stands in nobody's way.
+        again = answer_request("Again", [str(photo)], options=RequestOptions(plan=PLAN), return_state=True)
+        assert again.name == "Completed"
+
+
+def test_a_trace_that_has_no_room(
+    small_disk: Path, photo: Path, filling: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUGGINGGPT_DATABASE_URL", f"sqlite:///{small_disk}/trace.db")
+    monkeypatch.setenv("HUGGINGGPT_LEASE_SECONDS", "2")
+    reset()
+    filling()
+    state = ask(photo, "trace")
+    assert state.is_failed()
+    with pytest.raises(DatabaseUnavailableError, match="the disk is full"):
+        state.result()
+    make_room_and_resume(small_disk, "trace")
+
+
+def test_a_file_of_the_request_that_has_no_room(
+    small_disk: Path, photo: Path, controller: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUGGINGGPT_ARTIFACTS_URL", str(small_disk / "artifacts"))
+    reset()
+    controller.script = {"summarization": "Edges.", "respond": "They are edges."}
+    ballast = fill(small_disk)
+    state = ask(photo, "file")
+    assert state.is_failed()
+    with pytest.raises(DiskFullError):
+        state.result()
+    assert not get_trace().requests()
+    ballast.unlink()
+    assert ask(photo, "file").name == "Completed"

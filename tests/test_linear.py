@@ -1,0 +1,255 @@
+"""Nothing that reads text from outside takes more than its length in time: each reader at its worst.
+
+Whoever adds a reader adds a row. The times of one run are compared with each other, in seconds of the
+processor, so a busy machine changes nothing.
+"""
+
+import contextlib
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hugginggpt.capabilities import CAPABILITIES, ValueType
+from hugginggpt.controller.grounding import foreign_words, repeated_words, unfounded
+from hugginggpt.controller.passages import condensed, passages, relevant_passages
+from hugginggpt.controller.planner import with_passages
+from hugginggpt.controller.small import distinct_texts, question_in, repeats_itself, tidied
+from hugginggpt.controller.sources import ReadRequest, named_in, sources_of, take_passages
+from hugginggpt.errors import HuggingGPTError
+from hugginggpt.evaluation.datasets import read_dataset
+from hugginggpt.evaluation.taskbench import graph_of_nodes
+from hugginggpt.experts.local.generation import without_thinking
+from hugginggpt.media import load_file, tables, texts
+from hugginggpt.media.problem import ContentProblem
+from hugginggpt.plan import Plan, PlannedTask, parse_plan
+from hugginggpt.plan.grammar import plan_grammar
+from hugginggpt.plan.loose import loose_values
+from hugginggpt.plan.notation import named, read_notation
+from hugginggpt.plan.references import any_reference, canonical, references_in, sole_reference, split_list
+from hugginggpt.redaction import redact, said
+from hugginggpt.resources import Namespace
+from hugginggpt.retry_after import retry_after
+from hugginggpt.settings import Settings
+from hugginggpt.text import file_name, one_line, storable_json, terminal_json, visible
+from tasks.markdown import as_cell, as_text, fence
+
+SHORT, MIDDLE, LONG = 2_000, 20_000, 190_000  # a plan's text may have 200,000 characters, quotes and names included
+SLACK = 6.0
+LEAST = 2e-4  # seconds: less is not told from nothing
+
+Reader = Callable[[str], object]
+
+
+def summary(**args: Any) -> list[dict[str, Any]]:
+    return [{"task": "summarization", "id": 0, "args": args}]
+
+
+def detection(image: str) -> Plan:
+    return Plan(tasks=(PlannedTask(task="object-detection", id=0, args={"image": image}),))
+
+
+def summarised(text: str) -> Plan:
+    return Plan(tasks=(PlannedTask(task="summarization", id=0, args={"text": text}),))
+
+
+def problems_of(plan: Plan, wording: str = "", given: bool = False) -> list[str]:
+    settings = Settings(file_roots=(Path(__file__).parent,))
+    return Namespace(resources=(), wording=wording, given=given, settings=settings).problems(plan)
+
+
+PLANS = {
+    "fence": "```a",
+    "fences": "|```",
+    "fences with a bracket": "|```{",
+    "fence and spaces": "``` ",
+    "objects in lists": "|[{",
+    "tasks in lists": '|[{"task":',
+    "lists": "|[",
+    "objects": '|{"a":',
+    "list without an end": "[1,",
+    "lists, then a text without an end": '[[[[[[[[[["a',
+    "quotes": '{a"',
+    "odd quotes": "[]{”",
+    "apostrophes": "{12'",
+    "comments": "[{/*",
+    "spaces in an object": '{"a" ',
+    "escapes": '[{"a\\\\',
+    "empty objects": "|{},",
+    "references": "|<GENERATED>-1,",
+}
+TEXTS = {
+    "reference and spaces": "<generated> ",
+    "reference and lines": "<generated>-\n",
+    "digits": "<generated>-1",
+    "references": "|<GENERATED>-1,",
+    "brackets": "|<",
+    "commas": "|a,",
+    "spaces": "| ",
+    "quotes": '|"',
+    "backslashes": '"\\\\',
+    "words": "|a ",
+}
+REQUESTS = {
+    "opening quotes": "|“",
+    "quotes of all kinds": "|“„« ",
+    "announcements": "|this ",
+    "announced texts": "|text: A",
+    "questions": "|this question ",
+    "announcement and lines": "text:\n",
+    "lines": "|\n",
+    "blank lines with spaces": "x\n\n \n",
+    "sentences": "|a. ",
+    "stops": "|.",
+    "quoted names": "|'a.png' ",
+    "names": "|a.png ",
+    "folders": "|a/",
+    "address": "http://.",
+    "addresses": "|http://a ",
+    "address and brackets": "http://a(b",
+    "list items": "|1) ",
+    "wishes": "|and then ",
+}
+ANSWERS = {
+    "lines": "|\n",
+    "names": "|a/b ",
+    "folders": "|/a",
+    "files": "|a.png ",
+    "stops": "|a.",
+    "numbers": "|0.1 ",
+    "number": "|1,",
+    "hash": "|0a",
+    "code": "|``` ",
+    "addresses": "|ab://c ",
+    "blanks": "|[path ",
+    "words": "|zero ",
+}
+SECRETS = {
+    "keys": "|sk-",
+    "bearer": "Bearer ",
+    "basic": "|Basic a",
+    "tokens": "|eyJaaaaaa-",
+    "users": "|ab://c",
+    "queries": "|?a=",
+    "named": "|api_key= ",
+    "base64": "c2VjcmV0LXdvcmQxMjM= |a",
+}
+TERMINAL = {
+    "strings": "|\x90",
+    "titles": "|\x1b]",
+    "colours": "|\x1b[0",
+    "flags": "|\U0001f3f4\U000e0061",
+    "lines": "|\r",
+    "backslashes": "|\\",
+    "nul": "|\x00",
+    "marks": "|_*",
+    "ticks": "|`",
+    "spaces": "| ",
+    "blank lines": "|\n ",
+    "links": "|www.",
+}
+
+READERS: list[tuple[str, Reader, dict[str, str]]] = [
+    ("parse_plan", parse_plan, PLANS),
+    ("parse_plan, in a text", lambda t: parse_plan(json.dumps(summary(text=t))), TEXTS),
+    ("parse_plan, in a list", lambda t: parse_plan(json.dumps(summary(text=t.split(" ")))), TEXTS),
+    ("parse_plan, as a name", lambda t: parse_plan(json.dumps(summary(**{t: "x"}))), TEXTS),
+    ("parse_plan, as a kind", lambda t: parse_plan(json.dumps([{"task": t, "id": 0}])), TEXTS),
+    ("parse_plan, as an id", lambda t: parse_plan(json.dumps([{"task": "tts", "id": t, "dep": t}])), TEXTS),
+    ("loose_values", lambda t: list(loose_values(t)), PLANS),
+    ("read_notation", read_notation, TEXTS | {"steps": "a|> read ", "parentheses": "|(a > ", "list": "|a, "}),
+    ("read_notation, in quotes", lambda t: read_notation(f"{json.dumps(t)} > speak"), TEXTS),
+    ("read_notation, piped", lambda t: read_notation(f'{t} > write text="{{}}"'), {"list": "|b, "}),
+    ("any_reference", any_reference, TEXTS),
+    ("canonical", lambda t: canonical(t, lambda k: k), TEXTS),
+    ("references_in", references_in, TEXTS),
+    ("sole_reference", sole_reference, TEXTS),
+    ("split_list", split_list, TEXTS | {"references": "<GENERATED>-1|,<GENERATED>-1"}),
+    ("named", named, TEXTS),
+    ("plan_grammar", lambda t: plan_grammar(["summarization"], {ValueType.TEXT: ["a.txt"]}, t), TEXTS),
+    ("take_passages", take_passages, REQUESTS),
+    ("named_in", lambda t: list(named_in(t)), REQUESTS),
+    ("sources_of", lambda t: sources_of(ReadRequest(t, {}), [("a b.png", ValueType.IMAGE)]), REQUESTS),
+    ("with_passages", lambda t: with_passages(summarised(t), ReadRequest("", {"passage-1": "x"})), REQUESTS),
+    ("question_in", question_in, REQUESTS),
+    ("unfounded", lambda t: unfounded(t, ["x"]), ANSWERS),
+    ("unfounded, in what was given", lambda t: unfounded("0.5 a/b x.png 12% c/d", [t], known_models=["e/f"]), ANSWERS),
+    ("unfounded, without numbers", lambda t: unfounded(t, [t], numbers=False), ANSWERS),
+    ("repeated_words", lambda t: repeated_words([t]), ANSWERS),
+    ("foreign_words", lambda t: foreign_words(t, [t]), ANSWERS),
+    ("distinct_texts", lambda t: distinct_texts([t, f"{t}x"]), ANSWERS),
+    ("tidied", tidied, REQUESTS | ANSWERS),
+    ("repeats_itself", repeats_itself, ANSWERS),
+    ("passages", lambda t: passages(t, 2_000), REQUESTS),
+    ("relevant_passages", lambda t: relevant_passages(t, "which a", 500, " … "), REQUESTS),
+    ("condensed", lambda t: condensed(t, 400), REQUESTS),
+    ("redact", lambda t: redact(t, "secret-word123"), ANSWERS | SECRETS),
+    ("said", said, SECRETS),
+    ("visible", visible, TERMINAL),
+    ("one_line", one_line, TERMINAL),
+    ("file_name", file_name, TERMINAL | REQUESTS),
+    ("storable_json", storable_json, TERMINAL),
+    ("terminal_json", terminal_json, TERMINAL),
+    ("as_text", as_text, TERMINAL | ANSWERS),
+    ("as_cell", as_cell, TERMINAL | ANSWERS),
+    ("fence", fence, TERMINAL),
+    ("without_thinking", without_thinking, {"open": "|<think>", "closed": "|</think>"}),
+    ("problems, of a file", lambda t: problems_of(detection(t)), REQUESTS),
+    ("problems, of a text", lambda t: problems_of(summarised(t)), REQUESTS),
+    ("problems, of the wording", lambda t: problems_of(detection("http://a"), wording=t), REQUESTS),
+    ("problems, of an address", lambda t: problems_of(detection(t), wording=t + t), {"address": "|http://a"}),
+    ("texts.read", lambda t: texts.read(t.encode()), TEXTS),
+    ("tables.read", lambda t: tables.read(t.encode()), TEXTS | {"rows": "|a;b\n", "cells": "|a\t"}),
+    ("load_file", lambda t: load_file(f"data:text/plain,{t}", Settings()), TEXTS),
+    ("retry_after", lambda t: retry_after({"retry-after": t}), {"digits": "|1", "date": "|Mon, "}),
+    ("graph_of_nodes", lambda t: graph_of_nodes([{"task": t, "arguments": t}]), TEXTS | {"list": "[1,", "sum": "[1+"}),
+]
+
+
+def made(pattern: str, length: int) -> str:
+    """A beginning, then its rest again and again: what follows the bar, or else the last character."""
+    start, bar, unit = pattern.partition("|")
+    start, unit = (start, unit) if bar else (pattern[:-1], pattern[-1])
+    return (start + unit * (length // len(unit) + 1))[:length]
+
+
+def seconds(reader: Reader, text: str, tries: int) -> float:
+    def once() -> float:
+        start = time.process_time()
+        with contextlib.suppress(HuggingGPTError, ContentProblem, ValueError):
+            reader(text)
+        return time.process_time() - start
+
+    return min(once() for _ in range(tries))
+
+
+def assert_linear(reader: Reader, pattern: str) -> None:
+    short = max(LEAST, seconds(reader, made(pattern, SHORT), 5))
+    for length in (MIDDLE, LONG):  # what is not linear is found before it takes minutes
+        most = SLACK * short * length / SHORT
+        assert seconds(reader, made(pattern, length), 1) <= most or seconds(reader, made(pattern, length), 2) <= most
+
+
+@pytest.mark.parametrize(
+    ("reader", "pattern"),
+    [pytest.param(reader, p, id=f"{name}: {what}") for name, reader, rows in READERS for what, p in rows.items()],
+)
+def test_reading_takes_no_more_than_its_length_in_time(reader: Reader, pattern: str) -> None:
+    assert_linear(reader, pattern)
+
+
+@pytest.mark.parametrize("pattern", ANSWERS.values(), ids=ANSWERS)
+def test_a_dataset_is_read_in_its_length(pattern: str, tmp_path: Path) -> None:
+    def read(text: str) -> object:
+        path = tmp_path / "samples.jsonl"
+        path.write_text(json.dumps({"request": text, "plan": summary(text=text), "files": ["a.txt"]}))
+        return read_dataset(path)
+
+    assert_linear(read, pattern)
+
+
+def test_every_kind_can_be_named_in_a_grammar_of_a_long_request() -> None:
+    assert_linear(lambda t: plan_grammar(CAPABILITIES, {ValueType.IMAGE: ["a.png"]}, t), "|a ")

@@ -1,0 +1,214 @@
+"""What small files take of memory when they are decoded, each in a process of its own."""
+
+import io
+import json
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from struct import pack
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image as PILImage
+from PIL import PngImagePlugin
+
+from hugginggpt.settings import Settings
+
+MOST_MB = 500
+
+PROGRAM = """
+import json, resource, sys, time
+from hugginggpt.errors import MediaError
+from hugginggpt.media import decode, load_file
+from hugginggpt.settings import Settings
+error = None
+began = time.monotonic()
+try:
+    loaded = load_file(sys.argv[1], Settings())
+    value = decode(loaded.type, loaded.data, loaded.mime)
+except MediaError as refused:
+    error = refused.message
+who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+mb = max(resource.getrusage(one).ru_maxrss for one in who) / 1024
+print(json.dumps({"error": error, "mb": mb, "seconds": time.monotonic() - began}))
+"""
+
+
+def looked_at(path: Path) -> dict[str, Any]:
+    """What loading and decoding a file comes to."""
+    # A small process starts it: what `fork` copies of this one would count as its own.
+    shell = ["sh", "-c", '"$0" -c "$1" "$2"; exit $?', sys.executable, PROGRAM, str(path)]
+    done = subprocess.run(shell, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def saved(image: PILImage.Image, format: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def deep_png(side: int) -> bytes:
+    return saved(PILImage.fromarray(np.zeros((side, side), np.uint16)), "PNG")
+
+
+def grey_tiff(side: int) -> bytes:
+    return saved(PILImage.new("F", (side, side), 0.5), "TIFF", compression="tiff_adobe_deflate")
+
+
+def turned_jpeg(side: int) -> bytes:
+    image = PILImage.new("RGB", (side, side), "red")
+    exif = image.getexif()
+    exif[0x0112] = 6
+    return saved(image, "JPEG", exif=exif)
+
+
+def clear_png(side: int) -> bytes:
+    return saved(PILImage.new("P", (side, side)), "PNG", transparency=0)
+
+
+def silence(seconds: int, channels: int = 1) -> bytes:
+    buffer = io.BytesIO()
+    with soundfile.SoundFile(buffer, "w", 16000, channels, format="FLAC", subtype="PCM_16") as recording:
+        for _ in range(seconds // 60):
+            recording.write(np.zeros((60 * 16000, channels), np.int16))
+    return buffer.getvalue()
+
+
+def frames(format: str, count: int) -> bytes:
+    shades = [PILImage.new("RGB", (2000, 2000), (n, n, n)) for n in range(count)]
+    return saved(shades[0], format, save_all=True, append_images=shades[1:])
+
+
+def tiff_of_one_strip(side: int) -> bytes:
+    return saved(PILImage.new("RGB", (side, side)), "TIFF", compression="tiff_lzw", tiffinfo={278: side})
+
+
+def tiff_of_one_tile(side: int) -> bytes:
+    """16 x 16 pixels in one tile of `side` x `side`: all of the tile is decoded."""
+    tile = zlib.compress(bytes(side * side), 9)
+    tags = [(256, 16), (257, 16), (258, 8), (259, 8), (262, 1), (277, 1), (322, side), (323, side), (324, 200)]
+    tags.append((325, len(tile)))
+    entries = b"".join(pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    return (pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + pack("<I", 0)).ljust(200, b"\0") + tile
+
+
+def png_of_chunks(profile: int, text: int) -> bytes:
+    """A small picture with a colour profile and comments that are large when they are unpacked."""
+    chunks = PngImagePlugin.PngInfo()
+    for number in range(20):
+        chunks.add_text(f"comment {number}", "x" * text, zip=True)
+    return saved(PILImage.new("RGB", (8, 8)), "PNG", pnginfo=chunks, icc_profile=bytes(profile))
+
+
+def jpeg_of_scans(count: int) -> bytes:
+    data = saved(PILImage.new("RGB", (4000, 4000)), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    return data[:last] + data[last:-2] * count + data[-2:]
+
+
+def video(width: int, height: int, path: Path) -> bytes:
+    import cv2
+
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (width, height))  # type: ignore[attr-defined]
+    writer.write(np.zeros((height, width, 3), np.uint8))
+    writer.release()
+    return path.read_bytes()
+
+
+def rows(cells: int, count: int) -> bytes:
+    return (b",".join([b"ab"] * cells) + b"\n") * count
+
+
+TAKEN: list[tuple[str, Callable[[], bytes]]] = [
+    ("deep.png", lambda: deep_png(7900)),
+    ("grey.tiff", lambda: grey_tiff(7900)),
+    ("turned.jpg", lambda: turned_jpeg(6400)),
+    ("plain.png", lambda: saved(PILImage.new("RGB", (7900, 7900)), "PNG")),
+    ("clear.png", lambda: clear_png(7900)),
+    ("print.jpg", lambda: saved(PILImage.new("CMYK", (6400, 6400)), "JPEG")),
+    ("slowly.jpg", lambda: saved(PILImage.new("RGB", (5700, 5700)), "JPEG", progressive=True)),
+    ("photo.webp", lambda: saved(PILImage.new("RGB", (4500, 4500)), "WEBP")),
+    ("strip.tiff", lambda: tiff_of_one_strip(6400)),
+    ("frames.gif", lambda: frames("GIF", 50)),
+    ("frames.webp", lambda: frames("WEBP", 20)),
+    ("frames.png", lambda: frames("PNG", 30)),
+    ("frames.tiff", lambda: frames("TIFF", 8)),
+    ("silence.flac", lambda: silence(5000)),
+    ("wide.csv", lambda: rows(600_000, 1)),
+    ("long.csv", lambda: rows(2, 300_000)),
+    ("deep.json", lambda: b"[" * 900_000),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "make"), TAKEN, ids=[name for name, _ in TAKEN])
+def test_the_largest_files_that_are_taken_stay_within_500_mb(
+    tmp_path: Path, name: str, make: Callable[[], bytes]
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(make())
+    found = looked_at(path)
+    assert found["error"] is None
+    assert found["mb"] < MOST_MB
+
+
+REFUSED: list[tuple[str, Callable[[], bytes], str]] = [
+    ("deep.png", lambda: deep_png(8100), "pixels"),
+    ("grey.tiff", lambda: grey_tiff(8100), "pixels"),
+    ("turned.jpg", lambda: turned_jpeg(7900), "MAX_DECODED_BYTES"),
+    ("print.jpg", lambda: saved(PILImage.new("CMYK", (7900, 7900)), "JPEG"), "MAX_DECODED_BYTES"),
+    ("slowly.jpg", lambda: saved(PILImage.new("RGB", (7900, 7900)), "JPEG", progressive=True), "MAX_DECODED_BYTES"),
+    ("photo.webp", lambda: saved(PILImage.new("RGB", (7900, 7900)), "WEBP"), "MAX_DECODED_BYTES"),
+    ("tile.tiff", lambda: tiff_of_one_tile(20_000), "MAX_DECODED_BYTES"),
+    ("scans.jpg", lambda: jpeg_of_scans(3000), "scans"),
+    ("chunks.png", lambda: png_of_chunks(50_000_000, 60_000_000), "damaged"),
+    ("silence.flac", lambda: silence(7200), "MAX_DECODED_BYTES"),
+    ("channels.flac", lambda: silence(1800, 8), "MAX_DECODED_BYTES"),
+    ("emoji.txt", lambda: b"a" * 99_000_000 + "\N{PARTY POPPER}".encode(), "MAX_TEXT_CHARS"),
+    ("wide.csv", lambda: rows(30_000_000, 1), "MAX_TEXT_CHARS"),
+]
+
+
+@pytest.mark.parametrize(("name", "make", "why"), REFUSED, ids=[name for name, *_ in REFUSED])
+def test_larger_ones_are_refused_before_they_take_memory(
+    tmp_path: Path, name: str, make: Callable[[], bytes], why: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(make())
+    found = looked_at(path)
+    assert why in (found["error"] or "")
+    assert found["mb"] < MOST_MB / 2
+
+
+def test_frames_of_videos_are_bounded(tmp_path: Path) -> None:
+    pytest.importorskip("cv2")
+    path = tmp_path / "film.avi"
+    path.write_bytes(video(7680, 4320, tmp_path / "large.avi"))
+    found = looked_at(path)
+    assert (found["error"], found["mb"] < MOST_MB) == (None, True)
+    path.write_bytes(video(9000, 6000, tmp_path / "larger.avi"))
+    found = looked_at(path)
+    assert "MAX_DECODED_BYTES" in found["error"]
+    assert found["mb"] < MOST_MB / 2
+
+
+def test_a_limit_on_memory_holds_for_every_kind_of_file(tmp_path: Path) -> None:
+    from hugginggpt.errors import MediaError
+    from hugginggpt.media import load_file
+
+    small = Settings(max_decoded_bytes=10_000)
+    for name, data in [
+        ("a.png", saved(PILImage.new("RGB", (100, 100)), "PNG")),
+        ("a.wav", silence(60)),
+        ("a.csv", rows(10, 100)),
+    ]:
+        path = tmp_path / (name if name != "a.wav" else "a.flac")
+        path.write_bytes(data)
+        with pytest.raises(MediaError, match="HUGGINGGPT_MAX_DECODED_BYTES"):
+            load_file(str(path), small)
