@@ -18,7 +18,7 @@ from hugginggpt.plan.limits import refusal, told
 from hugginggpt.plan.references import references_in
 from hugginggpt.roots import find_in_roots
 from hugginggpt.settings import Settings
-from hugginggpt.text import one_line
+from hugginggpt.text import is_storable, one_line
 
 _MOST_SHOWN = 200
 _IN_STORE = "artifact://"
@@ -77,7 +77,7 @@ def reference(resource: Resource) -> str:
 
 def _from_store(source: str, settings: Settings, store: ArtifactStore, deadline: Deadline) -> LoadedFile:
     match = _REFERENCE.fullmatch(source)
-    if match is None:
+    if match is None or not is_storable(source):
         raise MediaError(f"The reference {_shown(source)} is none: it should look like {_IN_STORE}<sha256>/<name>.")
     data = store.find(match["sha256"])
     if data is None:

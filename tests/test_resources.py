@@ -12,7 +12,7 @@ from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, MediaError, PlanError
 from hugginggpt.plan import Plan, parse_plan
-from hugginggpt.resources import Namespace, gather
+from hugginggpt.resources import Namespace, gather, reference
 from hugginggpt.settings import Settings
 
 
@@ -122,6 +122,16 @@ def test_a_data_uri_is_a_file_too(settings: Settings, store: ArtifactStore, phot
     (resource,) = gather([uri], settings, store)
     assert resource.artifact.mime == "image/png"
     assert len(resource.source) < 200
+
+
+def test_a_reference_that_is_not_text_is_refused(settings: Settings, store: ArtifactStore, photo: Path) -> None:
+    whole = reference(gather([str(photo)], settings, store)[0])
+    assert gather([whole], settings, store)[0].name == photo.name
+    for odd in ("\ud83d", "\x00"):
+        with pytest.raises(MediaError) as refused:
+            gather([whole.replace(".png", f"{odd}.png")], settings, store)
+        refused.value.message.encode()
+        assert odd not in refused.value.message
 
 
 def test_a_missing_file_is_named(settings: Settings, store: ArtifactStore) -> None:

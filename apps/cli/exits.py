@@ -41,13 +41,18 @@ class Commands(click.Group):
         self.began = process_start() if args is None else datetime.now(UTC)
         return super().main(args, *others, **options)
 
+    def make_context(self, *given: Any, **extra: Any) -> click.Context:
+        """Read the command line."""
+        with _readable():
+            return super().make_context(*given, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # not every terminal knows every character of an answer
         try:
-            with _home_in_notes():
+            with _home_in_notes(), _readable():
                 return super().invoke(ctx)
         except HuggingGPTError as error:
             _end(ctx, error.message, WRONG_USAGE if isinstance(error, UsageError | ConfigurationError) else FAILED)
@@ -62,6 +67,20 @@ class Commands(click.Group):
 
             hint = "" if verbose() else " Run it again with --verbose for the traceback."
             _end(ctx, f"Something unexpected happened: {type(error).__name__}: {said(error)}.{hint}", FAILED)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """What click says of wrong usage repeats what was given, names of files too: nothing in it acts on a terminal."""
+    try:
+        yield
+    except click.ClickException as error:
+        from apps.cli.text import printable
+
+        error.message = printable(error.message)
+        if isinstance(error, click.FileError):
+            error.ui_filename = printable(error.ui_filename)
+        raise
 
 
 def _end(ctx: click.Context, sentence: str, code: int) -> NoReturn:

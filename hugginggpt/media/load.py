@@ -7,6 +7,7 @@ import binascii
 import os
 import re
 import stat
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -170,19 +171,22 @@ def _named(source: str) -> str:
 
 
 def _from_data_uri(source: str, settings: Settings) -> tuple[str, bytes]:
-    head, comma, body = source[len("data:") :].partition(",")
-    if not comma:
+    comma = source.find(",")
+    if comma < 0:
         raise MediaError("The data URI has no comma between its type and its data; check how it was made.")
-    mime, *parameters = (part.strip() for part in head.split(";"))
+    mime, *parameters = (part.strip() for part in source[len("data:") : comma].split(";"))
     is_base64 = bool(parameters) and parameters[-1].lower() == "base64"
     # Four base64 characters make three bytes; a percent-encoded byte takes up to three characters.
-    if len(body) > (settings.max_file_bytes + 3) * (2 if is_base64 else 3):
+    if len(source) - comma - 1 > (settings.max_file_bytes + 3) * (2 if is_base64 else 3):
         raise MediaError(f"The data URI {too_large(settings)}.")
-    data = unquote_to_bytes(body)
+    # One name for every step, so that of a long one no more than two are in memory at a time.
+    data = unquote_to_bytes(source[comma + 1 :])
     if is_base64:
-        packed = b"".join(data.split()).translate(bytes.maketrans(b"-_", b"+/"))
+        data = data.translate(bytes.maketrans(b"-_", b"+/"), string.whitespace.encode())
+        if len(data) % 4:
+            data += b"=" * (-len(data) % 4)
         try:
-            data = base64.b64decode(packed + b"=" * (-len(packed) % 4), validate=True)
+            data = base64.b64decode(data, validate=True)
         except binascii.Error:
             raise MediaError("The data URI holds no valid base64; check how it was made.") from None
     if len(data) > settings.max_file_bytes:

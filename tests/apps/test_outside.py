@@ -35,6 +35,12 @@ def trace(inside: CliRunner) -> Trace:
         ["trace", "show", "one"],
         ["trace", "export", "one"],
         ["trace", "show", f"no{HOSTILE[:-1]}"],
+        ["trace", "list", "--limit", HOSTILE[:-1]],
+        ["models", "--kind", HOSTILE[:-1]],
+        ["kinds", HOSTILE[:-1]],
+        ["submit", "Read it", "--later", "--plan", HOSTILE[:-1]],
+        [HOSTILE[:-1]],
+        [f"--{HOSTILE[:-1]}"],
     ],
 )
 def test_nothing_that_is_shown_acts_on_a_terminal(inside: CliRunner, trace: Trace, command: list[str]) -> None:
