@@ -22,7 +22,7 @@ from PIL import Image as PILImage
 from hugginggpt import artifacts
 from hugginggpt.artifacts import PREVIEW_CHARS, Artifact, ArtifactStore
 from hugginggpt.capabilities import ValueType
-from hugginggpt.errors import ConfigurationError, StorageError
+from hugginggpt.errors import ConfigurationError, DiskFullError, StorageError
 from hugginggpt.media import Audio, Image, Structured, Table, Text, Video
 from hugginggpt.settings import Settings
 
@@ -151,14 +151,14 @@ def test_no_space_left_is_said_and_leaves_nothing_behind() -> None:
 def test_a_full_disk_keeps_what_was_there_and_no_half_files(small_disk: Path, tmp_path: Path) -> None:
     store = ArtifactStore(str(small_disk / "artifacts"))
     kept = store.put_bytes(b"kept", TEXT, "text/plain")
-    with pytest.raises(StorageError, match="there is no space left"):
+    with pytest.raises(DiskFullError, match="there is no space left"):
         store.put_bytes(os.urandom(2_000_000), ValueType.VIDEO, "video/mp4")
     assert store.read_bytes(kept) == b"kept"
     assert [p.name for p in small_disk.rglob("*") if p.is_file()] == [kept.sha256]
 
     big = ArtifactStore(str(tmp_path / "big"))
     video = big.put_bytes(os.urandom(2_000_000), ValueType.VIDEO, "video/mp4")
-    with pytest.raises(StorageError, match=r"The folder .* cannot be written: there is no space left"):
+    with pytest.raises(DiskFullError, match=r"The folder .* cannot be written: there is no space left"):
         big.export(video, small_disk / "out", "film")
     assert not list((small_disk / "out").iterdir())
 

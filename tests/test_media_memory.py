@@ -4,8 +4,10 @@ import io
 import json
 import subprocess
 import sys
+import tempfile
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from struct import pack
 from typing import Any
@@ -16,6 +18,8 @@ import soundfile
 from PIL import Image as PILImage
 from PIL import PngImagePlugin
 
+from hugginggpt.errors import DiskFullError, MediaError
+from hugginggpt.media import load_file
 from hugginggpt.settings import Settings
 
 MOST_MB = 500
@@ -198,17 +202,31 @@ def test_frames_of_videos_are_bounded(tmp_path: Path) -> None:
     assert found["mb"] < MOST_MB / 2
 
 
-def test_a_limit_on_memory_holds_for_every_kind_of_file(tmp_path: Path) -> None:
-    from hugginggpt.errors import MediaError
-    from hugginggpt.media import load_file
+def test_a_video_that_has_no_room_to_be_checked_in_is_no_bad_video(
+    tmp_path: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("cv2")
+    path = tmp_path / "film.avi"
+    video(64, 48, path)
+    (small_disk / "ballast").write_bytes(bytes(2**20 - 8192))
+    with suppress(OSError):
+        (small_disk / "rest").write_bytes(bytes(2**20))
+    monkeypatch.setattr(tempfile, "tempdir", str(small_disk))
+    with pytest.raises(DiskFullError, match="make room there"):
+        load_file(str(path), Settings())
+    assert {one.name for one in small_disk.iterdir()} == {"ballast", "rest"}
+    (small_disk / "rest").unlink()
+    assert load_file(str(path), Settings()).name == "film.avi"
 
+
+def test_a_limit_on_memory_holds_for_every_kind_of_file(tmp_path: Path) -> None:
     small = Settings(max_decoded_bytes=10_000)
     for name, data in [
         ("a.png", saved(PILImage.new("RGB", (100, 100)), "PNG")),
-        ("a.wav", silence(60)),
+        ("a.flac", silence(60)),
         ("a.csv", rows(10, 100)),
     ]:
-        path = tmp_path / (name if name != "a.wav" else "a.flac")
+        path = tmp_path / name
         path.write_bytes(data)
         with pytest.raises(MediaError, match="HUGGINGGPT_MAX_DECODED_BYTES"):
             load_file(str(path), small)
