@@ -77,10 +77,12 @@ def _readable() -> Iterator[None]:
     except click.ClickException as error:
         from apps.cli.text import printable
 
-        error.message = printable(error.message)
-        if isinstance(error, click.FileError):
-            error.ui_filename = printable(error.ui_filename)
-        raise
+        said = error.format_message()
+        if printable(said) == said:
+            raise
+        if isinstance(error, click.UsageError):
+            raise click.UsageError(printable(said), error.ctx) from None
+        raise click.ClickException(printable(said)) from None
 
 
 def _end(ctx: click.Context, sentence: str, code: int) -> NoReturn:
