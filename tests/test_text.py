@@ -86,3 +86,8 @@ def test_what_is_storable_is_left_alone(text: str) -> None:
 
 def test_one_line_is_cut_to_its_length() -> None:
     assert one_line("a\n b\tc", 3) == "a …"
+
+
+def test_a_line_is_cut_and_has_nothing_that_acts() -> None:
+    assert one_line("  a\r\n\tb\x07 \u202egpj.exe\u202c \ud800!") == "a b gpj.exe \ufffd!"
+    assert one_line("x" * 300, 200) == "x" * 199 + "…"

@@ -25,7 +25,6 @@ from hugginggpt.trace.leases import Hold
 from hugginggpt.trace.store import Trace
 from tasks import open as opening
 from tasks import posting, respond
-from tasks.ui import beginning
 from tests.servers import wait_until
 from tests.stand_ins.openai_server import OpenAIServer, wrong_key
 
@@ -212,11 +211,6 @@ def test_the_final_state_says_how_the_answer_begins(photo: Path, controller: Ope
         seen = client.read_flow_run(state.state_details.flow_run_id)
     assert seen.state is not None and seen.state.message == state.message
     assert seen.name.startswith("Draw its edges → The edges were drawn. Look!") and len(seen.name) == 117
-
-
-def test_a_beginning_is_one_line_without_what_controls_a_terminal_or_turns_the_text() -> None:
-    assert beginning("  a\r\n\tb\x07 \u202egpj.exe\u202c \ud800!") == "a b gpj.exe !"
-    assert beginning("x" * 300) == "x" * 199 + "…"
 
 
 def test_a_failed_run_says_why_in_a_plain_sentence(controller: OpenAIServer, run_log: list[str]) -> None:
