@@ -134,10 +134,8 @@ def test_its_time_counts_from_before_its_files_are_fetched(controller: OpenAISer
     state = answer_request("Do", [dripping], options=options, request_id="files", return_state=True)
     assert state.is_failed()
     assert time.monotonic() - began < 40  # the address drips for a minute
-    story = get_trace().request("files")
-    assert story.error == "The request was not answered within its 3 seconds: its files had not all arrived."
-    assert story.error_type == "DeadlineExceededError"
-    assert not controller.stages()
+    assert "files had not all arrived within its 3 seconds" in str(state.message)
+    assert not get_trace().requests() and not controller.stages()
 
 
 def test_its_time_ends_the_fetching_of_what_its_plan_names(controller: OpenAIServer, dripping: str) -> None:
