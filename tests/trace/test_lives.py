@@ -116,9 +116,7 @@ def test_renewing_keeps_a_request_alive(trace: Trace) -> None:
 
 def test_a_lease_tells_an_ending_from_a_cancelling(trace: Trace) -> None:
     answered, unwanted = begin(trace, holder=ELSEWHERE), begin(trace, holder=ELSEWHERE)
-    trace.finish_request(
-        answered.request_id, status=RequestStatus.COMPLETED, response="Yes.", response_source="controller", endings=[]
-    )
+    finish(trace, answered.request_id)
     trace.cancel_request(unwanted.request_id)
 
     assert trace.renew_lease(answered.request_id, ELSEWHERE, 60.0) is Hold.ENDED
