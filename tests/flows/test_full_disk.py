@@ -13,6 +13,7 @@ from hugginggpt.request import RequestOptions
 from hugginggpt.services import get_trace, reset
 from hugginggpt.trace.story import StoryStatus
 from tasks import policies
+from tests.servers import wait_until
 from tests.stand_ins.openai_server import OpenAIServer, RecordedCall
 
 PLAN: list[dict[str, Any]] = [
@@ -62,6 +63,7 @@ def ask(photo: Path, request_id: str) -> Any:
 def make_room_and_resume(disk: Path, request_id: str) -> None:
     """Everything is there then, and what had finished is not done again."""
     (disk / "ballast").unlink()
+    wait_until(lambda: get_trace().request(request_id).status is StoryStatus.DIED)  # its lease may have to run out
     get_trace().reopen_request(request_id)
     state = answer_request("", request_id=request_id, return_state=True)
     assert state.name == "Completed", state.message
