@@ -141,7 +141,7 @@ def test_without_a_dataset_it_is_the_one_that_comes_with_the_package(controller:
     controller.script = {"plan": {"tasks": [READ]}}
     state = evaluate_planner(limit=2, return_state=True)
     assert state.result()["dataset"] == str(sample_set())
-    assert run_of(state).name == "evaluate the sample set"
+    assert run_of(state).name == "evaluate-planner: evaluation.jsonl, 2 of 2 requests to plan"
 
 
 def test_a_task_run_takes_a_batch(controller: OpenAIServer, dataset: Path) -> None:
