@@ -141,7 +141,7 @@ def test_without_a_dataset_it_is_the_one_that_comes_with_the_package(controller:
     controller.script = {"plan": {"tasks": [READ]}}
     state = evaluate_planner(limit=2, return_state=True)
     assert state.result()["dataset"] == str(sample_set())
-    assert run_of(state).name == "evaluate the sample set"
+    assert run_of(state).name == "evaluate-planner: evaluation.jsonl, 2 of 2 requests to plan"
 
 
 def test_a_task_run_takes_a_batch(controller: OpenAIServer, dataset: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_task_run_takes_a_batch(controller: OpenAIServer, dataset: Path) -> No
     with get_client(sync_client=True) as client:
         this = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
         names = {task.name for task in client.read_task_runs(flow_run_filter=this)}
-    assert run_of(state).name == f"evaluate {dataset.name}"
+    assert run_of(state).name == f"evaluate-planner: {dataset.name}, 40 of 40 requests to plan"
     assert names == {"plan 1 to 10", "plan 11 to 20", "plan 21 to 30", "plan 31 to 40"}
 
 
