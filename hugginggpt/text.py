@@ -18,7 +18,7 @@ _TERMINAL = re.compile(
     r"""
       (?:\x1b\[|\x9b) [0-?]* [ -/]* [@-~]                                 # colours, cursor
     | (?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f]) [^\x07\x1b\n\x90\x98\x9c-\x9f]{0,4096}+ (?:\x07|\x1b\\|\x9c)  # links
-    | \x1b [ -/]{0,4} [0-~]                                               # character sets and the like
+    | \x1b [!-/]{0,4} [0-~]                                               # character sets and the like
     """,
     re.VERBOSE,
 )

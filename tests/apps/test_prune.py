@@ -39,6 +39,7 @@ def test_what_is_old_goes_and_is_counted(inside: CliRunner) -> None:
         "records: 0 (0 bytes) deleted, 0 (0 bytes) stay",
         "artifacts: 1 (8 bytes) deleted, 1 (11 bytes) stay",
         "weights: 0 (0 bytes) deleted, 0 (0 bytes) stay",
+        "unfinished files: 0 (0 bytes) deleted, 0 (0 bytes) stay",
     ]
     assert not get_store().exists(made)
     assert get_trace().request(request_id).response == "The total is 12.50."

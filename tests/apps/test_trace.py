@@ -245,7 +245,7 @@ def test_a_note_says_why_the_answer_is_a_bare_list(inside: CliRunner) -> None:
     )
     shown = inside.invoke(main, ["resume", "plain"])
     assert (shown.exit_code, shown.stdout) == (3, "image-to-text: 12.50\n")
-    assert shown.stderr.splitlines()[:2] == ["Note: The controller cannot be reached.", "Note: It is\ufffd away."]
+    assert shown.stderr.splitlines()[:2] == ["Note: The controller cannot be reached.", "Note: It is away."]
     assert "Error" not in shown.stderr
     whole = inside.invoke(main, ["resume", "plain", "--json"])
     assert (whole.exit_code, json.loads(whole.stdout)["status"]) == (3, "partial")

@@ -71,7 +71,7 @@ def test_whatever_a_request_holds_can_be_kept(evaluations: Evaluations) -> None:
     evaluations.open(SUBJECT, "a.jsonl", "first")
     odd = predicted(0, [READ], 1.0).model_copy(update={"request": "Read \ud800 and \x00", "sample_id": "\x00"})
     evaluations.record("first", odd)
-    assert evaluations.predictions("first")[0].request == "Read ? and \ufffd"
+    assert evaluations.predictions("first")[0].request == "Read \ufffd and \ufffd"
 
 
 def test_the_report_is_that_of_the_most_samples(evaluations: Evaluations, write: Write, database_url: str) -> None:

@@ -25,6 +25,7 @@ from hugginggpt.trace.leases import Hold
 from hugginggpt.trace.store import Trace
 from tasks import open as opening
 from tasks import posting, respond
+from tasks.markdown import as_text
 from tests.servers import wait_until
 from tests.stand_ins.openai_server import OpenAIServer, wrong_key
 
@@ -218,7 +219,7 @@ def test_a_failed_run_says_why_in_a_plain_sentence(controller: OpenAIServer, run
     state: Any = answer_request("Do it", return_state=True)
     story = get_trace().requests(1)[0]
     assert state.is_failed() and state.message == story.error
-    assert artifacts_of(state)["answer"].data == f"Failed: {story.error}"
+    assert artifacts_of(state)["answer"].data == as_text(f"Failed: {story.error}")
     # One line for the task run that could not plan, one for the flow run that says so.
     assert len(run_log) == 2 and all(line.startswith("Finished in state Failed(") for line in run_log)
     assert all("Traceback" not in line and "\n" not in line for line in run_log)

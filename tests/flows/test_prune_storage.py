@@ -290,7 +290,7 @@ def test_the_ui_shows_what_went(answer: Answer, photo: Path) -> None:
     with get_client(sync_client=True) as client:
         shown = {a.key: a for a in client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=this))}
     rows = {row[""]: row for row in json.loads(str(shown["storage"].data))}
-    assert rows.keys() == {"requests", "records", "artifacts", "weights"}
+    assert rows.keys() == {"requests", "records", "artifacts", "weights", "unfinished files"}
     assert (rows["requests"]["gone"], rows["artifacts"]["gone"]) == (1, 2)
     assert rows["artifacts"]["gone, bytes"] > 0 and rows["requests"]["gone, bytes"] == ""
 

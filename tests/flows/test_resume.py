@@ -110,14 +110,14 @@ def test_what_was_recorded_is_not_run_again_when_its_task_run_is(
     controller: OpenAIServer, sign: Path, answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So it is when an expert worker dies after the result is in the trace, and before the flow has heard of it."""
-    show, lost = tasks.run.show_result, [True]
+    record, lost = tasks.run._Attempts.record, [True]
 
-    def lose_one(result: TaskResult) -> None:
+    def lose_one(attempts: Any, result: TaskResult) -> None:
+        record(attempts, result)
         if lost and lost.pop():
             raise ExpertUnavailableError("It is lost.")
-        show(result)
 
-    monkeypatch.setattr(tasks.run, "show_result", lose_one)
+    monkeypatch.setattr(tasks.run._Attempts, "record", lose_one)
     controller.script = {"respond": "The edges were drawn."}
     story = answer("Draw the edges.", sign, plan=[PLAN[1]], fresh=True)
     assert not lost and story.status is StoryStatus.COMPLETED
