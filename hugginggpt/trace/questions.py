@@ -19,7 +19,7 @@ from hugginggpt.request import Budget
 from hugginggpt.results import RequestStatus, TaskResult
 from hugginggpt.text import is_storable, one_line
 from hugginggpt.trace.lifecycle import died
-from hugginggpt.trace.rows import SHOWN_ID
+from hugginggpt.trace.rows import MOST_ROWS, SHOWN_ID
 from hugginggpt.trace.story import (
     Attempt,
     CallTrace,
@@ -312,7 +312,7 @@ def summaries(session: Session, now: datetime, limit: int, conversation_id: str 
         select(Request, func.coalesce(counts.c.tasks, 0), func.coalesce(counts.c.done, 0))
         .outerjoin(counts, counts.c.request_id == Request.id)
         .order_by(Request.created_at.desc(), Request.id.desc())
-        .limit(limit)
+        .limit(min(limit, MOST_ROWS))
     )
     if conversation_id is not None:
         query = query.where(Request.conversation_id == conversation_id)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from hugginggpt.artifacts import Resource
 from hugginggpt.results import RequestStatus
 from hugginggpt.trace import lifecycle
+from hugginggpt.trace.rows import MOST_ROWS
 from hugginggpt.trace.story import WaitingRequest
 from hugginggpt.trace.tables import FlowRun, Request
 
@@ -49,7 +50,7 @@ def claim(session: Session, now: datetime, holder: str, seconds: float, limit: i
             or_(Request.claimed_until.is_(None), Request.claimed_until <= now),
         )
         .order_by(Request.claimed_until.is_not(None), Request.claimed_until, Request.queued_at, Request.id)
-        .limit(limit)
+        .limit(min(limit, MOST_ROWS))
         .with_for_update(skip_locked=True)
     )
     claimed = []

@@ -16,6 +16,9 @@ from hugginggpt.trace.tables import Base, PlannedTaskRow, Request, StoredArtifac
 SHOWN_ID = 80
 """Characters of an id that a message shows; whoever asks can ask for anything."""
 
+MOST_ROWS = 2**63 - 1
+"""The largest number of rows that both databases can be asked for."""
+
 
 def insert_for(session: Session, table: type[Base]) -> "postgresql.Insert | sqlite.Insert":
     """An INSERT that can be told what to do on a conflict, in the dialect of the session."""

@@ -378,3 +378,9 @@ def test_threads_may_share_it(trace: Trace) -> None:
 
 def test_a_sound_database_passes_its_check(trace: Trace) -> None:
     trace.check()
+
+
+def test_any_number_of_requests_can_be_asked_for(trace: Trace) -> None:
+    begin(trace)
+    assert len(trace.requests(10**40)) == 1
+    assert trace.claim_waiting("somebody", 60, 10**40) == []
