@@ -21,6 +21,9 @@ from tests.fuzz.case import Area, Case, Finding, Measured
 
 MAX_SECONDS, MAX_MEGABYTES = 1.0, 500.0
 
+_READER_MEGABYTES = 100.0
+"""What a process holds that reads media and plans, 70 and some. This one has imported much more, which is no case's doing."""
+
 _ADDRESS_SPACE = 4 << 30  # more than a case may take by far, less than a machine has
 _WORN_MEGABYTES = 150.0  # what a case may leave behind before its process is replaced
 _SHOWN_CHARS = 400
@@ -62,7 +65,7 @@ def serve(connection: Connection, folder: Path, said: Path) -> None:
             gc.collect()
             gc.freeze()
             base = _megabytes("VmRSS")
-        measured = _measured(areas[name], name, seed, number)
+        measured = _measured(areas[name], name, seed, number, base)
         gc.collect()
         # A call that was stopped in the middle may have left anything behind.
         stopped = any(finding.what.startswith("no end") for finding in measured.findings)
@@ -99,7 +102,7 @@ def made(area: Area, name: str, seed: int, number: int) -> Case:
     return area.case(random.Random(f"{name}/{seed}/{number}"))
 
 
-def _measured(area: Area, name: str, seed: int, number: int) -> Measured:
+def _measured(area: Area, name: str, seed: int, number: int, base: float) -> Measured:
     try:
         case = made(area, name, seed, number)
     except Exception as error:
@@ -111,7 +114,7 @@ def _measured(area: Area, name: str, seed: int, number: int) -> Measured:
         findings.append(Finding(what, case.label, shown(case.given), detail))
 
     outcome = "accepted"
-    with _Meter() as meter:
+    with _Meter(base) as meter:
         try:
             with _patience(case.patience):
                 case.run()
@@ -155,7 +158,14 @@ def _patience(seconds: float) -> Iterator[None]:
 
 
 class _Meter:
-    """Processor time of this process and its children, and the most memory that one of them held."""
+    """Processor time of this process and its children, and the most memory that one of them held.
+
+    Args:
+        base: megabytes that this process held before its first case.
+    """
+
+    def __init__(self, base: float) -> None:
+        self._base = base
 
     def __enter__(self) -> "_Meter":
         Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here on
@@ -167,7 +177,7 @@ class _Meter:
         children, before = resource.getrusage(resource.RUSAGE_CHILDREN), self._children
         spent = children.ru_utime + children.ru_stime - before.ru_utime - before.ru_stime
         self.seconds = time.process_time() - self._began + spent
-        self.megabytes = _megabytes("VmHWM")
+        self.megabytes = _megabytes("VmHWM") - self._base + _READER_MEGABYTES
         if children.ru_maxrss > before.ru_maxrss:
             self.megabytes = max(self.megabytes, children.ru_maxrss / 1000)
 
