@@ -22,7 +22,7 @@ from tests.fuzz.case import Area, Case, Finding, Measured
 MAX_SECONDS, MAX_MEGABYTES = 1.0, 500.0
 
 _READER_MEGABYTES = 100.0
-"""What a process holds that reads media and plans, 70 and some. This one has imported much more, which is no case's doing."""
+"""What a process holds that reads media and plans, generously. This one has imported more, which is no case's doing."""
 
 _ADDRESS_SPACE = 4 << 30  # more than a case may take by far, less than a machine has
 _WORN_MEGABYTES = 150.0  # what a case may leave behind before its process is replaced
