@@ -8,7 +8,7 @@ from prefect.states import Failed
 from pydantic import Field
 
 from flows.server import flow
-from hugginggpt.errors import DatabaseUnavailableError, DiskFullError, HuggingGPTError
+from hugginggpt.errors import DatabaseUnavailableError, DiskFullError, HuggingGPTError, UnexpectedError
 from hugginggpt.request import RequestOptions
 from hugginggpt.results import RequestStatus
 from tasks.open import open_request, record_ending
@@ -18,6 +18,7 @@ from tasks.run import run_experts
 from tasks.runner import task_runner
 from tasks.select import select_models
 from tasks.ui import run_name
+from tasks.unexpected import explaining
 
 
 def _run_name() -> str:
@@ -58,12 +59,12 @@ def answer_request(
         the message says why, and the class what kind of cause it was.
     """
     try:
-        with open_request(request, files, conversation_id, options, request_id) as run:
+        with explaining(), open_request(request, files, conversation_id, options, request_id) as run:
             if run.status is not RequestStatus.RUNNING:
                 return final_state(run.request_id)
             try:
                 run, plan = plan_request(run)
-            except (DatabaseUnavailableError, DiskFullError):
+            except (DatabaseUnavailableError, DiskFullError, UnexpectedError):
                 raise  # nothing is lost: resuming goes on from here
             except HuggingGPTError as error:
                 return respond_and_record(run, None, {}, error)

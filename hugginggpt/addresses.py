@@ -1,10 +1,11 @@
-"""Addresses from outside: of requests, plans, redirects and settings.
+"""Addresses from outside: of requests, plans, redirects and settings, and hosts with ports as headers name them.
 
 All are read here, and whatever is wrong with one is said in the same words, never with its secrets.
 """
 
+import ipaddress
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from hugginggpt.text import one_line
@@ -21,6 +22,10 @@ _HOST = re.compile(
     r"|(?=[^%]*:)[0-9a-f:.]+(?:%[\w.-]+)?",
     re.IGNORECASE,
 )
+
+
+_AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\s:/?#@\[\]\\]+))(?::([0-9]{0,5}))?", re.IGNORECASE)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class AddressError(ValueError):
@@ -101,14 +106,68 @@ def holds_user(address: str) -> bool:
 
 def shown(url: str) -> str:
     """The URL for people: in one line, without query and credentials, which can be secrets."""
-    first, *others = re.split(r"[?#]", url[:MOST_CHARS], maxsplit=1)[0].split("//")
+    before, slashes, after = url[:MOST_CHARS].partition("//")
+    # First of all: a password can hold what begins a query.
+    without_user = before + slashes + after[len(_user(after)) :]
+    first, *others = re.split(r"[?#]", without_user, maxsplit=1)[0].split("//")
     return one_line("//".join([first, *(part[len(_user(part)) :] for part in others)]), _MOST_SHOWN)
 
 
 def _user(after: str) -> str:
     """What stands before the host, given what comes after two slashes."""
     authority = re.split(r"[/?#]", after, maxsplit=1)[0]
-    port = authority.rpartition(":")[2] if ":" in authority and not authority.endswith("]") else ""
-    # A slash in a password makes a host and a wrong port of what is before it.
-    until = len(authority) if "@" in authority or port.isdigit() or not port else len(after)
+    host, _, port = authority.rpartition(":") if not authority.endswith("]") else (authority, "", "")
+    could_be_host = (port.isdigit() or not port) and (":" not in host or host.endswith("]"))
+    # A slash or question mark in a password makes a host and a wrong port of what is before it.
+    until = len(authority) if "@" in authority or could_be_host or ":" not in authority else len(after)
     return after[: after.rfind("@", 0, until) + 1]
+
+
+class Authority(NamedTuple):
+    """A host and a port.
+
+    Attributes:
+        host: a name in lower case, or an address without brackets.
+        port: None when none is given.
+    """
+
+    host: str
+    port: int | None
+
+
+def parse_authority(text: str) -> Authority | None:
+    """The host and port of `name`, `name:port`, `[::1]:port`; None for anything else."""
+    matched = _AUTHORITY.fullmatch(text)
+    if matched is None:
+        return None
+    address, name, port = matched.groups()
+    try:
+        host = str(ipaddress.IPv6Address(address)) if address else name.lower()
+    except ValueError:
+        return None
+    return Authority(host, int(port) if port else None)
+
+
+def is_same_origin(origin: str, host: str) -> bool:
+    """Whether a page of an origin, as browsers send it, came from the host that is spoken to.
+
+    The scheme does not count: behind a proxy that speaks HTTPS, the server is spoken to by HTTP.
+
+    Args:
+        origin: the header `Origin`, such as `http://127.0.0.1:4200` or `null`.
+        host: the header `Host`.
+    """
+    scheme, colon, rest = origin.partition("://")
+    theirs, ours = parse_authority(rest), parse_authority(host)
+    if not colon or scheme not in _DEFAULT_PORTS or theirs is None or ours is None:
+        return False
+    default = _DEFAULT_PORTS[scheme]
+    return (theirs.host, theirs.port or default) == (ours.host, ours.port or default)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches that host. Names other than localhost may lead anywhere tomorrow."""
+    try:
+        return host.lower() == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

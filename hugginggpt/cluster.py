@@ -4,12 +4,12 @@ The processes of a cluster run whatever they are sent. So they talk over loopbac
 certificate of the cluster's own authority.
 """
 
-import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from hugginggpt.addresses import is_loopback
 from hugginggpt.errors import ConfigurationError
 from hugginggpt.settings import Settings
 
@@ -154,11 +154,3 @@ def check_listening(host: str, settings: Settings) -> None:
             f"Without TLS, whoever reaches a scheduler on {host} could run code on this machine: {_MEND} "
             "give --insecure-no-tls."
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches that host. Names other than localhost may lead anywhere tomorrow."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -8,7 +8,7 @@ import os
 
 from hugginggpt.addresses import holds_user
 from hugginggpt.errors import ConfigurationError
-from hugginggpt.redaction import keep_out_of_tracebacks
+from hugginggpt.redaction import keep_out_of_logs
 from hugginggpt.settings import Settings, get_settings
 from hugginggpt.up import own_cluster, read
 
@@ -25,13 +25,13 @@ def prepare() -> None:
 def set_defaults() -> None:
     """Switch telemetry off, put Prefect's result records into the home folder, and give a busy machine time.
 
-    From here on tracebacks in logs are without secrets.
+    From here on what logs say of exceptions is without secrets.
 
     Raises:
         ConfigurationError: a setting cannot be used, or the address of Prefect's server holds a password.
     """
     settings = get_settings()
-    keep_out_of_tracebacks()
+    keep_out_of_logs()
     check_server(os.environ.get("PREFECT_API_URL"))
     defaults = {
         "DO_NOT_TRACK": "1",

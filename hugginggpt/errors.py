@@ -145,5 +145,9 @@ class ClusterUnavailableError(PassingError):
     """The expert workers cannot be reached."""
 
 
+class UnexpectedError(HuggingGPTError):
+    """An exception that nothing here foresaw, in one sentence; its traceback is in the log of the run."""
+
+
 class ConfigurationError(HuggingGPTError):
     """A setting has a value that cannot work."""

@@ -9,7 +9,7 @@ import logging
 import os
 import re
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
@@ -45,7 +45,11 @@ _MOST_READ = 4000
 _PASSWORD = re.compile(r"://[^/\s:@]*:([^\s@]+)@")
 _VALUE = re.compile(r"[?&][^=&#\s]+=([^&#\s]{8,})")
 
-_USER = re.compile(r"(?<=://)[^\s/?#@\"'<>]{1,500}+@")
+# A password with a slash or question mark makes a host and a wrong port of what is before it.
+_USER = re.compile(
+    r"(?<=://)(?:(?:[^\s/?#@\"'<>]{1,500}+@)++"
+    r"|[^\s/?#@:\"'<>]{0,200}+:(?!\d{1,5}[/?#])(?:[^\s@\"'<>]{1,500}+@)++)"
+)
 _QUERY = re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://[^\s?#\"'<>]{0,2000}+)[?#][^\s\"'<>]+", re.IGNORECASE)
 _KEY = re.compile(
     r"\b(?:(?:sk|hf|gsk)[-_][\w*.-]{6,}|(?:pk|key)[-_](?=[\w.-]{0,100}[\d*])[\w*.-]{6,}|gh[opsur]_\w{10,}|github_pat_\w{10,}|xox[a-z]-[\w-]{8,}"
@@ -54,9 +58,29 @@ _KEY = re.compile(
 )
 _BEARER = re.compile(r"\bBearer\s+[^\s\"',;]+", re.IGNORECASE)
 _BASIC = re.compile(r"\b(Basic)\s+(?!realm\b)([A-Za-z0-9+/_-]{2,}={0,2})(?![\w=])", re.IGNORECASE)
+# Quotes around a name or a value are escaped where JSON stands in JSON. What is not closed was cut off.
 _NAMED = re.compile(
-    r"((?:\bauthorization|(?:\b|[_-])(?:(?:api|access|secret|auth|private)[-_ ]?(?:key|token)|passw(?:or)?d|pwd|secret|"
-    r"signature))[\"']?\s{0,5}[:=]\s{0,5}[\"']?)(?:(?:Basic|Bearer|Digest|Token)\s+)?([^\s\"',;&]{4,})",
+    r"""
+    (
+      (?:
+        \bauthorization | (?<!\bunexpected\ )\btoken | \b(?:set-)?cookie
+      | (?:\b|[_-]|(?-i:(?<=[a-z])(?=[A-Z])))
+        (?:(?:api|access|account|auth|client|csrf|private|refresh|secret|security|session|shared)[-_ ]?(?:key|token)
+          |passw(?:or)?d|pwd|secret|signature)
+      )
+      (?:\\{0,7}["'])? \s{0,5} [:=] \s{0,5}
+    )
+    (?:
+      (?P<escaped>\\{1,7}["']) (?:[^"\\\n] | (?!(?P=escaped))\\++["']?)++
+    | (?P<double>") (?:[^"\\\n] | \\.)++
+    | (?P<single>') (?:[^'\\\n] | \\.)++
+    | (?:(?:Basic|Bearer|Digest|Token)\s+)? [^\s"',;&]{4,}
+    )
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_COOKIES = re.compile(
+    r"(\b(?:set-)?cookie:\s{0,5})[^\s\"',;=]{1,200}+=[^\s\"',;]*+(?:;\s{0,5}[^\s\"',;=]{1,200}+=[^\s\"',;]*+)*+",
     re.IGNORECASE,
 )
 
@@ -65,7 +89,7 @@ def redact(text: str, *secrets: str) -> str:
     """The text with a mask for every secret of the environment, and for what looks like one.
 
     That is: these secrets as they are, percent-encoded and in base64; user names, passwords and queries of addresses;
-    keys by their beginning; credentials of `Bearer` and `Basic`; and what follows a name such as `api_key=`.
+    keys by their beginning; credentials of `Bearer` and `Basic`; cookies; and what follows a name such as `api_key=`.
 
     Args:
         text: what a server, a library or an exception said.
@@ -76,7 +100,8 @@ def redact(text: str, *secrets: str) -> str:
             text = _without(text, secret)
     text = _USER.sub(f"{MASK}@", text)
     text = _QUERY.sub(r"\1", text)
-    text = _NAMED.sub(rf"\1{MASK}", text)
+    text = _COOKIES.sub(rf"\1{MASK}", text)
+    text = _NAMED.sub(lambda match: f"{match[1]}{match[match.lastgroup] if match.lastgroup else ''}{MASK}", text)
     text = _BEARER.sub(MASK, text)
     text = _BASIC.sub(_basic, text)
     return _KEY.sub(MASK, text)
@@ -97,8 +122,11 @@ def said(error: BaseException | str, *secrets: str) -> str:
     return one_line(redact(line[:_MOST_READ], *secrets), _MOST_SAID).rstrip(".:")
 
 
-def keep_out_of_tracebacks() -> None:
-    """Have what every log writes of exceptions redacted, in all of this process. Doing so twice is doing so once."""
+def keep_out_of_logs() -> None:
+    """Have what every log writes of exceptions redacted, in all of this process. Doing so twice is doing so once.
+
+    That is tracebacks, and the messages that come with one or quote an exception.
+    """
     make = logging.getLogRecordFactory()
     if make is not _redacted:
         _makers.append(make)
@@ -110,10 +138,21 @@ _makers: list[Callable[..., logging.LogRecord]] = []
 
 def _redacted(*args: Any, **named: Any) -> logging.LogRecord:
     record = _makers[-1](*args, **named)
-    if record.exc_info and record.exc_info[1] is not None:
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None:
         # What formatters take where it is there already.
-        record.exc_text = redact("".join(traceback.format_exception(record.exc_info[1])).rstrip("\n"))
+        record.exc_text = redact("".join(traceback.format_exception(error)).rstrip("\n"))
+    given = record.args.values() if isinstance(record.args, Mapping) else record.args or ()
+    if error is not None or any(isinstance(one, BaseException) for one in (record.msg, *given)):
+        record.msg, record.args = redact(_message(record)), ()
     return record
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError, KeyError):  # logging would print what does not fit together, secrets and all
+        return f"{record.msg} {record.args}"
 
 
 def _configured() -> Iterator[str]:

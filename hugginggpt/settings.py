@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from hugginggpt.addresses import AddressError, holds_user, scheduler_address, web_address
-from hugginggpt.authority import parse_authority
+from hugginggpt.addresses import AddressError, holds_user, parse_authority, scheduler_address, web_address
 from hugginggpt.errors import ConfigurationError
 from hugginggpt.text import is_storable
 

@@ -28,9 +28,12 @@ _UNSEEN = re.compile(
     f"({_FLAG})|"
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters but for tab and newline
     "\u202a-\u202e\u2066-\u2069\u206a-\u206f"  # embedding, override and isolates
+    "\u115f\u1160\u3164\uffa0"  # letters that are not there
     "\u200b\u2060-\u2065\ufeff\ufff9-\ufffb"  # spaces without width, annotations
-    "\U000e0000-\U000e007f]"  # tags
+    "\U000e0000-\U000e0fff]"  # tags, and selectors of variants of ideographs
 )
+# One after a character says how it looks, such as an emoji in colour; more can carry a text.
+_SELECTORS = re.compile("(?<![^\\s\u200b-\u200f\ufe00-\ufe0f])[\ufe00-\ufe0f]+")
 _RAW = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u206f\ud800-\udfff\U000e0000-\U000e007f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NUL_IN_JSON = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
@@ -39,11 +42,11 @@ _NUL_IN_JSON = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 def visible(text: str) -> str:
     """The text without characters that act instead of being read; every kind of line end is a newline.
 
-    Control characters, escape sequences of terminals, overrides of the direction, what has no width, and tags go;
-    half a character becomes a replacement character.
+    Control characters, escape sequences of terminals, overrides of the direction, what has no width, blank letters,
+    tags, and selectors of variants beyond one after a character go; half a character becomes a replacement character.
     """
     text = _LINE_END.sub("\n", _TERMINAL.sub("", text)) if not text.isprintable() else text
-    return _UNSEEN.sub(lambda match: match[1] or "", _SURROGATE.sub("\ufffd", text))
+    return _SELECTORS.sub("", _UNSEEN.sub(lambda match: match[1] or "", _SURROGATE.sub("\ufffd", text)))
 
 
 def one_line(text: str, most: int | None = None) -> str:

@@ -32,6 +32,7 @@ from tasks.limits import controller_slot
 from tasks.plan import PLANNING_SECONDS
 from tasks.roots import readable_roots
 from tasks.ui import name_run, show_scores
+from tasks.unexpected import explained
 
 BATCH = 16
 """Samples in one task run, at most: enough that what Prefect takes for a task run does not count."""
@@ -148,6 +149,7 @@ def _batch_name() -> str:
 
 
 @task(name="plan-batch", task_run_name=_batch_name, tags={"controller"}, cache_policy=NO_CACHE, persist_result=False)
+@explained
 def plan_batch(samples: Sequence[Sample], evaluation_id: str, run: str, controller: Controller) -> None:
     """Plan samples one after the other, each recorded as soon as it is planned."""
     for sample in samples:

@@ -14,6 +14,7 @@ from prefect.runtime import flow_run as current_flow_run
 from hugginggpt.acceptance import Accepted, accept, take_accepted
 from hugginggpt.artifacts import Resource
 from hugginggpt.errors import DatabaseUnavailableError, DeadlineExceededError, DiskFullError, StorageError, UsageError
+from hugginggpt.redaction import redact
 from hugginggpt.request import Exchange, RequestOptions, RequestRun
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_controller, get_store, get_trace
@@ -44,7 +45,8 @@ def open_request(
 ) -> Iterator[RequestRun]:
     """Hold a request: a new one, or a known one whose process died. The lease is renewed inside the block.
 
-    What a deployment is asked is in line before anything else can fail; without an id it takes the flow run's.
+    What a deployment is asked is in line as soon as its files are there, before its experts are looked for; without an
+    id it takes the flow run's.
 
     Raises:
         UsageError: the request, or a file of it, cannot be accepted; nothing of it is in the trace.
@@ -108,7 +110,7 @@ def record_ending(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) ->
         ending = DISK_FULL
     else:
         ending = (state.name or state.type.value).lower()
-    get_trace().release_flow_run(str(flow_run.id), ending=ending, error=state.message)
+    get_trace().release_flow_run(str(flow_run.id), ending=ending, error=state.message and redact(state.message))
 
 
 def _ask(ask: Callable[[], T]) -> T:

@@ -21,6 +21,7 @@ from tasks.own_controller import offered_kinds
 from tasks.policies import key_of, patiently, recorded_controller
 from tasks.runner import kinds_of_workers, run_where_warm
 from tasks.ui import show_plan
+from tasks.unexpected import explained
 
 PLANNING_SECONDS = 600.0
 
@@ -93,6 +94,7 @@ def _plan_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     persist_result=True,
     result_serializer="json",
 )
+@explained
 def plan_with_controller(
     text: str,
     resources: tuple[Resource, ...],

@@ -11,6 +11,7 @@ from prefect.utilities.annotations import quote
 from hugginggpt.pruning import Limits, Prunable, Pruned, Sort, find_prunable, prune
 from tasks.policies import BACKOFF
 from tasks.ui import Row, name_run, show_table
+from tasks.unexpected import explained
 from tasks.upkeep import UPKEEP
 
 RETRIES = 2
@@ -23,6 +24,7 @@ RETRIES = 2
     retry_delay_seconds=BACKOFF,
     **UPKEEP,
 )
+@explained
 def find_what_can_go(limits: Limits) -> Prunable:
     """Look for what may go by these limits, and nothing needs.
 
@@ -60,6 +62,7 @@ def _prune(prunable: Prunable, sort: Sort) -> Pruned:
     retry_delay_seconds=BACKOFF,
     **UPKEEP,
 )
+@explained
 def prune_sort(prunable: Prunable, sort: Sort) -> Pruned:
     """Delete what can go of one sort.
 

@@ -31,6 +31,7 @@ from hugginggpt.trace.leases import holder_name
 from hugginggpt.trace.queue import SHOWN_CHARS
 from hugginggpt.trace.story import EndedRun, WaitingRequest
 from tasks.ui import MESSAGE_CHARS, counted, name_run, run_name
+from tasks.unexpected import explained
 
 DEPLOYMENT = "answer-request/on-demand"
 
@@ -151,6 +152,7 @@ def _ending(ended: EndedRun) -> State[Any]:
     cache_policy=NO_CACHE,
     persist_result=False,
 )
+@explained
 def _start_waiting(waiting: WaitingRequest) -> bool:
     """Have a request answered; False when that is no longer wanted."""
     try:
@@ -278,5 +280,6 @@ def _is_over(run: FlowRun, died: str | None) -> bool:
 
 
 def _set_state(flow_run_id: UUID, state: State[Any]) -> None:
-    with get_client(sync_client=True) as client:
+    # One that was deleted meanwhile needs no end.
+    with get_client(sync_client=True) as client, suppress(ObjectNotFound):
         client.set_flow_run_state(flow_run_id, state, force=True)

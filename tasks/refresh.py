@@ -16,6 +16,7 @@ from hugginggpt.catalog.hub import forget_probes, pipeline_tag
 from hugginggpt.errors import HuggingGPTError, UsageError
 from hugginggpt.services import get_catalog
 from tasks.ui import Row, counted, name_run, show_table
+from tasks.unexpected import explained
 from tasks.upkeep import UPKEEP
 
 RETRIES = 3
@@ -54,6 +55,7 @@ def refresh_kinds(kinds: Sequence[str]) -> list[Lookup]:
     retry_delay_seconds=BACKOFF,
     **UPKEEP,
 )
+@explained
 def refresh_kind(kind: str) -> CatalogChanges:
     """Look up the models of one kind, and keep what the Hub lists.
 

@@ -25,6 +25,7 @@ from tasks.posting import finish_posting
 from tasks.run import RECOVERED, Ending
 from tasks.runner import run_where_warm
 from tasks.ui import MESSAGE_CHARS, answered_name, name_run, show_answer, with_what_is_missing
+from tasks.unexpected import explained
 
 RESPONSE_SECONDS = 300.0
 
@@ -94,6 +95,7 @@ def _final_state(story: RequestTrace) -> State[Any]:
 
 
 @task(name="respond-and-record", task_run_name="respond and record", cache_policy=NO_CACHE, persist_result=False)
+@explained
 def _respond_and_record(
     run: RequestRun,
     plan: Plan | None,

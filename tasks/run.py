@@ -44,6 +44,7 @@ from tasks.policies import BACKOFF, JITTER, can_pass, key_of, patiently, recorde
 from tasks.runner import LOOKS_EVERY, let_go_of_stranded, lost, placed, why_lost, workers_have_our_controller
 from tasks.select import Choice, submit_selection
 from tasks.ui import show_choice, show_result, showing_progress
+from tasks.unexpected import explained
 
 SKIPPED, RECOVERED, CACHED = "Skipped", "Recovered", "Cached"
 TASK_RUN_NAME = "{planned.id} · {planned.task}"
@@ -341,6 +342,7 @@ def _expert_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | No
     return key_of("expert", inputs.sha256, seed_for(planned, inputs), models) if inputs.whole else None
 
 
+@explained
 def run_expert(
     planned: PlannedTask,
     choice: ModelChoice,

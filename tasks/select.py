@@ -19,6 +19,7 @@ from tasks.cancelling import cancellable
 from tasks.own_controller import candidates, submit_here
 from tasks.policies import BACKOFF, JITTER, can_pass, key_of, patiently, recorded_controller, recording
 from tasks.runner import submit_where_warm, workers_have_our_controller
+from tasks.unexpected import explained
 
 SELECTION_SECONDS = 120.0
 
@@ -82,6 +83,7 @@ def _gist(candidate: Candidate) -> str:
     persist_result=True,
     result_serializer="json",
 )
+@explained
 def select_model(planned: PlannedTask, text: str, request_id: str, life: int, apart: bool = False) -> ModelChoice:
     """Choose among the candidates that can run here; the rest is the order of falling back.
 

@@ -11,6 +11,7 @@ from hugginggpt.errors import HuggingGPTError
 from tasks.policies import JITTER, can_pass
 from tasks.posting import finish_posting
 from tasks.ui import with_what_is_missing
+from tasks.unexpected import explaining
 
 UPKEEP: dict[str, Any] = {
     "retry_jitter_factor": JITTER,
@@ -29,7 +30,8 @@ def ended(work: Callable[[], State[Any]]) -> State[Any]:
         HuggingGPTError that it raised.
     """
     try:
-        state = work()
+        with explaining():
+            state = work()
     except HuggingGPTError as error:
         state = Failed(message=error.message, data=error)
     state.message = with_what_is_missing(state.message, finish_posting())

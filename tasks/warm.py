@@ -18,6 +18,7 @@ from hugginggpt.settings import get_settings
 from hugginggpt.warming import LOADING_SECONDS, Warmed, kinds_to_warm, load_here, load_on_dask
 from tasks.cancelling import cancel, cancellable
 from tasks.ui import Row, counted, name_run, show_table
+from tasks.unexpected import explained
 from tasks.upkeep import UPKEEP
 
 RETRIES = 2
@@ -48,6 +49,7 @@ def warm_kinds(kinds: Sequence[str]) -> list[Warmed]:
     retry_delay_seconds=BACKOFF,
     **UPKEEP,
 )
+@explained
 def load_model(kind: str, run: str) -> list[Warmed]:
     """Load the default model of a kind in every process that runs experts; say of each what became of it.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from apps.up.certificate import make_certificate
-from hugginggpt.cluster import Certificates, Cluster, check_listening, cluster_of, is_loopback
+from hugginggpt.cluster import Certificates, Cluster, check_listening, cluster_of
 from hugginggpt.errors import ConfigurationError
 from hugginggpt.settings import Settings, get_settings
 
@@ -26,25 +26,6 @@ def named(monkeypatch: pytest.MonkeyPatch, **files: Path | str) -> None:
     for name, file in files.items():
         monkeypatch.setenv(f"HUGGINGGPT_DASK_TLS_{name}", str(file))
     get_settings.cache_clear()
-
-
-@pytest.mark.parametrize(
-    ("host", "here"),
-    [
-        ("127.0.0.1", True),
-        ("127.8.8.8", True),
-        ("::1", True),
-        ("localhost", True),
-        ("0.0.0.0", False),
-        ("::", False),
-        ("192.0.2.1", False),
-        ("localhost.example.org", False),
-        ("127.0.0.1.example.org", False),
-        ("", False),
-    ],
-)
-def test_what_is_loopback(host: str, here: bool) -> None:
-    assert is_loopback(host) is here
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:8786", "tcp://localhost:1", "tcp://[::1]:8786"])

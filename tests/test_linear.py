@@ -135,6 +135,14 @@ SECRETS = {
     "users": "|ab://c",
     "queries": "|?a=",
     "named": "|api_key= ",
+    "named, in quotes": '|"api_key": "',
+    "named, in escaped quotes": '|\\"api_key\\": \\"',
+    "named, escapes": 'api_key="|\\"',
+    "named, backslashes": "|api_key\\",
+    "cookies": "|Cookie: a=",
+    "pairs of cookies": "Cookie: |a=b; ",
+    "passwords": "|ab://c:",
+    "users of one": "ab://|c@",
     "base64": "c2VjcmV0LXdvcmQxMjM= |a",
 }
 TERMINAL = {

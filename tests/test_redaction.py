@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hugginggpt.redaction import keep_out_of_tracebacks, redact, said
+from hugginggpt.redaction import keep_out_of_logs, redact, said
 
 TOKEN = "hunter2/hunter3+hunter4"
 
@@ -56,6 +56,24 @@ def test_configured_secrets_are_masked_however_they_are_written(words: str) -> N
         ("http://me:pw@host/v1/models failed", "http://***@host/v1/models failed"),
         ("https://host/file?X-Amz-Signature=abc&x=1 expired", "https://host/file expired"),
         ("s3 AKIAIOSFODNN7EXAMPLE", "s3 ***"),
+        (r"{\"api_key\": \"two words\", \"a\": 1}", r"{\"api_key\": \"***\", \"a\": 1}"),
+        (r'"{\\\"api_key\\\": \\\"two words\\\"}"', r'"{\\\"api_key\\\": \\\"***\\\"}"'),
+        (r"""{\"password\": \"pa\\\"ss\"}""", r"""{\"password\": \"***\"}"""),
+        (r"""{"password": "pa\"ss"}""", """{"password": "***"}"""),
+        ('password: "two words", host: "a"', 'password: "***", host: "a"'),
+        ("password='two words' was refused", "password='***' was refused"),
+        ('password: "cut off', 'password: "***'),
+        ('"pwd": "abc"', '"pwd": "***"'),
+        ("AccountName=ada;AccountKey=bWlsaw==;Suffix=x", "AccountName=ada;AccountKey=***;Suffix=x"),
+        ("SharedAccessKey=bWlsaw==", "SharedAccessKey=***"),
+        ("clientSecret: abcdef", "clientSecret: ***"),
+        ("GET /a;token=abcdef refused", "GET /a;token=*** refused"),
+        ("X-Auth-Token: abcdef", "X-Auth-Token: ***"),
+        ("Cookie: session=abc; id=def\nnext", "Cookie: ***\nnext"),
+        ("{'set-cookie': 'session=abc; Path=/'}", "{'set-cookie': '***'}"),
+        ("at https://user:sec?ret@host/ it failed", "at https://***@host/ it failed"),
+        ("at https://user:sec/ret@host/ it failed", "at https://***@host/ it failed"),
+        ("at https://user:sec@ret@host/ it failed", "at https://***@host/ it failed"),
     ],
 )
 def test_what_looks_like_a_secret_is_masked(words: str, masked: str) -> None:
@@ -71,6 +89,10 @@ def test_what_looks_like_a_secret_is_masked(words: str, masked: str) -> None:
         "the file key-figures.csv is empty",
         "see https://host/docs and mail me@host",
         "Task 3 needs a picture: what now?",
+        "unexpected token: comma",
+        "max_tokens: 4096, pad_token = eos_token",
+        "see http://host:8080/@ada and https://host/@ada",
+        'password: ""',
     ],
 )
 def test_other_words_stay(words: str) -> None:
@@ -89,9 +111,9 @@ def test_what_an_error_says_is_one_line() -> None:
     assert len(said("x" * 10_000)) == 300
 
 
-def test_tracebacks_in_logs_are_without_secrets() -> None:
-    keep_out_of_tracebacks()
-    keep_out_of_tracebacks()
+def test_what_logs_say_of_exceptions_is_without_secrets() -> None:
+    keep_out_of_logs()
+    keep_out_of_logs()
     stream = io.StringIO()
     logger = logging.getLogger("test-redaction")
     logger.addHandler(logging.StreamHandler(stream))
@@ -102,6 +124,11 @@ def test_tracebacks_in_logs_are_without_secrets() -> None:
             raise OSError("GET https://host/file?Signature=abc failed") from error
     except OSError:
         logger.warning("It failed.", exc_info=True)
+    logger.warning("Refused: %s", ValueError(TOKEN))
+    logger.warning("Refused: %(error)r", {"error": ValueError(TOKEN)})
+    logger.warning(ValueError(TOKEN))
+    logger.warning("Refused: %d", ValueError(TOKEN))
+    logger.error("Refused with %s.", TOKEN, exc_info=ValueError("a"))
     assert "It failed." in stream.getvalue()
     assert "ValueError: refused ***" in stream.getvalue()
     assert "hunter" not in stream.getvalue().replace("raise ValueError", "")

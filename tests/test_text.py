@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from hugginggpt.text import MOST_NAME_BYTES, file_name, is_storable, one_line, storable, visible
 
-anything = st.text(st.characters(codec=None), max_size=60) | st.text(
-    st.sampled_from("ab \t\n\r\x1b[]0m;\x07\\\x9b\x90\x00\u202e\u2066\ud800\U0001f3f4\U000e0067\U000e007f\u200b/.é")
-)
+ACTING = "ab \t\n\r\x1b[]0m;\x07\\\x9b\x90\x00\u202e\u2066\ud800\U0001f3f4\U000e0067\U000e007f\u200b/.é"
+UNSEEN = "\ufe0f\ufe00\u3164\u200d\U000e0100"
+anything = st.text(st.characters(codec=None), max_size=60) | st.text(st.sampled_from(ACTING + UNSEEN))
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,12 @@ anything = st.text(st.characters(codec=None), max_size=60) | st.text(
         ("\ufeffbegin\u200bning", "beginning"),
         ("say\U000e0068\U000e0069 it", "say it"),
         ("half \ud83d of it", "half \ufffd of it"),
+        ("a\U000e0100\U000e01ef\U000e0fff", "a"),
+        ("a\ufe00\ufe01\ufe0f b", "a\ufe00 b"),
+        ("\ufe0fa \ufe0e\ufe0fb", "a b"),
+        ("a\u200d\ufe01\u200d\ufe02", "a\u200d\u200d"),
+        ("a\u200b\ufe0f\u200b\ufe0f", "a\ufe0f"),
+        ("\u3164\u115f\u1160\uffa0", ""),
     ],
 )
 def test_what_acts_goes(written: str, read: str) -> None:
@@ -45,7 +51,8 @@ def test_what_acts_goes(written: str, read: str) -> None:
         "שָׁלוֹם עולם‎!",
         "می‌خواهم",  # Persian, with a joiner that does not join
         "e\u0301 Zu\u00adcker\u00adbrot\tTab\nnew line",
-        "日本語 हिन्दी ไทย",
+        "日本語 हिन्दी ไทย 한국어 葛飾 ≩\ufe00",
+        "1\ufe0f\u20e3 \u2764\ufe0f\u200d\U0001f525 \u2602\ufe0e",  # a keycap, a heart on fire, a plain umbrella
     ],
 )
 def test_every_script_stays_as_it_is(text: str) -> None:

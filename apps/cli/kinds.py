@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from apps.cli.exits import verbose_option
+from hugginggpt.text import terminal_json
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -25,7 +26,7 @@ def kinds(as_json: bool) -> None:
 
     rows = supported_kinds()
     if as_json:
-        click.echo(json.dumps([_as_json(row) for row in rows], indent=2, ensure_ascii=False))
+        click.echo(terminal_json(json.dumps([_as_json(row) for row in rows], indent=2, ensure_ascii=False)))
         return
     from rich.console import Console
 

@@ -14,8 +14,9 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from apps.cli.text import duration, one_line, printable
+from apps.cli.text import LINE_CHARS, duration, printable
 from hugginggpt.errors import TraceError
+from hugginggpt.text import one_line
 from hugginggpt.trace.report import waited
 from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskStage, TaskTrace
 
@@ -194,15 +195,15 @@ def standing(task: TaskTrace, story: RequestTrace) -> str:
                 return f"from the cache, made by {by}"
             return f"done in {duration(task.seconds or 0.0)} by {by}"
         case TaskStage.FAILED:
-            return f"failed: {one_line(task.error or 'for no known reason')}"
+            return f"failed: {one_line(task.error or 'for no known reason', LINE_CHARS)}"
         case TaskStage.SKIPPED:
-            return f"skipped: {one_line(task.error or 'for no known reason')}"
+            return f"skipped: {one_line(task.error or 'for no known reason', LINE_CHARS)}"
     if last is not None and last.status == "running":
         so_far = f", {last.progress}" if last.progress else ""
         return f"running on {last.model} ({last.endpoint}){so_far}"
     if last is not None and last.status == "failed":
         again = ", another try follows" if last.passing else ""
-        return f"{last.model} failed{again}: {one_line(last.error or '')}"
+        return f"{last.model} failed{again}: {one_line(last.error or '', LINE_CHARS)}"
     open_ids = [str(k) for k in task.dep if _stage(story, k) is TaskStage.PLANNED]
     waits = f"waits for {', '.join(open_ids)}" if open_ids else ""
     if task.selection is not None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from apps.cli.exits import COMPLETED, FAILED, verbose_option
-from apps.cli.text import moment, one_line, printable
-from hugginggpt.text import terminal_json
+from apps.cli.text import moment, printable
+from hugginggpt.text import one_line, terminal_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

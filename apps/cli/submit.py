@@ -237,9 +237,9 @@ def _ended(request_id: str) -> "RequestTrace":
 
 
 def _print_endings(stories: "list[RequestTrace]", as_json: bool) -> None:
-    from apps.cli.text import one_line, printable
+    from apps.cli.text import LINE_CHARS
     from hugginggpt.services import get_store
-    from hugginggpt.text import terminal_json
+    from hugginggpt.text import one_line, terminal_json
     from hugginggpt.trace.report import report
 
     for story in stories:
@@ -248,4 +248,4 @@ def _print_endings(stories: "list[RequestTrace]", as_json: bool) -> None:
             click.echo(terminal_json(report(story, paths, since=began()).model_dump_json()))
         else:
             said = story.response or story.error or ""
-            click.echo(f"{story.request_id}  {story.status}  {printable(one_line(said))}")
+            click.echo(f"{story.request_id}  {story.status}  {one_line(said, LINE_CHARS)}")

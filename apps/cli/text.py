@@ -6,16 +6,13 @@ from hugginggpt.text import visible
 
 SHORT_ID = 8
 
+LINE_CHARS = 200
+"""Characters of a text that is shown in one line among others."""
+
 
 def printable(given: object) -> str:
     """A text or path from outside without what a terminal takes for commands, or shows as something else."""
     return visible(str(given))
-
-
-def one_line(text: str, most: int = 200) -> str:
-    """A text in one line, cut to a length."""
-    line = " ".join(printable(text).split())
-    return line if len(line) <= most else line[: most - 1] + "…"
 
 
 def size(count: int) -> str:

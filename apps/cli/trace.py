@@ -66,7 +66,7 @@ def show(id: str, as_json: bool) -> None:
     story = get_trace().request(id)
     if as_json:
         paths = {file.artifact.sha256: get_store().address(file.artifact) for file in story.files}
-        click.echo(report(story, paths).model_dump_json(indent=2))
+        click.echo(terminal_json(report(story, paths).model_dump_json(indent=2)))
         return
     Console().print(request_tree(story))
     for file in story.files:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from rich.text import Text
 from rich.tree import Tree
 
-from apps.cli.text import SHORT_ID, dollars, duration, moment, one_line, printable, short, size
+from apps.cli.text import LINE_CHARS, SHORT_ID, dollars, duration, moment, printable, short, size
 from hugginggpt.catalog.card import Candidate
+from hugginggpt.text import one_line
 from hugginggpt.trace.report import waited
 from hugginggpt.trace.story import Attempt, CallTrace, Life, RequestSummary, RequestTrace, StoryStatus, TaskTrace
 
@@ -57,7 +58,7 @@ def request_lines(requests: Sequence[RequestSummary], width: int | None) -> list
             "tasks": Text(f"{request.tasks_done}/{request.tasks}"),
             "conversation": Text(short(request.conversation_id)),
         }
-        words = Text(one_line(request.text))
+        words = Text(one_line(request.text, LINE_CHARS))
         lines.append(_line([cells[name] for name in shown], words, list(shown.values()), left))
     return lines
 

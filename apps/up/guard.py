@@ -14,7 +14,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
-from hugginggpt.authority import is_same_origin, parse_authority
+from hugginggpt.addresses import is_same_origin, parse_authority
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]

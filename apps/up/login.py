@@ -2,8 +2,8 @@
 
 import os
 import socket
-from ipaddress import ip_address
 
+from hugginggpt.addresses import is_loopback
 from hugginggpt.errors import UsageError
 
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -25,26 +25,20 @@ def check_login(host: str) -> None:
         host: the address that it is to listen on.
 
     Raises:
-        UsageError: other machines reach that address, and no login is set; or the host is unknown.
+        UsageError: other machines may reach that address, and no login is set; or the host is unknown.
     """
+    _check_known(host)
     if login() is None and not is_loopback(host):
         raise UsageError(
-            f"Other machines reach {host}, and Prefect's server asks nobody who they are: set a login in {SERVER}, "
+            f"Other machines may reach {host}, and Prefect's server asks nobody who they are: set a login in {SERVER}, "
             "such as admin:a-long-secret, or listen on 127.0.0.1."
         )
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what listens on a host.
-
-    Raises:
-        UsageError: the host is unknown.
-    """
+def _check_known(host: str) -> None:
     try:
         if not host:  # which would be everywhere
             raise ValueError
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, ValueError):
         raise UsageError(f"The host '{host}' is unknown: give an address of this machine with --host.") from None
-    addresses = [str(address[0]).partition("%")[0] for *_, address in found]
-    return all(ip_address(address).is_loopback for address in addresses)

@@ -15,7 +15,7 @@ import time
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from hugginggpt.authority import parse_authority
+from hugginggpt.addresses import parse_authority
 from hugginggpt.errors import HuggingGPTError, UsageError
 
 if TYPE_CHECKING:

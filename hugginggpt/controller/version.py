@@ -7,11 +7,12 @@ from pathlib import Path
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.controller import embedded, planner, planning, sources
 from hugginggpt.controller.prompts import prompt_hash
-from hugginggpt.plan import grammar, notation, parse, references
+from hugginggpt.plan import extract, grammar, limits, loose, model, notation, parse, references, schema
 from hugginggpt.settings import Settings, data_folder
 
-_BY_NOTATION = (planner, sources, grammar, notation, parse, references)
-_BY_JSON = (planning, parse, references)
+_READING = (extract, limits, loose, model, parse, references)
+_BY_NOTATION = (planner, sources, grammar, notation, *_READING)
+_BY_JSON = (planning, schema, *_READING)
 
 
 def planner_sha256(settings: Settings, server: str | None) -> str:

@@ -362,7 +362,7 @@ def test_beyond_loopback_without_a_login_nothing_is_started(tmp_path: Path, deta
     assert (refused.returncode, refused.stdout) == (2, "")
     (sentence,) = refused.stderr.splitlines()
     assert sentence.startswith(
-        "Error: Other machines reach 0.0.0.0, and Prefect's server asks nobody who they are: set"
+        "Error: Other machines may reach 0.0.0.0, and Prefect's server asks nobody who they are: set"
     )
     assert not installation.processes() and not (installation.home / "up.json").exists()
 

@@ -1,10 +1,10 @@
-"""Hosts and ports as they stand in the headers of a request."""
+"""Addresses as they are shown, and hosts and ports as they stand in the headers of a request."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hugginggpt.authority import Authority, is_same_origin, parse_authority
+from hugginggpt.addresses import Authority, is_loopback, is_same_origin, parse_authority, shown
 from hugginggpt.errors import ConfigurationError
 from hugginggpt.settings import get_settings
 
@@ -76,3 +76,45 @@ def test_what_is_no_name_is_refused(monkeypatch: pytest.MonkeyPatch, value: str)
     monkeypatch.setenv("HUGGINGGPT_ALLOWED_HOSTS", value)
     with pytest.raises(ConfigurationError, match=r"^The setting HUGGINGGPT_ALLOWED_HOSTS cannot be used: give names"):
         get_settings()
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("::1", True),
+        ("localhost", True),
+        ("LocalHost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.0.2.1", False),
+        ("localhost.example.org", False),
+        ("127.0.0.1.example.org", False),
+        ("", False),
+    ],
+)
+def test_what_is_loopback(host: str, here: bool) -> None:
+    assert is_loopback(host) is here
+
+
+@pytest.mark.parametrize(
+    ("address", "seen"),
+    [
+        ("https://user:sec?ret@host/", "https://host/"),
+        ("https://user:sec#ret@host/a?x=1", "https://host/a"),
+        ("https://user:sec/ret@host/", "https://host/"),
+        ("https://user:sec//ret@host/", "https://host/"),
+        ("https://user:sec@ret@host/", "https://host/"),
+        ("https://host:80/a?mail=ada@host", "https://host:80/a"),
+        ("https://host/a?mail=ada@host", "https://host/a"),
+        ("https://proxy/https://user:secret@host/a#b", "https://proxy/https://host/a"),
+    ],
+)
+def test_no_part_of_a_password_is_shown(address: str, seen: str) -> None:
+    assert shown(address) == seen
+
+
+@given(st.text("?#/", max_size=6), st.text("ab?#/:", max_size=6))
+def test_what_begins_a_query_can_stand_anywhere_in_a_password(first: str, second: str) -> None:
+    assert "same" not in shown(f"https://user:se{first}same{second}@host/")
