@@ -1,7 +1,9 @@
 """Before the stages: the request's row in the trace, the lease on it, and its files."""
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
@@ -13,6 +15,7 @@ from prefect.runtime import flow_run as current_flow_run
 
 from hugginggpt.acceptance import Accepted, accept, take_accepted
 from hugginggpt.artifacts import Resource
+from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DatabaseUnavailableError, DeadlineExceededError, DiskFullError, StorageError, UsageError
 from hugginggpt.redaction import redact
 from hugginggpt.request import Exchange, RequestOptions, RequestRun
@@ -51,15 +54,17 @@ def open_request(
     Raises:
         UsageError: the request, or a file of it, cannot be accepted; nothing of it is in the trace.
         StorageError: a file cannot be stored; the same. So with a DiskFullError, when there is no room.
-        DeadlineExceededError: its files were not there within its time; the same.
+        DeadlineExceededError: its files or the expert workers were not there within its time; the same.
         ClusterUnavailableError: the expert workers cannot be reached; nothing was begun.
         DatabaseUnavailableError: the trace cannot be reached; nothing was spent.
         RequestInProgressError: another live process works on it.
         TraceError: the conversation is unknown, or the id is of another request.
     """
     deployed, flow_run_id = deployment.get_id() is not None, current_flow_run.get_id()
+    began = time.monotonic()
     if not deployed:
-        check_runner()
+        _check_runner(options)
+    waited = time.monotonic() - began
     trace, holder = _ask(get_trace), holder_name()
     accepted = _accepted(text, files, options, request_id)
     asked: dict[str, Any] = {
@@ -80,7 +85,7 @@ def open_request(
             flow_run_id=flow_run_id,
             queued=deployed,
             controller=get_controller().name,
-            spent=accepted.seconds,
+            spent=accepted.seconds + waited,
         )
     )
     draw_stated_edges_only()
@@ -116,6 +121,17 @@ def record_ending(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) ->
 def _ask(ask: Callable[[], T]) -> T:
     """Ask or tell the trace while nothing was spent yet: a person is told at once that it is away, a worker waits."""
     return ask() if deployment.get_id() is None else patiently("The request", ask)
+
+
+def _check_runner(options: RequestOptions) -> None:
+    """Have the expert workers be there within a request's time, if there are to be any."""
+    try:
+        check_runner(Deadline(options.deadline or math.inf))
+    except DeadlineExceededError:
+        raise DeadlineExceededError(
+            f"There were no expert workers within the request's {options.deadline:g} seconds: give it more time, or "
+            "start some with `hugginggpt expert-worker`."
+        ) from None
 
 
 def _accepted(text: str, files: Sequence[str], options: RequestOptions, request_id: str | None) -> Accepted:

@@ -60,12 +60,17 @@ def _new_plan(run: RequestRun, deadline: Deadline) -> tuple[Plan, str]:
     if given is None:
         kinds = deadline.wait_for(offered_kinds)
         planning = plan_with_controller.with_options(refresh_cache=run.options.fresh)
-        state = run_where_warm(planning, run.text, run.resources, run.history, kinds, run.request_id, run.life)
+        state = run_where_warm(
+            planning, run.text, run.resources, run.history, kinds, run.request_id, run.life, deadline=deadline
+        )
         plan: Plan = state.result()
         return plan, "cache" if state.name == "Cached" else "controller"
     plan = parse_plan(given)
-    elsewhere = () if kinds_of_workers() is None else offered_kinds()
-    obstacles = deadline.wait_for(lambda: get_catalog().obstacles(plan, elsewhere))
+
+    def find_obstacles() -> list[str]:
+        return get_catalog().obstacles(plan, () if kinds_of_workers() is None else offered_kinds())
+
+    obstacles = deadline.wait_for(find_obstacles)
     if obstacles:
         raise PlanError("\n".join(obstacles))
     return plan, "given"

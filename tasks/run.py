@@ -1,5 +1,6 @@
 """Stage three: the plan's tasks as task runs, each as soon as what it refers to is final."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -41,7 +42,15 @@ from tasks.cancelling import cancel, cancellable, why_cancelled
 from tasks.limits import slot_for
 from tasks.own_controller import needs_controller, submit_here
 from tasks.policies import BACKOFF, JITTER, can_pass, key_of, patiently, recorded_controller, recording
-from tasks.runner import LOOKS_EVERY, let_go_of_stranded, lost, placed, why_lost, workers_have_our_controller
+from tasks.runner import (
+    GLANCES_EVERY,
+    Looks,
+    let_go_of_stranded,
+    lost,
+    placed,
+    why_lost,
+    workers_have_our_controller,
+)
 from tasks.select import Choice, submit_selection
 from tasks.ui import show_choice, show_result, showing_progress
 from tasks.unexpected import explained
@@ -77,9 +86,11 @@ def run_experts(run: RequestRun, plan: Plan, choices: Mapping[int, Choice]) -> d
     Raises:
         DiskFullError: there is no room for what a task makes. What had finished is kept, and nothing counts as failed.
     """
-    schedule = _Schedule(run, plan, choices)
+    deadline = Deadline(math.inf)
+    schedule = _Schedule(run, plan, choices, deadline)
     try:
-        return schedule.run()
+        with cancellable(run.request_id, run.life, deadline):
+            return schedule.run()
     except BaseException:
         cancel(run.request_id, run.life, "Its process was stopped.")
         raise
@@ -88,8 +99,9 @@ def run_experts(run: RequestRun, plan: Plan, choices: Mapping[int, Choice]) -> d
 class _Schedule:
     """Which tasks wait, which run, and which have ended."""
 
-    def __init__(self, run: RequestRun, plan: Plan, choices: Mapping[int, Choice]) -> None:
+    def __init__(self, run: RequestRun, plan: Plan, choices: Mapping[int, Choice], deadline: Deadline) -> None:
         self.request = run
+        self.deadline = deadline
         self.plan = plan
         self.choices = dict(choices)
         known = patiently("The results", lambda: get_trace().results(run.request_id))
@@ -116,11 +128,13 @@ class _Schedule:
             self._settle(self._next_final())
 
     def _next_final(self) -> PrefectFuture[Any]:
+        looks = Looks(self.deadline)
         while True:
             try:
-                future = self.final.get(timeout=LOOKS_EVERY)
+                future = self.final.get(timeout=GLANCES_EVERY)
             except Empty:
-                let_go_of_stranded([*self.futures.values(), *self.choices.values()])
+                if looks.due():
+                    let_go_of_stranded([*self.futures.values(), *self.choices.values()], self.deadline)
             else:
                 future.wait()
                 return future
@@ -148,7 +162,7 @@ class _Schedule:
             return settled(SKIPPED, reason=reason)
         chosen = self.chosen.get(planned.id)
         if chosen is not None and not chosen.is_completed():
-            return settled("Failed", reason=_message(chosen))
+            return settled("Failed", reason=self._why_not(chosen))
         choice: Any = self.choices[planned.id] if chosen is None else chosen
         expert = EXPERT_TASKS[planned.task].with_options(
             refresh_cache=self.request.options.fresh if fresh is None else fresh
@@ -173,11 +187,13 @@ class _Schedule:
             if apart:
                 self.apart.add(planned.id)
             try:
-                with placed(planned.task, ranked[0], with_controller=needs_ours and not apart):
+                with placed(planned.task, ranked[0], self.deadline, with_controller=needs_ours and not apart):
                     future = expert.submit(**(parameters | {"without_controller": apart}), wait_for=before)
             except SelectionError as error:
                 if apart:
                     return self._start(planned, fresh, here=True)
+                return settled("Failed", reason=error.message)
+            except DeadlineExceededError as error:
                 return settled("Failed", reason=error.message)
         self.futures[planned.id] = future
         future.add_done_callback(self.final.put)
@@ -225,7 +241,7 @@ class _Schedule:
             planned=planned,
             status=_status(state),
             result=None if result is None else result.model_copy(update={"task_id": planned.id}),
-            error=None if result is not None else _message(state),
+            error=None if result is not None else self._why_not(state),
             state=state,
         )
         # Here and not in the task run: a cache hit runs no body, and the process of one that did may be gone.
@@ -242,6 +258,11 @@ class _Schedule:
                 )
             elif state.name == CACHED:
                 get_trace().record_result(self.request.request_id, ending.result, cached=True, life=self.request.life)
+
+    def _why_not(self, state: State[Any]) -> str:
+        """Why there is no result. What had no worker when its request's time was up was not lost with one."""
+        over = None if state.is_final() else why_cancelled(self.request.request_id, self.request.life)
+        return over or _message(state)
 
     def _settle_choice(self, future: PrefectFuture[ModelChoice]) -> None:
         task_id = next(k for k, choice in self.choices.items() if choice is future)

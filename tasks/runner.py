@@ -24,6 +24,7 @@ from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.card import Candidate, Endpoint
 from hugginggpt.cluster import cluster_of
 from hugginggpt.controller_name import fingerprint
+from hugginggpt.deadline import NO_DEADLINE, Deadline
 from hugginggpt.errors import ClusterUnavailableError, ConfigurationError, SelectionError
 from hugginggpt.settings import Settings, get_settings
 from tasks.temporary_server import is_temporary
@@ -43,6 +44,9 @@ CONNECT_SECONDS = 10
 
 LOOKS_EVERY = 15.0
 """Seconds between two looks for task runs that no worker is left for."""
+
+GLANCES_EVERY = 1.0
+"""Seconds for which a flow waits for task runs without looking whether its time is up."""
 
 WORKER_SECONDS = 60.0
 """How long a task waits for a worker that could do it: one that was ended comes back by then."""
@@ -73,22 +77,26 @@ def check_server() -> None:
     """Raise if flow runs need a Prefect server that expert workers can reach, and there is none.
 
     Raises:
-        ConfigurationError: the workers could not reach this process's own Prefect server.
+        ConfigurationError: the workers could not reach this process's own Prefect server, or their cluster must not be
+            used as it is set.
     """
-    if get_settings().task_runner == "dask":
+    if (settings := get_settings()).task_runner == "dask":
+        cluster_of(settings)
         _check_server()
 
 
-def check_runner() -> None:
-    """Raise unless the task runner of this flow run can be had.
+def check_runner(deadline: Deadline = NO_DEADLINE) -> None:
+    """Raise unless the task runner of this flow run can be had; workers that are not there yet are waited for.
 
     Raises:
-        ConfigurationError: the workers could not reach this process's own Prefect server.
+        ConfigurationError: the workers could not reach this process's own Prefect server, or their cluster must not be
+            used as it is set.
         ClusterUnavailableError: no cluster answers at the address of the settings, or it has no workers.
+        DeadlineExceededError: there were no workers in time.
     """
     if (cluster := _cluster()) is None:
         return
-    _check_server()
+    check_server()
     try:
         cluster.client  # noqa: B018 - connects when first asked for
     except (OSError, TimeoutError) as error:
@@ -105,7 +113,7 @@ def check_runner() -> None:
     while not _ask(cluster, _look):
         if time.monotonic() > end:
             raise ClusterUnavailableError(_nobody(cluster))
-        time.sleep(1)
+        deadline.sleep(1)
 
 
 def _check_server() -> None:
@@ -137,27 +145,33 @@ _MANY = 10**6
 
 
 @contextmanager
-def placed(kind: str, candidate: Candidate | None, *, with_controller: bool = False) -> Iterator[None]:
+def placed(
+    kind: str, candidate: Candidate | None, deadline: Deadline, *, with_controller: bool = False
+) -> Iterator[None]:
     """Have the task that is submitted in the block sent to a worker that can do it, if there are workers.
 
     Args:
         kind: its kind of task.
         candidate: the model that it will be tried on first.
+        deadline: ends the waiting for such a worker.
         with_controller: it may need the controller, so that has to be this process's.
 
     Raises:
         SelectionError: no worker takes such tasks.
+        DeadlineExceededError: there was none in time, or the request was cancelled.
     """
-    with _placement(kind, candidate, with_controller):
+    with _placement(kind, candidate, deadline, with_controller):
         yield
 
 
-def _placement(kind: str, candidate: Candidate | None, with_controller: bool) -> AbstractContextManager[Any]:
+def _placement(
+    kind: str, candidate: Candidate | None, deadline: Deadline, with_controller: bool
+) -> AbstractContextManager[Any]:
     if (cluster := _cluster()) is None:
         return nullcontext()
     from dask import annotate  # type: ignore[attr-defined]
 
-    workers = _able(cluster, kind, candidate)
+    workers = _able(cluster, kind, candidate, deadline)
     model = None if candidate is None else candidate.card.id
     holders = [worker for worker in workers if model in worker.models]
     # What is loaded takes no more memory.
@@ -194,7 +208,7 @@ def _needs(kind: str, candidate: Candidate | None, on_gpu: bool) -> dict[str, fl
     }
 
 
-def _able(cluster: "DaskTaskRunner", kind: str, candidate: Candidate | None) -> list[_Worker]:
+def _able(cluster: "DaskTaskRunner", kind: str, candidate: Candidate | None, deadline: Deadline) -> list[_Worker]:
     """The workers that can do a task, as soon as there are any."""
     size = (candidate.card.bytes or 0) if candidate is not None and candidate.endpoint is Endpoint.LOCAL else 0
     # Tasks of one request that want the same wait together, not one after the other.
@@ -208,7 +222,7 @@ def _able(cluster: "DaskTaskRunner", kind: str, candidate: Candidate | None) -> 
             return able
         if time.monotonic() > end:
             break
-        time.sleep(1)
+        deadline.sleep(1)
     if not workers:
         raise SelectionError(_nobody(cluster))
     what = f"{kind} tasks" if not any(kind in w.resources for w in workers) else f"models of {size / 2**20:,.0f} MiB"
@@ -305,17 +319,27 @@ def submit_where_warm(
         return task.submit(*arguments, wait_for=wait_for)
 
 
-def run_where_warm(task: Task[..., R], *arguments: Any, wait_for: Sequence[Any] = ()) -> State[R]:
+def run_where_warm(
+    task: Task[..., R], *arguments: Any, wait_for: Sequence[Any] = (), deadline: Deadline = NO_DEADLINE
+) -> State[R]:
     """Run a task of the controller to its end; return the state that it ended in.
 
     On a cluster a worker runs it that has the same controller. If there is none, or none for long, it is run here.
+
+    Args:
+        task: what to run.
+        arguments: what it is given; its own deadline ends it.
+        wait_for: states that it waits for.
+        deadline: ends the waiting for a worker.
     """
     if _cluster() is not None and workers_have_our_controller():
         future = submit_where_warm(task, *arguments, wait_for=wait_for)
         assert isinstance(future, PrefectWrappedFuture)
+        looks = Looks(deadline)
         while not future.wrapped_future.done():
-            future.wait(timeout=LOOKS_EVERY)
-            let_go_of_stranded([future])
+            future.wait(timeout=GLANCES_EVERY)
+            if looks.due():
+                let_go_of_stranded([future], deadline)
         future.wait()
         if not lost(future):
             return future.state
@@ -336,15 +360,33 @@ def lost(future: PrefectFuture[Any]) -> bool:
     return _cluster() is not None and not future.state.is_final()
 
 
-def let_go_of_stranded(futures: Sequence[object]) -> None:
-    """Cancel the task runs that no worker is left for; call it again and again while waiting for them."""
+class Looks:
+    """When to look for task runs that no worker is left for: now and then, and often once their time is up."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        self._last = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether it is time for one, which then counts as done."""
+        if not self._deadline.expired() and time.monotonic() - self._last < LOOKS_EVERY:
+            return False
+        self._last = time.monotonic()
+        return True
+
+
+def let_go_of_stranded(futures: Sequence[object], deadline: Deadline) -> None:
+    """Cancel the task runs that no worker is left for; call it again and again while waiting for them.
+
+    They are given `WORKER_SECONDS` to find one, and no longer than their deadline.
+    """
     if (cluster := _cluster()) is None:
         return
     runs = [future.wrapped_future for future in futures if isinstance(future, PrefectWrappedFuture)]
     keys = {run.key: run for run in runs if hasattr(run, "key")}  # what runs in a thread of ours has none
     since: dict[str, float] = _ask(cluster, _without_worker, keys=list(keys))
     for key, seconds in since.items():
-        if seconds > WORKER_SECONDS:
+        if seconds > WORKER_SECONDS or deadline.expired():
             keys[key].cancel()
 
 

@@ -1,11 +1,13 @@
 """A Prefect server of ours that ends with this process, for runs where there is no other.
 
 Prefect's own temporary server does not: it stays behind when a process is killed, and answers to every page of a
-browser.
+browser and to every user of the machine. This one has a login that only this process and the server know, and keeps its
+database in the private home folder.
 """
 
 import atexit
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -27,7 +29,8 @@ from prefect.settings import (
 )
 
 from hugginggpt.errors import OrchestratorUnavailableError
-from hugginggpt.settings import CHECKOUT
+from hugginggpt.home import OWNER_ONLY, open_home
+from hugginggpt.settings import CHECKOUT, get_settings
 
 GRACE = 5.0
 """Seconds that the server has to end by itself."""
@@ -44,17 +47,13 @@ class TemporaryServer:
         # What connects before it is up waits in the queue of this socket.
         with socket.create_server(("127.0.0.1", 0)) as listening:
             self.api_url = f"http://127.0.0.1:{listening.getsockname()[1]}/api"
-            path = [str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]
+            self._login = f"hugginggpt:{secrets.token_urlsafe(32)}"
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "apps.up.prefect_server"),
                     *("--fd", str(listening.fileno()), "--parent", str(os.getpid())),
                 ],
-                env={
-                    **os.environ,
-                    **get_current_settings().to_environment_variables(exclude_unset=True),
-                    "PYTHONPATH": os.pathsep.join(path),
-                },
+                env=_environment(self._login),
                 pass_fds=[listening.fileno()],
                 stdin=subprocess.DEVNULL,
             )
@@ -71,10 +70,7 @@ class TemporaryServer:
         """
         if not self._is_up:
             self._await()
-        settings = {PREFECT_API_URL: self.api_url}
-        if login := PREFECT_SERVER_API_AUTH_STRING.value():
-            settings[PREFECT_API_AUTH_STRING] = login
-        with temporary_settings(settings):
+        with temporary_settings({PREFECT_API_URL: self.api_url, PREFECT_API_AUTH_STRING: self._login}):
             if not self._is_up:
                 # What is logged last is sent from threads that know the global settings only.
                 prefect.context.GLOBAL_SETTINGS_CONTEXT = get_settings_context()
@@ -101,6 +97,29 @@ class TemporaryServer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _environment(login: str) -> dict[str, str]:
+    """The environment of the server's process, which only its user can read."""
+    settings, path = get_current_settings(), [str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {
+        **os.environ,
+        **settings.to_environment_variables(exclude_unset=True),
+        "PYTHONPATH": os.pathsep.join(path),
+        PREFECT_SERVER_API_AUTH_STRING.name: login,
+        PREFECT_API_AUTH_STRING.name: login,
+    }
+    if "home" not in settings.model_fields_set:
+        # The user's profiles count; what the server writes is not for their folder. It is not the one of `up` either:
+        # two servers do not share a database, nor this one the limits and schedules there.
+        home = get_settings().home_dir
+        open_home(home)
+        (home / "prefect").mkdir(mode=OWNER_ONLY, exist_ok=True)
+        environment |= {
+            "PREFECT_HOME": str(home / "prefect" / "temporary"),
+            "PREFECT_PROFILES_PATH": str(settings.profiles_path),
+        }
+    return environment
 
 
 _lock = Lock()

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.apps.conftest import COMMAND
-from tests.servers import wait_until
+from tests.servers import open_to_others, wait_until
 from tests.stand_ins.openai_server import OpenAIServer
 
 EDGES = {"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo.png"}}
@@ -47,11 +47,11 @@ def started(folder: Path) -> Iterator[list["subprocess.Popen[bytes]"]]:
         process.wait()
 
 
-def ask(folder: Path, plan: dict[str, object]) -> "subprocess.Popen[bytes]":
+def ask(folder: Path, plan: dict[str, object], log: str = "asked.log") -> "subprocess.Popen[bytes]":
     (folder / "plan.json").write_text(json.dumps([plan]))
     arguments = ["ask", "Do it.", "--file", "photo.png", "--plan", "plan.json"]
-    with (folder / "asked.log").open("wb") as log:
-        return subprocess.Popen([*COMMAND, *arguments], cwd=folder, stdout=log, stderr=log)
+    with (folder / log).open("wb") as said:
+        return subprocess.Popen([*COMMAND, *arguments], cwd=folder, stdout=said, stderr=said)
 
 
 def servers(folder: Path) -> list[psutil.Process]:
@@ -121,6 +121,9 @@ def test_a_python_program_has_the_same(
         for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
             refused.append(httpx.get(f"{url}/api/health", headers=headers).status_code)
         refused.append(httpx.post(f"{url}/api/flows/filter", json={}).status_code)
+        for login in (None, ("admin", "meant for an up")):
+            refused.append(httpx.get(f"{url}/api/admin/version", auth=login).status_code)
+        assert "hugginggpt:" not in " ".join(server.cmdline()), "everybody can read it there"
         return "The edges are drawn."
 
     with OpenAIServer(script={"respond": look}, key="sk-stand-in") as controller:
@@ -130,8 +133,74 @@ def test_a_python_program_has_the_same(
         program = f"PLAN = {[EDGES]!r}\n{PROGRAM}"
         done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "Completed\n"), done.stderr
-    assert refused == [403, 403, 403]
+    assert refused == [403, 403, 403, 401, 401]
     assert not servers(folder)
+
+
+def test_another_user_of_the_machine_reads_and_starts_nothing(
+    folder: Path, started: list["subprocess.Popen[bytes]"]
+) -> None:
+    """Who is not told its login is refused, in pages and on websockets; the run is reported to it all the same."""
+    from websockets.exceptions import ConnectionClosed
+    from websockets.sync.client import connect
+    from websockets.typing import Subprotocol
+
+    started.append(ask(folder, SPEECH))
+    wait_until(lambda: "Working" in (folder / "asked.log").read_text() or started[0].poll() is not None)
+    (server,) = servers(folder)
+    url = address(server)
+    assert url is not None
+    with httpx.Client(base_url=f"{url}/api", headers={"Prefect-Csrf-Client": "a-stranger"}) as stranger:
+        assert stranger.get("/csrf-token", params={"client": "a-stranger"}).status_code == 401
+        for path in ("/flow_runs/count", "/deployments/filter", "/flows/", "/events/filter", "/logs/filter"):
+            assert stranger.post(path, json={}).status_code in (401, 403)
+        for path in ("/admin/version", "/admin/settings", "/artifacts/plan/latest", "/variables/name/health"):
+            assert stranger.get(path).status_code == 401
+    for path, login in (("events/out", None), ("events/in", "guessed"), ("logs/out", "guessed")):
+        with connect(f"{url.replace('http', 'ws')}/api/{path}", subprotocols=[Subprotocol("prefect")]) as socket:
+            socket.send(json.dumps({"type": "auth", "token": login}))
+            with pytest.raises(ConnectionClosed):
+                while json.loads(socket.recv(timeout=30))["type"] != "auth_success":
+                    pass
+    assert started[0].poll() is None, (folder / "asked.log").read_text()
+
+
+def test_what_it_writes_lies_in_the_private_home(
+    folder: Path, started: list["subprocess.Popen[bytes]"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it is with a umask that lets everybody in, with two at once, and with a profile of the user's."""
+    profiles = folder / "user" / ".prefect" / "profiles.toml"
+    profiles.parent.mkdir(parents=True)
+    profiles.write_text('active = "mine"\n[profiles.mine]\nPREFECT_SERVER_LOGGING_LEVEL = "ERROR"\n')
+    monkeypatch.setenv("HOME", str(folder / "user"))
+    monkeypatch.setenv("PREFECT_PROFILE", "mine")
+    monkeypatch.delenv("PREFECT_HOME")
+    with OpenAIServer(script={"respond": "The edges are drawn."}, key="sk-stand-in") as controller:
+        monkeypatch.setenv("OPENAI_BASE_URL", controller.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-stand-in")
+        before = os.umask(0)
+        try:
+            started += [ask(folder, EDGES, f"{name}.log") for name in ("one", "two")]
+        finally:
+            os.umask(before)
+        for process, name in zip(started, ("one", "two"), strict=True):
+            process.wait(180)
+            said = (folder / f"{name}.log").read_text()
+            assert process.returncode == 0 and "WARNING" not in said, said
+    home = Path(os.environ["HUGGINGGPT_HOME"])
+    assert (home / "prefect" / "temporary" / "prefect.db").is_file()
+    assert open_to_others(home) == []
+    assert [path for path in profiles.parent.rglob("*") if path.is_file()] == [profiles]
+
+
+def test_the_folder_of_prefect_that_the_user_names_is_its_folder(
+    folder: Path, started: list["subprocess.Popen[bytes]"]
+) -> None:
+    started.append(ask(folder, SPEECH))
+    wait_until(lambda: "Working" in (folder / "asked.log").read_text() or started[0].poll() is not None)
+    (server,) = servers(folder)
+    databases = {Path(file.path).parent for file in server.open_files() if file.path.endswith("prefect.db")}
+    assert databases == {Path(os.environ["PREFECT_HOME"])}
 
 
 def test_a_server_that_does_not_come_up_is_a_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
