@@ -1,8 +1,7 @@
 """Posts to Prefect's server what its UI is to show: beside the work, and all of it before the flow run ends.
 
-The client that Prefect gives a flow or task run is closed with that run, so posts have a client of their own, one per
-process and server. What can pass is tried again; what could not be posted is an error in the run's log, and
-`finish_posting` names it.
+The client that Prefect gives a flow or task run is closed with that run, so posts have clients of their own. What can
+pass is tried again; what could not be posted is an error in the run's log, and `finish_posting` names it.
 """
 
 import threading
@@ -11,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
-from contextvars import copy_context
-from functools import lru_cache
+from contextvars import ContextVar, copy_context
+from dataclasses import dataclass, field
 from typing import TypeVar
 from uuid import UUID
 
@@ -27,7 +26,10 @@ from hugginggpt.errors import HuggingGPTError
 from hugginggpt.redaction import said
 
 TRIES_FOR = 120.0
-"""Seconds for which a post is tried again, besides what Prefect's client tries by itself for about a minute."""
+"""Seconds for which a post is tried again, and for which a flow run whose work is done waits for all of its posts.
+
+The last try may take a minute more, for Prefect's client tries by itself, too: the flow run does not wait for that.
+"""
 
 PAUSE = 1.0
 """Seconds between two such tries."""
@@ -35,17 +37,40 @@ PAUSE = 1.0
 AT_ONCE = 8
 """Posts that a process has under way at the same time."""
 
-_GONE_SECONDS = 10.0
+_GONE_SECONDS = 3.0
 """How long a flow run that fails or is interrupted waits for its posts."""
 
 T = TypeVar("T")
 
-_under_way: defaultdict[str | None, list[Future[str | None]]] = defaultdict(list)
-"""The posts of each flow run of this process; each returns its name if it could not be made."""
+
+@dataclass
+class _Posts:
+    """What a flow run posts.
+
+    Attributes:
+        sent: what each is called, and whether it is on the server.
+        given_up: set when the flow run no longer waits for them.
+    """
+
+    sent: list[tuple[str, Future[bool]]] = field(default_factory=list)
+    given_up: threading.Event = field(default_factory=threading.Event)
+
+
+_under_way: defaultdict[str | None, _Posts] = defaultdict(_Posts)
+"""The posts of each flow run of this process."""
+
+_idle: list[tuple[str | None, SyncPrefectClient]] = []
+"""Clients that nobody uses now, and the server of each, the one used last at the end; None stands for Prefect's own
+temporary server.
+
+Each serves one post at a time. Threads that share a client would each fetch a token against forged requests (CSRF)
+when it has none, and each such token voids the one before.
+"""
 
 _lock = threading.Lock()
-_client_lock = threading.Lock()
 _turns = threading.BoundedSemaphore(AT_ONCE)
+_mine: ContextVar[_Posts | None] = ContextVar("posts", default=None)
+"""Those that the post at work belongs to."""
 
 
 def post_artifact(
@@ -82,21 +107,26 @@ def post(what: str, send: Callable[[], object]) -> None:
         what: what is sent, as the log and the note on the run call it.
         send: does so, with `persistently`.
     """
-    sent = beside(lambda: _sent(what, send))
     with _lock:
-        _under_way[flow_run.get_id()].append(sent)
+        posts = _under_way[flow_run.get_id()]
+        posts.sent.append((what, beside(lambda: _sent(what, send, posts))))
 
 
 def finish_posting(seconds: float | None = None) -> list[str]:
     """Wait until everything that this flow run posted is on Prefect's server; return what is not.
 
     Args:
-        seconds: wait so long at most, when there is nothing to tell the result to.
+        seconds: wait so long at most, for all of it together; `TRIES_FOR` when left out.
     """
+    seconds = TRIES_FOR if seconds is None else seconds
     with _lock:
-        posts = _under_way.pop(flow_run.get_id(), [])
-    done, late = wait(posts, seconds)
-    return [what for post in done if (what := post.result()) is not None] + ["what was still on its way"] * bool(late)
+        posts = _under_way.pop(flow_run.get_id(), _Posts())
+    late = wait([sent for _, sent in posts.sent], seconds).not_done
+    posts.given_up.set()
+    if late:
+        names = ", ".join(what for what, sent in posts.sent if sent in late)
+        get_run_logger().error("In Prefect, this is missing: %s. It was not there after %g seconds.", names, seconds)
+    return [what for what, sent in posts.sent if sent in late or not sent.result()]
 
 
 @contextmanager
@@ -117,13 +147,14 @@ def persistently(send: Callable[[SyncPrefectClient], T]) -> T:
         httpx.HTTPError: it refused, or was away for too long.
     """
     end = time.monotonic() + TRIES_FOR
+    given_up = posts.given_up if (posts := _mine.get()) is not None else threading.Event()
     while True:
         try:
-            return send(_client())
+            with _client() as client:
+                return send(client)
         except httpx.HTTPError as error:
-            if not _can_pass(error) or time.monotonic() > end:
+            if not _can_pass(error) or time.monotonic() > end or given_up.wait(PAUSE):
                 raise
-        time.sleep(PAUSE)
 
 
 def beside(work: Callable[[], T]) -> Future[T]:
@@ -141,31 +172,60 @@ def beside(work: Callable[[], T]) -> Future[T]:
     return future
 
 
-def _sent(what: str, send: Callable[[], object]) -> str | None:
+def _sent(what: str, send: Callable[[], object], posts: _Posts) -> bool:
+    """Whether it could be sent; if not, the log of the run says why."""
+    if posts.given_up.is_set():
+        return False
+    _mine.set(posts)
     try:
         send()
     except (httpx.HTTPError, HuggingGPTError) as error:
         get_run_logger().error("In Prefect, %s is missing: %s", what, said(error))
-        return what
+        return False
     except Exception:  # A request does not fail because it cannot be shown.
         get_run_logger().exception("In Prefect, %s is missing.", what)
-        return what
-    return None
+        return False
+    return True
 
 
 def _can_pass(error: httpx.HTTPError) -> bool:
     if isinstance(error, httpx.HTTPStatusError):
-        return error.response.status_code in (408, 429) or error.response.status_code >= 500
+        status = error.response.status_code
+        return status in (408, 429) or status >= 500 or _is_for_a_token(error)
     return isinstance(error, httpx.TransportError)
 
 
-def _client() -> SyncPrefectClient:
-    with _client_lock:
-        return _client_of(PREFECT_API_URL.value())
+def _is_for_a_token(error: httpx.HTTPError) -> bool:
+    """Whether the server refused because of the client's token: another client gets one that is good."""
+    if not isinstance(error, httpx.HTTPStatusError) or error.response.status_code != 403:
+        return False
+    return "CSRF token" in error.response.text
 
 
-@lru_cache(maxsize=4)
-def _client_of(api_url: str | None) -> SyncPrefectClient:
-    """The client for a server; None stands for the temporary one."""
+@contextmanager
+def _client() -> Iterator[SyncPrefectClient]:
+    """A client for the server of the settings, which nobody else uses meanwhile."""
+    url = PREFECT_API_URL.value()
+    with _lock:
+        known = next((one for one in reversed(_idle) if one[0] == url), None)
+        if known is not None:
+            _idle.remove(known)
     # With settings of its own, so that it is not the one of the run in whose context this is called.
-    return get_client(httpx_settings={}, sync_client=True).__enter__()
+    client = get_client(httpx_settings={}, sync_client=True).__enter__() if known is None else known[1]
+    try:
+        yield client
+    except httpx.HTTPError as error:
+        if _is_for_a_token(error):
+            client.__exit__(None, None, None)
+        else:
+            _keep(url, client)
+        raise
+    _keep(url, client)
+
+
+def _keep(url: str | None, client: SyncPrefectClient) -> None:
+    with _lock:
+        _idle.append((url, client))
+        spare = _idle.pop(0)[1] if len(_idle) > AT_ONCE else None
+    if spare is not None:
+        spare.__exit__(None, None, None)

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -65,7 +66,8 @@ def between(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Refuse], None
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             status = refusing[0](self.command, self.path, body)
             if status is None:
-                headers = {"Content-Type": self.headers.get("Content-Type", "application/json")}
+                passed = ("Content-Type", "Prefect-Csrf-Client", "Prefect-Csrf-Token")
+                headers = {name: self.headers[name] for name in passed if name in self.headers}
                 answer = httpx.request(
                     self.command, upstream + self.path.removeprefix("/api"), content=body, headers=headers, timeout=60
                 )
@@ -88,9 +90,12 @@ def between(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Refuse], None
     with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
 
-        with SyncPrefectClient(f"http://127.0.0.1:{server.server_port}/api") as client:
-            monkeypatch.setattr(posting, "_client", lambda: client)
-            yield refusing.append
+        def client(**_: object) -> SyncPrefectClient:
+            return SyncPrefectClient(f"http://127.0.0.1:{server.server_port}/api")
+
+        monkeypatch.setattr(posting, "get_client", client)
+        monkeypatch.setattr(posting, "_idle", [])
+        yield refusing.append
         server.shutdown()
 
 
@@ -150,6 +155,50 @@ def test_what_cannot_be_posted_is_an_error_in_the_log_and_told_by_the_run(
     assert artifacts_of(state).keys() == {"plan", "model-0", "answer"}
     (line,) = run_log
     assert line.startswith("In Prefect, the artifact 'result-0' is missing: Client error '422")
+
+
+def test_posts_that_fetch_their_tokens_at_the_same_time_do_not_void_each_others(
+    between: Callable[[Refuse], None],
+) -> None:
+    fetched: list[str] = []
+
+    def slow(method: str, path: str, body: bytes) -> int | None:
+        if "/csrf-token" in path:
+            fetched.append(path)
+            time.sleep(0.5)
+        return None
+
+    between(slow)
+
+    @flow
+    def many() -> list[str]:
+        for number in range(8):
+            posting.post_artifact(f"one-of-{number}", "markdown", "One of eight", lambda: "Shown.")
+        return posting.finish_posting()
+
+    state: Any = many(return_state=True)
+    assert state.result() == [] and len(artifacts_of(state)) == 8
+    assert len(set(fetched)) == len(fetched) > 0, "no client has fetched a second token"
+
+
+def test_a_flow_run_waits_for_all_its_posts_together(
+    between: Callable[[Refuse], None], run_log: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    between(lambda method, path, body: 500 if path.endswith("/artifacts/") else None)
+    monkeypatch.setattr(posting, "TRIES_FOR", 3.0)
+    asked: list[str] = []
+
+    @flow
+    def many() -> list[str]:
+        for number in range(3 * posting.AT_ONCE):
+            posting.post_artifact(f"away-{number}", "markdown", "Away", lambda: asked.append("") or "Shown.")
+        return posting.finish_posting()
+
+    state: Any = many(return_state=True)
+    assert state.result() == [f"the artifact 'away-{number}'" for number in range(3 * posting.AT_ONCE)]
+    assert len(asked) <= 2 * posting.AT_ONCE, "what has had no turn by then is not tried any more"
+    told = "\n".join(run_log)
+    assert all(what in told for what in state.result())
 
 
 def test_artifacts_belong_to_the_task_runs_that_made_them(photo: Path, controller: OpenAIServer) -> None:
