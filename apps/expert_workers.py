@@ -139,19 +139,20 @@ async def _find(cluster: Cluster, stop: asyncio.Event) -> str | None:
     while not stop.is_set():
         try:
             reader, writer = await asyncio.open_connection(cluster.host, cluster.port, ssl=context)
-            # Whether it takes this certificate shows when it is read from: it speaks first.
-            if context is not None and not await asyncio.wait_for(reader.read(1), ADMITS_WITHIN):
-                raise ConnectionRefusedError("it closed the connection")
+            try:
+                # Whether it takes this certificate shows when it is read from: it speaks first.
+                if context is not None and not await asyncio.wait_for(reader.read(1), ADMITS_WITHIN):
+                    raise ConnectionRefusedError("it closed the connection")
+                here: str = writer.get_extra_info("sockname")[0]
+            finally:
+                writer.close()
+            return here
         except OSError as error:
             if not said:
                 reason = error.strerror or error
                 click.echo(f"There is no scheduler at {cluster.address} yet ({reason}); waiting for it.", err=True)
                 said = True
             await asyncio.wait([asyncio.ensure_future(stop.wait())], timeout=LOOKS_EVERY)
-        else:
-            here: str = writer.get_extra_info("sockname")[0]
-            writer.close()
-            return here
     return None
 
 

@@ -15,12 +15,13 @@ from hugginggpt.artifacts import Artifact, ArtifactStore, Resource
 from hugginggpt.capabilities import Input, ValueType
 from hugginggpt.errors import UsageError
 from hugginggpt.experts.base import Inputs
-from hugginggpt.media import Text, Value, text_of
+from hugginggpt.media import Text, text_of
 from hugginggpt.plan import PlannedTask, Scalar
 from hugginggpt.plan.limits import MAX_ELEMENTS, MAX_RESULTS
 from hugginggpt.plan.notation import TEMPLATED
 from hugginggpt.plan.references import occurrences, reference, references_in, replace_references, sole_reference
 from hugginggpt.results import ItemResult, TaskResult
+from hugginggpt.unread import Unread
 
 _BETWEEN = "\n\n"  # the results of a list, where they are put into a text
 
@@ -34,7 +35,11 @@ class MissingInput:
 
 @dataclass(frozen=True)
 class BoundTask:
-    """The inputs of each element; exactly one element unless `is_list`."""
+    """The inputs of each element; exactly one element unless `is_list`.
+
+    Among them is an `Unread` for each value that lies in the store: the values of a long list would not
+    fit into memory together.
+    """
 
     items: tuple[Inputs | MissingInput, ...]
     is_list: bool
@@ -93,23 +98,23 @@ def bind(
     *,
     max_chars: int,
 ) -> BoundTask:
-    """Load what a task's arguments stand for.
+    """Find what a task's arguments stand for, and put its texts together.
 
     Args:
         task: the planned task.
         resources: what its literals may name.
         upstream: results of the tasks that it refers to, by id.
-        store: where values are loaded from.
+        store: where the texts that go into others are read from.
         max_chars: characters of all texts together that are put together from others.
 
     Raises:
         UsageError: lists of unequal length go side by side, or the references stand for too much.
-        StorageError: a value is no longer in the store.
+        StorageError: a text that goes into another is no longer in the store.
     """
     too_much = _too_much(task, upstream)
     if too_much is not None:
         raise UsageError(too_much)
-    loaded = _Loaded(store, max_chars, f"Task {task.id} ({task.task})")
+    texts = _Texts(store, max_chars, f"Task {task.id} ({task.task})")
     columns: dict[str, Any] = {}
     lists: dict[str, list[Any]] = {}
     for name, value in task.args.items():
@@ -117,9 +122,9 @@ def bind(
         if wanted is None:
             columns[name] = value
             continue
-        source = _Source(task.task, wanted, resources, upstream, loaded)
+        source = _Source(task.task, wanted, resources, upstream, texts)
         if wanted.many:
-            columns[name] = source.flat(value)
+            columns[name] = source.all_read(value)
         elif isinstance(value, list) or source.refers_to_list(value):
             lists[name] = source.flat(value)
         else:
@@ -138,20 +143,20 @@ def _row(row: dict[str, Any]) -> Inputs | MissingInput:
     return next((part for part in flat if isinstance(part, MissingInput)), row)
 
 
-class _Loaded:
-    """The values of one task, each loaded once, and the room that is left for texts put together from them."""
+class _Texts:
+    """The texts that are put into others, each read once, and the room that is left for what is made of them."""
 
     def __init__(self, store: ArtifactStore, max_chars: int, subject: str) -> None:
         self._store = store
         self._most = self._left = max_chars
         self._subject = subject
-        self._values: dict[tuple[str, ValueType], Value] = {}
+        self._texts: dict[tuple[str, ValueType], str] = {}
 
-    def value(self, artifact: Artifact) -> Value:
+    def read(self, artifact: Artifact) -> str:
         key = artifact.sha256, artifact.type
-        if key not in self._values:
-            self._values[key] = self._store.get(artifact)
-        return self._values[key]
+        if key not in self._texts:
+            self._texts[key] = text_of(self._store.get(artifact)) or ""
+        return self._texts[key]
 
     def take(self, characters: int) -> None:
         """Count what a text is to hold, before it is put together.
@@ -175,7 +180,7 @@ class _Source:
     wanted: Input
     resources: Sequence[Resource]
     upstream: Mapping[int, TaskResult]
-    loaded: _Loaded
+    texts: _Texts
 
     def refers_to_list(self, value: Scalar) -> bool:
         sole = sole_reference(value)
@@ -192,23 +197,33 @@ class _Source:
                 elements.extend(self._output(sole, item) for item in self.upstream[sole].items)
         return elements
 
-    def one(self, value: Scalar) -> Value | MissingInput:
+    def all_read(self, value: Any) -> list[Any]:
+        """Every element, read: an expert takes them together."""
+        elements = self.flat(value)
+        for at, element in enumerate(elements):
+            if isinstance(element, Unread):
+                text = self.texts.read(element.artifact)
+                self.texts.take(len(text))
+                elements[at] = Text(text)
+        return elements
+
+    def one(self, value: Scalar) -> Text | Unread | MissingInput:
         sole = sole_reference(value)
         if sole is not None:
             return self._output(sole, self.upstream[sole].items[0])
         resource = find_resource(value, self.wanted, self.resources)
         if resource is not None:
-            return self._load(resource.artifact)
+            return self._unread(resource.artifact)
         if self.wanted.type is not ValueType.TEXT:
             return MissingInput(f"There is no file '{value}' in this request.")
         ending = _at_the_end(self.kind, value, self.wanted, self.resources)
         if ending is not None:
-            words, text = str(value).removesuffix(ending.name), text_of(self._load(ending.artifact)) or ""
-            self.loaded.take(len(words) + len(text))
+            words, text = str(value).removesuffix(ending.name), self.texts.read(ending.artifact)
+            self.texts.take(len(words) + len(text))
             return Text(words + text)
         return self._filled(str(value))
 
-    def _filled(self, text: str) -> Value | MissingInput:
+    def _filled(self, text: str) -> Text | MissingInput:
         """A text with each reference replaced by that task's results, one after the other."""
         times = Counter(occurrences(text))
         if not times:
@@ -220,24 +235,21 @@ class _Source:
                 part = self._output(k, item)
                 if isinstance(part, MissingInput):
                     return part
-                if isinstance(part, Text):
-                    self.loaded.take(often * (len(part.text) + len(_BETWEEN)))
-                    found[k].append(part.text)
-        self.loaded.take(len(text))
+                made = self.texts.read(part.artifact)
+                self.texts.take(often * (len(made) + len(_BETWEEN)))
+                found[k].append(made)
+        self.texts.take(len(text))
         joined = {k: _BETWEEN.join(texts) for k, texts in found.items()}
         return Text(replace_references(text, joined.__getitem__))
 
-    def _output(self, task_id: int, item: ItemResult) -> Value | MissingInput:
+    def _output(self, task_id: int, item: ItemResult) -> Unread | MissingInput:
         artifact = item.output_for(self.wanted)
         if artifact is None:
             return MissingInput(f"Its input from task {task_id} was not made: {item.error or 'no such output'}")
-        return self._load(artifact)
+        return self._unread(artifact)
 
-    def _load(self, artifact: Artifact) -> Value:
-        value = self.loaded.value(artifact)
-        if self.wanted.type is ValueType.TEXT and not isinstance(value, Text):
-            return Text(text_of(value) or "")
-        return value
+    def _unread(self, artifact: Artifact) -> Unread:
+        return Unread(artifact, as_text=self.wanted.type is ValueType.TEXT)
 
 
 @dataclass(frozen=True)

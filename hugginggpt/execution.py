@@ -7,9 +7,10 @@ moves on to the next candidate.
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.binding import BoundTask, MissingInput
@@ -31,6 +32,7 @@ from hugginggpt.experts.registry import expert_for
 from hugginggpt.plan import PlannedTask
 from hugginggpt.redaction import said
 from hugginggpt.results import ItemResult, TaskResult
+from hugginggpt.unread import Reader, unread
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +48,9 @@ class AttemptRecorder(Protocol):
 
 
 _NOT_RUN = object()
+
+_SHARE = 4
+"""The inputs that a model gets together take a quarter of what one file may, for more is made of them."""
 
 Slot = Callable[[Candidate, Deadline], AbstractContextManager[object]]
 
@@ -157,39 +162,103 @@ def _run_items(
         raise ExpertError(f"Nothing here runs {candidate.card.id} at the endpoint {candidate.endpoint}.")
     seeded = {} if seed is None else {"seed": seed}
     elements = [e if isinstance(e, MissingInput) else {**e, **seeded} for e in bound.items]
+    at_once = surroundings.settings.max_decoded_bytes // _SHARE if expert.batches else 0
     items: list[ItemResult] = []
-    errors: list[HuggingGPTError] = []
+    failure: HuggingGPTError | None = None
+    failed = 0
     with pool.use(expert, candidate.card, surroundings, deadline) as model, slot(candidate, deadline):
-        done = _run_together(expert, model, elements, deadline) if expert.batches and len(elements) > 1 else {}
-        for position, inputs in enumerate(elements):
-            try:
-                if isinstance(inputs, MissingInput):
-                    raise ExpertError(inputs.reason)
-                if position not in done:
-                    deadline.check()
-                outputs = _run_one(expert, model, inputs, deadline, done.get(position, _NOT_RUN))
-                _check_types(capability, outputs)
-            except StorageError:
-                raise
-            except HuggingGPTError as error:
-                if isinstance(error, PassingError) and not last_try:
-                    raise
-                errors.append(error)
-                items.append(ItemResult(error=error.message))
-            else:
-                items.append(ItemResult(outputs=tuple(store.put(value, deadline.check_cancelled) for value in outputs)))
-    if len(errors) == len(items):
-        raise next((error for error in errors if isinstance(error, DeadlineExceededError)), errors[-1])
+        for group in _groups(elements, Reader(store), at_once, deadline):
+            done = _run_together(expert, model, group, deadline) if len(group) > 1 else {}
+            for position in range(len(group)):
+                made = _item(
+                    capability, expert, model, group[position], done.pop(position, _NOT_RUN), store, deadline, last_try
+                )
+                if isinstance(made, HuggingGPTError):
+                    failed += 1
+                    items.append(ItemResult(error=made.message))
+                    # One is kept, for its traceback holds what the expert had in hand.
+                    failure = failure if isinstance(failure, DeadlineExceededError) else made
+                else:
+                    items.append(made)
+    if failure is not None and failed == len(items):
+        raise failure
     deadline.check_cancelled()
     return tuple(items)
 
 
-def _run_together(
-    expert: Expert, model: object, elements: Sequence[Inputs | MissingInput], deadline: Deadline
-) -> dict[int, object]:
+_Read = Mapping[str, Any] | HuggingGPTError
+"""The inputs of an element, read; or why it has none."""
+
+
+def _groups(
+    elements: Sequence[Inputs | MissingInput], reader: Reader, at_once: int, deadline: Deadline
+) -> Iterator[list[_Read]]:
+    """The elements with their values, in lists that take not much more than so many bytes each, in memory.
+
+    A list is emptied when the next one is asked for.
+    """
+    group: list[_Read] = []
+    for position, element in enumerate(elements):
+        group.append(_read(element, reader, deadline))
+        if reader.taken < at_once and position + 1 < len(elements):
+            continue
+        yield group
+        group.clear()
+        following = elements[position + 1] if position + 1 < len(elements) else {}
+        reader.let_go({} if isinstance(following, MissingInput) else following)
+
+
+def _read(element: Inputs | MissingInput, reader: Reader, deadline: Deadline) -> _Read:
+    """An element's inputs.
+
+    Raises:
+        StorageError: a value is gone or damaged, or the store cannot be read.
+    """
+    if isinstance(element, MissingInput):
+        return ExpertError(element.reason)
+    if not any(unread(element)):
+        return element
+    try:
+        deadline.check()
+        # A store or a decoder may be slower than anybody wants to wait.
+        return deadline.wait_for(partial(reader.read, element))
+    except StorageError:
+        raise
+    except HuggingGPTError as error:
+        return error
+
+
+def _item(
+    capability: Capability,
+    expert: Expert,
+    model: object,
+    inputs: _Read,
+    raw: object,
+    store: ArtifactStore,
+    deadline: Deadline,
+    last_try: bool,
+) -> ItemResult | HuggingGPTError:
+    """What one element comes to, stored; or why it comes to nothing."""
+    try:
+        if isinstance(inputs, HuggingGPTError):
+            raise inputs
+        if raw is _NOT_RUN:
+            deadline.check()
+        outputs = _run_one(expert, model, inputs, deadline, raw)
+        _check_types(capability, outputs)
+    except StorageError:
+        raise
+    except HuggingGPTError as error:
+        if isinstance(error, PassingError) and not last_try:
+            raise
+        return error
+    return ItemResult(outputs=tuple(store.put(value, deadline.check_cancelled) for value in outputs))
+
+
+def _run_together(expert: Expert, model: object, elements: Sequence[_Read], deadline: Deadline) -> dict[int, object]:
     """What the model gives for each position in one go; nothing where that fails, for then each is run alone."""
     try:
-        prepared = {i: expert.prepare(e) for i, e in enumerate(elements) if not isinstance(e, MissingInput)}
+        prepared = {i: expert.prepare(e) for i, e in enumerate(elements) if not isinstance(e, HuggingGPTError)}
         return dict(zip(prepared, expert.run_many(model, list(prepared.values()), deadline), strict=True))
     except Exception as error:
         logger.info("The elements of a list are run one by one: %s", said(error))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import socket
 import ssl
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from email.message import Message
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import PurePosixPath
@@ -96,7 +96,8 @@ def fetch(url: str, settings: Settings, *, seconds: float = TOTAL_SECONDS, deadl
 
     Args:
         url: an http or https URL without credentials.
-        settings: `max_file_bytes`, and `trusted_hosts`: hosts that may have a private address.
+        settings: `max_file_bytes`, and `trusted_hosts`: hosts that may have a private address. A redirect
+            leads to one of them only if the URL is at one of them.
         seconds: time for everything, redirects and the look-up of names included.
         deadline: of whoever wants it.
 
@@ -107,9 +108,12 @@ def fetch(url: str, settings: Settings, *, seconds: float = TOTAL_SECONDS, deadl
     """
     within = Deadline(seconds, deadline)
     here = _parsed(url)
+    # Where others send it on to is theirs to choose: only a host that may be private may send it to another.
+    hosts = {host.lower().strip("[]") for host in settings.trusted_hosts}
+    private = hosts if here.raw_host.decode().lower() in hosts else set()
     subject = f"The file at {shown(url)}"
     with httpcore.ConnectionPool(
-        ssl_context=httpx.create_ssl_context(), network_backend=_Guarded(settings.trusted_hosts, within)
+        ssl_context=httpx.create_ssl_context(), network_backend=_Guarded(private, within)
     ) as connections:
         try:
             for _ in range(MAX_REDIRECTS + 1):
@@ -150,10 +154,15 @@ def _parsed(url: str, base: httpx.URL | None = None) -> httpx.URL:
 
 
 class _Guarded(httpcore.NetworkBackend):
-    """Connects to checked addresses only, and keeps every wait within the deadline."""
+    """Connects to checked addresses only, and keeps every wait within the deadline.
 
-    def __init__(self, trusted_hosts: Iterable[str], deadline: Deadline) -> None:
-        self._trusted = {host.lower().strip("[]") for host in trusted_hosts}
+    Args:
+        private: hosts that may have a private address, in small letters.
+        deadline: of everything.
+    """
+
+    def __init__(self, private: Container[str], deadline: Deadline) -> None:
+        self._private = private
         self._deadline = deadline
         self._network = httpcore.SyncBackend()
 
@@ -186,12 +195,12 @@ class _Guarded(httpcore.NetworkBackend):
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(f"the host {host} is not known") from error
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-        if host.lower() not in self._trusted:
+        if host.lower() not in self._private:
             for address in addresses:
                 if not is_public(address):
                     raise ForbiddenURLError(
                         f"The host {host} has the private or reserved address {address}, which may not be fetched; "
-                        "name the host in HUGGINGGPT_TRUSTED_HOSTS if it is yours."
+                        "if it is yours, name the host in HUGGINGGPT_TRUSTED_HOSTS and give its own URL."
                     )
         return addresses
 

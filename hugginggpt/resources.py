@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path, PurePath, PurePosixPath
+from typing import Self
 from urllib.parse import quote, unquote
 
 from hugginggpt.artifacts import ArtifactStore, Resource
@@ -16,6 +17,7 @@ from hugginggpt.media import LoadedFile, check_file, decode, load_file, text_of
 from hugginggpt.plan import Plan, PlannedTask, Scalar
 from hugginggpt.plan.limits import refusal, told
 from hugginggpt.plan.references import references_in
+from hugginggpt.request import Exchange
 from hugginggpt.roots import find_in_roots
 from hugginggpt.settings import Settings
 from hugginggpt.text import is_storable, one_line
@@ -111,7 +113,7 @@ class Namespace:
 
     Attributes:
         resources: the request's files and the results of earlier turns.
-        wording: the request and the conversation; a URL has to stand in it.
+        wording: what the user wrote, now and before; a URL has to stand in it.
         given: the user wrote the plan, so its URLs and data URIs are the user's own.
     """
 
@@ -119,6 +121,17 @@ class Namespace:
     wording: str
     given: bool
     settings: Settings
+
+    @classmethod
+    def of(
+        cls, text: str, history: Sequence[Exchange], resources: tuple[Resource, ...], *, given: bool, settings: Settings
+    ) -> Self:
+        """The namespace of a request and the conversation that it belongs to.
+
+        Answers are none of its wording: a picture or a page may have put a URL into them.
+        """
+        wording = "\n".join([text, *(turn.text for turn in history)])
+        return cls(resources=resources, wording=wording, given=given, settings=settings)
 
     def problems(self, plan: Plan) -> list[str]:
         """What the plan names and may not, one sentence each."""

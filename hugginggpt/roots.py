@@ -12,11 +12,11 @@ def find_in_roots(path: str, roots: Sequence[Path]) -> Path | None:
         roots: the folders.
     """
     for root in roots:
-        top = root.expanduser().resolve()
         try:
+            top = root.expanduser().resolve()
             found = (top / path).resolve()
             if found.is_relative_to(top) and found.is_file():
                 return found
-        except (OSError, ValueError, RuntimeError):  # no name that a file could have
-            return None
+        except (OSError, ValueError, RuntimeError):  # no name that a file could have there, or no such folder
+            continue
     return None

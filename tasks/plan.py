@@ -44,9 +44,9 @@ def plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
     deadline = Deadline(math.inf)
     with cancellable(run.request_id, run.life, deadline):
         plan, source = (known, None) if known is not None else _new_plan(run, deadline)
-        plan, resources = _namespace(run.text, run.history, run.resources, run.options.plan is not None).resolve(
-            plan, get_store(), deadline
-        )
+        given = run.options.plan is not None
+        namespace = Namespace.of(run.text, run.history, run.resources, given=given, settings=get_settings())
+        plan, resources = namespace.resolve(plan, get_store(), deadline)
     run = run.model_copy(update={"resources": resources})
     patiently("The files", lambda: get_trace().record_resources(run.request_id, resources, life=run.life))
     if source is not None:
@@ -109,7 +109,7 @@ def plan_with_controller(
     life: int,
 ) -> Plan:
     """Ask the controller for a plan over the offered kinds."""
-    namespace = _namespace(text, history, resources, given=False)
+    namespace = Namespace.of(text, history, resources, given=False, settings=get_settings())
     deadline = Deadline(PLANNING_SECONDS)
     with cancellable(request_id, life, deadline):
         return ask_for_plan(
@@ -123,8 +123,3 @@ def plan_with_controller(
                 namespace.problems(plan) + deadline.wait_for(lambda: get_catalog().obstacles(plan, kinds))
             ),
         )
-
-
-def _namespace(text: str, history: Sequence[Exchange], resources: tuple[Resource, ...], given: bool) -> Namespace:
-    wording = "\n".join([text, *(turn.text + "\n" + turn.response for turn in history)])
-    return Namespace(resources=resources, wording=wording, given=given, settings=get_settings())

@@ -1,13 +1,14 @@
 """From arguments to values: literals, names, references, lists."""
 
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 from PIL import Image as PILImage
 
 from hugginggpt import binding
 from hugginggpt.artifacts import Artifact, ArtifactStore, Resource
-from hugginggpt.binding import Fingerprint, MissingInput, fingerprint, seed_for
+from hugginggpt.binding import BoundTask, Fingerprint, MissingInput, fingerprint, seed_for
 from hugginggpt.capabilities import ValueType
 from hugginggpt.catalog.card import Endpoint
 from hugginggpt.errors import UsageError
@@ -15,8 +16,9 @@ from hugginggpt.media import Image, Structured, Text, Value
 from hugginggpt.plan import PlannedTask, Scalar
 from hugginggpt.results import ItemResult, TaskResult
 from hugginggpt.settings import Settings
+from hugginggpt.unread import Reader, Unread
 
-bind = partial(binding.bind, max_chars=1_000)
+MOST_CHARS = 1_000
 
 
 @pytest.fixture
@@ -41,6 +43,15 @@ def made(store: ArtifactStore, task_id: int, *values: Value | None, is_list: boo
 
 def task(kind: str, **args: Scalar | list[Scalar]) -> PlannedTask:
     return PlannedTask(task=kind, id=9, args=dict(args))
+
+
+def bind(
+    task: PlannedTask, resources: Sequence[Resource], upstream: Mapping[int, TaskResult], store: ArtifactStore
+) -> BoundTask:
+    """What a task's elements are, with their values as an expert gets them."""
+    bound = binding.bind(task, resources, upstream, store, max_chars=MOST_CHARS)
+    reader = Reader(store)
+    return replace(bound, items=tuple(e if isinstance(e, MissingInput) else reader.read(e) for e in bound.items))
 
 
 def texts(items: object) -> list[str]:
@@ -171,9 +182,9 @@ def test_previews_are_not_what_an_expert_gets(store: ArtifactStore) -> None:
     assert texts(bind(task("summarization", text="<GENERATED>-0"), [], upstream, store).items) == [long]
 
 
-def not_stored(count: int) -> TaskResult:
+def not_stored(count: int, type: ValueType = ValueType.TEXT) -> TaskResult:
     """A list of results that are in no store: whoever loads one fails."""
-    item = ItemResult(outputs=(Artifact(sha256="0" * 64, type=ValueType.TEXT, mime="text/plain", bytes=1),))
+    item = ItemResult(outputs=(Artifact(sha256="0" * 64, type=type, mime="text/plain", bytes=1),))
     return TaskResult(
         task_id=1, kind="x", items=(item,) * count, is_list=True, model="m", revision=None, endpoint=Endpoint.EMBEDDED
     )
@@ -205,6 +216,29 @@ def test_a_text_is_counted_before_it_is_put_together(store: ArtifactStore) -> No
     letter = resource(store, "letter.txt", Text("x" * 600))
     with pytest.raises(UsageError, match="HUGGINGGPT_MAX_TEXT_CHARS"):
         bind(task("text2text-generation", text=["shorter: letter.txt", "longer: letter.txt"]), [letter], {}, store)
+
+
+def test_labels_of_other_tasks_are_counted_as_they_are_all_taken_together(store: ArtifactStore) -> None:
+    upstream = {1: made(store, 1, Text("a"), Text("b" * 600), is_list=True)}
+    (item,) = bind(task("zero-shot-classification", text="x", labels="<GENERATED>-1"), [], upstream, store).items
+    assert isinstance(item, dict)
+    assert [label.text for label in item["labels"]] == ["a", "b" * 600]
+    with pytest.raises(UsageError, match="more than 1,000 characters in its texts"):
+        bind(task("zero-shot-classification", text="x", labels=["<GENERATED>-1"] * 2), [], upstream, store)
+
+
+@pytest.mark.parametrize("type", [ValueType.IMAGE, ValueType.TEXT])
+def test_binding_a_list_reads_none_of_its_values(store: ArtifactStore, type: ValueType) -> None:
+    planned = (
+        task("object-detection", image="<GENERATED>-1")
+        if type is ValueType.IMAGE
+        else task("summarization", text="<GENERATED>-1")
+    )
+    bound = binding.bind(planned, [], {1: not_stored(100, type)}, store, max_chars=MOST_CHARS)
+    assert len(bound.items) == 100
+    for element in bound.items:
+        assert not isinstance(element, MissingInput)
+        assert [Unread] == [each.__class__ for each in element.values()]
 
 
 def test_a_value_that_many_elements_take_is_loaded_once(store: ArtifactStore) -> None:

@@ -1,8 +1,10 @@
 """One planned task over a list: one call where the expert batches, and each element's own fate."""
 
+import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from hugginggpt.binding import BoundTask, MissingInput
 from hugginggpt.catalog.card import Candidate, Endpoint, ModelCard
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import DiskFullError, ExpertError, ModelDiskFullError, TaskCancelledError
+from hugginggpt.errors import DiskFullError, ExpertError, ModelDiskFullError, StorageError, TaskCancelledError
 from hugginggpt.execution import execute
 from hugginggpt.experts.base import Expert, Surroundings
 from hugginggpt.experts.pool import ModelPool
@@ -24,6 +26,7 @@ from hugginggpt.media import Image, Structured, Value
 from hugginggpt.plan import PlannedTask
 from hugginggpt.results import TaskResult
 from hugginggpt.settings import Settings
+from hugginggpt.unread import Unread
 from tests.experts.running import no_controller
 from tests.stand_ins import tiny_models
 from tests.stand_ins.hub_server import HubServer
@@ -39,6 +42,24 @@ class _Forgetful:
     def started(self, candidate: Candidate) -> None: ...
 
     def finished(self, seconds: float, error: BaseException | None, loading: float | None) -> None: ...
+
+
+class _Counting(ArtifactStore):
+    """Counts what is read, and how many pictures that were read are in memory together at their most."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.reads = 0
+        self.together = 0
+        self._alive: weakref.WeakValueDictionary[int, PILImage.Image] = weakref.WeakValueDictionary()
+
+    def get(self, artifact: Artifact) -> Value:
+        value = super().get(artifact)
+        assert isinstance(value, Image)
+        self.reads += 1
+        self._alive[self.reads] = value.image
+        self.together = max(self.together, len(self._alive))
+        return value
 
 
 class _Bench:
@@ -71,13 +92,14 @@ class _Bench:
 
     def run(
         self,
-        *elements: Image | MissingInput,
+        *elements: Image | Unread | MissingInput,
+        kind: str = KIND,
         candidates: Sequence[Candidate] = (CANDIDATE,),
         deadline: Deadline | None = None,
     ) -> TaskResult:
         items = tuple(e if isinstance(e, MissingInput) else {"image": e} for e in elements)
         return execute(
-            PlannedTask(task=KIND, id=0),
+            PlannedTask(task=kind, id=0),
             BoundTask(items, is_list=True),
             candidates,
             pool=self.pool,
@@ -152,6 +174,65 @@ def test_a_model_that_has_no_room_gives_way_to_another_or_waits_for_it(bench: _B
     assert bench.run(square(0), candidates=[large, CANDIDATE]).model == MODELS[KIND]
     with pytest.raises(DiskFullError, match="large/model"):
         bench.run(square(0), candidates=[large])
+
+
+@pytest.fixture
+def counting(models: Path, tmp_path: Path) -> Iterator[tuple[_Bench, _Counting]]:
+    """A bench of which the pictures of 64 x 64 pixels are decoded two at a time."""
+    with HubServer(models) as hub:
+        settings = Settings(
+            hf_endpoint=hub.url,
+            models_cache=tmp_path / "models",
+            hf_token=None,
+            cpu_threads=1,
+            max_decoded_bytes=4 * 2 * 64 * 64 * 4,
+        )
+        store = _Counting(str(tmp_path / "artifacts"))
+        yield _Bench(settings, store), store
+
+
+def unread_in(store: ArtifactStore, *images: Image) -> list[Unread]:
+    return [Unread(store.put(image), as_text=False) for image in images]
+
+
+def test_of_a_list_only_so_many_are_decoded_together_as_memory_allows(counting: tuple[_Bench, _Counting]) -> None:
+    bench, store = counting
+    pictures = unread_in(store, *map(square, range(7)))
+    result = bench.run(*pictures)
+    assert (bench.passes, store.reads, store.together) == (4, 7, 2)
+    assert len(result.items) == 7
+    assert all(len(item.outputs) == 2 for item in result.items)
+
+
+def test_where_nothing_is_run_together_one_element_is_decoded_at_a_time(counting: tuple[_Bench, _Counting]) -> None:
+    bench, store = counting
+    pictures = unread_in(store, *map(square, range(5)))
+    kind = "canny-control"
+    card = ModelCard(id="opencv/canny", kind=kind, runs_on=(Endpoint.EMBEDDED,))
+    embedded = Candidate(card=card, endpoint=Endpoint.EMBEDDED)
+    repeated = [pictures[0], pictures[0], *pictures]
+    result = bench.run(*repeated, MissingInput("Its input was not made."), kind=kind, candidates=[embedded])
+    assert (store.reads, store.together) == (5, 1)
+    assert [bool(item.outputs) for item in result.items] == [True] * 7 + [False]
+
+
+def test_what_fails_holds_no_more_than_its_own_picture(
+    counting: tuple[_Bench, _Counting], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL, logger="hugginggpt.execution")  # pytest keeps records, and their tracebacks
+    bench, store = counting
+    empty = [Image(PILImage.new("RGB", (64, 64), (n, n, n))) for n in range(9)]
+    result = bench.run(*unread_in(store, *empty, square(0)))
+    assert [bool(item.outputs) for item in result.items] == [False] * 9 + [True]
+    assert store.together <= 3
+
+
+def test_a_value_that_is_gone_ends_the_task(counting: tuple[_Bench, _Counting]) -> None:
+    bench, store = counting
+    pictures = unread_in(store, *map(square, range(3)))
+    (store.folder or Path()).joinpath(pictures[2].artifact.sha256[:2], pictures[2].artifact.sha256).unlink()
+    with pytest.raises(StorageError, match="is gone from the artifact store"):
+        bench.run(*pictures)
 
 
 def test_an_element_that_is_missing_or_spoils_the_batch_fails_alone(bench: _Bench) -> None:

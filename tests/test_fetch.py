@@ -13,6 +13,7 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -142,6 +143,27 @@ def test_redirect_to_a_private_address_is_refused(site: Site) -> None:
         site.pages["/door"] = redirect(target)
         refusal(f"{site.url}/door", kind=ForbiddenURLError)
     assert {path for path, _ in site.asked} == {"/door"}
+
+
+def test_only_a_host_that_may_be_private_may_redirect_to_another(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The site stands for one on the internet, `localhost` for a host inside."""
+    monkeypatch.setattr("hugginggpt.fetch.is_public", lambda address: False)
+    inside = f"http://localhost:{site.port}/inside.txt"
+    site.pages["/inside.txt"] = answer(b"internal")
+    site.pages["/door"] = redirect(inside)
+    assert fetch(inside, settings_with("localhost")).data == b"internal"
+    assert fetch(f"{site.url}/door", settings_with("localhost", "127.0.0.1")).data == b"internal"
+    site.asked.clear()
+
+    looked_up = socket.getaddrinfo
+
+    def only_numbers_are_public(host: str, *rest: Any, **more: Any) -> Any:
+        monkeypatch.setattr("hugginggpt.fetch.is_public", lambda address: host == "127.0.0.1")
+        return looked_up(host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", only_numbers_are_public)
+    refusal(f"{site.url}/door", settings_with("localhost"), ForbiddenURLError)
+    assert [path for path, _ in site.asked] == ["/door"]
 
 
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://example.com/a", "http://user:key@127.0.0.1/"])

@@ -210,7 +210,11 @@ READERS: list[tuple[str, Reader, dict[str, str]]] = [
     ("problems, of the wording", lambda t: problems_of(detection("http://a"), wording=t), REQUESTS),
     ("problems, of an address", lambda t: problems_of(detection(t), wording=t + t), {"address": "|http://a"}),
     ("texts.read", lambda t: texts.read(t.encode()), TEXTS),
-    ("tables.read", lambda t: tables.read(t.encode()), TEXTS | {"rows": "|a;b\n", "cells": "|a\t"}),
+    (
+        "tables.read",
+        lambda t: tables.read(t.encode()),
+        TEXTS | {"rows": "|a;b\n", "cells": "|a\t", "empty": "a;b\n|\n"},
+    ),
     ("load_file", lambda t: load_file(f"data:text/plain,{t}", Settings()), TEXTS),
     ("retry_after", lambda t: retry_after({"retry-after": t}), {"digits": "|1", "date": "|Mon, "}),
     ("graph_of_nodes", lambda t: graph_of_nodes([{"task": t, "arguments": t}]), TEXTS | {"list": "[1,", "sum": "[1+"}),

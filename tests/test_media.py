@@ -8,6 +8,8 @@ import os
 import socket
 import string
 import struct
+import threading
+import time
 import zipfile
 import zlib
 from contextlib import suppress
@@ -22,7 +24,8 @@ from hypothesis.extra import numpy as st_numpy
 from PIL import Image as PILImage
 
 from hugginggpt.capabilities import ValueType
-from hugginggpt.errors import MediaError, TaskCancelledError
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import DeadlineExceededError, MediaError, TaskCancelledError
 from hugginggpt.media import (
     EXTENSIONS,
     Audio,
@@ -33,6 +36,7 @@ from hugginggpt.media import (
     Text,
     Value,
     Video,
+    check_file,
     decode,
     encode,
     load_file,
@@ -424,7 +428,59 @@ def test_cut_off_videos_are_refused(tmp_path: Path) -> None:
         assert "damaged" in refused(tmp_path, name, whole[: len(whole) * 2 // 3])
 
 
+def test_a_video_is_looked_at_no_longer_than_somebody_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    video(tmp_path / "a.mp4", "mp4v")
+    data = (tmp_path / "a.mp4").read_bytes()
+    pid = tmp_path / "pid"
+    stuck = tmp_path / "stuck.py"
+    stuck.write_text(
+        f"import os, pathlib, time; pathlib.Path({str(pid)!r}).write_text(str(os.getpid())); time.sleep(99)"
+    )
+    monkeypatch.setattr("hugginggpt.media.moving._FIRST_FRAME", stuck)
+    deadline = Deadline(60)
+
+    def cancel() -> None:
+        while not (pid.exists() and pid.read_text()):
+            time.sleep(0.01)
+        deadline.cancel()
+
+    threading.Thread(target=cancel).start()
+    with pytest.raises(TaskCancelledError):
+        check_file("a.mp4", data, settings_with(), deadline=deadline)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
+    pid.unlink()
+    with pytest.raises(DeadlineExceededError):
+        check_file("a.mp4", data, settings_with(), deadline=Deadline(0.3))
+
+
+def test_a_machine_that_starts_no_process_is_said_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    video(tmp_path / "a.mp4", "mp4v")
+    monkeypatch.setattr("sys.executable", str(tmp_path / "nothing"))
+    with pytest.raises(MediaError, match="no process can be started for it"):
+        load_file(str(tmp_path / "a.mp4"), settings_with())
+
+
 # Tables and texts
+
+
+@pytest.mark.parametrize("empty", ["\n", "\r\n", "\r"])
+def test_empty_lines_of_a_table_are_passed_over_and_those_in_a_cell_kept(empty: str) -> None:
+    many = empty * 300_000
+    data = f'{many}name;note{many}"a;{many}";b{many}'.encode()
+    with pytest.raises(MediaError, match="field larger"):
+        decode(ValueType.TABLE, data, "text/csv")
+    few = empty * 3
+    for after in (few, many):
+        found = decode(ValueType.TABLE, f'{many}name;note{after}"a;{few}";b{after}c;d'.encode(), "text/csv")
+        assert found == Table(("name", "note"), ((f"a;{few}", "b"), ("c", "d")))
+
+
+def test_the_separator_of_a_long_table_is_found_from_its_beginning() -> None:
+    rows = [("name", "note"), *((f"x,{n}" * 20_000, "y") for n in range(9))]
+    content = "\n".join(f"{name};{note}" for name, note in rows)
+    found = decode(ValueType.TABLE, content.encode(), "text/csv")
+    assert found == Table(rows[0], tuple(rows[1:]))
 
 
 @pytest.mark.parametrize(

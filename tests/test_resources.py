@@ -12,6 +12,7 @@ from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, MediaError, PlanError
 from hugginggpt.plan import Plan, parse_plan
+from hugginggpt.request import Exchange
 from hugginggpt.resources import Namespace, gather, reference
 from hugginggpt.settings import Settings
 
@@ -182,6 +183,30 @@ def test_a_url_has_to_stand_in_the_request_unless_the_plan_was_given(settings: S
         assert space(settings, wording=f"What is on {longer}?").problems(detect(url)) != []
     assert space(settings, given=True).problems(detect(url)) == []
     assert space(settings).problems(detect("data:image/png;base64,AAAA")) != []
+
+
+def test_a_url_that_only_an_answer_holds_is_not_the_users(settings: Settings) -> None:
+    url = "https://example.com/cat.png"
+    read = Exchange(text="What does the sign say?", response=f"It says {url}.")
+    written = Exchange(text=f"What is on {url}?", response="A cat.")
+
+    def problems(*history: Exchange) -> list[str]:
+        return Namespace.of("And there?", history, (), given=False, settings=settings).problems(detect(url))
+
+    assert "does not stand in the request" in problems(read)[0]
+    assert problems(read, written) == []
+
+
+def test_a_path_that_one_root_cannot_have_may_lie_in_another(
+    settings: Settings, store: ArtifactStore, photo: Path, tmp_path: Path
+) -> None:
+    looped = tmp_path / "looped"
+    looped.mkdir()
+    (looped / photo.name).symlink_to(looped / photo.name)
+    nobodys = Path("~nobody-of-that-name-here")
+    rooted = settings.model_copy(update={"file_roots": (nobodys, looped, photo.parent)})
+    _, resources = space(rooted).resolve(detect(photo.name), store)
+    assert [r.source for r in resources] == [str(photo)]
 
 
 def test_a_resource_of_another_type_is_refused(settings: Settings, store: ArtifactStore, tmp_path: Path) -> None:

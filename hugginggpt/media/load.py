@@ -225,7 +225,7 @@ def _checked(
         else:
             from hugginggpt.media import moving
 
-            moving.check(data, found, settings.max_image_pixels, settings.max_decoded_bytes)
+            moving.check(data, found, settings.max_image_pixels, settings.max_decoded_bytes, deadline)
     except ContentProblem as problem:
         raise MediaError(f"{subject} {problem}.") from problem
     return LoadedFile(name if ending else name + formats.EXTENSIONS[found.mime], data, found.type, found.mime)

@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+from hugginggpt.deadline import GLANCE, NO_DEADLINE, Deadline
 from hugginggpt.errors import NO_SPACE, DiskFullError, StorageError
 from hugginggpt.media.formats import AVI, MOV, MP4, Format
 from hugginggpt.media.problem import ContentProblem, too_much_memory
@@ -25,7 +27,7 @@ _PIXEL_BYTES = 9
 _DAMAGED = "is cut off or damaged and cannot be played; save it again"
 
 
-def check(data: bytes, found: Format, max_pixels: int, max_bytes: int) -> None:
+def check(data: bytes, found: Format, max_pixels: int, max_bytes: int, deadline: Deadline = NO_DEADLINE) -> None:
     """Check a video's container, and decode its first frame where OpenCV is installed.
 
     Args:
@@ -33,17 +35,19 @@ def check(data: bytes, found: Format, max_pixels: int, max_bytes: int) -> None:
         found: its format.
         max_pixels: limit on width times height of its frames.
         max_bytes: limit on the memory that decoding a frame takes.
+        deadline: ends the decoding.
 
     Raises:
-        ContentProblem: it is cut off, damaged, or its frames are too large.
+        ContentProblem: it is cut off, damaged, its frames are too large, or it cannot be looked at here now.
         StorageError: it cannot be put where it has to lie to be decoded; DiskFullError if there is no room.
+        DeadlineExceededError: the deadline has passed, or was cancelled.
     """
     if found in (MP4, MOV):
         _check_boxes(data)
     elif found is AVI and int.from_bytes(data[4:8], "little") + 8 > len(data) + 1:
         raise ContentProblem(_DAMAGED)
     if find_spec("cv2") is not None:
-        _check_frame(data, max_pixels, max_bytes)
+        _check_frame(data, max_pixels, max_bytes, deadline)
 
 
 def _check_boxes(data: bytes) -> None:
@@ -63,16 +67,13 @@ def _check_boxes(data: bytes) -> None:
         raise ContentProblem(_DAMAGED)
 
 
-def _check_frame(data: bytes, max_pixels: int, max_bytes: int) -> None:
+def _check_frame(data: bytes, max_pixels: int, max_bytes: int, deadline: Deadline) -> None:
     """Let a process of its own decode: FFmpeg can crash on hostile files, and cannot be interrupted."""
     most = min(max_pixels, max_bytes // _PIXEL_BYTES)
     with _in_file(data) as path:
         command = [sys.executable, "-P", str(_FIRST_FRAME), path, str(most), str(max_bytes)]
-        try:
-            decoded = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=True)
-        except subprocess.SubprocessError as error:
-            raise ContentProblem(_DAMAGED) from error
-    width, height = map(int, decoded.stdout.split())
+        decoded = _output(command, deadline)
+    width, height = map(int, decoded.split())
     if width * height > max_pixels:
         raise ContentProblem(
             f"has frames of {width} x {height} pixels, more than the {max_pixels} that "
@@ -82,6 +83,34 @@ def _check_frame(data: bytes, max_pixels: int, max_bytes: int) -> None:
         raise ContentProblem(too_much_memory(width * height * _PIXEL_BYTES, max_bytes))
     if width * height == 0:
         raise ContentProblem(_DAMAGED)
+
+
+def _output(command: Sequence[str], deadline: Deadline) -> str:
+    """What a program prints, if it ends well and in time; it is ended where nobody waits for it any more."""
+    deadline.check()
+    try:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    except OSError as error:
+        raise ContentProblem(
+            f"cannot be looked at, for no process can be started for it ({error.strerror or error}); try again when "
+            "this machine has less to do"
+        ) from error
+    until = time.monotonic() + _SECONDS
+    with process:
+        try:
+            while True:
+                try:
+                    printed, _ = process.communicate(timeout=min(GLANCE, deadline.remaining()))
+                    break
+                except subprocess.TimeoutExpired:
+                    deadline.check()
+                    if time.monotonic() > until:
+                        raise ContentProblem(_DAMAGED) from None
+        finally:
+            process.kill()
+    if process.returncode != 0:
+        raise ContentProblem(_DAMAGED)
+    return printed
 
 
 @contextmanager

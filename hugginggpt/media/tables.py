@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from itertools import islice
 
@@ -13,6 +14,8 @@ from hugginggpt.media.values import Table
 
 _SEPARATORS = (",", ";", "\t", "|")
 _SAMPLE_ROWS = 50
+_SAMPLE_CHARS = 1 << 18
+_EMPTY_LINES = re.compile(r"[\r\n]+")
 _CELL_BYTES = 64
 """What Python takes for a cell besides its characters, and a row about as much."""
 
@@ -66,11 +69,18 @@ def _written(table: Table, quoting: int) -> str:
 
 
 def _rows(content: str, separator: str) -> Iterator[tuple[str, ...]]:
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator)
+    lines = io.StringIO(content, newline="")
+    reader = csv.reader(lines, delimiter=separator)
     try:
-        yield from (tuple(row) for row in reader if row)
+        for row in reader:
+            if row:
+                yield tuple(row)
+            elif empty := _EMPTY_LINES.match(content, lines.tell()):
+                lines.seek(empty.end())  # the reader would go through them one by one
     except csv.Error as error:
-        raise ContentProblem(f"is no readable CSV: {error} in line {reader.line_num}") from None
+        read = lines.tell()
+        number = content.count("\n", 0, read) or content.count("\r", 0, read)
+        raise ContentProblem(f"is no readable CSV: {error} in line {number or 1}") from None
 
 
 def _separator(content: str) -> str:
@@ -78,12 +88,18 @@ def _separator(content: str) -> str:
 
     `csv.Sniffer` guesses from character counts and takes text in quoted cells for structure.
     """
+    begin = empty.end() if (empty := _EMPTY_LINES.match(content)) else 0
+    sample = content[begin : begin + _SAMPLE_CHARS]
+    cut = begin + len(sample) < len(content)
+    headers: dict[str, int] = {}
     for separator in _SEPARATORS:
-        widths = {len(row) for row in islice(_rows(content, separator), _SAMPLE_ROWS)}
-        if len(widths) == 1 and widths.pop() > 1:
+        widths = [len(row) for row in islice(_rows(sample, separator), _SAMPLE_ROWS)]
+        if cut and 1 < len(widths) < _SAMPLE_ROWS:
+            widths.pop()  # of a row that is not all there
+        if len(set(widths)) == 1 and widths[0] > 1:
             return separator
-    first = next(_rows(content, ","), ())
-    if len(first) == 1:
+        headers[separator] = widths[0] if widths else 0
+    if headers[","] == 1:
         # Ragged or truncated: the header still tells which separator was meant.
-        return max(_SEPARATORS, key=lambda separator: len(next(_rows(content, separator), ())))
+        return max(_SEPARATORS, key=headers.__getitem__)
     return ","
