@@ -26,6 +26,7 @@ from hugginggpt.settings import Settings
 from hugginggpt.text import MOST_NAME_BYTES, file_name, is_storable, one_line
 
 _MOST_SHOWN = 300
+_MOST_READ = 10_000  # characters of a path that are looked at to show it
 _ENDING_BYTES = 8
 """What is kept for an ending that a name lacks."""
 _SCHEME = re.compile(r"(data:|[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
@@ -166,8 +167,8 @@ def _from_file_uri(source: str) -> Path:
 
 def _named(source: str) -> str:
     """What the user called a file, as a sentence may say it: the end of a long path tells most."""
-    line = one_line(source)
-    return line if len(line) <= _MOST_SHOWN else "…" + line[1 - _MOST_SHOWN :]
+    line = one_line(source[-_MOST_READ:])
+    return line if len(line) <= _MOST_SHOWN and len(source) <= _MOST_READ else "…" + line[1 - _MOST_SHOWN :]
 
 
 def _from_data_uri(source: str, settings: Settings) -> tuple[str, bytes]:
