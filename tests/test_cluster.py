@@ -1,9 +1,11 @@
 """Whom the processes of a Dask cluster may talk to."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from apps import expert_workers
 from apps.up.certificate import make_certificate
 from hugginggpt.cluster import Certificates, Cluster, check_listening, cluster_of
 from hugginggpt.errors import ConfigurationError
@@ -100,3 +102,34 @@ def test_a_scheduler_listens_beyond_loopback_only_with_certificates(
     check_listening("0.0.0.0", get_settings().model_copy(update={"dask_insecure_no_tls": True}))
     named(monkeypatch, CA_FILE=certificate, CERT=certificate)
     check_listening("0.0.0.0", get_settings())
+
+
+def test_a_worker_that_is_not_admitted_closes_each_connection(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expert_workers, "ADMITS_WITHIN", 0.05)
+    monkeypatch.setattr(expert_workers, "LOOKS_EVERY", 0.01)
+    certificates = Certificates(certificate, certificate)
+
+    async def tried() -> tuple[str | None, int]:
+        stop, opened, closed = asyncio.Event(), 0, asyncio.Semaphore(0)
+
+        async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal opened
+            opened += 1
+            if opened == 3:
+                stop.set()
+            await reader.read()
+            writer.close()
+            closed.release()
+
+        context = certificates.security().get_listen_args("scheduler")["ssl_context"]
+        server = await asyncio.start_server(say_nothing, "127.0.0.1", 0, ssl=context)
+        port = server.sockets[0].getsockname()[1]
+        found = await expert_workers._find(Cluster(f"tls://127.0.0.1:{port}", certificates), stop)
+        for _ in range(opened):
+            await asyncio.wait_for(closed.acquire(), 20)
+        server.close()
+        return found, opened
+
+    assert asyncio.run(tried()) == (None, 3)
