@@ -1,5 +1,6 @@
 """Stage four: the answer, and the end of the trace. It runs whatever happened before."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -54,7 +55,9 @@ def respond_and_record(
     outcomes = [_outcome(endings[planned.id]) for planned in plan.tasks] if plan else []
     # What an earlier life recorded stays as it is.
     new = [_ending(ending) for ending in endings.values() if ending.state.name != RECOVERED]
-    state = run_where_warm(_respond_and_record, run, plan, outcomes, new, error, wait_for=finals)
+    deadline = Deadline(math.inf)
+    with cancellable(run.request_id, run.life, deadline):
+        state = run_where_warm(_respond_and_record, run, plan, outcomes, new, error, wait_for=finals, deadline=deadline)
     state.result()
     return final_state(run.request_id, state.state_details.task_run_id)
 

@@ -368,12 +368,20 @@ def test_beyond_loopback_without_a_login_nothing_is_started(tmp_path: Path, deta
 
 
 def test_beyond_loopback_with_a_login_everything_works_and_nobody_is_told_it(tmp_path: Path) -> None:
+    everything_works_with_a_login(tmp_path, "0.0.0.0")
+
+
+def test_on_loopback_with_a_login_everything_works_the_same(tmp_path: Path) -> None:
+    everything_works_with_a_login(tmp_path, "127.0.0.1")
+
+
+def everything_works_with_a_login(tmp_path: Path, host: str) -> None:
     secret = "admin:between-us-alone"
     installation = Installation(tmp_path, HUGGINGGPT_ALLOWED_HOSTS="prefect.example")
     plan = tmp_path / "plan.json"
     plan.write_text(json.dumps([EDGES]))
     knows = installation.environment | {"PREFECT_SERVER_API_AUTH_STRING": secret}
-    command = [*COMMAND, *installation.up("--host", "0.0.0.0", "--detach")]
+    command = [*COMMAND, *installation.up("--host", host, "--detach")]
     try:
         begun = subprocess.run(command, cwd=tmp_path, env=knows, capture_output=True, text=True)
         assert begun.returncode == 0, begun.stderr

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from flows.results import share_results
 from hugginggpt.catalog.card import Endpoint
 from hugginggpt.cluster import Certificates
 from hugginggpt.environment import RESULTS_BLOCK
-from hugginggpt.errors import ClusterUnavailableError, ConfigurationError
+from hugginggpt.errors import ClusterUnavailableError, ConfigurationError, DeadlineExceededError
 from hugginggpt.request import RequestOptions
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import CHECKOUT
@@ -450,6 +451,58 @@ def test_machines_share_results_and_artifacts_through_s3(
     assert get_store().read_bytes(story.files[0].artifact)
     for home in (tmp_path / "here", tmp_path / "there"):
         assert not (home / "artifacts").exists() and not (home / "results").exists()
+
+
+def test_its_time_ends_the_wait_for_expert_workers(
+    prefect_server: None, controller: OpenAIServer, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No worker, no worker for a kind of task, one that does not say what it can do, and none any more."""
+    controller.script = {"summarization": hangs(), "respond": "They are edges."}
+    controller.calls.clear()
+
+    def run_in_time(request_id: str, plan: list[dict[str, Any]]) -> State[Any]:
+        flow = answer_request.with_options(task_runner=task_runner())
+        options, began = RequestOptions(plan=plan, fresh=True, deadline=3.0), time.monotonic()
+        state: State[Any] = flow("Do it", [str(photo)], options=options, request_id=request_id, return_state=True)
+        assert time.monotonic() - began < 45  # a worker is waited for for a minute
+        return state
+
+    with Cluster(tmp_path, OPENAI_BASE_URL=controller.url) as far:
+        far.scheduler()
+        join(far, monkeypatch)
+        nobody = run_in_time("nobody-in-time", [EDGES])
+        assert isinstance(nobody.result(raise_on_failure=False), DeadlineExceededError)
+        assert "no expert workers within the request's 3 seconds" in str(nobody.message)
+        assert get_trace().requests(50) == []
+
+        worker = far.start("--kinds", "canny-control,summarization")
+        run_in_time("none-for-it", [EDGES, SOFT_EDGES])
+        story = get_trace().request("none-for-it")
+        assert [task.status for task in story.tasks] == [TaskStage.COMPLETED, TaskStage.FAILED]
+        assert story.tasks[1].error == _OVER
+
+        with OpenAIServer(script={}, key="sk-another") as another:
+            join(far, monkeypatch, OPENAI_BASE_URL=another.url, OPENAI_API_KEY="sk-another")
+            worker.send_signal(signal.SIGSTOP)
+            try:
+                run_in_time("silent", [EDGES])
+            finally:
+                worker.send_signal(signal.SIGCONT)
+            assert get_trace().request("silent").error == _OVER
+        join(far, monkeypatch)
+
+        threading.Thread(target=lambda: _kill_at("summarization", controller, worker), daemon=True).start()
+        run_in_time("left-alone", [SUMMARY])
+        story = get_trace().request("left-alone")
+        assert (story.tasks[0].status, story.tasks[0].error) == (TaskStage.FAILED, _OVER)
+
+
+_OVER = "The request was not answered within its 3 seconds."
+
+
+def _kill_at(stage: str, controller: OpenAIServer, worker: "subprocess.Popen[str]") -> None:
+    wait_until(lambda: stage in controller.stages())
+    worker.kill()
 
 
 def test_nothing_listens_beyond_the_address_of_the_scheduler(cluster: Cluster) -> None:

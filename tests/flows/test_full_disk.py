@@ -61,16 +61,19 @@ def ask(photo: Path, request_id: str) -> Any:
 
 
 def make_room_and_resume(disk: Path, request_id: str) -> None:
-    """Everything is there then, and what had finished is not done again."""
+    """Everything is there then, and what was recorded as finished is not done again."""
     (disk / "ballast").unlink()
     wait_until(lambda: get_trace().request(request_id).status is StoryStatus.DIED)  # its lease may have to run out
+    # When a disk runs full depends on what else is written there, so what was recorded until then does, too.
+    finished = {task.id: task.attempts for task in get_trace().request(request_id).tasks if task.result is not None}
     get_trace().reopen_request(request_id)
     state = answer_request("", request_id=request_id, return_state=True)
     assert state.name == "Completed", state.message
     story = get_trace().request(request_id)
     assert story.status is StoryStatus.COMPLETED
     assert all(task.result is not None for task in story.tasks)
-    assert [attempt.life for attempt in story.tasks[0].attempts] == [1]
+    assert finished == {task.id: task.attempts for task in story.tasks if task.id in finished}
+    assert all([a.status for a in task.attempts].count("completed") <= 1 for task in story.tasks)
 
 
 def test_a_result_that_has_no_room(
