@@ -50,10 +50,10 @@ def visible(text: str) -> str:
 
 
 def one_line(text: str, most: int | None = None) -> str:
-    """The text as `visible`, in one line, cut to a number of characters. Of a much longer text only the start is read."""
+    """The text as `visible`, in one line, cut to a number of characters; of a much longer text the start is read."""
     read = text if most is None else text[: 10 * most + 1000]
     line = " ".join(visible(read).split())
-    return line if most is None or (read == text and len(line) <= most) else line[: most - 1] + "…"
+    return line if most is None or (len(read) == len(text) and len(line) <= most) else line[: most - 1] + "…"
 
 
 def storable(text: str) -> str:
