@@ -181,6 +181,27 @@ def test_posts_that_fetch_their_tokens_at_the_same_time_do_not_void_each_others(
     assert len(set(fetched)) == len(fetched) > 0, "no client has fetched a second token"
 
 
+def test_a_post_that_is_refused_for_its_token_is_made_with_another(between: Callable[[Refuse], None]) -> None:
+    fetched: list[str] = []
+
+    def none_at_first(method: str, path: str, body: bytes) -> int | None:
+        if "/csrf-token" in path:
+            fetched.append(path)
+            return 404 if len(fetched) == 1 else None  # as a server without such tokens answers, until it is updated
+        return None
+
+    between(none_at_first)
+
+    @flow
+    def one() -> list[str]:
+        posting.post_artifact("refused-at-first", "markdown", "Refused at first", lambda: "Shown.")
+        return posting.finish_posting()
+
+    state: Any = one(return_state=True)
+    assert state.result() == [] and artifacts_of(state).keys() == {"refused-at-first"}
+    assert len(set(fetched)) == 2
+
+
 def test_a_flow_run_waits_for_all_its_posts_together(
     between: Callable[[Refuse], None], run_log: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
