@@ -111,7 +111,7 @@ def test_what_an_error_says_is_one_line() -> None:
     assert len(said("x" * 10_000)) == 300
 
 
-def test_what_logs_say_of_exceptions_is_without_secrets() -> None:
+def test_tracebacks_in_logs_are_without_secrets() -> None:
     keep_out_of_logs()
     keep_out_of_logs()
     stream = io.StringIO()

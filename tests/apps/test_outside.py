@@ -49,8 +49,10 @@ def test_nothing_that_is_shown_acts_on_a_terminal(inside: CliRunner, trace: Trac
     assert ACTS.search(shown.stdout + shown.stderr) is None
     if command[-1] == "--json":
         said = json.loads(shown.stdout)
-        one = said[0] if isinstance(said, list) else said
-        assert one.get("text", one.get("request")) == f"Read {HOSTILE} it".replace("\x00", "\ufffd")
+        if isinstance(said, list):
+            assert said[0]["text"] == f"Read {HOSTILE} it".replace("\x00", "\ufffd")
+        else:
+            assert said["request_id"] == "one"
 
 
 def test_a_name_that_is_no_text_is_refused_in_one_sentence(hugginggpt: Run, tmp_path: Path) -> None:

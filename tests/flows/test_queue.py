@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,7 +21,7 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments import run_deployment
-from prefect.exceptions import PrefectHTTPStatusError
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.flow_engine import run_flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, Crashed, Failed, Pending, Running, Scheduled
@@ -35,7 +36,7 @@ from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import CHECKOUT, get_settings
 from hugginggpt.submission import Submission, put_in_line
 from hugginggpt.trace import queue as trace_queue
-from hugginggpt.trace.story import StoryStatus
+from hugginggpt.trace.story import EndedRun, StoryStatus
 from tasks import open as opening
 from tasks import queue
 from tests.servers import wait_until
@@ -255,6 +256,29 @@ def test_runs_that_are_at_work_in_prefect_alone_are_ended_there(
         "left": "CRASHED Crashed Its process died.",
         "at-work": "RUNNING Running None",
     }
+
+
+def test_a_run_that_is_deleted_meanwhile_does_not_keep_the_others_from_being_ended(
+    _deployed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, other = begun("gone"), begun("other")
+    for name in ("gone", "other"):
+        get_trace().finish_request(
+            name, status=RequestStatus.COMPLETED, response="Done.", response_source="none", error=None, endings=[]
+        )
+    monkeypatch.setattr(queue, "ENDED_SECONDS", 0.0)
+    ending = queue._ending
+
+    def delete_one(ended: EndedRun) -> State[Any]:
+        with get_client(sync_client=True) as client, suppress(ObjectNotFound):
+            client.delete_flow_run(gone.id)
+        return ending(ended)
+
+    monkeypatch.setattr(queue, "_ending", delete_one)
+    assert answer_queued(return_state=True).is_completed()
+    with get_client(sync_client=True) as client:
+        state = client.read_flow_run(other.id).state
+    assert state is not None and state.is_completed()
 
 
 def test_a_run_that_a_worker_lost_before_it_began_is_followed_by_another(

@@ -114,7 +114,7 @@ def test_a_task_fails_without_a_secret(
 def test_an_expert_that_fails_unexpectedly_says_no_secret(
     controller: OpenAIServer, logged: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hugginggpt.experts.controller.ControllerExpert.run", surprise)
+    monkeypatch.setattr("hugginggpt.experts.controller.Summarization.answer", surprise)
     state: Any = answer_request("Sum it up", options={"plan": EDGES}, return_state=True)
     check(state, logged)
 
@@ -123,12 +123,13 @@ def test_a_scheduled_flow_fails_without_a_secret(logged: list[str], monkeypatch:
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     monkeypatch.setattr(queue, "let_go_of_overdue", surprise)
     monkeypatch.setattr("tasks.warm._load_where_experts_run", surprise)
-    for state in (answer_queued(return_state=True), warm_models(["summarization"], return_state=True)):
-        told: Any = told_to_prefect(state)
+    for begin in (lambda: answer_queued(return_state=True), lambda: warm_models(["summarization"], return_state=True)):
+        logged.clear()
+        state: Any = begin()
+        told = told_to_prefect(state)
         assert state.is_failed() and state.message.startswith("It ended unexpectedly (RuntimeError: cannot ask")
         assert all(SECRET not in said for said in (*told, *logged))
         assert any("Traceback" in line for line in logged)
-        logged.clear()
 
 
 def test_a_failure_of_prefects_own_is_without_a_secret_in_the_trace(
