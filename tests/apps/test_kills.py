@@ -14,7 +14,6 @@ def test_killed_requests_are_answered_whole_and_leave_nothing(tmp_path: Path) ->
     wanted = [
         Round(1, ALONE, "ask", 0.6, scheduled=False),
         Round(2, UP, "flow-run", 0.4, scheduled=False),
-        Round(3, UP, "expert-worker", 0.5, scheduled=False),
     ]
     assert [str(round) for round in kill(wanted, tmp_path, at_once=1) if round.faults] == []
 
