@@ -23,6 +23,7 @@ from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_controller, get_store, get_trace
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.leases import Hold, holder_name
+from hugginggpt.trace.questions import NO_LONGER_HELD
 from hugginggpt.trace.queue import DISK_FULL
 from tasks.cancelling import cancel
 from tasks.policies import patiently
@@ -168,7 +169,7 @@ def _lease(run: RequestRun, holder: str) -> Iterator[None]:
             if hold is not Hold.HELD:
                 what = "was cancelled" if hold is Hold.CANCELLED else "is another process's now"
                 logger.warning("Request %s %s; this process stops working on it.", run.request_id, what)
-                cancel(run.request_id, run.life, "Its process no longer works on the request.")
+                cancel(run.request_id, run.life, NO_LONGER_HELD)
                 return
 
     thread = threading.Thread(target=renew, name=f"lease-{run.request_id[:8]}", daemon=True)

@@ -18,9 +18,10 @@ from hugginggpt.request import RequestRun
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.text import one_line
+from hugginggpt.trace.questions import NO_LONGER_HELD
 from hugginggpt.trace.report import report
 from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskEnding
-from tasks.cancelling import cancellable
+from tasks.cancelling import cancellable, why_cancelled
 from tasks.policies import patiently, recorded_controller
 from tasks.posting import finish_posting
 from tasks.run import RECOVERED, Ending
@@ -109,6 +110,9 @@ def _respond_and_record(
     if _status(run) is not RequestStatus.RUNNING:
         return  # A worker that died after it had recorded the end; or somebody cancelled.
     status, answer, error = _answer(run, plan, outcomes, error)
+    given_up = why_cancelled(run.request_id, run.life) == NO_LONGER_HELD
+    if given_up and (answer is None or answer.source == "plain"):
+        return  # the flow's process died meanwhile: whoever resumes the request has the answer written
     # The answer is not asked for again.
     patiently(
         "The end",

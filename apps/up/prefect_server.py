@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -111,17 +112,25 @@ def _configure(names: tuple[str, ...], port: int) -> None:
 
 def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
     import uvicorn
+    from filelock import FileLock
     from prefect.server.api.server import create_app
     from prefect.settings import get_current_settings
 
     from apps.up.guard import Guard
 
     class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            # Two that begin with the same empty database would both make its tables.
+            with FileLock(begun) if temporary else nullcontext():
+                await super().startup(sockets)
+
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             # Ctrl-C reaches a temporary server, too, and whoever started it still has to tell it how that ended.
             if not (temporary and sig == signal.SIGINT):
                 super().handle_exit(sig, frame)
 
+    begun = get_current_settings().home / "temporary-server.lock"
+    begun.parent.mkdir(parents=True, exist_ok=True)
     settings = get_current_settings().server
     application: Any = Guard(create_app(ephemeral=temporary, final=True), names)
     config = uvicorn.Config(

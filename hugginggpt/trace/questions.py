@@ -201,6 +201,10 @@ def failed_in(session: Session, request_id: str, task_id: int, life: int) -> set
     return {f"{endpoint}:{model_id}" for endpoint, model_id in failed}
 
 
+NO_LONGER_HELD = "Its process no longer works on the request."
+"""Why a life is over whose process ended, or was followed by another."""
+
+
 def lives_over(session: Session, lives: Sequence[tuple[str, int]], now: datetime) -> dict[tuple[str, int], str]:
     """Which lives have to stop, and why."""
     found = session.execute(
@@ -217,7 +221,7 @@ def lives_over(session: Session, lives: Sequence[tuple[str, int]], now: datetime
         if row.status == RequestStatus.CANCELLED:
             over[request_id, life] = "The request was cancelled."
         elif row.life != life or row.status != RequestStatus.RUNNING or row.holder is None:
-            over[request_id, life] = "Its process no longer works on the request."
+            over[request_id, life] = NO_LONGER_HELD
         elif row.deadline_at is not None and row.deadline_at <= now:
             over[request_id, life] = f"The request was not answered within its {row.options['deadline']:g} seconds."
     return over
