@@ -128,7 +128,7 @@ class Namespace:
     ) -> Self:
         """The namespace of a request and the conversation that it belongs to.
 
-        Answers are none of its wording: a picture or a page may have put a URL into them.
+        Answers do not count as its wording: a picture or a page may have put a URL into them.
         """
         wording = "\n".join([text, *(turn.text for turn in history)])
         return cls(resources=resources, wording=wording, given=given, settings=settings)

@@ -50,7 +50,7 @@ def plan(request: str, files: tuple[str, ...], as_json: bool) -> None:
     if not made.tasks:
         click.echo("No task is needed: the controller answers by itself.", err=True)
     offered = f"{len(kinds)} kinds of task were offered to {controller}"
-    click.echo(f"{offered}: `hugginggpt models` tells them all.", err=True)
+    click.echo(f"{offered}: `hugginggpt models` lists them.", err=True)
 
 
 def make_plan(text: str, files: list[str]) -> tuple["Plan", tuple[str, ...], "ControllerName"]:

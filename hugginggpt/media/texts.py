@@ -26,7 +26,7 @@ def read(data: bytes, max_chars: int | None = None) -> str:
         max_chars: decoding ends as soon as there are more.
 
     Raises:
-        ContentProblem: it is no text in any of these, or has more characters.
+        ContentProblem: it is not text in any of these encodings, or has more characters.
     """
     for mark, encoding in _MARKS:
         if data.startswith(mark):
