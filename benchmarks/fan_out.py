@@ -21,11 +21,11 @@ from PIL import Image as PILImage
 
 from hugginggpt.artifacts import ArtifactStore, Resource
 from hugginggpt.binding import bind
-from hugginggpt.catalog.card import Candidate, Endpoint, ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.execution import execute
 from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.pool import ModelPool
+from hugginggpt.models.card import Candidate, Endpoint, ModelCard
 from hugginggpt.plan import PlannedTask
 from hugginggpt.resources import gather
 from hugginggpt.settings import Settings

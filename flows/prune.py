@@ -6,7 +6,7 @@ from prefect.client.schemas.objects import State
 from pydantic import Field
 
 from flows.server import flow
-from hugginggpt.pruning import Limits
+from hugginggpt.upkeep.pruning import Limits
 from tasks.prune import find_what_can_go, prune_all
 from tasks.upkeep import ended
 

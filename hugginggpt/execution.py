@@ -15,7 +15,6 @@ from typing import Any, Protocol
 from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.binding import BoundTask, MissingInput
 from hugginggpt.capabilities import Capability
-from hugginggpt.catalog.card import Candidate
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import (
     DeadlineExceededError,
@@ -29,6 +28,7 @@ from hugginggpt.errors import (
 from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.experts.registry import expert_for
+from hugginggpt.models.card import Candidate
 from hugginggpt.plan import PlannedTask
 from hugginggpt.redaction import said
 from hugginggpt.results import ItemResult, TaskResult

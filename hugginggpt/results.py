@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.artifacts import Artifact
 from hugginggpt.capabilities import Input
-from hugginggpt.catalog.card import Endpoint
+from hugginggpt.models.card import Endpoint
 
 
 class TaskStatus(StrEnum):

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hugginggpt.cluster import Certificates, Cluster
-from hugginggpt.trace.leases import Holder, holder_name, is_dead
+from hugginggpt.holder import Holder, holder_name, is_dead
 
 UNFINISHED = "up.new"
 """What the file is called while it is written."""
@@ -16,7 +16,7 @@ class Up(BaseModel):
     """One `up`, from its start to its end.
 
     Attributes:
-        supervisor: the process that keeps the parts running, as `leases.holder_name` names it.
+        supervisor: the process that keeps the parts running, as `holder_name` names it.
         mark: what every process of its parts has in its environment.
         dask_address: where experts run; None when they run in the flows' own processes.
         prefect_database: where the server keeps its runs, without a password.

@@ -22,10 +22,10 @@ from prefect.concurrency._leases import maintain_concurrency_lease
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
-from hugginggpt.catalog.card import Candidate, Endpoint
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, OrchestratorUnavailableError, TaskCancelledError
 from hugginggpt.experts.device import set_up_torch
+from hugginggpt.models.card import Candidate, Endpoint
 from hugginggpt.redaction import said
 from hugginggpt.settings import get_settings
 

@@ -17,12 +17,12 @@ from hugginggpt.acceptance import Accepted, accept, take_accepted
 from hugginggpt.artifacts import Resource
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DatabaseUnavailableError, DeadlineExceededError, DiskFullError, StorageError, UsageError
+from hugginggpt.holder import Hold, holder_name
 from hugginggpt.redaction import redact
 from hugginggpt.request import Exchange, RequestOptions, RequestRun
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_controller, get_store, get_trace
 from hugginggpt.settings import get_settings
-from hugginggpt.trace.leases import Hold, holder_name
 from hugginggpt.trace.questions import NO_LONGER_HELD
 from hugginggpt.trace.queue import DISK_FULL
 from tasks.cancelling import cancel

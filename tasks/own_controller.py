@@ -14,9 +14,9 @@ from prefect.futures import PrefectFuture
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.catalog.card import Candidate, Endpoint
 from hugginggpt.catalog.ranking import ranked
 from hugginggpt.experts.registry import expert_for
+from hugginggpt.models.card import Candidate, Endpoint
 from hugginggpt.services import get_catalog
 from hugginggpt.settings import get_settings
 from tasks.runner import ask_workers, kinds_of_workers, workers_have_our_controller

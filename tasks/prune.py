@@ -8,7 +8,7 @@ from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
 from prefect.states import Completed
 from prefect.utilities.annotations import quote
 
-from hugginggpt.pruning import Limits, Prunable, Pruned, Sort, find_prunable, prune
+from hugginggpt.upkeep.pruning import Limits, Prunable, Pruned, Sort, find_prunable, prune
 from tasks.policies import BACKOFF
 from tasks.ui import Row, name_run, show_table
 from tasks.unexpected import explained

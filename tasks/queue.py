@@ -22,12 +22,12 @@ from prefect.states import Cancelled, Completed, Crashed, Failed
 from prefect.types._datetime import now
 
 from hugginggpt.errors import ConfigurationError, HuggingGPTError, OrchestratorUnavailableError, RequestClosedError
+from hugginggpt.holder import holder_name
 from hugginggpt.redaction import said
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace
 from hugginggpt.settings import data_file, get_settings
 from hugginggpt.text import one_line
-from hugginggpt.trace.leases import holder_name
 from hugginggpt.trace.queue import SHOWN_CHARS
 from hugginggpt.trace.story import EndedRun, WaitingRequest
 from tasks.ui import MESSAGE_CHARS, counted, name_run, run_name

@@ -17,7 +17,6 @@ from prefect.states import Completed, Failed
 from hugginggpt.artifacts import Resource
 from hugginggpt.binding import bind, fingerprint, seed_for
 from hugginggpt.capabilities import CAPABILITIES, Capability
-from hugginggpt.catalog.card import Candidate, ModelChoice
 from hugginggpt.controller.client import Controller
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import (
@@ -31,6 +30,7 @@ from hugginggpt.errors import (
 from hugginggpt.execution import execute
 from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.pool import get_pool
+from hugginggpt.models.card import Candidate, ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.redaction import said
 from hugginggpt.request import RequestRun

@@ -21,11 +21,11 @@ from prefect.settings import PREFECT_API_URL
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.catalog.card import Candidate, Endpoint
 from hugginggpt.cluster import cluster_of
 from hugginggpt.controller_name import fingerprint
 from hugginggpt.deadline import NO_DEADLINE, Deadline
 from hugginggpt.errors import ClusterUnavailableError, ConfigurationError, SelectionError
+from hugginggpt.models.card import Candidate, Endpoint
 from hugginggpt.settings import Settings, get_settings
 from tasks.temporary_server import is_temporary
 

@@ -7,10 +7,10 @@ from prefect import task
 from prefect.context import TaskRunContext
 from prefect.futures import PrefectFuture
 
-from hugginggpt.catalog.card import Candidate, ModelChoice
 from hugginggpt.controller.selection import choose_model
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, SelectionError
+from hugginggpt.models.card import Candidate, ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.request import RequestRun
 from hugginggpt.services import get_catalog, get_controller, get_trace

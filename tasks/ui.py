@@ -20,9 +20,9 @@ from prefect.runtime import flow_run, task_run
 
 from hugginggpt.artifacts import Artifact
 from hugginggpt.capabilities import ValueType
-from hugginggpt.catalog.card import ModelChoice
 from hugginggpt.evaluation.report import EvaluationReport
 from hugginggpt.media import Image
+from hugginggpt.models.card import ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.progress import Progress, listening
 from hugginggpt.results import TaskResult

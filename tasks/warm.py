@@ -15,7 +15,7 @@ from hugginggpt.cluster import cluster_of
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertUnavailableError, ModelLoadError, UsageError
 from hugginggpt.settings import get_settings
-from hugginggpt.warming import LOADING_SECONDS, Warmed, kinds_to_warm, load_here, load_on_dask
+from hugginggpt.upkeep.warming import LOADING_SECONDS, Warmed, kinds_to_warm, load_here, load_on_dask
 from tasks.cancelling import cancel, cancellable
 from tasks.ui import Row, counted, name_run, show_table
 from tasks.unexpected import explained

@@ -42,8 +42,8 @@ import psutil
 from PIL import Image, ImageDraw
 from sqlalchemy.exc import SQLAlchemyError
 
+from hugginggpt.holder import Holder
 from hugginggpt.settings import Settings
-from hugginggpt.trace.leases import Holder
 from hugginggpt.trace.store import Trace
 from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskStage
 from hugginggpt.up import read

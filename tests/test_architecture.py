@@ -30,7 +30,7 @@ NOUNS = (
     "hugginggpt.experts.base",
     "hugginggpt.experts.pool",
     "hugginggpt.experts.registry",
-    "hugginggpt.fetch",
+    "hugginggpt.media.fetch",
     "hugginggpt.media",
     "hugginggpt.plan",
     "hugginggpt.results",

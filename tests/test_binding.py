@@ -10,9 +10,9 @@ from hugginggpt import binding
 from hugginggpt.artifacts import Artifact, ArtifactStore, Resource
 from hugginggpt.binding import BoundTask, Fingerprint, MissingInput, fingerprint, seed_for
 from hugginggpt.capabilities import ValueType
-from hugginggpt.catalog.card import Endpoint
 from hugginggpt.errors import UsageError
 from hugginggpt.media import Image, Structured, Text, Value
+from hugginggpt.models.card import Endpoint
 from hugginggpt.plan import PlannedTask, Scalar
 from hugginggpt.results import ItemResult, TaskResult
 from hugginggpt.settings import Settings

@@ -25,7 +25,7 @@ PLANNED = """
 import json
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.plan import parse_plan
-from hugginggpt.plan.grammar import plan_grammar
+from hugginggpt.controller.embedded.grammar import plan_grammar
 from hugginggpt.plan.notation import read_notation, write_notation
 
 plan = parse_plan('[{"task": "blackening", "id": 0, "dep": [-1], "args": {"text": "I am Ada."}}]')

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from apps import expert_workers
+from apps.up import expert_worker
 from apps.up.certificate import make_certificate
 from hugginggpt.cluster import Certificates, Cluster, check_listening, cluster_of
 from hugginggpt.errors import ConfigurationError
@@ -107,8 +107,8 @@ def test_a_scheduler_listens_beyond_loopback_only_with_certificates(
 def test_a_worker_that_is_not_admitted_closes_each_connection(
     certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(expert_workers, "ADMITS_WITHIN", 0.05)
-    monkeypatch.setattr(expert_workers, "LOOKS_EVERY", 0.01)
+    monkeypatch.setattr(expert_worker, "ADMITS_WITHIN", 0.05)
+    monkeypatch.setattr(expert_worker, "LOOKS_EVERY", 0.01)
     certificates = Certificates(certificate, certificate)
 
     async def tried() -> tuple[str | None, int]:
@@ -126,7 +126,7 @@ def test_a_worker_that_is_not_admitted_closes_each_connection(
         context = certificates.security().get_listen_args("scheduler")["ssl_context"]
         server = await asyncio.start_server(say_nothing, "127.0.0.1", 0, ssl=context)
         port = server.sockets[0].getsockname()[1]
-        found = await expert_workers._find(Cluster(f"tls://127.0.0.1:{port}", certificates), stop)
+        found = await expert_worker._find(Cluster(f"tls://127.0.0.1:{port}", certificates), stop)
         for _ in range(opened):
             await asyncio.wait_for(closed.acquire(), 20)
         server.close()

@@ -8,8 +8,8 @@ import pytest
 
 from apps.up.certificate import make_certificate
 from hugginggpt.environment import prepare
+from hugginggpt.holder import Holder, holder_name
 from hugginggpt.settings import get_settings
-from hugginggpt.trace.leases import Holder, holder_name
 from hugginggpt.up import Up, certificate_file, read, remove, write
 
 NAMES = ("PREFECT_API_URL", "HUGGINGGPT_TASK_RUNNER", "HUGGINGGPT_DASK_ADDRESS")

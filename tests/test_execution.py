@@ -14,7 +14,6 @@ from PIL import Image as PILImage
 
 from hugginggpt.artifacts import Artifact, ArtifactStore
 from hugginggpt.binding import BoundTask, MissingInput
-from hugginggpt.catalog.card import Candidate, Endpoint, ModelCard
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DiskFullError, ExpertError, ModelDiskFullError, StorageError, TaskCancelledError
@@ -23,6 +22,7 @@ from hugginggpt.experts.base import Expert, Surroundings
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.experts.registry import expert_for
 from hugginggpt.media import Image, Structured, Value
+from hugginggpt.models.card import Candidate, Endpoint, ModelCard
 from hugginggpt.plan import PlannedTask
 from hugginggpt.results import TaskResult
 from hugginggpt.settings import Settings

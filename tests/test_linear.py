@@ -14,19 +14,19 @@ from typing import Any
 import pytest
 
 from hugginggpt.capabilities import CAPABILITIES, ValueType
+from hugginggpt.controller.embedded.answers import distinct_texts, question_in, repeats_itself, tidied
+from hugginggpt.controller.embedded.grammar import plan_grammar
+from hugginggpt.controller.embedded.planner import with_passages
+from hugginggpt.controller.embedded.sources import ReadRequest, named_in, sources_of, take_passages
 from hugginggpt.controller.grounding import foreign_words, repeated_words, unfounded
 from hugginggpt.controller.passages import condensed, passages, relevant_passages
-from hugginggpt.controller.planner import with_passages
-from hugginggpt.controller.small import distinct_texts, question_in, repeats_itself, tidied
-from hugginggpt.controller.sources import ReadRequest, named_in, sources_of, take_passages
 from hugginggpt.errors import HuggingGPTError
 from hugginggpt.evaluation.datasets import read_dataset
 from hugginggpt.evaluation.taskbench import graph_of_nodes
-from hugginggpt.experts.local.generation import without_thinking
+from hugginggpt.experts.local.runtime.generation import without_thinking
 from hugginggpt.media import load_file, tables, texts
 from hugginggpt.media.problem import ContentProblem
 from hugginggpt.plan import Plan, PlannedTask, parse_plan
-from hugginggpt.plan.grammar import plan_grammar
 from hugginggpt.plan.loose import loose_values
 from hugginggpt.plan.notation import named, read_notation
 from hugginggpt.plan.references import any_reference, canonical, references_in, sole_reference, split_list

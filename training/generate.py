@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from hugginggpt.capabilities import ValueType
-from hugginggpt.controller.planner import ANSWER_CHARS, planner_prompt, with_passages
-from hugginggpt.controller.sources import sources_of, take_passages
+from hugginggpt.controller.embedded.planner import ANSWER_CHARS, planner_prompt, with_passages
+from hugginggpt.controller.embedded.sources import sources_of, take_passages
 from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan
 from hugginggpt.plan.notation import INPUT_WORDS, NOTHING, TEMPLATED, named, quoted, read_notation, write_notation

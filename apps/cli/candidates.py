@@ -8,8 +8,8 @@ from rich.text import Text
 
 from apps.cli.text import printable, size
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.catalog.card import Candidate
-from hugginggpt.catalog.figures import Figures
+from hugginggpt.models.card import Candidate
+from hugginggpt.models.figures import Figures
 
 
 def candidate_table(kind: str, candidates: Sequence[Candidate]) -> Group:

@@ -184,8 +184,8 @@ def _existing(folder: Path) -> Path:
 
 
 def _embedded() -> Finding:
-    from hugginggpt.catalog.card import Endpoint
     from hugginggpt.experts.registry import experts, obstacle
+    from hugginggpt.models.card import Endpoint
 
     ours = [expert for expert in experts() if expert.endpoint is Endpoint.EMBEDDED]
     missing = {expert.kind: reason for expert in ours if (reason := obstacle(expert))}

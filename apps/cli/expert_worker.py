@@ -67,7 +67,7 @@ def expert_worker(
     quiet()
     import dask
 
-    from apps import expert_workers
+    from apps.up import expert_worker
     from hugginggpt.environment import prepare
 
     # As settings, the tasks that a worker runs have them, too.
@@ -79,11 +79,11 @@ def expert_worker(
     if scheduler:
         if address or kinds or name:
             raise click.UsageError("--address, --kinds and --name are a worker's, not the scheduler's.")
-        expert_workers.run_scheduler(host, port)
+        expert_worker.run_scheduler(host, port)
         return
     prepare()
     found = None if kinds is None else [_known(part.strip()) for part in kinds.split(",") if part.strip()]
-    expert_workers.run_worker(threads=threads, name=name, kinds=found)
+    expert_worker.run_worker(threads=threads, name=name, kinds=found)
 
 
 def _known(name: str) -> str:

@@ -10,9 +10,9 @@ from apps.cli.exits import verbose_option
 from hugginggpt.text import terminal_json, visible
 
 if TYPE_CHECKING:
-    from hugginggpt.catalog.card import Candidate, ModelCard
     from hugginggpt.catalog.downloaded import DownloadedModel
-    from hugginggpt.catalog.figures import Figures
+    from hugginggpt.models.card import Candidate, ModelCard
+    from hugginggpt.models.figures import Figures
 
 
 @click.group(invoke_without_command=True, short_help="List, fetch and prune models.")
@@ -118,9 +118,9 @@ def fetch(ids: tuple[str, ...], kind: str | None) -> None:
     Only the files that this machine's experts need are downloaded, and only safe ones. A download
     that was interrupted goes on where it was.
     """
-    from hugginggpt.catalog.card import ModelCard
     from hugginggpt.catalog.fetched import keep_card
-    from hugginggpt.experts.local.download import fetch_model
+    from hugginggpt.experts.local.runtime.download import fetch_model
+    from hugginggpt.models.card import ModelCard
     from hugginggpt.settings import get_settings
 
     if not ids and kind is None:
@@ -190,7 +190,7 @@ def _refuse_another_kind(card: "ModelCard") -> None:
 
 
 def _why_none(kind: str, local: "list[Candidate]") -> str:
-    from hugginggpt.catalog.card import Endpoint
+    from hugginggpt.models.card import Endpoint
     from hugginggpt.services import get_catalog
 
     if local:
@@ -207,7 +207,7 @@ def _why_none(kind: str, local: "list[Candidate]") -> str:
 def downloaded(as_json: bool) -> None:
     """List the downloaded models, the one needed last first: size, last use, number of uses."""
     from apps.cli.text import printable, size
-    from hugginggpt.pruning import models_on_disk
+    from hugginggpt.upkeep.pruning import models_on_disk
 
     found = models_on_disk()
     if as_json:
@@ -232,8 +232,8 @@ def prune(keep_gb: float, dry_run: bool) -> None:
     """Delete downloaded models, those needed longest ago first, until the others take at most N gigabytes."""
     from apps.cli.text import printable, size
     from hugginggpt.catalog.downloaded import beyond, gigabytes, remove_models
-    from hugginggpt.pruning import models_on_disk
     from hugginggpt.settings import get_settings
+    from hugginggpt.upkeep.pruning import models_on_disk
 
     if not isfinite(keep_gb):
         raise click.BadParameter(f"{keep_gb} is no number of gigabytes.", param_hint="--keep-gb")

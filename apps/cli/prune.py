@@ -11,7 +11,7 @@ from apps.cli.amounts import amount
 from apps.cli.exits import verbose_option
 
 if TYPE_CHECKING:
-    from hugginggpt.pruning import Pruned
+    from hugginggpt.upkeep.pruning import Pruned
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,8 +35,8 @@ def prune(
     refers to stays, and so does what was written or used within the last hour.
     """
     from hugginggpt.environment import prepare
-    from hugginggpt.pruning import Limits, Sort, find_prunable
-    from hugginggpt.pruning import prune as prune_sort
+    from hugginggpt.upkeep.pruning import Limits, Sort, find_prunable
+    from hugginggpt.upkeep.pruning import prune as prune_sort
 
     if max_age_days is None and keep_artifacts_gb is None and keep_weights_gb is None:
         raise click.UsageError("Say what may stay: --max-age-days, --keep-artifacts-gb or --keep-weights-gb.")

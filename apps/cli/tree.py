@@ -6,7 +6,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from apps.cli.text import LINE_CHARS, SHORT_ID, dollars, duration, moment, printable, short, size
-from hugginggpt.catalog.card import Candidate
+from hugginggpt.models.card import Candidate
 from hugginggpt.text import one_line
 from hugginggpt.trace.report import waited
 from hugginggpt.trace.story import Attempt, CallTrace, Life, RequestSummary, RequestTrace, StoryStatus, TaskTrace

@@ -24,9 +24,9 @@ from apps.up.processes import listens, marking, stop
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller_name import fingerprint
 from hugginggpt.errors import HuggingGPTError
+from hugginggpt.holder import holder_name
 from hugginggpt.home import open_home
 from hugginggpt.settings import Settings, data_file
-from hugginggpt.trace.leases import holder_name
 from hugginggpt.up import Up, certificate_file, read, remove, write
 
 Say = Callable[[str, str], None]

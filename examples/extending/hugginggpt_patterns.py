@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from hugginggpt.capabilities import Capability, Input, ValueType
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
 from hugginggpt.experts.rendering import marked
 from hugginggpt.media import Text
+from hugginggpt.models.card import Endpoint, ModelCard
 
 REDACTION = Capability(
     kind="redaction",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from hugginggpt.catalog.card import ModelCard
+from hugginggpt.models.card import ModelCard
 
 
 class CatalogChanges(BaseModel):

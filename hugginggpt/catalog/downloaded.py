@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hugginggpt.catalog.card import ModelCard
+from hugginggpt.models.card import ModelCard
 
 
 @dataclass(frozen=True)

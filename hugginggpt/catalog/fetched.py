@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.models.card import Endpoint, ModelCard
 
 logger = logging.getLogger(__name__)
 

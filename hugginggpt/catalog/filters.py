@@ -5,7 +5,7 @@ the controller was configured, so neither is refused; size counts where the mode
 machine's disk and memory.
 """
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.settings import Settings
 
 MULTILINGUAL = "multilingual"

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
-from hugginggpt.catalog.files import TABULAR
 from hugginggpt.deadline import Deadline
+from hugginggpt.models.card import Endpoint, ModelCard
+from hugginggpt.models.files import TABULAR
 from hugginggpt.redaction import said
 from hugginggpt.settings import Settings
 

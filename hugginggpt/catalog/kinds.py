@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from hugginggpt.capabilities import CAPABILITIES, Capability
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.catalog.known import known_cards
 from hugginggpt.experts.registry import expert_for, experts_for
+from hugginggpt.models.card import Endpoint, ModelCard
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """The models that are known without asking the Hub."""
 
-from hugginggpt.catalog.bundled import bundled_cards
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.experts.registry import offered_cards
+from hugginggpt.models.bundled import bundled_cards
+from hugginggpt.models.card import ModelCard
 
 
 def known_cards(kind: str) -> tuple[ModelCard, ...]:

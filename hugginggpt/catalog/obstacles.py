@@ -2,12 +2,12 @@
 
 from importlib.util import find_spec
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.catalog.filters import refusal
 from hugginggpt.catalog.hub import Hub
 from hugginggpt.experts.device import accelerators
 from hugginggpt.experts.memory import memory_budget
 from hugginggpt.experts.registry import expert_for, experts_for, obstacle
+from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.settings import Settings
 
 

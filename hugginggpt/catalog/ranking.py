@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from math import inf
 
-from hugginggpt.catalog.card import Candidate, Endpoint
+from hugginggpt.models.card import Candidate, Endpoint
 from hugginggpt.settings import InferenceMode
 
 ALLOWED: dict[InferenceMode, frozenset[Endpoint]] = {

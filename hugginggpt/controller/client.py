@@ -76,7 +76,7 @@ class _Server:
     def model(self) -> str:
         if not self.embedded:
             return self.settings.controller_model
-        from hugginggpt.controller import embedded
+        from hugginggpt.controller.embedded import server as embedded
 
         return embedded.model_name(self.settings)
 
@@ -84,7 +84,7 @@ class _Server:
     def context_tokens(self) -> int:
         if not self.embedded:
             return self.settings.controller_context_tokens
-        from hugginggpt.controller import embedded
+        from hugginggpt.controller.embedded import server as embedded
 
         return min(self.settings.controller_context_tokens, embedded.CONTEXT_TOKENS)
 
@@ -103,7 +103,7 @@ class _Server:
 
     def _connect(self) -> Connection:
         if self.embedded:
-            from hugginggpt.controller import embedded
+            from hugginggpt.controller.embedded import server as embedded
 
             address = embedded.start(self.settings)
             return Connection(address.base_url, address.key, trust_environment=False)
@@ -186,14 +186,14 @@ class Controller:
         """Whether it is asked for plans in pipeline notation instead of JSON."""
         if not self.embedded:
             return False
-        from hugginggpt.controller import embedded
+        from hugginggpt.controller.embedded import server as embedded
 
         return embedded.plans_in_notation(self._server.settings)
 
     @property
     def planner_options(self) -> dict[str, Any]:
         """What makes a request to the embedded server one for a plan."""
-        from hugginggpt.controller import embedded
+        from hugginggpt.controller.embedded import server as embedded
 
         return embedded.planner_options(self._server.settings)
 

@@ -6,7 +6,7 @@ from typing import Any
 from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import CAPABILITIES, Capability, Input
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.planner import PastTurn, plan_in_notation
+from hugginggpt.controller.embedded.planner import PastTurn, plan_in_notation
 from hugginggpt.controller.prompts import Cuttable, Prompt, prompt_data, render_within, shorten
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import PlanError

@@ -8,12 +8,19 @@ from pydantic import BaseModel, ConfigDict
 from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.capabilities import ValueType
 from hugginggpt.controller.client import Controller
+from hugginggpt.controller.embedded.answers import (
+    QUOTED_CHARS,
+    distinct_texts,
+    invented,
+    question_in,
+    quotation,
+    tidied,
+)
+from hugginggpt.controller.embedded.planner import PastTurn
 from hugginggpt.controller.grounding import repeated_words, unfounded
 from hugginggpt.controller.passages import condensed
-from hugginggpt.controller.planner import PastTurn
 from hugginggpt.controller.planning import described, past
 from hugginggpt.controller.prompts import Cuttable, Prompt, cuttable, render_within, shorten
-from hugginggpt.controller.small import QUOTED_CHARS, distinct_texts, invented, question_in, quotation, tidied
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError
 from hugginggpt.plan import Plan, PlannedTask

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Sequence
 
-from hugginggpt.catalog.card import Candidate, ModelChoice
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.prompts import Cuttable, cuttable, render_within
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, SelectionError
+from hugginggpt.models.card import Candidate, ModelChoice
 from hugginggpt.plan import PlannedTask
 from hugginggpt.plan.loose import loose_values
 from hugginggpt.text import one_line

@@ -5,9 +5,11 @@ import inspect
 from pathlib import Path
 
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.controller import embedded, planner, planning, sources
+from hugginggpt.controller import planning
+from hugginggpt.controller.embedded import grammar, planner, sources
+from hugginggpt.controller.embedded import server as embedded
 from hugginggpt.controller.prompts import prompt_hash
-from hugginggpt.plan import extract, grammar, limits, loose, model, notation, parse, references, schema
+from hugginggpt.plan import extract, limits, loose, model, notation, parse, references, schema
 from hugginggpt.settings import Settings, data_folder
 
 _READING = (extract, limits, loose, model, parse, references)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.weights import Weights
 from hugginggpt.media import Value
+from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.settings import Settings
 
 if TYPE_CHECKING:

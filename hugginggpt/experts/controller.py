@@ -4,11 +4,11 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, ControllerUnavailableError, ExpertError, ExpertUnavailableError
 from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
 from hugginggpt.media import Text
+from hugginggpt.models.card import Endpoint, ModelCard
 
 if TYPE_CHECKING:
     from hugginggpt.controller.client import Controller
@@ -74,7 +74,7 @@ class _Talk:
         Raises:
             ExpertError: the embedded controller went round in circles.
         """
-        from hugginggpt.controller.small import repeats_itself
+        from hugginggpt.controller.embedded.answers import repeats_itself
 
         written = self.ask(prompt, _LONG_ANSWER, **data)
         if self.controller.embedded and repeats_itself(written):
@@ -155,8 +155,8 @@ class Summarization(_ByController):
         summary = talk.ask(prompt, max_tokens, text=text)
         if not talk.controller.embedded:
             return summary
+        from hugginggpt.controller.embedded.answers import invented, tidied
         from hugginggpt.controller.passages import condensed
-        from hugginggpt.controller.small import invented, tidied
 
         summary = tidied(summary)
         return f"Extract: {condensed(text, _CONDENSED_CHARS)}" if invented(summary, [text]) else summary
@@ -202,8 +202,8 @@ class QuestionAnswering(_ByController):
     @staticmethod
     def _checked(talk: _Talk, answer: str, question: str, context: str) -> str:
         """The small model's answer; a line of the text where it makes things up."""
+        from hugginggpt.controller.embedded.answers import QUOTED_CHARS, invented, quotation, tidied
         from hugginggpt.controller.prompts import shorten
-        from hugginggpt.controller.small import QUOTED_CHARS, invented, quotation, tidied
 
         answer = tidied(answer)
         if answer and not invented(answer, [question, context]):

@@ -22,13 +22,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.deadline import GLANCE, Deadline
 from hugginggpt.errors import ExpertError, HuggingGPTError, ModelLoadError
 from hugginggpt.experts.base import Expert, Surroundings
 from hugginggpt.experts.device import CPU, Accelerator, Room, Spot, accelerators, choose, dtype_on, possible, spots
 from hugginggpt.experts.memory import give_back, loading_weights, memory_budget
 from hugginggpt.experts.weights import Weights
+from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.progress import Progress, listening, report
 from hugginggpt.settings import Settings
 

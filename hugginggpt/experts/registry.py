@@ -14,8 +14,8 @@ from importlib.util import find_spec
 from typing import TypeVar
 
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.experts.base import Expert
+from hugginggpt.models.card import Endpoint, ModelCard
 
 GROUP = "hugginggpt.experts"
 OURS = "hugginggpt"

@@ -9,7 +9,7 @@ from math import prod
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from hugginggpt.catalog.files import descriptions, needed_files
+from hugginggpt.models.files import descriptions, needed_files
 
 WIDTH = {"float32": 4, "float16": 2, "bfloat16": 2}
 """Bytes of one number of the types that models are loaded as, by torch's names."""

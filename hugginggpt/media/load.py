@@ -79,7 +79,7 @@ def load_file(
             mime, data = _from_data_uri(source, settings)
             return _checked("The data URI", "data", mime, data, settings, deadline)
         case "http://" | "https://":
-            from hugginggpt.fetch import fetch
+            from hugginggpt.media.fetch import fetch
 
             fetched = fetch(source, settings, deadline=deadline)
             subject = f"The file at {shown(source)}"

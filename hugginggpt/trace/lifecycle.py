@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 from hugginggpt.artifacts import Resource
 from hugginggpt.controller_name import ControllerName
 from hugginggpt.errors import RequestIdError, RequestInProgressError, TaskCancelledError, TraceError
+from hugginggpt.holder import Holder, is_dead
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
 from hugginggpt.text import one_line
-from hugginggpt.trace import leases
 from hugginggpt.trace.rows import SHOWN_ID, artifact_ids, artifact_key, insert_for, task_row
 from hugginggpt.trace.story import TaskEnding, TaskStage
 from hugginggpt.trace.tables import (
@@ -165,11 +165,11 @@ def died(request: Request, now: datetime) -> bool:
     if request.status != RequestStatus.RUNNING:
         return False
     lease_over = request.lease_until is None or request.lease_until <= now
-    return lease_over or request.holder is None or leases.is_dead(request.holder)
+    return lease_over or request.holder is None or is_dead(request.holder)
 
 
 def _in_progress(request: Request, now: datetime) -> str:
-    holder = leases.Holder.parse(request.holder or "")
+    holder = Holder.parse(request.holder or "")
     who = f"process {holder.pid} on {holder.host.partition('/')[0]}" if holder else f"'{request.holder}'"
     left = (request.lease_until - now).total_seconds() if request.lease_until else 0.0
     return (

@@ -13,7 +13,7 @@ from typing import TypeVar
 from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from hugginggpt.catalog.card import Endpoint
+from hugginggpt.models.card import Endpoint
 from hugginggpt.trace.database import Database
 from hugginggpt.trace.tables import (
     Conversation,

@@ -8,12 +8,12 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from hugginggpt.artifacts import Artifact, Resource
-from hugginggpt.catalog.card import Candidate, Endpoint, ModelChoice
 from hugginggpt.catalog.downloaded import ModelUse
-from hugginggpt.catalog.figures import LATEST, MEMORY, Figures, Measurement, Run, figures_of
 from hugginggpt.controller_name import ControllerName
 from hugginggpt.errors import DiskFullError, ModelDiskFullError, StorageError, TaskCancelledError, TraceError
 from hugginggpt.media import EXTENSIONS
+from hugginggpt.models.card import Candidate, Endpoint, ModelChoice
+from hugginggpt.models.figures import LATEST, MEMORY, Figures, Measurement, Run, figures_of
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.request import Budget
 from hugginggpt.results import RequestStatus, TaskResult

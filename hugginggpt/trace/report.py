@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.capabilities import ValueType
-from hugginggpt.catalog.card import Endpoint
+from hugginggpt.models.card import Endpoint
 from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskStage, TaskTrace
 
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, select, update
 
 from hugginggpt.artifacts import Resource
-from hugginggpt.catalog.card import Candidate, ModelCard, ModelChoice
 from hugginggpt.catalog.downloaded import ModelUse
-from hugginggpt.catalog.figures import Measurement
 from hugginggpt.controller_name import ControllerName
 from hugginggpt.errors import RequestClosedError, TraceError
+from hugginggpt.holder import Hold, holder_name
+from hugginggpt.models.card import Candidate, ModelCard, ModelChoice
+from hugginggpt.models.figures import Measurement
 from hugginggpt.plan import Plan
 from hugginggpt.request import Budget
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
@@ -25,7 +26,6 @@ from hugginggpt.settings import Settings
 from hugginggpt.text import one_line
 from hugginggpt.trace import lifecycle, questions, queue
 from hugginggpt.trace.database import Database, parse_url
-from hugginggpt.trace.leases import Hold, holder_name
 from hugginggpt.trace.migrate import migrate
 from hugginggpt.trace.rows import SHOWN_ID, insert_for, locked, open_row, task_row
 from hugginggpt.trace.story import (

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.artifacts import Artifact, Resource
-from hugginggpt.catalog.card import Endpoint, ModelChoice
 from hugginggpt.controller_name import ControllerName
+from hugginggpt.models.card import Endpoint, ModelChoice
 from hugginggpt.plan import Argument, Plan
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
 

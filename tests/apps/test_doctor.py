@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from hugginggpt.trace.leases import holder_name
+from hugginggpt.holder import holder_name
 from hugginggpt.up import Up, write
 from tests.apps.conftest import Run
 

@@ -4,7 +4,7 @@ from click.testing import CliRunner
 
 from apps.cli import main
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.catalog.bundled import bundled_cards
+from hugginggpt.models.bundled import bundled_cards
 
 
 def test_every_kind_is_told_with_what_serves_it(inside: CliRunner) -> None:

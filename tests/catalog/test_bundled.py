@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.catalog.bundled import bundled_cards
-from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.models.bundled import bundled_cards
+from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.settings import data_folder
 
 ENTRIES = json.loads((data_folder("models_cache") / "catalog.json").read_text(encoding="utf-8"))["models"]

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.catalog.bundled import bundled_cards
-from hugginggpt.catalog.card import Candidate, Endpoint, ModelCard
 from hugginggpt.catalog.catalog import Catalog
-from hugginggpt.catalog.figures import Measurement
 from hugginggpt.catalog.hub import forget_probes
 from hugginggpt.errors import DatabaseUnavailableError, UsageError
+from hugginggpt.models.bundled import bundled_cards
+from hugginggpt.models.card import Candidate, Endpoint, ModelCard
+from hugginggpt.models.figures import Measurement
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.settings import Settings
 from hugginggpt.trace.store import Trace

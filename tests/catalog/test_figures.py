@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hugginggpt.catalog.figures import LATEST, Figures, Run, figures_of
+from hugginggpt.models.figures import LATEST, Figures, Run, figures_of
 
 DONE = Run(1.0)
 BROKEN = Run(1.0, "No such file.", done_by_another=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hugginggpt.catalog.files import needed_files
+from hugginggpt.models.files import needed_files
 
 INDEX = {
     "_class_name": "StableDiffusionPipeline",

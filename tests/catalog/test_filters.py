@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.catalog.filters import refusal
+from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.settings import Settings
 
 LOCAL, REMOTE, EMBEDDED, CONTROLLER = Endpoint.LOCAL, Endpoint.REMOTE, Endpoint.EMBEDDED, Endpoint.CONTROLLER

@@ -5,9 +5,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hugginggpt.catalog.card import Candidate, Endpoint, ModelCard
-from hugginggpt.catalog.figures import Run, figures_of
 from hugginggpt.catalog.ranking import ranked
+from hugginggpt.models.card import Candidate, Endpoint, ModelCard
+from hugginggpt.models.figures import Run, figures_of
 from hugginggpt.settings import InferenceMode
 
 

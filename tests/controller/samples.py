@@ -4,9 +4,9 @@ import hashlib
 
 from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.capabilities import ValueType
-from hugginggpt.catalog.card import Candidate, Endpoint, ModelCard
-from hugginggpt.catalog.figures import Figures
 from hugginggpt.controller.response import Outcome
+from hugginggpt.models.card import Candidate, Endpoint, ModelCard
+from hugginggpt.models.figures import Figures
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.results import ItemResult, TaskResult, TaskStatus
 

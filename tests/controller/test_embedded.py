@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hugginggpt.controller import embedded
 from hugginggpt.controller.client import Controller, ControllerCall
+from hugginggpt.controller.embedded import server as embedded
 from hugginggpt.controller.prompts import render
 from hugginggpt.controller.response import respond
 from hugginggpt.cpu import computing

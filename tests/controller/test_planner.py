@@ -9,14 +9,14 @@ import pytest
 from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.controller.client import Controller, ControllerCall
-from hugginggpt.controller.planner import plan_in_notation, planner_prompt
+from hugginggpt.controller.embedded.grammar import plan_grammar
+from hugginggpt.controller.embedded.planner import plan_in_notation, planner_prompt
+from hugginggpt.controller.embedded.sources import sources_of, take_passages
 from hugginggpt.controller.planning import PastTurn, plan_request
 from hugginggpt.controller.prompts import render
-from hugginggpt.controller.sources import sources_of, take_passages
 from hugginggpt.errors import PlanError
 from hugginggpt.evaluation.datasets import read_dataset, sample_set
 from hugginggpt.plan import Plan, parse_plan
-from hugginggpt.plan.grammar import plan_grammar
 from hugginggpt.plan.notation import read_notation, write_notation
 from hugginggpt.settings import Settings
 from tests.plan.gbnf import recogniser

@@ -3,12 +3,12 @@ from typing import Any
 
 import pytest
 
-from hugginggpt.catalog.card import Candidate, Endpoint, ModelChoice
-from hugginggpt.catalog.figures import Run, figures_of
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.selection import choose_model
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import SelectionError
+from hugginggpt.models.card import Candidate, Endpoint, ModelChoice
+from hugginggpt.models.figures import Run, figures_of
 from hugginggpt.plan import PlannedTask
 from hugginggpt.settings import Settings
 from tests.controller.samples import candidate

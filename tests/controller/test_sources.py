@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hugginggpt.capabilities import ValueType
-from hugginggpt.controller.sources import named_in, sources_of, take_passages
+from hugginggpt.controller.embedded.sources import named_in, sources_of, take_passages
 
 LONG = " ".join(["The meeting was moved to Thursday because the hall is being painted."] * 3)
 

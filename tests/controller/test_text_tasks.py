@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.controller.client import Controller, ControllerCall
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ExpertUnavailableError
 from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.controller import EXPERTS
 from hugginggpt.media import Text
+from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.settings import Settings
 from tests.stand_ins.openai_server import OpenAIServer, RecordedCall, broken, hangs, wrong_key
 

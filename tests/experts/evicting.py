@@ -9,11 +9,11 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.local.text_classification import TextClassification
 from hugginggpt.experts.pool import ModelPool
+from hugginggpt.models.card import ModelCard
 from hugginggpt.settings import Settings
 from tests.experts.running import no_controller
 
@@ -91,7 +91,7 @@ def main(hub: str, cache: str, device: str) -> None:
 
 def _weights(hub: str, cache: str) -> list[Path]:
     """The weights of the first model, downloaded."""
-    from hugginggpt.experts.local.download import fetch_model
+    from hugginggpt.experts.local.runtime.download import fetch_model
 
     settings = Settings(hf_endpoint=hub, models_cache=Path(cache), hf_token=None)
     return list(fetch_model(ModelCard(id=NAMES[0], kind=_KIND), settings).glob("*.safetensors"))

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Expert, Outputs, Surroundings
 from hugginggpt.experts.local import EXPERTS
+from hugginggpt.models.card import ModelCard
 from hugginggpt.settings import Settings
 from tests.stand_ins.hub_server import HubServer
 from tests.stand_ins.tiny_models import MODELS

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.errors import ExpertUnavailableError, ModelDiskFullError, ModelLoadError
-from hugginggpt.experts.local.download import fetch_model
+from hugginggpt.experts.local.runtime.download import fetch_model
+from hugginggpt.models.card import ModelCard
 from hugginggpt.progress import Progress, listening
 from hugginggpt.settings import Settings
 from tests.stand_ins.hub_server import HubServer
@@ -78,7 +78,7 @@ def test_ten_processes_download_each_file_once(hub: HubServer, settings: Setting
     (large / WEIGHTS).unlink()
     save_file({"weight": np.zeros(8 * 2**20, np.uint8)}, large / WEIGHTS)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["huggingface_hub", "hugginggpt.experts.local.download"])
+    context.set_forkserver_preload(["huggingface_hub", "hugginggpt.experts.local.runtime.download"])
     ready, folders = context.Barrier(TEN), context.Queue()
     processes = [
         context.Process(target=_fetch, args=(hub.url, settings.models_cache_dir, ready, folders)) for _ in range(TEN)

@@ -13,7 +13,6 @@ import pytest
 from PIL import Image as PILImage
 from PIL import ImageDraw, ImageFont
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.controller.client import Controller
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ModelLoadError, TaskCancelledError
@@ -23,6 +22,7 @@ from hugginggpt.experts.embedded.reading import in_reading_order
 from hugginggpt.experts.embedded.voices import voice_for
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.media import Audio, Image, Structured, Table, Text
+from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.settings import Settings
 
 Ask = Callable[..., Outputs]

@@ -16,13 +16,13 @@ import pytest
 from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.binding import BoundTask
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.catalog.card import Candidate, Endpoint, ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import PassingError
 from hugginggpt.execution import execute
 from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.media import Text
+from hugginggpt.models.card import Candidate, Endpoint, ModelCard
 from hugginggpt.plan import PlannedTask
 from hugginggpt.results import TaskResult
 from hugginggpt.settings import Settings

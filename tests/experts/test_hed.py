@@ -11,11 +11,11 @@ import torch
 from PIL import Image as PILImage
 from torch import nn
 
-from hugginggpt.catalog.bundled import bundled_cards
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.catalog.hub import Hub
 from hugginggpt.catalog.obstacles import find_obstacle
 from hugginggpt.media import Image
+from hugginggpt.models.bundled import bundled_cards
+from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.settings import Settings
 from tests.experts.running import hub_of, run
 

@@ -12,16 +12,16 @@ import soxr
 from PIL import Image as PILImage
 from transformers import pipeline
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ExpertUnavailableError, ModelLoadError
 from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.local import EXPERTS
-from hugginggpt.experts.local.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loaded import LoadedModel
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.experts.rendering import detections
 from hugginggpt.experts.sound import pieces
 from hugginggpt.media import Audio, Image, Structured, Text
+from hugginggpt.models.card import ModelCard
 from hugginggpt.settings import Settings
 from tests.experts.running import no_controller, run, run_many
 from tests.stand_ins import tiny_models

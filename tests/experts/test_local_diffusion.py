@@ -16,11 +16,11 @@ from diffusers import (
 from PIL import Image as PILImage
 
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ModelLoadError
 from hugginggpt.experts.film import film
 from hugginggpt.media import Image, Text, Video
+from hugginggpt.models.card import ModelCard
 from hugginggpt.progress import Progress, listening
 from hugginggpt.settings import Settings
 from tests.experts.running import hub_of, loaded, run

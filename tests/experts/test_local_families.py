@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image as PILImage
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.experts.film import film
 from hugginggpt.media import Audio, Image, Text, Value
+from hugginggpt.models.card import ModelCard
 from hugginggpt.progress import Progress, listening
 from hugginggpt.settings import Settings
 from tests.experts.running import hub_of, run

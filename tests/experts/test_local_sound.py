@@ -23,13 +23,13 @@ from transformers import (
     pipeline,
 )
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError
 from hugginggpt.experts.embedded.audio_to_audio import AudioToAudio as SpectralGate
 from hugginggpt.experts.film import film, frames
-from hugginggpt.experts.local.voice import sentences
+from hugginggpt.experts.local.runtime.voice import sentences
 from hugginggpt.media import Audio, Structured, Text, Video
+from hugginggpt.models.card import ModelCard
 from hugginggpt.settings import Settings
 from tests.experts.running import hub_of, run, run_many
 from tests.stand_ins import tiny_sound

@@ -22,8 +22,8 @@ from transformers import (
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ModelLoadError
-from hugginggpt.experts.local.languages import CODES, find_language, language_name
-from hugginggpt.experts.local.seq2seq import _places
+from hugginggpt.experts.local.runtime.languages import CODES, find_language, language_name
+from hugginggpt.experts.local.runtime.seq2seq import _places
 from hugginggpt.experts.local.table_question_answering import TableQuestionAnswering
 from hugginggpt.experts.local.text_generation import TextGeneration
 from hugginggpt.media import Table, Text

@@ -21,16 +21,16 @@ from transformers import (
     pipeline,
 )
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.drawing import with_regions
-from hugginggpt.experts.local.ade20k import COLOURS
 from hugginggpt.experts.local.mask_generation import _apart
 from hugginggpt.experts.local.normal_control import NormalControl
 from hugginggpt.experts.local.openpose_control import _drawn, _joints
+from hugginggpt.experts.local.runtime.ade20k import COLOURS
 from hugginggpt.experts.local.zero_shot_object_detection import _named
 from hugginggpt.experts.rendering import regions
 from hugginggpt.media import Image, Structured, Text
+from hugginggpt.models.card import ModelCard
 from hugginggpt.settings import Settings
 from tests.experts.running import hub_of, run, run_many
 from tests.stand_ins import tiny_vision
@@ -368,10 +368,10 @@ def page(*lines: str) -> PILImage.Image:
 
 
 def test_a_document_is_asked_by_the_words_that_stand_on_it(settings: Settings, at: Any) -> None:
-    from hugginggpt.catalog.bundled import bundled_cards
     from hugginggpt.deadline import Deadline
     from hugginggpt.experts.base import Surroundings
     from hugginggpt.experts.embedded.reader import Reader
+    from hugginggpt.models.bundled import bundled_cards
     from tests.experts.running import no_controller
 
     paper = page("the hotel", "room in London")

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import torch
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import (
     ConfigurationError,
@@ -41,6 +40,7 @@ from hugginggpt.experts.memory import memory_budget
 from hugginggpt.experts.pool import ModelPool, get_pool
 from hugginggpt.experts.weights import Part, Weights
 from hugginggpt.media import Text
+from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.progress import Progress, listening, report
 from hugginggpt.settings import Settings
 from tests.experts import evicting

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.catalog.known import known_cards
 from hugginggpt.experts import registry
 from hugginggpt.experts.registry import expert_for, experts, experts_for, obstacle, offered_cards
+from hugginggpt.models.card import Endpoint, ModelCard
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def card(kind: str, name: str = "anybody/anything") -> ModelCard:
 
 
 PLUGIN = """
-from hugginggpt.catalog.card import Endpoint, ModelCard
+from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.catalog.known import known_cards
 from hugginggpt.experts.base import Expert
 
@@ -95,7 +95,7 @@ def test_a_strangers_expert_comes_in_by_the_same_door(
 CHOOSY = (
     PLUGIN
     + """
-from hugginggpt.catalog.card import ModelCard
+from hugginggpt.models.card import ModelCard
 
 Mine.takes = lambda self, card: card.id.startswith("mine/")
 CARDS = [

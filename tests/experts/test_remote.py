@@ -10,7 +10,6 @@ import pytest
 from PIL import Image as PILImage
 
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ExpertUnavailableError, PassingError
 from hugginggpt.experts.base import Outputs, Surroundings
@@ -18,6 +17,7 @@ from hugginggpt.experts.remote import EXPERTS
 from hugginggpt.experts.remote.provider import NotServedError
 from hugginggpt.media import Audio, Image, Structured, Table, Text, Video
 from hugginggpt.media.problem import ContentProblem
+from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.settings import Settings
 from tests.stand_ins.inference_server import ANSWERS, OBJECTS, InferenceServer, mp4, png
 

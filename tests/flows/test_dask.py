@@ -29,10 +29,10 @@ import hugginggpt.cluster
 from apps.up.certificate import make_certificate
 from flows.answer import answer_request
 from flows.results import share_results
-from hugginggpt.catalog.card import Endpoint
 from hugginggpt.cluster import Certificates
 from hugginggpt.environment import RESULTS_BLOCK
 from hugginggpt.errors import ClusterUnavailableError, ConfigurationError, DeadlineExceededError
+from hugginggpt.models.card import Endpoint
 from hugginggpt.request import RequestOptions
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import CHECKOUT

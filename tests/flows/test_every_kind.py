@@ -12,9 +12,9 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterType
 
 from hugginggpt.capabilities import CAPABILITIES, Input, ValueType
-from hugginggpt.catalog.bundled import bundled_cards
-from hugginggpt.catalog.card import Endpoint
 from hugginggpt.experts.film import film
+from hugginggpt.models.bundled import bundled_cards
+from hugginggpt.models.card import Endpoint
 from hugginggpt.services import reset
 from hugginggpt.trace.story import RequestTrace
 from tests.flows.conftest import Answer

@@ -20,9 +20,9 @@ from prefect.settings import PREFECT_API_URL
 from flows.answer import answer_request
 from flows.warm import warm_models
 from hugginggpt.errors import DatabaseUnavailableError
+from hugginggpt.holder import Hold
 from hugginggpt.services import get_trace
 from hugginggpt.settings import get_settings
-from hugginggpt.trace.leases import Hold
 from hugginggpt.trace.store import Trace
 from tasks import open as opening
 from tasks import posting, respond

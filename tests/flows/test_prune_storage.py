@@ -18,16 +18,17 @@ from sqlalchemy import create_engine, text
 
 from flows.answer import answer_request
 from flows.prune import prune_storage
-from hugginggpt import artifacts, pruning
+from hugginggpt import artifacts
 from hugginggpt.capabilities import ValueType
-from hugginggpt.catalog.card import Endpoint
-from hugginggpt.pruning import Limits, Sort, find_prunable
-from hugginggpt.records import read_records
+from hugginggpt.models.card import Endpoint
 from hugginggpt.request import RequestOptions
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.database import make_engine, parse_url
 from hugginggpt.trace.story import RequestTrace, StoryStatus
+from hugginggpt.upkeep import pruning
+from hugginggpt.upkeep.pruning import Limits, Sort, find_prunable
+from hugginggpt.upkeep.records import read_records
 from tests.flows.conftest import Answer
 from tests.stand_ins.openai_server import OpenAIServer
 from tests.trace.samples import candidate, choice, finish, planned

@@ -15,15 +15,15 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from prefect.client.schemas.objects import State
 
 from flows.warm import warm_models
-from hugginggpt.catalog.bundled import bundled_cards
-from hugginggpt.catalog.card import Endpoint
 from hugginggpt.catalog.hub import forget_probes
-from hugginggpt.catalog.installed import installed_commit
 from hugginggpt.errors import ModelLoadError, UsageError
 from hugginggpt.experts.pool import get_pool
+from hugginggpt.models.bundled import bundled_cards
+from hugginggpt.models.card import Endpoint
+from hugginggpt.models.disk import installed_commit
 from hugginggpt.services import get_catalog, get_trace, reset
 from hugginggpt.settings import get_settings
-from hugginggpt.warming import kinds_to_warm
+from hugginggpt.upkeep.warming import kinds_to_warm
 from tasks import warm
 from tests.servers import wait_until
 from tests.stand_ins import tiny_models

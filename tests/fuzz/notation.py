@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hugginggpt.capabilities import CAPABILITIES, ValueType
+from hugginggpt.controller.embedded.grammar import plan_grammar
 from hugginggpt.errors import HuggingGPTError, PlanError
 from hugginggpt.plan import parse_plan
-from hugginggpt.plan.grammar import plan_grammar
 from hugginggpt.plan.notation import INPUT_WORDS, WORDS, named, quoted, read_notation, write_notation
 from hugginggpt.plan.references import (
     any_reference,

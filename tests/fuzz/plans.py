@@ -12,9 +12,9 @@ from PIL import Image as PILImage
 from hugginggpt.artifacts import Artifact, ArtifactStore, Resource
 from hugginggpt.binding import bind, fingerprint, seed_for
 from hugginggpt.capabilities import CAPABILITIES, Capability, ValueType
-from hugginggpt.catalog.card import Endpoint
 from hugginggpt.errors import HuggingGPTError, PlanError
 from hugginggpt.media import Structured, Table, Text
+from hugginggpt.models.card import Endpoint
 from hugginggpt.plan import Plan, PlannedTask, parse_plan
 from hugginggpt.plan.extract import extract_tasks
 from hugginggpt.plan.references import references_in, sole_reference

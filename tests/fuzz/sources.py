@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from hugginggpt.capabilities import ValueType
+from hugginggpt.controller.embedded.answers import distinct_texts, invented, question_in, repeats_itself, tidied
+from hugginggpt.controller.embedded.planner import planner_prompt, with_passages
+from hugginggpt.controller.embedded.sources import named_in, sources_of, take_passages
 from hugginggpt.controller.grounding import foreign_words, repeated_words, unfounded
 from hugginggpt.controller.passages import condensed, passages, relevant_passages
-from hugginggpt.controller.planner import planner_prompt, with_passages
 from hugginggpt.controller.prompts import shorten
-from hugginggpt.controller.small import distinct_texts, invented, question_in, repeats_itself, tidied
-from hugginggpt.controller.sources import named_in, sources_of, take_passages
 from hugginggpt.errors import ControllerError, HuggingGPTError, PlanError
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.resources import Namespace

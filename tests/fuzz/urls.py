@@ -11,8 +11,8 @@ from urllib.parse import quote
 from hugginggpt.addresses import shown
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, MediaError
-from hugginggpt.fetch import Fetched, fetch
 from hugginggpt.media import load_file
+from hugginggpt.media.fetch import Fetched, fetch
 from hugginggpt.settings import Settings
 from tests.fuzz.case import Case
 from tests.fuzz.material import CHARACTERS, changed, characters, picked, pumped, raw, value

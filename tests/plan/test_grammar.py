@@ -10,8 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hugginggpt.capabilities import CAPABILITIES, ValueType
+from hugginggpt.controller.embedded.grammar import MOST_LINES, MOST_STEPS, plan_grammar
 from hugginggpt.plan import parse_plan
-from hugginggpt.plan.grammar import MOST_LINES, MOST_STEPS, plan_grammar
 from hugginggpt.plan.notation import write_notation
 from tests.plan.gbnf import recogniser
 from tests.plan.test_properties import FILES, graphs

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hugginggpt.controller.planner import with_passages
-from hugginggpt.controller.sources import ReadRequest
+from hugginggpt.controller.embedded.planner import with_passages
+from hugginggpt.controller.embedded.sources import ReadRequest
 from hugginggpt.plan import Plan, PlanError, PlannedTask, limits, parse_plan
 from hugginggpt.plan.limits import MAX_CHARS, MAX_ELEMENTS, MAX_SENTENCES, MAX_TASKS
 from hugginggpt.plan.loose import loose_values

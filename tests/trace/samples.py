@@ -6,11 +6,11 @@ from typing import Any
 
 from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.capabilities import ValueType
-from hugginggpt.catalog.card import Candidate, Endpoint, ModelCard, ModelChoice
 from hugginggpt.controller.client import ControllerCall
+from hugginggpt.holder import holder_name
+from hugginggpt.models.card import Candidate, Endpoint, ModelCard, ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.results import ItemResult, RequestStatus, TaskResult
-from hugginggpt.trace.leases import holder_name
 from hugginggpt.trace.store import OpenedRequest, Trace
 
 PLAN = Plan(

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
-from hugginggpt.catalog.card import Endpoint
-from hugginggpt.catalog.figures import LATEST, MEMORY, Figures
+from hugginggpt.models.card import Endpoint
+from hugginggpt.models.figures import LATEST, MEMORY, Figures
 from hugginggpt.results import TaskStatus
 from hugginggpt.trace.database import make_engine, parse_url
 from hugginggpt.trace.store import Trace

@@ -11,10 +11,10 @@ from datetime import timedelta
 import pytest
 
 from hugginggpt.errors import RequestInProgressError, TraceError
+from hugginggpt.holder import Hold, Holder, holder_name, is_dead
 from hugginggpt.plan import Plan
 from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.settings import Settings
-from hugginggpt.trace.leases import Hold, Holder, holder_name, is_dead
 from hugginggpt.trace.store import TaskEnding, Trace
 from hugginggpt.trace.story import StoryStatus, TaskStage
 from tests.trace.samples import PLAN, begin, call, candidate, choice, finish, planned, result
@@ -25,7 +25,7 @@ ELSEWHERE = "other-host/4026531836:4711:1764000000.00"
 def dead_process() -> str:
     """The holder name of a process of this host that has ended."""
     child = subprocess.run(
-        [sys.executable, "-c", "from hugginggpt.trace.leases import holder_name; print(holder_name())"],
+        [sys.executable, "-c", "from hugginggpt.holder import holder_name; print(holder_name())"],
         capture_output=True,
         text=True,
         check=True,
@@ -50,7 +50,7 @@ def test_nothing_is_said_of_processes_elsewhere(name: str) -> None:
 
 
 def test_a_killed_process_that_nobody_has_waited_for_is_dead() -> None:
-    code = "import sys; from hugginggpt.trace.leases import holder_name as h; print(h(), flush=True); sys.stdin.read()"
+    code = "import sys; from hugginggpt.holder import holder_name as h; print(h(), flush=True); sys.stdin.read()"
     child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert child.stdout is not None

@@ -7,8 +7,8 @@ import pytest
 
 from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import ValueType
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.errors import RequestIdError, TraceError
+from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.plan import Plan
 from hugginggpt.results import ItemResult, RequestStatus, TaskStatus
 from hugginggpt.trace.store import RequestTrace, TaskEnding, Trace

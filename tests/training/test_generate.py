@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.controller.sources import take_passages
+from hugginggpt.controller.embedded.sources import take_passages
 from hugginggpt.plan.notation import NOTHING, read_notation
 from hugginggpt.plan.references import references_in
 from training.generate import Generator, Sample, write

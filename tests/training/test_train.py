@@ -14,7 +14,7 @@ import pytest
 import torch
 from gguf import GGUFReader, GGUFValueType, GGUFWriter
 
-from hugginggpt.controller import embedded
+from hugginggpt.controller.embedded import server as embedded
 from hugginggpt.settings import Settings
 from training import base
 

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
 from hugginggpt.media import Audio
+from hugginggpt.models.card import Endpoint, ModelCard
 
 # Seconds: long enough to tell pitches apart, short enough to follow speech.
 _WINDOW = 0.032

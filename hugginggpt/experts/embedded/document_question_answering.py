@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Surroundings
 from hugginggpt.experts.controller import QuestionAnswering
 from hugginggpt.media import Text
+from hugginggpt.models.card import Endpoint, ModelCard
 
 
 class DocumentQuestionAnswering(QuestionAnswering):

@@ -4,13 +4,13 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Expert, Inputs, Surroundings
 from hugginggpt.experts.cells import number_or_text
 from hugginggpt.media import Table
+from hugginggpt.models.card import Endpoint, ModelCard
 
 _FEWEST_EXAMPLES = 4
 _TREES = 200

@@ -3,12 +3,12 @@
 from abc import abstractmethod
 from typing import Any
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.media import Image
+from hugginggpt.models.card import Endpoint, ModelCard
 
 
 class OpenCVControl(Expert):

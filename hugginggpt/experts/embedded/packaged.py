@@ -4,8 +4,8 @@ import hashlib
 from importlib.util import find_spec
 from pathlib import Path
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.errors import ModelLoadError
+from hugginggpt.models.card import ModelCard
 
 
 def packaged_files(package: str, card: ModelCard) -> Path:

@@ -6,7 +6,6 @@ from typing import Any
 
 from PIL import Image as PILImage
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
@@ -14,6 +13,7 @@ from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.child import Child
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.embedded.packaged import packaged_files
+from hugginggpt.models.card import ModelCard
 
 START_SECONDS = 120.0
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
 from hugginggpt.experts.rendering import similarity
+from hugginggpt.models.card import Endpoint, ModelCard
 
 
 class SentenceSimilarity(Expert):

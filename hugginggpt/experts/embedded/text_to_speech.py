@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
@@ -11,6 +10,7 @@ from hugginggpt.experts.child import Child
 from hugginggpt.experts.embedded.packaged import packaged_files
 from hugginggpt.experts.embedded.voices import voice_for
 from hugginggpt.media import Audio
+from hugginggpt.models.card import Endpoint, ModelCard
 
 START_SECONDS = 60.0
 _BLOCK_FRAMES = 1 << 20

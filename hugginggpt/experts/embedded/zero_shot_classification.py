@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
 from hugginggpt.experts.labels import candidate_labels
 from hugginggpt.experts.rendering import classification
+from hugginggpt.models.card import Endpoint, ModelCard
 
 # What a label claims of the text, said in two ways: the first tells topics apart better, the second moods.
 _HYPOTHESES = ("This text is about {}.", "{}.")

@@ -4,18 +4,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs, Surroundings
-from hugginggpt.experts.local.expert import LocalExpert
-from hugginggpt.experts.local.generation import seeded
-from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.experts.local.loading import loading
-from hugginggpt.experts.local.network import Network, load_network, load_processor
-from hugginggpt.experts.local.voice import load_vocoder, neutral_voice
+from hugginggpt.experts.local.runtime.expert import LocalExpert
+from hugginggpt.experts.local.runtime.generation import seeded
+from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loading import loading
+from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
+from hugginggpt.experts.local.runtime.voice import load_vocoder, neutral_voice
 from hugginggpt.experts.sound import at_rate, mono, pieces
 from hugginggpt.media import Audio
+from hugginggpt.models.card import ModelCard
 
 _LONGEST_PIECE = 15.0
 

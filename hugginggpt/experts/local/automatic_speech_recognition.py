@@ -7,8 +7,8 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.experts.local.pipeline import BATCH, PipelineExpert
+from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.pipeline import BATCH, PipelineExpert
 from hugginggpt.experts.sound import at_rate, mono, pieces
 from hugginggpt.media import Text
 

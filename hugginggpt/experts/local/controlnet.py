@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.errors import ModelLoadError
 from hugginggpt.experts.base import Inputs, Outputs, Surroundings
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.diffusion import Diffuser, DiffusionExpert, load_pipeline
-from hugginggpt.experts.local.loading import Place, loading
-from hugginggpt.experts.local.sizes import fitting
+from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert, load_pipeline
+from hugginggpt.experts.local.runtime.loading import Place, loading
+from hugginggpt.experts.local.runtime.sizes import fitting
 from hugginggpt.experts.weights import Weights
 from hugginggpt.media import Image
+from hugginggpt.models.card import ModelCard
 
 _BASES = {
     768: "stable-diffusion-v1-5/stable-diffusion-v1-5",
@@ -41,7 +41,7 @@ class ControlToImage(DiffusionExpert):
 
     def fetch(self, card: ModelCard, surroundings: Surroundings) -> Weights:
         """Download the ControlNet and the pipeline that it works with."""
-        from hugginggpt.experts.local.download import fetch_model
+        from hugginggpt.experts.local.runtime.download import fetch_model
 
         base = _base(card, fetch_model(card, surroundings.settings))
         return super().fetch(card.model_copy(update={"companions": (base,)}), surroundings)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from hugginggpt.errors import ExpertError
-from hugginggpt.experts.local.causal import CausalExpert, asked
+from hugginggpt.experts.local.runtime.causal import CausalExpert, asked
 
 
 class Conversational(CausalExpert):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.local.depth import DepthExpert
+from hugginggpt.experts.local.runtime.depth import DepthExpert
 from hugginggpt.media import Image
 
 

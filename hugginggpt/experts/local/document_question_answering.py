@@ -5,16 +5,16 @@ from typing import Any
 
 from PIL import Image as PILImage
 
-from hugginggpt.catalog.bundled import bundled_cards
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs, Surroundings
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.embedded.reader import Reader
-from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.experts.local.pipeline import PipelineExpert
+from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.media import Text
+from hugginggpt.models.bundled import bundled_cards
+from hugginggpt.models.card import Endpoint, ModelCard
 
 _READS_BY_ITSELF = "vision-encoder-decoder"
 _AROUND = 8

@@ -6,10 +6,10 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.experts.local.pipeline import PipelineExpert
+from hugginggpt.experts.inputs import longest
+from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.experts.rendering import filled
-from hugginggpt.experts.windows import longest
 
 _MASK = re.compile(r"\[MASK\]|<mask>|\[mask\]|<MASK>|_{3,}", re.IGNORECASE)
 

@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs, Surroundings
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.expert import LocalExpert
-from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.experts.local.loading import loading
+from hugginggpt.experts.local.runtime.expert import LocalExpert
+from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loading import loading
 from hugginggpt.media import Image
+from hugginggpt.models.card import ModelCard
 
 # The network is at its best, and was used by ControlNet, on pictures of about this size.
 _SHORTER_SIDE, _LONGER_SIDE, _SMALLEST = 512, 1024, 16
@@ -30,7 +30,7 @@ class HedControl(LocalExpert):
         with loading(card, surroundings) as place:
             import torch
 
-            from hugginggpt.experts.local.hed import Hed
+            from hugginggpt.experts.local.runtime.hed import Hed
 
             (file,) = card.sha256
             network = Hed()

@@ -6,17 +6,17 @@ from typing import Any
 
 from PIL import Image as PILImage
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs, Surroundings
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.diffusion import Diffuser, DiffusionExpert, load_pipeline, on_device
-from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.experts.local.loading import loading
-from hugginggpt.experts.local.network import Network, load_network, load_processor
-from hugginggpt.experts.local.sizes import fitting
+from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert, load_pipeline, on_device
+from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loading import loading
+from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
+from hugginggpt.experts.local.runtime.sizes import fitting
 from hugginggpt.media import Image
+from hugginggpt.models.card import ModelCard
 
 _ENLARGING = re.compile(
     r"enlarg|upscal|resol|larger|bigger|sharp|detail|quality|restor|[x×]\s?[234]|[234]\s?[x×]", re.I

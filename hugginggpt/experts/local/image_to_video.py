@@ -4,15 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs, Surroundings
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.film import film
-from hugginggpt.experts.local.diffusion import Diffuser, DiffusionExpert, load_pipeline
-from hugginggpt.experts.local.loading import Place
-from hugginggpt.experts.local.sizes import fitting
-from hugginggpt.experts.local.tempo import frames_per_second
+from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert, load_pipeline
+from hugginggpt.experts.local.runtime.loading import Place
+from hugginggpt.experts.local.runtime.sizes import fitting
+from hugginggpt.experts.local.runtime.tempo import frames_per_second
+from hugginggpt.models.card import ModelCard
 
 # One set of weights that serves both: diffusers has a pipeline for each.
 _FOR_PICTURES = {"LTXPipeline": "LTXImageToVideoPipeline"}

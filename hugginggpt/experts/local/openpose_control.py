@@ -7,15 +7,15 @@ from typing import Any
 from PIL import Image as PILImage
 from PIL import ImageDraw
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs, Surroundings
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.experts.local.network import Network, NetworkExpert
 from hugginggpt.experts.local.object_detection import ObjectDetection
+from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.media import Image
+from hugginggpt.models.card import ModelCard
 
 _SURE = 0.3
 _SMALLEST = 16

@@ -6,9 +6,9 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.ade20k import COLOURS
-from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.experts.local.network import Network, NetworkExpert
+from hugginggpt.experts.local.runtime.ade20k import COLOURS
+from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.media import Image
 
 

@@ -1,9 +1,9 @@
 """Summarisation through transformers."""
 
 from hugginggpt.experts.base import Inputs
-from hugginggpt.experts.local.network import Network
-from hugginggpt.experts.local.seq2seq import Seq2SeqExpert, generate, room, task_parameters
-from hugginggpt.experts.windows import windows
+from hugginggpt.experts.inputs import windows
+from hugginggpt.experts.local.runtime.network import Network
+from hugginggpt.experts.local.runtime.seq2seq import Seq2SeqExpert, generate, room, task_parameters
 
 _USUAL_TOKENS = 142
 _T5 = ("t5", "mt5", "umt5", "longt5")

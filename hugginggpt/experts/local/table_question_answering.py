@@ -3,13 +3,13 @@
 import re
 from typing import Any
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, ModelLoadError
 from hugginggpt.experts.base import Inputs, Outputs, Surroundings
-from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.experts.local.pipeline import PipelineExpert
+from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.media import Text
+from hugginggpt.models.card import ModelCard
 
 _NUMBER = re.compile(r"-?\d[\d\s.,]*")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.local.tabular import TabularExpert
+from hugginggpt.experts.local.runtime.tabular import TabularExpert
 from hugginggpt.experts.rendering import rows_predicted
 
 

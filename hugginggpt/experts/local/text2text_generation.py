@@ -2,8 +2,8 @@
 
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs
-from hugginggpt.experts.local.network import Network
-from hugginggpt.experts.local.seq2seq import Seq2SeqExpert, generate, room
+from hugginggpt.experts.local.runtime.network import Network
+from hugginggpt.experts.local.runtime.seq2seq import Seq2SeqExpert, generate, room
 
 _USUAL_TOKENS = 256
 

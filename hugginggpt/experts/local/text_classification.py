@@ -5,10 +5,10 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.experts.local.pipeline import BATCH, PipelineExpert
+from hugginggpt.experts.inputs import longest, windows
+from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.pipeline import BATCH, PipelineExpert
 from hugginggpt.experts.rendering import classification
-from hugginggpt.experts.windows import longest, windows
 
 
 class TextClassification(PipelineExpert):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hugginggpt.experts.local.causal import CausalExpert, asked
+from hugginggpt.experts.local.runtime.causal import CausalExpert, asked
 
 
 class TextGeneration(CausalExpert):

@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs, Surroundings
-from hugginggpt.experts.local.diffusion import Diffuser, DiffusionExpert, load_pipeline, on_device
-from hugginggpt.experts.local.generation import seeded
-from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.experts.local.loading import loading
-from hugginggpt.experts.local.network import Network, load_network, load_processor
+from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert, load_pipeline, on_device
+from hugginggpt.experts.local.runtime.generation import seeded
+from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loading import loading
+from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
 from hugginggpt.media import Audio
+from hugginggpt.models.card import ModelCard
 
 _SECONDS = 8.0
 _LONGEST = 120.0

@@ -6,17 +6,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, ModelLoadError
 from hugginggpt.experts.base import Inputs, Outputs, Surroundings
-from hugginggpt.experts.local.expert import LocalExpert
-from hugginggpt.experts.local.generation import seeded
-from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.experts.local.loading import Place, loading
-from hugginggpt.experts.local.network import Network, load_network, load_processor
-from hugginggpt.experts.local.voice import load_vocoder, neutral_voice, sentences
+from hugginggpt.experts.local.runtime.expert import LocalExpert
+from hugginggpt.experts.local.runtime.generation import seeded
+from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loading import Place, loading
+from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
+from hugginggpt.experts.local.runtime.voice import load_vocoder, neutral_voice, sentences
 from hugginggpt.media import Audio
+from hugginggpt.models.card import ModelCard
 
 _PAUSE = 0.2
 """Seconds between two sentences."""

@@ -4,9 +4,9 @@ from typing import Any
 
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.film import film
-from hugginggpt.experts.local.diffusion import Diffuser, DiffusionExpert
-from hugginggpt.experts.local.sizes import asked_size
-from hugginggpt.experts.local.tempo import frames_per_second
+from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert
+from hugginggpt.experts.local.runtime.sizes import asked_size
+from hugginggpt.experts.local.runtime.tempo import frames_per_second
 
 
 class TextToVideo(DiffusionExpert):

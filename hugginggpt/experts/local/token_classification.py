@@ -5,10 +5,10 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.experts.local.pipeline import PipelineExpert
+from hugginggpt.experts.inputs import longest, spans
+from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.experts.rendering import marked
-from hugginggpt.experts.windows import longest, spans
 
 _SHARED = 32
 """Tokens that two windows share: what one of them cuts, the other has whole."""

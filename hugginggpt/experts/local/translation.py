@@ -7,10 +7,10 @@ from typing import Any
 
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs
-from hugginggpt.experts.local.languages import CODES, find_language, language_name
-from hugginggpt.experts.local.network import Network
-from hugginggpt.experts.local.seq2seq import Seq2SeqExpert, generate, room, task_parameters
-from hugginggpt.experts.windows import windows
+from hugginggpt.experts.inputs import windows
+from hugginggpt.experts.local.runtime.languages import CODES, find_language, language_name
+from hugginggpt.experts.local.runtime.network import Network
+from hugginggpt.experts.local.runtime.seq2seq import Seq2SeqExpert, generate, room, task_parameters
 
 _USUAL_TOKENS = 400
 _LONGEST_PASSAGE = 200

@@ -5,8 +5,8 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.film import frames
-from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.experts.local.network import Network, NetworkExpert
+from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.experts.rendering import classification
 
 _LABELS = 5

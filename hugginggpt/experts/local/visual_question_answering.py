@@ -6,16 +6,16 @@ from typing import Any
 
 from PIL import Image as PILImage
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs, Surroundings
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.experts.local.loading import loading
-from hugginggpt.experts.local.looking import LookingExpert, answered, generated
-from hugginggpt.experts.local.network import Network, load_network, load_processor
+from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loading import loading
+from hugginggpt.experts.local.runtime.looking import LookingExpert, answered, generated
+from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
 from hugginggpt.media import Text
+from hugginggpt.models.card import ModelCard
 
 _USUAL_TOKENS = 64
 

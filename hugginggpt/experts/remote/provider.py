@@ -9,11 +9,11 @@ from typing import Any, ClassVar, TypeVar
 from PIL.Image import DecompressionBombError
 
 from hugginggpt.addresses import shown
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.deadline import GLANCE, Deadline
 from hugginggpt.errors import ExpertError, ExpertUnavailableError
 from hugginggpt.experts.base import Expert, Inputs, Surroundings
 from hugginggpt.media.problem import ContentProblem
+from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.redaction import said
 from hugginggpt.retry_after import retry_after
 from hugginggpt.settings import Settings

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from hugginggpt.catalog.files import needed_files
+from hugginggpt.models.files import needed_files
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 

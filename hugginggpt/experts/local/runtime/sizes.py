@@ -6,7 +6,7 @@ from PIL import Image as PILImage
 
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs
-from hugginggpt.experts.local.diffusion import Diffuser
+from hugginggpt.experts.local.runtime.diffusion import Diffuser
 
 # Every pipeline takes sides that are multiples of so many pixels.
 _GRID = 32

@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from hugginggpt.catalog.figures import Figures
+from hugginggpt.models.figures import Figures
 
 
 class Endpoint(StrEnum):

@@ -20,7 +20,6 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.artifacts import KEPT, Stored
-from hugginggpt.catalog.bundled import bundled_cards
 from hugginggpt.catalog.downloaded import (
     DownloadedModel,
     beyond,
@@ -29,11 +28,12 @@ from hugginggpt.catalog.downloaded import (
     remove_models,
     with_companions,
 )
-from hugginggpt.leftovers import Leftover, find_leftovers, remove_leftovers
-from hugginggpt.records import Record, read_records, remove_records
+from hugginggpt.models.bundled import bundled_cards
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.pruning import ConversationUse
+from hugginggpt.upkeep.leftovers import Leftover, find_leftovers, remove_leftovers
+from hugginggpt.upkeep.records import Record, read_records, remove_records
 
 _AT_ONCE = 200
 """Artifacts that the trace is asked about in one question before they go."""

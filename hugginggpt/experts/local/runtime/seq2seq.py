@@ -7,10 +7,10 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.local.generation import generation_options, seeded
-from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.experts.local.network import Network, NetworkExpert
-from hugginggpt.experts.windows import longest
+from hugginggpt.experts.inputs import longest
+from hugginggpt.experts.local.runtime.generation import generation_options, seeded
+from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.media import Text
 
 _BATCH = 8

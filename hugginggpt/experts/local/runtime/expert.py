@@ -2,9 +2,9 @@
 
 from typing import ClassVar
 
-from hugginggpt.catalog.card import Endpoint, ModelCard
 from hugginggpt.experts.base import Expert, Surroundings
 from hugginggpt.experts.weights import Weights, read_parts
+from hugginggpt.models.card import Endpoint, ModelCard
 
 
 class LocalExpert(Expert):
@@ -16,7 +16,7 @@ class LocalExpert(Expert):
 
     def fetch(self, card: ModelCard, surroundings: Surroundings) -> Weights:
         """Download the model and those that it works with, as far as they are not in the cache."""
-        from hugginggpt.experts.local.download import fetch_model
+        from hugginggpt.experts.local.runtime.download import fetch_model
 
         models = (card, *(ModelCard(id=companion, kind=card.kind) for companion in card.companions))
         folders = {model.id: fetch_model(model, surroundings.settings) for model in models}

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.experts.base import Surroundings
-from hugginggpt.experts.local.loading import loading
+from hugginggpt.experts.local.runtime.loading import loading
+from hugginggpt.models.card import ModelCard
 
 _VOCODER = "microsoft/speecht5_hifigan"
 _VOICE_NUMBERS = 512

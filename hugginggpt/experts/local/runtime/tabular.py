@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, ModelLoadError
 from hugginggpt.experts.base import Inputs, Surroundings
 from hugginggpt.experts.cells import number_or_text
-from hugginggpt.experts.local.expert import LocalExpert
+from hugginggpt.experts.local.runtime.expert import LocalExpert
 from hugginggpt.media import Table
+from hugginggpt.models.card import ModelCard
 
 _TREE = "sklearn.tree._tree.Tree"
 """The nodes of decision trees and forests: plain numbers, which scikit-learn follows without a check."""
@@ -41,7 +41,7 @@ class TabularExpert(LocalExpert):
 
     def load(self, card: ModelCard, surroundings: Surroundings) -> TabularModel:
         """Fetch the model's files and load the model, if it consists of nothing but what is trusted."""
-        from hugginggpt.experts.local.download import fetch_model
+        from hugginggpt.experts.local.runtime.download import fetch_model
 
         folder = surroundings.folders.get(card.id) or fetch_model(card, surroundings.settings)
         config = _config(folder)

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.experts.base import Surroundings
-from hugginggpt.experts.local.expert import LocalExpert
-from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.experts.local.loading import Place, loading, refuse_other_architecture
+from hugginggpt.experts.local.runtime.expert import LocalExpert
+from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loading import Place, loading, refuse_other_architecture
+from hugginggpt.models.card import ModelCard
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
-from hugginggpt.catalog.card import ModelCard
-from hugginggpt.catalog.files import CONFIG, DESCRIPTION, needed_files
 from hugginggpt.errors import NO_SPACE, ExpertUnavailableError, ModelDiskFullError, ModelLoadError
+from hugginggpt.models.card import ModelCard
+from hugginggpt.models.files import CONFIG, DESCRIPTION, needed_files
 from hugginggpt.progress import Listener, Progress, listener
 from hugginggpt.redaction import said
 from hugginggpt.settings import Settings

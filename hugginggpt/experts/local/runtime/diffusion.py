@@ -8,13 +8,13 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, ClassVar
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, ModelLoadError
 from hugginggpt.experts.base import Inputs, Surroundings
-from hugginggpt.experts.local.expert import LocalExpert
-from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.experts.local.loading import Place, loading
+from hugginggpt.experts.local.runtime.expert import LocalExpert
+from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loading import Place, loading
+from hugginggpt.models.card import ModelCard
 from hugginggpt.progress import Progress, report
 
 # Distilled models make a picture in few steps, and most of them without guidance.

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.experts.base import Surroundings
-from hugginggpt.experts.local.expert import LocalExpert
-from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.experts.local.loading import loading
-from hugginggpt.experts.windows import windows
+from hugginggpt.experts.inputs import windows
+from hugginggpt.experts.local.runtime.expert import LocalExpert
+from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loading import loading
+from hugginggpt.models.card import ModelCard
 
 _BATCH = 16
 

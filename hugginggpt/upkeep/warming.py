@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.catalog.card import Candidate, Endpoint
 from hugginggpt.cluster import Cluster
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertUnavailableError, HuggingGPTError, PassingError
 from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.pool import get_pool
 from hugginggpt.experts.registry import expert_for
+from hugginggpt.holder import holder_name
+from hugginggpt.models.card import Candidate, Endpoint
 from hugginggpt.redaction import said
 from hugginggpt.services import get_catalog, get_controller, get_trace
 from hugginggpt.settings import get_settings
-from hugginggpt.trace.leases import holder_name
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -9,9 +9,9 @@ from PIL import Image as PILImage
 
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs
-from hugginggpt.experts.local.generation import generation_options, seeded, without_thinking
-from hugginggpt.experts.local.loading import Place
-from hugginggpt.experts.local.network import Network, NetworkExpert, load_processor
+from hugginggpt.experts.local.runtime.generation import generation_options, seeded, without_thinking
+from hugginggpt.experts.local.runtime.loading import Place
+from hugginggpt.experts.local.runtime.network import Network, NetworkExpert, load_processor
 
 
 @dataclass(frozen=True)

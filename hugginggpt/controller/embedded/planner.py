@@ -11,12 +11,12 @@ from typing import Any, Protocol
 from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.controller.client import Controller
+from hugginggpt.controller.embedded.grammar import plan_grammar
+from hugginggpt.controller.embedded.sources import ReadRequest, Source, sources_of, take_passages
 from hugginggpt.controller.prompts import Cuttable, Prompt, render_within
-from hugginggpt.controller.sources import ReadRequest, Source, sources_of, take_passages
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan, PlannedTask
-from hugginggpt.plan.grammar import plan_grammar
 from hugginggpt.plan.limits import MAX_CHARS, MAX_TASKS
 from hugginggpt.plan.notation import read_notation
 from hugginggpt.plan.references import any_reference

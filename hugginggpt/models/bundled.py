@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
-from hugginggpt.catalog.card import ModelCard
+from hugginggpt.models.card import ModelCard
 from hugginggpt.settings import data_folder
 
 

@@ -2,11 +2,11 @@
 
 from typing import Any, cast
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.experts.base import Surroundings
-from hugginggpt.experts.local.expert import LocalExpert
-from hugginggpt.experts.local.loaded import LoadedModel
-from hugginggpt.experts.local.loading import loading, refuse_other_architecture
+from hugginggpt.experts.local.runtime.expert import LocalExpert
+from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loading import loading, refuse_other_architecture
+from hugginggpt.models.card import ModelCard
 
 BATCH = 8
 """Elements that a pipeline computes at once: more need more memory and are hardly quicker."""

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from hugginggpt.catalog.card import ModelCard
 from hugginggpt.errors import ModelLoadError
 from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.weights import commonest, read_parts
+from hugginggpt.models.card import ModelCard
 from hugginggpt.redaction import said
 
 
@@ -38,7 +38,7 @@ def loading(card: ModelCard, surroundings: Surroundings) -> Iterator[Place]:
         ExpertUnavailableError: the Hub is busy or out of reach.
     """
     from hugginggpt.experts.device import ONE_LOAD_AT_A_TIME, dtype_on, set_up_torch
-    from hugginggpt.experts.local.download import fetch_model, remote_code_refused
+    from hugginggpt.experts.local.runtime.download import fetch_model, remote_code_refused
 
     settings = surroundings.settings
     folder = surroundings.folders.get(card.id) or fetch_model(card, settings)

@@ -2,7 +2,7 @@
 
 from inspect import signature
 
-from hugginggpt.experts.local.diffusion import Diffuser
+from hugginggpt.experts.local.runtime.diffusion import Diffuser
 
 # What each family was trained on, as its pipeline in diffusers and its model card say.
 _TRAINED = {"Wan": 16, "LTX": 24, "CogVideoX": 8, "Mochi": 30, "Hunyuan": 24}

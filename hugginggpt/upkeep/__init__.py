@@ -1,0 +1,1 @@
+"""What the scheduled flows do: prune, keep records, load models ahead of time."""
