@@ -80,7 +80,7 @@ def storable_json(data: Any) -> str:
 def terminal_json(written: str) -> str:
     """JSON whose texts have nothing in them, as it is written, that a terminal acts on: that is escaped.
 
-    Whoever reads it gets every text as it was.
+    Whoever reads it gets every text as it was, and two halves of a character that follow each other as that character.
     """
     return _RAW.sub(lambda match: json.dumps(match[0])[1:-1], written)
 

@@ -21,7 +21,7 @@ _GREY = ("1", "L", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 _WIDTHS = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
 """Bytes a pixel as Pillow keeps it; four in every other mode."""
 
-_STRIP_PIXELS = 1 << 20
+_STRIP_PIXELS = 1 << 18
 
 _START_OF_SCAN = b"\xff\xda"
 _MAX_SCANS = 64
@@ -182,7 +182,9 @@ def _stretched(image: PILImage.Image) -> PILImage.Image:
 
 
 def _finite(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    return np.nan_to_num(values.astype(np.float64), copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    finite = values.astype(np.float64)
+    finite[~np.isfinite(finite)] = 0.0
+    return finite
 
 
 def _by_strips(image: PILImage.Image, grey: Callable[[npt.NDArray[Any]], npt.NDArray[np.uint8]]) -> PILImage.Image:

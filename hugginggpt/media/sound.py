@@ -16,6 +16,7 @@ _FLAC_CHANNELS = 8
 _BLOCK_FRAMES = 1 << 18
 _BLOCK_SAMPLES = 1 << 20
 _SAMPLE_BYTES = 4
+_FLOATING = frozenset({"FLOAT", "DOUBLE"})  # the encodings that can hold NaN and infinities
 _DAMAGED = "is cut off or damaged and cannot be read as a recording; save it again"
 
 
@@ -26,12 +27,14 @@ def read(data: bytes) -> Audio:
         ContentProblem: it is damaged.
     """
     try:
-        samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+        with soundfile.SoundFile(io.BytesIO(data)) as recording:
+            samples = recording.read(dtype="float32", always_2d=True)
     except soundfile.SoundFileError as error:
         raise ContentProblem(_DAMAGED) from error
-    for start in range(0, len(samples), _BLOCK_FRAMES):
-        np.nan_to_num(samples[start : start + _BLOCK_FRAMES], copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-    return Audio(samples, rate)
+    if recording.subtype in _FLOATING:
+        for start in range(0, len(samples), _BLOCK_FRAMES):
+            np.nan_to_num(samples[start : start + _BLOCK_FRAMES], copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    return Audio(samples, recording.samplerate)
 
 
 def check(data: bytes, max_seconds: float, max_bytes: int, go_on: Callable[[], object] = lambda: None) -> None:
@@ -66,7 +69,9 @@ def check(data: bytes, max_seconds: float, max_bytes: int, go_on: Callable[[], o
             check_length(recording.frames)
             frames = 0
             at_once = max(1, _BLOCK_SAMPLES // recording.channels)
-            while block := len(recording.read(at_once, dtype="float32")):
+            # Whole numbers are decoded in half the time of floating-point ones; the samples are not used.
+            space = np.empty((at_once, recording.channels), dtype=np.int32)
+            while block := len(recording.read(out=space)):
                 go_on()
                 frames += block
                 check_length(frames)  # the header may lie

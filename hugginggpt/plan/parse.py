@@ -108,9 +108,11 @@ class _Reading:
         for task_id in ids:
             self._check_arguments(self.drafts[task_id])
         self._stop_at_problems()
+        self._check_room("With what its references stand for, the plan has")
         tasks = tuple(
             PlannedTask(task=d.capability.kind, id=d.id, dep=tuple(sorted(d.needs | d.order)), args=d.args)
-            for d in (self.drafts[task_id] for task_id in ids)
+            # A repaired reference is one less to wait for.
+            for d in (self.drafts[task_id] for task_id in self._order())
         )
         plan = Plan(tasks=tasks, repairs=tuple(told(self.repairs)))
         check_length(plan.to_json())  # what is written for it can be read again
@@ -211,10 +213,8 @@ class _Reading:
         split = split_list(str(texts[0])) if len(texts) == 1 else None
         if split is not None:
             draft.args[wanted.name] = list[Scalar](split)
-        elif isinstance(value, list) or (wanted.many and texts and sole_reference(texts[0]) is None):
-            draft.args[wanted.name] = self._labels(texts) if wanted.many else texts
-        elif texts:
-            draft.args[wanted.name] = texts[0]
+        elif texts or isinstance(value, list):
+            draft.args[wanted.name] = self._argument(wanted, texts, isinstance(value, list))
         self._is_too_long(draft, wanted.name, _count(draft.args.get(wanted.name)))
 
     def _is_too_long(self, draft: _Draft, name: str, count: int) -> bool:
@@ -226,9 +226,11 @@ class _Reading:
         return count > MAX_ELEMENTS
 
     @staticmethod
-    def _labels(texts: list[Scalar]) -> list[Scalar]:
-        """A list argument that was written as one text, its elements separated by commas."""
-        if len(texts) == 1:
+    def _argument(wanted: Input, texts: list[Scalar], listed: bool) -> Argument:
+        """An argument from its elements. One that takes many may be written as one text, separated by commas."""
+        if not listed and not (wanted.many and sole_reference(texts[0]) is None):
+            return texts[0]
+        if wanted.many and len(texts) == 1:
             return [part.strip() for part in str(texts[0]).split(",") if part.strip()]
         return texts
 
@@ -305,7 +307,9 @@ class _Reading:
                     repaired.append(_filled(str(element), joined))
             whole = None if isinstance(value, list) else sole_reference(value)
             listed = isinstance(value, list) or (whole is not None and isinstance(own.get(whole), list))
-            draft.args[name] = repaired if listed else repaired[0]
+            new = draft.args[name] = self._argument(wanted, repaired, listed)
+            self.elements += _count(new) - len(repaired)
+            self._is_too_long(draft, name, _count(new))
 
     def _make_room(
         self,

@@ -95,7 +95,9 @@ class Texts:
             assert is_storable(written) and is_storable(json.loads(written)["a"][0])
             whole = json.dumps(data, ensure_ascii=False)
             shown = terminal_json(whole)
-            assert json.loads(shown) == json.loads(whole), "other data than was written"
+            # Written as escapes, two halves of a character are that character.
+            joined = whole.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+            assert json.loads(shown) == json.loads(joined), "other data than was written"
             assert not any(c in shown for c in f"\0\x1b\x9b{BIDI}"), "a character that acts"
 
         return Case("storable_json, terminal_json", text, run, ())

@@ -171,6 +171,24 @@ def test_reads_labels_from_a_list_or_from_one_text() -> None:
         assert plan.tasks[0].args["labels"] == ["cat", "dog"]
 
 
+def test_labels_from_another_tasks_text_are_a_list_too() -> None:
+    plan = plan_of(
+        {"task": "canny-text-to-image", "id": 0, "args": {"image": "a.png", "text": "cat, dog"}},
+        {"task": "zero-shot-classification", "id": 1, "args": {"text": "x", "labels": "<GENERATED>-0"}},
+    )
+    assert plan.task(1).args["labels"] == ["cat", "dog"]
+    assert plan_of(*json.loads(plan.to_json())).tasks == plan.tasks
+
+
+def test_a_plan_whose_reference_was_repaired_reads_back_the_same() -> None:
+    plan = plan_of(
+        {"task": "translation", "id": 1, "args": {"text": "<GENERATED>-2", "target_language": "fr"}},
+        {"task": "canny-text-to-image", "id": 2, "args": {"image": "a.png", "text": "cat"}},
+    )
+    assert plan.task(1).args["text"] == "cat" and plan.task(1).dep == ()
+    assert plan_of(*json.loads(plan.to_json())).tasks == plan.tasks
+
+
 def test_reads_parameters_as_numbers() -> None:
     args = (
         plan_of({"task": "text-to-image", "args": {"prompt": "a cat", "seed": "7", "guidance_scale": 3}}).tasks[0].args
