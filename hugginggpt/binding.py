@@ -21,7 +21,7 @@ from hugginggpt.plan.limits import MAX_ELEMENTS, MAX_RESULTS
 from hugginggpt.plan.notation import TEMPLATED
 from hugginggpt.plan.references import occurrences, reference, references_in, replace_references, sole_reference
 from hugginggpt.results import ItemResult, TaskResult
-from hugginggpt.unread import Unread
+from hugginggpt.stored_inputs import Unread
 
 _BETWEEN = "\n\n"  # the results of a list, where they are put into a text
 

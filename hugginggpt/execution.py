@@ -32,7 +32,7 @@ from hugginggpt.models.card import Candidate
 from hugginggpt.plan import PlannedTask
 from hugginggpt.redaction import said
 from hugginggpt.results import ItemResult, TaskResult
-from hugginggpt.unread import Reader, unread
+from hugginggpt.stored_inputs import Reader, unread
 
 logger = logging.getLogger(__name__)
 

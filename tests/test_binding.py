@@ -16,7 +16,7 @@ from hugginggpt.models.card import Endpoint
 from hugginggpt.plan import PlannedTask, Scalar
 from hugginggpt.results import ItemResult, TaskResult
 from hugginggpt.settings import Settings
-from hugginggpt.unread import Reader, Unread
+from hugginggpt.stored_inputs import Reader, Unread
 
 MOST_CHARS = 1_000
 

@@ -26,7 +26,7 @@ from hugginggpt.models.card import Candidate, Endpoint, ModelCard
 from hugginggpt.plan import PlannedTask
 from hugginggpt.results import TaskResult
 from hugginggpt.settings import Settings
-from hugginggpt.unread import Unread
+from hugginggpt.stored_inputs import Unread
 from tests.experts.running import no_controller
 from tests.stand_ins import tiny_models
 from tests.stand_ins.hub_server import HubServer

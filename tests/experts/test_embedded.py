@@ -18,8 +18,8 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ModelLoadError, TaskCancelledError
 from hugginggpt.experts.base import Outputs, Surroundings
 from hugginggpt.experts.embedded import EXPERTS
-from hugginggpt.experts.embedded.reading import in_reading_order
-from hugginggpt.experts.embedded.voices import voice_for
+from hugginggpt.experts.embedded.espeak_voices import voice_for
+from hugginggpt.experts.embedded.ocr_process import in_reading_order
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.media import Audio, Image, Structured, Table, Text
 from hugginggpt.models.card import Endpoint, ModelCard

@@ -14,12 +14,12 @@ from transformers import pipeline
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ExpertUnavailableError, ModelLoadError
+from hugginggpt.experts.audio import pieces
 from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.local import EXPERTS
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.experts.rendering import detections
-from hugginggpt.experts.sound import pieces
 from hugginggpt.media import Audio, Image, Structured, Text
 from hugginggpt.models.card import ModelCard
 from hugginggpt.settings import Settings

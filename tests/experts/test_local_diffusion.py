@@ -18,7 +18,7 @@ from PIL import Image as PILImage
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ModelLoadError
-from hugginggpt.experts.film import film
+from hugginggpt.experts.video import film
 from hugginggpt.media import Image, Text, Video
 from hugginggpt.models.card import ModelCard
 from hugginggpt.progress import Progress, listening

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image as PILImage
 
-from hugginggpt.experts.film import film
+from hugginggpt.experts.video import film
 from hugginggpt.media import Audio, Image, Text, Value
 from hugginggpt.models.card import ModelCard
 from hugginggpt.progress import Progress, listening

@@ -26,8 +26,8 @@ from transformers import (
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError
 from hugginggpt.experts.embedded.audio_to_audio import AudioToAudio as SpectralGate
-from hugginggpt.experts.film import film, frames
-from hugginggpt.experts.local.runtime.voice import sentences
+from hugginggpt.experts.local.runtime.speech import sentences
+from hugginggpt.experts.video import film, frames
 from hugginggpt.media import Audio, Structured, Text, Video
 from hugginggpt.models.card import ModelCard
 from hugginggpt.settings import Settings

@@ -26,7 +26,7 @@ from hugginggpt.experts.drawing import with_regions
 from hugginggpt.experts.local.mask_generation import _apart
 from hugginggpt.experts.local.normal_control import NormalControl
 from hugginggpt.experts.local.openpose_control import _drawn, _joints
-from hugginggpt.experts.local.runtime.ade20k import COLOURS
+from hugginggpt.experts.local.runtime.ade20k_palette import COLOURS
 from hugginggpt.experts.local.zero_shot_object_detection import _named
 from hugginggpt.experts.rendering import regions
 from hugginggpt.media import Image, Structured, Text
@@ -370,7 +370,7 @@ def page(*lines: str) -> PILImage.Image:
 def test_a_document_is_asked_by_the_words_that_stand_on_it(settings: Settings, at: Any) -> None:
     from hugginggpt.deadline import Deadline
     from hugginggpt.experts.base import Surroundings
-    from hugginggpt.experts.embedded.reader import Reader
+    from hugginggpt.experts.embedded.ocr import Reader
     from hugginggpt.models.bundled import bundled_cards
     from tests.experts.running import no_controller
 

@@ -12,7 +12,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterType
 
 from hugginggpt.capabilities import CAPABILITIES, Input, ValueType
-from hugginggpt.experts.film import film
+from hugginggpt.experts.video import film
 from hugginggpt.models.bundled import bundled_cards
 from hugginggpt.models.card import Endpoint
 from hugginggpt.services import reset

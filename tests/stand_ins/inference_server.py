@@ -81,7 +81,7 @@ def mp4() -> bytes:
     """A video of three frames."""
     from PIL import Image
 
-    from hugginggpt.experts.film import film
+    from hugginggpt.experts.video import film
 
     return film([Image.new("RGB", (32, 32), colour) for colour in ("red", "green", "blue")], 4).data
 

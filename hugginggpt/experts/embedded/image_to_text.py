@@ -19,7 +19,7 @@ class ImageToText(Expert):
 
     def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
         """Start the reader."""
-        from hugginggpt.experts.embedded.reader import Reader
+        from hugginggpt.experts.embedded.ocr import Reader
 
         return Reader(card, surroundings)
 

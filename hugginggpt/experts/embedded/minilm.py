@@ -7,7 +7,7 @@ from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.device import ONE_LOAD_AT_A_TIME, set_up_torch
-from hugginggpt.experts.embedded.packaged import packaged_files
+from hugginggpt.experts.embedded.package_files import packaged_files
 from hugginggpt.experts.inputs import windows
 from hugginggpt.models.card import ModelCard
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.embedded.gaps import GapsExpert
+from hugginggpt.experts.embedded.table_gaps import GapsExpert
 from hugginggpt.experts.rendering import rows_classified
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.embedded.gaps import GapsExpert
+from hugginggpt.experts.embedded.table_gaps import GapsExpert
 from hugginggpt.experts.rendering import rows_predicted
 
 

@@ -6,9 +6,9 @@ from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
-from hugginggpt.experts.child import Child
-from hugginggpt.experts.embedded.packaged import packaged_files
-from hugginggpt.experts.embedded.voices import voice_for
+from hugginggpt.experts.child_process import Child
+from hugginggpt.experts.embedded.espeak_voices import voice_for
+from hugginggpt.experts.embedded.package_files import packaged_files
 from hugginggpt.media import Audio
 from hugginggpt.models.card import Endpoint, ModelCard
 
@@ -33,7 +33,9 @@ class TextToSpeech(Expert):
         packaged_files("espeakng_loader", card)
         settings = surroundings.settings
         arguments = {"max_seconds": settings.max_audio_seconds}
-        speaker = Child("hugginggpt.experts.embedded.speaking:make_speaker", arguments, threads=settings.cpu_threads)
+        speaker = Child(
+            "hugginggpt.experts.embedded.espeak_process:make_speaker", arguments, threads=settings.cpu_threads
+        )
         speaker.start(Deadline(START_SECONDS))
         return speaker
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
-from hugginggpt.experts.labels import candidate_labels
+from hugginggpt.experts.inputs import candidate_labels
 from hugginggpt.experts.rendering import classification
 from hugginggpt.models.card import Endpoint, ModelCard
 

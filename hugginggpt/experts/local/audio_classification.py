@@ -5,11 +5,11 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
+from hugginggpt.experts.audio import at_rate, mono, pieces
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.experts.rendering import classification
-from hugginggpt.experts.sound import at_rate, mono, pieces
 
 # What the models of AudioSet hear at once; others grow with the square of the length.
 _LONGEST_PIECE = 10.0

@@ -6,14 +6,14 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
+from hugginggpt.experts.audio import at_rate, mono, pieces
 from hugginggpt.experts.base import Inputs, Outputs, Surroundings
 from hugginggpt.experts.local.runtime.expert import LocalExpert
 from hugginggpt.experts.local.runtime.generation import seeded
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
-from hugginggpt.experts.local.runtime.loading import loading
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.local.runtime.model_loading import loading
 from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
-from hugginggpt.experts.local.runtime.voice import load_vocoder, neutral_voice
-from hugginggpt.experts.sound import at_rate, mono, pieces
+from hugginggpt.experts.local.runtime.speech import load_vocoder, neutral_voice
 from hugginggpt.media import Audio
 from hugginggpt.models.card import ModelCard
 

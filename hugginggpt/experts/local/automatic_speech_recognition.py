@@ -6,10 +6,10 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
+from hugginggpt.experts.audio import at_rate, mono, pieces
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import BATCH, PipelineExpert
-from hugginggpt.experts.sound import at_rate, mono, pieces
 from hugginggpt.media import Text
 
 # What Whisper was trained on; the memory of other models grows with the square of the length.

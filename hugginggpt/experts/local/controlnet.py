@@ -9,8 +9,8 @@ from hugginggpt.errors import ModelLoadError
 from hugginggpt.experts.base import Inputs, Outputs, Surroundings
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert, load_pipeline
-from hugginggpt.experts.local.runtime.loading import Place, loading
-from hugginggpt.experts.local.runtime.sizes import fitting
+from hugginggpt.experts.local.runtime.image_size import fitting
+from hugginggpt.experts.local.runtime.model_loading import Place, loading
 from hugginggpt.experts.weights import Weights
 from hugginggpt.media import Image
 from hugginggpt.models.card import ModelCard

@@ -9,8 +9,8 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs, Surroundings
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.embedded.reader import Reader
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.embedded.ocr import Reader
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.media import Text
 from hugginggpt.models.bundled import bundled_cards

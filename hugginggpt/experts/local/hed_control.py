@@ -7,8 +7,8 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs, Surroundings
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.local.runtime.expert import LocalExpert
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
-from hugginggpt.experts.local.runtime.loading import loading
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.local.runtime.model_loading import loading
 from hugginggpt.media import Image
 from hugginggpt.models.card import ModelCard
 
@@ -30,7 +30,7 @@ class HedControl(LocalExpert):
         with loading(card, surroundings) as place:
             import torch
 
-            from hugginggpt.experts.local.runtime.hed import Hed
+            from hugginggpt.experts.local.runtime.hed_network import Hed
 
             (file,) = card.sha256
             network = Hed()

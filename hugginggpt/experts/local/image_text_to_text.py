@@ -6,9 +6,9 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
-from hugginggpt.experts.local.runtime.looking import LookingExpert, answered
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network
+from hugginggpt.experts.local.runtime.vision_language import LookingExpert, answered
 from hugginggpt.media import Text
 
 _USUAL_TOKENS = 512

@@ -7,9 +7,9 @@ from PIL import Image as PILImage
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
-from hugginggpt.experts.local.runtime.looking import EyesAndPen, LookingExpert, answered, generated
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network
+from hugginggpt.experts.local.runtime.vision_language import EyesAndPen, LookingExpert, answered, generated
 from hugginggpt.media import Text
 
 _ASKED = "Describe this image. If it shows a text, say what the text is."

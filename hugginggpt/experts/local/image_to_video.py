@@ -7,11 +7,11 @@ from typing import Any
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs, Surroundings
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.film import film
 from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert, load_pipeline
-from hugginggpt.experts.local.runtime.loading import Place
-from hugginggpt.experts.local.runtime.sizes import fitting
-from hugginggpt.experts.local.runtime.tempo import frames_per_second
+from hugginggpt.experts.local.runtime.frame_rate import frames_per_second
+from hugginggpt.experts.local.runtime.image_size import fitting
+from hugginggpt.experts.local.runtime.model_loading import Place
+from hugginggpt.experts.video import film
 from hugginggpt.models.card import ModelCard
 
 # One set of weights that serves both: diffusers has a pipeline for each.

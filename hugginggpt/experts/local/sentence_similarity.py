@@ -5,8 +5,8 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.local.runtime.encoder import EncoderExpert, vectors
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.local.runtime.sentence_encoder import EncoderExpert, vectors
 from hugginggpt.experts.rendering import similarity
 
 

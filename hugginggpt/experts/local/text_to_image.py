@@ -4,7 +4,7 @@ from typing import Any
 
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert
-from hugginggpt.experts.local.runtime.sizes import asked_size
+from hugginggpt.experts.local.runtime.image_size import asked_size
 from hugginggpt.media import Image
 
 

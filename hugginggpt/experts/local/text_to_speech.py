@@ -11,10 +11,10 @@ from hugginggpt.errors import ExpertError, ModelLoadError
 from hugginggpt.experts.base import Inputs, Outputs, Surroundings
 from hugginggpt.experts.local.runtime.expert import LocalExpert
 from hugginggpt.experts.local.runtime.generation import seeded
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
-from hugginggpt.experts.local.runtime.loading import Place, loading
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.local.runtime.model_loading import Place, loading
 from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
-from hugginggpt.experts.local.runtime.voice import load_vocoder, neutral_voice, sentences
+from hugginggpt.experts.local.runtime.speech import load_vocoder, neutral_voice, sentences
 from hugginggpt.media import Audio
 from hugginggpt.models.card import ModelCard
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.film import film
 from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert
-from hugginggpt.experts.local.runtime.sizes import asked_size
-from hugginggpt.experts.local.runtime.tempo import frames_per_second
+from hugginggpt.experts.local.runtime.frame_rate import frames_per_second
+from hugginggpt.experts.local.runtime.image_size import asked_size
+from hugginggpt.experts.video import film
 
 
 class TextToVideo(DiffusionExpert):

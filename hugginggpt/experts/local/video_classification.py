@@ -4,10 +4,10 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.film import frames
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.experts.rendering import classification
+from hugginggpt.experts.video import frames
 
 _LABELS = 5
 _USUAL_FRAMES = 16

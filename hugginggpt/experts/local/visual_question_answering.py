@@ -10,10 +10,10 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs, Surroundings
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
-from hugginggpt.experts.local.runtime.loading import loading
-from hugginggpt.experts.local.runtime.looking import LookingExpert, answered, generated
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.local.runtime.model_loading import loading
 from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
+from hugginggpt.experts.local.runtime.vision_language import LookingExpert, answered, generated
 from hugginggpt.media import Text
 from hugginggpt.models.card import ModelCard
 

@@ -5,9 +5,8 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.inputs import longest, windows
-from hugginggpt.experts.labels import candidate_labels
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.inputs import candidate_labels, longest, windows
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.experts.rendering import classification
 

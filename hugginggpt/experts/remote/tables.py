@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.remote import reading, sending
+from hugginggpt.experts.remote import parsing, payload
 from hugginggpt.experts.remote.provider import RemoteExpert
 from hugginggpt.experts.rendering import rows_classified
 from hugginggpt.media import Text
@@ -17,11 +17,11 @@ class TableQuestionAnswering(RemoteExpert):
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
         """The table and the question."""
-        return {"table": sending.table(inputs), "query": sending.text(inputs)}
+        return {"table": payload.table(inputs), "query": payload.text(inputs)}
 
     def read(self, answer: Any) -> Any:
         """The answer."""
-        return reading.words(answer.answer)
+        return parsing.words(answer.answer)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """The answer."""
@@ -35,11 +35,11 @@ class TabularClassification(RemoteExpert):
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
         """The table."""
-        return {"table": sending.table(inputs)}
+        return {"table": payload.table(inputs)}
 
     def read(self, answer: Any) -> Any:
         """The label of each row."""
-        labels = enumerate(reading.listed(answer), start=1)
+        labels = enumerate(parsing.listed(answer), start=1)
         return [{"row": row, "label": str(label), "score": None} for row, label in labels]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:

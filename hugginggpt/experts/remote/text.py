@@ -5,8 +5,8 @@ from typing import Any
 
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.labels import candidate_labels
-from hugginggpt.experts.remote import reading, sending
+from hugginggpt.experts.inputs import candidate_labels
+from hugginggpt.experts.remote import parsing, payload
 from hugginggpt.experts.remote.provider import RemoteExpert
 from hugginggpt.experts.rendering import classification, filled, marked, similarity, vector
 from hugginggpt.media import Text
@@ -19,15 +19,15 @@ class TokenClassification(RemoteExpert):
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
         """The text; what belongs together comes as one."""
-        return {"text": sending.text(inputs), "aggregation_strategy": "simple"}
+        return {"text": payload.text(inputs), "aggregation_strategy": "simple"}
 
     def read(self, answer: Any) -> Any:
         """What was found, in the text's order."""
         found = [
             {
-                "label": reading.name(element.entity_group or element.entity),
-                "score": reading.number(element.score),
-                "text": reading.name(element.word),
+                "label": parsing.name(element.entity_group or element.entity),
+                "score": parsing.number(element.score),
+                "text": parsing.name(element.word),
                 "start": int(element.start),
                 "end": int(element.end),
             }
@@ -48,11 +48,11 @@ class TextClassification(RemoteExpert):
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
         """The text."""
-        return {"text": sending.text(inputs)}
+        return {"text": payload.text(inputs)}
 
     def read(self, answer: Any) -> Any:
         """The labels, best first."""
-        return reading.labels(answer)
+        return parsing.labels(answer)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """`[{"label", "score"}]`."""
@@ -66,7 +66,7 @@ class ZeroShotClassification(TextClassification):
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
         """The text and the labels."""
-        return {"text": sending.text(inputs), "candidate_labels": candidate_labels(inputs)}
+        return {"text": payload.text(inputs), "candidate_labels": candidate_labels(inputs)}
 
 
 class FillMask(RemoteExpert):
@@ -76,11 +76,11 @@ class FillMask(RemoteExpert):
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
         """The text."""
-        return {"text": sending.text(inputs)}
+        return {"text": payload.text(inputs)}
 
     def read(self, answer: Any) -> Any:
         """The words, best first."""
-        found = [{"word": e.token_str.strip(), "score": reading.number(e.score)} for e in answer]
+        found = [{"word": e.token_str.strip(), "score": parsing.number(e.score)} for e in answer]
         return [sorted(found, key=lambda entry: -float(entry["score"]))]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
@@ -103,11 +103,11 @@ class Summarization(_Writing):
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
         """The text, and how the summary is to be generated."""
-        return {"text": sending.text(inputs), "generate_parameters": sending.generation(inputs) or None}
+        return {"text": payload.text(inputs), "generate_parameters": payload.generation(inputs) or None}
 
     def read(self, answer: Any) -> Any:
         """The summary."""
-        return reading.words(answer.summary_text)
+        return parsing.words(answer.summary_text)
 
 
 class Translation(_Writing):
@@ -121,12 +121,12 @@ class Translation(_Writing):
             inputs[name].text.strip() if inputs.get(name) else "" for name in ("source_language", "target_language")
         )
         languages = {"src_lang": source or "en", "tgt_lang": target} if target else {}
-        generation = sending.generation(inputs) or None
-        return {"text": sending.text(inputs), "generate_parameters": generation, **languages}
+        generation = payload.generation(inputs) or None
+        return {"text": payload.text(inputs), "generate_parameters": generation, **languages}
 
     def read(self, answer: Any) -> Any:
         """The translation."""
-        return reading.words(answer.translation_text)
+        return parsing.words(answer.translation_text)
 
 
 class QuestionAnswering(_Writing):
@@ -138,11 +138,11 @@ class QuestionAnswering(_Writing):
         """The question and the text."""
         if not inputs.get("context"):
             raise ExpertError("There is no text to find the answer in: give one, or ask a model that needs none.")
-        return {"question": sending.text(inputs), "context": sending.text(inputs, "context")}
+        return {"question": payload.text(inputs), "context": payload.text(inputs, "context")}
 
     def read(self, answer: Any) -> Any:
         """The likeliest answer."""
-        return reading.best_answer(answer if isinstance(answer, list) else [answer])
+        return parsing.best_answer(answer if isinstance(answer, list) else [answer])
 
 
 class TextToText(_Writing):
@@ -153,11 +153,11 @@ class TextToText(_Writing):
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
         """The text, and how the other is to be generated."""
-        return {"prompt": sending.text(inputs), **sending.generation(inputs), **sending.seed(inputs)}
+        return {"prompt": payload.text(inputs), **payload.generation(inputs), **payload.seed(inputs)}
 
     def read(self, answer: Any) -> Any:
         """The new text."""
-        return reading.words(answer)
+        return parsing.words(answer)
 
 
 class Conversational(_Writing):
@@ -168,11 +168,11 @@ class Conversational(_Writing):
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
         """The message."""
-        return sending.message(inputs, sending.text(inputs))
+        return payload.message(inputs, payload.text(inputs))
 
     def read(self, answer: Any) -> Any:
         """The reply."""
-        return reading.reply(answer)
+        return parsing.reply(answer)
 
 
 class TextGeneration(Conversational):
@@ -188,11 +188,11 @@ class FeatureExtraction(RemoteExpert):
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
         """The text."""
-        return {"text": sending.text(inputs)}
+        return {"text": payload.text(inputs)}
 
     def read(self, answer: Any) -> Any:
         """The vector: the mean of the tokens', where the provider gives those."""
-        return reading.unit_vector(answer)
+        return parsing.unit_vector(answer)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """The vector's numbers."""
@@ -206,12 +206,12 @@ class SentenceSimilarity(RemoteExpert):
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
         """Both texts."""
-        return {"sentence": sending.text(inputs, "text1"), "other_sentences": [sending.text(inputs, "text2")]}
+        return {"sentence": payload.text(inputs, "text1"), "other_sentences": [payload.text(inputs, "text2")]}
 
     def read(self, answer: Any) -> Any:
         """The score."""
         (score,) = answer
-        return reading.number(score)
+        return parsing.number(score)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """`{"score"}`."""

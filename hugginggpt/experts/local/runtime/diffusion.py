@@ -12,8 +12,8 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, ModelLoadError
 from hugginggpt.experts.base import Inputs, Surroundings
 from hugginggpt.experts.local.runtime.expert import LocalExpert
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
-from hugginggpt.experts.local.runtime.loading import Place, loading
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.local.runtime.model_loading import Place, loading
 from hugginggpt.models.card import ModelCard
 from hugginggpt.progress import Progress, report
 

@@ -4,8 +4,8 @@ from typing import Any, cast
 
 from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.local.runtime.expert import LocalExpert
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
-from hugginggpt.experts.local.runtime.loading import loading, refuse_other_architecture
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.local.runtime.model_loading import loading, refuse_other_architecture
 from hugginggpt.models.card import ModelCard
 
 BATCH = 8

@@ -11,7 +11,7 @@ from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, ModelLoadError
 from hugginggpt.experts.base import Inputs, Surroundings
-from hugginggpt.experts.cells import number_or_text
+from hugginggpt.experts.inputs import number_or_text
 from hugginggpt.experts.local.runtime.expert import LocalExpert
 from hugginggpt.media import Table
 from hugginggpt.models.card import ModelCard

@@ -5,7 +5,7 @@ from typing import Any
 
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.remote import reading, sending
+from hugginggpt.experts.remote import parsing, payload
 from hugginggpt.experts.remote.provider import RemoteExpert
 from hugginggpt.experts.rendering import classification
 from hugginggpt.media import Text
@@ -16,7 +16,7 @@ class _Hearing(RemoteExpert):
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
         """The recording."""
-        return {"audio": sending.sound(inputs)}
+        return {"audio": payload.sound(inputs)}
 
 
 class AutomaticSpeechRecognition(_Hearing):
@@ -26,7 +26,7 @@ class AutomaticSpeechRecognition(_Hearing):
 
     def read(self, answer: Any) -> Any:
         """The text, which may be empty."""
-        return reading.name(answer.text).strip()
+        return parsing.name(answer.text).strip()
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """The text."""
@@ -42,7 +42,7 @@ class AudioClassification(_Hearing):
 
     def read(self, answer: Any) -> Any:
         """The labels, best first."""
-        return reading.labels(answer)
+        return parsing.labels(answer)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """`[{"label", "score"}]`."""
@@ -56,7 +56,7 @@ class AudioToAudio(_Hearing):
 
     def read(self, answer: Any) -> Any:
         """The recording."""
-        return reading.sound(answer[0].blob)
+        return parsing.sound(answer[0].blob)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """The recording."""
@@ -70,11 +70,11 @@ class TextToSpeech(RemoteExpert):
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
         """The text."""
-        return {"text": sending.text(inputs)}
+        return {"text": payload.text(inputs)}
 
     def read(self, answer: Any) -> Any:
         """The recording."""
-        return reading.sound(answer)
+        return parsing.sound(answer)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """The recording."""

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 from hugginggpt.experts.base import Surroundings
 from hugginggpt.experts.inputs import windows
 from hugginggpt.experts.local.runtime.expert import LocalExpert
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
-from hugginggpt.experts.local.runtime.loading import loading
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.local.runtime.model_loading import loading
 from hugginggpt.models.card import ModelCard
 
 _BATCH = 16

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hugginggpt.experts.base import Surroundings
-from hugginggpt.experts.local.runtime.loading import loading
+from hugginggpt.experts.local.runtime.model_loading import loading
 from hugginggpt.models.card import ModelCard
 
 _VOCODER = "microsoft/speecht5_hifigan"

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.labels import candidate_labels
-from hugginggpt.experts.remote import reading, sending
+from hugginggpt.experts.inputs import candidate_labels
+from hugginggpt.experts.remote import parsing, payload
 from hugginggpt.experts.remote.provider import RemoteExpert
 from hugginggpt.experts.rendering import classification, detections, regions
 from hugginggpt.media import Text
@@ -16,7 +16,7 @@ class _Looking(RemoteExpert):
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
         """The picture."""
-        return {"image": sending.picture(inputs)}
+        return {"image": payload.picture(inputs)}
 
 
 class ObjectDetection(_Looking):
@@ -28,9 +28,9 @@ class ObjectDetection(_Looking):
         """What was found."""
         return [
             {
-                "label": reading.name(element.label),
-                "score": reading.number(element.score),
-                "box": {side: round(reading.number(getattr(element.box, side))) for side in _SIDES},
+                "label": parsing.name(element.label),
+                "score": parsing.number(element.score),
+                "box": {side: round(parsing.number(getattr(element.box, side))) for side in _SIDES},
             }
             for element in answer
         ]
@@ -50,7 +50,7 @@ class ImageClassification(_Looking):
 
     def read(self, answer: Any) -> Any:
         """The labels, best first."""
-        return reading.labels(answer)
+        return parsing.labels(answer)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """`[{"label", "score"}]`."""
@@ -64,7 +64,7 @@ class ZeroShotImageClassification(ImageClassification):
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
         """The picture and the labels."""
-        return {"image": sending.picture(inputs), "candidate_labels": candidate_labels(inputs)}
+        return {"image": payload.picture(inputs), "candidate_labels": candidate_labels(inputs)}
 
 
 class ImageSegmentation(_Looking):
@@ -76,9 +76,9 @@ class ImageSegmentation(_Looking):
         """The regions with their masks."""
         return [
             {
-                "label": reading.name(element.label),
-                "score": None if element.score is None else reading.number(element.score),
-                "mask": reading.mask(element.mask),
+                "label": parsing.name(element.label),
+                "score": None if element.score is None else parsing.number(element.score),
+                "mask": parsing.mask(element.mask),
             }
             for element in answer
         ]
@@ -103,7 +103,7 @@ class ImageToText(_Telling):
 
     def read(self, answer: Any) -> Any:
         """The description."""
-        return reading.words(answer.generated_text)
+        return parsing.words(answer.generated_text)
 
 
 class ImageTextToText(_Telling):
@@ -114,12 +114,12 @@ class ImageTextToText(_Telling):
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
         """The picture and the text, as a message."""
-        shown = {"type": "image_url", "image_url": {"url": sending.data_uri(inputs)}}
-        return sending.message(inputs, [shown, {"type": "text", "text": sending.text(inputs)}])
+        shown = {"type": "image_url", "image_url": {"url": payload.data_uri(inputs)}}
+        return payload.message(inputs, [shown, {"type": "text", "text": payload.text(inputs)}])
 
     def read(self, answer: Any) -> Any:
         """The reply."""
-        return reading.reply(answer)
+        return parsing.reply(answer)
 
 
 class VisualQuestionAnswering(_Telling):
@@ -129,11 +129,11 @@ class VisualQuestionAnswering(_Telling):
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
         """The picture and the question."""
-        return {"image": sending.picture(inputs), "question": sending.text(inputs)}
+        return {"image": payload.picture(inputs), "question": payload.text(inputs)}
 
     def read(self, answer: Any) -> Any:
         """The likeliest answer."""
-        return reading.best_answer(answer)
+        return parsing.best_answer(answer)
 
 
 class DocumentQuestionAnswering(VisualQuestionAnswering):

@@ -10,9 +10,9 @@ from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Surroundings
-from hugginggpt.experts.child import Child
+from hugginggpt.experts.child_process import Child
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.embedded.packaged import packaged_files
+from hugginggpt.experts.embedded.package_files import packaged_files
 from hugginggpt.models.card import ModelCard
 
 START_SECONDS = 120.0
@@ -30,7 +30,7 @@ class Reader:
             "folder": str(packaged_files("rapidocr", card) / "models"),
             "threads": threads,
         }
-        self._child = Child("hugginggpt.experts.embedded.reading:make_reader", arguments, threads=threads)
+        self._child = Child("hugginggpt.experts.embedded.ocr_process:make_reader", arguments, threads=threads)
         self._child.start(Deadline(START_SECONDS))
 
     def read(self, picture: PILImage.Image, deadline: Deadline) -> str:

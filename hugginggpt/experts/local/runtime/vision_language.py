@@ -10,7 +10,7 @@ from PIL import Image as PILImage
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs
 from hugginggpt.experts.local.runtime.generation import generation_options, seeded, without_thinking
-from hugginggpt.experts.local.runtime.loading import Place
+from hugginggpt.experts.local.runtime.model_loading import Place
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert, load_processor
 
 

@@ -8,7 +8,7 @@ from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Expert, Inputs, Surroundings
-from hugginggpt.experts.cells import number_or_text
+from hugginggpt.experts.inputs import number_or_text
 from hugginggpt.media import Table
 from hugginggpt.models.card import Endpoint, ModelCard
 
