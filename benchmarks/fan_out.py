@@ -23,7 +23,7 @@ from hugginggpt.artifacts import ArtifactStore, Resource
 from hugginggpt.binding import bind
 from hugginggpt.deadline import Deadline
 from hugginggpt.execution import execute
-from hugginggpt.experts.base import Surroundings
+from hugginggpt.experts.base import ExpertContext
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.models.card import Candidate, Endpoint, ModelCard
 from hugginggpt.plan import PlannedTask
@@ -76,7 +76,7 @@ class Ours:
             bind(planned, self._resources, {}, self._store, max_chars=self._settings.max_text_chars),
             [self._candidate],
             pool=self._pool,
-            surroundings=Surroundings(self._settings, lambda: None),  # type: ignore[arg-type, return-value]
+            context=ExpertContext(self._settings, lambda: None),  # type: ignore[arg-type, return-value]
             store=self._store,
             deadline=Deadline(600),
             seed=None,

@@ -25,14 +25,14 @@ from hugginggpt.errors import (
     PassingError,
     StorageError,
 )
-from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Outputs
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.experts.registry import expert_for
 from hugginggpt.models.card import Candidate
 from hugginggpt.plan import PlannedTask
 from hugginggpt.redaction import said
 from hugginggpt.results import ItemResult, TaskResult
-from hugginggpt.stored_inputs import Reader, unread
+from hugginggpt.stored_inputs import InputReader, stored_inputs
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def execute(
     candidates: Iterable[Candidate],
     *,
     pool: ModelPool,
-    surroundings: Surroundings,
+    context: ExpertContext,
     store: ArtifactStore,
     deadline: Deadline,
     seed: int | None,
@@ -95,7 +95,7 @@ def execute(
                 bound,
                 candidate,
                 pool=pool,
-                surroundings=surroundings,
+                context=context,
                 store=store,
                 deadline=deadline,
                 seed=seed,
@@ -149,7 +149,7 @@ def _run_items(
     candidate: Candidate,
     *,
     pool: ModelPool,
-    surroundings: Surroundings,
+    context: ExpertContext,
     store: ArtifactStore,
     deadline: Deadline,
     seed: int | None,
@@ -162,12 +162,12 @@ def _run_items(
         raise ExpertError(f"Nothing here runs {candidate.card.id} at the endpoint {candidate.endpoint}.")
     seeded = {} if seed is None else {"seed": seed}
     elements = [e if isinstance(e, MissingInput) else {**e, **seeded} for e in bound.items]
-    at_once = surroundings.settings.max_decoded_bytes // _SHARE if expert.batches else 0
+    at_once = context.settings.max_decoded_bytes // _SHARE if expert.supports_batching else 0
     items: list[ItemResult] = []
     failure: HuggingGPTError | None = None
     failed = 0
-    with pool.use(expert, candidate.card, surroundings, deadline) as model, slot(candidate, deadline):
-        for group in _groups(elements, Reader(store), at_once, deadline):
+    with pool.use(expert, candidate.card, context, deadline) as model, slot(candidate, deadline):
+        for group in _groups(elements, InputReader(store), at_once, deadline):
             done = _run_together(expert, model, group, deadline) if len(group) > 1 else {}
             for position in range(len(group)):
                 made = _item(
@@ -191,7 +191,7 @@ _Read = Mapping[str, Any] | HuggingGPTError
 
 
 def _groups(
-    elements: Sequence[Inputs | MissingInput], reader: Reader, at_once: int, deadline: Deadline
+    elements: Sequence[Inputs | MissingInput], reader: InputReader, at_once: int, deadline: Deadline
 ) -> Iterator[list[_Read]]:
     """The elements with their values, in lists that take not much more than so many bytes each, in memory.
 
@@ -200,15 +200,15 @@ def _groups(
     group: list[_Read] = []
     for position, element in enumerate(elements):
         group.append(_read(element, reader, deadline))
-        if reader.taken < at_once and position + 1 < len(elements):
+        if reader.bytes_held < at_once and position + 1 < len(elements):
             continue
         yield group
         group.clear()
         following = elements[position + 1] if position + 1 < len(elements) else {}
-        reader.let_go({} if isinstance(following, MissingInput) else following)
+        reader.release({} if isinstance(following, MissingInput) else following)
 
 
-def _read(element: Inputs | MissingInput, reader: Reader, deadline: Deadline) -> _Read:
+def _read(element: Inputs | MissingInput, reader: InputReader, deadline: Deadline) -> _Read:
     """An element's inputs.
 
     Raises:
@@ -216,7 +216,7 @@ def _read(element: Inputs | MissingInput, reader: Reader, deadline: Deadline) ->
     """
     if isinstance(element, MissingInput):
         return ExpertError(element.reason)
-    if not any(unread(element)):
+    if not any(stored_inputs(element)):
         return element
     try:
         deadline.check()
@@ -259,7 +259,7 @@ def _run_together(expert: Expert, model: object, elements: Sequence[_Read], dead
     """What the model gives for each position in one go; nothing where that fails, for then each is run alone."""
     try:
         prepared = {i: expert.prepare(e) for i, e in enumerate(elements) if not isinstance(e, HuggingGPTError)}
-        return dict(zip(prepared, expert.run_many(model, list(prepared.values()), deadline), strict=True))
+        return dict(zip(prepared, expert.run_batch(model, list(prepared.values()), deadline), strict=True))
     except Exception as error:
         logger.info("The elements of a list are run one by one: %s", said(error))
         return {}

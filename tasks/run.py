@@ -28,7 +28,7 @@ from hugginggpt.errors import (
     SelectionError,
 )
 from hugginggpt.execution import execute
-from hugginggpt.experts.base import Surroundings
+from hugginggpt.experts.base import ExpertContext
 from hugginggpt.experts.pool import get_pool
 from hugginggpt.models.card import Candidate, ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
@@ -408,7 +408,7 @@ def run_expert(
             ),
             (deadline.wait_for(partial(get_catalog().current, c)) for c in attempts.not_failed(able)),
             pool=get_pool(get_settings()),
-            surroundings=Surroundings(get_settings(), controller),
+            context=ExpertContext(get_settings(), controller),
             store=get_store(),
             deadline=deadline,
             seed=seed_for(planned, inputs),

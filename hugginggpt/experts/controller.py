@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, ControllerUnavailableError, ExpertError, ExpertUnavailableError
-from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Outputs
 from hugginggpt.media import Text
 from hugginggpt.models.card import Endpoint, ModelCard
 
@@ -89,16 +89,16 @@ class _ByController(Expert):
     """What the text kinds share: the controller is the model."""
 
     endpoint = Endpoint.CONTROLLER
-    loads = "controller"
+    pool_key = "controller"
     temperature = 0.0
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
+    def load(self, card: ModelCard, context: ExpertContext) -> Any:
         """Nothing: the controller is there already."""
         return None
 
-    def bind(self, model: Any, surroundings: Surroundings) -> Any:
+    def for_request(self, model: Any, context: ExpertContext) -> Any:
         """The controller, recording for this request."""
-        return surroundings.controller()
+        return context.controller()
 
     def prepare(self, inputs: Inputs) -> Any:
         """The texts, and the parameters."""
@@ -166,7 +166,7 @@ class Translation(_ByController):
     """Translates a text, a long one passage by passage."""
 
     kind = "translation"
-    takes_a_large_controller = True
+    needs_large_controller = True
 
     def answer(self, talk: _Talk) -> str:
         """The translation."""

@@ -10,7 +10,7 @@ _UNSET_LENGTH = 10**6
 _USUAL_LENGTH = 512
 
 
-def longest(tokenizer: Any, config: Any) -> int:
+def model_max_tokens(tokenizer: Any, config: Any) -> int:
     """Tokens that a model sees at once, the special ones at a sequence's ends among them.
 
     Args:
@@ -25,7 +25,7 @@ def longest(tokenizer: Any, config: Any) -> int:
     return places - 2 if places else _USUAL_LENGTH
 
 
-def spans(text: str, tokenizer: Any, size: int, overlap: int = 0) -> list[tuple[int, int]]:
+def token_spans(text: str, tokenizer: Any, size: int, overlap: int = 0) -> list[tuple[int, int]]:
     """Where to cut a text into pieces of at most so many tokens: one piece, all of it, if it fits.
 
     Args:
@@ -45,9 +45,9 @@ def spans(text: str, tokenizer: Any, size: int, overlap: int = 0) -> list[tuple[
     return [(places[i][0], places[min(i + size, len(places)) - 1][1]) for i in starts]
 
 
-def windows(text: str, tokenizer: Any, size: int) -> list[str]:
-    """The consecutive pieces of a text that `spans` cuts."""
-    return [text[start:end] for start, end in spans(text, tokenizer, size)]
+def token_windows(text: str, tokenizer: Any, size: int) -> list[str]:
+    """The consecutive pieces of a text that `token_spans` cuts."""
+    return [text[start:end] for start, end in token_spans(text, tokenizer, size)]
 
 
 def _tokens(text: str, tokenizer: Any) -> list[tuple[int, int]]:

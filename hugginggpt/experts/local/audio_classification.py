@@ -5,7 +5,7 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
-from hugginggpt.experts.audio import at_rate, mono, pieces
+from hugginggpt.experts.audio import mono, resample, split_at_pauses
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
@@ -35,7 +35,7 @@ class AudioClassification(PipelineExpert):
         samples, recorded_rate = prepared
         scores: dict[str, float] = {}
         total = 0
-        for piece in pieces(at_rate(samples, recorded_rate, rate), rate, _LONGEST_PIECE):
+        for piece in split_at_pauses(resample(samples, recorded_rate, rate), rate, _LONGEST_PIECE):
             for entry in model.run(partial(_heard, piece), deadline):
                 # A short rest at the end must not count as much as a full piece.
                 scores[entry["label"]] = scores.get(entry["label"], 0.0) + entry["score"] * len(piece)

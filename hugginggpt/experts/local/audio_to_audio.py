@@ -6,12 +6,12 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
-from hugginggpt.experts.audio import at_rate, mono, pieces
-from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.audio import mono, resample, split_at_pauses
+from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.local.runtime.expert import LocalExpert
 from hugginggpt.experts.local.runtime.generation import seeded
 from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
-from hugginggpt.experts.local.runtime.model_loading import loading
+from hugginggpt.experts.local.runtime.model_loading import model_loading
 from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
 from hugginggpt.experts.local.runtime.speech import load_vocoder, neutral_voice
 from hugginggpt.media import Audio
@@ -34,11 +34,11 @@ class AudioToAudio(LocalExpert):
     kind = "audio-to-audio"
     packages = (*LocalExpert.packages, "soxr")
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[_Converter]:
+    def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[_Converter]:
         """Fetch the model's files and the vocoder's, and load them."""
-        with loading(card, surroundings) as place:
-            model = load_network(card, place, "SpeechT5ForSpeechToSpeech", load_processor(place, "AutoProcessor"))
-        vocoder = load_vocoder(card, surroundings)
+        with model_loading(card, context) as target:
+            model = load_network(card, target, "SpeechT5ForSpeechToSpeech", load_processor(target, "AutoProcessor"))
+        vocoder = load_vocoder(card, context)
         return LoadedModel(_Converter(model.tool, vocoder), [model.tool.model, vocoder])
 
     def prepare(self, inputs: Inputs) -> Any:
@@ -56,7 +56,7 @@ class AudioToAudio(LocalExpert):
         samples, recorded_rate = prepared
         spoken = [
             model.run(partial(_converted, piece, rate), deadline)
-            for piece in pieces(at_rate(samples, recorded_rate, rate), rate, _LONGEST_PIECE)
+            for piece in split_at_pauses(resample(samples, recorded_rate, rate), rate, _LONGEST_PIECE)
         ]
         return np.concatenate(spoken), int(model.tool.vocoder.config.sampling_rate)
 

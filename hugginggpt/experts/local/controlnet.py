@@ -6,11 +6,11 @@ from typing import Any
 
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.errors import ModelLoadError
-from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert, load_pipeline
-from hugginggpt.experts.local.runtime.image_size import fitting
-from hugginggpt.experts.local.runtime.model_loading import Place, loading
+from hugginggpt.experts.local.runtime.image_size import resized_for
+from hugginggpt.experts.local.runtime.model_loading import LoadTarget, model_loading
 from hugginggpt.experts.weights import Weights
 from hugginggpt.media import Image
 from hugginggpt.models.card import ModelCard
@@ -35,32 +35,32 @@ class ControlToImage(DiffusionExpert):
         self.kind = kind
 
     @property
-    def loads(self) -> str:
+    def pool_key(self) -> str:
         """A ControlNet with its pipeline, whatever the kind."""
         return "diffusers ControlNetModel"
 
-    def fetch(self, card: ModelCard, surroundings: Surroundings) -> Weights:
+    def fetch(self, card: ModelCard, context: ExpertContext) -> Weights:
         """Download the ControlNet and the pipeline that it works with."""
         from hugginggpt.experts.local.runtime.download import fetch_model
 
-        base = _base(card, fetch_model(card, surroundings.settings))
-        return super().fetch(card.model_copy(update={"companions": (base,)}), surroundings)
+        base = _base(card, fetch_model(card, context.settings))
+        return super().fetch(card.model_copy(update={"companions": (base,)}), context)
 
-    def pipeline(self, card: ModelCard, place: Place, surroundings: Surroundings) -> Any:
+    def pipeline(self, card: ModelCard, target: LoadTarget, context: ExpertContext) -> Any:
         """The pipeline that the ControlNet works with, and the ControlNet in it."""
         from diffusers import ControlNetModel
 
         loaded: Any = ControlNetModel
         controlnet = loaded.from_pretrained(
-            place.folder, dtype=place.dtype, use_safetensors=True, local_files_only=True
+            target.folder, dtype=target.dtype, use_safetensors=True, local_files_only=True
         )
-        base = ModelCard(id=_base(card, Path(place.folder)), kind=card.kind)
-        with loading(base, surroundings) as beside:
+        base = ModelCard(id=_base(card, Path(target.folder)), kind=card.kind)
+        with model_loading(base, context) as beside:
             return load_pipeline(base, beside, self.auto_class, controlnet=controlnet)
 
     def make(self, diffuser: Diffuser, inputs: Inputs) -> Any:
         """The picture, in the proportions of the control picture."""
-        control = fitting(on_white(inputs["image"].image), diffuser, inputs)
+        control = resized_for(on_white(inputs["image"].image), diffuser, inputs)
         size = {"width": control.width, "height": control.height}
         return diffuser(inputs, prompt=inputs["text"].text, image=control, **size).images[0]
 

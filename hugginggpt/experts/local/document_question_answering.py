@@ -7,9 +7,9 @@ from PIL import Image as PILImage
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
-from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.embedded.ocr import Reader
+from hugginggpt.experts.embedded.ocr import OcrReader
 from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.media import Text
@@ -28,7 +28,7 @@ class _Desk:
     """The model, and who reads the page to it."""
 
     model: LoadedModel[Any]
-    reader: Reader | None
+    reader: OcrReader | None
 
     @property
     def bytes(self) -> int:
@@ -46,9 +46,9 @@ class DocumentQuestionAnswering(PipelineExpert):
 
     kind = "document-question-answering"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
+    def load(self, card: ModelCard, context: ExpertContext) -> Any:
         """The model, and the OCR reader if it needs one."""
-        model = super().load(card, surroundings)
+        model = super().load(card, context)
         if model.tool.model.config.model_type == _READS_BY_ITSELF:
             # The usual limit is shorter than many a question with its answer.
             model.tool.model.generation_config.max_new_tokens = None
@@ -58,7 +58,7 @@ class DocumentQuestionAnswering(PipelineExpert):
             # It would call another reader, which is not here.
             model.tool.image_processor.apply_ocr = False
         ocr = next(card for card in bundled_cards()["image-to-text"] if Endpoint.EMBEDDED in card.runs_on)
-        return _Desk(model, Reader(ocr, surroundings))
+        return _Desk(model, OcrReader(ocr, context))
 
     def prepare(self, inputs: Inputs) -> Any:
         """The picture, RGB, and the question."""
@@ -100,7 +100,7 @@ def _refuse_if_too_long(question: str, pipeline: Any) -> None:
         )
 
 
-def _word_boxes(reader: Reader, picture: PILImage.Image, deadline: Deadline) -> list[list[Any]]:
+def _word_boxes(reader: OcrReader, picture: PILImage.Image, deadline: Deadline) -> list[list[Any]]:
     """Each word with its box in thousandths of the page."""
     sides = (picture.width, picture.height) * 2
     return [

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from hugginggpt.deadline import Deadline
-from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.local.runtime.expert import LocalExpert
 from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
-from hugginggpt.experts.local.runtime.model_loading import loading
+from hugginggpt.experts.local.runtime.model_loading import model_loading
 from hugginggpt.media import Image
 from hugginggpt.models.card import ModelCard
 
@@ -21,13 +21,13 @@ class HedControl(LocalExpert):
 
     kind = "hed-control"
 
-    def takes(self, card: ModelCard) -> bool:
+    def supports(self, card: ModelCard) -> bool:
         """Models whose one file the catalog knows by its hash: there is none in a safe format."""
         return len(card.sha256) == 1
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Any]:
+    def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[Any]:
         """Fetch the weights and load them into the network, in full precision."""
-        with loading(card, surroundings) as place:
+        with model_loading(card, context) as target:
             import torch
 
             from hugginggpt.experts.local.runtime.hed_network import Hed
@@ -35,8 +35,8 @@ class HedControl(LocalExpert):
             (file,) = card.sha256
             network = Hed()
             # True: tensors are read, and nothing that could run.
-            network.load_state_dict(torch.load(Path(place.folder) / file, map_location="cpu", weights_only=True))
-            return LoadedModel(network.float().to(place.device).eval(), [network])
+            network.load_state_dict(torch.load(Path(target.folder) / file, map_location="cpu", weights_only=True))
+            return LoadedModel(network.float().to(target.device).eval(), [network])
 
     def prepare(self, inputs: Inputs) -> Any:
         """The picture, RGB."""

@@ -17,7 +17,7 @@ class ImageClassification(PipelineExpert):
     """Says what a picture shows."""
 
     kind = "image-classification"
-    batches = True
+    supports_batching = True
 
     def prepare(self, inputs: Inputs) -> Any:
         """The picture, RGB."""
@@ -25,9 +25,9 @@ class ImageClassification(PipelineExpert):
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
         """The likeliest labels."""
-        return self.run_many(model, [prepared], deadline)[0]
+        return self.run_batch(model, [prepared], deadline)[0]
 
-    def run_many(self, model: LoadedModel[Any], prepared: Sequence[Any], deadline: Deadline) -> Sequence[Any]:
+    def run_batch(self, model: LoadedModel[Any], prepared: Sequence[Any], deadline: Deadline) -> Sequence[Any]:
         """The same of many pictures, several at a time."""
         return model.run(lambda pipeline: pipeline(list(prepared), top_k=_LABELS, batch_size=BATCH), deadline)
 

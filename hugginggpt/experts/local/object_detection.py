@@ -15,7 +15,7 @@ class ObjectDetection(PipelineExpert):
     """Finds things in a picture, with their boxes."""
 
     kind = "object-detection"
-    batches = True
+    supports_batching = True
 
     def prepare(self, inputs: Inputs) -> Any:
         """The picture, RGB."""
@@ -25,7 +25,7 @@ class ObjectDetection(PipelineExpert):
         """What the library finds likelier than not."""
         return model.run(lambda pipeline: pipeline(prepared), deadline)
 
-    def run_many(self, model: LoadedModel[Any], prepared: Sequence[Any], deadline: Deadline) -> Sequence[Any]:
+    def run_batch(self, model: LoadedModel[Any], prepared: Sequence[Any], deadline: Deadline) -> Sequence[Any]:
         """The same of many pictures, several at a time."""
         return model.run(lambda pipeline: pipeline(list(prepared), batch_size=BATCH), deadline)
 

@@ -9,7 +9,7 @@ from PIL import ImageDraw
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
-from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.local.object_detection import ObjectDetection
 from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
@@ -58,13 +58,13 @@ class OpenposeControl(NetworkExpert):
     model_class = "VitPoseForPoseEstimation"
     processor_class = "AutoImageProcessor"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
+    def load(self, card: ModelCard, context: ExpertContext) -> Any:
         """The model of joints, and the companion that finds people."""
-        joints = super().load(card, surroundings)
+        joints = super().load(card, context)
         if not card.companions:
             return _Studio(joints, None)
         detector = ObjectDetection()
-        people = detector.load(ModelCard(id=card.companions[0], kind=detector.kind), surroundings)
+        people = detector.load(ModelCard(id=card.companions[0], kind=detector.kind), context)
         return _Studio(joints, people)
 
     def prepare(self, inputs: Inputs) -> Any:

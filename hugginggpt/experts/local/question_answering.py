@@ -5,7 +5,7 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.inputs import longest
+from hugginggpt.experts.inputs import model_max_tokens
 from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.media import Text
@@ -49,7 +49,7 @@ def _answer(network: Network, question: str, context: str) -> str:
     import torch
 
     tokenizer, model = network.processor, network.model
-    most = longest(tokenizer, model.config)
+    most = model_max_tokens(tokenizer, model.config)
     asked = len(tokenizer.tokenize(question)) + tokenizer.num_special_tokens_to_add(pair=True)
     if asked > most // 2:
         raise ExpertError("The question is too long for the model: ask a shorter one.")

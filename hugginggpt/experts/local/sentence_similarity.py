@@ -14,7 +14,7 @@ class SentenceSimilarity(EncoderExpert):
     """Scores how close two texts are in meaning: the cosine of their vectors."""
 
     kind = "sentence-similarity"
-    batches = True
+    supports_batching = True
 
     def prepare(self, inputs: Inputs) -> Any:
         """Both texts."""
@@ -22,9 +22,9 @@ class SentenceSimilarity(EncoderExpert):
 
     def run(self, model: LoadedModel[Any], prepared: list[str], deadline: Deadline) -> Any:
         """Their cosine."""
-        return self.run_many(model, [prepared], deadline)[0]
+        return self.run_batch(model, [prepared], deadline)[0]
 
-    def run_many(self, model: LoadedModel[Any], prepared: Sequence[list[str]], deadline: Deadline) -> Sequence[Any]:
+    def run_batch(self, model: LoadedModel[Any], prepared: Sequence[list[str]], deadline: Deadline) -> Sequence[Any]:
         """The cosines of many pairs."""
         rows = model.run(lambda encoder: vectors(encoder, [text for pair in prepared for text in pair]), deadline)
         return [float(first @ second) for first, second in zip(rows[::2], rows[1::2], strict=True)]

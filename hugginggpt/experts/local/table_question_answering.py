@@ -5,7 +5,7 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, ModelLoadError
-from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.media import Text
@@ -20,13 +20,13 @@ class TableQuestionAnswering(PipelineExpert):
     kind = "table-question-answering"
     packages = (*PipelineExpert.packages, "pandas")
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Any]:
+    def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[Any]:
         """Fetch the model's files and make the pipeline, which can feed a table to TAPAS alone.
 
         Raises:
             ModelLoadError: the model is of another family.
         """
-        model = super().load(card, surroundings)
+        model = super().load(card, context)
         if model.tool.type != "tapas":
             raise ModelLoadError(f"The model {card.id} is no TAPAS and reads no tables: choose another.")
         return model

@@ -6,7 +6,7 @@ from typing import Any
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.local.runtime.tabular import TabularExpert
-from hugginggpt.experts.rendering import rows_classified
+from hugginggpt.experts.rendering import row_classes
 
 
 class TabularClassification(TabularExpert):
@@ -26,7 +26,7 @@ class TabularClassification(TabularExpert):
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """`[{"row", "label", "score"}]`, rows counted from 1."""
         return [
-            rows_classified(
+            row_classes(
                 [{"row": row, "label": label, "score": score} for row, (label, score) in enumerate(raw, start=1)]
             )
         ]

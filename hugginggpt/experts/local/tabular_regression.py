@@ -6,7 +6,7 @@ from typing import Any
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.local.runtime.tabular import TabularExpert
-from hugginggpt.experts.rendering import rows_predicted
+from hugginggpt.experts.rendering import row_values
 
 
 class TabularRegression(TabularExpert):
@@ -22,4 +22,4 @@ class TabularRegression(TabularExpert):
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """`[{"row", "value"}]`, rows counted from 1."""
-        return [rows_predicted([{"row": row, "value": value} for row, value in enumerate(raw, start=1)])]
+        return [row_values([{"row": row, "value": value} for row, value in enumerate(raw, start=1)])]

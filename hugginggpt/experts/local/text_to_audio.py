@@ -5,11 +5,11 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
-from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert, load_pipeline, on_device
 from hugginggpt.experts.local.runtime.generation import seeded
 from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
-from hugginggpt.experts.local.runtime.model_loading import loading
+from hugginggpt.experts.local.runtime.model_loading import model_loading
 from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
 from hugginggpt.media import Audio
 from hugginggpt.models.card import ModelCard
@@ -23,12 +23,12 @@ class TextToAudio(DiffusionExpert):
 
     kind = "text-to-audio"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Any]:
+    def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[Any]:
         """The pipeline of diffusers, or the model of transformers."""
-        with loading(card, surroundings) as place:
-            if Path(place.folder, "model_index.json").is_file():
-                return on_device(load_pipeline(card, place, self.auto_class), card, place)
-            return load_network(card, place, "AutoModelForTextToWaveform", load_processor(place, "AutoProcessor"))
+        with model_loading(card, context) as target:
+            if Path(target.folder, "model_index.json").is_file():
+                return on_device(load_pipeline(card, target, self.auto_class), card, target)
+            return load_network(card, target, "AutoModelForTextToWaveform", load_processor(target, "AutoProcessor"))
 
     def prepare(self, inputs: Inputs) -> Any:
         """The inputs, with a text that says something and a length that can be made."""

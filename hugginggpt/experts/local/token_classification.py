@@ -5,10 +5,10 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.inputs import longest, spans
+from hugginggpt.experts.inputs import model_max_tokens, token_spans
 from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
-from hugginggpt.experts.rendering import marked
+from hugginggpt.experts.rendering import entities
 
 _SHARED = 32
 """Tokens that two windows share: what one of them cuts, the other has whole."""
@@ -31,14 +31,14 @@ class TokenClassification(PipelineExpert):
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """`[{"label", "score", "text", "start", "end"}]`."""
-        return [marked(raw)]
+        return [entities(raw)]
 
 
 def _found(pipeline: Any, text: str) -> list[dict[str, Any]]:
     tokenizer = pipeline.tokenizer
-    size = longest(tokenizer, pipeline.model.config) - tokenizer.num_special_tokens_to_add()
+    size = model_max_tokens(tokenizer, pipeline.model.config) - tokenizer.num_special_tokens_to_add()
     found: list[dict[str, Any]] = []
-    for begin, end in spans(text, tokenizer, size, min(_SHARED, size // 2)):
+    for begin, end in token_spans(text, tokenizer, size, min(_SHARED, size // 2)):
         for entity in pipeline(text[begin:end], aggregation_strategy="simple"):
             start, stop = begin + entity["start"], begin + entity["end"]
             entry = {"label": entity["entity_group"], "score": float(entity["score"])}

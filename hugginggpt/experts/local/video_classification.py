@@ -7,7 +7,7 @@ from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.experts.rendering import classification
-from hugginggpt.experts.video import frames
+from hugginggpt.experts.video import sample_frames
 
 _LABELS = 5
 _USUAL_FRAMES = 16
@@ -29,7 +29,7 @@ class VideoClassification(NetworkExpert):
         """The likeliest labels."""
         config = model.tool.model.config
         count = getattr(config, "num_frames", None) or getattr(config, "frames_per_clip", None) or _USUAL_FRAMES
-        shown = frames(prepared, int(count), deadline)
+        shown = sample_frames(prepared, int(count), deadline)
         return model.run(lambda network: _classified(network, shown), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:

@@ -24,7 +24,7 @@ class AutomaticSpeechRecognition(_Hearing):
 
     kind = "automatic-speech-recognition"
 
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """The text, which may be empty."""
         return parsing.name(answer.text).strip()
 
@@ -40,7 +40,7 @@ class AudioClassification(_Hearing):
 
     kind = "audio-classification"
 
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """The labels, best first."""
         return parsing.labels(answer)
 
@@ -54,7 +54,7 @@ class AudioToAudio(_Hearing):
 
     kind = "audio-to-audio"
 
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """The recording."""
         return parsing.sound(answer[0].blob)
 
@@ -72,7 +72,7 @@ class TextToSpeech(RemoteExpert):
         """The text."""
         return {"text": payload.text(inputs)}
 
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """The recording."""
         return parsing.sound(answer)
 

@@ -24,7 +24,7 @@ class ObjectDetection(_Looking):
 
     kind = "object-detection"
 
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """What was found."""
         return [
             {
@@ -48,7 +48,7 @@ class ImageClassification(_Looking):
 
     kind = "image-classification"
 
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """The labels, best first."""
         return parsing.labels(answer)
 
@@ -72,7 +72,7 @@ class ImageSegmentation(_Looking):
 
     kind = "image-segmentation"
 
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """The regions with their masks."""
         return [
             {
@@ -101,7 +101,7 @@ class ImageToText(_Telling):
 
     kind = "image-to-text"
 
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """The description."""
         return parsing.words(answer.generated_text)
 
@@ -117,7 +117,7 @@ class ImageTextToText(_Telling):
         shown = {"type": "image_url", "image_url": {"url": payload.data_uri(inputs)}}
         return payload.message(inputs, [shown, {"type": "text", "text": payload.text(inputs)}])
 
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """The reply."""
         return parsing.reply(answer)
 
@@ -131,7 +131,7 @@ class VisualQuestionAnswering(_Telling):
         """The picture and the question."""
         return {"image": payload.picture(inputs), "question": payload.text(inputs)}
 
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """The likeliest answer."""
         return parsing.best_answer(answer)
 

@@ -22,7 +22,7 @@ class TextToImage(RemoteExpert):
         """The text and the parameters."""
         return {"prompt": payload.text(inputs), **payload.parameters(inputs, _STEERING | _SIZE | _SEED)}
 
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """The picture."""
         return parsing.picture(answer)
 
@@ -52,7 +52,7 @@ class TextToVideo(RemoteExpert):
         """The text and the parameters."""
         return {"prompt": payload.text(inputs), **payload.parameters(inputs, _STEERING | _SEED)}
 
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """The video."""
         return parsing.video(answer)
 

@@ -6,7 +6,7 @@ from typing import Any
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.remote import parsing, payload
 from hugginggpt.experts.remote.provider import RemoteExpert
-from hugginggpt.experts.rendering import rows_classified
+from hugginggpt.experts.rendering import row_classes
 from hugginggpt.media import Text
 
 
@@ -19,7 +19,7 @@ class TableQuestionAnswering(RemoteExpert):
         """The table and the question."""
         return {"table": payload.table(inputs), "query": payload.text(inputs)}
 
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """The answer."""
         return parsing.words(answer.answer)
 
@@ -37,14 +37,14 @@ class TabularClassification(RemoteExpert):
         """The table."""
         return {"table": payload.table(inputs)}
 
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """The label of each row."""
         labels = enumerate(parsing.listed(answer), start=1)
         return [{"row": row, "label": str(label), "score": None} for row, label in labels]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """`[{"row", "label", "score"}]`."""
-        return [rows_classified(raw)]
+        return [row_classes(raw)]
 
 
 # The client has a method for tabular regression, too, and no provider that it would work with.

@@ -8,7 +8,7 @@ from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.inputs import candidate_labels
 from hugginggpt.experts.remote import parsing, payload
 from hugginggpt.experts.remote.provider import RemoteExpert
-from hugginggpt.experts.rendering import classification, filled, marked, similarity, vector
+from hugginggpt.experts.rendering import classification, embedding, entities, mask_fillings, similarity
 from hugginggpt.media import Text
 
 
@@ -21,7 +21,7 @@ class TokenClassification(RemoteExpert):
         """The text; what belongs together comes as one."""
         return {"text": payload.text(inputs), "aggregation_strategy": "simple"}
 
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """What was found, in the text's order."""
         found = [
             {
@@ -38,7 +38,7 @@ class TokenClassification(RemoteExpert):
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """`[{"label", "score", "text", "start", "end"}]`, the pieces as they stand in the text."""
         text = inputs["text"].text
-        return [marked([{**entry, "text": text[entry["start"] : entry["end"]] or entry["text"]} for entry in raw])]
+        return [entities([{**entry, "text": text[entry["start"] : entry["end"]] or entry["text"]} for entry in raw])]
 
 
 class TextClassification(RemoteExpert):
@@ -50,7 +50,7 @@ class TextClassification(RemoteExpert):
         """The text."""
         return {"text": payload.text(inputs)}
 
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """The labels, best first."""
         return parsing.labels(answer)
 
@@ -78,14 +78,14 @@ class FillMask(RemoteExpert):
         """The text."""
         return {"text": payload.text(inputs)}
 
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """The words, best first."""
         found = [{"word": e.token_str.strip(), "score": parsing.number(e.score)} for e in answer]
         return [sorted(found, key=lambda entry: -float(entry["score"]))]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """`[{"word", "score"}]`."""
-        return [filled(raw)]
+        return [mask_fillings(raw)]
 
 
 class _Writing(RemoteExpert):
@@ -105,7 +105,7 @@ class Summarization(_Writing):
         """The text, and how the summary is to be generated."""
         return {"text": payload.text(inputs), "generate_parameters": payload.generation(inputs) or None}
 
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """The summary."""
         return parsing.words(answer.summary_text)
 
@@ -124,7 +124,7 @@ class Translation(_Writing):
         generation = payload.generation(inputs) or None
         return {"text": payload.text(inputs), "generate_parameters": generation, **languages}
 
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """The translation."""
         return parsing.words(answer.translation_text)
 
@@ -140,7 +140,7 @@ class QuestionAnswering(_Writing):
             raise ExpertError("There is no text to find the answer in: give one, or ask a model that needs none.")
         return {"question": payload.text(inputs), "context": payload.text(inputs, "context")}
 
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """The likeliest answer."""
         return parsing.best_answer(answer if isinstance(answer, list) else [answer])
 
@@ -155,7 +155,7 @@ class TextToText(_Writing):
         """The text, and how the other is to be generated."""
         return {"prompt": payload.text(inputs), **payload.generation(inputs), **payload.seed(inputs)}
 
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """The new text."""
         return parsing.words(answer)
 
@@ -170,7 +170,7 @@ class Conversational(_Writing):
         """The message."""
         return payload.message(inputs, payload.text(inputs))
 
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """The reply."""
         return parsing.reply(answer)
 
@@ -190,13 +190,13 @@ class FeatureExtraction(RemoteExpert):
         """The text."""
         return {"text": payload.text(inputs)}
 
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """The vector: the mean of the tokens', where the provider gives those."""
         return parsing.unit_vector(answer)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """The vector's numbers."""
-        return [vector(raw)]
+        return [embedding(raw)]
 
 
 class SentenceSimilarity(RemoteExpert):
@@ -208,7 +208,7 @@ class SentenceSimilarity(RemoteExpert):
         """Both texts."""
         return {"sentence": payload.text(inputs, "text1"), "other_sentences": [payload.text(inputs, "text2")]}
 
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """The score."""
         (score,) = answer
         return parsing.number(score)

@@ -6,7 +6,7 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.inputs import longest
+from hugginggpt.experts.inputs import model_max_tokens
 from hugginggpt.experts.local.runtime.generation import generation_options, seeded, without_thinking
 from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
@@ -64,7 +64,7 @@ class CausalExpert(NetworkExpert):
         return [Text(text)]
 
 
-def asked(text: str, tokenizer: Any) -> tuple[str, bool]:
+def chat_prompt(text: str, tokenizer: Any) -> tuple[str, bool]:
     """A message in the form that a chat model was trained on; a template brings its own marks."""
     message = [{"role": "user", "content": text}]
     # Templates that know no thinking do not mind being told not to.
@@ -76,4 +76,4 @@ def _context(network: Network) -> int:
     """Tokens that prompt and answer may have together."""
     config = network.model.config.get_text_config()
     places = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
-    return int(places) if places else longest(network.processor, config)
+    return int(places) if places else model_max_tokens(network.processor, config)

@@ -10,7 +10,7 @@ from typing import Any
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, ModelLoadError
-from hugginggpt.experts.base import Inputs, Surroundings
+from hugginggpt.experts.base import ExpertContext, Inputs
 from hugginggpt.experts.inputs import number_or_text
 from hugginggpt.experts.local.runtime.expert import LocalExpert
 from hugginggpt.media import Table
@@ -37,13 +37,13 @@ class TabularExpert(LocalExpert):
     """Predicts something for each row of a table, with a model that was saved by skops."""
 
     packages = ("skops", "sklearn", "pandas")
-    loads = "scikit-learn"
+    pool_key = "scikit-learn"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> TabularModel:
+    def load(self, card: ModelCard, context: ExpertContext) -> TabularModel:
         """Fetch the model's files and load the model, if it consists of nothing but what is trusted."""
         from hugginggpt.experts.local.runtime.download import fetch_model
 
-        folder = surroundings.folders.get(card.id) or fetch_model(card, surroundings.settings)
+        folder = context.folders.get(card.id) or fetch_model(card, context.settings)
         config = _config(folder)
         path = _model_file(card, folder, config)
         import skops.io
