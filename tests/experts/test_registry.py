@@ -100,7 +100,7 @@ CHOOSY = (
     + """
 from hugginggpt.models.card import ModelCard
 
-Mine.takes = lambda self, card: card.id.startswith("mine/")
+Mine.supports = lambda self, card: card.id.startswith("mine/")
 CARDS = [
     ModelCard(id="mine/model", kind="{kind}", runs_on=(Endpoint.{endpoint},)),
     ModelCard(id="rapidocr/PP-OCRv6-small", kind="{kind}", description="Another."),

@@ -249,7 +249,7 @@ def test_videos_are_read_and_checked(kind: str) -> None:
     assert (prepared["prompt"], prepared["seed"], prepared["num_inference_steps"]) == ("snow falls", 1, 4)
     for broken in (b"", b"no video", png()):
         with pytest.raises((ValueError, ContentProblem)):
-            expert.read(broken)
+            expert.parse(broken)
 
 
 def test_sounds(provider: InferenceServer) -> None:
