@@ -43,6 +43,7 @@ class BoundTask:
 
     items: tuple[Inputs | MissingInput, ...]
     is_list: bool
+    seed: int | None = None
 
 
 def find_resource(value: Scalar, wanted: Input, resources: Sequence[Resource]) -> Resource | None:
@@ -135,7 +136,8 @@ def bind(
         raise UsageError(f"Task {task.id} ({task.task}) got lists of unequal length: {each}.")
     count = next(iter(lengths.values()), 1)
     rows = [{**columns, **{name: elements[i] for name, elements in lists.items()}} for i in range(count)]
-    return BoundTask(tuple(_row(row) for row in rows), is_list=bool(lists))
+    seed = seed_for(task, fingerprint(task, resources, upstream))
+    return BoundTask(tuple(_row(row) for row in rows), is_list=bool(lists), seed=seed)
 
 
 def _row(row: dict[str, Any]) -> Inputs | MissingInput:

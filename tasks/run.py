@@ -27,7 +27,7 @@ from hugginggpt.errors import (
     PassingError,
     SelectionError,
 )
-from hugginggpt.execution import execute
+from hugginggpt.execution import ExecutionContext, execute
 from hugginggpt.experts.base import ExpertContext
 from hugginggpt.experts.pool import get_pool
 from hugginggpt.models.card import Candidate, ModelChoice
@@ -388,7 +388,6 @@ def run_expert(
     assert task_run is not None
     run_count = task_run.task_run.run_count
     deadline = Deadline(get_settings().task_timeout or planned.capability.timeout)
-    inputs = fingerprint(planned, resources, upstream)
     attempts = _Attempts(request_id, planned.id, life, run_count)
 
     def controller() -> Controller:
@@ -407,14 +406,15 @@ def run_expert(
                 lambda: bind(planned, resources, upstream, get_store(), max_chars=get_settings().max_text_chars)
             ),
             (deadline.wait_for(partial(get_catalog().current, c)) for c in attempts.not_failed(able)),
-            pool=get_pool(get_settings()),
-            context=ExpertContext(get_settings(), controller),
-            store=get_store(),
-            deadline=deadline,
-            seed=seed_for(planned, inputs),
-            attempts=attempts,
-            slot=slot_for,
-            last_try=run_count > task_run.task.retries,
+            ExecutionContext(
+                pool=get_pool(get_settings()),
+                expert_context=ExpertContext(get_settings(), controller),
+                store=get_store(),
+                deadline=deadline,
+                attempts=attempts,
+                slot=slot_for,
+                last_try=run_count > task_run.task.retries,
+            ),
         )
     with recording(f"The result of task {planned.name}"):
         attempts.record(result)

@@ -17,7 +17,7 @@ from hugginggpt.binding import BoundTask, MissingInput
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DiskFullError, ExpertError, ModelDiskFullError, StorageError, TaskCancelledError
-from hugginggpt.execution import execute
+from hugginggpt.execution import ExecutionContext, execute
 from hugginggpt.experts.base import Expert, ExpertContext
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.experts.registry import expert_for
@@ -102,14 +102,15 @@ class _Bench:
             PlannedTask(task=kind, id=0),
             BoundTask(items, is_list=True),
             candidates,
-            pool=self.pool,
-            context=self._context,
-            store=self.store,
-            deadline=deadline or Deadline(60),
-            seed=None,
-            attempts=_Forgetful(),
-            slot=lambda candidate, deadline: nullcontext(),
-            last_try=True,
+            ExecutionContext(
+                pool=self.pool,
+                expert_context=self._context,
+                store=self.store,
+                deadline=deadline or Deadline(60),
+                attempts=_Forgetful(),
+                slot=lambda candidate, deadline: nullcontext(),
+                last_try=True,
+            ),
         )
 
     def labels(self, result: TaskResult) -> list[list[str] | None]:
