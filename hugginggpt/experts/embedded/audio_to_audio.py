@@ -31,17 +31,14 @@ class AudioToAudio(Expert):
     pool_key = "spectral gate"
 
     def load(self, card: ModelCard, context: ExpertContext) -> Any:
-        """Nothing."""
         return None
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The recording."""
         if not len(inputs["audio"].samples):
             raise ExpertError("The recording is empty: record it again.")
         return inputs["audio"]
 
     def run(self, model: Any, prepared: Audio, deadline: Deadline) -> Any:
-        """Each channel, cleaned."""
         import numpy as np
 
         samples = np.asarray(prepared.samples, np.float32)
@@ -50,7 +47,6 @@ class AudioToAudio(Expert):
             return np.stack([_cleaned(channel, prepared.rate) for channel in channels.T], axis=1)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The recording at its own rate."""
         return [Audio(raw, inputs["audio"].rate)]
 
 

@@ -20,21 +20,18 @@ class DocumentQuestionAnswering(QuestionAnswering):
     uses_controller = True
 
     def load(self, card: ModelCard, context: ExpertContext) -> Any:
-        """Start the reader."""
         from hugginggpt.experts.embedded.ocr import OcrReader
 
         return OcrReader(card, context)
 
     def for_request(self, model: Any, context: ExpertContext) -> Any:
-        """The reader, and the controller of this request."""
+        """The OCR reader, and the controller of this request."""
         return model, super().for_request(None, context)
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture and the question, as they are."""
         return inputs
 
     def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
-        """Read the picture, then ask."""
         reader, controller = model
         page = reader.read(prepared["image"].image, deadline)
         asked = super().prepare({"text": prepared["text"], "context": Text(page)})

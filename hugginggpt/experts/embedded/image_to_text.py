@@ -18,19 +18,15 @@ class ImageToText(Expert):
     pool_key = "ocr"
 
     def load(self, card: ModelCard, context: ExpertContext) -> Any:
-        """Start the reader."""
         from hugginggpt.experts.embedded.ocr import OcrReader
 
         return OcrReader(card, context)
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture."""
         return inputs["image"].image
 
     def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
-        """Read it."""
         return model.read(prepared, deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """Its text."""
         return [Text(raw)]

@@ -20,20 +20,18 @@ class OpenCVControl(Expert):
     pool_key = "opencv"
 
     def load(self, card: ModelCard, context: ExpertContext) -> Any:
-        """OpenCV, told how many threads it may use."""
+        """OpenCV, limited to the configured number of threads."""
         import cv2
 
         cv2.setNumThreads(context.settings.cpu_threads)
         return cv2
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture's pixels, RGB."""
         import numpy as np
 
         return np.asarray(on_white(inputs["image"].image))
 
     def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
-        """The drawing."""
         with computing(deadline):
             return self.draw(model, prepared)
 
@@ -50,7 +48,6 @@ class OpenCVControl(Expert):
         """
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The drawing as a picture, RGB."""
         from PIL import Image as PILImage
 
         return [Image(PILImage.fromarray(raw).convert("RGB"))]

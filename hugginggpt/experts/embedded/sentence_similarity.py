@@ -18,20 +18,16 @@ class SentenceSimilarity(Expert):
     pool_key = "minilm"
 
     def load(self, card: ModelCard, context: ExpertContext) -> Any:
-        """The encoder."""
         from hugginggpt.experts.embedded.minilm import MiniLM
 
         return MiniLM(card, context)
 
     def prepare(self, inputs: Inputs) -> Any:
-        """Both texts."""
         return [inputs["text1"].text, inputs["text2"].text]
 
     def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
-        """Their cosine."""
         first, second = model.vectors(prepared, deadline)
         return float(first @ second)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`{"score": cosine}`."""
         return [similarity(raw)]

@@ -28,17 +28,15 @@ class TableGapsExpert(Expert):
     pool_key = "forest"
 
     def load(self, card: ModelCard, context: ExpertContext) -> Any:
-        """Nothing: it learns from each table anew."""
+        """Nothing is loaded: each table trains a model of its own."""
         return None
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The table."""
         if not inputs["table"].rows:
             raise ExpertError("The table has no rows: give some.")
         return inputs["table"]
 
     def run(self, model: Any, prepared: Table, deadline: Deadline) -> Any:
-        """The row of each gap, and what is predicted for it."""
         at = _column(prepared)
         rows = [[number_or_text(cell) for cell in row] for row in prepared.rows]
         examples = [row for row in rows if row[at] is not None]

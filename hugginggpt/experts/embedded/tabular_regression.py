@@ -15,22 +15,19 @@ class TabularRegression(TableGapsExpert):
     kind = "tabular-regression"
 
     def forest(self, trees: int) -> Any:
-        """A forest that averages."""
         from sklearn.ensemble import RandomForestRegressor
 
         return RandomForestRegressor(trees, random_state=0)
 
     def wanted(self, cells: Sequence[Any]) -> list[Any]:
-        """The numbers."""
         strange = next((cell for cell in cells if not isinstance(cell, float)), None)
         if strange is not None:
             raise ExpertError(f"'{strange!s:.40}' is no number: to predict words, ask for a classification.")
         return list(cells)
 
     def predict(self, learner: Any, rows: Any) -> list[Any]:
-        """The number of each row."""
         return [float(value) for value in learner.predict(rows)]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"row", "value"}]` of the rows that were filled, counted from 1."""
+        """Only the rows that were filled, counted from 1."""
         return [row_values([{"row": number + 1, "value": value} for number, value in raw])]

@@ -29,7 +29,6 @@ class TextToSpeech(Expert):
     pool_key = "espeak-ng"
 
     def load(self, card: ModelCard, context: ExpertContext) -> Any:
-        """Start the speaker."""
         packaged_files("espeakng_loader", card)
         settings = context.settings
         arguments = {"max_seconds": settings.max_audio_seconds}
@@ -40,14 +39,12 @@ class TextToSpeech(Expert):
         return speaker
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The text, and the voice for it."""
         text = inputs["text"].text.strip()
         if not text:
             raise ExpertError("There is no text to say.")
         return {"text": text, "voice": voice_for(text)}
 
     def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
-        """Say it: the samples and their rate."""
         import numpy as np
 
         with computing(deadline):
@@ -62,6 +59,5 @@ class TextToSpeech(Expert):
         return samples, answer["rate"]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """Mono sound at the library's rate."""
         samples, rate = raw
         return [Audio(samples[:, None], rate)]

@@ -26,17 +26,14 @@ class ZeroShotClassification(Expert):
     pool_key = "minilm"
 
     def load(self, card: ModelCard, context: ExpertContext) -> Any:
-        """The encoder."""
         from hugginggpt.experts.embedded.minilm import MiniLM
 
         return MiniLM(card, context)
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The text and the labels."""
         return inputs["text"].text, candidate_labels(inputs)
 
     def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
-        """Each label's share, the largest first."""
         import numpy as np
 
         text, labels = prepared
@@ -49,5 +46,4 @@ class ZeroShotClassification(Expert):
         return sorted(found, key=lambda entry: -entry["score"])
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score"}]`."""
         return [classification(raw)]

@@ -23,14 +23,12 @@ class AudioClassification(PipelineExpert):
     packages = (*PipelineExpert.packages, "soxr")
 
     def prepare(self, inputs: Inputs) -> Any:
-        """One channel, and its rate."""
         samples = mono(inputs["audio"])
         if not len(samples):
             raise ExpertError("The recording is empty: record it again.")
         return samples, inputs["audio"].rate
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
-        """The likeliest labels."""
         rate = model.tool.feature_extractor.sampling_rate
         samples, recorded_rate = prepared
         scores: dict[str, float] = {}
@@ -44,7 +42,6 @@ class AudioClassification(PipelineExpert):
         return sorted(found, key=lambda entry: -float(str(entry["score"])))[:_LABELS]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score"}]`."""
         return [classification(raw)]
 
 

@@ -35,21 +35,18 @@ class AudioToAudio(LocalExpert):
     packages = (*LocalExpert.packages, "soxr")
 
     def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[_Converter]:
-        """Fetch the model's files and the vocoder's, and load them."""
         with model_loading(card, context) as target:
             model = load_network(card, target, "SpeechT5ForSpeechToSpeech", load_processor(target, "AutoProcessor"))
         vocoder = load_vocoder(card, context)
         return LoadedModel(_Converter(model.tool, vocoder), [model.tool.model, vocoder])
 
     def prepare(self, inputs: Inputs) -> Any:
-        """One channel, and its rate."""
         samples = mono(inputs["audio"])
         if not len(samples):
             raise ExpertError("The recording is empty: record it again.")
         return samples, inputs["audio"].rate
 
     def run(self, model: LoadedModel[_Converter], prepared: Any, deadline: Deadline) -> Any:
-        """The new recording's samples, and their rate."""
         import numpy as np
 
         rate = model.tool.network.processor.feature_extractor.sampling_rate
@@ -61,7 +58,6 @@ class AudioToAudio(LocalExpert):
         return np.concatenate(spoken), int(model.tool.vocoder.config.sampling_rate)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """Mono sound at the vocoder's rate."""
         samples, rate = raw
         return [Audio(samples[:, None], rate)]
 

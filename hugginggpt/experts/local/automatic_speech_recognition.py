@@ -24,15 +24,12 @@ class AutomaticSpeechRecognition(PipelineExpert):
     supports_batching = True
 
     def prepare(self, inputs: Inputs) -> Any:
-        """One channel, and its rate."""
         return mono(inputs["audio"]), inputs["audio"].rate
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
-        """The pieces' texts, joined."""
         return self.run_batch(model, [prepared], deadline)[0]
 
     def run_batch(self, model: LoadedModel[Any], prepared: Sequence[Any], deadline: Deadline) -> Sequence[Any]:
-        """The same of many recordings, several pieces at a time."""
         rate = model.tool.feature_extractor.sampling_rate
         texts: dict[tuple[int, int], str] = {}
         together: dict[int, list[tuple[tuple[int, int], Any]]] = {}
@@ -50,7 +47,6 @@ class AutomaticSpeechRecognition(PipelineExpert):
         return [" ".join(texts[place] for place in sorted(texts) if place[0] == i) for i in range(len(prepared))]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The text."""
         if not raw.strip():
             raise ExpertError("No speech was recognised in the recording.")
         return [Text(raw.strip())]

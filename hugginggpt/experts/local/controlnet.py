@@ -36,18 +36,18 @@ class ControlToImage(DiffusionExpert):
 
     @property
     def pool_key(self) -> str:
-        """A ControlNet with its pipeline, whatever the kind."""
+        """A ControlNet with its base pipeline, whatever the kind."""
         return "diffusers ControlNetModel"
 
     def fetch(self, card: ModelCard, context: ExpertContext) -> Weights:
-        """Download the ControlNet and the pipeline that it works with."""
+        """Download the ControlNet and the pipeline it works with."""
         from hugginggpt.experts.local.runtime.download import fetch_model
 
         base = _base(card, fetch_model(card, context.settings))
         return super().fetch(card.model_copy(update={"companions": (base,)}), context)
 
     def pipeline(self, card: ModelCard, target: LoadTarget, context: ExpertContext) -> Any:
-        """The pipeline that the ControlNet works with, and the ControlNet in it."""
+        """The base pipeline with the ControlNet in it."""
         from diffusers import ControlNetModel
 
         loaded: Any = ControlNetModel
@@ -59,13 +59,12 @@ class ControlToImage(DiffusionExpert):
             return load_pipeline(base, beside, self.auto_class, controlnet=controlnet)
 
     def make(self, diffuser: Diffuser, inputs: Inputs) -> Any:
-        """The picture, in the proportions of the control picture."""
+        """The picture keeps the proportions of the control picture."""
         control = resized_for(on_white(inputs["image"].image), diffuser, inputs)
         size = {"width": control.width, "height": control.height}
         return diffuser(inputs, prompt=inputs["text"].text, image=control, **size).images[0]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The picture."""
         return [Image(raw)]
 
 

@@ -12,7 +12,6 @@ class Conversational(CausalExpert):
     kind = "conversational"
 
     def prompt(self, text: str, tokenizer: Any) -> tuple[str, bool]:
-        """The message."""
         if not tokenizer.chat_template:
             raise ExpertError("This model continues texts and was not trained to reply: choose a chat model.")
         return chat_prompt(text, tokenizer)

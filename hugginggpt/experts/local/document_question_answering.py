@@ -32,11 +32,9 @@ class _Desk:
 
     @property
     def bytes(self) -> int:
-        """Memory that the model takes."""
         return self.model.bytes
 
     def close(self) -> None:
-        """Send the reader away."""
         if self.reader is not None:
             self.reader.close()
 
@@ -47,7 +45,6 @@ class DocumentQuestionAnswering(PipelineExpert):
     kind = "document-question-answering"
 
     def load(self, card: ModelCard, context: ExpertContext) -> Any:
-        """The model, and the OCR reader if it needs one."""
         model = super().load(card, context)
         if model.tool.model.config.model_type == _READS_BY_ITSELF:
             # The usual limit is shorter than many a question with its answer.
@@ -61,14 +58,12 @@ class DocumentQuestionAnswering(PipelineExpert):
         return _Desk(model, OcrReader(ocr, context))
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture, RGB, and the question."""
         question = inputs["text"].text.strip()
         if not question:
             raise ExpertError("The question about the document is empty: ask something.")
         return on_white(inputs["image"].image), question
 
     def run(self, model: _Desk, prepared: Any, deadline: Deadline) -> Any:
-        """The likeliest answer."""
         picture, question = prepared
         asked: dict[str, Any] = {"image": picture, "question": question}
         if model.reader is None:
@@ -78,7 +73,6 @@ class DocumentQuestionAnswering(PipelineExpert):
         return model.model.run(lambda pipeline: pipeline(asked), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The answer."""
         found = raw if isinstance(raw, list) else [raw]
         answer = str(found[0].get("answer") or "").strip() if found else ""
         if not answer:

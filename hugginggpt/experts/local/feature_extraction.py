@@ -18,19 +18,15 @@ class FeatureExtraction(EncoderExpert):
     supports_batching = True
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The text."""
         if not inputs["text"].text.strip():
             raise ExpertError("The text is empty, so it has no meaning to be turned into numbers.")
         return inputs["text"].text
 
     def run(self, model: LoadedModel[Any], prepared: str, deadline: Deadline) -> Any:
-        """The vector."""
         return self.run_batch(model, [prepared], deadline)[0]
 
     def run_batch(self, model: LoadedModel[Any], prepared: Sequence[str], deadline: Deadline) -> Sequence[Any]:
-        """The vectors of many texts."""
         return list(model.run(lambda encoder: vectors(encoder, prepared), deadline))
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The vector's numbers."""
         return [embedding([float(number) for number in raw])]

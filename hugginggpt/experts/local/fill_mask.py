@@ -20,18 +20,16 @@ class FillMask(PipelineExpert):
     kind = "fill-mask"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The text."""
         text = inputs["text"].text
         if not _MASK.search(text):
             raise ExpertError("The text has no mask to fill: write [MASK] where a word is missing.")
         return text
 
     def run(self, model: LoadedModel[Any], prepared: str, deadline: Deadline) -> Any:
-        """The likeliest words for each mask."""
         return model.run(lambda pipeline: _filled(pipeline, prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """For each mask in turn `[{"word", "score"}]`, best first; one such list where there is one mask."""
+        """For each mask `[{"word", "score"}]`, best first; for a single mask just that list."""
         return [mask_fillings(raw)]
 
 

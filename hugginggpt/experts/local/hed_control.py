@@ -22,11 +22,11 @@ class HedControl(LocalExpert):
     kind = "hed-control"
 
     def supports(self, card: ModelCard) -> bool:
-        """Models whose one file the catalog knows by its hash: there is none in a safe format."""
+        """Only models whose single file has a known hash, because none of them has a safe format."""
         return len(card.sha256) == 1
 
     def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[Any]:
-        """Fetch the weights and load them into the network, in full precision."""
+        """Load the weights in full precision."""
         with model_loading(card, context) as target:
             import torch
 
@@ -39,15 +39,14 @@ class HedControl(LocalExpert):
             return LoadedModel(network.float().to(target.device).eval(), [network])
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture, RGB."""
         return on_white(inputs["image"].image)
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
-        """How much of an edge each pixel is, at the size that suits the network."""
+        """The strength of the edge at each pixel, at the size that suits the network."""
         return model.run(lambda network: _edges(network, prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The edges white on black, as large as the picture, RGB."""
+        """White edges on black, in the size of the picture."""
         from PIL import Image as PILImage
 
         edges = PILImage.fromarray((255.0 * raw).astype("uint8"))

@@ -20,17 +20,13 @@ class ImageClassification(PipelineExpert):
     supports_batching = True
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture, RGB."""
         return on_white(inputs["image"].image)
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
-        """The likeliest labels."""
         return self.run_batch(model, [prepared], deadline)[0]
 
     def run_batch(self, model: LoadedModel[Any], prepared: Sequence[Any], deadline: Deadline) -> Sequence[Any]:
-        """The same of many pictures, several at a time."""
         return model.run(lambda pipeline: pipeline(list(prepared), top_k=_LABELS, batch_size=BATCH), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score"}]`."""
         return [classification(raw)]

@@ -16,15 +16,13 @@ class ImageSegmentation(PipelineExpert):
     kind = "image-segmentation"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture, RGB."""
         return on_white(inputs["image"].image)
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
-        """The regions with their masks."""
         return model.run(lambda pipeline: pipeline(prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score", "share", "box"}]`, the largest first, and the picture with the regions coloured."""
+        """The regions, the largest first."""
         import numpy as np
 
         found = [

@@ -20,16 +20,13 @@ class ImageTextToText(VisionLanguageExpert):
     kind = "image-text-to-text"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The inputs, with a text that says something."""
         if not inputs["text"].text.strip():
             raise ExpertError("The instruction about the picture is empty: say what is wanted.")
         return inputs
 
     def run(self, model: LoadedModel[Network], prepared: Inputs, deadline: Deadline) -> Any:
-        """The answer."""
         picture, text = on_white(prepared["image"].image), prepared["text"].text.strip()
         return model.run(lambda network: answer_about_image(network, picture, text, prepared, _USUAL_TOKENS), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The answer."""
         return [Text(raw)]

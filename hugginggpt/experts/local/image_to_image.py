@@ -39,24 +39,20 @@ class ImageToImage(DiffusionExpert):
     auto_class = "AutoPipelineForImage2Image"
 
     def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[Any]:
-        """The pipeline, or the network that enlarges."""
         with model_loading(card, context) as target:
             if Path(target.folder, "model_index.json").is_file():
                 return on_device(load_pipeline(card, target, self.auto_class), card, target)
             return load_network(card, target, "AutoModelForImageToImage", load_processor(target, "AutoImageProcessor"))
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture in RGB, and the rest as it is."""
         return {**inputs, "image": on_white(inputs["image"].image)}
 
     def run(self, model: LoadedModel[Any], prepared: Inputs, deadline: Deadline) -> Any:
-        """The new picture."""
         if isinstance(model.tool, Network):
             return model.run(lambda network: _enlarged(network, prepared), deadline)
         return super().run(model, prepared, deadline)
 
     def make(self, diffuser: Diffuser, inputs: Inputs) -> Any:
-        """The picture, varied or edited."""
         text = inputs["text"].text.strip() if inputs.get("text") else ""
         if diffuser.takes("image_guidance_scale") and not text:
             raise ExpertError("This model edits pictures as a text says: say what to change.")
@@ -68,7 +64,6 @@ class ImageToImage(DiffusionExpert):
         return diffuser(inputs, prompt=text, image=picture, strength=strength, **size).images[0]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The picture."""
         return [Image(raw)]
 
 

@@ -27,15 +27,12 @@ class ImageToText(VisionLanguageExpert):
     kind = "image-to-text"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture, RGB."""
         return on_white(inputs["image"].image)
 
     def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
-        """The description."""
         return model.run(lambda network: _described(network, prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The description."""
         return [Text(raw)]
 
 

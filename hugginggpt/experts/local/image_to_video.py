@@ -24,12 +24,12 @@ class ImageToVideo(DiffusionExpert):
     kind = "image-to-video"
 
     def pipeline(self, card: ModelCard, target: LoadTarget, context: ExpertContext) -> Any:
-        """The pipeline that takes a picture, also where the model names its one for texts."""
+        """The pipeline that takes a picture, even if the model names the one that takes only text."""
         index = json.loads(Path(target.folder, "model_index.json").read_text(encoding="utf-8"))
         return load_pipeline(card, target, _FOR_PICTURES.get(index["_class_name"], self.auto_class))
 
     def make(self, diffuser: Diffuser, inputs: Inputs) -> Any:
-        """The frames, and how many of them a second has."""
+        """The frames, and the frame rate."""
         if not diffuser.takes("image"):
             raise ExpertError("This model makes videos from texts alone: choose one that takes a picture.")
         text = inputs["text"].text.strip() if inputs.get("text") else ""
@@ -41,5 +41,4 @@ class ImageToVideo(DiffusionExpert):
         return made.frames[0], frames_per_second(diffuser)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The video."""
         return [encode_video(*raw)]

@@ -31,15 +31,12 @@ class MaskGeneration(NetworkExpert):
     processor_class = "AutoProcessor"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture, RGB."""
         return on_white(inputs["image"].image)
 
     def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
-        """The masks, the surest first."""
         return model.run(lambda network: _masks(network, prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label": "", "score", "share", "box"}]`, and the picture with the masks coloured."""
         return regions([{"label": "", **entry} for entry in raw], inputs["image"].image)
 
 

@@ -18,18 +18,15 @@ class ObjectDetection(PipelineExpert):
     supports_batching = True
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture, RGB."""
         return on_white(inputs["image"].image)
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
-        """What the library finds likelier than not."""
+        """The objects above the library's threshold."""
         return model.run(lambda pipeline: pipeline(prepared), deadline)
 
     def run_batch(self, model: LoadedModel[Any], prepared: Sequence[Any], deadline: Deadline) -> Sequence[Any]:
-        """The same of many pictures, several at a time."""
         return model.run(lambda pipeline: pipeline(list(prepared), batch_size=BATCH), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score", "box"}]`, and the picture with the boxes."""
         found = [{"label": e["label"], "score": e["score"], "box": dict(e["box"])} for e in raw]
         return detections(found, inputs["image"].image)

@@ -47,7 +47,6 @@ class _Studio:
 
     @property
     def bytes(self) -> int:
-        """Memory that both take."""
         return self.joints.bytes + (self.people.bytes if self.people else 0)
 
 
@@ -59,7 +58,6 @@ class OpenposeControl(NetworkExpert):
     processor_class = "AutoImageProcessor"
 
     def load(self, card: ModelCard, context: ExpertContext) -> Any:
-        """The model of joints, and the companion that finds people."""
         joints = super().load(card, context)
         if not card.companions:
             return _Studio(joints, None)
@@ -68,14 +66,12 @@ class OpenposeControl(NetworkExpert):
         return _Studio(joints, people)
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture, RGB."""
         picture = on_white(inputs["image"].image)
         if min(picture.size) < _SMALLEST:
             raise ExpertError(f"The picture is too small for poses: give one of at least {_SMALLEST} pixels a side.")
         return picture
 
     def run(self, model: _Studio, prepared: Any, deadline: Deadline) -> Any:
-        """The joints of each person."""
         boxes = [[0.0, 0.0, float(prepared.width), float(prepared.height)]]
         if model.people is not None:
             found = model.people.run(lambda pipeline: pipeline(prepared), deadline)
@@ -85,7 +81,6 @@ class OpenposeControl(NetworkExpert):
         return model.joints.run(lambda network: _people(network, prepared, boxes), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The poses in colours on black."""
         return [Image(_drawn(raw, inputs["image"].image.size))]
 
 

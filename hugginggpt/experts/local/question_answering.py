@@ -24,7 +24,6 @@ class QuestionAnswering(NetworkExpert):
     model_class = "AutoModelForQuestionAnswering"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The question and the text."""
         question = inputs["text"].text.strip()
         context = inputs["context"].text if inputs.get("context") else ""
         if not question:
@@ -34,11 +33,9 @@ class QuestionAnswering(NetworkExpert):
         return question, context
 
     def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
-        """The likeliest answer."""
         return model.run(lambda network: _answer(network, *prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The answer."""
         if not raw.strip():
             raise ExpertError("The text holds no answer to the question, as far as the model can tell.")
         return [Text(raw.strip())]

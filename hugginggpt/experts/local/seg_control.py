@@ -20,15 +20,12 @@ class SegControl(NetworkExpert):
     processor_class = "AutoImageProcessor"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture, RGB."""
         return on_white(inputs["image"].image)
 
     def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
-        """The class of each place."""
         return model.run(lambda network: _classes(network, prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The map, RGB."""
         import numpy as np
         from PIL import Image as PILImage
 

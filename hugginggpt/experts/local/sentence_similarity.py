@@ -17,18 +17,14 @@ class SentenceSimilarity(EncoderExpert):
     supports_batching = True
 
     def prepare(self, inputs: Inputs) -> Any:
-        """Both texts."""
         return [inputs["text1"].text, inputs["text2"].text]
 
     def run(self, model: LoadedModel[Any], prepared: list[str], deadline: Deadline) -> Any:
-        """Their cosine."""
         return self.run_batch(model, [prepared], deadline)[0]
 
     def run_batch(self, model: LoadedModel[Any], prepared: Sequence[list[str]], deadline: Deadline) -> Sequence[Any]:
-        """The cosines of many pairs."""
         rows = model.run(lambda encoder: vectors(encoder, [text for pair in prepared for text in pair]), deadline)
         return [float(first @ second) for first, second in zip(rows[::2], rows[1::2], strict=True)]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`{"score": cosine}`."""
         return [similarity(raw)]

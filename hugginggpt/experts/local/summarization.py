@@ -15,7 +15,6 @@ class Summarization(Seq2SeqExpert):
     kind = "summarization"
 
     def rewrite(self, network: Network, inputs: Inputs) -> str:
-        """The summary."""
         usual = "summarize: " if network.model.config.model_type in _T5 else ""
         told = task_parameters(network, "summarization")
         prefix = str(told.get("prefix", usual))

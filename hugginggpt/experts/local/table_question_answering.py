@@ -32,7 +32,7 @@ class TableQuestionAnswering(PipelineExpert):
         return model
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The table as the library takes it, all cells as texts, and the question."""
+        """The table with every cell as text, which the library expects, and the question."""
         import pandas
 
         table, question = inputs["table"], inputs["text"].text.strip()
@@ -43,11 +43,9 @@ class TableQuestionAnswering(PipelineExpert):
         return {"table": pandas.DataFrame(table.rows, columns=list(table.columns), dtype=object), "query": question}
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
-        """The cells, and what is to be done with them."""
         return model.run(lambda pipeline: pipeline(prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The answer."""
         answer = _reckoned(raw.get("aggregator", "NONE"), raw["cells"])
         if not answer:
             raise ExpertError("The model found no answer in the table: ask in other words, or choose another model.")

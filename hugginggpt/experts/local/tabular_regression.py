@@ -15,11 +15,9 @@ class TabularRegression(TabularExpert):
     kind = "tabular-regression"
 
     def predict(self, estimator: Any, rows: Any) -> Sequence[Any]:
-        """The number of each row."""
         if hasattr(estimator, "classes_"):
             raise ExpertError("This model predicts classes and no numbers: choose a regressor.")
         return [float(value) for value in estimator.predict(rows).ravel()]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"row", "value"}]`, rows counted from 1."""
         return [row_values([{"row": row, "value": value} for row, value in enumerate(raw, start=1)])]

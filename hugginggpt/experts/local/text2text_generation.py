@@ -14,7 +14,6 @@ class Text2TextGeneration(Seq2SeqExpert):
     kind = "text2text-generation"
 
     def rewrite(self, network: Network, inputs: Inputs) -> str:
-        """The new text."""
         text = inputs["text"].text.strip()
         count, most = len(network.processor.tokenize(text)), max_input_tokens(network)
         if count > most:

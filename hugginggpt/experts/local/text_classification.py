@@ -18,19 +18,15 @@ class TextClassification(PipelineExpert):
     supports_batching = True
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The text."""
         return inputs["text"].text
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
-        """The score of each label, best first."""
         return self.run_batch(model, [prepared], deadline)[0]
 
     def run_batch(self, model: LoadedModel[Any], prepared: Sequence[str], deadline: Deadline) -> Sequence[Any]:
-        """The same of many texts, several windows at a time."""
         return model.run(lambda pipeline: _classify(pipeline, prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score"}]`."""
         return [classification(raw)]
 
 

@@ -11,5 +11,4 @@ class TextGeneration(CausalExpert):
     kind = "text-generation"
 
     def prompt(self, text: str, tokenizer: Any) -> tuple[str, bool]:
-        """The prompt, as a message where the model takes messages."""
         return chat_prompt(text, tokenizer) if tokenizer.chat_template else (text, True)

@@ -24,27 +24,23 @@ class TextToAudio(DiffusionExpert):
     kind = "text-to-audio"
 
     def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[Any]:
-        """The pipeline of diffusers, or the model of transformers."""
         with model_loading(card, context) as target:
             if Path(target.folder, "model_index.json").is_file():
                 return on_device(load_pipeline(card, target, self.auto_class), card, target)
             return load_network(card, target, "AutoModelForTextToWaveform", load_processor(target, "AutoProcessor"))
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The inputs, with a text that says something and a length that can be made."""
         seconds = inputs.get("seconds")
         if seconds is not None and not 0 < seconds <= _LONGEST:
             raise ExpertError(f"A sound of {seconds:g} seconds cannot be made: ask for at most {_LONGEST:g}.")
         return super().prepare(inputs)
 
     def run(self, model: LoadedModel[Any], prepared: Inputs, deadline: Deadline) -> Any:
-        """The sound and its rate."""
         if isinstance(model.tool, Network):
             return model.run(lambda network: _composed(network, prepared), deadline)
         return super().run(model, prepared, deadline)
 
     def make(self, diffuser: Diffuser, inputs: Inputs) -> Any:
-        """The sound and its rate, by a pipeline of diffusers."""
         import numpy as np
 
         seconds = inputs.get("seconds") or _SECONDS
@@ -56,7 +52,6 @@ class TextToAudio(DiffusionExpert):
         return _frames(made), int(rate)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The sound."""
         samples, rate = raw
         return [Audio(samples, rate)]
 

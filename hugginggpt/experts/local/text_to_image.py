@@ -15,9 +15,7 @@ class TextToImage(DiffusionExpert):
     auto_class = "AutoPipelineForText2Image"
 
     def make(self, diffuser: Diffuser, inputs: Inputs) -> Any:
-        """The picture."""
         return diffuser(inputs, prompt=inputs["text"].text, **requested_size(inputs)).images[0]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The picture."""
         return [Image(raw)]

@@ -43,7 +43,6 @@ class TextToSpeech(LocalExpert):
     kind = "text-to-speech"
 
     def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[_Speaker]:
-        """Fetch the model's files, and the vocoder's if it needs one, and load them."""
         with model_loading(card, context) as target:
             family = _family(card, target)
             model_class, processor_class = _FAMILIES[family]
@@ -54,14 +53,12 @@ class TextToSpeech(LocalExpert):
         return LoadedModel(_Speaker(model.tool, vocoder), [model.tool.model, vocoder])
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The text's sentences, and the seed."""
         said = list(sentences(inputs["text"].text))
         if not said:
             raise ExpertError("There is no text to say.")
         return said, inputs.get("seed")
 
     def run(self, model: LoadedModel[_Speaker], prepared: Any, deadline: Deadline) -> Any:
-        """The sound of all sentences, and its rate."""
         import numpy as np
 
         said, seed = prepared
@@ -73,7 +70,6 @@ class TextToSpeech(LocalExpert):
         return np.concatenate(sound[:-1]), rate
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """Mono sound at the model's rate."""
         samples, rate = raw
         return [Audio(samples[:, None], rate)]
 

@@ -15,10 +15,9 @@ class TextToVideo(DiffusionExpert):
     kind = "text-to-video"
 
     def make(self, diffuser: Diffuser, inputs: Inputs) -> Any:
-        """The frames, and how many of them a second has."""
+        """The frames, and the frame rate."""
         made = diffuser(inputs, prompt=inputs["text"].text, output_type="pil", **requested_size(inputs))
         return made.frames[0], frames_per_second(diffuser)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The video."""
         return [encode_video(*raw)]

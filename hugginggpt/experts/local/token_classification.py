@@ -20,17 +20,14 @@ class TokenClassification(PipelineExpert):
     kind = "token-classification"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The text."""
         if not inputs["text"].text.strip():
             raise ExpertError("The text is empty, so there is nothing to find in it.")
         return inputs["text"].text
 
     def run(self, model: LoadedModel[Any], prepared: str, deadline: Deadline) -> Any:
-        """What is found, in the text's order."""
         return model.run(lambda pipeline: _found(pipeline, prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score", "text", "start", "end"}]`."""
         return [entities(raw)]
 
 

@@ -35,7 +35,7 @@ class Translation(Seq2SeqExpert):
     kind = "translation"
 
     def rewrite(self, network: Network, inputs: Inputs) -> str:
-        """The translation; line breaks stay where they are."""
+        """Line breaks stay where they are."""
         target = _asked(inputs, "target_language")
         aim = _aim(network, _asked(inputs, "source_language"), target)
         first = {} if aim.first_token is None else {"forced_bos_token_id": aim.first_token}

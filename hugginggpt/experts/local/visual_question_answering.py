@@ -30,11 +30,10 @@ class VisualQuestionAnswering(VisionLanguageExpert):
 
     @property
     def pool_key(self) -> str:
-        """Its own models, and chat models, which other kinds share."""
         return "visual question answering"
 
     def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[Network]:
-        """Fetch the model's files and load it as what it was trained for."""
+        """Load the model as the class it was trained as."""
         with model_loading(card, context) as target:
             config = json.loads(Path(target.folder, "config.json").read_text(encoding="utf-8"))
             if config.get("model_type") in (_CHOOSES, _WRITES):
@@ -43,18 +42,15 @@ class VisualQuestionAnswering(VisionLanguageExpert):
             return load_network(card, target, self.model_class, self.processor(target))
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture, RGB, and the question."""
         question = inputs["text"].text.strip()
         if not question:
             raise ExpertError("The question about the picture is empty: ask something.")
         return on_white(inputs["image"].image), question
 
     def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
-        """The answer."""
         return model.run(lambda network: _answer(network, *prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The answer."""
         return [Text(raw)]
 
 

@@ -19,17 +19,14 @@ class ZeroShotClassification(PipelineExpert):
     kind = "zero-shot-classification"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The text and the labels."""
         if not inputs["text"].text.strip():
             raise ExpertError("The text to sort is empty: give one.")
         return inputs["text"].text, candidate_labels(inputs)
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
-        """Each label's share, the largest first."""
         return model.run(lambda pipeline: _sorted(pipeline, *prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score"}]`."""
         return [classification(raw)]
 
 

@@ -15,7 +15,6 @@ class _Hearing(RemoteExpert):
     """What the kinds that take a recording share."""
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The recording."""
         return {"audio": payload.sound(inputs)}
 
 
@@ -25,11 +24,10 @@ class AutomaticSpeechRecognition(_Hearing):
     kind = "automatic-speech-recognition"
 
     def parse(self, answer: Any) -> Any:
-        """The text, which may be empty."""
+        """The text may be empty."""
         return parsing.name(answer.text).strip()
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The text."""
         if not raw:
             raise ExpertError("No speech was recognised in the recording.")
         return [Text(raw)]
@@ -41,11 +39,9 @@ class AudioClassification(_Hearing):
     kind = "audio-classification"
 
     def parse(self, answer: Any) -> Any:
-        """The labels, best first."""
         return parsing.labels(answer)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score"}]`."""
         return [classification(raw)]
 
 
@@ -55,11 +51,9 @@ class AudioToAudio(_Hearing):
     kind = "audio-to-audio"
 
     def parse(self, answer: Any) -> Any:
-        """The recording."""
         return parsing.sound(answer[0].blob)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The recording."""
         return [raw]
 
 
@@ -69,15 +63,12 @@ class TextToSpeech(RemoteExpert):
     kind = "text-to-speech"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The text."""
         return {"text": payload.text(inputs)}
 
     def parse(self, answer: Any) -> Any:
-        """The recording."""
         return parsing.sound(answer)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The recording."""
         return [raw]
 
 

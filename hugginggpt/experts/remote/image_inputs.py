@@ -15,7 +15,6 @@ class _Looking(RemoteExpert):
     """What the kinds that take a picture alone share."""
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The picture."""
         return {"image": payload.picture(inputs)}
 
 
@@ -25,7 +24,6 @@ class ObjectDetection(_Looking):
     kind = "object-detection"
 
     def parse(self, answer: Any) -> Any:
-        """What was found."""
         return [
             {
                 "label": parsing.name(element.label),
@@ -36,7 +34,6 @@ class ObjectDetection(_Looking):
         ]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score", "box"}]`, and the picture with the boxes."""
         return detections(raw, inputs["image"].image)
 
 
@@ -49,11 +46,9 @@ class ImageClassification(_Looking):
     kind = "image-classification"
 
     def parse(self, answer: Any) -> Any:
-        """The labels, best first."""
         return parsing.labels(answer)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score"}]`."""
         return [classification(raw)]
 
 
@@ -63,7 +58,6 @@ class ZeroShotImageClassification(ImageClassification):
     kind = "zero-shot-image-classification"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The picture and the labels."""
         return {"image": payload.picture(inputs), "candidate_labels": candidate_labels(inputs)}
 
 
@@ -73,7 +67,6 @@ class ImageSegmentation(_Looking):
     kind = "image-segmentation"
 
     def parse(self, answer: Any) -> Any:
-        """The regions with their masks."""
         return [
             {
                 "label": parsing.name(element.label),
@@ -84,7 +77,7 @@ class ImageSegmentation(_Looking):
         ]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score", "share", "box"}]`, the largest first, and the picture with the regions coloured."""
+        """The regions, the largest first."""
         return regions(sorted(raw, key=lambda entry: -float(entry["mask"].mean())), inputs["image"].image)
 
 
@@ -92,7 +85,6 @@ class _Telling(_Looking):
     """What the kinds that give a text share."""
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The text."""
         return [Text(raw)]
 
 
@@ -102,7 +94,6 @@ class ImageToText(_Telling):
     kind = "image-to-text"
 
     def parse(self, answer: Any) -> Any:
-        """The description."""
         return parsing.words(answer.generated_text)
 
 
@@ -113,12 +104,10 @@ class ImageTextToText(_Telling):
     method = "chat_completion"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The picture and the text, as a message."""
         shown = {"type": "image_url", "image_url": {"url": payload.data_uri(inputs)}}
         return payload.message(inputs, [shown, {"type": "text", "text": payload.text(inputs)}])
 
     def parse(self, answer: Any) -> Any:
-        """The reply."""
         return parsing.reply(answer)
 
 
@@ -128,11 +117,9 @@ class VisualQuestionAnswering(_Telling):
     kind = "visual-question-answering"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The picture and the question."""
         return {"image": payload.picture(inputs), "question": payload.text(inputs)}
 
     def parse(self, answer: Any) -> Any:
-        """The likeliest answer."""
         return parsing.best_answer(answer)
 
 

@@ -19,15 +19,12 @@ class TextToImage(RemoteExpert):
     kind = "text-to-image"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The text and the parameters."""
         return {"prompt": payload.text(inputs), **payload.parameters(inputs, _STEERING | _SIZE | _SEED)}
 
     def parse(self, answer: Any) -> Any:
-        """The picture."""
         return parsing.picture(answer)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The picture."""
         return [Image(raw)]
 
 
@@ -37,7 +34,6 @@ class ImageToImage(TextToImage):
     kind = "image-to-image"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The picture, the text and the parameters."""
         text = {"prompt": payload.text(inputs)} if inputs.get("text") else {}
         steering = payload.parameters(inputs, _STEERING)
         return {"image": payload.picture(inputs), **text, **steering, **payload.size(inputs)}
@@ -49,15 +45,12 @@ class TextToVideo(RemoteExpert):
     kind = "text-to-video"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The text and the parameters."""
         return {"prompt": payload.text(inputs), **payload.parameters(inputs, _STEERING | _SEED)}
 
     def parse(self, answer: Any) -> Any:
-        """The video."""
         return parsing.video(answer)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The video."""
         return [raw]
 
 
@@ -67,7 +60,6 @@ class ImageToVideo(TextToVideo):
     kind = "image-to-video"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The picture, the text and the parameters."""
         text = {"prompt": payload.text(inputs)} if inputs.get("text") else {}
         steering = payload.parameters(inputs, _STEERING | _SEED)
         return {"image": payload.picture(inputs), **text, **steering, **payload.size(inputs)}

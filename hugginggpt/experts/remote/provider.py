@@ -218,7 +218,7 @@ class RemoteExpert(Expert):
         return self.kind.replace("-", "_")
 
     def load(self, card: ModelCard, context: ExpertContext) -> RemoteModel:
-        """Nothing is loaded: the way to the model."""
+        """Nothing is loaded: the model is a client of the provider."""
         return RemoteModel(card, context.settings)
 
     @abstractmethod
@@ -226,7 +226,6 @@ class RemoteExpert(Expert):
         """The method's arguments, without the model."""
 
     def run(self, model: RemoteModel, prepared: Mapping[str, Any], deadline: Deadline) -> Any:
-        """Ask the provider."""
         return model.call(self.method, prepared, self.parse, deadline)
 
     @abstractmethod

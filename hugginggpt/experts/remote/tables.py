@@ -16,15 +16,12 @@ class TableQuestionAnswering(RemoteExpert):
     kind = "table-question-answering"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The table and the question."""
         return {"table": payload.table(inputs), "query": payload.text(inputs)}
 
     def parse(self, answer: Any) -> Any:
-        """The answer."""
         return parsing.words(answer.answer)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The answer."""
         return [Text(raw)]
 
 
@@ -34,16 +31,13 @@ class TabularClassification(RemoteExpert):
     kind = "tabular-classification"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The table."""
         return {"table": payload.table(inputs)}
 
     def parse(self, answer: Any) -> Any:
-        """The label of each row."""
         labels = enumerate(parsing.listed(answer), start=1)
         return [{"row": row, "label": str(label), "score": None} for row, label in labels]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"row", "label", "score"}]`."""
         return [row_classes(raw)]
 
 

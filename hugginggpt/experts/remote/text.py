@@ -18,11 +18,10 @@ class TokenClassification(RemoteExpert):
     kind = "token-classification"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The text; what belongs together comes as one."""
+        """The text; tokens that belong together come back as one entity."""
         return {"text": payload.text(inputs), "aggregation_strategy": "simple"}
 
     def parse(self, answer: Any) -> Any:
-        """What was found, in the text's order."""
         found = [
             {
                 "label": parsing.name(element.entity_group or element.entity),
@@ -36,7 +35,7 @@ class TokenClassification(RemoteExpert):
         return sorted(found, key=lambda entry: int(str(entry["start"])))
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score", "text", "start", "end"}]`, the pieces as they stand in the text."""
+        """The entities, quoted as they stand in the text."""
         text = inputs["text"].text
         return [entities([{**entry, "text": text[entry["start"] : entry["end"]] or entry["text"]} for entry in raw])]
 
@@ -47,15 +46,12 @@ class TextClassification(RemoteExpert):
     kind = "text-classification"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The text."""
         return {"text": payload.text(inputs)}
 
     def parse(self, answer: Any) -> Any:
-        """The labels, best first."""
         return parsing.labels(answer)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score"}]`."""
         return [classification(raw)]
 
 
@@ -65,7 +61,6 @@ class ZeroShotClassification(TextClassification):
     kind = "zero-shot-classification"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The text and the labels."""
         return {"text": payload.text(inputs), "candidate_labels": candidate_labels(inputs)}
 
 
@@ -75,16 +70,13 @@ class FillMask(RemoteExpert):
     kind = "fill-mask"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The text."""
         return {"text": payload.text(inputs)}
 
     def parse(self, answer: Any) -> Any:
-        """The words, best first."""
         found = [{"word": e.token_str.strip(), "score": parsing.number(e.score)} for e in answer]
         return [sorted(found, key=lambda entry: -float(entry["score"]))]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"word", "score"}]`."""
         return [mask_fillings(raw)]
 
 
@@ -92,7 +84,6 @@ class _Writing(RemoteExpert):
     """What the kinds that give a text share."""
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The text."""
         return [Text(raw)]
 
 
@@ -102,11 +93,9 @@ class Summarization(_Writing):
     kind = "summarization"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The text, and how the summary is to be generated."""
         return {"text": payload.text(inputs), "generate_parameters": payload.generation(inputs) or None}
 
     def parse(self, answer: Any) -> Any:
-        """The summary."""
         return parsing.words(answer.summary_text)
 
 
@@ -116,7 +105,6 @@ class Translation(_Writing):
     kind = "translation"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The text, and the languages as the request names them."""
         source, target = (
             inputs[name].text.strip() if inputs.get(name) else "" for name in ("source_language", "target_language")
         )
@@ -125,7 +113,6 @@ class Translation(_Writing):
         return {"text": payload.text(inputs), "generate_parameters": generation, **languages}
 
     def parse(self, answer: Any) -> Any:
-        """The translation."""
         return parsing.words(answer.translation_text)
 
 
@@ -135,13 +122,11 @@ class QuestionAnswering(_Writing):
     kind = "question-answering"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The question and the text."""
         if not inputs.get("context"):
             raise ExpertError("There is no text to find the answer in: give one, or ask a model that needs none.")
         return {"question": payload.text(inputs), "context": payload.text(inputs, "context")}
 
     def parse(self, answer: Any) -> Any:
-        """The likeliest answer."""
         return parsing.best_answer(answer if isinstance(answer, list) else [answer])
 
 
@@ -152,11 +137,9 @@ class TextToText(_Writing):
     method = "text_generation"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The text, and how the other is to be generated."""
         return {"prompt": payload.text(inputs), **payload.generation(inputs), **payload.seed(inputs)}
 
     def parse(self, answer: Any) -> Any:
-        """The new text."""
         return parsing.words(answer)
 
 
@@ -167,11 +150,9 @@ class Conversational(_Writing):
     method = "chat_completion"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The message."""
         return payload.message(inputs, payload.text(inputs))
 
     def parse(self, answer: Any) -> Any:
-        """The reply."""
         return parsing.reply(answer)
 
 
@@ -187,15 +168,13 @@ class FeatureExtraction(RemoteExpert):
     kind = "feature-extraction"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The text."""
         return {"text": payload.text(inputs)}
 
     def parse(self, answer: Any) -> Any:
-        """The vector: the mean of the tokens', where the provider gives those."""
+        """The mean of the token vectors, if the provider returns those."""
         return parsing.unit_vector(answer)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The vector's numbers."""
         return [embedding(raw)]
 
 
@@ -205,16 +184,13 @@ class SentenceSimilarity(RemoteExpert):
     kind = "sentence-similarity"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """Both texts."""
         return {"sentence": payload.text(inputs, "text1"), "other_sentences": [payload.text(inputs, "text2")]}
 
     def parse(self, answer: Any) -> Any:
-        """The score."""
         (score,) = answer
         return parsing.number(score)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`{"score"}`."""
         return [similarity(raw)]
 
 

@@ -21,13 +21,11 @@ class CausalExpert(NetworkExpert):
     model_class = "AutoModelForCausalLM"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The inputs, with a text that says something."""
         if not inputs["text"].text.strip():
             raise ExpertError(f"The text for {self.kind} is empty: write what is wanted.")
         return inputs
 
     def run(self, model: LoadedModel[Network], prepared: Inputs, deadline: Deadline) -> Any:
-        """The text."""
         return model.run(lambda network: self._written(network, prepared), deadline)
 
     def _written(self, network: Network, inputs: Inputs) -> str:
@@ -55,7 +53,7 @@ class CausalExpert(NetworkExpert):
         """What the model is to continue, and whether the tokenizer adds its marks."""
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The text, without what the model thought before it."""
+        """The text without the model's reasoning."""
         text = without_thinking(raw)
         if not text:
             raise ExpertError(

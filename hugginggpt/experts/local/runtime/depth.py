@@ -18,11 +18,9 @@ class DepthExpert(NetworkExpert):
     processor_class = "AutoImageProcessor"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture, RGB."""
         return on_white(inputs["image"].image)
 
     def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
-        """How near each place is."""
         return model.run(lambda network: nearness(network, prepared), deadline)
 
 

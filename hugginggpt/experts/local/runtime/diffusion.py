@@ -94,27 +94,23 @@ class DiffusionExpert(LocalExpert):
 
     @property
     def pool_key(self) -> str:
-        """The class that finds the pipeline: kinds that use the same share a loaded model."""
+        """Kinds with the same auto class share a loaded model."""
         return f"diffusers {self.auto_class}"
 
     def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[Diffuser]:
-        """Fetch the model's files and load its pipeline from them."""
         with model_loading(card, context) as target:
             pipeline = self.pipeline(card, target, context)
         return on_device(pipeline, card, target)
 
     def pipeline(self, card: ModelCard, target: LoadTarget, context: ExpertContext) -> Any:
-        """The pipeline from the model's files."""
         return load_pipeline(card, target, self.auto_class)
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The inputs as they are, with a text that says something where the kind cannot do without."""
         if (text := inputs.get("text")) is not None and not text.text.strip():
             raise ExpertError(f"The text for {self.kind} is empty: say what to make.")
         return inputs
 
     def run(self, model: LoadedModel[Diffuser], prepared: Inputs, deadline: Deadline) -> Any:
-        """What the pipeline makes."""
         return model.run(lambda diffuser: self.make(diffuser, prepared), deadline)
 
     @abstractmethod

@@ -15,7 +15,7 @@ class LocalExpert(Expert):
     requirement = "hugginggpt[local]"
 
     def fetch(self, card: ModelCard, context: ExpertContext) -> Weights:
-        """Download the model and those that it works with, as far as they are not in the cache."""
+        """Download the model and its companions, unless they are in the cache."""
         from hugginggpt.experts.local.runtime.download import fetch_model
 
         models = (card, *(ModelCard(id=companion, kind=card.kind) for companion in card.companions))

@@ -31,16 +31,14 @@ class NetworkExpert(LocalExpert):
 
     @property
     def pool_key(self) -> str:
-        """The classes: kinds that use the same share a loaded model."""
+        """Kinds with the same classes share a loaded model."""
         return f"transformers {self.model_class} {self.processor_class}"
 
     def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[Network]:
-        """Fetch the model's files and load the model and its processor from them."""
         with model_loading(card, context) as target:
             return load_network(card, target, self.model_class, self.processor(target))
 
     def processor(self, target: LoadTarget) -> Any:
-        """What feeds the model."""
         return load_processor(target, self.processor_class)
 
 

@@ -16,7 +16,6 @@ class PipelineExpert(LocalExpert):
     """Runs a transformers pipeline. Its models are `LoadedModel`s whose tool is the pipeline."""
 
     def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[Any]:
-        """Fetch the model's files and make the pipeline of this kind from them."""
         with model_loading(card, context) as target:
             from transformers import pipeline
 

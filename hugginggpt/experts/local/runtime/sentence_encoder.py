@@ -20,7 +20,6 @@ class EncoderExpert(LocalExpert):
     pool_key = "sentence-transformers"
 
     def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[Any]:
-        """Fetch the model's files and load the encoder from them."""
         with model_loading(card, context) as target:
             from sentence_transformers import SentenceTransformer
 

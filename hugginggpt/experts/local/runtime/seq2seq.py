@@ -25,13 +25,11 @@ class Seq2SeqExpert(NetworkExpert):
     model_class = "AutoModelForSeq2SeqLM"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The inputs, with a text that says something."""
         if not inputs["text"].text.strip():
             raise ExpertError(f"The text for {self.kind} is empty: give one.")
         return inputs
 
     def run(self, model: LoadedModel[Network], prepared: Inputs, deadline: Deadline) -> Any:
-        """The new text."""
         return model.run(lambda network: self.rewrite(network, prepared), deadline)
 
     @abstractmethod
@@ -39,7 +37,6 @@ class Seq2SeqExpert(NetworkExpert):
         """The new text."""
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The text."""
         if not raw.strip():
             raise ExpertError("The model wrote nothing: choose another model.")
         return [Text(raw.strip())]

@@ -40,7 +40,7 @@ class TabularExpert(LocalExpert):
     pool_key = "scikit-learn"
 
     def load(self, card: ModelCard, context: ExpertContext) -> TabularModel:
-        """Fetch the model's files and load the model, if it consists of nothing but what is trusted."""
+        """Load the model, provided it holds only trusted types."""
         from hugginggpt.experts.local.runtime.download import fetch_model
 
         folder = context.folders.get(card.id) or fetch_model(card, context.settings)
@@ -58,13 +58,11 @@ class TabularExpert(LocalExpert):
         return TabularModel(estimator, _columns(estimator, config))
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The table."""
         if not inputs["table"].rows:
             raise ExpertError("The table has no rows: give some.")
         return inputs["table"]
 
     def run(self, model: TabularModel, prepared: Table, deadline: Deadline) -> Any:
-        """What is predicted for each row."""
         rows = _fitting(prepared, model.columns)
         with computing(deadline):
             return self.predict(model.estimator, rows)

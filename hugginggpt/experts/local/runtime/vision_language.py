@@ -28,7 +28,7 @@ class VisionLanguageExpert(NetworkExpert):
     model_class = "AutoModelForImageTextToText"
 
     def processor(self, target: LoadTarget) -> Any:
-        """The chat model's processor, or image processor and tokenizer."""
+        """A chat model's processor, or an image processor and a tokenizer."""
         if any(Path(target.folder, name).is_file() for name in ("chat_template.jinja", "chat_template.json")):
             return load_processor(target, "AutoProcessor")
         tokenizer = load_processor(target, "AutoTokenizer")
