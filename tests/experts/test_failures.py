@@ -1,6 +1,6 @@
-"""Each way a model can fail: what is read of it, whether it is tried again, and who takes over.
+"""Each way a model can fail: the message, whether it is tried again, and which candidate takes over.
 
-`docs/failures.md` shows the sentences; `python -m tests.experts.test_failures > docs/failures.md` writes it.
+`docs/failures.md` lists the messages; `python -m tests.experts.test_failures > docs/failures.md` writes it.
 """
 
 import re
@@ -18,7 +18,7 @@ from hugginggpt.binding import BoundTask
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import PassingError
-from hugginggpt.execution import execute
+from hugginggpt.execution import ExecutionContext, execute
 from hugginggpt.experts.base import ExpertContext
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.media import Text
@@ -42,21 +42,21 @@ REMOTE = {
     "loading long": "503, loading for minutes",
     "busy": "429, too many requests",
     "failing": "500",
-    "unauthorized": "401, the token is not known",
-    "forbidden": "403, the token may not",
+    "unauthorized": "401, unknown token",
+    "forbidden": "403, the token has no access",
     "unpaid": "402, no credit left",
-    "missing": "404, no such model there",
+    "missing": "404, no such model",
     "gone": "410, the retired host",
-    "refusing": "400, the input is refused",
-    "nonsense": "an answer that makes no sense",
-    "unreachable": "nobody answers",
+    "refusing": "400, input refused",
+    "nonsense": "an invalid answer",
+    "unreachable": "out of reach",
 }
 LOCAL = {
     PICKLED: "only pickled weights",
-    REMOTE_CODE: "code of its own",
-    GATED: "gated, and no token",
+    REMOTE_CODE: "needs its own code",
+    GATED: "gated, without a token",
     "tiny/nobody": "no such model",
-    f"{GOOD}@v9": "a revision that is gone",
+    f"{GOOD}@v9": "no such revision",
     UNTRAINED: "trained for something else",
     DAMAGED: "damaged weights",
     "too big": "more memory than is allowed",
@@ -134,14 +134,15 @@ class World:
             PlannedTask(task=KIND, id=0),
             BoundTask(({"text": Text("The food was great")},), is_list=False),
             candidates,
-            pool=pool,
-            context=ExpertContext(settings, no_controller),
-            store=self._store,
-            deadline=Deadline(120),
-            seed=None,
-            attempts=attempts,
-            slot=lambda candidate, deadline: nullcontext(),
-            last_try=last_try,
+            ExecutionContext(
+                pool=pool,
+                expert_context=ExpertContext(settings, no_controller),
+                store=self._store,
+                deadline=Deadline(120),
+                attempts=attempts,
+                slot=lambda candidate, deadline: nullcontext(),
+                last_try=last_try,
+            ),
         )
 
     def _spoil(self, models: Path) -> None:
@@ -192,16 +193,16 @@ def test_the_next_candidate_takes_over(world: World, how: str) -> None:
 
 def write(world: World) -> Iterator[str]:
     """The page, line by line."""
-    yield "# When a model cannot do it\n"
-    yield "Each of these was provoked against stand-ins for the Hub and an inference provider; a test does it again"
-    yield "(`tests/experts/test_failures.py`). The sentence is what `hugginggpt trace show` and the database have of"
-    yield f"the attempt. A cause that can pass is tried {TRIES} times, with growing pauses between the tries; then, as"
-    yield "after any other cause, the next candidate takes over, local or remote. Here it was a local model, and the"
-    yield "task completed each time. A provider that says how long it is busy or loading is waited for up to a minute"
-    yield "before that counts as a failure.\n"
+    yield "# When a model fails\n"
+    yield "Each failure below was provoked against stand-ins for the Hub and an inference provider, and a test"
+    yield "repeats it (`tests/experts/test_failures.py`). `hugginggpt trace show` and the database show the message of"
+    yield f"each attempt. If the cause can pass, the attempt is repeated up to {TRIES} times with growing pauses. After"
+    yield "that, or at once for any other cause, the next candidate takes over, local or remote. Here a local model"
+    yield "took over, and every task completed. If a provider says how long it is busy or loading, the attempt waits up"
+    yield "to a minute before it counts as failed.\n"
     for title, ways in (("At an inference provider", REMOTE), ("On this machine", LOCAL)):
         yield f"## {title}\n"
-        yield "| cause | what is read | tries |\n| --- | --- | --- |"
+        yield "| cause | message | tries |\n| --- | --- | --- |"
         for how, what in ways.items():
             _, attempts = world.fail(how)
             sentences = [error for _, error, _ in attempts.told if error is not None]

@@ -4,8 +4,8 @@ from typing import Any
 
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Outputs
+from hugginggpt.experts.inputs import recording
 from hugginggpt.media import Audio
 from hugginggpt.models.card import Endpoint, ModelCard
 
@@ -34,9 +34,7 @@ class AudioToAudio(Expert):
         return None
 
     def prepare(self, inputs: Inputs) -> Any:
-        if not len(inputs["audio"].samples):
-            raise ExpertError("The recording is empty: record it again.")
-        return inputs["audio"]
+        return recording(inputs)
 
     def run(self, model: Any, prepared: Audio, deadline: Deadline) -> Any:
         import numpy as np

@@ -39,9 +39,9 @@ def make_speaker(max_seconds: float) -> Handler:
             longest = int(2 * rate * max_seconds)
             samples = _say(library, header["text"], header["voice"], longest)
         if len(samples) > longest:
-            raise ExpertError(f"The text is too long to be said in {max_seconds:g} seconds: give a shorter one.")
+            raise ExpertError(f"The text is too long to speak in {max_seconds:g} seconds: shorten it.")
         if not samples.strip(b"\0"):
-            raise ExpertError("eSpeak NG could say nothing of the text.")
+            raise ExpertError("eSpeak NG cannot pronounce anything in the text: write it in words.")
         return {"rate": rate}, samples
 
     return speak
@@ -54,7 +54,7 @@ def _library(path: str) -> Iterator[tuple[ctypes.CDLL, int]]:
     try:
         rate = library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, b".", _INITIALIZE_DONT_EXIT)
         if rate <= 0:
-            raise ModelLoadError("eSpeak NG did not find its voices: install the package espeakng-loader again.")
+            raise ModelLoadError("eSpeak NG did not find its voices: reinstall the package espeakng-loader.")
         yield library, rate
         library.espeak_Terminate()
     finally:

@@ -79,7 +79,7 @@ def make_reader(folder: str, threads: int) -> Handler:
     for stage in ("Det", "Cls", "Rec"):
         path = next(Path(folder).glob(f"*_{stage.lower()}_*.onnx"), None)
         if path is None:
-            raise ModelLoadError(f"The {stage} model of RapidOCR is missing: install the package rapidocr again.")
+            raise ModelLoadError(f"The {stage} model of RapidOCR is missing: reinstall the package rapidocr.")
         # A named file, because the library downloads what it has to look for and cannot find.
         models[f"{stage}.model_path"] = str(path)
     engine = RapidOCR(

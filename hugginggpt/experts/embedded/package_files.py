@@ -16,17 +16,17 @@ def packaged_files(package: str, card: ModelCard) -> Path:
     """
     spec = find_spec(package)
     if spec is None or spec.origin is None:
-        raise ModelLoadError(f"The package {package}, which holds the model {card.id}, is not installed.")
+        raise ModelLoadError(f"The package {package}, which contains the model {card.id}, is not installed.")
     folder = Path(spec.origin).parent
     for name, wanted in card.sha256.items():
         path = next(folder.rglob(name), None)
         if path is None:
-            raise ModelLoadError(f"The file {name} of {card.id} is missing: install the package {package} again.")
+            raise ModelLoadError(f"The file {name} of {card.id} is missing: reinstall the package {package}.")
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != wanted:
             raise ModelLoadError(
-                f"The file {name} of {card.id} is not the one that the catalog expects "
-                f"(SHA-256 {found[:12]}… instead of {wanted[:12]}…): install the package {package} again."
+                f"The file {name} of {card.id} does not have the hash that the catalog expects "
+                f"(SHA-256 {found[:12]}… instead of {wanted[:12]}…): reinstall the package {package}."
             )
     return folder

@@ -8,7 +8,7 @@ from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Expert, ExpertContext, Inputs
-from hugginggpt.experts.inputs import number_or_text
+from hugginggpt.experts.inputs import number_or_text, table_with_rows
 from hugginggpt.media import Table
 from hugginggpt.models.card import Endpoint, ModelCard
 
@@ -32,9 +32,7 @@ class TableGapsExpert(Expert):
         return None
 
     def prepare(self, inputs: Inputs) -> Any:
-        if not inputs["table"].rows:
-            raise ExpertError("The table has no rows: give some.")
-        return inputs["table"]
+        return table_with_rows(inputs)
 
     def run(self, model: Any, prepared: Table, deadline: Deadline) -> Any:
         at = _column(prepared)
@@ -42,8 +40,9 @@ class TableGapsExpert(Expert):
         examples = [row for row in rows if row[at] is not None]
         if len(examples) < _FEWEST_EXAMPLES:
             raise ExpertError(
-                f"The column {prepared.columns[at]} is filled in {len(examples)} rows, too few to learn from: "
-                f"give at least {_FEWEST_EXAMPLES}."
+                f"The column {prepared.columns[at]} is filled in only {len(examples)} rows, which is too few to "
+                "learn from: "
+                f"fill it in at least {_FEWEST_EXAMPLES}."
             )
         gaps = [number for number, row in enumerate(rows) if row[at] is None]
         wanted = self.wanted([row[at] for row in examples])
@@ -71,7 +70,7 @@ def _column(table: Table) -> int:
         if 0 < filled < len(table.rows):
             return at
     raise ExpertError(
-        "No column of the table is empty in some rows and filled in others: leave empty what is to be predicted."
+        "No column of the table is empty in some rows and filled in others: leave the cells to predict empty."
     )
 
 

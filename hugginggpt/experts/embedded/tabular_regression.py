@@ -22,7 +22,7 @@ class TabularRegression(TableGapsExpert):
     def wanted(self, cells: Sequence[Any]) -> list[Any]:
         strange = next((cell for cell in cells if not isinstance(cell, float)), None)
         if strange is not None:
-            raise ExpertError(f"'{strange!s:.40}' is no number: to predict words, ask for a classification.")
+            raise ExpertError(f"'{strange!s:.40}' is not a number: to predict categories, use tabular-classification.")
         return list(cells)
 
     def predict(self, learner: Any, rows: Any) -> list[Any]:

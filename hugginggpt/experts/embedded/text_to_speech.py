@@ -41,7 +41,7 @@ class TextToSpeech(Expert):
     def prepare(self, inputs: Inputs) -> Any:
         text = inputs["text"].text.strip()
         if not text:
-            raise ExpertError("There is no text to say.")
+            raise ExpertError("There is no text to speak.")
         return {"text": text, "voice": voice_for(text)}
 
     def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:

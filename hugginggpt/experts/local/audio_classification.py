@@ -4,10 +4,10 @@ from functools import partial
 from typing import Any
 
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ExpertError
 from hugginggpt.experts.audio import mono, resample, split_at_pauses
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.inputs import recording
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.experts.rendering import classification
 
@@ -23,10 +23,8 @@ class AudioClassification(PipelineExpert):
     packages = (*PipelineExpert.packages, "soxr")
 
     def prepare(self, inputs: Inputs) -> Any:
-        samples = mono(inputs["audio"])
-        if not len(samples):
-            raise ExpertError("The recording is empty: record it again.")
-        return samples, inputs["audio"].rate
+        audio = recording(inputs)
+        return mono(audio), audio.rate
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
         rate = model.tool.feature_extractor.sampling_rate

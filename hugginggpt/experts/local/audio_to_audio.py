@@ -5,12 +5,12 @@ from functools import partial
 from typing import Any
 
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ExpertError
 from hugginggpt.experts.audio import mono, resample, split_at_pauses
 from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
+from hugginggpt.experts.inputs import recording
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.expert import LocalExpert
 from hugginggpt.experts.local.runtime.generation import seeded
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.model_loading import model_loading
 from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
 from hugginggpt.experts.local.runtime.speech import load_vocoder, neutral_voice
@@ -41,10 +41,8 @@ class AudioToAudio(LocalExpert):
         return LoadedModel(_Converter(model.tool, vocoder), [model.tool.model, vocoder])
 
     def prepare(self, inputs: Inputs) -> Any:
-        samples = mono(inputs["audio"])
-        if not len(samples):
-            raise ExpertError("The recording is empty: record it again.")
-        return samples, inputs["audio"].rate
+        audio = recording(inputs)
+        return mono(audio), audio.rate
 
     def run(self, model: LoadedModel[_Converter], prepared: Any, deadline: Deadline) -> Any:
         import numpy as np

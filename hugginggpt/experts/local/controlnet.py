@@ -75,7 +75,7 @@ def _base(card: ModelCard, folder: Path) -> str:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     base = _BASES.get(config.get("cross_attention_dim"))
     if base is None:
-        raise ModelLoadError(f"It is not known which pipeline the ControlNet {card.id} works with: choose another.")
+        raise ModelLoadError(f"The base model of the ControlNet {card.id} is not known: choose another ControlNet.")
     return base
 
 

@@ -10,7 +10,7 @@ from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.embedded.ocr import OcrReader
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.media import Text
 from hugginggpt.models.bundled import bundled_cards
@@ -60,7 +60,7 @@ class DocumentQuestionAnswering(PipelineExpert):
     def prepare(self, inputs: Inputs) -> Any:
         question = inputs["text"].text.strip()
         if not question:
-            raise ExpertError("The question about the document is empty: ask something.")
+            raise ExpertError("The question about the document is empty: write one.")
         return on_white(inputs["image"].image), question
 
     def run(self, model: _Desk, prepared: Any, deadline: Deadline) -> Any:
@@ -76,7 +76,7 @@ class DocumentQuestionAnswering(PipelineExpert):
         found = raw if isinstance(raw, list) else [raw]
         answer = str(found[0].get("answer") or "").strip() if found else ""
         if not answer:
-            raise ExpertError("The document holds no answer to the question, as far as the model can tell.")
+            raise ExpertError("The model found no answer to the question in the document.")
         return [Text(answer)]
 
 
@@ -90,7 +90,7 @@ def _refuse_if_too_long(question: str, pipeline: Any) -> None:
     tokens = len(pipeline.tokenizer(question, add_special_tokens=False)["input_ids"])
     if tokens + _AROUND >= _longest(pipeline):
         raise ExpertError(
-            f"The question is too long for the model, which takes {_longest(pipeline)} tokens: shorten it."
+            f"The question is too long for the model, which accepts {_longest(pipeline)} tokens: shorten it."
         )
 
 

@@ -7,7 +7,7 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.inputs import model_max_tokens
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.experts.rendering import mask_fillings
 
@@ -38,7 +38,9 @@ def _filled(pipeline: Any, text: str) -> list[list[dict[str, Any]]]:
     masked = _MASK.sub(lambda _: tokenizer.mask_token, text)
     count, most = len(tokenizer(masked, verbose=False)["input_ids"]), model_max_tokens(tokenizer, pipeline.model.config)
     if count > most:
-        raise ExpertError(f"The text has {count} tokens where the model takes {most}: give the sentence with the mask.")
+        raise ExpertError(
+            f"The text has {count} tokens, and the model accepts {most}: keep only the sentence with the mask."
+        )
     result = pipeline(masked)
     masks = result if isinstance(result[0], list) else [result]
     return [[{"word": e["token_str"].strip(), "score": float(e["score"])} for e in words] for words in masks]

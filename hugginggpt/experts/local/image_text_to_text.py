@@ -6,7 +6,7 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network
 from hugginggpt.experts.local.runtime.vision_language import VisionLanguageExpert, answer_about_image
 from hugginggpt.media import Text
@@ -21,7 +21,7 @@ class ImageTextToText(VisionLanguageExpert):
 
     def prepare(self, inputs: Inputs) -> Any:
         if not inputs["text"].text.strip():
-            raise ExpertError("The instruction about the picture is empty: say what is wanted.")
+            raise ExpertError("The instruction for the picture is empty: write one.")
         return inputs
 
     def run(self, model: LoadedModel[Network], prepared: Inputs, deadline: Deadline) -> Any:

@@ -10,9 +10,9 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert, load_pipeline, on_device
 from hugginggpt.experts.local.runtime.image_size import resized_for
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.model_loading import model_loading
 from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
 from hugginggpt.media import Image
@@ -55,9 +55,9 @@ class ImageToImage(DiffusionExpert):
     def make(self, diffuser: Diffuser, inputs: Inputs) -> Any:
         text = inputs["text"].text.strip() if inputs.get("text") else ""
         if diffuser.takes("image_guidance_scale") and not text:
-            raise ExpertError("This model edits pictures as a text says: say what to change.")
+            raise ExpertError("This model edits pictures by instruction: say what to change.")
         if text and not diffuser.takes("prompt"):
-            raise ExpertError("This model varies pictures and follows no text: choose another model.")
+            raise ExpertError("This model only varies pictures and takes no text: choose another model.")
         strength = _STRENGTH_UNDER_A_TEXT if text else _STRENGTH_OF_A_VARIATION
         picture = resized_for(inputs["image"], diffuser, inputs)
         size = {"width": picture.width, "height": picture.height} if not diffuser.takes("strength") else {}
@@ -73,10 +73,12 @@ def _enlarged(network: Network, inputs: Inputs) -> PILImage.Image:
 
     text = inputs["text"].text if inputs.get("text") else ""
     if text.strip() and not _ENLARGING.search(text):
-        raise ExpertError("This model enlarges pictures and changes nothing else in them: choose one that edits.")
+        raise ExpertError("This model only enlarges pictures: choose one that edits them.")
     picture: PILImage.Image = inputs["image"]
     if max(picture.size) > _MOST_ENLARGED:
-        raise ExpertError(f"The picture is too large to enlarge: its sides may have {_MOST_ENLARGED} pixels at most.")
+        raise ExpertError(
+            f"The picture is too large to enlarge: its longer side may have at most {_MOST_ENLARGED} pixels."
+        )
     model = network.model
     given = network.processor(picture, return_tensors="pt").to(model.device, model.dtype)
     with torch.inference_mode():

@@ -11,8 +11,8 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.object_detection import ObjectDetection
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.media import Image
 from hugginggpt.models.card import ModelCard
@@ -68,7 +68,9 @@ class OpenposeControl(NetworkExpert):
     def prepare(self, inputs: Inputs) -> Any:
         picture = on_white(inputs["image"].image)
         if min(picture.size) < _SMALLEST:
-            raise ExpertError(f"The picture is too small for poses: give one of at least {_SMALLEST} pixels a side.")
+            raise ExpertError(
+                f"The picture is too small for poses: use one of at least {_SMALLEST} × {_SMALLEST} pixels."
+            )
         return picture
 
     def run(self, model: _Studio, prepared: Any, deadline: Deadline) -> Any:
@@ -77,7 +79,7 @@ class OpenposeControl(NetworkExpert):
             found = model.people.run(lambda pipeline: pipeline(prepared), deadline)
             boxes = [_box(entry["box"]) for entry in found if entry["label"] == _PERSON]
             if not boxes:
-                raise ExpertError("There are no people in the picture whose poses could be drawn.")
+                raise ExpertError("The picture shows no people whose poses could be drawn.")
         return model.joints.run(lambda network: _people(network, prepared, boxes), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:

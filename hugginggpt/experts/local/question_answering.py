@@ -6,7 +6,7 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.inputs import model_max_tokens
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.media import Text
 
@@ -27,9 +27,9 @@ class QuestionAnswering(NetworkExpert):
         question = inputs["text"].text.strip()
         context = inputs["context"].text if inputs.get("context") else ""
         if not question:
-            raise ExpertError("The question is empty: ask something.")
+            raise ExpertError("The question is empty: write one.")
         if not context.strip():
-            raise ExpertError("There is no text to find the answer in: give one, or ask a model that needs none.")
+            raise ExpertError("There is no text to find the answer in: add one, or choose a model that needs none.")
         return question, context
 
     def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
@@ -37,7 +37,7 @@ class QuestionAnswering(NetworkExpert):
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         if not raw.strip():
-            raise ExpertError("The text holds no answer to the question, as far as the model can tell.")
+            raise ExpertError("The model found no answer to the question in the text.")
         return [Text(raw.strip())]
 
 
@@ -49,7 +49,7 @@ def _answer(network: Network, question: str, context: str) -> str:
     most = model_max_tokens(tokenizer, model.config)
     asked = len(tokenizer.tokenize(question)) + tokenizer.num_special_tokens_to_add(pair=True)
     if asked > most // 2:
-        raise ExpertError("The question is too long for the model: ask a shorter one.")
+        raise ExpertError("The question is too long for the model: shorten it.")
     encoded = tokenizer(
         question,
         context,

@@ -6,7 +6,8 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, ModelLoadError
 from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.inputs import table_with_rows
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.media import Text
 from hugginggpt.models.card import ModelCard
@@ -21,25 +22,24 @@ class TableQuestionAnswering(PipelineExpert):
     packages = (*PipelineExpert.packages, "pandas")
 
     def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[Any]:
-        """Fetch the model's files and make the pipeline, which can feed a table to TAPAS alone.
+        """Load the pipeline, which can pass a table only to TAPAS.
 
         Raises:
             ModelLoadError: the model is of another family.
         """
         model = super().load(card, context)
         if model.tool.type != "tapas":
-            raise ModelLoadError(f"The model {card.id} is no TAPAS and reads no tables: choose another.")
+            raise ModelLoadError(f"The model {card.id} is not a TAPAS model and cannot read tables: choose another.")
         return model
 
     def prepare(self, inputs: Inputs) -> Any:
         """The table with every cell as text, which the library expects, and the question."""
         import pandas
 
-        table, question = inputs["table"], inputs["text"].text.strip()
+        question = inputs["text"].text.strip()
         if not question:
-            raise ExpertError("The question about the table is empty: ask something.")
-        if not table.rows:
-            raise ExpertError("The table has no rows to answer from: give some.")
+            raise ExpertError("The question about the table is empty: write one.")
+        table = table_with_rows(inputs)
         return {"table": pandas.DataFrame(table.rows, columns=list(table.columns), dtype=object), "query": question}
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
@@ -48,7 +48,7 @@ class TableQuestionAnswering(PipelineExpert):
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         answer = _reckoned(raw.get("aggregator", "NONE"), raw["cells"])
         if not answer:
-            raise ExpertError("The model found no answer in the table: ask in other words, or choose another model.")
+            raise ExpertError("The model found no answer in the table: rephrase the question, or choose another model.")
         return [Text(answer)]
 
 

@@ -17,7 +17,7 @@ class TabularClassification(TabularExpert):
     def predict(self, estimator: Any, rows: Any) -> Sequence[Any]:
         """The label and score of each row; the score is None if the model has no probabilities."""
         if not hasattr(estimator, "classes_"):
-            raise ExpertError("This model predicts numbers and no classes: choose a classifier.")
+            raise ExpertError("This model predicts numbers, not classes: choose a classification model.")
         labels = [str(label) for label in estimator.predict(rows)]
         if not hasattr(estimator, "predict_proba"):
             return [(label, None) for label in labels]

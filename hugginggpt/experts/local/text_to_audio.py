@@ -6,9 +6,9 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert, load_pipeline, on_device
 from hugginggpt.experts.local.runtime.generation import seeded
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.model_loading import model_loading
 from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
 from hugginggpt.media import Audio
@@ -32,7 +32,7 @@ class TextToAudio(DiffusionExpert):
     def prepare(self, inputs: Inputs) -> Any:
         seconds = inputs.get("seconds")
         if seconds is not None and not 0 < seconds <= _LONGEST:
-            raise ExpertError(f"A sound of {seconds:g} seconds cannot be made: ask for at most {_LONGEST:g}.")
+            raise ExpertError(f"A sound of {seconds:g} seconds cannot be generated: ask for at most {_LONGEST:g}.")
         return super().prepare(inputs)
 
     def run(self, model: LoadedModel[Any], prepared: Inputs, deadline: Deadline) -> Any:

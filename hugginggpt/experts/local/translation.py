@@ -96,7 +96,7 @@ def _aim(network: Network, source: str | None, target: str | None) -> _Aim:
 
 def _needed(target: str | None) -> str:
     if target is None:
-        raise ExpertError("This model translates into many languages: say into which.")
+        raise ExpertError("This model translates into many languages: name the target language.")
     return target
 
 
@@ -106,11 +106,15 @@ def _of_pair(tokenizer: Any, source: str | None, target: str | None) -> _Aim:
         find_language(str(tokenizer.init_kwargs.get(f"{end}_lang"))) for end in ("source", "target")
     )
     if source and own_source and source != own_source:
-        raise ExpertError(f"The model translates from {language_name(own_source)}, not {language_name(source)}.")
+        raise ExpertError(
+            f"The model translates from {language_name(own_source)}, not {language_name(source)}: choose another."
+        )
     marks = list(getattr(tokenizer, "supported_language_codes", None) or [])
     if not marks:
         if target and own_target and target != own_target:
-            raise ExpertError(f"The model translates into {language_name(own_target)}, not {language_name(target)}.")
+            raise ExpertError(
+                f"The model translates into {language_name(own_target)}, not {language_name(target)}: choose another."
+            )
         return _Aim()
     wanted = _needed(target)
     mark = next((mark for mark in marks if find_language(mark.strip("<>")) == wanted), None)

@@ -20,7 +20,7 @@ _THINKING = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 def number(given: Any) -> float:
     """A finite number."""
     if isinstance(given, bool) or not isinstance(given, int | float) or not math.isfinite(given):
-        raise ValueError(f"{given!r:.40} is no number")
+        raise ValueError(f"{given!r:.40} is not a number")
     return float(given)
 
 
@@ -31,23 +31,23 @@ def words(given: Any) -> str:
         ExpertError: there is nothing in it.
     """
     if not isinstance(given, str):
-        raise ValueError(f"{given!r:.40} is no text")
+        raise ValueError(f"{given!r:.40} is not text")
     if not given.strip():
-        raise ExpertError("The model gave an empty answer: ask in other words, or choose another model.")
+        raise ExpertError("The model gave an empty answer: rephrase the request, or choose another model.")
     return given.strip()
 
 
 def name(given: Any) -> str:
     """A label."""
     if not isinstance(given, str):
-        raise ValueError(f"{given!r:.40} is no label")
+        raise ValueError(f"{given!r:.40} is not a label")
     return given
 
 
 def listed(given: Any) -> list[Any]:
     """A list that holds something."""
     if not isinstance(given, list) or not given:
-        raise ValueError(f"{given!r:.40} is no list of results")
+        raise ValueError(f"{given!r:.40} is not a list of results")
     return given
 
 
@@ -65,7 +65,7 @@ def best_answer(answer: Iterable[Any]) -> str:
     """
     found = [(number(element.score), words(element.answer)) for element in answer]
     if not found:
-        raise ExpertError("The model found no answer to the question: ask in other words, or choose another model.")
+        raise ExpertError("The model found no answer to the question: rephrase it, or choose another model.")
     return max(found)[1]
 
 
@@ -122,7 +122,7 @@ def unit_vector(answer: Any) -> list[float]:
 
     numbers = np.asarray(answer, np.float64)
     if not numbers.size or not np.isfinite(numbers).all():
-        raise ValueError("no vector of numbers")
+        raise ValueError("not a vector of numbers")
     mean = numbers.reshape(-1, numbers.shape[-1]).mean(axis=0)
     found: list[float] = (mean / max(float(np.linalg.norm(mean)), 1e-12)).tolist()
     return found

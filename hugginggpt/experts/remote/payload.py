@@ -8,6 +8,7 @@ from typing import Any
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs
 from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.inputs import recording, table_with_rows
 from hugginggpt.media import Image, encode
 
 LONGEST_TEXT = 600
@@ -22,7 +23,7 @@ def text(inputs: Inputs, name: str = "text") -> str:
     """
     given: str = inputs[name].text
     if not given.strip():
-        raise ExpertError(f"The {name} is empty: give one.")
+        raise ExpertError(f"The {name} is empty: write one.")
     return given
 
 
@@ -37,9 +38,7 @@ def sound(inputs: Inputs) -> Any:
 
     from hugginggpt.experts.audio import mono
 
-    audio = inputs["audio"]
-    if not len(audio.samples):
-        raise ExpertError("The recording is empty: record it again.")
+    audio = recording(inputs)
     buffer = io.BytesIO()
     soundfile.write(buffer, mono(audio), audio.rate, format="FLAC", subtype="PCM_16")
     return _typed(buffer.getvalue(), "audio/flac")
@@ -59,9 +58,7 @@ def table(inputs: Inputs) -> dict[str, list[str]]:
     Raises:
         ExpertError: it has no rows, or two columns of one name.
     """
-    given = inputs["table"]
-    if not given.rows:
-        raise ExpertError("The table has no rows: give some.")
+    given = table_with_rows(inputs)
     columns = {name: [row[at] for row in given.rows] for at, name in enumerate(given.columns)}
     if len(columns) < len(given.columns):
         raise ExpertError("The table has two columns of the same name: rename one.")

@@ -1,7 +1,6 @@
 """A model at an inference provider: one question at a time, within a deadline, errors as sentences."""
 
 import math
-import threading
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
@@ -53,9 +52,9 @@ class RemoteModel:
         self._secrets = [self._token] if self._token else []
         base = settings.inference_endpoint
         self._model = f"{base.rstrip('/')}/models/{card.id}" if base else card.id
-        self._where = shown(base) if base else f"the inference provider ({self._provider})"
+        self._where = shown(base) if base else f"The inference provider ({self._provider})"
         if self._token is None and base is None:
-            raise ExpertError(f"Running {card.id} remotely takes a token: set HF_TOKEN.")
+            raise ExpertError(f"Running {card.id} remotely needs a token: set HF_TOKEN.")
 
     def call(self, method: str, question: Mapping[str, Any], read: Callable[[Any], _T], deadline: Deadline) -> _T:
         """Call a method of the client, waiting for a provider that says how long it is busy.
@@ -109,7 +108,8 @@ class RemoteModel:
         )
         card = self._card.id
         try:
-            return _within(deadline, lambda: getattr(client, method)(**question, model=self._model))
+            # The client's timeout limits only each silence; a server that drips bytes would hold it for ever.
+            return deadline.wait_for(lambda: getattr(client, method)(**question, model=self._model))
         except TextGenerationError as error:
             # Named by the server's own type of error; its status says the same as any other's.
             if isinstance(error.__cause__, HfHubHTTPError):
@@ -119,12 +119,18 @@ class RemoteModel:
             raise
         except InferenceTimeoutError:
             deadline.check()
-            raise ExpertUnavailableError(f"{self._where} did not answer for {card}: try again later.") from None
+            raise ExpertUnavailableError(
+                f"{self._where} did not answer a request for {card}: try again later."
+            ) from None
         except OfflineModeIsEnabled:
-            raise ExpertError(f"HF_HUB_OFFLINE forbids to run {card} remotely: unset it, or run locally.") from None
+            raise ExpertError(
+                f"HF_HUB_OFFLINE forbids running {card} remotely: unset it, or choose a local model."
+            ) from None
         except httpx2.HTTPError as error:
             reason = type(error).__name__
-            raise ExpertUnavailableError(f"{self._where} cannot be reached for {card} ({reason}).") from None
+            raise ExpertUnavailableError(
+                f"{self._where} cannot be reached to run {card} ({reason}): try again later."
+            ) from None
         except StopIteration:
             # The client takes the first provider of a list without looking whether there is one.
             raise NotServedError(f"No inference provider serves {card}: choose another model.") from None
@@ -137,7 +143,7 @@ class RemoteModel:
 
     def _senseless(self, error: Exception) -> ExpertError:
         words = said(error, *self._secrets)
-        return ExpertError(f"{self._where} gave an answer for {self._card.id} that makes no sense ({words}).")
+        return ExpertError(f"{self._where} returned an invalid answer for {self._card.id} ({words}).")
 
     def _for_status(self, error: Any, wait: float | None) -> ExpertError:
         status, card, where = error.response.status_code, self._card.id, self._where
@@ -146,16 +152,16 @@ class RemoteModel:
         later = f"try again in {math.ceil(wait)} s" if wait else "try again later"
         match status:
             case 401 | 403:
-                return ExpertError(f"{where} does not let HF_TOKEN use {card}{detail}: set a token that may.")
+                return ExpertError(f"{where} does not let HF_TOKEN use {card}{detail}: set a token that has access.")
             case 402:
                 return ExpertError(
                     f"The account of HF_TOKEN has no inference credit left for {card}{detail}: "
-                    "buy some, set another token, or run locally."
+                    "buy some, set another token, or choose a local model."
                 )
             case 404 | 410:
                 return NotServedError(f"{where} does not serve {card}{detail}: choose another model.")
             case 429:
-                return ExpertUnavailableError(f"{where} gets too many requests to run {card} now{detail}: {later}.")
+                return ExpertUnavailableError(f"{where} has too many requests for {card}{detail}: {later}.")
             case 503:
                 return ExpertUnavailableError(f"{where} is still loading {card}{detail}: {later}.")
             case 408:
@@ -177,31 +183,6 @@ def _asked_to_wait(response: Any) -> float | None:
     except (ValueError, TypeError, LookupError):
         return None
     return max(0.0, estimated) if math.isfinite(estimated) else None
-
-
-def _within(deadline: Deadline, work: Callable[[], _T]) -> _T:
-    """The result of blocking work, no longer waited for once the deadline has passed.
-
-    A timeout of the client bounds each silence only; a server that drips bytes would hold it for ever.
-    """
-    outcome: list[tuple[_T | None, BaseException | None]] = []
-
-    def run() -> None:
-        try:
-            outcome.append((work(), None))
-        except BaseException as error:
-            outcome.append((None, error))
-
-    thread = threading.Thread(target=run, name="inference provider", daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(min(GLANCE, max(deadline.remaining(), 0.01)))
-        if thread.is_alive():
-            deadline.check()
-    result, error = outcome[0]
-    if error is not None:
-        raise error
-    return result  # type: ignore[return-value]
 
 
 class RemoteExpert(Expert):

@@ -123,7 +123,7 @@ class QuestionAnswering(_Writing):
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
         if not inputs.get("context"):
-            raise ExpertError("There is no text to find the answer in: give one, or ask a model that needs none.")
+            raise ExpertError("There is no text to find the answer in: add one, or choose a model that needs none.")
         return {"question": payload.text(inputs), "context": payload.text(inputs, "context")}
 
     def parse(self, answer: Any) -> Any:

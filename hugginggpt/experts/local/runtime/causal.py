@@ -7,8 +7,8 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.inputs import model_max_tokens
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.generation import generation_options, seeded, without_thinking
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.media import Text
 
@@ -22,7 +22,7 @@ class CausalExpert(NetworkExpert):
 
     def prepare(self, inputs: Inputs) -> Any:
         if not inputs["text"].text.strip():
-            raise ExpertError(f"The text for {self.kind} is empty: write what is wanted.")
+            raise ExpertError(f"The text for {self.kind} is empty: write one.")
         return inputs
 
     def run(self, model: LoadedModel[Network], prepared: Inputs, deadline: Deadline) -> Any:
@@ -39,7 +39,7 @@ class CausalExpert(NetworkExpert):
         room = places - min(options["max_new_tokens"], _USUAL_TOKENS, places // 2)
         if count > room:
             raise ExpertError(
-                f"The text has {count} tokens where the model takes {room} beside its answer: shorten it."
+                f"The text has {count} tokens, and the model accepts {room} besides its answer: shorten it."
             )
         options["max_new_tokens"] = min(options["max_new_tokens"], places - count)
         if tokenizer.pad_token_id is None:
@@ -57,7 +57,7 @@ class CausalExpert(NetworkExpert):
         text = without_thinking(raw)
         if not text:
             raise ExpertError(
-                "The model wrote nothing within its tokens: ask for more of them, or choose another model."
+                "The model wrote no answer within its token limit: raise max_new_tokens, or choose another model."
             )
         return [Text(text)]
 

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, ModelLoadError
 from hugginggpt.experts.base import ExpertContext, Inputs
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.expert import LocalExpert
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.model_loading import LoadTarget, model_loading
 from hugginggpt.models.card import ModelCard
 from hugginggpt.progress import Progress, report
@@ -62,7 +62,7 @@ class Diffuser:
         }
         made = self.pipeline(**{k: v for k, v in wanted.items() if v is not None and self.takes(k)})
         if any(getattr(made, "nsfw_content_detected", None) or ()):
-            raise ExpertError("The model's safety checker held the picture back: ask for something else.")
+            raise ExpertError("The model's safety checker withheld the picture: ask for something else.")
         return made
 
 
@@ -107,7 +107,7 @@ class DiffusionExpert(LocalExpert):
 
     def prepare(self, inputs: Inputs) -> Any:
         if (text := inputs.get("text")) is not None and not text.text.strip():
-            raise ExpertError(f"The text for {self.kind} is empty: say what to make.")
+            raise ExpertError(f"The text for {self.kind} is empty: describe what to generate.")
         return inputs
 
     def run(self, model: LoadedModel[Diffuser], prepared: Inputs, deadline: Deadline) -> Any:
@@ -133,7 +133,7 @@ def load_pipeline(card: ModelCard, target: LoadTarget, auto_class: str, **parts:
     library: Any = import_module("diffusers")
     library.utils.logging.disable_progress_bar()
     if not Path(target.folder, "model_index.json").is_file():
-        raise ModelLoadError(f"The model {card.id} is no pipeline of diffusers: choose another for {card.kind}.")
+        raise ModelLoadError(f"The model {card.id} is not a diffusers pipeline: choose another for {card.kind}.")
     options: dict[str, Any] = {
         "dtype": target.dtype,
         "use_safetensors": True,

@@ -117,7 +117,7 @@ def _needed(card: ModelCard, folder: Path, sizes: Mapping[str, int]) -> list[str
     except ValueError as error:
         raise ModelLoadError(f"The description of the model {card.id} is damaged: {said(error)}.") from error
     if needed is None and card.sha256:
-        raise ModelLoadError(f"The model {card.id} has no file {' and '.join(card.sha256)} any more: choose another.")
+        raise ModelLoadError(f"The model {card.id} no longer has the file {' and '.join(card.sha256)}: choose another.")
     if needed is None:
         raise ModelLoadError(
             f"The model {card.id} has no weights in the safetensors format with their config.json, and weights in "
@@ -133,7 +133,7 @@ def _verify(card: ModelCard, folder: Path) -> None:
             found = file_digest(file, "sha256").hexdigest()
         if found != wanted:
             raise ModelLoadError(
-                f"The file {name} of {card.id} is not the one that the catalog expects "
+                f"The file {name} of {card.id} does not have the hash that the catalog expects "
                 f"(SHA-256 {found[:12]}… instead of {wanted[:12]}…): choose another model."
             )
 
@@ -155,21 +155,21 @@ def _refuse_remote_code(card: ModelCard, folder: Path) -> None:
 def remote_code_refused(card: ModelCard) -> ModelLoadError:
     """What is said of a model that cannot be loaded without running code of its repo."""
     return ModelLoadError(
-        f"The model {card.id} wants code from its own repo to be run, which is never done: choose another model."
+        f"The model {card.id} needs code from its own repository to be run, which is never done: choose another model."
     )
 
 
 def _refuse_if_disk_is_full(card: ModelCard, settings: Settings, wanted: int) -> None:
     disk = shutil.disk_usage(settings.models_cache_dir)
     if wanted > disk.free:
-        detail = f"{wanted / 2**20:,.0f} MiB are needed and {disk.free / 2**20:,.0f} MiB free"
+        detail = f"it needs {wanted / 2**20:,.0f} MiB, and {disk.free / 2**20:,.0f} MiB are free"
         raise _no_space(card, settings, detail, for_now=wanted <= disk.total)
 
 
 def _no_space(card: ModelCard, settings: Settings, detail: str, *, for_now: bool = True) -> ModelLoadError:
     return (ModelDiskFullError if for_now else ModelLoadError)(
         f"There is no space for the model {card.id} in {settings.models_cache_dir} ({detail}): "
-        "make room or set HUGGINGGPT_MODELS_CACHE to another disk."
+        "free some space, or set HUGGINGGPT_MODELS_CACHE to a folder on another disk."
     )
 
 
@@ -190,10 +190,10 @@ def _explained(card: ModelCard, settings: Settings) -> Iterator[None]:
     except hub.RevisionNotFoundError:
         raise ModelLoadError(
             f"The model {model} has no revision {card.revision} at {where}: "
-            "name one that it has, or none to take its latest."
+            "name one that exists, or none to use the latest."
         ) from None
     except hub.HFValidationError:
-        raise ModelLoadError(f"'{model}' is no name of a model: names look like 'organisation/model'.") from None
+        raise ModelLoadError(f"'{model}' is not the name of a model: names look like 'organisation/model'.") from None
     except hub.RepositoryNotFoundError:
         raise ModelLoadError(
             f"There is no model {model} at {where}, or it is private: check its name, or set HF_TOKEN."
@@ -201,8 +201,8 @@ def _explained(card: ModelCard, settings: Settings) -> Iterator[None]:
     except hub.LocalEntryNotFoundError as error:
         if settings.hf_hub_offline or isinstance(error.__cause__, hub.OfflineModeIsEnabled):
             raise ModelLoadError(
-                f"The model {model} is not in the cache in full and HF_HUB_OFFLINE forbids to download it: "
-                "go online once, or choose an installed model."
+                f"The model {model} is not fully downloaded, and HF_HUB_OFFLINE forbids downloading it: "
+                "unset HF_HUB_OFFLINE, or choose an installed model."
             ) from error
         if isinstance(error.__cause__, hub.HfHubHTTPError):
             raise _for_status(error.__cause__.response.status_code, where, model) from error
@@ -227,5 +227,7 @@ def _for_status(status: int, where: str, model: str) -> Exception:
     if status == 429 or status >= 500:
         return ExpertUnavailableError(f"The Hub at {where} is busy (HTTP {status}): try again later.")
     if status in (401, 403):
-        return ModelLoadError(f"The Hub at {where} does not let HF_TOKEN download {model}: use another token or model.")
-    return ModelLoadError(f"The Hub at {where} refused to give out {model} (HTTP {status}): choose another model.")
+        return ModelLoadError(
+            f"The Hub at {where} does not let HF_TOKEN download {model}: choose another token or model."
+        )
+    return ModelLoadError(f"The Hub at {where} refused to serve {model} (HTTP {status}): choose another model.")

@@ -23,7 +23,7 @@ def requested_size(inputs: Inputs) -> dict[str, int]:
     asked = {side: inputs[side] for side in ("width", "height") if inputs.get(side) is not None}
     for side, pixels in asked.items():
         if not _SMALLEST <= pixels <= _LARGEST:
-            raise ExpertError(f"A {side} of {pixels} pixels cannot be made: ask for {_SMALLEST} to {_LARGEST}.")
+            raise ExpertError(f"A {side} of {pixels} pixels cannot be generated: ask for {_SMALLEST} to {_LARGEST}.")
     return {side: _on_grid(pixels) for side, pixels in asked.items()}
 
 

@@ -51,7 +51,7 @@ def model_loading(card: ModelCard, context: ExpertContext) -> Iterator[LoadTarge
         with LOAD_LOCK:
             yield LoadTarget(str(folder), device, dtype, context.offloaded)
     except ImportError as error:
-        raise ModelLoadError(f"The model {card.id} needs a package that is not here: {said(error)}") from error
+        raise ModelLoadError(f"The model {card.id} needs a package that is not installed: {said(error)}") from error
     except ValueError as error:
         if "trust_remote_code" in str(error):
             raise remote_code_refused(card) from error

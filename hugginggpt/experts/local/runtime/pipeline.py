@@ -3,8 +3,8 @@
 from typing import Any, cast
 
 from hugginggpt.experts.base import ExpertContext
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.expert import LocalExpert
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.model_loading import model_loading, refuse_other_architecture
 from hugginggpt.models.card import ModelCard
 

@@ -8,8 +8,8 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.inputs import model_max_tokens
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.generation import generation_options, seeded
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.media import Text
 
@@ -26,7 +26,7 @@ class Seq2SeqExpert(NetworkExpert):
 
     def prepare(self, inputs: Inputs) -> Any:
         if not inputs["text"].text.strip():
-            raise ExpertError(f"The text for {self.kind} is empty: give one.")
+            raise ExpertError(f"The text for {self.kind} is empty: write one.")
         return inputs
 
     def run(self, model: LoadedModel[Network], prepared: Inputs, deadline: Deadline) -> Any:

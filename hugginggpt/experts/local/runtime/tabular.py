@@ -11,7 +11,7 @@ from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, ModelLoadError
 from hugginggpt.experts.base import ExpertContext, Inputs
-from hugginggpt.experts.inputs import number_or_text
+from hugginggpt.experts.inputs import number_or_text, table_with_rows
 from hugginggpt.experts.local.runtime.expert import LocalExpert
 from hugginggpt.media import Table
 from hugginggpt.models.card import ModelCard
@@ -51,16 +51,14 @@ class TabularExpert(LocalExpert):
         unknown = set(skops.io.get_untrusted_types(file=path)) - {_TREE}
         if unknown:
             named = ", ".join(sorted(map(str, unknown))[:3])
-            raise ModelLoadError(f"The model {card.id} holds {named}, which could run code: choose another.")
+            raise ModelLoadError(f"The model {card.id} contains {named}, which could run code: choose another.")
         estimator = skops.io.load(path, trusted=[_TREE])
         if not all(_is_sound(tree) for tree in _trees(estimator)):
-            raise ModelLoadError(f"A tree of the model {card.id} points outside itself: choose another.")
+            raise ModelLoadError(f"A decision tree of the model {card.id} points outside itself: choose another.")
         return TabularModel(estimator, _columns(estimator, config))
 
     def prepare(self, inputs: Inputs) -> Any:
-        if not inputs["table"].rows:
-            raise ExpertError("The table has no rows: give some.")
-        return inputs["table"]
+        return table_with_rows(inputs)
 
     def run(self, model: TabularModel, prepared: Table, deadline: Deadline) -> Any:
         rows = _fitting(prepared, model.columns)
@@ -120,7 +118,9 @@ def _model_file(card: ModelCard, folder: Path, config: dict[str, Any]) -> Path:
     named = str((config.get("model") or {}).get("file", ""))
     path = next((file for file in files if file.name == named), files[0] if files else None)
     if path is None:
-        raise ModelLoadError(f"The model {card.id} has no file in the skops format, and no pickle is loaded.")
+        raise ModelLoadError(
+            f"The model {card.id} has no file in the skops format, and pickles are never loaded: choose another."
+        )
     return path
 
 

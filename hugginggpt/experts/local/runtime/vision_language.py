@@ -51,7 +51,9 @@ def answer_about_image(network: Network, picture: PILImage.Image, text: str, inp
         ExpertError: it is no chat model, or says nothing.
     """
     if isinstance(network.processor, ImageProcessorAndTokenizer):
-        raise ExpertError("This model describes pictures and follows no text: choose a chat model that sees.")
+        raise ExpertError(
+            "This model only describes pictures and follows no instructions: choose a multimodal chat model."
+        )
     content = [{"type": "image", "image": picture}, {"type": "text", "text": text}]
     given = network.processor.apply_chat_template(
         [{"role": "user", "content": content}],
