@@ -25,6 +25,9 @@ RUNTIMES = (
     "sentence_transformers",
 )
 PACKAGES = ("apps", "flows", "tasks", "hugginggpt")
+IMPORTED_LATE = ("hugginggpt.media.first_frame", "hugginggpt.experts.local.runtime.hed")
+"""Modules that exist to be imported inside a function, so that their runtime is."""
+
 MOST_LINES, MOST_PARAMETERS = 450, 7
 SOURCES = [
     path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py")) if "migrations" not in path.parts
@@ -44,7 +47,8 @@ def modules_in(room: str) -> list[str]:
     folder = ROOT / "hugginggpt" / room
     found = (folder.rglob if room else folder.glob)("*.py")
     names = [path.relative_to(ROOT).with_suffix("") for path in sorted(found) if "migrations" not in path.parts]
-    return [".".join(name.parts).removesuffix(".__init__") for name in names]
+    dotted = [".".join(name.parts).removesuffix(".__init__") for name in names]
+    return [name for name in dotted if name not in IMPORTED_LATE]
 
 
 @pytest.mark.parametrize("room", ["", *ROOMS])
@@ -73,12 +77,18 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
         pytest.fail(f"These modules import each other in a circle: {' <- '.join(error.args[1])}.")
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_module_is_short_and_so_are_its_signatures(path: Path) -> None:
-    text = path.read_text()
-    assert text.count("\n") <= MOST_LINES
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            taken = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-            named = [argument.arg for argument in taken if argument.arg not in ("self", "cls")]
-            assert len(named) <= MOST_PARAMETERS, f"{node.name} takes {', '.join(named)}"
+def test_modules_are_short() -> None:
+    lengths = {str(path.relative_to(ROOT)): path.read_text().count("\n") for path in SOURCES}
+    assert {name: lines for name, lines in lengths.items() if lines >= MOST_LINES} == {}
+
+
+def test_signatures_are_short() -> None:
+    long = {}
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                taken = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+                named = [argument.arg for argument in taken if argument.arg not in ("self", "cls")]
+                if len(named) > MOST_PARAMETERS:
+                    long[f"{path.relative_to(ROOT)}: {node.name}"] = len(named)
+    assert long == {}
