@@ -35,6 +35,10 @@ class _Once(Generic[T]):
                 self._part = self._open()
             return self._part
 
+    def __reduce__(self) -> str:
+        # As a function: tasks that are sent to expert workers refer to it.
+        return self._open.__name__
+
     def forget(self) -> T | None:
         """Open it anew when it is next asked for; return what was open, if anything was."""
         with self._lock:

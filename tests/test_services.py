@@ -1,5 +1,6 @@
 """The long-lived parts of a process."""
 
+import pickle
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,10 @@ def _anew() -> Iterator[None]:
     reset()
 
 
-@pytest.mark.parametrize("get", [get_trace, get_store, get_controller, get_catalog])
+EACH = pytest.mark.parametrize("get", [get_trace, get_store, get_controller, get_catalog])
+
+
+@EACH
 def test_threads_that_ask_first_all_at_once_are_given_the_same(get: Callable[[], object]) -> None:
     at_once = threading.Barrier(8)
 
@@ -27,6 +31,11 @@ def test_threads_that_ask_first_all_at_once_are_given_the_same(get: Callable[[],
     with ThreadPoolExecutor(max_workers=8) as threads:
         given = [asked.result() for asked in [threads.submit(ask) for _ in range(8)]]
     assert len({id(part) for part in given}) == 1
+
+
+@EACH
+def test_another_process_is_told_of_them_by_name(get: Callable[[], object]) -> None:
+    assert pickle.loads(pickle.dumps(get)) is get
 
 
 def test_after_a_reset_they_are_opened_anew() -> None:
