@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from hugginggpt.trace.leases import Holder
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, FlowRunFilter, FlowRunFilterId
@@ -38,7 +39,6 @@ from hugginggpt.models.card import Endpoint
 from hugginggpt.request import RequestOptions
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import CHECKOUT
-from hugginggpt.trace.leases import Holder
 from hugginggpt.trace.report import report
 from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskStage
 from tasks import runner
