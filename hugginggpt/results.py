@@ -10,8 +10,9 @@ from hugginggpt.models.card import Endpoint
 
 
 class TaskStatus(StrEnum):
-    """How a planned task ended, as `ask --json` reports it."""
+    """How a planned task stands: PLANNED until it has ended."""
 
+    PLANNED = "planned"
     COMPLETED = "completed"
     CACHED = "cached"
     FAILED = "failed"
@@ -19,10 +20,14 @@ class TaskStatus(StrEnum):
 
 
 class RequestStatus(StrEnum):
-    """How a request stands: QUEUED until a process begins it, RUNNING until it has ended."""
+    """How a request stands: QUEUED until a process begins it, RUNNING until it has ended.
+
+    DIED is never stored: whoever reads the trace sees it where a request is RUNNING and its process is gone.
+    """
 
     QUEUED = "queued"
     RUNNING = "running"
+    DIED = "died"
     COMPLETED = "completed"
     PARTIAL = "partial"
     FAILED = "failed"

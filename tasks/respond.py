@@ -20,7 +20,7 @@ from hugginggpt.services import get_store, get_trace
 from hugginggpt.text import one_line
 from hugginggpt.trace.questions import NO_LONGER_HELD
 from hugginggpt.trace.report import report
-from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskEnding
+from hugginggpt.trace.story import RequestTrace, TaskEnding
 from tasks.cancelling import cancellable, why_cancelled
 from tasks.policies import patiently, recorded_controller
 from tasks.posting import finish_posting
@@ -74,7 +74,7 @@ def final_state(request_id: str, answered_by: UUID | None = None) -> State[Any]:
         answer begins, or why there is none, and what of the run could not be shown.
     """
     story = patiently("The report", lambda: get_trace().request(request_id))
-    if story.status is not StoryStatus.CANCELLED:
+    if story.status is not RequestStatus.CANCELLED:
         files = [file.artifact for file in story.files if file.artifact.preview is None]
         show_answer(story.response or f"Failed: {story.error}", files, answered_by)
         # Prefect's lists show a run's name, and not the message of its state.
@@ -88,12 +88,12 @@ def _final_state(story: RequestTrace) -> State[Any]:
     addresses = {f.artifact.sha256: get_store().address(f.artifact) for f in story.files}
     data = report(story, addresses).model_dump(mode="json")
     answer = one_line(story.response or "", MESSAGE_CHARS) or None
-    if story.status is StoryStatus.COMPLETED:
+    if story.status is RequestStatus.COMPLETED:
         return Completed(message=answer, data=data)
-    if story.status is StoryStatus.PARTIAL:
+    if story.status is RequestStatus.PARTIAL:
         return Completed(name="Partial", message=answer, data=data)
     error = story.error or "The request failed."
-    if story.status is StoryStatus.CANCELLED:
+    if story.status is RequestStatus.CANCELLED:
         return Cancelled(message=one_line(error, ERROR_CHARS))
     return Failed(message=one_line(error, ERROR_CHARS), data=rebuilt(story.error_type, error))
 

@@ -18,7 +18,7 @@ from hugginggpt.holder import Holder, is_dead
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
 from hugginggpt.text import one_line
 from hugginggpt.trace.rows import SHOWN_ID, artifact_ids, artifact_key, insert_for, task_row
-from hugginggpt.trace.story import TaskEnding, TaskStage
+from hugginggpt.trace.story import TaskEnding
 from hugginggpt.trace.tables import (
     Conversation,
     ExpertRun,
@@ -206,9 +206,9 @@ def cancel(session: Session, request: Request, now: datetime, error: str | None)
 
 def skip_unfinished(session: Session, request: Request, reason: str) -> None:
     """Write why tasks of the plan have no result."""
-    unfinished = select(PlannedTaskRow).filter_by(request_id=request.id, status=TaskStage.PLANNED)
+    unfinished = select(PlannedTaskRow).filter_by(request_id=request.id, status=TaskStatus.PLANNED)
     for task in session.scalars(unfinished):
-        task.status = TaskStage.SKIPPED
+        task.status = TaskStatus.SKIPPED
         task.error = reason
 
 
@@ -224,10 +224,10 @@ def reopen(session: Session, request: Request) -> None:
             update(PlannedTaskRow)
             .where(
                 PlannedTaskRow.request_id == request.id,
-                PlannedTaskRow.status == TaskStage.SKIPPED,
+                PlannedTaskRow.status == TaskStatus.SKIPPED,
                 PlannedTaskRow.error.in_((_CANCELLED, _CANCELLED_BEFORE)),
             )
-            .values(status=TaskStage.PLANNED, error=None)
+            .values(status=TaskStatus.PLANNED, error=None)
         )
 
 
@@ -254,7 +254,7 @@ def store_result(session: Session, task: PlannedTaskRow, result: TaskResult, now
     made = result.model_dump(mode="json")
     if task.result != made:  # another than an earlier life had, or the first
         task.result, task.ended_at = made, now
-    task.status = TaskStage.CACHED if cached else TaskStage.COMPLETED
+    task.status = TaskStatus.CACHED if cached else TaskStatus.COMPLETED
     task.cached = cached
     task.error = None
     task.model_id, task.revision, task.endpoint = result.model, result.revision, result.endpoint

@@ -34,9 +34,7 @@ from hugginggpt.trace.story import (
     OpenedRequest,
     RequestSummary,
     RequestTrace,
-    StoryStatus,
     TaskEnding,
-    TaskStage,
     Turn,
     WaitingRequest,
 )
@@ -460,7 +458,7 @@ class Trace:
                     kind=task.task,
                     args=dict(task.args),
                     dep=list(task.dep),
-                    status=TaskStage.PLANNED,
+                    status=TaskStatus.PLANNED,
                     cached=False,
                 )
                 for position, task in enumerate(plan.tasks)
@@ -742,7 +740,7 @@ class Trace:
         with self._database.reading() as session:
             return questions.summaries(session, self._database.now(session), limit, conversation_id)
 
-    def counts(self) -> dict[StoryStatus, int]:
+    def counts(self) -> dict[RequestStatus, int]:
         """How many requests have each status."""
         with self._database.reading() as session:
             return questions.counts(session, self._database.now(session))
