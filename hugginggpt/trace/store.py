@@ -21,7 +21,7 @@ from hugginggpt.models.card import Candidate, ModelCard, ModelChoice
 from hugginggpt.models.figures import Measurement
 from hugginggpt.plan import Plan
 from hugginggpt.request import Budget
-from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
+from hugginggpt.results import RequestStatus, TaskOutcome, TaskResult, TaskStatus
 from hugginggpt.settings import Settings
 from hugginggpt.text import one_line
 from hugginggpt.trace import lifecycle, questions, queue
@@ -34,7 +34,6 @@ from hugginggpt.trace.story import (
     OpenedRequest,
     RequestSummary,
     RequestTrace,
-    TaskEnding,
     Turn,
     WaitingRequest,
 )
@@ -59,7 +58,7 @@ if TYPE_CHECKING:
     from hugginggpt.trace.evaluations import Evaluations
     from hugginggpt.trace.pruning import Pruning
 
-__all__ = ["OpenedRequest", "RequestSummary", "RequestTrace", "TaskEnding", "Trace", "Turn", "holder_name"]
+__all__ = ["OpenedRequest", "RequestSummary", "RequestTrace", "Trace", "Turn", "holder_name"]
 
 
 class Trace:
@@ -381,7 +380,7 @@ class Trace:
         response: str | None,
         response_source: str,
         error: str | None,
-        endings: Sequence[TaskEnding],
+        outcomes: Sequence[TaskOutcome],
         life: int | None = None,
         error_type: str | None = None,
     ) -> None:
@@ -393,7 +392,7 @@ class Trace:
             response: the answer; None when there is none.
             response_source: "controller", "plain" for the plain rendering of the facts, or "none".
             error: why it failed, or why its answer is the plain rendering, one sentence.
-            endings: what only the orchestrator knew; a task without one keeps what is recorded of it.
+            outcomes: how tasks ended; a task without one keeps what is recorded of it.
             life: the writer's life; one that was taken over may not finish the request.
             error_type: class of the error.
         """
@@ -412,7 +411,7 @@ class Trace:
                 response_source=response_source,
                 error=error,
                 error_type=error_type,
-                endings=endings,
+                outcomes=outcomes,
             )
 
     # What the stages record

@@ -65,22 +65,6 @@ class EndedRun(_Frozen):
     error: str | None
 
 
-class TaskEnding(_Frozen):
-    """How a task run ended, as only the orchestrator knows.
-
-    Attributes:
-        result: the result, which may be recorded already; None leaves what is recorded.
-    """
-
-    task_id: int
-    status: TaskStatus
-    error: str | None = None
-    seconds: float | None = None
-    ended_at: datetime | None = None
-    prefect_task_run_id: str | None = None
-    result: TaskResult | None = None
-
-
 class Life(_Frozen):
     """One process that worked on a request.
 

@@ -233,7 +233,7 @@ def test_runs_that_are_at_work_in_prefect_alone_are_ended_there(
         error = "It cannot be done." if status is RequestStatus.FAILED else None
         response = None if error else "The edges\nwere drawn."
         get_trace().finish_request(
-            name, status=status, response=response, response_source="none", error=error, endings=[]
+            name, status=status, response=response, response_source="none", error=error, outcomes=[]
         )
     get_trace().cancel_request("given-up")
     get_trace().release_flow_run(str(runs["left"].id), ending="died")
@@ -264,7 +264,7 @@ def test_a_run_that_is_deleted_meanwhile_does_not_keep_the_others_from_being_end
     gone, other = begun("gone"), begun("other")
     for name in ("gone", "other"):
         get_trace().finish_request(
-            name, status=RequestStatus.COMPLETED, response="Done.", response_source="none", error=None, endings=[]
+            name, status=RequestStatus.COMPLETED, response="Done.", response_source="none", error=None, outcomes=[]
         )
     monkeypatch.setattr(queue, "ENDED_SECONDS", 0.0)
     ending = queue._ending

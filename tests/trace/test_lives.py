@@ -15,8 +15,8 @@ from hugginggpt.holder import Hold, Holder, holder_name, is_dead
 from hugginggpt.plan import Plan
 from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.settings import Settings
-from hugginggpt.trace.store import TaskEnding, Trace
-from tests.trace.samples import PLAN, begin, call, candidate, choice, finish, planned, result
+from hugginggpt.trace.store import Trace
+from tests.trace.samples import PLAN, begin, call, candidate, choice, finish, outcome, planned, result
 
 ELSEWHERE = "other-host/4026531836:4711:1764000000.00"
 
@@ -169,7 +169,7 @@ def test_what_an_earlier_life_made_stays_as_it_was(trace: Trace) -> None:
     before = trace.request(opened.request_id).tasks[:2]
 
     begin(trace, request_id=opened.request_id)
-    finish(trace, opened.request_id, endings=[TaskEnding(task_id=2, status=TaskStatus.FAILED, error="No.")], life=2)
+    finish(trace, opened.request_id, outcomes=[outcome(2, TaskStatus.FAILED, error="No.")], life=2)
 
     cached, made, failed = trace.request(opened.request_id).tasks
     assert (cached.status, cached.cached, cached.seconds) == (TaskStatus.CACHED, True, 1.25)
@@ -273,7 +273,7 @@ def _work(settings: Settings, n: int, barrier: object, wins: object) -> None:
         response=f"answer {n}",
         response_source="plain",
         error=None,
-        endings=(),
+        outcomes=(),
     )
     trace.close()
 

@@ -203,7 +203,7 @@ def test_cancelling_ends_a_request_wherever_it_stands(trace: Trace) -> None:
     opened = planned(trace, request_id="working")
     done = planned(trace, request_id="done")
     trace.finish_request(
-        done.request_id, status=RequestStatus.COMPLETED, response="12", response_source="plain", error=None, endings=[]
+        done.request_id, status=RequestStatus.COMPLETED, response="12", response_source="plain", error=None, outcomes=[]
     )
 
     assert trace.cancel_request("waiting")

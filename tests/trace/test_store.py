@@ -11,9 +11,21 @@ from hugginggpt.errors import RequestIdError, TraceError
 from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.plan import Plan
 from hugginggpt.results import ItemResult, RequestStatus, TaskStatus
-from hugginggpt.trace.store import RequestTrace, TaskEnding, Trace
+from hugginggpt.trace.store import RequestTrace, Trace
 from hugginggpt.trace.story import AttemptEnd
-from tests.trace.samples import INVOICE, PLAN, artifact, begin, call, candidate, choice, finish, planned, result
+from tests.trace.samples import (
+    INVOICE,
+    PLAN,
+    artifact,
+    begin,
+    call,
+    candidate,
+    choice,
+    finish,
+    outcome,
+    planned,
+    result,
+)
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone(timedelta(hours=2)))
 
@@ -156,8 +168,8 @@ def test_what_could_not_be_recorded_at_once_is_completed_at_the_end(trace: Trace
     opened = planned(trace)
     for name in ("other/ocr", result(0).model):
         trace.start_attempt(opened.request_id, 0, 1, candidate(name), run_count=1)
-    ending = TaskEnding(task_id=0, status=TaskStatus.COMPLETED, result=result(0))
-    finish(trace, opened.request_id, endings=(ending,))
+    ended = outcome(0, result=result(0))
+    finish(trace, opened.request_id, outcomes=(ended,))
     attempts = trace.request(opened.request_id).tasks[0].attempts
     assert [attempt.status for attempt in attempts] == ["interrupted", "completed"]
 
@@ -178,9 +190,9 @@ def test_the_whole_story_goes_to_json_and_back(trace: Trace) -> None:
         trace,
         request_id,
         status=RequestStatus.PARTIAL,
-        endings=[
-            TaskEnding(task_id=0, status=TaskStatus.COMPLETED, ended_at=NOON, seconds=1.5),
-            TaskEnding(task_id=1, status=TaskStatus.CACHED, result=spoken, prefect_task_run_id="run-1"),
+        outcomes=[
+            outcome(0, result=result(0).model_copy(update={"seconds": 1.5}), ended_at=NOON),
+            outcome(1, TaskStatus.CACHED, result=spoken, prefect_task_run_id="run-1"),
         ],
     )
 
@@ -234,7 +246,7 @@ def test_a_wrong_ending_leaves_the_request_open(trace: Trace) -> None:
     opened = planned(trace)
 
     with pytest.raises(TraceError, match="has no task 9"):
-        finish(trace, opened.request_id, endings=[TaskEnding(task_id=9, status=TaskStatus.SKIPPED)])
+        finish(trace, opened.request_id, outcomes=[outcome(9, TaskStatus.SKIPPED)])
 
     assert trace.request(opened.request_id).status is RequestStatus.RUNNING
     assert trace.request(opened.request_id).tasks[0].status is TaskStatus.PLANNED
