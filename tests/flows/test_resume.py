@@ -28,6 +28,7 @@ from tests.flows.conftest import Answer
 from tests.servers import wait_until
 from tests.stand_ins.inference_server import InferenceServer
 from tests.stand_ins.openai_server import OpenAIServer, hangs
+from tests.trace.samples import run_of
 
 PLAN: list[dict[str, Any]] = [
     {"task": "image-to-text", "id": 0, "dep": [-1], "args": {"image": "sign.png"}},
@@ -76,7 +77,7 @@ def each_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 
 def at_work_on(request_id: str, stage: str, server: OpenAIServer) -> bool:
     """The server hangs on that stage, and everything before it is in the trace."""
-    return stage in server.stages() and {0, 1} <= get_trace().results(request_id).keys()
+    return stage in server.stages() and {0, 1} <= run_of(get_trace(), request_id).results().keys()
 
 
 def test_a_killed_run_is_resumed_and_nothing_finished_runs_again(
@@ -89,12 +90,12 @@ def test_a_killed_run_is_resumed_and_nothing_finished_runs_again(
         answer_request("Read it.", request_id="killed")
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert get_trace().request("killed").status is RequestStatus.DIED
+    assert get_trace().requests.get("killed").status is RequestStatus.DIED
 
     controller.script = {"summarization": "It is 42.50 EUR.", "respond": "The sign says 42.50 EUR."}
     state = answer_request("", request_id="killed", return_state=True)
     assert state.is_completed()
-    story = get_trace().request("killed")
+    story = get_trace().requests.get("killed")
     assert (story.status, story.response) == (RequestStatus.COMPLETED, "The sign says 42.50 EUR.")
     assert [life.ending for life in story.lives] == ["died", "finished"]
     assert {task.id: [a.life for a in task.attempts if a.status == "completed"] for task in story.tasks} == {
@@ -150,7 +151,7 @@ def test_two_who_resume_at_once_do_not_both_run(controller: OpenAIServer, sign: 
     controller.script = {"summarization": "42.50 EUR.", "respond": "It says 42.50 EUR."}
     both = [start(sign, "wanted"), start(sign, "wanted")]
     assert sorted(p.wait(timeout=120) == 0 for p in both)[-1]
-    story = get_trace().request("wanted")
+    story = get_trace().requests.get("wanted")
     assert story.status is RequestStatus.COMPLETED
     assert len(story.lives) == 2
 
@@ -182,11 +183,11 @@ def test_results_outlive_a_database_that_goes_away(
     assert state.is_failed()
     assert postgresql_url not in str(state.message)
     lock(postgresql_url, False)
-    wait_until(lambda: get_trace().request("cut-off").status is RequestStatus.DIED)
+    wait_until(lambda: get_trace().requests.get("cut-off").status is RequestStatus.DIED)
     asked = len(controller.calls)
 
     state = answer_request("", request_id="cut-off", return_state=True)
-    story = get_trace().request("cut-off")
+    story = get_trace().requests.get("cut-off")
     assert state.is_completed() and story.status is RequestStatus.COMPLETED
     assert "summarization" not in controller.stages()[asked:]
     assert {task.id: task.status.value for task in story.tasks}[2] == "cached"
@@ -239,7 +240,7 @@ def test_a_selection_begins_while_the_database_is_away(
     get_trace()
 
     def cut_off() -> None:
-        wait_until(lambda: any(r.tasks for r in get_trace().requests()))
+        wait_until(lambda: any(r.tasks for r in get_trace().requests.latest()))
         lock(postgresql_url, True)
         time.sleep(6.0)
         lock(postgresql_url, False)
@@ -276,7 +277,7 @@ def test_a_flow_that_is_interrupted_says_so_in_the_trace(
     wait_until(lambda: at_work_on("stopped", "summarization", controller))
     process.send_signal(signal.SIGINT)
     process.wait(timeout=60)
-    story: RequestTrace = get_trace().request("stopped")
+    story: RequestTrace = get_trace().requests.get("stopped")
     assert story.status is RequestStatus.DIED
     assert story.lives[0].ending not in (None, "finished")
     controller.script = {"summarization": "42.50 EUR.", "respond": "It says 42.50 EUR."}
