@@ -34,12 +34,12 @@ from flows.results import share_results
 from hugginggpt.cluster import Certificates
 from hugginggpt.environment import RESULTS_BLOCK
 from hugginggpt.errors import ClusterUnavailableError, ConfigurationError, DeadlineExceededError
+from hugginggpt.holder import Holder
 from hugginggpt.models.card import Endpoint
 from hugginggpt.request import RequestOptions
 from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import CHECKOUT
-from hugginggpt.trace.leases import Holder
 from hugginggpt.trace.report import report
 from hugginggpt.trace.story import RequestTrace
 from tasks import runner
@@ -411,19 +411,19 @@ def test_an_answer_whose_flow_s_process_dies_is_written_by_whoever_resumes_the_r
     controller.abandoned.clear()
     flow_worker("unanswered", [SUMMARY])
     wait_until(lambda: "respond" in controller.stages())
-    (life,) = get_trace().request("unanswered").lives
+    (life,) = get_trace().requests.get("unanswered").lives
     holder = Holder.parse(life.holder)
     assert holder is not None
     os.kill(holder.pid, signal.SIGKILL)
     assert controller.abandoned.wait(timeout=120), "the worker let go of the call"
     wait_until(lambda: _has_ended("respond and record", life.flow_run_id))
-    story = get_trace().request("unanswered")
-    assert (story.status, story.response, story.finished_at) == (StoryStatus.DIED, None, None)
+    story = get_trace().requests.get("unanswered")
+    assert (story.status, story.response, story.finished_at) == (RequestStatus.DIED, None, None)
 
     controller.script = {"respond": "They are borders."}
     asked = len(controller.calls)
     story = run("unanswered", None)
-    assert (story.status, story.response, story.error) == (StoryStatus.COMPLETED, "They are borders.", None)
+    assert (story.status, story.response, story.error) == (RequestStatus.COMPLETED, "They are borders.", None)
     assert [life.ending for life in story.lives] == ["crashed", "finished"]
     assert controller.stages()[asked:] == ["respond"]
 

@@ -293,8 +293,8 @@ def test_a_flow_that_loses_its_request_while_the_answer_is_written_says_so(
     flow_runs: list[str | None] = []
 
     def lose(call: object) -> Any:
-        flow_runs.append(get_trace().request("lost").flow_run_id)
-        assert get_trace().release_flow_run(str(flow_runs[0]), ending="crashed")
+        flow_runs.append(get_trace().requests.get("lost").flow_run_id)
+        assert get_trace().lifecycle.release_flow_run(str(flow_runs[0]), ending="crashed")
         return hangs()
 
     controller.script = {"respond": lose}
@@ -304,7 +304,7 @@ def test_a_flow_that_loses_its_request_while_the_answer_is_written_says_so(
     assert state.message == "Request lost is not this process's any more: its answer is left to whoever resumes it."
     with get_client(sync_client=True) as client:
         assert "Failed" not in client.read_flow_run(UUID(flow_runs[0])).name
-    assert get_trace().request("lost").status is StoryStatus.DIED
+    assert get_trace().requests.get("lost").status is RequestStatus.DIED
     controller.script = {"respond": "The edges were drawn."}
     assert answer("Draw it.", request_id="lost").response == "The edges were drawn."
 
