@@ -43,23 +43,23 @@ REMOTE = {
     "busy": "429, too many requests",
     "failing": "500",
     "unauthorized": "401, unknown token",
-    "forbidden": "403, the token has no access",
+    "forbidden": "403, a token without permission",
     "unpaid": "402, no credit left",
-    "missing": "404, no such model",
-    "gone": "410, the retired host",
-    "refusing": "400, input refused",
-    "nonsense": "an invalid answer",
-    "unreachable": "out of reach",
+    "missing": "404, a model that it does not have",
+    "gone": "410, a retired host",
+    "refusing": "400, refused input",
+    "nonsense": "a nonsensical answer",
+    "unreachable": "no answer",
 }
 LOCAL = {
     PICKLED: "only pickled weights",
-    REMOTE_CODE: "needs its own code",
+    REMOTE_CODE: "code in the repository",
     GATED: "gated, without a token",
     "tiny/nobody": "no such model",
-    f"{GOOD}@v9": "no such revision",
-    UNTRAINED: "trained for something else",
+    f"{GOOD}@v9": "a revision that does not exist",
+    UNTRAINED: "trained for another task",
     DAMAGED: "damaged weights",
-    "too big": "more memory than is allowed",
+    "too big": "more memory than allowed",
 }
 
 
@@ -193,13 +193,13 @@ def test_the_next_candidate_takes_over(world: World, how: str) -> None:
 
 def write(world: World) -> Iterator[str]:
     """The page, line by line."""
-    yield "# When a model fails\n"
-    yield "Each failure below was provoked against stand-ins for the Hub and an inference provider, and a test"
-    yield "repeats it (`tests/experts/test_failures.py`). `hugginggpt trace show` and the database show the message of"
-    yield f"each attempt. If the cause can pass, the attempt is repeated up to {TRIES} times with growing pauses. After"
-    yield "that, or at once for any other cause, the next candidate takes over, local or remote. Here a local model"
-    yield "took over, and every task completed. If a provider says how long it is busy or loading, the attempt waits up"
-    yield "to a minute before it counts as failed.\n"
+    yield "# When a model cannot do its task\n"
+    yield "Each of these failures is provoked by a test, `tests/experts/test_failures.py`, against stand-ins"
+    yield "for the Hub and for an inference provider. The message is what `hugginggpt trace show` and the"
+    yield f"database say about the attempt. A cause that can pass is tried {TRIES} times, with growing pauses."
+    yield "Then, and after any other cause at once, the next candidate takes over, local or remote. In these"
+    yield "tests a local model took over and the task completed every time. If a provider says that it will"
+    yield "be busy or loading for a minute at most, HuggingGPT first waits that long.\n"
     for title, ways in (("At an inference provider", REMOTE), ("On this machine", LOCAL)):
         yield f"## {title}\n"
         yield "| cause | message | tries |\n| --- | --- | --- |"
