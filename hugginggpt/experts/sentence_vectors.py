@@ -1,4 +1,4 @@
-"""Texts as vectors whose cosine says how close they are in meaning: what the experts on sentence encoders share."""
+"""Sentence embeddings, and the similarity of two texts by the cosine of their embeddings."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ def vectors(encoder: Any, texts: Sequence[str]) -> Any:
     """One vector of length 1 for each text, as rows of a float32 array: the mean over the text's windows.
 
     Args:
-        encoder: of sentence-transformers.
+        encoder: from sentence-transformers.
         texts: of any length.
     """
     import numpy as np
@@ -37,7 +37,7 @@ def vectors(encoder: Any, texts: Sequence[str]) -> Any:
 
 
 class SimilarityExpert(Expert):
-    """Scores how close two texts are in meaning: the cosine of their vectors."""
+    """Scores how close two texts are in meaning, by the cosine of their embeddings."""
 
     kind = "sentence-similarity"
     supports_batching = True

@@ -379,7 +379,7 @@ def test_words_in_a_table_are_learnt_from_too(ask: Ask) -> None:
 @pytest.mark.parametrize(
     ("kind", "rows", "problem"),
     [
-        ("tabular-classification", [("1", "a"), ("2", "b")], "leave empty what is to be predicted"),
+        ("tabular-classification", [("1", "a"), ("2", "b")], "leave the cells to predict empty"),
         ("tabular-classification", [("1", "a"), ("2", "")], "too few to learn from"),
         ("tabular-classification", [], "no rows"),
         ("tabular-regression", [("1", "a"), ("2", "b"), ("3", "c"), ("4", "d"), ("5", "")], "'a' is not a number"),

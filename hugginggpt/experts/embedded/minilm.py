@@ -1,4 +1,4 @@
-"""The sentence encoder all-MiniLM-L6-v2 from its package."""
+"""The sentence encoder all-MiniLM-L6-v2, loaded from its package."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Model files that come inside a Python package."""
+"""Model files inside a Python package."""
 
 import hashlib
 from importlib.util import find_spec
@@ -9,10 +9,10 @@ from hugginggpt.models.card import ModelCard
 
 
 def packaged_files(package: str, card: ModelCard) -> Path:
-    """The folder of an installed package, once every file that the card names has the hash it should have.
+    """The folder of an installed package, after checking the hash of every file that the card names.
 
     Raises:
-        ModelLoadError: the package, or a file of it, is missing or is not what the card says.
+        ModelLoadError: the package or a file is missing, or a file has another hash.
     """
     spec = find_spec(package)
     if spec is None or spec.origin is None:

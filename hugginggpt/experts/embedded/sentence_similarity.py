@@ -1,4 +1,4 @@
-"""Sentence similarity by all-MiniLM-L6-v2."""
+"""Sentence similarity with all-MiniLM-L6-v2."""
 
 from hugginggpt.experts.embedded.minilm import MiniLMExpert
 from hugginggpt.experts.sentence_vectors import SimilarityExpert

@@ -1,4 +1,4 @@
-"""Filling the gaps of a table's column from the rows that have it: learnt on the spot, nothing to download."""
+"""Fills the gaps in a column of a table, by learning from the other rows. Needs no model."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _TREES = 200
 
 
 class TableGapsExpert(Expert):
-    """Learns a column from the rows in which it is filled, by a forest of trees, and predicts it for the others.
+    """Trains a random forest on the rows where a column is filled, and predicts the column for the others.
 
     The column is the last one that is empty in some rows and filled in others.
     """
@@ -45,19 +45,19 @@ class TableGapsExpert(Expert):
                 f"fill it in at least {_FEWEST_EXAMPLES}."
             )
         gaps = [number for number, row in enumerate(rows) if row[at] is None]
-        wanted = self.wanted([row[at] for row in examples])
+        wanted = self.targets([row[at] for row in examples])
         with computing(deadline):
             features = _features([[cell for place, cell in enumerate(row) if place != at] for row in rows])
-            learner = self.forest(_TREES).fit(features[[row[at] is not None for row in rows]], wanted)
+            learner = self.estimator(_TREES).fit(features[[row[at] is not None for row in rows]], wanted)
             return list(zip(gaps, self.predict(learner, features[gaps]), strict=True))
 
     @abstractmethod
-    def forest(self, trees: int) -> Any:
-        """What learns, of scikit-learn."""
+    def estimator(self, trees: int) -> Any:
+        """An untrained estimator of scikit-learn."""
 
     @abstractmethod
-    def wanted(self, cells: Sequence[Any]) -> list[Any]:
-        """What is learnt, from the column's filled cells."""
+    def targets(self, cells: Sequence[Any]) -> list[Any]:
+        """The values to learn, from the filled cells of the column."""
 
     @abstractmethod
     def predict(self, learner: Any, rows: Any) -> list[Any]:
@@ -75,7 +75,7 @@ def _column(table: Table) -> int:
 
 
 def _features(rows: Sequence[Sequence[Any]]) -> Any:
-    """The cells as numbers: a text as the number that its column's texts have in order, an empty cell as -1.
+    """The cells as numbers. A text becomes its rank among the texts of its column, an empty cell -1.
 
     Returns:
         float64, shape (rows, columns).

@@ -1,4 +1,4 @@
-"""Zero-shot classification by all-MiniLM-L6-v2."""
+"""Zero-shot classification with all-MiniLM-L6-v2."""
 
 from typing import Any
 
@@ -10,16 +10,16 @@ from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.rendering import classification
 from hugginggpt.experts.sentence_vectors import vectors
 
-# What a label claims of the text, said in two ways: the first tells topics apart better, the second moods.
+# Two hypotheses per label: the first separates topics better, the second moods.
 _HYPOTHESES = ("This text is about {}.", "{}.")
 
-# The factor on cosines with which this encoder was trained (`scale` of its ranking loss): under it,
-# the softmax over cosines is the probability that the model was taught.
+# The factor on cosines that this encoder was trained with (`scale` of its ranking loss). With it,
+# the softmax over cosines is the probability that the model learned.
 _SCALE = 20.0
 
 
 class ZeroShotClassification(MiniLMExpert):
-    """Sorts a text into labels by how close it is to what each label claims."""
+    """Scores labels by how close the text is to the hypotheses of each."""
 
     kind = "zero-shot-classification"
 

@@ -11,13 +11,13 @@ from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.experts.rendering import classification
 
-# What the models of AudioSet hear at once; others grow with the square of the length.
+# The input length of AudioSet models; the memory of others grows with the square of the length.
 _LONGEST_PIECE = 10.0
 _LABELS = 5
 
 
 class AudioClassification(PipelineExpert):
-    """Says what a recording sounds like. A long one is heard piece by piece, and the scores averaged."""
+    """Classifies a recording. A long one is cut into pieces, and their scores are averaged."""
 
     kind = "audio-classification"
     packages = (*PipelineExpert.packages, "soxr")
@@ -33,7 +33,7 @@ class AudioClassification(PipelineExpert):
         total = 0
         for piece in split_at_pauses(resample(samples, recorded_rate, rate), rate, _LONGEST_PIECE):
             for entry in model.run(partial(_heard, piece), deadline):
-                # A short rest at the end must not count as much as a full piece.
+                # A short last piece must not count as much as a full one.
                 scores[entry["label"]] = scores.get(entry["label"], 0.0) + entry["score"] * len(piece)
             total += len(piece)
         found = [{"label": label, "score": score / total} for label, score in scores.items()]

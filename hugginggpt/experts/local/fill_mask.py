@@ -1,4 +1,4 @@
-"""Filling masks through transformers."""
+"""Mask filling through transformers."""
 
 import re
 from typing import Any
@@ -15,7 +15,7 @@ _MASK = re.compile(r"\[MASK\]|<mask>|\[mask\]|<MASK>|_{3,}", re.IGNORECASE)
 
 
 class FillMask(PipelineExpert):
-    """Fills in the masked word of a sentence, however the mask is written: [MASK], <mask> or ___."""
+    """Fills in the masked words of a sentence. A mask may be written as [MASK], <mask> or ___."""
 
     kind = "fill-mask"
 

@@ -14,7 +14,7 @@ _LABELS = 5
 
 
 class ImageClassification(PipelineExpert):
-    """Says what a picture shows."""
+    """Classifies a picture."""
 
     kind = "image-classification"
     supports_batching = True

@@ -1,4 +1,4 @@
-"""Image segmentation through transformers: semantic, instance or panoptic, as the model was trained."""
+"""Image segmentation through transformers: semantic, instance or panoptic, depending on the model."""
 
 from typing import Any
 

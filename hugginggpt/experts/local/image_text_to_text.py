@@ -1,4 +1,4 @@
-"""Following an instruction about a picture, through transformers."""
+"""Instructions about a picture, through transformers."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _USUAL_TOKENS = 512
 
 
 class ImageTextToText(VisionLanguageExpert):
-    """Answers a text about a picture with a chat model that sees."""
+    """Follows an instruction about a picture with a multimodal chat model."""
 
     kind = "image-text-to-text"
 

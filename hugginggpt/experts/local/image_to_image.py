@@ -1,4 +1,4 @@
-"""Pictures from pictures: varied, edited as a text says, or enlarged."""
+"""Pictures from pictures: variation, editing by instruction, and super-resolution."""
 
 import re
 from pathlib import Path
@@ -23,16 +23,16 @@ _ENLARGING = re.compile(
 )
 
 _MOST_ENLARGED = 1024
-"""Pixels of the longer side of what is enlarged: memory grows with its square and more."""
+"""The limit for the longer side of a picture to enlarge, in pixels, because memory grows at least with its square."""
 
-# How much of the picture is made anew: 0 keeps it, 1 keeps nothing.
+# How much of the picture is regenerated: 0 keeps all of it, 1 nothing.
 _STRENGTH_OF_A_VARIATION, _STRENGTH_UNDER_A_TEXT = 0.5, 0.8
 
 
 class ImageToImage(DiffusionExpert):
-    """Varies a picture, edits it as a text says, or enlarges it: whatever its model was made for.
+    """Varies a picture, edits it by instruction, or enlarges it, depending on the model.
 
-    A pipeline of diffusers varies or edits; a super-resolution model of transformers enlarges.
+    Pipelines of diffusers vary or edit; super-resolution models of transformers enlarge.
     """
 
     kind = "image-to-image"
@@ -68,7 +68,7 @@ class ImageToImage(DiffusionExpert):
 
 
 def _enlarged(network: Network, inputs: Inputs) -> PILImage.Image:
-    """The picture, enlarged as many times as the network was trained for."""
+    """The picture, enlarged by the factor that the network was trained for."""
     import torch
 
     text = inputs["text"].text if inputs.get("text") else ""
@@ -83,7 +83,7 @@ def _enlarged(network: Network, inputs: Inputs) -> PILImage.Image:
     given = network.processor(picture, return_tensors="pt").to(model.device, model.dtype)
     with torch.inference_mode():
         made = model(**given).reconstruction[0]
-    # The processor pads to the network's windows; what it makes of the padding is cut off.
+    # The processor pads to the network's windows; the padding is cut off from the result.
     factor = made.shape[-1] // given["pixel_values"].shape[-1]
     made = made[:, : picture.height * factor, : picture.width * factor]
     values = made.float().clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).cpu().numpy()

@@ -22,7 +22,7 @@ _USUAL_TOKENS = 128
 
 
 class ImageToText(VisionLanguageExpert):
-    """Describes a picture, or reads it where the model was trained to."""
+    """Describes a picture, or reads its text if the model was trained to."""
 
     kind = "image-to-text"
 

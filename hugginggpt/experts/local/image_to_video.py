@@ -14,12 +14,12 @@ from hugginggpt.experts.local.runtime.model_loading import LoadTarget
 from hugginggpt.experts.video import encode_video
 from hugginggpt.models.card import ModelCard
 
-# One set of weights that serves both: diffusers has a pipeline for each.
+# The same weights serve both; diffusers has a pipeline for each.
 _FOR_PICTURES = {"LTXPipeline": "LTXImageToVideoPipeline"}
 
 
 class ImageToVideo(DiffusionExpert):
-    """Brings a picture to life, as a text says where the model reads one."""
+    """Generates a video from a picture, following a text if the model takes one."""
 
     kind = "image-to-video"
 

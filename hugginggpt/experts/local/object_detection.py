@@ -12,7 +12,7 @@ from hugginggpt.experts.rendering import detections
 
 
 class ObjectDetection(PipelineExpert):
-    """Finds things in a picture, with their boxes."""
+    """Finds objects in a picture, with their boxes."""
 
     kind = "object-detection"
     supports_batching = True

@@ -1,4 +1,4 @@
-"""Question answering through transformers: the answer is a piece of the text."""
+"""Extractive question answering through transformers."""
 
 from typing import Any
 
@@ -15,9 +15,9 @@ _LONGEST_ANSWER = 64
 
 
 class QuestionAnswering(NetworkExpert):
-    """Finds the answer in a text, a long one in overlapping windows.
+    """Finds the answer in a text. A long text is read in overlapping windows.
 
-    A model that was taught to say that a text holds no answer is believed.
+    If the model was trained to recognise that a text has no answer, its verdict counts.
     """
 
     kind = "question-answering"
@@ -42,7 +42,7 @@ class QuestionAnswering(NetworkExpert):
 
 
 def _answer(network: Network, question: str, context: str) -> str:
-    """The span with the highest sum of the scores of its ends, over all windows; empty where none is better."""
+    """The span with the highest score over all windows; empty if "no answer" scores higher."""
     import torch
 
     tokenizer, model = network.processor, network.model
@@ -61,7 +61,7 @@ def _answer(network: Network, question: str, context: str) -> str:
     )
     taken = [name for name in tokenizer.model_input_names if name in encoded]
     best, answer = -float("inf"), ""
-    # A model that can say so points to the very first token where a window holds no answer.
+    # A model that can say "no answer" points to the first token of the window.
     empty = float("inf")
     for window in range(len(encoded["input_ids"])):
         given = {name: torch.tensor([encoded[name][window]], device=model.device) for name in taken}
@@ -78,7 +78,7 @@ def _answer(network: Network, question: str, context: str) -> str:
 
 
 def _best_span(starts: Any, ends: Any, inside: Any) -> tuple[float, int, int]:
-    """Score, first and last token of the best span inside the text."""
+    """The score, the first and the last token of the best span inside the text."""
     import torch
 
     nowhere = torch.tensor(-float("inf"))

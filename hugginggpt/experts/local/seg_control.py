@@ -1,4 +1,4 @@
-"""A segmentation map as a control picture, through transformers: ADE20K's classes in its colours."""
+"""A segmentation map as a control picture, in the colours of the classes of ADE20K."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from hugginggpt.media import Image
 
 
 class SegControl(NetworkExpert):
-    """Draws each kind of region in the colour that ControlNet knows it by."""
+    """Draws each region in the colour that ControlNet expects for its class."""
 
     kind = "seg-control"
     model_class = "AutoModelForSemanticSegmentation"

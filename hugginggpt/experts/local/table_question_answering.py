@@ -1,4 +1,4 @@
-"""Table question answering through transformers: TAPAS picks cells."""
+"""Table question answering with TAPAS, through transformers."""
 
 import re
 from typing import Any
@@ -16,7 +16,7 @@ _NUMBER = re.compile(r"-?\d[\d\s.,]*")
 
 
 class TableQuestionAnswering(PipelineExpert):
-    """Answers a question from a table. Rows that the model has no room for are left out, the last ones first."""
+    """Answers a question from a table. If it does not fit into the model, the last rows are left out."""
 
     kind = "table-question-answering"
     packages = (*PipelineExpert.packages, "pandas")
@@ -25,7 +25,7 @@ class TableQuestionAnswering(PipelineExpert):
         """Load the pipeline, which can pass a table only to TAPAS.
 
         Raises:
-            ModelLoadError: the model is of another family.
+            ModelLoadError: the model belongs to another family.
         """
         model = super().load(card, context)
         if model.tool.type != "tapas":
@@ -53,7 +53,7 @@ class TableQuestionAnswering(PipelineExpert):
 
 
 def _reckoned(aggregator: str, cells: list[str]) -> str:
-    """What the cells come to: their number, sum or mean; themselves where no reckoning is asked for or possible."""
+    """The count, sum or mean of the cells; the cells themselves if nothing is to be or can be computed."""
     if aggregator == "COUNT":
         return str(len(cells))
     numbers = [_number(cell) for cell in cells]
@@ -64,13 +64,13 @@ def _reckoned(aggregator: str, cells: list[str]) -> str:
 
 
 def _number(cell: str) -> float | None:
-    """The number in a cell, written in the English way or the continental one."""
+    """The number in a cell, with a decimal point or a decimal comma."""
     found = _NUMBER.search(cell)
     if found is None:
         return None
     digits = re.sub(r"\s", "", found.group()).rstrip(".,")
     point = max(digits.rfind("."), digits.rfind(","))
-    # A single separator before three digits parts thousands.
+    # A single separator before three digits separates thousands.
     if point >= 0 and len(digits) - point - 1 == 3 and (digits.count(".") == 0 or digits.count(",") == 0):
         point = -1
     whole = re.sub(r"[.,]", "", digits[:point] if point >= 0 else digits)

@@ -1,4 +1,4 @@
-"""Classifying the rows of a table with scikit-learn."""
+"""Classification of the rows of a table with scikit-learn."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from hugginggpt.experts.rendering import row_classes
 
 
 class TabularClassification(TabularExpert):
-    """Says for each row of a table which class it belongs to."""
+    """Predicts the class of each row of a table."""
 
     kind = "tabular-classification"
 

@@ -1,4 +1,4 @@
-"""Predicting numbers for the rows of a table with scikit-learn."""
+"""Regression on the rows of a table with scikit-learn."""
 
 from collections.abc import Sequence
 from typing import Any

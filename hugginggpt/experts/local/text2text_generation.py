@@ -9,7 +9,7 @@ _USUAL_TOKENS = 256
 
 
 class Text2TextGeneration(Seq2SeqExpert):
-    """Turns a text into another as it instructs."""
+    """Follows the instruction in a text."""
 
     kind = "text2text-generation"
 

@@ -1,4 +1,4 @@
-"""Music and sounds from texts: MusicGen and Bark through transformers, AudioLDM and Stable Audio through diffusers."""
+"""Music and sounds from a text: MusicGen and Bark through transformers, AudioLDM and Stable Audio through diffusers."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ _LONGEST = 120.0
 
 
 class TextToAudio(DiffusionExpert):
-    """Makes music or sound from a text."""
+    """Generates music or sounds from a text."""
 
     kind = "text-to-audio"
 
@@ -57,7 +57,7 @@ class TextToAudio(DiffusionExpert):
 
 
 def _composed(network: Network, inputs: Inputs) -> tuple[Any, int]:
-    """The sound and its rate, by a model of transformers."""
+    """The audio and its rate, from a model of transformers."""
     import torch
 
     model = network.model

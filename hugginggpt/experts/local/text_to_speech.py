@@ -1,4 +1,4 @@
-"""Text to speech through transformers: VITS (so MMS), SpeechT5 with a vocoder, Bark."""
+"""Text to speech through transformers: VITS (and MMS), SpeechT5 with a vocoder, Bark."""
 
 import json
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ from hugginggpt.media import Audio
 from hugginggpt.models.card import ModelCard
 
 _PAUSE = 0.2
-"""Seconds between two sentences."""
+"""The pause between two sentences, in seconds."""
 
-# The auto class of each family, and what feeds it.
+# The auto classes of the model and the processor of each family.
 _FAMILIES = {
     "vits": ("AutoModelForTextToWaveform", "AutoTokenizer"),
     "bark": ("AutoModelForTextToWaveform", "AutoProcessor"),
@@ -31,14 +31,14 @@ _FAMILIES = {
 
 @dataclass(frozen=True)
 class _Speaker:
-    """A model that speaks; SpeechT5 needs a vocoder to be heard."""
+    """A speech model, and the vocoder that SpeechT5 needs."""
 
     network: Network
     vocoder: Any = None
 
 
 class TextToSpeech(LocalExpert):
-    """Says a text aloud, sentence by sentence."""
+    """Speaks a text, sentence by sentence."""
 
     kind = "text-to-speech"
 
@@ -85,7 +85,7 @@ def _family(card: ModelCard, target: LoadTarget) -> str:
 
 
 def _rate(speaker: _Speaker) -> int:
-    """Samples a second of what it says."""
+    """The sampling rate of its audio."""
     if speaker.vocoder is not None:
         return int(speaker.vocoder.config.sampling_rate)
     model = speaker.network.model

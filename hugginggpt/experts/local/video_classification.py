@@ -14,7 +14,7 @@ _USUAL_FRAMES = 16
 
 
 class VideoClassification(NetworkExpert):
-    """Says what a video shows, by frames from all of its length."""
+    """Classifies a video by frames from its whole length."""
 
     kind = "video-classification"
     packages = (*NetworkExpert.packages, "av")

@@ -1,4 +1,4 @@
-"""Visual question answering through transformers: models that choose among answers, that write, and that chat."""
+"""Visual question answering through transformers: models that choose an answer, that generate one, and chat models."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ from hugginggpt.models.card import ModelCard
 
 _USUAL_TOKENS = 64
 
-# Model types that were made for this kind alone.
+# Model types that were made only for this kind.
 _CHOOSES, _WRITES = "vilt", "blip"
 
 

@@ -1,4 +1,4 @@
-"""Zero-shot classification through transformers: does the text entail that it is about a label?"""
+"""Zero-shot classification through transformers, by natural language inference."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _CLAIM = "This text is about {}."
 
 
 class ZeroShotClassification(PipelineExpert):
-    """Sorts a text into labels. One longer than the model's window is read window by window, the shares averaged."""
+    """Classifies a text by the given labels. A long one is read in windows, and their scores are averaged."""
 
     kind = "zero-shot-classification"
 

@@ -14,7 +14,7 @@ _CLAIM = "This is a photo of {}."
 
 
 class ZeroShotImageClassification(PipelineExpert):
-    """Sorts a picture into labels."""
+    """Classifies a picture by the given labels."""
 
     kind = "zero-shot-image-classification"
 

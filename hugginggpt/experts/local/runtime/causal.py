@@ -1,4 +1,4 @@
-"""What the kinds that a language model continues or answers share."""
+"""Causal language models: what text generation and conversation share."""
 
 from abc import abstractmethod
 from typing import Any
@@ -16,7 +16,7 @@ _USUAL_TOKENS = 512
 
 
 class CausalExpert(NetworkExpert):
-    """Writes with a language model: one with a chat template is asked, another continues."""
+    """Generates text with a causal language model."""
 
     model_class = "AutoModelForCausalLM"
 
@@ -50,7 +50,7 @@ class CausalExpert(NetworkExpert):
 
     @abstractmethod
     def prompt(self, text: str, tokenizer: Any) -> tuple[str, bool]:
-        """What the model is to continue, and whether the tokenizer adds its marks."""
+        """The text to continue, and whether the tokenizer adds its special tokens."""
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """The text without the model's reasoning."""
@@ -63,15 +63,15 @@ class CausalExpert(NetworkExpert):
 
 
 def chat_prompt(text: str, tokenizer: Any) -> tuple[str, bool]:
-    """A message in the form that a chat model was trained on; a template brings its own marks."""
+    """A message in the format of a chat model. The template already contains the special tokens."""
     message = [{"role": "user", "content": text}]
-    # Templates that know no thinking do not mind being told not to.
+    # Templates without this option ignore it.
     prompt = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True, enable_thinking=False)
     return prompt, False
 
 
 def _context(network: Network) -> int:
-    """Tokens that prompt and answer may have together."""
+    """The most tokens for prompt and answer together."""
     config = network.model.config.get_text_config()
     places = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
     return int(places) if places else model_max_tokens(network.processor, config)

@@ -1,4 +1,4 @@
-"""The files of a model, from the cache or the Hub: what loading needs, and nothing that could run code."""
+"""Downloads the files of a model that loading needs, and none that could run code."""
 
 import io
 import json
@@ -21,17 +21,17 @@ _IN_FOLDERS = "*/*"
 
 
 def fetch_model(card: ModelCard, settings: Settings, *, progress: bool = False) -> Path:
-    """The folder with a model's files at its card's revision, downloaded as far as they are not in the cache.
+    """Download a model's files at the revision of its card, unless they are in the cache; return their folder.
 
     Args:
         card: the model.
         settings: where the Hub and the cache are.
-        progress: draw progress bars, instead of telling who listens to `hugginggpt.progress`.
+        progress: draw progress bars instead of reporting to `hugginggpt.progress`.
 
     Raises:
-        ModelLoadError: it does not exist, is gated, has no safetensors, wants its own code run, or is larger than
-            the disk; or it is not in the cache and the Hub may not be asked.
-        ModelDiskFullError: there is no room for it on the disk now.
+        ModelLoadError: it does not exist, is gated, has no safetensors, needs its own code to run, or is larger than
+            the disk; or it is not in the cache and HF_HUB_OFFLINE is set.
+        ModelDiskFullError: the disk has too little space now.
         ExpertUnavailableError: the Hub is busy or out of reach.
     """
     from huggingface_hub import snapshot_download
@@ -45,7 +45,7 @@ def fetch_model(card: ModelCard, settings: Settings, *, progress: bool = False) 
             revision=card.revision,
             cache_dir=settings.models_cache_dir,
             endpoint=settings.hf_endpoint,
-            # False: without a token in the settings, none that lies around on this machine is sent.
+            # False: without a token in the settings, no other token on this machine is sent.
             token=settings.hf_token.get_secret_value() if settings.hf_token else False,
             local_files_only=settings.hf_hub_offline,
             allow_patterns=list(names),
@@ -74,17 +74,17 @@ def fetch_model(card: ModelCard, settings: Settings, *, progress: bool = False) 
 
 
 def _bar_that_tells(told: Listener, total: int) -> type:
-    """The class of a progress bar that draws nothing and tells how many of all bytes are here."""
+    """A progress bar class that draws nothing and reports how many bytes have arrived."""
     from tqdm.std import tqdm
 
     class Bar(tqdm):  # type: ignore[misc]
-        monitor_interval = 0  # else each class of bars has a thread of its own, for ever
+        monitor_interval = 0  # otherwise each class starts a monitor thread that never ends
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **{**kwargs, "file": io.StringIO(), "mininterval": 0.5})
 
         def display(self, *args: Any, **kwargs: Any) -> None:
-            # The client has one more bar for the files, and one for bytes that come by another way.
+            # The client has another bar for files, and one for bytes that arrive another way.
             if self.unit == "B" and self.n:
                 told(Progress(min(int(self.n), total), total, downloaded=True))
 
@@ -92,7 +92,7 @@ def _bar_that_tells(told: Listener, total: int) -> type:
 
 
 def _forget(folder: Path, settings: Settings) -> None:
-    """Delete the descriptions of a revision that is refused, and so has no more than them."""
+    """Delete the description files of a revision that was refused before its weights were downloaded."""
     from huggingface_hub import scan_cache_dir
 
     if not settings.hf_hub_offline:
@@ -100,7 +100,7 @@ def _forget(folder: Path, settings: Settings) -> None:
 
 
 def _files(card: ModelCard, folder: Path, settings: Settings) -> dict[str, int]:
-    """The repo's files and their sizes: from the listing kept with the download, else what is there."""
+    """The files of the repository and their sizes, from the cached listing, else from the folder."""
     from huggingface_hub import get_cached_repo_tree
     from huggingface_hub.errors import CachedRepoTreeNotFoundError
 
@@ -147,13 +147,13 @@ def _refuse_remote_code(card: ModelCard, folder: Path) -> None:
         return
     from transformers import CONFIG_MAPPING
 
-    # Models that transformers has come to know may still name their old code, which is then not used.
+    # Models that transformers supports by now may still name their old code, which is not used.
     if config.get("model_type") not in CONFIG_MAPPING:
         raise remote_code_refused(card)
 
 
 def remote_code_refused(card: ModelCard) -> ModelLoadError:
-    """What is said of a model that cannot be loaded without running code of its repo."""
+    """The error for a model that cannot be loaded without running code from its repository."""
     return ModelLoadError(
         f"The model {card.id} needs code from its own repository to be run, which is never done: choose another model."
     )
@@ -175,7 +175,7 @@ def _no_space(card: ModelCard, settings: Settings, detail: str, *, for_now: bool
 
 @contextmanager
 def _explained(card: ModelCard, settings: Settings) -> Iterator[None]:
-    """Turn what the Hub's client raises into sentences."""
+    """Turn exceptions of the Hub's client into errors for users."""
     import httpx2
     from huggingface_hub import errors as hub
 

@@ -1,4 +1,4 @@
-"""Experts whose kind is a pipeline of transformers."""
+"""Kinds that are pipelines of transformers."""
 
 from typing import Any, cast
 
@@ -9,7 +9,7 @@ from hugginggpt.experts.local.runtime.model_loading import model_loading, refuse
 from hugginggpt.models.card import ModelCard
 
 BATCH = 8
-"""Elements that a pipeline computes at once: more need more memory and are hardly quicker."""
+"""How many elements a pipeline computes at once. More need more memory and are hardly faster."""
 
 
 class PipelineExpert(LocalExpert):

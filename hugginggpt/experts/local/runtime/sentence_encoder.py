@@ -10,7 +10,7 @@ from hugginggpt.models.card import ModelCard
 
 
 class EncoderExpert(LocalExpert):
-    """Runs a sentence encoder, through sentence-transformers; a plain model's vectors are the mean of its tokens'."""
+    """Runs a sentence encoder through sentence-transformers. A plain model gives the mean of its token vectors."""
 
     packages: ClassVar[tuple[str, ...]] = ("sentence_transformers", "torch", "safetensors")
     pool_key = "sentence-transformers"

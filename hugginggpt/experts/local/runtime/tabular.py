@@ -1,4 +1,4 @@
-"""What the kinds on tables share: scikit-learn's models in the skops format, which holds no pickle."""
+"""Models of scikit-learn in the skops format, which contains no pickles."""
 
 import json
 from abc import abstractmethod
@@ -17,7 +17,7 @@ from hugginggpt.media import Table
 from hugginggpt.models.card import ModelCard
 
 _TREE = "sklearn.tree._tree.Tree"
-"""The nodes of decision trees and forests: plain numbers, which scikit-learn follows without a check."""
+"""The nodes of decision trees: plain numbers, which scikit-learn follows without checking them."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class TabularModel:
     """A model of scikit-learn.
 
     Attributes:
-        estimator: predicts from rows.
-        columns: what it was trained on, in that order; empty where it does not say.
+        estimator: from scikit-learn.
+        columns: the columns it was trained on, in order; empty if unknown.
     """
 
     estimator: Any
@@ -34,7 +34,7 @@ class TabularModel:
 
 
 class TabularExpert(LocalExpert):
-    """Predicts something for each row of a table, with a model that was saved by skops."""
+    """Predicts a value for each row of a table, with a model that was saved with skops."""
 
     packages = ("skops", "sklearn", "pandas")
     pool_key = "scikit-learn"
@@ -70,13 +70,13 @@ class TabularExpert(LocalExpert):
         """One prediction for each row.
 
         Args:
-            estimator: of scikit-learn.
+            estimator: from scikit-learn.
             rows: a DataFrame with the columns that it was trained on.
         """
 
 
 def _trees(part: Any) -> Iterator[Any]:
-    """The trees in an estimator, wherever they are."""
+    """All trees in an estimator, at any depth."""
     import numpy as np
     from sklearn.base import BaseEstimator
     from sklearn.tree._tree import Tree
@@ -92,7 +92,7 @@ def _trees(part: Any) -> Iterator[Any]:
 
 
 def _is_sound(tree: Any) -> bool:
-    """Whether every node leads to later nodes of the tree, or ends, and asks for a column that there is."""
+    """Whether every node is a leaf, or leads to later nodes and tests a column that exists."""
     import numpy as np
 
     nodes = np.arange(tree.node_count)
@@ -106,7 +106,7 @@ def _is_sound(tree: Any) -> bool:
 
 
 def _config(folder: Path) -> dict[str, Any]:
-    """What skops wrote of the model beside it: the block "sklearn" of config.json."""
+    """The description of the model that skops wrote: the block "sklearn" of config.json."""
     path = folder / "config.json"
     content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     block = content.get("sklearn", {}) if isinstance(content, dict) else {}
@@ -130,9 +130,9 @@ def _columns(estimator: Any, config: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _fitting(table: Table, columns: Sequence[str]) -> Any:
-    """The table's rows as the model was trained on them: its columns in its order, numbers as numbers.
+    """The rows of the table with the model's columns in the model's order, and numbers as numbers.
 
-    Columns are found by name in any case; what the model does not know is left out.
+    Upper and lower case do not matter; columns that the model does not know are left out.
     """
     import pandas
 
