@@ -249,6 +249,15 @@ def add_resources(session: Session, request_id: str, resources: Sequence[Resourc
     session.flush()
 
 
+def finished_meanwhile(session: Session, attempt_id: int) -> TaskResult | None:
+    """The result of an attempt's task that another run of it made since the attempt began."""
+    attempt = session.get_one(ExpertRun, attempt_id)
+    task = task_row(session, attempt.request_id, attempt.task_id)
+    if task.result is None or task.ended_at is None or task.ended_at < attempt.started_at:
+        return None
+    return TaskResult.model_validate(task.result) if task.status == TaskStage.COMPLETED else None
+
+
 def store_result(session: Session, task: PlannedTaskRow, result: TaskResult, now: datetime, *, cached: bool) -> None:
     """Give a task its result. The same result may come twice."""
     made = result.model_dump(mode="json")

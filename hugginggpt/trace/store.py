@@ -576,7 +576,7 @@ class Trace:
         *,
         life: int | None = None,
         attempt: AttemptEnd | None = None,
-    ) -> None:
+    ) -> TaskResult:
         """Write the result of a task, and link its outputs.
 
         Args:
@@ -585,15 +585,29 @@ class Trace:
             cached: it came from a cache.
             life: as in `finish_request`.
             attempt: the attempt that made it, which completed with it.
+
+        Returns:
+            The result that counts: an earlier one, if another run of the task finished while this attempt was at work.
         """
         with self._database.writing() as session:
             open_row(session, request_id, life)
+            if attempt is not None and (finished := lifecycle.finished_meanwhile(session, attempt.attempt_id)):
+                _end_attempt(
+                    session,
+                    attempt.attempt_id,
+                    "interrupted",
+                    seconds=attempt.seconds,
+                    load_seconds=attempt.load_seconds,
+                    error="Another run of this task finished first.",
+                )
+                return finished
             if attempt is not None:
                 _end_attempt(
                     session, attempt.attempt_id, "completed", seconds=attempt.seconds, load_seconds=attempt.load_seconds
                 )
             task = task_row(session, request_id, result.task_id)
             lifecycle.store_result(session, task, result, datetime.now(UTC), cached=cached)
+            return result
 
     def record_no_result(
         self, request_id: str, task_id: int, status: TaskStatus, error: str, *, life: int | None = None
