@@ -11,13 +11,13 @@ from flows.server import flow
 from hugginggpt.errors import DatabaseUnavailableError, DiskFullError, HuggingGPTError, UnexpectedError
 from hugginggpt.request import RequestOptions
 from hugginggpt.results import RequestStatus
+from tasks.expert_workers.runner import task_runner
 from tasks.open import open_request, record_ending
 from tasks.plan import plan_request
 from tasks.respond import final_state, respond_and_record
 from tasks.run import run_experts
-from tasks.runner import task_runner
 from tasks.select import select_models
-from tasks.ui import run_name
+from tasks.ui.runs import run_name
 from tasks.unexpected import explaining
 
 

@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 from flows.server import flow
 from hugginggpt.evaluation.subject import ControllerChoice
 from tasks.evaluate import open_evaluation, plan_samples, score
-from tasks.upkeep import ended
+from tasks.ui.runs import final_state_of
 
 
 @flow(name="evaluate-planner", flow_run_name="evaluate-planner", persist_result=True, result_serializer="json")
@@ -40,4 +40,4 @@ def evaluate_planner(
             plan_samples(evaluation)
             return score(evaluation)
 
-    return ended(evaluate)
+    return final_state_of(evaluate)

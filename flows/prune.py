@@ -8,7 +8,7 @@ from pydantic import Field
 from flows.server import flow
 from hugginggpt.upkeep.pruning import Limits
 from tasks.prune import find_what_can_go, prune_all
-from tasks.upkeep import ended
+from tasks.ui.runs import final_state_of
 
 # On PostgreSQL Prefect's server cannot show runs with longer numbers among their parameters.
 Amount = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
@@ -38,4 +38,4 @@ def prune_storage(
         cannot be reached; or a StorageError: the artifact store cannot be read or written.
     """
     limits = Limits.of(max_age_days, keep_weights_gb, keep_artifacts_gb)
-    return ended(lambda: prune_all(find_what_can_go(limits), dry_run))
+    return final_state_of(lambda: prune_all(find_what_can_go(limits), dry_run))

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from flows.server import flow
 from tasks.queue import answer_waiting, start_run
-from tasks.upkeep import ended
+from tasks.ui.runs import final_state_of
 
 __all__ = ["answer_queued", "start_run"]
 
@@ -29,4 +29,4 @@ def answer_queued(limit: Annotated[int, Field(ge=1)] = 500) -> State[int]:
         DatabaseUnavailableError: the trace cannot be reached; a ConfigurationError: there is no deployment to start,
         or Prefect's server does not let us; or an OrchestratorUnavailableError: it cannot start runs now.
     """
-    return ended(lambda: answer_waiting(limit))
+    return final_state_of(lambda: answer_waiting(limit))

@@ -7,7 +7,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.server import flow
 from tasks.refresh import refresh_kinds, show_changes
-from tasks.upkeep import ended
+from tasks.ui.runs import final_state_of
 
 AT_ONCE = 4
 """Kinds that the Hub is asked for at once."""
@@ -35,4 +35,4 @@ def refresh_catalog(
         a UsageError: there is no such kind, or the Hub has no tag for it; or a HubUnavailableError: no kind could
         be looked up.
     """
-    return ended(lambda: show_changes(refresh_kinds(kinds)))
+    return final_state_of(lambda: show_changes(refresh_kinds(kinds)))

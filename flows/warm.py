@@ -6,7 +6,7 @@ from prefect.client.schemas.objects import State
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.server import flow
-from tasks.upkeep import ended
+from tasks.ui.runs import final_state_of
 from tasks.warm import show_warmed, warm_kinds
 
 AT_ONCE = 2
@@ -36,4 +36,4 @@ def warm_models(
         what became of each model, in a state named Completed, or Partial when some were not loaded. In one named
         Failed a UsageError: there is no such kind; or a ModelLoadError: no model could be loaded.
     """
-    return ended(lambda: show_warmed(warm_kinds(kinds)))
+    return final_state_of(lambda: show_warmed(warm_kinds(kinds)))

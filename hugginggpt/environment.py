@@ -12,8 +12,14 @@ from hugginggpt.redaction import keep_out_of_logs
 from hugginggpt.settings import Settings, get_settings
 from hugginggpt.up import own_cluster, read
 
+POOL = "hugginggpt"
+"""Prefect's work pool, whose workers run the deployments."""
+
 RESULTS_BLOCK = "hugginggpt-results"
-"""The block of Prefect that says where the records of results are, when they are not in the home folder."""
+"""Prefect's block that says where the records of results are, when they are not in the home folder."""
+
+CONTROLLER_LIMIT, ACCELERATOR_LIMIT = "hugginggpt-controller", "hugginggpt-accelerator"
+"""Prefect's global concurrency limits on calls of the controller and on local models that run on an accelerator."""
 
 
 def prepare() -> None:
@@ -32,7 +38,7 @@ def set_defaults() -> None:
     """
     settings = get_settings()
     keep_out_of_logs()
-    check_server(os.environ.get("PREFECT_API_URL"))
+    check_api_url(os.environ.get("PREFECT_API_URL"))
     defaults = {
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -64,7 +70,7 @@ def _find_what_is_up(settings: Settings) -> None:
         get_settings.cache_clear()  # they were read without it
 
 
-def check_server(url: str | None) -> None:
+def check_api_url(url: str | None) -> None:
     """Raise if the address of Prefect's server, of the environment or a profile, holds a password.
 
     Raises:

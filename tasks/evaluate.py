@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from prefect import task
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture, as_completed
 from prefect.runtime import task_run
@@ -29,9 +28,10 @@ from hugginggpt.settings import get_settings
 from hugginggpt.text import one_line
 from tasks.cancelling import cancel, cancellable
 from tasks.limits import controller_slot
-from tasks.plan import PLANNING_SECONDS
+from tasks.policies import PLAN_SAMPLE
 from tasks.roots import readable_roots
-from tasks.ui import name_run, show_scores
+from tasks.ui.artifacts import show_scores
+from tasks.ui.runs import name_run
 from tasks.unexpected import explained
 
 BATCH = 16
@@ -148,12 +148,12 @@ def _batch_name() -> str:
     return f"plan {samples[0].position + 1} to {samples[-1].position + 1}"
 
 
-@task(name="plan-batch", task_run_name=_batch_name, tags={"controller"}, cache_policy=NO_CACHE, persist_result=False)
+@task(name="plan-batch", task_run_name=_batch_name, tags={"controller"}, **PLAN_SAMPLE.options)
 @explained
 def plan_batch(samples: Sequence[Sample], evaluation_id: str, run: str, controller: Controller) -> None:
     """Plan samples one after the other, each recorded as soon as it is planned."""
     for sample in samples:
-        deadline = Deadline(PLANNING_SECONDS)
+        deadline = Deadline(PLAN_SAMPLE.seconds)
         with cancellable(run, _LIFE, deadline):
             prediction = predict(controller, sample, deadline=deadline, slot=controller_slot)
         get_trace().evaluations.record(evaluation_id, prediction)

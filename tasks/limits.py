@@ -23,14 +23,12 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
 from hugginggpt.deadline import Deadline
+from hugginggpt.environment import ACCELERATOR_LIMIT, CONTROLLER_LIMIT
 from hugginggpt.errors import DeadlineExceededError, OrchestratorUnavailableError, TaskCancelledError
 from hugginggpt.experts.device import set_up_torch
 from hugginggpt.models.card import Candidate, Endpoint
 from hugginggpt.redaction import said
 from hugginggpt.settings import get_settings
-
-CONTROLLER_LIMIT = "hugginggpt-controller"
-ACCELERATOR_LIMIT = "hugginggpt-accelerator"
 
 PAUSE = 1.0
 """Seconds between two questions whether a slot is free."""

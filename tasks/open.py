@@ -26,11 +26,11 @@ from hugginggpt.settings import get_settings
 from hugginggpt.trace.questions import NO_LONGER_HELD
 from hugginggpt.trace.queue import DISK_FULL
 from tasks.cancelling import cancel
-from tasks.policies import patiently
-from tasks.posting import all_posted
+from tasks.expert_workers.runner import wait_for_workers
+from tasks.recording import retry_while_database_is_down
 from tasks.roots import readable_roots
-from tasks.runner import check_runner
-from tasks.ui import draw_stated_edges_only, tag_run
+from tasks.ui.posting import all_posted
+from tasks.ui.runs import draw_stated_edges_only, tag_run
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def open_request(
     }
     if deployed:
         _ask(lambda: trace.queue_request(**asked, holder=holder, seconds=OPENING_SECONDS))
-        check_runner()
+        wait_for_workers()
     opened = _ask(
         lambda: trace.open_request(
             **asked,
@@ -90,7 +90,9 @@ def open_request(
         )
     )
     draw_stated_edges_only()
-    turns = patiently("The conversation", lambda: trace.turns(opened.conversation_id, before=opened.request_id))
+    turns = retry_while_database_is_down(
+        "The conversation", lambda: trace.turns(opened.conversation_id, before=opened.request_id)
+    )
     run = RequestRun(
         request_id=opened.request_id,
         conversation_id=opened.conversation_id,
@@ -121,13 +123,13 @@ def record_ending(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) ->
 
 def _ask(ask: Callable[[], T]) -> T:
     """Ask or tell the trace while nothing was spent yet: a person is told at once that it is away, a worker waits."""
-    return ask() if deployment.get_id() is None else patiently("The request", ask)
+    return ask() if deployment.get_id() is None else retry_while_database_is_down("The request", ask)
 
 
 def _check_runner(options: RequestOptions) -> None:
     """Have the expert workers be there within a request's time, if there are to be any."""
     try:
-        check_runner(Deadline(options.deadline or math.inf))
+        wait_for_workers(Deadline(options.deadline or math.inf))
     except DeadlineExceededError:
         raise DeadlineExceededError(
             f"There were no expert workers within the request's {options.deadline:g} seconds: give it more time, or "

@@ -1,11 +1,8 @@
 """Stage one: from the request to a plan (HuggingGPT, section 3.1)."""
 
 import math
-from collections.abc import Sequence
-from typing import Any
 
 from prefect import task
-from prefect.context import TaskRunContext
 
 from hugginggpt.artifacts import Resource
 from hugginggpt.controller.planning import plan_request as ask_for_plan
@@ -14,16 +11,16 @@ from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan, parse_plan
 from hugginggpt.request import Exchange, RequestRun
 from hugginggpt.resources import Namespace
-from hugginggpt.services import get_catalog, get_controller, get_store, get_trace
+from hugginggpt.services import get_catalog, get_store, get_trace
 from hugginggpt.settings import get_settings
 from tasks.cancelling import cancellable
-from tasks.own_controller import offered_kinds
-from tasks.policies import key_of, patiently, recorded_controller
-from tasks.runner import kinds_of_workers, run_where_warm
-from tasks.ui import show_plan
+from tasks.expert_workers.own_controller import offered_kinds
+from tasks.expert_workers.placement import run_controller_task
+from tasks.expert_workers.questions import kinds_of_workers
+from tasks.policies import PLAN
+from tasks.recording import recorded_controller, retry_while_database_is_down
+from tasks.ui.artifacts import show_plan
 from tasks.unexpected import explained
-
-PLANNING_SECONDS = 600.0
 
 
 def plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
@@ -40,7 +37,7 @@ def plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
         DatabaseUnavailableError: the trace stayed away.
         DiskFullError: there is no room for a file that the plan names.
     """
-    known = patiently("The plan", lambda: get_trace().plan(run.request_id))
+    known = retry_while_database_is_down("The plan", lambda: get_trace().plan(run.request_id))
     deadline = Deadline(math.inf)
     with cancellable(run.request_id, run.life, deadline):
         plan, source = (known, None) if known is not None else _new_plan(run, deadline)
@@ -48,9 +45,13 @@ def plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
         namespace = Namespace.of(run.text, run.history, run.resources, given=given, settings=get_settings())
         plan, resources = namespace.resolve(plan, get_store(), deadline)
     run = run.model_copy(update={"resources": resources})
-    patiently("The files", lambda: get_trace().record_resources(run.request_id, resources, life=run.life))
+    retry_while_database_is_down(
+        "The files", lambda: get_trace().record_resources(run.request_id, resources, life=run.life)
+    )
     if source is not None:
-        patiently("The plan", lambda: get_trace().record_plan(run.request_id, plan, source, life=run.life))
+        retry_while_database_is_down(
+            "The plan", lambda: get_trace().record_plan(run.request_id, plan, source, life=run.life)
+        )
     show_plan(plan)
     return run, plan
 
@@ -60,7 +61,7 @@ def _new_plan(run: RequestRun, deadline: Deadline) -> tuple[Plan, str]:
     if given is None:
         kinds = deadline.wait_for(offered_kinds)
         planning = plan_with_controller.with_options(refresh_cache=run.options.fresh)
-        state = run_where_warm(
+        state = run_controller_task(
             planning, run.text, run.resources, run.history, kinds, run.request_id, run.life, deadline=deadline
         )
         plan: Plan = state.result()
@@ -76,28 +77,11 @@ def _new_plan(run: RequestRun, deadline: Deadline) -> tuple[Plan, str]:
     return plan, "given"
 
 
-def _plan_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    resources: Sequence[Resource] = parameters["resources"]
-    history: Sequence[Exchange] = parameters["history"]
-    controller = get_controller()
-    return key_of(
-        "plan",
-        parameters["text"],
-        [[r.name, r.artifact.sha256] for r in resources],
-        [[turn.text, turn.response] for turn in history],
-        list(parameters["kinds"]),
-        controller.model,
-        controller.planner_sha256,
-    )
-
-
 @task(
     name="plan-request",
     task_run_name="plan",
     tags={"controller"},
-    cache_key_fn=_plan_key,
-    persist_result=True,
-    result_serializer="json",
+    **PLAN.options,
 )
 @explained
 def plan_with_controller(
@@ -110,7 +94,7 @@ def plan_with_controller(
 ) -> Plan:
     """Ask the controller for a plan over the offered kinds."""
     namespace = Namespace.of(text, history, resources, given=False, settings=get_settings())
-    deadline = Deadline(PLANNING_SECONDS)
+    deadline = Deadline(PLAN.seconds)
     with cancellable(request_id, life, deadline):
         return ask_for_plan(
             recorded_controller(request_id, life),

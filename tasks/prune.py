@@ -9,20 +9,16 @@ from prefect.states import Completed
 from prefect.utilities.annotations import quote
 
 from hugginggpt.upkeep.pruning import Limits, Prunable, Pruned, Sort, find_prunable, prune
-from tasks.policies import BACKOFF
-from tasks.ui import Row, name_run, show_table
+from tasks.policies import FIND_PRUNABLE, PRUNE_SORT
+from tasks.ui.artifacts import Row, show_table
+from tasks.ui.runs import name_run
 from tasks.unexpected import explained
-from tasks.upkeep import UPKEEP
-
-RETRIES = 2
 
 
 @task(
     name="find-prunable",
     task_run_name="find what can go",
-    retries=RETRIES,
-    retry_delay_seconds=BACKOFF,
-    **UPKEEP,
+    **FIND_PRUNABLE.options,
 )
 @explained
 def find_what_can_go(limits: Limits) -> Prunable:
@@ -58,9 +54,7 @@ def _prune(prunable: Prunable, sort: Sort) -> Pruned:
 @task(
     name="prune-sort",
     task_run_name="prune {sort}",
-    retries=RETRIES,
-    retry_delay_seconds=BACKOFF,
-    **UPKEEP,
+    **PRUNE_SORT.options,
 )
 @explained
 def prune_sort(prunable: Prunable, sort: Sort) -> Pruned:

@@ -9,7 +9,6 @@ from uuid import UUID
 import httpx
 from filelock import FileLock, Timeout
 from prefect import get_run_logger, task
-from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, State, StateType
@@ -30,7 +29,8 @@ from hugginggpt.settings import data_file, get_settings
 from hugginggpt.text import one_line
 from hugginggpt.trace.queue import SHOWN_CHARS
 from hugginggpt.trace.story import EndedRun, WaitingRequest
-from tasks.ui import MESSAGE_CHARS, counted, name_run, run_name
+from tasks.policies import START_RUN
+from tasks.ui.runs import MESSAGE_CHARS, counted, name_run, run_name
 from tasks.unexpected import explained
 
 DEPLOYMENT = "answer-request/on-demand"
@@ -149,8 +149,7 @@ def _ending(ended: EndedRun) -> State[Any]:
 @task(
     name="start-run",
     task_run_name="start {waiting.request_id}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
+    **START_RUN.options,
 )
 @explained
 def _start_waiting(waiting: WaitingRequest) -> bool:

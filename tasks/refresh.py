@@ -8,19 +8,16 @@ from prefect import task
 from prefect.client.schemas.objects import State
 from prefect.runtime import task_run
 from prefect.states import Completed, Failed
-from prefect.tasks import exponential_backoff
 
 from hugginggpt.capabilities import CAPABILITIES, find_kind
 from hugginggpt.catalog.changes import CatalogChanges
 from hugginggpt.catalog.hub import forget_probes, pipeline_tag
 from hugginggpt.errors import HuggingGPTError, UsageError
 from hugginggpt.services import get_catalog
-from tasks.ui import Row, counted, name_run, show_table
+from tasks.policies import REFRESH_KIND
+from tasks.ui.artifacts import Row, show_table
+from tasks.ui.runs import counted, name_run
 from tasks.unexpected import explained
-from tasks.upkeep import UPKEEP
-
-RETRIES = 3
-BACKOFF = exponential_backoff(backoff_factor=5)
 
 _SAME_TRY = 2.0
 """Seconds within which all kinds that are tried again share one look whether the Hub is there."""
@@ -51,9 +48,7 @@ def refresh_kinds(kinds: Sequence[str]) -> list[Lookup]:
     name="refresh-kind",
     task_run_name="{kind} · refresh",
     tags={"hub"},
-    retries=RETRIES,
-    retry_delay_seconds=BACKOFF,
-    **UPKEEP,
+    **REFRESH_KIND.options,
 )
 @explained
 def refresh_kind(kind: str) -> CatalogChanges:

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from prefect import allow_failure, task
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
@@ -22,14 +21,14 @@ from hugginggpt.trace.questions import NO_LONGER_HELD
 from hugginggpt.trace.report import report
 from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskEnding
 from tasks.cancelling import cancellable, why_cancelled
-from tasks.policies import patiently, recorded_controller
-from tasks.posting import finish_posting
+from tasks.expert_workers.placement import run_controller_task
+from tasks.policies import RESPOND
+from tasks.recording import recorded_controller, retry_while_database_is_down
 from tasks.run import RECOVERED, Ending
-from tasks.runner import run_where_warm
-from tasks.ui import MESSAGE_CHARS, answered_name, name_run, show_answer, with_what_is_missing
+from tasks.ui.artifacts import show_answer
+from tasks.ui.posting import finish_posting
+from tasks.ui.runs import MESSAGE_CHARS, answered_name, name_run, noting_missing
 from tasks.unexpected import explained
-
-RESPONSE_SECONDS = 300.0
 
 ERROR_CHARS = 1000
 """Characters of an error in the message of a flow run's final state: what is to be done stands at its end."""
@@ -58,7 +57,9 @@ def respond_and_record(
     new = [_ending(ending) for ending in endings.values() if ending.state.name != RECOVERED]
     deadline = Deadline(math.inf)
     with cancellable(run.request_id, run.life, deadline):
-        state = run_where_warm(_respond_and_record, run, plan, outcomes, new, error, wait_for=finals, deadline=deadline)
+        state = run_controller_task(
+            _respond_and_record, run, plan, outcomes, new, error, wait_for=finals, deadline=deadline
+        )
     state.result()
     return final_state(run.request_id, state.state_details.task_run_id)
 
@@ -73,14 +74,14 @@ def final_state(request_id: str, answered_by: UUID | None = None) -> State[Any]:
         the state of the flow run: Completed, Partial (completed, too), Cancelled or Failed. Its message says how the
         answer begins, or why there is none, and what of the run could not be shown.
     """
-    story = patiently("The report", lambda: get_trace().request(request_id))
+    story = retry_while_database_is_down("The report", lambda: get_trace().request(request_id))
     if story.status is not StoryStatus.CANCELLED:
         files = [file.artifact for file in story.files if file.artifact.preview is None]
         show_answer(story.response or f"Failed: {story.error}", files, answered_by)
         # Prefect's lists show a run's name, and not the message of its state.
         name_run(answered_name(story.text, story.response or f"Failed: {story.error}"))
     state = _final_state(story)
-    state.message = with_what_is_missing(state.message, finish_posting())
+    state.message = noting_missing(state.message, finish_posting())
     return state
 
 
@@ -98,7 +99,7 @@ def _final_state(story: RequestTrace) -> State[Any]:
     return Failed(message=one_line(error, ERROR_CHARS), data=rebuilt(story.error_type, error))
 
 
-@task(name="respond-and-record", task_run_name="respond and record", cache_policy=NO_CACHE, persist_result=False)
+@task(name="respond-and-record", task_run_name="respond and record", **RESPOND.options)
 @explained
 def _respond_and_record(
     run: RequestRun,
@@ -114,7 +115,7 @@ def _respond_and_record(
     if given_up and (answer is None or answer.source == "plain"):
         return  # the flow's process died meanwhile: whoever resumes the request has the answer written
     # The answer is not asked for again.
-    patiently(
+    retry_while_database_is_down(
         "The end",
         lambda: get_trace().finish_request(
             run.request_id,
@@ -130,7 +131,7 @@ def _respond_and_record(
 
 
 def _status(run: RequestRun) -> RequestStatus:
-    return patiently("How it stands", lambda: get_trace().status(run.request_id))
+    return retry_while_database_is_down("How it stands", lambda: get_trace().status(run.request_id))
 
 
 def _answer(
@@ -143,7 +144,7 @@ def _answer(
     if plan.tasks and not made:
         response = Response(text=plain_rendering(run.text, outcomes), source="plain")
         return RequestStatus.FAILED, response, ExpertError("None of the planned tasks could be done.")
-    deadline = Deadline(RESPONSE_SECONDS)
+    deadline = Deadline(RESPOND.seconds)
     try:
         with cancellable(run.request_id, run.life, deadline):
             response = respond(
@@ -165,7 +166,7 @@ def _answer(
 
 def _known_models(run: RequestRun) -> set[str]:
     """Every model that was a candidate: the answer may name those that ran, and no other."""
-    choices = patiently("The choices", lambda: get_trace().choices(run.request_id))
+    choices = retry_while_database_is_down("The choices", lambda: get_trace().choices(run.request_id))
     return {c.card.id for choice in choices.values() for c in choice.ranked}
 
 

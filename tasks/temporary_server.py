@@ -28,7 +28,8 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from hugginggpt.errors import OrchestratorUnavailableError
+from hugginggpt.cluster.address import cluster_of
+from hugginggpt.errors import ConfigurationError, OrchestratorUnavailableError
 from hugginggpt.home import OWNER_ONLY, open_home
 from hugginggpt.settings import CHECKOUT, get_settings
 
@@ -141,3 +142,20 @@ def temporary_server() -> TemporaryServer | None:
 def is_temporary(api_url: str) -> bool:
     """Whether that is the temporary server of this process."""
     return _started is not None and _started.api_url == api_url
+
+
+def check_workers_reach_server() -> None:
+    """Raise if tasks are to run on expert workers that cannot reach the Prefect server of this process.
+
+    Raises:
+        ConfigurationError: it is the temporary one, or there is none; or their cluster must not be used as it is set.
+    """
+    settings, url = get_settings(), PREFECT_API_URL.value()
+    if settings.task_runner != "dask":
+        return
+    cluster_of(settings)
+    if not url or is_temporary(url):
+        raise ConfigurationError(
+            "Expert workers need a Prefect server that they can reach, too: start one with `hugginggpt up`, name one "
+            "in PREFECT_API_URL, or set HUGGINGGPT_TASK_RUNNER to threads."
+        )

@@ -8,21 +8,18 @@ from prefect import task
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run, task_run
 from prefect.states import Completed, Failed
-from prefect.tasks import exponential_backoff
 
 from hugginggpt.capabilities import find_kind
-from hugginggpt.cluster import cluster_of
+from hugginggpt.cluster.address import cluster_of
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertUnavailableError, ModelLoadError, UsageError
 from hugginggpt.settings import get_settings
-from hugginggpt.upkeep.warming import LOADING_SECONDS, Warmed, kinds_to_warm, load_here, load_on_dask
+from hugginggpt.upkeep.warming import Warmed, kinds_to_warm, load_here, load_on_dask
 from tasks.cancelling import cancel, cancellable
-from tasks.ui import Row, counted, name_run, show_table
+from tasks.policies import LOAD_MODEL
+from tasks.ui.artifacts import Row, show_table
+from tasks.ui.runs import counted, name_run
 from tasks.unexpected import explained
-from tasks.upkeep import UPKEEP
-
-RETRIES = 2
-BACKOFF = exponential_backoff(backoff_factor=10)
 
 _LIFE = 1  # every run of the flow has a name of its own, and lives once
 
@@ -45,9 +42,7 @@ def warm_kinds(kinds: Sequence[str]) -> list[Warmed]:
     name="load-model",
     task_run_name="{kind} · load",
     tags={"models"},
-    retries=RETRIES,
-    retry_delay_seconds=BACKOFF,
-    **UPKEEP,
+    **LOAD_MODEL.options,
 )
 @explained
 def load_model(kind: str, run: str) -> list[Warmed]:
@@ -71,7 +66,7 @@ def load_model(kind: str, run: str) -> list[Warmed]:
 
 def _load_where_experts_run(kind: str, run: str) -> list[Warmed]:
     settings = get_settings()
-    deadline = Deadline(LOADING_SECONDS)
+    deadline = Deadline(LOAD_MODEL.seconds)
     with cancellable(run, _LIFE, deadline):
         if settings.task_runner == "dask":
             return load_on_dask(kind, cluster_of(settings), deadline)

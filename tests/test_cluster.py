@@ -7,7 +7,7 @@ import pytest
 
 from apps.up import expert_worker
 from apps.up.certificate import make_certificate
-from hugginggpt.cluster import Certificates, Cluster, check_listening, cluster_of
+from hugginggpt.cluster.address import Certificates, Cluster, check_listening, cluster_of
 from hugginggpt.errors import ConfigurationError
 from hugginggpt.settings import Settings, get_settings
 

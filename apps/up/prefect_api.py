@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from apps.up.job_template import JOB_TEMPLATE
-from apps.up.parts import POOL
+from hugginggpt.environment import POOL
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -56,7 +56,7 @@ def set_up(api_url: str, limits: dict[str, int]) -> None:
     from prefect.exceptions import ObjectAlreadyExists
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    from flows.results import share_results
+    from flows.server import share_results
 
     with _client(api_url) as client:
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.cluster import Cluster
+from hugginggpt.cluster.address import Cluster
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertUnavailableError, HuggingGPTError, PassingError
 from hugginggpt.experts.base import Surroundings

@@ -10,8 +10,8 @@ import httpx
 import pytest
 import yaml
 
-from apps.up.parts import POOL
 from apps.up.prefect_api import DEPLOYMENTS, deployments
+from hugginggpt.environment import POOL
 from hugginggpt.settings import CHECKOUT
 from tests.apps.conftest import Run
 from tests.servers import prefect_client, prefect_server

@@ -19,7 +19,7 @@ from flows.answer import answer_request
 from hugginggpt.errors import UsageError
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskStage
-from tasks.ui import draw_stated_edges_only
+from tasks.ui.runs import draw_stated_edges_only
 from tests.flows.conftest import Answer
 from tests.stand_ins.inference_server import InferenceServer
 from tests.stand_ins.openai_server import (

@@ -25,8 +25,9 @@ from hugginggpt.services import get_trace
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.store import Trace
 from tasks import open as opening
-from tasks import posting, respond
-from tasks.markdown import as_text
+from tasks import respond
+from tasks.ui import posting
+from tasks.ui.markdown import as_text
 from tests.servers import wait_until
 from tests.stand_ins.openai_server import OpenAIServer, wrong_key
 
@@ -248,7 +249,7 @@ def test_a_request_that_is_resumed_shows_what_an_earlier_life_made(
         raise DatabaseUnavailableError("The trace is away.")
 
     with monkeypatch.context() as patch:
-        patch.setattr("tasks.policies.DATABASE_WAITS", ())
+        patch.setattr("tasks.recording.DATABASE_WAITS", ())
         patch.setattr(respond, "_status", away)
         first: Any = answer_request(
             "Draw its edges", [str(photo)], options={"plan": EDGES}, request_id="halved", return_state=True

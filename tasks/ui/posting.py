@@ -1,7 +1,7 @@
 """Posts to Prefect's server what its UI is to show: beside the work, and all of it before the flow run ends.
 
-The client that Prefect gives a flow or task run is closed with that run, so posts have clients of their own. What can
-pass is tried again; what could not be posted is an error in the run's log, and `finish_posting` names it.
+A cause that can pass is tried again; what could not be posted is an error in the run's log, and `finish_posting` names
+it.
 """
 
 import threading
@@ -17,13 +17,13 @@ from uuid import UUID
 
 import httpx
 from prefect import get_run_logger
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.runtime import flow_run
-from prefect.settings import PREFECT_API_URL
 
 from hugginggpt.errors import HuggingGPTError
 from hugginggpt.redaction import said
+from tasks.ui.client import is_about_token, own_client
 
 TRIES_FOR = 120.0
 """Seconds for which a post is tried again, and for which a flow run whose work is done waits for all of its posts.
@@ -58,14 +58,6 @@ class _Posts:
 
 _under_way: defaultdict[str | None, _Posts] = defaultdict(_Posts)
 """The posts of each flow run of this process."""
-
-_idle: list[tuple[str | None, SyncPrefectClient]] = []
-"""Clients that nobody uses now, and the server of each, the one used last at the end; None stands for Prefect's own
-temporary server.
-
-Each serves one post at a time. Threads that share a client would each fetch a token against forged requests (CSRF)
-when it has none, and each such token voids the one before.
-"""
 
 _lock = threading.Lock()
 _turns = threading.BoundedSemaphore(AT_ONCE)
@@ -150,7 +142,7 @@ def persistently(send: Callable[[SyncPrefectClient], T]) -> T:
     given_up = posts.given_up if (posts := _mine.get()) is not None else threading.Event()
     while True:
         try:
-            with _client() as client:
+            with own_client() as client:
                 return send(client)
         except httpx.HTTPError as error:
             if not _can_pass(error) or time.monotonic() > end or given_up.wait(PAUSE):
@@ -191,41 +183,5 @@ def _sent(what: str, send: Callable[[], object], posts: _Posts) -> bool:
 def _can_pass(error: httpx.HTTPError) -> bool:
     if isinstance(error, httpx.HTTPStatusError):
         status = error.response.status_code
-        return status in (408, 429) or status >= 500 or _is_for_a_token(error)
+        return status in (408, 429) or status >= 500 or is_about_token(error)
     return isinstance(error, httpx.TransportError)
-
-
-def _is_for_a_token(error: httpx.HTTPError) -> bool:
-    """Whether the server refused because of the client's token: another client gets one that is good."""
-    if not isinstance(error, httpx.HTTPStatusError) or error.response.status_code != 403:
-        return False
-    return "CSRF token" in error.response.text
-
-
-@contextmanager
-def _client() -> Iterator[SyncPrefectClient]:
-    """A client for the server of the settings, which nobody else uses meanwhile."""
-    url = PREFECT_API_URL.value()
-    with _lock:
-        known = next((one for one in reversed(_idle) if one[0] == url), None)
-        if known is not None:
-            _idle.remove(known)
-    # With settings of its own, so that it is not the one of the run in whose context this is called.
-    client = get_client(httpx_settings={}, sync_client=True).__enter__() if known is None else known[1]
-    try:
-        yield client
-    except httpx.HTTPError as error:
-        if _is_for_a_token(error):
-            client.__exit__(None, None, None)
-        else:
-            _keep(url, client)
-        raise
-    _keep(url, client)
-
-
-def _keep(url: str | None, client: SyncPrefectClient) -> None:
-    with _lock:
-        _idle.append((url, client))
-        spare = _idle.pop(0)[1] if len(_idle) > AT_ONCE else None
-    if spare is not None:
-        spare.__exit__(None, None, None)

@@ -15,11 +15,12 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.ranking import ranked
+from hugginggpt.deadline import Deadline
 from hugginggpt.experts.registry import expert_for
 from hugginggpt.models.card import Candidate, Endpoint
 from hugginggpt.services import get_catalog
 from hugginggpt.settings import get_settings
-from tasks.runner import ask_workers, kinds_of_workers, workers_have_our_controller
+from tasks.expert_workers.questions import ask_workers, kinds_of_workers, workers_have_our_controller
 
 R = TypeVar("R")
 
@@ -43,14 +44,22 @@ def offered_kinds() -> tuple[str, ...]:
     return tuple(kind for kind in CAPABILITIES if kind in theirs or any(_ours(kind)))
 
 
-def candidates(kind: str, *, apart: bool) -> list[Candidate]:
+def candidates(kind: str, deadline: Deadline, *, apart: bool) -> list[Candidate]:
     """The candidates for a kind of task in rank order.
 
     Args:
         kind: a name in `CAPABILITIES`.
+        deadline: ends the wait for them. Each look-up at the Hub has a timeout of its own, but there may be several.
         apart: experts run in workers that have another controller. Then the models are those of a worker, and the
             controller is this process's.
+
+    Raises:
+        DeadlineExceededError: they were not there in time, or the request was cancelled.
     """
+    return deadline.wait_for(lambda: _candidates(kind, apart))
+
+
+def _candidates(kind: str, apart: bool) -> list[Candidate]:
     ours = get_catalog().candidates(kind)
     if not apart:
         return ours
