@@ -6,7 +6,8 @@ from prefect.client.schemas.objects import State
 from pydantic import Field
 
 from flows.server import flow
-from tasks.queue import answer_waiting, start_run
+from tasks.queue import answer_waiting
+from tasks.start_run import start_run
 from tasks.ui.runs import final_state_of
 
 __all__ = ["answer_queued", "start_run"]

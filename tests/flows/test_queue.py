@@ -39,6 +39,7 @@ from hugginggpt.trace import queue as trace_queue
 from hugginggpt.trace.story import EndedRun, StoryStatus
 from tasks import open as opening
 from tasks import queue
+from tasks import start_run as starting
 from tests.servers import wait_until
 
 PLAN = [{"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo.png"}}]
@@ -288,7 +289,7 @@ def test_a_run_that_a_worker_lost_before_it_began_is_followed_by_another(
     set_state(start_run("lost", "Draw"), Pending())
     assert answer_queued() == 1
     assert len(runs_of("lost")) == 1  # it may be starting yet
-    monkeypatch.setattr(queue, "START_SECONDS", 0.0)
+    monkeypatch.setattr(starting, "START_SECONDS", 0.0)
     assert answer_queued() == 1
     assert len(runs_of("lost")) == 2
 
@@ -314,7 +315,7 @@ def test_a_work_pool_that_was_deleted_is_said_and_what_waited_in_it_gets_another
 
 
 def test_what_cannot_be_started_stays_in_line(_deployed: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "DEPLOYMENT", "answer-request/elsewhere")
+    monkeypatch.setattr(starting, "DEPLOYMENT", "answer-request/elsewhere")
     put("stays")
     state = answer_queued(return_state=True)
     assert state.is_failed()
@@ -356,7 +357,7 @@ def test_what_prefects_server_says_is_told_apart(
 
 def run_of_deployment(request: str, **parameters: Any) -> FlowRun:
     asked = {"request": request, **parameters}
-    run = run_deployment(queue.DEPLOYMENT, parameters=asked, timeout=0, as_subflow=False)
+    run = run_deployment(starting.DEPLOYMENT, parameters=asked, timeout=0, as_subflow=False)
     assert isinstance(run, FlowRun)
     return run
 

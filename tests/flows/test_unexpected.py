@@ -121,7 +121,7 @@ def test_an_expert_that_fails_unexpectedly_says_no_secret(
 
 def test_a_scheduled_flow_fails_without_a_secret(logged: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
-    monkeypatch.setattr(queue, "let_go_of_overdue", surprise)
+    monkeypatch.setattr(queue, "delete_overdue_runs", surprise)
     monkeypatch.setattr("tasks.warm._load_where_experts_run", surprise)
     for begin in (lambda: answer_queued(return_state=True), lambda: warm_models(["summarization"], return_state=True)):
         logged.clear()
