@@ -2,7 +2,6 @@
 
 import logging
 import math
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -18,6 +17,7 @@ from hugginggpt.artifacts import Resource
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DatabaseUnavailableError, DeadlineExceededError, DiskFullError, StorageError, UsageError
 from hugginggpt.holder import Hold, holder_name
+from hugginggpt.polling import polling
 from hugginggpt.redaction import redact
 from hugginggpt.request import Exchange, RequestOptions, RequestRun
 from hugginggpt.results import RequestStatus
@@ -157,27 +157,19 @@ def _distinct(resources: Sequence[Resource]) -> tuple[Resource, ...]:
 @contextmanager
 def _lease(run: RequestRun, holder: str) -> Iterator[None]:
     seconds = get_settings().lease_seconds
-    stop = threading.Event()
 
-    def renew() -> None:
-        while not stop.wait(seconds / 3):
-            try:
-                hold = get_trace().renew_lease(run.request_id, holder, seconds)
-            except DatabaseUnavailableError as error:
-                logger.warning("The lease on request %s could not be renewed: %s", run.request_id, error.message)
-                continue
-            if hold is Hold.ENDED:
-                return  # it was just answered: there is nothing left to stop
-            if hold is not Hold.HELD:
-                what = "was cancelled" if hold is Hold.CANCELLED else "is another process's now"
-                logger.warning("Request %s %s; this process stops working on it.", run.request_id, what)
-                cancel(run.request_id, run.life, NO_LONGER_HELD)
-                return
+    def renew() -> bool:
+        try:
+            hold = get_trace().renew_lease(run.request_id, holder, seconds)
+        except DatabaseUnavailableError as error:
+            logger.warning("The lease on request %s could not be renewed: %s", run.request_id, error.message)
+            return True
+        if hold in (Hold.CANCELLED, Hold.LOST):
+            what = "was cancelled" if hold is Hold.CANCELLED else "is another process's now"
+            logger.warning("Request %s %s; this process stops working on it.", run.request_id, what)
+            cancel(run.request_id, run.life, NO_LONGER_HELD)
+        # Once it has ended, it was just answered, and there is nothing left to stop.
+        return hold is Hold.HELD
 
-    thread = threading.Thread(target=renew, name=f"lease-{run.request_id[:8]}", daemon=True)
-    thread.start()
-    try:
+    with polling(renew, seconds / 3, f"lease-{run.request_id[:8]}"):
         yield
-    finally:
-        stop.set()
-        thread.join()

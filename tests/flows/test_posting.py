@@ -94,8 +94,8 @@ def between(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Refuse], None
         def client(**_: object) -> SyncPrefectClient:
             return SyncPrefectClient(f"http://127.0.0.1:{server.server_port}/api")
 
-        monkeypatch.setattr(posting, "get_client", client)
-        monkeypatch.setattr(posting, "_idle", [])
+        monkeypatch.setattr("tasks.ui.client.get_client", client)
+        monkeypatch.setattr("tasks.ui.client._idle", [])
         yield refusing.append
         server.shutdown()
 

@@ -82,7 +82,8 @@ def check(state: Any, lines: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("module", "name"), [(planning, "ask_for_plan"), (planning, "show_plan"), (run, "patiently"), (respond, "respond")]
+    ("module", "name"),
+    [(planning, "ask_for_plan"), (planning, "show_plan"), (run, "retry_while_database_is_down"), (respond, "respond")],
 )
 def test_a_request_fails_without_a_secret(
     module: Any, name: str, controller: OpenAIServer, logged: list[str], monkeypatch: pytest.MonkeyPatch
