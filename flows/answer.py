@@ -1,4 +1,4 @@
-"""The flow that answers a request. Read it top to bottom: that is the product."""
+"""The flow that answers a request. Read it from top to bottom: it is the product."""
 
 from typing import Annotated, Any
 
@@ -8,7 +8,7 @@ from prefect.states import Failed
 from pydantic import Field
 
 from flows.server import flow
-from hugginggpt.errors import DatabaseUnavailableError, DiskFullError, HuggingGPTError, UnexpectedError
+from hugginggpt.errors import HuggingGPTError
 from hugginggpt.request import RequestOptions
 from hugginggpt.results import RequestStatus
 from tasks.expert_workers.runner import task_runner
@@ -59,17 +59,21 @@ def answer_request(
         the message says why, and the class what kind of cause it was.
     """
     try:
+        # 1. Open its row in the trace, under a lease that this process renews.
         with explaining(), open_request(request, files, conversation_id, options, request_id) as run:
             if run.status is not RequestStatus.RUNNING:
                 return final_state(run.request_id)
-            try:
-                run, plan = plan_request(run)
-            except (DatabaseUnavailableError, DiskFullError, UnexpectedError):
-                raise  # nothing is lost: resuming goes on from here
-            except HuggingGPTError as error:
-                return respond_and_record(run, None, {}, error)
+            # 2. Have the controller plan it, unless it has a plan. If no plan is valid, the request has failed.
+            run, plan, no_plan = plan_request(run)
+            if plan is None:
+                return respond_and_record(run, None, {}, no_plan)
+            # 3. Choose a model for each planned task, all at once.
             choices = select_models(run, plan)
+            # 4. Run each planned task as soon as the tasks it refers to are final.
+            # 5. Where a model cannot do it, the next candidate does; where none can, what needs the result is skipped.
             endings = run_experts(run, plan, choices)
+            # 6. Whatever happened: have the controller write the answer, and complete the trace.
             return respond_and_record(run, plan, endings)
     except HuggingGPTError as error:
+        # 7. Each stage has recorded what it finished: resuming goes on from there.
         return Failed(message=error.message, data=error)

@@ -7,7 +7,7 @@ from prefect import task
 from hugginggpt.artifacts import Resource
 from hugginggpt.controller.planning import plan_request as ask_for_plan
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import PlanError
+from hugginggpt.errors import DatabaseUnavailableError, DiskFullError, HuggingGPTError, PlanError, UnexpectedError
 from hugginggpt.plan import Plan, parse_plan
 from hugginggpt.request import Exchange, RequestRun
 from hugginggpt.resources import Namespace
@@ -23,20 +23,27 @@ from tasks.ui.artifacts import show_plan
 from tasks.unexpected import explained
 
 
-def plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
-    """Plan a request, or take the plan that it came with or was already given.
+def plan_request(run: RequestRun) -> tuple[RequestRun, Plan | None, HuggingGPTError | None]:
+    """Plan a request, or take the plan that came with it or that an earlier life made.
 
     Returns:
-        the request with every file that the plan names among its resources, and the plan.
+        the request, whose resources now include every file that the plan names; the plan; and if there is none, why:
+        a file that it names cannot be accepted, no plan is valid, the controller cannot plan, or the time is up.
 
     Raises:
-        UsageError: a file that the plan names cannot be accepted.
-        PlanError: there is no valid plan.
-        ControllerError: the controller cannot plan.
-        DeadlineExceededError: its time is up, or it was cancelled.
         DatabaseUnavailableError: the trace stayed away.
         DiskFullError: there is no room for a file that the plan names.
+        UnexpectedError: the controller's plan was not made, for a reason that nobody foresaw.
     """
+    try:
+        return *_plan_request(run), None
+    except (DatabaseUnavailableError, DiskFullError, UnexpectedError):
+        raise  # the request has not ended: resuming goes on from here
+    except HuggingGPTError as error:
+        return run, None, error
+
+
+def _plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
     known = retry_while_database_is_down("The plan", lambda: get_trace().plan(run.request_id))
     deadline = Deadline(math.inf)
     with cancellable(run.request_id, run.life, deadline):
