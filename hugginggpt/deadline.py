@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 from hugginggpt.errors import DeadlineExceededError, TaskCancelledError
 
 # Cancelling a deadline wakes nobody, so who waits for something else looks at it this often, in seconds.
-GLANCE = 0.1
+POLL_SECONDS = 0.1
 
 T = TypeVar("T")
 
@@ -103,7 +103,7 @@ class Deadline:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self.check()
-            time.sleep(min(left, GLANCE))
+            time.sleep(min(left, POLL_SECONDS))
 
     def wait_for(self, call: Callable[[], T]) -> T:
         """The result of a call that has no timeout of its own, such as the look-up of a host's name.
@@ -127,7 +127,7 @@ class Deadline:
                 ended.set()
 
         threading.Thread(target=run, name="waited-for", daemon=True).start()
-        while not ended.wait(min(GLANCE, self.remaining())):
+        while not ended.wait(min(POLL_SECONDS, self.remaining())):
             self.check()
         if failure:
             raise failure[0]
@@ -143,7 +143,7 @@ class Deadline:
         self.check()
         began = time.monotonic()
         try:
-            while not lock.acquire(timeout=min(GLANCE, self.remaining())):
+            while not lock.acquire(timeout=min(POLL_SECONDS, self.remaining())):
                 self.check()
         finally:
             self.waited += time.monotonic() - began
