@@ -1,4 +1,4 @@
-"""The long-lived parts of one process, each opened once, when first asked for."""
+"""The long-lived objects of a process, each opened when it is first asked for."""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -40,7 +40,7 @@ def get_store() -> ArtifactStore:
 
 @lru_cache(maxsize=1)
 def get_controller() -> "Controller":
-    """The controller; its calls are recorded by whoever asks for `recording(...)` of it."""
+    """The controller. Its calls are not recorded; those of the one that `Controller.recording` returns are."""
     from hugginggpt.controller.client import Controller
 
     return Controller.from_settings(get_settings())
@@ -55,7 +55,7 @@ def get_catalog() -> "Catalog":
 
 
 def reset() -> None:
-    """Close and forget them all, settings included: the next use reads the environment again."""
+    """Close and forget all of them, and the settings: the next use reads the environment again."""
     from hugginggpt.experts.pool import get_pool
 
     get_pool(get_settings()).close()

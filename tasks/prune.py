@@ -1,4 +1,4 @@
-"""Pruning: what nobody needs any more goes, a task run for each sort of it."""
+"""Pruning: deleting what nobody needs any more, with a task run for each sort."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ from tasks.unexpected import explained
 )
 @explained
 def find_what_can_go(limits: Limits) -> Prunable:
-    """Look for what may go by these limits, and nothing needs.
+    """Look for what these limits let go and nothing needs.
 
     Raises:
         DatabaseUnavailableError: the trace cannot be reached.
@@ -32,14 +32,14 @@ def find_what_can_go(limits: Limits) -> Prunable:
 
 
 def prune_all(prunable: Prunable, dry_run: bool) -> State[Any]:
-    """Delete what can go, records before the artifacts that they name, and show how much that was.
+    """Delete what can go, records before the artifacts that they name, and show how much it was.
 
     Returns:
-        the state in which the flow run ends.
+        the final state of the flow run.
     """
     done = [prunable.tally(sort) if dry_run else _prune(prunable, sort) for sort in Sort]
     told = "would go" if dry_run else "gone"
-    show_table("storage", [_row(one, told) for one in done], f"What {'could' if dry_run else 'was'} let go")
+    show_table("storage", [_row(one, told) for one in done], f"What {'could be' if dry_run else 'was'} deleted")
     freed = sum(one.gone_bytes or 0 for one in done)
     name_run(f"prune-storage: {freed / 10**6:,.1f} MB {'could go' if dry_run else 'freed'}")
     message = f"{freed / 10**6:,.1f} MB {'would be' if dry_run else 'were'} freed."
@@ -47,7 +47,7 @@ def prune_all(prunable: Prunable, dry_run: bool) -> State[Any]:
 
 
 def _prune(prunable: Prunable, sort: Sort) -> Pruned:
-    # Quoted, so that Prefect does not look for futures in it.
+    # Quoted, so that Prefect does not search it for futures.
     return prune_sort(prunable=quote(prunable), sort=sort, return_state=False)
 
 

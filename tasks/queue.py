@@ -1,4 +1,4 @@
-"""Requests in line: claim them, and have a flow run of the deployment begin each."""
+"""Requests in line: claim them, and start a flow run for each."""
 
 from contextlib import suppress
 from typing import Any
@@ -31,23 +31,23 @@ from tasks.ui.runs import MESSAGE_CHARS, counted, name_run
 from tasks.unexpected import explained
 
 CLAIM_SECONDS = 120.0
-"""How long a claim holds: a flow run that was begun by then has the request's own lease."""
+"""How long a claim holds: by then, a flow run that was started holds the lease on its request."""
 
 ENDED_SECONDS = 60.0
-"""A flow run whose request ended so long ago has ended, whatever Prefect knows of it."""
+"""After that time, the flow run of a request that has ended is taken to have ended, whatever Prefect says."""
 
 _MOST_RUNS = 200
-"""Flow runs that are looked at in one go, those begun first before the others: as many as Prefect gives at once."""
+"""Flow runs that one look covers, the earliest first: as many as Prefect returns at once."""
 
 
 def answer_waiting(limit: int) -> State[Any]:
-    """Start what waits and end what was lost, unless another process of this machine is just about it.
+    """Start a flow run for each request in line, and end lost runs, unless another process on this machine does so now.
 
     Returns:
-        the state in which the flow run ends, with how many requests a run was started for as its data.
+        the final state of the flow run, with the number of runs that were started as its data.
     """
-    # Released by the system when its process ends, however it ends. Another machine's process does no harm: what it
-    # claims is its own.
+    # The system releases it when its process ends, however it ends. A process on another machine does no harm: each
+    # claims requests for itself.
     lock = FileLock(get_settings().home_dir / "answer-queued.lock", timeout=0, mode=0o600)
     try:
         with lock:
@@ -57,13 +57,13 @@ def answer_waiting(limit: int) -> State[Any]:
             return state
     except Timeout:
         name_run("answer-queued: another run is at work")
-        return Completed(message="Another run of it is still at work, and does the same.", data=0)
+        return Completed(message="Another run is still at work and does the same.", data=0)
 
 
 def delete_overdue_runs() -> int:
     """Delete the other runs of this schedule that are due and that no worker has taken; return how many.
 
-    They would find nothing to do: they wait because no worker looked for a while, or all were busy.
+    They would find nothing to do. They are overdue because no worker was up for a while, or all were busy.
     """
     this, of = flow_run.get_id(), deployment.get_id()
     if of is None:
@@ -81,15 +81,15 @@ def delete_overdue_runs() -> int:
                 with suppress(ObjectNotFound):
                     client.delete_flow_run(run_id)
     except httpx.HTTPError as error:
-        get_run_logger().warning("Runs of this schedule that are overdue cannot be deleted now: %s", said(error))
+        get_run_logger().warning("Cannot delete overdue runs of this schedule now: %s", said(error))
         return 0
     return len(overdue)
 
 
 def start_waiting(limit: int) -> State[Any]:
-    """Claim requests in line and start a flow run for each; return a state with for how many that worked.
+    """Claim requests in line and start a flow run for each; return a final state with their number as its data.
 
-    One that could not be started is claimed again when its claim has run out, and the state says why.
+    A request whose run could not be started is claimed again when its claim has run out, and the state says why.
     """
     waiting = get_trace().claim_waiting(holder_name(), CLAIM_SECONDS, limit)
     name_run(f"answer-queued: {len(waiting)} waiting")
@@ -101,14 +101,14 @@ def start_waiting(limit: int) -> State[Any]:
         return Completed(message=f"{counted(started, 'run')} started." if waiting else None, data=started)
     error = failures[0].result(raise_on_failure=False)
     why = error.message if isinstance(error, HuggingGPTError) else failures[0].message
-    message = f"{len(failures)} of {len(runs)} requests stay in line, for no run could be started for them: {why}"
+    message = f"{len(failures)} of {len(runs)} requests stay in line, because no run could be started for them: {why}"
     return Failed(message=message, data=error)
 
 
 def end_runs_of_ended_requests() -> int:
-    """End the flow runs in Prefect that are at work there although their requests have ended; return how many.
+    """End the flow runs that Prefect takes to be at work although their requests have ended; return how many.
 
-    Their processes wrote the end into the trace while Prefect's server was away, or died.
+    Their processes died, or could not reach Prefect's server when they recorded the end in the trace.
     """
     at_work = FlowRunFilter.model_validate({"state": {"type": {"any_": [StateType.RUNNING, StateType.PENDING]}}})
     flow = FlowFilter.model_validate({"name": {"any_": [DEPLOYMENT.partition("/")[0]]}})
@@ -121,13 +121,13 @@ def end_runs_of_ended_requests() -> int:
         for flow_run_id, ended in over.items():
             set_state(UUID(flow_run_id), _ending(ended))
     except httpx.HTTPError as error:
-        get_run_logger().warning("Flow runs whose requests have ended cannot be ended in Prefect now: %s", said(error))
+        get_run_logger().warning("Cannot end the flow runs of ended requests in Prefect now: %s", said(error))
         return 0
     return len(over)
 
 
 def _ending(ended: EndedRun) -> State[Any]:
-    """The state of a flow run that ended so; its report is in the trace alone."""
+    """The final state of a flow run that has ended so; only the trace has its report."""
     if ended.ending == "cancelled":
         return Cancelled(message=ended.error)
     if ended.ending != "finished":
@@ -145,7 +145,7 @@ def _ending(ended: EndedRun) -> State[Any]:
 )
 @explained
 def _start_waiting(waiting: WaitingRequest) -> bool:
-    """Have a request answered; False when that is no longer wanted."""
+    """Start a run for a request; return False if the request has been closed meanwhile."""
     try:
         run = start_run(waiting.request_id, waiting.text, died=waiting.flow_run_id)
     except RequestClosedError as error:

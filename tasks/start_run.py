@@ -24,26 +24,26 @@ from tasks.ui.runs import run_name
 DEPLOYMENT = deployment_of("flows.answer.answer_request")
 
 START_SECONDS = 120.0
-"""A flow run that a worker took so long ago, and that has not begun its request, is lost."""
+"""A flow run that has not begun its request so long after a worker took it is lost."""
 
 
 def start_run(request_id: str, text: str, *, died: str | None = None) -> FlowRun:
-    """Have a flow run of the deployment answer a request that is in the trace. Asking twice starts it once.
+    """Have a flow run of the deployment answer a request that is in the trace. Asking twice starts one run.
 
-    The request's id is the idempotency key. Where the run of that key is over and the request is not,
-    the next run has the key `<id>/2`, and so on, as the trace counts them. A request whose run was cancelled
-    before it began it is cancelled, too.
+    The request's id is the idempotency key. If the run with that key is over and the request is not, the next run has
+    the key `<id>/2`, and so on; the trace counts them. If a run was cancelled before it began its request, the request
+    is cancelled, too.
 
     Args:
         request_id: the request.
-        text: what it asks, for the run's name; the flow takes it from the trace.
-        died: Prefect's id of the flow run that is known to have died with it.
+        text: the request's text, for the run's name; the flow takes it from the trace.
+        died: Prefect's id of the flow run that is known to have died while it worked on the request.
 
     Returns:
-        The flow run that answers it, or will.
+        The flow run that answers the request, or will.
 
     Raises:
-        ConfigurationError: there is no such deployment, or no worker would ever see its runs.
+        ConfigurationError: the deployment does not exist, or no worker would ever see its runs.
         OrchestratorUnavailableError: Prefect's server cannot be reached.
         RequestClosedError: the request has ended: it was cancelled, or is given up after too many runs.
     """
@@ -62,10 +62,10 @@ def start_run(request_id: str, text: str, *, died: str | None = None) -> FlowRun
 
 
 def _check_deployment() -> None:
-    """Raise unless workers see the runs of the deployment: else one would be late for ever.
+    """Raise unless workers see the runs of the deployment; otherwise they would be late for ever.
 
     Raises:
-        ConfigurationError: its work pool was deleted. A worker makes the pool again, but not what was in it.
+        ConfigurationError: its work pool was deleted. A worker creates the pool again, but not the deployments in it.
     """
     with get_client(sync_client=True) as client:
         if client.read_deployment_by_name(DEPLOYMENT).work_pool_name is None:
@@ -90,7 +90,7 @@ def _run(request_id: str, text: str, key: str) -> FlowRun:
 
 @contextmanager
 def _explaining() -> Iterator[None]:
-    """Turn what Prefect's server raises into one sentence."""
+    """Turn the errors of Prefect's server into ours."""
     try:
         yield
     except ObjectNotFound:
@@ -102,12 +102,12 @@ def _explaining() -> Iterator[None]:
         status = error.response.status_code
         if status in (401, 403):
             raise ConfigurationError(
-                f"Prefect's server does not let us in (HTTP {status}): set PREFECT_API_AUTH_STRING, or "
-                "PREFECT_API_KEY, to what it accepts."
+                f"Prefect's server refused the login (HTTP {status}): set PREFECT_API_AUTH_STRING, or "
+                "PREFECT_API_KEY, to one that it accepts."
             ) from error
         if status in (408, 429) or status >= 500:
             raise OrchestratorUnavailableError(
-                f"Prefect's server could not start a run (HTTP {status}): try again later, or look into its log."
+                f"Prefect's server could not start a run (HTTP {status}): try again later, or see its log."
             ) from error
         raise ConfigurationError(
             f"Prefect's server refused to start a run (HTTP {status}): apply the deployments of this version "
@@ -125,7 +125,7 @@ def _deploy() -> str:
 
 
 def _is_over(run: FlowRun, died: str | None) -> bool:
-    """Whether a flow run will not answer its request any more. One that was lost is ended in Prefect too."""
+    """Whether a flow run will not answer its request any more. If it was lost, it is ended in Prefect, too."""
     state = run.state
     if state is None or (state.is_scheduled() and run.work_queue_id is not None):
         return False
@@ -143,6 +143,6 @@ def _is_over(run: FlowRun, died: str | None) -> bool:
 
 
 def set_state(flow_run_id: UUID, state: State[Any]) -> None:
-    """Set the state of a flow run in Prefect, whatever state it is in; one that was deleted meanwhile needs none."""
+    """Set the state of a flow run in Prefect, whatever state it is in; do nothing if it was deleted meanwhile."""
     with get_client(sync_client=True) as client, suppress(ObjectNotFound):
         client.set_flow_run_state(flow_run_id, state, force=True)

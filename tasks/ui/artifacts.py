@@ -1,4 +1,4 @@
-"""What the Prefect UI shows: artifacts for a plan, choices, media and the answer, and tables of what else was done."""
+"""Artifacts that Prefect's UI shows: plans, choices of models, results, answers, and tables of what flows did."""
 
 import base64
 import io
@@ -26,19 +26,19 @@ Row = Mapping[str, str | int | float]
 
 
 def show_plan(plan: Plan) -> None:
-    """The plan as a graph, and what was repaired in it."""
+    """Show the plan as a graph, and its repairs."""
     lines = ["flowchart LR", *(f'  t{task.id}["{as_label(task.name)}"]' for task in plan.tasks)]
     for task in plan.tasks:
         lines += [f"  t{k} {'-->' if k in task.needs else '-.->'} t{task.id}" for k in task.dep]
     drawn = fence("\n".join(lines), "mermaid")
-    graph = drawn if plan.tasks else "No task is needed: the controller answers by itself."
+    graph = drawn if plan.tasks else "No task is needed: the controller answers directly."
     repairs = "".join(f"\n- {as_cell(repair)}" for repair in plan.repairs)
     text = graph + (f"\n\nRepaired:\n{repairs}" if repairs else "") + "\n\n" + fence(plan.to_json(), "json")
     _show_text("plan", lambda: text, "The plan")
 
 
 def show_choice(planned: PlannedTask, choice: ModelChoice, task_run_id: UUID | None = None) -> None:
-    """The chosen model and why, and the candidates behind it; as an artifact of the task run that chose."""
+    """Show the chosen model, the reason, and the other candidates, as an artifact of the task run that chose."""
     rows = "".join(
         f"\n| {place} | {as_cell(c.card.id)} | {c.endpoint} | {c.card.downloads:,} | {as_cell(c.card.description)} |"
         for place, c in enumerate(choice.ranked, 1)
@@ -52,7 +52,7 @@ def show_choice(planned: PlannedTask, choice: ModelChoice, task_run_id: UUID | N
 
 
 def show_result(result: TaskResult, task_run_id: UUID | None = None) -> None:
-    """The outputs of a task: text as it is, pictures as thumbnails, the address of each."""
+    """Show the outputs of a task: text as it is, pictures as thumbnails, and the address of each."""
 
     def outputs() -> str:
         parts = [f"Made by {as_cell(result.model)} ({result.endpoint})."]
@@ -65,14 +65,14 @@ def show_result(result: TaskResult, task_run_id: UUID | None = None) -> None:
 
 
 def show_answer(response: str, files: Iterable[Artifact], task_run_id: UUID | None = None) -> None:
-    """The final answer and where its files are."""
+    """Show the answer, and where its files are."""
     places = "".join(f"\n- {as_code(get_store().address(artifact))} ({artifact.mime})" for artifact in files)
     text = as_text(response) + (f"\n\nFiles:\n{places}" if places else "")
     _show_text("answer", lambda: text, "The answer", task_run_id)
 
 
 def show_scores(report: EvaluationReport, earlier: Sequence[tuple[datetime, EvaluationReport]] = ()) -> None:
-    """The scores of an evaluation, and under them those of earlier ones over the same dataset."""
+    """Show the scores of an evaluation, and below them the scores of earlier evaluations of the same dataset."""
     rows = [_scores("this run", report), *(_scores(f"{at:%Y-%m-%d %H:%M} UTC", other) for at, other in earlier)]
     show_table("scores", rows, f"How well {as_cell(report.model)} plans the requests of {as_code(report.dataset)}")
 
@@ -94,9 +94,12 @@ def _scores(when: str, report: EvaluationReport) -> Row:
 
 
 def show_table(key: str, rows: Sequence[Row], description: str) -> None:
-    """A table, a row a dictionary of its columns. One without rows says so in a row of its own.
+    """Show a table; without rows, it says "nothing".
 
-    The cells are text: Prefect renders Markdown in them. The description is Markdown.
+    Args:
+        key: its name.
+        rows: their cells are text, in which Markdown is escaped.
+        description: Markdown.
     """
     shown = [{name: as_cell(value) if isinstance(value, str) else value for name, value in row.items()} for row in rows]
     shown = shown or [{"": "nothing"}]

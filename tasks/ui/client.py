@@ -1,4 +1,4 @@
-"""Clients of Prefect's server that outlive a run: the one that Prefect gives a flow or task run is closed with it."""
+"""Clients of Prefect's server that outlive a run; Prefect closes the client of a flow or task run with the run."""
 
 import threading
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ _MOST_IDLE = 8
 _idle: list[tuple[str | None, SyncPrefectClient]] = []
 """Clients that nobody uses now, each with the URL of its server; the one used last is at the end.
 
-Each serves one post at a time. Threads that share a client would each fetch a token against forged requests (CSRF)
-when it has none, and each such token voids the one before.
+Each serves one thread at a time. Threads that share a client would each fetch a CSRF token if it has none, and every
+token voids the one before.
 """
 
 _lock = threading.Lock()
@@ -29,7 +29,7 @@ def own_client() -> Iterator[SyncPrefectClient]:
         known = next((one for one in reversed(_idle) if one[0] == url), None)
         if known is not None:
             _idle.remove(known)
-    # With settings of its own, so that it is not the one of the run in whose context this is called.
+    # With settings of its own, so that Prefect does not return the client of the current run.
     client = get_client(httpx_settings={}, sync_client=True).__enter__() if known is None else known[1]
     try:
         yield client

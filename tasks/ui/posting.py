@@ -1,7 +1,7 @@
-"""Posts to Prefect's server what its UI is to show: beside the work, and all of it before the flow run ends.
+"""Sends Prefect's server what its UI is to show: while the work goes on, and completely before the flow run ends.
 
-A cause that can pass is tried again; what could not be posted is an error in the run's log, and `finish_posting` names
-it.
+A post is tried again while the cause of its failure can pass. If it fails for good, the run's log says so, and
+`finish_posting` returns its name.
 """
 
 import threading
@@ -26,18 +26,18 @@ from hugginggpt.redaction import said
 from tasks.ui.client import is_about_token, own_client
 
 TRIES_FOR = 120.0
-"""Seconds for which a post is tried again, and for which a flow run whose work is done waits for all of its posts.
+"""Seconds for which a post is tried again, and for which a flow run whose work is done waits for its posts.
 
-The last try may take a minute more, for Prefect's client tries by itself, too: the flow run does not wait for that.
+The last try may take a minute more, because Prefect's client also tries again by itself: the run does not wait for it.
 """
 
-PAUSE = 1.0
-"""Seconds between two such tries."""
+RETRY_SECONDS = 1.0
+"""Seconds between two tries."""
 
 AT_ONCE = 8
-"""Posts that a process has under way at the same time."""
+"""Posts that a process sends at the same time."""
 
-_GONE_SECONDS = 3.0
+_FAILED_RUN_SECONDS = 3.0
 """How long a flow run that fails or is interrupted waits for its posts."""
 
 T = TypeVar("T")
@@ -45,10 +45,10 @@ T = TypeVar("T")
 
 @dataclass
 class _Posts:
-    """What a flow run posts.
+    """The posts of a flow run.
 
     Attributes:
-        sent: what each is called, and whether it is on the server.
+        sent: the name of each, and whether it has reached the server.
         given_up: set when the flow run no longer waits for them.
     """
 
@@ -62,7 +62,7 @@ _under_way: defaultdict[str | None, _Posts] = defaultdict(_Posts)
 _lock = threading.Lock()
 _turns = threading.BoundedSemaphore(AT_ONCE)
 _mine: ContextVar[_Posts | None] = ContextVar("posts", default=None)
-"""Those that the post at work belongs to."""
+"""The posts to which the one that this thread sends belongs."""
 
 
 def post_artifact(
@@ -71,9 +71,9 @@ def post_artifact(
     """Post an artifact of the flow run in whose context this is called.
 
     Args:
-        key: what it is called; lower-case letters, digits and dashes.
+        key: its name: lower-case letters, digits and dashes.
         kind: how the UI shows it: `markdown` or `table`.
-        data: makes its content, beside the work.
+        data: makes its content, in the thread that posts it.
         task_run_id: the task run that it belongs to; the flow run alone when left out.
     """
     flow_run_id = flow_run.get_id()
@@ -93,11 +93,11 @@ def post_artifact(
 
 
 def post(what: str, send: Callable[[], object]) -> None:
-    """Have something sent to Prefect's server beside the work, for the flow run in whose context this is called.
+    """Send Prefect's server something for the flow run in whose context this is called, in a thread of its own.
 
     Args:
-        what: what is sent, as the log and the note on the run call it.
-        send: does so, with `persistently`.
+        what: its name in the log and in the note on the run.
+        send: sends it, with `persistently`.
     """
     with _lock:
         posts = _under_way[flow_run.get_id()]
@@ -105,10 +105,10 @@ def post(what: str, send: Callable[[], object]) -> None:
 
 
 def finish_posting(seconds: float | None = None) -> list[str]:
-    """Wait until everything that this flow run posted is on Prefect's server; return what is not.
+    """Wait until Prefect's server has everything that this flow run posted; return the names of what it has not.
 
     Args:
-        seconds: wait so long at most, for all of it together; `TRIES_FOR` when left out.
+        seconds: the longest wait for all of it together; `TRIES_FOR` when left out.
     """
     seconds = TRIES_FOR if seconds is None else seconds
     with _lock:
@@ -117,26 +117,26 @@ def finish_posting(seconds: float | None = None) -> list[str]:
     posts.given_up.set()
     if late:
         names = ", ".join(what for what, sent in posts.sent if sent in late)
-        get_run_logger().error("In Prefect, this is missing: %s. It was not there after %g seconds.", names, seconds)
+        get_run_logger().error("This is missing in Prefect after %g seconds: %s.", seconds, names)
     return [what for what, sent in posts.sent if sent in late or not sent.result()]
 
 
 @contextmanager
 def all_posted() -> Iterator[None]:
-    """Have what was posted in the block on Prefect's server when it ends; not for long when that is by an error."""
+    """Wait at the end of the block for what it posted, but only for a moment if the block raised an error."""
     try:
         yield
     except BaseException:
-        finish_posting(_GONE_SECONDS)
+        finish_posting(_FAILED_RUN_SECONDS)
         raise
     finish_posting()
 
 
 def persistently(send: Callable[[SyncPrefectClient], T]) -> T:
-    """Ask or tell Prefect's server something, again and again while a cause lasts that can pass.
+    """Ask or tell Prefect's server something; try again while the cause of a failure can pass.
 
     Raises:
-        httpx.HTTPError: it refused, or was away for too long.
+        httpx.HTTPError: the server refused, or was away for too long.
     """
     end = time.monotonic() + TRIES_FOR
     given_up = posts.given_up if (posts := _mine.get()) is not None else threading.Event()
@@ -145,12 +145,12 @@ def persistently(send: Callable[[SyncPrefectClient], T]) -> T:
             with own_client() as client:
                 return send(client)
         except httpx.HTTPError as error:
-            if not _can_pass(error) or time.monotonic() > end or given_up.wait(PAUSE):
+            if not _can_pass(error) or time.monotonic() > end or given_up.wait(RETRY_SECONDS):
                 raise
 
 
 def beside(work: Callable[[], T]) -> Future[T]:
-    """Do something in a thread of its own, in this context. It does not keep the process from ending."""
+    """Do something in a thread of its own, in this context. The thread does not keep the process from ending."""
     future: Future[T] = Future()
 
     def do() -> None:
@@ -165,17 +165,17 @@ def beside(work: Callable[[], T]) -> Future[T]:
 
 
 def _sent(what: str, send: Callable[[], object], posts: _Posts) -> bool:
-    """Whether it could be sent; if not, the log of the run says why."""
+    """Send it; return whether that worked. If not, the log of the run says why."""
     if posts.given_up.is_set():
         return False
     _mine.set(posts)
     try:
         send()
     except (httpx.HTTPError, HuggingGPTError) as error:
-        get_run_logger().error("In Prefect, %s is missing: %s", what, said(error))
+        get_run_logger().error("Prefect does not show %s: %s", what, said(error))
         return False
-    except Exception:  # A request does not fail because it cannot be shown.
-        get_run_logger().exception("In Prefect, %s is missing.", what)
+    except Exception:  # A request does not fail because Prefect cannot show it.
+        get_run_logger().exception("Prefect does not show %s.", what)
         return False
     return True
 

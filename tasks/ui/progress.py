@@ -19,19 +19,19 @@ from tasks.recording import recording
 from tasks.ui.markdown import as_cell
 from tasks.ui.posting import beside, persistently
 
-PROGRESS_EVERY = 1.0
-"""Seconds between two looks at how far a task is."""
-PROGRESS_LATE = 5.0
-"""Seconds that a task which has ended waits until it is shown how far it came."""
+EVERY_SECONDS = 1.0
+"""Seconds between two updates of the progress of a task."""
+LAST_UPDATE_SECONDS = 5.0
+"""Seconds that a task which has ended waits for the last update."""
 
 
 @contextmanager
 def showing_progress(planned: PlannedTask, attempt: Callable[[], int | None]) -> Iterator[None]:
-    """Show how far a task is, in its trace and as a progress artifact, while the block reports it.
+    """Show the progress that the block reports, in the trace and as a progress artifact.
 
     Args:
         planned: the task.
-        attempt: names the attempt at work in the trace; None if it could not be recorded.
+        attempt: returns the current attempt's number in the trace; None if it could not be recorded.
     """
     shown = _ProgressShown(planned, attempt)
     try:
@@ -42,7 +42,7 @@ def showing_progress(planned: PlannedTask, attempt: Callable[[], int | None]) ->
 
 
 class _ProgressShown:
-    """What listens to `hugginggpt.progress`. The work does not wait; what is old when its turn comes is left out."""
+    """A listener of `hugginggpt.progress` that does not keep the work waiting: it skips what is out of date."""
 
     def __init__(self, planned: PlannedTask, attempt: Callable[[], int | None]) -> None:
         self._key, self._name = f"progress-{planned.id}", planned.name
@@ -60,22 +60,22 @@ class _ProgressShown:
         self._at_work: Future[None] | None = None
 
     def __call__(self, progress: Progress) -> None:
-        """Show it, the end always and what is on the way once a second at most."""
+        """Show the progress: its end in any case, and everything before at most once a second."""
         now = time.monotonic()
         if progress == self._latest or (progress.done < progress.total and now < self._next):
             return
-        self._next, self._latest = now + PROGRESS_EVERY, progress
+        self._next, self._latest = now + EVERY_SECONDS, progress
         with self._lock:
             self._waiting = (progress, self._attempt())
             if self._at_work is None:
                 self._at_work = beside(self._show_waiting)
 
     def finish(self) -> None:
-        """Wait a little until what was told last is shown."""
+        """Wait a little until the last progress is shown."""
         with self._lock:
             at_work = self._at_work
         if at_work is not None:
-            wait([at_work], PROGRESS_LATE)
+            wait([at_work], LAST_UPDATE_SECONDS)
 
     def _show_waiting(self) -> None:
         while True:
@@ -101,4 +101,4 @@ class _ProgressShown:
                 known, update = self._artifact, ArtifactUpdate(data=share, description=description)
                 persistently(lambda client: client.update_artifact(known, update))
         except httpx.HTTPError as error:
-            get_run_logger().error("The progress of '%s' is not shown in Prefect: %s", self._name, error)
+            get_run_logger().error("Prefect does not show the progress of '%s': %s", self._name, error)

@@ -56,7 +56,7 @@ def noting_missing(message: str | None, missing: Sequence[str]) -> str | None:
     """The message of a final state, with a note of what Prefect does not show of its run."""
     if not missing:
         return message
-    note = f"(Missing in Prefect, as the log says: {', '.join(missing)}.)"
+    note = f"(Prefect does not show {', '.join(missing)}: the log says why.)"
     return f"{message} {note}" if message else note
 
 

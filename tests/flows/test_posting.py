@@ -152,10 +152,10 @@ def test_what_cannot_be_posted_is_an_error_in_the_log_and_told_by_the_run(
     between(refuse)
     state: Any = answer_request("Draw its edges", [str(photo)], options={"plan": EDGES}, return_state=True)
     assert (state.type.value, state.name) == ("COMPLETED", "Completed")
-    assert state.message == "OK. (Missing in Prefect, as the log says: the artifact 'result-0'.)"
+    assert state.message == "OK. (Prefect does not show the artifact 'result-0': the log says why.)"
     assert artifacts_of(state).keys() == {"plan", "model-0", "answer"}
     (line,) = run_log
-    assert line.startswith("In Prefect, the artifact 'result-0' is missing: Client error '422")
+    assert line.startswith("Prefect does not show the artifact 'result-0': Client error '422")
 
 
 def test_posts_that_fetch_their_tokens_at_the_same_time_do_not_void_each_others(

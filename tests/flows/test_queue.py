@@ -319,7 +319,7 @@ def test_what_cannot_be_started_stays_in_line(_deployed: None, monkeypatch: pyte
     put("stays")
     state = answer_queued(return_state=True)
     assert state.is_failed()
-    assert str(state.message).startswith("1 of 1 requests stay in line, for no run could be started for them: Prefect")
+    assert str(state.message).startswith("1 of 1 requests stay in line, because no run could be started for them: Prefect")
     assert get_trace().request("stays").status is StoryStatus.QUEUED
     with pytest.raises(ConfigurationError, match="no deployment answer-request/elsewhere: start everything") as raised:
         start_run("stays", "Draw")
