@@ -101,7 +101,7 @@ def start_waiting(limit: int) -> State[Any]:
         return Completed(message=f"{counted(started, 'run')} started." if waiting else None, data=started)
     error = failures[0].result(raise_on_failure=False)
     why = error.message if isinstance(error, HuggingGPTError) else failures[0].message
-    message = f"{len(failures)} of {len(runs)} requests stay in line, because no run could be started for them: {why}"
+    message = f"Could not start a run for {len(failures)} of {len(runs)} requests, which stay in line: {why}"
     return Failed(message=message, data=error)
 
 

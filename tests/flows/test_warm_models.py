@@ -139,7 +139,7 @@ def test_without_kinds_it_is_those_that_are_in_use(hub: HubServer) -> None:
     state = warm_models(return_state=True)
     assert (state.name, state.message, state.result()) == (
         "Completed",
-        "No kind has a downloaded model, and none was used lately.",
+        "No kind has a downloaded model, and none was used recently.",
         [],
     )
     warm_models([SENTIMENT])
