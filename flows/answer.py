@@ -36,7 +36,7 @@ def _run_name() -> str:
     on_cancellation=[record_ending],
 )
 def answer_request(
-    # Prefect's server refuses an empty one before there is a run; elsewhere our own sentence does.
+    # Prefect's server refuses an empty one before there is a run; elsewhere, our own message does.
     request: Annotated[str, Field(json_schema_extra={"minLength": 1})],
     files: list[str] = [],  # noqa: B006 - Prefect shows the default in its run form
     conversation_id: str | None = None,
@@ -47,16 +47,16 @@ def answer_request(
 
     Args:
         request: what is wanted, in plain language.
-        files: what comes with it: URLs, data URIs, `artifact://` references, or paths; those of a deployed run lie in
-            the worker's HUGGINGGPT_FILE_ROOTS.
+        files: its files, as URLs, data URIs, `artifact://` references or paths; the paths of a deployed run have to be
+            in the worker's HUGGINGGPT_FILE_ROOTS.
         conversation_id: the conversation that it continues; a new one when left out.
-        options: a given plan, whether to bypass the caches, and what it may take of time and money.
-        request_id: the id to give a new request, or of one to resume: that takes its plan and
-            choices from the trace and runs only what is unfinished.
+        options: a plan, whether to bypass the caches, and limits of time and money.
+        request_id: the id of a new request, or of a request to resume, which takes its plan and choices from the
+            trace and runs only what is unfinished.
 
     Returns:
-        the request's report, in a state named Completed or Partial; or a HuggingGPTError, in one named Failed:
-        the message says why, and the class what kind of cause it was.
+        the request's report, in a state named Completed or Partial; or a HuggingGPTError, in a state named Failed:
+        its message says why, and its class what kind of cause it was.
     """
     try:
         # 1. Open its row in the trace, under a lease that this process renews.

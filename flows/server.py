@@ -26,9 +26,9 @@ def begin_temporary() -> None:
 
 
 def share_results() -> None:
-    """Tell Prefect's server of `HUGGINGGPT_RESULTS_URL`, if it is set. Every machine finds it there.
+    """Tell Prefect's server of `HUGGINGGPT_RESULTS_URL`, if it is set, so that every machine finds it there.
 
-    Credentials are not part of it: they come from each machine's environment.
+    Credentials are not included: they come from each machine's environment.
     """
     url = get_settings().results_url
     if url is not None:
@@ -36,13 +36,13 @@ def share_results() -> None:
 
 
 class OwnFlow(Flow[P, R]):
-    """A flow that is reported to a temporary server where there is no other."""
+    """A flow whose runs are reported to a temporary server if there is no other."""
 
     if not TYPE_CHECKING:
 
         def __call__(self, *args, **kwargs):
             """Run it in this process."""
-            # Part of another flow's run, it is reported to where that is.
+            # Within another flow's run, it is reported to the same server.
             server = temporary_server() if FlowRunContext.get() is None else None
             if server is None:
                 return super().__call__(*args, **kwargs)
@@ -52,7 +52,7 @@ class OwnFlow(Flow[P, R]):
 
 
 def flow(**options: Any) -> Callable[[Callable[P, R]], OwnFlow[P, R]]:
-    """Prefect's decorator of that name, for a flow that finds its server as `OwnFlow` does."""
+    """Prefect's decorator of that name, for an `OwnFlow`."""
 
     def decorate(function: Callable[P, R]) -> OwnFlow[P, R]:
         return OwnFlow(fn=function, **options)

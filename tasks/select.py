@@ -25,7 +25,7 @@ Choice = ModelChoice | PrefectFuture[ModelChoice]
 
 
 def select_models(run: RequestRun, plan: Plan) -> dict[int, Choice]:
-    """Submit a selection for every task of the plan; one that an earlier life made stays."""
+    """Submit a selection for each task of the plan that has no choice from an earlier life."""
     known = retry_while_database_is_down("The choices", lambda: get_trace().choices(run.request_id))
     return {
         planned.id: known.get(planned.id) or submit_selection(run, planned, fresh=run.options.fresh)
@@ -50,17 +50,17 @@ def submit_selection(run: RequestRun, planned: PlannedTask, *, fresh: bool) -> P
 )
 @explained
 def select_model(planned: PlannedTask, text: str, request_id: str, life: int, apart: bool = False) -> ModelChoice:
-    """Choose among the candidates that can run here; the rest is the order of falling back.
+    """Choose among the candidates that can run here; the others are the fallbacks, in order.
 
     Args:
         planned: the task.
         text: the request.
         request_id: its id.
-        life: the life of it that this belongs to.
-        apart: experts run in workers whose controller is another than this process's.
+        life: the life of the request that this belongs to.
+        apart: experts run in workers that have another controller than this process.
 
     Raises:
-        SelectionError: none can run here.
+        SelectionError: no candidate can run here.
         DeadlineExceededError: the request's time is up, or it was cancelled.
         DatabaseUnavailableError: the trace stayed away.
     """
@@ -70,8 +70,8 @@ def select_model(planned: PlannedTask, text: str, request_id: str, life: int, ap
         if not runnable:
             raise SelectionError(
                 deadline.wait_for(lambda: catalog.why_not(planned.task))
-                or f"{planned.task} can be done neither by the models of the expert workers nor by this controller: "
-                "configure another with OPENAI_API_KEY or OPENAI_BASE_URL."
+                or f"Neither the models of the expert workers nor this controller can do {planned.task}: "
+                "configure another controller with OPENAI_API_KEY or OPENAI_BASE_URL."
             )
         choice = choose_model(
             recorded_controller(request_id, life, planned.id),
