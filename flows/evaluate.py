@@ -23,8 +23,8 @@ def evaluate_planner(
     scores are shown beside the scores of earlier evaluations of the same dataset.
 
     Args:
-        dataset: path of a file of JSON lines, in our format or TaskBench's; those that come with the package when left
-            out. The path of a deployed run has to be in the worker's HUGGINGGPT_FILE_ROOTS.
+        dataset: path of a file of JSON lines, in our format or TaskBench's; when left out, the requests that come with
+            the package are planned. The path of a deployed run has to be in the worker's HUGGINGGPT_FILE_ROOTS.
         controller: the controller that plans; the controller of the settings when left out.
         limit: use only the first samples, this many, at least 1; all of them when left out.
         fresh: plan every sample again, in a new evaluation.
