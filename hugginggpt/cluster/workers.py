@@ -3,15 +3,11 @@
 `known_workers` and `seconds_without_worker` run in the scheduler, by `Client.run_on_scheduler`.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hugginggpt.cluster.address import Cluster
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 _TIMEOUT = 5
 """Seconds within which a scheduler has to answer."""
@@ -78,17 +74,11 @@ def seconds_without_worker(dask_scheduler: Any, keys: Sequence[str]) -> dict[str
 
 def expert_workers(cluster: Cluster) -> list[ExpertWorker] | None:
     """The expert workers of a cluster; None when its scheduler does not answer."""
+    from distributed import Client
+
     try:
-        with _client(cluster) as client:
+        with Client(cluster.address, security=cluster.security(), timeout=_TIMEOUT, set_as_default=False) as client:
             known: list[KnownWorker] = client.run_on_scheduler(known_workers)
     except (OSError, TimeoutError):
         return None
     return sorted((ExpertWorker(one.address, one.at_work, one.models) for one in known), key=lambda one: one.name)
-
-
-@contextmanager
-def _client(cluster: Cluster) -> "Iterator[Client]":
-    from distributed import Client
-
-    with Client(cluster.address, security=cluster.security(), timeout=_TIMEOUT, set_as_default=False) as client:
-        yield client

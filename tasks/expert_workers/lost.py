@@ -25,8 +25,8 @@ def lost(future: PrefectFuture[Any]) -> bool:
 
 def why_lost() -> str:
     """Why task runs are lost, in one sentence."""
-    if (cluster := dask_runner()) is not None and not workers_of(cluster):
-        return no_workers(cluster)
+    if (dask := dask_runner()) is not None and not workers_of(dask):
+        return no_workers(dask)
     return "The worker that ran it went away, several times: see the logs of the expert workers."
 
 
@@ -40,12 +40,12 @@ class StrandedRuns:
     def cancel_among(self, futures: Sequence[object]) -> None:
         """Cancel those among these task runs, if it is time to ask for them; call it while waiting."""
         over = self._deadline.expired()
-        if (cluster := dask_runner()) is None or not (over or time.monotonic() - self._asked >= SCHEDULER_SECONDS):
+        if (dask := dask_runner()) is None or not (over or time.monotonic() - self._asked >= SCHEDULER_SECONDS):
             return
         self._asked = time.monotonic()
         wrapped = [future.wrapped_future for future in futures if isinstance(future, PrefectWrappedFuture)]
         runs = {run.key: run for run in wrapped if hasattr(run, "key")}  # a run in a thread has none
-        waited: dict[str, float] = cluster.client.run_on_scheduler(  # type: ignore[no-untyped-call]
+        waited: dict[str, float] = dask.client.run_on_scheduler(  # type: ignore[no-untyped-call]
             seconds_without_worker, keys=list(runs)
         )
         for key, seconds in waited.items():

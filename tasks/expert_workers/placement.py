@@ -53,11 +53,11 @@ def worker_for(
 def _annotations(
     kind: str, candidate: Candidate | None, deadline: Deadline, with_controller: bool
 ) -> AbstractContextManager[Any]:
-    if (cluster := dask_runner()) is None:
+    if (dask := dask_runner()) is None:
         return nullcontext()
     from dask import annotate  # type: ignore[attr-defined]
 
-    workers = _able_workers(cluster, kind, candidate, deadline)
+    workers = _able_workers(dask, kind, candidate, deadline)
     model = None if candidate is None else candidate.card.id
     holders = [worker for worker in workers if model in worker.models]
     # A model that is loaded takes no more memory.
@@ -72,15 +72,15 @@ def _annotations(
 
 
 def _able_workers(
-    cluster: "DaskTaskRunner", kind: str, candidate: Candidate | None, deadline: Deadline
+    dask: "DaskTaskRunner", kind: str, candidate: Candidate | None, deadline: Deadline
 ) -> list[KnownWorker]:
     """The workers that can run a task; waits until there is one."""
     size = memory_needed(candidate)
     # Tasks of one request that miss the same worker share one wait.
-    missed = (cluster.address, FlowRunContext.get().flow_run.id, kind, size)  # type: ignore[union-attr]
+    missed = (dask.address, FlowRunContext.get().flow_run.id, kind, size)  # type: ignore[union-attr]
     end = _missed_since.setdefault(missed, time.monotonic()) + runner.WORKER_SECONDS
     while True:
-        workers = workers_of(cluster)
+        workers = workers_of(dask)
         able = [w for w in workers if kind in w.resources and w.resources.get(MEMORY, 0) >= size]
         if able:
             del _missed_since[missed]
@@ -89,10 +89,10 @@ def _able_workers(
             break
         deadline.sleep(1)
     if not workers:
-        raise SelectionError(no_workers(cluster))
+        raise SelectionError(no_workers(dask))
     what = f"{kind} tasks" if not any(kind in w.resources for w in workers) else f"models of {size / 2**20:,.0f} MiB"
     raise SelectionError(
-        f"None of the expert workers at {cluster.address} takes {what}: start one that does "
+        f"None of the expert workers at {dask.address} takes {what}: start one that does "
         "with `hugginggpt expert-worker`."
     )
 

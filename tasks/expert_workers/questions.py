@@ -17,9 +17,9 @@ R = TypeVar("R")
 
 def kinds_of_workers() -> tuple[str, ...] | None:
     """The kinds of task that the cluster's workers take, in the table's order; None in threads."""
-    if (cluster := dask_runner()) is None:
+    if (dask := dask_runner()) is None:
         return None
-    declared = {name for worker in workers_of(cluster) for name in worker.resources}
+    declared = {name for worker in workers_of(dask) for name in worker.resources}
     return tuple(kind for kind in CAPABILITIES if kind in declared)
 
 
@@ -28,9 +28,9 @@ def workers_have_our_controller(kind: str | None = None) -> bool:
 
     While there are no workers the answer is yes: those to come may have it.
     """
-    if (cluster := dask_runner()) is None:
+    if (dask := dask_runner()) is None:
         return True
-    workers = [worker.resources for worker in workers_of(cluster)]
+    workers = [worker.resources for worker in workers_of(dask)]
     able = [declared for declared in workers if kind in declared] if kind is not None else []
     return not workers or any(controller_resource(get_settings()) in declared for declared in able or workers)
 
@@ -40,13 +40,13 @@ def ask_workers(question: Callable[..., R], *arguments: Any, kind: str | None = 
 
     Workers that go away meanwhile, or do not answer within `WORKER_SECONDS`, are left out.
     """
-    if (cluster := dask_runner()) is None:
+    if (dask := dask_runner()) is None:
         return []
     from distributed import KilledWorker
 
-    workers = [worker for worker in workers_of(cluster) if kind is None or kind in worker.resources]
+    workers = [worker for worker in workers_of(dask) if kind is None or kind in worker.resources]
     asked = [
-        cluster.client.submit(  # type: ignore[no-untyped-call]
+        dask.client.submit(  # type: ignore[no-untyped-call]
             question, *arguments, workers=[worker.address], pure=False, retries=0
         )
         for worker in (workers if kind is None else workers[:1])
