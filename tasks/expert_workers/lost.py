@@ -27,7 +27,7 @@ def why_lost() -> str:
     """Why task runs are lost, in one sentence."""
     if (dask := dask_runner()) is not None and not workers_of(dask):
         return no_workers(dask)
-    return "The worker that ran it went away, several times: see the logs of the expert workers."
+    return "Its worker went away several times: see the logs of the expert workers."
 
 
 class StrandedRuns:

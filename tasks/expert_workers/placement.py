@@ -1,8 +1,8 @@
 """Which expert worker runs a task: one that declares what the task asks for, and best one that has its model loaded."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from prefect import Task
@@ -30,10 +30,9 @@ _missed_since: dict[tuple[Any, ...], float] = {}
 """When a flow run first missed a worker for a kind of task and a size of model."""
 
 
-@contextmanager
 def worker_for(
     kind: str, candidate: Candidate | None, deadline: Deadline, *, with_controller: bool = False
-) -> Iterator[None]:
+) -> AbstractContextManager[Any]:
     """Have Dask send the task that the block submits to a worker that can run it; without a cluster, do nothing.
 
     Args:
@@ -46,13 +45,6 @@ def worker_for(
         SelectionError: no worker takes such tasks.
         DeadlineExceededError: no worker came in time, or the request was cancelled.
     """
-    with _annotations(kind, candidate, deadline, with_controller):
-        yield
-
-
-def _annotations(
-    kind: str, candidate: Candidate | None, deadline: Deadline, with_controller: bool
-) -> AbstractContextManager[Any]:
     if (dask := dask_runner()) is None:
         return nullcontext()
     from dask import annotate  # type: ignore[attr-defined]
@@ -61,9 +53,8 @@ def _annotations(
     model = None if candidate is None else candidate.card.id
     holders = [worker for worker in workers if model in worker.models]
     # A model that is loaded takes no more memory.
-    resources = (
-        {kind: 1.0} if holders else task_resources(kind, candidate, gpu=any(GPU in w.resources for w in workers))
-    )
+    gpu = any(GPU in worker.resources for worker in workers)
+    resources = {kind: 1.0} if holders else task_resources(kind, candidate, gpu=gpu)
     if with_controller:
         resources[controller_resource(get_settings())] = 1.0
     free = [worker.address for worker in holders if worker.is_free]
