@@ -66,14 +66,14 @@ def answer_request(
             # 2. Have the controller plan it, unless it has a plan. If no plan is valid, the request has failed.
             run, plan, no_plan = plan_request(run)
             if plan is None:
-                return respond_and_record(run, None, {}, no_plan)
+                return respond_and_record(run, None, error=no_plan)
             # 3. Choose a model for each planned task, all at once.
             choices = select_models(run, plan)
             # 4. Run each planned task as soon as the tasks it refers to are final.
             # 5. Where a model cannot do it, the next candidate does; where none can, what needs the result is skipped.
-            endings = run_experts(run, plan, choices)
+            outcomes, states = run_experts(run, plan, choices)
             # 6. Whatever happened: have the controller write the answer, and complete the trace.
-            return respond_and_record(run, plan, endings)
+            return respond_and_record(run, plan, outcomes, states)
     except HuggingGPTError as error:
         # 7. Each stage has recorded what it finished: resuming goes on from there.
         return Failed(message=error.message, data=error)

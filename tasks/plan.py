@@ -4,14 +4,13 @@ import math
 
 from prefect import task
 
-from hugginggpt.artifacts import Resource
 from hugginggpt.controller.planning import plan_request as ask_for_plan
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DatabaseUnavailableError, DiskFullError, HuggingGPTError, PlanError, UnexpectedError
 from hugginggpt.plan import Plan, parse_plan
-from hugginggpt.request import Exchange, RequestRun
+from hugginggpt.request_run import RequestRun
 from hugginggpt.resources import Namespace
-from hugginggpt.services import get_catalog, get_store, get_trace
+from hugginggpt.services import get_catalog, get_store
 from hugginggpt.settings import get_settings
 from tasks.cancelling import cancellable
 from tasks.expert_workers.own_controller import offered_kinds
@@ -44,21 +43,17 @@ def plan_request(run: RequestRun) -> tuple[RequestRun, Plan | None, HuggingGPTEr
 
 
 def _plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
-    known = retry_while_database_is_down("The plan", lambda: get_trace().plan(run.request_id))
+    known = retry_while_database_is_down("The plan", lambda: run.trace.plan())
     deadline = Deadline(math.inf)
-    with cancellable(run.request_id, run.life, deadline):
+    with cancellable(run.key, deadline):
         plan, source = (known, None) if known is not None else _new_plan(run, deadline)
         given = run.options.plan is not None
         namespace = Namespace.of(run.text, run.history, run.resources, given=given, settings=get_settings())
         plan, resources = namespace.resolve(plan, get_store(), deadline)
     run = run.model_copy(update={"resources": resources})
-    retry_while_database_is_down(
-        "The files", lambda: get_trace().record_resources(run.request_id, resources, life=run.life)
-    )
+    retry_while_database_is_down("The files", lambda: run.trace.record_resources(resources))
     if source is not None:
-        retry_while_database_is_down(
-            "The plan", lambda: get_trace().record_plan(run.request_id, plan, source, life=run.life)
-        )
+        retry_while_database_is_down("The plan", lambda: run.trace.record_plan(plan, source))
     show_plan(plan)
     return run, plan
 
@@ -68,9 +63,7 @@ def _new_plan(run: RequestRun, deadline: Deadline) -> tuple[Plan, str]:
     if given is None:
         kinds = deadline.wait_for(offered_kinds)
         planning = plan_with_controller.with_options(refresh_cache=run.options.fresh)
-        state = run_controller_task(
-            planning, run.text, run.resources, run.history, kinds, run.request_id, run.life, deadline=deadline
-        )
+        state = run_controller_task(planning, run, kinds, deadline=deadline)
         plan: Plan = state.result()
         return plan, "cache" if state.name == "Cached" else "controller"
     plan = parse_plan(given)
@@ -91,23 +84,16 @@ def _new_plan(run: RequestRun, deadline: Deadline) -> tuple[Plan, str]:
     **PLAN.options,
 )
 @explained
-def plan_with_controller(
-    text: str,
-    resources: tuple[Resource, ...],
-    history: tuple[Exchange, ...],
-    kinds: tuple[str, ...],
-    request_id: str,
-    life: int,
-) -> Plan:
+def plan_with_controller(run: RequestRun, kinds: tuple[str, ...]) -> Plan:
     """Ask the controller for a plan over the offered kinds."""
-    namespace = Namespace.of(text, history, resources, given=False, settings=get_settings())
+    namespace = Namespace.of(run.text, run.history, run.resources, given=False, settings=get_settings())
     deadline = Deadline(PLAN.seconds)
-    with cancellable(request_id, life, deadline):
+    with cancellable(run.key, deadline):
         return ask_for_plan(
-            recorded_controller(request_id, life),
-            text=text,
-            resources=resources,
-            history=history,
+            recorded_controller(run),
+            text=run.text,
+            resources=run.resources,
+            history=run.history,
             kinds=kinds,
             deadline=deadline,
             check=lambda plan: (

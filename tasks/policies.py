@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +12,13 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
 from prefect.tasks import Task, exponential_backoff
 
-from hugginggpt.artifacts import Resource
 from hugginggpt.binding import fingerprint, seed_for
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, PassingError
 from hugginggpt.models.card import Candidate, ModelChoice
 from hugginggpt.plan import PlannedTask
-from hugginggpt.request import Exchange
+from hugginggpt.request_run import RequestRun
 from hugginggpt.services import get_catalog, get_controller
 from hugginggpt.settings import get_settings
 from hugginggpt.upkeep.warming import LOADING_SECONDS
@@ -76,14 +75,13 @@ def _key_of(*parts: Any) -> str:
 
 
 def _plan_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    resources: Sequence[Resource] = parameters["resources"]
-    history: Sequence[Exchange] = parameters["history"]
+    run: RequestRun = parameters["run"]
     controller = get_controller()
     return _key_of(
         "plan",
-        parameters["text"],
-        [[r.name, r.artifact.sha256] for r in resources],
-        [[turn.text, turn.response] for turn in history],
+        run.text,
+        [[r.name, r.artifact.sha256] for r in run.resources],
+        [[turn.text, turn.response] for turn in run.history],
         list(parameters["kinds"]),
         controller.model,
         controller.planner_sha256,
@@ -91,10 +89,11 @@ def _plan_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
 
 
 def _selection_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
+    run: RequestRun = parameters["run"]
     planned: PlannedTask = parameters["planned"]
     deadline = Deadline(SELECT.seconds)
     try:
-        with cancellable(parameters["request_id"], parameters["life"], deadline):
+        with cancellable(run.key, deadline):
             found = candidates(planned.task, deadline, apart=parameters["apart"])
     except DeadlineExceededError:
         return None  # the task itself will say so
@@ -104,7 +103,7 @@ def _selection_key(context: TaskRunContext, parameters: dict[str, Any]) -> str |
     )
     controller = get_controller()
     chooser = [controller.model, controller.label]
-    return _key_of("select", planned.task, parameters["text"], cards, get_settings().top_k, chooser)
+    return _key_of("select", planned.task, run.text, cards, get_settings().top_k, chooser)
 
 
 def _gist(candidate: Candidate) -> str:
@@ -115,7 +114,7 @@ def _gist(candidate: Candidate) -> str:
 def _expert_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
     planned: PlannedTask = parameters["planned"]
     choice: ModelChoice = parameters["choice"]
-    inputs = fingerprint(planned, parameters["resources"], parameters["upstream"])
+    inputs = fingerprint(planned, parameters["run"].resources, parameters["upstream"])
     # A model of one name is another on another server.
     at = None if parameters["without_controller"] else get_controller().label
     answering = map(get_catalog().answering, choice.ranked)

@@ -91,7 +91,7 @@ def start_waiting(limit: int) -> State[Any]:
 
     A request whose run could not be started is claimed again when its claim has run out, and the state says why.
     """
-    waiting = get_trace().claim_waiting(holder_name(), CLAIM_SECONDS, limit)
+    waiting = get_trace().queue.claim(holder_name(), CLAIM_SECONDS, limit)
     name_run(f"answer-queued: {len(waiting)} waiting")
     runs = [_start_waiting.submit(one) for one in waiting]
     wait(runs)
@@ -117,7 +117,7 @@ def end_runs_of_ended_requests() -> int:
             found = client.read_flow_runs(
                 flow_filter=flow, flow_run_filter=at_work, sort=FlowRunSort.START_TIME_ASC, limit=_MOST_RUNS
             )
-        over = get_trace().runs_over([str(run.id) for run in found], ENDED_SECONDS)
+        over = get_trace().queue.runs_over([str(run.id) for run in found], ENDED_SECONDS)
         for flow_run_id, ended in over.items():
             set_state(UUID(flow_run_id), _ending(ended))
     except httpx.HTTPError as error:

@@ -11,7 +11,8 @@ from hugginggpt.controller.client import Controller, ControllerCall
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DatabaseUnavailableError, RequestClosedError
 from hugginggpt.request import check_spent
-from hugginggpt.services import get_controller, get_trace
+from hugginggpt.request_run import RequestRun
+from hugginggpt.services import get_controller
 from hugginggpt.settings import get_settings
 from tasks.limits import controller_slot
 
@@ -60,19 +61,17 @@ def recording(what: str) -> Iterator[None]:
         get_run_logger().info("%s is not recorded: %s", what, error.message)
 
 
-def recorded_controller(request_id: str, life: int, task_id: int | None = None) -> Controller:
+def recorded_controller(run: RequestRun, task_id: int | None = None) -> Controller:
     """The controller, with each of its calls recorded in the trace of a request and kept to its budget."""
 
     def record(call: ControllerCall) -> None:
         what = f"A controller call ({call.stage})"
         with recording(what):
             # Nobody records it again, and what it cost counts.
-            retry_while_database_is_down(
-                what, lambda: get_trace().record_controller_call(request_id, task_id, call, life=life)
-            )
+            retry_while_database_is_down(what, lambda: run.trace.record_controller_call(task_id, call))
 
     def check(deadline: Deadline | None) -> None:
-        budget = retry_while_database_is_down("The budget", lambda: get_trace().budget(request_id), deadline)
+        budget = retry_while_database_is_down("The budget", lambda: run.trace.budget(), deadline)
         check_spent(budget, get_settings())
 
     return get_controller().recording(record, controller_slot, check)

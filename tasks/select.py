@@ -10,8 +10,8 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import SelectionError
 from hugginggpt.models.card import ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
-from hugginggpt.request import RequestRun
-from hugginggpt.services import get_catalog, get_trace
+from hugginggpt.request_run import RequestRun
+from hugginggpt.services import get_catalog
 from hugginggpt.settings import get_settings
 from tasks.cancelling import cancellable
 from tasks.expert_workers.own_controller import candidates, submit_here
@@ -26,7 +26,7 @@ Choice = ModelChoice | PrefectFuture[ModelChoice]
 
 def select_models(run: RequestRun, plan: Plan) -> dict[int, Choice]:
     """Submit a selection for each task of the plan that has no choice from an earlier life."""
-    known = retry_while_database_is_down("The choices", lambda: get_trace().choices(run.request_id))
+    known = retry_while_database_is_down("The choices", lambda: run.trace.choices())
     return {
         planned.id: known.get(planned.id) or submit_selection(run, planned, fresh=run.options.fresh)
         for planned in plan.tasks
@@ -37,9 +37,9 @@ def submit_selection(run: RequestRun, planned: PlannedTask, *, fresh: bool) -> P
     """Submit the selection for one task."""
     selection = select_model.with_options(refresh_cache=fresh)
     if not workers_have_our_controller(planned.task):
-        asked = {"planned": planned, "text": run.text, "request_id": run.request_id, "life": run.life, "apart": True}
+        asked = {"run": run, "planned": planned, "apart": True}
         return submit_here(selection, asked)
-    return submit_controller_task(selection, planned, run.text, run.request_id, run.life, kind=planned.task)
+    return submit_controller_task(selection, run, planned, kind=planned.task)
 
 
 @task(
@@ -49,14 +49,12 @@ def submit_selection(run: RequestRun, planned: PlannedTask, *, fresh: bool) -> P
     **SELECT.options,
 )
 @explained
-def select_model(planned: PlannedTask, text: str, request_id: str, life: int, apart: bool = False) -> ModelChoice:
+def select_model(run: RequestRun, planned: PlannedTask, apart: bool = False) -> ModelChoice:
     """Choose among the candidates that can run here; the others are the fallbacks, in order.
 
     Args:
+        run: the request.
         planned: the task.
-        text: the request.
-        request_id: its id.
-        life: the life of the request that this belongs to.
         apart: experts run in workers that have another controller than this process.
 
     Raises:
@@ -65,7 +63,7 @@ def select_model(planned: PlannedTask, text: str, request_id: str, life: int, ap
         DatabaseUnavailableError: the trace stayed away.
     """
     catalog, deadline = get_catalog(), Deadline(SELECT.seconds)
-    with cancellable(request_id, life, deadline):
+    with cancellable(run.key, deadline):
         runnable = [c for c in candidates(planned.task, deadline, apart=apart) if c.obstacle is None]
         if not runnable:
             raise SelectionError(
@@ -74,8 +72,8 @@ def select_model(planned: PlannedTask, text: str, request_id: str, life: int, ap
                 "configure another controller with OPENAI_API_KEY or OPENAI_BASE_URL."
             )
         choice = choose_model(
-            recorded_controller(request_id, life, planned.id),
-            request=text,
+            recorded_controller(run, planned.id),
+            request=run.text,
             task=planned,
             candidates=runnable,
             top_k=get_settings().top_k,
@@ -87,5 +85,5 @@ def select_model(planned: PlannedTask, text: str, request_id: str, life: int, ap
         ]
     choice = choice.model_copy(update={"chosen": pinned[0], "alternatives": tuple(pinned[1:])})
     with recording("A selection"):
-        get_trace().record_choice(request_id, planned.id, choice, life=life)
+        run.trace.record_choice(planned.id, choice)
     return choice

@@ -18,7 +18,7 @@ from hugginggpt.deployments import deployment_of
 from hugginggpt.errors import ConfigurationError, OrchestratorUnavailableError
 from hugginggpt.services import get_trace
 from hugginggpt.settings import data_file
-from hugginggpt.trace.queue import SHOWN_CHARS
+from hugginggpt.trace.lifecycle import SHOWN_CHARS
 from tasks.ui.runs import run_name
 
 DEPLOYMENT = deployment_of("flows.answer.answer_request")
@@ -47,7 +47,7 @@ def start_run(request_id: str, text: str, *, died: str | None = None) -> FlowRun
         OrchestratorUnavailableError: Prefect's server cannot be reached.
         RequestClosedError: the request has ended: it was cancelled, or is given up after too many runs.
     """
-    number = get_trace().starts(request_id)
+    number = get_trace().queue.starts(request_id)
     with _explaining():
         _check_deployment()
     while True:
@@ -56,9 +56,9 @@ def start_run(request_id: str, text: str, *, died: str | None = None) -> FlowRun
             if not _is_over(run, died):
                 return run
         assert run.state is not None
-        if run.state.is_cancelled() and not get_trace().has_begun(str(run.id)):
-            get_trace().cancel_request(request_id, "Its flow run was cancelled before it began.")
-        number = get_trace().start_again(request_id, number, run.state.message or f"{run.state.name}.")
+        if run.state.is_cancelled() and not get_trace().queue.has_begun(str(run.id)):
+            get_trace().lifecycle.cancel(request_id, "Its flow run was cancelled before it began.")
+        number = get_trace().queue.start_again(request_id, number, run.state.message or f"{run.state.name}.")
 
 
 def _check_deployment() -> None:
@@ -135,7 +135,7 @@ def _is_over(run: FlowRun, died: str | None) -> bool:
         set_state(run.id, Crashed(message="The work pool that it waited in was deleted."))
         return True
     lost = now("UTC") - state.timestamp
-    begun = died is None and get_trace().has_begun(str(run.id))
+    begun = died is None and get_trace().queue.has_begun(str(run.id))
     if str(run.id) != died and (begun or lost.total_seconds() < START_SECONDS):
         return False
     set_state(run.id, Crashed(message="Its process died."))

@@ -14,7 +14,7 @@ from prefect.runtime import flow_run, task_run
 
 from hugginggpt.plan import PlannedTask
 from hugginggpt.progress import Progress, listening
-from hugginggpt.services import get_trace
+from hugginggpt.request_run import RequestRun
 from tasks.recording import recording
 from tasks.ui.markdown import as_cell
 from tasks.ui.posting import beside, persistently
@@ -26,14 +26,15 @@ LAST_UPDATE_SECONDS = 5.0
 
 
 @contextmanager
-def showing_progress(planned: PlannedTask, attempt: Callable[[], int | None]) -> Iterator[None]:
+def showing_progress(run: RequestRun, planned: PlannedTask, attempt: Callable[[], int | None]) -> Iterator[None]:
     """Show the progress that the block reports, in the trace and as a progress artifact.
 
     Args:
+        run: the request.
         planned: the task.
         attempt: returns the current attempt's number in the trace; None if it could not be recorded.
     """
-    shown = _ProgressShown(planned, attempt)
+    shown = _ProgressShown(run, planned, attempt)
     try:
         with listening(shown):
             yield
@@ -44,9 +45,9 @@ def showing_progress(planned: PlannedTask, attempt: Callable[[], int | None]) ->
 class _ProgressShown:
     """A listener of `hugginggpt.progress` that does not keep the work waiting: it skips what is out of date."""
 
-    def __init__(self, planned: PlannedTask, attempt: Callable[[], int | None]) -> None:
+    def __init__(self, run: RequestRun, planned: PlannedTask, attempt: Callable[[], int | None]) -> None:
         self._key, self._name = f"progress-{planned.id}", planned.name
-        self._attempt = attempt
+        self._run, self._attempt = run, attempt
         self._run_ids = {
             name: UUID(run_id)
             for name, run_id in (("flow_run_id", flow_run.get_id()), ("task_run_id", task_run.get_id()))
@@ -89,7 +90,7 @@ class _ProgressShown:
     def _show(self, progress: Progress, attempt: int | None) -> None:
         if attempt is not None:
             with recording(f"The progress of '{self._name}'"):
-                get_trace().record_progress(attempt, str(progress))
+                self._run.trace.record_progress(attempt, str(progress))
         share, description = 100.0 * progress.done / max(1, progress.total), as_cell(f"{self._name}: {progress}")
         try:
             if self._artifact is None:
