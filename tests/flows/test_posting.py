@@ -23,7 +23,7 @@ from hugginggpt.errors import DatabaseUnavailableError
 from hugginggpt.holder import Hold
 from hugginggpt.services import get_trace
 from hugginggpt.settings import get_settings
-from hugginggpt.trace.store import Trace
+from hugginggpt.trace.lifecycle import Lifecycle
 from tasks import open as opening
 from tasks import respond
 from tasks.ui import posting
@@ -330,13 +330,13 @@ def test_a_lease_that_is_looked_at_as_its_request_ends_gives_no_alarm(
     monkeypatch.setenv("HUGGINGGPT_LEASE_SECONDS", "1")
     get_settings.cache_clear()
     holds: list[Hold] = []
-    renew = Trace.renew_lease
+    renew = Lifecycle.renew_lease
 
-    def noted(self: Trace, *arguments: Any) -> Hold:
+    def noted(self: Lifecycle, *arguments: Any) -> Hold:
         holds.append(renew(self, *arguments))
         return holds[-1]
 
-    monkeypatch.setattr(Trace, "renew_lease", noted)
+    monkeypatch.setattr(Lifecycle, "renew_lease", noted)
     all_posted = opening.all_posted
 
     @contextmanager
