@@ -25,7 +25,7 @@ from hugginggpt.request import RequestOptions
 from hugginggpt.results import RequestStatus, TaskResult
 from hugginggpt.services import get_trace, reset
 from hugginggpt.trace.story import RequestTrace
-from tasks import policies
+from tasks import recording
 from tests.flows.conftest import Answer
 from tests.servers import wait_until
 from tests.stand_ins.inference_server import InferenceServer
@@ -172,7 +172,7 @@ def test_results_outlive_a_database_that_goes_away(
 ) -> None:
     monkeypatch.setenv("HUGGINGGPT_DATABASE_URL", postgresql_url)
     monkeypatch.setenv("HUGGINGGPT_LEASE_SECONDS", "3")
-    monkeypatch.setattr(policies, "DATABASE_WAITS", (0.5, 1.0))
+    monkeypatch.setattr(recording, "DATABASE_WAITS", (0.5, 1.0))
     reset()
 
     def summary(call: object) -> str:
