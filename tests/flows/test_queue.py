@@ -360,7 +360,7 @@ def test_what_a_deployment_is_asked_is_in_line_before_anything_can_fail(
     monkeypatch.setenv("HUGGINGGPT_FILE_ROOTS", str(photo.parent))
     reset()
     with monkeypatch.context() as patch:
-        patch.setattr(opening, "check_runner", away)
+        patch.setattr(opening, "wait_for_workers", away)
         run = run_of_deployment("Draw its edges", files=[str(photo)], options={"plan": PLAN})
         assert "The cluster is away" in str(begin(run).message)
         refused = run_of_deployment("Draw its edges", files=["/nowhere.png"])
@@ -371,7 +371,7 @@ def test_what_a_deployment_is_asked_is_in_line_before_anything_can_fail(
 
     monkeypatch.setattr(opening, "OPENING_SECONDS", 0.0)
     with monkeypatch.context() as patch:
-        patch.setattr(opening, "check_runner", away)
+        patch.setattr(opening, "wait_for_workers", away)
         begin(run_of_deployment("Draw its edges", files=[str(photo)], options={"plan": PLAN}, request_id="mine"))
     assert answer_queued() == 1
     (again,) = [found for found in runs_of("mine") if found.idempotency_key == "mine"]
