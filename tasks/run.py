@@ -12,7 +12,7 @@ from prefect.context import TaskRunContext
 from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
 
-from hugginggpt.binding import bind, fingerprint, seed_for
+from hugginggpt.binding import bind
 from hugginggpt.capabilities import CAPABILITIES, Capability
 from hugginggpt.controller.client import Controller
 from hugginggpt.deadline import Deadline
@@ -24,8 +24,8 @@ from hugginggpt.errors import (
     PassingError,
     SelectionError,
 )
-from hugginggpt.execution import execute
-from hugginggpt.experts.base import Surroundings
+from hugginggpt.execution import ExecutionContext, execute
+from hugginggpt.experts.base import ExpertContext
 from hugginggpt.experts.pool import get_pool
 from hugginggpt.models.card import Candidate, ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
@@ -350,7 +350,6 @@ def run_expert(
     assert task_run is not None
     run_count = task_run.task_run.run_count
     deadline = Deadline(get_settings().task_timeout or EXPERT[planned.task].seconds)
-    inputs = fingerprint(planned, run.resources, upstream)
     attempts = _Attempts(run, planned.id, run_count)
 
     def controller() -> Controller:
@@ -369,14 +368,15 @@ def run_expert(
                 lambda: bind(planned, run.resources, upstream, get_store(), max_chars=get_settings().max_text_chars)
             ),
             (deadline.wait_for(partial(get_catalog().current, c)) for c in attempts.not_failed(able)),
-            pool=get_pool(get_settings()),
-            surroundings=Surroundings(get_settings(), controller),
-            store=get_store(),
-            deadline=deadline,
-            seed=seed_for(planned, inputs),
-            attempts=attempts,
-            slot=slot_for,
-            last_try=run_count > task_run.task.retries,
+            ExecutionContext(
+                pool=get_pool(get_settings()),
+                expert_context=ExpertContext(get_settings(), controller),
+                store=get_store(),
+                deadline=deadline,
+                attempts=attempts,
+                slot=slot_for,
+                last_try=run_count > task_run.task.retries,
+            ),
         )
     with recording(f"The result of task {planned.name}"):
         attempts.record(result)

@@ -1,6 +1,6 @@
 """Native code that cannot be interrupted runs in a child process, which can be killed.
 
-The child is `python -m hugginggpt.experts.child` with a factory named `MODULE:FUNCTION`. The factory
+The child is `python -m hugginggpt.experts.child_process` with a factory named `MODULE:FUNCTION`. The factory
 gets its arguments, all JSON, and gives the handler that answers each call. Both sides exchange
 messages of a JSON object and bytes, over pipes of their own: what a library prints goes elsewhere.
 """
@@ -132,7 +132,7 @@ class Child:
         self._last_words = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         self._process = subprocess.Popen(
             # -P: a file in the current folder must not stand in for a module.
-            [sys.executable, "-P", "-m", "hugginggpt.experts.child", self._factory, str(os.getpid())],
+            [sys.executable, "-P", "-m", "hugginggpt.experts.child_process", self._factory, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._last_words,
