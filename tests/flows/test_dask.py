@@ -16,7 +16,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hugginggpt.trace.leases import Holder
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, FlowRunFilter, FlowRunFilterId
