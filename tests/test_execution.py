@@ -232,7 +232,7 @@ def test_a_value_that_is_gone_ends_the_task(counting: tuple[_Bench, _Counting]) 
     bench, store = counting
     pictures = unread_in(store, *map(square, range(3)))
     (store.folder or Path()).joinpath(pictures[2].artifact.sha256[:2], pictures[2].artifact.sha256).unlink()
-    with pytest.raises(StorageError, match="is gone from the artifact store"):
+    with pytest.raises(StorageError, match="no longer has the result"):
         bench.run(*pictures)
 
 

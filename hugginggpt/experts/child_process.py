@@ -18,9 +18,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import IO, Any
 
-import hugginggpt.errors
 from hugginggpt.deadline import POLL_SECONDS, Deadline
-from hugginggpt.errors import ExpertError, HuggingGPTError
+from hugginggpt.errors import ExpertError, HuggingGPTError, error_class
 from hugginggpt.redaction import said
 
 Message = tuple[Mapping[str, Any], bytes]
@@ -181,9 +180,8 @@ class Child:
 
 def _rebuilt(name: str, message: str) -> HuggingGPTError:
     """The error that was raised in the child: its own class if that is one of ours."""
-    error_class = getattr(hugginggpt.errors, name, None)
-    if isinstance(error_class, type) and issubclass(error_class, HuggingGPTError):
-        return error_class(message)
+    if (kind := error_class(name)) is not None:
+        return kind(message)
     return ExpertError(f"The expert failed with {name}: {message}")
 
 
