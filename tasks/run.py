@@ -1,7 +1,9 @@
 """One planned task on its expert models: a task object for each kind."""
 
+import threading
 from collections.abc import Sequence
 from functools import partial
+from weakref import WeakValueDictionary
 
 from prefect import Task
 from prefect.context import TaskRunContext
@@ -26,7 +28,7 @@ from tasks.cancelling import cancellable
 from tasks.expert_workers.own_controller import needs_controller
 from tasks.limits import slot_for
 from tasks.policies import EXPERT
-from tasks.recording import recorded_controller, recording
+from tasks.recording import recorded_controller, recording, retry_while_database_is_down
 from tasks.ui.progress import showing_progress
 from tasks.unexpected import explained
 
@@ -63,35 +65,46 @@ def run_expert(
 
     answering = map(get_catalog().answering, choice.ranked)
     able = [c for c in answering if not (without_controller and needs_controller(c))]
-    if (done := _done_before(run, planned.id)) is not None:
-        return done
-    with cancellable(run.key, deadline), showing_progress(run, planned, lambda: attempts.current):
-        result = execute(
-            planned,
-            deadline.wait_for(
-                lambda: bind(planned, run.resources, upstream, get_store(), max_chars=get_settings().max_text_chars)
-            ),
-            (deadline.wait_for(partial(get_catalog().current, c)) for c in attempts.not_failed(able)),
-            ExecutionContext(
-                pool=get_pool(get_settings()),
-                expert_context=ExpertContext(get_settings(), controller),
-                store=get_store(),
-                deadline=deadline,
-                attempts=attempts,
-                slot=slot_for,
-                last_try=run_count > task_run.task.retries,
-            ),
-        )
-    with recording(f"The result of task {planned.name}"):
-        attempts.record(result)
+    # A run that its flow let go of may still be at work in this process, for threads cannot be interrupted.
+    with cancellable(run.key, deadline), deadline.holding(_turn(run, planned.id)):
+        if (done := _done_before(run, planned.id)) is not None:
+            return done
+        with showing_progress(run, planned, lambda: attempts.current):
+            result = execute(
+                planned,
+                deadline.wait_for(
+                    lambda: bind(planned, run.resources, upstream, get_store(), max_chars=get_settings().max_text_chars)
+                ),
+                (deadline.wait_for(partial(get_catalog().current, c)) for c in attempts.not_failed(able)),
+                ExecutionContext(
+                    pool=get_pool(get_settings()),
+                    expert_context=ExpertContext(get_settings(), controller),
+                    store=get_store(),
+                    deadline=deadline,
+                    attempts=attempts,
+                    slot=slot_for,
+                    last_try=run_count > task_run.task.retries,
+                ),
+            )
+        with recording(f"The result of task {planned.name}"):
+            return attempts.record(result)
     return result
+
+
+_TURNS: WeakValueDictionary[tuple[str, int, int], threading.Lock] = WeakValueDictionary()
+
+
+def _turn(run: RequestRun, task_id: int) -> threading.Lock:
+    """The lock that the runs of one planned task in this process hold in turn."""
+    return _TURNS.setdefault((run.request_id, run.life, task_id), threading.Lock())
 
 
 def _done_before(run: RequestRun, task_id: int) -> TaskResult | None:
     """The result of a task run whose worker died after it was recorded, and before the flow heard of it."""
     known: TaskResult | None = None
     with recording("What was done before"):
-        known = run.trace.results().get(task_id)
+        # Doing it again would take longer than this waits.
+        known = retry_while_database_is_down("What was done before", run.trace.results).get(task_id)
     return known if known is not None and is_stored(known) else None
 
 
@@ -161,6 +174,6 @@ class _Attempts:
                 passing=isinstance(error, PassingError),
             )
 
-    def record(self, result: TaskResult) -> None:
-        """Write the result, and the end of the attempt that made it."""
-        self._trace.record_result(result, attempt=self._completed)
+    def record(self, result: TaskResult) -> TaskResult:
+        """Write the result, and the end of the attempt that made it; return the one that counts."""
+        return self._trace.record_result(result, attempt=self._completed)

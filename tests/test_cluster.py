@@ -11,7 +11,7 @@ from apps.up import expert_worker
 from apps.up.certificate import make_certificate
 from hugginggpt.cluster.address import Certificates, Cluster, check_listening, cluster_of
 from hugginggpt.cluster.resources import GPU, MEMORY, controller_resource, task_resources, worker_resources
-from hugginggpt.cluster.workers import KnownWorker, known_workers, seconds_without_worker
+from hugginggpt.cluster.workers import KnownWorker, cancel_without_worker, known_workers
 from hugginggpt.errors import ConfigurationError
 from hugginggpt.models.card import Candidate, Endpoint, ModelCard
 from hugginggpt.settings import Settings, get_settings
@@ -171,7 +171,13 @@ def test_what_a_scheduler_knows_of_its_workers_and_of_tasks_without_one() -> Non
     worker = SimpleNamespace(
         address="tcp://127.0.0.1:1", processing={"a": 1}, nthreads=2, resources={MEMORY: 1.0}, metrics={"models": ["m"]}
     )
-    scheduler = SimpleNamespace(workers={"w": worker}, unrunnable={Waiting("stuck"): 0.0})
+    cancelled: list[str] = []
+    scheduler = SimpleNamespace(
+        workers={"w": worker},
+        unrunnable={Waiting("stuck"): 0.0},
+        stimulus_cancel=lambda keys, client, **why: cancelled.extend(keys),
+    )
     assert known_workers(scheduler) == [KnownWorker("tcp://127.0.0.1:1", 1, 2, {MEMORY: 1.0}, ("m",))]
     assert known_workers(scheduler)[0].is_free
-    assert seconds_without_worker(scheduler, ["stuck", "running"]).keys() == {"stuck"}
+    assert cancel_without_worker(scheduler, ["stuck", "running"], 1.0, "me") == cancelled == ["stuck"]
+    assert cancel_without_worker(scheduler, ["stuck"], 1e12, "me") == []

@@ -1,6 +1,6 @@
 """What the scheduler of a Dask cluster knows of its expert workers.
 
-`known_workers` and `seconds_without_worker` run in the scheduler, by `Client.run_on_scheduler`.
+`known_workers` and `cancel_without_worker` run in the scheduler, by `Client.run_on_scheduler`.
 """
 
 from collections.abc import Sequence
@@ -64,12 +64,14 @@ def known_workers(dask_scheduler: Any) -> list[KnownWorker]:
     ]
 
 
-def seconds_without_worker(dask_scheduler: Any, keys: Sequence[str]) -> dict[str, float]:
-    """For how long there has been no worker that could run a task, by its key; only of tasks that wait for one."""
+def cancel_without_worker(dask_scheduler: Any, keys: Sequence[str], patience: float, client: str) -> list[str]:
+    """Cancel the tasks that have had no worker for so many seconds; return their keys. No worker comes meanwhile."""
     from distributed.metrics import monotonic
 
     since = {task.key: began for task, began in dask_scheduler.unrunnable.items()}
-    return {key: monotonic() - since[key] for key in keys if key in since}
+    found = [key for key in keys if key in since and monotonic() - since[key] > patience]
+    dask_scheduler.stimulus_cancel(found, client, force=True, reason="scheduler", msg="No worker takes it.")
+    return found
 
 
 def expert_workers(cluster: Cluster) -> list[ExpertWorker] | None:

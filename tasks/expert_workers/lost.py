@@ -6,7 +6,7 @@ from typing import Any
 
 from prefect.futures import PrefectFuture, PrefectWrappedFuture
 
-from hugginggpt.cluster.workers import seconds_without_worker
+from hugginggpt.cluster.workers import cancel_without_worker
 from hugginggpt.deadline import Deadline
 from tasks.expert_workers import runner
 from tasks.expert_workers.runner import dask_runner, no_workers, workers_of
@@ -45,9 +45,9 @@ class StrandedRuns:
         self._asked = time.monotonic()
         wrapped = [future.wrapped_future for future in futures if isinstance(future, PrefectWrappedFuture)]
         runs = {run.key: run for run in wrapped if hasattr(run, "key")}  # a run in a thread has none
-        waited: dict[str, float] = dask.client.run_on_scheduler(  # type: ignore[no-untyped-call]
-            seconds_without_worker, keys=list(runs)
+        patience = 0.0 if over else runner.WORKER_SECONDS
+        cancelled: list[str] = dask.client.run_on_scheduler(  # type: ignore[no-untyped-call]
+            cancel_without_worker, keys=list(runs), patience=patience, client=dask.client.id
         )
-        for key, seconds in waited.items():
-            if over or seconds > runner.WORKER_SECONDS:
-                runs[key].cancel()
+        for key in cancelled:
+            runs[key].cancel()
