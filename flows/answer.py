@@ -26,11 +26,8 @@ def _run_name() -> str:
 
 
 @flow(
-    name="answer-request",
     flow_run_name=_run_name,
     task_runner=task_runner(),
-    persist_result=True,
-    result_serializer="json",
     on_failure=[record_ending],
     on_crashed=[record_ending],
     on_cancellation=[record_ending],

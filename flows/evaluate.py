@@ -10,7 +10,7 @@ from tasks.evaluate import open_evaluation, plan_samples, score
 from tasks.ui.runs import final_state_of
 
 
-@flow(name="evaluate-planner", flow_run_name="evaluate-planner", persist_result=True, result_serializer="json")
+@flow()
 def evaluate_planner(
     dataset: str | None = None,
     controller: ControllerChoice | None = None,

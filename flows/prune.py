@@ -14,7 +14,7 @@ from tasks.ui.runs import final_state_of
 Amount = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
 
 
-@flow(name="prune-storage", flow_run_name="prune-storage", persist_result=True, result_serializer="json")
+@flow()
 def prune_storage(
     max_age_days: Amount | None = 90.0,
     keep_weights_gb: Amount | None = None,

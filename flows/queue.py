@@ -13,7 +13,7 @@ from tasks.ui.runs import final_state_of
 __all__ = ["answer_queued", "start_run"]
 
 
-@flow(name="answer-queued", flow_run_name="answer-queued", persist_result=False)
+@flow(persist_result=False)
 def answer_queued(limit: Annotated[int, Field(ge=1)] = 500) -> State[int]:
     """Start a flow run for each request in line.
 

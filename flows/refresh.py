@@ -13,13 +13,7 @@ AT_ONCE = 4
 """Kinds that are looked up at the same time."""
 
 
-@flow(
-    name="refresh-catalog",
-    flow_run_name="refresh-catalog",
-    task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE),
-    persist_result=True,
-    result_serializer="json",
-)
+@flow(task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE))
 def refresh_catalog(
     kinds: list[str] = [],  # noqa: B006 - Prefect shows the default in its run form
 ) -> State[dict[str, Any]]:

@@ -52,9 +52,16 @@ class OwnFlow(Flow[P, R]):
 
 
 def flow(**options: Any) -> Callable[[Callable[P, R]], OwnFlow[P, R]]:
-    """Prefect's decorator of that name, for an `OwnFlow`."""
+    """Prefect's decorator of that name for an `OwnFlow`, which has its function's name and keeps its result as JSON."""
 
     def decorate(function: Callable[P, R]) -> OwnFlow[P, R]:
-        return OwnFlow(fn=function, **options)
+        name = function.__name__.replace("_", "-")
+        common: dict[str, Any] = {
+            "name": name,
+            "flow_run_name": name,
+            "persist_result": True,
+            "result_serializer": "json",
+        }
+        return OwnFlow(fn=function, **common | options)
 
     return decorate

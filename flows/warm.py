@@ -13,13 +13,7 @@ AT_ONCE = 2
 """Models that are downloaded at the same time."""
 
 
-@flow(
-    name="warm-models",
-    flow_run_name="warm-models",
-    task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE),
-    persist_result=True,
-    result_serializer="json",
-)
+@flow(task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE))
 def warm_models(
     kinds: list[str] = [],  # noqa: B006 - Prefect shows the default in its run form
 ) -> State[list[dict[str, Any]]]:

@@ -50,7 +50,7 @@ class Deadline:
         self._reason = ""
 
     def cancel(self, reason: str = "The task was cancelled.") -> None:
-        """Let it pass now; of several reasons the first counts."""
+        """Let the deadline pass now. If it is cancelled more than once, the first reason counts."""
         if not self._cancelled.is_set():
             self._reason = reason
         self._cancelled.set()
@@ -135,7 +135,7 @@ class Deadline:
 
     @contextmanager
     def holding(self, lock: Lock) -> Iterator[None]:
-        """Hold a lock inside the block, and wait for it no longer than until the deadline.
+        """Hold a lock inside the block; wait for it until the deadline at most.
 
         Raises:
             DeadlineExceededError: it did not come free in time.

@@ -58,6 +58,16 @@ def cancel(life: Life, reason: str) -> None:
             deadline.cancel(reason)
 
 
+@contextmanager
+def cancelled_on_error(life: Life, reason: str) -> Iterator[None]:
+    """Cancel a life if the block raises an error or is interrupted."""
+    try:
+        yield
+    except BaseException:
+        cancel(life, reason)
+        raise
+
+
 def why_cancelled(life: Life) -> str | None:
     """Why a life was cancelled, in one sentence; None while it goes on."""
     with _lock:

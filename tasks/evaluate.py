@@ -4,7 +4,7 @@ import math
 import uuid
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from hugginggpt.roots import find_in_roots
 from hugginggpt.services import get_trace
 from hugginggpt.settings import get_settings
 from hugginggpt.text import one_line
-from tasks.cancelling import cancel, cancellable
+from tasks.cancelling import cancellable, cancelled_on_error
 from tasks.limits import controller_slot
 from tasks.policies import PLAN_SAMPLE
 from tasks.roots import readable_roots
@@ -90,7 +90,7 @@ def open_evaluation(
     known = {} if latest is None else evaluations.predictions(latest)
     left = [sample for sample in dataset.samples if sample.position not in known]
     controller = Controller.from_settings(settings)
-    try:
+    with closing(controller), cancelled_on_error((run, _LIFE), "The evaluation was stopped."):
         if left:
             controller.check()  # also loads an embedded model, which does not count as planning
         yield OpenEvaluation(
@@ -103,11 +103,6 @@ def open_evaluation(
             # The embedded model answers one call after another, and waiting does not count as planning.
             at_once=1 if controller.embedded else settings.controller_concurrency,
         )
-    except BaseException:
-        cancel((run, _LIFE), "The evaluation was stopped.")
-        raise
-    finally:
-        controller.close()
 
 
 def _readable(path: str) -> Path:

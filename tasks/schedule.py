@@ -24,7 +24,7 @@ from hugginggpt.redaction import said
 from hugginggpt.request_run import RequestRun
 from hugginggpt.results import TaskOutcome, TaskResult, TaskStatus
 from hugginggpt.services import get_store
-from tasks.cancelling import cancel, cancellable, why_cancelled
+from tasks.cancelling import cancellable, cancelled_on_error, why_cancelled
 from tasks.expert_workers.lost import POLL_SECONDS, StrandedRuns, lost, why_lost
 from tasks.expert_workers.own_controller import needs_controller, submit_here
 from tasks.expert_workers.placement import worker_for
@@ -57,12 +57,8 @@ def run_experts(
     """
     deadline = Deadline(math.inf)
     schedule = _Schedule(run, plan, choices, deadline)
-    try:
-        with cancellable(run.key, deadline):
-            return schedule.run()
-    except BaseException:
-        cancel(run.key, "Its process was stopped.")
-        raise
+    with cancelled_on_error(run.key, "Its process was stopped."), cancellable(run.key, deadline):
+        return schedule.run()
 
 
 class _Schedule:

@@ -1,7 +1,6 @@
 """Warming models: downloading the default model of each kind, and loading it where experts run."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from prefect import task
@@ -15,7 +14,7 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertUnavailableError, ModelLoadError, UsageError
 from hugginggpt.settings import get_settings
 from hugginggpt.upkeep.warming import Warmed, kinds_to_warm, load_here, load_on_dask
-from tasks.cancelling import cancel, cancellable
+from tasks.cancelling import cancellable, cancelled_on_error
 from tasks.policies import LOAD_MODEL
 from tasks.ui.artifacts import Row, show_table
 from tasks.ui.runs import counted, name_run
@@ -33,7 +32,7 @@ def warm_kinds(kinds: Sequence[str]) -> list[Warmed]:
     run = flow_run.get_id() or ""
     wanted = list(dict.fromkeys(map(_known, kinds))) or kinds_to_warm()
     name_run(f"warm-models: {counted(len(wanted), 'kind')}")
-    with _cancelled_with_the_flow(run):
+    with cancelled_on_error((run, _LIFE), "The flow was stopped."):
         futures = [load_model.submit(kind, run) for kind in wanted]
         return [warmed for future in futures for warmed in future.result()]
 
@@ -98,15 +97,6 @@ def _known(name: str) -> str:
     if kind is None:
         raise UsageError(f"There is no task kind '{name}': `hugginggpt kinds` lists them.")
     return kind
-
-
-@contextmanager
-def _cancelled_with_the_flow(run: str) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        cancel((run, _LIFE), "The flow was stopped.")
-        raise
 
 
 def _row(one: Warmed) -> Row:
