@@ -15,7 +15,7 @@ from tasks.expert_workers.runner import task_runner
 from tasks.open import open_request, record_ending
 from tasks.plan import plan_request
 from tasks.respond import final_state, respond_and_record
-from tasks.run import run_experts
+from tasks.schedule import run_experts
 from tasks.select import select_models
 from tasks.ui.runs import run_name
 from tasks.unexpected import explaining

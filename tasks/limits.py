@@ -24,7 +24,7 @@ from prefect.settings import PREFECT_API_URL
 from hugginggpt.deadline import Deadline
 from hugginggpt.environment import ACCELERATOR_LIMIT, CONTROLLER_LIMIT
 from hugginggpt.errors import DeadlineExceededError, OrchestratorUnavailableError, TaskCancelledError
-from hugginggpt.experts.device import set_up_torch
+from hugginggpt.experts.device import configure_torch
 from hugginggpt.models.card import Candidate, Endpoint
 from hugginggpt.redaction import said
 from hugginggpt.settings import get_settings
@@ -55,7 +55,7 @@ def slot_for(candidate: Candidate, deadline: Deadline) -> Iterator[None]:
         DeadlineExceededError: it did not come free in time, or the deadline was cancelled.
         OrchestratorUnavailableError: Prefect's server gave no answer.
     """
-    if candidate.endpoint is Endpoint.LOCAL and find_spec("torch") and set_up_torch(get_settings()) != "cpu":
+    if candidate.endpoint is Endpoint.LOCAL and find_spec("torch") and configure_torch(get_settings()) != "cpu":
         with _held(ACCELERATOR_LIMIT, deadline):
             yield
     else:

@@ -120,9 +120,8 @@ def record_ending(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) ->
         ending = DISK_FULL
     else:
         ending = (state.name or state.type.value).lower()
-    get_trace().lifecycle.release_flow_run(
-        str(flow_run.id), ending=ending, error=state.message and redact(state.message)
-    )
+    error = state.message and redact(state.message)
+    get_trace().lifecycle.release_flow_run(str(flow_run.id), ending=ending, error=error)
 
 
 def _ask(ask: Callable[[], T]) -> T:

@@ -37,8 +37,7 @@ def submit_selection(run: RequestRun, planned: PlannedTask, *, fresh: bool) -> P
     """Submit the selection for one task."""
     selection = select_model.with_options(refresh_cache=fresh)
     if not workers_have_our_controller(planned.task):
-        asked = {"run": run, "planned": planned, "apart": True}
-        return submit_here(selection, asked)
+        return submit_here(selection, {"run": run, "planned": planned, "apart": True})
     return submit_controller_task(selection, run, planned, kind=planned.task)
 
 

@@ -184,11 +184,11 @@ def _existing(folder: Path) -> Path:
 
 
 def _embedded() -> Finding:
-    from hugginggpt.experts.registry import experts, obstacle
+    from hugginggpt.experts.registry import experts, missing_packages
     from hugginggpt.models.card import Endpoint
 
     ours = [expert for expert in experts() if expert.endpoint is Endpoint.EMBEDDED]
-    missing = {expert.kind: reason for expert in ours if (reason := obstacle(expert))}
+    missing = {expert.kind: reason for expert in ours if (reason := missing_packages(expert))}
     there = ", ".join(expert.kind for expert in ours if expert.kind not in missing)
     if missing or not ours:
         return _warning(" ".join(missing.values()) or "none is installed", 'Run `pip install "hugginggpt[embedded]"`.')

@@ -11,7 +11,7 @@ from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.cluster.address import Cluster
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertUnavailableError, HuggingGPTError, PassingError
-from hugginggpt.experts.base import Surroundings
+from hugginggpt.experts.base import ExpertContext
 from hugginggpt.experts.pool import get_pool
 from hugginggpt.experts.registry import expert_for
 from hugginggpt.holder import holder_name
@@ -88,8 +88,8 @@ def load_here(kind: str, deadline: Deadline | None = None) -> Warmed:
 def _load(candidate: Candidate, deadline: Deadline) -> None:
     expert = expert_for(candidate.card, candidate.endpoint)
     assert expert is not None, "a candidate without an obstacle has an expert"
-    surroundings = Surroundings(get_settings(), get_controller)
-    with get_pool(get_settings()).use(expert, candidate.card, surroundings, deadline):
+    context = ExpertContext(get_settings(), get_controller)
+    with get_pool(get_settings()).use(expert, candidate.card, context, deadline):
         pass
 
 

@@ -30,7 +30,7 @@ def needs_controller(candidate: Candidate) -> bool:
     if candidate.endpoint is Endpoint.CONTROLLER:
         return True
     expert = expert_for(candidate.card, candidate.endpoint)
-    return expert is not None and expert.asks_controller
+    return expert is not None and expert.uses_controller
 
 
 def offered_kinds() -> tuple[str, ...]:

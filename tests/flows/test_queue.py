@@ -248,13 +248,7 @@ def test_a_run_that_is_deleted_meanwhile_does_not_keep_the_others_from_being_end
 ) -> None:
     gone, other = begun("gone"), begun("other")
     for name in ("gone", "other"):
-        finish(
-            get_trace(),
-            name,
-            status=RequestStatus.COMPLETED,
-            response="Done.",
-            response_source="none",
-        )
+        finish(get_trace(), name, status=RequestStatus.COMPLETED, response="Done.", response_source="none", error=None)
     monkeypatch.setattr(queue, "ENDED_SECONDS", 0.0)
     ending = queue._ending
 

@@ -11,7 +11,7 @@ from PIL.Image import DecompressionBombError
 from hugginggpt.addresses import shown
 from hugginggpt.deadline import POLL_SECONDS, Deadline
 from hugginggpt.errors import ExpertError, ExpertUnavailableError
-from hugginggpt.experts.base import Expert, Inputs, Surroundings
+from hugginggpt.experts.base import Expert, ExpertContext, Inputs
 from hugginggpt.media.problem import ContentProblem
 from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.redaction import said
@@ -57,7 +57,7 @@ class RemoteModel:
         if self._token is None and base is None:
             raise ExpertError(f"Running {card.id} remotely takes a token: set HF_TOKEN.")
 
-    def ask(self, method: str, question: Mapping[str, Any], read: Callable[[Any], _T], deadline: Deadline) -> _T:
+    def call(self, method: str, question: Mapping[str, Any], read: Callable[[Any], _T], deadline: Deadline) -> _T:
         """Call a method of the client, waiting for a provider that says how long it is busy.
 
         Args:
@@ -209,26 +209,25 @@ class RemoteExpert(Expert):
 
     endpoint = Endpoint.REMOTE
     packages: ClassVar[tuple[str, ...]] = ("huggingface_hub",)
-    install = "hugginggpt"
-    loads = "inference provider"
+    requirement = "hugginggpt"
+    pool_key = "inference provider"
 
     @property
     def method(self) -> str:
         """The method of `InferenceClient` that does it: named as the kind, unless an expert says so."""
         return self.kind.replace("-", "_")
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> RemoteModel:
-        """Nothing is loaded: the way to the model."""
-        return RemoteModel(card, surroundings.settings)
+    def load(self, card: ModelCard, context: ExpertContext) -> RemoteModel:
+        """Nothing is loaded: the model is a client of the provider."""
+        return RemoteModel(card, context.settings)
 
     @abstractmethod
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
         """The method's arguments, without the model."""
 
     def run(self, model: RemoteModel, prepared: Mapping[str, Any], deadline: Deadline) -> Any:
-        """Ask the provider."""
-        return model.ask(self.method, prepared, self.read, deadline)
+        return model.call(self.method, prepared, self.parse, deadline)
 
     @abstractmethod
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """What the provider answered, as plain data. What it raises says that the answer makes no sense."""

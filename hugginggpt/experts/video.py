@@ -19,7 +19,7 @@ _MOST_PIXELS = 2_000_000
 """Of a frame that a model is shown."""
 
 
-def film(frames: Sequence[PILImage.Image], frames_per_second: int) -> Video:
+def encode_video(frames: Sequence[PILImage.Image], frames_per_second: int) -> Video:
     """An MP4 of pictures shown one after the other.
 
     Args:
@@ -44,7 +44,7 @@ def film(frames: Sequence[PILImage.Image], frames_per_second: int) -> Video:
     return Video(buffer.getvalue(), "video/mp4")
 
 
-def frames(video: Video, count: int, deadline: Deadline) -> list[PILImage.Image]:
+def sample_frames(video: Video, count: int, deadline: Deadline) -> list[PILImage.Image]:
     """Pictures from all of a video's length, evenly apart; some of them twice where it has fewer.
 
     Raises:

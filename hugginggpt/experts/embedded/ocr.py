@@ -9,10 +9,10 @@ from PIL import Image as PILImage
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
-from hugginggpt.experts.base import Surroundings
-from hugginggpt.experts.child import Child
+from hugginggpt.experts.base import ExpertContext
+from hugginggpt.experts.child_process import Child
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.embedded.packaged import packaged_files
+from hugginggpt.experts.embedded.package_files import packaged_files
 from hugginggpt.models.card import ModelCard
 
 START_SECONDS = 120.0
@@ -21,16 +21,16 @@ START_SECONDS = 120.0
 _MOST_TIMES_AS_LONG = 8
 
 
-class Reader:
+class OcrReader:
     """RapidOCR in a child process."""
 
-    def __init__(self, card: ModelCard, surroundings: Surroundings) -> None:
-        threads = surroundings.settings.cpu_threads
+    def __init__(self, card: ModelCard, context: ExpertContext) -> None:
+        threads = context.settings.cpu_threads
         arguments: Mapping[str, object] = {
             "folder": str(packaged_files("rapidocr", card) / "models"),
             "threads": threads,
         }
-        self._child = Child("hugginggpt.experts.embedded.reading:make_reader", arguments, threads=threads)
+        self._child = Child("hugginggpt.experts.embedded.ocr_process:make_reader", arguments, threads=threads)
         self._child.start(Deadline(START_SECONDS))
 
     def read(self, picture: PILImage.Image, deadline: Deadline) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.labels import candidate_labels
-from hugginggpt.experts.remote import reading, sending
+from hugginggpt.experts.inputs import candidate_labels
+from hugginggpt.experts.remote import parsing, payload
 from hugginggpt.experts.remote.provider import RemoteExpert
 from hugginggpt.experts.rendering import classification, detections, regions
 from hugginggpt.media import Text
@@ -15,8 +15,7 @@ class _Looking(RemoteExpert):
     """What the kinds that take a picture alone share."""
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The picture."""
-        return {"image": sending.picture(inputs)}
+        return {"image": payload.picture(inputs)}
 
 
 class ObjectDetection(_Looking):
@@ -24,19 +23,17 @@ class ObjectDetection(_Looking):
 
     kind = "object-detection"
 
-    def read(self, answer: Any) -> Any:
-        """What was found."""
+    def parse(self, answer: Any) -> Any:
         return [
             {
-                "label": reading.name(element.label),
-                "score": reading.number(element.score),
-                "box": {side: round(reading.number(getattr(element.box, side))) for side in _SIDES},
+                "label": parsing.name(element.label),
+                "score": parsing.number(element.score),
+                "box": {side: round(parsing.number(getattr(element.box, side))) for side in _SIDES},
             }
             for element in answer
         ]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score", "box"}]`, and the picture with the boxes."""
         return detections(raw, inputs["image"].image)
 
 
@@ -48,12 +45,10 @@ class ImageClassification(_Looking):
 
     kind = "image-classification"
 
-    def read(self, answer: Any) -> Any:
-        """The labels, best first."""
-        return reading.labels(answer)
+    def parse(self, answer: Any) -> Any:
+        return parsing.labels(answer)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score"}]`."""
         return [classification(raw)]
 
 
@@ -63,8 +58,7 @@ class ZeroShotImageClassification(ImageClassification):
     kind = "zero-shot-image-classification"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The picture and the labels."""
-        return {"image": sending.picture(inputs), "candidate_labels": candidate_labels(inputs)}
+        return {"image": payload.picture(inputs), "candidate_labels": candidate_labels(inputs)}
 
 
 class ImageSegmentation(_Looking):
@@ -72,19 +66,18 @@ class ImageSegmentation(_Looking):
 
     kind = "image-segmentation"
 
-    def read(self, answer: Any) -> Any:
-        """The regions with their masks."""
+    def parse(self, answer: Any) -> Any:
         return [
             {
-                "label": reading.name(element.label),
-                "score": None if element.score is None else reading.number(element.score),
-                "mask": reading.mask(element.mask),
+                "label": parsing.name(element.label),
+                "score": None if element.score is None else parsing.number(element.score),
+                "mask": parsing.mask(element.mask),
             }
             for element in answer
         ]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score", "share", "box"}]`, the largest first, and the picture with the regions coloured."""
+        """The regions, the largest first."""
         return regions(sorted(raw, key=lambda entry: -float(entry["mask"].mean())), inputs["image"].image)
 
 
@@ -92,7 +85,6 @@ class _Telling(_Looking):
     """What the kinds that give a text share."""
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The text."""
         return [Text(raw)]
 
 
@@ -101,9 +93,8 @@ class ImageToText(_Telling):
 
     kind = "image-to-text"
 
-    def read(self, answer: Any) -> Any:
-        """The description."""
-        return reading.words(answer.generated_text)
+    def parse(self, answer: Any) -> Any:
+        return parsing.words(answer.generated_text)
 
 
 class ImageTextToText(_Telling):
@@ -113,13 +104,11 @@ class ImageTextToText(_Telling):
     method = "chat_completion"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The picture and the text, as a message."""
-        shown = {"type": "image_url", "image_url": {"url": sending.data_uri(inputs)}}
-        return sending.message(inputs, [shown, {"type": "text", "text": sending.text(inputs)}])
+        shown = {"type": "image_url", "image_url": {"url": payload.data_uri(inputs)}}
+        return payload.message(inputs, [shown, {"type": "text", "text": payload.text(inputs)}])
 
-    def read(self, answer: Any) -> Any:
-        """The reply."""
-        return reading.reply(answer)
+    def parse(self, answer: Any) -> Any:
+        return parsing.reply(answer)
 
 
 class VisualQuestionAnswering(_Telling):
@@ -128,12 +117,10 @@ class VisualQuestionAnswering(_Telling):
     kind = "visual-question-answering"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The picture and the question."""
-        return {"image": sending.picture(inputs), "question": sending.text(inputs)}
+        return {"image": payload.picture(inputs), "question": payload.text(inputs)}
 
-    def read(self, answer: Any) -> Any:
-        """The likeliest answer."""
-        return reading.best_answer(answer)
+    def parse(self, answer: Any) -> Any:
+        return parsing.best_answer(answer)
 
 
 class DocumentQuestionAnswering(VisualQuestionAnswering):

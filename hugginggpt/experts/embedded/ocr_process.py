@@ -8,7 +8,7 @@ from statistics import fmean, median
 from typing import Any
 
 from hugginggpt.errors import ModelLoadError
-from hugginggpt.experts.child import Handler, Message
+from hugginggpt.experts.child_process import Handler, Message
 
 Box = Sequence[Sequence[float]]
 """Four corners (x, y) in pixels: top left, top right, bottom right, bottom left, as the text runs."""

@@ -14,7 +14,7 @@ _SMALLEST, _LARGEST = 64, 4096
 _USUAL_SIDE = 512
 
 
-def asked_size(inputs: Inputs) -> dict[str, int]:
+def requested_size(inputs: Inputs) -> dict[str, int]:
     """Width and height as far as the request has them, on the grid.
 
     Raises:
@@ -27,14 +27,14 @@ def asked_size(inputs: Inputs) -> dict[str, int]:
     return {side: _on_grid(pixels) for side, pixels in asked.items()}
 
 
-def fitting(picture: PILImage.Image, diffuser: Diffuser, inputs: Inputs) -> PILImage.Image:
+def resized_for(picture: PILImage.Image, diffuser: Diffuser, inputs: Inputs) -> PILImage.Image:
     """The picture in the size asked for, else as large as the model was trained on, in its own proportions.
 
     Raises:
         ExpertError: the size asked for cannot be made.
     """
     ratio = picture.width / picture.height
-    match asked_size(inputs):
+    match requested_size(inputs):
         case {"width": width, "height": height}:
             pass
         case {"width": width}:

@@ -10,34 +10,34 @@ from PIL import Image as PILImage
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs
 from hugginggpt.experts.local.runtime.generation import generation_options, seeded, without_thinking
-from hugginggpt.experts.local.runtime.loading import Place
+from hugginggpt.experts.local.runtime.model_loading import LoadTarget
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert, load_processor
 
 
 @dataclass(frozen=True)
-class EyesAndPen:
+class ImageProcessorAndTokenizer:
     """What feeds a captioning model, for which many repositories have no joint processor."""
 
     image_processor: Any
     tokenizer: Any
 
 
-class LookingExpert(NetworkExpert):
+class VisionLanguageExpert(NetworkExpert):
     """Looks at a picture and writes. The processor of a chat model has a chat template; any other's has two parts."""
 
     model_class = "AutoModelForImageTextToText"
 
-    def processor(self, place: Place) -> Any:
-        """The chat model's processor, or image processor and tokenizer."""
-        if any(Path(place.folder, name).is_file() for name in ("chat_template.jinja", "chat_template.json")):
-            return load_processor(place, "AutoProcessor")
-        tokenizer = load_processor(place, "AutoTokenizer")
+    def processor(self, target: LoadTarget) -> Any:
+        """A chat model's processor, or an image processor and a tokenizer."""
+        if any(Path(target.folder, name).is_file() for name in ("chat_template.jinja", "chat_template.json")):
+            return load_processor(target, "AutoProcessor")
+        tokenizer = load_processor(target, "AutoTokenizer")
         if tokenizer.chat_template:
-            return load_processor(place, "AutoProcessor")
-        return EyesAndPen(load_processor(place, "AutoImageProcessor"), tokenizer)
+            return load_processor(target, "AutoProcessor")
+        return ImageProcessorAndTokenizer(load_processor(target, "AutoImageProcessor"), tokenizer)
 
 
-def answered(network: Network, picture: PILImage.Image, text: str, inputs: Inputs, usual: int) -> str:
+def answer_about_image(network: Network, picture: PILImage.Image, text: str, inputs: Inputs, usual: int) -> str:
     """What a chat model says to a picture and a text.
 
     Args:
@@ -50,7 +50,7 @@ def answered(network: Network, picture: PILImage.Image, text: str, inputs: Input
     Raises:
         ExpertError: it is no chat model, or says nothing.
     """
-    if isinstance(network.processor, EyesAndPen):
+    if isinstance(network.processor, ImageProcessorAndTokenizer):
         raise ExpertError("This model describes pictures and follows no text: choose a chat model that sees.")
     content = [{"type": "image", "image": picture}, {"type": "text", "text": text}]
     given = network.processor.apply_chat_template(
@@ -60,10 +60,10 @@ def answered(network: Network, picture: PILImage.Image, text: str, inputs: Input
         return_dict=True,
         return_tensors="pt",
     )
-    return generated(network, given, network.processor, inputs, usual, skipped=given["input_ids"].shape[1])
+    return generate_text(network, given, network.processor, inputs, usual, skipped=given["input_ids"].shape[1])
 
 
-def generated(
+def generate_text(
     network: Network, given: Mapping[str, Any], decoder: Any, inputs: Inputs, usual: int, skipped: int = 0
 ) -> str:
     """What a model writes.

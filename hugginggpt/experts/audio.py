@@ -25,7 +25,7 @@ def mono(audio: Audio) -> Any:
     return np.ascontiguousarray(mean)
 
 
-def at_rate(samples: Any, rate: int, wanted: int) -> Any:
+def resample(samples: Any, rate: int, wanted: int) -> Any:
     """One channel, resampled from one rate in Hz to another."""
     if rate == wanted:
         return samples
@@ -34,7 +34,7 @@ def at_rate(samples: Any, rate: int, wanted: int) -> Any:
     return soxr.resample(samples, rate, wanted)
 
 
-def pieces(samples: Any, rate: int, longest: float) -> Iterator[Any]:
+def split_at_pauses(samples: Any, rate: int, longest: float) -> Iterator[Any]:
     """Cut one channel into consecutive pieces of at most so many seconds, each where it is quietest near its end."""
     import numpy as np
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.remote import reading, sending
+from hugginggpt.experts.remote import parsing, payload
 from hugginggpt.experts.remote.provider import RemoteExpert
 from hugginggpt.experts.rendering import classification
 from hugginggpt.media import Text
@@ -15,8 +15,7 @@ class _Hearing(RemoteExpert):
     """What the kinds that take a recording share."""
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The recording."""
-        return {"audio": sending.sound(inputs)}
+        return {"audio": payload.sound(inputs)}
 
 
 class AutomaticSpeechRecognition(_Hearing):
@@ -24,12 +23,11 @@ class AutomaticSpeechRecognition(_Hearing):
 
     kind = "automatic-speech-recognition"
 
-    def read(self, answer: Any) -> Any:
-        """The text, which may be empty."""
-        return reading.name(answer.text).strip()
+    def parse(self, answer: Any) -> Any:
+        """The text may be empty."""
+        return parsing.name(answer.text).strip()
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The text."""
         if not raw:
             raise ExpertError("No speech was recognised in the recording.")
         return [Text(raw)]
@@ -40,12 +38,10 @@ class AudioClassification(_Hearing):
 
     kind = "audio-classification"
 
-    def read(self, answer: Any) -> Any:
-        """The labels, best first."""
-        return reading.labels(answer)
+    def parse(self, answer: Any) -> Any:
+        return parsing.labels(answer)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score"}]`."""
         return [classification(raw)]
 
 
@@ -54,12 +50,10 @@ class AudioToAudio(_Hearing):
 
     kind = "audio-to-audio"
 
-    def read(self, answer: Any) -> Any:
-        """The recording."""
-        return reading.sound(answer[0].blob)
+    def parse(self, answer: Any) -> Any:
+        return parsing.sound(answer[0].blob)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The recording."""
         return [raw]
 
 
@@ -69,15 +63,12 @@ class TextToSpeech(RemoteExpert):
     kind = "text-to-speech"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The text."""
-        return {"text": sending.text(inputs)}
+        return {"text": payload.text(inputs)}
 
-    def read(self, answer: Any) -> Any:
-        """The recording."""
-        return reading.sound(answer)
+    def parse(self, answer: Any) -> Any:
+        return parsing.sound(answer)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The recording."""
         return [raw]
 
 

@@ -35,7 +35,7 @@ def sound(inputs: Inputs) -> Any:
     """The recording as one channel of FLAC: small, and without loss."""
     import soundfile
 
-    from hugginggpt.experts.sound import mono
+    from hugginggpt.experts.audio import mono
 
     audio = inputs["audio"]
     if not len(audio.samples):

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from hugginggpt.errors import ModelLoadError
-from hugginggpt.experts.base import Surroundings
-from hugginggpt.experts.weights import commonest, read_parts
+from hugginggpt.experts.base import ExpertContext
+from hugginggpt.experts.weights import most_common_dtype, read_weight_parts
 from hugginggpt.models.card import ModelCard
 from hugginggpt.redaction import said
 
 
 @dataclass(frozen=True)
-class Place:
+class LoadTarget:
     """Where a model is loaded from and to.
 
     Attributes:
@@ -30,26 +30,26 @@ class Place:
 
 
 @contextmanager
-def loading(card: ModelCard, surroundings: Surroundings) -> Iterator[Place]:
+def model_loading(card: ModelCard, context: ExpertContext) -> Iterator[LoadTarget]:
     """Fetch a model's files and prepare torch; inside the block, turn what transformers raises into sentences.
 
     Raises:
         ModelLoadError: its files cannot be had, it lacks a package, or it wants code of its own run.
         ExpertUnavailableError: the Hub is busy or out of reach.
     """
-    from hugginggpt.experts.device import ONE_LOAD_AT_A_TIME, dtype_on, set_up_torch
+    from hugginggpt.experts.device import LOAD_LOCK, configure_torch, dtype_on
     from hugginggpt.experts.local.runtime.download import fetch_model, remote_code_refused
 
-    settings = surroundings.settings
-    folder = surroundings.folders.get(card.id) or fetch_model(card, settings)
-    best = set_up_torch(settings)
-    device = surroundings.device or best
+    settings = context.settings
+    folder = context.folders.get(card.id) or fetch_model(card, settings)
+    best = configure_torch(settings)
+    device = context.device or best
     import torch
 
-    dtype = getattr(torch, dtype_on(device, commonest(read_parts(folder, tuple(card.sha256))), settings))
+    dtype = getattr(torch, dtype_on(device, most_common_dtype(read_weight_parts(folder, tuple(card.sha256))), settings))
     try:
-        with ONE_LOAD_AT_A_TIME:
-            yield Place(str(folder), device, dtype, surroundings.offloaded)
+        with LOAD_LOCK:
+            yield LoadTarget(str(folder), device, dtype, context.offloaded)
     except ImportError as error:
         raise ModelLoadError(f"The model {card.id} needs a package that is not here: {said(error)}") from error
     except ValueError as error:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from hugginggpt.experts.base import Surroundings
-from hugginggpt.experts.inputs import windows
+from hugginggpt.experts.base import ExpertContext
+from hugginggpt.experts.inputs import token_windows
 from hugginggpt.experts.local.runtime.expert import LocalExpert
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
-from hugginggpt.experts.local.runtime.loading import loading
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.local.runtime.model_loading import model_loading
 from hugginggpt.models.card import ModelCard
 
 _BATCH = 16
@@ -17,19 +17,18 @@ class EncoderExpert(LocalExpert):
     """Runs a sentence encoder, through sentence-transformers; a plain model's vectors are the mean of its tokens'."""
 
     packages: ClassVar[tuple[str, ...]] = ("sentence_transformers", "torch", "safetensors")
-    loads = "sentence-transformers"
+    pool_key = "sentence-transformers"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Any]:
-        """Fetch the model's files and load the encoder from them."""
-        with loading(card, surroundings) as place:
+    def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[Any]:
+        with model_loading(card, context) as target:
             from sentence_transformers import SentenceTransformer
 
             encoder: Any = SentenceTransformer(
-                place.folder,
-                device=place.device,
+                target.folder,
+                device=target.device,
                 local_files_only=True,
                 trust_remote_code=False,
-                model_kwargs={"dtype": place.dtype, "use_safetensors": True},
+                model_kwargs={"dtype": target.dtype, "use_safetensors": True},
             )
         return LoadedModel(encoder.eval(), [encoder])
 
@@ -45,7 +44,7 @@ def vectors(encoder: Any, texts: Sequence[str]) -> Any:
 
     tokenizer = encoder.tokenizer
     size = encoder.max_seq_length - tokenizer.num_special_tokens_to_add()
-    parts = [windows(text, tokenizer, size) for text in texts]
+    parts = [token_windows(text, tokenizer, size) for text in texts]
     flat = [part for some in parts for part in some]
     encoded = encoder.encode(
         flat, batch_size=_BATCH, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False

@@ -7,8 +7,8 @@ from typing import Any
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
-from hugginggpt.experts.base import Expert, Inputs, Surroundings
-from hugginggpt.experts.cells import number_or_text
+from hugginggpt.experts.base import Expert, ExpertContext, Inputs
+from hugginggpt.experts.inputs import number_or_text
 from hugginggpt.media import Table
 from hugginggpt.models.card import Endpoint, ModelCard
 
@@ -16,7 +16,7 @@ _FEWEST_EXAMPLES = 4
 _TREES = 200
 
 
-class GapsExpert(Expert):
+class TableGapsExpert(Expert):
     """Learns a column from the rows in which it is filled, by a forest of trees, and predicts it for the others.
 
     The column is the last one that is empty in some rows and filled in others.
@@ -24,21 +24,19 @@ class GapsExpert(Expert):
 
     endpoint = Endpoint.EMBEDDED
     packages = ("sklearn", "numpy")
-    install = "hugginggpt[embedded]"
-    loads = "forest"
+    requirement = "hugginggpt[embedded]"
+    pool_key = "forest"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
-        """Nothing: it learns from each table anew."""
+    def load(self, card: ModelCard, context: ExpertContext) -> Any:
+        """Nothing is loaded: each table trains a model of its own."""
         return None
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The table."""
         if not inputs["table"].rows:
             raise ExpertError("The table has no rows: give some.")
         return inputs["table"]
 
     def run(self, model: Any, prepared: Table, deadline: Deadline) -> Any:
-        """The row of each gap, and what is predicted for it."""
         at = _column(prepared)
         rows = [[number_or_text(cell) for cell in row] for row in prepared.rows]
         examples = [row for row in rows if row[at] is not None]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.remote import reading, sending
+from hugginggpt.experts.remote import parsing, payload
 from hugginggpt.experts.remote.provider import RemoteExpert
 from hugginggpt.media import Image
 
@@ -19,15 +19,12 @@ class TextToImage(RemoteExpert):
     kind = "text-to-image"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The text and the parameters."""
-        return {"prompt": sending.text(inputs), **sending.parameters(inputs, _STEERING | _SIZE | _SEED)}
+        return {"prompt": payload.text(inputs), **payload.parameters(inputs, _STEERING | _SIZE | _SEED)}
 
-    def read(self, answer: Any) -> Any:
-        """The picture."""
-        return reading.picture(answer)
+    def parse(self, answer: Any) -> Any:
+        return parsing.picture(answer)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The picture."""
         return [Image(raw)]
 
 
@@ -37,10 +34,9 @@ class ImageToImage(TextToImage):
     kind = "image-to-image"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The picture, the text and the parameters."""
-        text = {"prompt": sending.text(inputs)} if inputs.get("text") else {}
-        steering = sending.parameters(inputs, _STEERING)
-        return {"image": sending.picture(inputs), **text, **steering, **sending.size(inputs)}
+        text = {"prompt": payload.text(inputs)} if inputs.get("text") else {}
+        steering = payload.parameters(inputs, _STEERING)
+        return {"image": payload.picture(inputs), **text, **steering, **payload.size(inputs)}
 
 
 class TextToVideo(RemoteExpert):
@@ -49,15 +45,12 @@ class TextToVideo(RemoteExpert):
     kind = "text-to-video"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The text and the parameters."""
-        return {"prompt": sending.text(inputs), **sending.parameters(inputs, _STEERING | _SEED)}
+        return {"prompt": payload.text(inputs), **payload.parameters(inputs, _STEERING | _SEED)}
 
-    def read(self, answer: Any) -> Any:
-        """The video."""
-        return reading.video(answer)
+    def parse(self, answer: Any) -> Any:
+        return parsing.video(answer)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The video."""
         return [raw]
 
 
@@ -67,10 +60,9 @@ class ImageToVideo(TextToVideo):
     kind = "image-to-video"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The picture, the text and the parameters."""
-        text = {"prompt": sending.text(inputs)} if inputs.get("text") else {}
-        steering = sending.parameters(inputs, _STEERING | _SEED)
-        return {"image": sending.picture(inputs), **text, **steering, **sending.size(inputs)}
+        text = {"prompt": payload.text(inputs)} if inputs.get("text") else {}
+        steering = payload.parameters(inputs, _STEERING | _SEED)
+        return {"image": payload.picture(inputs), **text, **steering, **payload.size(inputs)}
 
 
 EXPERTS = (TextToImage(), ImageToImage(), TextToVideo(), ImageToVideo())

@@ -1,6 +1,6 @@
 """Native code that cannot be interrupted runs in a child process, which can be killed.
 
-The child is `python -m hugginggpt.experts.child` with a factory named `MODULE:FUNCTION`. The factory
+The child is `python -m hugginggpt.experts.child_process` with a factory named `MODULE:FUNCTION`. The factory
 gets its arguments, all JSON, and gives the handler that answers each call. Both sides exchange
 messages of a JSON object and bytes, over pipes of their own: what a library prints goes elsewhere.
 """
@@ -18,9 +18,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import IO, Any
 
-import hugginggpt.errors
 from hugginggpt.deadline import POLL_SECONDS, Deadline
-from hugginggpt.errors import ExpertError, HuggingGPTError
+from hugginggpt.errors import ExpertError, HuggingGPTError, error_class
 from hugginggpt.redaction import said
 
 Message = tuple[Mapping[str, Any], bytes]
@@ -132,7 +131,7 @@ class Child:
         self._last_words = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         self._process = subprocess.Popen(
             # -P: a file in the current folder must not stand in for a module.
-            [sys.executable, "-P", "-m", "hugginggpt.experts.child", self._factory, str(os.getpid())],
+            [sys.executable, "-P", "-m", "hugginggpt.experts.child_process", self._factory, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._last_words,
@@ -181,9 +180,8 @@ class Child:
 
 def _rebuilt(name: str, message: str) -> HuggingGPTError:
     """The error that was raised in the child: its own class if that is one of ours."""
-    error_class = getattr(hugginggpt.errors, name, None)
-    if isinstance(error_class, type) and issubclass(error_class, HuggingGPTError):
-        return error_class(message)
+    if (kind := error_class(name)) is not None:
+        return kind(message)
     return ExpertError(f"The expert failed with {name}: {message}")
 
 

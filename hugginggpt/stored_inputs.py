@@ -14,7 +14,7 @@ _PIXEL_BYTES = {"L": 1}
 
 
 @dataclass(frozen=True)
-class Unread:
+class StoredInput:
     """A value in the store that an argument stands for.
 
     Attributes:
@@ -25,7 +25,7 @@ class Unread:
     as_text: bool
 
 
-class Reader:
+class InputReader:
     """Reads the inputs of one element after the other, and keeps what was read until it is told to let go.
 
     Args:
@@ -34,11 +34,11 @@ class Reader:
 
     def __init__(self, store: ArtifactStore) -> None:
         self._store = store
-        self._values: dict[Unread, Value] = {}
-        self._taken: dict[Unread, int] = {}
+        self._values: dict[StoredInput, Value] = {}
+        self._taken: dict[StoredInput, int] = {}
 
     @property
-    def taken(self) -> int:
+    def bytes_held(self) -> int:
         """Bytes of memory that what it keeps takes, about."""
         return sum(self._taken.values())
 
@@ -49,15 +49,15 @@ class Reader:
             StorageError: a value is gone or damaged, or the store cannot be read.
             MediaError: a value is not what it was stored as.
         """
-        return {name: self._value(value) if isinstance(value, Unread) else value for name, value in inputs.items()}
+        return {name: self._value(value) if isinstance(value, StoredInput) else value for name, value in inputs.items()}
 
-    def let_go(self, following: Mapping[str, Any] | None = None) -> None:
+    def release(self, following: Mapping[str, Any] | None = None) -> None:
         """Forget every value but those of the element that is read next."""
-        kept = set(unread(following or {}))
+        kept = set(stored_inputs(following or {}))
         self._values = {key: value for key, value in self._values.items() if key in kept}
         self._taken = {key: taken for key, taken in self._taken.items() if key in kept}
 
-    def _value(self, key: Unread) -> Value:
+    def _value(self, key: StoredInput) -> Value:
         if key not in self._values:
             value = self._store.get(key.artifact)
             if key.as_text and not isinstance(value, Text):
@@ -67,9 +67,9 @@ class Reader:
         return self._values[key]
 
 
-def unread(inputs: Mapping[str, Any]) -> Iterator[Unread]:
+def stored_inputs(inputs: Mapping[str, Any]) -> Iterator[StoredInput]:
     """What of an element's inputs is still to be read."""
-    return (value for value in inputs.values() if isinstance(value, Unread))
+    return (value for value in inputs.values() if isinstance(value, StoredInput))
 
 
 def _memory_of(value: Value, encoded: int) -> int:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from hugginggpt.experts.base import Surroundings
-from hugginggpt.experts.local.runtime.loading import loading
+from hugginggpt.experts.base import ExpertContext
+from hugginggpt.experts.local.runtime.model_loading import model_loading
 from hugginggpt.models.card import ModelCard
 
 _VOCODER = "microsoft/speecht5_hifigan"
@@ -15,16 +15,16 @@ _LONGEST_SENTENCE = 250
 """Characters. Models lose their way in longer ones."""
 
 
-def load_vocoder(card: ModelCard, surroundings: Surroundings) -> Any:
+def load_vocoder(card: ModelCard, context: ExpertContext) -> Any:
     """The network that makes sound of SpeechT5's spectrograms: the card's companion, else the usual one."""
     companion = ModelCard(id=card.companions[0] if card.companions else _VOCODER, kind=card.kind)
-    with loading(companion, surroundings) as place:
+    with model_loading(companion, context) as target:
         from transformers import SpeechT5HifiGan
 
         vocoder: Any = SpeechT5HifiGan.from_pretrained(
-            place.folder, dtype=place.dtype, use_safetensors=True, local_files_only=True
+            target.folder, dtype=target.dtype, use_safetensors=True, local_files_only=True
         )
-    return vocoder.to(place.device).eval()
+    return vocoder.to(target.device).eval()
 
 
 def neutral_voice(model: Any) -> Any:
