@@ -22,8 +22,8 @@ from PIL import Image as PILImage
 from hugginggpt.artifacts import ArtifactStore, Resource
 from hugginggpt.binding import bind
 from hugginggpt.deadline import Deadline
-from hugginggpt.execution import execute
-from hugginggpt.experts.base import Surroundings
+from hugginggpt.execution import ExecutionContext, execute
+from hugginggpt.experts.base import ExpertContext
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.models.card import Candidate, Endpoint, ModelCard
 from hugginggpt.plan import PlannedTask
@@ -75,14 +75,15 @@ class Ours:
             planned,
             bind(planned, self._resources, {}, self._store, max_chars=self._settings.max_text_chars),
             [self._candidate],
-            pool=self._pool,
-            surroundings=Surroundings(self._settings, lambda: None),  # type: ignore[arg-type, return-value]
-            store=self._store,
-            deadline=Deadline(600),
-            seed=None,
-            attempts=Unrecorded(),
-            slot=lambda candidate, deadline: nullcontext(),
-            last_try=True,
+            ExecutionContext(
+                pool=self._pool,
+                expert_context=ExpertContext(self._settings, lambda: None),  # type: ignore[arg-type, return-value]
+                store=self._store,
+                deadline=Deadline(600),
+                attempts=Unrecorded(),
+                slot=lambda candidate, deadline: nullcontext(),
+                last_try=True,
+            ),
         )
         values: list[Any] = [self._store.get(item.outputs[0]) for item in result.items]
         return [value.data[0]["label"] for value in values]

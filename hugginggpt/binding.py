@@ -21,7 +21,7 @@ from hugginggpt.plan.limits import MAX_ELEMENTS, MAX_RESULTS
 from hugginggpt.plan.notation import TEMPLATED
 from hugginggpt.plan.references import occurrences, reference, references_in, replace_references, sole_reference
 from hugginggpt.results import ItemResult, TaskResult
-from hugginggpt.unread import Unread
+from hugginggpt.stored_inputs import StoredInput
 
 _BETWEEN = "\n\n"  # the results of a list, where they are put into a text
 
@@ -37,12 +37,13 @@ class MissingInput:
 class BoundTask:
     """The inputs of each element; exactly one element unless `is_list`.
 
-    Among them is an `Unread` for each value that lies in the store: the values of a long list would not
+    Among them is an `StoredInput` for each value that lies in the store: the values of a long list would not
     fit into memory together.
     """
 
     items: tuple[Inputs | MissingInput, ...]
     is_list: bool
+    seed: int | None = None
 
 
 def find_resource(value: Scalar, wanted: Input, resources: Sequence[Resource]) -> Resource | None:
@@ -135,7 +136,8 @@ def bind(
         raise UsageError(f"Task {task.id} ({task.task}) got lists of unequal length: {each}.")
     count = next(iter(lengths.values()), 1)
     rows = [{**columns, **{name: elements[i] for name, elements in lists.items()}} for i in range(count)]
-    return BoundTask(tuple(_row(row) for row in rows), is_list=bool(lists))
+    seed = seed_for(task, fingerprint(task, resources, upstream))
+    return BoundTask(tuple(_row(row) for row in rows), is_list=bool(lists), seed=seed)
 
 
 def _row(row: dict[str, Any]) -> Inputs | MissingInput:
@@ -201,19 +203,19 @@ class _Source:
         """Every element, read: an expert takes them together."""
         elements = self.flat(value)
         for at, element in enumerate(elements):
-            if isinstance(element, Unread):
+            if isinstance(element, StoredInput):
                 text = self.texts.read(element.artifact)
                 self.texts.take(len(text))
                 elements[at] = Text(text)
         return elements
 
-    def one(self, value: Scalar) -> Text | Unread | MissingInput:
+    def one(self, value: Scalar) -> Text | StoredInput | MissingInput:
         sole = sole_reference(value)
         if sole is not None:
             return self._output(sole, self.upstream[sole].items[0])
         resource = find_resource(value, self.wanted, self.resources)
         if resource is not None:
-            return self._unread(resource.artifact)
+            return self._stored(resource.artifact)
         if self.wanted.type is not ValueType.TEXT:
             return MissingInput(f"There is no file '{value}' in this request.")
         ending = _at_the_end(self.kind, value, self.wanted, self.resources)
@@ -242,14 +244,14 @@ class _Source:
         joined = {k: _BETWEEN.join(texts) for k, texts in found.items()}
         return Text(replace_references(text, joined.__getitem__))
 
-    def _output(self, task_id: int, item: ItemResult) -> Unread | MissingInput:
+    def _output(self, task_id: int, item: ItemResult) -> StoredInput | MissingInput:
         artifact = item.output_for(self.wanted)
         if artifact is None:
             return MissingInput(f"Its input from task {task_id} was not made: {item.error or 'no such output'}")
-        return self._unread(artifact)
+        return self._stored(artifact)
 
-    def _unread(self, artifact: Artifact) -> Unread:
-        return Unread(artifact, as_text=self.wanted.type is ValueType.TEXT)
+    def _stored(self, artifact: Artifact) -> StoredInput:
+        return StoredInput(artifact, as_text=self.wanted.type is ValueType.TEXT)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -25,101 +26,94 @@ from hugginggpt.errors import (
     PassingError,
     StorageError,
 )
-from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Outputs
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.experts.registry import expert_for
 from hugginggpt.models.card import Candidate
 from hugginggpt.plan import PlannedTask
 from hugginggpt.redaction import said
 from hugginggpt.results import ItemResult, TaskResult
-from hugginggpt.unread import Reader, unread
+from hugginggpt.stored_inputs import InputReader, stored_inputs
 
 logger = logging.getLogger(__name__)
 
 
 class AttemptRecorder(Protocol):
-    """Who is told of every attempt."""
+    """Is told of every attempt."""
 
     def started(self, candidate: Candidate) -> None:
         """An attempt on this candidate begins."""
 
     def finished(self, seconds: float, error: BaseException | None, loading: float | None) -> None:
-        """The attempt that began last has ended; of its seconds, those that loading its model took, if it was."""
+        """The latest attempt has ended; `loading` is how many of its seconds loading the model took, if it had to."""
+
+
+@dataclass(frozen=True)
+class ExecutionContext:
+    """What a try of a planned task works with, whichever candidate runs it.
+
+    Attributes:
+        pool: loads the models.
+        expert_context: what the experts may use.
+        store: where inputs are read from and results are written to.
+        deadline: when the task has to be finished.
+        attempts: is told of every attempt.
+        slot: entered around the model's work, to limit how many models work at once.
+        last_try: nobody will try again, so a cause that can pass moves on to the next candidate too.
+    """
+
+    pool: ModelPool
+    expert_context: ExpertContext
+    store: ArtifactStore
+    deadline: Deadline
+    attempts: AttemptRecorder
+    slot: Callable[[Candidate, Deadline], AbstractContextManager[object]]
+    last_try: bool
 
 
 _NOT_RUN = object()
 
 _SHARE = 4
-"""The inputs that a model gets together take a quarter of what one file may, for more is made of them."""
-
-Slot = Callable[[Candidate, Deadline], AbstractContextManager[object]]
+"""A batch of inputs may take a quarter of the memory that one file may, because the model makes more of them."""
 
 
 def execute(
-    task: PlannedTask,
-    bound: BoundTask,
-    candidates: Iterable[Candidate],
-    *,
-    pool: ModelPool,
-    surroundings: Surroundings,
-    store: ArtifactStore,
-    deadline: Deadline,
-    seed: int | None,
-    attempts: AttemptRecorder,
-    slot: Slot,
-    last_try: bool,
+    task: PlannedTask, bound: BoundTask, candidates: Iterable[Candidate], context: ExecutionContext
 ) -> TaskResult:
     """Run a task on the first candidate that can do it.
 
     Args:
+        task: the planned task.
+        bound: its inputs.
         candidates: in the order in which they are tried.
-        slot: entered around the model's work, to keep a limit on how many work at once.
-        last_try: nobody will try again, so a cause that can pass moves on to the next candidate too.
+        context: what this try works with.
 
     Raises:
-        PassingError: the candidate's cause can pass and this is not the last try.
+        PassingError: the candidate failed for a cause that can pass, and this is not the last try.
         DeadlineExceededError: time is up, or the task was cancelled.
-        DiskFullError: there is no room for a result, or for the model without which nothing can do it.
+        DiskFullError: the disk is full, and the result or the only model that could make it does not fit.
         ExpertError: no candidate could do it; the message says why for each.
     """
+    deadline = context.deadline
     reasons: dict[str, list[str]] = defaultdict(list)
     full: ModelDiskFullError | None = None
     for candidate in candidates:
         deadline.check()
-        attempts.started(candidate)
+        context.attempts.started(candidate)
         deadline.loading = None
         worked = _stopwatch(deadline)
         try:
-            items = _run_items(
-                task.capability,
-                bound,
-                candidate,
-                pool=pool,
-                surroundings=surroundings,
-                store=store,
-                deadline=deadline,
-                seed=seed,
-                slot=slot,
-                last_try=last_try,
-            )
-        except (DeadlineExceededError, StorageError) as error:
-            attempts.finished(worked(), error, deadline.loading)
-            raise
-        except PassingError as error:
-            attempts.finished(worked(), error, deadline.loading)
-            if not last_try:
+            items = _run_items(task.capability, bound, candidate, context)
+        except BaseException as error:
+            context.attempts.finished(worked(), error, deadline.loading)
+            if not _moves_on(error, last_try=context.last_try):
                 raise
+            assert isinstance(error, HuggingGPTError)
             full = error if isinstance(error, ModelDiskFullError) else full
             reasons[error.message].append(f"{candidate.card.id} ({candidate.endpoint})")
-        except HuggingGPTError as error:
-            attempts.finished(worked(), error, deadline.loading)
-            reasons[error.message].append(f"{candidate.card.id} ({candidate.endpoint})")
-        except BaseException as error:
-            attempts.finished(worked(), error, deadline.loading)
-            raise
         else:
             seconds = worked()
-            attempts.finished(seconds, None, deadline.loading)
+            context.attempts.finished(seconds, None, deadline.loading)
             return TaskResult(
                 task_id=task.id,
                 kind=task.task,
@@ -129,54 +123,53 @@ def execute(
                 revision=candidate.card.revision,
                 endpoint=candidate.endpoint,
                 seconds=round(seconds, 3),
-                seed=seed,
+                seed=bound.seed,
             )
     if full is not None:
         raise DiskFullError(full.message)
     told = [f"{', '.join(models)}: {message}" for message, models in reasons.items()]
-    raise ExpertError(" ".join(told) or "Every candidate had failed before.")
+    raise ExpertError(" ".join(told) or "Every candidate failed in an earlier try.")
+
+
+def _moves_on(error: BaseException, *, last_try: bool) -> bool:
+    """Whether the next candidate is tried after this error."""
+    if isinstance(error, DeadlineExceededError | StorageError):
+        return False
+    return isinstance(error, HuggingGPTError) and (last_try or not isinstance(error, PassingError))
 
 
 def _stopwatch(deadline: Deadline) -> Callable[[], float]:
-    """Tells the seconds since now, without those spent in line for a model or the processor."""
+    """A function that returns the seconds since now, without those spent waiting for a model or the processor."""
     begun, waited = time.monotonic(), deadline.waited
     return lambda: time.monotonic() - begun - (deadline.waited - waited)
 
 
 def _run_items(
-    capability: Capability,
-    bound: BoundTask,
-    candidate: Candidate,
-    *,
-    pool: ModelPool,
-    surroundings: Surroundings,
-    store: ArtifactStore,
-    deadline: Deadline,
-    seed: int | None,
-    slot: Slot,
-    last_try: bool,
+    capability: Capability, bound: BoundTask, candidate: Candidate, context: ExecutionContext
 ) -> tuple[ItemResult, ...]:
     """Results in the order of the elements; an element may fail as long as another does not."""
     expert = expert_for(candidate.card, candidate.endpoint)
     if expert is None:
-        raise ExpertError(f"Nothing here runs {candidate.card.id} at the endpoint {candidate.endpoint}.")
-    seeded = {} if seed is None else {"seed": seed}
+        raise ExpertError(f"No installed expert runs {candidate.card.id} ({candidate.endpoint}).")
+    deadline = context.deadline
+    seeded = {} if bound.seed is None else {"seed": bound.seed}
     elements = [e if isinstance(e, MissingInput) else {**e, **seeded} for e in bound.items]
-    at_once = surroundings.settings.max_decoded_bytes // _SHARE if expert.batches else 0
+    at_once = context.expert_context.settings.max_decoded_bytes // _SHARE if expert.supports_batching else 0
     items: list[ItemResult] = []
     failure: HuggingGPTError | None = None
     failed = 0
-    with pool.use(expert, candidate.card, surroundings, deadline) as model, slot(candidate, deadline):
-        for group in _groups(elements, Reader(store), at_once, deadline):
+    with (
+        context.pool.use(expert, candidate.card, context.expert_context, deadline) as model,
+        context.slot(candidate, deadline),
+    ):
+        for group in _groups(elements, InputReader(context.store), at_once, deadline):
             done = _run_together(expert, model, group, deadline) if len(group) > 1 else {}
             for position in range(len(group)):
-                made = _item(
-                    capability, expert, model, group[position], done.pop(position, _NOT_RUN), store, deadline, last_try
-                )
+                made = _item(capability, expert, model, group[position], done.pop(position, _NOT_RUN), context)
                 if isinstance(made, HuggingGPTError):
                     failed += 1
                     items.append(ItemResult(error=made.message))
-                    # One is kept, for its traceback holds what the expert had in hand.
+                    # Only one is kept: its traceback holds what the expert had in memory.
                     failure = failure if isinstance(failure, DeadlineExceededError) else made
                 else:
                     items.append(made)
@@ -191,7 +184,7 @@ _Read = Mapping[str, Any] | HuggingGPTError
 
 
 def _groups(
-    elements: Sequence[Inputs | MissingInput], reader: Reader, at_once: int, deadline: Deadline
+    elements: Sequence[Inputs | MissingInput], reader: InputReader, at_once: int, deadline: Deadline
 ) -> Iterator[list[_Read]]:
     """The elements with their values, in lists that take not much more than so many bytes each, in memory.
 
@@ -200,15 +193,15 @@ def _groups(
     group: list[_Read] = []
     for position, element in enumerate(elements):
         group.append(_read(element, reader, deadline))
-        if reader.taken < at_once and position + 1 < len(elements):
+        if reader.bytes_held < at_once and position + 1 < len(elements):
             continue
         yield group
         group.clear()
         following = elements[position + 1] if position + 1 < len(elements) else {}
-        reader.let_go({} if isinstance(following, MissingInput) else following)
+        reader.release({} if isinstance(following, MissingInput) else following)
 
 
-def _read(element: Inputs | MissingInput, reader: Reader, deadline: Deadline) -> _Read:
+def _read(element: Inputs | MissingInput, reader: InputReader, deadline: Deadline) -> _Read:
     """An element's inputs.
 
     Raises:
@@ -216,7 +209,7 @@ def _read(element: Inputs | MissingInput, reader: Reader, deadline: Deadline) ->
     """
     if isinstance(element, MissingInput):
         return ExpertError(element.reason)
-    if not any(unread(element)):
+    if not any(stored_inputs(element)):
         return element
     try:
         deadline.check()
@@ -229,16 +222,10 @@ def _read(element: Inputs | MissingInput, reader: Reader, deadline: Deadline) ->
 
 
 def _item(
-    capability: Capability,
-    expert: Expert,
-    model: object,
-    inputs: _Read,
-    raw: object,
-    store: ArtifactStore,
-    deadline: Deadline,
-    last_try: bool,
+    capability: Capability, expert: Expert, model: object, inputs: _Read, raw: object, context: ExecutionContext
 ) -> ItemResult | HuggingGPTError:
-    """What one element comes to, stored; or why it comes to nothing."""
+    """The stored result of one element, or why there is none."""
+    deadline = context.deadline
     try:
         if isinstance(inputs, HuggingGPTError):
             raise inputs
@@ -249,17 +236,17 @@ def _item(
     except StorageError:
         raise
     except HuggingGPTError as error:
-        if isinstance(error, PassingError) and not last_try:
+        if isinstance(error, PassingError) and not context.last_try:
             raise
         return error
-    return ItemResult(outputs=tuple(store.put(value, deadline.check_cancelled) for value in outputs))
+    return ItemResult(outputs=tuple(context.store.put(value, deadline.check_cancelled) for value in outputs))
 
 
 def _run_together(expert: Expert, model: object, elements: Sequence[_Read], deadline: Deadline) -> dict[int, object]:
     """What the model gives for each position in one go; nothing where that fails, for then each is run alone."""
     try:
         prepared = {i: expert.prepare(e) for i, e in enumerate(elements) if not isinstance(e, HuggingGPTError)}
-        return dict(zip(prepared, expert.run_many(model, list(prepared.values()), deadline), strict=True))
+        return dict(zip(prepared, expert.run_batch(model, list(prepared.values()), deadline), strict=True))
     except Exception as error:
         logger.info("The elements of a list are run one by one: %s", said(error))
         return {}

@@ -16,7 +16,7 @@ from hugginggpt.models.card import Endpoint
 from hugginggpt.plan import PlannedTask, Scalar
 from hugginggpt.results import ItemResult, TaskResult
 from hugginggpt.settings import Settings
-from hugginggpt.unread import Reader, Unread
+from hugginggpt.stored_inputs import InputReader, StoredInput
 
 MOST_CHARS = 1_000
 
@@ -50,7 +50,7 @@ def bind(
 ) -> BoundTask:
     """What a task's elements are, with their values as an expert gets them."""
     bound = binding.bind(task, resources, upstream, store, max_chars=MOST_CHARS)
-    reader = Reader(store)
+    reader = InputReader(store)
     return replace(bound, items=tuple(e if isinstance(e, MissingInput) else reader.read(e) for e in bound.items))
 
 
@@ -238,7 +238,7 @@ def test_binding_a_list_reads_none_of_its_values(store: ArtifactStore, type: Val
     assert len(bound.items) == 100
     for element in bound.items:
         assert not isinstance(element, MissingInput)
-        assert [Unread] == [each.__class__ for each in element.values()]
+        assert [StoredInput] == [each.__class__ for each in element.values()]
 
 
 def test_a_value_that_many_elements_take_is_loaded_once(store: ArtifactStore) -> None:

@@ -17,8 +17,8 @@ from hugginggpt.binding import BoundTask, MissingInput
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DiskFullError, ExpertError, ModelDiskFullError, StorageError, TaskCancelledError
-from hugginggpt.execution import execute
-from hugginggpt.experts.base import Expert, Surroundings
+from hugginggpt.execution import ExecutionContext, execute
+from hugginggpt.experts.base import Expert, ExpertContext
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.experts.registry import expert_for
 from hugginggpt.media import Image, Structured, Value
@@ -26,7 +26,7 @@ from hugginggpt.models.card import Candidate, Endpoint, ModelCard
 from hugginggpt.plan import PlannedTask
 from hugginggpt.results import TaskResult
 from hugginggpt.settings import Settings
-from hugginggpt.unread import Unread
+from hugginggpt.stored_inputs import StoredInput
 from tests.experts.running import no_controller
 from tests.stand_ins import tiny_models
 from tests.stand_ins.hub_server import HubServer
@@ -69,10 +69,10 @@ class _Bench:
         self.store = store
         self.passes = 0
         self.pool = ModelPool(settings)
-        self._surroundings = Surroundings(settings, no_controller)
+        self._context = ExpertContext(settings, no_controller)
         expert = expert_for(CANDIDATE.card, Endpoint.LOCAL)
         assert expert is not None
-        with self.pool.use(expert, CANDIDATE.card, self._surroundings, Deadline(60)) as model:
+        with self.pool.use(expert, CANDIDATE.card, self._context, Deadline(60)) as model:
             model.tool.model.register_forward_pre_hook(self._look, with_kwargs=True)
 
     def _look(self, module: Any, args: Any, kwargs: dict[str, Any]) -> None:
@@ -92,7 +92,7 @@ class _Bench:
 
     def run(
         self,
-        *elements: Image | Unread | MissingInput,
+        *elements: Image | StoredInput | MissingInput,
         kind: str = KIND,
         candidates: Sequence[Candidate] = (CANDIDATE,),
         deadline: Deadline | None = None,
@@ -102,14 +102,15 @@ class _Bench:
             PlannedTask(task=kind, id=0),
             BoundTask(items, is_list=True),
             candidates,
-            pool=self.pool,
-            surroundings=self._surroundings,
-            store=self.store,
-            deadline=deadline or Deadline(60),
-            seed=None,
-            attempts=_Forgetful(),
-            slot=lambda candidate, deadline: nullcontext(),
-            last_try=True,
+            ExecutionContext(
+                pool=self.pool,
+                expert_context=self._context,
+                store=self.store,
+                deadline=deadline or Deadline(60),
+                attempts=_Forgetful(),
+                slot=lambda candidate, deadline: nullcontext(),
+                last_try=True,
+            ),
         )
 
     def labels(self, result: TaskResult) -> list[list[str] | None]:
@@ -191,8 +192,8 @@ def counting(models: Path, tmp_path: Path) -> Iterator[tuple[_Bench, _Counting]]
         yield _Bench(settings, store), store
 
 
-def unread_in(store: ArtifactStore, *images: Image) -> list[Unread]:
-    return [Unread(store.put(image), as_text=False) for image in images]
+def unread_in(store: ArtifactStore, *images: Image) -> list[StoredInput]:
+    return [StoredInput(store.put(image), as_text=False) for image in images]
 
 
 def test_of_a_list_only_so_many_are_decoded_together_as_memory_allows(counting: tuple[_Bench, _Counting]) -> None:
@@ -231,7 +232,7 @@ def test_a_value_that_is_gone_ends_the_task(counting: tuple[_Bench, _Counting]) 
     bench, store = counting
     pictures = unread_in(store, *map(square, range(3)))
     (store.folder or Path()).joinpath(pictures[2].artifact.sha256[:2], pictures[2].artifact.sha256).unlink()
-    with pytest.raises(StorageError, match="is gone from the artifact store"):
+    with pytest.raises(StorageError, match="no longer has the result"):
         bench.run(*pictures)
 
 

@@ -1,7 +1,6 @@
 """`evaluate`: how well a controller plans."""
 
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +11,7 @@ import click
 
 from apps.cli import prefect_server
 from apps.cli.exits import INTERRUPTED, TERMINATED, complain, note, unwind_on_sigterm, verbose, verbose_option
+from hugginggpt.polling import polling
 from hugginggpt.text import terminal_json
 
 if TYPE_CHECKING:
@@ -132,7 +132,6 @@ def _watching(count: Callable[[], int], samples: int) -> Iterator[None]:
 
     from hugginggpt.errors import TraceError
 
-    stop = threading.Event()
     columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
     bar = Progress(*columns, console=Console(stderr=True), disable=verbose() or not sys.stderr.isatty())
     task = bar.add_task("Planning", total=samples)
@@ -145,20 +144,18 @@ def _watching(count: Callable[[], int], samples: int) -> Iterator[None]:
         bar.update(task, completed=made)
         return made
 
-    def keep_looking() -> None:
-        said, at = look(), time.monotonic()
-        while not stop.wait(LOOKS_EVERY):
-            made = look()
-            if bar.disable and made not in (None, said) and time.monotonic() - at >= SAYS_EVERY:
-                said, at = made, time.monotonic()
-                print(f"Planned {made} of {samples}", file=sys.stderr, flush=True)
+    said, at = look(), time.monotonic()
 
-    thread = threading.Thread(target=keep_looking, name="progress", daemon=True)
+    def tell() -> None:
+        nonlocal said, at
+        made = look()
+        if bar.disable and made not in (None, said) and time.monotonic() - at >= SAYS_EVERY:
+            said, at = made, time.monotonic()
+            print(f"Planned {made} of {samples}", file=sys.stderr, flush=True)
+
     with bar:
-        thread.start()
         try:
-            yield
+            with polling(tell, LOOKS_EVERY, "progress"):
+                yield
         finally:
-            stop.set()
-            thread.join()
             look()

@@ -19,13 +19,13 @@ def quiet() -> None:
 
 def api_url() -> str | None:
     """The server of the environment or the profile; None when a run starts a temporary one."""
-    from hugginggpt.environment import check_server, prepare
+    from hugginggpt.environment import check_api_url, prepare
 
     prepare()
     from prefect.settings import PREFECT_API_URL
 
     url: str | None = PREFECT_API_URL.value()
-    check_server(url)
+    check_api_url(url)
     return url
 
 
@@ -60,7 +60,7 @@ def usable() -> str | None:
     if url is not None and (obstacle := problem(url)):
         raise click.ClickException(obstacle)
     if url is not None and get_settings().results_url is not None:
-        from flows.results import share_results
+        from flows.server import share_results
 
         share_results()
     return url

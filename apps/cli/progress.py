@@ -1,7 +1,6 @@
 """How a request comes along, on stderr, as its trace tells it."""
 
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from rich.text import Text
 
 from apps.cli.text import LINE_CHARS, duration, printable
 from hugginggpt.errors import TraceError
+from hugginggpt.polling import polling
 from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.text import one_line
 from hugginggpt.trace.report import waited
@@ -62,20 +62,19 @@ def watching(
         return headline(story) if story.finished_at is None else ending(story, since, waits)
 
     if plain or not sys.stderr.isatty():
-        with _polling(trace, request_id, starting, title, _Lines()):
+        with _watched(trace, request_id, starting, title, _Lines()):
             yield
         return
     console = Console(stderr=True)
-    with Live(console=console, auto_refresh=False) as live, _polling(trace, request_id, starting, title, _Board(live)):
+    with Live(console=console, auto_refresh=False) as live, _watched(trace, request_id, starting, title, _Board(live)):
         yield
     console.print()  # the answer follows
 
 
 @contextmanager
-def _polling(
+def _watched(
     trace: "Trace", request_id: str, starting: str, title: Callable[[RequestTrace], str], view: _View
 ) -> Iterator[None]:
-    stop = threading.Event()
     before = _story(trace, request_id)
     lives_before = len(before.lives) if before else 0
 
@@ -85,18 +84,11 @@ def _polling(
         begun = story is not None and (len(story.lives) > lives_before or story.finished_at is not None)
         view.show(title(story) if story is not None and begun else starting, story)
 
-    def keep_looking() -> None:
-        while not stop.wait(LOOKS_EVERY):
-            look()
-
     view.show(starting, None)
-    thread = threading.Thread(target=keep_looking, name="progress", daemon=True)
-    thread.start()
     try:
-        yield
+        with polling(look, LOOKS_EVERY, "progress"):
+            yield
     finally:
-        stop.set()
-        thread.join()
         look()
 
 

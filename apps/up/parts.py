@@ -11,13 +11,13 @@ from functools import partial
 from importlib.util import find_spec
 
 from apps.up.login import CLIENT, EVERYWHERE, check_login, login
-from hugginggpt.cluster import Cluster
+from hugginggpt.cluster.address import Cluster
+from hugginggpt.environment import POOL
 from hugginggpt.errors import ConfigurationError, UsageError
 from hugginggpt.settings import CHECKOUT, Settings
 from hugginggpt.trace.database import database_file, parse_url
 from hugginggpt.up import own_cluster
 
-POOL = "hugginggpt"
 LOOPBACK = "127.0.0.1"
 
 
@@ -184,6 +184,6 @@ def _listens(port: int) -> bool:
 
 
 def _have_joined(cluster: Cluster, least: int) -> bool:
-    from apps.up.experts import how_many
+    from hugginggpt.cluster.workers import expert_workers
 
-    return how_many(cluster) >= least
+    return len(expert_workers(cluster) or ()) >= least

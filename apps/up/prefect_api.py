@@ -7,21 +7,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from apps.up.job_template import JOB_TEMPLATE
-from apps.up.parts import POOL
+from hugginggpt.deployments import deployment_names
+from hugginggpt.environment import POOL
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
-
-
-DEPLOYMENTS = (
-    "answer-queued/every-minute",
-    "answer-request/on-demand",
-    "evaluate-planner/weekly",
-    "prune-storage/weekly",
-    "refresh-catalog/daily",
-    "warm-models/nightly",
-)
-"""The deployments of `deployments.yaml`."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +46,7 @@ def set_up(api_url: str, limits: dict[str, int]) -> None:
     from prefect.exceptions import ObjectAlreadyExists
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    from flows.results import share_results
+    from flows.server import share_results
 
     with _client(api_url) as client:
         try:
@@ -105,7 +95,7 @@ def runs_at_work(api_url: str) -> list[str]:
 
 
 def deployments(api_url: str) -> list[Deployment]:
-    """The pool's deployments, and those of `DEPLOYMENTS` that are in no pool or another."""
+    """The pool's deployments, and those of `deployments.yaml` that are in no pool or another."""
     from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
     from prefect.client.schemas.objects import StateType
     from prefect.client.schemas.sorting import FlowRunSort
@@ -117,7 +107,7 @@ def deployments(api_url: str) -> list[Deployment]:
             f"{client.read_flow(deployment.flow_id).name}/{deployment.name}": deployment
             for deployment in client.read_deployments(work_pool_filter=pool)
         }
-        for name in DEPLOYMENTS:
+        for name in deployment_names():
             if name not in known:
                 with suppress(ObjectNotFound):
                     known[name] = client.read_deployment_by_name(name)

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from apps.up.experts import ExpertWorker, expert_workers
-from apps.up.prefect_api import DEPLOYMENTS, Deployment, Limit, deployments, flow_workers, limits, runs_at_work
-from hugginggpt.cluster import cluster_of
-from hugginggpt.environment import check_server
+from apps.up.prefect_api import Deployment, Limit, deployments, flow_workers, limits, runs_at_work
+from hugginggpt.cluster.address import cluster_of
+from hugginggpt.cluster.workers import ExpertWorker, expert_workers
+from hugginggpt.deployments import deployment_names
+from hugginggpt.environment import check_api_url
 from hugginggpt.errors import HuggingGPTError
 from hugginggpt.services import get_trace
 from hugginggpt.settings import Settings
@@ -86,7 +87,7 @@ def status(settings: Settings) -> Status:
         api_url, cluster = up.api_url, own_cluster(settings.home_dir, up.dask_address)
     else:
         api_url = PREFECT_API_URL.value()
-        check_server(api_url)
+        check_api_url(api_url)
         cluster = cluster_of(settings) if api_url and settings.task_runner == "dask" else None
     return Status(
         home=str(settings.home_dir),
@@ -112,7 +113,7 @@ def _server(api_url: str) -> Server | None:
 
     try:
         found = deployments(api_url)
-        missing = sorted(set(DEPLOYMENTS) - {each.name for each in found})
+        missing = sorted(set(deployment_names()) - {each.name for each in found})
         return Server(flow_workers(api_url), runs_at_work(api_url), found, missing, limits(api_url))
     except httpx.HTTPError:
         return None

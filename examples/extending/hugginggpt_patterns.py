@@ -10,8 +10,8 @@ from typing import Any
 
 from hugginggpt.capabilities import Capability, Input, ValueType
 from hugginggpt.deadline import Deadline
-from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
-from hugginggpt.experts.rendering import marked
+from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Outputs
+from hugginggpt.experts.rendering import entities
 from hugginggpt.media import Text
 from hugginggpt.models.card import Endpoint, ModelCard
 
@@ -41,11 +41,11 @@ class Marking(Expert):
     kind = "token-classification"
     endpoint = Endpoint.EMBEDDED
 
-    def takes(self, card: ModelCard) -> bool:
+    def supports(self, card: ModelCard) -> bool:
         """Only the model of this package: an expert of somebody else may serve this kind here too."""
         return card.id == "acme/patterns"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> Mapping[str, re.Pattern[str]]:
+    def load(self, card: ModelCard, context: ExpertContext) -> Mapping[str, re.Pattern[str]]:
         """What is slow to make and can be used again and again; here it is quick."""
         return {
             "order": re.compile(r"\b[A-Z]-\d{4,}\b"),
@@ -70,7 +70,7 @@ class Marking(Expert):
 
     def render(self, raw: list[dict[str, Any]], inputs: Inputs) -> Outputs:
         """From what the model gave to the kind's typed outputs, one for each."""
-        return [marked(raw)]
+        return [entities(raw)]
 
 
 class Redaction(Marking):

@@ -265,7 +265,7 @@ class Catalog:
     ) -> Candidate:
         commit = None
         expert = expert_for(card, endpoint)
-        if endpoint is Endpoint.EMBEDDED and expert is not None and expert.asks_controller and self._controller_model:
+        if endpoint is Endpoint.EMBEDDED and expert is not None and expert.uses_controller and self._controller_model:
             card = card.answered_by(self._controller_model)
         if endpoint is Endpoint.LOCAL:
             commit = installed_commit(card.id, self._settings.models_cache_dir, card.revision, tuple(card.sha256))

@@ -1,6 +1,6 @@
 """The models that are known without asking the Hub."""
 
-from hugginggpt.experts.registry import offered_cards
+from hugginggpt.experts.registry import plugin_cards
 from hugginggpt.models.bundled import bundled_cards
 from hugginggpt.models.card import ModelCard
 
@@ -10,6 +10,6 @@ def known_cards(kind: str) -> tuple[ModelCard, ...]:
 
     A plugin's card stands for a bundled one of the same id.
     """
-    offered = offered_cards(kind)
+    offered = plugin_cards(kind)
     ids = {card.id for card in offered}
     return (*offered, *(card for card in bundled_cards().get(kind, ()) if card.id not in ids))

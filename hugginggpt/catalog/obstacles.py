@@ -6,7 +6,7 @@ from hugginggpt.catalog.filters import refusal
 from hugginggpt.catalog.hub import Hub
 from hugginggpt.experts.device import accelerators
 from hugginggpt.experts.memory import memory_budget
-from hugginggpt.experts.registry import expert_for, experts_for, obstacle
+from hugginggpt.experts.registry import expert_for, experts_for, missing_packages
 from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.settings import Settings
 
@@ -37,10 +37,10 @@ def find_obstacle(
         return f"No expert for {card.kind} at the endpoint {endpoint} takes {card.id}: choose another model."
     if refused := refusal(card, endpoint, settings):
         return refused
-    if missing := obstacle(expert):
+    if missing := missing_packages(expert):
         return missing
     if endpoint is Endpoint.CONTROLLER:
-        return _controller(card, settings) if expert.takes_a_large_controller else None
+        return _controller(card, settings) if expert.needs_large_controller else None
     if endpoint is Endpoint.REMOTE:
         return _remote(card, settings)
     return _weights(card, endpoint, settings) or (

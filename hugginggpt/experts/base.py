@@ -28,7 +28,7 @@ Outputs = Sequence[Value]
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class ExpertContext:
     """What an expert may use besides its inputs.
 
     Attributes:
@@ -50,33 +50,33 @@ class Expert(ABC):
     Attributes:
         kind: a name in `CAPABILITIES`; the class's, unless its instances are of different kinds.
         packages: importable names that have to be installed.
-        install: what pip has to install for them, when that is not their names.
-        batches: `run_many` is quicker than `run` for each element.
-        offloads: `load` obeys `Surroundings.offloaded`.
-        takes_a_large_controller: the embedded controller is too small for it.
-        asks_controller: an embedded expert whose answer the controller writes. Another controller is
+        requirement: what pip has to install for them, when that is not their names.
+        supports_batching: `run_batch` is quicker than `run` for each element.
+        supports_offloading: `load` obeys `ExpertContext.offloaded`.
+        needs_large_controller: the embedded controller is too small for it.
+        uses_controller: an embedded expert whose answer the controller writes. Another controller is
             another answer, so the catalog names the controller's model in the card's revision.
     """
 
     kind: str
     endpoint: ClassVar[Endpoint]
     packages: ClassVar[tuple[str, ...]] = ()
-    install: ClassVar[str] = ""
-    batches: ClassVar[bool] = False
-    offloads: ClassVar[bool] = False
-    takes_a_large_controller: ClassVar[bool] = False
-    asks_controller: ClassVar[bool] = False
+    requirement: ClassVar[str] = ""
+    supports_batching: ClassVar[bool] = False
+    supports_offloading: ClassVar[bool] = False
+    needs_large_controller: ClassVar[bool] = False
+    uses_controller: ClassVar[bool] = False
 
     @property
-    def loads(self) -> str:
+    def pool_key(self) -> str:
         """Names what `load` returns: experts with the same name share a loaded model. Their own, unless they say so."""
         return f"{self.kind} ({self.endpoint})"
 
-    def takes(self, card: ModelCard) -> bool:
+    def supports(self, card: ModelCard) -> bool:
         """Whether this expert is the one for a model. One that it declines goes to the next expert of that kind."""
         return True
 
-    def fetch(self, card: ModelCard, surroundings: Surroundings) -> Weights | None:
+    def fetch(self, card: ModelCard, context: ExpertContext) -> Weights | None:
         """Bring the model's files here, before room is made for it; None: there are none to bring.
 
         What they hold decides where the model is loaded to. Without it, that is what the card says.
@@ -88,7 +88,7 @@ class Expert(ABC):
         return None
 
     @abstractmethod
-    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
+    def load(self, card: ModelCard, context: ExpertContext) -> Any:
         """Load the model. Called once per model, by a thread of the pool.
 
         An object with `close()` has it called at eviction; one with `bytes` says how much memory it
@@ -98,7 +98,7 @@ class Expert(ABC):
             ModelLoadError: it cannot be found, trusted or loaded.
         """
 
-    def bind(self, model: Any, surroundings: Surroundings) -> Any:
+    def for_request(self, model: Any, context: ExpertContext) -> Any:
         """Join the loaded model, which all requests share, with what belongs to one request alone.
 
         Called at each use; what it returns is the `model` that `run` gets.
@@ -113,7 +113,7 @@ class Expert(ABC):
     def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
         """Run the model on one element. Obeys the deadline by itself."""
 
-    def run_many(self, model: Any, prepared: Sequence[Any], deadline: Deadline) -> Sequence[Any]:
+    def run_batch(self, model: Any, prepared: Sequence[Any], deadline: Deadline) -> Sequence[Any]:
         """Run the model on several elements together, their results in the same order.
 
         If this raises, each element is run alone: so one that cannot be done does not spoil the others.

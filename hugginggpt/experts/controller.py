@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, ControllerUnavailableError, ExpertError, ExpertUnavailableError
-from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Outputs
 from hugginggpt.media import Text
 from hugginggpt.models.card import Endpoint, ModelCard
 
@@ -89,19 +89,17 @@ class _ByController(Expert):
     """What the text kinds share: the controller is the model."""
 
     endpoint = Endpoint.CONTROLLER
-    loads = "controller"
+    pool_key = "controller"
     temperature = 0.0
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
-        """Nothing: the controller is there already."""
+    def load(self, card: ModelCard, context: ExpertContext) -> Any:
         return None
 
-    def bind(self, model: Any, surroundings: Surroundings) -> Any:
-        """The controller, recording for this request."""
-        return surroundings.controller()
+    def for_request(self, model: Any, context: ExpertContext) -> Any:
+        """The controller, which records its calls for this request."""
+        return context.controller()
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The texts, and the parameters."""
         return _Asked(
             texts={name: value.text.strip() for name, value in inputs.items() if isinstance(value, Text)},
             max_tokens=inputs.get("max_new_tokens"),
@@ -110,7 +108,6 @@ class _ByController(Expert):
         )
 
     def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
-        """Ask the controller."""
         if not prepared.get("text"):
             raise ExpertError(f"The text for {self.kind} is empty.")
         try:
@@ -126,7 +123,6 @@ class _ByController(Expert):
         """The result, by one or more calls."""
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The text."""
         return [Text(raw)]
 
 
@@ -136,7 +132,6 @@ class Summarization(_ByController):
     kind = "summarization"
 
     def answer(self, talk: _Talk) -> str:
-        """The summary."""
         from hugginggpt.controller.passages import passages
 
         text, first = talk.asked.get("text"), True
@@ -166,10 +161,9 @@ class Translation(_ByController):
     """Translates a text, a long one passage by passage."""
 
     kind = "translation"
-    takes_a_large_controller = True
+    needs_large_controller = True
 
     def answer(self, talk: _Talk) -> str:
-        """The translation."""
         from hugginggpt.controller.passages import passages
         from hugginggpt.controller.prompts import estimate_tokens
 
@@ -188,7 +182,7 @@ class QuestionAnswering(_ByController):
     kind = "question-answering"
 
     def answer(self, talk: _Talk) -> str:
-        """The answer; the small model's is checked against the text."""
+        """The small model's answer is checked against the text."""
         from hugginggpt.controller.passages import relevant_passages
         from hugginggpt.controller.prompts import CUT
 
@@ -219,7 +213,6 @@ class Conversational(_ByController):
     temperature = 0.3
 
     def answer(self, talk: _Talk) -> str:
-        """The reply."""
         return talk.write(self.kind, text=talk.asked.get("text"))
 
 
@@ -230,7 +223,6 @@ class TextGeneration(_ByController):
     temperature = 0.7
 
     def answer(self, talk: _Talk) -> str:
-        """The text."""
         return talk.write(self.kind, text=talk.asked.get("text"))
 
 
@@ -240,7 +232,6 @@ class Text2TextGeneration(_ByController):
     kind = "text2text-generation"
 
     def answer(self, talk: _Talk) -> str:
-        """The resulting text."""
         return talk.write(self.kind, text=talk.asked.get("text"))
 
 

@@ -1,6 +1,6 @@
 """Where torch computes, and as which type of number: the one place that decides it.
 
-`spots`, `possible` and `choose` decide on plain numbers, so they need no accelerator.
+`placements`, `feasible` and `choose_placement` decide on plain numbers, so they need no accelerator.
 """
 
 import re
@@ -19,7 +19,7 @@ from hugginggpt.settings import Settings
 
 CPU = "cpu"
 
-ONE_LOAD_AT_A_TIME = threading.RLock()
+LOAD_LOCK = threading.RLock()
 """Held while weights are loaded by transformers or a library on it.
 
 It changes settings of torch for the whole process meanwhile: of two loads at once, one is left with weights that are
@@ -53,7 +53,7 @@ class Accelerator:
 
 
 @dataclass(frozen=True)
-class Spot:
+class Placement:
     """A way to hold a model.
 
     Attributes:
@@ -73,7 +73,7 @@ class Spot:
 
 
 @dataclass(frozen=True)
-class Room:
+class MemoryUse:
     """A memory.
 
     Attributes:
@@ -87,54 +87,56 @@ class Room:
     idle: int = 0
 
 
-def spots(weights: Weights, accelerators: Sequence[Accelerator], on_cpu: str, *, offloads: bool) -> list[Spot]:
+def placements(
+    weights: Weights, accelerators: Sequence[Accelerator], on_cpu: str, *, offloading: bool
+) -> list[Placement]:
     """All ways to hold a model.
 
     Args:
         weights: the model's.
         accelerators: those there are.
         on_cpu: the type that it is loaded as on the processor.
-        offloads: its expert can move one part after the other to an accelerator.
+        offloading: its expert can move one part after the other to an accelerator.
     """
-    found = [Spot(CPU, {CPU: weights.bytes_as(on_cpu)})]
+    found = [Placement(CPU, {CPU: weights.bytes_as(on_cpu)})]
     # Nothing but numbers with a point can be computed on an accelerator.
     computable = any(part.floats for part in weights.parts)
     for one in accelerators if computable else ():
-        found.append(Spot(one.name, {one.memory: weights.bytes_as(one.dtype)}))
-        if offloads and one.memory != CPU:
+        found.append(Placement(one.name, {one.memory: weights.bytes_as(one.dtype)}))
+        if offloading and one.memory != CPU:
             takes = {CPU: weights.bytes_as(one.dtype), one.memory: weights.largest_as(one.dtype)}
-            found.append(Spot(one.name, takes, offloaded=True))
+            found.append(Placement(one.name, takes, offloaded=True))
     return found
 
 
-def possible(found: Sequence[Spot], budgets: Mapping[str, int]) -> list[Spot]:
+def feasible(found: Sequence[Placement], budgets: Mapping[str, int]) -> list[Placement]:
     """The quickest of the spots that hold the model once nothing else is there; none: it is too big for this machine.
 
     What fits an accelerator waits for it: on the processor it would take longer than the wait.
     """
-    fit = [spot for spot in found if all(size <= budgets[memory] for memory, size in spot.takes.items())]
-    best = min((spot.rank for spot in fit), default=0)
-    return [spot for spot in fit if spot.rank == best]
+    fit = [placement for placement in found if all(size <= budgets[memory] for memory, size in placement.takes.items())]
+    best = min((placement.rank for placement in fit), default=0)
+    return [placement for placement in fit if placement.rank == best]
 
 
-def choose(found: Sequence[Spot], rooms: Mapping[str, Room]) -> Spot | None:
-    """The spot for a model now: where most is free, else where most is once idle models go; None: nowhere yet."""
+def choose_placement(found: Sequence[Placement], rooms: Mapping[str, MemoryUse]) -> Placement | None:
+    """The placement for a model now: where most is free, else where most is once idle models go; None: nowhere yet."""
 
-    def left(spot: Spot, *, without_idle: bool) -> int:
+    def left(placement: Placement, *, without_idle: bool) -> int:
         free = (
             rooms[memory].budget - rooms[memory].used + (rooms[memory].idle if without_idle else 0) - size
-            for memory, size in spot.takes.items()
+            for memory, size in placement.takes.items()
         )
         return min(free, default=0)
 
     for without_idle in (False, True):
-        fit = [spot for spot in found if left(spot, without_idle=without_idle) >= 0]
+        fit = [placement for placement in found if left(placement, without_idle=without_idle) >= 0]
         if fit:
-            return max(fit, key=lambda spot: left(spot, without_idle=without_idle))
+            return max(fit, key=lambda placement: left(placement, without_idle=without_idle))
     return None
 
 
-def set_up_torch(settings: Settings) -> str:
+def configure_torch(settings: Settings) -> str:
     """Give torch its share of the processor, keep transformers from drawing progress bars, and choose its device.
 
     Returns:

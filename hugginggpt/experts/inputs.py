@@ -1,13 +1,16 @@
-"""Long texts for models that see only so many tokens at once."""
+"""Inputs as models take them: long texts in windows, a list of labels, the cells of a table."""
 
 import re
 from typing import Any
+
+from hugginggpt.errors import ExpertError
+from hugginggpt.experts.base import Inputs
 
 _UNSET_LENGTH = 10**6
 _USUAL_LENGTH = 512
 
 
-def longest(tokenizer: Any, config: Any) -> int:
+def model_max_tokens(tokenizer: Any, config: Any) -> int:
     """Tokens that a model sees at once, the special ones at a sequence's ends among them.
 
     Args:
@@ -22,7 +25,7 @@ def longest(tokenizer: Any, config: Any) -> int:
     return places - 2 if places else _USUAL_LENGTH
 
 
-def spans(text: str, tokenizer: Any, size: int, overlap: int = 0) -> list[tuple[int, int]]:
+def token_spans(text: str, tokenizer: Any, size: int, overlap: int = 0) -> list[tuple[int, int]]:
     """Where to cut a text into pieces of at most so many tokens: one piece, all of it, if it fits.
 
     Args:
@@ -42,9 +45,9 @@ def spans(text: str, tokenizer: Any, size: int, overlap: int = 0) -> list[tuple[
     return [(places[i][0], places[min(i + size, len(places)) - 1][1]) for i in starts]
 
 
-def windows(text: str, tokenizer: Any, size: int) -> list[str]:
-    """The consecutive pieces of a text that `spans` cuts."""
-    return [text[start:end] for start, end in spans(text, tokenizer, size)]
+def token_windows(text: str, tokenizer: Any, size: int) -> list[str]:
+    """The consecutive pieces of a text that `token_spans` cuts."""
+    return [text[start:end] for start, end in token_spans(text, tokenizer, size)]
 
 
 def _tokens(text: str, tokenizer: Any) -> list[tuple[int, int]]:
@@ -55,3 +58,27 @@ def _tokens(text: str, tokenizer: Any) -> list[tuple[int, int]]:
     words = list(re.finditer(r"\S+", text))
     counts = [len(tokenizer.tokenize(word.group())) for word in words]
     return [word.span() for word, count in zip(words, counts, strict=True) for _ in range(count)]
+
+
+def candidate_labels(inputs: Inputs) -> list[str]:
+    """The labels of the request, each once. A single label with commas is a list written as one text.
+
+    Raises:
+        ExpertError: there are none.
+    """
+    given = [label.text for label in inputs["labels"]]
+    labels = [part.strip() for text in given for part in (text.split(",") if len(given) == 1 else [text])]
+    if not any(labels):
+        raise ExpertError("There are no labels to sort into: name at least one.")
+    return list(dict.fromkeys(label for label in labels if label))
+
+
+def number_or_text(cell: str) -> float | str | None:
+    """A number where it is one, with a decimal point or comma; nothing where it is empty; else the text."""
+    text = cell.strip()
+    for written in (text, text.replace(",", ".") if text.count(",") == 1 and "." not in text else text):
+        try:
+            return float(written)
+        except ValueError:
+            continue
+    return text or None

@@ -84,7 +84,7 @@ def _set_thresholds(mmap: int) -> None:
         library.mallopt(_TRIM_THRESHOLD, _LARGEST_TRIM)
 
 
-def give_back() -> None:
+def release_memory() -> None:
     """Give the memory of what nobody holds any more back to the system."""
     gc.collect()
     if (torch := sys.modules.get("torch")) is not None:

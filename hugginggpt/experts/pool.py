@@ -22,11 +22,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hugginggpt.deadline import GLANCE, Deadline
+from hugginggpt.deadline import POLL_SECONDS, Deadline
 from hugginggpt.errors import ExpertError, HuggingGPTError, ModelLoadError
-from hugginggpt.experts.base import Expert, Surroundings
-from hugginggpt.experts.device import CPU, Accelerator, Room, Spot, accelerators, choose, dtype_on, possible, spots
-from hugginggpt.experts.memory import give_back, loading_weights, memory_budget
+from hugginggpt.experts.base import Expert, ExpertContext
+from hugginggpt.experts.device import (
+    CPU,
+    Accelerator,
+    MemoryUse,
+    Placement,
+    accelerators,
+    choose_placement,
+    dtype_on,
+    feasible,
+    placements,
+)
+from hugginggpt.experts.memory import loading_weights, memory_budget, release_memory
 from hugginggpt.experts.weights import Weights
 from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.progress import Progress, listening, report
@@ -75,7 +85,7 @@ class ModelPool:
         self._closed = False
 
     @contextmanager
-    def use(self, expert: Expert, card: ModelCard, surroundings: Surroundings, deadline: Deadline) -> Iterator[Any]:
+    def use(self, expert: Expert, card: ModelCard, context: ExpertContext, deadline: Deadline) -> Iterator[Any]:
         """The model of a card: loaded if need be, and kept loaded inside the block.
 
         Raises:
@@ -83,9 +93,9 @@ class ModelPool:
             DeadlineExceededError: it was not there in time.
             ExpertError: what else its expert raised while loading; or the pool is closed.
         """
-        entry = self._acquire(expert, card, surroundings, deadline)
+        entry = self._acquire(expert, card, context, deadline)
         try:
-            yield expert.bind(entry.model, surroundings)
+            yield expert.for_request(entry.model, context)
         finally:
             self._release(entry)
 
@@ -121,9 +131,9 @@ class ModelPool:
             self._changed.notify_all()
         _dispose(gone)
 
-    def _acquire(self, expert: Expert, card: ModelCard, surroundings: Surroundings, deadline: Deadline) -> _Entry:
+    def _acquire(self, expert: Expert, card: ModelCard, context: ExpertContext, deadline: Deadline) -> _Entry:
         with self._changed:
-            entry = self._find(expert, card, surroundings)
+            entry = self._find(expert, card, context)
             entry.users += 1
         began = time.monotonic()
         try:
@@ -145,29 +155,29 @@ class ModelPool:
         """Whether a model is loaded now, after a short wait for it."""
         with self._changed:
             if not entry.ready and entry.error is None:
-                self._changed.wait(min(GLANCE, deadline.remaining()))
+                self._changed.wait(min(POLL_SECONDS, deadline.remaining()))
             if entry.error is not None:
                 # Each thread raises an instance of its own: a shared one would mix their tracebacks.
                 raise type(entry.error)(entry.error.message)
             return entry.ready
 
-    def _find(self, expert: Expert, card: ModelCard, surroundings: Surroundings) -> _Entry:
+    def _find(self, expert: Expert, card: ModelCard, context: ExpertContext) -> _Entry:
         """The entry of a card; its load is begun if it is new. The lock is held."""
-        key = (expert.loads, card.id, card.weights_revision)
+        key = (expert.pool_key, card.id, card.weights_revision)
         if key not in self._entries:
             if self._closed:
                 raise _closed()
             self._entries[key] = _Entry()
-            args = (key, self._entries[key], expert, card, surroundings)
+            args = (key, self._entries[key], expert, card, context)
             threading.Thread(target=self._bring, args=args, name=f"load {card.id}", daemon=True).start()
         return self._entries[key]
 
-    def _bring(self, key: _Key, entry: _Entry, expert: Expert, card: ModelCard, surroundings: Surroundings) -> None:
+    def _bring(self, key: _Key, entry: _Entry, expert: Expert, card: ModelCard, context: ExpertContext) -> None:
         """Fetch and load a model, and tell those who wait: what a thread of its own does."""
         model: Any = None
         error: HuggingGPTError | None = None
         try:
-            model = self._load(key, entry, expert, card, surroundings)
+            model = self._load(key, entry, expert, card, context)
         except BaseException as raised:  # whatever it is, those who wait must hear of it
             logger.info("The model %s was not loaded.", card.id, exc_info=True)
             error = _told(raised, card)
@@ -183,20 +193,20 @@ class ModelPool:
                 gone = []
             self._changed.notify_all()
         if error is not None:
-            give_back()  # what had been loaded of it
+            release_memory()  # what had been loaded of it
         _dispose(gone)
 
-    def _load(self, key: _Key, entry: _Entry, expert: Expert, card: ModelCard, surroundings: Surroundings) -> Any:
+    def _load(self, key: _Key, entry: _Entry, expert: Expert, card: ModelCard, context: ExpertContext) -> Any:
         with listening(lambda progress: setattr(entry, "progress", progress)):
-            weights = expert.fetch(card, surroundings)
+            weights = expert.fetch(card, context)
         entry.progress = None
-        found = self._spots(expert, card, weights)
-        spot = self._make_room(key, entry, card, found)
+        found = self._placements(expert, card, weights)
+        placement = self._make_room(key, entry, card, found)
         folders = weights.folders if weights is not None else {}
-        surroundings = replace(surroundings, device=spot.device, offloaded=spot.offloaded, folders=folders)
+        context = replace(context, device=placement.device, offloaded=placement.offloaded, folders=folders)
         with loading_weights():
-            model = expert.load(card, surroundings)
-        lies_in = next(iter(spot.takes), None)
+            model = expert.load(card, context)
+        lies_in = next(iter(placement.takes), None)
         size = getattr(model, "bytes", None)
         if lies_in is not None and size is not None:
             with self._changed:
@@ -205,49 +215,51 @@ class ModelPool:
                 unwanted = [model]
                 del model
                 _dispose(unwanted)
-                raise self._too_big(card, [Spot(spot.device, {lies_in: size})])
+                raise self._too_big(card, [Placement(placement.device, {lies_in: size})])
         return model
 
-    def _spots(self, expert: Expert, card: ModelCard, weights: Weights | None) -> list[Spot]:
+    def _placements(self, expert: Expert, card: ModelCard, weights: Weights | None) -> list[Placement]:
         """Where a model may go, and what it takes there: by its files, else by its card; nothing while unknown."""
         size = card.bytes or 0
         if expert.endpoint is Endpoint.EMBEDDED:
-            return [Spot(CPU, {CPU: size})]
+            return [Placement(CPU, {CPU: size})]
         if expert.endpoint is not Endpoint.LOCAL:
-            return [Spot(CPU, {})]
+            return [Placement(CPU, {})]
         on = accelerators(self._settings) if self._on is None else self._on
         with self._changed:
             self._on = on
             self._budgets |= {one.memory: one.budget for one in on}
         if weights is None:
-            return [Spot(CPU, {CPU: size}), *(Spot(one.name, {one.memory: size}) for one in on)]
-        return spots(weights, on, dtype_on(CPU, weights.stored, self._settings), offloads=expert.offloads)
+            return [Placement(CPU, {CPU: size}), *(Placement(one.name, {one.memory: size}) for one in on)]
+        return placements(
+            weights, on, dtype_on(CPU, weights.stored_dtype, self._settings), offloading=expert.supports_offloading
+        )
 
-    def _make_room(self, key: _Key, entry: _Entry, card: ModelCard, found: Sequence[Spot]) -> Spot:
+    def _make_room(self, key: _Key, entry: _Entry, card: ModelCard, found: Sequence[Placement]) -> Placement:
         """Take room for a model, as soon as there is any, and let those go that are in its way."""
-        fit = possible(found, self._budgets)
+        fit = feasible(found, self._budgets)
         if not fit:
             raise self._too_big(card, found)
         with self._changed:
-            while (spot := choose(fit, self._rooms())) is None and entry.users and not self._closed:
+            while (placement := choose_placement(fit, self._rooms())) is None and entry.users and not self._closed:
                 self._changed.wait()
             if self._closed:
                 raise _closed()
-            if spot is None or not entry.users:
+            if placement is None or not entry.users:
                 # Forgotten before the lock is: who asks from now on begins anew.
                 self._forget(key, entry)
                 raise ExpertError(f"Nobody waits for the model {card.id} any more.")
-            entry.takes = dict(spot.takes)
+            entry.takes = dict(placement.takes)
             gone = self._trim()
         _dispose(gone)
-        return spot
+        return placement
 
-    def _too_big(self, card: ModelCard, found: Sequence[Spot]) -> ModelLoadError:
+    def _too_big(self, card: ModelCard, found: Sequence[Placement]) -> ModelLoadError:
         takes = ", ".join(
             f"{_mib(size)} of {_mib(self._budgets[memory])} {_MEMORIES.get(memory, f'on {memory}')}"
-            for spot in found
-            if not spot.offloaded
-            for memory, size in spot.takes.items()
+            for placement in found
+            if not placement.offloaded
+            for memory, size in placement.takes.items()
         )
         return ModelLoadError(
             f"The model {card.id} is too big for what models may take here ({takes}): choose a smaller one, or raise "
@@ -275,13 +287,13 @@ class ModelPool:
         idle = [key for key, entry in self._entries.items() if entry.ready and not entry.users]
         return sorted(idle, key=lambda key: self._entries[key].last_used)
 
-    def _rooms(self) -> dict[str, Room]:
+    def _rooms(self) -> dict[str, MemoryUse]:
         def taken(entries: Iterable[_Entry], memory: str) -> int:
             return sum(entry.takes.get(memory, 0) for entry in entries)
 
         idle = [self._entries[key] for key in self._idle()]
         return {
-            memory: Room(budget, taken(self._entries.values(), memory), taken(idle, memory))
+            memory: MemoryUse(budget, taken(self._entries.values(), memory), taken(idle, memory))
             for memory, budget in self._budgets.items()
         }
 
@@ -325,7 +337,7 @@ def _dispose(models: list[Any]) -> None:
             except Exception:
                 logger.warning("A model could not be closed.", exc_info=True)
         del model
-    give_back()
+    release_memory()
 
 
 _pool: ModelPool | None = None

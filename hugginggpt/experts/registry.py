@@ -85,7 +85,7 @@ def experts() -> tuple[Expert, ...]:
     return tuple(expert for experts in _registry().experts.values() for expert in experts)
 
 
-def offered_cards(kind: str) -> tuple[ModelCard, ...]:
+def plugin_cards(kind: str) -> tuple[ModelCard, ...]:
     """The models of a kind that come with plugins."""
     return tuple(_registry().cards.get(kind, ()))
 
@@ -97,13 +97,13 @@ def experts_for(kind: str, endpoint: Endpoint) -> tuple[Expert, ...]:
 
 def expert_for(card: ModelCard, endpoint: Endpoint) -> Expert | None:
     """The expert that runs a model at an endpoint; None when there is none."""
-    return next((expert for expert in experts_for(card.kind, endpoint) if expert.takes(card)), None)
+    return next((expert for expert in experts_for(card.kind, endpoint) if expert.supports(card)), None)
 
 
-def obstacle(expert: Expert) -> str | None:
+def missing_packages(expert: Expert) -> str | None:
     """One sentence on the packages an expert lacks, with the command that installs them; None when it lacks none."""
     missing = [name for name in expert.packages if find_spec(name) is None]
     if not missing:
         return None
-    wanted = f'"{expert.install}"' if expert.install else " ".join(missing)
+    wanted = f'"{expert.requirement}"' if expert.requirement else " ".join(missing)
     return f"{expert.kind} ({expert.endpoint}) needs {', '.join(missing)}: run pip install {wanted}."

@@ -47,7 +47,7 @@ def similarity(cosine: float) -> Structured:
     return Structured({"score": cosine}, text)
 
 
-def marked(found: Sequence[dict[str, Any]]) -> Structured:
+def entities(found: Sequence[dict[str, Any]]) -> Structured:
     """Pieces of a text with what they are, in the text's order.
 
     Args:
@@ -96,7 +96,7 @@ def box_of(mask: Any) -> dict[str, int]:
     }
 
 
-def rows_classified(found: Sequence[dict[str, Any]]) -> Structured:
+def row_classes(found: Sequence[dict[str, Any]]) -> Structured:
     """The classes of rows of a table.
 
     Args:
@@ -107,7 +107,7 @@ def rows_classified(found: Sequence[dict[str, Any]]) -> Structured:
     return Structured(list(found), f"{told}. {_first_rows([(e['row'], e['label']) for e in found])}")
 
 
-def rows_predicted(found: Sequence[dict[str, Any]]) -> Structured:
+def row_values(found: Sequence[dict[str, Any]]) -> Structured:
     """The numbers predicted for rows of a table.
 
     Args:
@@ -121,7 +121,7 @@ def _first_rows(found: Sequence[tuple[int, str]]) -> str:
     return "; ".join(f"row {row}: {what}" for row, what in found[:_TOLD]) + more + "."
 
 
-def filled(masks: Sequence[Sequence[dict[str, Any]]]) -> Structured:
+def mask_fillings(masks: Sequence[Sequence[dict[str, Any]]]) -> Structured:
     """Words for the masks of a sentence; where there is one mask, its list alone.
 
     Args:
@@ -135,6 +135,6 @@ def filled(masks: Sequence[Sequence[dict[str, Any]]]) -> Structured:
     return Structured(list(masks[0]) if len(masks) == 1 else [list(words) for words in masks], f"{told}.")
 
 
-def vector(numbers: Sequence[float]) -> Structured:
+def embedding(numbers: Sequence[float]) -> Structured:
     """An embedding."""
     return Structured(list(numbers), f"A vector of {len(numbers)} numbers.")

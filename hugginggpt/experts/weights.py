@@ -57,12 +57,12 @@ class Weights:
         return max((part.bytes_as(dtype) for part in self.parts), default=0)
 
     @property
-    def stored(self) -> str:
+    def stored_dtype(self) -> str:
         """The type that most numbers are stored as."""
-        return commonest(self.parts)
+        return most_common_dtype(self.parts)
 
 
-def commonest(parts: Sequence[Part]) -> str:
+def most_common_dtype(parts: Sequence[Part]) -> str:
     """The type that most numbers are stored as."""
     counts: Counter[str] = Counter()
     for part in parts:
@@ -70,7 +70,7 @@ def commonest(parts: Sequence[Part]) -> str:
     return counts.most_common(1)[0][0] if counts else "float32"
 
 
-def read_parts(folder: Path, exactly: Collection[str] = ()) -> list[Part]:
+def read_weight_parts(folder: Path, exactly: Collection[str] = ()) -> list[Part]:
     """What the headers of a downloaded model's files say.
 
     Args:

@@ -10,8 +10,9 @@ import httpx
 import pytest
 import yaml
 
-from apps.up.parts import POOL
-from apps.up.prefect_api import DEPLOYMENTS, deployments
+from apps.up.prefect_api import deployments
+from hugginggpt.deployments import deployment_names
+from hugginggpt.environment import POOL
 from hugginggpt.settings import CHECKOUT
 from tests.apps.conftest import Run
 from tests.servers import prefect_client, prefect_server
@@ -38,7 +39,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_the_deployments_that_are_looked_for_are_those_of_the_file() -> None:
     content = yaml.safe_load((CHECKOUT / "deployments.yaml").read_text("utf-8"))
     names = [(one["entrypoint"].rpartition(".")[2].replace("_", "-"), one["name"]) for one in content["deployments"]]
-    assert sorted("/".join(name) for name in names) == list(DEPLOYMENTS)
+    assert sorted("/".join(name) for name in names) == deployment_names()
 
 
 def test_a_server_and_a_cluster_that_do_not_answer(hugginggpt: Run) -> None:

@@ -9,7 +9,7 @@ from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.controller.client import Controller, ControllerCall
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ExpertUnavailableError
-from hugginggpt.experts.base import Surroundings
+from hugginggpt.experts.base import ExpertContext
 from hugginggpt.experts.controller import EXPERTS
 from hugginggpt.media import Text
 from hugginggpt.models.card import Endpoint, ModelCard
@@ -21,9 +21,9 @@ BY_KIND = {expert.kind: expert for expert in EXPERTS}
 
 def run(kind: str, controller: Controller, deadline: Deadline | None = None, **inputs: Any) -> str:
     expert = BY_KIND[kind]
-    surroundings = Surroundings(Settings(), lambda: controller)
+    context = ExpertContext(Settings(), lambda: controller)
     card = ModelCard(id="controller", kind=kind, runs_on=(Endpoint.CONTROLLER,))
-    model = expert.bind(expert.load(card, surroundings), surroundings)
+    model = expert.for_request(expert.load(card, context), context)
     given = {name: Text(value) if isinstance(value, str) else value for name, value in inputs.items()}
     (output,) = expert.render(expert.run(model, expert.prepare(given), deadline or Deadline(60)), given)
     assert isinstance(output, Text)

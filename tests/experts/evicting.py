@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 
 from hugginggpt.deadline import Deadline
-from hugginggpt.experts.base import Surroundings
+from hugginggpt.experts.base import ExpertContext
 from hugginggpt.experts.local.text_classification import TextClassification
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.models.card import ModelCard
@@ -62,7 +62,7 @@ def main(hub: str, cache: str, device: str) -> None:
 
     def use(name: str, of: ModelPool = pool) -> None:
         card = ModelCard(id=name, kind=_KIND)
-        with of.use(expert, card, Surroundings(settings, no_controller), Deadline(120)) as model:
+        with of.use(expert, card, ExpertContext(settings, no_controller), Deadline(120)) as model:
             expert.run(model, "good", Deadline(60))
         if of is pool:
             loaded.append(pool.loaded())

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hugginggpt.deadline import Deadline
-from hugginggpt.experts.base import Expert, Outputs, Surroundings
+from hugginggpt.experts.base import Expert, ExpertContext, Outputs
 from hugginggpt.experts.local import EXPERTS
 from hugginggpt.models.card import ModelCard
 from hugginggpt.settings import Settings
@@ -33,7 +33,7 @@ def loaded(settings: Settings, kind: str, model: str | ModelCard | None = None) 
     """The local expert of a kind, and a model loaded by it (the kind's tiny one when none is given)."""
     expert = next(e for e in EXPERTS if e.kind == kind)
     card = model if isinstance(model, ModelCard) else ModelCard(id=model or MODELS[kind], kind=kind)
-    return expert, expert.load(card, Surroundings(settings, no_controller))
+    return expert, expert.load(card, ExpertContext(settings, no_controller))
 
 
 def run(
@@ -51,10 +51,10 @@ def run(
     return expert.render(expert.run(tool, expert.prepare(inputs), Deadline(within)), inputs)
 
 
-def run_many(
+def run_batch(
     settings: Settings, kind: str, model: str | ModelCard | None, elements: Sequence[Mapping[str, Any]]
 ) -> list[Outputs]:
     """Load a model and run its expert on several elements together."""
     expert, tool = loaded(settings, kind, model)
-    raw = expert.run_many(tool, [expert.prepare(inputs) for inputs in elements], Deadline(300))
+    raw = expert.run_batch(tool, [expert.prepare(inputs) for inputs in elements], Deadline(300))
     return [expert.render(result, inputs) for result, inputs in zip(raw, elements, strict=True)]

@@ -15,7 +15,7 @@ import pytest
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ModelLoadError
-from hugginggpt.experts.child import Child, Handler, Message
+from hugginggpt.experts.child_process import Child, Handler, Message
 
 
 def make_handler(greeting: str = "hello") -> Handler:
@@ -142,7 +142,7 @@ def test_it_dies_with_its_parent_even_in_the_middle_of_a_call() -> None:
             textwrap.dedent("""
                 import os, threading, time
                 from hugginggpt.deadline import Deadline
-                from hugginggpt.experts.child import Child
+                from hugginggpt.experts.child_process import Child
                 child = Child("tests.experts.test_child:make_handler", {}, threads=1)
                 pid = child.call({"do": "greet", "name": "you"}, deadline=Deadline(60))[0]["pid"]
                 print(pid, flush=True)

@@ -16,10 +16,10 @@ from PIL import ImageDraw, ImageFont
 from hugginggpt.controller.client import Controller
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ModelLoadError, TaskCancelledError
-from hugginggpt.experts.base import Outputs, Surroundings
+from hugginggpt.experts.base import ExpertContext, Outputs
 from hugginggpt.experts.embedded import EXPERTS
-from hugginggpt.experts.embedded.reading import in_reading_order
-from hugginggpt.experts.embedded.voices import voice_for
+from hugginggpt.experts.embedded.espeak_voices import voice_for
+from hugginggpt.experts.embedded.ocr_process import in_reading_order
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.media import Audio, Image, Structured, Table, Text
 from hugginggpt.models.card import Endpoint, ModelCard
@@ -63,9 +63,9 @@ def ask(pool: ModelPool) -> Iterator[Ask]:
 
     def ask(kind: str, *, seconds: float = 300.0, sha256: dict[str, str] | None = None, **inputs: Any) -> Outputs:
         asked = expert(kind)
-        card = ModelCard(id=asked.loads, kind=kind, runs_on=(Endpoint.EMBEDDED,), sha256=sha256 or {})
+        card = ModelCard(id=asked.pool_key, kind=kind, runs_on=(Endpoint.EMBEDDED,), sha256=sha256 or {})
         deadline = Deadline(seconds)
-        with pool.use(asked, card, Surroundings(settings, lambda: controller), deadline) as model:
+        with pool.use(asked, card, ExpertContext(settings, lambda: controller), deadline) as model:
             return asked.render(asked.run(model, asked.prepare(inputs), deadline), inputs)
 
     yield ask
@@ -103,7 +103,7 @@ def test_one_child_process_serves_all_readers_and_goes_with_the_pool() -> None:
     card = ModelCard(id="ocr", kind=reader.kind)
 
     def read(_: int) -> str:
-        with pool.use(reader, card, Surroundings(settings, lambda: None), Deadline(300)) as model:  # type: ignore[arg-type, return-value]
+        with pool.use(reader, card, ExpertContext(settings, lambda: None), Deadline(300)) as model:  # type: ignore[arg-type, return-value]
             return str(model.read(invoice(), Deadline(300)))
 
     before = set(psutil.Process().children())
@@ -127,14 +127,14 @@ def test_a_weight_file_that_is_not_the_expected_one_is_refused() -> None:
     reader = expert("image-to-text")
     card = ModelCard(id="ocr", kind=reader.kind, sha256={"PP-OCRv6_rec_small.onnx": "0" * 64})
     with pytest.raises(ModelLoadError, match="not the one that the catalog expects"):
-        reader.load(card, Surroundings(Settings(), lambda: None))
+        reader.load(card, ExpertContext(Settings(), lambda: None))
 
 
 def test_a_weight_file_that_is_missing_is_named() -> None:
     reader = expert("image-to-text")
     card = ModelCard(id="ocr", kind=reader.kind, sha256={"nowhere.onnx": "0" * 64})
     with pytest.raises(ModelLoadError, match=r"nowhere\.onnx .* is missing"):
-        reader.load(card, Surroundings(Settings(), lambda: None))
+        reader.load(card, ExpertContext(Settings(), lambda: None))
 
 
 def test_questions_on_a_document_are_answered_from_what_stands_there(ask: Ask) -> None:
@@ -195,7 +195,7 @@ def test_there_is_nothing_to_say(ask: Ask) -> None:
 def test_a_text_that_would_take_too_long_to_say_is_refused() -> None:
     speech = expert("text-to-speech")
     speaker = speech.load(
-        ModelCard(id="espeak", kind=speech.kind), Surroundings(Settings(max_audio_seconds=2.0), lambda: None)
+        ModelCard(id="espeak", kind=speech.kind), ExpertContext(Settings(max_audio_seconds=2.0), lambda: None)
     )
     try:
         with pytest.raises(ExpertError, match="too long"):
@@ -207,7 +207,7 @@ def test_a_text_that_would_take_too_long_to_say_is_refused() -> None:
 
 def test_a_long_text_stops_being_said_when_it_is_cancelled() -> None:
     speech = expert("text-to-speech")
-    speaker = speech.load(ModelCard(id="espeak", kind=speech.kind), Surroundings(Settings(), lambda: None))
+    speaker = speech.load(ModelCard(id="espeak", kind=speech.kind), ExpertContext(Settings(), lambda: None))
     deadline = Deadline(600)
     try:
         cancelling = threading.Timer(0.5, deadline.cancel)
@@ -331,7 +331,7 @@ def test_cancelling_a_reading_stops_it(ask: Ask, pool: ModelPool) -> None:
     with pool.use(
         reader,
         ModelCard(id="ocr", kind=reader.kind),
-        Surroundings(Settings(), lambda: None),
+        ExpertContext(Settings(), lambda: None),
         Deadline(300),  # type: ignore[arg-type, return-value]
     ) as model:
         threading.Timer(0.3, deadline.cancel).start()

@@ -19,7 +19,7 @@ from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import PassingError
 from hugginggpt.execution import execute
-from hugginggpt.experts.base import Surroundings
+from hugginggpt.experts.base import ExpertContext
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.media import Text
 from hugginggpt.models.card import Candidate, Endpoint, ModelCard
@@ -135,7 +135,7 @@ class World:
             BoundTask(({"text": Text("The food was great")},), is_list=False),
             candidates,
             pool=pool,
-            surroundings=Surroundings(settings, no_controller),
+            context=ExpertContext(settings, no_controller),
             store=self._store,
             deadline=Deadline(120),
             seed=None,

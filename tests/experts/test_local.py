@@ -14,16 +14,16 @@ from transformers import pipeline
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ExpertUnavailableError, ModelLoadError
-from hugginggpt.experts.base import Surroundings
+from hugginggpt.experts.audio import split_at_pauses
+from hugginggpt.experts.base import ExpertContext
 from hugginggpt.experts.local import EXPERTS
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.experts.rendering import detections
-from hugginggpt.experts.sound import pieces
 from hugginggpt.media import Audio, Image, Structured, Text
 from hugginggpt.models.card import ModelCard
 from hugginggpt.settings import Settings
-from tests.experts.running import no_controller, run, run_many
+from tests.experts.running import no_controller, run, run_batch
 from tests.stand_ins import tiny_models
 from tests.stand_ins.hub_server import HubServer
 from tests.stand_ins.tiny_models import GATED, MODELS, PICKLED, REMOTE_CODE, SPEECH_RATE, draw_square, speak
@@ -68,7 +68,7 @@ def test_the_end_of_a_long_text_counts_too(settings: Settings) -> None:
 
 def test_many_texts_together_are_those_of_each_alone(settings: Settings) -> None:
     texts = ["the food was great", "awful", "the food was great. " * 50 + "it was awful. " * 100, "good"]
-    together = run_many(settings, "text-classification", None, [{"text": Text(text)} for text in texts])
+    together = run_batch(settings, "text-classification", None, [{"text": Text(text)} for text in texts])
     for text, (result,) in zip(texts, together, strict=True):
         (alone,) = run(settings, "text-classification", text=Text(text))
         assert [e["label"] for e in result.data] == [e["label"] for e in alone.data]  # type: ignore[union-attr]
@@ -127,7 +127,7 @@ def test_a_long_recording_is_read_piece_by_piece(settings: Settings, models: Pat
     direct = pipeline(
         "automatic-speech-recognition", model=str(models / MODELS["automatic-speech-recognition"]), device="cpu"
     )
-    assert text.text == " ".join(direct(piece)["text"] for piece in pieces(spoken, SPEECH_RATE, 30.0))
+    assert text.text == " ".join(direct(piece)["text"] for piece in split_at_pauses(spoken, SPEECH_RATE, 30.0))
 
 
 def test_pieces_are_short_enough_cut_where_it_is_quiet_and_complete() -> None:
@@ -135,7 +135,7 @@ def test_pieces_are_short_enough_cut_where_it_is_quiet_and_complete() -> None:
     sound = np.sin(np.arange(100 * rate, dtype=np.float32)).astype(np.float32)
     quiet = slice(27 * rate, 27 * rate + 200)
     sound[quiet] = 0.0
-    cut = list(pieces(sound, rate, 30.0))
+    cut = list(split_at_pauses(sound, rate, 30.0))
     assert all(len(piece) <= 30 * rate for piece in cut)
     assert np.array_equal(np.concatenate(cut), sound)
     assert quiet.start <= len(cut[0]) <= quiet.stop
@@ -277,21 +277,21 @@ def test_a_damaged_model_is_one_sentence(settings: Settings, models: Path, hub: 
     pool, card = ModelPool(settings), ModelCard(id="tiny/damaged", kind=expert.kind)
     with (
         pytest.raises(ModelLoadError, match=r"^The model tiny/damaged could not be loaded: [^\n]+$"),
-        pool.use(expert, card, Surroundings(settings, no_controller), Deadline(60)),
+        pool.use(expert, card, ExpertContext(settings, no_controller), Deadline(60)),
     ):
         pass
 
 
 def test_the_deadline_stops_a_model_between_its_steps(settings: Settings) -> None:
     expert = next(e for e in EXPERTS if e.kind == "text-classification")
-    loaded = expert.load(ModelCard(id=MODELS[expert.kind], kind=expert.kind), Surroundings(settings, no_controller))
+    loaded = expert.load(ModelCard(id=MODELS[expert.kind], kind=expert.kind), ExpertContext(settings, no_controller))
     with pytest.raises(DeadlineExceededError):
         expert.run(loaded, "the food was great. " * 50_000, Deadline(0.05))
 
 
 def test_cancelling_stops_a_model(settings: Settings) -> None:
     expert = next(e for e in EXPERTS if e.kind == "text-classification")
-    loaded = expert.load(ModelCard(id=MODELS[expert.kind], kind=expert.kind), Surroundings(settings, no_controller))
+    loaded = expert.load(ModelCard(id=MODELS[expert.kind], kind=expert.kind), ExpertContext(settings, no_controller))
     deadline = Deadline(600)
     threading.Timer(0.3, deadline.cancel).start()
     with pytest.raises(DeadlineExceededError, match="cancelled"):
@@ -301,7 +301,7 @@ def test_cancelling_stops_a_model(settings: Settings) -> None:
 
 def test_a_loaded_model_tells_its_size(settings: Settings, models: Path) -> None:
     expert = next(e for e in EXPERTS if e.kind == "object-detection")
-    loaded = expert.load(ModelCard(id=MODELS[expert.kind], kind=expert.kind), Surroundings(settings, no_controller))
+    loaded = expert.load(ModelCard(id=MODELS[expert.kind], kind=expert.kind), ExpertContext(settings, no_controller))
     file = (models / MODELS[expert.kind] / "model.safetensors").stat().st_size
     assert 0.5 * file < loaded.bytes < 2 * file
 

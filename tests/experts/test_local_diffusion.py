@@ -18,7 +18,7 @@ from PIL import Image as PILImage
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ModelLoadError
-from hugginggpt.experts.film import film
+from hugginggpt.experts.video import encode_video
 from hugginggpt.media import Image, Text, Video
 from hugginggpt.models.card import ModelCard
 from hugginggpt.progress import Progress, listening
@@ -221,7 +221,7 @@ def test_a_text_becomes_the_video_that_the_library_makes(settings: Settings, fol
     direct = TextToVideoSDPipeline.from_pretrained(folder / "models" / FILMER)
     noise = torch.Generator("cpu").manual_seed(7)
     wanted = direct("waves", width=64, height=64, num_inference_steps=2, generator=noise, output_type="pil").frames[0]
-    assert film(wanted, 8) == made
+    assert encode_video(wanted, 8) == made
     assert len(frames(made)) == len(wanted) == 16
 
 
@@ -231,14 +231,14 @@ def test_a_picture_becomes_the_video_that_the_library_makes(settings: Settings, 
     direct = StableVideoDiffusionPipeline.from_pretrained(folder / "models" / ANIMATOR)
     noise = torch.Generator("cpu").manual_seed(7)
     wanted = direct(photo((64, 64)), width=64, height=64, num_inference_steps=2, generator=noise).frames[0]
-    assert film(wanted, 7) == made
+    assert encode_video(wanted, 7) == made
     assert len(frames(made)) == 3
 
 
 @pytest.mark.parametrize("size", [(1, 1), (33, 17), (64, 48)])
 def test_a_film_shows_its_frames(size: tuple[int, int]) -> None:
     given = [PILImage.new("RGB", size, colour) for colour in ("red", "green", "blue")]
-    shown = frames(film(given, 5))
+    shown = frames(encode_video(given, 5))
     assert len(shown) == 3
     assert all(abs(a - b) <= 1 for frame in shown for a, b in zip(frame.size, size, strict=True))
     assert all(like(first.resize((8, 8)), second.resize((8, 8))) for first, second in zip(given, shown, strict=True))

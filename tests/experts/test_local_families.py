@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image as PILImage
 
-from hugginggpt.experts.film import film
+from hugginggpt.experts.video import encode_video
 from hugginggpt.media import Audio, Image, Text, Value
 from hugginggpt.models.card import ModelCard
 from hugginggpt.progress import Progress, listening
@@ -89,7 +89,7 @@ def test_films_from_texts(settings: Settings, folder: Path, model: str, pipeline
     shown = made(settings, "text-to-video", model, text=Text("waves"), width=64, height=64)
     wanted = direct(folder, model, pipeline, prompt="waves", width=64, height=64, output_type="pil").frames[0]
     assert len(wanted) > 8 and isinstance(wanted[0], PILImage.Image)
-    assert shown == film(wanted, tempo)
+    assert shown == encode_video(wanted, tempo)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_films_from_pictures(settings: Settings, folder: Path, model: str, pipel
     shown = made(settings, "image-to-video", model, image=Image(given), text=Text("waves"), width=64, height=64)
     size = {"width": 64, "height": 64, "output_type": "pil"}
     wanted = direct(folder, model, pipeline, image=given, prompt="waves", **size).frames[0]
-    assert shown == film(wanted, tempo)
+    assert shown == encode_video(wanted, tempo)
 
 
 @pytest.mark.parametrize(

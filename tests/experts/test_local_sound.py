@@ -26,12 +26,12 @@ from transformers import (
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError
 from hugginggpt.experts.embedded.audio_to_audio import AudioToAudio as SpectralGate
-from hugginggpt.experts.film import film, frames
-from hugginggpt.experts.local.runtime.voice import sentences
+from hugginggpt.experts.local.runtime.speech import sentences
+from hugginggpt.experts.video import encode_video, frames
 from hugginggpt.media import Audio, Structured, Text, Video
 from hugginggpt.models.card import ModelCard
 from hugginggpt.settings import Settings
-from tests.experts.running import hub_of, run, run_many
+from tests.experts.running import hub_of, run, run_batch
 from tests.stand_ins import tiny_sound
 from tests.stand_ins.tiny_sound import (
     BARK,
@@ -136,7 +136,7 @@ def test_whisper_writes_what_the_library_writes(settings: Settings, at: Any, rat
 
 def test_many_recordings_together_are_those_of_each_alone(settings: Settings) -> None:
     given = [recorded(tone(pitch, seconds, rate), rate) for pitch, seconds, rate in _RECORDINGS]
-    together = run_many(settings, "automatic-speech-recognition", WHISPER, [{"audio": audio} for audio in given])
+    together = run_batch(settings, "automatic-speech-recognition", WHISPER, [{"audio": audio} for audio in given])
     for audio, (text,) in zip(given, together, strict=True):
         assert [text] == run(settings, "automatic-speech-recognition", WHISPER, audio=audio)
 
@@ -281,12 +281,12 @@ def nearest(picture: PILImage.Image) -> str:
     ],
 )
 def test_frames_come_from_all_of_a_video(count: int, seen: list[str]) -> None:
-    video = film(colours("red", "lime", "blue", "white"), 4)
+    video = encode_video(colours("red", "lime", "blue", "white"), 4)
     assert [nearest(frame) for frame in frames(video, count, Deadline(60))] == seen
 
 
 def test_a_video_is_classified_as_the_library_classifies_it(settings: Settings, at: Any) -> None:
-    video = film(colours("red", "lime", "blue", "white"), 4)
+    video = encode_video(colours("red", "lime", "blue", "white"), 4)
     (result,) = run(settings, "video-classification", WATCHER, video=video)
     model, processor = (
         auto.from_pretrained(at(WATCHER)) for auto in (AutoModelForVideoClassification, AutoImageProcessor)
@@ -305,7 +305,7 @@ def test_a_broken_video_is_one_sentence(settings: Settings, data: bytes) -> None
 
 
 def test_a_cut_off_video_is_decoded_as_far_as_it_goes_or_refused() -> None:
-    whole = film(colours(*["red", "lime", "blue", "white"] * 10), 8)
+    whole = encode_video(colours(*["red", "lime", "blue", "white"] * 10), 8)
     try:
         assert len(frames(Video(whole.data[: len(whole.data) // 2]), 4, Deadline(60))) == 4
     except ExpertError as error:
@@ -320,9 +320,9 @@ def test_equal_frames_give_equal_bytes() -> None:
         return PILImage.fromarray(spots.clip(0, 255).astype(np.uint8))
 
     shown = [blurred() for _ in range(81)]
-    assert len({film(shown, 8).data for _ in range(12)}) == 1
+    assert len({encode_video(shown, 8).data for _ in range(12)}) == 1
 
 
 def test_decoding_obeys_its_deadline() -> None:
     with pytest.raises(DeadlineExceededError):
-        frames(film(colours("red", "blue"), 2), 2, Deadline(0))
+        frames(encode_video(colours("red", "blue"), 2), 2, Deadline(0))

@@ -28,7 +28,7 @@ from hugginggpt.experts.local.table_question_answering import TableQuestionAnswe
 from hugginggpt.experts.local.text_generation import TextGeneration
 from hugginggpt.media import Table, Text
 from hugginggpt.settings import Settings
-from tests.experts.running import hub_of, loaded, run, run_many
+from tests.experts.running import hub_of, loaded, run, run_batch
 from tests.stand_ins import tiny_text
 from tests.stand_ins.tiny_text import (
     BART,
@@ -182,7 +182,7 @@ def test_a_plain_model_gives_the_mean_of_its_tokens(settings: Settings, at: Any)
 
 def test_many_vectors_together_are_those_of_each_alone(settings: Settings) -> None:
     texts = [SENTENCE, "food", "a book about the weather " * 30]
-    together = run_many(settings, "feature-extraction", ENCODER, [{"text": Text(text)} for text in texts])
+    together = run_batch(settings, "feature-extraction", ENCODER, [{"text": Text(text)} for text in texts])
     for text, (result,) in zip(texts, together, strict=True):
         alone = data(settings, "feature-extraction", ENCODER, text=Text(text))
         assert result.data == pytest.approx(alone, abs=1e-5)  # type: ignore[union-attr]
@@ -362,7 +362,7 @@ def test_the_deadline_stops_writing_between_two_tokens(settings: Settings) -> No
 # Text to text
 
 
-def rewritten(at: Any, model: str, text: str, **options: Any) -> str:
+def rewrite(at: Any, model: str, text: str, **options: Any) -> str:
     tokenizer, network = (auto.from_pretrained(at(model)) for auto in (AutoTokenizer, AutoModelForSeq2SeqLM))
     given = tokenizer(text, return_tensors="pt")
     given.pop("token_type_ids", None)
@@ -373,25 +373,25 @@ SHORT = {"max_new_tokens": 16}
 
 
 def test_a_text_is_rewritten_as_the_library_rewrites_it(settings: Settings, at: Any) -> None:
-    wanted = rewritten(at, T5, SENTENCE, **SHORT)
+    wanted = rewrite(at, T5, SENTENCE, **SHORT)
     assert said(settings, "text2text-generation", T5, text=Text(SENTENCE), **SHORT) == wanted != ""
 
 
 def test_t5_is_told_to_summarise(settings: Settings, at: Any) -> None:
-    wanted = rewritten(at, T5, f"summarize: {SENTENCE}", **SHORT)
+    wanted = rewrite(at, T5, f"summarize: {SENTENCE}", **SHORT)
     assert said(settings, "summarization", T5, text=Text(SENTENCE), **SHORT) == wanted
-    assert wanted != rewritten(at, T5, SENTENCE, **SHORT)
+    assert wanted != rewrite(at, T5, SENTENCE, **SHORT)
 
 
 def test_bart_summarises_with_its_own_settings(settings: Settings, at: Any) -> None:
     text = " ".join([SENTENCE] * 2)
-    assert said(settings, "summarization", BART, text=Text(text)) == rewritten(at, BART, text, max_new_tokens=24)
+    assert said(settings, "summarization", BART, text=Text(text)) == rewrite(at, BART, text, max_new_tokens=24)
 
 
 def test_a_short_text_gets_no_summary_longer_than_the_model_would_have_to_write(settings: Settings, at: Any) -> None:
     tokenizer = AutoTokenizer.from_pretrained(at(BART))
     count = len(tokenizer.tokenize("The food"))
-    wanted = rewritten(at, BART, "The food", max_new_tokens=24, min_length=count // 3)
+    wanted = rewrite(at, BART, "The food", max_new_tokens=24, min_length=count // 3)
     assert said(settings, "summarization", BART, text=Text("The food")) == wanted
 
 
@@ -410,14 +410,14 @@ def test_an_empty_text_is_refused(settings: Settings, kind: str) -> None:
 
 
 def test_t5_is_told_the_languages(settings: Settings, at: Any) -> None:
-    wanted = rewritten(at, T5, f"translate English to German: {SENTENCE}", **SHORT)
+    wanted = rewrite(at, T5, f"translate English to German: {SENTENCE}", **SHORT)
     assert said(settings, "translation", T5, text=Text(SENTENCE), target_language=Text("German"), **SHORT) == wanted
     with pytest.raises(ExpertError, match="not trained to translate from English into Swahili"):
         run(settings, "translation", T5, text=Text(SENTENCE), target_language=Text("Swahili"))
 
 
 def test_marian_translates_its_pair_and_no_other(settings: Settings, at: Any) -> None:
-    wanted = rewritten(at, MARIAN, SENTENCE, **SHORT)
+    wanted = rewrite(at, MARIAN, SENTENCE, **SHORT)
     for named in ({}, {"target_language": Text("de")}, {"source_language": Text("English")}):
         assert said(settings, "translation", MARIAN, text=Text(SENTENCE), **named, **SHORT) == wanted
     with pytest.raises(ExpertError, match="into German, not French"):
@@ -429,7 +429,7 @@ def test_marian_translates_its_pair_and_no_other(settings: Settings, at: Any) ->
 @pytest.mark.parametrize("asked", [{}, {"max_new_tokens": 1000}])
 def test_no_more_is_written_than_the_decoder_holds(settings: Settings, at: Any, asked: dict[str, int]) -> None:
     given = {"text": Text("hello"), "target_language": Text("French")}
-    wanted = rewritten(at, MARIAN_MANY, ">>fra<< hello", max_new_tokens=126)
+    wanted = rewrite(at, MARIAN_MANY, ">>fra<< hello", max_new_tokens=126)
     assert said(settings, "translation", MARIAN_MANY, **given, **asked) == wanted
 
 
@@ -450,7 +450,7 @@ def test_a_decoder_whose_padding_takes_a_place_is_not_overrun() -> None:
 
 
 def test_a_marian_of_several_languages_is_told_which(settings: Settings, at: Any) -> None:
-    wanted = rewritten(at, MARIAN_MANY, f">>spa<< {SENTENCE}", **SHORT)
+    wanted = rewrite(at, MARIAN_MANY, f">>spa<< {SENTENCE}", **SHORT)
     inputs = {"text": Text(SENTENCE), **SHORT}
     assert said(settings, "translation", MARIAN_MANY, target_language=Text("Spanish"), **inputs) == wanted
     assert said(settings, "translation", MARIAN_MANY, target_language=Text("French"), **inputs) != wanted

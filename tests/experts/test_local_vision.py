@@ -26,13 +26,13 @@ from hugginggpt.experts.drawing import with_regions
 from hugginggpt.experts.local.mask_generation import _apart
 from hugginggpt.experts.local.normal_control import NormalControl
 from hugginggpt.experts.local.openpose_control import _drawn, _joints
-from hugginggpt.experts.local.runtime.ade20k import COLOURS
+from hugginggpt.experts.local.runtime.ade20k_palette import COLOURS
 from hugginggpt.experts.local.zero_shot_object_detection import _named
 from hugginggpt.experts.rendering import regions
 from hugginggpt.media import Image, Structured, Text
 from hugginggpt.models.card import ModelCard
 from hugginggpt.settings import Settings
-from tests.experts.running import hub_of, run, run_many
+from tests.experts.running import hub_of, run, run_batch
 from tests.stand_ins import tiny_vision
 from tests.stand_ins.tiny_models import MODELS, build_squares, draw_square
 from tests.stand_ins.tiny_vision import (
@@ -124,7 +124,7 @@ def test_a_digit_is_read_as_the_library_reads_it(settings: Settings, at: Any, nu
 
 def test_many_pictures_together_are_those_of_each_alone(settings: Settings) -> None:
     inputs = [{"image": Image(digit(number))} for number in range(1600, 1611)]
-    together = run_many(settings, "image-classification", DIGITS, inputs)
+    together = run_batch(settings, "image-classification", DIGITS, inputs)
     for given, (result,) in zip(inputs, together, strict=True):
         alone = data(settings, "image-classification", DIGITS, **given)
         assert [e["label"] for e in result.data] == [e["label"] for e in alone]  # type: ignore[union-attr]
@@ -369,14 +369,14 @@ def page(*lines: str) -> PILImage.Image:
 
 def test_a_document_is_asked_by_the_words_that_stand_on_it(settings: Settings, at: Any) -> None:
     from hugginggpt.deadline import Deadline
-    from hugginggpt.experts.base import Surroundings
-    from hugginggpt.experts.embedded.reader import Reader
+    from hugginggpt.experts.base import ExpertContext
+    from hugginggpt.experts.embedded.ocr import OcrReader
     from hugginggpt.models.bundled import bundled_cards
     from tests.experts.running import no_controller
 
     paper = page("the hotel", "room in London")
     answer = said(settings, "document-question-answering", LAYOUTLM, image=Image(paper), text=Text("Where is it?"))
-    reader = Reader(bundled_cards()["image-to-text"][0], Surroundings(settings, no_controller))
+    reader = OcrReader(bundled_cards()["image-to-text"][0], ExpertContext(settings, no_controller))
     words = reader.words(paper, Deadline(60))
     reader.close()
     assert [word for word, _ in words] == ["the", "hotel", "room", "in", "London"]

@@ -23,17 +23,17 @@ from hugginggpt.errors import (
     ExpertUnavailableError,
     ModelLoadError,
 )
-from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Outputs
 from hugginggpt.experts.device import (
     Accelerator,
-    Room,
-    Spot,
+    MemoryUse,
+    Placement,
     accelerators,
-    choose,
+    choose_placement,
     dtype_on,
+    feasible,
     has_fast_bfloat16,
-    possible,
-    spots,
+    placements,
 )
 from hugginggpt.experts.local.text_to_image import TextToImage
 from hugginggpt.experts.memory import memory_budget
@@ -65,13 +65,13 @@ class Loader(Expert):
 
     kind = "text-classification"
     endpoint = Endpoint.LOCAL
-    loads = "test"
+    pool_key = "test"
 
     def __init__(self, before: Callable[[ModelCard], None] = lambda card: None) -> None:
         self.before = before
         self.loaded: list[Loaded] = []
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> Loaded:
+    def load(self, card: ModelCard, context: ExpertContext) -> Loaded:
         self.before(card)
         self.loaded.append(Loaded(card.id))
         return self.loaded[-1]
@@ -91,7 +91,7 @@ def no_controller() -> Any:
     raise AssertionError("nobody asked for the controller")
 
 
-SURROUNDINGS = Surroundings(Settings(), no_controller)
+SURROUNDINGS = ExpertContext(Settings(), no_controller)
 
 
 def pool_of(budget: int) -> ModelPool:
@@ -270,8 +270,8 @@ def test_a_model_bigger_than_the_budget_is_refused() -> None:
 
 
 class Measured(Loader):
-    def load(self, card: ModelCard, surroundings: Surroundings) -> Loaded:
-        model = super().load(card, surroundings)
+    def load(self, card: ModelCard, context: ExpertContext) -> Loaded:
+        model = super().load(card, context)
         model.bytes = {"small": 1, "large": 3, "huge": 5}[card.id]  # type: ignore[attr-defined]
         return model
 
@@ -300,15 +300,15 @@ def test_what_runs_elsewhere_takes_no_memory() -> None:
 
 
 class Bound(Loader):
-    def bind(self, model: Any, surroundings: Surroundings) -> Any:
-        return model, surroundings.settings.top_k
+    def for_request(self, model: Any, context: ExpertContext) -> Any:
+        return model, context.settings.top_k
 
 
 def test_what_belongs_to_one_request_is_joined_at_each_use() -> None:
     expert, pool = Bound(), pool_of(1)
     seen = []
     for top_k in (1, 2):
-        with pool.use(expert, card("a"), Surroundings(Settings(top_k=top_k), no_controller), Deadline(SOON)) as bound:
+        with pool.use(expert, card("a"), ExpertContext(Settings(top_k=top_k), no_controller), Deadline(SOON)) as bound:
             seen.append(bound)
     assert [top_k for _, top_k in seen] == [1, 2]
     assert seen[0][0] is seen[1][0]
@@ -347,18 +347,18 @@ class Fetched(Loader):
 
     def __init__(self, offloads: bool = False, fetching: Callable[[ModelCard], None] = lambda card: None) -> None:
         super().__init__()
-        self.offloads = offloads  # type: ignore[misc]
+        self.supports_offloading = offloads  # type: ignore[misc]
         self.fetching = fetching
         self.loaded_to: list[tuple[str, str | None, bool]] = []
 
-    def fetch(self, card: ModelCard, surroundings: Surroundings) -> Weights:
+    def fetch(self, card: ModelCard, context: ExpertContext) -> Weights:
         self.fetching(card)
         half, rest = (card.bytes or 0) // 2, (card.bytes or 0) - (card.bytes or 0) // 2
         return Weights([Part({"float32": half // 4}), Part({"float32": rest // 4})])
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> Loaded:
-        self.loaded_to.append((card.id, surroundings.device, surroundings.offloaded))
-        return super().load(card, surroundings)
+    def load(self, card: ModelCard, context: ExpertContext) -> Loaded:
+        self.loaded_to.append((card.id, context.device, context.offloaded))
+        return super().load(card, context)
 
 
 GPUS = (Accelerator("cuda:0", 100, "bfloat16"), Accelerator("cuda:1", 200, "bfloat16"))
@@ -481,49 +481,51 @@ def test_what_nobody_waits_for_any_more_is_not_loaded() -> None:
 # Choosing, on plain numbers
 
 
-def rooms(**used: tuple[int, int, int]) -> dict[str, Room]:
-    return {memory: Room(*numbers) for memory, numbers in used.items()}
+def rooms(**used: tuple[int, int, int]) -> dict[str, MemoryUse]:
+    return {memory: MemoryUse(*numbers) for memory, numbers in used.items()}
 
 
 def test_the_spots_of_a_model() -> None:
     weights = Weights([Part({"float32": 10}, others=3), Part({"bfloat16": 20})])
     on = (Accelerator("cuda:0", 100, "float16"),)
-    assert weights.stored == "bfloat16"
-    assert spots(weights, on, "float32", offloads=False) == [
-        Spot("cpu", {"cpu": 123}),
-        Spot("cuda:0", {"cuda:0": 63}),
+    assert weights.stored_dtype == "bfloat16"
+    assert placements(weights, on, "float32", offloading=False) == [
+        Placement("cpu", {"cpu": 123}),
+        Placement("cuda:0", {"cuda:0": 63}),
     ]
-    assert spots(weights, on, "float32", offloads=True)[-1] == Spot("cuda:0", {"cpu": 63, "cuda:0": 40}, offloaded=True)
-    assert spots(Weights([Part({}, others=5)]), on, "float32", offloads=True) == [Spot("cpu", {"cpu": 5})]
+    assert placements(weights, on, "float32", offloading=True)[-1] == Placement(
+        "cuda:0", {"cpu": 63, "cuda:0": 40}, offloaded=True
+    )
+    assert placements(Weights([Part({}, others=5)]), on, "float32", offloading=True) == [Placement("cpu", {"cpu": 5})]
 
 
 def test_an_accelerator_that_shares_the_processors_memory_shares_its_budget() -> None:
     weights = Weights([Part({"float32": 10})])
     shared = (Accelerator("mps", 100, "float16"),)
-    found = spots(weights, shared, "float32", offloads=True)
-    assert found == [Spot("cpu", {"cpu": 40}), Spot("mps", {"cpu": 20})]
-    assert possible(found, {"cpu": 100}) == [found[1]]
+    found = placements(weights, shared, "float32", offloading=True)
+    assert found == [Placement("cpu", {"cpu": 40}), Placement("mps", {"cpu": 20})]
+    assert feasible(found, {"cpu": 100}) == [found[1]]
 
 
 def test_the_quickest_spot_that_can_hold_it_at_all_is_taken() -> None:
-    resident, offloaded = Spot("gpu", {"gpu": 60}), Spot("gpu", {"cpu": 60, "gpu": 30}, offloaded=True)
-    processor = Spot("cpu", {"cpu": 120})
+    resident, offloaded = Placement("gpu", {"gpu": 60}), Placement("gpu", {"cpu": 60, "gpu": 30}, offloaded=True)
+    processor = Placement("cpu", {"cpu": 120})
     every = [processor, resident, offloaded]
-    assert possible(every, {"cpu": 200, "gpu": 60}) == [resident]
-    assert possible(every, {"cpu": 200, "gpu": 59}) == [offloaded]
-    assert possible(every, {"cpu": 200, "gpu": 29}) == [processor]
-    assert possible(every, {"cpu": 119, "gpu": 29}) == []
+    assert feasible(every, {"cpu": 200, "gpu": 60}) == [resident]
+    assert feasible(every, {"cpu": 200, "gpu": 59}) == [offloaded]
+    assert feasible(every, {"cpu": 200, "gpu": 29}) == [processor]
+    assert feasible(every, {"cpu": 119, "gpu": 29}) == []
 
 
 def test_where_most_is_free_is_chosen_and_idle_models_count_only_if_need_be() -> None:
-    one, two = Spot("one", {"one": 50}), Spot("two", {"two": 50})
-    assert choose([one, two], rooms(one=(100, 30, 0), two=(100, 10, 0))) == two
-    assert choose([one, two], rooms(one=(100, 50, 0), two=(200, 190, 190))) == one
-    assert choose([one, two], rooms(one=(100, 90, 10), two=(200, 190, 90))) == two
-    assert choose([one, two], rooms(one=(100, 90, 10), two=(200, 190, 30))) is None
-    both = Spot("one", {"two": 50, "one": 20}, offloaded=True)
-    assert choose([both], rooms(one=(100, 81, 0), two=(100, 0, 0))) is None
-    assert choose([both], rooms(one=(100, 80, 0), two=(100, 60, 10))) == both
+    one, two = Placement("one", {"one": 50}), Placement("two", {"two": 50})
+    assert choose_placement([one, two], rooms(one=(100, 30, 0), two=(100, 10, 0))) == two
+    assert choose_placement([one, two], rooms(one=(100, 50, 0), two=(200, 190, 190))) == one
+    assert choose_placement([one, two], rooms(one=(100, 90, 10), two=(200, 190, 90))) == two
+    assert choose_placement([one, two], rooms(one=(100, 90, 10), two=(200, 190, 30))) is None
+    both = Placement("one", {"two": 50, "one": 20}, offloaded=True)
+    assert choose_placement([both], rooms(one=(100, 81, 0), two=(100, 0, 0))) is None
+    assert choose_placement([both], rooms(one=(100, 80, 0), two=(100, 60, 10))) == both
 
 
 def test_processors_that_compute_bfloat16() -> None:
@@ -596,12 +598,12 @@ def test_an_offloaded_pipeline_makes_the_same_picture(tmp_path: Path) -> None:
     inputs = {"text": Text("a red house"), "steps": 2, "seed": 7}
     with hub_of(tiny_diffusion.build_all, tmp_path) as settings:
         settings = settings.model_copy(update={"dtype": "float32"})
-        surroundings = Surroundings(settings, no_controller)
-        size = expert.fetch(painter, surroundings).bytes_as("float32")
+        context = ExpertContext(settings, no_controller)
+        size = expert.fetch(painter, context).bytes_as("float32")
         pictures = []
         for budget, memory in ((size, "cuda:0"), (size - 1, "cpu")):
             pool = ModelPool(settings, on=[Accelerator("cuda:0", budget, "float32")])
-            with pool.use(expert, painter, surroundings, Deadline(60)) as model:
+            with pool.use(expert, painter, context, Deadline(60)) as model:
                 (picture,) = expert.render(expert.run(model, expert.prepare(inputs), Deadline(60)), inputs)
             assert pool.loaded(memory) == (painter.id,)
             pictures.append(np.asarray(picture.image, np.int16))  # type: ignore[union-attr]

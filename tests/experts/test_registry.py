@@ -11,7 +11,7 @@ import pytest
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.known import known_cards
 from hugginggpt.experts import registry
-from hugginggpt.experts.registry import expert_for, experts, experts_for, obstacle, offered_cards
+from hugginggpt.experts.registry import expert_for, experts, experts_for, missing_packages, plugin_cards
 from hugginggpt.models.card import Endpoint, ModelCard
 
 
@@ -45,10 +45,10 @@ from hugginggpt.experts.base import Expert
 class Mine(Expert):
     kind = "{kind}"
     endpoint = Endpoint.{endpoint}
-    loads = "mine"
+    pool_key = "mine"
     packages = ("surely_not_installed",)
 
-    def load(self, card, surroundings):
+    def load(self, card, context):
         return None
 
     def run(self, model, prepared, deadline):
@@ -77,7 +77,7 @@ def test_what_is_not_there() -> None:
     assert experts_for("text-to-video", Endpoint.EMBEDDED) == ()
     assert experts_for("no-such-kind", Endpoint.LOCAL) == ()
     assert expert_for(card("text-to-video"), Endpoint.EMBEDDED) is None
-    assert offered_cards("text-to-video") == ()
+    assert plugin_cards("text-to-video") == ()
 
 
 def test_a_strangers_expert_comes_in_by_the_same_door(
@@ -89,7 +89,10 @@ def test_a_strangers_expert_comes_in_by_the_same_door(
     video = expert_for(card("text-to-video"), Endpoint.LOCAL)
     assert video is not None and type(video).__name__ == "Mine"
     assert type(expert_for(card("image-to-text"), Endpoint.EMBEDDED)).__name__ == "Mine"
-    assert obstacle(video) == "text-to-video (local) needs surely_not_installed: run pip install surely_not_installed."
+    assert (
+        missing_packages(video)
+        == "text-to-video (local) needs surely_not_installed: run pip install surely_not_installed."
+    )
 
 
 CHOOSY = (
@@ -97,7 +100,7 @@ CHOOSY = (
     + """
 from hugginggpt.models.card import ModelCard
 
-Mine.takes = lambda self, card: card.id.startswith("mine/")
+Mine.supports = lambda self, card: card.id.startswith("mine/")
 CARDS = [
     ModelCard(id="mine/model", kind="{kind}", runs_on=(Endpoint.{endpoint},)),
     ModelCard(id="rapidocr/PP-OCRv6-small", kind="{kind}", description="Another."),
@@ -149,14 +152,15 @@ def test_our_missing_packages_name_the_extra(monkeypatch: pytest.MonkeyPatch) ->
     expert = expert_for(card("object-detection"), Endpoint.LOCAL)
     assert expert is not None
     monkeypatch.setattr(type(expert), "packages", ("surely_not_installed",))
-    assert obstacle(expert) == (
+    assert missing_packages(expert) == (
         'object-detection (local) needs surely_not_installed: run pip install "hugginggpt[local]".'
     )
 
 
 def test_looking_them_up_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from hugginggpt.experts.registry import experts, obstacle; [obstacle(e) for e in experts()];"
+        "import sys; from hugginggpt.experts.registry import experts, missing_packages; "
+        "[missing_packages(e) for e in experts()];"
         "print([m for m in ('torch', 'transformers', 'cv2', 'onnxruntime', 'rapidocr', 'openai', 'numpy') "
         "if m in sys.modules])"
     )

@@ -12,7 +12,7 @@ from PIL import Image as PILImage
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ExpertUnavailableError, PassingError
-from hugginggpt.experts.base import Outputs, Surroundings
+from hugginggpt.experts.base import ExpertContext, Outputs
 from hugginggpt.experts.remote import EXPERTS
 from hugginggpt.experts.remote.provider import NotServedError
 from hugginggpt.media import Audio, Image, Structured, Table, Text, Video
@@ -45,8 +45,8 @@ def ask(
     def no_controller() -> Any:
         raise AssertionError("a remote expert asked for the controller")
 
-    surroundings = Surroundings(settings, no_controller)
-    tool = expert.load(ModelCard(id=model, kind=kind, runs_on=(Endpoint.REMOTE,)), surroundings)
+    context = ExpertContext(settings, no_controller)
+    tool = expert.load(ModelCard(id=model, kind=kind, runs_on=(Endpoint.REMOTE,)), context)
     return expert.render(expert.run(tool, expert.prepare(inputs), Deadline(within)), inputs)
 
 
@@ -244,12 +244,12 @@ def test_a_task_that_a_provider_lacks_is_another_candidates(provider: InferenceS
 @pytest.mark.parametrize("kind", ["text-to-video", "image-to-video"])
 def test_videos_are_read_and_checked(kind: str) -> None:
     expert: Any = next(e for e in EXPERTS if e.kind == kind)
-    assert expert.render(expert.read(mp4()), {}) == [Video(mp4())]
+    assert expert.render(expert.parse(mp4()), {}) == [Video(mp4())]
     prepared = expert.prepare({"image": PICTURE, "text": Text("snow falls"), "seed": 1, "steps": 4})
     assert (prepared["prompt"], prepared["seed"], prepared["num_inference_steps"]) == ("snow falls", 1, 4)
     for broken in (b"", b"no video", png()):
         with pytest.raises((ValueError, ContentProblem)):
-            expert.read(broken)
+            expert.parse(broken)
 
 
 def test_sounds(provider: InferenceServer) -> None:
@@ -382,8 +382,8 @@ def test_the_deadline_holds_whatever_the_provider_does(provider: InferenceServer
 def test_cancelling_stops_waiting(provider: InferenceServer) -> None:
     provider.script.append("hang")
     expert = next(e for e in EXPERTS if e.kind == "text-classification")
-    surroundings = Surroundings(Settings(inference_endpoint=provider.url, hf_token=TOKEN), lambda: None)  # type: ignore[arg-type, return-value]
-    model = expert.load(ModelCard(id="org/model", kind=expert.kind), surroundings)
+    context = ExpertContext(Settings(inference_endpoint=provider.url, hf_token=TOKEN), lambda: None)  # type: ignore[arg-type, return-value]
+    model = expert.load(ModelCard(id="org/model", kind=expert.kind), context)
     deadline = Deadline(600)
     threading.Timer(0.2, deadline.cancel).start()
     with pytest.raises(DeadlineExceededError, match="cancelled"):

@@ -12,7 +12,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterType
 
 from hugginggpt.capabilities import CAPABILITIES, Input, ValueType
-from hugginggpt.experts.film import film
+from hugginggpt.experts.video import encode_video
 from hugginggpt.models.bundled import bundled_cards
 from hugginggpt.models.card import Endpoint
 from hugginggpt.services import reset
@@ -100,7 +100,9 @@ def files(tmp_path: Path) -> dict[str, Path]:
     sound = tmp_path / "sound.wav"
     soundfile.write(sound, tiny_sound.tone(300.0, 1.0), tiny_sound.RATE)
     video = tmp_path / "clip.mp4"
-    video.write_bytes(film([PILImage.new("RGB", (48, 48), c) for c in ("red", "lime", "blue", "white")], 4).data)
+    video.write_bytes(
+        encode_video([PILImage.new("RGB", (48, 48), c) for c in ("red", "lime", "blue", "white")], 4).data
+    )
     table = tmp_path / "table.csv"
     rows = "".join(f"{n},{2 * n},{'' if n % 5 == 0 else 3 * n}\n" for n in range(1, 21))
     table.write_text(f"books,pages,price\n{rows}", encoding="utf-8")

@@ -81,9 +81,9 @@ def mp4() -> bytes:
     """A video of three frames."""
     from PIL import Image
 
-    from hugginggpt.experts.film import film
+    from hugginggpt.experts.video import encode_video
 
-    return film([Image.new("RGB", (32, 32), colour) for colour in ("red", "green", "blue")], 4).data
+    return encode_video([Image.new("RGB", (32, 32), colour) for colour in ("red", "green", "blue")], 4).data
 
 
 def _b64(data: bytes) -> str:

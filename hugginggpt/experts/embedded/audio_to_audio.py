@@ -5,7 +5,7 @@ from typing import Any
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
-from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Outputs
 from hugginggpt.media import Audio
 from hugginggpt.models.card import Endpoint, ModelCard
 
@@ -27,21 +27,18 @@ class AudioToAudio(Expert):
     kind = "audio-to-audio"
     endpoint = Endpoint.EMBEDDED
     packages = ("scipy", "numpy")
-    install = "hugginggpt[embedded]"
-    loads = "spectral gate"
+    requirement = "hugginggpt[embedded]"
+    pool_key = "spectral gate"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
-        """Nothing."""
+    def load(self, card: ModelCard, context: ExpertContext) -> Any:
         return None
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The recording."""
         if not len(inputs["audio"].samples):
             raise ExpertError("The recording is empty: record it again.")
         return inputs["audio"]
 
     def run(self, model: Any, prepared: Audio, deadline: Deadline) -> Any:
-        """Each channel, cleaned."""
         import numpy as np
 
         samples = np.asarray(prepared.samples, np.float32)
@@ -50,7 +47,6 @@ class AudioToAudio(Expert):
             return np.stack([_cleaned(channel, prepared.rate) for channel in channels.T], axis=1)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The recording at its own rate."""
         return [Audio(raw, inputs["audio"].rate)]
 
 

@@ -11,7 +11,7 @@ class CannyControl(OpenCVControl):
     kind = "canny-control"
 
     def draw(self, cv2: Any, pixels: Any) -> Any:
-        """The edges. The thresholds stand a third below and above the median, so any exposure works."""
+        """The thresholds lie a third below and above the median brightness, which suits any exposure."""
         import numpy as np
 
         grey = cv2.GaussianBlur(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), (3, 3), 0)

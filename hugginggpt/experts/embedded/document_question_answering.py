@@ -3,7 +3,7 @@
 from typing import Any
 
 from hugginggpt.deadline import Deadline
-from hugginggpt.experts.base import Inputs, Surroundings
+from hugginggpt.experts.base import ExpertContext, Inputs
 from hugginggpt.experts.controller import QuestionAnswering
 from hugginggpt.media import Text
 from hugginggpt.models.card import Endpoint, ModelCard
@@ -15,26 +15,23 @@ class DocumentQuestionAnswering(QuestionAnswering):
     kind = "document-question-answering"
     endpoint = Endpoint.EMBEDDED
     packages = ("rapidocr", "onnxruntime", "cv2")
-    install = "hugginggpt[embedded]"
-    loads = "ocr"
-    asks_controller = True
+    requirement = "hugginggpt[embedded]"
+    pool_key = "ocr"
+    uses_controller = True
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
-        """Start the reader."""
-        from hugginggpt.experts.embedded.reader import Reader
+    def load(self, card: ModelCard, context: ExpertContext) -> Any:
+        from hugginggpt.experts.embedded.ocr import OcrReader
 
-        return Reader(card, surroundings)
+        return OcrReader(card, context)
 
-    def bind(self, model: Any, surroundings: Surroundings) -> Any:
-        """The reader, and the controller of this request."""
-        return model, super().bind(None, surroundings)
+    def for_request(self, model: Any, context: ExpertContext) -> Any:
+        """The OCR reader, and the controller of this request."""
+        return model, super().for_request(None, context)
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture and the question, as they are."""
         return inputs
 
     def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
-        """Read the picture, then ask."""
         reader, controller = model
         page = reader.read(prepared["image"].image, deadline)
         asked = super().prepare({"text": prepared["text"], "context": Text(page)})

@@ -19,7 +19,6 @@ class HedControl(OpenCVControl):
     kind = "hed-control"
 
     def draw(self, cv2: Any, pixels: Any) -> Any:
-        """The soft edges."""
         return soft_edges(cv2, pixels)
 
 

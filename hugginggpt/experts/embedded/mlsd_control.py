@@ -14,7 +14,6 @@ class MlsdControl(OpenCVControl):
     kind = "mlsd-control"
 
     def draw(self, cv2: Any, pixels: Any) -> Any:
-        """The lines."""
         import numpy as np
 
         grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)

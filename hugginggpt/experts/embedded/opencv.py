@@ -5,7 +5,7 @@ from typing import Any
 
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
-from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.media import Image
 from hugginggpt.models.card import Endpoint, ModelCard
@@ -16,24 +16,22 @@ class OpenCVControl(Expert):
 
     endpoint = Endpoint.EMBEDDED
     packages = ("cv2", "numpy")
-    install = "hugginggpt[embedded]"
-    loads = "opencv"
+    requirement = "hugginggpt[embedded]"
+    pool_key = "opencv"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
-        """OpenCV, told how many threads it may use."""
+    def load(self, card: ModelCard, context: ExpertContext) -> Any:
+        """OpenCV, limited to the configured number of threads."""
         import cv2
 
-        cv2.setNumThreads(surroundings.settings.cpu_threads)
+        cv2.setNumThreads(context.settings.cpu_threads)
         return cv2
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture's pixels, RGB."""
         import numpy as np
 
         return np.asarray(on_white(inputs["image"].image))
 
     def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
-        """The drawing."""
         with computing(deadline):
             return self.draw(model, prepared)
 
@@ -50,7 +48,6 @@ class OpenCVControl(Expert):
         """
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The drawing as a picture, RGB."""
         from PIL import Image as PILImage
 
         return [Image(PILImage.fromarray(raw).convert("RGB"))]

@@ -18,7 +18,6 @@ class ScribbleControl(OpenCVControl):
     kind = "scribble-control"
 
     def draw(self, cv2: Any, pixels: Any) -> Any:
-        """The strokes."""
         import numpy as np
 
         unit = max(pixels.shape[:2]) / _USUAL_SIDE

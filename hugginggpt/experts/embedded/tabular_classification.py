@@ -4,23 +4,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.embedded.gaps import GapsExpert
-from hugginggpt.experts.rendering import rows_classified
+from hugginggpt.experts.embedded.table_gaps import TableGapsExpert
+from hugginggpt.experts.rendering import row_classes
 
 
-class TabularClassification(GapsExpert):
+class TabularClassification(TableGapsExpert):
     """Says which class each row belongs to whose class is left empty."""
 
     kind = "tabular-classification"
 
     def forest(self, trees: int) -> Any:
-        """A forest that votes."""
         from sklearn.ensemble import RandomForestClassifier
 
         return RandomForestClassifier(trees, random_state=0)
 
     def wanted(self, cells: Sequence[Any]) -> list[Any]:
-        """The classes, whole numbers written as such."""
+        """The classes; whole numbers are written without a decimal point."""
         return [f"{cell:g}" if isinstance(cell, float) else str(cell) for cell in cells]
 
     def predict(self, learner: Any, rows: Any) -> list[Any]:
@@ -29,6 +28,6 @@ class TabularClassification(GapsExpert):
         return [(str(learner.classes_[row.argmax()]), float(row.max())) for row in shares]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"row", "label", "score"}]` of the rows that were filled, counted from 1."""
+        """Only the rows that were filled, counted from 1."""
         found = [{"row": number + 1, "label": label, "score": score} for number, (label, score) in raw]
-        return [rows_classified(found)]
+        return [row_classes(found)]

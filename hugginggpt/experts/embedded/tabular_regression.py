@@ -5,32 +5,29 @@ from typing import Any
 
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.embedded.gaps import GapsExpert
-from hugginggpt.experts.rendering import rows_predicted
+from hugginggpt.experts.embedded.table_gaps import TableGapsExpert
+from hugginggpt.experts.rendering import row_values
 
 
-class TabularRegression(GapsExpert):
+class TabularRegression(TableGapsExpert):
     """Predicts the number of each row in which it is left empty."""
 
     kind = "tabular-regression"
 
     def forest(self, trees: int) -> Any:
-        """A forest that averages."""
         from sklearn.ensemble import RandomForestRegressor
 
         return RandomForestRegressor(trees, random_state=0)
 
     def wanted(self, cells: Sequence[Any]) -> list[Any]:
-        """The numbers."""
         strange = next((cell for cell in cells if not isinstance(cell, float)), None)
         if strange is not None:
             raise ExpertError(f"'{strange!s:.40}' is no number: to predict words, ask for a classification.")
         return list(cells)
 
     def predict(self, learner: Any, rows: Any) -> list[Any]:
-        """The number of each row."""
         return [float(value) for value in learner.predict(rows)]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"row", "value"}]` of the rows that were filled, counted from 1."""
-        return [rows_predicted([{"row": number + 1, "value": value} for number, value in raw])]
+        """Only the rows that were filled, counted from 1."""
+        return [row_values([{"row": number + 1, "value": value} for number, value in raw])]

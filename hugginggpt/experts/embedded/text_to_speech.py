@@ -5,10 +5,10 @@ from typing import Any
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
-from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
-from hugginggpt.experts.child import Child
-from hugginggpt.experts.embedded.packaged import packaged_files
-from hugginggpt.experts.embedded.voices import voice_for
+from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Outputs
+from hugginggpt.experts.child_process import Child
+from hugginggpt.experts.embedded.espeak_voices import voice_for
+from hugginggpt.experts.embedded.package_files import packaged_files
 from hugginggpt.media import Audio
 from hugginggpt.models.card import Endpoint, ModelCard
 
@@ -25,27 +25,26 @@ class TextToSpeech(Expert):
     kind = "text-to-speech"
     endpoint = Endpoint.EMBEDDED
     packages = ("espeakng_loader", "numpy")
-    install = "hugginggpt[embedded]"
-    loads = "espeak-ng"
+    requirement = "hugginggpt[embedded]"
+    pool_key = "espeak-ng"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
-        """Start the speaker."""
+    def load(self, card: ModelCard, context: ExpertContext) -> Any:
         packaged_files("espeakng_loader", card)
-        settings = surroundings.settings
+        settings = context.settings
         arguments = {"max_seconds": settings.max_audio_seconds}
-        speaker = Child("hugginggpt.experts.embedded.speaking:make_speaker", arguments, threads=settings.cpu_threads)
+        speaker = Child(
+            "hugginggpt.experts.embedded.espeak_process:make_speaker", arguments, threads=settings.cpu_threads
+        )
         speaker.start(Deadline(START_SECONDS))
         return speaker
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The text, and the voice for it."""
         text = inputs["text"].text.strip()
         if not text:
             raise ExpertError("There is no text to say.")
         return {"text": text, "voice": voice_for(text)}
 
     def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
-        """Say it: the samples and their rate."""
         import numpy as np
 
         with computing(deadline):
@@ -60,6 +59,5 @@ class TextToSpeech(Expert):
         return samples, answer["rate"]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """Mono sound at the library's rate."""
         samples, rate = raw
         return [Audio(samples[:, None], rate)]

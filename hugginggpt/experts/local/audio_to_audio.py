@@ -6,14 +6,14 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
-from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.audio import mono, resample, split_at_pauses
+from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.local.runtime.expert import LocalExpert
 from hugginggpt.experts.local.runtime.generation import seeded
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
-from hugginggpt.experts.local.runtime.loading import loading
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.local.runtime.model_loading import model_loading
 from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
-from hugginggpt.experts.local.runtime.voice import load_vocoder, neutral_voice
-from hugginggpt.experts.sound import at_rate, mono, pieces
+from hugginggpt.experts.local.runtime.speech import load_vocoder, neutral_voice
 from hugginggpt.media import Audio
 from hugginggpt.models.card import ModelCard
 
@@ -34,34 +34,30 @@ class AudioToAudio(LocalExpert):
     kind = "audio-to-audio"
     packages = (*LocalExpert.packages, "soxr")
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[_Converter]:
-        """Fetch the model's files and the vocoder's, and load them."""
-        with loading(card, surroundings) as place:
-            model = load_network(card, place, "SpeechT5ForSpeechToSpeech", load_processor(place, "AutoProcessor"))
-        vocoder = load_vocoder(card, surroundings)
+    def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[_Converter]:
+        with model_loading(card, context) as target:
+            model = load_network(card, target, "SpeechT5ForSpeechToSpeech", load_processor(target, "AutoProcessor"))
+        vocoder = load_vocoder(card, context)
         return LoadedModel(_Converter(model.tool, vocoder), [model.tool.model, vocoder])
 
     def prepare(self, inputs: Inputs) -> Any:
-        """One channel, and its rate."""
         samples = mono(inputs["audio"])
         if not len(samples):
             raise ExpertError("The recording is empty: record it again.")
         return samples, inputs["audio"].rate
 
     def run(self, model: LoadedModel[_Converter], prepared: Any, deadline: Deadline) -> Any:
-        """The new recording's samples, and their rate."""
         import numpy as np
 
         rate = model.tool.network.processor.feature_extractor.sampling_rate
         samples, recorded_rate = prepared
         spoken = [
             model.run(partial(_converted, piece, rate), deadline)
-            for piece in pieces(at_rate(samples, recorded_rate, rate), rate, _LONGEST_PIECE)
+            for piece in split_at_pauses(resample(samples, recorded_rate, rate), rate, _LONGEST_PIECE)
         ]
         return np.concatenate(spoken), int(model.tool.vocoder.config.sampling_rate)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """Mono sound at the vocoder's rate."""
         samples, rate = raw
         return [Audio(samples[:, None], rate)]
 

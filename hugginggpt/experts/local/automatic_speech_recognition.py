@@ -6,10 +6,10 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
+from hugginggpt.experts.audio import mono, resample, split_at_pauses
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import BATCH, PipelineExpert
-from hugginggpt.experts.sound import at_rate, mono, pieces
 from hugginggpt.media import Text
 
 # What Whisper was trained on; the memory of other models grows with the square of the length.
@@ -21,23 +21,20 @@ class AutomaticSpeechRecognition(PipelineExpert):
 
     kind = "automatic-speech-recognition"
     packages = (*PipelineExpert.packages, "soxr")
-    batches = True
+    supports_batching = True
 
     def prepare(self, inputs: Inputs) -> Any:
-        """One channel, and its rate."""
         return mono(inputs["audio"]), inputs["audio"].rate
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
-        """The pieces' texts, joined."""
-        return self.run_many(model, [prepared], deadline)[0]
+        return self.run_batch(model, [prepared], deadline)[0]
 
-    def run_many(self, model: LoadedModel[Any], prepared: Sequence[Any], deadline: Deadline) -> Sequence[Any]:
-        """The same of many recordings, several pieces at a time."""
+    def run_batch(self, model: LoadedModel[Any], prepared: Sequence[Any], deadline: Deadline) -> Sequence[Any]:
         rate = model.tool.feature_extractor.sampling_rate
         texts: dict[tuple[int, int], str] = {}
         together: dict[int, list[tuple[tuple[int, int], Any]]] = {}
         for recording, (samples, recorded) in enumerate(prepared):
-            for number, piece in enumerate(pieces(at_rate(samples, recorded, rate), rate, _LONGEST_PIECE)):
+            for number, piece in enumerate(split_at_pauses(resample(samples, recorded, rate), rate, _LONGEST_PIECE)):
                 if piece.any():  # some models make words up for silence
                     # Whisper sees every piece as long; padding would change what others say.
                     length = _LONGEST_PIECE if model.tool.type == "seq2seq_whisper" else len(piece)
@@ -50,7 +47,6 @@ class AutomaticSpeechRecognition(PipelineExpert):
         return [" ".join(texts[place] for place in sorted(texts) if place[0] == i) for i in range(len(prepared))]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The text."""
         if not raw.strip():
             raise ExpertError("No speech was recognised in the recording.")
         return [Text(raw.strip())]

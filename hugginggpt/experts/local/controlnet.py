@@ -6,11 +6,11 @@ from typing import Any
 
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.errors import ModelLoadError
-from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert, load_pipeline
-from hugginggpt.experts.local.runtime.loading import Place, loading
-from hugginggpt.experts.local.runtime.sizes import fitting
+from hugginggpt.experts.local.runtime.image_size import resized_for
+from hugginggpt.experts.local.runtime.model_loading import LoadTarget, model_loading
 from hugginggpt.experts.weights import Weights
 from hugginggpt.media import Image
 from hugginggpt.models.card import ModelCard
@@ -35,37 +35,36 @@ class ControlToImage(DiffusionExpert):
         self.kind = kind
 
     @property
-    def loads(self) -> str:
-        """A ControlNet with its pipeline, whatever the kind."""
+    def pool_key(self) -> str:
+        """A ControlNet with its base pipeline, whatever the kind."""
         return "diffusers ControlNetModel"
 
-    def fetch(self, card: ModelCard, surroundings: Surroundings) -> Weights:
-        """Download the ControlNet and the pipeline that it works with."""
+    def fetch(self, card: ModelCard, context: ExpertContext) -> Weights:
+        """Download the ControlNet and the pipeline it works with."""
         from hugginggpt.experts.local.runtime.download import fetch_model
 
-        base = _base(card, fetch_model(card, surroundings.settings))
-        return super().fetch(card.model_copy(update={"companions": (base,)}), surroundings)
+        base = _base(card, fetch_model(card, context.settings))
+        return super().fetch(card.model_copy(update={"companions": (base,)}), context)
 
-    def pipeline(self, card: ModelCard, place: Place, surroundings: Surroundings) -> Any:
-        """The pipeline that the ControlNet works with, and the ControlNet in it."""
+    def pipeline(self, card: ModelCard, target: LoadTarget, context: ExpertContext) -> Any:
+        """The base pipeline with the ControlNet in it."""
         from diffusers import ControlNetModel
 
         loaded: Any = ControlNetModel
         controlnet = loaded.from_pretrained(
-            place.folder, dtype=place.dtype, use_safetensors=True, local_files_only=True
+            target.folder, dtype=target.dtype, use_safetensors=True, local_files_only=True
         )
-        base = ModelCard(id=_base(card, Path(place.folder)), kind=card.kind)
-        with loading(base, surroundings) as beside:
+        base = ModelCard(id=_base(card, Path(target.folder)), kind=card.kind)
+        with model_loading(base, context) as beside:
             return load_pipeline(base, beside, self.auto_class, controlnet=controlnet)
 
     def make(self, diffuser: Diffuser, inputs: Inputs) -> Any:
-        """The picture, in the proportions of the control picture."""
-        control = fitting(on_white(inputs["image"].image), diffuser, inputs)
+        """The picture keeps the proportions of the control picture."""
+        control = resized_for(on_white(inputs["image"].image), diffuser, inputs)
         size = {"width": control.width, "height": control.height}
         return diffuser(inputs, prompt=inputs["text"].text, image=control, **size).images[0]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The picture."""
         return [Image(raw)]
 
 

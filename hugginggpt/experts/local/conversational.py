@@ -3,7 +3,7 @@
 from typing import Any
 
 from hugginggpt.errors import ExpertError
-from hugginggpt.experts.local.runtime.causal import CausalExpert, asked
+from hugginggpt.experts.local.runtime.causal import CausalExpert, chat_prompt
 
 
 class Conversational(CausalExpert):
@@ -12,7 +12,6 @@ class Conversational(CausalExpert):
     kind = "conversational"
 
     def prompt(self, text: str, tokenizer: Any) -> tuple[str, bool]:
-        """The message."""
         if not tokenizer.chat_template:
             raise ExpertError("This model continues texts and was not trained to reply: choose a chat model.")
-        return asked(text, tokenizer)
+        return chat_prompt(text, tokenizer)

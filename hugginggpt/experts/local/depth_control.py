@@ -13,7 +13,7 @@ class DepthControl(DepthExpert):
     kind = "depth-control"
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """A grey picture in RGB: the nearer, the brighter."""
+        """A grey picture in RGB; brighter is nearer."""
         from PIL import Image as PILImage
 
         return [Image(PILImage.fromarray((255 * raw).round().astype("uint8")).convert("RGB"))]

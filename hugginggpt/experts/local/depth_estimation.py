@@ -13,7 +13,7 @@ class DepthEstimation(DepthExpert):
     kind = "depth-estimation"
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """A grey picture: the nearer, the brighter."""
+        """A grey picture; brighter is nearer."""
         from PIL import Image as PILImage
 
         return [Image(PILImage.fromarray((255 * raw).round().astype("uint8")))]

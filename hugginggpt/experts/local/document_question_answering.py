@@ -7,10 +7,10 @@ from PIL import Image as PILImage
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
-from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.embedded.reader import Reader
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.embedded.ocr import OcrReader
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.media import Text
 from hugginggpt.models.bundled import bundled_cards
@@ -28,15 +28,13 @@ class _Desk:
     """The model, and who reads the page to it."""
 
     model: LoadedModel[Any]
-    reader: Reader | None
+    reader: OcrReader | None
 
     @property
     def bytes(self) -> int:
-        """Memory that the model takes."""
         return self.model.bytes
 
     def close(self) -> None:
-        """Send the reader away."""
         if self.reader is not None:
             self.reader.close()
 
@@ -46,9 +44,8 @@ class DocumentQuestionAnswering(PipelineExpert):
 
     kind = "document-question-answering"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
-        """The model, and the OCR reader if it needs one."""
-        model = super().load(card, surroundings)
+    def load(self, card: ModelCard, context: ExpertContext) -> Any:
+        model = super().load(card, context)
         if model.tool.model.config.model_type == _READS_BY_ITSELF:
             # The usual limit is shorter than many a question with its answer.
             model.tool.model.generation_config.max_new_tokens = None
@@ -58,17 +55,15 @@ class DocumentQuestionAnswering(PipelineExpert):
             # It would call another reader, which is not here.
             model.tool.image_processor.apply_ocr = False
         ocr = next(card for card in bundled_cards()["image-to-text"] if Endpoint.EMBEDDED in card.runs_on)
-        return _Desk(model, Reader(ocr, surroundings))
+        return _Desk(model, OcrReader(ocr, context))
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture, RGB, and the question."""
         question = inputs["text"].text.strip()
         if not question:
             raise ExpertError("The question about the document is empty: ask something.")
         return on_white(inputs["image"].image), question
 
     def run(self, model: _Desk, prepared: Any, deadline: Deadline) -> Any:
-        """The likeliest answer."""
         picture, question = prepared
         asked: dict[str, Any] = {"image": picture, "question": question}
         if model.reader is None:
@@ -78,7 +73,6 @@ class DocumentQuestionAnswering(PipelineExpert):
         return model.model.run(lambda pipeline: pipeline(asked), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The answer."""
         found = raw if isinstance(raw, list) else [raw]
         answer = str(found[0].get("answer") or "").strip() if found else ""
         if not answer:
@@ -100,7 +94,7 @@ def _refuse_if_too_long(question: str, pipeline: Any) -> None:
         )
 
 
-def _word_boxes(reader: Reader, picture: PILImage.Image, deadline: Deadline) -> list[list[Any]]:
+def _word_boxes(reader: OcrReader, picture: PILImage.Image, deadline: Deadline) -> list[list[Any]]:
     """Each word with its box in thousandths of the page."""
     sides = (picture.width, picture.height) * 2
     return [

@@ -6,31 +6,27 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.local.runtime.encoder import EncoderExpert, vectors
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
-from hugginggpt.experts.rendering import vector
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.local.runtime.sentence_encoder import EncoderExpert, vectors
+from hugginggpt.experts.rendering import embedding
 
 
 class FeatureExtraction(EncoderExpert):
     """Turns a text into a vector of length 1."""
 
     kind = "feature-extraction"
-    batches = True
+    supports_batching = True
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The text."""
         if not inputs["text"].text.strip():
             raise ExpertError("The text is empty, so it has no meaning to be turned into numbers.")
         return inputs["text"].text
 
     def run(self, model: LoadedModel[Any], prepared: str, deadline: Deadline) -> Any:
-        """The vector."""
-        return self.run_many(model, [prepared], deadline)[0]
+        return self.run_batch(model, [prepared], deadline)[0]
 
-    def run_many(self, model: LoadedModel[Any], prepared: Sequence[str], deadline: Deadline) -> Sequence[Any]:
-        """The vectors of many texts."""
+    def run_batch(self, model: LoadedModel[Any], prepared: Sequence[str], deadline: Deadline) -> Sequence[Any]:
         return list(model.run(lambda encoder: vectors(encoder, prepared), deadline))
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The vector's numbers."""
-        return [vector([float(number) for number in raw])]
+        return [embedding([float(number) for number in raw])]

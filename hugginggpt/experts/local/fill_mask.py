@@ -6,10 +6,10 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.inputs import longest
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.inputs import model_max_tokens
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
-from hugginggpt.experts.rendering import filled
+from hugginggpt.experts.rendering import mask_fillings
 
 _MASK = re.compile(r"\[MASK\]|<mask>|\[mask\]|<MASK>|_{3,}", re.IGNORECASE)
 
@@ -20,25 +20,23 @@ class FillMask(PipelineExpert):
     kind = "fill-mask"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The text."""
         text = inputs["text"].text
         if not _MASK.search(text):
             raise ExpertError("The text has no mask to fill: write [MASK] where a word is missing.")
         return text
 
     def run(self, model: LoadedModel[Any], prepared: str, deadline: Deadline) -> Any:
-        """The likeliest words for each mask."""
         return model.run(lambda pipeline: _filled(pipeline, prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """For each mask in turn `[{"word", "score"}]`, best first; one such list where there is one mask."""
-        return [filled(raw)]
+        """For each mask `[{"word", "score"}]`, best first; for a single mask just that list."""
+        return [mask_fillings(raw)]
 
 
 def _filled(pipeline: Any, text: str) -> list[list[dict[str, Any]]]:
     tokenizer = pipeline.tokenizer
     masked = _MASK.sub(lambda _: tokenizer.mask_token, text)
-    count, most = len(tokenizer(masked, verbose=False)["input_ids"]), longest(tokenizer, pipeline.model.config)
+    count, most = len(tokenizer(masked, verbose=False)["input_ids"]), model_max_tokens(tokenizer, pipeline.model.config)
     if count > most:
         raise ExpertError(f"The text has {count} tokens where the model takes {most}: give the sentence with the mask.")
     result = pipeline(masked)

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from hugginggpt.deadline import Deadline
-from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.local.runtime.expert import LocalExpert
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
-from hugginggpt.experts.local.runtime.loading import loading
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.local.runtime.model_loading import model_loading
 from hugginggpt.media import Image
 from hugginggpt.models.card import ModelCard
 
@@ -21,33 +21,32 @@ class HedControl(LocalExpert):
 
     kind = "hed-control"
 
-    def takes(self, card: ModelCard) -> bool:
-        """Models whose one file the catalog knows by its hash: there is none in a safe format."""
+    def supports(self, card: ModelCard) -> bool:
+        """Only models whose single file has a known hash, because none of them has a safe format."""
         return len(card.sha256) == 1
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Any]:
-        """Fetch the weights and load them into the network, in full precision."""
-        with loading(card, surroundings) as place:
+    def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[Any]:
+        """Load the weights in full precision."""
+        with model_loading(card, context) as target:
             import torch
 
-            from hugginggpt.experts.local.runtime.hed import Hed
+            from hugginggpt.experts.local.runtime.hed_network import Hed
 
             (file,) = card.sha256
             network = Hed()
             # True: tensors are read, and nothing that could run.
-            network.load_state_dict(torch.load(Path(place.folder) / file, map_location="cpu", weights_only=True))
-            return LoadedModel(network.float().to(place.device).eval(), [network])
+            network.load_state_dict(torch.load(Path(target.folder) / file, map_location="cpu", weights_only=True))
+            return LoadedModel(network.float().to(target.device).eval(), [network])
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture, RGB."""
         return on_white(inputs["image"].image)
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
-        """How much of an edge each pixel is, at the size that suits the network."""
+        """The strength of the edge at each pixel, at the size that suits the network."""
         return model.run(lambda network: _edges(network, prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The edges white on black, as large as the picture, RGB."""
+        """White edges on black, in the size of the picture."""
         from PIL import Image as PILImage
 
         edges = PILImage.fromarray((255.0 * raw).astype("uint8"))

@@ -5,7 +5,7 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.experts.rendering import regions
 
@@ -16,15 +16,13 @@ class ImageSegmentation(PipelineExpert):
     kind = "image-segmentation"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture, RGB."""
         return on_white(inputs["image"].image)
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
-        """The regions with their masks."""
         return model.run(lambda pipeline: pipeline(prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score", "share", "box"}]`, the largest first, and the picture with the regions coloured."""
+        """The regions, the largest first."""
         import numpy as np
 
         found = [

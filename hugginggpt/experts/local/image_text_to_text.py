@@ -6,30 +6,27 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
-from hugginggpt.experts.local.runtime.looking import LookingExpert, answered
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network
+from hugginggpt.experts.local.runtime.vision_language import VisionLanguageExpert, answer_about_image
 from hugginggpt.media import Text
 
 _USUAL_TOKENS = 512
 
 
-class ImageTextToText(LookingExpert):
+class ImageTextToText(VisionLanguageExpert):
     """Answers a text about a picture with a chat model that sees."""
 
     kind = "image-text-to-text"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The inputs, with a text that says something."""
         if not inputs["text"].text.strip():
             raise ExpertError("The instruction about the picture is empty: say what is wanted.")
         return inputs
 
     def run(self, model: LoadedModel[Network], prepared: Inputs, deadline: Deadline) -> Any:
-        """The answer."""
         picture, text = on_white(prepared["image"].image), prepared["text"].text.strip()
-        return model.run(lambda network: answered(network, picture, text, prepared, _USUAL_TOKENS), deadline)
+        return model.run(lambda network: answer_about_image(network, picture, text, prepared, _USUAL_TOKENS), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The answer."""
         return [Text(raw)]

@@ -8,13 +8,13 @@ from PIL import Image as PILImage
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
-from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert, load_pipeline, on_device
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
-from hugginggpt.experts.local.runtime.loading import loading
+from hugginggpt.experts.local.runtime.image_size import resized_for
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.local.runtime.model_loading import model_loading
 from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
-from hugginggpt.experts.local.runtime.sizes import fitting
 from hugginggpt.media import Image
 from hugginggpt.models.card import ModelCard
 
@@ -38,37 +38,32 @@ class ImageToImage(DiffusionExpert):
     kind = "image-to-image"
     auto_class = "AutoPipelineForImage2Image"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Any]:
-        """The pipeline, or the network that enlarges."""
-        with loading(card, surroundings) as place:
-            if Path(place.folder, "model_index.json").is_file():
-                return on_device(load_pipeline(card, place, self.auto_class), card, place)
-            return load_network(card, place, "AutoModelForImageToImage", load_processor(place, "AutoImageProcessor"))
+    def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[Any]:
+        with model_loading(card, context) as target:
+            if Path(target.folder, "model_index.json").is_file():
+                return on_device(load_pipeline(card, target, self.auto_class), card, target)
+            return load_network(card, target, "AutoModelForImageToImage", load_processor(target, "AutoImageProcessor"))
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture in RGB, and the rest as it is."""
         return {**inputs, "image": on_white(inputs["image"].image)}
 
     def run(self, model: LoadedModel[Any], prepared: Inputs, deadline: Deadline) -> Any:
-        """The new picture."""
         if isinstance(model.tool, Network):
             return model.run(lambda network: _enlarged(network, prepared), deadline)
         return super().run(model, prepared, deadline)
 
     def make(self, diffuser: Diffuser, inputs: Inputs) -> Any:
-        """The picture, varied or edited."""
         text = inputs["text"].text.strip() if inputs.get("text") else ""
         if diffuser.takes("image_guidance_scale") and not text:
             raise ExpertError("This model edits pictures as a text says: say what to change.")
         if text and not diffuser.takes("prompt"):
             raise ExpertError("This model varies pictures and follows no text: choose another model.")
         strength = _STRENGTH_UNDER_A_TEXT if text else _STRENGTH_OF_A_VARIATION
-        picture = fitting(inputs["image"], diffuser, inputs)
+        picture = resized_for(inputs["image"], diffuser, inputs)
         size = {"width": picture.width, "height": picture.height} if not diffuser.takes("strength") else {}
         return diffuser(inputs, prompt=text, image=picture, strength=strength, **size).images[0]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The picture."""
         return [Image(raw)]
 
 

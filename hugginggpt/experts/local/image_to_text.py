@@ -7,36 +7,38 @@ from PIL import Image as PILImage
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
-from hugginggpt.experts.local.runtime.looking import EyesAndPen, LookingExpert, answered, generated
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network
+from hugginggpt.experts.local.runtime.vision_language import (
+    ImageProcessorAndTokenizer,
+    VisionLanguageExpert,
+    answer_about_image,
+    generate_text,
+)
 from hugginggpt.media import Text
 
 _ASKED = "Describe this image. If it shows a text, say what the text is."
 _USUAL_TOKENS = 128
 
 
-class ImageToText(LookingExpert):
+class ImageToText(VisionLanguageExpert):
     """Describes a picture, or reads it where the model was trained to."""
 
     kind = "image-to-text"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture, RGB."""
         return on_white(inputs["image"].image)
 
     def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
-        """The description."""
         return model.run(lambda network: _described(network, prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The description."""
         return [Text(raw)]
 
 
 def _described(network: Network, picture: PILImage.Image) -> str:
     processor = network.processor
-    if not isinstance(processor, EyesAndPen):
-        return answered(network, picture, _ASKED, {}, _USUAL_TOKENS)
+    if not isinstance(processor, ImageProcessorAndTokenizer):
+        return answer_about_image(network, picture, _ASKED, {}, _USUAL_TOKENS)
     given = processor.image_processor(picture, return_tensors="pt")
-    return generated(network, {"pixel_values": given["pixel_values"]}, processor.tokenizer, {}, _USUAL_TOKENS)
+    return generate_text(network, {"pixel_values": given["pixel_values"]}, processor.tokenizer, {}, _USUAL_TOKENS)

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from hugginggpt.errors import ExpertError
-from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.film import film
 from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert, load_pipeline
-from hugginggpt.experts.local.runtime.loading import Place
-from hugginggpt.experts.local.runtime.sizes import fitting
-from hugginggpt.experts.local.runtime.tempo import frames_per_second
+from hugginggpt.experts.local.runtime.frame_rate import frames_per_second
+from hugginggpt.experts.local.runtime.image_size import resized_for
+from hugginggpt.experts.local.runtime.model_loading import LoadTarget
+from hugginggpt.experts.video import encode_video
 from hugginggpt.models.card import ModelCard
 
 # One set of weights that serves both: diffusers has a pipeline for each.
@@ -23,23 +23,22 @@ class ImageToVideo(DiffusionExpert):
 
     kind = "image-to-video"
 
-    def pipeline(self, card: ModelCard, place: Place, surroundings: Surroundings) -> Any:
-        """The pipeline that takes a picture, also where the model names its one for texts."""
-        index = json.loads(Path(place.folder, "model_index.json").read_text(encoding="utf-8"))
-        return load_pipeline(card, place, _FOR_PICTURES.get(index["_class_name"], self.auto_class))
+    def pipeline(self, card: ModelCard, target: LoadTarget, context: ExpertContext) -> Any:
+        """The pipeline that takes a picture, even if the model names the one that takes only text."""
+        index = json.loads(Path(target.folder, "model_index.json").read_text(encoding="utf-8"))
+        return load_pipeline(card, target, _FOR_PICTURES.get(index["_class_name"], self.auto_class))
 
     def make(self, diffuser: Diffuser, inputs: Inputs) -> Any:
-        """The frames, and how many of them a second has."""
+        """The frames, and the frame rate."""
         if not diffuser.takes("image"):
             raise ExpertError("This model makes videos from texts alone: choose one that takes a picture.")
         text = inputs["text"].text.strip() if inputs.get("text") else ""
         if diffuser.takes("prompt") and not text:
             raise ExpertError("This model moves a picture as a text says: say what is to happen in it.")
-        picture = fitting(on_white(inputs["image"].image), diffuser, inputs)
+        picture = resized_for(on_white(inputs["image"].image), diffuser, inputs)
         size = {"width": picture.width, "height": picture.height}
         made = diffuser(inputs, prompt=text, image=picture, output_type="pil", **size)
         return made.frames[0], frames_per_second(diffuser)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The video."""
-        return [film(*raw)]
+        return [encode_video(*raw)]

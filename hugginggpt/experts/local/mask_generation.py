@@ -10,7 +10,7 @@ from PIL import Image as PILImage
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.experts.rendering import regions
 
@@ -31,15 +31,12 @@ class MaskGeneration(NetworkExpert):
     processor_class = "AutoProcessor"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture, RGB."""
         return on_white(inputs["image"].image)
 
     def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
-        """The masks, the surest first."""
         return model.run(lambda network: _masks(network, prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label": "", "score", "share", "box"}]`, and the picture with the masks coloured."""
         return regions([{"label": "", **entry} for entry in raw], inputs["image"].image)
 
 

@@ -18,7 +18,7 @@ class NormalControl(DepthExpert):
     packages = (*DepthExpert.packages, "cv2")
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The normals as colours: red to the right, green down, blue towards whoever looks."""
+        """The normals as colours: red points right, green down, blue towards the viewer."""
         import cv2
         import numpy as np
         from PIL import Image as PILImage

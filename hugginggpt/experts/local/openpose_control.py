@@ -9,10 +9,10 @@ from PIL import ImageDraw
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
-from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.local.object_detection import ObjectDetection
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.media import Image
 from hugginggpt.models.card import ModelCard
@@ -47,7 +47,6 @@ class _Studio:
 
     @property
     def bytes(self) -> int:
-        """Memory that both take."""
         return self.joints.bytes + (self.people.bytes if self.people else 0)
 
 
@@ -58,24 +57,21 @@ class OpenposeControl(NetworkExpert):
     model_class = "VitPoseForPoseEstimation"
     processor_class = "AutoImageProcessor"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> Any:
-        """The model of joints, and the companion that finds people."""
-        joints = super().load(card, surroundings)
+    def load(self, card: ModelCard, context: ExpertContext) -> Any:
+        joints = super().load(card, context)
         if not card.companions:
             return _Studio(joints, None)
         detector = ObjectDetection()
-        people = detector.load(ModelCard(id=card.companions[0], kind=detector.kind), surroundings)
+        people = detector.load(ModelCard(id=card.companions[0], kind=detector.kind), context)
         return _Studio(joints, people)
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture, RGB."""
         picture = on_white(inputs["image"].image)
         if min(picture.size) < _SMALLEST:
             raise ExpertError(f"The picture is too small for poses: give one of at least {_SMALLEST} pixels a side.")
         return picture
 
     def run(self, model: _Studio, prepared: Any, deadline: Deadline) -> Any:
-        """The joints of each person."""
         boxes = [[0.0, 0.0, float(prepared.width), float(prepared.height)]]
         if model.people is not None:
             found = model.people.run(lambda pipeline: pipeline(prepared), deadline)
@@ -85,7 +81,6 @@ class OpenposeControl(NetworkExpert):
         return model.joints.run(lambda network: _people(network, prepared, boxes), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The poses in colours on black."""
         return [Image(_drawn(raw, inputs["image"].image.size))]
 
 

@@ -5,8 +5,8 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.inputs import longest
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.inputs import model_max_tokens
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.media import Text
 
@@ -24,7 +24,6 @@ class QuestionAnswering(NetworkExpert):
     model_class = "AutoModelForQuestionAnswering"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The question and the text."""
         question = inputs["text"].text.strip()
         context = inputs["context"].text if inputs.get("context") else ""
         if not question:
@@ -34,11 +33,9 @@ class QuestionAnswering(NetworkExpert):
         return question, context
 
     def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
-        """The likeliest answer."""
         return model.run(lambda network: _answer(network, *prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The answer."""
         if not raw.strip():
             raise ExpertError("The text holds no answer to the question, as far as the model can tell.")
         return [Text(raw.strip())]
@@ -49,7 +46,7 @@ def _answer(network: Network, question: str, context: str) -> str:
     import torch
 
     tokenizer, model = network.processor, network.model
-    most = longest(tokenizer, model.config)
+    most = model_max_tokens(tokenizer, model.config)
     asked = len(tokenizer.tokenize(question)) + tokenizer.num_special_tokens_to_add(pair=True)
     if asked > most // 2:
         raise ExpertError("The question is too long for the model: ask a shorter one.")

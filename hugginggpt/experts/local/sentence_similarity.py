@@ -5,8 +5,8 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.local.runtime.encoder import EncoderExpert, vectors
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.local.runtime.sentence_encoder import EncoderExpert, vectors
 from hugginggpt.experts.rendering import similarity
 
 
@@ -14,21 +14,17 @@ class SentenceSimilarity(EncoderExpert):
     """Scores how close two texts are in meaning: the cosine of their vectors."""
 
     kind = "sentence-similarity"
-    batches = True
+    supports_batching = True
 
     def prepare(self, inputs: Inputs) -> Any:
-        """Both texts."""
         return [inputs["text1"].text, inputs["text2"].text]
 
     def run(self, model: LoadedModel[Any], prepared: list[str], deadline: Deadline) -> Any:
-        """Their cosine."""
-        return self.run_many(model, [prepared], deadline)[0]
+        return self.run_batch(model, [prepared], deadline)[0]
 
-    def run_many(self, model: LoadedModel[Any], prepared: Sequence[list[str]], deadline: Deadline) -> Sequence[Any]:
-        """The cosines of many pairs."""
+    def run_batch(self, model: LoadedModel[Any], prepared: Sequence[list[str]], deadline: Deadline) -> Sequence[Any]:
         rows = model.run(lambda encoder: vectors(encoder, [text for pair in prepared for text in pair]), deadline)
         return [float(first @ second) for first, second in zip(rows[::2], rows[1::2], strict=True)]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`{"score": cosine}`."""
         return [similarity(raw)]

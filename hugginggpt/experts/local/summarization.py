@@ -1,9 +1,9 @@
 """Summarisation through transformers."""
 
 from hugginggpt.experts.base import Inputs
-from hugginggpt.experts.inputs import windows
+from hugginggpt.experts.inputs import token_windows
 from hugginggpt.experts.local.runtime.network import Network
-from hugginggpt.experts.local.runtime.seq2seq import Seq2SeqExpert, generate, room, task_parameters
+from hugginggpt.experts.local.runtime.seq2seq import Seq2SeqExpert, generate, max_input_tokens, task_parameters
 
 _USUAL_TOKENS = 142
 _T5 = ("t5", "mt5", "umt5", "longt5")
@@ -14,14 +14,13 @@ class Summarization(Seq2SeqExpert):
 
     kind = "summarization"
 
-    def rewritten(self, network: Network, inputs: Inputs) -> str:
-        """The summary."""
+    def rewrite(self, network: Network, inputs: Inputs) -> str:
         usual = "summarize: " if network.model.config.model_type in _T5 else ""
         told = task_parameters(network, "summarization")
         prefix = str(told.get("prefix", usual))
         text = inputs["text"].text.strip()
         while True:
-            parts = windows(text, network.processor, room(network, prefix))
+            parts = token_windows(text, network.processor, max_input_tokens(network, prefix))
             shorter = " ".join(_summary(network, prefix + part, inputs).strip() for part in parts)
             # A summary that is no shorter than its text would be summarised for ever.
             if len(parts) == 1 or len(shorter) >= len(text):

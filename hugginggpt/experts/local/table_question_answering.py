@@ -5,8 +5,8 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, ModelLoadError
-from hugginggpt.experts.base import Inputs, Outputs, Surroundings
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.media import Text
 from hugginggpt.models.card import ModelCard
@@ -20,19 +20,19 @@ class TableQuestionAnswering(PipelineExpert):
     kind = "table-question-answering"
     packages = (*PipelineExpert.packages, "pandas")
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Any]:
+    def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[Any]:
         """Fetch the model's files and make the pipeline, which can feed a table to TAPAS alone.
 
         Raises:
             ModelLoadError: the model is of another family.
         """
-        model = super().load(card, surroundings)
+        model = super().load(card, context)
         if model.tool.type != "tapas":
             raise ModelLoadError(f"The model {card.id} is no TAPAS and reads no tables: choose another.")
         return model
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The table as the library takes it, all cells as texts, and the question."""
+        """The table with every cell as text, which the library expects, and the question."""
         import pandas
 
         table, question = inputs["table"], inputs["text"].text.strip()
@@ -43,11 +43,9 @@ class TableQuestionAnswering(PipelineExpert):
         return {"table": pandas.DataFrame(table.rows, columns=list(table.columns), dtype=object), "query": question}
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
-        """The cells, and what is to be done with them."""
         return model.run(lambda pipeline: pipeline(prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The answer."""
         answer = _reckoned(raw.get("aggregator", "NONE"), raw["cells"])
         if not answer:
             raise ExpertError("The model found no answer in the table: ask in other words, or choose another model.")

@@ -6,7 +6,7 @@ from typing import Any
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.local.runtime.tabular import TabularExpert
-from hugginggpt.experts.rendering import rows_classified
+from hugginggpt.experts.rendering import row_classes
 
 
 class TabularClassification(TabularExpert):
@@ -15,7 +15,7 @@ class TabularClassification(TabularExpert):
     kind = "tabular-classification"
 
     def predict(self, estimator: Any, rows: Any) -> Sequence[Any]:
-        """Label and score of each row; the score is None where the model has no probabilities."""
+        """The label and score of each row; the score is None if the model has no probabilities."""
         if not hasattr(estimator, "classes_"):
             raise ExpertError("This model predicts numbers and no classes: choose a classifier.")
         labels = [str(label) for label in estimator.predict(rows)]
@@ -24,9 +24,8 @@ class TabularClassification(TabularExpert):
         return list(zip(labels, estimator.predict_proba(rows).max(axis=1).tolist(), strict=True))
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"row", "label", "score"}]`, rows counted from 1."""
         return [
-            rows_classified(
+            row_classes(
                 [{"row": row, "label": label, "score": score} for row, (label, score) in enumerate(raw, start=1)]
             )
         ]

@@ -6,7 +6,7 @@ from typing import Any
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.local.runtime.tabular import TabularExpert
-from hugginggpt.experts.rendering import rows_predicted
+from hugginggpt.experts.rendering import row_values
 
 
 class TabularRegression(TabularExpert):
@@ -15,11 +15,9 @@ class TabularRegression(TabularExpert):
     kind = "tabular-regression"
 
     def predict(self, estimator: Any, rows: Any) -> Sequence[Any]:
-        """The number of each row."""
         if hasattr(estimator, "classes_"):
             raise ExpertError("This model predicts classes and no numbers: choose a regressor.")
         return [float(value) for value in estimator.predict(rows).ravel()]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"row", "value"}]`, rows counted from 1."""
-        return [rows_predicted([{"row": row, "value": value} for row, value in enumerate(raw, start=1)])]
+        return [row_values([{"row": row, "value": value} for row, value in enumerate(raw, start=1)])]

@@ -3,7 +3,7 @@
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs
 from hugginggpt.experts.local.runtime.network import Network
-from hugginggpt.experts.local.runtime.seq2seq import Seq2SeqExpert, generate, room
+from hugginggpt.experts.local.runtime.seq2seq import Seq2SeqExpert, generate, max_input_tokens
 
 _USUAL_TOKENS = 256
 
@@ -13,10 +13,9 @@ class Text2TextGeneration(Seq2SeqExpert):
 
     kind = "text2text-generation"
 
-    def rewritten(self, network: Network, inputs: Inputs) -> str:
-        """The new text."""
+    def rewrite(self, network: Network, inputs: Inputs) -> str:
         text = inputs["text"].text.strip()
-        count, most = len(network.processor.tokenize(text)), room(network)
+        count, most = len(network.processor.tokenize(text)), max_input_tokens(network)
         if count > most:
             raise ExpertError(f"The text has {count} tokens where the model takes {most}: shorten it.")
         return generate(network, [text], inputs, _USUAL_TOKENS)[0]

@@ -5,8 +5,8 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.inputs import longest, windows
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.inputs import model_max_tokens, token_windows
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import BATCH, PipelineExpert
 from hugginggpt.experts.rendering import classification
 
@@ -15,29 +15,25 @@ class TextClassification(PipelineExpert):
     """Labels a text. A text longer than the model's window is read window by window, and the scores averaged."""
 
     kind = "text-classification"
-    batches = True
+    supports_batching = True
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The text."""
         return inputs["text"].text
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
-        """The score of each label, best first."""
-        return self.run_many(model, [prepared], deadline)[0]
+        return self.run_batch(model, [prepared], deadline)[0]
 
-    def run_many(self, model: LoadedModel[Any], prepared: Sequence[str], deadline: Deadline) -> Sequence[Any]:
-        """The same of many texts, several windows at a time."""
+    def run_batch(self, model: LoadedModel[Any], prepared: Sequence[str], deadline: Deadline) -> Sequence[Any]:
         return model.run(lambda pipeline: _classify(pipeline, prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score"}]`."""
         return [classification(raw)]
 
 
 def _classify(pipeline: Any, texts: Sequence[str]) -> list[list[dict[str, Any]]]:
     tokenizer = pipeline.tokenizer
-    size = longest(tokenizer, pipeline.model.config)
-    parts = [windows(text, tokenizer, size - tokenizer.num_special_tokens_to_add()) for text in texts]
+    size = model_max_tokens(tokenizer, pipeline.model.config)
+    parts = [token_windows(text, tokenizer, size - tokenizer.num_special_tokens_to_add()) for text in texts]
     flat = [part for some in parts for part in some]
     results = iter(pipeline(flat, top_k=None, truncation=True, max_length=size, batch_size=BATCH))
     return [_mean(some, [next(results) for _ in some]) for some in parts]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hugginggpt.experts.local.runtime.causal import CausalExpert, asked
+from hugginggpt.experts.local.runtime.causal import CausalExpert, chat_prompt
 
 
 class TextGeneration(CausalExpert):
@@ -11,5 +11,4 @@ class TextGeneration(CausalExpert):
     kind = "text-generation"
 
     def prompt(self, text: str, tokenizer: Any) -> tuple[str, bool]:
-        """The prompt, as a message where the model takes messages."""
-        return asked(text, tokenizer) if tokenizer.chat_template else (text, True)
+        return chat_prompt(text, tokenizer) if tokenizer.chat_template else (text, True)

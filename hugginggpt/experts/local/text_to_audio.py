@@ -5,11 +5,11 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
-from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert, load_pipeline, on_device
 from hugginggpt.experts.local.runtime.generation import seeded
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
-from hugginggpt.experts.local.runtime.loading import loading
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.local.runtime.model_loading import model_loading
 from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
 from hugginggpt.media import Audio
 from hugginggpt.models.card import ModelCard
@@ -23,28 +23,24 @@ class TextToAudio(DiffusionExpert):
 
     kind = "text-to-audio"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Any]:
-        """The pipeline of diffusers, or the model of transformers."""
-        with loading(card, surroundings) as place:
-            if Path(place.folder, "model_index.json").is_file():
-                return on_device(load_pipeline(card, place, self.auto_class), card, place)
-            return load_network(card, place, "AutoModelForTextToWaveform", load_processor(place, "AutoProcessor"))
+    def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[Any]:
+        with model_loading(card, context) as target:
+            if Path(target.folder, "model_index.json").is_file():
+                return on_device(load_pipeline(card, target, self.auto_class), card, target)
+            return load_network(card, target, "AutoModelForTextToWaveform", load_processor(target, "AutoProcessor"))
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The inputs, with a text that says something and a length that can be made."""
         seconds = inputs.get("seconds")
         if seconds is not None and not 0 < seconds <= _LONGEST:
             raise ExpertError(f"A sound of {seconds:g} seconds cannot be made: ask for at most {_LONGEST:g}.")
         return super().prepare(inputs)
 
     def run(self, model: LoadedModel[Any], prepared: Inputs, deadline: Deadline) -> Any:
-        """The sound and its rate."""
         if isinstance(model.tool, Network):
             return model.run(lambda network: _composed(network, prepared), deadline)
         return super().run(model, prepared, deadline)
 
     def make(self, diffuser: Diffuser, inputs: Inputs) -> Any:
-        """The sound and its rate, by a pipeline of diffusers."""
         import numpy as np
 
         seconds = inputs.get("seconds") or _SECONDS
@@ -56,7 +52,6 @@ class TextToAudio(DiffusionExpert):
         return _frames(made), int(rate)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The sound."""
         samples, rate = raw
         return [Audio(samples, rate)]
 

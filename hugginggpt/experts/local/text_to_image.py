@@ -4,7 +4,7 @@ from typing import Any
 
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert
-from hugginggpt.experts.local.runtime.sizes import asked_size
+from hugginggpt.experts.local.runtime.image_size import requested_size
 from hugginggpt.media import Image
 
 
@@ -15,9 +15,7 @@ class TextToImage(DiffusionExpert):
     auto_class = "AutoPipelineForText2Image"
 
     def make(self, diffuser: Diffuser, inputs: Inputs) -> Any:
-        """The picture."""
-        return diffuser(inputs, prompt=inputs["text"].text, **asked_size(inputs)).images[0]
+        return diffuser(inputs, prompt=inputs["text"].text, **requested_size(inputs)).images[0]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The picture."""
         return [Image(raw)]

@@ -8,13 +8,13 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, ModelLoadError
-from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.local.runtime.expert import LocalExpert
 from hugginggpt.experts.local.runtime.generation import seeded
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
-from hugginggpt.experts.local.runtime.loading import Place, loading
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.local.runtime.model_loading import LoadTarget, model_loading
 from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
-from hugginggpt.experts.local.runtime.voice import load_vocoder, neutral_voice, sentences
+from hugginggpt.experts.local.runtime.speech import load_vocoder, neutral_voice, sentences
 from hugginggpt.media import Audio
 from hugginggpt.models.card import ModelCard
 
@@ -42,26 +42,23 @@ class TextToSpeech(LocalExpert):
 
     kind = "text-to-speech"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[_Speaker]:
-        """Fetch the model's files, and the vocoder's if it needs one, and load them."""
-        with loading(card, surroundings) as place:
-            family = _family(card, place)
+    def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[_Speaker]:
+        with model_loading(card, context) as target:
+            family = _family(card, target)
             model_class, processor_class = _FAMILIES[family]
-            model = load_network(card, place, model_class, load_processor(place, processor_class))
+            model = load_network(card, target, model_class, load_processor(target, processor_class))
         if family != "speecht5":
             return LoadedModel(_Speaker(model.tool), [model.tool.model])
-        vocoder = load_vocoder(card, surroundings)
+        vocoder = load_vocoder(card, context)
         return LoadedModel(_Speaker(model.tool, vocoder), [model.tool.model, vocoder])
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The text's sentences, and the seed."""
         said = list(sentences(inputs["text"].text))
         if not said:
             raise ExpertError("There is no text to say.")
         return said, inputs.get("seed")
 
     def run(self, model: LoadedModel[_Speaker], prepared: Any, deadline: Deadline) -> Any:
-        """The sound of all sentences, and its rate."""
         import numpy as np
 
         said, seed = prepared
@@ -73,13 +70,12 @@ class TextToSpeech(LocalExpert):
         return np.concatenate(sound[:-1]), rate
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """Mono sound at the model's rate."""
         samples, rate = raw
         return [Audio(samples[:, None], rate)]
 
 
-def _family(card: ModelCard, place: Place) -> str:
-    config = json.loads(Path(place.folder, "config.json").read_text(encoding="utf-8"))
+def _family(card: ModelCard, target: LoadTarget) -> str:
+    config = json.loads(Path(target.folder, "config.json").read_text(encoding="utf-8"))
     family = str(config.get("model_type"))
     if family not in _FAMILIES:
         raise ModelLoadError(f"It is not known how {card.id}, a {family}, speaks: choose a VITS, SpeechT5 or Bark.")

@@ -3,10 +3,10 @@
 from typing import Any
 
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.film import film
 from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert
-from hugginggpt.experts.local.runtime.sizes import asked_size
-from hugginggpt.experts.local.runtime.tempo import frames_per_second
+from hugginggpt.experts.local.runtime.frame_rate import frames_per_second
+from hugginggpt.experts.local.runtime.image_size import requested_size
+from hugginggpt.experts.video import encode_video
 
 
 class TextToVideo(DiffusionExpert):
@@ -15,10 +15,9 @@ class TextToVideo(DiffusionExpert):
     kind = "text-to-video"
 
     def make(self, diffuser: Diffuser, inputs: Inputs) -> Any:
-        """The frames, and how many of them a second has."""
-        made = diffuser(inputs, prompt=inputs["text"].text, output_type="pil", **asked_size(inputs))
+        """The frames, and the frame rate."""
+        made = diffuser(inputs, prompt=inputs["text"].text, output_type="pil", **requested_size(inputs))
         return made.frames[0], frames_per_second(diffuser)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The video."""
-        return [film(*raw)]
+        return [encode_video(*raw)]

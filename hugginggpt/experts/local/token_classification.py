@@ -5,10 +5,10 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.inputs import longest, spans
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.inputs import model_max_tokens, token_spans
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
-from hugginggpt.experts.rendering import marked
+from hugginggpt.experts.rendering import entities
 
 _SHARED = 32
 """Tokens that two windows share: what one of them cuts, the other has whole."""
@@ -20,25 +20,22 @@ class TokenClassification(PipelineExpert):
     kind = "token-classification"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The text."""
         if not inputs["text"].text.strip():
             raise ExpertError("The text is empty, so there is nothing to find in it.")
         return inputs["text"].text
 
     def run(self, model: LoadedModel[Any], prepared: str, deadline: Deadline) -> Any:
-        """What is found, in the text's order."""
         return model.run(lambda pipeline: _found(pipeline, prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score", "text", "start", "end"}]`."""
-        return [marked(raw)]
+        return [entities(raw)]
 
 
 def _found(pipeline: Any, text: str) -> list[dict[str, Any]]:
     tokenizer = pipeline.tokenizer
-    size = longest(tokenizer, pipeline.model.config) - tokenizer.num_special_tokens_to_add()
+    size = model_max_tokens(tokenizer, pipeline.model.config) - tokenizer.num_special_tokens_to_add()
     found: list[dict[str, Any]] = []
-    for begin, end in spans(text, tokenizer, size, min(_SHARED, size // 2)):
+    for begin, end in token_spans(text, tokenizer, size, min(_SHARED, size // 2)):
         for entity in pipeline(text[begin:end], aggregation_strategy="simple"):
             start, stop = begin + entity["start"], begin + entity["end"]
             entry = {"label": entity["entity_group"], "score": float(entity["score"])}

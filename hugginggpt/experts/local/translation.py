@@ -7,10 +7,10 @@ from typing import Any
 
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs
-from hugginggpt.experts.inputs import windows
+from hugginggpt.experts.inputs import token_windows
 from hugginggpt.experts.local.runtime.languages import CODES, find_language, language_name
 from hugginggpt.experts.local.runtime.network import Network
-from hugginggpt.experts.local.runtime.seq2seq import Seq2SeqExpert, generate, room, task_parameters
+from hugginggpt.experts.local.runtime.seq2seq import Seq2SeqExpert, generate, max_input_tokens, task_parameters
 
 _USUAL_TOKENS = 400
 _LONGEST_PASSAGE = 200
@@ -34,12 +34,12 @@ class Translation(Seq2SeqExpert):
 
     kind = "translation"
 
-    def rewritten(self, network: Network, inputs: Inputs) -> str:
-        """The translation; line breaks stay where they are."""
+    def rewrite(self, network: Network, inputs: Inputs) -> str:
+        """Line breaks stay where they are."""
         target = _asked(inputs, "target_language")
         aim = _aim(network, _asked(inputs, "source_language"), target)
         first = {} if aim.first_token is None else {"forced_bos_token_id": aim.first_token}
-        size = min(_LONGEST_PASSAGE, room(network, aim.prefix))
+        size = min(_LONGEST_PASSAGE, max_input_tokens(network, aim.prefix))
         lines = inputs["text"].text.strip().split("\n")
         passages = [_passages(line, network.processor, size) for line in lines]
         flat = [aim.prefix + passage for line in passages for passage in line]
@@ -72,7 +72,7 @@ def _passages(line: str, tokenizer: Any, size: int) -> list[str]:
             passages[-1] += sentence
             count += tokens
         else:
-            passages += windows(sentence, tokenizer, size)
+            passages += token_windows(sentence, tokenizer, size)
             count = tokens if tokens <= size else size
     return passages
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.film import frames
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.experts.rendering import classification
+from hugginggpt.experts.video import sample_frames
 
 _LABELS = 5
 _USUAL_FRAMES = 16
@@ -22,18 +22,16 @@ class VideoClassification(NetworkExpert):
     processor_class = "AutoImageProcessor"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The video as it is: how many frames are wanted is the model's to say."""
+        """The video itself: how many frames to sample depends on the model."""
         return inputs["video"]
 
     def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
-        """The likeliest labels."""
         config = model.tool.model.config
         count = getattr(config, "num_frames", None) or getattr(config, "frames_per_clip", None) or _USUAL_FRAMES
-        shown = frames(prepared, int(count), deadline)
+        shown = sample_frames(prepared, int(count), deadline)
         return model.run(lambda network: _classified(network, shown), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score"}]`."""
         return [classification(raw)]
 
 

@@ -8,12 +8,12 @@ from PIL import Image as PILImage
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
-from hugginggpt.experts.base import Inputs, Outputs, Surroundings
+from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
-from hugginggpt.experts.local.runtime.loading import loading
-from hugginggpt.experts.local.runtime.looking import LookingExpert, answered, generated
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.local.runtime.model_loading import model_loading
 from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
+from hugginggpt.experts.local.runtime.vision_language import VisionLanguageExpert, answer_about_image, generate_text
 from hugginggpt.media import Text
 from hugginggpt.models.card import ModelCard
 
@@ -23,38 +23,34 @@ _USUAL_TOKENS = 64
 _CHOOSES, _WRITES = "vilt", "blip"
 
 
-class VisualQuestionAnswering(LookingExpert):
+class VisualQuestionAnswering(VisionLanguageExpert):
     """Answers a question about what a picture shows."""
 
     kind = "visual-question-answering"
 
     @property
-    def loads(self) -> str:
-        """Its own models, and chat models, which other kinds share."""
+    def pool_key(self) -> str:
         return "visual question answering"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Network]:
-        """Fetch the model's files and load it as what it was trained for."""
-        with loading(card, surroundings) as place:
-            config = json.loads(Path(place.folder, "config.json").read_text(encoding="utf-8"))
+    def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[Network]:
+        """Load the model as the class it was trained as."""
+        with model_loading(card, context) as target:
+            config = json.loads(Path(target.folder, "config.json").read_text(encoding="utf-8"))
             if config.get("model_type") in (_CHOOSES, _WRITES):
-                processor = load_processor(place, "AutoProcessor")
-                return load_network(card, place, "AutoModelForVisualQuestionAnswering", processor)
-            return load_network(card, place, self.model_class, self.processor(place))
+                processor = load_processor(target, "AutoProcessor")
+                return load_network(card, target, "AutoModelForVisualQuestionAnswering", processor)
+            return load_network(card, target, self.model_class, self.processor(target))
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture, RGB, and the question."""
         question = inputs["text"].text.strip()
         if not question:
             raise ExpertError("The question about the picture is empty: ask something.")
         return on_white(inputs["image"].image), question
 
     def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
-        """The answer."""
         return model.run(lambda network: _answer(network, *prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The answer."""
         return [Text(raw)]
 
 
@@ -63,10 +59,10 @@ def _answer(network: Network, picture: PILImage.Image, question: str) -> str:
 
     model, processor = network.model, network.processor
     if model.config.model_type not in (_CHOOSES, _WRITES):
-        return answered(network, picture, question, {}, _USUAL_TOKENS)
+        return answer_about_image(network, picture, question, {}, _USUAL_TOKENS)
     given = processor(images=picture, text=question, truncation=True, return_tensors="pt")
     if model.config.model_type == _WRITES:
-        return generated(network, given, processor, {}, _USUAL_TOKENS)
+        return generate_text(network, given, processor, {}, _USUAL_TOKENS)
     given = given.to(model.device, model.dtype)
     with torch.inference_mode():
         chosen = int(model(**given).logits[0].argmax())

@@ -5,9 +5,8 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.inputs import longest, windows
-from hugginggpt.experts.labels import candidate_labels
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.inputs import candidate_labels, model_max_tokens, token_windows
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.experts.rendering import classification
 
@@ -20,28 +19,25 @@ class ZeroShotClassification(PipelineExpert):
     kind = "zero-shot-classification"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The text and the labels."""
         if not inputs["text"].text.strip():
             raise ExpertError("The text to sort is empty: give one.")
         return inputs["text"].text, candidate_labels(inputs)
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
-        """Each label's share, the largest first."""
         return model.run(lambda pipeline: _sorted(pipeline, *prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score"}]`."""
         return [classification(raw)]
 
 
 def _sorted(pipeline: Any, text: str, labels: list[str]) -> list[dict[str, Any]]:
     tokenizer = pipeline.tokenizer
     claim = max(len(tokenizer.tokenize(_CLAIM.format(label))) for label in labels)
-    room = longest(tokenizer, pipeline.model.config) - tokenizer.num_special_tokens_to_add(pair=True) - claim
+    room = model_max_tokens(tokenizer, pipeline.model.config) - tokenizer.num_special_tokens_to_add(pair=True) - claim
     if room < 1:
         raise ExpertError("A label is too long for the model: use shorter ones.")
     shares = dict.fromkeys(labels, 0.0)
-    parts = windows(text, tokenizer, room)
+    parts = token_windows(text, tokenizer, room)
     for part in parts:
         result = pipeline(part, labels, hypothesis_template=_CLAIM)
         for label, score in zip(result["labels"], result["scores"], strict=True):

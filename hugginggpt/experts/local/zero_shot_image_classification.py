@@ -5,8 +5,8 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.labels import candidate_labels
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.inputs import candidate_labels
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.experts.rendering import classification
 
@@ -19,16 +19,13 @@ class ZeroShotImageClassification(PipelineExpert):
     kind = "zero-shot-image-classification"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture, RGB, and the labels."""
         return on_white(inputs["image"].image), candidate_labels(inputs)
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
-        """Each label's share, the largest first."""
         picture, labels = prepared
         return model.run(
             lambda pipeline: pipeline(picture, candidate_labels=labels, hypothesis_template=_CLAIM), deadline
         )
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score"}]`."""
         return [classification(raw)]

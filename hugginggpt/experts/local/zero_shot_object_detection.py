@@ -7,8 +7,8 @@ from PIL import Image as PILImage
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.labels import candidate_labels
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.inputs import candidate_labels
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.experts.rendering import detections
 
@@ -21,15 +21,13 @@ class ZeroShotObjectDetection(NetworkExpert):
     processor_class = "AutoProcessor"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The picture, RGB, and the labels."""
         return on_white(inputs["image"].image), candidate_labels(inputs)
 
     def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
-        """What is found, as likely as the model's family takes for certain enough."""
+        """The objects above the threshold of the model's family."""
         return model.run(lambda network: _found(network, *prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score", "box"}]`, and the picture with the boxes."""
         return detections(raw, inputs["image"].image)
 
 

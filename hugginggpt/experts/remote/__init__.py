@@ -3,6 +3,6 @@
 The modules are the sections of the table of kinds (`hugginggpt/capabilities.py`).
 """
 
-from hugginggpt.experts.remote import images_in, images_out, sound, tables, text
+from hugginggpt.experts.remote import audio, image_inputs, image_outputs, tables, text
 
-EXPERTS = (*text.EXPERTS, *tables.EXPERTS, *images_in.EXPERTS, *images_out.EXPERTS, *sound.EXPERTS)
+EXPERTS = (*text.EXPERTS, *tables.EXPERTS, *image_inputs.EXPERTS, *image_outputs.EXPERTS, *audio.EXPERTS)

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, TypeVar
 from PIL.Image import DecompressionBombError
 
 from hugginggpt.addresses import shown
-from hugginggpt.deadline import GLANCE, Deadline
+from hugginggpt.deadline import POLL_SECONDS, Deadline
 from hugginggpt.errors import ExpertError, ExpertUnavailableError
-from hugginggpt.experts.base import Expert, Inputs, Surroundings
+from hugginggpt.experts.base import Expert, ExpertContext, Inputs
 from hugginggpt.media.problem import ContentProblem
 from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.redaction import said
@@ -57,7 +57,7 @@ class RemoteModel:
         if self._token is None and base is None:
             raise ExpertError(f"Running {card.id} remotely takes a token: set HF_TOKEN.")
 
-    def ask(self, method: str, question: Mapping[str, Any], read: Callable[[Any], _T], deadline: Deadline) -> _T:
+    def call(self, method: str, question: Mapping[str, Any], read: Callable[[Any], _T], deadline: Deadline) -> _T:
         """Call a method of the client, waiting for a provider that says how long it is busy.
 
         Args:
@@ -83,8 +83,8 @@ class RemoteModel:
                 wait = _asked_to_wait(error.response)
                 if wait is None or wait > min(patience, deadline.remaining()):
                     raise self._for_status(error, wait) from None
-            patience -= max(wait, GLANCE)
-            deadline.sleep(max(wait, GLANCE))
+            patience -= max(wait, POLL_SECONDS)
+            deadline.sleep(max(wait, POLL_SECONDS))
         try:
             return read(answer)
         except _SENSELESS as error:
@@ -195,7 +195,7 @@ def _within(deadline: Deadline, work: Callable[[], _T]) -> _T:
     thread = threading.Thread(target=run, name="inference provider", daemon=True)
     thread.start()
     while thread.is_alive():
-        thread.join(min(GLANCE, max(deadline.remaining(), 0.01)))
+        thread.join(min(POLL_SECONDS, max(deadline.remaining(), 0.01)))
         if thread.is_alive():
             deadline.check()
     result, error = outcome[0]
@@ -209,26 +209,25 @@ class RemoteExpert(Expert):
 
     endpoint = Endpoint.REMOTE
     packages: ClassVar[tuple[str, ...]] = ("huggingface_hub",)
-    install = "hugginggpt"
-    loads = "inference provider"
+    requirement = "hugginggpt"
+    pool_key = "inference provider"
 
     @property
     def method(self) -> str:
         """The method of `InferenceClient` that does it: named as the kind, unless an expert says so."""
         return self.kind.replace("-", "_")
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> RemoteModel:
-        """Nothing is loaded: the way to the model."""
-        return RemoteModel(card, surroundings.settings)
+    def load(self, card: ModelCard, context: ExpertContext) -> RemoteModel:
+        """Nothing is loaded: the model is a client of the provider."""
+        return RemoteModel(card, context.settings)
 
     @abstractmethod
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
         """The method's arguments, without the model."""
 
     def run(self, model: RemoteModel, prepared: Mapping[str, Any], deadline: Deadline) -> Any:
-        """Ask the provider."""
-        return model.ask(self.method, prepared, self.read, deadline)
+        return model.call(self.method, prepared, self.parse, deadline)
 
     @abstractmethod
-    def read(self, answer: Any) -> Any:
+    def parse(self, answer: Any) -> Any:
         """What the provider answered, as plain data. What it raises says that the answer makes no sense."""

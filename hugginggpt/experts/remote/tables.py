@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.remote import reading, sending
+from hugginggpt.experts.remote import parsing, payload
 from hugginggpt.experts.remote.provider import RemoteExpert
-from hugginggpt.experts.rendering import rows_classified
+from hugginggpt.experts.rendering import row_classes
 from hugginggpt.media import Text
 
 
@@ -16,15 +16,12 @@ class TableQuestionAnswering(RemoteExpert):
     kind = "table-question-answering"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The table and the question."""
-        return {"table": sending.table(inputs), "query": sending.text(inputs)}
+        return {"table": payload.table(inputs), "query": payload.text(inputs)}
 
-    def read(self, answer: Any) -> Any:
-        """The answer."""
-        return reading.words(answer.answer)
+    def parse(self, answer: Any) -> Any:
+        return parsing.words(answer.answer)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The answer."""
         return [Text(raw)]
 
 
@@ -34,17 +31,14 @@ class TabularClassification(RemoteExpert):
     kind = "tabular-classification"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The table."""
-        return {"table": sending.table(inputs)}
+        return {"table": payload.table(inputs)}
 
-    def read(self, answer: Any) -> Any:
-        """The label of each row."""
-        labels = enumerate(reading.listed(answer), start=1)
+    def parse(self, answer: Any) -> Any:
+        labels = enumerate(parsing.listed(answer), start=1)
         return [{"row": row, "label": str(label), "score": None} for row, label in labels]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"row", "label", "score"}]`."""
-        return [rows_classified(raw)]
+        return [row_classes(raw)]
 
 
 # The client has a method for tabular regression, too, and no provider that it would work with.

@@ -5,10 +5,10 @@ from typing import Any
 
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.labels import candidate_labels
-from hugginggpt.experts.remote import reading, sending
+from hugginggpt.experts.inputs import candidate_labels
+from hugginggpt.experts.remote import parsing, payload
 from hugginggpt.experts.remote.provider import RemoteExpert
-from hugginggpt.experts.rendering import classification, filled, marked, similarity, vector
+from hugginggpt.experts.rendering import classification, embedding, entities, mask_fillings, similarity
 from hugginggpt.media import Text
 
 
@@ -18,16 +18,15 @@ class TokenClassification(RemoteExpert):
     kind = "token-classification"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The text; what belongs together comes as one."""
-        return {"text": sending.text(inputs), "aggregation_strategy": "simple"}
+        """The text; tokens that belong together come back as one entity."""
+        return {"text": payload.text(inputs), "aggregation_strategy": "simple"}
 
-    def read(self, answer: Any) -> Any:
-        """What was found, in the text's order."""
+    def parse(self, answer: Any) -> Any:
         found = [
             {
-                "label": reading.name(element.entity_group or element.entity),
-                "score": reading.number(element.score),
-                "text": reading.name(element.word),
+                "label": parsing.name(element.entity_group or element.entity),
+                "score": parsing.number(element.score),
+                "text": parsing.name(element.word),
                 "start": int(element.start),
                 "end": int(element.end),
             }
@@ -36,9 +35,9 @@ class TokenClassification(RemoteExpert):
         return sorted(found, key=lambda entry: int(str(entry["start"])))
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score", "text", "start", "end"}]`, the pieces as they stand in the text."""
+        """The entities, quoted as they stand in the text."""
         text = inputs["text"].text
-        return [marked([{**entry, "text": text[entry["start"] : entry["end"]] or entry["text"]} for entry in raw])]
+        return [entities([{**entry, "text": text[entry["start"] : entry["end"]] or entry["text"]} for entry in raw])]
 
 
 class TextClassification(RemoteExpert):
@@ -47,15 +46,12 @@ class TextClassification(RemoteExpert):
     kind = "text-classification"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The text."""
-        return {"text": sending.text(inputs)}
+        return {"text": payload.text(inputs)}
 
-    def read(self, answer: Any) -> Any:
-        """The labels, best first."""
-        return reading.labels(answer)
+    def parse(self, answer: Any) -> Any:
+        return parsing.labels(answer)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"label", "score"}]`."""
         return [classification(raw)]
 
 
@@ -65,8 +61,7 @@ class ZeroShotClassification(TextClassification):
     kind = "zero-shot-classification"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The text and the labels."""
-        return {"text": sending.text(inputs), "candidate_labels": candidate_labels(inputs)}
+        return {"text": payload.text(inputs), "candidate_labels": candidate_labels(inputs)}
 
 
 class FillMask(RemoteExpert):
@@ -75,24 +70,20 @@ class FillMask(RemoteExpert):
     kind = "fill-mask"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The text."""
-        return {"text": sending.text(inputs)}
+        return {"text": payload.text(inputs)}
 
-    def read(self, answer: Any) -> Any:
-        """The words, best first."""
-        found = [{"word": e.token_str.strip(), "score": reading.number(e.score)} for e in answer]
+    def parse(self, answer: Any) -> Any:
+        found = [{"word": e.token_str.strip(), "score": parsing.number(e.score)} for e in answer]
         return [sorted(found, key=lambda entry: -float(entry["score"]))]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`[{"word", "score"}]`."""
-        return [filled(raw)]
+        return [mask_fillings(raw)]
 
 
 class _Writing(RemoteExpert):
     """What the kinds that give a text share."""
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The text."""
         return [Text(raw)]
 
 
@@ -102,12 +93,10 @@ class Summarization(_Writing):
     kind = "summarization"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The text, and how the summary is to be generated."""
-        return {"text": sending.text(inputs), "generate_parameters": sending.generation(inputs) or None}
+        return {"text": payload.text(inputs), "generate_parameters": payload.generation(inputs) or None}
 
-    def read(self, answer: Any) -> Any:
-        """The summary."""
-        return reading.words(answer.summary_text)
+    def parse(self, answer: Any) -> Any:
+        return parsing.words(answer.summary_text)
 
 
 class Translation(_Writing):
@@ -116,17 +105,15 @@ class Translation(_Writing):
     kind = "translation"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The text, and the languages as the request names them."""
         source, target = (
             inputs[name].text.strip() if inputs.get(name) else "" for name in ("source_language", "target_language")
         )
         languages = {"src_lang": source or "en", "tgt_lang": target} if target else {}
-        generation = sending.generation(inputs) or None
-        return {"text": sending.text(inputs), "generate_parameters": generation, **languages}
+        generation = payload.generation(inputs) or None
+        return {"text": payload.text(inputs), "generate_parameters": generation, **languages}
 
-    def read(self, answer: Any) -> Any:
-        """The translation."""
-        return reading.words(answer.translation_text)
+    def parse(self, answer: Any) -> Any:
+        return parsing.words(answer.translation_text)
 
 
 class QuestionAnswering(_Writing):
@@ -135,14 +122,12 @@ class QuestionAnswering(_Writing):
     kind = "question-answering"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The question and the text."""
         if not inputs.get("context"):
             raise ExpertError("There is no text to find the answer in: give one, or ask a model that needs none.")
-        return {"question": sending.text(inputs), "context": sending.text(inputs, "context")}
+        return {"question": payload.text(inputs), "context": payload.text(inputs, "context")}
 
-    def read(self, answer: Any) -> Any:
-        """The likeliest answer."""
-        return reading.best_answer(answer if isinstance(answer, list) else [answer])
+    def parse(self, answer: Any) -> Any:
+        return parsing.best_answer(answer if isinstance(answer, list) else [answer])
 
 
 class TextToText(_Writing):
@@ -152,12 +137,10 @@ class TextToText(_Writing):
     method = "text_generation"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The text, and how the other is to be generated."""
-        return {"prompt": sending.text(inputs), **sending.generation(inputs), **sending.seed(inputs)}
+        return {"prompt": payload.text(inputs), **payload.generation(inputs), **payload.seed(inputs)}
 
-    def read(self, answer: Any) -> Any:
-        """The new text."""
-        return reading.words(answer)
+    def parse(self, answer: Any) -> Any:
+        return parsing.words(answer)
 
 
 class Conversational(_Writing):
@@ -167,12 +150,10 @@ class Conversational(_Writing):
     method = "chat_completion"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The message."""
-        return sending.message(inputs, sending.text(inputs))
+        return payload.message(inputs, payload.text(inputs))
 
-    def read(self, answer: Any) -> Any:
-        """The reply."""
-        return reading.reply(answer)
+    def parse(self, answer: Any) -> Any:
+        return parsing.reply(answer)
 
 
 class TextGeneration(Conversational):
@@ -187,16 +168,14 @@ class FeatureExtraction(RemoteExpert):
     kind = "feature-extraction"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """The text."""
-        return {"text": sending.text(inputs)}
+        return {"text": payload.text(inputs)}
 
-    def read(self, answer: Any) -> Any:
-        """The vector: the mean of the tokens', where the provider gives those."""
-        return reading.unit_vector(answer)
+    def parse(self, answer: Any) -> Any:
+        """The mean of the token vectors, if the provider returns those."""
+        return parsing.unit_vector(answer)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The vector's numbers."""
-        return [vector(raw)]
+        return [embedding(raw)]
 
 
 class SentenceSimilarity(RemoteExpert):
@@ -205,16 +184,13 @@ class SentenceSimilarity(RemoteExpert):
     kind = "sentence-similarity"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        """Both texts."""
-        return {"sentence": sending.text(inputs, "text1"), "other_sentences": [sending.text(inputs, "text2")]}
+        return {"sentence": payload.text(inputs, "text1"), "other_sentences": [payload.text(inputs, "text2")]}
 
-    def read(self, answer: Any) -> Any:
-        """The score."""
+    def parse(self, answer: Any) -> Any:
         (score,) = answer
-        return reading.number(score)
+        return parsing.number(score)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """`{"score"}`."""
         return [similarity(raw)]
 
 

@@ -6,9 +6,9 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.inputs import longest
+from hugginggpt.experts.inputs import model_max_tokens
 from hugginggpt.experts.local.runtime.generation import generation_options, seeded, without_thinking
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.media import Text
 
@@ -21,13 +21,11 @@ class CausalExpert(NetworkExpert):
     model_class = "AutoModelForCausalLM"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The inputs, with a text that says something."""
         if not inputs["text"].text.strip():
             raise ExpertError(f"The text for {self.kind} is empty: write what is wanted.")
         return inputs
 
     def run(self, model: LoadedModel[Network], prepared: Inputs, deadline: Deadline) -> Any:
-        """The text."""
         return model.run(lambda network: self._written(network, prepared), deadline)
 
     def _written(self, network: Network, inputs: Inputs) -> str:
@@ -55,7 +53,7 @@ class CausalExpert(NetworkExpert):
         """What the model is to continue, and whether the tokenizer adds its marks."""
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The text, without what the model thought before it."""
+        """The text without the model's reasoning."""
         text = without_thinking(raw)
         if not text:
             raise ExpertError(
@@ -64,7 +62,7 @@ class CausalExpert(NetworkExpert):
         return [Text(text)]
 
 
-def asked(text: str, tokenizer: Any) -> tuple[str, bool]:
+def chat_prompt(text: str, tokenizer: Any) -> tuple[str, bool]:
     """A message in the form that a chat model was trained on; a template brings its own marks."""
     message = [{"role": "user", "content": text}]
     # Templates that know no thinking do not mind being told not to.
@@ -76,4 +74,4 @@ def _context(network: Network) -> int:
     """Tokens that prompt and answer may have together."""
     config = network.model.config.get_text_config()
     places = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
-    return int(places) if places else longest(network.processor, config)
+    return int(places) if places else model_max_tokens(network.processor, config)

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, ModelLoadError
-from hugginggpt.experts.base import Inputs, Surroundings
+from hugginggpt.experts.base import ExpertContext, Inputs
 from hugginggpt.experts.local.runtime.expert import LocalExpert
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
-from hugginggpt.experts.local.runtime.loading import Place, loading
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.local.runtime.model_loading import LoadTarget, model_loading
 from hugginggpt.models.card import ModelCard
 from hugginggpt.progress import Progress, report
 
@@ -88,33 +88,29 @@ class DiffusionExpert(LocalExpert):
         auto_class: the class of diffusers that finds the pipeline of a model for this kind.
     """
 
-    offloads = True
+    supports_offloading = True
     packages: ClassVar[tuple[str, ...]] = ("diffusers", "transformers", "torch", "safetensors", "accelerate")
     auto_class: ClassVar[str] = "DiffusionPipeline"
 
     @property
-    def loads(self) -> str:
-        """The class that finds the pipeline: kinds that use the same share a loaded model."""
+    def pool_key(self) -> str:
+        """Kinds with the same auto class share a loaded model."""
         return f"diffusers {self.auto_class}"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Diffuser]:
-        """Fetch the model's files and load its pipeline from them."""
-        with loading(card, surroundings) as place:
-            pipeline = self.pipeline(card, place, surroundings)
-        return on_device(pipeline, card, place)
+    def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[Diffuser]:
+        with model_loading(card, context) as target:
+            pipeline = self.pipeline(card, target, context)
+        return on_device(pipeline, card, target)
 
-    def pipeline(self, card: ModelCard, place: Place, surroundings: Surroundings) -> Any:
-        """The pipeline from the model's files."""
-        return load_pipeline(card, place, self.auto_class)
+    def pipeline(self, card: ModelCard, target: LoadTarget, context: ExpertContext) -> Any:
+        return load_pipeline(card, target, self.auto_class)
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The inputs as they are, with a text that says something where the kind cannot do without."""
         if (text := inputs.get("text")) is not None and not text.text.strip():
             raise ExpertError(f"The text for {self.kind} is empty: say what to make.")
         return inputs
 
     def run(self, model: LoadedModel[Diffuser], prepared: Inputs, deadline: Deadline) -> Any:
-        """What the pipeline makes."""
         return model.run(lambda diffuser: self.make(diffuser, prepared), deadline)
 
     @abstractmethod
@@ -122,7 +118,7 @@ class DiffusionExpert(LocalExpert):
         """Run the pipeline on the inputs."""
 
 
-def load_pipeline(card: ModelCard, place: Place, auto_class: str, **parts: Any) -> Any:
+def load_pipeline(card: ModelCard, target: LoadTarget, auto_class: str, **parts: Any) -> Any:
     """A pipeline of diffusers, found by an auto class, or as the model names it where that knows none.
 
     Args:
@@ -136,35 +132,35 @@ def load_pipeline(card: ModelCard, place: Place, auto_class: str, **parts: Any) 
     """
     library: Any = import_module("diffusers")
     library.utils.logging.disable_progress_bar()
-    if not Path(place.folder, "model_index.json").is_file():
+    if not Path(target.folder, "model_index.json").is_file():
         raise ModelLoadError(f"The model {card.id} is no pipeline of diffusers: choose another for {card.kind}.")
     options: dict[str, Any] = {
-        "dtype": place.dtype,
+        "dtype": target.dtype,
         "use_safetensors": True,
         "local_files_only": True,
         **parts,
     }
     # Downloads hold half-precision files only where there are no others.
-    if any(Path(place.folder).rglob("*.fp16.safetensors")):
+    if any(Path(target.folder).rglob("*.fp16.safetensors")):
         options["variant"] = "fp16"
     try:
-        return getattr(library, auto_class).from_pretrained(place.folder, **options)
+        return getattr(library, auto_class).from_pretrained(target.folder, **options)
     except ValueError as error:
         if "AutoPipeline can't find" not in str(error):
             raise
-    return library.DiffusionPipeline.from_pretrained(place.folder, **options)
+    return library.DiffusionPipeline.from_pretrained(target.folder, **options)
 
 
-def on_device(pipeline: Any, card: ModelCard, place: Place) -> LoadedModel[Diffuser]:
+def on_device(pipeline: Any, card: ModelCard, target: LoadTarget) -> LoadedModel[Diffuser]:
     """A loaded pipeline on its device, and what suits the two where a request does not say."""
     from torch import nn
 
     pipeline.set_progress_bar_config(disable=True)
-    if place.offloaded:
-        pipeline.enable_model_cpu_offload(device=place.device)
+    if target.offloaded:
+        pipeline.enable_model_cpu_offload(device=target.device)
     else:
-        pipeline.to(place.device)
-    steps = _STEPS_ON_PROCESSOR if place.device == "cpu" else _STEPS
+        pipeline.to(target.device)
+    steps = _STEPS_ON_PROCESSOR if target.device == "cpu" else _STEPS
     diffuser = Diffuser(
         pipeline,
         steps=_STEPS_DISTILLED if _FEW_STEPS.search(card.id) else steps,

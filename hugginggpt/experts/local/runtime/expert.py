@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from hugginggpt.experts.base import Expert, Surroundings
-from hugginggpt.experts.weights import Weights, read_parts
+from hugginggpt.experts.base import Expert, ExpertContext
+from hugginggpt.experts.weights import Weights, read_weight_parts
 from hugginggpt.models.card import Endpoint, ModelCard
 
 
@@ -12,13 +12,13 @@ class LocalExpert(Expert):
 
     endpoint = Endpoint.LOCAL
     packages: ClassVar[tuple[str, ...]] = ("transformers", "torch", "safetensors")
-    install = "hugginggpt[local]"
+    requirement = "hugginggpt[local]"
 
-    def fetch(self, card: ModelCard, surroundings: Surroundings) -> Weights:
-        """Download the model and those that it works with, as far as they are not in the cache."""
+    def fetch(self, card: ModelCard, context: ExpertContext) -> Weights:
+        """Download the model and its companions, unless they are in the cache."""
         from hugginggpt.experts.local.runtime.download import fetch_model
 
         models = (card, *(ModelCard(id=companion, kind=card.kind) for companion in card.companions))
-        folders = {model.id: fetch_model(model, surroundings.settings) for model in models}
-        parts = [part for model in models for part in read_parts(folders[model.id], tuple(model.sha256))]
+        folders = {model.id: fetch_model(model, context.settings) for model in models}
+        parts = [part for model in models for part in read_weight_parts(folders[model.id], tuple(model.sha256))]
         return Weights(parts, folders)

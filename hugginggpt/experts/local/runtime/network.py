@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from hugginggpt.experts.base import Surroundings
+from hugginggpt.experts.base import ExpertContext
 from hugginggpt.experts.local.runtime.expert import LocalExpert
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
-from hugginggpt.experts.local.runtime.loading import Place, loading, refuse_other_architecture
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.local.runtime.model_loading import LoadTarget, model_loading, refuse_other_architecture
 from hugginggpt.models.card import ModelCard
 
 
@@ -30,30 +30,28 @@ class NetworkExpert(LocalExpert):
     processor_class: ClassVar[str] = "AutoTokenizer"
 
     @property
-    def loads(self) -> str:
-        """The classes: kinds that use the same share a loaded model."""
+    def pool_key(self) -> str:
+        """Kinds with the same classes share a loaded model."""
         return f"transformers {self.model_class} {self.processor_class}"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Network]:
-        """Fetch the model's files and load the model and its processor from them."""
-        with loading(card, surroundings) as place:
-            return load_network(card, place, self.model_class, self.processor(place))
+    def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[Network]:
+        with model_loading(card, context) as target:
+            return load_network(card, target, self.model_class, self.processor(target))
 
-    def processor(self, place: Place) -> Any:
-        """What feeds the model."""
-        return load_processor(place, self.processor_class)
+    def processor(self, target: LoadTarget) -> Any:
+        return load_processor(target, self.processor_class)
 
 
-def load_processor(place: Place, processor_class: str) -> Any:
+def load_processor(target: LoadTarget, processor_class: str) -> Any:
     """A tokenizer or processor from a model's files, by the name of its auto class in transformers."""
     import transformers
 
     return getattr(transformers, processor_class).from_pretrained(
-        place.folder, trust_remote_code=False, local_files_only=True
+        target.folder, trust_remote_code=False, local_files_only=True
     )
 
 
-def load_network(card: ModelCard, place: Place, model_class: str, processor: Any) -> LoadedModel[Network]:
+def load_network(card: ModelCard, target: LoadTarget, model_class: str, processor: Any) -> LoadedModel[Network]:
     """A model from its files, by the name of its auto class in transformers, with what feeds it.
 
     Raises:
@@ -62,7 +60,7 @@ def load_network(card: ModelCard, place: Place, model_class: str, processor: Any
     import transformers
 
     model = getattr(transformers, model_class).from_pretrained(
-        place.folder, dtype=place.dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True
+        target.folder, dtype=target.dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True
     )
     refuse_other_architecture(model, card)
-    return LoadedModel(Network(model.to(place.device).eval(), processor), [model])
+    return LoadedModel(Network(model.to(target.device).eval(), processor), [model])

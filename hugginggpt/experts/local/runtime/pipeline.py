@@ -2,10 +2,10 @@
 
 from typing import Any, cast
 
-from hugginggpt.experts.base import Surroundings
+from hugginggpt.experts.base import ExpertContext
 from hugginggpt.experts.local.runtime.expert import LocalExpert
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
-from hugginggpt.experts.local.runtime.loading import loading, refuse_other_architecture
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.local.runtime.model_loading import model_loading, refuse_other_architecture
 from hugginggpt.models.card import ModelCard
 
 BATCH = 8
@@ -15,16 +15,15 @@ BATCH = 8
 class PipelineExpert(LocalExpert):
     """Runs a transformers pipeline. Its models are `LoadedModel`s whose tool is the pipeline."""
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> LoadedModel[Any]:
-        """Fetch the model's files and make the pipeline of this kind from them."""
-        with loading(card, surroundings) as place:
+    def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[Any]:
+        with model_loading(card, context) as target:
             from transformers import pipeline
 
             made: Any = pipeline(
                 cast(Any, self.kind),
-                model=place.folder,
-                device=place.device,
-                dtype=place.dtype,
+                model=target.folder,
+                device=target.device,
+                dtype=target.dtype,
                 trust_remote_code=False,
                 model_kwargs={"use_safetensors": True},
             )

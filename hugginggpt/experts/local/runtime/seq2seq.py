@@ -7,9 +7,9 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.inputs import longest
+from hugginggpt.experts.inputs import model_max_tokens
 from hugginggpt.experts.local.runtime.generation import generation_options, seeded
-from hugginggpt.experts.local.runtime.loaded import LoadedModel
+from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.media import Text
 
@@ -25,21 +25,18 @@ class Seq2SeqExpert(NetworkExpert):
     model_class = "AutoModelForSeq2SeqLM"
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The inputs, with a text that says something."""
         if not inputs["text"].text.strip():
             raise ExpertError(f"The text for {self.kind} is empty: give one.")
         return inputs
 
     def run(self, model: LoadedModel[Network], prepared: Inputs, deadline: Deadline) -> Any:
-        """The new text."""
-        return model.run(lambda network: self.rewritten(network, prepared), deadline)
+        return model.run(lambda network: self.rewrite(network, prepared), deadline)
 
     @abstractmethod
-    def rewritten(self, network: Network, inputs: Inputs) -> str:
+    def rewrite(self, network: Network, inputs: Inputs) -> str:
         """The new text."""
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """The text."""
         if not raw.strip():
             raise ExpertError("The model wrote nothing: choose another model.")
         return [Text(raw.strip())]
@@ -81,11 +78,11 @@ def _places(config: Any) -> int | None:
     return int(places) - 2 if places and not relative else None
 
 
-def room(network: Network, prefix: str = "") -> int:
+def max_input_tokens(network: Network, prefix: str = "") -> int:
     """Tokens of a text that the model takes at once, after a prefix."""
     tokenizer = network.processor
     marks = int(tokenizer.num_special_tokens_to_add()) + len(tokenizer.tokenize(prefix))
-    return longest(tokenizer, network.model.config) - marks
+    return model_max_tokens(tokenizer, network.model.config) - marks
 
 
 def task_parameters(network: Network, task: str) -> dict[str, Any]:

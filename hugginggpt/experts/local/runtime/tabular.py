@@ -10,8 +10,8 @@ from typing import Any
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, ModelLoadError
-from hugginggpt.experts.base import Inputs, Surroundings
-from hugginggpt.experts.cells import number_or_text
+from hugginggpt.experts.base import ExpertContext, Inputs
+from hugginggpt.experts.inputs import number_or_text
 from hugginggpt.experts.local.runtime.expert import LocalExpert
 from hugginggpt.media import Table
 from hugginggpt.models.card import ModelCard
@@ -37,13 +37,13 @@ class TabularExpert(LocalExpert):
     """Predicts something for each row of a table, with a model that was saved by skops."""
 
     packages = ("skops", "sklearn", "pandas")
-    loads = "scikit-learn"
+    pool_key = "scikit-learn"
 
-    def load(self, card: ModelCard, surroundings: Surroundings) -> TabularModel:
-        """Fetch the model's files and load the model, if it consists of nothing but what is trusted."""
+    def load(self, card: ModelCard, context: ExpertContext) -> TabularModel:
+        """Load the model, provided it holds only trusted types."""
         from hugginggpt.experts.local.runtime.download import fetch_model
 
-        folder = surroundings.folders.get(card.id) or fetch_model(card, surroundings.settings)
+        folder = context.folders.get(card.id) or fetch_model(card, context.settings)
         config = _config(folder)
         path = _model_file(card, folder, config)
         import skops.io
@@ -58,13 +58,11 @@ class TabularExpert(LocalExpert):
         return TabularModel(estimator, _columns(estimator, config))
 
     def prepare(self, inputs: Inputs) -> Any:
-        """The table."""
         if not inputs["table"].rows:
             raise ExpertError("The table has no rows: give some.")
         return inputs["table"]
 
     def run(self, model: TabularModel, prepared: Table, deadline: Deadline) -> Any:
-        """What is predicted for each row."""
         rows = _fitting(prepared, model.columns)
         with computing(deadline):
             return self.predict(model.estimator, rows)

@@ -1,0 +1,50 @@
+"""Sound as models take it: one channel, at their rate, in pieces they can hold."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from hugginggpt.media import Audio
+
+_SEARCHED = 5.0
+_QUIET = 0.1
+_SHORTEST = 0.1
+_CANCELLED = 0.1
+
+
+def mono(audio: Audio) -> Any:
+    """The mean of all channels, or the loudest where they cancel each other: float32, shape (frames,)."""
+    import numpy as np
+
+    samples = np.asarray(audio.samples, np.float32)
+    if samples.ndim == 1:
+        return samples
+    mean = samples.mean(axis=1)
+    energies = np.square(samples, dtype=np.float64).sum(axis=0)
+    if np.square(mean, dtype=np.float64).sum() < _CANCELLED * energies.max(initial=0.0):
+        mean = samples[:, energies.argmax()]
+    return np.ascontiguousarray(mean)
+
+
+def resample(samples: Any, rate: int, wanted: int) -> Any:
+    """One channel, resampled from one rate in Hz to another."""
+    if rate == wanted:
+        return samples
+    import soxr
+
+    return soxr.resample(samples, rate, wanted)
+
+
+def split_at_pauses(samples: Any, rate: int, longest: float) -> Iterator[Any]:
+    """Cut one channel into consecutive pieces of at most so many seconds, each where it is quietest near its end."""
+    import numpy as np
+
+    most, searched, quiet = int(longest * rate), int(_SEARCHED * rate), max(1, int(_QUIET * rate))
+    while len(samples) > most:
+        window = samples[most - searched : most].astype(np.float64) ** 2
+        loudness = np.convolve(window, np.ones(quiet), mode="valid")
+        cut = most - searched + int(loudness.argmin()) + quiet // 2
+        yield samples[:cut]
+        samples = samples[cut:]
+    # The first layers of some models need a minimum to see anything at all.
+    missing = int(_SHORTEST * rate) - len(samples)
+    yield np.pad(samples, (0, missing)) if missing > 0 else samples

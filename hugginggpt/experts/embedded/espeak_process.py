@@ -1,0 +1,81 @@
+"""eSpeak NG by ctypes: what runs in the child process. The calls are those of `speak_lib.h`."""
+
+import ctypes
+import os
+from _ctypes import dlclose
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hugginggpt.errors import ExpertError, ModelLoadError
+from hugginggpt.experts.child_process import Handler, Message
+
+_AUDIO_OUTPUT_SYNCHRONOUS = 2
+_INITIALIZE_DONT_EXIT = 0x8000
+_POSITION_CHARACTER = 1
+_CHARACTERS_UTF8 = 1
+_OK = 0
+
+_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
+
+
+def make_speaker(max_seconds: float) -> Handler:
+    """Text and voice in, 16-bit mono samples out: the same for the same text, every time.
+
+    Args:
+        max_seconds: longest recording that is made.
+    """
+    import espeakng_loader
+
+    path = espeakng_loader.get_library_path()
+    # The library cuts paths to its data at 160 characters: from within its folder the path is short.
+    os.chdir(Path(espeakng_loader.get_data_path()).parent)
+    with _library(path):
+        pass  # so that a broken installation shows now
+
+    def speak(header: Mapping[str, Any], data: bytes) -> Message:
+        with _library(path) as (library, rate):
+            longest = int(2 * rate * max_seconds)
+            samples = _say(library, header["text"], header["voice"], longest)
+        if len(samples) > longest:
+            raise ExpertError(f"The text is too long to be said in {max_seconds:g} seconds: give a shorter one.")
+        if not samples.strip(b"\0"):
+            raise ExpertError("eSpeak NG could say nothing of the text.")
+        return {"rate": rate}, samples
+
+    return speak
+
+
+@contextmanager
+def _library(path: str) -> Iterator[tuple[ctypes.CDLL, int]]:
+    """The library, loaded afresh, and its rate in Hz. What it remembers of one text changes the sound of the next."""
+    library = ctypes.CDLL(path)
+    try:
+        rate = library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, b".", _INITIALIZE_DONT_EXIT)
+        if rate <= 0:
+            raise ModelLoadError("eSpeak NG did not find its voices: install the package espeakng-loader again.")
+        yield library, rate
+        library.espeak_Terminate()
+    finally:
+        dlclose(library._handle)
+
+
+def _say(library: ctypes.CDLL, text: str, voice: str, longest: int) -> bytes:
+    """The samples of a text, cut off some time after so many bytes."""
+    said = bytearray()
+
+    def keep(samples: int | None, count: int, events: int | None) -> int:
+        if samples and count > 0:
+            said.extend(ctypes.string_at(samples, 2 * count))
+        return int(len(said) > longest)  # anything but 0 stops the synthesis
+
+    callback = _Callback(keep)  # the library does not keep it alive: this name does
+    library.espeak_SetSynthCallback(callback)
+    if library.espeak_SetVoiceByName(voice.encode()) != _OK:
+        raise ExpertError(f"eSpeak NG has no voice {voice}.")
+    encoded = text.replace("\0", " ").encode() + b"\0"
+    library.espeak_Synth(
+        encoded, ctypes.c_size_t(len(encoded)), 0, _POSITION_CHARACTER, 0, _CHARACTERS_UTF8, None, None
+    )
+    return bytes(said)

@@ -1,0 +1,100 @@
+"""From the boxes that OCR finds to a text in reading order."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+from hugginggpt.errors import ModelLoadError
+from hugginggpt.experts.child_process import Handler, Message
+
+Box = Sequence[Sequence[float]]
+"""Four corners (x, y) in pixels: top left, top right, bottom right, bottom left, as the text runs."""
+
+
+@dataclass
+class _Piece:
+    left: float
+    top: float
+    bottom: float
+    text: str
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+
+def in_reading_order(found: Sequence[tuple[Box, str]]) -> str:
+    """The text of a page: what stands on one row is one line, from left to right; rows go from top to bottom.
+
+    So a label and its amount stay together, however far apart they are printed. A page that was
+    scanned at a slant is straightened first.
+    """
+    slant = _slant([box for box, _ in found])
+    rows: list[list[_Piece]] = []
+    for piece in sorted((_piece(box, text, slant) for box, text in found), key=lambda p: p.top + p.bottom):
+        if rows and _same_row(rows[-1], piece):
+            rows[-1].append(piece)
+        else:
+            rows.append([piece])
+    return "\n".join(" ".join(p.text for p in sorted(row, key=lambda p: p.left)) for row in rows)
+
+
+def _slant(boxes: Sequence[Box]) -> float:
+    """The angle of the page's lines, in radians: the median over the boxes that are long enough to tell."""
+    edges = [(b[1][0] - b[0][0], b[1][1] - b[0][1], math.dist(b[0], b[3])) for b in boxes]
+    angles = [math.atan2(dy, dx) for dx, dy, height in edges if math.hypot(dx, dy) > 2 * height]
+    return median(angles) if angles else 0.0
+
+
+def _piece(box: Box, text: str, slant: float) -> _Piece:
+    cos, sin = math.cos(-slant), math.sin(-slant)
+    ys = [x * sin + y * cos for x, y in box]
+    return _Piece(left=min(x * cos - y * sin for x, y in box), top=min(ys), bottom=max(ys), text=text.strip())
+
+
+def _same_row(row: Sequence[_Piece], piece: _Piece) -> bool:
+    """Whether a piece stands beside those of a row: they share half of the lower one's height.
+
+    What is three times as high as the other is no neighbour but text that runs along the margin.
+    """
+    top, bottom = fmean(p.top for p in row), fmean(p.bottom for p in row)
+    low, high = sorted((piece.height, bottom - top))
+    return min(bottom, piece.bottom) - max(top, piece.top) > 0.5 * low and high < 3 * low
+
+
+def make_reader(folder: str, threads: int) -> Handler:
+    """What runs in the child process: a picture's pixels in, its text and its lines with their corners out.
+
+    Args:
+        folder: where the ONNX models of RapidOCR's three stages lie.
+        threads: how many they may use.
+    """
+    import numpy as np
+    from rapidocr import RapidOCR
+
+    models = {}
+    for stage in ("Det", "Cls", "Rec"):
+        path = next(Path(folder).glob(f"*_{stage.lower()}_*.onnx"), None)
+        if path is None:
+            raise ModelLoadError(f"The {stage} model of RapidOCR is missing: install the package rapidocr again.")
+        # A named file, because the library downloads what it has to look for and cannot find.
+        models[f"{stage}.model_path"] = str(path)
+    engine = RapidOCR(
+        params={
+            "Global.log_level": "error",
+            "EngineConfig.onnxruntime.intra_op_num_threads": threads,
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+            **models,
+        }
+    )
+
+    def read(header: Mapping[str, Any], data: bytes) -> Message:
+        pixels = np.frombuffer(data, np.uint8).reshape(header["height"], header["width"], 3)
+        output: Any = engine(np.ascontiguousarray(pixels[:, :, ::-1]))  # it expects blue first
+        found = [] if output.txts is None else list(zip(output.boxes.tolist(), output.txts, strict=True))
+        return {"text": in_reading_order(found), "lines": [[text, box] for box, text in found]}, b""
+
+    return read

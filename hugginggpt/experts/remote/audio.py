@@ -1,0 +1,75 @@
+"""The kinds on sound, at an inference provider."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hugginggpt.errors import ExpertError
+from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.remote import parsing, payload
+from hugginggpt.experts.remote.provider import RemoteExpert
+from hugginggpt.experts.rendering import classification
+from hugginggpt.media import Text
+
+
+class _Hearing(RemoteExpert):
+    """What the kinds that take a recording share."""
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        return {"audio": payload.sound(inputs)}
+
+
+class AutomaticSpeechRecognition(_Hearing):
+    """Writes down speech."""
+
+    kind = "automatic-speech-recognition"
+
+    def parse(self, answer: Any) -> Any:
+        """The text may be empty."""
+        return parsing.name(answer.text).strip()
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        if not raw:
+            raise ExpertError("No speech was recognised in the recording.")
+        return [Text(raw)]
+
+
+class AudioClassification(_Hearing):
+    """Says what a recording sounds like."""
+
+    kind = "audio-classification"
+
+    def parse(self, answer: Any) -> Any:
+        return parsing.labels(answer)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        return [classification(raw)]
+
+
+class AudioToAudio(_Hearing):
+    """Cleans, separates or converts a recording; of several parts the first is taken."""
+
+    kind = "audio-to-audio"
+
+    def parse(self, answer: Any) -> Any:
+        return parsing.sound(answer[0].blob)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        return [raw]
+
+
+class TextToSpeech(RemoteExpert):
+    """Says a text aloud."""
+
+    kind = "text-to-speech"
+
+    def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
+        return {"text": payload.text(inputs)}
+
+    def parse(self, answer: Any) -> Any:
+        return parsing.sound(answer)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        return [raw]
+
+
+EXPERTS = (AutomaticSpeechRecognition(), AudioClassification(), AudioToAudio(), TextToSpeech())
