@@ -1,7 +1,7 @@
-"""From a planned task's arguments to the values an expert takes.
+"""Turns the arguments of a planned task into the inputs of an expert.
 
-An argument is a literal, the name of a resource, a reference to a task's result, or a text with
-references in it or a text file's name at its end. A list fans the task out; several lists go side by side.
+An argument is a literal, the name of a resource, a reference to a task's result, or a text that contains references or
+ends with the name of a text file. A list makes the task run on each element; several lists are zipped.
 """
 
 import hashlib
@@ -23,22 +23,25 @@ from hugginggpt.plan.references import occurrences, reference, references_in, re
 from hugginggpt.results import ItemResult, TaskResult
 from hugginggpt.stored_inputs import StoredInput
 
-_BETWEEN = "\n\n"  # the results of a list, where they are put into a text
+_BETWEEN = "\n\n"  # between the results of a list that are inserted into a text
 
 
 @dataclass(frozen=True)
 class MissingInput:
-    """An element that cannot run, because what it needs was not made."""
+    """Stands for an element that cannot run because an input of it was not made."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class BoundTask:
-    """The inputs of each element; exactly one element unless `is_list`.
+    """The inputs of each element of a task.
 
-    Among them is an `StoredInput` for each value that lies in the store: the values of a long list would not
-    fit into memory together.
+    Attributes:
+        items: the inputs, with a `StoredInput` for each value that is in the store, because the values of a long list
+            would not fit into memory together.
+        is_list: the task runs on a list; otherwise there is exactly one element.
+        seed: the seed of a generative task.
     """
 
     items: tuple[Inputs | MissingInput, ...]
@@ -47,7 +50,7 @@ class BoundTask:
 
 
 def find_resource(value: Scalar, wanted: Input, resources: Sequence[Resource]) -> Resource | None:
-    """The resource that a literal names, if it names one: by name, or by the path or URL it came from."""
+    """The resource that a literal names, by its name or by the path or URL it came from; None if it names none."""
     if not isinstance(value, str):
         return None
     for resource in resources:
@@ -60,7 +63,7 @@ def find_resource(value: Scalar, wanted: Input, resources: Sequence[Resource]) -
 
 
 def _at_the_end(kind: str, value: Scalar, wanted: Input, resources: Sequence[Resource]) -> Resource | None:
-    """The text file of `make it shorter: letter.txt`, in the text of a kind that writes as it is told."""
+    """The text file in a text such as `make it shorter: letter.txt`, for kinds that follow instructions."""
     if kind not in TEMPLATED or wanted.name != "text":
         return None
     ending = [r for r in resources if str(value).endswith(f" {r.name}") and find_resource(r.name, wanted, [r])]
@@ -68,7 +71,7 @@ def _at_the_end(kind: str, value: Scalar, wanted: Input, resources: Sequence[Res
 
 
 def _too_much(task: PlannedTask, upstream: Mapping[int, TaskResult]) -> str | None:
-    """What is too much about the results that a task's references stand for, in a sentence; None when nothing is."""
+    """One sentence on which limit the task's references exceed; None if they exceed none."""
     results = 0
     for name, value in task.args.items():
         elements = value if isinstance(value, list) else [value]
@@ -80,12 +83,13 @@ def _too_much(task: PlannedTask, upstream: Mapping[int, TaskResult]) -> str | No
             results += here
         if count > MAX_ELEMENTS:
             return (
-                f"Task {task.id} ({task.task}) gets {count:,} elements in '{name}'; {MAX_ELEMENTS:,} is the most: "
+                f"Task {task.id} ({task.task}) gets {count:,} elements in '{name}', and at most {MAX_ELEMENTS:,} are "
+                "allowed: "
                 "split the list."
             )
     if results > MAX_RESULTS:
         return (
-            f"Task {task.id} ({task.task}) refers to {results:,} results; {MAX_RESULTS:,} is the most: "
+            f"Task {task.id} ({task.task}) refers to {results:,} results, and at most {MAX_RESULTS:,} are allowed: "
             "refer to fewer of them."
         )
     return None
@@ -99,18 +103,18 @@ def bind(
     *,
     max_chars: int,
 ) -> BoundTask:
-    """Find what a task's arguments stand for, and put its texts together.
+    """Resolve the arguments of a task and fill in its texts.
 
     Args:
         task: the planned task.
-        resources: what its literals may name.
-        upstream: results of the tasks that it refers to, by id.
-        store: where the texts that go into others are read from.
-        max_chars: characters of all texts together that are put together from others.
+        resources: the files that its literals may name.
+        upstream: the results of the tasks that it refers to, by id.
+        store: where texts to fill in are read from.
+        max_chars: the limit for all filled-in texts together.
 
     Raises:
-        UsageError: lists of unequal length go side by side, or the references stand for too much.
-        StorageError: a text that goes into another is no longer in the store.
+        UsageError: the lists have different lengths, or the references exceed a limit.
+        StorageError: a text to fill in is no longer in the store.
     """
     too_much = _too_much(task, upstream)
     if too_much is not None:
@@ -133,7 +137,7 @@ def bind(
     lengths = {name: len(elements) for name, elements in lists.items()}
     if len(set(lengths.values())) > 1:
         each = ", ".join(f"'{name}' has {n}" for name, n in lengths.items())
-        raise UsageError(f"Task {task.id} ({task.task}) got lists of unequal length: {each}.")
+        raise UsageError(f"Task {task.id} ({task.task}) got lists of unequal length ({each}): make them equally long.")
     count = next(iter(lengths.values()), 1)
     rows = [{**columns, **{name: elements[i] for name, elements in lists.items()}} for i in range(count)]
     seed = seed_for(task, fingerprint(task, resources, upstream))
@@ -146,7 +150,7 @@ def _row(row: dict[str, Any]) -> Inputs | MissingInput:
 
 
 class _Texts:
-    """The texts that are put into others, each read once, and the room that is left for what is made of them."""
+    """Reads the texts that are inserted into others, each once, and counts the characters that result."""
 
     def __init__(self, store: ArtifactStore, max_chars: int, subject: str) -> None:
         self._store = store
@@ -161,10 +165,10 @@ class _Texts:
         return self._texts[key]
 
     def take(self, characters: int) -> None:
-        """Count what a text is to hold, before it is put together.
+        """Count characters of a text before it is put together.
 
         Raises:
-            UsageError: there is no room for it.
+            UsageError: the limit is exceeded.
         """
         self._left -= characters
         if self._left < 0:
@@ -176,7 +180,7 @@ class _Texts:
 
 @dataclass(frozen=True)
 class _Source:
-    """Where the values of one argument come from."""
+    """Resolves the values of one argument."""
 
     kind: str
     wanted: Input
@@ -189,7 +193,7 @@ class _Source:
         return sole is not None and self.upstream[sole].is_list
 
     def flat(self, value: Any) -> list[Any]:
-        """Every element; a reference to a list stands for all of its elements."""
+        """Every element; a reference to a list is replaced by all of its elements."""
         elements: list[Any] = []
         for element in value if isinstance(value, list) else [value]:
             sole = sole_reference(element)
@@ -200,7 +204,7 @@ class _Source:
         return elements
 
     def all_read(self, value: Any) -> list[Any]:
-        """Every element, read: an expert takes them together."""
+        """Every element, already read, because the expert takes them together."""
         elements = self.flat(value)
         for at, element in enumerate(elements):
             if isinstance(element, StoredInput):
@@ -226,7 +230,7 @@ class _Source:
         return self._filled(str(value))
 
     def _filled(self, text: str) -> Text | MissingInput:
-        """A text with each reference replaced by that task's results, one after the other."""
+        """A text with each reference replaced by the results of that task."""
         times = Counter(occurrences(text))
         if not times:
             return Text(text)
@@ -256,12 +260,12 @@ class _Source:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """A hash of everything that goes into a task: kind, contents of its inputs, parameters.
+    """A hash of the kind, the contents of the inputs and the parameters of a task.
 
-    The same for the same contents under other names and ids.
+    Names and ids do not change it.
 
     Attributes:
-        whole: every input is there.
+        whole: every input is available.
     """
 
     sha256: str
@@ -269,9 +273,9 @@ class Fingerprint:
 
 
 def fingerprint(task: PlannedTask, resources: Sequence[Resource], upstream: Mapping[int, TaskResult]) -> Fingerprint:
-    """The fingerprint of a task's inputs, missing ones included.
+    """The fingerprint of a task's inputs, including missing ones.
 
-    Where they are more than `bind` takes, it is of the plan's words alone, and not whole.
+    If they exceed the limits of `bind`, only the arguments are hashed, and `whole` is false.
     """
     if _too_much(task, upstream) is not None:
         return Fingerprint(_digest([task.task, task.args]), whole=False)
@@ -323,7 +327,7 @@ def _content(
 
 
 def seed_for(task: PlannedTask, inputs: Fingerprint) -> int | None:
-    """The seed of a generative task: the one given, else one derived from its inputs."""
+    """The seed of a generative task: the given one, else one derived from the inputs. None for other kinds."""
     if not task.capability.generative:
         return None
     given = task.args.get("seed")

@@ -1,7 +1,7 @@
-"""Run one planned task: its candidates in order, its elements one by one.
+"""Runs one planned task: its candidates in order, its elements one by one.
 
-A cause that can pass is raised, so that whoever orchestrates tries again; a cause that cannot
-moves on to the next candidate.
+An error whose cause can pass is raised, so that the caller tries again. After any other error the next candidate is
+tried.
 """
 
 import logging
@@ -180,15 +180,15 @@ def _run_items(
 
 
 _Read = Mapping[str, Any] | HuggingGPTError
-"""The inputs of an element, read; or why it has none."""
+"""The inputs of an element, read from the store, or why there are none."""
 
 
 def _groups(
     elements: Sequence[Inputs | MissingInput], reader: InputReader, at_once: int, deadline: Deadline
 ) -> Iterator[list[_Read]]:
-    """The elements with their values, in lists that take not much more than so many bytes each, in memory.
+    """The elements with their values read, in batches of about so many bytes in memory.
 
-    A list is emptied when the next one is asked for.
+    A batch is emptied when the next one is requested.
     """
     group: list[_Read] = []
     for position, element in enumerate(elements):
@@ -205,7 +205,7 @@ def _read(element: Inputs | MissingInput, reader: InputReader, deadline: Deadlin
     """An element's inputs.
 
     Raises:
-        StorageError: a value is gone or damaged, or the store cannot be read.
+        StorageError: a value is missing or damaged, or the store cannot be read.
     """
     if isinstance(element, MissingInput):
         return ExpertError(element.reason)
@@ -213,7 +213,7 @@ def _read(element: Inputs | MissingInput, reader: InputReader, deadline: Deadlin
         return element
     try:
         deadline.check()
-        # A store or a decoder may be slower than anybody wants to wait.
+        # A store or a decoder may be slower than the deadline.
         return deadline.wait_for(partial(reader.read, element))
     except StorageError:
         raise
@@ -243,19 +243,19 @@ def _item(
 
 
 def _run_together(expert: Expert, model: object, elements: Sequence[_Read], deadline: Deadline) -> dict[int, object]:
-    """What the model gives for each position in one go; nothing where that fails, for then each is run alone."""
+    """The model's result for each position, computed together; empty if that fails, and then each is run alone."""
     try:
         prepared = {i: expert.prepare(e) for i, e in enumerate(elements) if not isinstance(e, HuggingGPTError)}
         return dict(zip(prepared, expert.run_batch(model, list(prepared.values()), deadline), strict=True))
     except Exception as error:
-        logger.info("The elements of a list are run one by one: %s", said(error))
+        logger.info("Running the elements of a list one by one, because running them together failed: %s", said(error))
         return {}
 
 
 def _run_one(expert: Expert, model: object, inputs: Inputs, deadline: Deadline, raw: object) -> Outputs:
-    """One element through an expert, or its rest if the model has been run.
+    """Run an expert on one element, or only render it if the model has already been run.
 
-    What a library raises unexpectedly fails the candidate, not the run.
+    An unexpected exception of a library fails the candidate, not the whole run.
     """
     try:
         if raw is _NOT_RUN:
@@ -271,4 +271,4 @@ def _run_one(expert: Expert, model: object, inputs: Inputs, deadline: Deadline, 
 def _check_types(capability: Capability, outputs: Outputs) -> None:
     types = tuple(value.type for value in outputs)
     if types != capability.outputs:
-        raise ExpertError(f"The expert made {', '.join(types)} where {', '.join(capability.outputs)} was expected.")
+        raise ExpertError(f"The expert returned {', '.join(types)} instead of {', '.join(capability.outputs)}.")

@@ -1,4 +1,4 @@
-"""Inputs that stay in the store until an expert is to have them, so that a long list never lies in memory whole."""
+"""Inputs that stay in the store until an expert needs them, so that a long list is never in memory as a whole."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from hugginggpt.media import Audio, Image, Table, Text, Value, Video, text_of
 _CELL_BYTES = 64
 _CHARACTER_BYTES = 4
 _PIXEL_BYTES = {"L": 1}
-"""What Pillow keeps for a pixel; four in every other mode that a picture has here."""
+"""Bytes per pixel in Pillow by mode; 4 in every other mode."""
 
 
 @dataclass(frozen=True)
 class StoredInput:
-    """A value in the store that an argument stands for.
+    """Stands for a value in the store.
 
     Attributes:
-        as_text: it is given as the text that stands for it.
+        as_text: read it as text, for a text input.
     """
 
     artifact: Artifact
@@ -26,10 +26,10 @@ class StoredInput:
 
 
 class InputReader:
-    """Reads the inputs of one element after the other, and keeps what was read until it is told to let go.
+    """Reads the inputs of one element after the other and keeps the values until they are released.
 
     Args:
-        store: where the values lie.
+        store: where the values are.
     """
 
     def __init__(self, store: ArtifactStore) -> None:
@@ -39,20 +39,20 @@ class InputReader:
 
     @property
     def bytes_held(self) -> int:
-        """Bytes of memory that what it keeps takes, about."""
+        """About how much memory the kept values take."""
         return sum(self._taken.values())
 
     def read(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """The inputs with every value read; one that is kept is not read again.
+        """The inputs with every value read. A kept value is not read again.
 
         Raises:
-            StorageError: a value is gone or damaged, or the store cannot be read.
-            MediaError: a value is not what it was stored as.
+            StorageError: a value is missing or damaged, or the store cannot be read.
+            MediaError: a value has another type than it was stored as.
         """
         return {name: self._value(value) if isinstance(value, StoredInput) else value for name, value in inputs.items()}
 
     def release(self, following: Mapping[str, Any] | None = None) -> None:
-        """Forget every value but those of the element that is read next."""
+        """Forget every value except those of the element that is read next."""
         kept = set(stored_inputs(following or {}))
         self._values = {key: value for key, value in self._values.items() if key in kept}
         self._taken = {key: taken for key, taken in self._taken.items() if key in kept}
@@ -68,7 +68,7 @@ class InputReader:
 
 
 def stored_inputs(inputs: Mapping[str, Any]) -> Iterator[StoredInput]:
-    """What of an element's inputs is still to be read."""
+    """The inputs of an element that are not read yet."""
     return (value for value in inputs.values() if isinstance(value, StoredInput))
 
 

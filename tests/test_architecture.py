@@ -25,7 +25,7 @@ RUNTIMES = (
     "sentence_transformers",
 )
 PACKAGES = ("apps", "flows", "tasks", "hugginggpt")
-IMPORTED_LATE = ("hugginggpt.media.first_frame", "hugginggpt.experts.local.runtime.hed")
+IMPORTED_LATE = ("hugginggpt.media.first_frame", "hugginggpt.experts.local.runtime.hed_network")
 """Modules that exist to be imported inside a function, so that their runtime is."""
 
 MOST_LINES, MOST_PARAMETERS = 450, 7

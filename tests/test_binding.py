@@ -193,8 +193,8 @@ def not_stored(count: int, type: ValueType = ValueType.TEXT) -> TaskResult:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (["<GENERATED>-1"] * 100, "gets 10,000 elements in 'text'; 1,000 is the most"),
-        (["about <GENERATED>-1"] * 200, "refers to 20,000 results; 10,000 is the most"),
+        (["<GENERATED>-1"] * 100, "gets 10,000 elements in 'text', and at most 1,000 are allowed"),
+        (["about <GENERATED>-1"] * 200, "refers to 20,000 results, and at most 10,000 are allowed"),
     ],
 )
 def test_what_references_stand_for_is_counted_before_anything_is_loaded(

@@ -1,7 +1,6 @@
-"""What patterns can tell in a text: order numbers, amounts of money, dates and e-mail addresses.
+"""Finds order numbers, amounts of money, dates and e-mail addresses in a text by regular expressions.
 
-An expert that marks them, for a kind of task that is there already, and one that blackens them, for
-a kind that comes with it.
+One expert marks them, for an existing kind of task. Another redacts them, for a kind that this package adds.
 """
 
 import re
@@ -17,18 +16,18 @@ from hugginggpt.models.card import Endpoint, ModelCard
 
 REDACTION = Capability(
     kind="redaction",
-    description="Blacken order numbers, amounts of money, dates and e-mail addresses in a text.",
+    description="Redact order numbers, amounts of money, dates and e-mail addresses in a text.",
     inputs=(Input("text", ValueType.TEXT),),
     outputs=(ValueType.TEXT,),
 )
 
 
 def card(kind: str) -> ModelCard:
-    """The patterns as a model of a kind."""
+    """The patterns, described as a model of a kind."""
     return ModelCard(
         id="acme/patterns",
         kind=kind,
-        revision="1.0",  # part of what results are cached on: another one for every change that makes other results
+        revision="1.0",  # results are cached by it: change it whenever the results change
         licence="apache-2.0",
         description="Order numbers (A-1234), amounts of money, dates and e-mail addresses; no names",
         runs_on=(Endpoint.EMBEDDED,),
@@ -36,17 +35,17 @@ def card(kind: str) -> ModelCard:
 
 
 class Marking(Expert):
-    """Says what each match is, and where."""
+    """Reports each match with its label and position."""
 
     kind = "token-classification"
     endpoint = Endpoint.EMBEDDED
 
     def supports(self, card: ModelCard) -> bool:
-        """Only the model of this package: an expert of somebody else may serve this kind here too."""
+        """Only the model of this package, because other experts may serve this kind too."""
         return card.id == "acme/patterns"
 
     def load(self, card: ModelCard, context: ExpertContext) -> Mapping[str, re.Pattern[str]]:
-        """What is slow to make and can be used again and again; here it is quick."""
+        """Whatever is slow to load and can be reused; these patterns are not slow."""
         return {
             "order": re.compile(r"\b[A-Z]-\d{4,}\b"),
             "amount": re.compile(r"\b\d+(?:[.,]\d\d)? ?(?:EUR|USD|€|\$)"),
@@ -55,11 +54,11 @@ class Marking(Expert):
         }
 
     def prepare(self, inputs: Inputs) -> str:
-        """From the kind's typed inputs to what the model takes."""
+        """From the typed inputs of the kind to what the model takes."""
         return str(inputs["text"].text)
 
     def run(self, model: Mapping[str, re.Pattern[str]], prepared: str, deadline: Deadline) -> list[dict[str, Any]]:
-        """The work. Long work looks at the deadline in between: nobody can interrupt it."""
+        """The work itself. Long work checks the deadline in between, because nothing can interrupt it."""
         found: list[dict[str, Any]] = []
         for label, pattern in model.items():
             deadline.check()
@@ -69,17 +68,17 @@ class Marking(Expert):
         return sorted(found, key=lambda entry: entry["start"])
 
     def render(self, raw: list[dict[str, Any]], inputs: Inputs) -> Outputs:
-        """From what the model gave to the kind's typed outputs, one for each."""
+        """From the result of the model to the typed outputs of the kind, one value for each."""
         return [entities(raw)]
 
 
 class Redaction(Marking):
-    """Puts a black bar over each match."""
+    """Replaces each match with a black bar."""
 
     kind = REDACTION.kind
 
     def render(self, raw: list[dict[str, Any]], inputs: Inputs) -> Outputs:
-        """The text with bars as long as what they hide."""
+        """The text, with bars as long as the text that they hide."""
         text = list(inputs["text"].text)
         for entry in raw:
             text[entry["start"] : entry["end"]] = "█" * (entry["end"] - entry["start"])

@@ -1,1 +1,1 @@
-"""What runs a model: one interface (`base.py`), a registry by kind, the pool of loaded models, and the runtimes."""
+"""Experts run models: `base.py` is their interface, `registry.py` finds them, and `pool.py` keeps models loaded."""

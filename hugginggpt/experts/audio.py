@@ -1,4 +1,4 @@
-"""Sound as models take it: one channel, at their rate, in pieces they can hold."""
+"""Audio as models take it: one channel, at their sampling rate, in pieces they can process."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ _CANCELLED = 0.1
 
 
 def mono(audio: Audio) -> Any:
-    """The mean of all channels, or the loudest where they cancel each other: float32, shape (frames,)."""
+    """The mean of all channels, or the loudest one if they cancel each other: float32, shape (frames,)."""
     import numpy as np
 
     samples = np.asarray(audio.samples, np.float32)
@@ -26,7 +26,7 @@ def mono(audio: Audio) -> Any:
 
 
 def resample(samples: Any, rate: int, wanted: int) -> Any:
-    """One channel, resampled from one rate in Hz to another."""
+    """Resample one channel from one rate in Hz to another."""
     if rate == wanted:
         return samples
     import soxr
@@ -35,7 +35,7 @@ def resample(samples: Any, rate: int, wanted: int) -> Any:
 
 
 def split_at_pauses(samples: Any, rate: int, longest: float) -> Iterator[Any]:
-    """Cut one channel into consecutive pieces of at most so many seconds, each where it is quietest near its end."""
+    """Cut one channel into pieces of at most so many seconds, each where it is quietest near the end."""
     import numpy as np
 
     most, searched, quiet = int(longest * rate), int(_SEARCHED * rate), max(1, int(_QUIET * rate))
@@ -45,6 +45,6 @@ def split_at_pauses(samples: Any, rate: int, longest: float) -> Iterator[Any]:
         cut = most - searched + int(loudness.argmin()) + quiet // 2
         yield samples[:cut]
         samples = samples[cut:]
-    # The first layers of some models need a minimum to see anything at all.
+    # The first layers of some models need a minimum length.
     missing = int(_SHORTEST * rate) - len(samples)
     yield np.pad(samples, (0, missing)) if missing > 0 else samples

@@ -1,8 +1,12 @@
-"""What an expert is: load, prepare, run, render. The extension point of this project.
+"""The extension point: an expert runs models of one kind at one endpoint.
 
-A module that offers experts lists instances of its classes in `EXPERTS`, may list the cards of
-models that come with it in `CARDS`, and is named by an entry point in the group
-`hugginggpt.experts`. Ours register in the same way. docs/extending.md has an example.
+A package that adds experts needs one module, named by an entry point in the group `hugginggpt.experts`:
+
+- `EXPERTS` lists instances of its `Expert` classes,
+- `CARDS`, if there is one, lists the cards of models that the package contains.
+
+The experts of this project are registered the same way. How long an expert may take is the `timeout` of its kind, in
+`hugginggpt/capabilities.py`. docs/extending.md has a complete example.
 """
 
 from abc import ABC, abstractmethod
@@ -21,10 +25,10 @@ if TYPE_CHECKING:
     from hugginggpt.controller.client import Controller
 
 Inputs = Mapping[str, Any]
-"""Argument name to `Value`; to a list of values for a `many` input; to a number for a parameter."""
+"""Each argument of the task by name: a `Value`, a list of values for a `many` input, or a number for a parameter."""
 
 Outputs = Sequence[Value]
-"""One value per output type of the kind, in the table's order."""
+"""One value for each output of the kind, in the order of its `outputs`."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +36,11 @@ class ExpertContext:
     """What an expert may use besides its inputs.
 
     Attributes:
-        device: torch's name of the device that a model is loaded to; None: the best one there is.
-        offloaded: its weights stay in the processor's memory and move to the device part by part.
-        folders: where the files of fetched models lie, by their ids.
+        settings: the settings of this process.
+        controller: returns the controller, which records its calls for the current request.
+        device: the device to load the model to, by torch's name; None for the best one available.
+        offloaded: keep the weights in the processor's memory and move them to the device part by part.
+        folders: the folders with the files of fetched models, by model id.
     """
 
     settings: Settings
@@ -45,17 +51,20 @@ class ExpertContext:
 
 
 class Expert(ABC):
-    """Runs models of one kind at one endpoint.
+    """Runs models of one kind at one endpoint: load, prepare, run, render.
+
+    Only `load`, `run` and `render` have to be written.
 
     Attributes:
-        kind: a name in `CAPABILITIES`; the class's, unless its instances are of different kinds.
-        packages: importable names that have to be installed.
-        requirement: what pip has to install for them, when that is not their names.
-        supports_batching: `run_batch` is quicker than `run` for each element.
+        kind: a name in `CAPABILITIES`. Set it in `__init__` if one class serves several kinds.
+        endpoint: where the models run.
+        packages: importable names of the packages that have to be installed.
+        requirement: what to `pip install` for them, if that is not their names.
+        supports_batching: `run_batch` is faster than `run` on each element.
         supports_offloading: `load` obeys `ExpertContext.offloaded`.
-        needs_large_controller: the embedded controller is too small for it.
-        uses_controller: an embedded expert whose answer the controller writes. Another controller is
-            another answer, so the catalog names the controller's model in the card's revision.
+        needs_large_controller: the embedded controller is too small for this expert.
+        uses_controller: an embedded expert whose answer the controller writes. Another controller gives another
+            answer, so the catalog adds the controller's model to the revision of the card.
     """
 
     kind: str
@@ -69,57 +78,63 @@ class Expert(ABC):
 
     @property
     def pool_key(self) -> str:
-        """Names what `load` returns: experts with the same name share a loaded model. Their own, unless they say so."""
+        """Names what `load` returns. Experts with the same key share a loaded model; by default none does."""
         return f"{self.kind} ({self.endpoint})"
 
     def supports(self, card: ModelCard) -> bool:
-        """Whether this expert is the one for a model. One that it declines goes to the next expert of that kind."""
+        """Whether this expert can run a model. A model that it declines goes to the next expert for that kind."""
         return True
 
     def fetch(self, card: ModelCard, context: ExpertContext) -> Weights | None:
-        """Bring the model's files here, before room is made for it; None: there are none to bring.
+        """Download the model's files, before room is made for the model. Return what the weights need, if known.
 
-        What they hold decides where the model is loaded to. Without it, that is what the card says.
+        The pool chooses the device by the result; without one, by the size in the card.
 
         Raises:
-            ModelLoadError: it cannot be found or trusted, or there is no space for it.
-            ExpertUnavailableError: where they come from is busy or out of reach.
+            ModelLoadError: the model cannot be found or trusted, or there is no space for it.
+            ExpertUnavailableError: the place it comes from is busy or out of reach.
         """
         return None
 
     @abstractmethod
     def load(self, card: ModelCard, context: ExpertContext) -> Any:
-        """Load the model. Called once per model, by a thread of the pool.
+        """Load the model. The pool calls this once per model, in a thread of its own.
 
-        An object with `close()` has it called at eviction; one with `bytes` says how much memory it
-        takes, which counts instead of what its card says.
+        If the result has `close()`, it is called at eviction. If it has `bytes`, that is how much memory it takes;
+        otherwise the size in the card counts.
 
         Raises:
-            ModelLoadError: it cannot be found, trusted or loaded.
+            ModelLoadError: the model cannot be found, trusted or loaded.
         """
 
     def for_request(self, model: Any, context: ExpertContext) -> Any:
-        """Join the loaded model, which all requests share, with what belongs to one request alone.
+        """Combine the loaded model, which all requests share, with what belongs to one request.
 
-        Called at each use; what it returns is the `model` that `run` gets.
+        Called at each use. The result is the `model` that `run` gets.
         """
         return model
 
     def prepare(self, inputs: Inputs) -> Any:
-        """Turn typed values into what the model takes."""
+        """Turn the inputs into what the model takes."""
         return inputs
 
     @abstractmethod
     def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
-        """Run the model on one element. Obeys the deadline by itself."""
+        """Run the model on one element. Nobody can interrupt this from outside: check the deadline in between.
+
+        Raises:
+            ExpertError: this model cannot do it, and another may; one sentence that says why.
+            ExpertUnavailableError: it may succeed later.
+            DeadlineExceededError: time is up.
+        """
 
     def run_batch(self, model: Any, prepared: Sequence[Any], deadline: Deadline) -> Sequence[Any]:
-        """Run the model on several elements together, their results in the same order.
+        """Run the model on several elements at once. Return the results in the same order.
 
-        If this raises, each element is run alone: so one that cannot be done does not spoil the others.
+        If this raises, each element is run alone, so that one bad element does not spoil the others.
         """
         return [self.run(model, element, deadline) for element in prepared]
 
     @abstractmethod
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        """Turn what the model gave into typed values."""
+        """Turn the model's result into the outputs of the kind."""

@@ -1,8 +1,8 @@
-"""Native code that cannot be interrupted runs in a child process, which can be killed.
+"""Runs native code that cannot be interrupted in a child process, which can be killed.
 
-The child is `python -m hugginggpt.experts.child_process` with a factory named `MODULE:FUNCTION`. The factory
-gets its arguments, all JSON, and gives the handler that answers each call. Both sides exchange
-messages of a JSON object and bytes, over pipes of their own: what a library prints goes elsewhere.
+The child is `python -m hugginggpt.experts.child_process` with the name of a factory, `MODULE:FUNCTION`. The factory
+takes JSON arguments and returns the handler that answers each call. Both sides exchange messages of a JSON object and
+bytes over pipes of their own, so that the output of libraries does not get in between.
 """
 
 import importlib
@@ -54,12 +54,12 @@ def _read(stream: IO[bytes], length: int) -> bytes:
 
 
 class Child:
-    """A handler in a process of its own. Many threads may call it: they take turns.
+    """A handler in a process of its own. Threads that call it take turns.
 
     Args:
-        factory: `MODULE:FUNCTION` that makes the handler there.
-        arguments: keyword arguments of the factory, JSON.
-        threads: how many threads its native libraries may use.
+        factory: `MODULE:FUNCTION` that returns the handler.
+        arguments: keyword arguments of the factory, as JSON.
+        threads: how many threads the native libraries may use.
     """
 
     def __init__(self, factory: str, arguments: Mapping[str, Any], *, threads: int) -> None:
@@ -68,26 +68,26 @@ class Child:
         self._threads = threads
         self._turn = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._last_words: IO[bytes] | None = None
+        self._output: IO[bytes] | None = None
 
     def start(self, deadline: Deadline) -> None:
-        """Start the process, unless it runs, and wait for its handler.
+        """Start the process unless it is running, and wait for its handler.
 
         Raises:
-            DeadlineExceededError: it was not ready in time.
-            HuggingGPTError: what the factory raised.
-            ExpertError: the process ended, or what else the factory raised.
+            DeadlineExceededError: the handler was not ready in time.
+            HuggingGPTError: the factory raised it.
+            ExpertError: the process ended, or the factory raised some other error.
         """
         with deadline.holding(self._turn), self._killed_when_over(deadline):
             self._ensure_started()
 
     def call(self, header: Mapping[str, Any], data: bytes = b"", *, deadline: Deadline) -> Message:
-        """Have the handler answer, in a process that is started if need be and killed at the deadline.
+        """Call the handler. Starts the process if necessary, and kills it at the deadline.
 
         Raises:
-            DeadlineExceededError: it did not answer in time, or other calls took too long.
-            HuggingGPTError: what the handler raised.
-            ExpertError: the process ended, or what else the handler raised.
+            DeadlineExceededError: the handler did not answer in time, or earlier calls took too long.
+            HuggingGPTError: the handler raised it.
+            ExpertError: the process ended, or the handler raised some other error.
         """
         with deadline.holding(self._turn), self._killed_when_over(deadline):
             process = self._ensure_started()
@@ -96,14 +96,14 @@ class Child:
             return self._answer(process)
 
     def close(self) -> None:
-        """End the process, now."""
+        """End the process immediately."""
         self._kill()
         with self._turn:
             self._forget()
 
     @contextmanager
     def _killed_when_over(self, deadline: Deadline) -> Iterator[None]:
-        """Kill the process if the deadline passes inside the block, and say so instead of what that caused there."""
+        """Kill the process if the deadline passes inside the block, and raise that instead of the broken pipe."""
         done = threading.Event()
 
         def watch() -> None:
@@ -118,7 +118,7 @@ class Child:
         except (EOFError, OSError) as error:
             self._kill()
             deadline.check()
-            raise ExpertError(f"The process of {self._factory} ended unexpectedly. {self._what_it_said()}") from error
+            raise ExpertError(f"The process of {self._factory} ended unexpectedly. {self._last_output()}") from error
         finally:
             done.set()
             watcher.join()
@@ -128,13 +128,13 @@ class Child:
             return self._process
         self._forget()
         threads = str(self._threads)
-        self._last_words = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         self._process = subprocess.Popen(
-            # -P: a file in the current folder must not stand in for a module.
+            # -P: a file in the current folder must not shadow a module.
             [sys.executable, "-P", "-m", "hugginggpt.experts.child_process", self._factory, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._last_words,
+            stderr=self._output,
             env=os.environ
             | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "ORT_DISABLE_TELEMETRY": "1"}
             | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), threads),
@@ -154,14 +154,14 @@ class Child:
             process.wait()
 
     def _forget(self) -> None:
-        """Close what is left of a process that has ended."""
+        """Close the pipes of a process that has ended."""
         if self._process is not None:
-            # Leaving the block closes its pipes; what could not be written any more is lost.
+            # Leaving the block closes the pipes; unwritten data is lost.
             with suppress(OSError), self._process:
                 pass
-        if self._last_words is not None:
-            self._last_words.close()
-        self._process = self._last_words = None
+        if self._output is not None:
+            self._output.close()
+        self._process = self._output = None
 
     def _answer(self, process: subprocess.Popen[bytes]) -> Message:
         assert process.stdout is not None
@@ -170,12 +170,12 @@ class Child:
             raise _rebuilt(header["error"], header["message"])
         return header, data
 
-    def _what_it_said(self) -> str:
-        if self._last_words is None:
+    def _last_output(self) -> str:
+        if self._output is None:
             return ""
-        self._last_words.seek(0)
-        lines = self._last_words.read().decode(errors="replace").strip().splitlines()
-        return f"Its last words: {lines[-1][:300]}" if lines else ""
+        self._output.seek(0)
+        lines = self._output.read().decode(errors="replace").strip().splitlines()
+        return f"Its last output: {lines[-1][:300]}" if lines else ""
 
 
 def _rebuilt(name: str, message: str) -> HuggingGPTError:
@@ -186,11 +186,11 @@ def _rebuilt(name: str, message: str) -> HuggingGPTError:
 
 
 def _serve(factory_name: str, parent: int) -> None:
-    """The child's side: answer until the parent is gone."""
-    # Libraries print to descriptor 1, and C code cannot be told otherwise: it now leads where descriptor 2 does.
+    """The child's side: answer calls until the parent is gone."""
+    # Libraries print to descriptor 1, and C code cannot be redirected otherwise: make it the same as descriptor 2.
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_exit_with, args=(parent,), daemon=True).start()
     arguments, _ = read_message(requests)
     module, _, function = factory_name.partition(":")
     handler: Handler | None = None
@@ -211,8 +211,8 @@ def _serve(factory_name: str, parent: int) -> None:
             return
 
 
-def _die_with(parent: int) -> None:
-    """End this process when its parent is gone, even in the middle of native code."""
+def _exit_with(parent: int) -> None:
+    """End this process when its parent is gone, even during native code."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(0)

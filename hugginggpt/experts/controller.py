@@ -47,7 +47,7 @@ class _Talk:
 
         left = self.controller.context_tokens - self.limit(max_tokens) - render(prompt, **data).tokens
         if left < 64:
-            raise ExpertError(f"The text is too long for {self.kind} by the controller; shorten it.")
+            raise ExpertError(f"The text is too long for the controller to do {self.kind}: shorten it.")
         return left
 
     def limit(self, usual: int) -> int:
@@ -109,7 +109,7 @@ class _ByController(Expert):
 
     def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
         if not prepared.get("text"):
-            raise ExpertError(f"The text for {self.kind} is empty.")
+            raise ExpertError(f"The text for {self.kind} is empty: write one.")
         try:
             return self.answer(_Talk(model, self.kind, prepared, deadline, self.temperature))
         except ControllerUnavailableError as error:

@@ -1,6 +1,6 @@
-"""Where torch computes, and as which type of number: the one place that decides it.
+"""Decides which device a model is loaded to, and as which type of number.
 
-`placements`, `feasible` and `choose_placement` decide on plain numbers, so they need no accelerator.
+`placements`, `feasible` and `choose_placement` work on plain numbers, so they need no accelerator.
 """
 
 import re
@@ -20,10 +20,10 @@ from hugginggpt.settings import Settings
 CPU = "cpu"
 
 LOAD_LOCK = threading.RLock()
-"""Held while weights are loaded by transformers or a library on it.
+"""Held while transformers, or a library built on it, loads weights.
 
-It changes settings of torch for the whole process meanwhile: of two loads at once, one is left with weights that are
-nowhere. Whoever loads may load a companion, so the same thread may enter again.
+Loading changes settings of torch for the whole process: if two loads overlap, one of them ends up with weights on the
+meta device. The lock is reentrant because loading a model may load a companion.
 """
 
 _SHARES = "mps"
@@ -37,9 +37,9 @@ class Accelerator:
     """A GPU.
 
     Attributes:
-        name: as torch calls it.
+        name: its name in torch.
         budget: bytes that models may take in its memory.
-        dtype: the type that models are loaded as on it.
+        dtype: the type that models are loaded as.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Accelerator:
 
     @property
     def memory(self) -> str:
-        """The memory that its models lie in: its own, but Apple's shares the processor's."""
+        """The memory that holds its models: its own, or the processor's for Apple's accelerators."""
         return CPU if self.name == _SHARES else self.name
 
 
@@ -57,9 +57,9 @@ class Placement:
     """A way to hold a model.
 
     Attributes:
-        device: where it computes.
-        takes: bytes of each memory; the first is the one that the weights lie in.
-        offloaded: the weights lie in the processor's memory and each part moves to the device to compute.
+        device: where the model computes.
+        takes: bytes in each memory; the first one holds the weights.
+        offloaded: the weights stay in the processor's memory, and each part moves to the device to compute.
     """
 
     device: str
@@ -68,18 +68,18 @@ class Placement:
 
     @property
     def rank(self) -> int:
-        """The lower, the quicker: on an accelerator, offloaded, on the processor."""
+        """Lower is faster: on an accelerator, offloaded, on the processor."""
         return 2 if self.device == CPU else int(self.offloaded)
 
 
 @dataclass(frozen=True)
 class MemoryUse:
-    """A memory.
+    """How much of a memory is in use.
 
     Attributes:
         budget: bytes that models may take.
-        used: bytes that they take.
-        idle: bytes of these that nobody uses.
+        used: bytes that models take.
+        idle: bytes of those that idle models take.
     """
 
     budget: int
@@ -93,13 +93,13 @@ def placements(
     """All ways to hold a model.
 
     Args:
-        weights: the model's.
-        accelerators: those there are.
-        on_cpu: the type that it is loaded as on the processor.
-        offloading: its expert can move one part after the other to an accelerator.
+        weights: the weights of the model.
+        accelerators: the available accelerators.
+        on_cpu: the type that the model is loaded as on the processor.
+        offloading: the expert can move one part after the other to an accelerator.
     """
     found = [Placement(CPU, {CPU: weights.bytes_as(on_cpu)})]
-    # Nothing but numbers with a point can be computed on an accelerator.
+    # Only floating-point weights can be computed on an accelerator.
     computable = any(part.floats for part in weights.parts)
     for one in accelerators if computable else ():
         found.append(Placement(one.name, {one.memory: weights.bytes_as(one.dtype)}))
@@ -110,9 +110,9 @@ def placements(
 
 
 def feasible(found: Sequence[Placement], budgets: Mapping[str, int]) -> list[Placement]:
-    """The quickest of the spots that hold the model once nothing else is there; none: it is too big for this machine.
+    """The fastest placements that would hold the model in empty memory; none if it is too big for this machine.
 
-    What fits an accelerator waits for it: on the processor it would take longer than the wait.
+    A model that fits on an accelerator waits for it, because it would take longer on the processor than the wait.
     """
     fit = [placement for placement in found if all(size <= budgets[memory] for memory, size in placement.takes.items())]
     best = min((placement.rank for placement in fit), default=0)
@@ -120,7 +120,7 @@ def feasible(found: Sequence[Placement], budgets: Mapping[str, int]) -> list[Pla
 
 
 def choose_placement(found: Sequence[Placement], rooms: Mapping[str, MemoryUse]) -> Placement | None:
-    """The placement for a model now: where most is free, else where most is once idle models go; None: nowhere yet."""
+    """The placement with the most free memory, else the most after evicting idle models; None if none fits now."""
 
     def left(placement: Placement, *, without_idle: bool) -> int:
         free = (
@@ -137,10 +137,10 @@ def choose_placement(found: Sequence[Placement], rooms: Mapping[str, MemoryUse])
 
 
 def configure_torch(settings: Settings) -> str:
-    """Give torch its share of the processor, keep transformers from drawing progress bars, and choose its device.
+    """Limit torch's threads, turn off the progress bars of transformers, and choose a device.
 
     Returns:
-        The device's name: the first accelerator if there is one, else the processor.
+        The name of the device: the first accelerator if there is one, else the processor.
     """
     import torch
     from transformers.utils import logging as transformers_logging
@@ -151,10 +151,10 @@ def configure_torch(settings: Settings) -> str:
 
 
 def accelerators(settings: Settings) -> tuple[Accelerator, ...]:
-    """The accelerators that models may be loaded to. Where there can be none, torch is not imported.
+    """The accelerators that models may be loaded to. Imports torch only where there may be one.
 
     Raises:
-        ConfigurationError: HUGGINGGPT_DEVICE is not here.
+        ConfigurationError: this machine does not have the device HUGGINGGPT_DEVICE.
     """
     if settings.device == CPU:
         return ()
@@ -163,7 +163,9 @@ def accelerators(settings: Settings) -> tuple[Accelerator, ...]:
         wanted = "cuda:0" if settings.device == "cuda" else settings.device
         if wanted not in names:
             here = " and ".join((*names, CPU))
-            raise ConfigurationError(f"HUGGINGGPT_DEVICE is {settings.device}, and torch finds only {here} here.")
+            raise ConfigurationError(
+                f"HUGGINGGPT_DEVICE is {settings.device}, and torch finds only {here} here: choose one of them."
+            )
         names = (wanted,)
     return tuple(Accelerator(name, _budget(name, settings), settings.dtype or _half(name)) for name in names)
 
@@ -171,12 +173,12 @@ def accelerators(settings: Settings) -> tuple[Accelerator, ...]:
 def dtype_on(device: str, stored: str, settings: Settings) -> str:
     """The type that a model is loaded as, by torch's name.
 
-    Half precision is for accelerators; most processors compute it slowly where they can at all.
+    Half precision is for accelerators, because most processors compute it slowly or not at all.
 
     Args:
-        device: where to.
+        device: the device it is loaded to.
         stored: the type that most of its weights are stored as.
-        settings: may name a type.
+        settings: `dtype` overrides the choice.
     """
     if settings.dtype is not None:
         return settings.dtype
@@ -186,7 +188,7 @@ def dtype_on(device: str, stored: str, settings: Settings) -> str:
 
 
 def has_fast_bfloat16(flags: str) -> bool:
-    """Whether a processor with these flags has instructions for products of bfloat16."""
+    """Whether a processor with these flags can multiply bfloat16 in hardware."""
     return re.search(r"\b(amx_bf16|avx512_bf16)\b", flags) is not None
 
 
@@ -220,7 +222,7 @@ def _half(name: str) -> str:
 
 
 def _budget(name: str, settings: Settings) -> int:
-    """The setting, else what the accelerator has, without what computing takes besides the weights."""
+    """The setting, else the accelerator's memory minus headroom for computing."""
     if name == _SHARES:
         return memory_budget(settings)
     if settings.accelerator_memory is not None:

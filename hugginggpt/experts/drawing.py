@@ -1,4 +1,4 @@
-"""What experts draw."""
+"""Drawing on pictures: boxes, regions and a white background."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -7,12 +7,12 @@ from typing import Any
 from PIL import Image as PILImage
 from PIL import ImageColor, ImageDraw, ImageFont
 
-# Colours that stay apart for most kinds of colour vision (Okabe and Ito), readable under black letters.
+# Colours that most kinds of colour vision can tell apart (Okabe and Ito), readable under black letters.
 _COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2")
 
 
 def on_white(picture: PILImage.Image) -> PILImage.Image:
-    """The picture in RGB, what is transparent shown on white as on paper."""
+    """The picture in RGB, with transparent parts on white."""
     if not picture.has_transparency_data:
         return picture.convert("RGB")
     layer = picture.convert("RGBA")
@@ -25,7 +25,7 @@ def _font(size: int) -> Any:
 
 
 def with_boxes(picture: PILImage.Image, found: Sequence[dict[str, Any]]) -> PILImage.Image:
-    """A copy of a picture, RGB, with a box, label and score for each thing found.
+    """A copy of a picture, RGB, with a box, label and score for each object.
 
     Args:
         picture: in any mode.
@@ -45,7 +45,7 @@ def with_boxes(picture: PILImage.Image, found: Sequence[dict[str, Any]]) -> PILI
         top, bottom = sorted((box["ymin"], box["ymax"]))
         draw.rectangle((left, top, right, bottom), outline=colour, width=width)
         caption = f"{entry['label']} {entry['score']:.2f}"
-        # The caption stands above its box, or inside it where there is no room above.
+        # The caption is above its box, or inside it if there is no room above.
         _, _, wide, high = draw.textbbox((0, 0), caption, font=font)
         x = max(0, min(left, drawn.width - wide - 2 * width))
         y = top - high - width if top >= high + width else top + width
@@ -55,12 +55,12 @@ def with_boxes(picture: PILImage.Image, found: Sequence[dict[str, Any]]) -> PILI
 
 
 def with_regions(picture: PILImage.Image, regions: Sequence[tuple[str, Any]]) -> PILImage.Image:
-    """A copy of a picture, RGB, with each region in a colour of its own and named where it is widest.
+    """A copy of a picture, RGB, with each region in its own colour, labelled near its middle.
 
     Args:
         picture: in any mode.
-        regions: names, and masks of the picture's size as boolean arrays, shape (height, width). An empty
-            name is not written.
+        regions: names, and boolean masks of the picture's size, shape (height, width). An empty name is not
+            written.
     """
     import numpy as np
 

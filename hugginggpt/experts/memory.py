@@ -1,4 +1,4 @@
-"""The processor's memory: how much of it models may take, and giving it back."""
+"""The processor's memory: how much of it models may take, and how freed memory returns to the system."""
 
 import ctypes
 import gc
@@ -13,7 +13,7 @@ from hugginggpt.settings import Settings
 _CGROUPS = Path("/sys/fs/cgroup")
 _CGROUPS_1 = _CGROUPS / "memory" / "memory.limit_in_bytes"
 
-# Of glibc, see mallopt(3): its parameters, and what its own thresholds grow to by themselves.
+# Parameters of glibc's mallopt(3), and the values that its thresholds grow to by default.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _LARGEST_TRIM, _LARGEST_MMAP = 64 * 2**20, 32 * 2**20
 _WEIGHTS_MMAP = 2**20
@@ -23,14 +23,14 @@ _loads = 0
 
 
 def memory_budget(settings: Settings) -> int:
-    """Bytes that all models in it may take: the setting, else half of the memory this process may have."""
+    """Bytes that all models together may take: the setting, else half of the memory available to this process."""
     if settings.model_memory is not None:
         return settings.model_memory
     return min(_limits()) // 2
 
 
 def _limits() -> Iterator[int]:
-    """What the machine has, and what the process and the containers around it may take of it."""
+    """The memory of the machine, and the limits of this process and its containers."""
     import psutil  # type: ignore[import-untyped]
 
     yield int(psutil.virtual_memory().total)
@@ -41,12 +41,12 @@ def _limits() -> Iterator[int]:
         if soft != resource.RLIM_INFINITY:
             yield soft
     for path in (*_cgroup_limits(), _CGROUPS_1):
-        with suppress(OSError, ValueError):  # no such group; "max"
+        with suppress(OSError, ValueError):  # no such group, or "max"
             yield int(path.read_text())
 
 
 def _cgroup_limits() -> list[Path]:
-    """Where the limits of this process's control group and of those around it are written."""
+    """The files with the limits of this process's control group and its parents."""
     try:
         lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -58,10 +58,10 @@ def _cgroup_limits() -> list[Path]:
 
 @contextmanager
 def loading_weights() -> Iterator[None]:
-    """Have large blocks that are allocated inside the block asked of the system one by one.
+    """Allocate large blocks directly from the system, so that each returns to it when freed.
 
-    Each of them goes back to it when it is freed. glibc would otherwise come to keep up to 64 MiB of
-    freed weights for each thread that loads, which nothing can make it give back.
+    Otherwise glibc keeps up to 64 MiB of freed weights for each thread that loads a model, and nothing makes it
+    release them.
     """
     global _loads
     with _counting:
@@ -85,13 +85,13 @@ def _set_thresholds(mmap: int) -> None:
 
 
 def release_memory() -> None:
-    """Give the memory of what nobody holds any more back to the system."""
+    """Return unused memory to the system."""
     gc.collect()
     if (torch := sys.modules.get("torch")) is not None:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         elif torch.backends.mps.is_available():
             torch.mps.empty_cache()
-    # glibc keeps freed memory for itself unless told; other C libraries lack the call.
+    # glibc keeps freed memory unless told otherwise; other C libraries lack the call.
     with suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)

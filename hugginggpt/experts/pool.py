@@ -1,16 +1,15 @@
 """The pool of loaded models, and its rules.
 
-1. A model is loaded once, however many ask for it at the same time: the others wait for that load.
-2. It is brought here first, in a thread of its own and with no room taken, so that whoever waits obeys
-   its own deadline. What its files hold says how much memory it takes as which type.
-3. Every memory, the processor's and each accelerator's, has a budget. `device.py` says which of them a
-   model goes to. One that no memory can hold is refused before anything is loaded.
-4. To make room, the least recently used of the idle models goes first.
-5. A model in use never goes. If too much is in use, a new one waits; if nobody waits for it any more,
-   it is not loaded. A load that has begun is kept for the next who asks.
-6. What a loaded model says of its own size counts; what runs elsewhere takes nothing.
-7. A failed load is not remembered: all who wait for it are told, the next one tries again.
-8. A model that goes is closed, and its memory is given back to the system.
+1. A model is loaded once, however many requests ask for it at the same time. A thread of its own loads it, and each
+   request waits within its own deadline.
+2. The files are fetched before any memory is reserved. Their headers say how much memory the model needs.
+3. The processor's memory and that of each accelerator have a budget. `device.py` chooses where a model goes. A model
+   that fits nowhere is refused before it is loaded.
+4. To make room, idle models are evicted, the least recently used first. A model in use is never evicted.
+5. If too much is in use, a new model waits, unless no request waits for it any more. A load that has begun is finished.
+6. The size that a loaded model reports replaces the estimate. A model that runs elsewhere takes no memory.
+7. A failed load is not remembered: every waiting request gets the error, and the next request tries again.
+8. An evicted model is closed, and its memory goes back to the system.
 """
 
 import atexit
@@ -51,11 +50,12 @@ _MEMORIES = {CPU: "in the processor's memory"}
 
 @dataclass
 class _Entry:
-    """A model on its way or, once `ready`, loaded. Its users include those who wait for it.
+    """A model that is being loaded or, once `ready`, is loaded.
 
     Attributes:
-        takes: bytes of each memory; nothing before room was made.
-        progress: how far its download is.
+        takes: bytes in each memory; empty until room was made.
+        progress: the progress of the download.
+        users: requests that use the model or wait for it.
     """
 
     takes: dict[str, int] = field(default_factory=dict)
@@ -68,11 +68,11 @@ class _Entry:
 
 
 class ModelPool:
-    """Loaded models, shared by all threads of a process; the module says by which rules.
+    """Loaded models, shared by all threads of a process. The module's docstring lists the rules.
 
     Args:
-        settings: what is allowed.
-        on: the accelerators; those of this machine when None, looked for when the first model is loaded.
+        settings: the memory budgets and devices.
+        on: the accelerators; if None, those of this machine, detected when the first model is loaded.
     """
 
     def __init__(self, settings: Settings, on: Sequence[Accelerator] | None = None) -> None:
@@ -86,12 +86,12 @@ class ModelPool:
 
     @contextmanager
     def use(self, expert: Expert, card: ModelCard, context: ExpertContext, deadline: Deadline) -> Iterator[Any]:
-        """The model of a card: loaded if need be, and kept loaded inside the block.
+        """The model of a card, loaded if necessary and kept loaded inside the block.
 
         Raises:
-            ModelLoadError: it cannot be found, trusted or loaded, or is too big for this machine.
-            DeadlineExceededError: it was not there in time.
-            ExpertError: what else its expert raised while loading; or the pool is closed.
+            ModelLoadError: the model cannot be found, trusted or loaded, or is too big for this machine.
+            DeadlineExceededError: the model was not loaded in time.
+            ExpertError: the expert raised it while loading, or the pool is closed.
         """
         entry = self._acquire(expert, card, context, deadline)
         try:
@@ -101,7 +101,7 @@ class ModelPool:
 
     @property
     def budget(self) -> int:
-        """Bytes that models in the processor's memory may take."""
+        """Bytes that models may take in the processor's memory."""
         return self._budgets[CPU]
 
     @property
@@ -113,7 +113,7 @@ class ModelPool:
         """The ids of the loaded models, the least recently used first.
 
         Args:
-            on: only of those whose weights lie in this memory.
+            on: only models whose weights are in this memory.
         """
         with self._changed:
             ready = [
@@ -124,7 +124,7 @@ class ModelPool:
         return tuple(name for _, name in sorted(ready))
 
     def close(self) -> None:
-        """Let every idle model go, and the others once they are idle. Nothing new is loaded."""
+        """Evict every idle model now and the others once they are idle. Load nothing new."""
         with self._changed:
             self._closed = True
             gone = self._trim()
@@ -152,17 +152,17 @@ class ModelPool:
         return entry
 
     def _ready(self, entry: _Entry, deadline: Deadline) -> bool:
-        """Whether a model is loaded now, after a short wait for it."""
+        """Wait briefly for a model; return whether it is loaded."""
         with self._changed:
             if not entry.ready and entry.error is None:
                 self._changed.wait(min(POLL_SECONDS, deadline.remaining()))
             if entry.error is not None:
-                # Each thread raises an instance of its own: a shared one would mix their tracebacks.
+                # Each thread raises its own instance, because a shared one would mix their tracebacks.
                 raise type(entry.error)(entry.error.message)
             return entry.ready
 
     def _find(self, expert: Expert, card: ModelCard, context: ExpertContext) -> _Entry:
-        """The entry of a card; its load is begun if it is new. The lock is held."""
+        """The entry of a card. Starts loading a new one. The caller holds the lock."""
         key = (expert.pool_key, card.id, card.weights_revision)
         if key not in self._entries:
             if self._closed:
@@ -173,17 +173,17 @@ class ModelPool:
         return self._entries[key]
 
     def _bring(self, key: _Key, entry: _Entry, expert: Expert, card: ModelCard, context: ExpertContext) -> None:
-        """Fetch and load a model, and tell those who wait: what a thread of its own does."""
+        """Fetch and load a model, and notify the waiting threads. Runs in a thread of its own."""
         model: Any = None
         error: HuggingGPTError | None = None
         try:
             model = self._load(key, entry, expert, card, context)
-        except BaseException as raised:  # whatever it is, those who wait must hear of it
+        except BaseException as raised:  # whatever it is, the waiting threads must get it
             logger.info("The model %s was not loaded.", card.id, exc_info=True)
             error = _told(raised, card)
         with self._changed:
             if error is None:
-                # From here on the entry alone holds it.
+                # From here on only the entry holds the model.
                 entry.model, entry.ready, model = model, True, None
                 self._touch(entry)
                 gone = self._trim()
@@ -193,7 +193,7 @@ class ModelPool:
                 gone = []
             self._changed.notify_all()
         if error is not None:
-            release_memory()  # what had been loaded of it
+            release_memory()  # of a partial load
         _dispose(gone)
 
     def _load(self, key: _Key, entry: _Entry, expert: Expert, card: ModelCard, context: ExpertContext) -> Any:
@@ -219,7 +219,7 @@ class ModelPool:
         return model
 
     def _placements(self, expert: Expert, card: ModelCard, weights: Weights | None) -> list[Placement]:
-        """Where a model may go, and what it takes there: by its files, else by its card; nothing while unknown."""
+        """Where a model may go and how much it takes there, by its files, else by its card; 0 bytes if unknown."""
         size = card.bytes or 0
         if expert.endpoint is Endpoint.EMBEDDED:
             return [Placement(CPU, {CPU: size})]
@@ -236,7 +236,7 @@ class ModelPool:
         )
 
     def _make_room(self, key: _Key, entry: _Entry, card: ModelCard, found: Sequence[Placement]) -> Placement:
-        """Take room for a model, as soon as there is any, and let those go that are in its way."""
+        """Reserve memory for a model as soon as there is enough, and evict models for it."""
         fit = feasible(found, self._budgets)
         if not fit:
             raise self._too_big(card, found)
@@ -246,23 +246,23 @@ class ModelPool:
             if self._closed:
                 raise _closed()
             if placement is None or not entry.users:
-                # Forgotten before the lock is: who asks from now on begins anew.
+                # Forgotten while the lock is held: the next request starts a new load.
                 self._forget(key, entry)
-                raise ExpertError(f"Nobody waits for the model {card.id} any more.")
+                raise ExpertError(f"Nobody is waiting for the model {card.id} any more.")
             entry.takes = dict(placement.takes)
             gone = self._trim()
         _dispose(gone)
         return placement
 
     def _too_big(self, card: ModelCard, found: Sequence[Placement]) -> ModelLoadError:
-        takes = ", ".join(
-            f"{_mib(size)} of {_mib(self._budgets[memory])} {_MEMORIES.get(memory, f'on {memory}')}"
+        takes = ", or ".join(
+            f"{_mib(size)} {_MEMORIES.get(memory, f'on {memory}')}, where {_mib(self._budgets[memory])} are allowed"
             for placement in found
             if not placement.offloaded
             for memory, size in placement.takes.items()
         )
         return ModelLoadError(
-            f"The model {card.id} is too big for what models may take here ({takes}): choose a smaller one, or raise "
+            f"The model {card.id} is too big (it needs {takes}): choose a smaller one, or raise "
             "HUGGINGGPT_MODEL_MEMORY or HUGGINGGPT_ACCELERATOR_MEMORY."
         )
 
@@ -283,7 +283,7 @@ class ModelPool:
             del self._entries[key]
 
     def _idle(self) -> list[_Key]:
-        """Whom eviction would take, in its order."""
+        """The models that may be evicted, in that order."""
         idle = [key for key, entry in self._entries.items() if entry.ready and not entry.users]
         return sorted(idle, key=lambda key: self._entries[key].last_used)
 
@@ -298,7 +298,7 @@ class ModelPool:
         }
 
     def _trim(self) -> list[Any]:
-        """Take out idle models of memories that are over their budgets; all idle ones once the pool is closed."""
+        """Remove idle models from memories over budget, or all idle models once the pool is closed; return them."""
         gone = []
         for key in self._idle():
             over = [memory for memory, room in self._rooms().items() if room.used > room.budget]
@@ -310,7 +310,7 @@ class ModelPool:
 
 
 def _told(raised: BaseException, card: ModelCard) -> HuggingGPTError:
-    """What those who wait are told. It holds no traceback, which would hold what had been loaded."""
+    """The error for the waiting threads. Without a traceback, which would keep a partly loaded model in memory."""
     if isinstance(raised, HuggingGPTError):
         return type(raised)(raised.message)
     reason = next((line for line in str(raised).splitlines() if line.strip()), type(raised).__name__)[:300]
@@ -318,7 +318,7 @@ def _told(raised: BaseException, card: ModelCard) -> HuggingGPTError:
 
 
 def _closed() -> ExpertError:
-    return ExpertError("The pool of models is closed, because the process is ending.")
+    return ExpertError("The model pool is closed because the process is ending.")
 
 
 def _mib(size: int) -> str:
@@ -326,7 +326,7 @@ def _mib(size: int) -> str:
 
 
 def _dispose(models: list[Any]) -> None:
-    """Close models and give their memory back. Empties the list, so that nobody holds them any more."""
+    """Close models and release their memory. Empties the list, so that nothing holds them any more."""
     if not models:
         return
     while models:
@@ -345,7 +345,7 @@ _pool_lock = threading.Lock()
 
 
 def get_pool(settings: Settings) -> ModelPool:
-    """The pool of this process, made with these settings if there is none or it was closed."""
+    """The pool of this process, created with these settings if there is none or it was closed."""
     global _pool
     with _pool_lock:
         if _pool is None or _pool.closed:

@@ -1,7 +1,7 @@
-"""Which expert runs a model at an endpoint: whatever the entry points in `GROUP` offer.
+"""The installed experts, found through the entry points in `ENTRY_POINT_GROUP`.
 
-Ours are found the same way as a stranger's. Of two experts for the same kind and endpoint the
-stranger's counts, unless it declines the model: whoever installs a plugin wants it used.
+The experts of this project are found the same way as those of other packages. If two experts serve the same kind at
+the same endpoint, the other package's is asked first, because whoever installs a plugin wants it used.
 """
 
 import logging
@@ -17,8 +17,8 @@ from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.experts.base import Expert
 from hugginggpt.models.card import Endpoint, ModelCard
 
-GROUP = "hugginggpt.experts"
-OURS = "hugginggpt"
+ENTRY_POINT_GROUP = "hugginggpt.experts"
+_OURS = "hugginggpt"
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class _Registry:
-    """What is installed: strangers' before ours."""
+    """What is installed, with the experts of other packages first."""
 
     experts: dict[tuple[str, Endpoint], list[Expert]]
     cards: dict[str, list[ModelCard]]
@@ -35,9 +35,12 @@ class _Registry:
 
 @lru_cache(maxsize=1)
 def _registry() -> _Registry:
-    """Read once: installing a plugin takes a new process to show."""
+    """Read once per process, so a newly installed plugin needs a new process."""
     found = _Registry(defaultdict(list), defaultdict(list))
-    for entry in sorted(entry_points(group=GROUP), key=lambda e: (_distribution(e) == OURS, _distribution(e), e.name)):
+    for entry in sorted(
+        entry_points(group=ENTRY_POINT_GROUP),
+        key=lambda e: (_distribution(e) == _OURS, _distribution(e), e.name),
+    ):
         experts, cards = _offered(entry)
         for expert in experts:
             found.experts[expert.kind, expert.endpoint].append(expert)
@@ -51,7 +54,7 @@ def _distribution(entry: EntryPoint) -> str:
 
 
 def _offered(entry: EntryPoint) -> tuple[list[Expert], list[ModelCard]]:
-    """What is usable behind an entry point. A broken plugin must not take the others with it."""
+    """The usable experts and cards of an entry point. A broken plugin must not affect the others."""
     name = f"{entry.name} of {_distribution(entry) or 'an unknown package'}"
     try:
         module = entry.load()
@@ -60,15 +63,15 @@ def _offered(entry: EntryPoint) -> tuple[list[Expert], list[ModelCard]]:
         logger.warning("The experts plugin %s cannot be used: %s: %s", name, type(error).__name__, error)
         return [], []
     return (
-        _usable(name, experts, _is_expert, "expert for a known kind"),
-        _usable(name, cards, _is_card, "card of a model for a known kind"),
+        _usable(name, experts, _is_expert, "an expert for a known kind"),
+        _usable(name, cards, _is_card, "the card of a model for a known kind"),
     )
 
 
 def _usable(name: str, offered: list[T], fits: Callable[[T], bool], what: str) -> list[T]:
     for one in offered:
         if not fits(one):
-            logger.warning("The experts plugin %s offers %r, which is no %s.", name, one, what)
+            logger.warning("The experts plugin %s offers %r, which is not %s.", name, one, what)
     return [one for one in offered if fits(one)]
 
 
@@ -81,27 +84,27 @@ def _is_card(offered: object) -> bool:
 
 
 def experts() -> tuple[Expert, ...]:
-    """Every expert that is installed, whether or not what it needs is."""
+    """Every installed expert, even if packages it needs are missing."""
     return tuple(expert for experts in _registry().experts.values() for expert in experts)
 
 
 def plugin_cards(kind: str) -> tuple[ModelCard, ...]:
-    """The models of a kind that come with plugins."""
+    """The cards of models of a kind that come with plugins."""
     return tuple(_registry().cards.get(kind, ()))
 
 
 def experts_for(kind: str, endpoint: Endpoint) -> tuple[Expert, ...]:
-    """The experts that run models of a kind at an endpoint, in the order in which they may take one."""
+    """The experts that run models of a kind at an endpoint, in the order in which they are asked."""
     return tuple(_registry().experts.get((kind, endpoint), ()))
 
 
 def expert_for(card: ModelCard, endpoint: Endpoint) -> Expert | None:
-    """The expert that runs a model at an endpoint; None when there is none."""
+    """The expert that runs a model at an endpoint; None if there is none."""
     return next((expert for expert in experts_for(card.kind, endpoint) if expert.supports(card)), None)
 
 
 def missing_packages(expert: Expert) -> str | None:
-    """One sentence on the packages an expert lacks, with the command that installs them; None when it lacks none."""
+    """One sentence on the packages that an expert lacks, with the command to install them; None if it lacks none."""
     missing = [name for name in expert.packages if find_spec(name) is None]
     if not missing:
         return None

@@ -1,4 +1,4 @@
-"""How results that several experts share become values."""
+"""Turns results that several kinds share into values."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from hugginggpt.experts.drawing import with_boxes, with_regions
 from hugginggpt.media import Image, Structured
 
 _TOLD = 5
-"""Labels that the text of a classification names."""
+"""How many results the text of a value names."""
 
 
 def classification(found: Sequence[dict[str, Any]]) -> Structured:
@@ -21,17 +21,17 @@ def classification(found: Sequence[dict[str, Any]]) -> Structured:
         found: `[{"label", "score"}]`.
     """
     if not found:
-        return Structured([], "No label fits.")
+        return Structured([], "No label applies.")
     told = [f"{entry['label']} ({entry['score']:.2f})" for entry in found[:_TOLD]]
     rest = f"; then {', '.join(told[1:])}" if len(told) > 1 else ""
     return Structured(list(found), f"{told[0]}{rest}.")
 
 
 def detections(found: Sequence[dict[str, Any]], picture: PILImage.Image) -> Outputs:
-    """Things found in a picture, and the picture with a box and a label for each.
+    """Objects found in a picture, and the picture with a box and a label for each.
 
     Args:
-        picture: what they were found in.
+        picture: the picture they were found in.
         found: `[{"label", "score", "box": {"xmin", "ymin", "xmax", "ymax"}}]`, boxes in pixels.
     """
     counts = Counter(entry["label"] for entry in found)
@@ -48,10 +48,10 @@ def similarity(cosine: float) -> Structured:
 
 
 def entities(found: Sequence[dict[str, Any]]) -> Structured:
-    """Pieces of a text with what they are, in the text's order.
+    """Labelled pieces of a text, in the order of the text.
 
     Args:
-        found: `[{"label", "score", "text", "start", "end"}]`, places in characters.
+        found: `[{"label", "score", "text", "start", "end"}]`, positions in characters.
     """
     by_label: dict[str, list[str]] = {}
     for entry in found:
@@ -61,12 +61,12 @@ def entities(found: Sequence[dict[str, Any]]) -> Structured:
 
 
 def regions(found: Sequence[dict[str, Any]], picture: PILImage.Image) -> Outputs:
-    """Regions of a picture, and the picture with each of them in a colour.
+    """Regions of a picture, and the picture with each region in a colour.
 
     Args:
         found: `[{"label", "score", "mask"}]`; masks are boolean arrays, shape (height, width); labels may be
-            empty, scores None.
-        picture: what they were found in.
+            empty, and scores None.
+        picture: the picture they were found in.
     """
     shares = [float(entry["mask"].mean()) for entry in found]
     data = [
@@ -80,7 +80,7 @@ def regions(found: Sequence[dict[str, Any]], picture: PILImage.Image) -> Outputs
 
 
 def box_of(mask: Any) -> dict[str, int]:
-    """The smallest box round a mask, in pixels; empty where the mask is.
+    """The smallest box around a mask, in pixels; empty if the mask is.
 
     Args:
         mask: a boolean array, shape (height, width).
@@ -97,10 +97,10 @@ def box_of(mask: Any) -> dict[str, int]:
 
 
 def row_classes(found: Sequence[dict[str, Any]]) -> Structured:
-    """The classes of rows of a table.
+    """The classes of the rows of a table.
 
     Args:
-        found: `[{"row", "label", "score"}]`, in the table's order, rows counted from 1; the score may be None.
+        found: `[{"row", "label", "score"}]`, in the order of the table, rows counted from 1; the score may be None.
     """
     counts = Counter(str(entry["label"]) for entry in found)
     told = ", ".join(f"{count} × {label}" for label, count in counts.most_common())
@@ -108,10 +108,10 @@ def row_classes(found: Sequence[dict[str, Any]]) -> Structured:
 
 
 def row_values(found: Sequence[dict[str, Any]]) -> Structured:
-    """The numbers predicted for rows of a table.
+    """The numbers predicted for the rows of a table.
 
     Args:
-        found: `[{"row", "value"}]`, in the table's order, rows counted from 1.
+        found: `[{"row", "value"}]`, in the order of the table, rows counted from 1.
     """
     return Structured(list(found), _first_rows([(e["row"], f"{e['value']:.6g}") for e in found]))
 
@@ -122,10 +122,10 @@ def _first_rows(found: Sequence[tuple[int, str]]) -> str:
 
 
 def mask_fillings(masks: Sequence[Sequence[dict[str, Any]]]) -> Structured:
-    """Words for the masks of a sentence; where there is one mask, its list alone.
+    """Words for the masks of a sentence; for a single mask, just its list.
 
     Args:
-        masks: for each mask in turn `[{"word", "score"}]`, best first.
+        masks: for each mask `[{"word", "score"}]`, best first.
     """
     told = "; ".join(
         f"{'' if len(masks) == 1 else f'mask {number}: '}"

@@ -1,4 +1,4 @@
-"""Frames to a video, and back."""
+"""Encodes frames as a video, and samples frames from one."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -11,30 +11,30 @@ from hugginggpt.errors import ExpertError
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.media import Video
 
-# What browsers play, and what every build of PyAV has; each at a quality that hides the loss. x264's weighting of
-# blocks by what later frames take from them (mbtree) gives other bytes for equal frames now and then.
+# The codec that browsers play, and one that every build of PyAV has, both at a visually lossless quality. x264's
+# macroblock tree (mbtree) is off because it sometimes gives different bytes for equal frames.
 _CODECS = {"libx264": {"crf": "18", "x264-params": "mbtree=0"}, "mpeg4": {"b": "8M"}}
 
 _MOST_PIXELS = 2_000_000
-"""Of a frame that a model is shown."""
+"""The size limit of a sampled frame."""
 
 
 def encode_video(frames: Sequence[PILImage.Image], frames_per_second: int) -> Video:
-    """An MP4 of pictures shown one after the other.
+    """Encode frames as MP4.
 
     Args:
-        frames: of one size; at least one.
-        frames_per_second: how fast they are shown.
+        frames: at least one, all of the same size.
+        frames_per_second: the frame rate.
     """
     import av
 
-    # The codec stores colours at half the resolution, so sides have to be even.
+    # The codec stores colours at half the resolution, so both sides have to be even.
     width, height = (max(2, side - side % 2) for side in frames[0].size)
     buffer, frames_of = io.BytesIO(), cast(Any, av.VideoFrame)
     with av.open(buffer, "w", format="mp4") as container:
         codec = next(codec for codec in _CODECS if codec in av.codecs_available)
         stream: Any = container.add_stream(codec, rate=frames_per_second, options=_CODECS[codec])
-        # Several threads may cut the work differently each time: equal frames give equal bytes.
+        # With several threads, equal frames would not always give equal bytes.
         stream.thread_count = 1
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for picture in frames:
@@ -45,10 +45,10 @@ def encode_video(frames: Sequence[PILImage.Image], frames_per_second: int) -> Vi
 
 
 def sample_frames(video: Video, count: int, deadline: Deadline) -> list[PILImage.Image]:
-    """Pictures from all of a video's length, evenly apart; some of them twice where it has fewer.
+    """Evenly spaced frames from the whole video; if it has too few, the last one is repeated.
 
     Raises:
-        ExpertError: it cannot be decoded.
+        ExpertError: the video cannot be decoded.
         DeadlineExceededError: decoding took too long.
     """
     import av
@@ -69,18 +69,18 @@ def sample_frames(video: Video, count: int, deadline: Deadline) -> list[PILImage
     except (av.FFmpegError, IndexError, ValueError) as error:
         raise ExpertError("The video cannot be decoded: save it again as MP4.") from error
     if not found:
-        raise ExpertError("The video shows nothing: save it again as MP4.")
+        raise ExpertError("The video has no frames: save it again as MP4.")
     return found + [found[-1]] * (count - len(found))
 
 
 def _size(frame: Any) -> dict[str, int]:
-    """How large a frame is kept: no model looks closer, and all of them are in memory at once."""
+    """The size to keep a frame at. All frames are in memory at once, and no model needs larger ones."""
     scale = min(1.0, (_MOST_PIXELS / (frame.width * frame.height)) ** 0.5)
     return {"width": max(1, int(frame.width * scale)), "height": max(1, int(frame.height * scale))}
 
 
 def _length(container: Any, deadline: Deadline) -> int:
-    """Frames of a video: counted, because its header may lie."""
+    """The number of frames, counted because the header may be wrong."""
     total = 0
     for packet in container.demux(video=0):
         deadline.check()

@@ -1,4 +1,4 @@
-"""What weights a model's files hold: how much memory they take as which type of number."""
+"""The weights in a model's files, and how much memory they take as each type of number."""
 
 import json
 import struct
@@ -12,7 +12,7 @@ from typing import Any
 from hugginggpt.models.files import descriptions, needed_files
 
 WIDTH = {"float32": 4, "float16": 2, "bfloat16": 2}
-"""Bytes of one number of the types that models are loaded as, by torch's names."""
+"""Bytes per number for each type that models are loaded as, by torch's names."""
 
 _FLOATS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _LENGTH = struct.Struct("<Q")
@@ -24,36 +24,36 @@ class Part:
     """The weights of one folder: of a whole model, or of one part of a pipeline.
 
     Attributes:
-        floats: how many numbers are stored as each type, by torch's names.
-        others: bytes of what keeps its type: whole numbers, and formats other than safetensors' plain ones.
+        floats: how many floating-point numbers are stored as each type, by torch's names.
+        others: bytes that loading does not convert: integers, and formats other than plain safetensors.
     """
 
     floats: Mapping[str, int]
     others: int = 0
 
     def bytes_as(self, dtype: str) -> int:
-        """Memory that they take when they are loaded as this type."""
+        """Bytes in memory when loaded as this type."""
         return sum(self.floats.values()) * WIDTH[dtype] + self.others
 
 
 @dataclass(frozen=True)
 class Weights:
-    """All that is loaded for a model.
+    """The weights of a model and its companions.
 
     Attributes:
-        parts: its own, and those of the models that it works with.
-        folders: where the files of each of these models lie, by their ids.
+        parts: one for each folder of weights.
+        folders: the folders with the files of these models, by model id.
     """
 
     parts: Sequence[Part]
     folders: Mapping[str, Path] = field(default_factory=dict)
 
     def bytes_as(self, dtype: str) -> int:
-        """Memory that they take when they are loaded as this type."""
+        """Bytes in memory when loaded as this type."""
         return sum(part.bytes_as(dtype) for part in self.parts)
 
     def largest_as(self, dtype: str) -> int:
-        """The same of the largest part alone."""
+        """Bytes in memory of the largest part when loaded as this type."""
         return max((part.bytes_as(dtype) for part in self.parts), default=0)
 
     @property
@@ -71,11 +71,11 @@ def most_common_dtype(parts: Sequence[Part]) -> str:
 
 
 def read_weight_parts(folder: Path, exactly: Collection[str] = ()) -> list[Part]:
-    """What the headers of a downloaded model's files say.
+    """Read the headers of a downloaded model's files.
 
     Args:
-        folder: all its files.
-        exactly: the files of the weights, where its card names them.
+        folder: the model's files.
+        exactly: the names of the weights, if the card gives them.
 
     Raises:
         ValueError: a file is damaged.
@@ -106,12 +106,12 @@ def _read(path: Path) -> Part:
 
 
 def _header(path: Path) -> list[dict[str, Any]]:
-    """What a safetensors file says of each tensor: JSON, after its length."""
+    """The description of each tensor in a safetensors file: JSON, preceded by its length."""
     with path.open("rb") as file:
         first = file.read(_LENGTH.size)
         length = _LENGTH.unpack(first)[0] if len(first) == _LENGTH.size else _LONGEST_HEADER + 1
         if length > _LONGEST_HEADER:
-            raise ValueError(f"{path.name} is no safetensors file")
+            raise ValueError(f"{path.name} is not a safetensors file")
         header = json.loads(file.read(length))
     return [tensor for name, tensor in header.items() if name != "__metadata__"]
 

@@ -138,9 +138,7 @@ def test_a_download_that_failed_goes_on_with_what_is_missing(hub: HubServer, set
 
 def test_what_does_not_fit_on_the_disk_is_not_begun(hub: HubServer, settings: Settings, models: Path) -> None:
     facts(models / MODEL, sizes={WEIGHTS: 2**60})
-    with pytest.raises(
-        ModelLoadError, match=r"no space for the model some/model in .*1,099,511,627,776 MiB are needed"
-    ):
+    with pytest.raises(ModelLoadError, match=r"no space for the model some/model in .*needs 1,099,511,627,776 MiB"):
         fetch_model(card(), settings)
     assert WEIGHTS not in downloads(hub)
 
@@ -258,5 +256,5 @@ def test_a_file_with_another_hash_is_refused(hub: HubServer, settings: Settings,
 
 
 def test_a_file_that_is_gone(hub: HubServer, settings: Settings, single: Path) -> None:
-    with pytest.raises(ModelLoadError, match=r"has no file old\.pth any more"):
+    with pytest.raises(ModelLoadError, match=r"no longer has the file old\.pth"):
         fetch_model(single_card("0" * 64, "old.pth"), settings)

@@ -1,6 +1,6 @@
-"""Each way a model can fail: what is read of it, whether it is tried again, and who takes over.
+"""Each way a model can fail: the message, whether it is tried again, and which candidate takes over.
 
-`docs/failures.md` shows the sentences; `python -m tests.experts.test_failures > docs/failures.md` writes it.
+`docs/failures.md` lists the messages; `python -m tests.experts.test_failures > docs/failures.md` writes it.
 """
 
 import re
@@ -18,7 +18,7 @@ from hugginggpt.binding import BoundTask
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import PassingError
-from hugginggpt.execution import execute
+from hugginggpt.execution import ExecutionContext, execute
 from hugginggpt.experts.base import ExpertContext
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.media import Text
@@ -134,14 +134,15 @@ class World:
             PlannedTask(task=KIND, id=0),
             BoundTask(({"text": Text("The food was great")},), is_list=False),
             candidates,
-            pool=pool,
-            context=ExpertContext(settings, no_controller),
-            store=self._store,
-            deadline=Deadline(120),
-            seed=None,
-            attempts=attempts,
-            slot=lambda candidate, deadline: nullcontext(),
-            last_try=last_try,
+            ExecutionContext(
+                pool=pool,
+                expert_context=ExpertContext(settings, no_controller),
+                store=self._store,
+                deadline=Deadline(120),
+                attempts=attempts,
+                slot=lambda candidate, deadline: nullcontext(),
+                last_try=last_try,
+            ),
         )
 
     def _spoil(self, models: Path) -> None:

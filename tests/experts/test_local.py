@@ -16,8 +16,8 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ExpertUnavailableError, ModelLoadError
 from hugginggpt.experts.audio import split_at_pauses
 from hugginggpt.experts.base import ExpertContext
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local import EXPERTS
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.experts.rendering import detections
 from hugginggpt.media import Audio, Image, Structured, Text

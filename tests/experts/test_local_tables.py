@@ -96,7 +96,7 @@ def test_a_model_of_the_other_kind_is_refused(
 
 
 def test_what_could_run_code_is_not_loaded(settings: Settings) -> None:
-    with pytest.raises(ModelLoadError, match=r"holds .*_of_its_own, which could run code"):
+    with pytest.raises(ModelLoadError, match=r"contains .*_of_its_own, which could run code"):
         ask(settings, "tabular-regression", STRANGE, table(diabetes(), slice(0, 2)))
     with pytest.raises(ModelLoadError, match="can run code when they are loaded"):
         ask(settings, "tabular-regression", PICKLED_TABLE, table(diabetes(), slice(0, 2)))

@@ -328,7 +328,7 @@ def test_a_chat_model_that_sees_serves_other_kinds(settings: Settings) -> None:
 
 
 def test_a_captioner_follows_no_instruction(settings: Settings) -> None:
-    with pytest.raises(ExpertError, match="follows no text"):
+    with pytest.raises(ExpertError, match="follows no instructions"):
         run(settings, "image-text-to-text", CAPTIONER, image=Image(photo()), text=Text("Who is it?"))
 
 

@@ -55,5 +55,5 @@ def test_files_in_other_formats_are_as_large_as_they_are(tmp_path: Path) -> None
 def test_what_is_no_safetensors_file(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "model.safetensors").write_bytes(content)
-    with pytest.raises(ValueError, match=r"model\.safetensors is no safetensors file"):
+    with pytest.raises(ValueError, match=r"model\.safetensors is not a safetensors file"):
         read_weight_parts(tmp_path)

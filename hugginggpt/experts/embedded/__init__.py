@@ -1,4 +1,4 @@
-"""Experts whose models come as packages: no key, no network."""
+"""Experts whose models come in Python packages and need neither a key nor the network."""
 
 from hugginggpt.experts.embedded.audio_to_audio import AudioToAudio
 from hugginggpt.experts.embedded.canny_control import CannyControl

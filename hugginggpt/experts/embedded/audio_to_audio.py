@@ -1,28 +1,28 @@
-"""Cleaning a recording of steady noise, by spectral gating: nothing to download."""
+"""Removes steady noise from a recording by spectral gating. Needs no model."""
 
 from typing import Any
 
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Outputs
+from hugginggpt.experts.inputs import recording
 from hugginggpt.media import Audio
 from hugginggpt.models.card import Endpoint, ModelCard
 
-# Seconds: long enough to tell pitches apart, short enough to follow speech.
+# Seconds: long enough to separate frequencies, short enough to follow speech.
 _WINDOW = 0.032
 _QUIETEST = 0.2
-"""The share of the windows, at each pitch, that is taken to be noise."""
+"""The share of the windows, at each frequency, that counts as noise."""
 
 _ABOVE = 2.5
-"""How many times as loud as the noise something has to be to stay."""
+"""How many times louder than the noise a sound must be to be kept."""
 
 _LEFT = 0.08
-"""How much of the noise stays: silence between words sounds broken."""
+"""How much of the noise is kept, because silence between words sounds broken."""
 
 
 class AudioToAudio(Expert):
-    """Cleans a recording of a noise that is there all the time, such as a hum or a hiss."""
+    """Removes constant noise from a recording, such as a hum or a hiss."""
 
     kind = "audio-to-audio"
     endpoint = Endpoint.EMBEDDED
@@ -34,9 +34,7 @@ class AudioToAudio(Expert):
         return None
 
     def prepare(self, inputs: Inputs) -> Any:
-        if not len(inputs["audio"].samples):
-            raise ExpertError("The recording is empty: record it again.")
-        return inputs["audio"]
+        return recording(inputs)
 
     def run(self, model: Any, prepared: Audio, deadline: Deadline) -> Any:
         import numpy as np
@@ -51,7 +49,7 @@ class AudioToAudio(Expert):
 
 
 def _cleaned(samples: Any, rate: int) -> Any:
-    """One channel without what is as loud all the time."""
+    """One channel without its constant noise."""
     import numpy as np
     from scipy.ndimage import uniform_filter
     from scipy.signal import istft, stft
@@ -61,7 +59,7 @@ def _cleaned(samples: Any, rate: int) -> Any:
     loudness = np.abs(spectrum)
     noise = np.quantile(loudness, _QUIETEST, axis=1, keepdims=True)
     gate = np.clip((loudness - _ABOVE * noise) / np.maximum(_ABOVE * noise, 1e-9), 0.0, 1.0)
-    # What comes and goes within a window or a pitch would ring.
+    # Without smoothing, short changes of the gate would ring.
     gate = uniform_filter(gate, size=(3, 3), mode="nearest")
     _, cleaned = istft(spectrum * (_LEFT + (1 - _LEFT) * gate), rate, nperseg=size)
     return np.resize(np.clip(cleaned, -1.0, 1.0), len(samples)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Canny edges by OpenCV."""
+"""Canny edges with OpenCV."""
 
 from typing import Any
 
@@ -15,6 +15,6 @@ class CannyControl(OpenCVControl):
         import numpy as np
 
         grey = cv2.GaussianBlur(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), (3, 3), 0)
-        # A white page or a night scene has its median at an end of the scale: stay where edges are.
+        # The median of a white page or a night scene is at an end of the scale, where there are no edges.
         middle = min(max(float(np.median(grey)), 48.0), 160.0)
         return cv2.Canny(grey, 0.67 * middle, 1.33 * middle)

@@ -1,4 +1,4 @@
-"""Document question answering: the OCR reader reads, the controller answers."""
+"""Document question answering with OCR and the controller."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from hugginggpt.models.card import Endpoint, ModelCard
 
 
 class DocumentQuestionAnswering(QuestionAnswering):
-    """Answers a question from what stands in a picture of a document: question answering on what was read."""
+    """Reads a picture of a document with OCR; the controller answers the question from the text."""
 
     kind = "document-question-answering"
     endpoint = Endpoint.EMBEDDED

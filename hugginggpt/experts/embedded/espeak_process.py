@@ -1,4 +1,4 @@
-"""eSpeak NG by ctypes: what runs in the child process. The calls are those of `speak_lib.h`."""
+"""eSpeak NG through ctypes, in a child process. The functions are declared in `speak_lib.h`."""
 
 import ctypes
 import os
@@ -21,27 +21,27 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes
 
 
 def make_speaker(max_seconds: float) -> Handler:
-    """Text and voice in, 16-bit mono samples out: the same for the same text, every time.
+    """Returns the handler: text and voice in, 16-bit mono samples out. The same text always gives the same samples.
 
     Args:
-        max_seconds: longest recording that is made.
+        max_seconds: the longest recording allowed.
     """
     import espeakng_loader
 
     path = espeakng_loader.get_library_path()
-    # The library cuts paths to its data at 160 characters: from within its folder the path is short.
+    # The library truncates the path to its data at 160 characters; a path relative to its folder is short.
     os.chdir(Path(espeakng_loader.get_data_path()).parent)
     with _library(path):
-        pass  # so that a broken installation shows now
+        pass  # fails now if the installation is broken
 
     def speak(header: Mapping[str, Any], data: bytes) -> Message:
         with _library(path) as (library, rate):
             longest = int(2 * rate * max_seconds)
             samples = _say(library, header["text"], header["voice"], longest)
         if len(samples) > longest:
-            raise ExpertError(f"The text is too long to be said in {max_seconds:g} seconds: give a shorter one.")
+            raise ExpertError(f"The text is too long to speak in {max_seconds:g} seconds: shorten it.")
         if not samples.strip(b"\0"):
-            raise ExpertError("eSpeak NG could say nothing of the text.")
+            raise ExpertError("eSpeak NG cannot pronounce anything in the text: write it in words.")
         return {"rate": rate}, samples
 
     return speak
@@ -49,12 +49,12 @@ def make_speaker(max_seconds: float) -> Handler:
 
 @contextmanager
 def _library(path: str) -> Iterator[tuple[ctypes.CDLL, int]]:
-    """The library, loaded afresh, and its rate in Hz. What it remembers of one text changes the sound of the next."""
+    """The library, freshly loaded, and its rate in Hz. Its state after one text would change the sound of the next."""
     library = ctypes.CDLL(path)
     try:
         rate = library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, b".", _INITIALIZE_DONT_EXIT)
         if rate <= 0:
-            raise ModelLoadError("eSpeak NG did not find its voices: install the package espeakng-loader again.")
+            raise ModelLoadError("eSpeak NG did not find its voices: reinstall the package espeakng-loader.")
         yield library, rate
         library.espeak_Terminate()
     finally:
@@ -62,7 +62,7 @@ def _library(path: str) -> Iterator[tuple[ctypes.CDLL, int]]:
 
 
 def _say(library: ctypes.CDLL, text: str, voice: str, longest: int) -> bytes:
-    """The samples of a text, cut off some time after so many bytes."""
+    """The samples of a text, cut off soon after so many bytes."""
     said = bytearray()
 
     def keep(samples: int | None, count: int, events: int | None) -> int:
@@ -70,7 +70,7 @@ def _say(library: ctypes.CDLL, text: str, voice: str, longest: int) -> bytes:
             said.extend(ctypes.string_at(samples, 2 * count))
         return int(len(said) > longest)  # anything but 0 stops the synthesis
 
-    callback = _Callback(keep)  # the library does not keep it alive: this name does
+    callback = _Callback(keep)  # this name keeps the callback alive; the library does not
     library.espeak_SetSynthCallback(callback)
     if library.espeak_SetVoiceByName(voice.encode()) != _OK:
         raise ExpertError(f"eSpeak NG has no voice {voice}.")

@@ -1,4 +1,4 @@
-"""Which of eSpeak NG's voices says a text."""
+"""Chooses the voice of eSpeak NG for a text."""
 
 import unicodedata
 from collections import Counter
@@ -6,7 +6,7 @@ from collections import Counter
 DEFAULT_VOICE = "en-us"
 
 # Scripts that belong to one language, or that one language uses far more than any other.
-# Latin letters tell nothing sure, so they are read in English.
+# Latin script is ambiguous, so it is read in English.
 _VOICES = {
     "ARABIC": "ar",
     "ARMENIAN": "hy",
@@ -33,11 +33,11 @@ _VOICES = {
 }
 
 _ENOUGH = 10_000
-"""Characters that are looked at."""
+"""How many characters are examined."""
 
 
 def voice_for(text: str) -> str:
-    """The voice for the script that most letters of a text are in; any kana makes it Japanese."""
+    """The voice for the most frequent script of a text. Han characters with any kana are Japanese."""
     scripts = Counter(unicodedata.name(c, "").partition(" ")[0] for c in text[:_ENOUGH] if c.isalpha())
     if not scripts:
         return DEFAULT_VOICE

@@ -1,4 +1,4 @@
-"""Soft edges by OpenCV: what HED draws with a network, here from gradients."""
+"""Soft edges with OpenCV: computed from gradients, where HED uses a network."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from hugginggpt.experts.embedded.opencv import OpenCVControl
 _SCALES = (1.0, 2.0, 4.0)
 _USUAL_SIDE = 512
 
-# Gradients as strong as those of the clearest edges are white; nothing is, in a picture without any.
+# The clearest edges are white, unless the whole picture has only weak ones.
 _CLEAREST = 99.0
 _WEAKEST_CLEAR = 8.0
 
 
 class HedControl(OpenCVControl):
-    """Draws the soft edges of a picture: the stronger an edge at several scales, the brighter."""
+    """Draws the soft edges of a picture. The stronger an edge at several scales, the brighter."""
 
     kind = "hed-control"
 
@@ -23,7 +23,7 @@ class HedControl(OpenCVControl):
 
 
 def soft_edges(cv2: Any, pixels: Any) -> Any:
-    """The strength of the gradients at several scales together.
+    """The combined strength of the gradients at several scales.
 
     Args:
         cv2: OpenCV.
@@ -39,7 +39,7 @@ def soft_edges(cv2: Any, pixels: Any) -> Any:
     for scale in _SCALES:
         smooth = cv2.GaussianBlur(pixels, (0, 0), max(0.5, scale * unit)).astype(np.float32)
         across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
-        # The strongest colour counts: red beside green of the same brightness is an edge, too.
+        # The strongest colour channel counts, because red next to equally bright green is an edge too.
         strength += np.hypot(across, down).max(axis=2) * scale
     clearest = max(float(np.percentile(strength, _CLEAREST)), _WEAKEST_CLEAR * sum(_SCALES))
     return (255.0 * np.clip(strength / clearest, 0.0, 1.0)).astype(np.uint8)

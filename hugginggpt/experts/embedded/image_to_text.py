@@ -1,4 +1,4 @@
-"""Image to text by OCR."""
+"""Image to text with OCR."""
 
 from typing import Any
 

@@ -1,15 +1,15 @@
-"""Straight lines by OpenCV's line segment detector (LSD, doi 10.5201/ipol.2012.gjmr-lsd)."""
+"""Straight lines with OpenCV's line segment detector (LSD, doi 10.5201/ipol.2012.gjmr-lsd)."""
 
 from typing import Any
 
 from hugginggpt.experts.embedded.opencv import OpenCVControl
 
 _SHORTEST = 0.04
-"""Of the picture's diagonal: what is shorter is texture."""
+"""As a share of the picture's diagonal. Shorter lines are texture."""
 
 
 class MlsdControl(OpenCVControl):
-    """Draws the straight lines of a picture, as M-LSD does with a network."""
+    """Draws the straight lines of a picture, for which M-LSD uses a network."""
 
     kind = "mlsd-control"
 

@@ -1,4 +1,4 @@
-"""The OCR reader as experts use it: a picture in, its text out, within a deadline."""
+"""OCR for experts: reads the text in a picture within a deadline."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from hugginggpt.models.card import ModelCard
 
 START_SECONDS = 120.0
 
-# Of what is thinner RapidOCR makes an enormous picture, or none at all.
+# RapidOCR scales thinner pictures to an enormous size, or fails.
 _MOST_TIMES_AS_LONG = 8
 
 
@@ -37,7 +37,7 @@ class OcrReader:
         """The text in a picture, row by row.
 
         Raises:
-            ExpertError: there is none.
+            ExpertError: there is no text in the picture.
             DeadlineExceededError: reading took too long.
         """
         return str(self._answer(picture, deadline)["text"])
@@ -45,10 +45,10 @@ class OcrReader:
     def words(self, picture: PILImage.Image, deadline: Deadline) -> list[tuple[str, tuple[float, float, float, float]]]:
         """The words in a picture, each with its left, top, right and bottom in pixels.
 
-        The boxes are those of whole lines, cut where a word of such a length ends.
+        OCR finds boxes of whole lines; they are divided in proportion to the lengths of the words.
 
         Raises:
-            ExpertError: there is none.
+            ExpertError: there is no text in the picture.
             DeadlineExceededError: reading took too long.
         """
         return [word for text, corners in self._answer(picture, deadline)["lines"] for word in _words(text, corners)]
@@ -68,7 +68,7 @@ class OcrReader:
 
 
 def _wide_enough(picture: PILImage.Image) -> PILImage.Image:
-    """The picture, with white to its right or below it where it is too thin to be read."""
+    """The picture, padded with white on the right or below if it is too thin to read."""
     least = max(picture.size) // _MOST_TIMES_AS_LONG
     if min(picture.size) >= least:
         return picture

@@ -1,4 +1,4 @@
-"""From the boxes that OCR finds to a text in reading order."""
+"""RapidOCR in a child process, and the reading order of the boxes it finds."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from hugginggpt.errors import ModelLoadError
 from hugginggpt.experts.child_process import Handler, Message
 
 Box = Sequence[Sequence[float]]
-"""Four corners (x, y) in pixels: top left, top right, bottom right, bottom left, as the text runs."""
+"""Four corners (x, y) in pixels, relative to the text: top left, top right, bottom right, bottom left."""
 
 
 @dataclass
@@ -27,10 +27,10 @@ class _Piece:
 
 
 def in_reading_order(found: Sequence[tuple[Box, str]]) -> str:
-    """The text of a page: what stands on one row is one line, from left to right; rows go from top to bottom.
+    """The text of a page. Each row is one line, read from left to right; rows go from top to bottom.
 
-    So a label and its amount stay together, however far apart they are printed. A page that was
-    scanned at a slant is straightened first.
+    This keeps a label and its amount together, however far apart they are printed. A page that was
+    scanned at an angle is straightened first.
     """
     slant = _slant([box for box, _ in found])
     rows: list[list[_Piece]] = []
@@ -43,7 +43,7 @@ def in_reading_order(found: Sequence[tuple[Box, str]]) -> str:
 
 
 def _slant(boxes: Sequence[Box]) -> float:
-    """The angle of the page's lines, in radians: the median over the boxes that are long enough to tell."""
+    """The angle of the lines in radians: the median over the boxes that are long enough."""
     edges = [(b[1][0] - b[0][0], b[1][1] - b[0][1], math.dist(b[0], b[3])) for b in boxes]
     angles = [math.atan2(dy, dx) for dx, dy, height in edges if math.hypot(dx, dy) > 2 * height]
     return median(angles) if angles else 0.0
@@ -56,9 +56,9 @@ def _piece(box: Box, text: str, slant: float) -> _Piece:
 
 
 def _same_row(row: Sequence[_Piece], piece: _Piece) -> bool:
-    """Whether a piece stands beside those of a row: they share half of the lower one's height.
+    """Whether a piece belongs to a row: they share half the height of the smaller one.
 
-    What is three times as high as the other is no neighbour but text that runs along the margin.
+    A piece three times as high is not part of the row but vertical text in the margin.
     """
     top, bottom = fmean(p.top for p in row), fmean(p.bottom for p in row)
     low, high = sorted((piece.height, bottom - top))
@@ -66,10 +66,10 @@ def _same_row(row: Sequence[_Piece], piece: _Piece) -> bool:
 
 
 def make_reader(folder: str, threads: int) -> Handler:
-    """What runs in the child process: a picture's pixels in, its text and its lines with their corners out.
+    """Returns the handler: the pixels of a picture in, its text and its lines with their corners out.
 
     Args:
-        folder: where the ONNX models of RapidOCR's three stages lie.
+        folder: the folder with the ONNX models of RapidOCR's three stages.
         threads: how many they may use.
     """
     import numpy as np
@@ -79,8 +79,8 @@ def make_reader(folder: str, threads: int) -> Handler:
     for stage in ("Det", "Cls", "Rec"):
         path = next(Path(folder).glob(f"*_{stage.lower()}_*.onnx"), None)
         if path is None:
-            raise ModelLoadError(f"The {stage} model of RapidOCR is missing: install the package rapidocr again.")
-        # A named file, because the library downloads what it has to look for and cannot find.
+            raise ModelLoadError(f"The {stage} model of RapidOCR is missing: reinstall the package rapidocr.")
+        # Explicit paths, because the library downloads models that it does not find.
         models[f"{stage}.model_path"] = str(path)
     engine = RapidOCR(
         params={
@@ -93,7 +93,7 @@ def make_reader(folder: str, threads: int) -> Handler:
 
     def read(header: Mapping[str, Any], data: bytes) -> Message:
         pixels = np.frombuffer(data, np.uint8).reshape(header["height"], header["width"], 3)
-        output: Any = engine(np.ascontiguousarray(pixels[:, :, ::-1]))  # it expects blue first
+        output: Any = engine(np.ascontiguousarray(pixels[:, :, ::-1]))  # it expects BGR
         found = [] if output.txts is None else list(zip(output.boxes.tolist(), output.txts, strict=True))
         return {"text": in_reading_order(found), "lines": [[text, box] for box, text in found]}, b""
 

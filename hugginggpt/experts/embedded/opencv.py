@@ -1,4 +1,4 @@
-"""What the control pictures drawn by OpenCV share."""
+"""What the experts that draw control pictures with OpenCV share."""
 
 from abc import abstractmethod
 from typing import Any
@@ -12,7 +12,7 @@ from hugginggpt.models.card import Endpoint, ModelCard
 
 
 class OpenCVControl(Expert):
-    """Draws something of a picture in white on black, as ControlNet wants it."""
+    """Draws a control picture for ControlNet, white on black."""
 
     endpoint = Endpoint.EMBEDDED
     packages = ("cv2", "numpy")
@@ -37,7 +37,7 @@ class OpenCVControl(Expert):
 
     @abstractmethod
     def draw(self, cv2: Any, pixels: Any) -> Any:
-        """What is to be seen.
+        """Draw the control picture.
 
         Args:
             cv2: OpenCV.

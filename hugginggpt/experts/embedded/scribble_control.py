@@ -1,4 +1,4 @@
-"""A scribble by OpenCV: the clear edges of a picture as if drawn with a thick pen."""
+"""A scribble with OpenCV: the clear edges of a picture, as if drawn with a thick pen."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from hugginggpt.experts.embedded.opencv import OpenCVControl
 _PEN, _SHORTEST_STROKE, _USUAL_SIDE = 4.0, 24.0, 512
 
 _CLEAR = 96
-"""Brightness of a soft edge that a hand would draw, of 255."""
+"""How bright, out of 255, a soft edge must be to be drawn."""
 
 
 class ScribbleControl(OpenCVControl):
@@ -25,7 +25,7 @@ class ScribbleControl(OpenCVControl):
         _, labels, facts, _ = cv2.connectedComponentsWithStats(clear, connectivity=8)
         length = np.maximum(facts[:, cv2.CC_STAT_WIDTH], facts[:, cv2.CC_STAT_HEIGHT])
         long = length >= _SHORTEST_STROKE * unit
-        long[0] = False  # what is not an edge
+        long[0] = False  # the background
         width = max(1, round(_PEN * unit)) | 1
         pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
         return 255 * cv2.morphologyEx(long[labels].astype(np.uint8), cv2.MORPH_CLOSE, pen)

@@ -1,4 +1,4 @@
-"""Filling the gaps of a table's column from the rows that have it: learnt on the spot, nothing to download."""
+"""Fills the gaps in a column of a table, by learning from the other rows. Needs no model."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Expert, ExpertContext, Inputs
-from hugginggpt.experts.inputs import number_or_text
+from hugginggpt.experts.inputs import number_or_text, table_with_rows
 from hugginggpt.media import Table
 from hugginggpt.models.card import Endpoint, ModelCard
 
@@ -17,7 +17,7 @@ _TREES = 200
 
 
 class TableGapsExpert(Expert):
-    """Learns a column from the rows in which it is filled, by a forest of trees, and predicts it for the others.
+    """Trains a random forest on the rows where a column is filled, and predicts the column for the others.
 
     The column is the last one that is empty in some rows and filled in others.
     """
@@ -32,9 +32,7 @@ class TableGapsExpert(Expert):
         return None
 
     def prepare(self, inputs: Inputs) -> Any:
-        if not inputs["table"].rows:
-            raise ExpertError("The table has no rows: give some.")
-        return inputs["table"]
+        return table_with_rows(inputs)
 
     def run(self, model: Any, prepared: Table, deadline: Deadline) -> Any:
         at = _column(prepared)
@@ -42,23 +40,24 @@ class TableGapsExpert(Expert):
         examples = [row for row in rows if row[at] is not None]
         if len(examples) < _FEWEST_EXAMPLES:
             raise ExpertError(
-                f"The column {prepared.columns[at]} is filled in {len(examples)} rows, too few to learn from: "
-                f"give at least {_FEWEST_EXAMPLES}."
+                f"The column {prepared.columns[at]} is filled in only {len(examples)} rows, which is too few to "
+                "learn from: "
+                f"fill it in at least {_FEWEST_EXAMPLES}."
             )
         gaps = [number for number, row in enumerate(rows) if row[at] is None]
-        wanted = self.wanted([row[at] for row in examples])
+        wanted = self.targets([row[at] for row in examples])
         with computing(deadline):
             features = _features([[cell for place, cell in enumerate(row) if place != at] for row in rows])
-            learner = self.forest(_TREES).fit(features[[row[at] is not None for row in rows]], wanted)
+            learner = self.estimator(_TREES).fit(features[[row[at] is not None for row in rows]], wanted)
             return list(zip(gaps, self.predict(learner, features[gaps]), strict=True))
 
     @abstractmethod
-    def forest(self, trees: int) -> Any:
-        """What learns, of scikit-learn."""
+    def estimator(self, trees: int) -> Any:
+        """An untrained estimator of scikit-learn."""
 
     @abstractmethod
-    def wanted(self, cells: Sequence[Any]) -> list[Any]:
-        """What is learnt, from the column's filled cells."""
+    def targets(self, cells: Sequence[Any]) -> list[Any]:
+        """The values to learn, from the filled cells of the column."""
 
     @abstractmethod
     def predict(self, learner: Any, rows: Any) -> list[Any]:
@@ -71,12 +70,12 @@ def _column(table: Table) -> int:
         if 0 < filled < len(table.rows):
             return at
     raise ExpertError(
-        "No column of the table is empty in some rows and filled in others: leave empty what is to be predicted."
+        "No column of the table is empty in some rows and filled in others: leave the cells to predict empty."
     )
 
 
 def _features(rows: Sequence[Sequence[Any]]) -> Any:
-    """The cells as numbers: a text as the number that its column's texts have in order, an empty cell as -1.
+    """The cells as numbers. A text becomes its rank among the texts of its column, an empty cell -1.
 
     Returns:
         float64, shape (rows, columns).

@@ -1,4 +1,4 @@
-"""Classifying rows of a table from its other rows."""
+"""Classifies rows of a table by learning from its other rows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,16 +9,16 @@ from hugginggpt.experts.rendering import row_classes
 
 
 class TabularClassification(TableGapsExpert):
-    """Says which class each row belongs to whose class is left empty."""
+    """Predicts the class of each row where it is empty."""
 
     kind = "tabular-classification"
 
-    def forest(self, trees: int) -> Any:
+    def estimator(self, trees: int) -> Any:
         from sklearn.ensemble import RandomForestClassifier
 
         return RandomForestClassifier(trees, random_state=0)
 
-    def wanted(self, cells: Sequence[Any]) -> list[Any]:
+    def targets(self, cells: Sequence[Any]) -> list[Any]:
         """The classes; whole numbers are written without a decimal point."""
         return [f"{cell:g}" if isinstance(cell, float) else str(cell) for cell in cells]
 

@@ -1,4 +1,4 @@
-"""Predicting numbers for rows of a table from its other rows."""
+"""Predicts numbers for rows of a table by learning from its other rows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,19 +10,19 @@ from hugginggpt.experts.rendering import row_values
 
 
 class TabularRegression(TableGapsExpert):
-    """Predicts the number of each row in which it is left empty."""
+    """Predicts the number in each row where it is empty."""
 
     kind = "tabular-regression"
 
-    def forest(self, trees: int) -> Any:
+    def estimator(self, trees: int) -> Any:
         from sklearn.ensemble import RandomForestRegressor
 
         return RandomForestRegressor(trees, random_state=0)
 
-    def wanted(self, cells: Sequence[Any]) -> list[Any]:
+    def targets(self, cells: Sequence[Any]) -> list[Any]:
         strange = next((cell for cell in cells if not isinstance(cell, float)), None)
         if strange is not None:
-            raise ExpertError(f"'{strange!s:.40}' is no number: to predict words, ask for a classification.")
+            raise ExpertError(f"'{strange!s:.40}' is not a number: to predict categories, use tabular-classification.")
         return list(cells)
 
     def predict(self, learner: Any, rows: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Text to speech by eSpeak NG."""
+"""Text to speech with eSpeak NG."""
 
 from typing import Any
 
@@ -17,9 +17,9 @@ _BLOCK_FRAMES = 1 << 20
 
 
 class TextToSpeech(Expert):
-    """Says a text aloud: English, or the main language of the script that the text is written in.
+    """Speaks a text in English, or in the main language of the script that it is written in.
 
-    eSpeak NG is under the GPL: it stays an optional package, and runs in a process of its own.
+    eSpeak NG has a GPL licence, so it is an optional package and runs in a process of its own.
     """
 
     kind = "text-to-speech"
@@ -41,7 +41,7 @@ class TextToSpeech(Expert):
     def prepare(self, inputs: Inputs) -> Any:
         text = inputs["text"].text.strip()
         if not text:
-            raise ExpertError("There is no text to say.")
+            raise ExpertError("There is no text to speak.")
         return {"text": text, "voice": voice_for(text)}
 
     def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
@@ -51,7 +51,7 @@ class TextToSpeech(Expert):
             answer, said = model.call(prepared, deadline=deadline)
         whole = np.frombuffer(said, np.int16)
         samples = np.empty(len(whole), np.float32)
-        # Of hours of speech this takes seconds too.
+        # For hours of speech this takes seconds.
         for start in range(0, len(whole), _BLOCK_FRAMES):
             deadline.check_cancelled()
             block = slice(start, start + _BLOCK_FRAMES)

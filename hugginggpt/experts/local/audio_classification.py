@@ -4,29 +4,27 @@ from functools import partial
 from typing import Any
 
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ExpertError
 from hugginggpt.experts.audio import mono, resample, split_at_pauses
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.inputs import recording
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.experts.rendering import classification
 
-# What the models of AudioSet hear at once; others grow with the square of the length.
+# The input length of AudioSet models; the memory of others grows with the square of the length.
 _LONGEST_PIECE = 10.0
 _LABELS = 5
 
 
 class AudioClassification(PipelineExpert):
-    """Says what a recording sounds like. A long one is heard piece by piece, and the scores averaged."""
+    """Classifies a recording. A long one is cut into pieces, and their scores are averaged."""
 
     kind = "audio-classification"
     packages = (*PipelineExpert.packages, "soxr")
 
     def prepare(self, inputs: Inputs) -> Any:
-        samples = mono(inputs["audio"])
-        if not len(samples):
-            raise ExpertError("The recording is empty: record it again.")
-        return samples, inputs["audio"].rate
+        audio = recording(inputs)
+        return mono(audio), audio.rate
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
         rate = model.tool.feature_extractor.sampling_rate
@@ -35,7 +33,7 @@ class AudioClassification(PipelineExpert):
         total = 0
         for piece in split_at_pauses(resample(samples, recorded_rate, rate), rate, _LONGEST_PIECE):
             for entry in model.run(partial(_heard, piece), deadline):
-                # A short rest at the end must not count as much as a full piece.
+                # A short last piece must not count as much as a full one.
                 scores[entry["label"]] = scores.get(entry["label"], 0.0) + entry["score"] * len(piece)
             total += len(piece)
         found = [{"label": label, "score": score / total} for label, score in scores.items()]

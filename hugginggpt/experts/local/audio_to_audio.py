@@ -1,16 +1,16 @@
-"""Voice conversion through transformers: SpeechT5 says the same in another voice."""
+"""Voice conversion with SpeechT5, through transformers."""
 
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ExpertError
 from hugginggpt.experts.audio import mono, resample, split_at_pauses
 from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
+from hugginggpt.experts.inputs import recording
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.expert import LocalExpert
 from hugginggpt.experts.local.runtime.generation import seeded
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.model_loading import model_loading
 from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
 from hugginggpt.experts.local.runtime.speech import load_vocoder, neutral_voice
@@ -22,14 +22,14 @@ _LONGEST_PIECE = 15.0
 
 @dataclass(frozen=True)
 class _Converter:
-    """A model that hears speech and speaks, and its vocoder."""
+    """A speech-to-speech model and its vocoder."""
 
     network: Network
     vocoder: Any
 
 
 class AudioToAudio(LocalExpert):
-    """Says what a recording says in a neutral voice, a long one piece by piece."""
+    """Repeats the speech of a recording in a neutral voice, piece by piece if it is long."""
 
     kind = "audio-to-audio"
     packages = (*LocalExpert.packages, "soxr")
@@ -41,10 +41,8 @@ class AudioToAudio(LocalExpert):
         return LoadedModel(_Converter(model.tool, vocoder), [model.tool.model, vocoder])
 
     def prepare(self, inputs: Inputs) -> Any:
-        samples = mono(inputs["audio"])
-        if not len(samples):
-            raise ExpertError("The recording is empty: record it again.")
-        return samples, inputs["audio"].rate
+        audio = recording(inputs)
+        return mono(audio), audio.rate
 
     def run(self, model: LoadedModel[_Converter], prepared: Any, deadline: Deadline) -> Any:
         import numpy as np
@@ -68,7 +66,7 @@ def _converted(piece: Any, rate: int, converter: _Converter) -> Any:
 
     model, processor = converter.network.model, converter.network.processor
     given = processor(audio=piece, sampling_rate=rate, return_tensors="pt")["input_values"]
-    # Its decoder drops out at random even when it is used: the same speech is to give the same sound.
+    # Its decoder uses random dropout even at inference. With a seed, the same speech gives the same audio.
     with torch.inference_mode(), seeded(0, model.device):
         made = model.generate_speech(
             given.to(model.device, model.dtype), neutral_voice(model), vocoder=converter.vocoder

@@ -8,16 +8,16 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.audio import mono, resample, split_at_pauses
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import BATCH, PipelineExpert
 from hugginggpt.media import Text
 
-# What Whisper was trained on; the memory of other models grows with the square of the length.
+# The input length of Whisper; the memory of other models grows with the square of the length.
 _LONGEST_PIECE = 30.0
 
 
 class AutomaticSpeechRecognition(PipelineExpert):
-    """Writes down speech. A long recording is cut where it is quiet, and read piece by piece."""
+    """Transcribes speech. A long recording is cut into pieces where it is quiet."""
 
     kind = "automatic-speech-recognition"
     packages = (*PipelineExpert.packages, "soxr")
@@ -35,8 +35,8 @@ class AutomaticSpeechRecognition(PipelineExpert):
         together: dict[int, list[tuple[tuple[int, int], Any]]] = {}
         for recording, (samples, recorded) in enumerate(prepared):
             for number, piece in enumerate(split_at_pauses(resample(samples, recorded, rate), rate, _LONGEST_PIECE)):
-                if piece.any():  # some models make words up for silence
-                    # Whisper sees every piece as long; padding would change what others say.
+                if piece.any():  # some models invent words for silence
+                    # Whisper pads every piece to one length; padding would change the results of other models.
                     length = _LONGEST_PIECE if model.tool.type == "seq2seq_whisper" else len(piece)
                     together.setdefault(int(length), []).append(((recording, number), piece))
         for alike in together.values():

@@ -1,4 +1,4 @@
-"""Pictures from a text under a control picture: Stable Diffusion with a ControlNet (arXiv 2302.05543)."""
+"""Pictures from a text and a control picture: Stable Diffusion with a ControlNet (arXiv 2302.05543)."""
 
 import json
 from pathlib import Path
@@ -20,13 +20,13 @@ _BASES = {
     1024: "stabilityai/stable-diffusion-2-1-base",
     2048: "stabilityai/stable-diffusion-xl-base-1.0",
 }
-"""The pipeline that a ControlNet was trained for, by the width of the text features that it reads."""
+"""The base model that a ControlNet was trained for, by the width of its text features."""
 
 
 class ControlToImage(DiffusionExpert):
     """Generates a picture from a text, following a control picture: edges, depth, a pose and so on.
 
-    The kinds differ in the control picture alone, which the ControlNet knows how to read.
+    The kinds differ only in the control picture.
     """
 
     auto_class = "AutoPipelineForText2Image"
@@ -69,15 +69,15 @@ class ControlToImage(DiffusionExpert):
 
 
 def _base(card: ModelCard, folder: Path) -> str:
-    """The id of the pipeline that a ControlNet works with: what its card says, else what its shape says."""
+    """The id of the base model of a ControlNet, from its card or else from its config."""
     if card.companions:
         return card.companions[0]
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     base = _BASES.get(config.get("cross_attention_dim"))
     if base is None:
-        raise ModelLoadError(f"It is not known which pipeline the ControlNet {card.id} works with: choose another.")
+        raise ModelLoadError(f"The base model of the ControlNet {card.id} is not known: choose another ControlNet.")
     return base
 
 
 CONTROL_TO_IMAGE = tuple(ControlToImage(row.kind) for row in CAPABILITIES.values() if row.control)
-"""One expert for each kind that generates a picture under a control picture."""
+"""One expert for each kind that generates a picture from a control picture."""

@@ -8,7 +8,7 @@ from hugginggpt.media import Image
 
 
 class DepthControl(DepthExpert):
-    """Draws the depth of a picture as ControlNet wants it."""
+    """Draws the depth of a picture in the form that ControlNet expects."""
 
     kind = "depth-control"
 

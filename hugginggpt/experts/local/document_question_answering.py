@@ -1,4 +1,4 @@
-"""Document question answering through transformers: LayoutLM on words that were read, Donut on the picture itself."""
+"""Document question answering through transformers: LayoutLM on the words that OCR finds, Donut on the picture."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.embedded.ocr import OcrReader
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.media import Text
 from hugginggpt.models.bundled import bundled_cards
@@ -18,14 +18,14 @@ from hugginggpt.models.card import Endpoint, ModelCard
 
 _READS_BY_ITSELF = "vision-encoder-decoder"
 _AROUND = 8
-"""Tokens beside the question: Donut's marks around it, and the least of an answer."""
+"""Tokens besides the question: Donut's special tokens, and a minimum for the answer."""
 _SCALE = 1000
-"""LayoutLM knows places on a page as thousandths of its sides."""
+"""LayoutLM takes positions on a page in thousandths of its sides."""
 
 
 @dataclass(frozen=True)
-class _Desk:
-    """The model, and who reads the page to it."""
+class _ModelWithReader:
+    """The model, and its OCR reader if it needs one."""
 
     model: LoadedModel[Any]
     reader: OcrReader | None
@@ -47,23 +47,23 @@ class DocumentQuestionAnswering(PipelineExpert):
     def load(self, card: ModelCard, context: ExpertContext) -> Any:
         model = super().load(card, context)
         if model.tool.model.config.model_type == _READS_BY_ITSELF:
-            # The usual limit is shorter than many a question with its answer.
+            # The default limit is too short for many questions with their answers.
             model.tool.model.generation_config.max_new_tokens = None
             model.tool.model.generation_config.max_length = _longest(model.tool)
-            return _Desk(model, None)
+            return _ModelWithReader(model, None)
         if model.tool.image_processor is not None:
-            # It would call another reader, which is not here.
+            # Otherwise it calls Tesseract, which is not a dependency.
             model.tool.image_processor.apply_ocr = False
         ocr = next(card for card in bundled_cards()["image-to-text"] if Endpoint.EMBEDDED in card.runs_on)
-        return _Desk(model, OcrReader(ocr, context))
+        return _ModelWithReader(model, OcrReader(ocr, context))
 
     def prepare(self, inputs: Inputs) -> Any:
         question = inputs["text"].text.strip()
         if not question:
-            raise ExpertError("The question about the document is empty: ask something.")
+            raise ExpertError("The question about the document is empty: write one.")
         return on_white(inputs["image"].image), question
 
-    def run(self, model: _Desk, prepared: Any, deadline: Deadline) -> Any:
+    def run(self, model: _ModelWithReader, prepared: Any, deadline: Deadline) -> Any:
         picture, question = prepared
         asked: dict[str, Any] = {"image": picture, "question": question}
         if model.reader is None:
@@ -76,12 +76,12 @@ class DocumentQuestionAnswering(PipelineExpert):
         found = raw if isinstance(raw, list) else [raw]
         answer = str(found[0].get("answer") or "").strip() if found else ""
         if not answer:
-            raise ExpertError("The document holds no answer to the question, as far as the model can tell.")
+            raise ExpertError("The model found no answer to the question in the document.")
         return [Text(answer)]
 
 
 def _longest(pipeline: Any) -> int:
-    """Tokens of a question with its answer that Donut can write."""
+    """How many tokens Donut can generate for a question with its answer."""
     return int(pipeline.model.config.decoder.max_position_embeddings)
 
 
@@ -90,12 +90,12 @@ def _refuse_if_too_long(question: str, pipeline: Any) -> None:
     tokens = len(pipeline.tokenizer(question, add_special_tokens=False)["input_ids"])
     if tokens + _AROUND >= _longest(pipeline):
         raise ExpertError(
-            f"The question is too long for the model, which takes {_longest(pipeline)} tokens: shorten it."
+            f"The question is too long for the model, which accepts {_longest(pipeline)} tokens: shorten it."
         )
 
 
 def _word_boxes(reader: OcrReader, picture: PILImage.Image, deadline: Deadline) -> list[list[Any]]:
-    """Each word with its box in thousandths of the page."""
+    """Each word with its box, in thousandths of the page."""
     sides = (picture.width, picture.height) * 2
     return [
         [word, [min(_SCALE, max(0, round(_SCALE * at / side))) for at, side in zip(box, sides, strict=True)]]

@@ -6,9 +6,10 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
-from hugginggpt.experts.local.runtime.sentence_encoder import EncoderExpert, vectors
+from hugginggpt.experts.loaded_model import LoadedModel
+from hugginggpt.experts.local.runtime.sentence_encoder import EncoderExpert
 from hugginggpt.experts.rendering import embedding
+from hugginggpt.experts.sentence_vectors import vectors
 
 
 class FeatureExtraction(EncoderExpert):
@@ -19,7 +20,7 @@ class FeatureExtraction(EncoderExpert):
 
     def prepare(self, inputs: Inputs) -> Any:
         if not inputs["text"].text.strip():
-            raise ExpertError("The text is empty, so it has no meaning to be turned into numbers.")
+            raise ExpertError("The text is empty, so there is nothing to turn into a vector.")
         return inputs["text"].text
 
     def run(self, model: LoadedModel[Any], prepared: str, deadline: Deadline) -> Any:

@@ -1,4 +1,4 @@
-"""Filling masks through transformers."""
+"""Mask filling through transformers."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.inputs import model_max_tokens
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.experts.rendering import mask_fillings
 
@@ -15,7 +15,7 @@ _MASK = re.compile(r"\[MASK\]|<mask>|\[mask\]|<MASK>|_{3,}", re.IGNORECASE)
 
 
 class FillMask(PipelineExpert):
-    """Fills in the masked word of a sentence, however the mask is written: [MASK], <mask> or ___."""
+    """Fills in the masked words of a sentence. A mask may be written as [MASK], <mask> or ___."""
 
     kind = "fill-mask"
 
@@ -38,7 +38,9 @@ def _filled(pipeline: Any, text: str) -> list[list[dict[str, Any]]]:
     masked = _MASK.sub(lambda _: tokenizer.mask_token, text)
     count, most = len(tokenizer(masked, verbose=False)["input_ids"]), model_max_tokens(tokenizer, pipeline.model.config)
     if count > most:
-        raise ExpertError(f"The text has {count} tokens where the model takes {most}: give the sentence with the mask.")
+        raise ExpertError(
+            f"The text has {count} tokens, and the model accepts {most}: keep only the sentence with the mask."
+        )
     result = pipeline(masked)
     masks = result if isinstance(result[0], list) else [result]
     return [[{"word": e["token_str"].strip(), "score": float(e["score"])} for e in words] for words in masks]

@@ -1,4 +1,4 @@
-"""Soft edges as a control picture, by the network that ControlNet's were drawn with."""
+"""Soft edges as a control picture, with the network that ControlNet was trained with."""
 
 from pathlib import Path
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.expert import LocalExpert
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.model_loading import model_loading
 from hugginggpt.media import Image
 from hugginggpt.models.card import ModelCard
 
-# The network is at its best, and was used by ControlNet, on pictures of about this size.
+# The network works best, and ControlNet was trained, on pictures of about this size.
 _SHORTER_SIDE, _LONGER_SIDE, _SMALLEST = 512, 1024, 16
 
 
@@ -34,7 +34,7 @@ class HedControl(LocalExpert):
 
             (file,) = card.sha256
             network = Hed()
-            # True: tensors are read, and nothing that could run.
+            # True: only tensors are loaded, and no code.
             network.load_state_dict(torch.load(Path(target.folder) / file, map_location="cpu", weights_only=True))
             return LoadedModel(network.float().to(target.device).eval(), [network])
 

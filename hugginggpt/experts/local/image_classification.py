@@ -6,7 +6,7 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import BATCH, PipelineExpert
 from hugginggpt.experts.rendering import classification
 
@@ -14,7 +14,7 @@ _LABELS = 5
 
 
 class ImageClassification(PipelineExpert):
-    """Says what a picture shows."""
+    """Classifies a picture."""
 
     kind = "image-classification"
     supports_batching = True

@@ -1,11 +1,11 @@
-"""Image segmentation through transformers: semantic, instance or panoptic, as the model was trained."""
+"""Image segmentation through transformers: semantic, instance or panoptic, depending on the model."""
 
 from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.experts.rendering import regions
 

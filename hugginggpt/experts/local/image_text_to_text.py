@@ -1,4 +1,4 @@
-"""Following an instruction about a picture, through transformers."""
+"""Instructions about a picture, through transformers."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network
 from hugginggpt.experts.local.runtime.vision_language import VisionLanguageExpert, answer_about_image
 from hugginggpt.media import Text
@@ -15,13 +15,13 @@ _USUAL_TOKENS = 512
 
 
 class ImageTextToText(VisionLanguageExpert):
-    """Answers a text about a picture with a chat model that sees."""
+    """Follows an instruction about a picture with a multimodal chat model."""
 
     kind = "image-text-to-text"
 
     def prepare(self, inputs: Inputs) -> Any:
         if not inputs["text"].text.strip():
-            raise ExpertError("The instruction about the picture is empty: say what is wanted.")
+            raise ExpertError("The instruction for the picture is empty: write one.")
         return inputs
 
     def run(self, model: LoadedModel[Network], prepared: Inputs, deadline: Deadline) -> Any:

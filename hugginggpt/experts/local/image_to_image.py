@@ -1,4 +1,4 @@
-"""Pictures from pictures: varied, edited as a text says, or enlarged."""
+"""Pictures from pictures: variation, editing by instruction, and super-resolution."""
 
 import re
 from pathlib import Path
@@ -10,9 +10,9 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert, load_pipeline, on_device
 from hugginggpt.experts.local.runtime.image_size import resized_for
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.model_loading import model_loading
 from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
 from hugginggpt.media import Image
@@ -23,16 +23,16 @@ _ENLARGING = re.compile(
 )
 
 _MOST_ENLARGED = 1024
-"""Pixels of the longer side of what is enlarged: memory grows with its square and more."""
+"""The limit for the longer side of a picture to enlarge, in pixels, because memory grows at least with its square."""
 
-# How much of the picture is made anew: 0 keeps it, 1 keeps nothing.
+# How much of the picture is regenerated: 0 keeps all of it, 1 nothing.
 _STRENGTH_OF_A_VARIATION, _STRENGTH_UNDER_A_TEXT = 0.5, 0.8
 
 
 class ImageToImage(DiffusionExpert):
-    """Varies a picture, edits it as a text says, or enlarges it: whatever its model was made for.
+    """Varies a picture, edits it by instruction, or enlarges it, depending on the model.
 
-    A pipeline of diffusers varies or edits; a super-resolution model of transformers enlarges.
+    Pipelines of diffusers vary or edit; super-resolution models of transformers enlarge.
     """
 
     kind = "image-to-image"
@@ -55,9 +55,9 @@ class ImageToImage(DiffusionExpert):
     def make(self, diffuser: Diffuser, inputs: Inputs) -> Any:
         text = inputs["text"].text.strip() if inputs.get("text") else ""
         if diffuser.takes("image_guidance_scale") and not text:
-            raise ExpertError("This model edits pictures as a text says: say what to change.")
+            raise ExpertError("This model edits pictures by instruction: say what to change.")
         if text and not diffuser.takes("prompt"):
-            raise ExpertError("This model varies pictures and follows no text: choose another model.")
+            raise ExpertError("This model only varies pictures and takes no text: choose another model.")
         strength = _STRENGTH_UNDER_A_TEXT if text else _STRENGTH_OF_A_VARIATION
         picture = resized_for(inputs["image"], diffuser, inputs)
         size = {"width": picture.width, "height": picture.height} if not diffuser.takes("strength") else {}
@@ -68,20 +68,22 @@ class ImageToImage(DiffusionExpert):
 
 
 def _enlarged(network: Network, inputs: Inputs) -> PILImage.Image:
-    """The picture, enlarged as many times as the network was trained for."""
+    """The picture, enlarged by the factor that the network was trained for."""
     import torch
 
     text = inputs["text"].text if inputs.get("text") else ""
     if text.strip() and not _ENLARGING.search(text):
-        raise ExpertError("This model enlarges pictures and changes nothing else in them: choose one that edits.")
+        raise ExpertError("This model only enlarges pictures: choose one that edits them.")
     picture: PILImage.Image = inputs["image"]
     if max(picture.size) > _MOST_ENLARGED:
-        raise ExpertError(f"The picture is too large to enlarge: its sides may have {_MOST_ENLARGED} pixels at most.")
+        raise ExpertError(
+            f"The picture is too large to enlarge: its longer side may have at most {_MOST_ENLARGED} pixels."
+        )
     model = network.model
     given = network.processor(picture, return_tensors="pt").to(model.device, model.dtype)
     with torch.inference_mode():
         made = model(**given).reconstruction[0]
-    # The processor pads to the network's windows; what it makes of the padding is cut off.
+    # The processor pads to the network's windows; the padding is cut off from the result.
     factor = made.shape[-1] // given["pixel_values"].shape[-1]
     made = made[:, : picture.height * factor, : picture.width * factor]
     values = made.float().clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).cpu().numpy()

@@ -7,7 +7,7 @@ from PIL import Image as PILImage
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network
 from hugginggpt.experts.local.runtime.vision_language import (
     ImageProcessorAndTokenizer,
@@ -22,7 +22,7 @@ _USUAL_TOKENS = 128
 
 
 class ImageToText(VisionLanguageExpert):
-    """Describes a picture, or reads it where the model was trained to."""
+    """Describes a picture, or reads its text if the model was trained to."""
 
     kind = "image-to-text"
 

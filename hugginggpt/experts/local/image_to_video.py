@@ -14,12 +14,12 @@ from hugginggpt.experts.local.runtime.model_loading import LoadTarget
 from hugginggpt.experts.video import encode_video
 from hugginggpt.models.card import ModelCard
 
-# One set of weights that serves both: diffusers has a pipeline for each.
+# The same weights serve both; diffusers has a pipeline for each.
 _FOR_PICTURES = {"LTXPipeline": "LTXImageToVideoPipeline"}
 
 
 class ImageToVideo(DiffusionExpert):
-    """Brings a picture to life, as a text says where the model reads one."""
+    """Generates a video from a picture, following a text if the model takes one."""
 
     kind = "image-to-video"
 
@@ -31,10 +31,10 @@ class ImageToVideo(DiffusionExpert):
     def make(self, diffuser: Diffuser, inputs: Inputs) -> Any:
         """The frames, and the frame rate."""
         if not diffuser.takes("image"):
-            raise ExpertError("This model makes videos from texts alone: choose one that takes a picture.")
+            raise ExpertError("This model makes videos only from text: choose one that takes a picture.")
         text = inputs["text"].text.strip() if inputs.get("text") else ""
         if diffuser.takes("prompt") and not text:
-            raise ExpertError("This model moves a picture as a text says: say what is to happen in it.")
+            raise ExpertError("This model needs a text: say what should happen in the video.")
         picture = resized_for(on_white(inputs["image"].image), diffuser, inputs)
         size = {"width": picture.width, "height": picture.height}
         made = diffuser(inputs, prompt=text, image=picture, output_type="pil", **size)

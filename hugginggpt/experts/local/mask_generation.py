@@ -1,4 +1,4 @@
-"""Mask generation through transformers: SAM asked about a grid of points (arXiv 2304.02643, section 5).
+"""Mask generation through transformers: SAM on a grid of points (arXiv 2304.02643, section 5).
 
 The library's own pipeline needs torchvision, which is not a dependency.
 """
@@ -10,15 +10,15 @@ from PIL import Image as PILImage
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.experts.rendering import regions
 
 _POINTS_A_SIDE = 16
 _POINTS_AT_ONCE = 64
 
-# What the paper keeps: masks that the model is sure of, that hardly change with the threshold, and of
-# two that overlap the surer one.
+# The paper keeps masks that the model is sure of and that hardly change with the threshold, and of two masks
+# that overlap the surer one.
 _SURE, _STABLE, _SAME = 0.88, 0.92, 0.7
 _NUDGE = 1.0
 
@@ -41,7 +41,7 @@ class MaskGeneration(NetworkExpert):
 
 
 def _masks(network: Network, picture: PILImage.Image) -> list[dict[str, Any]]:
-    """Masks of the picture's size with their scores."""
+    """Masks in the size of the picture, with their scores."""
     import torch
 
     model, processor = network.model, network.processor
@@ -70,13 +70,13 @@ def _masks(network: Network, picture: PILImage.Image) -> list[dict[str, Any]]:
 
 
 def _stability(masks: Any) -> Any:
-    """How much of each mask stays when the threshold moves: the smaller area over the larger."""
+    """How stable each mask is when the threshold changes: the smaller area divided by the larger."""
     smaller, larger = ((masks > nudge).flatten(1).sum(1).float() for nudge in (_NUDGE, -_NUDGE))
     return smaller / larger.clamp(min=1)
 
 
 def _apart(masks: Any, scores: Any) -> list[int]:
-    """Which masks stay: the surest first, without those that overlap one that stays too much."""
+    """The masks to keep, the surest first, without those that overlap a kept one too much."""
     import torch
 
     flat = masks.flatten(1).float()

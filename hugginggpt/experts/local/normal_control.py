@@ -1,4 +1,4 @@
-"""Surface normals as a control picture, from the slope of the depth that transformers estimates."""
+"""Surface normals as a control picture, from the gradient of the estimated depth."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.local.runtime.depth import DepthExpert
 from hugginggpt.media import Image
 
-# What ControlNet 1.0 was trained with: how steep the slopes are taken to be, and what is background.
+# The steepness and the background threshold that ControlNet 1.0 was trained with.
 _STEEPNESS = 6.2831853
 _BACKGROUND = 0.4
 
 
 class NormalControl(DepthExpert):
-    """Draws which way each surface of a picture faces, as ControlNet 1.0 wants it."""
+    """Draws the direction of each surface of a picture, in the form that ControlNet 1.0 expects."""
 
     kind = "normal-control"
     packages = (*DepthExpert.packages, "cv2")
@@ -23,7 +23,7 @@ class NormalControl(DepthExpert):
         import numpy as np
         from PIL import Image as PILImage
 
-        # Its slopes are per pixel of a picture whose longer side has 512.
+        # ControlNet's gradients are per pixel of a picture with a longer side of 512.
         unit = max(raw.shape) / 512
         across, down = (cv2.Sobel(raw, cv2.CV_32F, *order, ksize=3) * 255 * unit for order in ((1, 0), (0, 1)))
         flat = raw < _BACKGROUND

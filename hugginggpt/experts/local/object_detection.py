@@ -6,13 +6,13 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import BATCH, PipelineExpert
 from hugginggpt.experts.rendering import detections
 
 
 class ObjectDetection(PipelineExpert):
-    """Finds things in a picture, with their boxes."""
+    """Finds objects in a picture, with their boxes."""
 
     kind = "object-detection"
     supports_batching = True

@@ -1,4 +1,4 @@
-"""Poses as a control picture: joints by ViTPose, drawn as OpenPose draws them (arXiv 1812.08008)."""
+"""Poses as a control picture: joints found by ViTPose, drawn in the style of OpenPose (arXiv 1812.08008)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.object_detection import ObjectDetection
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.media import Image
 from hugginggpt.models.card import ModelCard
@@ -23,7 +23,7 @@ _PERSON = "person"
 
 _Point = tuple[float, float]
 
-# Where OpenPose's 18 joints stand among COCO's 17; the neck, its second, stands between the shoulders.
+# The index in COCO's 17 joints of each of OpenPose's 18. The neck, its second, is between the shoulders.
 _FROM_COCO = (0, None, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
 _SHOULDERS = (5, 6)
 _LIMBS = (
@@ -39,8 +39,8 @@ _LIMB_SHADE = 0.6
 
 
 @dataclass(frozen=True)
-class _Studio:
-    """Who finds joints, and who finds the people to find them of."""
+class _PoseModels:
+    """The model that finds joints, and the one that finds people."""
 
     joints: LoadedModel[Network]
     people: LoadedModel[Any] | None
@@ -51,7 +51,7 @@ class _Studio:
 
 
 class OpenposeControl(NetworkExpert):
-    """Draws the poses of people: of those that the card's companion finds, else of one who fills the picture."""
+    """Draws the poses of the people that the card's companion finds, or else of one person who fills the picture."""
 
     kind = "openpose-control"
     model_class = "VitPoseForPoseEstimation"
@@ -60,24 +60,26 @@ class OpenposeControl(NetworkExpert):
     def load(self, card: ModelCard, context: ExpertContext) -> Any:
         joints = super().load(card, context)
         if not card.companions:
-            return _Studio(joints, None)
+            return _PoseModels(joints, None)
         detector = ObjectDetection()
         people = detector.load(ModelCard(id=card.companions[0], kind=detector.kind), context)
-        return _Studio(joints, people)
+        return _PoseModels(joints, people)
 
     def prepare(self, inputs: Inputs) -> Any:
         picture = on_white(inputs["image"].image)
         if min(picture.size) < _SMALLEST:
-            raise ExpertError(f"The picture is too small for poses: give one of at least {_SMALLEST} pixels a side.")
+            raise ExpertError(
+                f"The picture is too small for poses: use one of at least {_SMALLEST} × {_SMALLEST} pixels."
+            )
         return picture
 
-    def run(self, model: _Studio, prepared: Any, deadline: Deadline) -> Any:
+    def run(self, model: _PoseModels, prepared: Any, deadline: Deadline) -> Any:
         boxes = [[0.0, 0.0, float(prepared.width), float(prepared.height)]]
         if model.people is not None:
             found = model.people.run(lambda pipeline: pipeline(prepared), deadline)
             boxes = [_box(entry["box"]) for entry in found if entry["label"] == _PERSON]
             if not boxes:
-                raise ExpertError("There are no people in the picture whose poses could be drawn.")
+                raise ExpertError("The picture shows no people whose poses could be drawn.")
         return model.joints.run(lambda network: _people(network, prepared, boxes), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
@@ -85,12 +87,12 @@ class OpenposeControl(NetworkExpert):
 
 
 def _box(box: dict[str, float]) -> list[float]:
-    """Left, top, width and height, as ViTPose takes a box."""
+    """Left, top, width and height: the form of a box that ViTPose takes."""
     return [box["xmin"], box["ymin"], box["xmax"] - box["xmin"], box["ymax"] - box["ymin"]]
 
 
 def _people(network: Network, picture: PILImage.Image, boxes: list[list[float]]) -> list[list[_Point | None]]:
-    """The 18 joints of each person, in pixels; None for what is not to be seen."""
+    """The 18 joints of each person, in pixels; None if a joint is not visible."""
     import torch
 
     model, processor = network.model, network.processor

@@ -1,4 +1,4 @@
-"""Question answering through transformers: the answer is a piece of the text."""
+"""Extractive question answering through transformers."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.inputs import model_max_tokens
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.media import Text
 
@@ -15,9 +15,9 @@ _LONGEST_ANSWER = 64
 
 
 class QuestionAnswering(NetworkExpert):
-    """Finds the answer in a text, a long one in overlapping windows.
+    """Finds the answer in a text. A long text is read in overlapping windows.
 
-    A model that was taught to say that a text holds no answer is believed.
+    If the model was trained to recognise that a text has no answer, its verdict counts.
     """
 
     kind = "question-answering"
@@ -27,9 +27,9 @@ class QuestionAnswering(NetworkExpert):
         question = inputs["text"].text.strip()
         context = inputs["context"].text if inputs.get("context") else ""
         if not question:
-            raise ExpertError("The question is empty: ask something.")
+            raise ExpertError("The question is empty: write one.")
         if not context.strip():
-            raise ExpertError("There is no text to find the answer in: give one, or ask a model that needs none.")
+            raise ExpertError("There is no text to find the answer in: add one, or choose a model that needs none.")
         return question, context
 
     def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
@@ -37,19 +37,19 @@ class QuestionAnswering(NetworkExpert):
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         if not raw.strip():
-            raise ExpertError("The text holds no answer to the question, as far as the model can tell.")
+            raise ExpertError("The model found no answer to the question in the text.")
         return [Text(raw.strip())]
 
 
 def _answer(network: Network, question: str, context: str) -> str:
-    """The span with the highest sum of the scores of its ends, over all windows; empty where none is better."""
+    """The span with the highest score over all windows; empty if "no answer" scores higher."""
     import torch
 
     tokenizer, model = network.processor, network.model
     most = model_max_tokens(tokenizer, model.config)
     asked = len(tokenizer.tokenize(question)) + tokenizer.num_special_tokens_to_add(pair=True)
     if asked > most // 2:
-        raise ExpertError("The question is too long for the model: ask a shorter one.")
+        raise ExpertError("The question is too long for the model: shorten it.")
     encoded = tokenizer(
         question,
         context,
@@ -61,7 +61,7 @@ def _answer(network: Network, question: str, context: str) -> str:
     )
     taken = [name for name in tokenizer.model_input_names if name in encoded]
     best, answer = -float("inf"), ""
-    # A model that can say so points to the very first token where a window holds no answer.
+    # A model that can say "no answer" points to the first token of the window.
     empty = float("inf")
     for window in range(len(encoded["input_ids"])):
         given = {name: torch.tensor([encoded[name][window]], device=model.device) for name in taken}
@@ -78,7 +78,7 @@ def _answer(network: Network, question: str, context: str) -> str:
 
 
 def _best_span(starts: Any, ends: Any, inside: Any) -> tuple[float, int, int]:
-    """Score, first and last token of the best span inside the text."""
+    """The score, the first and the last token of the best span inside the text."""
     import torch
 
     nowhere = torch.tensor(-float("inf"))

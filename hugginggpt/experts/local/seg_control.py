@@ -1,4 +1,4 @@
-"""A segmentation map as a control picture, through transformers: ADE20K's classes in its colours."""
+"""A segmentation map as a control picture, in the colours of the classes of ADE20K."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.ade20k_palette import COLOURS
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.media import Image
 
 
 class SegControl(NetworkExpert):
-    """Draws each kind of region in the colour that ControlNet knows it by."""
+    """Draws each region in the colour that ControlNet expects for its class."""
 
     kind = "seg-control"
     model_class = "AutoModelForSemanticSegmentation"
@@ -37,7 +37,7 @@ def _classes(network: Network, picture: Any) -> Any:
 
     model, processor = network.model, network.processor
     if model.config.num_labels != len(COLOURS):
-        raise ExpertError("ControlNet knows the classes of ADE20K, and this model knows others: choose another.")
+        raise ExpertError("ControlNet needs the classes of ADE20K, and this model has others: choose another model.")
     given = processor(images=picture, return_tensors="pt").to(model.device, model.dtype)
     with torch.inference_mode():
         outputs = model(**given)

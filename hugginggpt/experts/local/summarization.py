@@ -10,7 +10,7 @@ _T5 = ("t5", "mt5", "umt5", "longt5")
 
 
 class Summarization(Seq2SeqExpert):
-    """Summarises a text; one longer than the model's window part by part, then the parts' summaries."""
+    """Summarises a text. A long one is summarised part by part, and then the summaries of the parts."""
 
     kind = "summarization"
 
@@ -22,15 +22,15 @@ class Summarization(Seq2SeqExpert):
         while True:
             parts = token_windows(text, network.processor, max_input_tokens(network, prefix))
             shorter = " ".join(_summary(network, prefix + part, inputs).strip() for part in parts)
-            # A summary that is no shorter than its text would be summarised for ever.
+            # If the summary is not shorter than the text, the loop would never end.
             if len(parts) == 1 or len(shorter) >= len(text):
                 return shorter
             text = shorter
 
 
 def _summary(network: Network, text: str, inputs: Inputs) -> str:
-    """The summary of a text that the model takes as a whole."""
+    """The summary of a text that fits into the model."""
     count = len(network.processor.tokenize(text))
-    # Models of news are told to write at least so much: more than a short text has.
+    # News models have a minimum length, which may be longer than a short text.
     least = min(network.model.generation_config.min_length or 0, count // 3)
     return generate(network, [text], inputs, _USUAL_TOKENS, min_length=least)[0]

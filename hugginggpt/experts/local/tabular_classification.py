@@ -1,4 +1,4 @@
-"""Classifying the rows of a table with scikit-learn."""
+"""Classification of the rows of a table with scikit-learn."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,14 +10,14 @@ from hugginggpt.experts.rendering import row_classes
 
 
 class TabularClassification(TabularExpert):
-    """Says for each row of a table which class it belongs to."""
+    """Predicts the class of each row of a table."""
 
     kind = "tabular-classification"
 
     def predict(self, estimator: Any, rows: Any) -> Sequence[Any]:
         """The label and score of each row; the score is None if the model has no probabilities."""
         if not hasattr(estimator, "classes_"):
-            raise ExpertError("This model predicts numbers and no classes: choose a classifier.")
+            raise ExpertError("This model predicts numbers, not classes: choose a classification model.")
         labels = [str(label) for label in estimator.predict(rows)]
         if not hasattr(estimator, "predict_proba"):
             return [(label, None) for label in labels]

@@ -1,4 +1,4 @@
-"""Predicting numbers for the rows of a table with scikit-learn."""
+"""Regression on the rows of a table with scikit-learn."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ class TabularRegression(TabularExpert):
 
     def predict(self, estimator: Any, rows: Any) -> Sequence[Any]:
         if hasattr(estimator, "classes_"):
-            raise ExpertError("This model predicts classes and no numbers: choose a regressor.")
+            raise ExpertError("This model predicts classes, not numbers: choose a regression model.")
         return [float(value) for value in estimator.predict(rows).ravel()]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:

@@ -9,7 +9,7 @@ _USUAL_TOKENS = 256
 
 
 class Text2TextGeneration(Seq2SeqExpert):
-    """Turns a text into another as it instructs."""
+    """Follows the instruction in a text."""
 
     kind = "text2text-generation"
 
@@ -17,5 +17,5 @@ class Text2TextGeneration(Seq2SeqExpert):
         text = inputs["text"].text.strip()
         count, most = len(network.processor.tokenize(text)), max_input_tokens(network)
         if count > most:
-            raise ExpertError(f"The text has {count} tokens where the model takes {most}: shorten it.")
+            raise ExpertError(f"The text has {count} tokens, and the model accepts {most}: shorten it.")
         return generate(network, [text], inputs, _USUAL_TOKENS)[0]

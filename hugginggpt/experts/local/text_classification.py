@@ -6,13 +6,13 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.inputs import model_max_tokens, token_windows
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import BATCH, PipelineExpert
 from hugginggpt.experts.rendering import classification
 
 
 class TextClassification(PipelineExpert):
-    """Labels a text. A text longer than the model's window is read window by window, and the scores averaged."""
+    """Classifies a text. A long one is read in windows, and their scores are averaged."""
 
     kind = "text-classification"
     supports_batching = True
@@ -40,7 +40,7 @@ def _classify(pipeline: Any, texts: Sequence[str]) -> list[list[dict[str, Any]]]
 
 
 def _mean(parts: Sequence[str], results: Sequence[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """The mean score of each label over a text's parts. A short rest must not count as much as a full window."""
+    """The mean score of each label over the windows of a text, weighted by their lengths."""
     if len(results) == 1:
         return list(results[0])
     scores: dict[str, float] = {}

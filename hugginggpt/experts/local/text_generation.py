@@ -6,7 +6,7 @@ from hugginggpt.experts.local.runtime.causal import CausalExpert, chat_prompt
 
 
 class TextGeneration(CausalExpert):
-    """Writes a text that a prompt asks for; a model without a chat template continues the prompt."""
+    """Generates a text from a prompt. A model without a chat template continues the prompt."""
 
     kind = "text-generation"
 

@@ -1,4 +1,4 @@
-"""Music and sounds from texts: MusicGen and Bark through transformers, AudioLDM and Stable Audio through diffusers."""
+"""Music and sounds from a text: MusicGen and Bark through transformers, AudioLDM and Stable Audio through diffusers."""
 
 from pathlib import Path
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert, load_pipeline, on_device
 from hugginggpt.experts.local.runtime.generation import seeded
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.model_loading import model_loading
 from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
 from hugginggpt.media import Audio
@@ -19,7 +19,7 @@ _LONGEST = 120.0
 
 
 class TextToAudio(DiffusionExpert):
-    """Makes music or sound from a text."""
+    """Generates music or sounds from a text."""
 
     kind = "text-to-audio"
 
@@ -32,7 +32,7 @@ class TextToAudio(DiffusionExpert):
     def prepare(self, inputs: Inputs) -> Any:
         seconds = inputs.get("seconds")
         if seconds is not None and not 0 < seconds <= _LONGEST:
-            raise ExpertError(f"A sound of {seconds:g} seconds cannot be made: ask for at most {_LONGEST:g}.")
+            raise ExpertError(f"A sound of {seconds:g} seconds cannot be generated: ask for at most {_LONGEST:g}.")
         return super().prepare(inputs)
 
     def run(self, model: LoadedModel[Any], prepared: Inputs, deadline: Deadline) -> Any:
@@ -57,7 +57,7 @@ class TextToAudio(DiffusionExpert):
 
 
 def _composed(network: Network, inputs: Inputs) -> tuple[Any, int]:
-    """The sound and its rate, by a model of transformers."""
+    """The audio and its rate, from a model of transformers."""
     import torch
 
     model = network.model

@@ -1,4 +1,4 @@
-"""Text to speech through transformers: VITS (so MMS), SpeechT5 with a vocoder, Bark."""
+"""Text to speech through transformers: VITS (and MMS), SpeechT5 with a vocoder, Bark."""
 
 import json
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, ModelLoadError
 from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.expert import LocalExpert
 from hugginggpt.experts.local.runtime.generation import seeded
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.model_loading import LoadTarget, model_loading
 from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
 from hugginggpt.experts.local.runtime.speech import load_vocoder, neutral_voice, sentences
@@ -19,9 +19,9 @@ from hugginggpt.media import Audio
 from hugginggpt.models.card import ModelCard
 
 _PAUSE = 0.2
-"""Seconds between two sentences."""
+"""The pause between two sentences, in seconds."""
 
-# The auto class of each family, and what feeds it.
+# The auto classes of the model and the processor of each family.
 _FAMILIES = {
     "vits": ("AutoModelForTextToWaveform", "AutoTokenizer"),
     "bark": ("AutoModelForTextToWaveform", "AutoProcessor"),
@@ -31,14 +31,14 @@ _FAMILIES = {
 
 @dataclass(frozen=True)
 class _Speaker:
-    """A model that speaks; SpeechT5 needs a vocoder to be heard."""
+    """A speech model, and the vocoder that SpeechT5 needs."""
 
     network: Network
     vocoder: Any = None
 
 
 class TextToSpeech(LocalExpert):
-    """Says a text aloud, sentence by sentence."""
+    """Speaks a text, sentence by sentence."""
 
     kind = "text-to-speech"
 
@@ -55,7 +55,7 @@ class TextToSpeech(LocalExpert):
     def prepare(self, inputs: Inputs) -> Any:
         said = list(sentences(inputs["text"].text))
         if not said:
-            raise ExpertError("There is no text to say.")
+            raise ExpertError("There is no text to speak.")
         return said, inputs.get("seed")
 
     def run(self, model: LoadedModel[_Speaker], prepared: Any, deadline: Deadline) -> Any:
@@ -78,12 +78,14 @@ def _family(card: ModelCard, target: LoadTarget) -> str:
     config = json.loads(Path(target.folder, "config.json").read_text(encoding="utf-8"))
     family = str(config.get("model_type"))
     if family not in _FAMILIES:
-        raise ModelLoadError(f"It is not known how {card.id}, a {family}, speaks: choose a VITS, SpeechT5 or Bark.")
+        raise ModelLoadError(
+            f"Speech with {card.id}, a {family} model, is not supported: choose a VITS, SpeechT5 or Bark model."
+        )
     return family
 
 
 def _rate(speaker: _Speaker) -> int:
-    """Samples a second of what it says."""
+    """The sampling rate of its audio."""
     if speaker.vocoder is not None:
         return int(speaker.vocoder.config.sampling_rate)
     model = speaker.network.model
@@ -97,10 +99,10 @@ def _spoken(sentence: str, seed: int | None, speaker: _Speaker) -> Any:
 
     model, processor = speaker.network.model, speaker.network.processor
     if getattr(processor, "is_uroman", False):
-        raise ExpertError("This model reads its language in Latin letters alone (uroman): choose another.")
+        raise ExpertError("This model reads only romanised text (uroman): choose another.")
     given = processor(text=sentence, return_tensors="pt")
     if not given["input_ids"].shape[1]:
-        raise ExpertError("The model knows none of the letters of the text: choose one of its language.")
+        raise ExpertError("The model knows none of the letters in the text: choose a model for its language.")
     with torch.inference_mode(), seeded(seed, model.device):
         if speaker.vocoder is not None:
             tokens = given["input_ids"].to(model.device)

@@ -6,16 +6,16 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.inputs import model_max_tokens, token_spans
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.experts.rendering import entities
 
 _SHARED = 32
-"""Tokens that two windows share: what one of them cuts, the other has whole."""
+"""Tokens that two windows share, so that an entity cut by one of them is whole in the other."""
 
 
 class TokenClassification(PipelineExpert):
-    """Finds names, or parts of speech, with their places in the text."""
+    """Finds entities, or parts of speech, with their positions in the text."""
 
     kind = "token-classification"
 
@@ -44,7 +44,7 @@ def _found(pipeline: Any, text: str) -> list[dict[str, Any]]:
 
 
 def _keep(found: list[dict[str, Any]], entry: dict[str, Any]) -> None:
-    """Add what a window finds; of what two windows find in one place, the longer stays."""
+    """Add an entity of a window. If entities of two windows overlap, the longer one is kept."""
     while found and found[-1]["end"] > entry["start"]:
         other = found[-1]
         if other["end"] - other["start"] >= entry["end"] - entry["start"]:

@@ -14,7 +14,7 @@ from hugginggpt.experts.local.runtime.seq2seq import Seq2SeqExpert, generate, ma
 
 _USUAL_TOKENS = 400
 _LONGEST_PASSAGE = 200
-"""Tokens. Models were trained on sentences, and leave things out of much longer texts."""
+"""In tokens. Models were trained on sentences, and omit parts of much longer texts."""
 
 _MOST_LANGUAGES = 1000
 
@@ -22,22 +22,22 @@ _SENTENCE = re.compile(r"[^.!?。！？\n]*[.!?。！？]*\s*|\n")
 
 
 @dataclass(frozen=True)
-class _Aim:
-    """How a model is told what to translate into: by a beginning of the text, or of the translation."""
+class _TargetLanguage:
+    """How a model gets the target language: by a prefix of the text, or by the first token of the translation."""
 
     prefix: str = ""
     first_token: int | None = None
 
 
 class Translation(Seq2SeqExpert):
-    """Translates a text, a long one passage by passage. Without a source language it is taken to be English."""
+    """Translates a text, passage by passage if it is long. The default source language is English."""
 
     kind = "translation"
 
     def rewrite(self, network: Network, inputs: Inputs) -> str:
         """Line breaks stay where they are."""
         target = _asked(inputs, "target_language")
-        aim = _aim(network, _asked(inputs, "source_language"), target)
+        aim = _target_language(network, _asked(inputs, "source_language"), target)
         first = {} if aim.first_token is None else {"forced_bos_token_id": aim.first_token}
         size = min(_LONGEST_PASSAGE, max_input_tokens(network, aim.prefix))
         lines = inputs["text"].text.strip().split("\n")
@@ -63,7 +63,7 @@ def _asked(inputs: Inputs, name: str) -> str | None:
 
 
 def _passages(line: str, tokenizer: Any, size: int) -> list[str]:
-    """A line's sentences, as many together as fit; a sentence that does not fit is cut."""
+    """The sentences of a line, as many together as fit. A sentence that does not fit is cut."""
     passages: list[str] = []
     count = 0
     for sentence in filter(str.strip, _SENTENCE.findall(line)):
@@ -77,11 +77,11 @@ def _passages(line: str, tokenizer: Any, size: int) -> list[str]:
     return passages
 
 
-def _aim(network: Network, source: str | None, target: str | None) -> _Aim:
-    """How this model is asked for that target language.
+def _target_language(network: Network, source: str | None, target: str | None) -> _TargetLanguage:
+    """How to pass the target language to this model.
 
     Raises:
-        ExpertError: it does not know the languages, or cannot tell which is wanted.
+        ExpertError: the model does not support a language, or the target language is missing.
     """
     match network.model.config.model_type:
         case "marian":
@@ -96,60 +96,64 @@ def _aim(network: Network, source: str | None, target: str | None) -> _Aim:
 
 def _needed(target: str | None) -> str:
     if target is None:
-        raise ExpertError("This model translates into many languages: say into which.")
+        raise ExpertError("This model translates into many languages: name the target language.")
     return target
 
 
-def _of_pair(tokenizer: Any, source: str | None, target: str | None) -> _Aim:
-    """Marian: a model for a pair; one with several targets wants a mark of the language before the text."""
+def _of_pair(tokenizer: Any, source: str | None, target: str | None) -> _TargetLanguage:
+    """Marian: a model for a language pair. With several target languages, it needs a language token before the text."""
     own_source, own_target = (
         find_language(str(tokenizer.init_kwargs.get(f"{end}_lang"))) for end in ("source", "target")
     )
     if source and own_source and source != own_source:
-        raise ExpertError(f"The model translates from {language_name(own_source)}, not {language_name(source)}.")
+        raise ExpertError(
+            f"The model translates from {language_name(own_source)}, not {language_name(source)}: choose another."
+        )
     marks = list(getattr(tokenizer, "supported_language_codes", None) or [])
     if not marks:
         if target and own_target and target != own_target:
-            raise ExpertError(f"The model translates into {language_name(own_target)}, not {language_name(target)}.")
-        return _Aim()
+            raise ExpertError(
+                f"The model translates into {language_name(own_target)}, not {language_name(target)}: choose another."
+            )
+        return _TargetLanguage()
     wanted = _needed(target)
     mark = next((mark for mark in marks if find_language(mark.strip("<>")) == wanted), None)
     if mark is None:
         raise _unknown(wanted)
-    return _Aim(prefix=f"{mark} ")
+    return _TargetLanguage(prefix=f"{mark} ")
 
 
-def _by_code(tokenizer: Any, source: str, target: str) -> _Aim:
-    """M2M100, NLLB, mBART: the tokenizer marks the source, and the translation begins with the target's mark."""
+def _by_code(tokenizer: Any, source: str, target: str) -> _TargetLanguage:
+    """M2M100, NLLB, mBART: the tokenizer adds the source language; the translation begins with the target language."""
     codes = getattr(tokenizer, "lang_code_to_id", None) or tokenizer.get_vocab()
     tokenizer.src_lang = _code(codes, source)
-    return _Aim(first_token=int(codes[_code(codes, target)]))
+    return _TargetLanguage(first_token=int(codes[_code(codes, target)]))
 
 
 def _code(codes: Mapping[str, int], language: str) -> str:
-    """A model's own code of a language: that of FLORES-200, two letters with a country, or two letters.
+    """A model's own code for a language: from FLORES-200, two letters with a country, or two letters.
 
     Raises:
-        ExpertError: it has none.
+        ExpertError: the model does not support the language.
     """
     if CODES[language] in codes:
         return CODES[language]
     with_country = re.compile(rf"{language}_[A-Z]{{2}}")
     found = next((code for code in codes if with_country.fullmatch(code)), language)
-    # In a whole vocabulary, two letters may be a piece of any word.
+    # In a full vocabulary, two letters may be a piece of any word.
     if found not in codes or len(codes) > _MOST_LANGUAGES:
         raise _unknown(language)
     return found
 
 
-def _instructed(network: Network, source: str, target: str) -> _Aim:
-    """T5: by an instruction, for the languages that its config names; any, where it names none."""
+def _instructed(network: Network, source: str, target: str) -> _TargetLanguage:
+    """T5: by an instruction, for the languages in its config, or for any language if it lists none."""
     names = language_name(source), language_name(target)
     tasks = getattr(network.model.config, "task_specific_params", None) or {}
     told = task_parameters(network, f"translation_{source}_to_{target}").get("prefix")
     if told is None and any(task.startswith("translation_") for task in tasks):
         raise ExpertError(f"The model was not trained to translate from {names[0]} into {names[1]}: choose another.")
-    return _Aim(prefix=told or f"translate {names[0]} to {names[1]}: ")
+    return _TargetLanguage(prefix=told or f"translate {names[0]} to {names[1]}: ")
 
 
 def _unknown(language: str) -> ExpertError:

@@ -4,7 +4,7 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.experts.rendering import classification
 from hugginggpt.experts.video import sample_frames
@@ -14,7 +14,7 @@ _USUAL_FRAMES = 16
 
 
 class VideoClassification(NetworkExpert):
-    """Says what a video shows, by frames from all of its length."""
+    """Classifies a video by frames from its whole length."""
 
     kind = "video-classification"
     packages = (*NetworkExpert.packages, "av")

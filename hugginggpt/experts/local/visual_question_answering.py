@@ -1,4 +1,4 @@
-"""Visual question answering through transformers: models that choose among answers, that write, and that chat."""
+"""Visual question answering through transformers: models that choose an answer, that generate one, and chat models."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.model_loading import model_loading
 from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
 from hugginggpt.experts.local.runtime.vision_language import VisionLanguageExpert, answer_about_image, generate_text
@@ -19,7 +19,7 @@ from hugginggpt.models.card import ModelCard
 
 _USUAL_TOKENS = 64
 
-# Model types that were made for this kind alone.
+# Model types that were made only for this kind.
 _CHOOSES, _WRITES = "vilt", "blip"
 
 
@@ -44,7 +44,7 @@ class VisualQuestionAnswering(VisionLanguageExpert):
     def prepare(self, inputs: Inputs) -> Any:
         question = inputs["text"].text.strip()
         if not question:
-            raise ExpertError("The question about the picture is empty: ask something.")
+            raise ExpertError("The question about the picture is empty: write one.")
         return on_white(inputs["image"].image), question
 
     def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:

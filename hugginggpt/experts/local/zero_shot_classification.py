@@ -1,4 +1,4 @@
-"""Zero-shot classification through transformers: does the text entail that it is about a label?"""
+"""Zero-shot classification through transformers, by natural language inference."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.inputs import candidate_labels, model_max_tokens, token_windows
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.experts.rendering import classification
 
@@ -14,13 +14,13 @@ _CLAIM = "This text is about {}."
 
 
 class ZeroShotClassification(PipelineExpert):
-    """Sorts a text into labels. One longer than the model's window is read window by window, the shares averaged."""
+    """Classifies a text by the given labels. A long one is read in windows, and their scores are averaged."""
 
     kind = "zero-shot-classification"
 
     def prepare(self, inputs: Inputs) -> Any:
         if not inputs["text"].text.strip():
-            raise ExpertError("The text to sort is empty: give one.")
+            raise ExpertError("The text to classify is empty: write one.")
         return inputs["text"].text, candidate_labels(inputs)
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:

@@ -6,7 +6,7 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.inputs import candidate_labels
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.experts.rendering import classification
 
@@ -14,7 +14,7 @@ _CLAIM = "This is a photo of {}."
 
 
 class ZeroShotImageClassification(PipelineExpert):
-    """Sorts a picture into labels."""
+    """Classifies a picture by the given labels."""
 
     kind = "zero-shot-image-classification"
 

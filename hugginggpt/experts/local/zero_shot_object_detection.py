@@ -8,13 +8,13 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.inputs import candidate_labels
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.experts.rendering import detections
 
 
 class ZeroShotObjectDetection(NetworkExpert):
-    """Finds in a picture what is named in words, with its boxes."""
+    """Finds the named objects in a picture, with their boxes."""
 
     kind = "zero-shot-object-detection"
     model_class = "AutoModelForZeroShotObjectDetection"
@@ -53,7 +53,7 @@ def _found(network: Network, picture: PILImage.Image, labels: list[str]) -> list
 
 
 def _named(said: str, labels: list[str]) -> str | None:
-    """The label that is meant by the tokens that Grounding DINO marked: several labels, a part of one, or none."""
+    """The label for the tokens that Grounding DINO marked, which may span several labels, part of one, or none."""
     marked = said.casefold().strip(" .")
     whole = [label for label in labels if label.casefold() in marked]
     partly = [label for label in labels if marked and marked in label.casefold()]

@@ -1,4 +1,4 @@
-"""The kinds on sound, at an inference provider."""
+"""The audio kinds, at an inference provider."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,14 +12,14 @@ from hugginggpt.media import Text
 
 
 class _Hearing(RemoteExpert):
-    """What the kinds that take a recording share."""
+    """A kind whose only input is a recording."""
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
         return {"audio": payload.sound(inputs)}
 
 
 class AutomaticSpeechRecognition(_Hearing):
-    """Writes down speech."""
+    """Transcribes speech."""
 
     kind = "automatic-speech-recognition"
 
@@ -46,7 +46,7 @@ class AudioClassification(_Hearing):
 
 
 class AudioToAudio(_Hearing):
-    """Cleans, separates or converts a recording; of several parts the first is taken."""
+    """Cleans, separates or converts a recording. If there are several results, the first is used."""
 
     kind = "audio-to-audio"
 
@@ -58,7 +58,7 @@ class AudioToAudio(_Hearing):
 
 
 class TextToSpeech(RemoteExpert):
-    """Says a text aloud."""
+    """Speaks a text."""
 
     kind = "text-to-speech"
 

@@ -1,4 +1,4 @@
-"""The kinds that look at a picture, at an inference provider."""
+"""The kinds that take a picture, at an inference provider."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,14 +12,14 @@ from hugginggpt.media import Text
 
 
 class _Looking(RemoteExpert):
-    """What the kinds that take a picture alone share."""
+    """A kind whose only input is a picture."""
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
         return {"image": payload.picture(inputs)}
 
 
 class ObjectDetection(_Looking):
-    """Finds things in a picture, with their boxes."""
+    """Finds objects in a picture, with their boxes."""
 
     kind = "object-detection"
 
@@ -53,7 +53,7 @@ class ImageClassification(_Looking):
 
 
 class ZeroShotImageClassification(ImageClassification):
-    """Sorts a picture into labels."""
+    """Classifies a picture by the given labels."""
 
     kind = "zero-shot-image-classification"
 
@@ -82,14 +82,14 @@ class ImageSegmentation(_Looking):
 
 
 class _Telling(_Looking):
-    """What the kinds that give a text share."""
+    """A kind whose output is a text."""
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         return [Text(raw)]
 
 
 class ImageToText(_Telling):
-    """Describes a picture, or reads it where the model was trained to."""
+    """Describes a picture, or reads its text if the model was trained to."""
 
     kind = "image-to-text"
 
@@ -98,7 +98,7 @@ class ImageToText(_Telling):
 
 
 class ImageTextToText(_Telling):
-    """Answers a text about a picture."""
+    """Follows an instruction about a picture."""
 
     kind = "image-text-to-text"
     method = "chat_completion"

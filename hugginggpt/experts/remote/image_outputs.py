@@ -1,4 +1,4 @@
-"""The kinds that make pictures and videos, at an inference provider."""
+"""The kinds that generate pictures and videos, at an inference provider."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,7 +29,7 @@ class TextToImage(RemoteExpert):
 
 
 class ImageToImage(TextToImage):
-    """Changes a picture, as a text says where there is one."""
+    """Changes a picture, following a text if there is one."""
 
     kind = "image-to-image"
 
@@ -55,7 +55,7 @@ class TextToVideo(RemoteExpert):
 
 
 class ImageToVideo(TextToVideo):
-    """Brings a picture to life."""
+    """Generates a video from a picture."""
 
     kind = "image-to-video"
 

@@ -1,4 +1,4 @@
-"""Answers of `InferenceClient` as plain data and values. What makes no sense raises a ValueError or ContentProblem."""
+"""Parses answers of `InferenceClient`. An invalid answer raises a ValueError or ContentProblem."""
 
 import math
 import re
@@ -13,41 +13,41 @@ from hugginggpt.media import Audio, Video
 
 _MOST_PIXELS = 64_000_000
 _MOST_BYTES = 512 * 2**20
-"""What decoding an answer may take of memory."""
+"""The most memory that decoding an answer may take."""
 _THINKING = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 
 def number(given: Any) -> float:
     """A finite number."""
     if isinstance(given, bool) or not isinstance(given, int | float) or not math.isfinite(given):
-        raise ValueError(f"{given!r:.40} is no number")
+        raise ValueError(f"{given!r:.40} is not a number")
     return float(given)
 
 
 def words(given: Any) -> str:
-    """A text, without the white space around it.
+    """A text, without surrounding white space.
 
     Raises:
-        ExpertError: there is nothing in it.
+        ExpertError: the text is empty.
     """
     if not isinstance(given, str):
-        raise ValueError(f"{given!r:.40} is no text")
+        raise ValueError(f"{given!r:.40} is not text")
     if not given.strip():
-        raise ExpertError("The model gave an empty answer: ask in other words, or choose another model.")
+        raise ExpertError("The model gave an empty answer: rephrase the request, or choose another model.")
     return given.strip()
 
 
 def name(given: Any) -> str:
     """A label."""
     if not isinstance(given, str):
-        raise ValueError(f"{given!r:.40} is no label")
+        raise ValueError(f"{given!r:.40} is not a label")
     return given
 
 
 def listed(given: Any) -> list[Any]:
-    """A list that holds something."""
+    """A list that is not empty."""
     if not isinstance(given, list) or not given:
-        raise ValueError(f"{given!r:.40} is no list of results")
+        raise ValueError(f"{given!r:.40} is not a list of results")
     return given
 
 
@@ -61,16 +61,16 @@ def best_answer(answer: Iterable[Any]) -> str:
     """The likeliest of several answers to a question.
 
     Raises:
-        ExpertError: there is none.
+        ExpertError: there is no answer.
     """
     found = [(number(element.score), words(element.answer)) for element in answer]
     if not found:
-        raise ExpertError("The model found no answer to the question: ask in other words, or choose another model.")
+        raise ExpertError("The model found no answer to the question: rephrase it, or choose another model.")
     return max(found)[1]
 
 
 def picture(answer: PILImage.Image) -> PILImage.Image:
-    """The picture, decoded: upright, in RGB, or RGBA or L."""
+    """The decoded picture: upright, in RGB, RGBA or L."""
     if answer.width * answer.height > _MOST_PIXELS:
         raise ValueError(f"a picture of {answer.width} x {answer.height} pixels")
     answer.load()
@@ -81,7 +81,7 @@ def picture(answer: PILImage.Image) -> PILImage.Image:
 
 
 def sound(answer: bytes) -> Audio:
-    """The recording, decoded."""
+    """The decoded recording."""
     from hugginggpt.media.sound import check, read
 
     check(answer, math.inf, _MOST_BYTES)
@@ -89,7 +89,7 @@ def sound(answer: bytes) -> Audio:
 
 
 def video(answer: bytes) -> Video:
-    """The video, checked to be one that can be played."""
+    """The video, after checking that it can be played."""
     from hugginggpt.capabilities import ValueType
     from hugginggpt.media import formats, moving
 
@@ -108,21 +108,21 @@ def mask(answer: PILImage.Image) -> Any:
 
 
 def reply(answer: Any) -> str:
-    """What a chat model replies, without what it thought before.
+    """The reply of a chat model, without its reasoning.
 
     Raises:
-        ExpertError: it says nothing.
+        ExpertError: the reply is empty.
     """
     return words(_THINKING.sub("", name(answer.choices[0].message.content)))
 
 
 def unit_vector(answer: Any) -> list[float]:
-    """One vector of length 1: the mean over tokens where there is one for each."""
+    """One vector of length 1: the mean of the token vectors if there are several."""
     import numpy as np
 
     numbers = np.asarray(answer, np.float64)
     if not numbers.size or not np.isfinite(numbers).all():
-        raise ValueError("no vector of numbers")
+        raise ValueError("not a vector of numbers")
     mean = numbers.reshape(-1, numbers.shape[-1]).mean(axis=0)
     found: list[float] = (mean / max(float(np.linalg.norm(mean)), 1e-12)).tolist()
     return found

@@ -1,4 +1,4 @@
-"""Inputs and parameters as `InferenceClient` takes them."""
+"""Inputs and parameters in the form that `InferenceClient` takes."""
 
 import base64
 import io
@@ -8,10 +8,11 @@ from typing import Any
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs
 from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.inputs import recording, table_with_rows
 from hugginggpt.media import Image, encode
 
 LONGEST_TEXT = 600
-"""Tokens that are generated at most, when the request does not say."""
+"""The default for `max_new_tokens`."""
 
 
 def text(inputs: Inputs, name: str = "text") -> str:
@@ -22,7 +23,7 @@ def text(inputs: Inputs, name: str = "text") -> str:
     """
     given: str = inputs[name].text
     if not given.strip():
-        raise ExpertError(f"The {name} is empty: give one.")
+        raise ExpertError(f"The {name} is empty: write one.")
     return given
 
 
@@ -32,22 +33,20 @@ def picture(inputs: Inputs) -> Any:
 
 
 def sound(inputs: Inputs) -> Any:
-    """The recording as one channel of FLAC: small, and without loss."""
+    """The recording as one channel of FLAC, which is small and lossless."""
     import soundfile
 
     from hugginggpt.experts.audio import mono
 
-    audio = inputs["audio"]
-    if not len(audio.samples):
-        raise ExpertError("The recording is empty: record it again.")
+    audio = recording(inputs)
     buffer = io.BytesIO()
     soundfile.write(buffer, mono(audio), audio.rate, format="FLAC", subtype="PCM_16")
     return _typed(buffer.getvalue(), "audio/flac")
 
 
 def _typed(data: bytes, mime: str) -> Any:
-    """Bytes that the client sends with their type: providers tell by it what they get."""
-    # Only this class of its own carries the type, and it has no public name.
+    """Bytes that the client sends with their media type, which providers rely on."""
+    # Only this class of the client carries a type, and it has no public name.
     from huggingface_hub.inference._common import MimeBytes
 
     return MimeBytes(data, mime)
@@ -57,11 +56,9 @@ def table(inputs: Inputs) -> dict[str, list[str]]:
     """The table, column by column.
 
     Raises:
-        ExpertError: it has no rows, or two columns of one name.
+        ExpertError: the table has no rows, or two columns with the same name.
     """
-    given = inputs["table"]
-    if not given.rows:
-        raise ExpertError("The table has no rows: give some.")
+    given = table_with_rows(inputs)
     columns = {name: [row[at] for row in given.rows] for at, name in enumerate(given.columns)}
     if len(columns) < len(given.columns):
         raise ExpertError("The table has two columns of the same name: rename one.")
@@ -69,16 +66,16 @@ def table(inputs: Inputs) -> dict[str, list[str]]:
 
 
 def parameters(inputs: Inputs, names: Mapping[str, str]) -> dict[str, Any]:
-    """Those parameters that the request has, under the names that the method gives them.
+    """The parameters that the request has, under the names of the method's arguments.
 
     Args:
-        names: parameter of the kind to argument of the method.
+        names: the argument of the method for each parameter of the kind.
     """
     return {argument: inputs[name] for name, argument in names.items() if inputs.get(name) is not None}
 
 
 def generation(inputs: Inputs) -> dict[str, Any]:
-    """How a model of transformers is to generate text: without chance where the temperature is 0."""
+    """The parameters for text generation. A temperature of 0 turns sampling off."""
     chosen = parameters(inputs, {"max_new_tokens": "max_new_tokens", "temperature": "temperature"})
     if (temperature := chosen.pop("temperature", None)) is None:
         return chosen
@@ -87,7 +84,7 @@ def generation(inputs: Inputs) -> dict[str, Any]:
 
 
 def size(inputs: Inputs) -> dict[str, Any]:
-    """The size of what a picture is turned into, if the request has one; a missing side keeps the proportions."""
+    """The target size of a picture, if the request has one. A missing side keeps the proportions."""
     width, height = inputs.get("width"), inputs.get("height")
     if width is None and height is None:
         return {}
@@ -98,7 +95,7 @@ def size(inputs: Inputs) -> dict[str, Any]:
 
 
 def seed(inputs: Inputs) -> dict[str, int]:
-    """The seed of chance."""
+    """The seed, if the request has one."""
     return parameters(inputs, {"seed": "seed"})
 
 
@@ -110,5 +107,5 @@ def message(inputs: Inputs, content: Any) -> dict[str, Any]:
 
 
 def data_uri(inputs: Inputs) -> str:
-    """The picture as a text that a message can hold."""
+    """The picture as a data URI, for a chat message."""
     return f"data:image/png;base64,{base64.b64encode(picture(inputs)).decode()}"

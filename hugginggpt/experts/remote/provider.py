@@ -1,7 +1,6 @@
-"""A model at an inference provider: one question at a time, within a deadline, errors as sentences."""
+"""The base of the remote experts, and the client that calls a model at an inference provider."""
 
 import math
-import threading
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
@@ -20,14 +19,14 @@ from hugginggpt.settings import Settings
 
 _T = TypeVar("_T")
 
-# A provider that says nothing for so long is not going to; other ways deserve the rest of the time.
+# A provider that is silent for so long will not answer; other candidates get the rest of the time.
 _SILENCE_SECONDS = 120.0
 
-# A provider that says how long it is busy or loading is waited for so long in all.
+# How long to wait in all for a provider that says how long it is busy or loading.
 _PATIENCE_SECONDS = 60.0
 
-# What comes of taking an answer apart that has not the shape it should have, or a damaged picture or sound.
-_SENSELESS = (
+# The exceptions that an answer of the wrong shape, or a damaged picture or recording, leads to.
+_INVALID_ANSWER = (
     ValueError,
     TypeError,
     LookupError,
@@ -44,7 +43,7 @@ class NotServedError(ExpertError):
 
 
 class RemoteModel:
-    """One model, as `huggingface_hub.InferenceClient` reaches it."""
+    """One model, called through `huggingface_hub.InferenceClient`."""
 
     def __init__(self, card: ModelCard, settings: Settings) -> None:
         self._card = card
@@ -53,22 +52,22 @@ class RemoteModel:
         self._secrets = [self._token] if self._token else []
         base = settings.inference_endpoint
         self._model = f"{base.rstrip('/')}/models/{card.id}" if base else card.id
-        self._where = shown(base) if base else f"the inference provider ({self._provider})"
+        self._where = shown(base) if base else f"The inference provider ({self._provider})"
         if self._token is None and base is None:
-            raise ExpertError(f"Running {card.id} remotely takes a token: set HF_TOKEN.")
+            raise ExpertError(f"Running {card.id} remotely needs a token: set HF_TOKEN.")
 
-    def call(self, method: str, question: Mapping[str, Any], read: Callable[[Any], _T], deadline: Deadline) -> _T:
-        """Call a method of the client, waiting for a provider that says how long it is busy.
+    def call(self, method: str, arguments: Mapping[str, Any], parse: Callable[[Any], _T], deadline: Deadline) -> _T:
+        """Call a method of the client. If the provider says how long it is busy, wait and call again.
 
         Args:
-            method: its name.
-            question: its arguments, without the model.
-            read: takes out of what it returns what is wanted; any trouble there is the answer's fault.
+            method: the name of the method.
+            arguments: its arguments, without the model.
+            parse: turns the answer into a result. Any exception here means that the answer is invalid.
 
         Raises:
             ExpertUnavailableError: the provider is busy, loading the model or out of reach.
             NotServedError: it does not do this task with this model.
-            ExpertError: it does not let this account use it, refused the input, or its answer makes no sense.
+            ExpertError: it refused this account or the input, or its answer is invalid.
             DeadlineExceededError: it did not answer in time.
         """
         from huggingface_hub.errors import HfHubHTTPError
@@ -77,7 +76,7 @@ class RemoteModel:
         while True:
             deadline.check()
             try:
-                answer = self._call(method, question, deadline)
+                answer = self._call(method, arguments, deadline)
                 break
             except HfHubHTTPError as error:
                 wait = _asked_to_wait(error.response)
@@ -86,11 +85,11 @@ class RemoteModel:
             patience -= max(wait, POLL_SECONDS)
             deadline.sleep(max(wait, POLL_SECONDS))
         try:
-            return read(answer)
-        except _SENSELESS as error:
-            raise self._senseless(error) from None
+            return parse(answer)
+        except _INVALID_ANSWER as error:
+            raise self._invalid_answer(error) from None
 
-    def _call(self, method: str, question: Mapping[str, Any], deadline: Deadline) -> Any:
+    def _call(self, method: str, arguments: Mapping[str, Any], deadline: Deadline) -> Any:
         import httpx2
         from huggingface_hub import InferenceClient
         from huggingface_hub.errors import (
@@ -104,40 +103,49 @@ class RemoteModel:
             provider=self._provider,  # type: ignore[arg-type]
             token=self._token,
             timeout=min(_SILENCE_SECONDS, deadline.remaining()),
-            # Without a token in the settings, none that lies around on this machine is sent.
+            # Without a token in the settings, no other token on this machine is sent.
             headers=None if self._token else {"authorization": None},  # type: ignore[dict-item]
         )
         card = self._card.id
         try:
-            return _within(deadline, lambda: getattr(client, method)(**question, model=self._model))
+            # The client's timeout limits only each silence; a server that drips bytes would hold it for ever.
+            return deadline.wait_for(lambda: getattr(client, method)(**arguments, model=self._model))
         except TextGenerationError as error:
-            # Named by the server's own type of error; its status says the same as any other's.
+            # The class depends on the server's own type of error; the status is more reliable.
             if isinstance(error.__cause__, HfHubHTTPError):
                 raise error.__cause__ from None
-            raise self._senseless(error) from None
+            raise self._invalid_answer(error) from None
         except HfHubHTTPError:
             raise
         except InferenceTimeoutError:
             deadline.check()
-            raise ExpertUnavailableError(f"{self._where} did not answer for {card}: try again later.") from None
+            raise ExpertUnavailableError(
+                f"{self._where} did not answer a request for {card}: try again later."
+            ) from None
         except OfflineModeIsEnabled:
-            raise ExpertError(f"HF_HUB_OFFLINE forbids to run {card} remotely: unset it, or run locally.") from None
+            raise ExpertError(
+                f"HF_HUB_OFFLINE forbids running {card} remotely: unset it, or choose a local model."
+            ) from None
         except httpx2.HTTPError as error:
             reason = type(error).__name__
-            raise ExpertUnavailableError(f"{self._where} cannot be reached for {card} ({reason}).") from None
+            raise ExpertUnavailableError(
+                f"{self._where} cannot be reached to run {card} ({reason}): try again later."
+            ) from None
         except StopIteration:
-            # The client takes the first provider of a list without looking whether there is one.
+            # The client takes the first provider of a list without checking that there is one.
             raise NotServedError(f"No inference provider serves {card}: choose another model.") from None
-        except _SENSELESS as error:
-            # The client tells by the same class that a model or task is not served and that an answer is no JSON.
+        except _INVALID_ANSWER as error:
+            # The client raises the same class for a model or task that is not served and for invalid JSON.
             words = str(error)
             if isinstance(error, ValueError) and ("not supported" in words or "doesn't support" in words):
                 raise NotServedError(f"{self._where} cannot run {card}: {said(error, *self._secrets)}.") from None
-            raise self._senseless(error) from None
+            raise self._invalid_answer(error) from None
 
-    def _senseless(self, error: Exception) -> ExpertError:
+    def _invalid_answer(self, error: Exception) -> ExpertError:
         words = said(error, *self._secrets)
-        return ExpertError(f"{self._where} gave an answer for {self._card.id} that makes no sense ({words}).")
+        return ExpertError(
+            f"{self._where} returned an invalid answer for {self._card.id} ({words}): choose another model."
+        )
 
     def _for_status(self, error: Any, wait: float | None) -> ExpertError:
         status, card, where = error.response.status_code, self._card.id, self._where
@@ -146,28 +154,31 @@ class RemoteModel:
         later = f"try again in {math.ceil(wait)} s" if wait else "try again later"
         match status:
             case 401 | 403:
-                return ExpertError(f"{where} does not let HF_TOKEN use {card}{detail}: set a token that may.")
+                return ExpertError(f"{where} does not let HF_TOKEN use {card}{detail}: set a token that has access.")
             case 402:
                 return ExpertError(
                     f"The account of HF_TOKEN has no inference credit left for {card}{detail}: "
-                    "buy some, set another token, or run locally."
+                    "buy some, set another token, or choose a local model."
                 )
             case 404 | 410:
                 return NotServedError(f"{where} does not serve {card}{detail}: choose another model.")
             case 429:
-                return ExpertUnavailableError(f"{where} gets too many requests to run {card} now{detail}: {later}.")
+                return ExpertUnavailableError(f"{where} has too many requests for {card}{detail}: {later}.")
             case 503:
                 return ExpertUnavailableError(f"{where} is still loading {card}{detail}: {later}.")
             case 408:
                 return ExpertUnavailableError(f"{where} gave up waiting for {card}{detail}: {later}.")
-            case _ if status >= 500 or status == 424:  # 424: text-generation-inference, when generating failed
+            case _ if status >= 500 or status == 424:  # 424: from text-generation-inference, if generating failed
                 return ExpertUnavailableError(f"{where} failed to run {card} with HTTP {status}{detail}: {later}.")
             case _:
-                return ExpertError(f"{where} refused the input for {card} with HTTP {status}{detail}.")
+                return ExpertError(
+                    f"{where} refused the input for {card} with HTTP {status}{detail}: "
+                    "change the input, or choose another model."
+                )
 
 
 def _asked_to_wait(response: Any) -> float | None:
-    """Seconds after which a busy provider wants to be asked again; None when it does not say."""
+    """How many seconds a busy provider asks to wait; None if it does not say."""
     if response.status_code not in (429, 503):
         return None
     if (asked := retry_after(response.headers)) is not None:
@@ -179,33 +190,8 @@ def _asked_to_wait(response: Any) -> float | None:
     return max(0.0, estimated) if math.isfinite(estimated) else None
 
 
-def _within(deadline: Deadline, work: Callable[[], _T]) -> _T:
-    """The result of blocking work, no longer waited for once the deadline has passed.
-
-    A timeout of the client bounds each silence only; a server that drips bytes would hold it for ever.
-    """
-    outcome: list[tuple[_T | None, BaseException | None]] = []
-
-    def run() -> None:
-        try:
-            outcome.append((work(), None))
-        except BaseException as error:
-            outcome.append((None, error))
-
-    thread = threading.Thread(target=run, name="inference provider", daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(min(POLL_SECONDS, max(deadline.remaining(), 0.01)))
-        if thread.is_alive():
-            deadline.check()
-    result, error = outcome[0]
-    if error is not None:
-        raise error
-    return result  # type: ignore[return-value]
-
-
 class RemoteExpert(Expert):
-    """An expert whose kind is a task of `InferenceClient`."""
+    """Runs a task of `InferenceClient`: prepare the arguments, call the method, parse the answer."""
 
     endpoint = Endpoint.REMOTE
     packages: ClassVar[tuple[str, ...]] = ("huggingface_hub",)
@@ -214,7 +200,7 @@ class RemoteExpert(Expert):
 
     @property
     def method(self) -> str:
-        """The method of `InferenceClient` that does it: named as the kind, unless an expert says so."""
+        """The method of `InferenceClient`; by default the name of the kind with underscores."""
         return self.kind.replace("-", "_")
 
     def load(self, card: ModelCard, context: ExpertContext) -> RemoteModel:
@@ -230,4 +216,4 @@ class RemoteExpert(Expert):
 
     @abstractmethod
     def parse(self, answer: Any) -> Any:
-        """What the provider answered, as plain data. What it raises says that the answer makes no sense."""
+        """Turn the provider's answer into plain data. Any exception means that the answer is invalid."""

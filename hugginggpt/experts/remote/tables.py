@@ -1,4 +1,4 @@
-"""The kinds on tables, at an inference provider."""
+"""The table kinds, at an inference provider."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +26,7 @@ class TableQuestionAnswering(RemoteExpert):
 
 
 class TabularClassification(RemoteExpert):
-    """Says for each row of a table which class it belongs to."""
+    """Predicts the class of each row of a table."""
 
     kind = "tabular-classification"
 
@@ -41,5 +41,5 @@ class TabularClassification(RemoteExpert):
         return [row_classes(raw)]
 
 
-# The client has a method for tabular regression, too, and no provider that it would work with.
+# The client also has a method for tabular regression, but no provider supports it.
 EXPERTS = (TableQuestionAnswering(), TabularClassification())

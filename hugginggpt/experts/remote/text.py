@@ -1,4 +1,4 @@
-"""The kinds on texts, at an inference provider."""
+"""The text kinds, at an inference provider."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from hugginggpt.media import Text
 
 
 class TokenClassification(RemoteExpert):
-    """Finds names, or parts of speech, with their places in the text."""
+    """Finds entities, or parts of speech, with their positions in the text."""
 
     kind = "token-classification"
 
@@ -41,7 +41,7 @@ class TokenClassification(RemoteExpert):
 
 
 class TextClassification(RemoteExpert):
-    """Labels a text."""
+    """Classifies a text."""
 
     kind = "text-classification"
 
@@ -56,7 +56,7 @@ class TextClassification(RemoteExpert):
 
 
 class ZeroShotClassification(TextClassification):
-    """Sorts a text into labels."""
+    """Classifies a text by the given labels."""
 
     kind = "zero-shot-classification"
 
@@ -65,7 +65,7 @@ class ZeroShotClassification(TextClassification):
 
 
 class FillMask(RemoteExpert):
-    """Fills in the masked word of a sentence, whose mask is written as the model knows it."""
+    """Fills in the masked word of a sentence. The mask has to be written as the model expects it."""
 
     kind = "fill-mask"
 
@@ -81,7 +81,7 @@ class FillMask(RemoteExpert):
 
 
 class _Writing(RemoteExpert):
-    """What the kinds that give a text share."""
+    """A kind whose output is a text."""
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         return [Text(raw)]
@@ -100,7 +100,7 @@ class Summarization(_Writing):
 
 
 class Translation(_Writing):
-    """Translates a text; a source language that is not said is taken to be English where a target is."""
+    """Translates a text. If only the target language is given, the source language is English."""
 
     kind = "translation"
 
@@ -123,7 +123,7 @@ class QuestionAnswering(_Writing):
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
         if not inputs.get("context"):
-            raise ExpertError("There is no text to find the answer in: give one, or ask a model that needs none.")
+            raise ExpertError("There is no text to find the answer in: add one, or choose a model that needs none.")
         return {"question": payload.text(inputs), "context": payload.text(inputs, "context")}
 
     def parse(self, answer: Any) -> Any:
@@ -131,7 +131,7 @@ class QuestionAnswering(_Writing):
 
 
 class TextToText(_Writing):
-    """Turns a text into another as it instructs."""
+    """Follows the instruction in a text."""
 
     kind = "text2text-generation"
     method = "text_generation"
@@ -157,7 +157,7 @@ class Conversational(_Writing):
 
 
 class TextGeneration(Conversational):
-    """Writes what a prompt asks for: providers serve language models as chats."""
+    """Generates a text from a prompt. Providers serve language models as chat models."""
 
     kind = "text-generation"
 

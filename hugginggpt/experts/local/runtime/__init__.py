@@ -1,1 +1,1 @@
-"""What the local experts share: loading, downloading, generating, and what families of models have in common."""
+"""What the local experts share: downloading, loading and running models."""

@@ -1,4 +1,4 @@
-"""The colours of ADE20K's 150 classes, in their order: those that ControlNet's segmentation model was trained with.
+"""The colours of the 150 classes of ADE20K, in order, with which ControlNet's segmentation model was trained.
 
 They come from the palette of the MIT scene parsing benchmark (arXiv 1608.05442, sceneparsing.csail.mit.edu).
 """

@@ -1,4 +1,4 @@
-"""What the kinds that a language model continues or answers share."""
+"""Causal language models: what text generation and conversation share."""
 
 from abc import abstractmethod
 from typing import Any
@@ -7,8 +7,8 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.inputs import model_max_tokens
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.generation import generation_options, seeded, without_thinking
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.media import Text
 
@@ -16,13 +16,13 @@ _USUAL_TOKENS = 512
 
 
 class CausalExpert(NetworkExpert):
-    """Writes with a language model: one with a chat template is asked, another continues."""
+    """Generates text with a causal language model."""
 
     model_class = "AutoModelForCausalLM"
 
     def prepare(self, inputs: Inputs) -> Any:
         if not inputs["text"].text.strip():
-            raise ExpertError(f"The text for {self.kind} is empty: write what is wanted.")
+            raise ExpertError(f"The text for {self.kind} is empty: write one.")
         return inputs
 
     def run(self, model: LoadedModel[Network], prepared: Inputs, deadline: Deadline) -> Any:
@@ -39,7 +39,7 @@ class CausalExpert(NetworkExpert):
         room = places - min(options["max_new_tokens"], _USUAL_TOKENS, places // 2)
         if count > room:
             raise ExpertError(
-                f"The text has {count} tokens where the model takes {room} beside its answer: shorten it."
+                f"The text has {count} tokens, and the model accepts {room} besides its answer: shorten it."
             )
         options["max_new_tokens"] = min(options["max_new_tokens"], places - count)
         if tokenizer.pad_token_id is None:
@@ -50,28 +50,28 @@ class CausalExpert(NetworkExpert):
 
     @abstractmethod
     def prompt(self, text: str, tokenizer: Any) -> tuple[str, bool]:
-        """What the model is to continue, and whether the tokenizer adds its marks."""
+        """The text to continue, and whether the tokenizer adds its special tokens."""
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """The text without the model's reasoning."""
         text = without_thinking(raw)
         if not text:
             raise ExpertError(
-                "The model wrote nothing within its tokens: ask for more of them, or choose another model."
+                "The model wrote no answer within its token limit: raise max_new_tokens, or choose another model."
             )
         return [Text(text)]
 
 
 def chat_prompt(text: str, tokenizer: Any) -> tuple[str, bool]:
-    """A message in the form that a chat model was trained on; a template brings its own marks."""
+    """A message in the format of a chat model. The template already contains the special tokens."""
     message = [{"role": "user", "content": text}]
-    # Templates that know no thinking do not mind being told not to.
+    # Templates without this option ignore it.
     prompt = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True, enable_thinking=False)
     return prompt, False
 
 
 def _context(network: Network) -> int:
-    """Tokens that prompt and answer may have together."""
+    """The most tokens for prompt and answer together."""
     config = network.model.config.get_text_config()
     places = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
     return int(places) if places else model_max_tokens(network.processor, config)

@@ -1,4 +1,4 @@
-"""How far away things in a picture are: what depth estimation and the control pictures from it share."""
+"""Depth of a picture: what depth estimation and the control pictures based on it share."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ from PIL import Image as PILImage
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs
 from hugginggpt.experts.drawing import on_white
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 
 
 class DepthExpert(NetworkExpert):
-    """Estimates the depth of each place in a picture."""
+    """Estimates the depth of each pixel."""
 
     model_class = "AutoModelForDepthEstimation"
     processor_class = "AutoImageProcessor"
@@ -29,21 +29,21 @@ _MOST_TIMES_AS_LONG = 16
 
 
 def _wide_enough(picture: PILImage.Image) -> PILImage.Image:
-    """The picture, stretched where it is so small or thin that nothing of it would be left at a model's size."""
+    """The picture, stretched if it is so small or thin that nothing would be left at the model's size."""
     least = max(_LEAST_SIDE, max(picture.size) // _MOST_TIMES_AS_LONG)
     width, height = (max(side, least) for side in picture.size)
     return picture if picture.size == (width, height) else picture.resize((width, height))
 
 
-# Families that estimate metres; the others estimate the inverse, as far as its order goes.
+# Families that estimate metres; the others estimate inverse depth up to scale.
 _METRIC = ("glpn", "zoedepth", "depth_pro")
 
 
 def nearness(network: Network, picture: PILImage.Image) -> Any:
-    """How near each place of a picture is.
+    """How near each pixel of a picture is.
 
     Returns:
-        float32, shape (height, width), from 0 for the farthest place to 1 for the nearest; all 0 in a flat picture.
+        float32, shape (height, width), from 0 for the farthest to 1 for the nearest; all 0 in a flat picture.
     """
     import numpy as np
     import torch

@@ -1,4 +1,4 @@
-"""Experts on pipelines of diffusers: loading one, and running it with what it understands."""
+"""Pipelines of diffusers: loading them, and calling each with the arguments that it supports."""
 
 import re
 from abc import abstractmethod
@@ -11,13 +11,13 @@ from typing import Any, ClassVar
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, ModelLoadError
 from hugginggpt.experts.base import ExpertContext, Inputs
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.expert import LocalExpert
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.model_loading import LoadTarget, model_loading
 from hugginggpt.models.card import ModelCard
 from hugginggpt.progress import Progress, report
 
-# Distilled models make a picture in few steps, and most of them without guidance.
+# Distilled models need few steps, and most of them no guidance.
 _FEW_STEPS = re.compile(r"turbo|lightning|schnell|\blcm\b|hyper", re.IGNORECASE)
 _UNGUIDED = re.compile(r"turbo|lightning|schnell", re.IGNORECASE)
 _STEPS_DISTILLED = 4
@@ -27,12 +27,12 @@ _STEPS = 30
 
 @dataclass(frozen=True)
 class Diffuser:
-    """A pipeline, and what is used where the request does not say.
+    """A pipeline with its default parameters.
 
     Attributes:
-        pipeline: of diffusers.
-        steps: of denoising.
-        guidance: how closely the text is followed; None for the pipeline's own.
+        pipeline: from diffusers.
+        steps: the number of denoising steps.
+        guidance: the guidance scale; None for the pipeline's default.
     """
 
     pipeline: Any
@@ -44,10 +44,10 @@ class Diffuser:
         return argument in signature(self.pipeline.__call__).parameters
 
     def __call__(self, inputs: Inputs, **arguments: Any) -> Any:
-        """Run the pipeline with those arguments that it has, and the request's parameters.
+        """Run the pipeline with the parameters of the request and those arguments that it supports.
 
         Raises:
-            ExpertError: the safety checker of the model holds back what came out.
+            ExpertError: the safety checker of the model withheld the picture.
         """
         steps = inputs.get("steps") or self.steps
         guidance = inputs.get("guidance_scale")
@@ -57,17 +57,17 @@ class Diffuser:
             "guidance_scale": self.guidance if guidance is None else guidance,
             "generator": _generator(inputs.get("seed")),
             "callback_on_step_end": _reporter(steps),
-            # Its name in pipelines that were not changed since.
+            # The older name, which some pipelines still use.
             "callback": lambda step, timestep, latents: report(Progress(step + 1, steps)),
         }
         made = self.pipeline(**{k: v for k, v in wanted.items() if v is not None and self.takes(k)})
         if any(getattr(made, "nsfw_content_detected", None) or ()):
-            raise ExpertError("The model's safety checker held the picture back: ask for something else.")
+            raise ExpertError("The model's safety checker withheld the picture: ask for something else.")
         return made
 
 
 def _generator(seed: int | None) -> Any:
-    """The source of noise. On the processor, where the same seed gives the same noise whatever the device."""
+    """The source of noise. It is on the processor, so that a seed gives the same noise on every device."""
     import torch
 
     return None if seed is None else torch.Generator("cpu").manual_seed(seed)
@@ -85,7 +85,7 @@ class DiffusionExpert(LocalExpert):
     """Runs a pipeline of diffusers. Its models are `LoadedModel`s whose tool is a `Diffuser`.
 
     Attributes:
-        auto_class: the class of diffusers that finds the pipeline of a model for this kind.
+        auto_class: the class of diffusers that finds a model's pipeline for this kind.
     """
 
     supports_offloading = True
@@ -107,7 +107,7 @@ class DiffusionExpert(LocalExpert):
 
     def prepare(self, inputs: Inputs) -> Any:
         if (text := inputs.get("text")) is not None and not text.text.strip():
-            raise ExpertError(f"The text for {self.kind} is empty: say what to make.")
+            raise ExpertError(f"The text for {self.kind} is empty: describe what to generate.")
         return inputs
 
     def run(self, model: LoadedModel[Diffuser], prepared: Inputs, deadline: Deadline) -> Any:
@@ -119,28 +119,28 @@ class DiffusionExpert(LocalExpert):
 
 
 def load_pipeline(card: ModelCard, target: LoadTarget, auto_class: str, **parts: Any) -> Any:
-    """A pipeline of diffusers, found by an auto class, or as the model names it where that knows none.
+    """A pipeline of diffusers, found by an auto class, or else the one that the model names.
 
     Args:
         card: the model.
-        place: its files, its type of weights.
-        auto_class: `AutoPipelineForText2Image`, say; by its name in diffusers.
-        parts: loaded parts to use, a ControlNet for example.
+        target: where it is loaded from and to.
+        auto_class: the name of a class in diffusers, such as `AutoPipelineForText2Image`.
+        parts: loaded parts to use, such as a ControlNet.
 
     Raises:
-        ModelLoadError: it is no pipeline.
+        ModelLoadError: the model is not a pipeline.
     """
     library: Any = import_module("diffusers")
     library.utils.logging.disable_progress_bar()
     if not Path(target.folder, "model_index.json").is_file():
-        raise ModelLoadError(f"The model {card.id} is no pipeline of diffusers: choose another for {card.kind}.")
+        raise ModelLoadError(f"The model {card.id} is not a diffusers pipeline: choose another for {card.kind}.")
     options: dict[str, Any] = {
         "dtype": target.dtype,
         "use_safetensors": True,
         "local_files_only": True,
         **parts,
     }
-    # Downloads hold half-precision files only where there are no others.
+    # A download has half-precision files only if the model has no others.
     if any(Path(target.folder).rglob("*.fp16.safetensors")):
         options["variant"] = "fp16"
     try:
@@ -152,7 +152,7 @@ def load_pipeline(card: ModelCard, target: LoadTarget, auto_class: str, **parts:
 
 
 def on_device(pipeline: Any, card: ModelCard, target: LoadTarget) -> LoadedModel[Diffuser]:
-    """A loaded pipeline on its device, and what suits the two where a request does not say."""
+    """A loaded pipeline on its device, with suitable default parameters."""
     from torch import nn
 
     pipeline.set_progress_bar_config(disable=True)

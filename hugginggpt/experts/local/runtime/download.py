@@ -1,4 +1,4 @@
-"""The files of a model, from the cache or the Hub: what loading needs, and nothing that could run code."""
+"""Downloads the files of a model that loading needs, and none that could run code."""
 
 import io
 import json
@@ -21,17 +21,17 @@ _IN_FOLDERS = "*/*"
 
 
 def fetch_model(card: ModelCard, settings: Settings, *, progress: bool = False) -> Path:
-    """The folder with a model's files at its card's revision, downloaded as far as they are not in the cache.
+    """Download a model's files at the revision of its card, unless they are in the cache; return their folder.
 
     Args:
         card: the model.
         settings: where the Hub and the cache are.
-        progress: draw progress bars, instead of telling who listens to `hugginggpt.progress`.
+        progress: draw progress bars instead of reporting to `hugginggpt.progress`.
 
     Raises:
-        ModelLoadError: it does not exist, is gated, has no safetensors, wants its own code run, or is larger than
-            the disk; or it is not in the cache and the Hub may not be asked.
-        ModelDiskFullError: there is no room for it on the disk now.
+        ModelLoadError: it does not exist, is gated, has no safetensors, needs its own code to run, or is larger than
+            the disk; or it is not in the cache and HF_HUB_OFFLINE is set.
+        ModelDiskFullError: the disk has too little space now.
         ExpertUnavailableError: the Hub is busy or out of reach.
     """
     from huggingface_hub import snapshot_download
@@ -45,7 +45,7 @@ def fetch_model(card: ModelCard, settings: Settings, *, progress: bool = False) 
             revision=card.revision,
             cache_dir=settings.models_cache_dir,
             endpoint=settings.hf_endpoint,
-            # False: without a token in the settings, none that lies around on this machine is sent.
+            # False: without a token in the settings, no other token on this machine is sent.
             token=settings.hf_token.get_secret_value() if settings.hf_token else False,
             local_files_only=settings.hf_hub_offline,
             allow_patterns=list(names),
@@ -74,17 +74,17 @@ def fetch_model(card: ModelCard, settings: Settings, *, progress: bool = False) 
 
 
 def _bar_that_tells(told: Listener, total: int) -> type:
-    """The class of a progress bar that draws nothing and tells how many of all bytes are here."""
+    """A progress bar class that draws nothing and reports how many bytes have arrived."""
     from tqdm.std import tqdm
 
     class Bar(tqdm):  # type: ignore[misc]
-        monitor_interval = 0  # else each class of bars has a thread of its own, for ever
+        monitor_interval = 0  # otherwise each class starts a monitor thread that never ends
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **{**kwargs, "file": io.StringIO(), "mininterval": 0.5})
 
         def display(self, *args: Any, **kwargs: Any) -> None:
-            # The client has one more bar for the files, and one for bytes that come by another way.
+            # The client has another bar for files, and one for bytes that arrive another way.
             if self.unit == "B" and self.n:
                 told(Progress(min(int(self.n), total), total, downloaded=True))
 
@@ -92,7 +92,7 @@ def _bar_that_tells(told: Listener, total: int) -> type:
 
 
 def _forget(folder: Path, settings: Settings) -> None:
-    """Delete the descriptions of a revision that is refused, and so has no more than them."""
+    """Delete the description files of a revision that was refused before its weights were downloaded."""
     from huggingface_hub import scan_cache_dir
 
     if not settings.hf_hub_offline:
@@ -100,7 +100,7 @@ def _forget(folder: Path, settings: Settings) -> None:
 
 
 def _files(card: ModelCard, folder: Path, settings: Settings) -> dict[str, int]:
-    """The repo's files and their sizes: from the listing kept with the download, else what is there."""
+    """The files of the repository and their sizes, from the cached listing, else from the folder."""
     from huggingface_hub import get_cached_repo_tree
     from huggingface_hub.errors import CachedRepoTreeNotFoundError
 
@@ -117,7 +117,7 @@ def _needed(card: ModelCard, folder: Path, sizes: Mapping[str, int]) -> list[str
     except ValueError as error:
         raise ModelLoadError(f"The description of the model {card.id} is damaged: {said(error)}.") from error
     if needed is None and card.sha256:
-        raise ModelLoadError(f"The model {card.id} has no file {' and '.join(card.sha256)} any more: choose another.")
+        raise ModelLoadError(f"The model {card.id} no longer has the file {' and '.join(card.sha256)}: choose another.")
     if needed is None:
         raise ModelLoadError(
             f"The model {card.id} has no weights in the safetensors format with their config.json, and weights in "
@@ -133,7 +133,7 @@ def _verify(card: ModelCard, folder: Path) -> None:
             found = file_digest(file, "sha256").hexdigest()
         if found != wanted:
             raise ModelLoadError(
-                f"The file {name} of {card.id} is not the one that the catalog expects "
+                f"The file {name} of {card.id} does not have the hash that the catalog expects "
                 f"(SHA-256 {found[:12]}… instead of {wanted[:12]}…): choose another model."
             )
 
@@ -147,35 +147,35 @@ def _refuse_remote_code(card: ModelCard, folder: Path) -> None:
         return
     from transformers import CONFIG_MAPPING
 
-    # Models that transformers has come to know may still name their old code, which is then not used.
+    # Models that transformers supports by now may still name their old code, which is not used.
     if config.get("model_type") not in CONFIG_MAPPING:
         raise remote_code_refused(card)
 
 
 def remote_code_refused(card: ModelCard) -> ModelLoadError:
-    """What is said of a model that cannot be loaded without running code of its repo."""
+    """The error for a model that cannot be loaded without running code from its repository."""
     return ModelLoadError(
-        f"The model {card.id} wants code from its own repo to be run, which is never done: choose another model."
+        f"The model {card.id} needs code from its own repository to be run, which is never done: choose another model."
     )
 
 
 def _refuse_if_disk_is_full(card: ModelCard, settings: Settings, wanted: int) -> None:
     disk = shutil.disk_usage(settings.models_cache_dir)
     if wanted > disk.free:
-        detail = f"{wanted / 2**20:,.0f} MiB are needed and {disk.free / 2**20:,.0f} MiB free"
+        detail = f"it needs {wanted / 2**20:,.0f} MiB, and {disk.free / 2**20:,.0f} MiB are free"
         raise _no_space(card, settings, detail, for_now=wanted <= disk.total)
 
 
 def _no_space(card: ModelCard, settings: Settings, detail: str, *, for_now: bool = True) -> ModelLoadError:
     return (ModelDiskFullError if for_now else ModelLoadError)(
         f"There is no space for the model {card.id} in {settings.models_cache_dir} ({detail}): "
-        "make room or set HUGGINGGPT_MODELS_CACHE to another disk."
+        "free some space, or set HUGGINGGPT_MODELS_CACHE to a folder on another disk."
     )
 
 
 @contextmanager
 def _explained(card: ModelCard, settings: Settings) -> Iterator[None]:
-    """Turn what the Hub's client raises into sentences."""
+    """Turn exceptions of the Hub's client into errors for users."""
     import httpx2
     from huggingface_hub import errors as hub
 
@@ -190,10 +190,10 @@ def _explained(card: ModelCard, settings: Settings) -> Iterator[None]:
     except hub.RevisionNotFoundError:
         raise ModelLoadError(
             f"The model {model} has no revision {card.revision} at {where}: "
-            "name one that it has, or none to take its latest."
+            "name one that exists, or none to use the latest."
         ) from None
     except hub.HFValidationError:
-        raise ModelLoadError(f"'{model}' is no name of a model: names look like 'organisation/model'.") from None
+        raise ModelLoadError(f"'{model}' is not the name of a model: names look like 'organisation/model'.") from None
     except hub.RepositoryNotFoundError:
         raise ModelLoadError(
             f"There is no model {model} at {where}, or it is private: check its name, or set HF_TOKEN."
@@ -201,8 +201,8 @@ def _explained(card: ModelCard, settings: Settings) -> Iterator[None]:
     except hub.LocalEntryNotFoundError as error:
         if settings.hf_hub_offline or isinstance(error.__cause__, hub.OfflineModeIsEnabled):
             raise ModelLoadError(
-                f"The model {model} is not in the cache in full and HF_HUB_OFFLINE forbids to download it: "
-                "go online once, or choose an installed model."
+                f"The model {model} is not fully downloaded, and HF_HUB_OFFLINE forbids downloading it: "
+                "unset HF_HUB_OFFLINE, or choose an installed model."
             ) from error
         if isinstance(error.__cause__, hub.HfHubHTTPError):
             raise _for_status(error.__cause__.response.status_code, where, model) from error
@@ -227,5 +227,7 @@ def _for_status(status: int, where: str, model: str) -> Exception:
     if status == 429 or status >= 500:
         return ExpertUnavailableError(f"The Hub at {where} is busy (HTTP {status}): try again later.")
     if status in (401, 403):
-        return ModelLoadError(f"The Hub at {where} does not let HF_TOKEN download {model}: use another token or model.")
-    return ModelLoadError(f"The Hub at {where} refused to give out {model} (HTTP {status}): choose another model.")
+        return ModelLoadError(
+            f"The Hub at {where} does not let HF_TOKEN download {model}: choose another token or model."
+        )
+    return ModelLoadError(f"The Hub at {where} refused to serve {model} (HTTP {status}): choose another model.")

@@ -1,4 +1,4 @@
-"""What all experts on downloaded weights share: the files are there before room is made for the model."""
+"""The base of all local experts: it fetches a model's files before the pool makes room for the model."""
 
 from typing import ClassVar
 

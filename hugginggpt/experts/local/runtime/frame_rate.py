@@ -1,16 +1,16 @@
-"""How fast the frames of a generated video are to be shown."""
+"""The frame rate of generated videos."""
 
 from inspect import signature
 
 from hugginggpt.experts.local.runtime.diffusion import Diffuser
 
-# What each family was trained on, as its pipeline in diffusers and its model card say.
+# The frame rates that each family was trained on, according to its pipeline and its model card.
 _TRAINED = {"Wan": 16, "LTX": 24, "CogVideoX": 8, "Mochi": 30, "Hunyuan": 24}
 _USUAL = 8
 
 
 def frames_per_second(diffuser: Diffuser) -> int:
-    """The tempo that a pipeline was trained on: what its arguments or its family say, else a usual one."""
+    """The frame rate that a pipeline was trained on, from its arguments or its family; else a common one."""
     arguments = signature(diffuser.pipeline.__call__).parameters
     for name in ("frame_rate", "fps", "target_fps"):
         usual = arguments[name].default if name in arguments else None

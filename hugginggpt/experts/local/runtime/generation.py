@@ -1,4 +1,4 @@
-"""Generating text with transformers: how a request's parameters are obeyed."""
+"""Generating text with transformers, by the parameters of a request."""
 
 import re
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ _THINKING = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 
 def generation_options(inputs: Inputs, usual: int, places: int | None = None) -> dict[str, Any]:
-    """What `generate` is told: how many tokens at most, and how much is left to chance.
+    """The options of `generate` for the length and the sampling.
 
     Args:
-        inputs: `max_new_tokens` and `temperature` are obeyed; a temperature of 0 leaves nothing to chance.
-        usual: most tokens where the request does not say.
-        places: most tokens that the model has places for, whatever is asked; None where it knows no end.
+        inputs: `max_new_tokens` and `temperature` are used; a temperature of 0 turns sampling off.
+        usual: the default for `max_new_tokens`.
+        places: the most tokens that the model has positions for; None if it has no limit.
     """
     most = inputs.get("max_new_tokens") or usual
     options: dict[str, Any] = {"max_new_tokens": max(1, most if places is None else min(most, places))}
@@ -29,7 +29,7 @@ def generation_options(inputs: Inputs, usual: int, places: int | None = None) ->
 
 @contextmanager
 def seeded(seed: int | None, device: Any) -> Iterator[None]:
-    """Inside the block torch draws from this seed; outside as if nothing had been drawn. Nothing without a seed."""
+    """Seed torch inside the block and restore its random state afterwards. Does nothing without a seed."""
     import torch
 
     if seed is None:
@@ -42,5 +42,5 @@ def seeded(seed: int | None, device: Any) -> Iterator[None]:
 
 
 def without_thinking(text: str) -> str:
-    """The text without what a model says to itself before it answers."""
+    """The text without the reasoning that a model writes before its answer."""
     return _THINKING.sub("", text).strip()

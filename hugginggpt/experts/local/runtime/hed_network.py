@@ -1,7 +1,7 @@
 """The network of HED, holistically-nested edge detection (Xie and Tu, arXiv 1504.06375), as ControlNet uses it.
 
-Five blocks of convolutions, VGG-16's, each on half the resolution of the one before; each draws edges
-of its own. The names of the layers are those in the published weights (`ControlNetHED.pth`).
+Five blocks of convolutions as in VGG-16, each at half the resolution of the one before; each predicts edges
+of its own. The names of the layers match the published weights (`ControlNetHED.pth`).
 """
 
 import itertools
@@ -9,12 +9,12 @@ import itertools
 import torch
 from torch import nn
 
-# Channels, and convolutions, of each block.
+# Channels and convolutions of each block.
 _BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 
 
 class Block(nn.Module):
-    """Some convolutions, and the edges that one sees in what they give."""
+    """Some convolutions, and a projection of their features to edges."""
 
     def __init__(self, given: int, channels: int, layers: int) -> None:
         super().__init__()
@@ -24,14 +24,14 @@ class Block(nn.Module):
         self.projection = nn.Conv2d(channels, 1, 1)
 
     def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The features for the next block, and the edges, both of the resolution of what is given."""
+        """The features for the next block, and the edges, both at the resolution of the input."""
         for conv in self.convs:
             features = torch.relu(conv(features))
         return features, self.projection(features)
 
 
 class Hed(nn.Module):
-    """Draws the soft edges of pictures."""
+    """Predicts the soft edges of pictures."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Hed(nn.Module):
             given = channels
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        """How much of an edge each pixel is.
+        """The strength of the edge at each pixel.
 
         Args:
             pictures: RGB from 0 to 255, shape (pictures, 3, height, width), 16 or more pixels a side.

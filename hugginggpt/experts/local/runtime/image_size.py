@@ -1,4 +1,4 @@
-"""The size of what a diffusion pipeline makes."""
+"""The size of the pictures that a diffusion pipeline generates."""
 
 from inspect import signature
 
@@ -8,14 +8,14 @@ from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs
 from hugginggpt.experts.local.runtime.diffusion import Diffuser
 
-# Every pipeline takes sides that are multiples of so many pixels.
+# Every pipeline accepts sides that are multiples of so many pixels.
 _GRID = 32
 _SMALLEST, _LARGEST = 64, 4096
 _USUAL_SIDE = 512
 
 
 def requested_size(inputs: Inputs) -> dict[str, int]:
-    """Width and height as far as the request has them, on the grid.
+    """The width and height that the request gives, rounded to the grid.
 
     Raises:
         ExpertError: one of them is too small or too large.
@@ -23,15 +23,15 @@ def requested_size(inputs: Inputs) -> dict[str, int]:
     asked = {side: inputs[side] for side in ("width", "height") if inputs.get(side) is not None}
     for side, pixels in asked.items():
         if not _SMALLEST <= pixels <= _LARGEST:
-            raise ExpertError(f"A {side} of {pixels} pixels cannot be made: ask for {_SMALLEST} to {_LARGEST}.")
+            raise ExpertError(f"A {side} of {pixels} pixels cannot be generated: ask for {_SMALLEST} to {_LARGEST}.")
     return {side: _on_grid(pixels) for side, pixels in asked.items()}
 
 
 def resized_for(picture: PILImage.Image, diffuser: Diffuser, inputs: Inputs) -> PILImage.Image:
-    """The picture in the size asked for, else as large as the model was trained on, in its own proportions.
+    """The picture in the requested size, or else in the size that the model was trained on with its own proportions.
 
     Raises:
-        ExpertError: the size asked for cannot be made.
+        ExpertError: the requested size cannot be generated.
     """
     ratio = picture.width / picture.height
     match requested_size(inputs):
@@ -61,5 +61,5 @@ def _trained_side(diffuser: Diffuser) -> int:
 
 
 def _on_grid(pixels: float) -> int:
-    """The nearest side that every pipeline takes."""
+    """The nearest side that every pipeline accepts."""
     return max(_GRID, round(pixels / _GRID) * _GRID)

@@ -1,4 +1,4 @@
-"""Languages by whatever a request calls them, and the codes that translation models know them by."""
+"""Languages by their names and codes, and the codes that translation models use."""
 
 import re
 
@@ -21,7 +21,7 @@ CODES = {
     "ur": "urd_Arab", "uz": "uzn_Latn", "vi": "vie_Latn", "yi": "ydd_Hebr", "yo": "yor_Latn", "yue": "yue_Hant",
     "zh": "zho_Hans",
 }  # fmt: skip
-"""ISO 639-1 codes (as Whisper has them), and the FLORES-200 code of each (arXiv 2207.04672), as NLLB has them."""
+"""The FLORES-200 code (arXiv 2207.04672), which NLLB uses, of each ISO 639-1 code that Whisper uses."""
 
 _OWN_NAMES = {
     "deutsch": "de", "français": "fr", "francais": "fr", "español": "es", "espanol": "es", "italiano": "it",
@@ -32,14 +32,14 @@ _OWN_NAMES = {
 }  # fmt: skip
 
 _TERMINOLOGICAL = {"ger": "de", "fre": "fr", "chi": "zh", "dut": "nl", "gre": "el", "cze": "cs", "rum": "ro"}
-"""Three-letter codes that ISO 639-2 has besides those of its third part."""
+"""Three-letter codes of ISO 639-2 that ISO 639-3 does not have."""
 
 
 def find_language(said: str) -> str | None:
-    """The code in `CODES` of the language that a name or code means; None when it is not known.
+    """The code in `CODES` of a language, by its name or any of its codes; None if it is unknown.
 
     Args:
-        said: its name in English or its own language, its code of two or three letters, with a country
+        said: the name in English or in the language itself, or a code of two or three letters, with a country
             or script or without, in any case: "German", "deutsch", "de", "de-AT", "deu_Latn".
     """
     from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
@@ -56,7 +56,7 @@ def find_language(said: str) -> str | None:
 
 
 def language_name(code: str) -> str:
-    """The English name of a language in `CODES`, with a capital."""
+    """The English name of a language in `CODES`, capitalised."""
     from transformers.models.whisper.tokenization_whisper import LANGUAGES
 
     return str(LANGUAGES.get(code, code)).title()

@@ -1,4 +1,4 @@
-"""What loading a model with transformers takes, whatever its class: files, device, options, trust."""
+"""Loads models with transformers, diffusers and the like: files, device, type of weights, errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +17,10 @@ class LoadTarget:
     """Where a model is loaded from and to.
 
     Attributes:
-        folder: its files.
-        device: torch's name of its device.
-        dtype: torch's type of its weights.
-        offloaded: they stay in the processor's memory, and move to the device part by part.
+        folder: the folder with its files.
+        device: the device, by torch's name.
+        dtype: the type of the weights, a torch.dtype.
+        offloaded: the weights stay in the processor's memory and move to the device part by part.
     """
 
     folder: str
@@ -31,10 +31,10 @@ class LoadTarget:
 
 @contextmanager
 def model_loading(card: ModelCard, context: ExpertContext) -> Iterator[LoadTarget]:
-    """Fetch a model's files and prepare torch; inside the block, turn what transformers raises into sentences.
+    """Fetch a model's files and configure torch; inside the block, turn exceptions into errors for users.
 
     Raises:
-        ModelLoadError: its files cannot be had, it lacks a package, or it wants code of its own run.
+        ModelLoadError: its files are not available, a package is missing, or it needs its own code to run.
         ExpertUnavailableError: the Hub is busy or out of reach.
     """
     from hugginggpt.experts.device import LOAD_LOCK, configure_torch, dtype_on
@@ -51,7 +51,7 @@ def model_loading(card: ModelCard, context: ExpertContext) -> Iterator[LoadTarge
         with LOAD_LOCK:
             yield LoadTarget(str(folder), device, dtype, context.offloaded)
     except ImportError as error:
-        raise ModelLoadError(f"The model {card.id} needs a package that is not here: {said(error)}") from error
+        raise ModelLoadError(f"The model {card.id} needs a package that is not installed: {said(error)}") from error
     except ValueError as error:
         if "trust_remote_code" in str(error):
             raise remote_code_refused(card) from error
@@ -59,12 +59,12 @@ def model_loading(card: ModelCard, context: ExpertContext) -> Iterator[LoadTarge
 
 
 def refuse_other_architecture(model: Any, card: ModelCard) -> None:
-    """Raise if a model was loaded as another class than it was trained as.
+    """Raise if a model was loaded as a different class from the one it was trained as.
 
-    transformers would fill in what is missing with random numbers, and say so in a log at most.
+    transformers would fill in missing weights with random numbers and at most log it.
 
     Raises:
-        ModelLoadError: it was.
+        ModelLoadError: the class differs.
     """
     trained_as = model.config.architectures or []
     if trained_as and type(model).__name__ not in trained_as:

@@ -1,18 +1,18 @@
-"""Experts on transformers' model classes, for kinds that have no pipeline."""
+"""Model classes of transformers, for kinds without a pipeline."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from hugginggpt.experts.base import ExpertContext
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.expert import LocalExpert
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.model_loading import LoadTarget, model_loading, refuse_other_architecture
 from hugginggpt.models.card import ModelCard
 
 
 @dataclass(frozen=True)
 class Network:
-    """A model with the processor (tokenizer, image processor, feature extractor or all of them) that feeds it."""
+    """A model and its processor: a tokenizer, an image processor, a feature extractor or a combination."""
 
     model: Any
     processor: Any
@@ -22,8 +22,8 @@ class NetworkExpert(LocalExpert):
     """Runs a model class of transformers. Its models are `LoadedModel`s whose tool is a `Network`.
 
     Attributes:
-        model_class: the auto class of the model, by its name in transformers.
-        processor_class: the auto class of what feeds it.
+        model_class: the name of the model's auto class in transformers.
+        processor_class: the name of the processor's auto class.
     """
 
     model_class: ClassVar[str]
@@ -43,7 +43,7 @@ class NetworkExpert(LocalExpert):
 
 
 def load_processor(target: LoadTarget, processor_class: str) -> Any:
-    """A tokenizer or processor from a model's files, by the name of its auto class in transformers."""
+    """Load a tokenizer or processor by the name of its auto class in transformers."""
     import transformers
 
     return getattr(transformers, processor_class).from_pretrained(
@@ -52,10 +52,10 @@ def load_processor(target: LoadTarget, processor_class: str) -> Any:
 
 
 def load_network(card: ModelCard, target: LoadTarget, model_class: str, processor: Any) -> LoadedModel[Network]:
-    """A model from its files, by the name of its auto class in transformers, with what feeds it.
+    """Load a model by the name of its auto class in transformers, and combine it with its processor.
 
     Raises:
-        ModelLoadError: the model was trained as something else.
+        ModelLoadError: the model was trained as a different class.
     """
     import transformers
 

@@ -1,15 +1,15 @@
-"""Experts whose kind is a pipeline of transformers."""
+"""Kinds that are pipelines of transformers."""
 
 from typing import Any, cast
 
 from hugginggpt.experts.base import ExpertContext
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.expert import LocalExpert
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.model_loading import model_loading, refuse_other_architecture
 from hugginggpt.models.card import ModelCard
 
 BATCH = 8
-"""Elements that a pipeline computes at once: more need more memory and are hardly quicker."""
+"""How many elements a pipeline computes at once. More need more memory and are hardly faster."""
 
 
 class PipelineExpert(LocalExpert):

@@ -1,4 +1,4 @@
-"""What the kinds that turn one text into another share: encoder-decoder models of transformers."""
+"""Encoder-decoder models of transformers, which turn one text into another."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.inputs import model_max_tokens
+from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.generation import generation_options, seeded
-from hugginggpt.experts.local.runtime.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
 from hugginggpt.media import Text
 
 _BATCH = 8
 
-# What transformers fills in for a model that says nothing of its own.
+# The values of max_length if a model does not set it.
 _SAYS_NOTHING = (None, 20)
 
 
@@ -26,7 +26,7 @@ class Seq2SeqExpert(NetworkExpert):
 
     def prepare(self, inputs: Inputs) -> Any:
         if not inputs["text"].text.strip():
-            raise ExpertError(f"The text for {self.kind} is empty: give one.")
+            raise ExpertError(f"The text for {self.kind} is empty: write one.")
         return inputs
 
     def run(self, model: LoadedModel[Network], prepared: Inputs, deadline: Deadline) -> Any:
@@ -43,14 +43,14 @@ class Seq2SeqExpert(NetworkExpert):
 
 
 def generate(network: Network, texts: Sequence[str], inputs: Inputs, usual: int, **more: Any) -> list[str]:
-    """What a model makes of each text, several at a time.
+    """Generate a text from each text, several at a time.
 
     Args:
         network: the model and its tokenizer.
-        texts: none longer than the model takes.
+        texts: none longer than the model accepts.
         inputs: for the parameters.
-        usual: most new tokens where neither the request nor the model says.
-        more: for `generate` of transformers.
+        usual: the default for `max_new_tokens`, if the model has none.
+        more: options of `generate` in transformers.
     """
     import torch
 
@@ -60,7 +60,7 @@ def generate(network: Network, texts: Sequence[str], inputs: Inputs, usual: int,
     made: list[str] = []
     for start in range(0, len(texts), _BATCH):
         given = tokenizer(list(texts[start : start + _BATCH]), return_tensors="pt", padding=True, verbose=False)
-        # Some tokenizers give what their model does not take.
+        # Some tokenizers return these although their model does not accept them.
         given.pop("token_type_ids", None)
         with torch.inference_mode(), seeded(inputs.get("seed"), model.device):
             tokens = model.generate(**given.to(model.device), **options)
@@ -69,23 +69,23 @@ def generate(network: Network, texts: Sequence[str], inputs: Inputs, usual: int,
 
 
 def _places(config: Any) -> int | None:
-    """New tokens that the decoder has places for; None where they know no end, as T5's do."""
+    """How many new tokens the decoder has positions for; None if it has no limit, like T5."""
     decoder = config.get_text_config(decoder=True)
     names = ("max_position_embeddings", "max_decoder_position_embeddings", "n_positions")
     places = next((found for name in names if (found := getattr(decoder, name, None))), None)
     relative = hasattr(decoder, "relative_attention_num_buckets")
-    # One place is taken by what the decoder starts with, another may be, as by RoBERTa's padding.
+    # The start token takes one position, and another may be reserved, as for RoBERTa's padding.
     return int(places) - 2 if places and not relative else None
 
 
 def max_input_tokens(network: Network, prefix: str = "") -> int:
-    """Tokens of a text that the model takes at once, after a prefix."""
+    """How many tokens of a text the model accepts at once, after a prefix."""
     tokenizer = network.processor
     marks = int(tokenizer.num_special_tokens_to_add()) + len(tokenizer.tokenize(prefix))
     return model_max_tokens(tokenizer, network.model.config) - marks
 
 
 def task_parameters(network: Network, task: str) -> dict[str, Any]:
-    """What a model's config says of a task: T5's prefix, for example."""
+    """The parameters of a task in a model's config, such as T5's prefix."""
     tasks = getattr(network.model.config, "task_specific_params", None) or {}
     return dict(tasks.get(task) or {})

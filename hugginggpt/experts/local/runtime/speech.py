@@ -1,4 +1,4 @@
-"""What models that speak need besides themselves: a vocoder, a voice, and texts of a length they can say."""
+"""What speech models need: a vocoder, a voice, and sentences of a suitable length."""
 
 import re
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ _VOCODER = "microsoft/speecht5_hifigan"
 _VOICE_NUMBERS = 512
 _SENTENCE = re.compile(r"[^.!?;:。！？；\n]+[.!?;:。！？；]*")
 _LONGEST_SENTENCE = 250
-"""Characters. Models lose their way in longer ones."""
+"""In characters. Models fail on longer ones."""
 
 
 def load_vocoder(card: ModelCard, context: ExpertContext) -> Any:
-    """The network that makes sound of SpeechT5's spectrograms: the card's companion, else the usual one."""
+    """The network that turns SpeechT5's spectrograms into audio: the companion in the card, else the default."""
     companion = ModelCard(id=card.companions[0] if card.companions else _VOCODER, kind=card.kind)
     with model_loading(companion, context) as target:
         from transformers import SpeechT5HifiGan
@@ -28,14 +28,14 @@ def load_vocoder(card: ModelCard, context: ExpertContext) -> Any:
 
 
 def neutral_voice(model: Any) -> Any:
-    """A voice that is nobody's: the middle of the space of speaker vectors (x-vectors), which have length 1."""
+    """A voice of no particular person: the centre of the space of speaker vectors (x-vectors), which have length 1."""
     import torch
 
     return torch.zeros(1, _VOICE_NUMBERS, device=model.device, dtype=model.dtype)
 
 
 def sentences(text: str) -> Iterator[str]:
-    """A text's sentences, those too long to be said cut between words."""
+    """The sentences of a text. Those that are too long are cut between words."""
     for found in _SENTENCE.findall(text):
         words, sentence = found.split(), ""
         for word in words:

@@ -1,4 +1,4 @@
-"""What the kinds on tables share: scikit-learn's models in the skops format, which holds no pickle."""
+"""Models of scikit-learn in the skops format, which contains no pickles."""
 
 import json
 from abc import abstractmethod
@@ -11,13 +11,13 @@ from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, ModelLoadError
 from hugginggpt.experts.base import ExpertContext, Inputs
-from hugginggpt.experts.inputs import number_or_text
+from hugginggpt.experts.inputs import number_or_text, table_with_rows
 from hugginggpt.experts.local.runtime.expert import LocalExpert
 from hugginggpt.media import Table
 from hugginggpt.models.card import ModelCard
 
 _TREE = "sklearn.tree._tree.Tree"
-"""The nodes of decision trees and forests: plain numbers, which scikit-learn follows without a check."""
+"""The nodes of decision trees: plain numbers, which scikit-learn follows without checking them."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class TabularModel:
     """A model of scikit-learn.
 
     Attributes:
-        estimator: predicts from rows.
-        columns: what it was trained on, in that order; empty where it does not say.
+        estimator: from scikit-learn.
+        columns: the columns it was trained on, in order; empty if unknown.
     """
 
     estimator: Any
@@ -34,7 +34,7 @@ class TabularModel:
 
 
 class TabularExpert(LocalExpert):
-    """Predicts something for each row of a table, with a model that was saved by skops."""
+    """Predicts a value for each row of a table, with a model that was saved with skops."""
 
     packages = ("skops", "sklearn", "pandas")
     pool_key = "scikit-learn"
@@ -51,16 +51,14 @@ class TabularExpert(LocalExpert):
         unknown = set(skops.io.get_untrusted_types(file=path)) - {_TREE}
         if unknown:
             named = ", ".join(sorted(map(str, unknown))[:3])
-            raise ModelLoadError(f"The model {card.id} holds {named}, which could run code: choose another.")
+            raise ModelLoadError(f"The model {card.id} contains {named}, which could run code: choose another.")
         estimator = skops.io.load(path, trusted=[_TREE])
         if not all(_is_sound(tree) for tree in _trees(estimator)):
-            raise ModelLoadError(f"A tree of the model {card.id} points outside itself: choose another.")
+            raise ModelLoadError(f"A decision tree of the model {card.id} points outside itself: choose another.")
         return TabularModel(estimator, _columns(estimator, config))
 
     def prepare(self, inputs: Inputs) -> Any:
-        if not inputs["table"].rows:
-            raise ExpertError("The table has no rows: give some.")
-        return inputs["table"]
+        return table_with_rows(inputs)
 
     def run(self, model: TabularModel, prepared: Table, deadline: Deadline) -> Any:
         rows = _fitting(prepared, model.columns)
@@ -72,13 +70,13 @@ class TabularExpert(LocalExpert):
         """One prediction for each row.
 
         Args:
-            estimator: of scikit-learn.
+            estimator: from scikit-learn.
             rows: a DataFrame with the columns that it was trained on.
         """
 
 
 def _trees(part: Any) -> Iterator[Any]:
-    """The trees in an estimator, wherever they are."""
+    """All trees in an estimator, at any depth."""
     import numpy as np
     from sklearn.base import BaseEstimator
     from sklearn.tree._tree import Tree
@@ -94,7 +92,7 @@ def _trees(part: Any) -> Iterator[Any]:
 
 
 def _is_sound(tree: Any) -> bool:
-    """Whether every node leads to later nodes of the tree, or ends, and asks for a column that there is."""
+    """Whether every node is a leaf, or leads to later nodes and tests a column that exists."""
     import numpy as np
 
     nodes = np.arange(tree.node_count)
@@ -108,7 +106,7 @@ def _is_sound(tree: Any) -> bool:
 
 
 def _config(folder: Path) -> dict[str, Any]:
-    """What skops wrote of the model beside it: the block "sklearn" of config.json."""
+    """The description of the model that skops wrote: the block "sklearn" of config.json."""
     path = folder / "config.json"
     content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     block = content.get("sklearn", {}) if isinstance(content, dict) else {}
@@ -120,7 +118,9 @@ def _model_file(card: ModelCard, folder: Path, config: dict[str, Any]) -> Path:
     named = str((config.get("model") or {}).get("file", ""))
     path = next((file for file in files if file.name == named), files[0] if files else None)
     if path is None:
-        raise ModelLoadError(f"The model {card.id} has no file in the skops format, and no pickle is loaded.")
+        raise ModelLoadError(
+            f"The model {card.id} has no file in the skops format, and pickles are never loaded: choose another."
+        )
     return path
 
 
@@ -130,9 +130,9 @@ def _columns(estimator: Any, config: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _fitting(table: Table, columns: Sequence[str]) -> Any:
-    """The table's rows as the model was trained on them: its columns in its order, numbers as numbers.
+    """The rows of the table with the model's columns in the model's order, and numbers as numbers.
 
-    Columns are found by name in any case; what the model does not know is left out.
+    Upper and lower case do not matter; columns that the model does not know are left out.
     """
     import pandas
 

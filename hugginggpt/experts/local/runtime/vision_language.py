@@ -1,4 +1,4 @@
-"""Models that look at a picture and write: chat models that see, and those that caption."""
+"""Vision-language models: chat models that accept pictures, and captioning models."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from hugginggpt.experts.local.runtime.network import Network, NetworkExpert, loa
 
 @dataclass(frozen=True)
 class ImageProcessorAndTokenizer:
-    """What feeds a captioning model, for which many repositories have no joint processor."""
+    """The processors of a captioning model, for which many repositories have no combined processor."""
 
     image_processor: Any
     tokenizer: Any
 
 
 class VisionLanguageExpert(NetworkExpert):
-    """Looks at a picture and writes. The processor of a chat model has a chat template; any other's has two parts."""
+    """Writes a text about a picture. The processor of a chat model has a chat template; others have two processors."""
 
     model_class = "AutoModelForImageTextToText"
 
@@ -38,20 +38,22 @@ class VisionLanguageExpert(NetworkExpert):
 
 
 def answer_about_image(network: Network, picture: PILImage.Image, text: str, inputs: Inputs, usual: int) -> str:
-    """What a chat model says to a picture and a text.
+    """The answer of a chat model to a picture and a text.
 
     Args:
         network: the model and its processor.
         picture: RGB.
         text: the question or instruction.
         inputs: for the parameters.
-        usual: most new tokens where the request does not say.
+        usual: the default for `max_new_tokens`.
 
     Raises:
-        ExpertError: it is no chat model, or says nothing.
+        ExpertError: the model is not a chat model, or its answer is empty.
     """
     if isinstance(network.processor, ImageProcessorAndTokenizer):
-        raise ExpertError("This model describes pictures and follows no text: choose a chat model that sees.")
+        raise ExpertError(
+            "This model only describes pictures and follows no instructions: choose a multimodal chat model."
+        )
     content = [{"type": "image", "image": picture}, {"type": "text", "text": text}]
     given = network.processor.apply_chat_template(
         [{"role": "user", "content": content}],
@@ -66,15 +68,15 @@ def answer_about_image(network: Network, picture: PILImage.Image, text: str, inp
 def generate_text(
     network: Network, given: Mapping[str, Any], decoder: Any, inputs: Inputs, usual: int, skipped: int = 0
 ) -> str:
-    """What a model writes.
+    """Generate a text.
 
     Args:
-        given: what its processor made, tensors by name.
-        decoder: turns tokens into a text.
-        skipped: tokens at the beginning of what it gives that are the question's.
+        given: the output of its processor, tensors by name.
+        decoder: turns tokens into text.
+        skipped: how many tokens at the beginning of the result belong to the prompt.
 
     Raises:
-        ExpertError: it wrote nothing.
+        ExpertError: the text is empty.
     """
     import torch
 

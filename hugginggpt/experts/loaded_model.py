@@ -1,4 +1,4 @@
-"""A loaded torch model: one user at a time, within a deadline."""
+"""A loaded torch model, used by one thread at a time and within a deadline."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -19,12 +19,12 @@ class LoadedModel(Generic[_Tool]):
     """A model on its device.
 
     Args:
-        tool: what is called to use it: a pipeline, or a `Network`.
+        tool: the object that runs it: a pipeline, or a `Network`.
         modules: the torch modules that compute.
 
     Attributes:
-        tool: the same.
-        bytes: memory that its weights take.
+        tool: the argument.
+        bytes: the size of its weights in memory.
         device: the type of its device: cpu, cuda or mps.
     """
 
@@ -38,10 +38,10 @@ class LoadedModel(Generic[_Tool]):
             _check_deadline_in(module)
 
     def run(self, work: Callable[[_Tool], _Result], deadline: Deadline) -> _Result:
-        """Do some work with the tool, alone, stopping it at the deadline.
+        """Use the tool exclusively, and stop at the deadline.
 
         Raises:
-            DeadlineExceededError: the turn did not come, or the work did not end, in time.
+            DeadlineExceededError: the tool was not free, or the work did not end, in time.
         """
         with deadline.holding(self._turn), self._computing(deadline):
             before = _deadline.set(deadline)
@@ -52,7 +52,7 @@ class LoadedModel(Generic[_Tool]):
 
     @contextmanager
     def _computing(self, deadline: Deadline) -> Iterator[None]:
-        """On the processor it takes turns with everything else that computes there."""
+        """On the processor, a model takes turns with everything else that computes there."""
         if self.device == "cpu":
             with computing(deadline):
                 yield
@@ -61,7 +61,7 @@ class LoadedModel(Generic[_Tool]):
 
 
 def _check_deadline_in(model: Any) -> None:
-    """Have a model look at the deadline before every call and every layer, so also before every generated token."""
+    """Make a model check the deadline before every call and every layer, and so before every generated token."""
     from torch import nn
 
     def check(module: Any, args: Any) -> None:
