@@ -24,7 +24,7 @@ import httpx
 from hugginggpt.addresses import AddressError, RefusedAddressError, shown, web_address
 from hugginggpt.deadline import NO_DEADLINE, Deadline
 from hugginggpt.errors import DeadlineExceededError, ForbiddenURLError, MediaError
-from hugginggpt.media.load import too_large
+from hugginggpt.media.problem import too_large
 from hugginggpt.redaction import said
 from hugginggpt.settings import Settings
 from hugginggpt.text import file_name
@@ -268,7 +268,7 @@ def _body(stream: Iterable[bytes], headers: httpx.Headers, subject: str, setting
                 break
         else:
             return bytes(data)
-    raise MediaError(f"{subject} {too_large(settings)}.")
+    raise MediaError(f"{subject} {too_large(settings.max_file_bytes)}.")
 
 
 def _unpacked(stream: Iterable[bytes], encoding: str, subject: str) -> Iterator[bytes]:

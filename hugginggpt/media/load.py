@@ -20,7 +20,7 @@ from hugginggpt.deadline import NO_DEADLINE, Deadline
 from hugginggpt.errors import MediaError
 from hugginggpt.media import formats, tables, texts
 from hugginggpt.media.formats import Format
-from hugginggpt.media.problem import ContentProblem
+from hugginggpt.media.problem import ContentProblem, too_large
 from hugginggpt.roots import find_in_roots
 from hugginggpt.settings import Settings
 from hugginggpt.text import MOST_NAME_BYTES, file_name, is_storable, one_line
@@ -140,7 +140,7 @@ def _from_path(path: Path, subject: str, settings: Settings) -> bytes:
         reason = error.strerror if isinstance(error, OSError) else None
         raise MediaError(f"{subject} cannot be read ({reason or 'not a usable path'}); check the path.") from error
     if max(found.st_size, len(data)) > settings.max_file_bytes:
-        raise MediaError(f"{subject} {too_large(settings)}.")
+        raise MediaError(f"{subject} {too_large(settings.max_file_bytes)}.")
     return data
 
 
@@ -148,11 +148,6 @@ def _refuse_special(subject: str, mode: int) -> None:
     for is_special, problem in _SPECIAL:
         if is_special(mode):
             raise MediaError(f"{subject} {problem}.")
-
-
-def too_large(settings: Settings) -> str:
-    """The end of the sentence about a file over the size limit."""
-    return f"is larger than the {settings.max_file_bytes} bytes that HUGGINGGPT_MAX_FILE_BYTES allows; make it smaller"
 
 
 def _from_file_uri(source: str) -> Path:
@@ -179,7 +174,7 @@ def _from_data_uri(source: str, settings: Settings) -> tuple[str, bytes]:
     is_base64 = bool(parameters) and parameters[-1].lower() == "base64"
     # Four base64 characters make three bytes; a percent-encoded byte takes up to three characters.
     if len(source) - comma - 1 > (settings.max_file_bytes + 3) * (2 if is_base64 else 3):
-        raise MediaError(f"The data URI {too_large(settings)}.")
+        raise MediaError(f"The data URI {too_large(settings.max_file_bytes)}.")
     # One name for every step, so that of a long one no more than two are in memory at a time.
     data = unquote_to_bytes(source[comma + 1 :])
     if is_base64:
@@ -191,7 +186,7 @@ def _from_data_uri(source: str, settings: Settings) -> tuple[str, bytes]:
         except binascii.Error:
             raise MediaError("The data URI holds no valid base64; check how it was made.") from None
     if len(data) > settings.max_file_bytes:
-        raise MediaError(f"The data URI {too_large(settings)}.")
+        raise MediaError(f"The data URI {too_large(settings.max_file_bytes)}.")
     return mime or "text/plain", data
 
 
