@@ -10,8 +10,8 @@ from apps.cli.exits import verbose_option
 from hugginggpt.text import terminal_json, visible
 
 if TYPE_CHECKING:
-    from hugginggpt.catalog.downloaded import DownloadedModel
     from hugginggpt.models.card import Candidate, ModelCard
+    from hugginggpt.models.disk import DownloadedModel
     from hugginggpt.models.figures import Figures
 
 
@@ -118,9 +118,9 @@ def fetch(ids: tuple[str, ...], kind: str | None) -> None:
     Only the files that this machine's experts need are downloaded, and only safe ones. A download
     that was interrupted goes on where it was.
     """
-    from hugginggpt.catalog.fetched import keep_card
     from hugginggpt.experts.local.runtime.download import fetch_model
     from hugginggpt.models.card import ModelCard
+    from hugginggpt.models.disk import keep_card
     from hugginggpt.settings import get_settings
 
     if not ids and kind is None:
@@ -231,7 +231,7 @@ def downloaded(as_json: bool) -> None:
 def prune(keep_gb: float, dry_run: bool) -> None:
     """Delete downloaded models, those needed longest ago first, until the others take at most N gigabytes."""
     from apps.cli.text import printable, size
-    from hugginggpt.catalog.downloaded import beyond, gigabytes, remove_models
+    from hugginggpt.models.disk import beyond, gigabytes, remove_models
     from hugginggpt.settings import get_settings
     from hugginggpt.upkeep.pruning import models_on_disk
 

@@ -10,7 +10,6 @@ from typing import Protocol
 
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.changes import CatalogChanges, changes
-from hugginggpt.catalog.fetched import fetched_cards
 from hugginggpt.catalog.hub import LIMIT, Hub, pipeline_tag
 from hugginggpt.catalog.known import known_cards
 from hugginggpt.catalog.obstacles import find_obstacle
@@ -18,7 +17,7 @@ from hugginggpt.catalog.ranking import ALLOWED, ranked
 from hugginggpt.errors import ConfigurationError, DatabaseUnavailableError, HubUnavailableError, UsageError
 from hugginggpt.experts.registry import expert_for, experts_for
 from hugginggpt.models.card import Candidate, Endpoint, ModelCard
-from hugginggpt.models.disk import COMMIT, installed_commit
+from hugginggpt.models.disk import COMMIT, fetched_cards, installed_commit
 from hugginggpt.models.figures import Figures, Measurement
 from hugginggpt.plan import Plan
 from hugginggpt.settings import Settings

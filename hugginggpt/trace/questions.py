@@ -8,11 +8,11 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from hugginggpt.artifacts import Artifact, Resource
-from hugginggpt.catalog.downloaded import ModelUse
 from hugginggpt.controller_name import ControllerName
 from hugginggpt.errors import DiskFullError, ModelDiskFullError, StorageError, TaskCancelledError, TraceError
 from hugginggpt.media import EXTENSIONS
 from hugginggpt.models.card import Candidate, Endpoint, ModelChoice
+from hugginggpt.models.disk import ModelUse
 from hugginggpt.models.figures import LATEST, MEMORY, Figures, Measurement, Run, figures_of
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.request import Budget

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, select, update
 
 from hugginggpt.artifacts import Resource
-from hugginggpt.catalog.downloaded import ModelUse
 from hugginggpt.controller_name import ControllerName
 from hugginggpt.errors import RequestClosedError, TraceError
 from hugginggpt.holder import Hold, holder_name
 from hugginggpt.models.card import Candidate, ModelCard, ModelChoice
+from hugginggpt.models.disk import ModelUse
 from hugginggpt.models.figures import Measurement
 from hugginggpt.plan import Plan
 from hugginggpt.request import Budget

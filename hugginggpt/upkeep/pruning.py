@@ -20,7 +20,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.artifacts import KEPT, Stored
-from hugginggpt.catalog.downloaded import (
+from hugginggpt.models.bundled import bundled_cards
+from hugginggpt.models.disk import (
     DownloadedModel,
     beyond,
     downloaded_models,
@@ -28,7 +29,6 @@ from hugginggpt.catalog.downloaded import (
     remove_models,
     with_companions,
 )
-from hugginggpt.models.bundled import bundled_cards
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.pruning import ConversationUse

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from apps.cli import main
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.catalog.downloaded import DownloadedModel, ModelUse, beyond, with_companions
 from hugginggpt.models.card import ModelCard
+from hugginggpt.models.disk import DownloadedModel, ModelUse, beyond, with_companions
 from hugginggpt.services import get_trace, reset
 from tests.stand_ins import tiny_models, tiny_tables, tiny_text
 from tests.stand_ins.hub_server import HubServer
