@@ -9,6 +9,7 @@ from prefect.context import TaskRunContext
 
 from hugginggpt.artifacts import Resource
 from hugginggpt.controller.planning import plan_request as ask_for_plan
+from hugginggpt.controller.version import planner_sha256
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan, parse_plan
@@ -87,7 +88,7 @@ def _plan_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
         [[turn.text, turn.response] for turn in history],
         list(parameters["kinds"]),
         controller.model,
-        controller.planner_sha256,
+        planner_sha256(controller),
     )
 
 

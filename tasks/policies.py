@@ -11,7 +11,8 @@ from prefect import get_run_logger
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
 
-from hugginggpt.controller.client import Controller, ControllerCall
+from hugginggpt.controller.call import ControllerCall
+from hugginggpt.controller.client import Controller
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DatabaseUnavailableError, PassingError, RequestClosedError
 from hugginggpt.request import check_spent

@@ -9,6 +9,8 @@ import threading
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from hugginggpt.controller.call import Sampling
+
 Structure = Literal["json_schema", "json_object", "text"]
 
 _WAY_DOWN: dict[Structure, Structure | None] = {"json_schema": "json_object", "json_object": "text", "text": None}
@@ -23,12 +25,12 @@ class Dialect:
     dropped: frozenset[str] = frozenset()
 
     def options(
-        self, *, stage: str, max_tokens: int, schema: dict[str, Any] | None, temperature: float, seed: int | None
+        self, *, stage: str, max_tokens: int, schema: dict[str, Any] | None, sampling: Sampling
     ) -> dict[str, Any]:
         """The request's options beside model and messages. The schema is named by the stage."""
-        options: dict[str, Any] = {self.limit: max_tokens, "temperature": temperature}
-        if seed is not None:
-            options["seed"] = seed
+        options: dict[str, Any] = {self.limit: max_tokens, "temperature": sampling.temperature}
+        if sampling.seed is not None:
+            options["seed"] = sampling.seed
         if schema is not None and self.structure == "json_schema":
             described = {"name": stage, "schema": schema, "strict": is_strict(schema)}
             options["response_format"] = {"type": "json_schema", "json_schema": described}

@@ -6,11 +6,13 @@ from typing import Any
 from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import CAPABILITIES, Capability, Input
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.embedded.planner import PastTurn, plan_in_notation
+from hugginggpt.controller.embedded import server as embedded
+from hugginggpt.controller.embedded.planner import plan_in_notation
 from hugginggpt.controller.prompts import Cuttable, Prompt, prompt_data, render_within, shorten
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan, parse_plan, plan_schema
+from hugginggpt.request import Exchange
 from hugginggpt.text import visible
 
 STAGE = "plan"
@@ -26,7 +28,7 @@ def plan_request(
     *,
     text: str,
     resources: Sequence[Resource],
-    history: Sequence[PastTurn],
+    history: Sequence[Exchange],
     kinds: Iterable[str],
     deadline: Deadline | None,
     check: Callable[[Plan], list[str]],
@@ -50,7 +52,7 @@ def plan_request(
         ControllerError: and its kinds, as `Controller.chat` raises them.
     """
     text = visible(text)
-    if controller.plans_in_notation:
+    if controller.embedded and embedded.plans_in_notation(controller.settings):
         return plan_in_notation(
             controller, text=text, resources=resources, history=history, deadline=deadline, check=check
         )
@@ -95,9 +97,9 @@ def described(resources: Sequence[Resource], preview_chars: int) -> list[dict[st
     ]
 
 
-def past(history: Sequence[PastTurn]) -> list[dict[str, str]]:
+def past(history: Sequence[Exchange]) -> list[dict[str, str]]:
     """Earlier turns as a prompt shows them."""
-    return [{"text": turn.text, "response": turn.response or ""} for turn in history]
+    return [{"text": turn.text, "response": turn.response} for turn in history]
 
 
 def _read(answer: str, offered: set[str], check: Callable[[Plan], list[str]]) -> tuple[Plan | None, list[str]]:

@@ -16,7 +16,6 @@ from hugginggpt.controller.embedded.answers import (
     quotation,
     tidied,
 )
-from hugginggpt.controller.embedded.planner import PastTurn
 from hugginggpt.controller.grounding import repeated_words, unfounded
 from hugginggpt.controller.passages import condensed
 from hugginggpt.controller.planning import described, past
@@ -24,6 +23,7 @@ from hugginggpt.controller.prompts import Cuttable, Prompt, cuttable, render_wit
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError
 from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.request import Exchange
 from hugginggpt.results import ItemResult, TaskResult, TaskStatus
 from hugginggpt.text import visible
 
@@ -78,7 +78,7 @@ def respond(
     outcomes: Sequence[Outcome],
     deadline: Deadline | None,
     resources: Sequence[Resource] = (),
-    history: Sequence[PastTurn] = (),
+    history: Sequence[Exchange] = (),
     known_models: Collection[str] = (),
 ) -> Response:
     """Answer a request from its results.
@@ -206,7 +206,7 @@ def _directly(
     text: str,
     deadline: Deadline | None,
     resources: Sequence[Resource],
-    history: Sequence[PastTurn],
+    history: Sequence[Exchange],
     known_models: Collection[str],
 ) -> Response:
     data = {"request": text, "resources": described(resources, _PREVIEW_CHARS), "history": past(history)}

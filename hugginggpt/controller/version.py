@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.controller import planning
+from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded import grammar, planner, sources
 from hugginggpt.controller.embedded import server as embedded
 from hugginggpt.controller.prompts import prompt_hash
@@ -17,26 +18,24 @@ _BY_NOTATION = (planner, sources, grammar, notation, *_READING)
 _BY_JSON = (planning, schema, *_READING)
 
 
-def planner_sha256(settings: Settings, server: str | None) -> str:
-    """Hash of all that makes a controller's plans, besides its model's name: prompts, kinds, our code, who plans.
+def planner_sha256(controller: Controller) -> str:
+    """Hash of everything that a controller's plans depend on, besides the name of its model.
 
-    Args:
-        server: address of the OpenAI-compatible server, which is part of it; None for the embedded
-            controller, of which the weights are.
+    These are the prompts, the kinds and our code, then the server's address; for the embedded controller its weights.
 
     Raises:
-        ControllerError: the embedded planner's weights are not there.
+        ControllerError: the embedded planner's weights are missing.
     """
-    in_notation = server is None and embedded.plans_in_notation(settings)
+    in_notation = controller.embedded and embedded.plans_in_notation(controller.settings)
     family, code = ("planner", _BY_NOTATION) if in_notation else ("planning", _BY_JSON)
     prompts = sorted(path.stem for path in data_folder("prompts").glob(f"{family}*.j2"))
     digest = hashlib.sha256("".join(prompt_hash(name) for name in prompts).encode())
     digest.update(repr(list(CAPABILITIES.values())).encode())
     files = [Path(inspect.getfile(module)) for module in code]
-    if server is None:
-        files += _weights(settings)
+    if controller.embedded:
+        files += _weights(controller.settings)
     else:
-        digest.update(server.encode())
+        digest.update(controller.label.encode())
     for path in files:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

@@ -6,7 +6,8 @@ import time
 from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.controller.client import Controller, ControllerCall, Slot
+from hugginggpt.controller.call import ControllerCall
+from hugginggpt.controller.client import Controller, Slot
 from hugginggpt.controller.planning import plan_request
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, HuggingGPTError, PassingError

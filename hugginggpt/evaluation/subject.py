@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.controller.client import Controller
+from hugginggpt.controller.version import planner_sha256
 from hugginggpt.errors import UsageError
 from hugginggpt.evaluation.datasets import Dataset
 from hugginggpt.settings import Settings
@@ -39,7 +40,7 @@ def subject_of(dataset: Dataset, settings: Settings) -> Subject:
         dataset_sha256=dataset.sha256,
         controller="embedded" if controller.embedded else "openai",
         model=controller.model,
-        planner_sha256=controller.planner_sha256,
+        planner_sha256=planner_sha256(controller),
     )
 
 

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hugginggpt.controller.call import Sampling
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, ControllerUnavailableError, ExpertError, ExpertUnavailableError
 from hugginggpt.experts.base import Expert, Inputs, Outputs, Surroundings
@@ -63,8 +64,9 @@ class _Talk:
             render_within(prompt, self.controller.context_tokens - limit, **data),
             stage=self.kind,
             max_tokens=limit,
-            temperature=self.temperature if self.asked.temperature is None else self.asked.temperature,
-            seed=self.asked.seed,
+            sampling=Sampling(
+                self.temperature if self.asked.temperature is None else self.asked.temperature, self.asked.seed
+            ),
             deadline=self.deadline,
         )
 

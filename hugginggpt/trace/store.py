@@ -57,7 +57,7 @@ from hugginggpt.trace.tables import (
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from hugginggpt.controller.client import ControllerCall
+    from hugginggpt.controller.call import ControllerCall
     from hugginggpt.trace.evaluations import Evaluations
     from hugginggpt.trace.pruning import Pruning
 

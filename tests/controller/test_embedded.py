@@ -9,7 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hugginggpt.controller.client import Controller, ControllerCall
+from hugginggpt.controller.call import ControllerCall
+from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded import server as embedded
 from hugginggpt.controller.prompts import render
 from hugginggpt.controller.response import respond

@@ -6,12 +6,13 @@ else through: known kinds, typed edges, names that exist, texts that stand in th
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded.grammar import plan_grammar
+from hugginggpt.controller.embedded.server import planner_options
 from hugginggpt.controller.embedded.sources import ReadRequest, Source, sources_of, take_passages
 from hugginggpt.controller.prompts import Cuttable, Prompt, render_within
 from hugginggpt.deadline import Deadline
@@ -20,6 +21,7 @@ from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.plan.limits import MAX_CHARS, MAX_TASKS
 from hugginggpt.plan.notation import read_notation
 from hugginggpt.plan.references import any_reference
+from hugginggpt.request import Exchange
 
 STAGE = "plan"
 PROMPT = "planner"
@@ -35,24 +37,12 @@ _PASSAGE = re.compile(r"(?<![\w-])passage-\d+(?![\w-]|\.\w)")
 _TEXT = re.compile(r'"((?:[^"\\]|\\.)+)')
 
 
-class PastTurn(Protocol):
-    """What planning has to know of an earlier turn."""
-
-    @property
-    def text(self) -> str:
-        """What was asked."""
-
-    @property
-    def response(self) -> str | None:
-        """What was answered."""
-
-
 def plan_in_notation(
     controller: Controller,
     *,
     text: str,
     resources: Sequence[Resource],
-    history: Sequence[PastTurn],
+    history: Sequence[Exchange],
     deadline: Deadline | None,
     check: Callable[[Plan], list[str]],
 ) -> Plan:
@@ -79,13 +69,13 @@ def plan_in_notation(
     read = take_passages(text)
     turns = [turn.text for turn in history[-_MOST_TURNS:]]
     sources = sources_of(read, [(r.name, r.artifact.type) for r in resources], turns)
-    past = [{"text": turn.text, "response": (turn.response or "")[:ANSWER_CHARS]} for turn in history[-_MOST_TURNS:]]
+    past = [{"text": turn.text, "response": turn.response[:ANSWER_CHARS]} for turn in history[-_MOST_TURNS:]]
     prompt = planner_prompt(read, sources, past)
     grammar = plan_grammar(CAPABILITIES, _names(sources), read.text)
-    beyond = {"grammar": grammar} | controller.planner_options
+    extra = {"grammar": grammar} | planner_options(controller.settings)
 
     def ask(prompt: Prompt) -> str:
-        return controller.chat(prompt, stage=STAGE, max_tokens=_PLAN_TOKENS, beyond=beyond, deadline=deadline)
+        return controller.chat(prompt, stage=STAGE, max_tokens=_PLAN_TOKENS, extra=extra, deadline=deadline)
 
     written = ask(prompt)
     plan, problems = _read(written, read)
