@@ -1,9 +1,10 @@
 """Prompts: Jinja templates in `prompts/`, rendered, named by hash and cut to a token budget.
 
 A template has one block per message: `system`, `user`, then `assistant` and `user_again` where a
-conversation goes on. Templates whose name starts with an underscore are parts of others. Data
-files of a prompt start with the first word of its name: `planning_demos.json` belongs to
-`planning` and `planning_repair`. Texts of requests, files, experts and models are made visible on their way in.
+conversation goes on. Templates whose name starts with an underscore are parts of others. Those in
+`prompts/embedded/` are for the embedded controller alone. Data files of a prompt start with the first
+word of its name: `planning_demos.json` belongs to `planning` and `planning_repair`. Hidden characters
+in the texts of requests, files, experts and models are made visible.
 """
 
 import copy
@@ -174,8 +175,8 @@ def prompt_data(name: str) -> Any:
 def prompt_hash(name: str) -> str:
     """SHA-256 over the template, the templates it includes and its data files."""
     digest = hashlib.sha256()
-    family = name.split("_")[0]
-    files = [*sorted(_with_parts(f"{name}.j2")), *sorted(path.name for path in _folder().glob(f"{family}_*.json"))]
+    data = (path.relative_to(_folder()).as_posix() for path in _folder().glob(f"{name.split('_')[0]}_*.json"))
+    files = [*sorted(_with_parts(f"{name}.j2")), *sorted(data)]
     for file in files:
         content = (_folder() / file).read_bytes()
         digest.update(f"{file} {len(content)}\n".encode() + content)

@@ -188,7 +188,7 @@ def _by_small_model(
     if not texts:
         texts = [f"{o.task.task} made {o.result.outputs[0].type}." for o in outcomes if o.result and o.result.outputs]
     data = {"texts": cuttable(texts), "question": question_in(text), "request": text}
-    for name in ("response_embedded", "response_embedded_correction"):
+    for name in ("embedded/response", "embedded/response_correction"):
         prompt = render_within(name, controller.context_tokens - _SMALL_ANSWER_TOKENS, **data)
         answer = tidied(controller.chat(prompt, stage=STAGE, max_tokens=_SMALL_ANSWER_TOKENS, deadline=deadline))
         if not invented(answer, [text, *texts]):

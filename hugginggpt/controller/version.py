@@ -11,7 +11,7 @@ from hugginggpt.controller.embedded import grammar, planner, sources
 from hugginggpt.controller.embedded import server as embedded
 from hugginggpt.controller.prompts import prompt_hash
 from hugginggpt.plan import extract, limits, loose, model, notation, parse, references, schema
-from hugginggpt.settings import Settings, data_folder
+from hugginggpt.settings import Settings
 
 _READING = (extract, limits, loose, model, parse, references)
 _BY_NOTATION = (planner, sources, grammar, notation, *_READING)
@@ -27,9 +27,8 @@ def planner_sha256(controller: Controller) -> str:
         ControllerError: the embedded planner's weights are missing.
     """
     in_notation = controller.embedded and embedded.plans_in_notation(controller.settings)
-    family, code = ("planner", _BY_NOTATION) if in_notation else ("planning", _BY_JSON)
-    prompts = sorted(path.stem for path in data_folder("prompts").glob(f"{family}*.j2"))
-    digest = hashlib.sha256("".join(prompt_hash(name) for name in prompts).encode())
+    prompts, code = ("embedded/planning", _BY_NOTATION) if in_notation else ("planning", _BY_JSON)
+    digest = hashlib.sha256("".join(prompt_hash(name) for name in (prompts, f"{prompts}_repair")).encode())
     digest.update(repr(list(CAPABILITIES.values())).encode())
     files = [Path(inspect.getfile(module)) for module in code]
     if controller.embedded:

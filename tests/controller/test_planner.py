@@ -96,7 +96,7 @@ def test_a_long_text_of_the_request_comes_back_word_for_word(controller: Control
 def test_its_calls_are_short_and_recorded(controller: Controller) -> None:
     calls: list[ControllerCall] = []
     planned(controller.recording(calls.append), "Read scan.png aloud.")
-    assert [(call.stage, call.prompt_name) for call in calls] == [("plan", "planner")]
+    assert [(call.stage, call.prompt_name) for call in calls] == [("plan", "embedded/planning")]
     assert calls[0].prompt_tokens < 60 and 0 < calls[0].completion_tokens < 30
 
 

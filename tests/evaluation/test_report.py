@@ -172,7 +172,7 @@ def test_prompts_and_grammar_count_where_they_are_used(write: Write, tmp_path: P
 
     unchanged = hashes()
     embedded, served = (True, False), (False, True)
-    assert changed("prompts/_planner_request.j2", "\n", "\n\n") == embedded
+    assert changed("prompts/embedded/_request.j2", "\n", "\n\n") == embedded
     assert changed("hugginggpt/controller/embedded/grammar.py", "[A-Z] [a-z]{2,20}", "[A-Z] [a-z]{2,21}") == embedded
     assert changed("hugginggpt/controller/embedded/grammar.py", "_MOST_VALUES = ", "_MOST_VALUES = 1 + ") == embedded
     assert changed("prompts/planning_repair.j2", "\n", "\n\n") == served

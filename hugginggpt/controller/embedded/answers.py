@@ -89,7 +89,7 @@ def quotation(
         "additionalProperties": False,
     }
     budget = controller.context_tokens - QUOTED_CHARS
-    prompt = render_within("response_embedded_quote", budget, texts=cuttable(quotable), request=request)
+    prompt = render_within("embedded/response_quote", budget, texts=cuttable(quotable), request=request)
     answer = controller.chat(prompt, stage=stage, max_tokens=QUOTED_CHARS, schema=schema, deadline=deadline)
     try:
         return str(json.loads(answer)["answer"])

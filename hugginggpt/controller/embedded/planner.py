@@ -24,7 +24,7 @@ from hugginggpt.plan.references import any_reference
 from hugginggpt.request import Exchange
 
 STAGE = "plan"
-PROMPT = "planner"
+PROMPT = "embedded/planning"
 
 _PROMPT_TOKENS = 1200
 _PLAN_TOKENS = 600
@@ -81,7 +81,7 @@ def plan_in_notation(
     plan, problems = _read(written, read)
     if plan is None:
         repair = {"written": Cuttable(written), "problems": problems[:_MOST_PROBLEMS]}
-        written = ask(render_within("planner_repair", _PROMPT_TOKENS, **_data(read, sources, past), **repair))
+        written = ask(render_within("embedded/planning_repair", _PROMPT_TOKENS, **_data(read, sources, past), **repair))
         plan, problems = _read(written, read)
     if plan is None:
         raise PlanError("\n".join([_not_understood(written, read, sources), *problems]))
