@@ -22,66 +22,9 @@ PIPED = "{}"
 
 TEMPLATED = frozenset({"text-generation", "text2text-generation", "conversational"})
 
-WORDS = {
-    "token-classification": "tag",
-    "text-classification": "classify",
-    "zero-shot-classification": "label",
-    "text2text-generation": "rewrite",
-    "summarization": "summarize",
-    "translation": "translate",
-    "question-answering": "answer",
-    "table-question-answering": "query",
-    "conversational": "chat",
-    "text-generation": "write",
-    "fill-mask": "fill",
-    "feature-extraction": "embed",
-    "sentence-similarity": "compare",
-    "tabular-classification": "sort",
-    "tabular-regression": "predict",
-    "object-detection": "detect",
-    "zero-shot-object-detection": "find",
-    "image-classification": "recognize",
-    "zero-shot-image-classification": "match",
-    "image-segmentation": "segment",
-    "mask-generation": "mask",
-    "depth-estimation": "depth",
-    "image-to-text": "read",
-    "image-text-to-text": "examine",
-    "visual-question-answering": "look",
-    "document-question-answering": "ask",
-    "image-to-image": "edit",
-    "text-to-image": "draw",
-    "text-to-video": "film",
-    "image-to-video": "animate",
-    "video-classification": "watch",
-    "text-to-speech": "speak",
-    "text-to-audio": "compose",
-    "automatic-speech-recognition": "hear",
-    "audio-to-audio": "clean",
-    "audio-classification": "listen",
-    "canny-control": "canny",
-    "hed-control": "hed",
-    "mlsd-control": "mlsd",
-    "normal-control": "normal",
-    "openpose-control": "pose",
-    "scribble-control": "scribble",
-    "depth-control": "depth-map",
-    "seg-control": "seg-map",
-    "canny-text-to-image": "draw-canny",
-    "depth-text-to-image": "draw-depth",
-    "hed-text-to-image": "draw-hed",
-    "mlsd-text-to-image": "draw-mlsd",
-    "normal-text-to-image": "draw-normal",
-    "openpose-text-to-image": "draw-pose",
-    "scribble-text-to-image": "draw-scribble",
-    "seg-text-to-image": "draw-seg",
-}
-"""The word for each kind. A kind's own name may be read in its place."""
-
 INPUT_WORDS = {"target_language": "to", "source_language": "from"}
 """The words for inputs that are not called by their own names."""
 
-_KINDS = {word: kind for kind, word in WORDS.items()}
 _INPUTS = {word: name for name, word in INPUT_WORDS.items()}
 
 _MOST_NESTED = 20  # pairs of parentheses around each other
@@ -90,6 +33,11 @@ _BARE = re.compile(r"[\w./~:%?&+#@!*;$'-]+")
 _TOKEN = re.compile(
     r'[^\S\n]*+(?:(?P<text>"(?:[^"\\]++|\\.)*+")|(?P<name>[a-z]\w*+)=|(?P<mark>[>,()\n])|(?P<bare>[^\s>,()"=]++))'
 )
+
+
+def word_of(capability: Capability) -> str:
+    """The word for a kind. The name of the kind may be read in its place."""
+    return capability.word or capability.kind
 
 
 def quoted(text: str) -> str:
@@ -151,7 +99,7 @@ class _Writing:
 
     def _pipeline(self, task: PlannedTask) -> str:
         piped = piped_input(task.capability, task.args)
-        value, words = task.args[piped], [WORDS.get(task.task, task.task)]
+        value, words = task.args[piped], [word_of(task.capability)]
         if task.task in TEMPLATED and (split := self._template(task.task, value)):
             value, template = split
             words.append(f"{piped}={quoted(template)}")
@@ -212,6 +160,7 @@ class _Reading:
         self._ids: dict[str, int] = {}
         self._tasks: list[dict[str, object]] = []
         self._left = MAX_CHARS
+        self._kinds = {word_of(capability): kind for kind, capability in CAPABILITIES.items()}
 
     def tasks(self) -> list[dict[str, object]]:
         """The tasks in the paper's format."""
@@ -238,7 +187,7 @@ class _Reading:
 
     def _step(self, piped: Argument, depth: int) -> str:
         word = self._take("bare")
-        kind = _KINDS.get(word, word)
+        kind = self._kinds.get(word, word)
         capability = CAPABILITIES.get(kind)
         if capability is None:
             raise PlanError(f"The plan names the kind '{kind}', which does not exist.")

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from hugginggpt.capabilities import CAPABILITIES, Capability, Input, ValueType
-from hugginggpt.plan.notation import INPUT_WORDS, NOTHING, PIPED, TEMPLATED, WORDS, named
+from hugginggpt.plan.notation import INPUT_WORDS, NOTHING, PIPED, TEMPLATED, named, word_of
 from hugginggpt.plan.references import starts_of_references
 
 MOST_LINES = 8
@@ -133,7 +133,7 @@ def _step(capability: Capability, depth: int) -> str:
 def _steps(capability: Capability, depth: int) -> Iterator[tuple[str, ...]]:
     """The ways of writing one step: its kind, then the inputs that are named."""
     kind, (_, *others) = capability.kind, capability.inputs
-    word = WORDS.get(kind, kind)
+    word = word_of(capability)
     if kind in TEMPLATED:
         yield (_literal(word),)
         yield (_literal(f"{word} text="), "template")
