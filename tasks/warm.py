@@ -10,10 +10,10 @@ from prefect.runtime import flow_run, task_run
 from prefect.states import Completed, Failed
 from prefect.tasks import exponential_backoff
 
-from hugginggpt.capabilities import find_kind
+from hugginggpt.capabilities import known_kind
 from hugginggpt.cluster import cluster_of
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ExpertUnavailableError, ModelLoadError, UsageError
+from hugginggpt.errors import ExpertUnavailableError, ModelLoadError
 from hugginggpt.settings import get_settings
 from hugginggpt.upkeep.warming import LOADING_SECONDS, Warmed, kinds_to_warm, load_here, load_on_dask
 from tasks.cancelling import cancel, cancellable
@@ -34,7 +34,7 @@ def warm_kinds(kinds: Sequence[str]) -> list[Warmed]:
         UsageError: there is no such kind.
     """
     run = flow_run.get_id() or ""
-    wanted = list(dict.fromkeys(map(_known, kinds))) or kinds_to_warm()
+    wanted = list(dict.fromkeys(map(known_kind, kinds))) or kinds_to_warm()
     name_run(f"warm-models: {counted(len(wanted), 'kind')}")
     with _cancelled_with_the_flow(run):
         futures = [load_model.submit(kind, run) for kind in wanted]
@@ -96,13 +96,6 @@ def show_warmed(warmed: Sequence[Warmed]) -> State[Any]:
         return Completed(name="Partial", message=f"Not loaded everywhere: {', '.join(missing)}.", data=data)
     message = f"No model was loaded. The first of them, for {warmed[0].kind}: {warmed[0].reason}"
     return Failed(message=message, data=ModelLoadError(message))
-
-
-def _known(name: str) -> str:
-    kind = find_kind(name)
-    if kind is None:
-        raise UsageError(f"There is no task kind '{name}': `hugginggpt kinds` lists them.")
-    return kind
 
 
 @contextmanager

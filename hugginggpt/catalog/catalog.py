@@ -8,13 +8,13 @@ from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from hugginggpt.capabilities import CAPABILITIES
+from hugginggpt.capabilities import CAPABILITIES, known_kind
 from hugginggpt.catalog.changes import CatalogChanges, changes
 from hugginggpt.catalog.hub import LIMIT, Hub, pipeline_tag
 from hugginggpt.catalog.known import known_cards
 from hugginggpt.catalog.obstacles import find_obstacle
 from hugginggpt.catalog.ranking import ALLOWED, ranked
-from hugginggpt.errors import ConfigurationError, DatabaseUnavailableError, HubUnavailableError, UsageError
+from hugginggpt.errors import ConfigurationError, DatabaseUnavailableError, HubUnavailableError
 from hugginggpt.experts.registry import expert_for, experts_for
 from hugginggpt.models.card import Candidate, Endpoint, ModelCard
 from hugginggpt.models.disk import COMMIT, fetched_cards, installed_commit
@@ -76,8 +76,7 @@ class Catalog:
         Raises:
             UsageError: there is no such kind.
         """
-        _check(kind)
-        return self._found(kind, live, may_fetch=True, asked=asked)
+        return self._found(known_kind(kind), live, may_fetch=True, asked=asked)
 
     def downloads(self, kind: str) -> list[Candidate]:
         """Every local model of a kind in rank order, for a user who asks for a download.
@@ -87,8 +86,7 @@ class Catalog:
         Raises:
             UsageError: there is no such kind.
         """
-        _check(kind)
-        found = self._found(kind, live=True, may_fetch=True, unasked=False)
+        found = self._found(known_kind(kind), live=True, may_fetch=True, unasked=False)
         return [c for c in found if c.endpoint is Endpoint.LOCAL]
 
     def card(self, model: str, kind: str | None) -> ModelCard:
@@ -339,11 +337,6 @@ class Catalog:
                 except DatabaseUnavailableError as error:
                     logger.warning("What was measured of models cannot be read: %s", error.message)
             return self._measurement.figures if self._measurement else {}
-
-
-def _check(kind: str) -> None:
-    if kind not in CAPABILITIES:
-        raise UsageError(f"There is no task kind {kind!r}: `hugginggpt models` lists them.")
 
 
 def _merged(known: Sequence[ModelCard], listed: Sequence[ModelCard], fetched: Sequence[ModelCard]) -> list[ModelCard]:
