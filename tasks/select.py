@@ -56,9 +56,10 @@ def _selection_key(context: TaskRunContext, parameters: dict[str, Any]) -> str |
     cards = sorted(
         [c.card.id, c.endpoint, str(c.card.revision), c.card.downloads, c.obstacle is None, _gist(c)] for c in found
     )
-    controller = get_controller()
+    controller, settings = get_controller(), get_settings()
     chooser = [controller.model, controller.label]
-    return key_of("select", planned.task, parameters["text"], cards, get_settings().top_k, chooser)
+    counts = [settings.top_k, settings.fallbacks]
+    return key_of("select", planned.task, parameters["text"], cards, counts, chooser)
 
 
 def _candidates(planned: PlannedTask, apart: bool, deadline: Deadline) -> list[Candidate]:
@@ -114,12 +115,10 @@ def select_model(planned: PlannedTask, text: str, request_id: str, life: int, ap
             task=planned,
             candidates=runnable,
             top_k=get_settings().top_k,
+            fallbacks=get_settings().fallbacks,
             deadline=deadline,
         )
-        pinned = [
-            c.model_copy(update={"card": deadline.wait_for(partial(catalog.pin, c.card))})
-            for c in choice.ranked[: get_settings().top_k]
-        ]
+        pinned = [c.model_copy(update={"card": deadline.wait_for(partial(catalog.pin, c.card))}) for c in choice.ranked]
     choice = choice.model_copy(update={"chosen": pinned[0], "alternatives": tuple(pinned[1:])})
     with recording("A selection"):
         get_trace().record_choice(request_id, planned.id, choice, life=life)

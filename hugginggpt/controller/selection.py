@@ -27,24 +27,26 @@ def choose_model(
     task: PlannedTask,
     candidates: Sequence[Candidate],
     top_k: int,
+    fallbacks: int,
     deadline: Deadline | None,
 ) -> ModelChoice:
-    """Choose among the candidates that can run here; the rest are alternatives in rank order.
+    """Choose among the candidates that can run here; the next in rank are the fallbacks.
 
-    The first `top_k` are shown to the controller, whose answer is limited to their ids. A single
-    candidate needs no question. Where the controller gives no usable answer, the first in rank is
-    taken and the reason says so.
+    The controller sees the first `top_k`, and its answer is limited to their ids. A single candidate
+    needs no question. If the controller gives no usable answer, the first in rank is chosen and the
+    reason says so.
 
     Args:
-        controller: who chooses.
-        request: what the user asked.
+        controller: the controller that chooses.
+        request: the user's request.
         task: the planned task.
-        candidates: every model of its kind, in rank order.
-        top_k: how many the controller is shown.
-        deadline: how long the controller may take.
+        candidates: every model of the task's kind, in rank order.
+        top_k: how many candidates the controller sees.
+        fallbacks: how many models to try after the chosen one fails.
+        deadline: when the controller has to be done.
 
     Raises:
-        SelectionError: none can run here.
+        SelectionError: no candidate can run here.
     """
     runnable = [candidate for candidate in candidates if candidate.obstacle is None]
     if not runnable:
@@ -53,18 +55,19 @@ def choose_model(
         raise SelectionError(f"No model can do {task.task} here: {why}.")
     if len(runnable) == 1:
         return _first(task, runnable, "It is the only model that can run here.")
+    best = runnable[: 1 + fallbacks]
     if controller.embedded:
-        return _first(task, runnable, "First in rank; the embedded controller does not choose.")
+        return _first(task, best, "First in rank; the embedded controller does not choose.")
     shown = _keyed(runnable[:top_k])
     try:
         answer = _ask(controller, request, task, shown, deadline)
     except ControllerError as error:
-        return _first(task, runnable, f"First in rank, because the controller gave no choice: {error.message}", True)
+        return _first(task, best, f"First in rank, because the controller gave no choice: {error.message}", True)
     key, reason = _read(answer)
     chosen = shown.get(key)
     if chosen is None:
-        return _first(task, runnable, "First in rank, because the controller named no model of the list.", True)
-    rest = tuple(candidate for candidate in runnable if candidate is not chosen)
+        return _first(task, best, "First in rank, because the controller named no model of the list.", True)
+    rest = tuple(candidate for candidate in runnable if candidate is not chosen)[:fallbacks]
     reason = reason or "The controller gave no reason."
     return ModelChoice(kind=task.task, chosen=chosen, reason=reason, chosen_by="controller", alternatives=rest)
 
