@@ -1,7 +1,7 @@
 """The table of AI task kinds: the one place that lists them.
 
 Planner prompt, grammar, validation, command-line help and docs are derived from it. Kinds are
-named by their Hugging Face pipeline tag where there is one, and otherwise as HuggingGPT
+named by their Hugging Face pipeline tag if there is one, and otherwise as HuggingGPT
 (arXiv 2303.17580) and its published code name them. Packages add kinds of their own under the
 entry point group `hugginggpt.kinds`; docs/extending.md has an example.
 """
@@ -41,7 +41,7 @@ class Input:
     """One named argument of a kind.
 
     Attributes:
-        many: the argument is itself a list (labels, say), so a list does not fan the task out.
+        many: the argument is itself a list, of labels for example, so a list does not fan the task out.
         aliases: other names that language models give this argument.
     """
 
@@ -52,7 +52,7 @@ class Input:
     aliases: tuple[str, ...] = ()
 
     def accepts(self, produced: ValueType) -> bool:
-        """Whether an output of that type can go in: text also takes the rendering of a structured result."""
+        """Whether an output of that type fits: a text input also takes the text of a structured result."""
         return produced is self.type or (self.type is ValueType.TEXT and produced is ValueType.STRUCTURED)
 
 
@@ -65,7 +65,7 @@ class Capability:
         description: one line for the planner.
         word: its name in pipeline notation, which the embedded planner was trained on; empty for the kind itself.
         timeout: the deadline of one task, in seconds.
-        retries: how often a cause that can pass is tried again.
+        retries: how often the task is tried again after a failure that can pass.
         control: for a `*-text-to-image` kind, the kind it becomes without a text.
     """
 
@@ -81,14 +81,14 @@ class Capability:
     parameters: Mapping[str, type] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
-        """Raises ValueError for what neither a plan nor a prompt could name."""
+        """Raise ValueError for a kind that plans or prompts could not name."""
         if not all(map(_NAME.fullmatch, (self.kind, *self.aliases))):
             raise ValueError(f"the names of {self.kind!r} must be lower-case words joined by hyphens")
         if not (self.inputs and self.outputs) or len(self.description.splitlines()) != 1:
             raise ValueError(f"{self.kind!r} needs an input, an output, and a description of one line")
 
     def input(self, name: str) -> Input | None:
-        """The input of that name or alias, in any case."""
+        """The input of that name or alias, ignoring case."""
         wanted = name.strip().lower().replace("-", "_")
         return next((i for i in self.inputs if wanted == i.name or wanted in i.aliases), None)
 
@@ -274,7 +274,7 @@ def known_kind(name: str) -> str:
 
 
 def add_installed_kinds() -> None:
-    """Add the kinds of installed packages. One that cannot be added is reported in the log and left out."""
+    """Add the kinds of installed packages. A package whose kinds do not fit is left out, and the log says why."""
     for entry in entry_points(group=GROUP):
         try:
             _add(entry.load())
@@ -287,7 +287,7 @@ def _add(rows: Iterable[Capability]) -> None:
     names = [name for row in added for name in (row.kind, *row.aliases)]
     for position, name in enumerate(names):
         if find_kind(name) is not None or name in names[:position]:
-            raise ValueError(f"there is a kind of task named {name!r} already")
+            raise ValueError(f"a kind of task named {name!r} already exists")
     _kinds.update({row.kind: row for row in added})
     _aliases.update({alias: row.kind for row in added for alias in row.aliases})
 

@@ -177,7 +177,7 @@ def test_no_way_leads_out_of_a_root(settings: Settings, store: ArtifactStore, ph
 
 def test_a_url_has_to_stand_in_the_request_unless_the_plan_was_given(settings: Settings) -> None:
     url = "https://example.com/cat.png"
-    assert "does not stand in the request" in space(settings).problems(detect(url))[0]
+    assert "is not in the request" in space(settings).problems(detect(url))[0]
     assert space(settings, wording=f"What is on {url}?").problems(detect(url)) == []
     for longer in (f"{url}x", f"{url}/large", f"{url}?size=9", f"{url}.html"):
         assert space(settings, wording=f"What is on {longer}?").problems(detect(url)) != []
@@ -193,7 +193,7 @@ def test_a_url_that_only_an_answer_holds_is_not_the_users(settings: Settings) ->
     def problems(*history: Exchange) -> list[str]:
         return Namespace.of("And there?", history, (), given=False, settings=settings).problems(detect(url))
 
-    assert "does not stand in the request" in problems(read)[0]
+    assert "is not in the request" in problems(read)[0]
     assert problems(read, written) == []
 
 

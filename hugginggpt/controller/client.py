@@ -35,7 +35,7 @@ Check = Callable[[Deadline | None], None]
 
 
 class _Server:
-    """What all controllers of one configuration share: the connection, its slots and the way to it."""
+    """What all controllers of one configuration share: the connection and its slots."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -62,7 +62,7 @@ class _Server:
 
     @property
     def label(self) -> str:
-        """The server as an error message may name it."""
+        """The server, as an error message may name it."""
         if self.embedded:
             return "the embedded controller"
         return shown(self.settings.openai_base_url or OPENAI_URL)
@@ -80,7 +80,7 @@ class _Server:
             address = embedded.start(self.settings)
             return Connection(address.base_url, address.key, trust_environment=False)
         key = self.settings.openai_api_key
-        # Local servers ask for no key, but the protocol's header has to hold something.
+        # Local servers need no key, but the client insists on one.
         return Connection(
             self.settings.openai_base_url or OPENAI_URL, key.get_secret_value() if key is not None else "none"
         )
@@ -106,7 +106,7 @@ class _Server:
 class Controller:
     """The language model that plans, chooses and answers.
 
-    Safe under threads. Nothing is connected or loaded before the first call.
+    Thread-safe. Nothing is connected or loaded before the first call.
 
     Example:
         >>> controller = Controller.from_settings(get_settings())
@@ -130,48 +130,48 @@ class Controller:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Controller:
-        """The configured server, or the embedded model when there is neither key nor base URL."""
+        """The configured server, or the embedded model if there is neither a key nor a base URL."""
         return cls(_Server(settings))
 
     @property
     def model(self) -> str:
-        """Name of the model."""
+        """The name of its model."""
         return self._server.model
 
     @property
     def label(self) -> str:
-        """Where it is, without user and password."""
+        """Where it runs, without user and password."""
         return self._server.label
 
     @property
     def name(self) -> ControllerName:
-        """Who it is, as people are told."""
+        """The controller, as users see it."""
         return ControllerName(model=self.model, server=EMBEDDED if self.embedded else self.label)
 
     @property
     def embedded(self) -> bool:
-        """Whether it is the small model inside this process, which wants short, plain prompts."""
+        """Whether it is the small model in this process, which needs short, plain prompts."""
         return self._server.embedded
 
     @property
     def settings(self) -> Settings:
-        """What it was made from."""
+        """The settings that it was made from."""
         return self._server.settings
 
     @property
     def context_tokens(self) -> int:
-        """Token budget of one call, answer included."""
+        """Token budget of one call, including the answer."""
         return self._server.context_tokens
 
     def recording(
         self, record: Recorder, slot: Slot = contextlib.nullcontext, check: Check | None = None
     ) -> Controller:
-        """The same connection with another recorder; closing it does nothing.
+        """A controller on the same connection with a recorder of its own; closing it does nothing.
 
         Args:
-            record: is told of every attempt.
-            slot: entered around every attempt, to keep a limit that other processes share.
-            check: called before every attempt when its turn has come; what it raises is raised instead.
+            record: receives every attempt.
+            slot: entered around every attempt, to keep a limit shared with other processes.
+            check: called right before every attempt; if it raises, the attempt is not made.
         """
         return Controller(self._server, record, slot=slot, check=check, owner=False)
 
@@ -219,7 +219,7 @@ class Controller:
                     stage=stage, max_tokens=max_tokens, schema=schema, sampling=sampling
                 )
                 if self.embedded:
-                    # What llama.cpp keeps of one request it would reuse in the next, with or without the adapter.
+                    # llama.cpp would reuse its cache of one request in the next, although the adapter may differ.
                     request["extra_body"] = {"cache_prompt": False} | (extra or {})
                 try:
                     reply = self._attempt(prompt, stage, attempt, request, schema is not None, deadline)
@@ -240,25 +240,25 @@ class Controller:
             raise self._unavailable(f"gave no answer: {error.message.rstrip('.')}") from error
 
     def check(self, deadline: Deadline | None = None) -> None:
-        """Ask the controller for a word.
+        """Ask the controller for one word, to see whether it works.
 
         Args:
-            deadline: when to stop; also stops at once when cancelled.
+            deadline: when to stop; cancelling it stops the call at once.
 
         Raises:
-            ControllerError: and its kinds, as `chat` does.
+            ControllerError: and its subclasses, as `chat` does.
         """
         failed: list[ControllerCall] = []
         asking = Controller(self._server, lambda call: failed.append(call), owner=False)
         try:
             asking.chat(render("check"), stage="check", max_tokens=_CHECK_TOKENS, deadline=deadline)
         except ControllerUnavailableError:
-            # A model that thinks before it speaks has no word in so few tokens; it answered all the same.
+            # A model that thinks first gets to no word within so few tokens, but it did answer.
             if not (failed and failed[-1].completion_tokens):
                 raise
 
     def close(self) -> None:
-        """Close the connection; the next call would open it again."""
+        """Close the connection; the next call opens it again."""
         if self._owner:
             self._server.close()
 
@@ -271,7 +271,7 @@ class Controller:
         structured: bool,
         deadline: Deadline | None,
     ) -> Reply:
-        """One call, recorded whatever comes of it."""
+        """One attempt, recorded whatever its outcome."""
         connection = self._server.connection()
         reply: Reply | None = None
         error: str | None = None
@@ -314,14 +314,14 @@ class Controller:
             return None
         if reply is None:
             return 0
-        # Dollars per million tokens are millionths of a dollar per token.
+        # Dollars per million tokens equal millionths of a dollar per token.
         return round(reply.prompt_tokens * (prices[0] or 0.0) + reply.completion_tokens * (prices[1] or 0.0))
 
     def _wait_before_repeat(self, failure: CallFailed, failures: int, deadline: Deadline | None) -> None:
-        """Sleep as long as the cause needs.
+        """Wait before the next attempt.
 
         Raises:
-            ControllerError: and its kinds, when repeating is of no use or no longer possible.
+            ControllerError: and its subclasses, if another attempt cannot help or there is no time for it.
         """
         settings = self.settings
         lasting = lasting_error(
@@ -335,13 +335,13 @@ class Controller:
             raise lasting
         if failures > settings.controller_retries:
             times = "once" if failures == 1 else f"{failures} times"
-            raise self._unavailable(f"failed {times}, at last with: {failure.detail}")
+            raise self._unavailable(f"failed {times}; the last error: {failure.detail}")
         wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (failures - 1)) * random.uniform(0.5, 1.0)
         if failure.retry_after is not None:
             wait = failure.retry_after
             longest = settings.controller_timeout
             if wait > (longest if deadline is None else min(longest, deadline.remaining())):
-                raise self._unavailable(f"asks to wait {wait:.0f} s, longer than there is time: {failure.detail}")
+                raise self._unavailable(f"asks for a wait of {wait:.0f} s, longer than the time left: {failure.detail}")
         if deadline is None:
             time.sleep(wait)
         else:

@@ -43,7 +43,7 @@ def lasting_error(
     if failure.status in (401, 403):
         answer = "did not accept the key in OPENAI_API_KEY" if has_key else "asks for a key"
         return ControllerAuthError(
-            f"The controller at {server} {answer}; set OPENAI_API_KEY to one that is valid there."
+            f"The controller at {server} {answer}; set OPENAI_API_KEY to a key that is valid there."
         )
     if failure.status == 404:
         return ControllerError(

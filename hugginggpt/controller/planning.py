@@ -18,7 +18,7 @@ from hugginggpt.text import visible
 STAGE = "plan"
 
 _ANSWER_TOKENS = 1500
-_ANSWER_SHARE = 4  # of a small context, at most this part is kept for the answer
+_ANSWER_SHARE = 4  # at most one part in so many of a small context is kept for the answer
 _PREVIEW_CHARS = 400
 _MOST_PROBLEMS = 12
 
@@ -33,23 +33,23 @@ def plan_request(
     deadline: Deadline | None,
     check: Callable[[Plan], list[str]],
 ) -> Plan:
-    """Have the controller plan a request, and once more if the plan cannot run.
+    """Have the controller plan a request, and plan again if the plan cannot run.
 
     Args:
-        controller: who plans.
+        controller: the controller that plans.
         text: the request.
-        resources: what the plan can name: files of the request and results of earlier turns.
+        resources: what the plan may name: files of the request and results of earlier turns.
         history: earlier turns, oldest first.
         kinds: the kinds that can run here.
-        deadline: when planning has to be over.
-        check: the caller's own objections to a plan, each a sentence.
+        deadline: when planning has to be done.
+        check: returns the caller's objections to a plan, one sentence each.
 
     Returns:
-        A plan without objections; empty when the controller is to answer directly.
+        A plan without objections; empty if the controller is to answer directly.
 
     Raises:
-        PlanError: the second plan could not run either; every problem, each a sentence.
-        ControllerError: and its kinds, as `Controller.chat` raises them.
+        PlanError: the second plan cannot run either; it lists every problem.
+        ControllerError: and its subclasses, as `Controller.chat` raises them.
     """
     text = visible(text)
     if controller.embedded and embedded.plans_in_notation(controller.settings):
@@ -86,7 +86,7 @@ def plan_request(
 
 
 def described(resources: Sequence[Resource], preview_chars: int) -> list[dict[str, Any]]:
-    """Resources as a prompt shows them: name, type, and how a text begins and ends."""
+    """Resources as a prompt shows them: name, type, and the beginning and end of a text."""
     return [
         {
             "name": resource.name,

@@ -1,4 +1,4 @@
-"""Stage four: the answer, written from the results and checked against them."""
+"""Stage four: writing the answer from the results, and checking it against them."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal
@@ -30,7 +30,7 @@ from hugginggpt.text import visible
 STAGE = "respond"
 
 _ANSWER_TOKENS = 800
-_ANSWER_SHARE = 4  # of a small context, at most this part is kept for the answer
+_ANSWER_SHARE = 4  # at most one part in so many of a small context is kept for the answer
 _SMALL_ANSWER_TOKENS = 80
 _PREVIEW_CHARS = 400
 _MOST_QUOTABLE = 3
@@ -59,8 +59,8 @@ class Response(BaseModel):
     """The answer to a request.
 
     Attributes:
-        source: "controller" when the controller wrote it, "plain" when it is the bare rendering.
-        problems: why it is the bare rendering, one sentence each.
+        source: "controller" if the controller wrote it, "plain" if it is the plain rendering.
+        problems: why it is the plain rendering, one sentence each.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -83,23 +83,23 @@ def respond(
 ) -> Response:
     """Answer a request from its results.
 
-    Every path, address, file, hash, model and number in the answer has to stand in what the
-    controller was given. What does not is sent back once; after that, or when the controller
-    fails, the answer is the plain rendering. For an empty plan the controller answers directly,
-    and numbers are its own.
+    The answer may only contain paths, addresses, files, hashes, models and numbers that the controller
+    was given. An answer that does not is sent back once; if that does not help, or the controller
+    fails, the answer is the plain rendering. For an empty plan the controller answers directly, and
+    its numbers are not checked.
 
     Args:
-        controller: who writes.
+        controller: the controller that writes.
         text: the request.
         plan: empty when the controller is to answer directly.
         outcomes: one per planned task.
-        deadline: how long the controller may take.
+        deadline: when the controller has to be done.
         resources: the request's files.
         history: earlier turns, for a direct answer.
-        known_models: ids of models that may be named only if they ran.
+        known_models: ids of models that may only be named if they ran.
 
     Raises:
-        ControllerError: and its kinds: the plan is empty and the controller gives no answer.
+        ControllerError: the plan is empty and the controller gives no answer.
     """
     text = visible(text)
     if plan.tasks:
@@ -108,7 +108,7 @@ def respond(
 
 
 def plain_rendering(text: str, outcomes: Sequence[Outcome]) -> str:
-    """The facts as they are: every task with its model and what it gave, or why it gave nothing.
+    """The bare facts: every task with its model and its results, or why there are none.
 
     Args:
         text: the request.
@@ -182,7 +182,7 @@ def _by_model(
 def _by_small_model(
     controller: Controller, text: str, outcomes: Sequence[Outcome], deadline: Deadline | None
 ) -> tuple[str, list[str]]:
-    """A sentence or two from the texts; then the texts themselves, what was made, and what was not."""
+    """A sentence or two from the texts, then the texts themselves, the files made, and what failed."""
     results = [outcome.result for outcome in outcomes if outcome.result is not None]
     texts = distinct_texts(visible(a.preview) for result in results for a in result.outputs if a.preview is not None)
     if not texts:
@@ -194,7 +194,7 @@ def _by_small_model(
         if not invented(answer, [text, *texts]):
             break
     else:
-        # The last results are the likeliest answer, and such a model leans to what comes first.
+        # The last results are the most likely answer, and a small model tends to pick what comes first.
         quotable = [condensed(given, QUOTED_CHARS) for given in reversed(texts)][:_MOST_QUOTABLE]
         answer = quotation(controller, text, quotable, stage=STAGE, deadline=deadline)
     found = [shorten(found, _PLAIN_CHARS) for found in texts if found not in answer]
@@ -219,7 +219,7 @@ def _directly(
     if controller.embedded:
         answer = tidied(answer)
     if problems:
-        withheld = "The controller's answer was withheld, because it names what does not exist here: "
+        withheld = "The controller's answer was withheld because it names things that do not exist here: "
         return Response(text=withheld + " ".join(problems), source="plain", problems=tuple(problems))
     return Response(text=answer, source="controller")
 
@@ -231,7 +231,7 @@ def _ask_checked(
     problems_of: Callable[[str], list[str]],
     deadline: Deadline | None,
 ) -> tuple[str, list[str]]:
-    """An answer, corrected once if need be, and what is still wrong with it."""
+    """An answer, corrected once if necessary, and what is still wrong with it."""
     answer_tokens = min(_ANSWER_TOKENS, controller.context_tokens // _ANSWER_SHARE)
     budget = controller.context_tokens - answer_tokens
 
@@ -298,7 +298,7 @@ def _undone(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def _counts(outcomes: Sequence[Outcome], resources: Sequence[Resource]) -> set[int]:
-    """Numbers that an answer may say of the results without their standing in them."""
+    """Numbers that an answer may state although they are not in the results, because they count them."""
     done = [outcome.result for outcome in outcomes if outcome.result is not None]
     counts = {len(outcomes), len(done), len(outcomes) - len(done), len(resources)}
     counts |= {len(result.items) for result in done} | {len(result.outputs) for result in done}

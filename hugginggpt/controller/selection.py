@@ -1,4 +1,4 @@
-"""Stage two: which model does a planned task."""
+"""Stage two: choosing a model for each planned task."""
 
 import json
 from collections.abc import Sequence
@@ -62,11 +62,11 @@ def choose_model(
     try:
         answer = _ask(controller, request, task, shown, deadline)
     except ControllerError as error:
-        return _first(task, best, f"First in rank, because the controller gave no choice: {error.message}", True)
+        return _first(task, best, f"First in rank, because the controller made no choice: {error.message}", True)
     key, reason = _read(answer)
     chosen = shown.get(key)
     if chosen is None:
-        return _first(task, best, "First in rank, because the controller named no model of the list.", True)
+        return _first(task, best, "First in rank, because the controller named no model on the list.", True)
     rest = tuple(candidate for candidate in runnable if candidate is not chosen)[:fallbacks]
     reason = reason or "The controller gave no reason."
     return ModelChoice(kind=task.task, chosen=chosen, reason=reason, chosen_by="controller", alternatives=rest)
@@ -85,7 +85,7 @@ def _first(task: PlannedTask, ranked: list[Candidate], reason: str, provisional:
 
 
 def _keyed(candidates: list[Candidate]) -> dict[str, Candidate]:
-    """The candidates by what the controller may answer: the id, with the endpoint where an id is there twice."""
+    """The candidates by the name that the controller may answer: the id, with the endpoint if two share an id."""
     ids = [candidate.card.id for candidate in candidates]
     return {c.card.id if ids.count(c.card.id) == 1 else f"{c.card.id} ({c.endpoint})": c for c in candidates}
 
@@ -122,7 +122,7 @@ def _ask(
 
 
 def _read(answer: str) -> tuple[str, str]:
-    """The id and the reason of an answer with anything around its JSON; two empty texts when there is none."""
+    """The id and the reason in an answer, whatever surrounds its JSON; empty texts if there is none."""
     try:
         found = json.loads(answer)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What a controller's plans are made by: kept plans and scores hold only while it stays the same."""
+"""What a controller's plans depend on: cached plans and scores are valid only as long as it stays the same."""
 
 import hashlib
 import inspect
@@ -42,6 +42,6 @@ def planner_sha256(controller: Controller) -> str:
 
 
 def _weights(settings: Settings) -> list[Path]:
-    """The planner's adapter, and the base model if it is not the packaged one, which never changes."""
+    """The planner's adapter, and the base model unless it is the packaged one, which never changes."""
     adapter, base = embedded.planner(settings), settings.embedded_controller_gguf
     return [path for path in (adapter, base and base.expanduser()) if path is not None and path.is_file()]

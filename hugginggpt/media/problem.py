@@ -1,8 +1,8 @@
-"""What a decoder found wrong, before it is known which file to name."""
+"""What is wrong with bytes, before it is known which file to name."""
 
 
 class ContentProblem(Exception):
-    """Bytes that cannot be used. The message continues a sentence that starts with the file's name."""
+    """Bytes that cannot be used. The message is the end of a sentence that starts with the file's name."""
 
 
 def too_large(allowed: int) -> str:

@@ -1,4 +1,4 @@
-"""The models on this machine: which are complete, for which kinds they were downloaded, when they were used."""
+"""The models on this machine: which are complete, which kinds they were fetched for, when they were used."""
 
 import logging
 import re
@@ -20,13 +20,13 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 def installed_commit(model: str, cache: Path, revision: str | None = None, exactly: Collection[str] = ()) -> str | None:
     """The commit at which a model is installed: the wanted one, else what `main` was, else the latest.
 
-    What cannot be read in the cache counts as not installed.
+    A model that cannot be read counts as not installed.
 
     Args:
         model: its id on the Hub.
         cache: the folder that `huggingface_hub` downloads to.
-        revision: the commit that would be best.
-        exactly: the files of the weights, where the model's card names them.
+        revision: the preferred commit.
+        exactly: the files of the weights, if the model's card names them.
     """
     folder = _folder(model, cache)
     wanted = (revision, _main(folder))
@@ -53,7 +53,7 @@ def _latest(snapshots: Path) -> list[Path]:
 
 
 def _is_complete(snapshot: Path, exactly: Collection[str]) -> bool:
-    """Whether all that the model is loaded from is there. A link to a missing blob is no file."""
+    """Whether every file that the model is loaded from exists. A link to a missing blob is not a file."""
     try:
         names = {path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*") if path.is_file()}
         needed = needed_files(snapshot, names, exactly) if names else None
@@ -63,7 +63,7 @@ def _is_complete(snapshot: Path, exactly: Collection[str]) -> bool:
 
 
 def keep_card(card: ModelCard, cache: Path) -> None:
-    """Note that a model in the cache of weights is for the kind of its card, at whatever revision is there."""
+    """Record that a model in the cache of weights was fetched for the kind of its card, at any revision."""
     folder = _folder(card.id, cache) / _CARDS
     folder.mkdir(exist_ok=True)
     kept = card.model_copy(update={"revision": None, "runs_on": (Endpoint.LOCAL,)})
@@ -71,7 +71,7 @@ def keep_card(card: ModelCard, cache: Path) -> None:
 
 
 def fetched_cards(kind: str, cache: Path) -> list[ModelCard]:
-    """The cards of a kind that were kept, by id. What cannot be read counts as none."""
+    """The cards recorded for a kind, by id, without those that cannot be read."""
     cards = []
     for path in sorted(cache.glob(f"models--*/{_CARDS}/{kind}.json")):
         try:
@@ -83,7 +83,7 @@ def fetched_cards(kind: str, cache: Path) -> list[ModelCard]:
 
 @dataclass(frozen=True)
 class ModelUse:
-    """How often a model was run, and when last."""
+    """How often a model was run, and when it ran last."""
 
     runs: int
     last: datetime
@@ -91,12 +91,12 @@ class ModelUse:
 
 @dataclass(frozen=True)
 class DownloadedModel:
-    """A model in the cache of weights, all its revisions together.
+    """A model in the cache of weights, with all its revisions.
 
     Attributes:
-        bytes: what it takes on the disk.
+        bytes: its size on the disk.
         downloaded: when the latest of its files was written.
-        use: what the trace knows of its runs; None when it was never run.
+        use: its runs according to the trace; None when it never ran.
     """
 
     id: str
@@ -111,11 +111,11 @@ class DownloadedModel:
 
 
 def downloaded_models(cache: Path, uses: Mapping[str, ModelUse]) -> list[DownloadedModel]:
-    """The models in a cache of `huggingface_hub`, the one needed last first.
+    """The models in a cache of `huggingface_hub`, the most recently needed first.
 
     Args:
-        cache: the folder; one that does not exist is an empty one.
-        uses: what is known of runs, by model id.
+        cache: the folder; it may not exist yet.
+        uses: the known runs, by model id.
     """
     from huggingface_hub import scan_cache_dir
 
@@ -135,10 +135,10 @@ def downloaded_models(cache: Path, uses: Mapping[str, ModelUse]) -> list[Downloa
 
 
 def with_companions(uses: Mapping[str, ModelUse], cards: Iterable[ModelCard]) -> dict[str, ModelUse]:
-    """The uses, with those of the models that others work with: a vocoder is used whenever its voice is.
+    """The uses, including those of companions: a vocoder is used whenever its voice is.
 
     Args:
-        uses: what is known of runs, by model id.
+        uses: the known runs, by model id.
         cards: the models that may have companions.
     """
     found = dict(uses)
@@ -151,15 +151,15 @@ def with_companions(uses: Mapping[str, ModelUse], cards: Iterable[ModelCard]) ->
 
 
 def gigabytes(number: float) -> int:
-    """So many gigabytes in bytes; no more than any disk has."""
+    """Gigabytes in bytes, capped at what any disk may have."""
     return int(min(number * 10**9, sys.maxsize))
 
 
 def beyond(models: Sequence[DownloadedModel], keep: int) -> list[DownloadedModel]:
-    """The models to let go so that the others take at most so many bytes: those needed longest ago.
+    """The models to delete so that the others fit into so many bytes: those not needed for longest.
 
     Args:
-        models: the one needed last first.
+        models: the most recently needed first.
         keep: bytes that may stay.
     """
     kept = 0
@@ -173,7 +173,7 @@ def beyond(models: Sequence[DownloadedModel], keep: int) -> list[DownloadedModel
 
 
 def remove_models(cache: Path, models: Sequence[DownloadedModel]) -> None:
-    """Delete models from a cache, with all their revisions. One that is loaded stays loaded where it is."""
+    """Delete models from a cache, with all their revisions. A model that is loaded stays loaded."""
     from huggingface_hub import scan_cache_dir
 
     ids = {model.id for model in models}

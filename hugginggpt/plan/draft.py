@@ -52,7 +52,7 @@ class Drafts:
         if count > MAX_ELEMENTS:
             draft.unreadable.add(name)
             self.problems.append(
-                f"{draft.label} has {count:,} elements in '{name}'; {MAX_ELEMENTS:,} is the most: split the list."
+                f"{draft.label} has {count:,} elements in '{name}'; the limit is {MAX_ELEMENTS:,}: split the list."
             )
         return count > MAX_ELEMENTS
 

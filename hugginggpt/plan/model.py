@@ -67,6 +67,6 @@ class Plan(BaseModel):
         return [{"task": t.task, "id": t.id, "dep": list(t.dep) or [-1], "args": dict(t.args)} for t in self.tasks]
 
     def to_json(self) -> str:
-        """`to_list` as text, one task a line."""
+        """`to_list` as text, one task per line."""
         lines = (json.dumps(task, ensure_ascii=False) for task in self.to_list())
         return "[" + ",\n ".join(lines) + "]"

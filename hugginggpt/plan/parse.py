@@ -42,7 +42,7 @@ class _Reading:
         self.drafts = Drafts()
         self.repairs, self.problems = self.drafts.repairs, self.drafts.problems
         if len(raw) > MAX_TASKS:
-            raise PlanError(f"The plan has {len(raw):,} tasks; {MAX_TASKS} is the most: split the request.")
+            raise PlanError(f"The plan has {len(raw):,} tasks; the limit is {MAX_TASKS}: split the request.")
         self.raw = [{str(key).strip().lower(): value for key, value in task.items()} for task in raw]
         self.declared = [_as_id(_first(task, "id", "task_id")) for task in self.raw]
         self.ids = self._assign_ids()
@@ -57,7 +57,7 @@ class _Reading:
         return self.drafts
 
     def _assign_ids(self) -> list[int]:
-        """Keep the first use of each declared id; give the others a free one."""
+        """Keep the first use of each declared id; give all other tasks a free id."""
         taken = {declared for declared in self.declared if declared is not None}
         seen: set[int] = set()
         ids = []
@@ -76,7 +76,7 @@ class _Reading:
         return ids
 
     def _resolve(self, position: int, wanted: int) -> int:
-        """The task that an id means at this place: the nearest one before it, else the nearest after."""
+        """The task that an id means at this position: the nearest one before it, else the nearest after it."""
         named = self.places.get(wanted)
         if named is None:
             return wanted
@@ -100,14 +100,16 @@ class _Reading:
                 self.problems.append(f"{draft.label} has arguments that are not an object of names and values.")
             arguments = {}
         if len(arguments) > MAX_ARGUMENTS:
-            self.problems.append(f"{draft.label} has {len(arguments):,} arguments; {MAX_ARGUMENTS} is the most.")
+            self.problems.append(f"{draft.label} has {len(arguments):,} arguments; the limit is {MAX_ARGUMENTS}.")
             return
         for key, value in arguments.items():
             self._read_argument(draft, position, str(key), value)
         deps = _first(raw, "dep", "deps", "depends_on")
         declared_deps = deps if isinstance(deps, list) else [deps]
         if len(declared_deps) > MAX_TASKS:
-            self.problems.append(f"{draft.label} names {len(declared_deps):,} tasks in 'dep'; {MAX_TASKS} is the most.")
+            self.problems.append(
+                f"{draft.label} names {len(declared_deps):,} tasks in 'dep'; the limit is {MAX_TASKS}."
+            )
             return
         for dep in declared_deps:
             declared = _as_id(dep)
@@ -177,7 +179,7 @@ def _as_id(value: Any) -> int | None:
 
 
 def _clean(text: str) -> str:
-    """Without what neither UTF-8 nor PostgreSQL can hold: lone surrogates and NUL."""
+    """The text without lone surrogates and NUL, which UTF-8 or PostgreSQL cannot hold."""
     return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
 
 

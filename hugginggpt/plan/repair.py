@@ -1,4 +1,4 @@
-"""From the tasks as they are written to a plan that can run: references are repaired, everything is checked."""
+"""From tasks as they are written to a plan that can run: references are repaired, everything is checked."""
 
 import heapq
 from collections.abc import Mapping
@@ -43,10 +43,10 @@ class _Repair:
         for task_id in ids:
             self._check_arguments(self.drafts.tasks[task_id])
         self.drafts.stop_at_problems()
-        self._check_room("With what its references stand for, the plan has")
+        self._check_room("With its references resolved, the plan has")
         tasks = tuple(
             PlannedTask(task=d.capability.kind, id=d.id, dep=tuple(sorted(d.needs | d.order)), args=d.args)
-            # A repaired reference is one less to wait for.
+            # Repairs remove references, so tasks may have fewer others to wait for.
             for d in (self.drafts.tasks[task_id] for task_id in self._order())
         )
         plan = Plan(tasks=tasks, repairs=tuple(told(self.repairs)))
@@ -57,7 +57,7 @@ class _Repair:
         for draft in self.drafts.tasks.values():
             dangling = draft.order - self.drafts.tasks.keys()
             if dangling:
-                self.repairs.append(f"{draft.label} depended on {_ids(dangling)}, not in the plan; that was left out.")
+                self.repairs.append(f"{draft.label} depended on {_ids(dangling)}, not in the plan; this was left out.")
                 draft.order -= dangling
 
     def _check_references(self) -> None:
@@ -66,7 +66,7 @@ class _Repair:
                 self.problems.append(f"{draft.label} refers to task {missing}, which is not in the plan.")
 
     def _order(self) -> list[int]:
-        """Ids in an order in which they can run. Extra order that closes a cycle is given up."""
+        """Ids in an order in which they can run. If extra order in `dep` closes a cycle, it is dropped."""
         try:
             return _sorted({d.id: d.needs | d.order for d in self.drafts.tasks.values()})
         except CycleError:
@@ -88,7 +88,7 @@ class _Repair:
         self._check_room("The plan has")
 
     def _repair_edges(self, draft: Draft) -> None:
-        """A reference to a task that makes no such type takes that task's own argument of the type."""
+        """A reference to a task that makes no value of the needed type takes that task's own argument of the type."""
         for name, value in list(draft.args.items()):
             wanted = draft.capability.input(name)
             if wanted is None:
@@ -121,10 +121,10 @@ class _Repair:
         own: Mapping[int, Argument],
         joined: Mapping[int, str],
     ) -> None:
-        """Count what an argument grows to before it does.
+        """Count what an argument grows to before it grows.
 
         Raises:
-            PlanError: that is more than a plan may hold.
+            PlanError: the plan would hold too much.
         """
         count = 0
         for element in elements:
@@ -138,21 +138,17 @@ class _Repair:
         self.elements += count - len(elements)
         self.drafts.is_too_long(draft, name, count)
         self.drafts.stop_at_problems()
-        self._check_room(f"With what '{name}' of {draft.label.lower()} refers to, the plan has")
+        self._check_room(f"With the references in '{name}' of {draft.label.lower()} resolved, the plan has")
 
     def _check_room(self, subject: str) -> None:
-        """Refuse a plan that holds too much.
-
-        Raises:
-            PlanError: it does.
-        """
+        """Raise PlanError if the plan holds too much."""
         for count, what, most in (
             (self.elements, "elements", MAX_PLAN_ELEMENTS),
             (self.chars, "characters", MAX_CHARS),
         ):
             if count > most:
                 raise PlanError(
-                    f"{subject} {count:,} {what} in its arguments; {most:,} is the most: "
+                    f"{subject} {count:,} {what} in its arguments; the limit is {most:,}: "
                     "refer to fewer tasks, give long texts as files, or split the request."
                 )
 
@@ -205,10 +201,10 @@ class _Repair:
 
 
 def _sorted(graph: dict[int, set[int]]) -> list[int]:
-    """An order in which everything comes after what it waits for, by id where there is a choice.
+    """An order in which each task comes after those it waits for, by id where there is a choice.
 
     Raises:
-        CycleError: there is none.
+        CycleError: there is no such order.
     """
     sorter = TopologicalSorter(graph)
     sorter.prepare()

@@ -234,7 +234,7 @@ def test_a_database_that_cannot_be_read_is_no_obstacle(
             raise DatabaseUnavailableError("It is away.")
 
     assert Catalog(make_settings(), Away()).candidates("image-to-text")[0].figures is None
-    assert "What was measured of models cannot be read: It is away." in caplog.text
+    assert "The measurements of models cannot be read: It is away." in caplog.text
 
 
 # Filters

@@ -224,7 +224,7 @@ def test_passages_stand_for_themselves_alone(server: OpenAIServer, connect: Call
     server.script = {"*": "passage-10 > speak"}
     assert in_notation(connect(), text).tasks[0].args["text"] == passages[9].strip()
     server.script = {"*": "passage-1 > speak"}
-    with pytest.raises(PlanError, match="<GENERATED>-7, by which plans call a result"):
+    with pytest.raises(PlanError, match="<GENERATED>-7, which a plan reads as a reference"):
         in_notation(connect(), f'Say "{"The result <GENERATED>-7 comes next. " * 8}That is all."')
 
 

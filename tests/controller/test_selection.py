@@ -121,7 +121,7 @@ def test_no_answer_gives_way_to_the_ranking(
     server.script = {"select": trouble}
     choice = choose(connect(controller_retries=0), THREE, deadline=Deadline(0.5))
     assert (ids(choice)[0], choice.chosen_by) == ("org/first", "ranking")
-    assert "gave no choice" in choice.reason
+    assert "made no choice" in choice.reason
 
 
 @pytest.mark.parametrize("structures", [("json_object",), ()])

@@ -381,7 +381,7 @@ def test_what_a_deployment_is_asked_is_in_line_before_anything_can_fail(
         run = run_of_deployment("Draw its edges", files=[str(photo)], options={"plan": PLAN})
         assert "The cluster is away" in str(begin(run).message)
         refused = run_of_deployment("Draw its edges", files=["/nowhere.png"])
-        assert str(begin(refused).message).startswith("The file /nowhere.png is in none of the folders")
+        assert str(begin(refused).message).startswith("The file /nowhere.png is outside the folders")
     # Nobody else begins it while its run may still do so.
     assert [(r.request_id, r.status) for r in get_trace().requests()] == [(str(run.id), StoryStatus.QUEUED)]
     assert answer_queued() == 0

@@ -104,10 +104,10 @@ def test_a_template_takes_what_is_piped() -> None:
         ("a.png", "where a > is expected"),
         ("Sure, here is the plan", "expected"),
         ("a.png > read b.png", "where a line should end"),
-        ('"\\q" > speak', "no text"),
+        ('"\\q" > speak', "not a valid text"),
         ("(" * 5000, "too many parentheses"),
-        ('"say <GENERATED>-0" > speak', "by which plans call a result"),
-        ('"<node-1>" > speak', "by which plans call a result"),
+        ('"say <GENERATED>-0" > speak', "reads as a reference to a result"),
+        ('"<node-1>" > speak', "reads as a reference to a result"),
     ],
 )
 def test_what_cannot_be_read_is_said(written: str, said: str) -> None:
