@@ -118,19 +118,19 @@ class ArtifactStore:
         """The folder that it is; None for a store that is not local."""
         return Path(self._root) if self._local else None
 
-    def put(self, value: Value, go_on: Callable[[], object] = lambda: None) -> Artifact:
+    def put(self, value: Value, check_deadline: Callable[[], object] = lambda: None) -> Artifact:
         """Store a value.
 
         Args:
             value: what is to be kept.
-            go_on: called now and then while a long recording is encoded; what it raises ends that.
+            check_deadline: called repeatedly while a long recording is encoded; an exception stops it.
 
         Raises:
             StorageError: the store cannot be written.
         """
         from hugginggpt.media import encode, text_of
 
-        data, mime = encode(value, go_on)
+        data, mime = encode(value, check_deadline)
         return self.put_bytes(data, value.type, mime, text_of(value))
 
     def put_bytes(self, data: bytes, type: ValueType, mime: str, preview: str | None = None) -> Artifact:

@@ -15,7 +15,7 @@ from hugginggpt.deadline import NO_DEADLINE, Deadline
 from hugginggpt.errors import MediaError, PlanError
 from hugginggpt.media import LoadedFile, check_file, decode, load_file, text_of
 from hugginggpt.plan import Plan, PlannedTask, Scalar
-from hugginggpt.plan.limits import refusal, told
+from hugginggpt.plan.limits import listed, refusal
 from hugginggpt.plan.references import references_in
 from hugginggpt.request import Exchange
 from hugginggpt.roots import find_in_roots
@@ -34,7 +34,7 @@ _FILE_NAME = re.compile(
 _FILE_PATH = re.compile(rf"(?:\.{{0,2}}|~)/[^\s<>]+|(?!\S*://)[^\s<>]+/{_FILE_NAME.pattern}")
 
 
-def gather(
+def load_resources(
     files: Sequence[str],
     settings: Settings,
     store: ArtifactStore,
@@ -45,7 +45,7 @@ def gather(
     """Load the files of a request into the store.
 
     Args:
-        files: paths, http(s) URLs, data URIs, or what `reference` returns.
+        files: paths, http(s) URLs, data URIs, or what `artifact_reference` returns.
         roots: folders that paths have to be in, or are relative to; None allows any path.
         deadline: when to stop.
 
@@ -69,7 +69,7 @@ def gather(
     return resources
 
 
-def reference(resource: Resource) -> str:
+def artifact_reference(resource: Resource) -> str:
     """The name of a stored file where this disk cannot be read: `artifact://<sha256>/<name>`.
 
     Every process with the same store accepts it in place of the file.
@@ -135,7 +135,7 @@ class Namespace:
 
     def problems(self, plan: Plan) -> list[str]:
         """What the plan names although it may not, one sentence each."""
-        return told(
+        return listed(
             f"Task {task.id} ({task.task}) names '{_shown(value)}', which is {reason}."
             for task, _, wanted, value in _literals(plan)
             if (reason := self._obstacle(value, wanted)) is not None
@@ -168,7 +168,7 @@ class Namespace:
                         "HUGGINGGPT_MAX_REQUEST_FILES allows besides those of the request: name fewer, or raise it."
                     )
                 roots = self.settings.file_roots
-                (resource,) = gather([source], self.settings, store, roots=roots, deadline=deadline)
+                (resource,) = load_resources([source], self.settings, store, roots=roots, deadline=deadline)
                 resource = resource.model_copy(update={"name": _free_name(resource.name, resources)})
                 resources.append(resource)
                 if find_resource(resource.name, wanted, [resource]) is None:

@@ -100,7 +100,7 @@ def open_evaluation(
             left=left,
             controller=controller,
             # The embedded model answers one call after the other, and waiting is not planning.
-            at_once=1 if controller.embedded else settings.controller_concurrency,
+            at_once=1 if controller.is_embedded else settings.controller_concurrency,
         )
     except BaseException:
         cancel(run, _LIFE, "The evaluation was stopped.")

@@ -358,7 +358,7 @@ def _expert_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | No
     inputs = fingerprint(planned, parameters["resources"], parameters["upstream"])
     # A model of one name is another on another server.
     at = None if parameters["without_controller"] else get_controller().label
-    answering = map(get_catalog().answering, choice.ranked)
+    answering = map(get_catalog().with_own_controller, choice.ranked)
     models = [[c.name, c.endpoint, *([at] if needs_controller(c) else [])] for c in answering]
     return key_of("expert", inputs.sha256, seed_for(planned, inputs), models) if inputs.whole else None
 
@@ -396,7 +396,7 @@ def run_expert(
             raise ExpertError("This expert worker has another controller than the request.")
         return recorded_controller(request_id, life, planned.id)
 
-    answering = map(get_catalog().answering, choice.ranked)
+    answering = map(get_catalog().with_own_controller, choice.ranked)
     able = [c for c in answering if not (without_controller and needs_controller(c))]
     if (done := _done_before(request_id, planned.id)) is not None:
         return done
@@ -406,7 +406,7 @@ def run_expert(
             deadline.wait_for(
                 lambda: bind(planned, resources, upstream, get_store(), max_chars=get_settings().max_text_chars)
             ),
-            (deadline.wait_for(partial(get_catalog().current, c)) for c in attempts.not_failed(able)),
+            (deadline.wait_for(partial(get_catalog().at_existing_commit, c)) for c in attempts.not_failed(able)),
             pool=get_pool(get_settings()),
             surroundings=Surroundings(get_settings(), controller),
             store=get_store(),

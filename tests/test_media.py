@@ -176,13 +176,13 @@ def test_audio_longer_than_a_minute_becomes_flac() -> None:
 def test_a_long_recording_is_encoded_only_as_long_as_it_is_wanted() -> None:
     asked: list[int] = []
 
-    def go_on() -> None:
+    def check_deadline() -> None:
         asked.append(len(asked))
         if len(asked) == 3:
             raise TaskCancelledError("The task was cancelled.")
 
     with pytest.raises(TaskCancelledError):
-        encode(Audio(np.zeros((8000 * 600, 1), np.float32), 8000), go_on)
+        encode(Audio(np.zeros((8000 * 600, 1), np.float32), 8000), check_deadline)
     assert asked == [0, 1, 2]
 
 
@@ -436,7 +436,7 @@ def test_a_video_is_looked_at_no_longer_than_somebody_waits(tmp_path: Path, monk
     stuck.write_text(
         f"import os, pathlib, time; pathlib.Path({str(pid)!r}).write_text(str(os.getpid())); time.sleep(99)"
     )
-    monkeypatch.setattr("hugginggpt.media.moving._FIRST_FRAME", stuck)
+    monkeypatch.setattr("hugginggpt.media.videos._FIRST_FRAME", stuck)
     deadline = Deadline(60)
 
     def cancel() -> None:

@@ -144,7 +144,7 @@ def _cards(ids: tuple[str, ...], kind: str | None) -> "list[ModelCard]":
         best = next((c for c in local if c.obstacle is None or c.installed), None)
         if best is None:
             raise UsageError(f"There is no model to download for {kind}: {_why_none(kind, local)}")
-        return [get_catalog().current(best).card]
+        return [get_catalog().at_existing_commit(best).card]
     kinds = CAPABILITIES if kind is None else [kind]
     known = {card.id: card for each in kinds for card in known_cards(each)}
     cards = []
@@ -228,14 +228,14 @@ def downloaded(as_json: bool) -> None:
 def prune(keep_gb: float, dry_run: bool) -> None:
     """Delete downloaded models, those needed longest ago first, until the others take at most N gigabytes."""
     from apps.cli.text import printable, size
-    from hugginggpt.models.disk import beyond, gigabytes, remove_models
+    from hugginggpt.models.disk import bytes_of_gigabytes, models_to_delete, remove_models
     from hugginggpt.settings import get_settings
     from hugginggpt.upkeep.pruning import models_on_disk
 
     if not isfinite(keep_gb):
         raise click.BadParameter(f"{keep_gb} is no number of gigabytes.", param_hint="--keep-gb")
     found = models_on_disk()
-    gone = beyond(found, gigabytes(keep_gb))
+    gone = models_to_delete(found, bytes_of_gigabytes(keep_gb))
     if not dry_run:
         remove_models(get_settings().models_cache_dir, gone)
     for model in gone:

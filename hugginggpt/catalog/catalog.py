@@ -180,7 +180,7 @@ class Catalog:
             commit = live.revision if live else None
         return card if commit is None else card.model_copy(update={"revision": commit})
 
-    def answering(self, candidate: Candidate) -> Candidate:
+    def with_own_controller(self, candidate: Candidate) -> Candidate:
         """The candidate with this process's controller, if the choice was made with another one."""
         card, model = candidate.card, self._controller_model
         if not model:
@@ -191,7 +191,7 @@ class Catalog:
             card = card.model_copy(update={"revision": card.weights_revision}).answered_by(model)
         return candidate.model_copy(update={"card": card})
 
-    def current(self, candidate: Candidate) -> Candidate:
+    def at_existing_commit(self, candidate: Candidate) -> Candidate:
         """The candidate at a commit that exists: a commit from an earlier lookup may be gone from the Hub.
 
         If so, the model is used at its latest commit, and its kind is looked up again.

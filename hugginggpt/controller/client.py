@@ -39,14 +39,14 @@ class _Server:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.embedded = settings.uses_embedded_controller
+        self.is_embedded = settings.uses_embedded_controller
         self.slots = threading.BoundedSemaphore(settings.controller_concurrency)
         self._lock = threading.Lock()
         self._connection: Connection | None = None
 
     @property
     def model(self) -> str:
-        if not self.embedded:
+        if not self.is_embedded:
             return self.settings.controller_model
         from hugginggpt.controller.embedded import server as embedded
 
@@ -54,7 +54,7 @@ class _Server:
 
     @property
     def context_tokens(self) -> int:
-        if not self.embedded:
+        if not self.is_embedded:
             return self.settings.controller_context_tokens
         from hugginggpt.controller.embedded import server as embedded
 
@@ -63,7 +63,7 @@ class _Server:
     @property
     def label(self) -> str:
         """The server, as an error message may name it."""
-        if self.embedded:
+        if self.is_embedded:
             return "the embedded controller"
         return shown(self.settings.openai_base_url or OPENAI_URL)
 
@@ -74,7 +74,7 @@ class _Server:
             return self._connection
 
     def _connect(self) -> Connection:
-        if self.embedded:
+        if self.is_embedded:
             from hugginggpt.controller.embedded import server as embedded
 
             address = embedded.start(self.settings)
@@ -91,7 +91,7 @@ class _Server:
             if deadline is not None:
                 deadline.check()
         try:
-            with computing(deadline) if self.embedded else contextlib.nullcontext():
+            with computing(deadline) if self.is_embedded else contextlib.nullcontext():
                 yield
         finally:
             self.slots.release()
@@ -146,12 +146,12 @@ class Controller:
     @property
     def name(self) -> ControllerName:
         """The controller, as users see it."""
-        return ControllerName(model=self.model, server=EMBEDDED if self.embedded else self.label)
+        return ControllerName(model=self.model, server=EMBEDDED if self.is_embedded else self.label)
 
     @property
-    def embedded(self) -> bool:
+    def is_embedded(self) -> bool:
         """Whether it is the small model in this process, which needs short, plain prompts."""
-        return self._server.embedded
+        return self._server.is_embedded
 
     @property
     def settings(self) -> Settings:
@@ -218,7 +218,7 @@ class Controller:
                 request = {"model": self.model, "messages": list(prompt.messages)} | dialect.options(
                     stage=stage, max_tokens=max_tokens, schema=schema, sampling=sampling
                 )
-                if self.embedded:
+                if self.is_embedded:
                     # llama.cpp would reuse its cache of one request in the next, although the adapter may differ.
                     request["extra_body"] = {"cache_prompt": False} | (extra or {})
                 try:
@@ -350,7 +350,7 @@ class Controller:
     def _unavailable(self, what: str) -> ControllerUnavailableError:
         mend = (
             "try again, or set OPENAI_API_KEY or OPENAI_BASE_URL to use another"
-            if self._server.embedded
+            if self._server.is_embedded
             else "try again later, or check OPENAI_BASE_URL"
         )
         return ControllerUnavailableError(f"The controller at {self._server.label} {what}; {mend}.")

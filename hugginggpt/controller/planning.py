@@ -52,7 +52,7 @@ def plan_request(
         ControllerError: and its subclasses, as `Controller.chat` raises them.
     """
     text = visible(text)
-    if controller.embedded and embedded.plans_in_notation(controller.settings):
+    if controller.is_embedded and embedded.plans_in_notation(controller.settings):
         return plan_in_notation(
             controller, text=text, resources=resources, history=history, deadline=deadline, check=check
         )
@@ -63,8 +63,8 @@ def plan_request(
     budget = controller.context_tokens - answer_tokens
     data: dict[str, Any] = {
         "request": text,
-        "resources": described(resources, _PREVIEW_CHARS),
-        "history": past(history),
+        "resources": shown_resources(resources, _PREVIEW_CHARS),
+        "history": shown_turns(history),
         "kinds": [_described_kind(CAPABILITIES[kind]) for kind in offered],
         "demos": [demo for demo in prompt_data("planning_demos") if {t["task"] for t in demo["tasks"]} <= {*offered}],
     }
@@ -85,7 +85,7 @@ def plan_request(
     return plan
 
 
-def described(resources: Sequence[Resource], preview_chars: int) -> list[dict[str, Any]]:
+def shown_resources(resources: Sequence[Resource], preview_chars: int) -> list[dict[str, Any]]:
     """Resources as a prompt shows them: name, type, and the beginning and end of a text."""
     return [
         {
@@ -97,7 +97,7 @@ def described(resources: Sequence[Resource], preview_chars: int) -> list[dict[st
     ]
 
 
-def past(history: Sequence[Exchange]) -> list[dict[str, str]]:
+def shown_turns(history: Sequence[Exchange]) -> list[dict[str, str]]:
     """Earlier turns as a prompt shows them."""
     return [{"text": turn.text, "response": turn.response} for turn in history]
 

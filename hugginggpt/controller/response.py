@@ -18,7 +18,7 @@ from hugginggpt.controller.embedded.answers import (
 )
 from hugginggpt.controller.grounding import repeated_words, unfounded
 from hugginggpt.controller.passages import condensed
-from hugginggpt.controller.planning import described, past
+from hugginggpt.controller.planning import shown_resources, shown_turns
 from hugginggpt.controller.prompts import Cuttable, Prompt, cuttable, render_within, shorten
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError
@@ -147,7 +147,7 @@ def _from_results(
     known_models: Collection[str],
 ) -> Response:
     try:
-        if controller.embedded:
+        if controller.is_embedded:
             answer, problems = _by_small_model(controller, text, outcomes, deadline)
         else:
             answer, problems = _by_model(controller, text, outcomes, deadline, resources, known_models)
@@ -167,7 +167,7 @@ def _by_model(
     known_models: Collection[str],
 ) -> tuple[str, list[str]]:
     tasks = [_facts(outcome) for outcome in outcomes]
-    data = {"request": text, "resources": described(resources, _PREVIEW_CHARS), "tasks": tasks}
+    data = {"request": text, "resources": shown_resources(resources, _PREVIEW_CHARS), "tasks": tasks}
     given = [text, *_strings(tasks), *_strings_of(resources)]
     counts = _counts(outcomes, resources)
     return _ask_checked(
@@ -209,14 +209,14 @@ def _directly(
     history: Sequence[Exchange],
     known_models: Collection[str],
 ) -> Response:
-    data = {"request": text, "resources": described(resources, _PREVIEW_CHARS), "history": past(history)}
+    data = {"request": text, "resources": shown_resources(resources, _PREVIEW_CHARS), "history": shown_turns(history)}
     given = [text, *_strings(data["history"]), *_strings_of(resources)]
 
     def problems_of(answer: str) -> list[str]:
         return unfounded(answer, given, numbers=False, known_models=known_models)
 
     answer, problems = _ask_checked(controller, "answer", data, problems_of, deadline)
-    if controller.embedded:
+    if controller.is_embedded:
         answer = tidied(answer)
     if problems:
         withheld = "The controller's answer was withheld because it names things that do not exist here: "

@@ -56,7 +56,7 @@ def choose_model(
     if len(runnable) == 1:
         return _first(task, runnable, "It is the only model that can run here.")
     best = runnable[: 1 + fallbacks]
-    if controller.embedded:
+    if controller.is_embedded:
         return _first(task, best, "First in rank; the embedded controller does not choose.")
     shown = _keyed(runnable[:top_k])
     try:

@@ -19,7 +19,7 @@ _EXTRACT_CHARS = 500
 
 def trusted_summary(controller: "Controller", written: str, text: str) -> str:
     """The summary that the controller wrote of a text, or an extract of the text that says it is one."""
-    if not controller.embedded:
+    if not controller.is_embedded:
         return written
     summary = tidied(written)
     return f"Extract: {condensed(text, _EXTRACT_CHARS)}" if invented(summary, [text]) else summary
@@ -33,7 +33,7 @@ def trusted_answer(
     Raises:
         ControllerError: the embedded controller names no such line.
     """
-    if not (controller.embedded and context):
+    if not (controller.is_embedded and context):
         return written
     answer = tidied(written)
     if answer and not invented(answer, [question, context]):
@@ -44,4 +44,4 @@ def trusted_answer(
 
 def is_going_in_circles(controller: "Controller", written: str) -> bool:
     """Whether the embedded model only repeated itself."""
-    return controller.embedded and repeats_itself(written)
+    return controller.is_embedded and repeats_itself(written)

@@ -26,12 +26,12 @@ def planner_sha256(controller: Controller) -> str:
     Raises:
         ControllerError: the embedded planner's weights are missing.
     """
-    in_notation = controller.embedded and embedded.plans_in_notation(controller.settings)
+    in_notation = controller.is_embedded and embedded.plans_in_notation(controller.settings)
     prompts, code = ("embedded/planning", _BY_NOTATION) if in_notation else ("planning", _BY_JSON)
     digest = hashlib.sha256("".join(prompt_hash(name) for name in (prompts, f"{prompts}_repair")).encode())
     digest.update(repr(list(CAPABILITIES.values())).encode())
     files = [Path(inspect.getfile(module)) for module in code]
-    if controller.embedded:
+    if controller.is_embedded:
         files += _weights(controller.settings)
     else:
         digest.update(controller.label.encode())

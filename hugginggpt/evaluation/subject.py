@@ -38,7 +38,7 @@ def subject_of(dataset: Dataset, settings: Settings) -> Subject:
     controller = Controller.from_settings(settings)
     return Subject(
         dataset_sha256=dataset.sha256,
-        controller="embedded" if controller.embedded else "openai",
+        controller="embedded" if controller.is_embedded else "openai",
         model=controller.model,
         planner_sha256=planner_sha256(controller),
     )

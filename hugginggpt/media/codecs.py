@@ -15,7 +15,7 @@ from hugginggpt.media.values import Audio, Image, Structured, Table, Text, Value
 # `pictures` and `sound` import Pillow, NumPy and libsndfile, so they are imported only when needed.
 
 
-def encode(value: Value, go_on: Callable[[], object] = lambda: None) -> tuple[bytes, str]:
+def encode(value: Value, check_deadline: Callable[[], object] = lambda: None) -> tuple[bytes, str]:
     """The encoded bytes of a value, and their media type.
 
     Text becomes UTF-8, an image PNG, audio 16-bit WAV (FLAC when longer than a minute), a table
@@ -23,7 +23,7 @@ def encode(value: Value, go_on: Callable[[], object] = lambda: None) -> tuple[by
 
     Args:
         value: the value to encode.
-        go_on: called repeatedly while a long recording is encoded; an exception from it stops the encoding.
+        check_deadline: called repeatedly while a long recording is encoded; an exception from it stops the encoding.
 
     Raises:
         MediaError: a structured result holds something that JSON cannot, such as NaN.
@@ -38,7 +38,7 @@ def encode(value: Value, go_on: Callable[[], object] = lambda: None) -> tuple[by
         case Audio():
             from hugginggpt.media import sound
 
-            return sound.write(value, go_on)
+            return sound.write(value, check_deadline)
         case Video(data, mime):
             return data, mime
         case Table():

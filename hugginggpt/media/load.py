@@ -219,9 +219,9 @@ def _checked(
 
             sound.check(data, settings.max_audio_seconds, settings.max_decoded_bytes, deadline.check)
         else:
-            from hugginggpt.media import moving
+            from hugginggpt.media import videos
 
-            moving.check(data, found, settings.max_image_pixels, settings.max_decoded_bytes, deadline)
+            videos.check(data, found, settings.max_image_pixels, settings.max_decoded_bytes, deadline)
     except ContentProblem as problem:
         raise MediaError(f"{subject} {problem}.") from problem
     return LoadedFile(name if ending else name + formats.EXTENSIONS[found.mime], data, found.type, found.mime)

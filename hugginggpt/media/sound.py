@@ -37,14 +37,14 @@ def read(data: bytes) -> Audio:
     return Audio(samples, recording.samplerate)
 
 
-def check(data: bytes, max_seconds: float, max_bytes: int, go_on: Callable[[], object] = lambda: None) -> None:
+def check(data: bytes, max_seconds: float, max_bytes: int, check_deadline: Callable[[], object] = lambda: None) -> None:
     """Decode a recording once, block by block, within limits.
 
     Args:
         data: WAV, FLAC, OGG or MP3.
         max_seconds: how long it may be.
         max_bytes: limit on the memory that `read` needs for it.
-        go_on: called before each block; an exception from it stops the check.
+        check_deadline: called before each block; an exception from it stops the check.
 
     Raises:
         ContentProblem: it is empty, cut off, damaged, too long or takes too much memory.
@@ -72,7 +72,7 @@ def check(data: bytes, max_seconds: float, max_bytes: int, go_on: Callable[[], o
             # Decoding to integers takes half the time of decoding to floats; the samples are not used.
             space = np.empty((at_once, recording.channels), dtype=np.int32)
             while block := len(recording.read(out=space)):
-                go_on()
+                check_deadline()
                 frames += block
                 check_length(frames)  # the header may lie
             if frames < recording.frames:
@@ -83,14 +83,14 @@ def check(data: bytes, max_seconds: float, max_bytes: int, go_on: Callable[[], o
         raise ContentProblem("holds no sound; record it again")
 
 
-def write(audio: Audio, go_on: Callable[[], object]) -> tuple[bytes, str]:
+def write(audio: Audio, check_deadline: Callable[[], object]) -> tuple[bytes, str]:
     """16-bit WAV; FLAC when it lasts longer than a minute. Samples outside [-1, 1] are clipped.
 
     Reading such a file and writing it again gives the same bytes.
 
     Args:
         audio: the recording.
-        go_on: called before each block; an exception from it stops the writing.
+        check_deadline: called before each block; an exception from it stops the writing.
     """
     samples = np.asarray(audio.samples, dtype=np.float32)
     channels = 1 if samples.ndim == 1 else samples.shape[1]
@@ -99,7 +99,7 @@ def write(audio: Audio, go_on: Callable[[], object]) -> tuple[bytes, str]:
     form = "FLAC" if long else "WAV"
     with soundfile.SoundFile(buffer, "w", audio.rate, channels, subtype="PCM_16", format=form) as recording:
         for start in range(0, len(samples), _BLOCK_FRAMES):
-            go_on()
+            check_deadline()
             block = np.nan_to_num(samples[start : start + _BLOCK_FRAMES])
             # The scale that libsndfile reads with; it writes with 32767, which would lose a little each time.
             recording.write(np.clip(np.rint(block * 32768.0), -32768, 32767).astype(np.int16))

@@ -150,12 +150,12 @@ def with_companions(uses: Mapping[str, ModelUse], cards: Iterable[ModelCard]) ->
     return found
 
 
-def gigabytes(number: float) -> int:
+def bytes_of_gigabytes(number: float) -> int:
     """Gigabytes in bytes, capped at what any disk may have."""
     return int(min(number * 10**9, sys.maxsize))
 
 
-def beyond(models: Sequence[DownloadedModel], keep: int) -> list[DownloadedModel]:
+def models_to_delete(models: Sequence[DownloadedModel], keep: int) -> list[DownloadedModel]:
     """The models to delete so that the others fit into so many bytes: those not needed for longest.
 
     Args:

@@ -31,7 +31,7 @@ MAX_SENTENCES = 50
 """Problems, and repairs, that are listed for one plan."""
 
 
-def told(sentences: Iterable[str]) -> list[str]:
+def listed(sentences: Iterable[str]) -> list[str]:
     """The sentences, each once. Beyond `MAX_SENTENCES`, a last sentence says how many more there are."""
     distinct = list(dict.fromkeys(sentences))
     more = len(distinct) - MAX_SENTENCES
@@ -40,7 +40,7 @@ def told(sentences: Iterable[str]) -> list[str]:
 
 def refusal(problems: Iterable[str]) -> PlanError:
     """The error that lists these problems."""
-    return PlanError("\n".join(told(problems)))
+    return PlanError("\n".join(listed(problems)))
 
 
 def check_length(text: str) -> None:

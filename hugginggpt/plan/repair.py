@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 from hugginggpt.capabilities import CAPABILITIES, Input, ValueType
 from hugginggpt.errors import PlanError
 from hugginggpt.plan.draft import Draft, Drafts, argument_of, count_of
-from hugginggpt.plan.limits import MAX_CHARS, MAX_PLAN_ELEMENTS, check_length, told
+from hugginggpt.plan.limits import MAX_CHARS, MAX_PLAN_ELEMENTS, check_length, listed
 from hugginggpt.plan.model import Argument, Plan, PlannedTask, Scalar
 from hugginggpt.plan.references import occurrences, reference, references_in, replace_references, sole_reference
 
@@ -49,7 +49,7 @@ class _Repair:
             # Repairs remove references, so tasks may have fewer others to wait for.
             for d in (self.drafts.tasks[task_id] for task_id in self._order())
         )
-        plan = Plan(tasks=tasks, repairs=tuple(told(self.repairs)))
+        plan = Plan(tasks=tasks, repairs=tuple(listed(self.repairs)))
         check_length(plan.to_json())  # so that the plan as we write it can be read again
         return plan
 

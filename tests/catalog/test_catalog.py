@@ -147,9 +147,11 @@ def test_a_commit_that_vanished_from_the_hub_is_looked_up_anew(
         settings, cache = make_settings(hf_endpoint=hub.url), KeptCards()
         before = find(Catalog(settings, cache).candidates(KIND), TINY)
         (tmp_path / "hub" / TINY / "README.md").write_text("---\npipeline_tag: text-classification\n---\nNew.\n")
-        assert Catalog(settings, cache).current(before) == before, "an earlier commit is as good as a later one"
+        assert Catalog(settings, cache).at_existing_commit(before) == before, (
+            "an earlier commit is as good as a later one"
+        )
         hub.squash(TINY)
-        current = Catalog(settings, cache).current(before)
+        current = Catalog(settings, cache).at_existing_commit(before)
         assert current.card.revision == hub.commit(TINY) != before.card.revision
         assert find(Catalog(settings, cache).candidates(KIND), TINY).card.revision == hub.commit(TINY)
         assert lookups(hub) == 2
