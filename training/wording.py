@@ -1,4 +1,4 @@
-"""From a random plan to a request that asks for it, the way people write."""
+"""From a random plan to a request for it, written the way people write."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SORT_NOUNS = {
     "textfile": ("text", "file", "document"),
 }
 _MADE = ("it", "it", "that", "this", "the {}", "that {}", "this {}", "the result", "the {} you made", "your {}")
-"""How one speaks of what an earlier turn made."""
+"""How people refer to the result of an earlier turn."""
 
 _SHOWN = ("the {}", "the {}", "my {}", "our {}", "this {}")
 _SAYS_NOTHING = re.compile(
@@ -39,19 +39,19 @@ _QUOTES = ('"{}"', '"{}"', '"{}"', "'{}'", "“{}”", "«{}»")
 
 
 def _shown_by_name(name: str) -> str | None:
-    """What a file's name says it is: "boarding pass" of boarding_pass.png; None where it says nothing."""
+    """What the name of a file says it is: "boarding pass" for boarding_pass.png; None if it says nothing."""
     words = re.split(r"[-_ ]", name.rpartition(".")[0]) if "://" not in name and "/" not in name else []
     telling = words and len(words) <= 2 and all(w.isalpha() and w.islower() and len(w) > 2 for w in words)
     return " ".join(words) if telling and not any(_SAYS_NOTHING.fullmatch(w) for w in words) else None
 
 
 def capitalised(text: str) -> str:
-    """With a capital first letter, unless the plan takes the first word as it stands."""
+    """The text with a capital first letter, unless the plan copies the first word."""
     return text[:1].upper() + text[1:]
 
 
 def listed(items: list[str], rng: random.Random) -> str:
-    """Items as people list them."""
+    """The items, listed as people list them."""
     marked = [kept(item) for item in items]
     if len(marked) == 1:
         return marked[0]
@@ -68,13 +68,13 @@ def listed(items: list[str], rng: random.Random) -> str:
 
 @dataclass
 class Worded:
-    """A request with what belongs to it.
+    """A request and its files.
 
     Attributes:
-        text: with marks around what the plan takes word for word.
+        text: the request, with marks around what the plan copies.
         files: every file of the plan, with a name.
         attached: the files that come with the request.
-        in_order: the words count the files, so that their order has to stay.
+        in_order: the request counts the files, so their order has to stay.
     """
 
     text: str
@@ -85,7 +85,7 @@ class Worded:
 
 @dataclass
 class _Speaking:
-    """Files and how they have been mentioned so far in one request."""
+    """Files, and how one request has mentioned them so far."""
 
     bank: Bank
     rng: random.Random
@@ -107,7 +107,7 @@ class _Speaking:
             taken.add(file.name)
 
     def mention(self, file: File) -> str:
-        """An NP for a file."""
+        """A noun phrase for a file."""
         rng, ways = self.rng, self.bank.mentions[file.sort]
         alike = [f for f in self.files if f.type is file.type]
         again = id(file) in self.mentioned
@@ -135,7 +135,7 @@ class _Speaking:
         return rng.choice(ways.named).replace("{file}", kept(file.name))
 
     def all_of(self, files: list[File]) -> str:
-        """An NP for several files at once."""
+        """A noun phrase for several files."""
         rng = self.rng
         alike = [f for f in self.files if f.type is files[0].type]
         self.mentioned |= {id(f) for f in files}
@@ -150,7 +150,7 @@ class _Speaking:
         return ", ".join(names[:-1]) + rng.choice((" and ", ", ", " and ")) + names[-1]
 
     def attached(self) -> list[File]:
-        """The files that have to be attached, or are anyway."""
+        """The files that have to be attached, and some others."""
         rng = self.rng
         every = rng.random() < 0.5
         return [
@@ -221,7 +221,7 @@ class Wording:
     # Requests composed step by step
 
     def steps(self, steps: list[Step]) -> Worded:
-        """A request for the plan that these steps make."""
+        """A request for the plan that consists of these steps."""
         files = list(dict.fromkeys(file for step in steps for file in step.files()))
         speaking = _Speaking(self._bank, self._rng, files, self._held_out)
         return _Composing(self._bank, self._rng, self._held_out, steps, speaking).worded()
@@ -229,7 +229,7 @@ class Wording:
 
 @dataclass
 class _Clause:
-    """One wish, worded.
+    """One wish in words.
 
     Attributes:
         form: do, ask or noun.
@@ -268,7 +268,7 @@ class _Composing:
         return Worded(text, speaking.files, speaking.attached(), speaking.counted)
 
     def _lead(self) -> str:
-        """A sentence that brings the file in before the wish."""
+        """A sentence before the wish that introduces the file."""
         rng, files = self._rng, self._speaking.files
         if not files or rng.random() > 0.22 or any(isinstance(s.piped, list) for s in self._steps):
             return ""
@@ -317,7 +317,7 @@ class _Composing:
         return users[0] if len(users) == 1 and users[0].piped is step else None
 
     def _modifier(self, step: Step) -> str | None:
-        """The step as a tail of another's wish; None when it has no such wording."""
+        """The step as the tail of another step's wish; None if it has no such wording."""
         if any(slot not in ("language", "source") for slot in step.slots):
             return None
         after = step.sense.wordings("after", self._held_out)
@@ -364,7 +364,7 @@ class _Composing:
         return phrase
 
     def _from_language(self, languages: Step | list[str], phrase: str) -> str:
-        """The phrase with the language that a translation is from, there or in a sentence of its own."""
+        """The phrase with the language that a translation is from, inside it or in a sentence of its own."""
         language = languages[0] if isinstance(languages, list) else ""
         way = self._rng.random()
         if way < 0.5 and "into {language}" in phrase:
@@ -392,7 +392,7 @@ class _Composing:
         return said
 
     def _back(self, step: Step) -> str:
-        """What refers back to a result."""
+        """Words that refer back to a result."""
         rng = self._rng
         name = rng.choice(step.sense.wordings("name", None) or ["result"])
         ways: tuple[str, ...]
@@ -506,7 +506,7 @@ class _Composing:
 
 
 def _before_end(text: str, tail: str) -> str:
-    """The tail put before the sentence's end mark."""
+    """The sentence with the tail inserted before its end mark."""
     ended = text.rstrip()
     if ended.endswith((".", "?", "!")) and not ended.endswith(CLOSE):
         return ended[:-1] + tail + ended[-1]
