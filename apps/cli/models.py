@@ -40,7 +40,7 @@ def _list_candidates(kind: str | None, as_json: bool) -> None:
 
     wanted = [_known(kind)] if kind is not None else list(CAPABILITIES)
     # One lookup is worth waiting for, one for every kind is not.
-    found = {name: get_catalog().candidates(name, live=kind is not None, asked=True) for name in wanted}
+    found = {name: get_catalog().candidates(name, live=kind is not None, ask_hub=True) for name in wanted}
     if as_json:
         listed = [_as_json(candidate) for candidates in found.values() for candidate in candidates]
         click.echo(terminal_json(json.dumps(listed, indent=2, ensure_ascii=False)))

@@ -64,18 +64,18 @@ class Catalog:
         self._measuring = threading.Lock()
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
-    def candidates(self, kind: str, live: bool = True, *, asked: bool = False) -> list[Candidate]:
+    def candidates(self, kind: str, live: bool = True, *, ask_hub: bool = False) -> list[Candidate]:
         """Every model of a kind at every endpoint that the settings allow, in rank order.
 
         Args:
             kind: a name in `CAPABILITIES`.
             live: look the kind up on the Hub if the last lookup is too old.
-            asked: a user asks, so the Hub is asked even where the embedded controller would not ask it.
+            ask_hub: ask the Hub even where the embedded controller would not.
 
         Raises:
             UsageError: there is no such kind.
         """
-        return self._found(known_kind(kind), live, may_fetch=True, asked=asked)
+        return self._found(known_kind(kind), live, may_fetch=True, ask_hub=ask_hub)
 
     def downloads(self, kind: str) -> list[Candidate]:
         """Every local model of a kind in rank order, for a user who asks for a download.
@@ -85,7 +85,7 @@ class Catalog:
         Raises:
             UsageError: there is no such kind.
         """
-        found = self._found(known_kind(kind), live=True, may_fetch=True, unasked=False)
+        found = self._found(known_kind(kind), live=True, may_fetch=True, automatic=False)
         return [c for c in found if c.endpoint is Endpoint.LOCAL]
 
     def card(self, model: str, kind: str | None) -> ModelCard:
@@ -146,7 +146,7 @@ class Catalog:
 
         Raises:
             ConfigurationError: the Hub may not be asked.
-            HubUnavailableError: the Hub cannot be reached, gave no complete answer, or suddenly lists no models.
+            HubUnavailableError: the Hub cannot be reached, does not answer completely, or suddenly lists no models.
             DatabaseUnavailableError: the answer cannot be saved.
         """
         if self._settings.hf_hub_offline:
@@ -155,7 +155,7 @@ class Catalog:
             known, _ = self._last_lookup(kind)
             found = self._ask_hub(kind)
             if found is None:
-                why = self._hub.obstacle() or f"the Hub at {self._hub.url} gave no answer in time"
+                why = self._hub.obstacle() or f"the Hub at {self._hub.url} did not answer in time"
                 raise HubUnavailableError(f"The models of {kind} were not looked up: {why}.")
             if known and not found:
                 raise HubUnavailableError(
@@ -214,16 +214,16 @@ class Catalog:
         return ALLOWED[self._settings.inference_mode]
 
     def _found(
-        self, kind: str, live: bool, may_fetch: bool, *, asked: bool = False, unasked: bool = True
+        self, kind: str, live: bool, may_fetch: bool, *, ask_hub: bool = False, automatic: bool = True
     ) -> list[Candidate]:
         """The candidates of a kind in rank order.
 
         Args:
             kind: a name in `CAPABILITIES`.
-            live: the Hub may be asked for its models where one may be downloaded.
-            may_fetch: without it, one that has to be downloaded cannot run.
-            asked: the Hub may be asked for its models even where none may be downloaded.
-            unasked: nobody asked for a download, see `Catalog`.
+            live: look the kind up on the Hub if downloads are allowed and the last lookup is too old.
+            may_fetch: whether models that would have to be downloaded can run.
+            ask_hub: look the kind up even if downloads are not allowed.
+            automatic: no user asked for a download; see `Catalog`.
         """
         known = known_cards(kind)
         here = [
@@ -232,9 +232,9 @@ class Catalog:
             for endpoint in card.runs_on
             if endpoint in _HERE & self._allowed
         ]
-        stays_here = unasked and self._stays_here and any(c.obstacle is None for c in here)
+        stays_here = automatic and self._stays_here and any(c.obstacle is None for c in here)
         fetches = may_fetch and not stays_here
-        listed = self._live_cards(kind, live and (fetches or asked))
+        listed = self._live_cards(kind, live and (fetches or ask_hub))
         gone = _gone(known, listed, self._hub.url)
         elsewhere = [
             self._candidate(card, endpoint, fetches=fetches, listed=card.id not in gone)
@@ -287,7 +287,7 @@ class Catalog:
             return found
 
     def _ask_hub(self, kind: str) -> list[ModelCard] | None:
-        """The Hub's models of a kind; None when it gave no complete answer."""
+        """The Hub's models of a kind; None when its answer is not complete."""
         found = self._hub.cards(kind)
         if found is None or len(found) >= LIMIT:
             return found
@@ -350,7 +350,7 @@ def _merged(known: Sequence[ModelCard], listed: Sequence[ModelCard], fetched: Se
 
 
 def _updated(card: ModelCard, live: ModelCard) -> ModelCard:
-    told = {
+    known = {
         "revision": live.revision,
         "library": live.library,
         "licence": live.licence,
@@ -360,7 +360,7 @@ def _updated(card: ModelCard, live: ModelCard) -> ModelCard:
     }
     certain = {"downloads": live.downloads, "likes": live.likes, "gated": live.gated, "hub": live.hub}
     certain["custom_code"] = live.custom_code
-    return card.model_copy(update=certain | {name: value for name, value in told.items() if value is not None})
+    return card.model_copy(update=certain | {name: value for name, value in known.items() if value is not None})
 
 
 def _gone(known: Sequence[ModelCard], listed: Sequence[ModelCard], url: str) -> set[str]:

@@ -43,7 +43,7 @@ def relevant_passages(text: str, question: str, tokens: int, mark: str) -> str:
         text: of any length.
         question: the question.
         tokens: the maximum length of the result.
-        mark: stands where something was left out.
+        mark: marks where something was left out.
     """
     if estimate_tokens(text) <= tokens:
         return text

@@ -122,7 +122,7 @@ def _ask(
 
 
 def _read(answer: str) -> tuple[str, str]:
-    """The id and the reason in an answer, whatever surrounds its JSON; empty texts if there is none."""
+    """The id and the reason in an answer, whatever surrounds its JSON; empty texts if there is no JSON."""
     try:
         found = json.loads(answer)
     except (ValueError, RecursionError):

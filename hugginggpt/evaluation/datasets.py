@@ -79,7 +79,7 @@ class Dataset:
 
 
 def sample_set() -> Path:
-    """The 247 requests that come with this package; none of them was ever trained on."""
+    """The 247 requests that come with this package, never used for training."""
     return data_folder("models_cache") / "planner" / "evaluation.jsonl"
 
 

@@ -94,8 +94,8 @@ def _values(text: str) -> Iterator[Any]:
 
 def _read_in_vain(error: Exception, text: str, start: int) -> int:
     """How many characters were read before the error; all of them if the error does not say."""
-    told = isinstance(error, json.JSONDecodeError) and not error.msg.startswith("Unterminated string")
-    end = error.pos if told and isinstance(error, json.JSONDecodeError) else len(text)
+    says = isinstance(error, json.JSONDecodeError) and not error.msg.startswith("Unterminated string")
+    end = error.pos if says and isinstance(error, json.JSONDecodeError) else len(text)
     return max(1, end - start)
 
 

@@ -16,7 +16,7 @@ _MOST_GIVEN_UP = 100
 _MOST_DIGITS = 20  # of a whole number; a longer one stays text
 _CLOSED_BY = {'"': '"', "'": "'", "“": "”", "”": "”", "‘": "’", "`": "`"}
 _BETWEEN = re.compile(r"(?:\s++|//[^\n]*+|#[^\n]*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z))*+")
-_WORD = re.compile(r"(?:[^,{}\[\]\n\"/]++|/(?![/*])|(?<=:)//)++")  # up to a comment; the // of an address is none
+_WORD = re.compile(r"(?:[^,{}\[\]\n\"/]++|/(?![/*])|(?<=:)//)++")  # up to a comment, past the // of an address
 _QUOTES = "\"'“”‘’`"
 _NAME = re.compile(rf"[{_QUOTES}]([^{_QUOTES}:,{{}}\[\]\n]*+)[{_QUOTES}](?!\w)|[^:,{{}}\[\]\n]++")
 _START = re.compile(rf"\[(?=\s*+[{{{_QUOTES}])|\{{")

@@ -17,7 +17,7 @@ class PlannedTask(BaseModel):
 
     Attributes:
         task: its kind, a key of `CAPABILITIES`.
-        dep: ids of the tasks that have to be final before it starts; empty when there are none.
+        dep: ids of the tasks that have to be final before it starts.
         args: argument name to a literal, a file name, a `<GENERATED>-k` reference, a text with
             references in it, or a list of these.
     """
@@ -50,7 +50,7 @@ class Plan(BaseModel):
 
     Attributes:
         tasks: in an order in which they can run.
-        repairs: what was changed to make it valid, one sentence each.
+        repairs: the changes that made it valid, one sentence each.
     """
 
     model_config = ConfigDict(frozen=True)

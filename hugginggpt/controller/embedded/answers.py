@@ -79,7 +79,7 @@ def quotation(
         deadline: when it has to be done.
 
     Raises:
-        ControllerError: it chose none.
+        ControllerError: the model chose none of them.
     """
     quotable = list(dict.fromkeys(texts))[:_MOST_LINES]
     schema = {
