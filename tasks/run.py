@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, cast
@@ -34,7 +33,7 @@ from hugginggpt.models.card import Candidate, ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.redaction import said
 from hugginggpt.request import RequestRun
-from hugginggpt.results import TaskResult, TaskStatus
+from hugginggpt.results import TaskOutcome, TaskResult, TaskStatus
 from hugginggpt.services import get_catalog, get_controller, get_store, get_trace
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.story import AttemptEnd
@@ -62,26 +61,16 @@ MOST_LOSSES = 3
 """Task runs of one request that are done again because their workers went away."""
 
 
-@dataclass(frozen=True)
-class Ending:
-    """How a planned task ended.
-
-    Attributes:
-        state: of its task run.
-    """
-
-    planned: PlannedTask
-    status: TaskStatus
-    result: TaskResult | None
-    error: str | None
-    state: State[Any]
-
-
-def run_experts(run: RequestRun, plan: Plan, choices: Mapping[int, Choice]) -> dict[int, Ending]:
-    """Run every task of the plan; return how each ended, by id.
+def run_experts(
+    run: RequestRun, plan: Plan, choices: Mapping[int, Choice]
+) -> tuple[list[TaskOutcome], list[State[Any]]]:
+    """Run every task of the plan.
 
     A task whose choice and whose upstream tasks are final is submitted at once, with their states,
     so that Prefect knows the plan's edges. One that needs what was not made ends as skipped.
+
+    Returns:
+        how each task ended, in the plan's order, and the states of their task runs.
 
     Raises:
         DiskFullError: there is no room for what a task makes. What had finished is kept, and nothing counts as failed.
@@ -107,13 +96,14 @@ class _Schedule:
         known = patiently("The results", lambda: get_trace().results(run.request_id))
         self.recovered = {k: r for k, r in known.items() if _is_stored(r)}
         self.futures: dict[int, PrefectFuture[TaskResult]] = {}
-        self.endings: dict[int, Ending] = {}
+        self.outcomes: dict[int, TaskOutcome] = {}
+        self.states: dict[int, State[Any]] = {}
         self.chosen: dict[int, State[ModelChoice]] = {}
         self.final: SimpleQueue[PrefectFuture[Any]] = SimpleQueue()
         self.losses = 0
         self.apart: set[int] = set()
 
-    def run(self) -> dict[int, Ending]:
+    def run(self) -> tuple[list[TaskOutcome], list[State[Any]]]:
         for task_id, choice in self.choices.items():
             if isinstance(choice, PrefectFuture):
                 choice.add_done_callback(self.final.put)
@@ -121,10 +111,11 @@ class _Schedule:
                 show_choice(self.plan.task(task_id), choice)
         while True:
             for planned in self.plan.tasks:
-                if planned.id not in self.futures and planned.id not in self.endings and self._ready(planned):
+                if planned.id not in self.futures and planned.id not in self.outcomes and self._ready(planned):
                     self._start(planned)
-            if len(self.endings) == len(self.plan.tasks):
-                return self.endings
+            if len(self.outcomes) == len(self.plan.tasks):
+                ids = [planned.id for planned in self.plan.tasks]
+                return [self.outcomes[k] for k in ids], [self.states[k] for k in ids]
             self._settle(self._next_final())
 
     def _next_final(self) -> PrefectFuture[Any]:
@@ -141,7 +132,7 @@ class _Schedule:
 
     def _ready(self, planned: PlannedTask) -> bool:
         chosen = planned.id in self.chosen or not isinstance(self.choices[planned.id], PrefectFuture)
-        return (chosen or planned.id in self.recovered) and all(k in self.endings for k in planned.dep)
+        return (chosen or planned.id in self.recovered) and all(k in self.outcomes for k in planned.dep)
 
     def _start(self, planned: PlannedTask, fresh: bool | None = None, *, here: bool = False) -> None:
         """Submit a task, or end it where it need not or cannot run.
@@ -151,7 +142,7 @@ class _Schedule:
             fresh: cached results do not count; as the request has it when None.
             here: the workers' models could not do it, so what needs the controller is tried.
         """
-        before = [allow_failure(self.endings[k].state) for k in planned.dep]
+        before = [allow_failure(self.states[k]) for k in planned.dep]
 
         def settled(name: str, **why: Any) -> None:
             self._end(planned, cast(State[Any], SETTLED_TASK(planned, name, **why, wait_for=before, return_state=True)))
@@ -173,7 +164,7 @@ class _Schedule:
         parameters: dict[str, Any] = {
             "planned": planned,
             "choice": choice,
-            "upstream": {k: self.endings[k].state for k in planned.needs},
+            "upstream": {k: self.states[k] for k in planned.needs},
             "resources": self.request.resources,
             "request_id": self.request.request_id,
             "life": self.request.life,
@@ -200,8 +191,8 @@ class _Schedule:
 
     def _why_skipped(self, planned: PlannedTask) -> str | None:
         for k in planned.needs:
-            if self.endings[k].result is None:
-                word = "was skipped" if self.endings[k].status is TaskStatus.SKIPPED else "failed"
+            if self.outcomes[k].result is None:
+                word = "was skipped" if self.outcomes[k].status is TaskStatus.SKIPPED else "failed"
                 return f"It needs the result of task {self.plan.task(k).name}, which {word}."
         return None
 
@@ -237,27 +228,32 @@ class _Schedule:
         if isinstance(error := _error(state), DiskFullError):
             raise error
         result: TaskResult | None = state.result() if state.is_completed() and state.name != SKIPPED else None
-        ending = self.endings[planned.id] = Ending(
+        outputs = result.outputs if result is not None else ()
+        self.states[planned.id] = state
+        outcome = self.outcomes[planned.id] = TaskOutcome(
             planned=planned,
             status=_status(state),
             result=None if result is None else result.model_copy(update={"task_id": planned.id}),
             error=None if result is not None else self._why_not(state),
-            state=state,
+            recovered=state.name == RECOVERED,
+            files={artifact.sha256: get_store().address(artifact) for artifact in outputs if artifact.preview is None},
+            ended_at=state.timestamp,
+            prefect_task_run_id=str(state.state_details.task_run_id),
         )
         # Here and not in the task run: a cache hit runs no body, and the process of one that did may be gone.
-        if ending.result is not None:
-            show_result(ending.result, state.state_details.task_run_id)
+        if outcome.result is not None:
+            show_result(outcome.result, state.state_details.task_run_id)
         with recording(f"The end of task {planned.name}"):
-            if ending.result is None:
+            if outcome.result is None:
                 get_trace().record_no_result(
                     self.request.request_id,
                     planned.id,
-                    ending.status,
-                    ending.error or "unknown",
+                    outcome.status,
+                    outcome.error or "unknown",
                     life=self.request.life,
                 )
             elif state.name == CACHED:
-                get_trace().record_result(self.request.request_id, ending.result, cached=True, life=self.request.life)
+                get_trace().record_result(self.request.request_id, outcome.result, cached=True, life=self.request.life)
 
     def _why_not(self, state: State[Any]) -> str:
         """Why there is no result. What had no worker when its request's time was up was not lost with one."""

@@ -22,19 +22,19 @@ def resume(ctx: click.Context, id: str, out: Path | None, as_json: bool) -> None
     from apps.cli.answer import make_folder, present
     from apps.cli.running import run
     from hugginggpt.errors import RequestInProgressError
+    from hugginggpt.results import RequestStatus
     from hugginggpt.services import get_trace
-    from hugginggpt.trace.story import StoryStatus
 
     story = get_trace().request(id)
     if out is not None:
         make_folder(out)
-    if story.status is StoryStatus.RUNNING:
+    if story.status is RequestStatus.RUNNING:
         raise RequestInProgressError(
             f"Request {story.request_id} is being worked on by {story.lives[-1].holder}: wait for it, "
             f"`hugginggpt trace show {story.request_id}` shows how far it is."
         )
     further = ""
-    if story.status in (StoryStatus.DIED, StoryStatus.QUEUED, StoryStatus.CANCELLED):
+    if story.status in (RequestStatus.DIED, RequestStatus.QUEUED, RequestStatus.CANCELLED):
         get_trace().reopen_request(story.request_id)
         finished = run(story.text, request_id=story.request_id)
         story, further = finished.story, finished.further

@@ -47,9 +47,9 @@ def run(
     from hugginggpt.acceptance import accept, keep_accepted
     from hugginggpt.errors import HuggingGPTError
     from hugginggpt.request import RequestOptions
+    from hugginggpt.results import RequestStatus
     from hugginggpt.services import get_store, get_trace
     from hugginggpt.settings import get_settings
-    from hugginggpt.trace.story import StoryStatus
 
     trace = get_trace()  # first of all: without a trace nothing is begun
     options = options or RequestOptions()
@@ -88,7 +88,7 @@ def run(
                 return_state=True,
             )
         story = trace.request(request_id) if _is_begun(request_id) else None
-        if story is None or story.status in (StoryStatus.RUNNING, StoryStatus.DIED):
+        if story is None or story.status in (RequestStatus.RUNNING, RequestStatus.DIED):
             state.result()
             raise HuggingGPTError(f"The flow run ended as {state.name} without an end of the request in the trace.")
     except (KeyboardInterrupt, SystemExit) as ending:

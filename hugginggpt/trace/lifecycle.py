@@ -15,10 +15,9 @@ from hugginggpt.artifacts import Resource
 from hugginggpt.controller_name import ControllerName
 from hugginggpt.errors import RequestIdError, RequestInProgressError, TaskCancelledError, TraceError
 from hugginggpt.holder import Holder, is_dead
-from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
+from hugginggpt.results import RequestStatus, TaskOutcome, TaskResult, TaskStatus
 from hugginggpt.text import one_line
 from hugginggpt.trace.rows import SHOWN_ID, artifact_ids, artifact_key, insert_for, task_row
-from hugginggpt.trace.story import TaskEnding, TaskStage
 from hugginggpt.trace.tables import (
     Conversation,
     ExpertRun,
@@ -206,9 +205,9 @@ def cancel(session: Session, request: Request, now: datetime, error: str | None)
 
 def skip_unfinished(session: Session, request: Request, reason: str) -> None:
     """Write why tasks of the plan have no result."""
-    unfinished = select(PlannedTaskRow).filter_by(request_id=request.id, status=TaskStage.PLANNED)
+    unfinished = select(PlannedTaskRow).filter_by(request_id=request.id, status=TaskStatus.PLANNED)
     for task in session.scalars(unfinished):
-        task.status = TaskStage.SKIPPED
+        task.status = TaskStatus.SKIPPED
         task.error = reason
 
 
@@ -224,10 +223,10 @@ def reopen(session: Session, request: Request) -> None:
             update(PlannedTaskRow)
             .where(
                 PlannedTaskRow.request_id == request.id,
-                PlannedTaskRow.status == TaskStage.SKIPPED,
+                PlannedTaskRow.status == TaskStatus.SKIPPED,
                 PlannedTaskRow.error.in_((_CANCELLED, _CANCELLED_BEFORE)),
             )
-            .values(status=TaskStage.PLANNED, error=None)
+            .values(status=TaskStatus.PLANNED, error=None)
         )
 
 
@@ -254,7 +253,7 @@ def store_result(session: Session, task: PlannedTaskRow, result: TaskResult, now
     made = result.model_dump(mode="json")
     if task.result != made:  # another than an earlier life had, or the first
         task.result, task.ended_at = made, now
-    task.status = TaskStage.CACHED if cached else TaskStage.COMPLETED
+    task.status = TaskStatus.CACHED if cached else TaskStatus.COMPLETED
     task.cached = cached
     task.error = None
     task.model_id, task.revision, task.endpoint = result.model, result.revision, result.endpoint
@@ -285,27 +284,27 @@ def finish(
     response_source: str,
     error: str | None,
     error_type: str | None,
-    endings: Sequence[TaskEnding],
+    outcomes: Sequence[TaskOutcome],
 ) -> None:
     """Write how everything ended, and close the request for good.
 
     Raises:
-        TraceError: an ending is of a task that the plan does not have.
+        TraceError: an outcome is of a task that the plan does not have.
     """
     # All at once and therefore in one order, so that two requests that end together do not block each other.
-    artifact_ids(session, [a for ending in endings if ending.result for a in ending.result.outputs], now)
-    for ending in endings:
-        task = task_row(session, request.id, ending.task_id)
-        if ending.result is not None:
-            store_result(session, task, ending.result, now, cached=ending.status is TaskStatus.CACHED)
-            if ending.status is TaskStatus.COMPLETED:
-                _complete_attempt(session, request, ending.result, now)
-        task.status = ending.status
-        task.cached = ending.status is TaskStatus.CACHED
-        task.error = ending.error
-        task.seconds = task.seconds if ending.seconds is None else ending.seconds
-        task.ended_at = ending.ended_at or task.ended_at
-        task.prefect_task_run_id = ending.prefect_task_run_id or task.prefect_task_run_id
+    new = [outcome for outcome in outcomes if not outcome.recovered]
+    artifact_ids(session, [a for outcome in new if outcome.result for a in outcome.result.outputs], now)
+    for outcome in new:
+        task = task_row(session, request.id, outcome.planned.id)
+        if outcome.result is not None:
+            store_result(session, task, outcome.result, now, cached=outcome.status is TaskStatus.CACHED)
+            if outcome.status is TaskStatus.COMPLETED:
+                _complete_attempt(session, request, outcome.result, now)
+        task.status = outcome.status
+        task.cached = outcome.status is TaskStatus.CACHED
+        task.error = outcome.error
+        task.ended_at = outcome.ended_at or task.ended_at
+        task.prefect_task_run_id = outcome.prefect_task_run_id or task.prefect_task_run_id
     skip_unfinished(session, request, "The request ended before this task was done.")
     end_life(session, request, now, ending="finished", error=None)
     request.status = status

@@ -16,7 +16,7 @@ from hugginggpt.models.disk import ModelUse
 from hugginggpt.models.figures import LATEST, MEMORY, Figures, Measurement, Run, figures_of
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.request import Budget
-from hugginggpt.results import RequestStatus, TaskResult
+from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
 from hugginggpt.text import is_storable, one_line
 from hugginggpt.trace.lifecycle import died
 from hugginggpt.trace.rows import MOST_ROWS, SHOWN_ID
@@ -29,8 +29,6 @@ from hugginggpt.trace.story import (
     RequestSummary,
     RequestTrace,
     Selection,
-    StoryStatus,
-    TaskStage,
     TaskTrace,
     Totals,
     Turn,
@@ -97,7 +95,7 @@ def choices_of(session: Session, request_id: str) -> dict[int, ModelChoice]:
 
 def results_of(session: Session, request_id: str) -> dict[int, TaskResult]:
     """The results of the tasks that have one."""
-    done = (TaskStage.COMPLETED, TaskStage.CACHED)
+    done = (TaskStatus.COMPLETED, TaskStatus.CACHED)
     return {
         row.task_id: TaskResult.model_validate(row.result)
         for row in _task_rows(session, request_id)
@@ -168,7 +166,7 @@ def measured(session: Session, now: datetime) -> dict[tuple[str, str, str], Figu
             seconds=row.seconds,
             error=(row.error or "unknown") if failed else None,
             passing=row.passing,
-            done_by_another=failed and row.task_status in (TaskStage.COMPLETED, TaskStage.CACHED),
+            done_by_another=failed and row.task_status in (TaskStatus.COMPLETED, TaskStatus.CACHED),
             elements=row.elements,
         )
         runs[row.kind, row.model_id, row.endpoint].append(run)
@@ -282,7 +280,7 @@ def story_of(session: Session, request_id: str, now: datetime) -> RequestTrace:
         controller_calls=calls,
         files=_outputs(session, request_id),
         totals=Totals(
-            seconds=round(sum(_seconds(life, now, working=status is StoryStatus.RUNNING) for life in lives), 3),
+            seconds=round(sum(_seconds(life, now, working=status is RequestStatus.RUNNING) for life in lives), 3),
             controller_calls=len(calls),
             prompt_tokens=sum(call.prompt_tokens for call in calls),
             completion_tokens=sum(call.completion_tokens for call in calls),
@@ -291,10 +289,10 @@ def story_of(session: Session, request_id: str, now: datetime) -> RequestTrace:
     )
 
 
-def counts(session: Session, now: datetime) -> dict[StoryStatus, int]:
+def counts(session: Session, now: datetime) -> dict[RequestStatus, int]:
     """How many requests have each status."""
     others = select(Request.status, func.count()).where(Request.status != RequestStatus.RUNNING)
-    found = {StoryStatus(status): count for status, count in session.execute(others.group_by(Request.status))}
+    found = {RequestStatus(status): count for status, count in session.execute(others.group_by(Request.status))}
     running = session.scalars(select(Request).where(Request.status == RequestStatus.RUNNING))
     return found | Counter(_status(request, now) for request in running)
 
@@ -306,7 +304,7 @@ def summaries(session: Session, now: datetime, limit: int, conversation_id: str 
             PlannedTaskRow.request_id,
             func.count().label("tasks"),
             func.count(PlannedTaskRow.task_id)
-            .filter(PlannedTaskRow.status.in_([TaskStage.COMPLETED, TaskStage.CACHED]))
+            .filter(PlannedTaskRow.status.in_([TaskStatus.COMPLETED, TaskStatus.CACHED]))
             .label("done"),
         )
         .group_by(PlannedTaskRow.request_id)
@@ -401,7 +399,7 @@ def _tasks(session: Session, request_id: str, rows: Sequence[PlannedTaskRow]) ->
             task=row.kind,
             args=row.args,
             dep=tuple(row.dep),
-            status=TaskStage(row.status),
+            status=TaskStatus(row.status),
             error=row.error,
             cached=row.cached,
             seconds=row.seconds,
@@ -429,8 +427,8 @@ def _outputs(session: Session, request_id: str) -> tuple[OutputFile, ...]:
     )
 
 
-def _status(request: Request, now: datetime) -> StoryStatus:
-    return StoryStatus.DIED if died(request, now) else StoryStatus(request.status)
+def _status(request: Request, now: datetime) -> RequestStatus:
+    return RequestStatus.DIED if died(request, now) else RequestStatus(request.status)
 
 
 def _seconds(life: Life, now: datetime, *, working: bool) -> float:

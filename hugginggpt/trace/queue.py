@@ -111,5 +111,5 @@ def _give_up(session: Session, request: Request, now: datetime, error: str) -> N
         response_source="none",
         error=error,
         error_type="HuggingGPTError",
-        endings=[],
+        outcomes=[],
     )

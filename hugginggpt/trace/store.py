@@ -21,7 +21,7 @@ from hugginggpt.models.disk import ModelUse
 from hugginggpt.models.figures import Measurement
 from hugginggpt.plan import Plan
 from hugginggpt.request import Budget
-from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
+from hugginggpt.results import RequestStatus, TaskOutcome, TaskResult, TaskStatus
 from hugginggpt.settings import Settings
 from hugginggpt.text import one_line
 from hugginggpt.trace import lifecycle, questions, queue
@@ -34,9 +34,6 @@ from hugginggpt.trace.story import (
     OpenedRequest,
     RequestSummary,
     RequestTrace,
-    StoryStatus,
-    TaskEnding,
-    TaskStage,
     Turn,
     WaitingRequest,
 )
@@ -61,7 +58,7 @@ if TYPE_CHECKING:
     from hugginggpt.trace.evaluations import Evaluations
     from hugginggpt.trace.pruning import Pruning
 
-__all__ = ["OpenedRequest", "RequestSummary", "RequestTrace", "TaskEnding", "Trace", "Turn", "holder_name"]
+__all__ = ["OpenedRequest", "RequestSummary", "RequestTrace", "Trace", "Turn", "holder_name"]
 
 
 class Trace:
@@ -383,7 +380,7 @@ class Trace:
         response: str | None,
         response_source: str,
         error: str | None,
-        endings: Sequence[TaskEnding],
+        outcomes: Sequence[TaskOutcome],
         life: int | None = None,
         error_type: str | None = None,
     ) -> None:
@@ -395,7 +392,7 @@ class Trace:
             response: the answer; None when there is none.
             response_source: "controller", "plain" for the plain rendering of the facts, or "none".
             error: why it failed, or why its answer is the plain rendering, one sentence.
-            endings: what only the orchestrator knew; a task without one keeps what is recorded of it.
+            outcomes: how tasks ended; a task without one keeps what is recorded of it.
             life: the writer's life; one that was taken over may not finish the request.
             error_type: class of the error.
         """
@@ -414,7 +411,7 @@ class Trace:
                 response_source=response_source,
                 error=error,
                 error_type=error_type,
-                endings=endings,
+                outcomes=outcomes,
             )
 
     # What the stages record
@@ -460,7 +457,7 @@ class Trace:
                     kind=task.task,
                     args=dict(task.args),
                     dep=list(task.dep),
-                    status=TaskStage.PLANNED,
+                    status=TaskStatus.PLANNED,
                     cached=False,
                 )
                 for position, task in enumerate(plan.tasks)
@@ -742,7 +739,7 @@ class Trace:
         with self._database.reading() as session:
             return questions.summaries(session, self._database.now(session), limit, conversation_id)
 
-    def counts(self) -> dict[StoryStatus, int]:
+    def counts(self) -> dict[RequestStatus, int]:
         """How many requests have each status."""
         with self._database.reading() as session:
             return questions.counts(session, self._database.now(session))

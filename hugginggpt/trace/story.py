@@ -1,7 +1,6 @@
 """What the trace answers with: the story of a request, as data that goes to JSON and back."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -11,28 +10,6 @@ from hugginggpt.controller_name import ControllerName
 from hugginggpt.models.card import Endpoint, ModelChoice
 from hugginggpt.plan import Argument, Plan
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
-
-
-class StoryStatus(StrEnum):
-    """How a request stands, seen from outside; DIED when nobody works on it although it is not finished."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    DIED = "died"
-    COMPLETED = "completed"
-    PARTIAL = "partial"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class TaskStage(StrEnum):
-    """How a planned task stands; PLANNED until it has ended."""
-
-    PLANNED = "planned"
-    COMPLETED = "completed"
-    CACHED = "cached"
-    FAILED = "failed"
-    SKIPPED = "skipped"
 
 
 class _Frozen(BaseModel):
@@ -86,22 +63,6 @@ class EndedRun(_Frozen):
     status: RequestStatus
     response: str | None
     error: str | None
-
-
-class TaskEnding(_Frozen):
-    """How a task run ended, as only the orchestrator knows.
-
-    Attributes:
-        result: the result, which may be recorded already; None leaves what is recorded.
-    """
-
-    task_id: int
-    status: TaskStatus
-    error: str | None = None
-    seconds: float | None = None
-    ended_at: datetime | None = None
-    prefect_task_run_id: str | None = None
-    result: TaskResult | None = None
 
 
 class Life(_Frozen):
@@ -185,7 +146,7 @@ class TaskTrace(_Frozen):
     task: str
     args: dict[str, Argument]
     dep: tuple[int, ...]
-    status: TaskStage
+    status: TaskStatus
     error: str | None
     cached: bool
     seconds: float | None
@@ -252,7 +213,7 @@ class RequestTrace(_Frozen):
     text: str
     options: dict[str, Any]
     resources: tuple[Resource, ...]
-    status: StoryStatus
+    status: RequestStatus
     response: str | None
     response_source: str | None
     error: str | None
@@ -289,7 +250,7 @@ class RequestSummary(_Frozen):
     request_id: str
     conversation_id: str
     text: str
-    status: StoryStatus
+    status: RequestStatus
     response: str | None
     error: str | None
     created_at: datetime

@@ -18,9 +18,10 @@ from PIL import Image as PILImage
 from PIL import ImageDraw, ImageFont
 
 from apps.cli import main
+from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace, reset
 from hugginggpt.settings import CHECKOUT
-from hugginggpt.trace.story import RequestTrace, StoryStatus
+from hugginggpt.trace.story import RequestTrace
 from tests.apps.conftest import Run
 from tests.servers import prefect_client, wait_until
 
@@ -244,7 +245,7 @@ def test_the_documented_call_over_http_is_answered_once(deployed: None, sign: Pa
         ids.add(json.loads(done.stdout)["id"])
     assert len(ids) == 1
     story = ended("sign-19")
-    assert story.status in (StoryStatus.COMPLETED, StoryStatus.PARTIAL)
+    assert story.status in (RequestStatus.COMPLETED, RequestStatus.PARTIAL)
     assert (story.flow_run_id, len(story.lives)) == (ids.pop(), 1)
 
 
@@ -274,6 +275,6 @@ def test_cancelling_in_prefect_stops_the_run_and_its_experts(
     with prefect_client(prefect_api) as client:
         cancelling = {"state": {"type": "CANCELLING"}, "force": True}
         client.post(f"/flow_runs/{run}/set_state", json=cancelling).raise_for_status()
-    wait_until(lambda: get_trace().request("say-1").status is StoryStatus.CANCELLED)
+    wait_until(lambda: get_trace().request("say-1").status is RequestStatus.CANCELLED)
     assert time.monotonic() - began < 40
     assert get_trace().request("say-1").lives[0].ending == "cancelled"

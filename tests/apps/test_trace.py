@@ -9,8 +9,8 @@ from apps.cli import main
 from hugginggpt.controller_name import ControllerName
 from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.services import get_store, get_trace
-from hugginggpt.trace.store import RequestTrace, TaskEnding
-from tests.trace.samples import artifact, begin, call, candidate, choice, finish, planned, result
+from hugginggpt.trace.store import RequestTrace
+from tests.trace.samples import artifact, begin, call, candidate, choice, finish, outcome, planned, result
 
 
 def finished(request_id: str = "abc123") -> RequestTrace:
@@ -32,9 +32,9 @@ def finished(request_id: str = "abc123") -> RequestTrace:
         response="The total is 12.50.",
         response_source="controller",
         error=None,
-        endings=[
-            TaskEnding(task_id=1, status=TaskStatus.FAILED, error="The voice is hoarse."),
-            TaskEnding(task_id=2, status=TaskStatus.SKIPPED, error="It needs the result of task 1."),
+        outcomes=[
+            outcome(1, TaskStatus.FAILED, error="The voice is hoarse."),
+            outcome(2, TaskStatus.SKIPPED, error="It needs the result of task 1."),
         ],
     )
     return trace.request(opened.request_id)
@@ -204,7 +204,7 @@ def test_resume_of_a_finished_request_shows_it(inside: CliRunner) -> None:
     trace = get_trace()
     begin(trace, request_id="done")
     trace.finish_request(
-        "done", status=RequestStatus.COMPLETED, response="12.50", response_source="controller", error=None, endings=[]
+        "done", status=RequestStatus.COMPLETED, response="12.50", response_source="controller", error=None, outcomes=[]
     )
     shown = inside.invoke(main, ["resume", "do"])
     assert (shown.exit_code, shown.stdout) == (0, "12.50\n")
@@ -223,7 +223,7 @@ def test_the_exit_code_says_who_can_mend_a_failure(inside: CliRunner, error_type
         response_source="none",
         error="It is not what it says.",
         error_type=error_type,
-        endings=[],
+        outcomes=[],
     )
     shown = inside.invoke(main, ["resume", "bad", "--json"])
     assert shown.exit_code == code

@@ -17,11 +17,10 @@ from flows.answer import answer_request
 from hugginggpt.catalog import hub
 from hugginggpt.errors import DeadlineExceededError
 from hugginggpt.request import RequestOptions
-from hugginggpt.results import RequestStatus
+from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import get_settings
 from hugginggpt.submission import Submission, put_in_line
-from hugginggpt.trace.story import StoryStatus, TaskStage
 from tests.flows.conftest import Answer
 from tests.servers import wait_until
 from tests.stand_ins.openai_server import OpenAIServer, hangs
@@ -66,8 +65,8 @@ def test_cancelling_stops_a_request_at_work(controller: OpenAIServer, photo: Pat
     assert not flow.is_alive()
     assert states[0].is_cancelled() and states[0].message == "Cancelled by ada."
     story = get_trace().request("stop")
-    assert story.status is StoryStatus.CANCELLED
-    assert [task.status for task in story.tasks] == [TaskStage.COMPLETED, TaskStage.SKIPPED]
+    assert story.status is RequestStatus.CANCELLED
+    assert [task.status for task in story.tasks] == [TaskStatus.COMPLETED, TaskStatus.SKIPPED]
     assert "respond" not in controller.stages()
 
     # What had finished is kept: going on from there runs only the rest.
@@ -92,8 +91,8 @@ def test_over_its_deadline_it_is_answered_with_what_is_there(
     )
     assert state.name == "Partial"
     story = get_trace().request("late")
-    assert story.status is StoryStatus.PARTIAL
-    assert [task.status for task in story.tasks] == [TaskStage.COMPLETED, TaskStage.FAILED]
+    assert story.status is RequestStatus.PARTIAL
+    assert [task.status for task in story.tasks] == [TaskStatus.COMPLETED, TaskStatus.FAILED]
     assert story.tasks[1].error == "The request was not answered within its 3 seconds."
     assert story.response_source == "plain"
     assert "respond" not in controller.stages()
@@ -216,7 +215,7 @@ def test_nothing_is_paid_for_that_may_cost_nothing(
     assert state.name == "Partial"
     assert controller.calls == []
     story = get_trace().request("nothing")
-    assert [task.status for task in story.tasks] == [TaskStage.COMPLETED, TaskStage.FAILED]
+    assert [task.status for task in story.tasks] == [TaskStatus.COMPLETED, TaskStatus.FAILED]
 
 
 def test_calls_that_wait_for_their_turn_see_what_those_before_them_have_cost(

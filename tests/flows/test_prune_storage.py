@@ -22,10 +22,11 @@ from hugginggpt import artifacts
 from hugginggpt.capabilities import ValueType
 from hugginggpt.models.card import Endpoint
 from hugginggpt.request import RequestOptions
+from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.database import make_engine, parse_url
-from hugginggpt.trace.story import RequestTrace, StoryStatus
+from hugginggpt.trace.story import RequestTrace
 from hugginggpt.upkeep import pruning
 from hugginggpt.upkeep.pruning import Limits, Sort, find_prunable
 from hugginggpt.upkeep.records import read_records
@@ -169,7 +170,7 @@ def test_a_request_asked_again_after_pruning_is_done_again(answer: Answer, photo
     pruned(max_age_days=90)
     assert stored() == set() and counts()["artifacts"] == 0
     again = answer("Find the edges.", photo, plan=EDGES)
-    assert (again.status, again.tasks[0].cached) == (StoryStatus.COMPLETED, False)
+    assert (again.status, again.tasks[0].cached) == (RequestStatus.COMPLETED, False)
     assert held(again) == held(first) == stored()
 
 
@@ -207,7 +208,7 @@ def test_a_request_that_died_is_resumed_after_pruning(answer: Answer, photo: Pat
     age(1000)
     pruned(max_age_days=0, keep_artifacts_gb=0, keep_weights_gb=0)
     resumed = answer("Find the edges.", request_id="died")
-    assert (resumed.status, len(resumed.lives)) == (StoryStatus.COMPLETED, 2)
+    assert (resumed.status, len(resumed.lives)) == (RequestStatus.COMPLETED, 2)
     assert (held(resumed), resumed.tasks[0].attempts) == (held(story), story.tasks[0].attempts)
 
 
@@ -254,7 +255,7 @@ def test_a_conversation_that_went_on_between_the_look_and_the_deletion_stays(ans
     assert [one.id for one in prunable.old_conversations] == [first.conversation_id]
     second = answer("Again.", conversation_id=first.conversation_id, plan=EDGES)
     assert pruning.prune(prunable, Sort.REQUESTS).gone == 0
-    assert get_trace().request(second.request_id).status == StoryStatus.COMPLETED
+    assert get_trace().request(second.request_id).status == RequestStatus.COMPLETED
     assert counts()["requests"] == 2
 
 

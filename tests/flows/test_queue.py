@@ -36,7 +36,7 @@ from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import CHECKOUT, get_settings
 from hugginggpt.submission import Submission, put_in_line
 from hugginggpt.trace import queue as trace_queue
-from hugginggpt.trace.story import EndedRun, StoryStatus
+from hugginggpt.trace.story import EndedRun
 from tasks import open as opening
 from tasks import queue
 from tests.servers import wait_until
@@ -168,7 +168,7 @@ def test_runs_that_end_before_they_begin_are_counted_and_the_request_is_given_up
     assert answer_queued() == 0
     assert len(runs_of("futile")) == 2
     story = get_trace().request("futile")
-    assert story.status is StoryStatus.FAILED
+    assert story.status is RequestStatus.FAILED
     assert story.error is not None and story.error.endswith("the last one said: The cluster is away.")
 
 
@@ -176,7 +176,7 @@ def test_a_request_whose_run_was_cancelled_before_it_began_is_cancelled(_deploye
     put("unwelcome")
     set_state(start_run("unwelcome", "Draw"), Cancelled())
     assert answer_queued() == 0
-    assert get_trace().request("unwelcome").status is StoryStatus.CANCELLED
+    assert get_trace().request("unwelcome").status is RequestStatus.CANCELLED
     assert len(runs_of("unwelcome")) == 1
     # Whoever wants it after all gets another run.
     get_trace().reopen_request("unwelcome")
@@ -233,7 +233,7 @@ def test_runs_that_are_at_work_in_prefect_alone_are_ended_there(
         error = "It cannot be done." if status is RequestStatus.FAILED else None
         response = None if error else "The edges\nwere drawn."
         get_trace().finish_request(
-            name, status=status, response=response, response_source="none", error=error, endings=[]
+            name, status=status, response=response, response_source="none", error=error, outcomes=[]
         )
     get_trace().cancel_request("given-up")
     get_trace().release_flow_run(str(runs["left"].id), ending="died")
@@ -264,7 +264,7 @@ def test_a_run_that_is_deleted_meanwhile_does_not_keep_the_others_from_being_end
     gone, other = begun("gone"), begun("other")
     for name in ("gone", "other"):
         get_trace().finish_request(
-            name, status=RequestStatus.COMPLETED, response="Done.", response_source="none", error=None, endings=[]
+            name, status=RequestStatus.COMPLETED, response="Done.", response_source="none", error=None, outcomes=[]
         )
     monkeypatch.setattr(queue, "ENDED_SECONDS", 0.0)
     ending = queue._ending
@@ -319,7 +319,7 @@ def test_what_cannot_be_started_stays_in_line(_deployed: None, monkeypatch: pyte
     state = answer_queued(return_state=True)
     assert state.is_failed()
     assert str(state.message).startswith("1 of 1 requests stay in line, for no run could be started for them: Prefect")
-    assert get_trace().request("stays").status is StoryStatus.QUEUED
+    assert get_trace().request("stays").status is RequestStatus.QUEUED
     with pytest.raises(ConfigurationError, match="no deployment answer-request/elsewhere: start everything") as raised:
         start_run("stays", "Draw")
     assert f"--prefect-file {CHECKOUT / 'deployments.yaml'}`" in raised.value.message
@@ -383,7 +383,7 @@ def test_what_a_deployment_is_asked_is_in_line_before_anything_can_fail(
         refused = run_of_deployment("Draw its edges", files=["/nowhere.png"])
         assert str(begin(refused).message).startswith("The file /nowhere.png is outside the folders")
     # Nobody else begins it while its run may still do so.
-    assert [(r.request_id, r.status) for r in get_trace().requests()] == [(str(run.id), StoryStatus.QUEUED)]
+    assert [(r.request_id, r.status) for r in get_trace().requests()] == [(str(run.id), RequestStatus.QUEUED)]
     assert answer_queued() == 0
 
     monkeypatch.setattr(opening, "OPENING_SECONDS", 0.0)
@@ -394,7 +394,7 @@ def test_what_a_deployment_is_asked_is_in_line_before_anything_can_fail(
     (again,) = [found for found in runs_of("mine") if found.idempotency_key == "mine"]
     assert begin(again).is_completed()
     story = get_trace().request("mine")
-    assert (story.status, len(story.resources)) == (StoryStatus.COMPLETED, 1)
+    assert (story.status, len(story.resources)) == (RequestStatus.COMPLETED, 1)
 
 
 def refusal(**parameters: Any) -> str:

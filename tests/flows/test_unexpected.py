@@ -18,8 +18,8 @@ from flows.answer import answer_request
 from flows.queue import answer_queued
 from flows.warm import warm_models
 from hugginggpt.errors import UnexpectedError
+from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace
-from hugginggpt.trace.story import StoryStatus
 from tasks import plan as planning
 from tasks import queue, respond, run
 from tests.stand_ins.openai_server import OpenAIServer
@@ -97,7 +97,7 @@ def test_a_request_fails_without_a_secret(
     assert f"Failed: {state.message}" in told
     # It can be resumed: what failed is not the request.
     story = get_trace().request(get_trace().requests(1)[0].request_id)
-    assert story.status is StoryStatus.DIED and story.lives[-1].error == state.message
+    assert story.status is RequestStatus.DIED and story.lives[-1].error == state.message
 
 
 def test_a_task_fails_without_a_secret(

@@ -10,7 +10,7 @@ from hugginggpt.controller.call import ControllerCall
 from hugginggpt.holder import holder_name
 from hugginggpt.models.card import Candidate, Endpoint, ModelCard, ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
-from hugginggpt.results import ItemResult, RequestStatus, TaskResult
+from hugginggpt.results import ItemResult, RequestStatus, TaskOutcome, TaskResult, TaskStatus
 from hugginggpt.trace.store import OpenedRequest, Trace
 
 PLAN = Plan(
@@ -63,6 +63,11 @@ def result(task_id: int = 0, *texts: str, model: str = "rapidocr") -> TaskResult
     )
 
 
+def outcome(task_id: int, status: TaskStatus = TaskStatus.COMPLETED, **values: Any) -> TaskOutcome:
+    planned = next((task for task in PLAN.tasks if task.id == task_id), PlannedTask(task="image-to-text", id=task_id))
+    return TaskOutcome(planned=planned, status=status, **values)
+
+
 def call(stage: str = "plan", **changes: Any) -> ControllerCall:
     values = {
         "stage": stage,
@@ -106,6 +111,6 @@ def finish(trace: Trace, request_id: str, **changes: Any) -> None:
         "response": "The total is 12.50.",
         "response_source": "controller",
         "error": None,
-        "endings": (),
+        "outcomes": (),
     }
     trace.finish_request(request_id, **(values | changes))

@@ -37,7 +37,7 @@ def url_of_a_trace(trace: Trace, database_url: str) -> str:
         response="12.50",
         response_source="plain",
         error=None,
-        endings=(),
+        outcomes=(),
     )
     trace.measurement(max_age=0)
     return database_url

@@ -15,9 +15,8 @@ from hugginggpt.holder import Hold, Holder, holder_name, is_dead
 from hugginggpt.plan import Plan
 from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.settings import Settings
-from hugginggpt.trace.store import TaskEnding, Trace
-from hugginggpt.trace.story import StoryStatus, TaskStage
-from tests.trace.samples import PLAN, begin, call, candidate, choice, finish, planned, result
+from hugginggpt.trace.store import Trace
+from tests.trace.samples import PLAN, begin, call, candidate, choice, finish, outcome, planned, result
 
 ELSEWHERE = "other-host/4026531836:4711:1764000000.00"
 
@@ -70,7 +69,7 @@ def test_a_live_holder_keeps_its_request(trace: Trace) -> None:
     with pytest.raises(RequestInProgressError, match="process 4711 on other-host"):
         begin(trace, request_id=opened.request_id)
 
-    assert trace.request(opened.request_id).status is StoryStatus.RUNNING
+    assert trace.request(opened.request_id).status is RequestStatus.RUNNING
 
 
 def test_a_request_whose_lease_ran_out_died_and_can_be_resumed(trace: Trace) -> None:
@@ -79,9 +78,9 @@ def test_a_request_whose_lease_ran_out_died_and_can_be_resumed(trace: Trace) -> 
     trace.record_choice(request_id, 0, choice())
     trace.start_attempt(request_id, 0, 1, candidate(), run_count=1)
     trace.record_result(request_id, result(0))
-    assert trace.request(request_id).status is StoryStatus.DIED
-    assert trace.requests()[0].status is StoryStatus.DIED
-    assert trace.counts() == {StoryStatus.DIED: 1}
+    assert trace.request(request_id).status is RequestStatus.DIED
+    assert trace.requests()[0].status is RequestStatus.DIED
+    assert trace.counts() == {RequestStatus.DIED: 1}
 
     again = begin(trace, request_id=request_id, text="", resources=[], flow_run_id="second")
 
@@ -90,7 +89,7 @@ def test_a_request_whose_lease_ran_out_died_and_can_be_resumed(trace: Trace) -> 
     assert trace.plan(request_id) == PLAN
     assert trace.results(request_id) == {0: result(0)}
     story = trace.request(request_id)
-    assert story.status is StoryStatus.RUNNING
+    assert story.status is RequestStatus.RUNNING
     assert [(life.flow_run_id, life.ending) for life in story.lives] == [("first", "died"), ("second", None)]
     assert story.lives[0].ended_at == story.lives[0].seen_at
     attempt = story.tasks[0].attempts[0]
@@ -100,7 +99,7 @@ def test_a_request_whose_lease_ran_out_died_and_can_be_resumed(trace: Trace) -> 
 def test_a_dead_process_of_this_host_counts_at_once(trace: Trace) -> None:
     opened = begin(trace, holder=dead_process(), lease_seconds=3600.0)
 
-    assert trace.request(opened.request_id).status is StoryStatus.DIED
+    assert trace.request(opened.request_id).status is RequestStatus.DIED
     assert begin(trace, request_id=opened.request_id).life == 2
 
 
@@ -110,7 +109,7 @@ def test_renewing_keeps_a_request_alive(trace: Trace) -> None:
     assert trace.renew_lease(opened.request_id, ELSEWHERE, 60.0) is Hold.HELD
 
     story = trace.request(opened.request_id)
-    assert story.status is StoryStatus.RUNNING
+    assert story.status is RequestStatus.RUNNING
     assert story.lives[0].seen_at > story.lives[0].started_at
 
 
@@ -170,14 +169,14 @@ def test_what_an_earlier_life_made_stays_as_it_was(trace: Trace) -> None:
     before = trace.request(opened.request_id).tasks[:2]
 
     begin(trace, request_id=opened.request_id)
-    finish(trace, opened.request_id, endings=[TaskEnding(task_id=2, status=TaskStatus.FAILED, error="No.")], life=2)
+    finish(trace, opened.request_id, outcomes=[outcome(2, TaskStatus.FAILED, error="No.")], life=2)
 
     cached, made, failed = trace.request(opened.request_id).tasks
-    assert (cached.status, cached.cached, cached.seconds) == (TaskStage.CACHED, True, 1.25)
-    assert (made.status, made.cached) == (TaskStage.COMPLETED, False)
+    assert (cached.status, cached.cached, cached.seconds) == (TaskStatus.CACHED, True, 1.25)
+    assert (made.status, made.cached) == (TaskStatus.COMPLETED, False)
     assert cached == before[0]
     assert made.model_copy(update={"attempts": ()}) == before[1].model_copy(update={"attempts": ()})
-    assert failed.status is TaskStage.FAILED
+    assert failed.status is TaskStatus.FAILED
 
 
 def test_a_task_that_is_done_in_a_later_life_ended_then(trace: Trace) -> None:
@@ -206,7 +205,7 @@ def test_a_released_request_can_be_resumed_at_once(trace: Trace) -> None:
     life = trace.request(opened.request_id).lives[0]
     assert (life.ending, life.error) == ("crashed", "It ran out of memory.")
     assert life.ended_at is not None and life.ended_at - life.started_at < timedelta(minutes=5)
-    assert trace.request(opened.request_id).status is StoryStatus.DIED
+    assert trace.request(opened.request_id).status is RequestStatus.DIED
     assert begin(trace, request_id=opened.request_id).life == 2
     assert trace.request(opened.request_id).lives[0] == life
 
@@ -274,7 +273,7 @@ def _work(settings: Settings, n: int, barrier: object, wins: object) -> None:
         response=f"answer {n}",
         response_source="plain",
         error=None,
-        endings=(),
+        outcomes=(),
     )
     trace.close()
 
@@ -291,7 +290,7 @@ def test_processes_that_start_at_once_share_a_new_database(trace_settings: Setti
     assert [process.exitcode for process in processes] == [0] * 4
     assert wins.get() in range(4) and wins.empty()
     trace = Trace.open(trace_settings)
-    answers = [s for s in trace.requests() if s.status is StoryStatus.COMPLETED]
+    answers = [s for s in trace.requests() if s.status is RequestStatus.COMPLETED]
     assert {s.response for s in answers} == {f"answer {n}" for n in range(4)}
     assert all((s.tasks, s.tasks_done) == (3, 3) for s in answers)
     kept = trace.cards("image-to-text")

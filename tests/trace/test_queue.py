@@ -12,7 +12,6 @@ from hugginggpt.request import Budget
 from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.trace.queue import DISK_FULL, MOST_LIVES, MOST_STARTS, SHOWN_CHARS
 from hugginggpt.trace.store import Trace
-from hugginggpt.trace.story import StoryStatus, TaskStage
 from tests.trace.samples import INVOICE, artifact, begin, call, candidate, choice, planned, result
 
 CONTRACT = Resource(name="contract.txt", artifact=artifact("We agree."), source="/home/ada/contract.txt")
@@ -34,8 +33,8 @@ def claimed(trace: Trace, seconds: float = 60.0, limit: int = 10) -> list[str]:
 
 def test_a_request_in_line_is_begun_as_it_was_put_there(trace: Trace) -> None:
     assert put(trace, "first")
-    assert trace.request("first").status is StoryStatus.QUEUED
-    assert [r.status for r in trace.requests()] == [StoryStatus.QUEUED]
+    assert trace.request("first").status is RequestStatus.QUEUED
+    assert [r.status for r in trace.requests()] == [RequestStatus.QUEUED]
 
     opened = begin(trace, request_id="first", text="", resources=[], options={}, flow_run_id="flow")
 
@@ -143,7 +142,7 @@ def test_what_kills_every_process_is_given_up(trace: Trace) -> None:
         time.sleep(0.02)
     assert claimed(trace) == []
     story = trace.request("poison")
-    assert story.status is StoryStatus.FAILED
+    assert story.status is RequestStatus.FAILED
     assert story.error == f"Its process died {MOST_LIVES} times, so it is not begun again."
     assert story.lives[-1].ending == "died"
 
@@ -158,7 +157,7 @@ def test_what_finds_the_disk_full_is_not_given_up_but_begun_ever_more_slowly(tra
     assert claimed(trace) == []
     time.sleep(0.7)
     assert claimed(trace) == ["large"]
-    assert trace.request("large").status is StoryStatus.DIED
+    assert trace.request("large").status is RequestStatus.DIED
 
 
 def test_runs_that_never_begin_their_request_come_ever_more_slowly_and_then_no_more(trace: Trace) -> None:
@@ -180,7 +179,7 @@ def test_runs_that_never_begin_their_request_come_ever_more_slowly_and_then_no_m
         trace.start_again("unlucky", MOST_STARTS, "The cluster is away.")
     story = trace.request("unlucky")
     assert (story.status, story.error) == (
-        StoryStatus.FAILED,
+        RequestStatus.FAILED,
         f"{MOST_STARTS} flow runs ended before they began it, so no other is started; "
         "the last one said: The cluster is away.",
     )
@@ -204,7 +203,7 @@ def test_cancelling_ends_a_request_wherever_it_stands(trace: Trace) -> None:
     opened = planned(trace, request_id="working")
     done = planned(trace, request_id="done")
     trace.finish_request(
-        done.request_id, status=RequestStatus.COMPLETED, response="12", response_source="plain", error=None, endings=[]
+        done.request_id, status=RequestStatus.COMPLETED, response="12", response_source="plain", error=None, outcomes=[]
     )
 
     assert trace.cancel_request("waiting")
@@ -215,14 +214,14 @@ def test_cancelling_ends_a_request_wherever_it_stands(trace: Trace) -> None:
         trace.cancel_request("nobody")
 
     assert claimed(trace) == []
-    assert trace.request("waiting").status is StoryStatus.CANCELLED
+    assert trace.request("waiting").status is RequestStatus.CANCELLED
     story = trace.request("working")
     assert (story.status, story.error, story.lives[0].ending) == (
-        StoryStatus.CANCELLED,
+        RequestStatus.CANCELLED,
         "Cancelled by ada.",
         "cancelled",
     )
-    assert {task.status for task in story.tasks} == {TaskStage.SKIPPED}
+    assert {task.status for task in story.tasks} == {TaskStatus.SKIPPED}
     assert trace.status("done") is RequestStatus.COMPLETED
     with pytest.raises(TraceError, match="finished"):
         trace.record_no_result("working", 0, TaskStatus.FAILED, "late", life=opened.life)
@@ -235,7 +234,10 @@ def test_a_cancelled_request_can_be_opened_again(trace: Trace) -> None:
     for name in ("waiting", "working"):
         trace.cancel_request(name)
         trace.reopen_request(name)
-    assert (trace.request("waiting").status, trace.request("working").status) == (StoryStatus.QUEUED, StoryStatus.DIED)
+    assert (trace.request("waiting").status, trace.request("working").status) == (
+        RequestStatus.QUEUED,
+        RequestStatus.DIED,
+    )
     assert begin(trace, request_id="waiting").life == 1
     assert begin(trace, request_id="working").life == 2
     assert trace.request("working").error is None
@@ -250,7 +252,7 @@ def test_the_tasks_that_cancelling_ended_are_planned_again(trace: Trace) -> None
     trace.cancel_request("mine")
 
     story = trace.request("mine")
-    assert [task.status for task in story.tasks] == [TaskStage.COMPLETED, TaskStage.SKIPPED, TaskStage.SKIPPED]
+    assert [task.status for task in story.tasks] == [TaskStatus.COMPLETED, TaskStatus.SKIPPED, TaskStatus.SKIPPED]
     assert story.tasks[1].error == "The request was cancelled before this task was done."
     attempt = story.tasks[1].attempts[0]
     assert (attempt.status, attempt.error) == ("interrupted", "The request was cancelled before it ended.")
@@ -259,9 +261,9 @@ def test_the_tasks_that_cancelling_ended_are_planned_again(trace: Trace) -> None
     begin(trace, request_id="mine")
     tasks = trace.request("mine").tasks
     assert [(task.status, task.error) for task in tasks] == [
-        (TaskStage.COMPLETED, None),
-        (TaskStage.PLANNED, None),
-        (TaskStage.SKIPPED, "It needs the result of task 1, which failed."),
+        (TaskStatus.COMPLETED, None),
+        (TaskStatus.PLANNED, None),
+        (TaskStatus.SKIPPED, "It needs the result of task 1, which failed."),
     ]
 
 
@@ -271,7 +273,7 @@ def test_a_cancelled_flow_run_cancels_its_request(trace: Trace) -> None:
     assert trace.release_flow_run("flow", ending="cancelled", error="Cancelled by the user.")
     story = trace.request("mine")
     assert (story.status, story.error, story.lives[0].ending) == (
-        StoryStatus.CANCELLED,
+        RequestStatus.CANCELLED,
         "Cancelled by the user.",
         "cancelled",
     )

@@ -9,9 +9,9 @@ from hugginggpt.controller_name import ControllerName
 from hugginggpt.errors import ExpertError
 from hugginggpt.results import ItemResult, RequestStatus, TaskStatus
 from hugginggpt.trace.report import AnswerReport, report, waited
-from hugginggpt.trace.store import TaskEnding, Trace
+from hugginggpt.trace.store import Trace
 from hugginggpt.trace.story import Life
-from tests.trace.samples import PLAN, artifact, begin, call, candidate, planned, result
+from tests.trace.samples import PLAN, artifact, begin, call, candidate, outcome, planned, result
 
 
 def test_a_request_with_a_cached_a_failed_and_a_partly_done_task(trace: Trace, tmp_path: Path) -> None:
@@ -34,9 +34,9 @@ def test_a_request_with_a_cached_a_failed_and_a_partly_done_task(trace: Trace, t
         response="Here it is.",
         response_source="controller",
         error=None,
-        endings=[
-            TaskEnding(task_id=1, status=TaskStatus.CACHED, result=spoken),
-            TaskEnding(task_id=2, status=TaskStatus.FAILED, error="minilm (embedded): No."),
+        outcomes=[
+            outcome(1, TaskStatus.CACHED, result=spoken),
+            outcome(2, TaskStatus.FAILED, error="minilm (embedded): No."),
         ],
     )
 
@@ -99,7 +99,7 @@ def test_a_request_without_a_plan(trace: Trace) -> None:
         response=None,
         response_source="none",
         error="Nothing here makes videos.",
-        endings=(),
+        outcomes=(),
     )
 
     made = report(trace.request(opened.request_id), {})
@@ -127,7 +127,7 @@ def test_what_a_person_waited_is_split_into_work_and_waiting(trace: Trace) -> No
         response=None,
         response_source="none",
         error="No.",
-        endings=(),
+        outcomes=(),
     )
     asked = datetime(2026, 11, 29, 12, tzinfo=UTC)
 

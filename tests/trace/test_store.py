@@ -11,9 +11,21 @@ from hugginggpt.errors import RequestIdError, TraceError
 from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.plan import Plan
 from hugginggpt.results import ItemResult, RequestStatus, TaskStatus
-from hugginggpt.trace.store import RequestTrace, TaskEnding, Trace
-from hugginggpt.trace.story import AttemptEnd, StoryStatus, TaskStage
-from tests.trace.samples import INVOICE, PLAN, artifact, begin, call, candidate, choice, finish, planned, result
+from hugginggpt.trace.store import RequestTrace, Trace
+from hugginggpt.trace.story import AttemptEnd
+from tests.trace.samples import (
+    INVOICE,
+    PLAN,
+    artifact,
+    begin,
+    call,
+    candidate,
+    choice,
+    finish,
+    outcome,
+    planned,
+    result,
+)
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone(timedelta(hours=2)))
 
@@ -25,7 +37,7 @@ def test_a_new_request_begins_a_conversation_and_keeps_its_files(trace: Trace) -
     assert opened.resources == (INVOICE,)
     assert trace.latest_conversation() == opened.conversation_id
     story = trace.request(opened.request_id)
-    assert story.status is StoryStatus.RUNNING
+    assert story.status is RequestStatus.RUNNING
     assert (story.text, story.options) == ("What is the total?", {"fresh": False})
     assert story.plan is None
 
@@ -107,7 +119,7 @@ def test_a_task_that_has_a_result_keeps_it(trace: Trace) -> None:
     trace.record_no_result(opened.request_id, 0, TaskStatus.FAILED, "No model could.")
 
     task = trace.request(opened.request_id).tasks[0]
-    assert (task.status, task.error) == (TaskStage.COMPLETED, None)
+    assert (task.status, task.error) == (TaskStatus.COMPLETED, None)
 
 
 def test_only_failures_for_good_in_this_life_count(trace: Trace) -> None:
@@ -156,8 +168,8 @@ def test_what_could_not_be_recorded_at_once_is_completed_at_the_end(trace: Trace
     opened = planned(trace)
     for name in ("other/ocr", result(0).model):
         trace.start_attempt(opened.request_id, 0, 1, candidate(name), run_count=1)
-    ending = TaskEnding(task_id=0, status=TaskStatus.COMPLETED, result=result(0))
-    finish(trace, opened.request_id, endings=(ending,))
+    ended = outcome(0, result=result(0))
+    finish(trace, opened.request_id, outcomes=(ended,))
     attempts = trace.request(opened.request_id).tasks[0].attempts
     assert [attempt.status for attempt in attempts] == ["interrupted", "completed"]
 
@@ -178,24 +190,24 @@ def test_the_whole_story_goes_to_json_and_back(trace: Trace) -> None:
         trace,
         request_id,
         status=RequestStatus.PARTIAL,
-        endings=[
-            TaskEnding(task_id=0, status=TaskStatus.COMPLETED, ended_at=NOON, seconds=1.5),
-            TaskEnding(task_id=1, status=TaskStatus.CACHED, result=spoken, prefect_task_run_id="run-1"),
+        outcomes=[
+            outcome(0, result=result(0).model_copy(update={"seconds": 1.5}), ended_at=NOON),
+            outcome(1, TaskStatus.CACHED, result=spoken, prefect_task_run_id="run-1"),
         ],
     )
 
     story = trace.request(request_id[:8])
 
     assert RequestTrace.model_validate_json(story.model_dump_json()) == story
-    assert (story.status, story.response) == (StoryStatus.PARTIAL, "The total is 12.50.")
+    assert (story.status, story.response) == (RequestStatus.PARTIAL, "The total is 12.50.")
     assert story.flow_run_id == "flow-1"
     read, said, sorted_ = story.tasks
-    assert (read.status, read.seconds, read.ended_at) == (TaskStage.COMPLETED, 1.5, NOON)
+    assert (read.status, read.seconds, read.ended_at) == (TaskStatus.COMPLETED, 1.5, NOON)
     assert read.ended_at is not None and read.ended_at.tzinfo is UTC
     assert [a.model for a in read.attempts] == ["rapidocr"]
-    assert (said.status, said.cached, said.result) == (TaskStage.CACHED, True, spoken)
+    assert (said.status, said.cached, said.result) == (TaskStatus.CACHED, True, spoken)
     assert said.prefect_task_run_id == "run-1"
-    assert (sorted_.status, sorted_.error) == (TaskStage.SKIPPED, "The request ended before this task was done.")
+    assert (sorted_.status, sorted_.error) == (TaskStatus.SKIPPED, "The request ended before this task was done.")
     assert [(f.task_id, f.artifact.mime) for f in story.files] == [(0, "text/plain"), (1, "audio/wav")]
     assert (story.totals.controller_calls, story.totals.prompt_tokens) == (2, 1400)
     assert story.totals.cost_microdollars == 135
@@ -234,10 +246,10 @@ def test_a_wrong_ending_leaves_the_request_open(trace: Trace) -> None:
     opened = planned(trace)
 
     with pytest.raises(TraceError, match="has no task 9"):
-        finish(trace, opened.request_id, endings=[TaskEnding(task_id=9, status=TaskStatus.SKIPPED)])
+        finish(trace, opened.request_id, outcomes=[outcome(9, TaskStatus.SKIPPED)])
 
-    assert trace.request(opened.request_id).status is StoryStatus.RUNNING
-    assert trace.request(opened.request_id).tasks[0].status is TaskStage.PLANNED
+    assert trace.request(opened.request_id).status is RequestStatus.RUNNING
+    assert trace.request(opened.request_id).tasks[0].status is TaskStatus.PLANNED
 
 
 def test_what_is_not_there_is_refused(trace: Trace) -> None:
@@ -287,9 +299,9 @@ def test_the_latest_requests_come_first(trace: Trace) -> None:
     assert [s.text for s in trace.requests(limit=1)] == ["three"]
     ours = trace.requests(conversation_id=first.conversation_id)
     assert [s.request_id for s in ours] == [second.request_id, first.request_id]
-    assert (ours[1].status, ours[1].tasks, ours[1].tasks_done) == (StoryStatus.COMPLETED, 3, 1)
+    assert (ours[1].status, ours[1].tasks, ours[1].tasks_done) == (RequestStatus.COMPLETED, 3, 1)
     assert trace.latest_conversation() == other.conversation_id
-    assert trace.counts() == {StoryStatus.COMPLETED: 1, StoryStatus.RUNNING: 2}
+    assert trace.counts() == {RequestStatus.COMPLETED: 1, RequestStatus.RUNNING: 2}
 
 
 def test_turns_give_history_with_named_results(trace: Trace) -> None:
