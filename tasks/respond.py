@@ -155,7 +155,6 @@ def _answer(
             response = respond(
                 recorded_controller(run.request_id, run.life),
                 text=run.text,
-                plan=plan,
                 outcomes=outcomes,
                 deadline=deadline,
                 resources=run.resources,

@@ -22,6 +22,9 @@ class Sampling:
 
 LIKELIEST = Sampling()
 
+PLAN, SELECT, RESPOND = "plan", "select", "respond"
+"""The purposes of calls, besides the kinds of text tasks."""
+
 
 class ControllerCall(BaseModel):
     """One attempt at one call, as the trace keeps it.

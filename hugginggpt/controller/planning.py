@@ -5,6 +5,7 @@ from typing import Any
 
 from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import CAPABILITIES, Capability, Input
+from hugginggpt.controller.call import PLAN
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded import server as embedded
 from hugginggpt.controller.embedded.planner import plan_in_notation
@@ -14,8 +15,6 @@ from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan, parse_plan, plan_schema
 from hugginggpt.request import Exchange
 from hugginggpt.text import visible
-
-STAGE = "plan"
 
 _ANSWER_TOKENS = 1500
 _ANSWER_SHARE = 4  # at most one part in so many of a small context is kept for the answer
@@ -71,7 +70,7 @@ def plan_request(
 
     def ask(prompt: Prompt) -> str:
         return controller.chat(
-            prompt, stage=STAGE, max_tokens=answer_tokens, schema=plan_schema(offered), deadline=deadline
+            prompt, stage=PLAN, max_tokens=answer_tokens, schema=plan_schema(offered), deadline=deadline
         )
 
     answer = ask(render_within("planning", budget, **data))

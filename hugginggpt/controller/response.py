@@ -7,33 +7,22 @@ from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.capabilities import ValueType
+from hugginggpt.controller.call import RESPOND
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.embedded.answers import (
-    QUOTED_CHARS,
-    distinct_texts,
-    invented,
-    question_in,
-    quotation,
-    tidied,
-)
+from hugginggpt.controller.embedded.answers import tidied
+from hugginggpt.controller.embedded.response import answer_from_results
 from hugginggpt.controller.grounding import repeated_words, unfounded
-from hugginggpt.controller.passages import condensed
 from hugginggpt.controller.planning import shown_resources, shown_turns
 from hugginggpt.controller.prompts import Cuttable, Prompt, cuttable, render_within, shorten
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError
-from hugginggpt.plan import Plan
 from hugginggpt.request import Exchange
 from hugginggpt.results import ItemResult, TaskOutcome
 from hugginggpt.text import visible
 
-STAGE = "respond"
-
 _ANSWER_TOKENS = 800
 _ANSWER_SHARE = 4  # at most one part in so many of a small context is kept for the answer
-_SMALL_ANSWER_TOKENS = 80
 _PREVIEW_CHARS = 400
-_MOST_QUOTABLE = 3
 _PLAIN_CHARS = 1500
 _MOST_PROBLEMS = 12
 
@@ -57,7 +46,6 @@ def respond(
     controller: Controller,
     *,
     text: str,
-    plan: Plan,
     outcomes: Sequence[TaskOutcome],
     deadline: Deadline | None,
     resources: Sequence[Resource] = (),
@@ -68,24 +56,23 @@ def respond(
 
     The answer may only contain paths, addresses, files, hashes, models and numbers that the controller
     was given. An answer that does not is sent back once; if that does not help, or the controller
-    fails, the answer is the plain rendering. For an empty plan the controller answers directly, and
+    fails, the answer is the plain rendering. Without outcomes the controller answers directly, and
     its numbers are not checked.
 
     Args:
         controller: the controller that writes.
         text: the request.
-        plan: empty when the controller is to answer directly.
-        outcomes: one per planned task.
+        outcomes: one per planned task; empty if the controller is to answer directly.
         deadline: when the controller has to be done.
         resources: the request's files.
         history: earlier turns, for a direct answer.
         known_models: ids of models that may only be named if they ran.
 
     Raises:
-        ControllerError: the plan is empty and the controller gives no answer.
+        ControllerError: there are no outcomes, and the controller gives no answer.
     """
     text = visible(text)
-    if plan.tasks:
+    if outcomes:
         return _from_results(controller, text, outcomes, deadline, resources, known_models)
     return _directly(controller, text, deadline, resources, history, known_models)
 
@@ -131,7 +118,7 @@ def _from_results(
 ) -> Response:
     try:
         if controller.is_embedded:
-            answer, problems = _by_small_model(controller, text, outcomes, deadline)
+            answer, problems = answer_from_results(controller, text, outcomes, deadline), []
         else:
             answer, problems = _by_model(controller, text, outcomes, deadline, resources, known_models)
     except ControllerError as error:
@@ -160,30 +147,6 @@ def _by_model(
         lambda answer: unfounded(answer, given, counts=counts, known_models=known_models),
         deadline,
     )
-
-
-def _by_small_model(
-    controller: Controller, text: str, outcomes: Sequence[TaskOutcome], deadline: Deadline | None
-) -> tuple[str, list[str]]:
-    """A sentence or two from the texts, then the texts themselves, the files made, and what failed."""
-    results = [outcome.result for outcome in outcomes if outcome.result is not None]
-    texts = distinct_texts(visible(a.preview) for result in results for a in result.outputs if a.preview is not None)
-    if not texts:
-        texts = [
-            f"{o.planned.task} made {o.result.outputs[0].type}." for o in outcomes if o.result and o.result.outputs
-        ]
-    data = {"texts": cuttable(texts), "question": question_in(text), "request": text}
-    for name in ("embedded/response", "embedded/response_correction"):
-        prompt = render_within(name, controller.context_tokens - _SMALL_ANSWER_TOKENS, **data)
-        answer = tidied(controller.chat(prompt, stage=STAGE, max_tokens=_SMALL_ANSWER_TOKENS, deadline=deadline))
-        if not invented(answer, [text, *texts]):
-            break
-    else:
-        # The last results are the most likely answer, and a small model tends to pick what comes first.
-        quotable = [condensed(given, QUOTED_CHARS) for given in reversed(texts)][:_MOST_QUOTABLE]
-        answer = quotation(controller, text, quotable, stage=STAGE, deadline=deadline)
-    found = [shorten(found, _PLAIN_CHARS) for found in texts if found not in answer]
-    return "\n\n".join([answer, *found, *_made(outcomes), *_undone(outcomes)]), []
 
 
 def _directly(
@@ -221,7 +184,7 @@ def _ask_checked(
     budget = controller.context_tokens - answer_tokens
 
     def ask(prompt: Prompt) -> str:
-        return controller.chat(prompt, stage=STAGE, max_tokens=answer_tokens, deadline=deadline)
+        return controller.chat(prompt, stage=RESPOND, max_tokens=answer_tokens, deadline=deadline)
 
     answer = ask(render_within(name, budget, **data))
     problems = problems_of(answer)
@@ -258,28 +221,6 @@ def _output_facts(artifact: Artifact, files: Mapping[str, str]) -> dict[str, Any
     if artifact.sha256 in files:
         facts["file"] = files[artifact.sha256]
     return facts
-
-
-def _made(outcomes: Sequence[TaskOutcome]) -> list[str]:
-    return [
-        f"{outcome.planned.task} made {address}"
-        for outcome in outcomes
-        if outcome.result is not None
-        for artifact in outcome.result.outputs
-        if (address := outcome.files.get(artifact.sha256)) is not None
-    ]
-
-
-def _undone(outcomes: Sequence[TaskOutcome]) -> list[str]:
-    tasks = [f"Not done: {o.planned.name}. {o.error or ''}".rstrip() for o in outcomes if o.result is None]
-    elements = [
-        f"Not done: element {number} of {o.planned.name}. {item.error}"
-        for o in outcomes
-        if o.result is not None
-        for number, item in enumerate(o.result.items, 1)
-        if item.error is not None
-    ]
-    return tasks + elements
 
 
 def _counts(outcomes: Sequence[TaskOutcome], resources: Sequence[Resource]) -> set[int]:

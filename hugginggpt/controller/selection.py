@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 
+from hugginggpt.controller.call import SELECT
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.prompts import Cuttable, cuttable, render_within
 from hugginggpt.deadline import Deadline
@@ -11,8 +12,6 @@ from hugginggpt.models.card import Candidate, ModelChoice
 from hugginggpt.plan import PlannedTask
 from hugginggpt.plan.loose import loose_values
 from hugginggpt.text import one_line
-
-STAGE = "select"
 
 _ANSWER_TOKENS = 200
 _DESCRIPTION_CHARS = 100
@@ -118,7 +117,7 @@ def _ask(
         "required": ["id", "reason"],
         "additionalProperties": False,
     }
-    return controller.chat(prompt, stage=STAGE, max_tokens=_ANSWER_TOKENS, schema=schema, deadline=deadline)
+    return controller.chat(prompt, stage=SELECT, max_tokens=_ANSWER_TOKENS, schema=schema, deadline=deadline)
 
 
 def _read(answer: str) -> tuple[str, str]:

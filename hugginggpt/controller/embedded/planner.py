@@ -10,6 +10,7 @@ from typing import Any
 
 from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import CAPABILITIES, ValueType
+from hugginggpt.controller.call import PLAN
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded.grammar import plan_grammar
 from hugginggpt.controller.embedded.server import planner_options
@@ -23,7 +24,6 @@ from hugginggpt.plan.notation import read_notation
 from hugginggpt.plan.references import refuse_references
 from hugginggpt.request import Exchange
 
-STAGE = "plan"
 PROMPT = "embedded/planning"
 
 _PROMPT_TOKENS = 1200
@@ -75,7 +75,7 @@ def plan_in_notation(
     extra = {"grammar": grammar} | planner_options(controller.settings)
 
     def ask(prompt: Prompt) -> str:
-        return controller.chat(prompt, stage=STAGE, max_tokens=_PLAN_TOKENS, extra=extra, deadline=deadline)
+        return controller.chat(prompt, stage=PLAN, max_tokens=_PLAN_TOKENS, extra=extra, deadline=deadline)
 
     written = ask(prompt)
     plan, problems = _read(written, read)
