@@ -116,9 +116,10 @@ def _from_results(
     resources: Sequence[Resource],
     known_models: Collection[str],
 ) -> Response:
+    problems: list[str] = []
     try:
         if controller.is_embedded:
-            answer, problems = answer_from_results(controller, text, outcomes, deadline), []
+            answer = answer_from_results(controller, text, outcomes, deadline)
         else:
             answer, problems = _by_model(controller, text, outcomes, deadline, resources, known_models)
     except ControllerError as error:
