@@ -260,16 +260,16 @@ def find_kind(name: str) -> str | None:
 
 
 def known_kind(name: str) -> str:
-    """The kind meant by a name, as `find_kind` reads it.
+    """The kind meant by a name, as `find_kind` finds it.
 
     Raises:
         UsageError: there is no such kind.
     """
     kind = find_kind(name)
     if kind is None:
-        close = get_close_matches(name.strip().lower(), CAPABILITIES, n=1)
-        hint = f"; did you mean {close[0]}?" if close else ": `hugginggpt kinds` lists them."
-        raise UsageError(f"There is no task kind '{name}'{hint}")
+        close = get_close_matches(name.strip().lower(), _kinds, n=1)
+        hint = f"did you mean {close[0]}?" if close else "`hugginggpt kinds` lists them."
+        raise UsageError(f"There is no task kind '{name}': {hint}")
     return kind
 
 

@@ -87,10 +87,11 @@ def expert_worker(
 
 
 def _known(name: str) -> str:
-    from hugginggpt.capabilities import known_kind
-    from hugginggpt.errors import UsageError
+    from hugginggpt.capabilities import find_kind
 
-    try:
-        return known_kind(name)
-    except UsageError as error:
-        raise click.BadParameter(error.message, param_hint="--kinds") from None
+    kind = find_kind(name)
+    if kind is None:
+        raise click.BadParameter(
+            f"There is no task kind '{name}': `hugginggpt kinds` lists them.", param_hint="--kinds"
+        )
+    return kind

@@ -58,13 +58,16 @@ def _list_candidates(kind: str | None, as_json: bool) -> None:
 
 
 def _known(name: str) -> str:
-    from hugginggpt.capabilities import known_kind
-    from hugginggpt.errors import UsageError
+    from difflib import get_close_matches
 
-    try:
-        return known_kind(name)
-    except UsageError as error:
-        raise click.BadParameter(error.message, param_hint="--kind") from None
+    from hugginggpt.capabilities import CAPABILITIES, find_kind
+
+    kind = find_kind(name)
+    if kind is None:
+        close = get_close_matches(name.lower(), CAPABILITIES, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ": `hugginggpt models` lists them."
+        raise click.BadParameter(f"There is no task kind '{name}'{hint}", param_hint="--kind")
+    return kind
 
 
 def _as_json(candidate: "Candidate") -> dict[str, object]:
