@@ -116,9 +116,9 @@ def example() -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": commands,
+    "embedded-planner.md": words,
     "extending.md": example,
     "kinds.md": kinds,
-    "planning.md": words,
     "settings.md": settings,
     "trace.md": tables,
 }

@@ -12,6 +12,7 @@ from hugginggpt.errors import UsageError
 from hugginggpt.request import RequestOptions
 from hugginggpt.settings import Settings
 from hugginggpt.text import is_storable, one_line, storable_json
+from hugginggpt.trace.story import AskedRequest
 
 if TYPE_CHECKING:
     from hugginggpt.trace.store import Trace
@@ -93,11 +94,11 @@ def put_in_line(submission: Submission, settings: Settings, store: ArtifactStore
     """
     accepted = accept(submission.request, submission.files, submission, settings=settings, store=store)
     request_id = submission.id or uuid.uuid4().hex
-    new = trace.queue_request(
-        request_id=request_id,
+    asked = AskedRequest(
         text=submission.request,
-        resources=accepted.resources,
+        resources=tuple(accepted.resources),
         conversation_id=submission.conversation,
         options=submission.options,
+        request_id=request_id,
     )
-    return request_id, new
+    return request_id, trace.queue.put(asked)

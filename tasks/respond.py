@@ -14,13 +14,13 @@ from hugginggpt.controller.response import Response, plain_rendering, respond
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, ExpertError, HuggingGPTError, RequestClosedError, rebuilt
 from hugginggpt.plan import Plan
-from hugginggpt.request import RequestRun
+from hugginggpt.request_run import RequestRun
 from hugginggpt.results import RequestStatus, TaskOutcome
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.text import one_line
-from hugginggpt.trace.questions import NO_LONGER_HELD
+from hugginggpt.trace.lifecycle import NO_LONGER_HELD
 from hugginggpt.trace.report import report
-from hugginggpt.trace.story import RequestTrace
+from hugginggpt.trace.story import Answer, RequestTrace
 from tasks.cancelling import cancellable, why_cancelled
 from tasks.policies import patiently, recorded_controller
 from tasks.posting import finish_posting
@@ -60,7 +60,7 @@ def respond_and_record(
         return final_state(run.request_id)
     finals = [allow_failure(state) for state in states]
     deadline = Deadline(math.inf)
-    with cancellable(run.request_id, run.life, deadline):
+    with cancellable(run.key, deadline):
         state = run_where_warm(_respond_and_record, run, plan, outcomes, error, wait_for=finals, deadline=deadline)
     state.result()
     return final_state(run.request_id, state.state_details.task_run_id)
@@ -76,7 +76,7 @@ def final_state(request_id: str, answered_by: UUID | None = None) -> State[Any]:
         the state of the flow run: Completed, Partial (completed, too), Cancelled or Failed. Its message says how the
         answer begins, or why there is none, and what of the run could not be shown.
     """
-    story = patiently("The report", lambda: get_trace().request(request_id))
+    story = patiently("The report", lambda: get_trace().requests.get(request_id))
     if story.status is not RequestStatus.CANCELLED:
         files = [file.artifact for file in story.files if file.artifact.preview is None]
         show_answer(story.response or f"Failed: {story.error}", files, answered_by)
@@ -112,7 +112,7 @@ def _respond_and_record(
     if _status(run) is not RequestStatus.RUNNING:
         return  # A worker that died after it had recorded the end; or somebody cancelled.
     status, answer, error = _answer(run, plan, outcomes, error)
-    given_up = why_cancelled(run.request_id, run.life) == NO_LONGER_HELD
+    given_up = why_cancelled(run.key) == NO_LONGER_HELD
     if given_up and (answer is None or answer.source == "plain"):
         if _status(run) is not RequestStatus.RUNNING:
             return  # a worker that was taken for dead has recorded the end
@@ -122,21 +122,12 @@ def _respond_and_record(
     # The answer is not asked for again.
     patiently(
         "The end",
-        lambda: get_trace().finish_request(
-            run.request_id,
-            status=status,
-            response=answer.text if answer else None,
-            response_source=answer.source if answer else "none",
-            error=error.message if error else None,
-            error_type=type(error).__name__ if error else None,
-            life=run.life,
-            outcomes=outcomes,
-        ),
+        lambda: run.trace.finish(status, Answer(answer.text, answer.source) if answer else None, error, outcomes),
     )
 
 
 def _status(run: RequestRun) -> RequestStatus:
-    return patiently("How it stands", lambda: get_trace().status(run.request_id))
+    return patiently("How it stands", lambda: run.trace.status())
 
 
 def _answer(
@@ -151,9 +142,9 @@ def _answer(
         return RequestStatus.FAILED, response, ExpertError("None of the planned tasks could be done.")
     deadline = Deadline(RESPONSE_SECONDS)
     try:
-        with cancellable(run.request_id, run.life, deadline):
+        with cancellable(run.key, deadline):
             response = respond(
-                recorded_controller(run.request_id, run.life),
+                recorded_controller(run),
                 text=run.text,
                 outcomes=outcomes,
                 deadline=deadline,
@@ -170,5 +161,5 @@ def _answer(
 
 def _known_models(run: RequestRun) -> set[str]:
     """Every model that was a candidate: the answer may name those that ran, and no other."""
-    choices = patiently("The choices", lambda: get_trace().choices(run.request_id))
+    choices = patiently("The choices", lambda: run.trace.choices())
     return {c.card.id for choice in choices.values() for c in choice.ranked}

@@ -13,7 +13,6 @@ from prefect.context import TaskRunContext
 from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
 
-from hugginggpt.artifacts import Resource
 from hugginggpt.binding import bind, fingerprint, seed_for
 from hugginggpt.capabilities import CAPABILITIES, Capability
 from hugginggpt.controller.client import Controller
@@ -32,9 +31,9 @@ from hugginggpt.experts.pool import get_pool
 from hugginggpt.models.card import Candidate, ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.redaction import said
-from hugginggpt.request import RequestRun
+from hugginggpt.request_run import RequestRun
 from hugginggpt.results import TaskOutcome, TaskResult, TaskStatus
-from hugginggpt.services import get_catalog, get_controller, get_store, get_trace
+from hugginggpt.services import get_catalog, get_controller, get_store
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.story import AttemptEnd
 from tasks.cancelling import cancel, cancellable, why_cancelled
@@ -78,10 +77,10 @@ def run_experts(
     deadline = Deadline(math.inf)
     schedule = _Schedule(run, plan, choices, deadline)
     try:
-        with cancellable(run.request_id, run.life, deadline):
+        with cancellable(run.key, deadline):
             return schedule.run()
     except BaseException:
-        cancel(run.request_id, run.life, "Its process was stopped.")
+        cancel(run.key, "Its process was stopped.")
         raise
 
 
@@ -93,7 +92,7 @@ class _Schedule:
         self.deadline = deadline
         self.plan = plan
         self.choices = dict(choices)
-        known = patiently("The results", lambda: get_trace().results(run.request_id))
+        known = patiently("The results", lambda: run.trace.results())
         self.recovered = {k: r for k, r in known.items() if _is_stored(r)}
         self.futures: dict[int, PrefectFuture[TaskResult]] = {}
         self.outcomes: dict[int, TaskOutcome] = {}
@@ -162,12 +161,10 @@ class _Schedule:
         needs_ours = any(map(needs_controller, ranked))
         apart = needs_ours and not workers_have_our_controller(planned.task)
         parameters: dict[str, Any] = {
+            "run": self.request,
             "planned": planned,
             "choice": choice,
             "upstream": {k: self.states[k] for k in planned.needs},
-            "resources": self.request.resources,
-            "request_id": self.request.request_id,
-            "life": self.request.life,
             "without_controller": False,
         }
         future: PrefectFuture[TaskResult]
@@ -214,7 +211,7 @@ class _Schedule:
 
     def _is_to_be_done_again(self, future: PrefectFuture[Any]) -> bool:
         """Whether a task run was lost with its workers, and losing them is no habit yet."""
-        if not lost(future) or why_cancelled(self.request.request_id, self.request.life) is not None:
+        if not lost(future) or why_cancelled(self.request.key) is not None:
             return False
         self.losses += 1
         return self.losses <= MOST_LOSSES
@@ -245,19 +242,13 @@ class _Schedule:
             show_result(outcome.result, state.state_details.task_run_id)
         with recording(f"The end of task {planned.name}"):
             if outcome.result is None:
-                get_trace().record_no_result(
-                    self.request.request_id,
-                    planned.id,
-                    outcome.status,
-                    outcome.error or "unknown",
-                    life=self.request.life,
-                )
+                self.request.trace.record_no_result(planned.id, outcome.status, outcome.error or "unknown")
             elif state.name == CACHED:
-                get_trace().record_result(self.request.request_id, outcome.result, cached=True, life=self.request.life)
+                self.request.trace.record_result(outcome.result, cached=True)
 
     def _why_not(self, state: State[Any]) -> str:
         """Why there is no result. What had no worker when its request's time was up was not lost with one."""
-        over = None if state.is_final() else why_cancelled(self.request.request_id, self.request.life)
+        over = None if state.is_final() else why_cancelled(self.request.key)
         return over or _message(state)
 
     def _settle_choice(self, future: PrefectFuture[ModelChoice]) -> None:
@@ -273,9 +264,7 @@ class _Schedule:
                 return
             if state.name == CACHED:
                 with recording("A cached selection"):
-                    get_trace().record_choice(
-                        self.request.request_id, task_id, choice, cached=True, life=self.request.life
-                    )
+                    self.request.trace.record_choice(task_id, choice, cached=True)
             show_choice(self.plan.task(task_id), choice, state.state_details.task_run_id)
         self.chosen[task_id] = state
 
@@ -351,7 +340,7 @@ SETTLED_TASK: Task[..., Any] = Task(
 def _expert_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
     planned: PlannedTask = parameters["planned"]
     choice: ModelChoice = parameters["choice"]
-    inputs = fingerprint(planned, parameters["resources"], parameters["upstream"])
+    inputs = fingerprint(planned, parameters["run"].resources, parameters["upstream"])
     # A model of one name is another on another server.
     at = None if parameters["without_controller"] else get_controller().label
     answering = map(get_catalog().with_own_controller, choice.ranked)
@@ -361,46 +350,42 @@ def _expert_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | No
 
 @explained
 def run_expert(
+    run: RequestRun,
     planned: PlannedTask,
     choice: ModelChoice,
     upstream: dict[int, TaskResult],
-    resources: Sequence[Resource],
-    request_id: str,
-    life: int,
     without_controller: bool = False,
 ) -> TaskResult:
     """Do one planned task on its chosen model, or on the next candidate that can.
 
     Args:
+        run: the request.
         planned: the task.
         choice: its models, in the order in which they are tried.
         upstream: the results that it refers to.
-        resources: the files that it may name.
-        request_id: the request.
-        life: the life of it that this belongs to.
         without_controller: this process has another controller than the request, so what needs one is left out.
     """
     task_run = TaskRunContext.get()
     assert task_run is not None
     run_count = task_run.task_run.run_count
     deadline = Deadline(get_settings().task_timeout or planned.capability.timeout)
-    inputs = fingerprint(planned, resources, upstream)
-    attempts = _Attempts(request_id, planned.id, life, run_count)
+    inputs = fingerprint(planned, run.resources, upstream)
+    attempts = _Attempts(run, planned.id, run_count)
 
     def controller() -> Controller:
         if without_controller:
             raise ExpertError("This expert worker has another controller than the request.")
-        return recorded_controller(request_id, life, planned.id)
+        return recorded_controller(run, planned.id)
 
     answering = map(get_catalog().with_own_controller, choice.ranked)
     able = [c for c in answering if not (without_controller and needs_controller(c))]
-    if (done := _done_before(request_id, planned.id)) is not None:
+    if (done := _done_before(run, planned.id)) is not None:
         return done
-    with cancellable(request_id, life, deadline), showing_progress(planned, lambda: attempts.current):
+    with cancellable(run.key, deadline), showing_progress(run, planned, lambda: attempts.current):
         result = execute(
             planned,
             deadline.wait_for(
-                lambda: bind(planned, resources, upstream, get_store(), max_chars=get_settings().max_text_chars)
+                lambda: bind(planned, run.resources, upstream, get_store(), max_chars=get_settings().max_text_chars)
             ),
             (deadline.wait_for(partial(get_catalog().at_existing_commit, c)) for c in attempts.not_failed(able)),
             pool=get_pool(get_settings()),
@@ -417,11 +402,11 @@ def run_expert(
     return result
 
 
-def _done_before(request_id: str, task_id: int) -> TaskResult | None:
+def _done_before(run: RequestRun, task_id: int) -> TaskResult | None:
     """The result of a task run whose worker died after it was recorded, and before the flow heard of it."""
     known: TaskResult | None = None
     with recording("What was done before"):
-        known = get_trace().results(request_id).get(task_id)
+        known = run.trace.results().get(task_id)
     return known if known is not None and _is_stored(known) else None
 
 
@@ -453,8 +438,9 @@ class _Attempts:
         current: the attempt at work, as the trace calls it; None if it could not be recorded.
     """
 
-    def __init__(self, request_id: str, task_id: int, life: int, run_count: int) -> None:
-        self._where = (request_id, task_id, life)
+    def __init__(self, run: RequestRun, task_id: int, run_count: int) -> None:
+        self._trace = run.trace
+        self._task_id = task_id
         self._run_count = run_count
         self._completed: AttemptEnd | None = None
         self.current: int | None = None
@@ -463,14 +449,14 @@ class _Attempts:
         """Those that did not fail for good in an earlier try."""
         failed: set[str] = set()
         with recording("What failed before"):
-            failed = get_trace().failed_candidates(*self._where)
+            failed = self._trace.failed_candidates(self._task_id)
         return [c for c in candidates if f"{c.endpoint}:{c.card.id}" not in failed]
 
     def started(self, candidate: Candidate) -> None:
         """An attempt begins."""
         self.current = None
         with recording("The start of an attempt"):
-            self.current = get_trace().start_attempt(*self._where, candidate, self._run_count)
+            self.current = self._trace.start_attempt(self._task_id, candidate, self._run_count)
 
     def finished(self, seconds: float, error: BaseException | None, loading: float | None) -> None:
         """It has ended. What completed is recorded with its result, so that nobody does it again for want of that."""
@@ -481,7 +467,7 @@ class _Attempts:
             return
         # What is no `Exception` came from outside, such as Ctrl-C, and says nothing of the model.
         with recording("The end of an attempt"):
-            get_trace().finish_attempt(
+            self._trace.finish_attempt(
                 self.current,
                 status="failed" if isinstance(error, Exception) else "interrupted",
                 seconds=seconds,
@@ -493,5 +479,4 @@ class _Attempts:
 
     def record(self, result: TaskResult) -> None:
         """Write the result, and the end of the attempt that made it."""
-        request_id, _, life = self._where
-        get_trace().record_result(request_id, result, life=life, attempt=self._completed)
+        self._trace.record_result(result, attempt=self._completed)

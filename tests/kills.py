@@ -222,7 +222,7 @@ class Kills:
         mark = uuid.uuid4().hex
         code = home.run(mark, *self._ask(home.picture(mark), name))
         with home.trace() as trace:
-            story = trace.request(trace.requests(1)[0].request_id)
+            story = trace.requests.get(trace.requests.latest(1)[0].request_id)
         log = (home.folder / f"{mark}.log").read_text(errors="replace")
         assert code == 0 and story.status is RequestStatus.COMPLETED, f"the request was not answered: {log}"
         return story
@@ -387,9 +387,9 @@ class Up:
 def _asked(trace: Trace, text: str) -> RequestTrace | None:
     """The request with a text; None while the trace has none."""
     with suppress(SQLAlchemyError):
-        for summary in trace.requests(1000):
+        for summary in trace.requests.latest(1000):
             if summary.text == text:
-                return trace.request(summary.request_id)
+                return trace.requests.get(summary.request_id)
     return None
 
 

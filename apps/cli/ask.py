@@ -99,9 +99,9 @@ def ask(
     if out is not None:
         make_folder(out)
     if conversation is not None:
-        conversation = get_trace().conversation(conversation)
+        conversation = get_trace().requests.conversation(conversation)
     if go_on:
-        conversation = get_trace().latest_conversation()
+        conversation = get_trace().requests.latest_conversation()
         if conversation is None:
             raise click.UsageError("There is no conversation to continue: ask without --continue first.")
     finished = run(

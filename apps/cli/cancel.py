@@ -22,14 +22,14 @@ def cancel(ctx: click.Context, ids: tuple[str, ...]) -> None:
     code = 0
     for name in ids:
         try:
-            story = get_trace().request(name)
+            story = get_trace().requests.get(name)
         except DatabaseUnavailableError:
             raise
         except TraceError as error:
             complain(error.message)
             code = 1
             continue
-        if get_trace().cancel_request(story.request_id, "It was cancelled by `hugginggpt cancel`."):
+        if get_trace().lifecycle.cancel(story.request_id, "It was cancelled by `hugginggpt cancel`."):
             click.echo(f"Request {story.request_id} is cancelled.")
         else:
             complain(f"Request {story.request_id} had ended before ({story.status}), so there is nothing to cancel.")

@@ -103,7 +103,7 @@ def _polling(
 def _story(trace: "Trace", request_id: str) -> RequestTrace | None:
     """None when the request is not begun yet, or the database is away: whoever works on it will say so."""
     try:
-        return trace.request(request_id)
+        return trace.requests.get(request_id)
     except TraceError:
         return None
 

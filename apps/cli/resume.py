@@ -25,7 +25,7 @@ def resume(ctx: click.Context, id: str, out: Path | None, as_json: bool) -> None
     from hugginggpt.results import RequestStatus
     from hugginggpt.services import get_trace
 
-    story = get_trace().request(id)
+    story = get_trace().requests.get(id)
     if out is not None:
         make_folder(out)
     if story.status is RequestStatus.RUNNING:
@@ -35,7 +35,7 @@ def resume(ctx: click.Context, id: str, out: Path | None, as_json: bool) -> None
         )
     further = ""
     if story.status in (RequestStatus.DIED, RequestStatus.QUEUED, RequestStatus.CANCELLED):
-        get_trace().reopen_request(story.request_id)
+        get_trace().lifecycle.reopen(story.request_id)
         finished = run(story.text, request_id=story.request_id)
         story, further = finished.story, finished.further
     ctx.exit(present(story, out=out, as_json=as_json, further=further))

@@ -53,7 +53,7 @@ def run(
 
     trace = get_trace()  # first of all: without a trace nothing is begun
     options = options or RequestOptions()
-    if not trace.knows(request_id):
+    if not trace.requests.knows(request_id):
         accepted = accept(text, files, options, settings=get_settings(), store=get_store())
         keep_accepted(request_id, accepted)
     server = prefect_server.usable()
@@ -87,7 +87,7 @@ def run(
                 request_id=request_id,
                 return_state=True,
             )
-        story = trace.request(request_id) if _is_begun(request_id) else None
+        story = trace.requests.get(request_id) if _is_begun(request_id) else None
         if story is None or story.status in (RequestStatus.RUNNING, RequestStatus.DIED):
             state.result()
             raise HuggingGPTError(f"The flow run ended as {state.name} without an end of the request in the trace.")
@@ -119,7 +119,7 @@ def _is_begun(request_id: str) -> bool:
     from hugginggpt.services import get_trace
 
     try:
-        get_trace().request(request_id)
+        get_trace().requests.get(request_id)
     except DatabaseUnavailableError:
         return True
     except TraceError:

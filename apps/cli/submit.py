@@ -100,7 +100,7 @@ def submit(
         request=text,
         files=tuple(absolute(source) for source in files),
         id=request_id,
-        conversation=None if conversation is None else get_trace().conversation(conversation),
+        conversation=None if conversation is None else get_trace().requests.conversation(conversation),
         plan=None if plan_file is None else read_plan(plan_file),
         fresh=fresh,
         deadline=deadline,
@@ -153,7 +153,7 @@ def _of_line(line: bytes) -> "Submission":
     submission = parse_submission(line)
     changes: dict[str, object] = {"files": tuple(absolute(source) for source in submission.files)}
     if submission.conversation is not None:
-        changes["conversation"] = get_trace().conversation(submission.conversation)
+        changes["conversation"] = get_trace().requests.conversation(submission.conversation)
     return submission.model_copy(update=changes)
 
 
@@ -203,7 +203,7 @@ def _put(submission: "Submission", *, later: bool, as_json: bool, quiet: bool) -
     request_id, new = put_in_line(submission, get_settings(), get_store(), get_trace())
     told: dict[str, object] = {"request_id": request_id, "new": new, "flow_run_id": None}
     obstacle = ""
-    if not later and get_trace().request(request_id).finished_at is None:
+    if not later and get_trace().requests.get(request_id).finished_at is None:
         from flows.queue import start_run
 
         try:
@@ -231,7 +231,7 @@ def _ended(request_id: str) -> "RequestTrace":
 
     trace = get_trace()
     with watching(trace, request_id, plain=verbose(), ephemeral=False, since=began(), waits="waiting for a worker"):
-        while (story := trace.request(request_id)).finished_at is None:
+        while (story := trace.requests.get(request_id)).finished_at is None:
             time.sleep(LOOKS_EVERY)
     return story
 

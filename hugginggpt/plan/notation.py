@@ -1,7 +1,7 @@
 """Pipeline notation: a plan as a shell user would write it, `scan.png > read > summarize`.
 
 The embedded planner writes its plans in it: there are no ids to count and no braces to close, it
-cannot refer to what does not exist, and most steps take one token. `docs/planning.md` shows all of it.
+cannot refer to what does not exist, and most steps take one token. `docs/embedded-planner.md` shows all of it.
 """
 
 import json

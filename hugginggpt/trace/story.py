@@ -16,6 +16,23 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class AskedRequest(_Frozen):
+    """A request as it is asked.
+
+    Attributes:
+        resources: its files, in the store already.
+        conversation_id: the conversation it continues; None begins a new one.
+        options: how it is to be answered, as JSON data.
+        request_id: the id it is to have, or has; None gives it a new one.
+    """
+
+    text: str
+    resources: tuple[Resource, ...]
+    conversation_id: str | None
+    options: dict[str, Any]
+    request_id: str | None = None
+
+
 class OpenedRequest(_Frozen):
     """A request that this process may now work on, or one that is finished already.
 
@@ -126,11 +143,22 @@ class Attempt(_Frozen):
     load_seconds: float | None
 
 
+class Answer(NamedTuple):
+    """The answer to a request.
+
+    Attributes:
+        source: "controller", or "plain" for the plain rendering of the facts.
+    """
+
+    text: str
+    source: str
+
+
 class AttemptEnd(NamedTuple):
     """An attempt that completed.
 
     Attributes:
-        attempt_id: as `Trace.start_attempt` gave it.
+        attempt_id: as `RunTrace.start_attempt` gave it.
         load_seconds: of its seconds, the time until its model was loaded; None when it was loaded already.
     """
 

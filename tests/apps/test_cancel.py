@@ -11,4 +11,4 @@ def test_an_unknown_id_does_not_keep_the_others_from_being_stopped(inside: CliRu
     done = inside.invoke(main, ["cancel", "typo", good])
     assert (done.exit_code, done.stdout) == (1, f"Request {good} is cancelled.\n")
     assert done.stderr.startswith("Error: ") and "typo" in done.stderr
-    assert get_trace().request(good).status is RequestStatus.CANCELLED
+    assert get_trace().requests.get(good).status is RequestStatus.CANCELLED

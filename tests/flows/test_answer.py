@@ -425,7 +425,7 @@ def test_bad_requests_and_files_are_refused_without_a_row_in_the_trace(
         assert state.is_failed() and isinstance(state.result(raise_on_failure=False), UsageError)
         assert named in str(state.message) and "\n" not in str(state.message)
     assert controller.calls == []
-    assert get_trace().requests() == []
+    assert get_trace().requests.latest() == []
 
 
 def test_plans_that_cannot_run_are_refused_before_anything_runs(

@@ -16,7 +16,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hugginggpt.trace.leases import Holder
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, FlowRunFilter, FlowRunFilterId
@@ -35,6 +34,7 @@ from flows.results import share_results
 from hugginggpt.cluster import Certificates
 from hugginggpt.environment import RESULTS_BLOCK
 from hugginggpt.errors import ClusterUnavailableError, ConfigurationError, DeadlineExceededError
+from hugginggpt.holder import Holder
 from hugginggpt.models.card import Endpoint
 from hugginggpt.request import RequestOptions
 from hugginggpt.results import RequestStatus, TaskStatus
@@ -117,7 +117,7 @@ def run(request_id: str, plan: list[dict[str, Any]] | None, *files: Path, fresh:
     flow = answer_request.with_options(task_runner=task_runner())
     options = RequestOptions(plan=plan, fresh=fresh)
     flow("Do it", [str(file) for file in files], options=options, request_id=request_id, return_state=True)
-    return get_trace().request(request_id)
+    return get_trace().requests.get(request_id)
 
 
 def begin(request_id: str, plan: list[dict[str, Any]]) -> threading.Thread:
@@ -305,12 +305,12 @@ def test_a_resumed_request_names_the_controller_that_answers_now(
     controller.script = {"summarization": hangs()}
     flow = begin("handed-on", [SUMMARY])
     wait_until(lambda: "summarization" in controller.stages())
-    get_trace().cancel_request("handed-on")
+    get_trace().lifecycle.cancel("handed-on")
     flow.join(timeout=60)
     own = {"OPENAI_BASE_URL": another.url, "OPENAI_API_KEY": "sk-another", "HUGGINGGPT_CONTROLLER_MODEL": "their-own"}
     join(cluster, monkeypatch, **own)
     another.script = {"summarization": "Borders.", "respond": "They are borders."}
-    get_trace().reopen_request("handed-on")
+    get_trace().lifecycle.reopen("handed-on")
     story = run("handed-on", None)
     assert story.tasks[0].result is not None and story.tasks[0].result.model == "their-own"
     assert [life.controller and life.controller.model for life in story.lives] == ["gpt-4o-mini", "their-own"]
@@ -330,7 +330,7 @@ def test_a_flow_in_a_new_process_loads_no_model_again(
         environment = cluster.environment | {"PREFECT_LOCAL_STORAGE_PATH": records}
         done = subprocess.run([sys.executable, "-c", RUN, plan, request_id], env=environment, capture_output=True)
         assert done.stdout.split()[-1] == b"False", "no model is in the flow's own process"
-        (attempt,) = get_trace().request(request_id).tasks[0].attempts
+        (attempt,) = get_trace().requests.get(request_id).tasks[0].attempts
         assert (attempt.model, attempt.endpoint, attempt.status) == (MOOD, "local", "completed")
         return attempt.load_seconds
 
@@ -362,11 +362,11 @@ def test_cancelling_stops_what_an_expert_worker_is_at(
     controller.script = {"summarization": hangs()}
     flow = begin("unwanted", [SUMMARY])
     wait_until(lambda: "summarization" in controller.stages())
-    get_trace().cancel_request("unwanted")
+    get_trace().lifecycle.cancel("unwanted")
     flow.join(timeout=60)
     assert not flow.is_alive()
     assert controller.abandoned.wait(timeout=60), "the worker let go of the call"
-    assert get_trace().request("unwanted").status is RequestStatus.CANCELLED
+    assert get_trace().requests.get("unwanted").status is RequestStatus.CANCELLED
 
 
 @pytest.fixture
@@ -411,13 +411,13 @@ def test_an_answer_whose_flow_s_process_dies_is_written_by_whoever_resumes_the_r
     controller.abandoned.clear()
     flow_worker("unanswered", [SUMMARY])
     wait_until(lambda: "respond" in controller.stages())
-    (life,) = get_trace().request("unanswered").lives
+    (life,) = get_trace().requests.get("unanswered").lives
     holder = Holder.parse(life.holder)
     assert holder is not None
     os.kill(holder.pid, signal.SIGKILL)
     assert controller.abandoned.wait(timeout=120), "the worker let go of the call"
     wait_until(lambda: _has_ended("respond and record", life.flow_run_id))
-    story = get_trace().request("unanswered")
+    story = get_trace().requests.get("unanswered")
     assert (story.status, story.response, story.finished_at) == (RequestStatus.DIED, None, None)
 
     controller.script = {"respond": "They are borders."}
@@ -440,7 +440,7 @@ def test_a_worker_ends_at_once_also_at_work(cluster: Cluster, controller: OpenAI
         second.send_signal(sign)
         assert second.wait(timeout=30) == (0 if sign is signal.SIGTERM else -sign)
         flow.join(timeout=90)
-        story = get_trace().request(f"moved-{number}")
+        story = get_trace().requests.get(f"moved-{number}")
         assert story.status is RequestStatus.COMPLETED
         assert [task.status for task in story.tasks] == [TaskStatus.COMPLETED] * 2
         assert all(sum(a.status == "completed" for a in task.attempts) == 1 for task in story.tasks)
@@ -462,7 +462,7 @@ def test_a_scheduler_that_restarts_at_work_loses_no_request(
         cluster.scheduler()
         flow.join(timeout=90)
         assert not flow.is_alive()
-    story = get_trace().request("restarted")
+    story = get_trace().requests.get("restarted")
     assert (story.status, story.response) == (RequestStatus.COMPLETED, "They are borders.")
     assert story.tasks[0].status is TaskStatus.COMPLETED
 
@@ -536,11 +536,11 @@ def test_its_time_ends_the_wait_for_expert_workers(
         nobody = run_in_time("nobody-in-time", [EDGES])
         assert isinstance(nobody.result(raise_on_failure=False), DeadlineExceededError)
         assert "no expert workers within the request's 3 seconds" in str(nobody.message)
-        assert get_trace().requests(50) == []
+        assert get_trace().requests.latest(50) == []
 
         worker = far.start("--kinds", "canny-control,summarization")
         run_in_time("none-for-it", [EDGES, SOFT_EDGES])
-        story = get_trace().request("none-for-it")
+        story = get_trace().requests.get("none-for-it")
         assert [task.status for task in story.tasks] == [TaskStatus.COMPLETED, TaskStatus.FAILED]
         assert story.tasks[1].error == _OVER
 
@@ -551,12 +551,12 @@ def test_its_time_ends_the_wait_for_expert_workers(
                 run_in_time("silent", [EDGES])
             finally:
                 worker.send_signal(signal.SIGCONT)
-            assert get_trace().request("silent").error == _OVER
+            assert get_trace().requests.get("silent").error == _OVER
         join(far, monkeypatch)
 
         threading.Thread(target=lambda: _kill_at("summarization", controller, worker), daemon=True).start()
         run_in_time("left-alone", [SUMMARY])
-        story = get_trace().request("left-alone")
+        story = get_trace().requests.get("left-alone")
         assert (story.tasks[0].status, story.tasks[0].error) == (TaskStatus.FAILED, _OVER)
 
 
@@ -695,7 +695,7 @@ def test_no_cluster_is_said_at_once(photo: Path, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "Error: There is no Dask cluster at tcp://127.0.0.1:9: start one with `hugginggpt up`" in done.stderr
     assert "Traceback" not in done.stderr
-    assert get_trace().requests(50) == []
+    assert get_trace().requests.latest(50) == []
 
 
 def test_a_cluster_is_no_use_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:

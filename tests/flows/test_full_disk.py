@@ -63,13 +63,17 @@ def ask(photo: Path, request_id: str) -> Any:
 def make_room_and_resume(disk: Path, request_id: str) -> None:
     """Everything is there then, and what was recorded as finished is not done again."""
     (disk / "ballast").unlink()
-    wait_until(lambda: get_trace().request(request_id).status is RequestStatus.DIED)  # its lease may have to run out
+    wait_until(
+        lambda: get_trace().requests.get(request_id).status is RequestStatus.DIED
+    )  # its lease may have to run out
     # When a disk runs full depends on what else is written there, so what was recorded until then does, too.
-    finished = {task.id: task.attempts for task in get_trace().request(request_id).tasks if task.result is not None}
-    get_trace().reopen_request(request_id)
+    finished = {
+        task.id: task.attempts for task in get_trace().requests.get(request_id).tasks if task.result is not None
+    }
+    get_trace().lifecycle.reopen(request_id)
     state = answer_request("", request_id=request_id, return_state=True)
     assert state.name == "Completed", state.message
-    story = get_trace().request(request_id)
+    story = get_trace().requests.get(request_id)
     assert story.status is RequestStatus.COMPLETED
     assert all(task.result is not None for task in story.tasks)
     assert finished == {task.id: task.attempts for task in story.tasks if task.id in finished}
@@ -86,7 +90,7 @@ def test_a_result_that_has_no_room(
     assert state.is_failed()
     with pytest.raises(DiskFullError, match="no space left"):
         state.result()
-    story = get_trace().request("result")
+    story = get_trace().requests.get("result")
     assert (story.status, story.error) == (RequestStatus.DIED, None)
     assert [life.ending for life in story.lives] == ["disk full"]
     assert not [path for path in small_disk.rglob("*.tmp")]
@@ -97,7 +101,7 @@ def test_a_record_of_a_result_that_has_no_room(small_disk: Path, photo: Path, fi
     filling()
     with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: small_disk / "results"}):
         ask(photo, "record")
-        story = get_trace().request("record")
+        story = get_trace().requests.get("record")
         assert story.status in (RequestStatus.COMPLETED, RequestStatus.DIED)
         if story.status is RequestStatus.DIED:
             make_room_and_resume(small_disk, "record")
@@ -134,6 +138,6 @@ def test_a_file_of_the_request_that_has_no_room(
     assert state.is_failed()
     with pytest.raises(DiskFullError):
         state.result()
-    assert not get_trace().requests()
+    assert not get_trace().requests.latest()
     ballast.unlink()
     assert ask(photo, "file").name == "Completed"
