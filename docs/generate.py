@@ -18,7 +18,9 @@ from sqlalchemy.dialects import sqlite
 
 from apps.cli import main as command_line
 from apps.cli.text import size
+from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.kinds import KindSupport, supported_kinds
+from hugginggpt.plan.notation import word_of
 from hugginggpt.settings import Settings
 from hugginggpt.trace.tables import Base
 
@@ -76,6 +78,13 @@ def _kind(row: KindSupport) -> str:
     return f"| {' | '.join(cells)} | {', '.join(row.runtimes) or '—'} | {model} | {weight} |\n"
 
 
+def words() -> str:
+    """The word for each kind in pipeline notation."""
+    cells = [f"`{word_of(capability)}` {kind}" for kind, capability in CAPABILITIES.items()]
+    rows = (cells[n : n + 3] for n in range(0, len(cells), 3))
+    return "| | | |\n| --- | --- | --- |\n" + "".join(f"| {' | '.join([*row, '', ''][:3])} |\n" for row in rows)
+
+
 def tables() -> str:
     """Every table of the trace with its description and columns."""
     models = {mapper.class_.__tablename__: mapper.class_ for mapper in Base.registry.mappers}
@@ -107,6 +116,7 @@ def example() -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": commands,
+    "embedded-planner.md": words,
     "extending.md": example,
     "kinds.md": kinds,
     "settings.md": settings,

@@ -10,7 +10,7 @@ from hugginggpt.artifacts import ArtifactStore, Resource
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError
 from hugginggpt.request import RequestOptions, check_budget, check_size
-from hugginggpt.resources import gather
+from hugginggpt.resources import load_resources
 from hugginggpt.settings import Settings
 
 
@@ -59,7 +59,7 @@ def accept(
     check_size(text, files, settings)
     check_budget(options, settings)
     try:
-        resources = gather(files, settings, store, roots=roots, deadline=Deadline(options.deadline or math.inf))
+        resources = load_resources(files, settings, store, roots=roots, deadline=Deadline(options.deadline or math.inf))
     except DeadlineExceededError:
         raise DeadlineExceededError(
             f"The request's files had not all arrived within its {options.deadline:g} seconds: give it more time."

@@ -116,19 +116,19 @@ class ArtifactStore:
         """The store's folder; None for a store that is not local."""
         return Path(self._root) if self._local else None
 
-    def put(self, value: Value, go_on: Callable[[], object] = lambda: None) -> Artifact:
+    def put(self, value: Value, check_deadline: Callable[[], object] = lambda: None) -> Artifact:
         """Store a value.
 
         Args:
             value: the value.
-            go_on: called now and then while a long recording is encoded; what it raises ends that.
+            check_deadline: called now and then while a long recording is encoded; what it raises ends that.
 
         Raises:
             StorageError: the store cannot be written.
         """
         from hugginggpt.media import encode, text_of
 
-        data, mime = encode(value, go_on)
+        data, mime = encode(value, check_deadline)
         return self.put_bytes(data, value.type, mime, text_of(value))
 
     def put_bytes(self, data: bytes, type: ValueType, mime: str, preview: str | None = None) -> Artifact:

@@ -118,6 +118,7 @@ class Settings(BaseSettings):
         False, validation_alias=AliasChoices("HF_HUB_OFFLINE"), description="Never ask the Hub."
     )
     top_k: int = Field(5, ge=1, le=50, description="Candidates shown to the controller.")
+    fallbacks: int = Field(4, ge=0, le=50, description="Models that are tried after the chosen one fails.")
     catalog_ttl: float = Field(86400.0, ge=0, description="Seconds that a live Hub lookup stays good.")
     figures_ttl: float = Field(600.0, ge=0, description="Seconds that what was measured of models stays good.")
     licences: Annotated[tuple[str, ...], NoDecode] = Field(

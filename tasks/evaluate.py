@@ -101,7 +101,7 @@ def open_evaluation(
             left=left,
             controller=controller,
             # The embedded model answers one call after another, and waiting does not count as planning.
-            at_once=1 if controller.embedded else settings.controller_concurrency,
+            at_once=1 if controller.is_embedded else settings.controller_concurrency,
         )
 
 

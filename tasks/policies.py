@@ -14,6 +14,7 @@ from prefect.tasks import Task, exponential_backoff
 
 from hugginggpt.binding import fingerprint, seed_for
 from hugginggpt.capabilities import CAPABILITIES
+from hugginggpt.controller.version import planner_sha256
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, PassingError
 from hugginggpt.models.card import Candidate, ModelChoice
@@ -84,7 +85,7 @@ def _plan_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
         [[turn.text, turn.response] for turn in run.history],
         list(parameters["kinds"]),
         controller.model,
-        controller.planner_sha256,
+        planner_sha256(controller),
     )
 
 
@@ -101,9 +102,9 @@ def _selection_key(context: TaskRunContext, parameters: dict[str, Any]) -> str |
     cards = sorted(
         [c.card.id, c.endpoint, str(c.card.revision), c.card.downloads, c.obstacle is None, _gist(c)] for c in found
     )
-    controller = get_controller()
+    controller, settings = get_controller(), get_settings()
     chooser = [controller.model, controller.label]
-    return _key_of("select", planned.task, run.text, cards, get_settings().top_k, chooser)
+    return _key_of("select", planned.task, run.text, cards, [settings.top_k, settings.fallbacks], chooser)
 
 
 def _gist(candidate: Candidate) -> str:
@@ -117,7 +118,7 @@ def _expert_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | No
     inputs = fingerprint(planned, parameters["run"].resources, parameters["upstream"])
     # A model of one name is another on another server.
     at = None if parameters["without_controller"] else get_controller().label
-    answering = map(get_catalog().answering, choice.ranked)
+    answering = map(get_catalog().with_own_controller, choice.ranked)
     models = [[c.name, c.endpoint, *([at] if needs_controller(c) else [])] for c in answering]
     return _key_of("expert", inputs.sha256, seed_for(planned, inputs), models) if inputs.whole else None
 

@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from prefect import get_run_logger
 
-from hugginggpt.controller.client import Controller, ControllerCall
+from hugginggpt.controller.call import ControllerCall
+from hugginggpt.controller.client import Controller
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DatabaseUnavailableError, RequestClosedError
 from hugginggpt.request import check_spent

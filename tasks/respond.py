@@ -145,7 +145,6 @@ def _answer(
             response = respond(
                 recorded_controller(run),
                 text=run.text,
-                plan=plan,
                 outcomes=outcomes,
                 deadline=deadline,
                 resources=run.resources,

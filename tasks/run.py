@@ -63,7 +63,7 @@ def run_expert(
             raise ExpertError("This expert worker has another controller than the request.")
         return recorded_controller(run, planned.id)
 
-    answering = map(get_catalog().answering, choice.ranked)
+    answering = map(get_catalog().with_own_controller, choice.ranked)
     able = [c for c in answering if not (without_controller and needs_controller(c))]
     # A run that its flow let go of may still be at work in this process, for threads cannot be interrupted.
     with cancellable(run.key, deadline), deadline.holding(_turn(run, planned.id)):
@@ -75,7 +75,7 @@ def run_expert(
                 deadline.wait_for(
                     lambda: bind(planned, run.resources, upstream, get_store(), max_chars=get_settings().max_text_chars)
                 ),
-                (deadline.wait_for(partial(get_catalog().current, c)) for c in attempts.not_failed(able)),
+                (deadline.wait_for(partial(get_catalog().at_existing_commit, c)) for c in attempts.not_failed(able)),
                 ExecutionContext(
                     pool=get_pool(get_settings()),
                     expert_context=ExpertContext(get_settings(), controller),

@@ -76,12 +76,10 @@ def select_model(run: RequestRun, planned: PlannedTask, apart: bool = False) -> 
             task=planned,
             candidates=runnable,
             top_k=get_settings().top_k,
+            fallbacks=get_settings().fallbacks,
             deadline=deadline,
         )
-        pinned = [
-            c.model_copy(update={"card": deadline.wait_for(partial(catalog.pin, c.card))})
-            for c in choice.ranked[: get_settings().top_k]
-        ]
+        pinned = [c.model_copy(update={"card": deadline.wait_for(partial(catalog.pin, c.card))}) for c in choice.ranked]
     choice = choice.model_copy(update={"chosen": pinned[0], "alternatives": tuple(pinned[1:])})
     with recording("A selection"):
         run.trace.record_choice(planned.id, choice)

@@ -8,10 +8,10 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run, task_run
 from prefect.states import Completed, Failed
 
-from hugginggpt.capabilities import find_kind
+from hugginggpt.capabilities import known_kind
 from hugginggpt.cluster.address import cluster_of
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ExpertUnavailableError, ModelLoadError, UsageError
+from hugginggpt.errors import ExpertUnavailableError, ModelLoadError
 from hugginggpt.settings import get_settings
 from hugginggpt.upkeep.warming import Warmed, kinds_to_warm, load_here, load_on_dask
 from tasks.cancelling import cancellable, cancelled_on_error
@@ -30,7 +30,7 @@ def warm_kinds(kinds: Sequence[str]) -> list[Warmed]:
         UsageError: a kind does not exist.
     """
     run = flow_run.get_id() or ""
-    wanted = list(dict.fromkeys(map(_known, kinds))) or kinds_to_warm()
+    wanted = list(dict.fromkeys(map(known_kind, kinds))) or kinds_to_warm()
     name_run(f"warm-models: {counted(len(wanted), 'kind')}")
     with cancelled_on_error((run, _LIFE), "The flow was stopped."):
         futures = [load_model.submit(kind, run) for kind in wanted]
@@ -90,13 +90,6 @@ def show_warmed(warmed: Sequence[Warmed]) -> State[Any]:
         return Completed(name="Partial", message=f"Not loaded everywhere: {', '.join(missing)}.", data=data)
     message = f"No model was loaded. The first, for {warmed[0].kind}: {warmed[0].reason}"
     return Failed(message=message, data=ModelLoadError(message))
-
-
-def _known(name: str) -> str:
-    kind = find_kind(name)
-    if kind is None:
-        raise UsageError(f"There is no task kind '{name}': `hugginggpt kinds` lists them.")
-    return kind
 
 
 def _row(one: Warmed) -> Row:

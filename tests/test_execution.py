@@ -247,10 +247,10 @@ def test_an_element_that_is_missing_or_spoils_the_batch_fails_alone(bench: _Benc
 def test_what_is_cancelled_is_not_stored_to_its_end(bench: _Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     deadline = Deadline(60)
 
-    def put(value: Value, go_on: Callable[[], object]) -> Artifact:
-        go_on()
+    def put(value: Value, check_deadline: Callable[[], object]) -> Artifact:
+        check_deadline()
         deadline.cancel()
-        go_on()
+        check_deadline()
         raise AssertionError("it went on")
 
     monkeypatch.setattr(bench.store, "put", put)

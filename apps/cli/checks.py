@@ -80,7 +80,7 @@ def _controller() -> Finding:
 
     controller = get_controller()
     controller.check()
-    if controller.embedded:
+    if controller.is_embedded:
         return _ok(f"{controller.model}, embedded: it plans, chooses and answers without a key")
     return _ok(f"{controller.model} answers")
 

@@ -10,8 +10,8 @@ from apps.cli.exits import verbose_option
 from hugginggpt.text import terminal_json, visible
 
 if TYPE_CHECKING:
-    from hugginggpt.catalog.downloaded import DownloadedModel
     from hugginggpt.models.card import Candidate, ModelCard
+    from hugginggpt.models.disk import DownloadedModel
     from hugginggpt.models.figures import Figures
 
 
@@ -40,7 +40,7 @@ def _list_candidates(kind: str | None, as_json: bool) -> None:
 
     wanted = [_known(kind)] if kind is not None else list(CAPABILITIES)
     # One lookup is worth waiting for, one for every kind is not.
-    found = {name: get_catalog().candidates(name, live=kind is not None, asked=True) for name in wanted}
+    found = {name: get_catalog().candidates(name, live=kind is not None, ask_hub=True) for name in wanted}
     if as_json:
         listed = [_as_json(candidate) for candidates in found.values() for candidate in candidates]
         click.echo(terminal_json(json.dumps(listed, indent=2, ensure_ascii=False)))
@@ -118,9 +118,9 @@ def fetch(ids: tuple[str, ...], kind: str | None) -> None:
     Only the files that this machine's experts need are downloaded, and only safe ones. A download
     that was interrupted goes on where it was.
     """
-    from hugginggpt.catalog.fetched import keep_card
     from hugginggpt.experts.local.runtime.download import fetch_model
     from hugginggpt.models.card import ModelCard
+    from hugginggpt.models.disk import keep_card
     from hugginggpt.settings import get_settings
 
     if not ids and kind is None:
@@ -147,7 +147,7 @@ def _cards(ids: tuple[str, ...], kind: str | None) -> "list[ModelCard]":
         best = next((c for c in local if c.obstacle is None or c.installed), None)
         if best is None:
             raise UsageError(f"There is no model to download for {kind}: {_why_none(kind, local)}")
-        return [get_catalog().current(best).card]
+        return [get_catalog().at_existing_commit(best).card]
     kinds = CAPABILITIES if kind is None else [kind]
     known = {card.id: card for each in kinds for card in known_cards(each)}
     cards = []
@@ -231,14 +231,14 @@ def downloaded(as_json: bool) -> None:
 def prune(keep_gb: float, dry_run: bool) -> None:
     """Delete downloaded models, those needed longest ago first, until the others take at most N gigabytes."""
     from apps.cli.text import printable, size
-    from hugginggpt.catalog.downloaded import beyond, gigabytes, remove_models
+    from hugginggpt.models.disk import bytes_of_gigabytes, models_to_delete, remove_models
     from hugginggpt.settings import get_settings
     from hugginggpt.upkeep.pruning import models_on_disk
 
     if not isfinite(keep_gb):
         raise click.BadParameter(f"{keep_gb} is no number of gigabytes.", param_hint="--keep-gb")
     found = models_on_disk()
-    gone = beyond(found, gigabytes(keep_gb))
+    gone = models_to_delete(found, bytes_of_gigabytes(keep_gb))
     if not dry_run:
         remove_models(get_settings().models_cache_dir, gone)
     for model in gone:

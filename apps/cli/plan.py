@@ -67,12 +67,12 @@ def make_plan(text: str, files: list[str]) -> tuple["Plan", tuple[str, ...], "Co
     from hugginggpt.controller.planning import plan_request
     from hugginggpt.deadline import Deadline
     from hugginggpt.request import check_size
-    from hugginggpt.resources import Namespace, gather
+    from hugginggpt.resources import Namespace, load_resources
     from hugginggpt.services import get_catalog, get_controller, get_store
     from hugginggpt.settings import get_settings
 
     check_size(text, files, get_settings())
-    resources = tuple(gather(files, get_settings(), get_store()))
+    resources = tuple(load_resources(files, get_settings(), get_store()))
     namespace = Namespace(resources=resources, wording=text, given=False, settings=get_settings())
     catalog = get_catalog()
     kinds = catalog.offered_kinds()

@@ -20,15 +20,15 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.artifacts import KEPT, Stored
-from hugginggpt.catalog.downloaded import (
+from hugginggpt.models.bundled import bundled_cards
+from hugginggpt.models.disk import (
     DownloadedModel,
-    beyond,
+    bytes_of_gigabytes,
     downloaded_models,
-    gigabytes,
+    models_to_delete,
     remove_models,
     with_companions,
 )
-from hugginggpt.models.bundled import bundled_cards
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.pruning import ConversationUse
@@ -71,8 +71,8 @@ class Limits:
         """From days and gigabytes."""
         return cls(
             None if max_age_days is None else timedelta(days=min(max_age_days, _OLDEST_DAYS)),
-            None if keep_weights_gb is None else gigabytes(keep_weights_gb),
-            None if keep_artifacts_gb is None else gigabytes(keep_artifacts_gb),
+            None if keep_weights_gb is None else bytes_of_gigabytes(keep_weights_gb),
+            None if keep_artifacts_gb is None else bytes_of_gigabytes(keep_artifacts_gb),
         )
 
 
@@ -218,7 +218,7 @@ def _old_models(models: Sequence[DownloadedModel], keep: int | None, young: date
     at_work = _models_at_work()
     stays = {one.id for one in models if one.id in at_work or one.last_needed >= young}
     first = sorted(models, key=lambda one: one.id not in stays)  # the others keep their order
-    return [one for one in beyond(first, keep) if one.id not in stays]
+    return [one for one in models_to_delete(first, keep) if one.id not in stays]
 
 
 def _models_at_work() -> set[str]:

@@ -76,7 +76,7 @@ def load_here(kind: str, deadline: Deadline | None = None) -> Warmed:
     candidate = next((c for c in candidates if c.endpoint in _HERE and c.obstacle is None), None)
     if candidate is None:
         return Warmed(kind=kind, where=holder_name(), reason=_why_none(kind, candidates))
-    card = get_catalog().pin(get_catalog().current(candidate).card)
+    card = get_catalog().pin(get_catalog().at_existing_commit(candidate).card)
     known = {"kind": kind, "where": holder_name(), "model": card.id, "endpoint": candidate.endpoint}
     try:
         _load(candidate.model_copy(update={"card": card}), deadline or Deadline(LOADING_SECONDS))

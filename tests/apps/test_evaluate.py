@@ -153,7 +153,7 @@ def test_no_figure_is_cut_on_a_narrow_terminal(width: int) -> None:
         ([OWN, OWN | {"plan": None}], "Line 2 of the dataset {path} has no list of tasks in 'plan'."),
         (
             [{"request": "hello"}],
-            "Line 1 of the dataset {path} has no list of tasks in 'plan', nor is it TaskBench's with 'task_nodes'.",
+            "Line 1 of the dataset {path} has no list of tasks in 'plan', nor in 'task_nodes' as TaskBench has it.",
         ),
         ([], "The dataset {path} holds no samples: give one JSON object a line."),
     ],

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from apps.cli import main
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.catalog.downloaded import DownloadedModel, ModelUse, beyond, with_companions
 from hugginggpt.models.card import ModelCard
+from hugginggpt.models.disk import DownloadedModel, ModelUse, models_to_delete, with_companions
 from hugginggpt.services import get_trace, reset
 from tests.stand_ins import tiny_models, tiny_tables, tiny_text
 from tests.stand_ins.hub_server import HubServer
@@ -225,7 +225,7 @@ def test_those_needed_longest_ago_go_first() -> None:
     models = [downloaded_model("a", 5, 1), downloaded_model("b", 3, 30, used=2), downloaded_model("c", 2, 3)]
     assert models[1].last_needed == NOW - timedelta(days=2)
     for keep, gone in {10: [], 9: ["c"], 8: ["c"], 7: ["b", "c"], 5: ["b", "c"], 4: ["a", "b", "c"]}.items():
-        assert [model.id for model in beyond(models, keep)] == gone
+        assert [model.id for model in models_to_delete(models, keep)] == gone
 
 
 def test_a_companion_is_used_whenever_its_model_is() -> None:

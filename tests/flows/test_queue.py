@@ -30,7 +30,7 @@ from prefect.types._datetime import now
 from flows.answer import answer_request
 from flows.queue import answer_queued, start_run
 from hugginggpt.errors import ClusterUnavailableError, ConfigurationError, HuggingGPTError, OrchestratorUnavailableError
-from hugginggpt.resources import gather, reference
+from hugginggpt.resources import artifact_reference, load_resources
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import CHECKOUT, get_settings
@@ -364,7 +364,7 @@ def test_what_a_deployment_is_asked_is_in_line_before_anything_can_fail(
         run = run_of_deployment("Draw its edges", files=[str(photo)], options={"plan": PLAN})
         assert "The cluster is away" in str(begin(run).message)
         refused = run_of_deployment("Draw its edges", files=["/nowhere.png"])
-        assert str(begin(refused).message).startswith("The file /nowhere.png is in none of the folders")
+        assert str(begin(refused).message).startswith("The file /nowhere.png is outside the folders")
     # Nobody else begins it while its run may still do so.
     assert [(r.request_id, r.status) for r in get_trace().requests.latest()] == [(str(run.id), RequestStatus.QUEUED)]
     assert answer_queued() == 0
@@ -408,9 +408,9 @@ def test_a_deployed_run_reads_no_path_outside_of_the_configured_folders(
 
 
 def test_files_that_were_stored_first_need_no_configured_folder(_deployed: None, photo: Path) -> None:
-    (resource,) = gather([str(photo)], get_settings(), get_store())
+    (resource,) = load_resources([str(photo)], get_settings(), get_store())
     asked = {"options": {"plan": PLAN}}
-    assert begin(run_of_deployment("Draw its edges", files=[reference(resource)], **asked)).is_completed()
+    assert begin(run_of_deployment("Draw its edges", files=[artifact_reference(resource)], **asked)).is_completed()
     encoded = "data:image/png;base64," + base64.b64encode(photo.read_bytes()).decode()
     plan = [{**PLAN[0], "args": {"image": "data.png"}}]
     assert begin(run_of_deployment("Draw its edges", files=[encoded], options={"plan": plan})).is_completed()
