@@ -1,4 +1,4 @@
-"""Stage four: the answer, and the end of the trace. It runs whatever happened before."""
+"""Stage four: the answer, and the end of the trace. This stage runs whatever happened before."""
 
 import math
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ from tasks.ui.runs import MESSAGE_CHARS, answered_name, name_run, noting_missing
 from tasks.unexpected import explained
 
 ERROR_CHARS = 1000
-"""Characters of an error in the message of a flow run's final state: what is to be done stands at its end."""
+"""Characters of an error in a flow run's final state: its end says what to do, so it is not cut short."""
 
 
 def respond_and_record(
@@ -40,12 +40,12 @@ def respond_and_record(
     states: Sequence[State[Any]] = (),
     error: HuggingGPTError | None = None,
 ) -> State[Any]:
-    """Write the answer from the results and commit everything that is still missing, in one transaction.
+    """Write the answer from the results, and commit everything that the trace still lacks in one transaction.
 
     Args:
-        plan: None when there was none; then `error` says why.
+        plan: None when no plan is valid; `error` then says why.
         outcomes: how each planned task ended, in the plan's order.
-        states: of their task runs.
+        states: the states of their task runs.
 
     Returns:
         the state in which the flow run ends, with the request's report as its data, or with why it failed.
@@ -118,7 +118,7 @@ def _respond_and_record(
         raise RequestClosedError(
             f"Request {run.request_id} is not this process's any more: its answer is left to whoever resumes it."
         )
-    # The answer is not asked for again.
+    # So that the answer does not have to be asked for again.
     retry_while_database_is_down(
         "The end",
         lambda: run.trace.finish(status, Answer(answer.text, answer.source) if answer else None, error, outcomes),
@@ -132,7 +132,7 @@ def _status(run: RequestRun) -> RequestStatus:
 def _answer(
     run: RequestRun, plan: Plan | None, outcomes: Sequence[TaskOutcome], error: HuggingGPTError | None
 ) -> tuple[RequestStatus, Response | None, HuggingGPTError | None]:
-    """The final status, the answer if there is one, and what stood in the way."""
+    """The final status, the answer if there is one, and the error that made it less than complete."""
     made = [outcome for outcome in outcomes if outcome.result is not None]
     if plan is None:
         return RequestStatus.FAILED, None, error
@@ -159,6 +159,6 @@ def _answer(
 
 
 def _known_models(run: RequestRun) -> set[str]:
-    """Every model that was a candidate: the answer may name those that ran, and no other."""
+    """Every model that was a candidate: of these, the answer may only name the models that ran."""
     choices = retry_while_database_is_down("The choices", lambda: run.trace.choices())
     return {c.card.id for choice in choices.values() for c in choice.ranked}

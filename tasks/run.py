@@ -43,14 +43,14 @@ def run_expert(
     upstream: dict[int, TaskResult],
     without_controller: bool = False,
 ) -> TaskResult:
-    """Do one planned task on its chosen model, or on the next candidate that can.
+    """Do one planned task with its chosen model, or with the next candidate that can.
 
     Args:
         run: the request.
         planned: the task.
         choice: its models, in the order in which they are tried.
         upstream: the results that it refers to.
-        without_controller: this process has another controller than the request, so what needs one is left out.
+        without_controller: this process has another controller than the request, so models that need one are left out.
     """
     task_run = TaskRunContext.get()
     assert task_run is not None
@@ -129,10 +129,10 @@ EXPERT_TASKS: dict[str, Task[..., TaskResult]] = {kind: _expert_task(row) for ki
 
 
 class _Attempts:
-    """Records each attempt of one try of a task run.
+    """Records the attempts of one try of a task run.
 
     Attributes:
-        current: the attempt at work, as the trace calls it; None if it could not be recorded.
+        current: the number of the current attempt in the trace; None if it could not be recorded.
     """
 
     def __init__(self, run: RequestRun, task_id: int, run_count: int) -> None:
@@ -143,7 +143,7 @@ class _Attempts:
         self.current: int | None = None
 
     def not_failed(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Those that did not fail for good in an earlier try."""
+        """The candidates that did not fail for good in an earlier try."""
         failed: set[str] = set()
         with recording("What failed before"):
             failed = self._trace.failed_candidates(self._task_id)
@@ -162,7 +162,7 @@ class _Attempts:
         if error is None:
             self._completed = AttemptEnd(self.current, seconds, loading)
             return
-        # What is no `Exception` came from outside, such as Ctrl-C, and says nothing of the model.
+        # Anything but an `Exception`, such as Ctrl-C, came from outside and says nothing about the model.
         with recording("The end of an attempt"):
             self._trace.finish_attempt(
                 self.current,
@@ -175,5 +175,5 @@ class _Attempts:
             )
 
     def record(self, result: TaskResult) -> TaskResult:
-        """Write the result, and the end of the attempt that made it; return the one that counts."""
+        """Record the result, and the end of the attempt that made it; return the result that counts."""
         return self._trace.record_result(result, attempt=self._completed)

@@ -38,7 +38,7 @@ from tasks.ui.artifacts import show_choice, show_result
 SKIPPED, RECOVERED, CACHED = "Skipped", "Recovered", "Cached"
 
 MOST_LOSSES = 3
-"""Task runs of one request that are done again because their workers went away."""
+"""How many task runs of one request are started again because their workers went away."""
 
 
 def run_experts(
@@ -46,14 +46,14 @@ def run_experts(
 ) -> tuple[list[TaskOutcome], list[State[Any]]]:
     """Run every task of the plan.
 
-    A task whose choice and whose upstream tasks are final is submitted at once, with their states,
-    so that Prefect knows the plan's edges. One that needs what was not made ends as skipped.
+    A task is submitted as soon as its choice and its upstream tasks are final, with their states, so that Prefect
+    knows the plan's edges. A task that needs a result that was not made is skipped.
 
     Returns:
-        how each task ended, in the plan's order, and the states of their task runs.
+        how each task ended, in the plan's order, and the states of the task runs.
 
     Raises:
-        DiskFullError: there is no room for what a task makes. What had finished is kept, and nothing counts as failed.
+        DiskFullError: there is no room for a result. What had finished is kept, and nothing counts as failed.
     """
     deadline = Deadline(math.inf)
     schedule = _Schedule(run, plan, choices, deadline)
@@ -110,12 +110,12 @@ class _Schedule:
         return (chosen or planned.id in self.recovered) and all(k in self.outcomes for k in planned.dep)
 
     def _start(self, planned: PlannedTask, fresh: bool | None = None, *, here: bool = False) -> None:
-        """Submit a task, or end it where it need not or cannot run.
+        """Submit a task, or end it if it does not have to run or cannot run.
 
         Args:
             planned: the task.
-            fresh: cached results do not count; as the request has it when None.
-            here: the workers' models could not do it, so what needs the controller is tried.
+            fresh: ignore cached results; None does as the request's options say.
+            here: try the models that need the controller, since those of the workers could not do it.
         """
         before = [allow_failure(self.states[k]) for k in planned.dep]
 
@@ -186,17 +186,17 @@ class _Schedule:
             self._end(planned, state)
 
     def _is_to_be_done_again(self, future: PrefectFuture[Any]) -> bool:
-        """Whether a task run was lost with its workers, and losing them is no habit yet."""
+        """Whether a task run was lost with its workers, and not too many were lost before."""
         if not lost(future) or why_cancelled(self.request.key) is not None:
             return False
         self.losses += 1
         return self.losses <= MOST_LOSSES
 
     def _end(self, planned: PlannedTask, state: State[Any]) -> None:
-        """Note how a task run ended, and record what its body did not: a cache hit runs no body.
+        """Note how a task run ended, and record what its function did not: it does not run when the cache has a result.
 
         Raises:
-            DiskFullError: it ended because of that; the same task works when there is room.
+            DiskFullError: the task run ended with it; the same task works when there is room.
         """
         if isinstance(error := _error(state), DiskFullError):
             raise error
@@ -213,7 +213,7 @@ class _Schedule:
             ended_at=state.timestamp,
             prefect_task_run_id=str(state.state_details.task_run_id),
         )
-        # Here and not in the task run: a cache hit runs no body, and the process of one that did may be gone.
+        # Here and not in the task run: its function may not have run, or its process may be gone.
         if outcome.result is not None:
             show_result(outcome.result, state.state_details.task_run_id)
         with recording(f"The end of task {planned.name}"):
@@ -223,7 +223,7 @@ class _Schedule:
                 self.request.trace.record_result(outcome.result, cached=True)
 
     def _why_not(self, state: State[Any]) -> str:
-        """Why there is no result. What had no worker when its request's time was up was not lost with one."""
+        """Why there is no result. A task run without a worker when the time was up is not a lost one."""
         over = None if state.is_final() else why_cancelled(self.request.key)
         return over or _message(state)
 
@@ -251,7 +251,7 @@ class _Schedule:
 
 
 def _ranked(choice: ModelChoice | State[ModelChoice]) -> tuple[Candidate, ...]:
-    """The models in the order in which they are tried."""
+    """The models of a choice in the order in which they are tried."""
     return (choice.result() if isinstance(choice, State) else choice).ranked
 
 
@@ -262,7 +262,7 @@ def _has_no_model(state: State[Any]) -> bool:
 
 
 def _is_whole(result: TaskResult) -> bool:
-    """Whether every element was made: what failed once may work now."""
+    """Whether every element has a result: what failed once may work now."""
     return all(item.error is None for item in result.items)
 
 
@@ -273,7 +273,7 @@ def _status(state: State[Any]) -> TaskStatus:
 
 
 def _error(state: State[Any]) -> BaseException | None:
-    """What a run raised; None where nothing was raised: what settled has no error as its data."""
+    """What a task run raised; None when it raised nothing."""
     if not state.is_final() or state.is_completed() or state.data is None:
         return None
     error = state.result(raise_on_failure=False)
@@ -281,7 +281,7 @@ def _error(state: State[Any]) -> BaseException | None:
 
 
 def _message(state: State[Any]) -> str:
-    """Why a run has no result, one sentence."""
+    """Why a task run has no result, in one sentence."""
     if not state.is_final():
         return why_lost()
     error = _error(state)
@@ -293,7 +293,7 @@ def _message(state: State[Any]) -> str:
 
 
 def settle(planned: PlannedTask, name: str, reason: str = "", result: TaskResult | None = None) -> State[Any]:
-    """Stand for a planned task that need not or cannot run."""
+    """Stand in Prefect for a planned task that does not have to run or cannot run."""
     if name == "Failed":
         return Failed(message=reason)
     if result is not None:

@@ -201,8 +201,8 @@ def test_for_later_needs_no_server(hugginggpt: Run, sign: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ([""], "Error: The request is empty: say what is to be done."),
-        ([" \n"], "Error: The request is empty: say what is to be done."),
+        ([""], "Error: The request is empty: say what you want."),
+        ([" \n"], "Error: The request is empty: say what you want."),
         (["Read it", "--deadline", "nan"], "Error: Invalid value for '--deadline': nan is no amount."),
         (["Read it", "--max-cost", "nan"], "Error: Invalid value for '--max-cost': nan is no amount."),
     ],

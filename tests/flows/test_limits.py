@@ -202,7 +202,7 @@ def test_what_has_cost_its_ceiling_costs_no_more(
     assert scarce.name == "Partial"
     story = get_trace().requests.get("poor")
     assert story.status == RequestStatus.PARTIAL and story.response_source == "plain"
-    assert story.error is not None and "US dollars of the 0.000001 that it may" in story.error
+    assert story.error is not None and "of at most 0.000001 US dollars" in story.error
     assert story.totals.controller_calls < get_trace().requests.get("rich").totals.controller_calls
     assert len(controller.stages()) - calls == story.totals.controller_calls
 
