@@ -10,9 +10,12 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from enum import StrEnum
 from importlib.metadata import entry_points
 from types import MappingProxyType
+
+from hugginggpt.errors import UsageError
 
 GROUP = "hugginggpt.kinds"
 
@@ -361,6 +364,20 @@ def find_kind(name: str) -> str | None:
     """The kind meant by a name, whatever its case, separators or alias; None when there is none."""
     wanted = "-".join(name.strip().lower().replace("_", "-").split())
     return wanted if wanted in _kinds else _aliases.get(wanted)
+
+
+def known_kind(name: str) -> str:
+    """The kind meant by a name, as `find_kind` finds it.
+
+    Raises:
+        UsageError: there is no such kind.
+    """
+    kind = find_kind(name)
+    if kind is None:
+        close = get_close_matches(name.strip().lower(), _kinds, n=1)
+        hint = f"did you mean {close[0]}?" if close else "`hugginggpt kinds` lists them."
+        raise UsageError(f"There is no task kind '{name}': {hint}")
+    return kind
 
 
 def add_installed_kinds() -> None:

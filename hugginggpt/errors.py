@@ -6,8 +6,12 @@ what was wrong and what to do.
 """
 
 import errno
+from typing import TYPE_CHECKING
 
 from hugginggpt.text import visible
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 """The system's numbers for a disk that is full, and a quota that is used up."""
@@ -127,6 +131,11 @@ class RequestInProgressError(TraceError):
 
 class RequestIdError(TraceError, UsageError):
     """An id cannot be a request's, or is that of another request."""
+
+
+def first_problem(error: "ValidationError") -> str:
+    """What pydantic says of the first wrong value."""
+    return error.errors()[0]["msg"].removeprefix("Value error, ")
 
 
 def rebuilt(name: str | None, message: str) -> HuggingGPTError:

@@ -118,7 +118,8 @@ def said(error: BaseException | str, *secrets: str) -> str:
         The line; the exception's class where it says nothing, "" of no words.
     """
     name = type(error).__name__ if isinstance(error, BaseException) else ""
-    line = next((line for line in visible(str(error)).splitlines() if line.strip()), name)
+    words = str(getattr(error, "strerror", None) or error)
+    line = next((line for line in visible(words).splitlines() if line.strip()), name)
     return one_line(redact(line[:_MOST_READ], *secrets), _MOST_SAID).rstrip(".:")
 
 

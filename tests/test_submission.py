@@ -23,21 +23,21 @@ fields = st.sampled_from(["request", "files", "id", "conversation", "plan", "fre
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        (b"\xff\xfe", "not a text in UTF-8"),
-        (b'{"request": "\\ud800"}', "no text"),
-        (b'{"request": "nul \\u0000"}', "no text"),
-        (b'{"request": "x", "plan": [{"a\\u0000": 1}]}', "no text"),
+        (b"\xff\xfe", "not valid UTF-8"),
+        (b'{"request": "\\ud800"}', "not text"),
+        (b'{"request": "nul \\u0000"}', "not text"),
+        (b'{"request": "x", "plan": [{"a\\u0000": 1}]}', "not text"),
         (b"[" * 100_000, "not JSON"),
         (b'{"request": "x", "plan": ' + b"[" * 5000 + b"]" * 5000 + b"}", "not JSON"),
         (b'{"request": "x", "deadline": 1e999}', "not JSON"),
         (b'{"request": "x", "deadline": NaN}', "not JSON"),
         (b'{"request": "x", "deadline": ' + b"9" * 5000 + b"}", "not JSON"),
-        (b'{"request": "x", "request": "y"}', "'request' stands there twice"),
-        (b'{"request": "x", "plan": [{"task": "a", "task": "b"}]}', "'task' stands there twice"),
+        (b'{"request": "x", "request": "y"}', "'request' appears twice"),
+        (b'{"request": "x", "plan": [{"task": "a", "task": "b"}]}', "'task' appears twice"),
         (b'{"request": "x", "plan": [{"args": ' + b"[" * 50 + b"]" * 50 + b"}]}", "nested deeper than"),
         (b'{"request": "x", "plan": [{"id": 1' + b"0" * 30 + b"}]}", "too large"),
         (b'{"request": "x", "' + b"a" * 5000 + b'": 1}', "not permitted"),
-        (b'"x"', "no object"),
+        (b'"x"', "not a JSON object"),
     ],
 )
 def test_a_broken_line_is_refused_in_one_sentence(line: bytes, why: str) -> None:

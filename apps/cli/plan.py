@@ -1,12 +1,12 @@
-"""`plan`: stage one alone."""
+"""`plan`: only plan a request."""
 
 import json
 from typing import TYPE_CHECKING
 
 import click
 
-from apps.cli.ask import absolute, request_text
 from apps.cli.exits import verbose_option
+from apps.cli.request import absolute, file_option, read_request
 from apps.cli.text import printable
 from hugginggpt.text import terminal_json
 
@@ -24,17 +24,17 @@ Example:
 """
 
 
-@click.command(epilog=EXAMPLES, short_help="Plan REQUEST and print the plan, running nothing.")
+@click.command(epilog=EXAMPLES, short_help="Plan REQUEST and print the plan without running it.")
 @click.argument("request")
-@click.option("--file", "files", metavar="PATH", multiple=True, help="A file, URL or data URI that comes with it.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the repairs and the offered kinds.")
+@file_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with the repairs and the offered kinds.")
 @verbose_option
 def plan(request: str, files: tuple[str, ...], as_json: bool) -> None:
-    """Plan REQUEST and print the plan, without running anything; - reads the request from stdin.
+    """Plan REQUEST and print the plan without running it; - reads the request from stdin.
 
-    What it prints can be edited, and run by `ask --plan`.
+    You can edit the plan and run it with `ask --plan`.
     """
-    made, kinds, controller = make_plan(request_text(request), [absolute(source) for source in files])
+    made, kinds, controller = make_plan(read_request(request), [absolute(source) for source in files])
     if as_json:
         whole = {
             "plan": made.to_list(),
@@ -48,7 +48,7 @@ def plan(request: str, files: tuple[str, ...], as_json: bool) -> None:
     for repair in made.repairs:
         click.echo(f"Repaired: {printable(repair)}", err=True)
     if not made.tasks:
-        click.echo("No task is needed: the controller answers by itself.", err=True)
+        click.echo("No tasks are needed: the controller answers by itself.", err=True)
     offered = f"{len(kinds)} kinds of task were offered to {controller}"
     click.echo(f"{offered}: `hugginggpt models` lists them.", err=True)
 
@@ -57,11 +57,11 @@ def make_plan(text: str, files: list[str]) -> tuple["Plan", tuple[str, ...], "Co
     """Have the controller plan a request.
 
     Returns:
-        the plan, the kinds that it could choose from, and who planned.
+        The plan, the kinds that were offered, and the controller.
 
     Raises:
-        UsageError: the request or a file of it cannot be accepted.
-        PlanError: there is no valid plan.
+        UsageError: the request or one of its files cannot be accepted.
+        PlanError: the controller made no valid plan.
         ControllerError: the controller cannot plan.
     """
     from hugginggpt.controller.planning import plan_request

@@ -188,17 +188,17 @@ def test_a_fetch_by_kind_takes_no_commit_that_vanished_from_the_hub(inside: CliR
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["fetch"], 2, "Name a model, or a kind with --kind."),
+        (["fetch"], 2, "Pass the id of a model, or a kind with --kind."),
         (["fetch", "tiny/nobody"], 1, "There is no model tiny/nobody"),
         (["fetch", PICKLED], 1, "has no weights in the safetensors format"),
         (["fetch", TONES, "--kind", "text-classification"], 2, "tiny/tones does automatic-speech-recognition, as the"),
         (["fetch", "--kind", "nonsense"], 2, "There is no task kind 'nonsense'"),
         (["fetch", "https://some.hub/tiny/model"], 1, "names look like 'organisation/model'"),
-        (["fetch", "tiny/nobody@"], 2, "There is no revision behind the @"),
-        (["fetch", "--kind", "canny-control"], 2, "it is done by opencv/canny, which comes with a package"),
+        (["fetch", "tiny/nobody@"], 2, "There is no revision after the @"),
+        (["fetch", "--kind", "canny-control"], 2, "opencv/canny does it and comes with an installed package"),
         (["prune", "--keep-gb", "-1"], 2, "--keep-gb"),
-        (["prune", "--keep-gb", "nan"], 2, "nan is no number of gigabytes"),
-        (["prune", "--keep-gb", "inf"], 2, "inf is no number of gigabytes"),
+        (["prune", "--keep-gb", "nan"], 2, "nan is not a number of gigabytes"),
+        (["prune", "--keep-gb", "inf"], 2, "inf is not a number of gigabytes"),
         (["--json", "list"], 2, "go after 'list'"),
     ],
 )

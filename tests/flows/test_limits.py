@@ -20,7 +20,7 @@ from hugginggpt.request import RequestOptions
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import get_settings
-from hugginggpt.submission import Submission, put_in_line
+from hugginggpt.submission import Submission, submit
 from hugginggpt.trace.story import StoryStatus, TaskStage
 from tests.flows.conftest import Answer
 from tests.servers import wait_until
@@ -151,7 +151,7 @@ def test_its_time_ends_the_fetching_of_what_its_plan_names(controller: OpenAISer
 def test_what_is_put_in_line_has_its_files_in_time_or_not_at_all(dripping: str) -> None:
     submission = Submission(request="Do", files=(dripping,), id="line", deadline=0.5)
     with pytest.raises(DeadlineExceededError, match=r"0\.5 seconds"):
-        put_in_line(submission, get_settings(), get_store(), get_trace())
+        submit(submission, get_settings(), get_store(), get_trace())
     assert not get_trace().requests()
 
 

@@ -34,7 +34,7 @@ from hugginggpt.resources import gather, reference
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import CHECKOUT, get_settings
-from hugginggpt.submission import Submission, put_in_line
+from hugginggpt.submission import Submission, submit
 from hugginggpt.trace import queue as trace_queue
 from hugginggpt.trace.story import EndedRun, StoryStatus
 from tasks import open as opening
@@ -432,7 +432,7 @@ def test_files_that_were_stored_first_need_no_configured_folder(_deployed: None,
     plan = [{**PLAN[0], "args": {"image": "data.png"}}]
     assert begin(run_of_deployment("Draw its edges", files=[encoded], options={"plan": plan})).is_completed()
     submission = Submission(request="Draw its edges", files=(str(photo),), id="stored", plan=PLAN)
-    put_in_line(submission, get_settings(), get_store(), get_trace())
+    submit(submission, get_settings(), get_store(), get_trace())
     assert begin(start_run("stored", "Draw its edges")).is_completed()
 
 
