@@ -134,7 +134,7 @@ def test_its_time_counts_from_before_its_files_are_fetched(controller: OpenAISer
     state = answer_request("Do", [dripping], options=options, request_id="files", return_state=True)
     assert state.is_failed()
     assert time.monotonic() - began < 40  # the address drips for a minute
-    assert "files had not all arrived within its 3 seconds" in str(state.message)
+    assert "files did not all arrive within its 3 seconds" in str(state.message)
     assert not get_trace().requests() and not controller.stages()
 
 
