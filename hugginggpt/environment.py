@@ -1,34 +1,40 @@
-"""What has to stand in the environment before Prefect and the Hugging Face libraries are imported.
+"""What the environment must contain before Prefect and the Hugging Face libraries are imported.
 
-They read it at import, so the rooms that import them call `prepare` first. A value that the user
-set is never replaced.
+They read it on import, so the rooms that import them call `prepare` first. Values that the user set are never replaced.
 """
 
 import os
 
 from hugginggpt.addresses import holds_user
 from hugginggpt.errors import ConfigurationError
+from hugginggpt.packages import check_packages
 from hugginggpt.redaction import keep_out_of_logs
 from hugginggpt.settings import Settings, get_settings
 from hugginggpt.up import own_cluster, read
 
 RESULTS_BLOCK = "hugginggpt-results"
-"""The block of Prefect that says where the records of results are, when they are not in the home folder."""
+"""The Prefect block with the address of stored results, if they are not in the home folder."""
 
 
 def prepare() -> None:
-    """Set the defaults, and find what `hugginggpt up` runs: its server comes before the one of a Prefect profile."""
+    """Set the defaults and find what `hugginggpt up` runs. Its server takes precedence over that of a Prefect profile.
+
+    Raises:
+        ConfigurationError: a setting cannot be used, the address of Prefect's server contains a password, or Python
+            finds other packages instead of ours.
+    """
+    check_packages()
     set_defaults()
     _find_what_is_up(get_settings())
 
 
 def set_defaults() -> None:
-    """Switch telemetry off, put Prefect's result records into the home folder, and give a busy machine time.
+    """Turn telemetry off, have Prefect store results in the home folder, and allow for a busy machine.
 
-    From here on what logs say of exceptions is without secrets.
+    From here on, logs contain exceptions without their secrets.
 
     Raises:
-        ConfigurationError: a setting cannot be used, or the address of Prefect's server holds a password.
+        ConfigurationError: a setting cannot be used, or the address of Prefect's server contains a password.
     """
     settings = get_settings()
     keep_out_of_logs()
@@ -61,16 +67,16 @@ def _find_what_is_up(settings: Settings) -> None:
         return
     if os.environ.get("HUGGINGGPT_DASK_ADDRESS") in (None, "", cluster.address):
         os.environ.update({"HUGGINGGPT_TASK_RUNNER": "dask", **cluster.variables})
-        get_settings.cache_clear()  # they were read without it
+        get_settings.cache_clear()  # they were read without these variables
 
 
 def check_server(url: str | None) -> None:
-    """Raise if the address of Prefect's server, of the environment or a profile, holds a password.
+    """Check the address of Prefect's server, from the environment or a profile.
 
     Raises:
-        ConfigurationError: it does.
+        ConfigurationError: it contains a user name or password.
     """
     if url and holds_user(url):
         raise ConfigurationError(
-            "PREFECT_API_URL holds a user name or password, which would be shown: set PREFECT_API_AUTH_STRING instead."
+            "PREFECT_API_URL contains a user name or password, which would be shown: use PREFECT_API_AUTH_STRING."
         )
