@@ -57,6 +57,11 @@ def one_line(text: str, most: int | None = None) -> str:
     return line if most is None or (len(read) == len(text) and len(line) <= most) else line[: most - 1] + "…"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and a noun, in the plural unless the number is 1."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def storable(text: str) -> str:
     """The text as UTF-8 and every database can store it: NUL and lone surrogates become replacement characters."""
     return _SURROGATE.sub("\ufffd", text).replace("\x00", "\ufffd")

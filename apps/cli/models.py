@@ -7,7 +7,7 @@ import click
 
 from apps.cli.exits import verbose_option
 from apps.cli.options import known_kind, number_option
-from hugginggpt.text import terminal_json, visible
+from hugginggpt.text import counted, terminal_json, visible
 
 if TYPE_CHECKING:
     from hugginggpt.catalog.downloaded import DownloadedModel
@@ -207,7 +207,7 @@ def downloaded(as_json: bool) -> None:
                 f"used {'once' if model.use.runs == 1 else f'{model.use.runs} times'}, last {model.use.last:%Y-%m-%d}"
             )
         click.echo(f"{printable(model.id)}  {size(model.bytes)}, downloaded {model.downloaded:%Y-%m-%d}, {times}")
-    click.echo(f"{len(found)} models, {size(sum(model.bytes for model in found))}")
+    click.echo(f"{counted(len(found), 'model')}, {size(sum(model.bytes for model in found))}")
 
 
 @models.command("prune", short_help="Delete the least recently needed models.")
@@ -228,7 +228,7 @@ def prune(keep_gb: float, dry_run: bool) -> None:
     for model in gone:
         click.echo(f"{'would delete' if dry_run else 'deleted'}: {printable(model.id)}  {size(model.bytes)}")
     kept = sum(model.bytes for model in found) - sum(model.bytes for model in gone)
-    click.echo(f"{len(found) - len(gone)} models kept, {size(kept)}")
+    click.echo(f"{counted(len(found) - len(gone), 'model')} kept, {size(kept)}")
 
 
 def _downloaded_as_json(model: "DownloadedModel") -> dict[str, object]:

@@ -16,7 +16,7 @@ from rich.text import Text
 from apps.cli.text import LINE_CHARS, duration, printable
 from hugginggpt.errors import TraceError
 from hugginggpt.repeating import repeating
-from hugginggpt.text import one_line
+from hugginggpt.text import counted, one_line
 from hugginggpt.trace.report import waited
 from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskStage, TaskTrace
 
@@ -172,7 +172,7 @@ def ending(story: RequestTrace, since: datetime, waits: str) -> str:
     took = waited(story, since, datetime.now(UTC))
     waiting = f", of which {duration(took.waiting)} {waits}" if took.waiting >= _SHOWN_SECONDS else ""
     calls = story.totals.controller_calls
-    asked = f", {calls} controller call{'s' * (calls != 1)}" if calls else ""
+    asked = f", {counted(calls, 'controller call')}" if calls else ""
     return f"{story.status.value.capitalize()} in {duration(took.seconds)}{waiting}{asked}"
 
 

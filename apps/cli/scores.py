@@ -9,6 +9,7 @@ from apps.cli.text import printable, short
 from hugginggpt.evaluation.datasets import Form
 from hugginggpt.evaluation.report import EvaluationReport
 from hugginggpt.evaluation.taskbench import PUBLISHED
+from hugginggpt.text import counted
 
 
 def score_tables(report: EvaluationReport) -> Iterator[Table | Text]:
@@ -18,7 +19,7 @@ def score_tables(report: EvaluationReport) -> Iterator[Table | Text]:
     yield _groups(report)
     yield Text()
     yield Text(
-        f"{report.samples} request{'s' * (report.samples != 1)}: {report.valid:.1f} % with a valid plan, "
+        f"{counted(report.samples, 'request')}: {report.valid:.1f} % with a valid plan, "
         f"{report.exact:.1f} % with exactly the right tasks"
     )
     yield Text(

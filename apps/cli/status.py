@@ -8,7 +8,7 @@ import click
 
 from apps.cli.exits import COMPLETED, FAILED, verbose_option
 from apps.cli.text import moment, printable
-from hugginggpt.text import one_line, terminal_json
+from hugginggpt.text import counted, one_line, terminal_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +83,7 @@ def _of_experts(found: "Status") -> "Iterator[tuple[str, str]]":
         yield "expert workers", f"none at {found.dask_address}"
     for worker in found.experts or ():
         models = ", ".join(worker.models) or "no model"
-        tasks = f"{worker.at_work or 'no'} task{'' if worker.at_work == 1 else 's'}"
+        tasks = counted(worker.at_work, "task") if worker.at_work else "no tasks"
         yield "expert worker", f"{worker.name}: {tasks}, {models} loaded"
 
 

@@ -7,7 +7,7 @@ from rich.tree import Tree
 
 from apps.cli.text import LINE_CHARS, SHORT_ID, dollars, duration, moment, printable, short, size
 from hugginggpt.models.card import Candidate
-from hugginggpt.text import one_line
+from hugginggpt.text import counted, one_line
 from hugginggpt.trace.report import waited
 from hugginggpt.trace.story import Attempt, CallTrace, Life, RequestSummary, RequestTrace, StoryStatus, TaskTrace
 
@@ -199,7 +199,7 @@ def _totals(story: RequestTrace) -> str:
     parts = [f"{duration(totals.seconds)} of work, {duration(took.waiting)} waiting"]
     if story.finished_at is not None:
         parts.append(f"ended {moment(story.finished_at)}")
-    parts.append(f"{totals.controller_calls} controller calls")
+    parts.append(counted(totals.controller_calls, "controller call"))
     parts.append(f"{totals.prompt_tokens} + {totals.completion_tokens} tokens")
     if totals.cost_microdollars is not None:
         parts.append(dollars(totals.cost_microdollars))
