@@ -148,6 +148,11 @@ def parse_authority(text: str) -> Authority | None:
     return Authority(host, int(port) if port else None)
 
 
+def bracketed(host: str) -> str:
+    """A host as it is written before a port: an IPv6 address gets brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 def is_same_origin(origin: str, host: str) -> bool:
     """Whether a page of an origin, as browsers send it, came from the host that it sends a request to.
 

@@ -47,7 +47,7 @@ def present(story: "RequestTrace", output: Output, further: str = "") -> int:
     from hugginggpt.services import get_store
     from hugginggpt.trace.report import report
 
-    paths = {file.artifact.sha256: get_store().address(file.artifact) for file in story.files}
+    paths = stored_paths(story)
     unwritten: StorageError | None = None
     if output.out is not None:
         for name, file in named(story):
@@ -72,6 +72,13 @@ def present(story: "RequestTrace", output: Output, further: str = "") -> int:
         if further:
             click.echo(further, err=True)
     return FAILED if unwritten is not None else exit_code(story)
+
+
+def stored_paths(story: "RequestTrace") -> dict[str, str]:
+    """Where each file of a request is in the artifact store, by its SHA-256."""
+    from hugginggpt.services import get_store
+
+    return {file.artifact.sha256: get_store().address(file.artifact) for file in story.files}
 
 
 def named(story: "RequestTrace") -> list[tuple[str, "OutputFile"]]:

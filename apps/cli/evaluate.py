@@ -138,20 +138,20 @@ def _watching(count: Callable[[], int], samples: int) -> Iterator[None]:
 
     def look() -> int | None:
         try:
-            made = count()
+            plans = count()
         except TraceError:
             return None  # the flow, which writes to the trace, reports it
-        bar.update(task, completed=made)
-        return made
+        bar.update(task, completed=plans)
+        return plans
 
     reported, at = look(), time.monotonic()
 
     def report() -> None:
         nonlocal reported, at
-        made = look()
-        if bar.disable and made not in (None, reported) and time.monotonic() - at >= REPORT_SECONDS:
-            reported, at = made, time.monotonic()
-            print(f"Planned {made} of {samples}", file=sys.stderr, flush=True)
+        plans = look()
+        if bar.disable and plans not in (None, reported) and time.monotonic() - at >= REPORT_SECONDS:
+            reported, at = plans, time.monotonic()
+            print(f"Planned {plans} of {samples}", file=sys.stderr, flush=True)
 
     with bar:
         try:

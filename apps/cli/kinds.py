@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def kinds(as_json: bool) -> None:
     """List every kind of task: its inputs and outputs, the runtimes that support it, and its default model.
 
-    `hugginggpt models` says which models can run on this machine.
+    `hugginggpt models` lists the models that can run on this machine.
     """
     from hugginggpt.catalog.kinds import supported_kinds
 

@@ -164,11 +164,11 @@ def _refuse_another_kind(card: "ModelCard") -> None:
         or card.library == "diffusers"
     ):
         return
-    told, wanted = (
+    tagged, wanted = (
         ({i.type for i in row.inputs if i.required}, row.outputs)
         for row in (CAPABILITIES[card.tag], CAPABILITIES[card.kind])
     )
-    if told != wanted:
+    if tagged != wanted:
         raise UsageError(
             f"According to the Hub, {card.id} is for {card.tag}, not for {card.kind}: fetch it with --kind {card.tag}, "
             "or fetch another model."

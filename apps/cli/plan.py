@@ -34,20 +34,20 @@ def plan(request: str, files: tuple[str, ...], as_json: bool) -> None:
 
     You can edit the plan and run it with `ask --plan`.
     """
-    made, kinds, controller = make_plan(read_request(request), [absolute(source) for source in files])
+    planned, kinds, controller = make_plan(read_request(request), [absolute(source) for source in files])
     if as_json:
         whole = {
-            "plan": made.to_list(),
-            "repairs": list(made.repairs),
+            "plan": planned.to_list(),
+            "repairs": list(planned.repairs),
             "offered_kinds": list(kinds),
             "controller": controller.model_dump(),
         }
         click.echo(terminal_json(json.dumps(whole, indent=2, ensure_ascii=False)))
         return
-    click.echo(terminal_json(made.to_json()))
-    for repair in made.repairs:
+    click.echo(terminal_json(planned.to_json()))
+    for repair in planned.repairs:
         click.echo(f"Repaired: {printable(repair)}", err=True)
-    if not made.tasks:
+    if not planned.tasks:
         click.echo("No tasks are needed: the controller answers by itself.", err=True)
     offered = f"{len(kinds)} kinds of task were offered to {controller}"
     click.echo(f"{offered}: `hugginggpt models` lists them.", err=True)
@@ -76,7 +76,7 @@ def make_plan(text: str, files: list[str]) -> tuple["Plan", tuple[str, ...], "Co
     namespace = Namespace(resources=resources, wording=text, given=False, settings=get_settings())
     catalog = get_catalog()
     kinds = catalog.offered_kinds()
-    made = plan_request(
+    planned = plan_request(
         get_controller(),
         text=text,
         resources=resources,
@@ -85,4 +85,4 @@ def make_plan(text: str, files: list[str]) -> tuple["Plan", tuple[str, ...], "Co
         deadline=Deadline(PLANNING_SECONDS),
         check=lambda plan: namespace.problems(plan) + catalog.obstacles(plan),
     )
-    return made, kinds, get_controller().name
+    return planned, kinds, get_controller().name

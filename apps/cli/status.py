@@ -48,8 +48,8 @@ def status(as_json: bool) -> int:
 def _as_json(found: "Status") -> str:
     plain = asdict(found)
     if found.up is not None:
-        told = found.up.model_dump(mode="json", exclude={"controller_fingerprint", "login"})
-        plain["up"] = told | {"ui_url": found.up.ui_url}
+        up = found.up.model_dump(mode="json", exclude={"controller_fingerprint", "login"})
+        plain["up"] = up | {"ui_url": found.up.ui_url}
     return json.dumps(plain, indent=2, ensure_ascii=False, default=lambda at: at.isoformat())
 
 

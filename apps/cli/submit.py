@@ -191,8 +191,8 @@ def _start(request_id: str, text: str) -> str:
 
 def _print_submitted(submitted: "Submitted", as_json: bool) -> None:
     if as_json:
-        told = {name: getattr(submitted, name) for name in ("request_id", "new", "flow_run_id")}
-        click.echo(json.dumps(told))
+        shown = {name: getattr(submitted, name) for name in ("request_id", "new", "flow_run_id")}
+        click.echo(json.dumps(shown))
         return
     click.echo(submitted.request_id)
     if not submitted.new:
@@ -212,14 +212,13 @@ def _wait_for(request_id: str) -> "RequestTrace":
 
 
 def _print_ending(story: "RequestTrace", as_json: bool) -> None:
+    from apps.cli.answer import stored_paths
     from apps.cli.text import LINE_CHARS
-    from hugginggpt.services import get_store
     from hugginggpt.text import one_line, terminal_json
     from hugginggpt.trace.report import report
 
     if as_json:
-        paths = {file.artifact.sha256: get_store().address(file.artifact) for file in story.files}
-        click.echo(terminal_json(report(story, paths, since=began()).model_dump_json()))
+        click.echo(terminal_json(report(story, stored_paths(story), since=began()).model_dump_json()))
     else:
         said = story.response or story.error or ""
         click.echo(f"{story.request_id}  {story.status}  {one_line(said, LINE_CHARS)}")

@@ -59,14 +59,14 @@ def show(id: str, as_json: bool) -> None:
     """Show everything that happened for request ID as a tree, and where its files are."""
     from rich.console import Console
 
+    from apps.cli.answer import stored_paths
     from apps.cli.tree import request_tree
     from hugginggpt.services import get_store, get_trace
     from hugginggpt.trace.report import report
 
     story = get_trace().request(id)
     if as_json:
-        paths = {file.artifact.sha256: get_store().address(file.artifact) for file in story.files}
-        click.echo(terminal_json(report(story, paths).model_dump_json(indent=2)))
+        click.echo(terminal_json(report(story, stored_paths(story)).model_dump_json(indent=2)))
         return
     Console().print(request_tree(story))
     for file in story.files:

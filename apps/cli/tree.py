@@ -27,8 +27,8 @@ _STYLES = {
 COMMIT_CHARS = 40
 
 
-_COLUMNS = {"id": SHORT_ID, "begun": 16, "status": 9, "tasks": 5, "conversation": 12}
-_GIVEN_UP = ("conversation", "begun", "tasks", "status")
+_COLUMNS = {"id": SHORT_ID, "started": 16, "status": 9, "tasks": 5, "conversation": 12}
+_OPTIONAL_COLUMNS = ("conversation", "started", "tasks", "status")
 """The columns that are left out on a narrow terminal, the least important first."""
 
 _LEAST_REQUEST = 20
@@ -45,7 +45,7 @@ def request_lines(requests: Sequence[RequestSummary], width: int | None) -> list
         width: cells per line; None for no limit.
     """
     shown = dict(_COLUMNS)
-    for name in _GIVEN_UP:
+    for name in _OPTIONAL_COLUMNS:
         if width is not None and width < sum(shown.values()) + len(shown) + _LEAST_REQUEST:
             del shown[name]
     left = None if width is None else width - sum(shown.values()) - len(shown)
@@ -53,7 +53,7 @@ def request_lines(requests: Sequence[RequestSummary], width: int | None) -> list
     for request in requests:
         cells = {
             "id": Text(short(request.request_id)),
-            "begun": Text(moment(request.created_at)[:16]),
+            "started": Text(moment(request.created_at)[:16]),
             "status": _status(request.status),
             "tasks": Text(f"{request.tasks_done}/{request.tasks}"),
             "conversation": Text(short(request.conversation_id)),
@@ -78,8 +78,8 @@ def _line(cells: Sequence[Text], last: Text, widths: Sequence[int], left: int | 
 def request_tree(story: RequestTrace) -> Tree:
     """Everything that happened for a request, as a tree."""
     tree = Tree(Text.assemble("Request ", (story.request_id, "bold"), " ", _status(story.status)))
-    tree.add(_words("asked", story.text))
-    tree.add(_words("begun", moment(story.created_at)))
+    tree.add(_words("request", story.text))
+    tree.add(_words("started", moment(story.created_at)))
     tree.add(_words("conversation", story.conversation_id))
     if story.options.get("fresh"):
         kept = "; results of an earlier life were kept" if len(story.lives) > 1 else ""

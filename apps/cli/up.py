@@ -126,8 +126,8 @@ def _detach(options: "UpOptions", home: Path) -> int:
     for option in ("port", "dask_port", "workers", "requests", "expert_workers"):
         command += [f"--{option.replace('_', '-')}", str(getattr(options, option))]
     path = os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    with log.open("ab") as written, log.open("r", encoding="utf-8", errors="replace") as told:
-        told.seek(0, os.SEEK_END)
+    with log.open("ab") as written, log.open("r", encoding="utf-8", errors="replace") as output:
+        output.seek(0, os.SEEK_END)
         process = subprocess.Popen(
             command,
             env=os.environ | {"PYTHONPATH": path},
@@ -139,7 +139,7 @@ def _detach(options: "UpOptions", home: Path) -> int:
         try:
             while True:
                 ended, is_up = process.poll(), _is_up(read(home), process.pid)
-                for line in told:
+                for line in output:
                     click.echo(line, nl=False, err=line.startswith("Error: "))
                 if is_up or ended is not None:
                     return COMPLETED if ended is None else ended

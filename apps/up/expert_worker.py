@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from hugginggpt.addresses import bracketed
 from hugginggpt.cluster import Cluster, certificates_of, check_listening, cluster_of
 from hugginggpt.errors import UsageError
 from hugginggpt.experts.device import accelerators
@@ -80,7 +81,7 @@ async def _schedule(host: str, port: int, settings: Settings) -> None:
     protocol = "tcp" if certificates is None else "tls"
     try:
         async with Scheduler(
-            host=_bracketed(host), port=port, protocol=protocol, security=security, **_NO_PAGES
+            host=bracketed(host), port=port, protocol=protocol, security=security, **_NO_PAGES
         ) as scheduler:
             click.echo(f"The scheduler of expert workers listens at {scheduler.address}")
             await stop.wait()
@@ -107,7 +108,7 @@ async def _work(cluster: Cluster, threads: int, name: str | None, kinds: Sequenc
         worker = Worker(
             cluster.address,
             # Without it, the worker would listen on every interface, whatever the scheduler does.
-            host=_bracketed(here),
+            host=bracketed(here),
             security=security,
             nthreads=threads,
             name=name or f"{os.uname().nodename}-{os.getpid()}",
@@ -135,7 +136,7 @@ async def _find(cluster: Cluster, stop: asyncio.Event) -> str | None:
     """
     security = cluster.security()
     context = security.get_connection_args("worker")["ssl_context"] if security else None
-    told = False
+    reported = False
     while not stop.is_set():
         try:
             reader, writer = await asyncio.open_connection(cluster.host, cluster.port, ssl=context)
@@ -148,16 +149,11 @@ async def _find(cluster: Cluster, stop: asyncio.Event) -> str | None:
                 writer.close()
             return here
         except OSError as error:
-            if not told:
+            if not reported:
                 click.echo(f"There is no scheduler at {cluster.address} yet ({said(error)}); waiting for it.", err=True)
-                told = True
+                reported = True
             await asyncio.wait([asyncio.ensure_future(stop.wait())], timeout=RETRY_SECONDS)
     return None
-
-
-def _bracketed(host: str) -> str:
-    """A host as Dask expects it."""
-    return f"[{host}]" if ":" in host else host
 
 
 def _stopped() -> asyncio.Event:

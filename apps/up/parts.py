@@ -4,18 +4,18 @@ import os
 import socket
 import sys
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
 
 from apps.up.login import CLIENT, EVERYWHERE, check_login, login
+from apps.up.ports import bind
 from apps.up.prefect_api import flow_workers
 from apps.up.work_pool import POOL
+from hugginggpt.addresses import bracketed
 from hugginggpt.cluster import Cluster
-from hugginggpt.errors import ConfigurationError, UsageError
-from hugginggpt.redaction import said
+from hugginggpt.errors import ConfigurationError
 from hugginggpt.settings import CHECKOUT, Settings
 from hugginggpt.trace.database import database_file, parse_url
 from hugginggpt.up import own_cluster
@@ -46,7 +46,7 @@ class UpOptions:
     def api_url(self) -> str:
         """The Prefect server's API, as this machine reaches it."""
         host = EVERYWHERE.get(self.host, self.host)
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/api"
+        return f"http://{bracketed(host)}:{self.port}/api"
 
     @property
     def dask_address(self) -> str | None:
@@ -61,14 +61,14 @@ class UpOptions:
             ConfigurationError: a package is not installed.
         """
         check_login(self.host)
-        _check_free(self.host, self.port, "--port")
+        bind(self.host, self.port).close()
         if self.expert_workers:
             if find_spec("distributed") is None or find_spec("prefect_dask") is None:
                 raise ConfigurationError(
                     "Expert workers need packages that are not installed: run `pip install 'hugginggpt[dask]'`, "
                     "or pass --expert-workers 0 to run experts in each request's own process."
                 )
-            _check_free(LOOPBACK, self.dask_port, "--dask-port")
+            bind(LOOPBACK, self.dask_port, "--dask-port").close()
 
 
 @dataclass(frozen=True)
@@ -146,21 +146,6 @@ def part_environment(options: UpOptions, settings: Settings) -> dict[str, str]:
     if file := database_file(parse_url(settings.database)):
         found["HUGGINGGPT_DATABASE_URL"] = f"sqlite:///{file}"
     return found
-
-
-def _check_free(host: str, port: int, option: str) -> None:
-    try:
-        (family, kind, _, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        with closing(socket.socket(family, kind)) as probe:
-            # Connections that have just closed do not count.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except socket.gaierror:
-        raise UsageError(f"The host '{host}' is unknown: give an address of this machine with --host.") from None
-    except OSError as error:
-        raise UsageError(
-            f"Port {port} of {host} cannot be used ({said(error)}): choose another with {option}."
-        ) from None
 
 
 def _is_healthy(api_url: str) -> bool:

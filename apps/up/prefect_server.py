@@ -16,9 +16,9 @@ from contextlib import nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from hugginggpt.addresses import parse_authority
-from hugginggpt.errors import HuggingGPTError, UsageError
-from hugginggpt.redaction import said
+from apps.up.ports import bind
+from hugginggpt.addresses import bracketed, parse_authority
+from hugginggpt.errors import HuggingGPTError
 
 if TYPE_CHECKING:
     import uvicorn
@@ -40,7 +40,7 @@ def main() -> None:
     try:
         names = _names(arguments.host)
         # Bind first: everything else takes seconds.
-        bound = _bind(arguments.host, arguments.port) if arguments.fd is None else socket.socket(fileno=arguments.fd)
+        bound = bind(arguments.host, arguments.port) if arguments.fd is None else socket.socket(fileno=arguments.fd)
         _configure(names, bound.getsockname()[1])
     except HuggingGPTError as error:
         print(f"Error: {error.message}", file=sys.stderr)
@@ -53,7 +53,7 @@ def main() -> None:
 
 def origins(names: tuple[str, ...], port: int) -> list[str]:
     """The origins of the pages of a server that answers to these names."""
-    return [f"http://{f'[{name}]' if ':' in name else name}:{port}" for name in names]
+    return [f"http://{bracketed(name)}:{port}" for name in names]
 
 
 def _arguments() -> argparse.Namespace:
@@ -76,26 +76,9 @@ def _names(host: str) -> tuple[str, ...]:
     from hugginggpt.settings import get_settings
 
     check_login(host)
-    known = parse_authority(f"[{host}]" if ":" in host else host)
+    known = parse_authority(bracketed(host))
     own = () if known is None or host in EVERYWHERE else (known.host,)
     return tuple(dict.fromkeys((*LOOPBACK_NAMES, *own, *get_settings().allowed_hosts)))
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    """A socket that is bound to the address but does not listen yet, so that early clients are refused.
-
-    Raises:
-        UsageError: the address cannot be used.
-    """
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    bound = socket.socket(family, kind, protocol)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
-    except OSError as error:
-        bound.close()
-        raise UsageError(f"Port {port} of {host} cannot be used ({said(error)}): choose another.") from None
-    return bound
 
 
 def _configure(names: tuple[str, ...], port: int) -> None:
