@@ -12,8 +12,11 @@ from hugginggpt.redaction import keep_out_of_logs
 from hugginggpt.settings import Settings, get_settings
 from hugginggpt.up import own_cluster, read
 
+POOL = "hugginggpt"
+"""Prefect's work pool, whose workers run the deployments."""
+
 RESULTS_BLOCK = "hugginggpt-results"
-"""The Prefect block with the address of stored results, if they are not in the home folder."""
+"""Prefect's block that says where the records of results are, when they are not in the home folder."""
 
 
 def prepare() -> None:

@@ -130,7 +130,7 @@ def _watching(count: Callable[[], int], samples: int) -> Iterator[None]:
     from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
     from hugginggpt.errors import TraceError
-    from hugginggpt.repeating import repeating
+    from hugginggpt.polling import polling
 
     columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
     bar = Progress(*columns, console=Console(stderr=True), disable=verbose() or not sys.stderr.isatty())
@@ -155,7 +155,7 @@ def _watching(count: Callable[[], int], samples: int) -> Iterator[None]:
 
     with bar:
         try:
-            with repeating(report, POLL_SECONDS, "progress"):
+            with polling(report, POLL_SECONDS, "progress"):
                 yield
         finally:
             look()

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from apps.cli.text import LINE_CHARS, duration, printable
 from hugginggpt.errors import TraceError
-from hugginggpt.repeating import repeating
+from hugginggpt.polling import polling
 from hugginggpt.text import counted, one_line
 from hugginggpt.trace.report import waited
 from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskStage, TaskTrace
@@ -61,17 +61,17 @@ def watching(
         return headline(story) if story.finished_at is None else ending(story, since, waits)
 
     if plain or not sys.stderr.isatty():
-        with _polling(trace, request_id, starting, title, _Lines()):
+        with _watched(trace, request_id, starting, title, _Lines()):
             yield
         return
     console = Console(stderr=True)
-    with Live(console=console, auto_refresh=False) as live, _polling(trace, request_id, starting, title, _Board(live)):
+    with Live(console=console, auto_refresh=False) as live, _watched(trace, request_id, starting, title, _Board(live)):
         yield
     console.print()  # the answer follows
 
 
 @contextmanager
-def _polling(
+def _watched(
     trace: "Trace", request_id: str, starting: str, title: Callable[[RequestTrace], str], view: _View
 ) -> Iterator[None]:
     before = _story(trace, request_id)
@@ -85,7 +85,7 @@ def _polling(
 
     view.show(starting, None)
     try:
-        with repeating(look, POLL_SECONDS, "progress"):
+        with polling(look, POLL_SECONDS, "progress"):
             yield
     finally:
         look()

@@ -6,14 +6,14 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from apps.up.work_pool import POOL
-
 if TYPE_CHECKING:
     from apps.up.own_flows import FlowWorker
 
 
 def main() -> None:
     """Take runs from the pool until SIGINT or SIGTERM."""
+    from hugginggpt.environment import POOL
+
     parser = argparse.ArgumentParser(prog="python -m apps.up.flow_worker", description=__doc__)
     parser.add_argument("--pool", default=POOL, help="the work pool whose runs it takes")
     parser.add_argument("--name", help="its name in Prefect")

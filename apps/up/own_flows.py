@@ -19,7 +19,8 @@ from prefect.runner._flow_run_executor import FlowRunExecutionResult, FlowRunExe
 from prefect.runner._starter_engine import EngineCommandStarter
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
 
-from apps.up.work_pool import JOB_TEMPLATE, own_deployments
+from apps.up.job_template import JOB_TEMPLATE
+from hugginggpt.deployments import is_deployed
 from hugginggpt.errors import UsageError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class FlowWorker(ProcessWorker, ABC):
         if flow_run.deployment_id is None:
             raise UsageError("This worker runs only deployments of HuggingGPT, and the flow run has no deployment.")
         deployment = await self.client.read_deployment(flow_run.deployment_id)
-        if deployment.entrypoint not in own_deployments().values() or deployment.pull_steps:
+        if not is_deployed(deployment.entrypoint) or deployment.pull_steps:
             raise UsageError(
                 f"This worker runs only deployments of HuggingGPT: {deployment.name} is not one, or was changed."
             )

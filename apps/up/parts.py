@@ -12,9 +12,9 @@ from importlib.util import find_spec
 from apps.up.login import CLIENT, EVERYWHERE, check_login, login
 from apps.up.ports import bind
 from apps.up.prefect_api import flow_workers
-from apps.up.work_pool import POOL
 from hugginggpt.addresses import bracketed
 from hugginggpt.cluster import Cluster
+from hugginggpt.environment import POOL
 from hugginggpt.errors import ConfigurationError
 from hugginggpt.settings import CHECKOUT, Settings
 from hugginggpt.trace.database import database_file, parse_url

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from apps.up.work_pool import JOB_TEMPLATE, POOL, own_deployments
+from apps.up.job_template import JOB_TEMPLATE
+from hugginggpt.deployments import deployment_names
+from hugginggpt.environment import POOL
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -105,7 +107,7 @@ def deployments(api_url: str) -> list[Deployment]:
             f"{client.read_flow(deployment.flow_id).name}/{deployment.name}": deployment
             for deployment in client.read_deployments(work_pool_filter=pool)
         }
-        for name in own_deployments():
+        for name in deployment_names():
             if name not in known:
                 with suppress(ObjectNotFound):
                     known[name] = client.read_deployment_by_name(name)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from apps.up.experts import ExpertWorker, expert_workers
 from apps.up.prefect_api import Deployment, Limit, deployments, flow_workers, limits, running_flow_runs
-from apps.up.work_pool import own_deployments
 from hugginggpt.cluster import cluster_of
+from hugginggpt.deployments import deployment_names
 from hugginggpt.environment import check_server
 from hugginggpt.errors import HuggingGPTError
 from hugginggpt.services import get_trace
@@ -113,7 +113,7 @@ def _server(api_url: str) -> Server | None:
 
     try:
         found = deployments(api_url)
-        missing = sorted(set(own_deployments()) - {each.name for each in found})
+        missing = sorted(set(deployment_names()) - {each.name for each in found})
         return Server(flow_workers(api_url), running_flow_runs(api_url), found, missing, limits(api_url))
     except httpx.HTTPError:
         return None

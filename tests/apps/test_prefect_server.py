@@ -13,9 +13,9 @@ from prefect.workers.process import ProcessWorker
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from apps.up.job_template import JOB_TEMPLATE
 from apps.up.login import check_login
 from apps.up.prefect_api import set_up
-from apps.up.work_pool import JOB_TEMPLATE
 from hugginggpt.errors import UsageError
 from tests.servers import prefect_client
 
