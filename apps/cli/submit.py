@@ -143,7 +143,7 @@ def _read_line(line: bytes) -> "Submission":
 
 
 def _check_server(later: bool) -> None:
-    """Fail before anything is stored if a request is for now and no server could start it."""
+    """Fail, before anything is stored, if a request should start now but there is no server."""
     from apps.cli import prefect_server
 
     if not later and prefect_server.usable() is None:

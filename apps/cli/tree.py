@@ -177,7 +177,7 @@ def _add_attempt(tree: Tree, number: int, attempt: Attempt) -> None:
     line.append(f", life {attempt.life}, try {attempt.run_count}")
     branch = tree.add(line)
     if attempt.error:
-        passing = ", may pass" if attempt.passing else ""
+        passing = ", possibly temporary" if attempt.passing else ""
         branch.add(_words(f"{attempt.error_type or 'error'}{passing}", attempt.error, "red"))
 
 

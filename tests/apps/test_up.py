@@ -23,7 +23,7 @@ from sqlalchemy import URL
 from apps.up.certificate import make_certificate
 from apps.up.parts import UpOptions, part_environment
 from hugginggpt.cluster import Certificates
-from hugginggpt.settings import get_settings
+from hugginggpt.settings import CHECKOUT, get_settings
 from tests.apps.conftest import COMMAND
 from tests.servers import (
     free_port,
@@ -327,7 +327,9 @@ def test_the_next_up_ends_what_a_killed_one_left(here: Installation) -> None:
 def test_the_parts_use_the_folders_that_are_meant_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HUGGINGGPT_ARTIFACTS_URL", "store")
+    monkeypatch.setenv("PYTHONPATH", ":packages")
     environment = part_environment(UpOptions(), get_settings())
+    assert environment["PYTHONPATH"] == f"{CHECKOUT}:{tmp_path / 'packages'}"
     assert environment["HUGGINGGPT_ARTIFACTS_URL"] == str(tmp_path / "store") == get_settings().artifacts
     assert environment["HUGGINGGPT_HOME"] == str(tmp_path / "home")
 
