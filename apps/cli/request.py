@@ -46,22 +46,14 @@ class GivenRequest:
         return [absolute(source) for source in self.files]
 
     def options(self) -> "RequestOptions":
-        """How to answer the request. Reads the plan.
-
-        Raises:
-            UsageError: the plan file holds no plan.
-        """
+        """How to answer the request. This reads the plan."""
         from hugginggpt.request import RequestOptions
 
         plan = None if self.plan_file is None else read_plan(self.plan_file)
         return RequestOptions(plan=plan, fresh=self.fresh, deadline=self.deadline, max_cost=self.max_cost)
 
     def conversation_id(self) -> str | None:
-        """The whole id of the conversation to continue.
-
-        Raises:
-            TraceError: there is no such conversation, or more than one.
-        """
+        """The whole id of the conversation to continue."""
         from hugginggpt.services import get_trace
 
         return None if self.conversation is None else get_trace().conversation(self.conversation)
@@ -102,11 +94,7 @@ def request_options(command: F) -> F:
 
 
 def absolute(source: str) -> str:
-    """A path made absolute, since the flow may run elsewhere; URLs and data URIs stay as they are.
-
-    Raises:
-        UsageError: neither Prefect nor the trace can store the name.
-    """
+    """A path made absolute, since the flow may run elsewhere; URLs and data URIs stay as they are."""
     from hugginggpt.errors import UsageError
     from hugginggpt.text import is_storable, one_line
 
@@ -120,11 +108,7 @@ def absolute(source: str) -> str:
 
 
 def read_request(argument: str) -> str:
-    """The text of a request, read from stdin if the argument is `-`.
-
-    Raises:
-        UsageError: it is not valid text.
-    """
+    """The text of a request, read from stdin if the argument is `-`."""
     from hugginggpt.errors import UsageError
 
     # Bytes that are not UTF-8 arrive as surrogates in an argument, and unchanged from stdin.
@@ -139,11 +123,7 @@ def read_request(argument: str) -> str:
 
 
 def read_plan(file: IO[str]) -> list[dict[str, Any]]:
-    """The plan as the user wrote it. The flow repairs or refuses it, and records which.
-
-    Raises:
-        UsageError: there is no plan in the file.
-    """
+    """The plan as the user wrote it. The flow repairs or refuses it, and records which."""
     from pydantic import ValidationError
 
     from hugginggpt.errors import PlanError, UsageError, first_problem
