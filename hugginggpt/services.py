@@ -1,7 +1,9 @@
 """The long-lived parts of one process, each opened once, when first asked for."""
 
-from functools import lru_cache
-from typing import TYPE_CHECKING
+import threading
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.home import open_home
@@ -12,8 +14,39 @@ if TYPE_CHECKING:
     from hugginggpt.controller.client import Controller
     from hugginggpt.trace.store import Trace
 
+T = TypeVar("T")
 
-@lru_cache(maxsize=1)
+
+class _Once(Generic[T]):
+    """A function that gives the same part to whoever asks, also to threads that are all the first to ask.
+
+    `lru_cache` would have each of those open one, and know of one only.
+    """
+
+    def __init__(self, open: Callable[[], T]) -> None:
+        self._open = open
+        self._lock = threading.Lock()
+        self._part: T | None = None
+        update_wrapper(self, open)
+
+    def __call__(self) -> T:
+        with self._lock:
+            if self._part is None:
+                self._part = self._open()
+            return self._part
+
+    def __reduce__(self) -> str:
+        # As a function: tasks that are sent to expert workers refer to it.
+        return self._open.__name__
+
+    def forget(self) -> T | None:
+        """Open it anew when it is next asked for; return what was open, if anything was."""
+        with self._lock:
+            part, self._part = self._part, None
+            return part
+
+
+@_Once
 def get_trace() -> "Trace":
     """The trace database, migrated.
 
@@ -27,7 +60,7 @@ def get_trace() -> "Trace":
     return Trace.open(get_settings())
 
 
-@lru_cache(maxsize=1)
+@_Once
 def get_store() -> ArtifactStore:
     """The artifact store.
 
@@ -38,7 +71,7 @@ def get_store() -> ArtifactStore:
     return ArtifactStore.from_settings(get_settings())
 
 
-@lru_cache(maxsize=1)
+@_Once
 def get_controller() -> "Controller":
     """The controller; its calls are recorded by whoever asks for `recording(...)` of it."""
     from hugginggpt.controller.client import Controller
@@ -46,7 +79,7 @@ def get_controller() -> "Controller":
     return Controller.from_settings(get_settings())
 
 
-@lru_cache(maxsize=1)
+@_Once
 def get_catalog() -> "Catalog":
     """The catalog of models, with live cards kept in the trace database."""
     from hugginggpt.catalog.catalog import Catalog
@@ -59,9 +92,10 @@ def reset() -> None:
     from hugginggpt.experts.pool import get_pool
 
     get_pool(get_settings()).close()
-    if get_controller.cache_info().currsize:
-        get_controller().close()
-    if get_trace.cache_info().currsize:
-        get_trace().close()
-    for cached in (get_catalog, get_controller, get_trace, get_store, get_settings):
-        cached.cache_clear()
+    get_catalog.forget()
+    get_store.forget()
+    if (controller := get_controller.forget()) is not None:
+        controller.close()
+    if (trace := get_trace.forget()) is not None:
+        trace.close()
+    get_settings.cache_clear()

@@ -12,7 +12,7 @@ from prefect.states import Cancelled, Completed, Failed
 
 from hugginggpt.controller.response import Outcome, Response, plain_rendering, respond
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ControllerError, ExpertError, HuggingGPTError, rebuilt
+from hugginggpt.errors import ControllerError, ExpertError, HuggingGPTError, RequestClosedError, rebuilt
 from hugginggpt.plan import Plan
 from hugginggpt.request import RequestRun
 from hugginggpt.results import RequestStatus
@@ -49,6 +49,8 @@ def respond_and_record(
 
     Raises:
         DatabaseUnavailableError: the trace cannot be written; the results stay in their stores.
+        RequestClosedError: this process lost the request before the answer was written; whoever resumes it has it
+            written.
     """
     if _status(run) is RequestStatus.CANCELLED:
         return final_state(run.request_id)
@@ -112,7 +114,11 @@ def _respond_and_record(
     status, answer, error = _answer(run, plan, outcomes, error)
     given_up = why_cancelled(run.request_id, run.life) == NO_LONGER_HELD
     if given_up and (answer is None or answer.source == "plain"):
-        return  # the flow's process died meanwhile: whoever resumes the request has the answer written
+        if _status(run) is not RequestStatus.RUNNING:
+            return  # a worker that was taken for dead has recorded the end
+        raise RequestClosedError(
+            f"Request {run.request_id} is not this process's any more: its answer is left to whoever resumes it."
+        )
     # The answer is not asked for again.
     patiently(
         "The end",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from hugginggpt.deadline import Deadline
+from hugginggpt.errors import TaskCancelledError
 from hugginggpt.redaction import redact
 from hugginggpt.retry_after import retry_after
 from hugginggpt.text import one_line, storable
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     import openai
 
 _SLICE = 0.05  # seconds between two looks at the deadline
+_CLOSING_SECONDS = 2.0
+_CLOSED = "Its connection was closed."
 _MOST_DETAIL = 300
 _MOST_REPLY = 1_000_000  # characters, with what a model thinks aloud
 _PASSING_STATUSES = {408, 409, 429}
@@ -79,7 +82,7 @@ class CallFailed(Exception):
 
 
 class Connection:
-    """One OpenAI-compatible server."""
+    """One OpenAI-compatible server, until it is closed."""
 
     def __init__(self, base_url: str, api_key: str, *, trust_environment: bool = True) -> None:
         self.base_url = base_url
@@ -87,6 +90,8 @@ class Connection:
         self._trust_environment = trust_environment
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._closed = False
         self._client: openai.AsyncOpenAI | None = None
 
     def send(self, request: dict[str, Any], timeout: float, deadline: Deadline | None) -> Reply:
@@ -99,9 +104,12 @@ class Connection:
 
         Raises:
             CallFailed: there was no usable reply.
-            DeadlineExceededError: the deadline passed or was cancelled.
+            DeadlineExceededError: the deadline passed or was cancelled, or the connection was closed.
         """
-        future = asyncio.run_coroutine_threadsafe(self._create(request, timeout), self._running_loop())
+        with self._lock:  # so that what is begun before the connection is closed is ended with it
+            if self._closed:
+                raise TaskCancelledError(_CLOSED)
+            future = asyncio.run_coroutine_threadsafe(self._create(request, timeout), self._running_loop())
         end = time.monotonic() + timeout
         try:
             while not concurrent.futures.wait([future], timeout=_SLICE).done:
@@ -110,6 +118,8 @@ class Connection:
                 if time.monotonic() >= end:
                     raise CallFailed(f"no answer within {timeout:g} seconds")
             return future.result()
+        except concurrent.futures.CancelledError:
+            raise TaskCancelledError(_CLOSED) from None
         finally:
             future.cancel()
 
@@ -144,11 +154,12 @@ class Connection:
         return one_line(redact(text, self._api_key), _MOST_DETAIL)
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="controller", daemon=True).start()
-            return self._loop
+        """The loop that calls are made on; the lock is held."""
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(target=_run, args=(self._loop,), name="controller", daemon=True)
+            self._thread.start()
+        return self._loop
 
     def _openai(self) -> openai.AsyncOpenAI:
         """The client; only ever touched on the loop's thread."""
@@ -167,16 +178,31 @@ class Connection:
         return self._client
 
     def close(self) -> None:
-        """End calls under way and close the connections."""
+        """End calls under way, and the connections and their thread with them. Nothing can be sent after it."""
         with self._lock:
+            self._closed = True
             loop, self._loop = self._loop, None
-        if loop is None:
+        if loop is None or self._thread is None:
             return
-        client, self._client = self._client, None
-        if client is not None:
-            with contextlib.suppress(TimeoutError, concurrent.futures.CancelledError):
-                asyncio.run_coroutine_threadsafe(client.close(), loop).result(timeout=2)
+        with contextlib.suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(self._end(), loop).result(timeout=_CLOSING_SECONDS)
         loop.call_soon_threadsafe(loop.stop)
+        self._thread.join(timeout=_CLOSING_SECONDS)
+
+    async def _end(self) -> None:
+        calls = asyncio.all_tasks() - {asyncio.current_task()}
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        if self._client is not None:
+            await self._client.close()
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
 
 
 def _reply(completion: Any) -> Reply:

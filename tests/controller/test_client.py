@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 
 import pytest
@@ -302,3 +303,17 @@ def test_a_closed_controller_connects_anew(controller: Controller) -> None:
     assert say(controller) == "OK."
     controller.close()
     assert say(controller) == "OK."
+
+
+def test_closing_ends_calls_under_way_and_leaves_no_thread(server: OpenAIServer, controller: Controller) -> None:
+    server.script = {"conversational": hangs()}
+    with ThreadPoolExecutor(max_workers=1) as others:
+        answer = others.submit(say, controller)
+        while not server.calls:
+            time.sleep(0.01)
+        controller.close()
+        assert "controller" not in [thread.name for thread in threading.enumerate()]
+        with pytest.raises(ControllerUnavailableError, match="connection was closed"):
+            answer.result(timeout=10)
+    assert server.abandoned.wait(timeout=10)
+    assert "controller" not in [thread.name for thread in threading.enumerate()], "nor does the call connect anew"

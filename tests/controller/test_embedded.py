@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -38,8 +39,10 @@ REEF = (
 
 
 @pytest.fixture
-def controller() -> Controller:
-    return Controller.from_settings(Settings())
+def controller() -> Iterator[Controller]:
+    controller = Controller.from_settings(Settings())
+    yield controller
+    controller.close()
 
 
 def summarise(controller: Controller, text: str) -> str:

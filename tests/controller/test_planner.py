@@ -1,7 +1,7 @@
 """The embedded planner, really planning: what it plans, and what it can never plan."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -35,8 +35,10 @@ class Turn:
 
 
 @pytest.fixture(scope="module")
-def controller() -> Controller:
-    return Controller.from_settings(Settings(openai_api_key=None, openai_base_url=None))
+def controller() -> Iterator[Controller]:
+    controller = Controller.from_settings(Settings(openai_api_key=None, openai_base_url=None))
+    yield controller
+    controller.close()
 
 
 def named(name: str, type: ValueType) -> Resource:

@@ -10,13 +10,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import State
 from prefect.settings import (
     PREFECT_API_URL,
@@ -36,6 +38,7 @@ from hugginggpt.models.card import Endpoint
 from hugginggpt.request import RequestOptions
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import CHECKOUT
+from hugginggpt.trace.leases import Holder
 from hugginggpt.trace.report import report
 from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskStage
 from tasks import runner
@@ -173,14 +176,12 @@ def test_planning_and_the_answer_are_done_in_a_worker(
     # The flow's own process can run nothing.
     join(cluster, monkeypatch, HUGGINGGPT_INFERENCE_MODE="remote")
     controller.script = {"plan": json.dumps({"tasks": [EDGES]}), "respond": "The edges were drawn."}
-    before = {thread.ident for thread in threading.enumerate() if thread.name == "controller"}  # of earlier tests
     story = run("all-there", None, photo)
     assert made(run("given", [EDGES], photo)) == made(story)
     assert (story.status, story.response) == (StoryStatus.COMPLETED, "The edges were drawn.")
     assert story.plan_source == "controller"
     assert {"plan", "respond"} <= set(controller.stages())
-    calling = {thread.ident for thread in threading.enumerate() if thread.name == "controller"}
-    assert calling <= before, "this process called it"
+    assert "controller" not in [thread.name for thread in threading.enumerate()], "this process called it"
 
 
 @pytest.fixture
@@ -365,6 +366,65 @@ def test_cancelling_stops_what_an_expert_worker_is_at(
     assert not flow.is_alive()
     assert controller.abandoned.wait(timeout=60), "the worker let go of the call"
     assert get_trace().request("unwanted").status is StoryStatus.CANCELLED
+
+
+@pytest.fixture
+def flow_worker(cluster: Cluster) -> Iterator[Callable[[str, list[dict[str, Any]]], None]]:
+    """Have a request answered as `up` does: by a process of its own, which a flow worker begins and sees end."""
+    with get_client(sync_client=True) as client:
+        pool = client.create_work_pool(WorkPoolCreate(name="dying", type="process"), overwrite=True).name
+        flow_id = client.create_flow(answer_request)
+        deployment_id = client.create_deployment(
+            flow_id, "dying", entrypoint="flows.answer.answer_request", work_pool_name=pool
+        )
+        worker: list[subprocess.Popen[bytes]] = []
+
+        def ask(request_id: str, plan: list[dict[str, Any]]) -> None:
+            parameters = {"request": "Do it", "options": {"plan": plan, "fresh": True}, "request_id": request_id}
+            client.create_flow_run_from_deployment(deployment_id, parameters=parameters)
+            command = [sys.executable, "-m", "apps.up.flow_worker", "--pool", pool]
+            worker.append(subprocess.Popen(command, env=cluster.environment, stderr=subprocess.DEVNULL))
+
+        yield ask
+    for process in worker:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def _has_ended(name: str, flow_run_id: str | None) -> bool:
+    """Whether a task run of a flow run is over, as Prefect knows it."""
+    wanted = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(flow_run_id)]))
+    with get_client(sync_client=True) as client:
+        runs = client.read_task_runs(flow_run_filter=wanted)
+    return any(run.name == name and run.state is not None and run.state.is_final() for run in runs)
+
+
+def test_an_answer_whose_flow_s_process_dies_is_written_by_whoever_resumes_the_request(
+    cluster: Cluster,
+    controller: OpenAIServer,
+    on_dask: None,
+    flow_worker: Callable[[str, list[dict[str, Any]]], None],
+) -> None:
+    """The worker lets go of the call, and does not pass off a plain rendering as the best that could be had."""
+    controller.script = {"summarization": "Borders.", "respond": hangs()}
+    controller.abandoned.clear()
+    flow_worker("unanswered", [SUMMARY])
+    wait_until(lambda: "respond" in controller.stages())
+    (life,) = get_trace().request("unanswered").lives
+    holder = Holder.parse(life.holder)
+    assert holder is not None
+    os.kill(holder.pid, signal.SIGKILL)
+    assert controller.abandoned.wait(timeout=120), "the worker let go of the call"
+    wait_until(lambda: _has_ended("respond and record", life.flow_run_id))
+    story = get_trace().request("unanswered")
+    assert (story.status, story.response, story.finished_at) == (StoryStatus.DIED, None, None)
+
+    controller.script = {"respond": "They are borders."}
+    asked = len(controller.calls)
+    story = run("unanswered", None)
+    assert (story.status, story.response, story.error) == (StoryStatus.COMPLETED, "They are borders.", None)
+    assert [life.ending for life in story.lives] == ["crashed", "finished"]
+    assert controller.stages()[asked:] == ["respond"]
 
 
 def test_a_worker_ends_at_once_also_at_work(cluster: Cluster, controller: OpenAIServer, on_dask: None) -> None:

@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import psycopg
 import pytest
+from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, PREFECT_LOCAL_STORAGE_PATH
 
 import tasks.run
 from flows.answer import answer_request
-from hugginggpt.errors import ExpertUnavailableError, RequestInProgressError
+from hugginggpt.errors import ExpertUnavailableError, RequestClosedError, RequestInProgressError
 from hugginggpt.request import RequestOptions
 from hugginggpt.results import TaskResult
 from hugginggpt.services import get_trace, reset
@@ -281,6 +283,29 @@ def test_a_flow_that_is_interrupted_says_so_in_the_trace(
     assert story.lives[0].ending not in (None, "finished")
     controller.script = {"summarization": "42.50 EUR.", "respond": "It says 42.50 EUR."}
     assert answer("", request_id="stopped").status is StoryStatus.COMPLETED
+
+
+def test_a_flow_that_loses_its_request_while_the_answer_is_written_says_so(
+    controller: OpenAIServer, sign: Path, answer: Answer
+) -> None:
+    """Nothing is shown as the answer, for the request has none yet."""
+    flow_runs: list[str | None] = []
+
+    def lose(call: object) -> Any:
+        flow_runs.append(get_trace().request("lost").flow_run_id)
+        assert get_trace().release_flow_run(str(flow_runs[0]), ending="crashed")
+        return hangs()
+
+    controller.script = {"respond": lose}
+    options = RequestOptions(plan=[PLAN[1]])
+    state = answer_request("Draw it.", [str(sign)], options=options, request_id="lost", return_state=True)
+    assert isinstance(state.result(raise_on_failure=False), RequestClosedError)
+    assert state.message == "Request lost is not this process's any more: its answer is left to whoever resumes it."
+    with get_client(sync_client=True) as client:
+        assert "Failed" not in client.read_flow_run(UUID(flow_runs[0])).name
+    assert get_trace().request("lost").status is StoryStatus.DIED
+    controller.script = {"respond": "The edges were drawn."}
+    assert answer("Draw it.", request_id="lost").response == "The edges were drawn."
 
 
 def test_the_same_story_in_each_database(
