@@ -75,11 +75,12 @@ class FlowWorker(ProcessWorker, ABC):
         if flow_run.deployment_id is None:
             raise UsageError("This worker runs only deployments of HuggingGPT, and the flow run has no deployment.")
         deployment = await self.client.read_deployment(flow_run.deployment_id)
-        if not is_deployed(deployment.entrypoint) or deployment.pull_steps:
+        entrypoint = deployment.entrypoint
+        if entrypoint is None or not is_deployed(entrypoint) or deployment.pull_steps:
             raise UsageError(
                 f"This worker runs only deployments of HuggingGPT: {deployment.name} is not one, or was changed."
             )
-        return deployment.entrypoint
+        return entrypoint
 
 
 async def _ended(submit: Callable[..., Any], task_status: TaskStatus[int]) -> FlowRunExecutionResult | None:

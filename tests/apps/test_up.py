@@ -528,7 +528,7 @@ def test_on_postgresql_detached_with_a_request_at_work(database: URL, tmp_path: 
             wait_until(lambda: controller.calls)
             shown = installation.run("status")
             assert shown.returncode == 0, shown.stdout
-            assert "at work on Draw the edges." in shown.stdout
+            assert "; running Draw the edges." in shown.stdout
             assert "requests:        1 running" in shown.stdout
             commands = " ".join(" ".join(process.cmdline()) for process in installation.processes())
             assert "prefect.engine" in commands
