@@ -178,7 +178,7 @@ def watch(wanted: argparse.Namespace, victims: list[Worker]) -> None:
     restarted = False
     while True:
         answer_queued()
-        stories = get_trace().requests(wanted.requests)
+        stories = get_trace().requests.latest(wanted.requests)
         done = sum(story.finished_at is not None for story in stories)
         print(f"\r{done} of {wanted.requests} answered", end="", file=sys.stderr, flush=True)
         if done == wanted.requests:
@@ -201,7 +201,8 @@ def is_at_work(flow_worker: Worker) -> bool:
     from hugginggpt.services import get_trace
 
     started = {process.pid for process in psutil.Process(flow_worker.process.pid).children(recursive=True)}
-    stories = [get_trace().request(one.request_id) for one in get_trace().requests(1000) if one.status == "running"]
+    requests = get_trace().requests
+    stories = [requests.get(one.request_id) for one in requests.latest(1000) if one.status == "running"]
     holders = [story.lives[-1].holder for story in stories if story.lives and story.lives[-1].ended_at is None]
     return any(int(holder.split(":")[-2]) in started for holder in holders)
 
@@ -210,7 +211,7 @@ def report(wanted: argparse.Namespace, seconds: float) -> None:
     from hugginggpt.services import get_trace, reset
 
     trace = get_trace()
-    stories = [trace.request(summary.request_id) for summary in trace.requests(wanted.requests)]
+    stories = [trace.requests.get(summary.request_id) for summary in trace.requests.latest(wanted.requests)]
     finished = Counter(sum(life.ending == "finished" for life in story.lives) for story in stories)
     completed = [
         sum(attempt.status == "completed" for attempt in task.attempts) for story in stories for task in story.tasks

@@ -133,13 +133,13 @@ def answer_all(folder: Path, threads: int, numbers: range) -> list[dict[str, Any
                     request_id=f"number-{number}",
                     return_state=True,
                 )
-                if get_trace().request(f"number-{number}").finished_at is not None:
+                if get_trace().requests.get(f"number-{number}").finished_at is not None:
                     break
             time.sleep(PAUSE)
         else:
             raise SystemExit(f"Prefect gave request {number} up again and again.")
         return {
-            "flow_runs": [life.flow_run_id for life in get_trace().request(f"number-{number}").lives],
+            "flow_runs": [life.flow_run_id for life in get_trace().requests.get(f"number-{number}").lives],
             "state": state.name,
             "message": state.message,
             "seconds": time.monotonic() - began,

@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/planner.md: `python examples/make_pictures.py`."""
+"""Draws the pictures of docs/embedded-planner-examples.md: `python examples/make_pictures.py`."""
 
 from pathlib import Path
 

@@ -67,9 +67,9 @@ def answer_request(
             except (DatabaseUnavailableError, DiskFullError, UnexpectedError):
                 raise  # nothing is lost: resuming goes on from here
             except HuggingGPTError as error:
-                return respond_and_record(run, None, {}, error)
+                return respond_and_record(run, None, error=error)
             choices = select_models(run, plan)
-            endings = run_experts(run, plan, choices)
-            return respond_and_record(run, plan, endings)
+            outcomes, states = run_experts(run, plan, choices)
+            return respond_and_record(run, plan, outcomes, states)
     except HuggingGPTError as error:
         return Failed(message=error.message, data=error)

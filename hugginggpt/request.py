@@ -1,4 +1,4 @@
-"""A request on its way through the stages."""
+"""What a request asks: its options, its limits, and the turns before it."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,9 +6,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from hugginggpt.artifacts import Resource
 from hugginggpt.errors import CostCeilingError, UsageError
-from hugginggpt.results import RequestStatus
 from hugginggpt.settings import Settings
 from hugginggpt.text import storable_json
 
@@ -144,24 +142,3 @@ class Exchange(BaseModel):
 
     text: str
     response: str
-
-
-class RequestRun(BaseModel):
-    """One life of a request: a process that works on it.
-
-    Attributes:
-        life: 1 for the first process, 2 for the one that resumed it, and so on.
-        status: RUNNING, or how it had ended before this run came.
-        resources: the request's files and the results of earlier turns.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    request_id: str
-    conversation_id: str
-    life: int
-    status: RequestStatus
-    text: str
-    options: RequestOptions
-    resources: tuple[Resource, ...]
-    history: tuple[Exchange, ...]

@@ -1,5 +1,7 @@
 """What came of a planned task."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
@@ -7,11 +9,13 @@ from pydantic import BaseModel, ConfigDict
 from hugginggpt.artifacts import Artifact
 from hugginggpt.capabilities import Input
 from hugginggpt.models.card import Endpoint
+from hugginggpt.plan import PlannedTask
 
 
 class TaskStatus(StrEnum):
-    """How a planned task ended, as `ask --json` reports it."""
+    """How a planned task stands: PLANNED until it has ended."""
 
+    PLANNED = "planned"
     COMPLETED = "completed"
     CACHED = "cached"
     FAILED = "failed"
@@ -19,10 +23,14 @@ class TaskStatus(StrEnum):
 
 
 class RequestStatus(StrEnum):
-    """How a request stands: QUEUED until a process begins it, RUNNING until it has ended."""
+    """How a request stands: QUEUED until a process begins it, RUNNING until it has ended.
+
+    DIED is never stored: whoever reads the trace sees it where a request is RUNNING and its process is gone.
+    """
 
     QUEUED = "queued"
     RUNNING = "running"
+    DIED = "died"
     COMPLETED = "completed"
     PARTIAL = "partial"
     FAILED = "failed"
@@ -68,3 +76,24 @@ class TaskResult(BaseModel):
     def outputs(self) -> tuple[Artifact, ...]:
         """Every output of every element, in order."""
         return tuple(a for item in self.items for a in item.outputs)
+
+
+class TaskOutcome(BaseModel):
+    """How a planned task ended, as the flow passes it on to the answer and to the trace.
+
+    Attributes:
+        result: None when the task failed or was skipped; `error` then says why.
+        recovered: an earlier life of the request made the result, and the trace keeps what that one recorded.
+        files: address of each output that is a file to look at, by its SHA-256.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    planned: PlannedTask
+    status: TaskStatus
+    result: TaskResult | None = None
+    error: str | None = None
+    recovered: bool = False
+    files: Mapping[str, str] = {}
+    ended_at: datetime | None = None
+    prefect_task_run_id: str | None = None

@@ -84,7 +84,7 @@ def get_catalog() -> "Catalog":
     """The catalog of models, with live cards kept in the trace database."""
     from hugginggpt.catalog.catalog import Catalog
 
-    return Catalog(get_settings(), get_trace(), get_controller().model)
+    return Catalog(get_settings(), get_trace().models, get_controller().model)
 
 
 def reset() -> None:

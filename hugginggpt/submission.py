@@ -14,6 +14,7 @@ from hugginggpt.errors import ConfigurationError, OrchestratorUnavailableError, 
 from hugginggpt.request import RequestOptions
 from hugginggpt.settings import Settings
 from hugginggpt.text import is_storable, one_line, storable_json
+from hugginggpt.trace.story import AskedRequest
 
 if TYPE_CHECKING:
     from hugginggpt.trace.store import Trace
@@ -123,14 +124,15 @@ def submit(
     """
     accepted = accept(submission.request, submission.files, submission, settings=settings, store=store)
     request_id = submission.id or uuid.uuid4().hex
-    new = trace.queue_request(
-        request_id=request_id,
+    asked = AskedRequest(
         text=submission.request,
-        resources=accepted.resources,
+        resources=tuple(accepted.resources),
         conversation_id=submission.conversation,
         options=submission.options,
+        request_id=request_id,
     )
-    if start is None or trace.request(request_id).finished_at is not None:
+    new = trace.queue.put(asked)
+    if start is None or trace.requests.get(request_id).finished_at is not None:
         return Submitted(request_id, new)
     try:
         return Submitted(request_id, new, flow_run_id=start(request_id, submission.request))

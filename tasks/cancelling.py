@@ -32,37 +32,36 @@ _watcher: threading.Thread | None = None
 
 
 @contextmanager
-def cancellable(request_id: str, life: int, deadline: Deadline) -> Iterator[None]:
+def cancellable(life: Life, deadline: Deadline) -> Iterator[None]:
     """Let a deadline inside the block be cancelled with its request; after that it is over before it begins."""
-    key = (request_id, life)
     with _lock:
-        _running[key].add(deadline)
-        if key in _cancelled:
-            deadline.cancel(_cancelled[key])
+        _running[life].add(deadline)
+        if life in _cancelled:
+            deadline.cancel(_cancelled[life])
         _watch()
     try:
         yield
     finally:
         with _lock:
-            _running[key].discard(deadline)
-            if not _running[key]:
-                del _running[key]
+            _running[life].discard(deadline)
+            if not _running[life]:
+                del _running[life]
 
 
-def cancel(request_id: str, life: int, reason: str) -> None:
+def cancel(life: Life, reason: str) -> None:
     """Bring the deadline of everything that this process runs, or will yet begin, for a life to now."""
     with _lock:
-        _cancelled.setdefault((request_id, life), reason)
+        _cancelled.setdefault(life, reason)
         while len(_cancelled) > _MOST_REMEMBERED:
             del _cancelled[next(iter(_cancelled))]
-        for deadline in _running.get((request_id, life), ()):
+        for deadline in _running.get(life, ()):
             deadline.cancel(reason)
 
 
-def why_cancelled(request_id: str, life: int) -> str | None:
+def why_cancelled(life: Life) -> str | None:
     """Why a life was cancelled, one sentence; None while it goes on."""
     with _lock:
-        return _cancelled.get((request_id, life))
+        return _cancelled.get(life)
 
 
 def _watch() -> None:
@@ -83,7 +82,7 @@ def _look() -> None:
                 _watcher = None
                 return
         try:
-            over = get_trace().lives_over(lives)
+            over = get_trace().lifecycle.lives_over(lives)
         except DatabaseUnavailableError as error:
             logger.warning("Whether requests were cancelled cannot be seen now: %s", error.message)
             continue
@@ -91,5 +90,5 @@ def _look() -> None:
             # Nobody would look any more: what is cancelled, or over its time, would never stop.
             logger.exception("Whether requests were cancelled cannot be seen now.")
             continue
-        for (request_id, life), reason in over.items():
-            cancel(request_id, life, reason)
+        for life, reason in over.items():
+            cancel(life, reason)

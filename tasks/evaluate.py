@@ -103,7 +103,7 @@ def open_evaluation(
             at_once=1 if controller.embedded else settings.controller_concurrency,
         )
     except BaseException:
-        cancel(run, _LIFE, "The evaluation was stopped.")
+        cancel((run, _LIFE), "The evaluation was stopped.")
         raise
     finally:
         controller.close()
@@ -154,7 +154,7 @@ def plan_batch(samples: Sequence[Sample], evaluation_id: str, run: str, controll
     """Plan samples one after the other, each recorded as soon as it is planned."""
     for sample in samples:
         deadline = Deadline(PLANNING_SECONDS)
-        with cancellable(run, _LIFE, deadline):
+        with cancellable((run, _LIFE), deadline):
             prediction = predict(controller, sample, deadline=deadline, slot=controller_slot)
         get_trace().evaluations.record(evaluation_id, prediction)
 

@@ -19,12 +19,14 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DatabaseUnavailableError, DeadlineExceededError, DiskFullError, StorageError, UsageError
 from hugginggpt.holder import Hold, holder_name
 from hugginggpt.redaction import redact
-from hugginggpt.request import Exchange, RequestOptions, RequestRun
+from hugginggpt.request import Exchange, RequestOptions
+from hugginggpt.request_run import RequestRun
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_controller, get_store, get_trace
 from hugginggpt.settings import get_settings
-from hugginggpt.trace.questions import NO_LONGER_HELD
+from hugginggpt.trace.lifecycle import NO_LONGER_HELD
 from hugginggpt.trace.queue import DISK_FULL
+from hugginggpt.trace.story import AskedRequest
 from tasks.cancelling import cancel
 from tasks.policies import patiently
 from tasks.posting import all_posted
@@ -68,19 +70,19 @@ def open_request(
     waited = time.monotonic() - began
     trace, holder = _ask(get_trace), holder_name()
     accepted = _accepted(text, files, options, request_id)
-    asked: dict[str, Any] = {
-        "text": text,
-        "resources": accepted.resources,
-        "conversation_id": conversation_id,
-        "options": options.model_dump(mode="json"),
-        "request_id": request_id or (flow_run_id if deployed else None),
-    }
+    asked = AskedRequest(
+        text=text,
+        resources=tuple(accepted.resources),
+        conversation_id=conversation_id,
+        options=options.model_dump(mode="json"),
+        request_id=request_id or (flow_run_id if deployed else None),
+    )
     if deployed:
-        _ask(lambda: trace.queue_request(**asked, holder=holder, seconds=OPENING_SECONDS))
+        _ask(lambda: trace.queue.put(asked, holder=holder, seconds=OPENING_SECONDS))
         check_runner()
     opened = _ask(
-        lambda: trace.open_request(
-            **asked,
+        lambda: trace.lifecycle.open(
+            asked,
             holder=holder,
             lease_seconds=get_settings().lease_seconds,
             flow_run_id=flow_run_id,
@@ -90,7 +92,9 @@ def open_request(
         )
     )
     draw_stated_edges_only()
-    turns = patiently("The conversation", lambda: trace.turns(opened.conversation_id, before=opened.request_id))
+    turns = patiently(
+        "The conversation", lambda: trace.requests.turns(opened.conversation_id, before=opened.request_id)
+    )
     run = RequestRun(
         request_id=opened.request_id,
         conversation_id=opened.conversation_id,
@@ -116,7 +120,9 @@ def record_ending(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) ->
         ending = DISK_FULL
     else:
         ending = (state.name or state.type.value).lower()
-    get_trace().release_flow_run(str(flow_run.id), ending=ending, error=state.message and redact(state.message))
+    get_trace().lifecycle.release_flow_run(
+        str(flow_run.id), ending=ending, error=state.message and redact(state.message)
+    )
 
 
 def _ask(ask: Callable[[], T]) -> T:
@@ -142,7 +148,7 @@ def _accepted(text: str, files: Sequence[str], options: RequestOptions, request_
     try:
         return accept(text, files, options, settings=get_settings(), store=get_store(), roots=readable_roots())
     except (UsageError, StorageError, DeadlineExceededError):
-        if request_id is None or not _ask(lambda: get_trace().knows(request_id)):
+        if request_id is None or not _ask(lambda: get_trace().requests.knows(request_id)):
             raise
         return Accepted([])
 
@@ -160,7 +166,7 @@ def _lease(run: RequestRun, holder: str) -> Iterator[None]:
     def renew() -> None:
         while not stop.wait(seconds / 3):
             try:
-                hold = get_trace().renew_lease(run.request_id, holder, seconds)
+                hold = get_trace().lifecycle.renew_lease(run.request_id, holder, seconds)
             except DatabaseUnavailableError as error:
                 logger.warning("The lease on request %s could not be renewed: %s", run.request_id, error.message)
                 continue
@@ -169,7 +175,7 @@ def _lease(run: RequestRun, holder: str) -> Iterator[None]:
             if hold is not Hold.HELD:
                 what = "was cancelled" if hold is Hold.CANCELLED else "is another process's now"
                 logger.warning("Request %s %s; this process stops working on it.", run.request_id, what)
-                cancel(run.request_id, run.life, NO_LONGER_HELD)
+                cancel(run.key, NO_LONGER_HELD)
                 return
 
     thread = threading.Thread(target=renew, name=f"lease-{run.request_id[:8]}", daemon=True)

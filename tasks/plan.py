@@ -1,20 +1,18 @@
 """Stage one: from the request to a plan (HuggingGPT, section 3.1)."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from prefect import task
 from prefect.context import TaskRunContext
 
-from hugginggpt.artifacts import Resource
 from hugginggpt.controller.planning import plan_request as ask_for_plan
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan, parse_plan
-from hugginggpt.request import Exchange, RequestRun
+from hugginggpt.request_run import RequestRun
 from hugginggpt.resources import Namespace
-from hugginggpt.services import get_catalog, get_controller, get_store, get_trace
+from hugginggpt.services import get_catalog, get_controller, get_store
 from hugginggpt.settings import get_settings
 from tasks.cancelling import cancellable
 from tasks.own_controller import offered_kinds
@@ -40,17 +38,17 @@ def plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
         DatabaseUnavailableError: the trace stayed away.
         DiskFullError: there is no room for a file that the plan names.
     """
-    known = patiently("The plan", lambda: get_trace().plan(run.request_id))
+    known = patiently("The plan", lambda: run.trace.plan())
     deadline = Deadline(math.inf)
-    with cancellable(run.request_id, run.life, deadline):
+    with cancellable(run.key, deadline):
         plan, source = (known, None) if known is not None else _new_plan(run, deadline)
         given = run.options.plan is not None
         namespace = Namespace.of(run.text, run.history, run.resources, given=given, settings=get_settings())
         plan, resources = namespace.resolve(plan, get_store(), deadline)
     run = run.model_copy(update={"resources": resources})
-    patiently("The files", lambda: get_trace().record_resources(run.request_id, resources, life=run.life))
+    patiently("The files", lambda: run.trace.record_resources(resources))
     if source is not None:
-        patiently("The plan", lambda: get_trace().record_plan(run.request_id, plan, source, life=run.life))
+        patiently("The plan", lambda: run.trace.record_plan(plan, source))
     show_plan(plan)
     return run, plan
 
@@ -60,9 +58,7 @@ def _new_plan(run: RequestRun, deadline: Deadline) -> tuple[Plan, str]:
     if given is None:
         kinds = deadline.wait_for(offered_kinds)
         planning = plan_with_controller.with_options(refresh_cache=run.options.fresh)
-        state = run_where_warm(
-            planning, run.text, run.resources, run.history, kinds, run.request_id, run.life, deadline=deadline
-        )
+        state = run_where_warm(planning, run, kinds, deadline=deadline)
         plan: Plan = state.result()
         return plan, "cache" if state.name == "Cached" else "controller"
     plan = parse_plan(given)
@@ -77,14 +73,13 @@ def _new_plan(run: RequestRun, deadline: Deadline) -> tuple[Plan, str]:
 
 
 def _plan_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    resources: Sequence[Resource] = parameters["resources"]
-    history: Sequence[Exchange] = parameters["history"]
+    run: RequestRun = parameters["run"]
     controller = get_controller()
     return key_of(
         "plan",
-        parameters["text"],
-        [[r.name, r.artifact.sha256] for r in resources],
-        [[turn.text, turn.response] for turn in history],
+        run.text,
+        [[r.name, r.artifact.sha256] for r in run.resources],
+        [[turn.text, turn.response] for turn in run.history],
         list(parameters["kinds"]),
         controller.model,
         controller.planner_sha256,
@@ -100,23 +95,16 @@ def _plan_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     result_serializer="json",
 )
 @explained
-def plan_with_controller(
-    text: str,
-    resources: tuple[Resource, ...],
-    history: tuple[Exchange, ...],
-    kinds: tuple[str, ...],
-    request_id: str,
-    life: int,
-) -> Plan:
+def plan_with_controller(run: RequestRun, kinds: tuple[str, ...]) -> Plan:
     """Ask the controller for a plan over the offered kinds."""
-    namespace = Namespace.of(text, history, resources, given=False, settings=get_settings())
+    namespace = Namespace.of(run.text, run.history, run.resources, given=False, settings=get_settings())
     deadline = Deadline(PLANNING_SECONDS)
-    with cancellable(request_id, life, deadline):
+    with cancellable(run.key, deadline):
         return ask_for_plan(
-            recorded_controller(request_id, life),
-            text=text,
-            resources=resources,
-            history=history,
+            recorded_controller(run),
+            text=run.text,
+            resources=run.resources,
+            history=run.history,
             kinds=kinds,
             deadline=deadline,
             check=lambda plan: (

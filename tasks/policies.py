@@ -15,7 +15,8 @@ from hugginggpt.controller.client import Controller, ControllerCall
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DatabaseUnavailableError, PassingError, RequestClosedError
 from hugginggpt.request import check_spent
-from hugginggpt.services import get_controller, get_trace
+from hugginggpt.request_run import RequestRun
+from hugginggpt.services import get_controller
 from hugginggpt.settings import get_settings
 from tasks.limits import controller_slot
 
@@ -77,17 +78,17 @@ def recording(what: str) -> Iterator[None]:
         get_run_logger().info("%s is not recorded: %s", what, error.message)
 
 
-def recorded_controller(request_id: str, life: int, task_id: int | None = None) -> Controller:
+def recorded_controller(run: RequestRun, task_id: int | None = None) -> Controller:
     """The controller, each of whose calls goes into the trace of that request and keeps to its budget."""
 
     def record(call: ControllerCall) -> None:
         what = f"A controller call ({call.stage})"
         with recording(what):
             # Nobody records it again, and what it cost counts.
-            patiently(what, lambda: get_trace().record_controller_call(request_id, task_id, call, life=life))
+            patiently(what, lambda: run.trace.record_controller_call(task_id, call))
 
     def check(deadline: Deadline | None) -> None:
-        budget = patiently("What it may cost", lambda: get_trace().budget(request_id), deadline)
+        budget = patiently("What it may cost", run.trace.budget, deadline)
         check_spent(budget, get_settings())
 
     return get_controller().recording(record, controller_slot, check)

@@ -28,7 +28,7 @@ from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace
 from hugginggpt.settings import data_file, get_settings
 from hugginggpt.text import one_line
-from hugginggpt.trace.queue import SHOWN_CHARS
+from hugginggpt.trace.lifecycle import SHOWN_CHARS
 from hugginggpt.trace.story import EndedRun, WaitingRequest
 from tasks.ui import MESSAGE_CHARS, counted, name_run, run_name
 from tasks.unexpected import explained
@@ -99,7 +99,7 @@ def start_waiting(limit: int) -> State[Any]:
 
     One that could not be started is claimed again when its claim has run out, and the state says why.
     """
-    waiting = get_trace().claim_waiting(holder_name(), CLAIM_SECONDS, limit)
+    waiting = get_trace().queue.claim(holder_name(), CLAIM_SECONDS, limit)
     name_run(f"answer-queued: {len(waiting)} waiting")
     runs = [_start_waiting.submit(one) for one in waiting]
     wait(runs)
@@ -125,7 +125,7 @@ def end_lost() -> int:
             found = client.read_flow_runs(
                 flow_filter=flow, flow_run_filter=at_work, sort=FlowRunSort.START_TIME_ASC, limit=_MOST_AT_WORK
             )
-        over = get_trace().runs_over([str(run.id) for run in found], ENDED_SECONDS)
+        over = get_trace().queue.runs_over([str(run.id) for run in found], ENDED_SECONDS)
         for flow_run_id, ended in over.items():
             _set_state(UUID(flow_run_id), _ending(ended))
     except httpx.HTTPError as error:
@@ -184,7 +184,7 @@ def start_run(request_id: str, text: str, *, died: str | None = None) -> FlowRun
         OrchestratorUnavailableError: Prefect's server cannot be reached.
         RequestClosedError: the request has ended: it was cancelled, or is given up after too many runs.
     """
-    number = get_trace().starts(request_id)
+    number = get_trace().queue.starts(request_id)
     with _explained():
         _check_deployment()
     while True:
@@ -193,9 +193,9 @@ def start_run(request_id: str, text: str, *, died: str | None = None) -> FlowRun
             if not _is_over(run, died):
                 return run
         assert run.state is not None
-        if run.state.is_cancelled() and not get_trace().has_begun(str(run.id)):
-            get_trace().cancel_request(request_id, "Its flow run was cancelled before it began.")
-        number = get_trace().start_again(request_id, number, run.state.message or f"{run.state.name}.")
+        if run.state.is_cancelled() and not get_trace().queue.has_begun(str(run.id)):
+            get_trace().lifecycle.cancel(request_id, "Its flow run was cancelled before it began.")
+        number = get_trace().queue.start_again(request_id, number, run.state.message or f"{run.state.name}.")
 
 
 def _check_deployment() -> None:
@@ -272,7 +272,7 @@ def _is_over(run: FlowRun, died: str | None) -> bool:
         _set_state(run.id, Crashed(message="The work pool that it waited in was deleted."))
         return True
     lost = now("UTC") - state.timestamp
-    begun = died is None and get_trace().has_begun(str(run.id))
+    begun = died is None and get_trace().queue.has_begun(str(run.id))
     if str(run.id) != died and (begun or lost.total_seconds() < START_SECONDS):
         return False
     _set_state(run.id, Crashed(message="Its process died."))

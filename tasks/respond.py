@@ -1,7 +1,7 @@
 """Stage four: the answer, and the end of the trace. It runs whatever happened before."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,21 +10,20 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
-from hugginggpt.controller.response import Outcome, Response, plain_rendering, respond
+from hugginggpt.controller.response import Response, plain_rendering, respond
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, ExpertError, HuggingGPTError, RequestClosedError, rebuilt
 from hugginggpt.plan import Plan
-from hugginggpt.request import RequestRun
-from hugginggpt.results import RequestStatus
+from hugginggpt.request_run import RequestRun
+from hugginggpt.results import RequestStatus, TaskOutcome
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.text import one_line
-from hugginggpt.trace.questions import NO_LONGER_HELD
+from hugginggpt.trace.lifecycle import NO_LONGER_HELD
 from hugginggpt.trace.report import report
-from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskEnding
+from hugginggpt.trace.story import Answer, RequestTrace
 from tasks.cancelling import cancellable, why_cancelled
 from tasks.policies import patiently, recorded_controller
 from tasks.posting import finish_posting
-from tasks.run import RECOVERED, Ending
 from tasks.runner import run_where_warm
 from tasks.ui import MESSAGE_CHARS, answered_name, name_run, show_answer, with_what_is_missing
 from tasks.unexpected import explained
@@ -36,13 +35,18 @@ ERROR_CHARS = 1000
 
 
 def respond_and_record(
-    run: RequestRun, plan: Plan | None, endings: Mapping[int, Ending], error: HuggingGPTError | None = None
+    run: RequestRun,
+    plan: Plan | None,
+    outcomes: Sequence[TaskOutcome] = (),
+    states: Sequence[State[Any]] = (),
+    error: HuggingGPTError | None = None,
 ) -> State[Any]:
     """Write the answer from the results and commit everything that is still missing, in one transaction.
 
     Args:
         plan: None when there was none; then `error` says why.
-        endings: how each planned task ended.
+        outcomes: how each planned task ended, in the plan's order.
+        states: of their task runs.
 
     Returns:
         the state in which the flow run ends, with the request's report as its data, or with why it failed.
@@ -54,13 +58,10 @@ def respond_and_record(
     """
     if _status(run) is RequestStatus.CANCELLED:
         return final_state(run.request_id)
-    finals = [allow_failure(ending.state) for ending in endings.values()]
-    outcomes = [_outcome(endings[planned.id]) for planned in plan.tasks] if plan else []
-    # What an earlier life recorded stays as it is.
-    new = [_ending(ending) for ending in endings.values() if ending.state.name != RECOVERED]
+    finals = [allow_failure(state) for state in states]
     deadline = Deadline(math.inf)
-    with cancellable(run.request_id, run.life, deadline):
-        state = run_where_warm(_respond_and_record, run, plan, outcomes, new, error, wait_for=finals, deadline=deadline)
+    with cancellable(run.key, deadline):
+        state = run_where_warm(_respond_and_record, run, plan, outcomes, error, wait_for=finals, deadline=deadline)
     state.result()
     return final_state(run.request_id, state.state_details.task_run_id)
 
@@ -75,8 +76,8 @@ def final_state(request_id: str, answered_by: UUID | None = None) -> State[Any]:
         the state of the flow run: Completed, Partial (completed, too), Cancelled or Failed. Its message says how the
         answer begins, or why there is none, and what of the run could not be shown.
     """
-    story = patiently("The report", lambda: get_trace().request(request_id))
-    if story.status is not StoryStatus.CANCELLED:
+    story = patiently("The report", lambda: get_trace().requests.get(request_id))
+    if story.status is not RequestStatus.CANCELLED:
         files = [file.artifact for file in story.files if file.artifact.preview is None]
         show_answer(story.response or f"Failed: {story.error}", files, answered_by)
         # Prefect's lists show a run's name, and not the message of its state.
@@ -90,12 +91,12 @@ def _final_state(story: RequestTrace) -> State[Any]:
     addresses = {f.artifact.sha256: get_store().address(f.artifact) for f in story.files}
     data = report(story, addresses).model_dump(mode="json")
     answer = one_line(story.response or "", MESSAGE_CHARS) or None
-    if story.status is StoryStatus.COMPLETED:
+    if story.status is RequestStatus.COMPLETED:
         return Completed(message=answer, data=data)
-    if story.status is StoryStatus.PARTIAL:
+    if story.status is RequestStatus.PARTIAL:
         return Completed(name="Partial", message=answer, data=data)
     error = story.error or "The request failed."
-    if story.status is StoryStatus.CANCELLED:
+    if story.status is RequestStatus.CANCELLED:
         return Cancelled(message=one_line(error, ERROR_CHARS))
     return Failed(message=one_line(error, ERROR_CHARS), data=rebuilt(story.error_type, error))
 
@@ -105,14 +106,13 @@ def _final_state(story: RequestTrace) -> State[Any]:
 def _respond_and_record(
     run: RequestRun,
     plan: Plan | None,
-    outcomes: Sequence[Outcome],
-    endings: Sequence[TaskEnding],
+    outcomes: Sequence[TaskOutcome],
     error: HuggingGPTError | None,
 ) -> None:
     if _status(run) is not RequestStatus.RUNNING:
         return  # A worker that died after it had recorded the end; or somebody cancelled.
     status, answer, error = _answer(run, plan, outcomes, error)
-    given_up = why_cancelled(run.request_id, run.life) == NO_LONGER_HELD
+    given_up = why_cancelled(run.key) == NO_LONGER_HELD
     if given_up and (answer is None or answer.source == "plain"):
         if _status(run) is not RequestStatus.RUNNING:
             return  # a worker that was taken for dead has recorded the end
@@ -122,25 +122,16 @@ def _respond_and_record(
     # The answer is not asked for again.
     patiently(
         "The end",
-        lambda: get_trace().finish_request(
-            run.request_id,
-            status=status,
-            response=answer.text if answer else None,
-            response_source=answer.source if answer else "none",
-            error=error.message if error else None,
-            error_type=type(error).__name__ if error else None,
-            life=run.life,
-            endings=endings,
-        ),
+        lambda: run.trace.finish(status, Answer(answer.text, answer.source) if answer else None, error, outcomes),
     )
 
 
 def _status(run: RequestRun) -> RequestStatus:
-    return patiently("How it stands", lambda: get_trace().status(run.request_id))
+    return patiently("How it stands", lambda: run.trace.status())
 
 
 def _answer(
-    run: RequestRun, plan: Plan | None, outcomes: Sequence[Outcome], error: HuggingGPTError | None
+    run: RequestRun, plan: Plan | None, outcomes: Sequence[TaskOutcome], error: HuggingGPTError | None
 ) -> tuple[RequestStatus, Response | None, HuggingGPTError | None]:
     """The final status, the answer if there is one, and what stood in the way."""
     made = [outcome for outcome in outcomes if outcome.result is not None]
@@ -151,9 +142,9 @@ def _answer(
         return RequestStatus.FAILED, response, ExpertError("None of the planned tasks could be done.")
     deadline = Deadline(RESPONSE_SECONDS)
     try:
-        with cancellable(run.request_id, run.life, deadline):
+        with cancellable(run.key, deadline):
             response = respond(
-                recorded_controller(run.request_id, run.life),
+                recorded_controller(run),
                 text=run.text,
                 plan=plan,
                 outcomes=outcomes,
@@ -171,28 +162,5 @@ def _answer(
 
 def _known_models(run: RequestRun) -> set[str]:
     """Every model that was a candidate: the answer may name those that ran, and no other."""
-    choices = patiently("The choices", lambda: get_trace().choices(run.request_id))
+    choices = patiently("The choices", lambda: run.trace.choices())
     return {c.card.id for choice in choices.values() for c in choice.ranked}
-
-
-def _outcome(ending: Ending) -> Outcome:
-    outputs = ending.result.outputs if ending.result else ()
-    return Outcome(
-        task=ending.planned,
-        status=ending.status,
-        result=ending.result,
-        error=ending.error,
-        files={artifact.sha256: get_store().address(artifact) for artifact in outputs if artifact.preview is None},
-    )
-
-
-def _ending(ending: Ending) -> TaskEnding:
-    return TaskEnding(
-        task_id=ending.planned.id,
-        status=ending.status,
-        error=ending.error,
-        seconds=ending.result.seconds if ending.result else None,
-        ended_at=ending.state.timestamp,
-        prefect_task_run_id=str(ending.state.state_details.task_run_id),
-        result=ending.result,
-    )

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, cast
@@ -14,7 +13,6 @@ from prefect.context import TaskRunContext
 from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
 
-from hugginggpt.artifacts import Resource
 from hugginggpt.binding import bind, fingerprint, seed_for
 from hugginggpt.capabilities import CAPABILITIES, Capability
 from hugginggpt.controller.client import Controller
@@ -33,9 +31,9 @@ from hugginggpt.experts.pool import get_pool
 from hugginggpt.models.card import Candidate, ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.redaction import said
-from hugginggpt.request import RequestRun
-from hugginggpt.results import TaskResult, TaskStatus
-from hugginggpt.services import get_catalog, get_controller, get_store, get_trace
+from hugginggpt.request_run import RequestRun
+from hugginggpt.results import TaskOutcome, TaskResult, TaskStatus
+from hugginggpt.services import get_catalog, get_controller, get_store
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.story import AttemptEnd
 from tasks.cancelling import cancel, cancellable, why_cancelled
@@ -62,26 +60,16 @@ MOST_LOSSES = 3
 """Task runs of one request that are done again because their workers went away."""
 
 
-@dataclass(frozen=True)
-class Ending:
-    """How a planned task ended.
-
-    Attributes:
-        state: of its task run.
-    """
-
-    planned: PlannedTask
-    status: TaskStatus
-    result: TaskResult | None
-    error: str | None
-    state: State[Any]
-
-
-def run_experts(run: RequestRun, plan: Plan, choices: Mapping[int, Choice]) -> dict[int, Ending]:
-    """Run every task of the plan; return how each ended, by id.
+def run_experts(
+    run: RequestRun, plan: Plan, choices: Mapping[int, Choice]
+) -> tuple[list[TaskOutcome], list[State[Any]]]:
+    """Run every task of the plan.
 
     A task whose choice and whose upstream tasks are final is submitted at once, with their states,
     so that Prefect knows the plan's edges. One that needs what was not made ends as skipped.
+
+    Returns:
+        how each task ended, in the plan's order, and the states of their task runs.
 
     Raises:
         DiskFullError: there is no room for what a task makes. What had finished is kept, and nothing counts as failed.
@@ -89,10 +77,10 @@ def run_experts(run: RequestRun, plan: Plan, choices: Mapping[int, Choice]) -> d
     deadline = Deadline(math.inf)
     schedule = _Schedule(run, plan, choices, deadline)
     try:
-        with cancellable(run.request_id, run.life, deadline):
+        with cancellable(run.key, deadline):
             return schedule.run()
     except BaseException:
-        cancel(run.request_id, run.life, "Its process was stopped.")
+        cancel(run.key, "Its process was stopped.")
         raise
 
 
@@ -104,16 +92,17 @@ class _Schedule:
         self.deadline = deadline
         self.plan = plan
         self.choices = dict(choices)
-        known = patiently("The results", lambda: get_trace().results(run.request_id))
+        known = patiently("The results", lambda: run.trace.results())
         self.recovered = {k: r for k, r in known.items() if _is_stored(r)}
         self.futures: dict[int, PrefectFuture[TaskResult]] = {}
-        self.endings: dict[int, Ending] = {}
+        self.outcomes: dict[int, TaskOutcome] = {}
+        self.states: dict[int, State[Any]] = {}
         self.chosen: dict[int, State[ModelChoice]] = {}
         self.final: SimpleQueue[PrefectFuture[Any]] = SimpleQueue()
         self.losses = 0
         self.apart: set[int] = set()
 
-    def run(self) -> dict[int, Ending]:
+    def run(self) -> tuple[list[TaskOutcome], list[State[Any]]]:
         for task_id, choice in self.choices.items():
             if isinstance(choice, PrefectFuture):
                 choice.add_done_callback(self.final.put)
@@ -121,10 +110,11 @@ class _Schedule:
                 show_choice(self.plan.task(task_id), choice)
         while True:
             for planned in self.plan.tasks:
-                if planned.id not in self.futures and planned.id not in self.endings and self._ready(planned):
+                if planned.id not in self.futures and planned.id not in self.outcomes and self._ready(planned):
                     self._start(planned)
-            if len(self.endings) == len(self.plan.tasks):
-                return self.endings
+            if len(self.outcomes) == len(self.plan.tasks):
+                ids = [planned.id for planned in self.plan.tasks]
+                return [self.outcomes[k] for k in ids], [self.states[k] for k in ids]
             self._settle(self._next_final())
 
     def _next_final(self) -> PrefectFuture[Any]:
@@ -141,7 +131,7 @@ class _Schedule:
 
     def _ready(self, planned: PlannedTask) -> bool:
         chosen = planned.id in self.chosen or not isinstance(self.choices[planned.id], PrefectFuture)
-        return (chosen or planned.id in self.recovered) and all(k in self.endings for k in planned.dep)
+        return (chosen or planned.id in self.recovered) and all(k in self.outcomes for k in planned.dep)
 
     def _start(self, planned: PlannedTask, fresh: bool | None = None, *, here: bool = False) -> None:
         """Submit a task, or end it where it need not or cannot run.
@@ -151,7 +141,7 @@ class _Schedule:
             fresh: cached results do not count; as the request has it when None.
             here: the workers' models could not do it, so what needs the controller is tried.
         """
-        before = [allow_failure(self.endings[k].state) for k in planned.dep]
+        before = [allow_failure(self.states[k]) for k in planned.dep]
 
         def settled(name: str, **why: Any) -> None:
             self._end(planned, cast(State[Any], SETTLED_TASK(planned, name, **why, wait_for=before, return_state=True)))
@@ -171,12 +161,10 @@ class _Schedule:
         needs_ours = any(map(needs_controller, ranked))
         apart = needs_ours and not workers_have_our_controller(planned.task)
         parameters: dict[str, Any] = {
+            "run": self.request,
             "planned": planned,
             "choice": choice,
-            "upstream": {k: self.endings[k].state for k in planned.needs},
-            "resources": self.request.resources,
-            "request_id": self.request.request_id,
-            "life": self.request.life,
+            "upstream": {k: self.states[k] for k in planned.needs},
             "without_controller": False,
         }
         future: PrefectFuture[TaskResult]
@@ -200,8 +188,8 @@ class _Schedule:
 
     def _why_skipped(self, planned: PlannedTask) -> str | None:
         for k in planned.needs:
-            if self.endings[k].result is None:
-                word = "was skipped" if self.endings[k].status is TaskStatus.SKIPPED else "failed"
+            if self.outcomes[k].result is None:
+                word = "was skipped" if self.outcomes[k].status is TaskStatus.SKIPPED else "failed"
                 return f"It needs the result of task {self.plan.task(k).name}, which {word}."
         return None
 
@@ -223,7 +211,7 @@ class _Schedule:
 
     def _is_to_be_done_again(self, future: PrefectFuture[Any]) -> bool:
         """Whether a task run was lost with its workers, and losing them is no habit yet."""
-        if not lost(future) or why_cancelled(self.request.request_id, self.request.life) is not None:
+        if not lost(future) or why_cancelled(self.request.key) is not None:
             return False
         self.losses += 1
         return self.losses <= MOST_LOSSES
@@ -237,31 +225,30 @@ class _Schedule:
         if isinstance(error := _error(state), DiskFullError):
             raise error
         result: TaskResult | None = state.result() if state.is_completed() and state.name != SKIPPED else None
-        ending = self.endings[planned.id] = Ending(
+        outputs = result.outputs if result is not None else ()
+        self.states[planned.id] = state
+        outcome = self.outcomes[planned.id] = TaskOutcome(
             planned=planned,
             status=_status(state),
             result=None if result is None else result.model_copy(update={"task_id": planned.id}),
             error=None if result is not None else self._why_not(state),
-            state=state,
+            recovered=state.name == RECOVERED,
+            files={artifact.sha256: get_store().address(artifact) for artifact in outputs if artifact.preview is None},
+            ended_at=state.timestamp,
+            prefect_task_run_id=str(state.state_details.task_run_id),
         )
         # Here and not in the task run: a cache hit runs no body, and the process of one that did may be gone.
-        if ending.result is not None:
-            show_result(ending.result, state.state_details.task_run_id)
+        if outcome.result is not None:
+            show_result(outcome.result, state.state_details.task_run_id)
         with recording(f"The end of task {planned.name}"):
-            if ending.result is None:
-                get_trace().record_no_result(
-                    self.request.request_id,
-                    planned.id,
-                    ending.status,
-                    ending.error or "unknown",
-                    life=self.request.life,
-                )
+            if outcome.result is None:
+                self.request.trace.record_no_result(planned.id, outcome.status, outcome.error or "unknown")
             elif state.name == CACHED:
-                get_trace().record_result(self.request.request_id, ending.result, cached=True, life=self.request.life)
+                self.request.trace.record_result(outcome.result, cached=True)
 
     def _why_not(self, state: State[Any]) -> str:
         """Why there is no result. What had no worker when its request's time was up was not lost with one."""
-        over = None if state.is_final() else why_cancelled(self.request.request_id, self.request.life)
+        over = None if state.is_final() else why_cancelled(self.request.key)
         return over or _message(state)
 
     def _settle_choice(self, future: PrefectFuture[ModelChoice]) -> None:
@@ -277,9 +264,7 @@ class _Schedule:
                 return
             if state.name == CACHED:
                 with recording("A cached selection"):
-                    get_trace().record_choice(
-                        self.request.request_id, task_id, choice, cached=True, life=self.request.life
-                    )
+                    self.request.trace.record_choice(task_id, choice, cached=True)
             show_choice(self.plan.task(task_id), choice, state.state_details.task_run_id)
         self.chosen[task_id] = state
 
@@ -355,7 +340,7 @@ SETTLED_TASK: Task[..., Any] = Task(
 def _expert_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
     planned: PlannedTask = parameters["planned"]
     choice: ModelChoice = parameters["choice"]
-    inputs = fingerprint(planned, parameters["resources"], parameters["upstream"])
+    inputs = fingerprint(planned, parameters["run"].resources, parameters["upstream"])
     # A model of one name is another on another server.
     at = None if parameters["without_controller"] else get_controller().label
     answering = map(get_catalog().answering, choice.ranked)
@@ -365,46 +350,42 @@ def _expert_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | No
 
 @explained
 def run_expert(
+    run: RequestRun,
     planned: PlannedTask,
     choice: ModelChoice,
     upstream: dict[int, TaskResult],
-    resources: Sequence[Resource],
-    request_id: str,
-    life: int,
     without_controller: bool = False,
 ) -> TaskResult:
     """Do one planned task on its chosen model, or on the next candidate that can.
 
     Args:
+        run: the request.
         planned: the task.
         choice: its models, in the order in which they are tried.
         upstream: the results that it refers to.
-        resources: the files that it may name.
-        request_id: the request.
-        life: the life of it that this belongs to.
         without_controller: this process has another controller than the request, so what needs one is left out.
     """
     task_run = TaskRunContext.get()
     assert task_run is not None
     run_count = task_run.task_run.run_count
     deadline = Deadline(get_settings().task_timeout or planned.capability.timeout)
-    inputs = fingerprint(planned, resources, upstream)
-    attempts = _Attempts(request_id, planned.id, life, run_count)
+    inputs = fingerprint(planned, run.resources, upstream)
+    attempts = _Attempts(run, planned.id, run_count)
 
     def controller() -> Controller:
         if without_controller:
             raise ExpertError("This expert worker has another controller than the request.")
-        return recorded_controller(request_id, life, planned.id)
+        return recorded_controller(run, planned.id)
 
     answering = map(get_catalog().answering, choice.ranked)
     able = [c for c in answering if not (without_controller and needs_controller(c))]
-    if (done := _done_before(request_id, planned.id)) is not None:
+    if (done := _done_before(run, planned.id)) is not None:
         return done
-    with cancellable(request_id, life, deadline), showing_progress(planned, lambda: attempts.current):
+    with cancellable(run.key, deadline), showing_progress(run, planned, lambda: attempts.current):
         result = execute(
             planned,
             deadline.wait_for(
-                lambda: bind(planned, resources, upstream, get_store(), max_chars=get_settings().max_text_chars)
+                lambda: bind(planned, run.resources, upstream, get_store(), max_chars=get_settings().max_text_chars)
             ),
             (deadline.wait_for(partial(get_catalog().current, c)) for c in attempts.not_failed(able)),
             pool=get_pool(get_settings()),
@@ -421,11 +402,11 @@ def run_expert(
     return result
 
 
-def _done_before(request_id: str, task_id: int) -> TaskResult | None:
+def _done_before(run: RequestRun, task_id: int) -> TaskResult | None:
     """The result of a task run whose worker died after it was recorded, and before the flow heard of it."""
     known: TaskResult | None = None
     with recording("What was done before"):
-        known = get_trace().results(request_id).get(task_id)
+        known = run.trace.results().get(task_id)
     return known if known is not None and _is_stored(known) else None
 
 
@@ -457,8 +438,9 @@ class _Attempts:
         current: the attempt at work, as the trace calls it; None if it could not be recorded.
     """
 
-    def __init__(self, request_id: str, task_id: int, life: int, run_count: int) -> None:
-        self._where = (request_id, task_id, life)
+    def __init__(self, run: RequestRun, task_id: int, run_count: int) -> None:
+        self._trace = run.trace
+        self._task_id = task_id
         self._run_count = run_count
         self._completed: AttemptEnd | None = None
         self.current: int | None = None
@@ -467,14 +449,14 @@ class _Attempts:
         """Those that did not fail for good in an earlier try."""
         failed: set[str] = set()
         with recording("What failed before"):
-            failed = get_trace().failed_candidates(*self._where)
+            failed = self._trace.failed_candidates(self._task_id)
         return [c for c in candidates if f"{c.endpoint}:{c.card.id}" not in failed]
 
     def started(self, candidate: Candidate) -> None:
         """An attempt begins."""
         self.current = None
         with recording("The start of an attempt"):
-            self.current = get_trace().start_attempt(*self._where, candidate, self._run_count)
+            self.current = self._trace.start_attempt(self._task_id, candidate, self._run_count)
 
     def finished(self, seconds: float, error: BaseException | None, loading: float | None) -> None:
         """It has ended. What completed is recorded with its result, so that nobody does it again for want of that."""
@@ -485,7 +467,7 @@ class _Attempts:
             return
         # What is no `Exception` came from outside, such as Ctrl-C, and says nothing of the model.
         with recording("The end of an attempt"):
-            get_trace().finish_attempt(
+            self._trace.finish_attempt(
                 self.current,
                 status="failed" if isinstance(error, Exception) else "interrupted",
                 seconds=seconds,
@@ -497,5 +479,4 @@ class _Attempts:
 
     def record(self, result: TaskResult) -> None:
         """Write the result, and the end of the attempt that made it."""
-        request_id, _, life = self._where
-        get_trace().record_result(request_id, result, life=life, attempt=self._completed)
+        self._trace.record_result(result, attempt=self._completed)

@@ -12,8 +12,8 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, SelectionError
 from hugginggpt.models.card import Candidate, ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
-from hugginggpt.request import RequestRun
-from hugginggpt.services import get_catalog, get_controller, get_trace
+from hugginggpt.request_run import RequestRun
+from hugginggpt.services import get_catalog, get_controller
 from hugginggpt.settings import get_settings
 from tasks.cancelling import cancellable
 from tasks.own_controller import candidates, submit_here
@@ -28,7 +28,7 @@ Choice = ModelChoice | PrefectFuture[ModelChoice]
 
 def select_models(run: RequestRun, plan: Plan) -> dict[int, Choice]:
     """Submit a selection for every task of the plan; one that an earlier life made stays."""
-    known = patiently("The choices", lambda: get_trace().choices(run.request_id))
+    known = patiently("The choices", lambda: run.trace.choices())
     return {
         planned.id: known.get(planned.id) or submit_selection(run, planned, fresh=run.options.fresh)
         for planned in plan.tasks
@@ -39,16 +39,17 @@ def submit_selection(run: RequestRun, planned: PlannedTask, *, fresh: bool) -> P
     """Submit the selection for one task."""
     selection = select_model.with_options(refresh_cache=fresh)
     if not workers_have_our_controller(planned.task):
-        asked = {"planned": planned, "text": run.text, "request_id": run.request_id, "life": run.life, "apart": True}
+        asked = {"run": run, "planned": planned, "apart": True}
         return submit_here(selection, asked)
-    return submit_where_warm(selection, planned, run.text, run.request_id, run.life, kind=planned.task)
+    return submit_where_warm(selection, run, planned, kind=planned.task)
 
 
 def _selection_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
+    run: RequestRun = parameters["run"]
     planned: PlannedTask = parameters["planned"]
     deadline = Deadline(SELECTION_SECONDS)
     try:
-        with cancellable(parameters["request_id"], parameters["life"], deadline):
+        with cancellable(run.key, deadline):
             found = _candidates(planned, parameters["apart"], deadline)
     except DeadlineExceededError:
         return None  # the task itself will say so
@@ -58,7 +59,7 @@ def _selection_key(context: TaskRunContext, parameters: dict[str, Any]) -> str |
     )
     controller = get_controller()
     chooser = [controller.model, controller.label]
-    return key_of("select", planned.task, parameters["text"], cards, get_settings().top_k, chooser)
+    return key_of("select", planned.task, run.text, cards, get_settings().top_k, chooser)
 
 
 def _candidates(planned: PlannedTask, apart: bool, deadline: Deadline) -> list[Candidate]:
@@ -84,14 +85,12 @@ def _gist(candidate: Candidate) -> str:
     result_serializer="json",
 )
 @explained
-def select_model(planned: PlannedTask, text: str, request_id: str, life: int, apart: bool = False) -> ModelChoice:
+def select_model(run: RequestRun, planned: PlannedTask, apart: bool = False) -> ModelChoice:
     """Choose among the candidates that can run here; the rest is the order of falling back.
 
     Args:
+        run: the request.
         planned: the task.
-        text: the request.
-        request_id: its id.
-        life: the life of it that this belongs to.
         apart: experts run in workers whose controller is another than this process's.
 
     Raises:
@@ -100,7 +99,7 @@ def select_model(planned: PlannedTask, text: str, request_id: str, life: int, ap
         DatabaseUnavailableError: the trace stayed away.
     """
     catalog, deadline = get_catalog(), Deadline(SELECTION_SECONDS)
-    with cancellable(request_id, life, deadline):
+    with cancellable(run.key, deadline):
         runnable = [c for c in _candidates(planned, apart, deadline) if c.obstacle is None]
         if not runnable:
             raise SelectionError(
@@ -109,8 +108,8 @@ def select_model(planned: PlannedTask, text: str, request_id: str, life: int, ap
                 "configure another with OPENAI_API_KEY or OPENAI_BASE_URL."
             )
         choice = choose_model(
-            recorded_controller(request_id, life, planned.id),
-            request=text,
+            recorded_controller(run, planned.id),
+            request=run.text,
             task=planned,
             candidates=runnable,
             top_k=get_settings().top_k,
@@ -122,5 +121,5 @@ def select_model(planned: PlannedTask, text: str, request_id: str, life: int, ap
         ]
     choice = choice.model_copy(update={"chosen": pinned[0], "alternatives": tuple(pinned[1:])})
     with recording("A selection"):
-        get_trace().record_choice(request_id, planned.id, choice, life=life)
+        run.trace.record_choice(planned.id, choice)
     return choice

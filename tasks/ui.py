@@ -25,8 +25,9 @@ from hugginggpt.media import Image
 from hugginggpt.models.card import ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.progress import Progress, listening
+from hugginggpt.request_run import RequestRun
 from hugginggpt.results import TaskResult
-from hugginggpt.services import get_store, get_trace
+from hugginggpt.services import get_store
 from hugginggpt.text import one_line
 from tasks.markdown import as_cell, as_code, as_label, as_text, fence
 from tasks.policies import recording
@@ -133,14 +134,15 @@ def show_choice(planned: PlannedTask, choice: ModelChoice, task_run_id: UUID | N
 
 
 @contextmanager
-def showing_progress(planned: PlannedTask, attempt: Callable[[], int | None]) -> Iterator[None]:
+def showing_progress(run: RequestRun, planned: PlannedTask, attempt: Callable[[], int | None]) -> Iterator[None]:
     """Show how far a task is, in its trace and as a progress artifact, while the block reports it.
 
     Args:
+        run: the request.
         planned: the task.
         attempt: names the attempt at work in the trace; None if it could not be recorded.
     """
-    shown = _ProgressShown(planned, attempt)
+    shown = _ProgressShown(run, planned, attempt)
     try:
         with listening(shown):
             yield
@@ -151,9 +153,9 @@ def showing_progress(planned: PlannedTask, attempt: Callable[[], int | None]) ->
 class _ProgressShown:
     """What listens to `hugginggpt.progress`. The work does not wait; what is old when its turn comes is left out."""
 
-    def __init__(self, planned: PlannedTask, attempt: Callable[[], int | None]) -> None:
+    def __init__(self, run: RequestRun, planned: PlannedTask, attempt: Callable[[], int | None]) -> None:
         self._key, self._name = f"progress-{planned.id}", planned.name
-        self._attempt = attempt
+        self._run, self._attempt = run, attempt
         self._run_ids = {
             name: UUID(run_id)
             for name, run_id in (("flow_run_id", flow_run.get_id()), ("task_run_id", task_run.get_id()))
@@ -196,7 +198,7 @@ class _ProgressShown:
     def _show(self, progress: Progress, attempt: int | None) -> None:
         if attempt is not None:
             with recording(f"The progress of '{self._name}'"):
-                get_trace().record_progress(attempt, str(progress))
+                self._run.trace.record_progress(attempt, str(progress))
         share, description = 100.0 * progress.done / max(1, progress.total), as_cell(f"{self._name}: {progress}")
         try:
             if self._artifact is None:

@@ -72,7 +72,7 @@ def load_model(kind: str, run: str) -> list[Warmed]:
 def _load_where_experts_run(kind: str, run: str) -> list[Warmed]:
     settings = get_settings()
     deadline = Deadline(LOADING_SECONDS)
-    with cancellable(run, _LIFE, deadline):
+    with cancellable((run, _LIFE), deadline):
         if settings.task_runner == "dask":
             return load_on_dask(kind, cluster_of(settings), deadline)
         return [load_here(kind, deadline)]
@@ -110,7 +110,7 @@ def _cancelled_with_the_flow(run: str) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        cancel(run, _LIFE, "The flow was stopped.")
+        cancel((run, _LIFE), "The flow was stopped.")
         raise
 
 

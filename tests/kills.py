@@ -43,9 +43,10 @@ from PIL import Image, ImageDraw
 from sqlalchemy.exc import SQLAlchemyError
 
 from hugginggpt.holder import Holder
+from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.settings import Settings
 from hugginggpt.trace.store import Trace
-from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskStage
+from hugginggpt.trace.story import RequestTrace
 from hugginggpt.up import read
 from tests.servers import free_port
 
@@ -58,7 +59,7 @@ PLAN = [
     {"task": "text-to-speech", "id": 2, "dep": [1], "args": {"text": "<GENERATED>-1"}},
     {"task": "canny-control", "id": 3, "dep": [-1], "args": {"image": "picture.png"}},
 ]
-DONE = (TaskStage.COMPLETED, TaskStage.CACHED)
+DONE = (TaskStatus.COMPLETED, TaskStatus.CACHED)
 LEASE_SECONDS = 6
 PATIENCE = 240.0
 """Seconds after a kill in which the answer has to be there."""
@@ -202,7 +203,7 @@ class Kills:
         self._template = Home(folder / "template")
         self._template.folder.mkdir()
         self.usual: dict[str, float] = {}
-        self._whole: dict[int, TaskStage] = {}
+        self._whole: dict[int, TaskStatus] = {}
 
     def prepare(self) -> None:
         """Answer one request without a kill: how long that takes, and what a whole answer is.
@@ -221,9 +222,9 @@ class Kills:
         mark = uuid.uuid4().hex
         code = home.run(mark, *self._ask(home.picture(mark), name))
         with home.trace() as trace:
-            story = trace.request(trace.requests(1)[0].request_id)
+            story = trace.requests.get(trace.requests.latest(1)[0].request_id)
         log = (home.folder / f"{mark}.log").read_text(errors="replace")
-        assert code == 0 and story.status is StoryStatus.COMPLETED, f"the request was not answered: {log}"
+        assert code == 0 and story.status is RequestStatus.COMPLETED, f"the request was not answered: {log}"
         return story
 
     def _ask(self, picture: Path, text: str) -> list[str | Path]:
@@ -300,7 +301,8 @@ class Kills:
                 if since > PATIENCE:
                     break
                 left = story is not None and (
-                    story.status is StoryStatus.DIED or (story.status is StoryStatus.QUEUED and since > IN_LINE_SECONDS)
+                    story.status is RequestStatus.DIED
+                    or (story.status is RequestStatus.QUEUED and since > IN_LINE_SECONDS)
                 )
                 if story is not None and left and not round.scheduled:
                     # Another process may be quicker: then this one says so, and ends.
@@ -315,7 +317,7 @@ class Kills:
             round.faults.append("the request is not in the trace")
             return
         round.lives = len(story.lives)
-        if story.finished_at is None or story.status is not StoryStatus.COMPLETED or not story.response:
+        if story.finished_at is None or story.status is not RequestStatus.COMPLETED or not story.response:
             round.faults.append(f"the request is {story.status}: {story.error or 'no error'}")
         for task in story.tasks:
             if task.status not in DONE:
@@ -362,7 +364,7 @@ class Up:
         pid = self._parts().get(f"{victim}-1")
         if victim == "flow-run":
             holder = Holder.parse(story.lives[-1].holder) if story is not None and story.lives else None
-            working = story is not None and story.status is StoryStatus.RUNNING
+            working = story is not None and story.status is RequestStatus.RUNNING
             pid = holder.pid if holder is not None and working else self._parts().get("flow-worker-1")
         if pid is not None:
             kill_group(pid)
@@ -385,9 +387,9 @@ class Up:
 def _asked(trace: Trace, text: str) -> RequestTrace | None:
     """The request with a text; None while the trace has none."""
     with suppress(SQLAlchemyError):
-        for summary in trace.requests(1000):
+        for summary in trace.requests.latest(1000):
             if summary.text == text:
-                return trace.request(summary.request_id)
+                return trace.requests.get(summary.request_id)
     return None
 
 

@@ -52,7 +52,7 @@ def test_what_is_too_long_or_too_much_is_refused_before_anything_is_read(
     with pytest.raises(UsageError, match=named):
         submit(submission, limited, get_store(), get_trace())
     assert not list(get_store().stored())
-    assert not get_trace().requests()
+    assert not get_trace().requests.latest()
 
 
 def test_what_is_within_the_limits_is_accepted(limited: Settings, notes: str, tmp_path: Path) -> None:

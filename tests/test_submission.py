@@ -106,7 +106,7 @@ def test_a_submitted_request_is_started_until_it_has_ended(services: None) -> No
     assert submitted() == Submitted("mine", new=True)
     assert submitted(start) == Submitted("mine", new=False, flow_run_id="run-1")
     assert submitted(start, "other") == Submitted("other", new=True, flow_run_id="run-2")
-    get_trace().cancel_request("mine", "Not wanted any more.")
+    get_trace().lifecycle.cancel("mine", "Not wanted any more.")
     assert submitted(start) == Submitted("mine", new=False)
     assert started == [("mine", "Read it"), ("other", "Read it")]
 
@@ -117,7 +117,7 @@ def test_a_request_that_cannot_be_started_waits_in_line(services: None, error: t
         raise error("Prefect is away.")
 
     assert submitted(start) == Submitted("mine", new=True, obstacle="Prefect is away.")
-    assert get_trace().request("mine").status == RequestStatus.QUEUED
+    assert get_trace().requests.get("mine").status == RequestStatus.QUEUED
 
 
 def test_what_is_no_obstacle_of_prefect_is_raised(services: None) -> None:

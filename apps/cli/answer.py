@@ -90,10 +90,10 @@ def named(story: "RequestTrace") -> list[tuple[str, "OutputFile"]]:
 
 def exit_code(story: "RequestTrace") -> int:
     """The exit code for how a request ended."""
-    from hugginggpt.trace.story import StoryStatus
+    from hugginggpt.results import RequestStatus
 
-    if story.status is StoryStatus.COMPLETED:
+    if story.status is RequestStatus.COMPLETED:
         return COMPLETED
-    if story.status is StoryStatus.PARTIAL:
+    if story.status is RequestStatus.PARTIAL:
         return PARTIAL
     return WRONG_USAGE if is_refusal(story.error_type) else FAILED

@@ -41,7 +41,7 @@ def ask(request: str, given: GivenRequest, go_on: bool, output: Output) -> int:
         make_folder(output.out)
     conversation = given.conversation_id()
     if go_on:
-        conversation = get_trace().latest_conversation()
+        conversation = get_trace().requests.latest_conversation()
         if conversation is None:
             raise click.UsageError("There is no conversation to continue: ask without --continue first.")
     finished = run(

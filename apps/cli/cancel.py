@@ -21,14 +21,14 @@ def cancel(ids: tuple[str, ...]) -> int:
     code = COMPLETED
     for name in ids:
         try:
-            story = get_trace().request(name)
+            story = get_trace().requests.get(name)
         except DatabaseUnavailableError:
             raise
         except TraceError as error:
             complain(error.message)
             code = FAILED
             continue
-        if get_trace().cancel_request(story.request_id, "Cancelled by `hugginggpt cancel`."):
+        if get_trace().lifecycle.cancel(story.request_id, "Cancelled by `hugginggpt cancel`."):
             click.echo(f"Cancelled request {story.request_id}.")
         else:
             complain(f"Request {story.request_id} has already ended ({story.status}): there is nothing to cancel.")

@@ -16,9 +16,10 @@ from rich.text import Text
 from apps.cli.text import LINE_CHARS, duration, printable
 from hugginggpt.errors import TraceError
 from hugginggpt.polling import polling
+from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.text import counted, one_line
 from hugginggpt.trace.report import waited
-from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskStage, TaskTrace
+from hugginggpt.trace.story import RequestTrace, TaskTrace
 
 if TYPE_CHECKING:
     from hugginggpt.trace.store import Trace
@@ -30,10 +31,10 @@ _SHOWN_SECONDS = 0.05
 """Shorter times would be shown as 0.0 s."""
 
 _MARKS = {
-    TaskStage.COMPLETED: ("✓", "green"),
-    TaskStage.CACHED: ("✓", "green"),
-    TaskStage.FAILED: ("✗", "red"),
-    TaskStage.SKIPPED: ("−", "yellow"),
+    TaskStatus.COMPLETED: ("✓", "green"),
+    TaskStatus.CACHED: ("✓", "green"),
+    TaskStatus.FAILED: ("✗", "red"),
+    TaskStatus.SKIPPED: ("−", "yellow"),
 }
 
 
@@ -94,7 +95,7 @@ def _watched(
 def _story(trace: "Trace", request_id: str) -> RequestTrace | None:
     """The request; None if it has not started or the database is away, which the flow then reports."""
     try:
-        return trace.request(request_id)
+        return trace.requests.get(request_id)
     except TraceError:
         return None
 
@@ -150,13 +151,13 @@ class _Board:
 def headline(story: RequestTrace) -> str:
     """The stage of a running request, in a few words."""
     again = f" (life {len(story.lives)})" if len(story.lives) > 1 else ""
-    if story.status is StoryStatus.QUEUED:
+    if story.status is RequestStatus.QUEUED:
         return "Waiting in line"
-    if story.status is StoryStatus.DIED:
+    if story.status is RequestStatus.DIED:
         return "Stopped"
     if story.plan is None:
         return ("Reading the plan" if story.options.get("plan") is not None else "Planning") + again
-    if any(task.status is TaskStage.PLANNED for task in story.tasks):
+    if any(task.status is TaskStatus.PLANNED for task in story.tasks):
         return f"Working{again}"
     return f"Writing the answer{again}"
 
@@ -180,15 +181,15 @@ def standing(task: TaskTrace, story: RequestTrace) -> str:
     """The state of a task, in a few words."""
     last = task.attempts[-1] if task.attempts else None
     match task.status:
-        case TaskStage.COMPLETED | TaskStage.CACHED:
+        case TaskStatus.COMPLETED | TaskStatus.CACHED:
             assert task.result is not None
             by = f"{task.result.model} ({task.result.endpoint})"
-            if task.status is TaskStage.CACHED:
+            if task.status is TaskStatus.CACHED:
                 return f"from the cache, made by {by}"
             return f"done in {duration(task.seconds or 0.0)} by {by}"
-        case TaskStage.FAILED:
+        case TaskStatus.FAILED:
             return f"failed: {one_line(task.error or 'unknown reason', LINE_CHARS)}"
-        case TaskStage.SKIPPED:
+        case TaskStatus.SKIPPED:
             return f"skipped: {one_line(task.error or 'unknown reason', LINE_CHARS)}"
     if last is not None and last.status == "running":
         so_far = f", {last.progress}" if last.progress else ""
@@ -196,19 +197,19 @@ def standing(task: TaskTrace, story: RequestTrace) -> str:
     if last is not None and last.status == "failed":
         again = ", will retry" if last.passing else ""
         return f"{last.model} failed{again}: {one_line(last.error or '', LINE_CHARS)}"
-    open_ids = [str(k) for k in task.dep if _stage(story, k) is TaskStage.PLANNED]
+    open_ids = [str(k) for k in task.dep if _stage(story, k) is TaskStatus.PLANNED]
     waits = f"waits for {', '.join(open_ids)}" if open_ids else ""
     if task.selection is not None:
         return ", ".join(filter(None, [f"chose {task.selection.choice.chosen.card.id}", waits]))
     return waits or "waits for a model"
 
 
-def _stage(story: RequestTrace, task_id: int) -> TaskStage:
+def _stage(story: RequestTrace, task_id: int) -> TaskStatus:
     return next(task.status for task in story.tasks if task.id == task_id)
 
 
 def _runs(task: TaskTrace) -> bool:
-    return task.status is TaskStage.PLANNED and bool(task.attempts) and task.attempts[-1].status == "running"
+    return task.status is TaskStatus.PLANNED and bool(task.attempts) and task.attempts[-1].status == "running"
 
 
 def _name(task: TaskTrace) -> str:

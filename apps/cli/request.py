@@ -56,7 +56,7 @@ class GivenRequest:
         """The whole id of the conversation to continue."""
         from hugginggpt.services import get_trace
 
-        return None if self.conversation is None else get_trace().conversation(self.conversation)
+        return None if self.conversation is None else get_trace().requests.conversation(self.conversation)
 
 
 def request_options(command: F) -> F:

@@ -19,20 +19,20 @@ def resume(id: str, output: Output) -> int:
     from apps.cli.answer import make_folder, present
     from apps.cli.running import run
     from hugginggpt.errors import RequestInProgressError
+    from hugginggpt.results import RequestStatus
     from hugginggpt.services import get_trace
-    from hugginggpt.trace.story import StoryStatus
 
-    story = get_trace().request(id)
+    story = get_trace().requests.get(id)
     if output.out is not None:
         make_folder(output.out)
-    if story.status is StoryStatus.RUNNING:
+    if story.status is RequestStatus.RUNNING:
         raise RequestInProgressError(
             f"Request {story.request_id} is still running, in {story.lives[-1].holder}: wait for it, or see its "
             f"progress with `hugginggpt trace show {story.request_id}`."
         )
     further = ""
-    if story.status in (StoryStatus.DIED, StoryStatus.QUEUED, StoryStatus.CANCELLED):
-        get_trace().reopen_request(story.request_id)
+    if story.status in (RequestStatus.DIED, RequestStatus.QUEUED, RequestStatus.CANCELLED):
+        get_trace().lifecycle.reopen(story.request_id)
         finished = run(story.text, request_id=story.request_id)
         story, further = finished.story, finished.further
     return present(story, output, further)

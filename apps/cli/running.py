@@ -47,13 +47,13 @@ def run(
     from hugginggpt.acceptance import accept, keep_accepted
     from hugginggpt.errors import HuggingGPTError
     from hugginggpt.request import RequestOptions
+    from hugginggpt.results import RequestStatus
     from hugginggpt.services import get_store, get_trace
     from hugginggpt.settings import get_settings
-    from hugginggpt.trace.story import StoryStatus
 
     trace = get_trace()  # first: nothing starts without a trace
     options = options or RequestOptions()
-    if not trace.knows(request_id):
+    if not trace.requests.knows(request_id):
         accepted = accept(text, files, options, settings=get_settings(), store=get_store())
         keep_accepted(request_id, accepted)
     server = prefect_server.usable()
@@ -87,8 +87,8 @@ def run(
                 request_id=request_id,
                 return_state=True,
             )
-        story = trace.request(request_id) if _is_begun(request_id) else None
-        if story is None or story.status in (StoryStatus.RUNNING, StoryStatus.DIED):
+        story = trace.requests.get(request_id) if _is_begun(request_id) else None
+        if story is None or story.status in (RequestStatus.RUNNING, RequestStatus.DIED):
             state.result()
             raise HuggingGPTError(f"The flow run ended as {state.name}, but in the trace the request has not ended.")
     except (KeyboardInterrupt, SystemExit) as ending:
@@ -125,7 +125,7 @@ def _is_begun(request_id: str) -> bool:
     from hugginggpt.services import get_trace
 
     try:
-        get_trace().request(request_id)
+        get_trace().requests.get(request_id)
     except DatabaseUnavailableError:
         return True
     except TraceError:

@@ -138,7 +138,7 @@ def _read_line(line: bytes) -> "Submission":
     submission = parse_submission(line)
     changes: dict[str, object] = {"files": tuple(absolute(source) for source in submission.files)}
     if submission.conversation is not None:
-        changes["conversation"] = get_trace().conversation(submission.conversation)
+        changes["conversation"] = get_trace().requests.conversation(submission.conversation)
     return submission.model_copy(update=changes)
 
 
@@ -206,7 +206,7 @@ def _wait_for(request_id: str) -> "RequestTrace":
 
     trace = get_trace()
     with watching(trace, request_id, plain=verbose(), since=began(), waits="waiting for a worker"):
-        while (story := trace.request(request_id)).finished_at is None:
+        while (story := trace.requests.get(request_id)).finished_at is None:
             time.sleep(POLL_SECONDS)
     return story
 

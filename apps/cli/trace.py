@@ -31,8 +31,8 @@ def list_requests(limit: int, conversation: str | None, as_json: bool) -> None:
     from hugginggpt.services import get_trace
 
     if conversation is not None:
-        conversation = get_trace().conversation(conversation)
-    requests = get_trace().requests(limit, conversation)
+        conversation = get_trace().requests.conversation(conversation)
+    requests = get_trace().requests.latest(limit, conversation)
     if as_json:
         listed = [request.model_dump(mode="json") for request in requests]
         click.echo(terminal_json(json.dumps(listed, indent=2, ensure_ascii=False)))
@@ -64,7 +64,7 @@ def show(id: str, as_json: bool) -> None:
     from hugginggpt.services import get_store, get_trace
     from hugginggpt.trace.report import report
 
-    story = get_trace().request(id)
+    story = get_trace().requests.get(id)
     if as_json:
         click.echo(terminal_json(report(story, stored_paths(story)).model_dump_json(indent=2)))
         return
@@ -89,7 +89,7 @@ def export(id: str, out: Path | None) -> None:
     from hugginggpt.redaction import said
     from hugginggpt.services import get_trace
 
-    content = get_trace().request(id).model_dump_json(indent=2)
+    content = get_trace().requests.get(id).model_dump_json(indent=2)
     if out is None:
         click.echo(terminal_json(content))
         return

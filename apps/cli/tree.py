@@ -7,9 +7,10 @@ from rich.tree import Tree
 
 from apps.cli.text import LINE_CHARS, SHORT_ID, dollars, duration, moment, printable, short, size
 from hugginggpt.models.card import Candidate
+from hugginggpt.results import RequestStatus
 from hugginggpt.text import counted, one_line
 from hugginggpt.trace.report import waited
-from hugginggpt.trace.story import Attempt, CallTrace, Life, RequestSummary, RequestTrace, StoryStatus, TaskTrace
+from hugginggpt.trace.story import Attempt, CallTrace, Life, RequestSummary, RequestTrace, TaskTrace
 
 _STYLES = {
     "completed": "green",
@@ -104,7 +105,7 @@ def request_tree(story: RequestTrace) -> Tree:
     if story.response is not None:
         tree.add(_words(f"answer ({story.response_source})", story.response))
     if story.error:
-        failed = story.status is not StoryStatus.PARTIAL
+        failed = story.status is not RequestStatus.PARTIAL
         tree.add(_words("error", story.error, "red") if failed else _words("note", story.error, "yellow"))
     tree.add(_words("total", _totals(story)))
     return tree

@@ -121,6 +121,6 @@ def _server(api_url: str) -> Server | None:
 
 def _requests() -> dict[str, int] | str:
     try:
-        return {str(status): count for status, count in sorted(get_trace().counts().items())}
+        return {str(status): count for status, count in sorted(get_trace().requests.counts().items())}
     except HuggingGPTError as error:
         return error.message

@@ -23,8 +23,8 @@ from hugginggpt.controller.planning import described, past
 from hugginggpt.controller.prompts import Cuttable, Prompt, cuttable, render_within, shorten
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError
-from hugginggpt.plan import Plan, PlannedTask
-from hugginggpt.results import ItemResult, TaskResult, TaskStatus
+from hugginggpt.plan import Plan
+from hugginggpt.results import ItemResult, TaskOutcome
 from hugginggpt.text import visible
 
 STAGE = "respond"
@@ -36,23 +36,6 @@ _PREVIEW_CHARS = 400
 _MOST_QUOTABLE = 3
 _PLAIN_CHARS = 1500
 _MOST_PROBLEMS = 12
-
-
-class Outcome(BaseModel):
-    """What came of one planned task.
-
-    Attributes:
-        result: None when it failed or was skipped; `error` then says why.
-        files: address of each output that is a file to look at, by its SHA-256.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    task: PlannedTask
-    status: TaskStatus
-    result: TaskResult | None = None
-    error: str | None = None
-    files: Mapping[str, str] = {}
 
 
 class Response(BaseModel):
@@ -75,7 +58,7 @@ def respond(
     *,
     text: str,
     plan: Plan,
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[TaskOutcome],
     deadline: Deadline | None,
     resources: Sequence[Resource] = (),
     history: Sequence[PastTurn] = (),
@@ -107,7 +90,7 @@ def respond(
     return _directly(controller, text, deadline, resources, history, known_models)
 
 
-def plain_rendering(text: str, outcomes: Sequence[Outcome]) -> str:
+def plain_rendering(text: str, outcomes: Sequence[TaskOutcome]) -> str:
     """The facts as they are: every task with its model and what it gave, or why it gave nothing.
 
     Args:
@@ -120,9 +103,9 @@ def plain_rendering(text: str, outcomes: Sequence[Outcome]) -> str:
     for outcome in outcomes:
         result = outcome.result
         if result is None:
-            lines.append(f"\n{outcome.task.name}: {outcome.status}. {outcome.error or ''}".rstrip())
+            lines.append(f"\n{outcome.planned.name}: {outcome.status}. {outcome.error or ''}".rstrip())
             continue
-        lines.append(f"\n{outcome.task.name}, by {result.model} ({result.endpoint}):")
+        lines.append(f"\n{outcome.planned.name}, by {result.model} ({result.endpoint}):")
         for item in result.items:
             lines += [f"  {line}" for line in _plain_item(item, outcome.files)]
     return "\n".join(lines)
@@ -141,7 +124,7 @@ def _plain_item(item: ItemResult, files: Mapping[str, str]) -> Iterator[str]:
 def _from_results(
     controller: Controller,
     text: str,
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[TaskOutcome],
     deadline: Deadline | None,
     resources: Sequence[Resource],
     known_models: Collection[str],
@@ -161,7 +144,7 @@ def _from_results(
 def _by_model(
     controller: Controller,
     text: str,
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[TaskOutcome],
     deadline: Deadline | None,
     resources: Sequence[Resource],
     known_models: Collection[str],
@@ -180,13 +163,15 @@ def _by_model(
 
 
 def _by_small_model(
-    controller: Controller, text: str, outcomes: Sequence[Outcome], deadline: Deadline | None
+    controller: Controller, text: str, outcomes: Sequence[TaskOutcome], deadline: Deadline | None
 ) -> tuple[str, list[str]]:
     """A sentence or two from the texts; then the texts themselves, what was made, and what was not."""
     results = [outcome.result for outcome in outcomes if outcome.result is not None]
     texts = distinct_texts(visible(a.preview) for result in results for a in result.outputs if a.preview is not None)
     if not texts:
-        texts = [f"{o.task.task} made {o.result.outputs[0].type}." for o in outcomes if o.result and o.result.outputs]
+        texts = [
+            f"{o.planned.task} made {o.result.outputs[0].type}." for o in outcomes if o.result and o.result.outputs
+        ]
     data = {"texts": cuttable(texts), "question": question_in(text), "request": text}
     for name in ("response_embedded", "response_embedded_correction"):
         prompt = render_within(name, controller.context_tokens - _SMALL_ANSWER_TOKENS, **data)
@@ -247,12 +232,12 @@ def _ask_checked(
     return answer, problems
 
 
-def _facts(outcome: Outcome) -> dict[str, Any]:
+def _facts(outcome: TaskOutcome) -> dict[str, Any]:
     """One outcome as data for the controller."""
     facts: dict[str, Any] = {
-        "id": outcome.task.id,
-        "task": outcome.task.task,
-        "args": cuttable(outcome.task.args),
+        "id": outcome.planned.id,
+        "task": outcome.planned.task,
+        "args": cuttable(outcome.planned.args),
         "status": outcome.status.value,
     }
     if outcome.result is None:
@@ -275,9 +260,9 @@ def _output_facts(artifact: Artifact, files: Mapping[str, str]) -> dict[str, Any
     return facts
 
 
-def _made(outcomes: Sequence[Outcome]) -> list[str]:
+def _made(outcomes: Sequence[TaskOutcome]) -> list[str]:
     return [
-        f"{outcome.task.task} made {address}"
+        f"{outcome.planned.task} made {address}"
         for outcome in outcomes
         if outcome.result is not None
         for artifact in outcome.result.outputs
@@ -285,10 +270,10 @@ def _made(outcomes: Sequence[Outcome]) -> list[str]:
     ]
 
 
-def _undone(outcomes: Sequence[Outcome]) -> list[str]:
-    tasks = [f"Not done: {o.task.name}. {o.error or ''}".rstrip() for o in outcomes if o.result is None]
+def _undone(outcomes: Sequence[TaskOutcome]) -> list[str]:
+    tasks = [f"Not done: {o.planned.name}. {o.error or ''}".rstrip() for o in outcomes if o.result is None]
     elements = [
-        f"Not done: element {number} of {o.task.name}. {item.error}"
+        f"Not done: element {number} of {o.planned.name}. {item.error}"
         for o in outcomes
         if o.result is not None
         for number, item in enumerate(o.result.items, 1)
@@ -297,7 +282,7 @@ def _undone(outcomes: Sequence[Outcome]) -> list[str]:
     return tasks + elements
 
 
-def _counts(outcomes: Sequence[Outcome], resources: Sequence[Resource]) -> set[int]:
+def _counts(outcomes: Sequence[TaskOutcome], resources: Sequence[Resource]) -> set[int]:
     """Numbers that an answer may say of the results without their standing in them."""
     done = [outcome.result for outcome in outcomes if outcome.result is not None]
     counts = {len(outcomes), len(done), len(outcomes) - len(done), len(resources)}

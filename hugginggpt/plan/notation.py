@@ -1,7 +1,7 @@
 """Pipeline notation: a plan as a shell user would write it, `scan.png > read > summarize`.
 
 The small planner writes its plans so: no ids to count, no braces to close, no way to refer to what
-is not there, and one token for most steps. `docs/planning.md` shows all of it.
+is not there, and one token for most steps. `docs/embedded-planner.md` shows all of it.
 """
 
 import json

@@ -10,7 +10,7 @@ from hugginggpt.evaluation.subject import Subject
 from hugginggpt.plan import Argument, Plan, PlannedTask
 from hugginggpt.trace.database import Database
 from hugginggpt.trace.rows import insert_for
-from hugginggpt.trace.tables import Evaluation, PredictionRow
+from hugginggpt.trace.tables import EvaluationRow, PredictionRow
 
 
 class Evaluations:
@@ -35,7 +35,7 @@ class Evaluations:
             found = None if fresh else session.scalar(_latest(subject))
             if found is None:
                 now = self._database.now(session)
-                session.add(Evaluation(id=new_id, dataset=dataset, created_at=now, **subject.model_dump()))
+                session.add(EvaluationRow(id=new_id, dataset=dataset, created_at=now, **subject.model_dump()))
             return found or new_id
 
     def latest(self, subject: Subject) -> str | None:
@@ -56,11 +56,11 @@ class Evaluations:
 
     def reports(self, dataset_sha256: str, most: int) -> list[tuple[datetime, EvaluationReport]]:
         """The scores of the latest evaluations of a dataset and when each was scored last, the newest first."""
-        scored = select(Evaluation.scored_at, Evaluation.report).where(
-            Evaluation.dataset_sha256 == dataset_sha256, Evaluation.report.is_not(None)
+        scored = select(EvaluationRow.scored_at, EvaluationRow.report).where(
+            EvaluationRow.dataset_sha256 == dataset_sha256, EvaluationRow.report.is_not(None)
         )
         with self._database.reading() as session:
-            rows = session.execute(scored.order_by(Evaluation.scored_at.desc()).limit(most))
+            rows = session.execute(scored.order_by(EvaluationRow.scored_at.desc()).limit(most))
             return [(at, EvaluationReport.model_validate(report)) for at, report in rows]
 
     def predictions(self, evaluation_id: str) -> dict[int, Prediction]:
@@ -80,7 +80,7 @@ class Evaluations:
     def record_report(self, report: EvaluationReport) -> None:
         """Write the scores; they replace those of an earlier run, unless that was over more samples."""
         with self._database.writing() as session:
-            evaluation = session.get_one(Evaluation, report.evaluation_id)
+            evaluation = session.get_one(EvaluationRow, report.evaluation_id)
             if evaluation.report is not None and evaluation.report["samples"] > report.samples:
                 return
             evaluation.report = report.model_dump(mode="json")
@@ -88,8 +88,8 @@ class Evaluations:
 
 
 def _latest(subject: Subject) -> Select[tuple[str]]:
-    of_subject = select(Evaluation.id).filter_by(**subject.model_dump())
-    return of_subject.order_by(Evaluation.created_at.desc()).limit(1)
+    of_subject = select(EvaluationRow.id).filter_by(**subject.model_dump())
+    return of_subject.order_by(EvaluationRow.created_at.desc()).limit(1)
 
 
 def _prediction(row: PredictionRow) -> Prediction:

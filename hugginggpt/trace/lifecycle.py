@@ -1,4 +1,7 @@
-"""How a request begins, changes hands and ends. Functions on an open session; `Trace` gives them one."""
+"""How a request begins, changes hands and ends.
+
+`Lifecycle` is what other modules call; the functions below it work on an open session, for the other topics too.
+"""
 
 import hashlib
 import json
@@ -6,169 +9,331 @@ import re
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from hugginggpt.artifacts import Resource
 from hugginggpt.controller_name import ControllerName
-from hugginggpt.errors import RequestIdError, RequestInProgressError, TaskCancelledError, TraceError
-from hugginggpt.holder import Holder, is_dead
-from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
+from hugginggpt.errors import HuggingGPTError, RequestIdError, RequestInProgressError, TaskCancelledError
+from hugginggpt.holder import Hold, Holder
+from hugginggpt.results import RequestStatus, TaskOutcome, TaskResult, TaskStatus
 from hugginggpt.text import one_line
-from hugginggpt.trace.rows import SHOWN_ID, artifact_ids, artifact_key, insert_for, task_row
-from hugginggpt.trace.story import TaskEnding, TaskStage
-from hugginggpt.trace.tables import (
-    Conversation,
-    ExpertRun,
-    FlowRun,
-    PlannedTaskRow,
-    Request,
-    RequestResource,
-    TaskOutput,
+from hugginggpt.trace.database import Database
+from hugginggpt.trace.requests import resources_of
+from hugginggpt.trace.rows import (
+    OPEN,
+    SHOWN_ID,
+    add_resources,
+    artifact_ids,
+    died,
+    insert_for,
+    locked,
+    locked_known,
+    no_such,
+    store_result,
+    task_row,
 )
+from hugginggpt.trace.story import Answer, AskedRequest, OpenedRequest
+from hugginggpt.trace.tables import ConversationRow, ExpertRunRow, FlowRunRow, PlannedTaskRow, RequestRow
 
-OPEN = (RequestStatus.QUEUED, RequestStatus.RUNNING)
-"""How a request stands that has not ended."""
+NO_LONGER_HELD = "Its process no longer works on the request."
+"""Why a life is over whose process ended, or was followed by another."""
+
+SHOWN_CHARS = 1000
+"""A flow run that is started for a request in line is given so much of its text, and nothing else but its id."""
 
 _CANCELLED = "The request was cancelled before this task was done."
 _CANCELLED_BEFORE = "The request was cancelled before this task ran."  # what an older version wrote
 
 _INTERRUPTED = {
-    "cancelled": "The request was cancelled before it ended.",
-    "finished": "The request ended before it did.",
+    "cancelled": "The request was cancelled before this attempt ended.",
+    "finished": "The request ended before this attempt did.",
 }
-"""Why an attempt has no end of its own, by how its life ended; any other ending is its process's."""
+"""Why an attempt has no end of its own, by how its life ended; after any other ending its process is the reason."""
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
-def create_request(
-    session: Session,
-    now: datetime,
-    *,
-    request_id: str | None,
-    text: str,
-    resources: Sequence[Resource],
-    conversation_id: str | None,
-    options: dict[str, Any],
-) -> Request:
+class Lifecycle:
+    """How requests begin, change hands and end. Errors as those of `Trace`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def open(
+        self,
+        asked: AskedRequest,
+        *,
+        holder: str,
+        lease_seconds: float,
+        flow_run_id: str | None = None,
+        queued: bool = False,
+        controller: ControllerName | None = None,
+        spent: float = 0.0,
+    ) -> OpenedRequest:
+        """Begin a request, new or waiting in line, or take it over from a process that died.
+
+        A finished request is returned as it is. For a known request, everything but the id, the
+        holder, the lease and the flow run is taken from the trace. Whoever resumes a request gives an empty text or
+        the request's own, which may be cut to `SHOWN_CHARS`, and neither files nor a plan; any other text,
+        files or plan have to be those that it was asked with.
+
+        Args:
+            asked: the request.
+            holder: this process, as `holder_name()` gives it.
+            lease_seconds: how long this process counts as alive without renewing.
+            flow_run_id: Prefect's id of the flow run that works on it.
+            queued: it is in line from now on: if this process dies, another is found for it.
+            controller: who plans, chooses and answers in this process.
+            spent: seconds of its time that went by before, as in getting its files.
+
+        Raises:
+            RequestInProgressError: a live process works on it.
+            RequestIdError: the id is not valid, or another request has it.
+            TraceError: the conversation is unknown.
+        """
+        with self._database.writing() as session:
+            now = self._database.now(session)
+            request = locked(session, asked.request_id) if asked.request_id else None
+            known = request is not None
+            if request is None:
+                request = create(session, now, asked)
+            else:
+                check_resumed(request, asked)
+            if request.status == RequestStatus.RUNNING:
+                _end_life_of_dead(session, request, now, holder, flow_run_id)
+            if request.status in OPEN:
+                request.queued_at = request.queued_at or (now if queued else None)
+                seconds = request.options.get("deadline")
+                if seconds is not None and request.deadline_at is None:
+                    request.deadline_at = now + timedelta(seconds=seconds - spent)
+                request.status = RequestStatus.RUNNING
+                request.life += 1
+                request.claimed_until = None
+                request.holder = holder
+                request.lease_until = now + timedelta(seconds=lease_seconds)
+                session.add(
+                    FlowRunRow(
+                        request_id=request.id,
+                        life=request.life,
+                        flow_run_id=flow_run_id,
+                        holder=holder,
+                        started_at=now,
+                        seen_at=now,
+                        controller_model=controller and controller.model,
+                        controller_server=controller and controller.server,
+                    )
+                )
+                session.flush()
+            return OpenedRequest(
+                request_id=request.id,
+                conversation_id=request.conversation_id,
+                life=request.life,
+                text=request.text,
+                resources=resources_of(session, request.id),
+                options=request.options,
+                status=RequestStatus(request.status),
+                known=known,
+            )
+
+    def renew_lease(self, request_id: str, holder: str, lease_seconds: float) -> Hold:
+        """Say that this process still works on the request; return whether it does, or why not."""
+        with self._database.writing() as session:
+            request = locked(session, request_id)
+            if request is not None and request.status == RequestStatus.CANCELLED:
+                return Hold.CANCELLED
+            if request is None or request.status not in OPEN:
+                return Hold.ENDED
+            if request.holder != holder:
+                return Hold.LOST
+            now = self._database.now(session)
+            request.lease_until = now + timedelta(seconds=lease_seconds)
+            session.get_one(FlowRunRow, (request_id, request.life)).seen_at = now
+            return Hold.HELD
+
+    def release_flow_run(self, flow_run_id: str, *, ending: str, error: str | None = None) -> bool:
+        """Let go of the request that a flow run left unfinished, so that it can be resumed at once.
+
+        A request whose flow run was cancelled is cancelled with it.
+
+        Args:
+            flow_run_id: Prefect's id of the flow run.
+            ending: what became of it: `cancelled`, `crashed` or `failed`.
+            error: why, one sentence.
+
+        Returns:
+            False when the flow run did not hold a request, or had finished it.
+        """
+        with self._database.writing() as session:
+            left = select(FlowRunRow).where(FlowRunRow.flow_run_id == flow_run_id, FlowRunRow.ended_at.is_(None))
+            life = session.scalar(left.order_by(FlowRunRow.started_at.desc()).limit(1))
+            request = locked(session, life.request_id) if life is not None else None
+            if life is None or request is None or request.life != life.life:
+                return False
+            now = self._database.now(session)
+            if ending == "cancelled":
+                _cancel(session, request, now, error)
+            else:
+                end_life(session, request, now, ending=ending, error=error)
+            return True
+
+    def lives_over(self, lives: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str]:
+        """Which lives of requests have to stop working, and why, one sentence each.
+
+        Args:
+            lives: request id and number of the life. A request that the trace does not know goes on.
+        """
+        columns = (RequestRow.life, RequestRow.status, RequestRow.holder, RequestRow.deadline_at, RequestRow.options)
+        of_lives = select(RequestRow.id, *columns).where(RequestRow.id.in_({request_id for request_id, _ in lives}))
+        with self._database.reading() as session:
+            rows = {row.id: row for row in session.execute(of_lives)}
+            now = self._database.now(session)
+        over = {}
+        for request_id, life in lives:
+            row = rows.get(request_id)
+            if row is None:
+                continue
+            if row.status == RequestStatus.CANCELLED:
+                over[request_id, life] = "The request was cancelled."
+            elif row.life != life or row.status != RequestStatus.RUNNING or row.holder is None:
+                over[request_id, life] = NO_LONGER_HELD
+            elif row.deadline_at is not None and row.deadline_at <= now:
+                over[request_id, life] = f"The request was not answered within its {row.options['deadline']:g} seconds."
+        return over
+
+    def cancel(self, request_id: str, error: str | None = None) -> bool:
+        """End a request for good, waiting or at work; whoever works on it stops within seconds.
+
+        Args:
+            request_id: the request.
+            error: why, one sentence.
+
+        Returns:
+            False when it had ended before.
+
+        Raises:
+            TraceError: it is unknown.
+        """
+        with self._database.writing() as session:
+            request = locked_known(session, request_id)
+            if request.status not in OPEN:
+                return False
+            _cancel(session, request, self._database.now(session), error)
+            return True
+
+    def reopen(self, request_id: str) -> None:
+        """Let a person have a request resumed.
+
+        A request that was cancelled can be worked on again; that request, and one whose process died, gets all its
+        time once more. Any other stays as it is.
+        """
+        with self._database.writing() as session:
+            request = locked(session, request_id)
+            if request is None:
+                return
+            if request.status == RequestStatus.CANCELLED:
+                request.status = RequestStatus.RUNNING if request.life else RequestStatus.QUEUED
+                request.error = request.error_type = request.finished_at = request.deadline_at = None
+                # The flow run that was cancelled would have it cancelled again.
+                request.starts += 1
+                session.execute(
+                    update(PlannedTaskRow)
+                    .where(
+                        PlannedTaskRow.request_id == request.id,
+                        PlannedTaskRow.status == TaskStatus.SKIPPED,
+                        PlannedTaskRow.error.in_((_CANCELLED, _CANCELLED_BEFORE)),
+                    )
+                    .values(status=TaskStatus.PLANNED, error=None)
+                )
+            elif died(request, self._database.now(session)):
+                request.deadline_at = None
+
+
+def create(session: Session, now: datetime, asked: AskedRequest) -> RequestRow:
     """Create a request that waits for its first life.
 
     Raises:
         RequestInProgressError: another process has just created that id.
-        RequestIdError: the id cannot be one.
+        RequestIdError: the id is not valid.
         TraceError: the conversation is unknown.
     """
-    if request_id is not None and not _ID.fullmatch(request_id):
+    if asked.request_id is not None and not _ID.fullmatch(asked.request_id):
         raise RequestIdError(
-            f"The request id '{one_line(request_id, SHOWN_ID)}' cannot be used: take letters, digits, '.', '_' and '-'."
+            f"The request id '{one_line(asked.request_id, SHOWN_ID)}' is not valid: "
+            "use letters, digits, '.', '_' and '-'."
         )
-    begun = Conversation(id=uuid.uuid4().hex, created_at=now) if conversation_id is None else None
-    if begun is not None:
-        session.add(begun)
+    conversation_id = asked.conversation_id
+    if conversation_id is None:
+        conversation_id = uuid.uuid4().hex
+        session.add(ConversationRow(id=conversation_id, created_at=now))
         session.flush()
-    elif session.get(Conversation, conversation_id) is None:
-        raise TraceError(
-            f"There is no conversation '{one_line(str(conversation_id), SHOWN_ID)}': leave it out to begin one."
-        )
-    request_id = request_id or uuid.uuid4().hex
+    elif session.get(ConversationRow, conversation_id) is None:
+        raise no_such("conversation", conversation_id, "leave it out to begin a new one")
+    request_id = asked.request_id or uuid.uuid4().hex
     values = {
         "id": request_id,
-        "conversation_id": begun.id if begun else conversation_id,
-        "text": text,
-        "options": options,
-        "asked_sha256": _asked(text, resources, options),
+        "conversation_id": conversation_id,
+        "text": asked.text,
+        "options": asked.options,
+        "asked_sha256": _hash_of(asked, asked.text),
         "status": RequestStatus.QUEUED,
         "life": 0,
         "starts": 1,
         "created_at": now,
     }
     created = session.execute(
-        insert_for(session, Request).values(values).on_conflict_do_nothing().returning(Request.id)
+        insert_for(session, RequestRow).values(values).on_conflict_do_nothing().returning(RequestRow.id)
     )
     if created.scalar_one_or_none() is None:
-        raise RequestInProgressError(f"Request {request_id} has just been begun by another process: wait for it.")
-    request = session.get_one(Request, request_id)
-    add_resources(session, request_id, resources, now)
-    return request
+        raise RequestInProgressError(f"Another process has just begun request {request_id}: wait for it.")
+    add_resources(session, request_id, asked.resources, now)
+    return session.get_one(RequestRow, request_id)
 
 
-def check_same(request: Request, text: str, resources: Sequence[Resource], options: dict[str, Any]) -> None:
+def check_same(request: RequestRow, asked: AskedRequest) -> None:
     """Raise unless this is what the known request asks.
 
     Raises:
-        RequestIdError: it is another one.
+        RequestIdError: it is not.
     """
     # What an older version wrote has no hash.
-    if _asked(text, resources, options) != (request.asked_sha256 or _asked(request.text, resources, options)):
-        raise RequestIdError(f"The request {request.id} is another one, already known: give a new one another id.")
+    if _hash_of(asked, asked.text) != (request.asked_sha256 or _hash_of(asked, request.text)):
+        raise RequestIdError(f"The id {request.id} belongs to a different request: give this one another id.")
 
 
-def _asked(text: str, resources: Sequence[Resource], options: dict[str, Any]) -> str:
-    asked = [text, [resource.artifact.sha256 for resource in resources], options.get("plan")]
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+def check_resumed(request: RequestRow, asked: AskedRequest) -> None:
+    """Raise unless this is the known request, or what a flow run is given that is to begin or to resume it.
+
+    Raises:
+        RequestIdError: it is neither.
+    """
+    given = asked.resources or asked.options.get("plan")
+    if given or asked.text not in ("", request.text, request.text[:SHOWN_CHARS]):
+        check_same(request, asked)
 
 
-def begin_life(
-    session: Session,
-    request: Request,
-    now: datetime,
-    *,
-    holder: str,
-    lease_seconds: float,
-    flow_run_id: str | None,
-    controller: ControllerName | None,
-    spent: float,
+def _hash_of(asked: AskedRequest, text: str) -> str:
+    parts = [text, [resource.artifact.sha256 for resource in asked.resources], asked.options.get("plan")]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _end_life_of_dead(
+    session: Session, request: RequestRow, now: datetime, holder: str, flow_run_id: str | None
 ) -> None:
-    """Give the request to a new holder. Of its time, so many seconds went by before its first life."""
-    seconds = request.options.get("deadline")
-    if seconds is not None and request.deadline_at is None:
-        request.deadline_at = now + timedelta(seconds=seconds - spent)
-    request.status = RequestStatus.RUNNING
-    request.life += 1
-    request.claimed_until = None
-    request.holder = holder
-    request.lease_until = now + timedelta(seconds=lease_seconds)
-    session.add(
-        FlowRun(
-            request_id=request.id,
-            life=request.life,
-            flow_run_id=flow_run_id,
-            holder=holder,
-            started_at=now,
-            seen_at=now,
-            controller_model=controller and controller.model,
-            controller_server=controller and controller.server,
-        )
-    )
-    session.flush()
-
-
-def take_over(session: Session, request: Request, now: datetime, *, holder: str, flow_run_id: str | None) -> None:
     """Close the life of the process that held the request before.
 
     Raises:
         RequestInProgressError: that process is alive.
     """
     if request.holder is not None and not died(request, now):
-        last = session.get_one(FlowRun, (request.id, request.life))
+        last = session.get_one(FlowRunRow, (request.id, request.life))
         # A retry of the same flow run in the same process: its first try is over.
         if not (holder == request.holder and flow_run_id is not None and flow_run_id == last.flow_run_id):
             raise RequestInProgressError(_in_progress(request, now))
-    end_life(session, request, now, ending="died", error=None)
+    end_life(session, request, now, ending="died")
 
 
-def died(request: Request, now: datetime) -> bool:
-    """Whether nobody works any more on a request that is not finished."""
-    if request.status != RequestStatus.RUNNING:
-        return False
-    lease_over = request.lease_until is None or request.lease_until <= now
-    return lease_over or request.holder is None or is_dead(request.holder)
-
-
-def _in_progress(request: Request, now: datetime) -> str:
+def _in_progress(request: RequestRow, now: datetime) -> str:
     holder = Holder.parse(request.holder or "")
     who = f"process {holder.pid} on {holder.host.partition('/')[0]}" if holder else f"'{request.holder}'"
     left = (request.lease_until - now).total_seconds() if request.lease_until else 0.0
@@ -178,153 +343,89 @@ def _in_progress(request: Request, now: datetime) -> str:
     )
 
 
-def end_life(session: Session, request: Request, now: datetime, *, ending: str, error: str | None) -> None:
+def end_life(session: Session, request: RequestRow, now: datetime, *, ending: str, error: str | None = None) -> None:
     """Close the current life, if it is open, and let go of the request."""
-    life = session.get(FlowRun, (request.id, request.life))
+    life = session.get(FlowRunRow, (request.id, request.life))
     if life is not None and life.ended_at is None:
         life.ended_at = life.seen_at if ending == "died" else now
         life.ending = ending
         life.error = error
     session.execute(
-        update(ExpertRun)
-        .where(ExpertRun.request_id == request.id, ExpertRun.status == "running")
-        .values(status="interrupted", error=_INTERRUPTED.get(ending, "Its process ended before it did."))
+        update(ExpertRunRow)
+        .where(ExpertRunRow.request_id == request.id, ExpertRunRow.status == "running")
+        .values(
+            status="interrupted", error=_INTERRUPTED.get(ending, "The process of this attempt ended before it did.")
+        )
     )
     request.holder = None
     request.lease_until = None
 
 
-def cancel(session: Session, request: Request, now: datetime, error: str | None) -> None:
-    """End a request for good because somebody wishes so; what had finished stays."""
+def _cancel(session: Session, request: RequestRow, now: datetime, error: str | None) -> None:
+    """End a request for good because somebody wants that; what had finished stays."""
     end_life(session, request, now, ending="cancelled", error=error)
     request.status = RequestStatus.CANCELLED
     request.error = error or "It was cancelled."
     request.error_type = TaskCancelledError.__name__
     request.finished_at = now
-    skip_unfinished(session, request, _CANCELLED)
+    _skip_unfinished(session, request, _CANCELLED)
 
 
-def skip_unfinished(session: Session, request: Request, reason: str) -> None:
-    """Write why tasks of the plan have no result."""
-    unfinished = select(PlannedTaskRow).filter_by(request_id=request.id, status=TaskStage.PLANNED)
+def _skip_unfinished(session: Session, request: RequestRow, reason: str) -> None:
+    unfinished = select(PlannedTaskRow).filter_by(request_id=request.id, status=TaskStatus.PLANNED)
     for task in session.scalars(unfinished):
-        task.status = TaskStage.SKIPPED
+        task.status = TaskStatus.SKIPPED
         task.error = reason
-
-
-def reopen(session: Session, request: Request) -> None:
-    """Let a request that was cancelled, or that nobody works on, be worked on again: its time begins anew."""
-    request.deadline_at = None
-    if request.status == RequestStatus.CANCELLED:
-        request.status = RequestStatus.RUNNING if request.life else RequestStatus.QUEUED
-        request.error = request.error_type = request.finished_at = None
-        # The flow run that was cancelled would have it cancelled again.
-        request.starts += 1
-        session.execute(
-            update(PlannedTaskRow)
-            .where(
-                PlannedTaskRow.request_id == request.id,
-                PlannedTaskRow.status == TaskStage.SKIPPED,
-                PlannedTaskRow.error.in_((_CANCELLED, _CANCELLED_BEFORE)),
-            )
-            .values(status=TaskStage.PLANNED, error=None)
-        )
-
-
-def add_resources(session: Session, request_id: str, resources: Sequence[Resource], now: datetime) -> None:
-    """Link the resources that are not linked yet, by name."""
-    linked = set(session.scalars(select(RequestResource.name).where(RequestResource.request_id == request_id)))
-    new = {resource.name: resource for resource in resources if resource.name not in linked}
-    ids = artifact_ids(session, [resource.artifact for resource in new.values()], now)
-    for position, resource in enumerate(new.values(), start=len(linked)):
-        session.add(
-            RequestResource(
-                request_id=request_id,
-                position=position,
-                name=resource.name,
-                source=resource.source,
-                artifact_id=ids[artifact_key(resource.artifact)],
-            )
-        )
-    session.flush()
-
-
-def store_result(session: Session, task: PlannedTaskRow, result: TaskResult, now: datetime, *, cached: bool) -> None:
-    """Give a task its result. The same result may come twice."""
-    made = result.model_dump(mode="json")
-    if task.result != made:  # another than an earlier life had, or the first
-        task.result, task.ended_at = made, now
-    task.status = TaskStage.CACHED if cached else TaskStage.COMPLETED
-    task.cached = cached
-    task.error = None
-    task.model_id, task.revision, task.endpoint = result.model, result.revision, result.endpoint
-    task.seconds = result.seconds
-    ids = artifact_ids(session, result.outputs, now)
-    session.execute(delete(TaskOutput).filter_by(request_id=task.request_id, task_id=task.task_id))
-    for item, element in enumerate(result.items):
-        for position, artifact in enumerate(element.outputs):
-            session.add(
-                TaskOutput(
-                    request_id=task.request_id,
-                    task_id=task.task_id,
-                    item=item,
-                    position=position,
-                    artifact_id=ids[artifact_key(artifact)],
-                )
-            )
-    session.flush()
 
 
 def finish(
     session: Session,
-    request: Request,
+    request: RequestRow,
     now: datetime,
     *,
     status: RequestStatus,
-    response: str | None,
-    response_source: str,
-    error: str | None,
-    error_type: str | None,
-    endings: Sequence[TaskEnding],
+    answer: Answer | None = None,
+    error: HuggingGPTError | None = None,
+    outcomes: Sequence[TaskOutcome] = (),
 ) -> None:
     """Write how everything ended, and close the request for good.
 
     Raises:
-        TraceError: an ending is of a task that the plan does not have.
+        TraceError: an outcome is of a task that the plan does not have.
     """
+    new = [outcome for outcome in outcomes if not outcome.recovered]
     # All at once and therefore in one order, so that two requests that end together do not block each other.
-    artifact_ids(session, [a for ending in endings if ending.result for a in ending.result.outputs], now)
-    for ending in endings:
-        task = task_row(session, request.id, ending.task_id)
-        if ending.result is not None:
-            store_result(session, task, ending.result, now, cached=ending.status is TaskStatus.CACHED)
-            if ending.status is TaskStatus.COMPLETED:
-                _complete_attempt(session, request, ending.result, now)
-        task.status = ending.status
-        task.cached = ending.status is TaskStatus.CACHED
-        task.error = ending.error
-        task.seconds = task.seconds if ending.seconds is None else ending.seconds
-        task.ended_at = ending.ended_at or task.ended_at
-        task.prefect_task_run_id = ending.prefect_task_run_id or task.prefect_task_run_id
-    skip_unfinished(session, request, "The request ended before this task was done.")
-    end_life(session, request, now, ending="finished", error=None)
+    artifact_ids(session, [a for outcome in new if outcome.result for a in outcome.result.outputs], now)
+    for outcome in new:
+        task = task_row(session, request.id, outcome.planned.id)
+        if outcome.result is not None:
+            store_result(session, task, outcome.result, now, cached=outcome.status is TaskStatus.CACHED)
+            if outcome.status is TaskStatus.COMPLETED:
+                _complete_attempt(session, request, outcome.result, now)
+        task.status = outcome.status
+        task.cached = outcome.status is TaskStatus.CACHED
+        task.error = outcome.error
+        task.ended_at = outcome.ended_at or task.ended_at
+        task.prefect_task_run_id = outcome.prefect_task_run_id or task.prefect_task_run_id
+    _skip_unfinished(session, request, "The request ended before this task was done.")
+    end_life(session, request, now, ending="finished")
     request.status = status
-    request.response = response
-    request.response_source = response_source
-    request.error, request.error_type = error, error_type
+    request.response = answer and answer.text
+    request.response_source = answer.source if answer else "none"
+    request.error, request.error_type = (error.message, type(error).__name__) if error else (None, None)
     request.finished_at = now
 
 
-def _complete_attempt(session: Session, request: Request, result: TaskResult, now: datetime) -> None:
+def _complete_attempt(session: Session, request: RequestRow, result: TaskResult, now: datetime) -> None:
     """End the attempt that made a result, where the database was away when it did."""
     session.execute(
-        update(ExpertRun)
+        update(ExpertRunRow)
         .where(
-            ExpertRun.request_id == request.id,
-            ExpertRun.task_id == result.task_id,
-            ExpertRun.life == request.life,
-            ExpertRun.model_id == result.model,
-            ExpertRun.status == "running",
+            ExpertRunRow.request_id == request.id,
+            ExpertRunRow.task_id == result.task_id,
+            ExpertRunRow.life == request.life,
+            ExpertRunRow.model_id == result.model,
+            ExpertRunRow.status == "running",
         )
         .values(status="completed", seconds=result.seconds, ended_at=now)
     )

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.capabilities import ValueType
 from hugginggpt.models.card import Endpoint
-from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskStage, TaskTrace
+from hugginggpt.results import RequestStatus, TaskStatus
+from hugginggpt.trace.story import RequestTrace, TaskTrace
 
 
 class _Frozen(BaseModel):
@@ -46,7 +47,7 @@ class TaskReport(_Frozen):
 
     id: int
     task: str
-    status: TaskStage
+    status: TaskStatus
     model: str | None
     revision: str | None
     endpoint: Endpoint | None
@@ -93,7 +94,7 @@ class AnswerReport(_Frozen):
     request_id: str
     conversation_id: str
     flow_run_id: str | None
-    status: StoryStatus
+    status: RequestStatus
     response: str | None
     error: str | None
     plan: list[dict[str, Any]] | None

@@ -1,20 +1,31 @@
-"""Finding and adding single rows, as every write of the trace needs it."""
+"""Finding and adding single rows, as every topic of the trace needs it. Functions on an open session."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from hugginggpt.artifacts import Artifact
+from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.errors import RequestClosedError, TraceError
-from hugginggpt.results import RequestStatus
+from hugginggpt.holder import is_dead
+from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
 from hugginggpt.text import one_line
-from hugginggpt.trace.tables import Base, PlannedTaskRow, Request, StoredArtifact
+from hugginggpt.trace.tables import (
+    ArtifactRow,
+    Base,
+    PlannedTaskRow,
+    RequestResourceRow,
+    RequestRow,
+    TaskOutputRow,
+)
+
+OPEN = (RequestStatus.QUEUED, RequestStatus.RUNNING)
+"""The statuses of a request that has not ended."""
 
 SHOWN_ID = 80
-"""Characters of an id that a message shows; whoever asks can ask for anything."""
+"""A message shows at most so many characters of an id: a user can give any text as one."""
 
 MOST_ROWS = 2**63 - 1
 """The largest number of rows that both databases can be asked for."""
@@ -26,28 +37,49 @@ def insert_for(session: Session, table: type[Base]) -> "postgresql.Insert | sqli
     return postgresql.insert(table) if is_postgresql else sqlite.insert(table)
 
 
-def locked(session: Session, request_id: str) -> Request | None:
-    """The request, kept for this transaction: whoever writes to it next waits."""
-    return session.get(Request, request_id, with_for_update=True)
+def no_such(what: str, id_: str, remedy: str = "`hugginggpt trace list` shows those there are") -> TraceError:
+    """The error for an id that is not in the trace."""
+    return TraceError(f"There is no {what} '{one_line(id_, SHOWN_ID)}' in the trace: {remedy}.")
 
 
-def open_row(session: Session, request_id: str, life: int | None = None) -> Request:
-    """The request, kept for this transaction, if it may still be written to by a process in its `life`.
+def locked(session: Session, request_id: str) -> RequestRow | None:
+    """The request, locked until this transaction ends; None when there is none of that id."""
+    return session.get(RequestRow, request_id, with_for_update=True)
+
+
+def locked_known(session: Session, request_id: str) -> RequestRow:
+    """The request, locked until this transaction ends.
+
+    Raises:
+        TraceError: it is unknown.
+    """
+    request = locked(session, request_id)
+    if request is None:
+        raise no_such("request", request_id)
+    return request
+
+
+def open_row(session: Session, request_id: str, life: int) -> RequestRow:
+    """The request, locked until this transaction ends, if that life of it may still write.
 
     Raises:
         TraceError: it is unknown.
         RequestClosedError: it is finished, or was taken over by another process.
     """
-    request = locked(session, request_id)
-    if request is None:
-        raise TraceError(f"There is no request '{one_line(request_id, SHOWN_ID)}' in the trace.")
+    request = locked_known(session, request_id)
     if request.status != RequestStatus.RUNNING:
         raise RequestClosedError(f"Request {request_id} is finished ({request.status}): its trace no longer changes.")
-    if life is not None and life != request.life:
-        raise RequestClosedError(
-            f"Request {request_id} was taken over by another process, so this one may not go on with it."
-        )
+    if life != request.life:
+        raise RequestClosedError(f"Request {request_id} was taken over by another process, so this one stops.")
     return request
+
+
+def died(request: RequestRow, now: datetime) -> bool:
+    """Whether nobody works any more on a request that is not finished."""
+    if request.status != RequestStatus.RUNNING:
+        return False
+    lease_over = request.lease_until is None or request.lease_until <= now
+    return lease_over or request.holder is None or is_dead(request.holder)
 
 
 def task_row(session: Session, request_id: str, task_id: int) -> PlannedTaskRow:
@@ -77,7 +109,7 @@ def artifact_ids(session: Session, artifacts: Iterable[Artifact], now: datetime)
     if not rows:
         return {}
     session.execute(
-        insert_for(session, StoredArtifact)
+        insert_for(session, ArtifactRow)
         .values(
             [
                 {
@@ -93,14 +125,58 @@ def artifact_ids(session: Session, artifacts: Iterable[Artifact], now: datetime)
         )
         # An update that changes nothing keeps the row, so that it is not pruned before it is referred to.
         .on_conflict_do_update(
-            index_elements=[StoredArtifact.sha256, StoredArtifact.type, StoredArtifact.mime],
-            set_={"bytes": StoredArtifact.bytes},
+            index_elements=[ArtifactRow.sha256, ArtifactRow.type, ArtifactRow.mime],
+            set_={"bytes": ArtifactRow.bytes},
         )
     )
-    key_columns = tuple_(StoredArtifact.sha256, StoredArtifact.type, StoredArtifact.mime)
+    key_columns = tuple_(ArtifactRow.sha256, ArtifactRow.type, ArtifactRow.mime)
     found = session.execute(
-        select(StoredArtifact.id, StoredArtifact.sha256, StoredArtifact.type, StoredArtifact.mime).where(
+        select(ArtifactRow.id, ArtifactRow.sha256, ArtifactRow.type, ArtifactRow.mime).where(
             key_columns.in_(list(rows))
         )
     )
     return {(sha256, type_, mime): id_ for id_, sha256, type_, mime in found}
+
+
+def add_resources(session: Session, request_id: str, resources: Sequence[Resource], now: datetime) -> None:
+    """Link the resources that are not linked yet, by name."""
+    linked = set(session.scalars(select(RequestResourceRow.name).where(RequestResourceRow.request_id == request_id)))
+    new = {resource.name: resource for resource in resources if resource.name not in linked}
+    ids = artifact_ids(session, [resource.artifact for resource in new.values()], now)
+    for position, resource in enumerate(new.values(), start=len(linked)):
+        session.add(
+            RequestResourceRow(
+                request_id=request_id,
+                position=position,
+                name=resource.name,
+                source=resource.source,
+                artifact_id=ids[artifact_key(resource.artifact)],
+            )
+        )
+    session.flush()
+
+
+def store_result(session: Session, task: PlannedTaskRow, result: TaskResult, now: datetime, *, cached: bool) -> None:
+    """Give a task its result. The same result may come twice."""
+    made = result.model_dump(mode="json")
+    if task.result != made:  # another than an earlier life had, or the first
+        task.result, task.ended_at = made, now
+    task.status = TaskStatus.CACHED if cached else TaskStatus.COMPLETED
+    task.cached = cached
+    task.error = None
+    task.model_id, task.revision, task.endpoint = result.model, result.revision, result.endpoint
+    task.seconds = result.seconds
+    ids = artifact_ids(session, result.outputs, now)
+    session.execute(delete(TaskOutputRow).filter_by(request_id=task.request_id, task_id=task.task_id))
+    for item, element in enumerate(result.items):
+        for position, artifact in enumerate(element.outputs):
+            session.add(
+                TaskOutputRow(
+                    request_id=task.request_id,
+                    task_id=task.task_id,
+                    item=item,
+                    position=position,
+                    artifact_id=ids[artifact_key(artifact)],
+                )
+            )
+    session.flush()

@@ -1,7 +1,6 @@
 """What the trace answers with: the story of a request, as data that goes to JSON and back."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -13,30 +12,25 @@ from hugginggpt.plan import Argument, Plan
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
 
 
-class StoryStatus(StrEnum):
-    """How a request stands, seen from outside; DIED when nobody works on it although it is not finished."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    DIED = "died"
-    COMPLETED = "completed"
-    PARTIAL = "partial"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class TaskStage(StrEnum):
-    """How a planned task stands; PLANNED until it has ended."""
-
-    PLANNED = "planned"
-    COMPLETED = "completed"
-    CACHED = "cached"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True)
+
+
+class AskedRequest(_Frozen):
+    """A request as it is asked.
+
+    Attributes:
+        resources: its files, in the store already.
+        conversation_id: the conversation it continues; None begins a new one.
+        options: how it is to be answered, as JSON data.
+        request_id: the id it is to have, or has; None gives it a new one.
+    """
+
+    text: str
+    resources: tuple[Resource, ...]
+    conversation_id: str | None
+    options: dict[str, Any]
+    request_id: str | None = None
 
 
 class OpenedRequest(_Frozen):
@@ -86,22 +80,6 @@ class EndedRun(_Frozen):
     status: RequestStatus
     response: str | None
     error: str | None
-
-
-class TaskEnding(_Frozen):
-    """How a task run ended, as only the orchestrator knows.
-
-    Attributes:
-        result: the result, which may be recorded already; None leaves what is recorded.
-    """
-
-    task_id: int
-    status: TaskStatus
-    error: str | None = None
-    seconds: float | None = None
-    ended_at: datetime | None = None
-    prefect_task_run_id: str | None = None
-    result: TaskResult | None = None
 
 
 class Life(_Frozen):
@@ -165,11 +143,22 @@ class Attempt(_Frozen):
     load_seconds: float | None
 
 
+class Answer(NamedTuple):
+    """The answer to a request.
+
+    Attributes:
+        source: "controller", or "plain" for the plain rendering of the facts.
+    """
+
+    text: str
+    source: str
+
+
 class AttemptEnd(NamedTuple):
     """An attempt that completed.
 
     Attributes:
-        attempt_id: as `Trace.start_attempt` gave it.
+        attempt_id: as `RunTrace.start_attempt` gave it.
         load_seconds: of its seconds, the time until its model was loaded; None when it was loaded already.
     """
 
@@ -185,7 +174,7 @@ class TaskTrace(_Frozen):
     task: str
     args: dict[str, Argument]
     dep: tuple[int, ...]
-    status: TaskStage
+    status: TaskStatus
     error: str | None
     cached: bool
     seconds: float | None
@@ -252,7 +241,7 @@ class RequestTrace(_Frozen):
     text: str
     options: dict[str, Any]
     resources: tuple[Resource, ...]
-    status: StoryStatus
+    status: RequestStatus
     response: str | None
     response_source: str | None
     error: str | None
@@ -289,7 +278,7 @@ class RequestSummary(_Frozen):
     request_id: str
     conversation_id: str
     text: str
-    status: StoryStatus
+    status: RequestStatus
     response: str | None
     error: str | None
     created_at: datetime

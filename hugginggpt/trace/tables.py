@@ -84,7 +84,7 @@ class Base(DeclarativeBase):
     }
 
 
-class Conversation(Base):
+class ConversationRow(Base):
     """One row per conversation: a sequence of requests, each of which knows the earlier ones."""
 
     __tablename__ = "conversations"
@@ -93,7 +93,7 @@ class Conversation(Base):
     created_at: Mapped[datetime]
 
 
-class Request(Base):
+class RequestRow(Base):
     """One row per request, with its answer."""
 
     __tablename__ = "requests"
@@ -104,7 +104,7 @@ class Request(Base):
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    conversation_id: Mapped[str] = mapped_column(ForeignKey(Conversation.id, ondelete="CASCADE"))
+    conversation_id: Mapped[str] = mapped_column(ForeignKey(ConversationRow.id, ondelete="CASCADE"))
     text: Mapped[str] = mapped_column(doc="what was asked")
     options: Mapped[dict[str, Any]] = mapped_column(doc="the options it was asked with")
     asked_sha256: Mapped[str | None] = mapped_column(
@@ -142,13 +142,13 @@ class Request(Base):
     finished_at: Mapped[datetime | None]
 
 
-class FlowRun(Base):
+class FlowRunRow(Base):
     """One row per life of a request: a process that worked on it, as one Prefect flow run."""
 
     __tablename__ = "flow_runs"
     __table_args__ = (Index(None, "flow_run_id"),)
 
-    request_id: Mapped[str] = mapped_column(ForeignKey(Request.id, ondelete="CASCADE"), primary_key=True)
+    request_id: Mapped[str] = mapped_column(ForeignKey(RequestRow.id, ondelete="CASCADE"), primary_key=True)
     life: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, doc="1 for the first process")
     flow_run_id: Mapped[str | None] = mapped_column(doc="Prefect's id of the flow run")
     holder: Mapped[str] = mapped_column(doc="host, process id and start time of the process")
@@ -163,7 +163,7 @@ class FlowRun(Base):
     controller_server: Mapped[str | None] = mapped_column(doc="where the controller is: `embedded`, or a base URL")
 
 
-class StoredArtifact(Base):
+class ArtifactRow(Base):
     """One row per value in the artifact store; the bytes are there, under their hash."""
 
     __tablename__ = "artifacts"
@@ -178,17 +178,17 @@ class StoredArtifact(Base):
     created_at: Mapped[datetime]
 
 
-class RequestResource(Base):
+class RequestResourceRow(Base):
     """One row per file of a request, or result of an earlier turn that it could name."""
 
     __tablename__ = "request_resources"
     __table_args__ = (UniqueConstraint("request_id", "name"), Index(None, "artifact_id"))
 
-    request_id: Mapped[str] = mapped_column(ForeignKey(Request.id, ondelete="CASCADE"), primary_key=True)
+    request_id: Mapped[str] = mapped_column(ForeignKey(RequestRow.id, ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     name: Mapped[str] = mapped_column(doc="what a plan calls it")
     source: Mapped[str] = mapped_column(doc="path or URL as given, or the id of the earlier request")
-    artifact_id: Mapped[int] = mapped_column(ForeignKey(StoredArtifact.id))
+    artifact_id: Mapped[int] = mapped_column(ForeignKey(ArtifactRow.id))
 
 
 class PlannedTaskRow(Base):
@@ -197,7 +197,7 @@ class PlannedTaskRow(Base):
     __tablename__ = "planned_tasks"
     __table_args__ = (Index(None, "kind", "status"),)
 
-    request_id: Mapped[str] = mapped_column(ForeignKey(Request.id, ondelete="CASCADE"), primary_key=True)
+    request_id: Mapped[str] = mapped_column(ForeignKey(RequestRow.id, ondelete="CASCADE"), primary_key=True)
     task_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, doc="its id in the plan")
     position: Mapped[int] = mapped_column(doc="its place in the plan's order, from 0")
     kind: Mapped[str] = mapped_column(doc="the kind of AI task")
@@ -216,7 +216,7 @@ class PlannedTaskRow(Base):
     result: Mapped[dict[str, Any] | None] = mapped_column(doc="the whole result, as the flow passes it on")
 
 
-class TaskOutput(Base):
+class TaskOutputRow(Base):
     """One row per output of a task."""
 
     __tablename__ = "task_outputs"
@@ -235,10 +235,10 @@ class TaskOutput(Base):
     position: Mapped[int] = mapped_column(
         primary_key=True, autoincrement=False, doc="place among the outputs of that element"
     )
-    artifact_id: Mapped[int] = mapped_column(ForeignKey(StoredArtifact.id))
+    artifact_id: Mapped[int] = mapped_column(ForeignKey(ArtifactRow.id))
 
 
-class ModelSelection(Base):
+class ModelSelectionRow(Base):
     """One row per task: the model that was chosen for it, and why."""
 
     __tablename__ = "model_selections"
@@ -262,7 +262,7 @@ class ModelSelection(Base):
     created_at: Mapped[datetime]
 
 
-class ExpertRun(Base):
+class ExpertRunRow(Base):
     """One row per attempt to run a model for a task."""
 
     __tablename__ = "expert_runs"
@@ -270,7 +270,7 @@ class ExpertRun(Base):
         ForeignKeyConstraint(
             ["request_id", "task_id"], [PlannedTaskRow.request_id, PlannedTaskRow.task_id], ondelete="CASCADE"
         ),
-        ForeignKeyConstraint(["request_id", "life"], [FlowRun.request_id, FlowRun.life], ondelete="CASCADE"),
+        ForeignKeyConstraint(["request_id", "life"], [FlowRunRow.request_id, FlowRunRow.life], ondelete="CASCADE"),
         Index(None, "request_id", "task_id"),
         Index(None, "model_id", "status"),
         Index(None, "started_at"),
@@ -304,7 +304,7 @@ class ControllerCallRow(Base):
 
     __tablename__ = "controller_calls"
     __table_args__ = (
-        ForeignKeyConstraint(["request_id", "life"], [FlowRun.request_id, FlowRun.life], ondelete="CASCADE"),
+        ForeignKeyConstraint(["request_id", "life"], [FlowRunRow.request_id, FlowRunRow.life], ondelete="CASCADE"),
         Index(None, "request_id"),
     )
 
@@ -327,7 +327,7 @@ class ControllerCallRow(Base):
     started_at: Mapped[datetime]
 
 
-class HubLookup(Base):
+class HubLookupRow(Base):
     """One row per kind whose models were looked up on the Hub."""
 
     __tablename__ = "hub_lookups"
@@ -336,19 +336,19 @@ class HubLookup(Base):
     fetched_at: Mapped[datetime]
 
 
-class StoredModelCard(Base):
+class ModelCardRow(Base):
     """One row per model of the latest Hub lookup of a kind."""
 
     __tablename__ = "model_cards"
 
-    kind: Mapped[str] = mapped_column(ForeignKey(HubLookup.kind, ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(ForeignKey(HubLookupRow.kind, ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, doc="its place in the Hub's answer")
     model_id: Mapped[str]
     downloads: Mapped[int] = mapped_column(BigInteger)
     card: Mapped[dict[str, Any]] = mapped_column(doc="all that is known of the model")
 
 
-class LatestMeasurement(Base):
+class MeasurementRow(Base):
     """One row: when the models' runs were measured last."""
 
     __tablename__ = "measurements"
@@ -357,7 +357,7 @@ class LatestMeasurement(Base):
     measured_at: Mapped[datetime]
 
 
-class ModelFigures(Base):
+class ModelFiguresRow(Base):
     """One row per kind, model and endpoint: what its latest runs came to, as selection knows it."""
 
     __tablename__ = "model_figures"
@@ -374,7 +374,7 @@ class ModelFigures(Base):
     last_error: Mapped[str | None] = mapped_column(doc="why the latest failure was one")
 
 
-class Evaluation(Base):
+class EvaluationRow(Base):
     """One row per evaluation of a controller's planning on a dataset."""
 
     __tablename__ = "evaluations"
@@ -398,7 +398,7 @@ class PredictionRow(Base):
 
     __tablename__ = "predictions"
 
-    evaluation_id: Mapped[str] = mapped_column(ForeignKey(Evaluation.id, ondelete="CASCADE"), primary_key=True)
+    evaluation_id: Mapped[str] = mapped_column(ForeignKey(EvaluationRow.id, ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(
         primary_key=True, autoincrement=False, doc="the sample's place in the dataset, from 0"
     )

@@ -207,7 +207,7 @@ class _Room:
 def models_on_disk() -> list[DownloadedModel]:
     """The downloaded models, the one needed last first."""
     cards = [card for cards in bundled_cards().values() for card in cards]
-    uses = with_companions(get_trace().uses_of_models(), cards)
+    uses = with_companions(get_trace().models.uses(), cards)
     return downloaded_models(get_settings().models_cache_dir, uses)
 
 

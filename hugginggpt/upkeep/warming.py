@@ -58,7 +58,7 @@ class Warmed(BaseModel):
 
 def kinds_to_warm() -> list[str]:
     """The kinds with a downloaded model, and those that models of this machine were run for in the last 30 days."""
-    used = get_trace().kinds_used(USED_WITHIN)
+    used = get_trace().models.kinds_used(USED_WITHIN)
     return [kind for kind in CAPABILITIES if kind in used or _is_downloaded(kind)]
 
 

@@ -1,8 +1,8 @@
 from click.testing import CliRunner
 
 from apps.cli import main
+from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace
-from hugginggpt.trace.story import StoryStatus
 from tests.trace.samples import planned
 
 
@@ -11,4 +11,4 @@ def test_an_unknown_id_does_not_keep_the_others_from_being_stopped(inside: CliRu
     done = inside.invoke(main, ["cancel", "typo", good])
     assert (done.exit_code, done.stdout) == (1, f"Cancelled request {good}.\n")
     assert done.stderr.startswith("Error: ") and "typo" in done.stderr
-    assert get_trace().request(good).status is StoryStatus.CANCELLED
+    assert get_trace().requests.get(good).status is RequestStatus.CANCELLED

@@ -15,7 +15,7 @@ from hugginggpt.services import get_trace, reset
 from tests.stand_ins import tiny_models, tiny_tables, tiny_text
 from tests.stand_ins.hub_server import HubServer
 from tests.stand_ins.tiny_models import GATED, MODELS, PICKLED
-from tests.trace.samples import candidate, planned
+from tests.trace.samples import candidate, planned, run_of, run_of_attempt
 
 SENTIMENT, TONES = MODELS["text-classification"], MODELS["automatic-speech-recognition"]
 
@@ -43,9 +43,11 @@ def test_what_was_measured_here_is_told(inside: CliRunner) -> None:
     trace = get_trace()
     request_id = planned(trace).request_id
     for seconds, error in ((0.5, None), (0.7, None), (9.0, "The picture is [empty].")):
-        attempt = trace.start_attempt(request_id, 0, 1, candidate("rapidocr/PP-OCRv6-small"), run_count=1)
+        attempt = run_of(trace, request_id, 1).start_attempt(0, candidate("rapidocr/PP-OCRv6-small"), run_count=1)
         status = "failed" if error else "completed"
-        trace.finish_attempt(attempt, status=status, seconds=seconds, error=error, error_type=error and "ExpertError")
+        run_of_attempt(trace, attempt).finish_attempt(
+            attempt, status=status, seconds=seconds, error=error, error_type=error and "ExpertError"
+        )
     listed = json.loads(inside.invoke(main, ["models", "--kind", "image-to-text", "--json"]).stdout)
     told = {c["id"]: c["measured"] for c in listed}
     assert told.pop("rapidocr/PP-OCRv6-small") == {

@@ -80,7 +80,7 @@ def test_a_file_whose_name_wants_to_act_is_called_by_what_can_be_read(inside: Cl
         main, ["submit", "Read it", "--later", "--id", "x", "--file", f"{tmp_path}/a\x1b[31mb\u202ec.txt"]
     )
     assert done.exit_code == 0
-    assert [resource.name for resource in get_trace().request("x").resources] == ["abc.txt"]
+    assert [resource.name for resource in get_trace().requests.get("x").resources] == ["abc.txt"]
 
 
 def test_a_broken_line_never_drops_the_others(inside: CliRunner, tmp_path: Path) -> None:

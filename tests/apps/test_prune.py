@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from apps.cli import main
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.settings import get_settings
-from tests.trace.samples import artifact, finish, planned, result
+from tests.trace.samples import artifact, finish, planned, result, run_of
 
 
 def old_request() -> str:
@@ -18,7 +18,7 @@ def old_request() -> str:
     get_store().put_bytes(b"TOTAL 12.50", made.type, made.mime)
     two_hours_ago = time.time() - 7200
     os.utime(get_store().address(made), (two_hours_ago, two_hours_ago))
-    get_trace().record_result(request_id, result(0, "TOTAL 12.50"))
+    run_of(get_trace(), request_id).record_result(result(0, "TOTAL 12.50"))
     finish(get_trace(), request_id)
     return request_id
 
@@ -42,7 +42,7 @@ def test_what_is_old_goes_and_is_counted(inside: CliRunner) -> None:
         "unfinished files: 0 (0 bytes) deleted, 0 (0 bytes) kept",
     ]
     assert not get_store().exists(made)
-    assert get_trace().request(request_id).response == "The total is 12.50."
+    assert get_trace().requests.get(request_id).response == "The total is 12.50."
 
 
 def test_records_are_looked_for_where_prefect_keeps_them(inside: CliRunner, tmp_path: Path) -> None:

@@ -18,9 +18,10 @@ from PIL import Image as PILImage
 from PIL import ImageDraw, ImageFont
 
 from apps.cli import main
+from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace, reset
 from hugginggpt.settings import CHECKOUT
-from hugginggpt.trace.story import RequestTrace, StoryStatus
+from hugginggpt.trace.story import RequestTrace
 from tests.apps.conftest import Run
 from tests.servers import prefect_client, wait_until
 
@@ -87,9 +88,11 @@ def sign(tmp_path: Path) -> Path:
 
 def ended(request_id: str) -> RequestTrace:
     for _ in range(600):
-        found = [r for r in get_trace().requests(100) if r.request_id == request_id and r.finished_at is not None]
+        found = [
+            r for r in get_trace().requests.latest(100) if r.request_id == request_id and r.finished_at is not None
+        ]
         if found:
-            return get_trace().request(request_id)
+            return get_trace().requests.get(request_id)
         time.sleep(0.2)
     raise AssertionError(f"Request {request_id} did not end within two minutes.")
 
@@ -113,10 +116,10 @@ def test_submit_and_wait_prints_the_answer(deployed: None, hugginggpt: Run, sign
     assert "was submitted before" in again.stderr
     shown = hugginggpt(*arguments, "--wait")
     assert re.search(r"^In Prefect: http://127\.0\.0\.1:\d+/runs/flow-run/\S+$", shown.stderr, re.MULTILINE)
-    assert len(get_trace().request("sign-1").lives) == 1
+    assert len(get_trace().requests.get("sign-1").lives) == 1
     other = hugginggpt("submit", "Something else", "--id", "sign-1")
     assert other.returncode == 2
-    assert "sign-1 is another one, already known" in other.stderr
+    assert "id sign-1 belongs to a different request" in other.stderr
 
 
 def test_a_batch_takes_its_good_lines_and_names_the_others(deployed: None, hugginggpt: Run, sign: Path) -> None:
@@ -208,14 +211,14 @@ def test_what_cannot_be_meant_is_not_submitted(inside: CliRunner, arguments: lis
     refused = inside.invoke(main, ["submit", *arguments])
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert refused.stderr.splitlines()[-1] == line
-    assert get_trace().requests() == []
+    assert get_trace().requests.latest() == []
 
 
 def test_an_id_that_cannot_be_taken_is_wrong_usage(inside: CliRunner) -> None:
     assert inside.invoke(main, ["submit", "Read it", "--id", "mine", "--later"]).exit_code == 0
     for text, name, sentence in (
-        ("Read it", "a b/c", "The request id 'a b/c' cannot be used: take letters, digits, '.', '_' and '-'."),
-        ("Sum it", "mine", "The request mine is another one, already known: give a new one another id."),
+        ("Read it", "a b/c", "The request id 'a b/c' is not valid: use letters, digits, '.', '_' and '-'."),
+        ("Sum it", "mine", "The id mine belongs to a different request: give this one another id."),
     ):
         refused = inside.invoke(main, ["submit", text, "--id", name, "--later"])
         assert (refused.exit_code, refused.stdout, refused.stderr) == (2, "", f"Error: {sentence}\n")
@@ -244,7 +247,7 @@ def test_the_documented_call_over_http_is_answered_once(deployed: None, sign: Pa
         ids.add(json.loads(done.stdout)["id"])
     assert len(ids) == 1
     story = ended("sign-19")
-    assert story.status in (StoryStatus.COMPLETED, StoryStatus.PARTIAL)
+    assert story.status in (RequestStatus.COMPLETED, RequestStatus.PARTIAL)
     assert (story.flow_run_id, len(story.lives)) == (ids.pop(), 1)
 
 
@@ -269,11 +272,11 @@ def test_cancelling_in_prefect_stops_the_run_and_its_experts(
     (sign.parent / "plan.json").write_text(json.dumps(sleepy))
     done = hugginggpt("submit", "Say it", "--plan", "plan.json", "--id", "say-1", "--json")
     run = json.loads(done.stdout)["flow_run_id"]
-    wait_until(lambda: any(t.attempts for t in get_trace().request("say-1").tasks))
+    wait_until(lambda: any(t.attempts for t in get_trace().requests.get("say-1").tasks))
     began = time.monotonic()
     with prefect_client(prefect_api) as client:
         cancelling = {"state": {"type": "CANCELLING"}, "force": True}
         client.post(f"/flow_runs/{run}/set_state", json=cancelling).raise_for_status()
-    wait_until(lambda: get_trace().request("say-1").status is StoryStatus.CANCELLED)
+    wait_until(lambda: get_trace().requests.get("say-1").status is RequestStatus.CANCELLED)
     assert time.monotonic() - began < 40
-    assert get_trace().request("say-1").lives[0].ending == "cancelled"
+    assert get_trace().requests.get("say-1").lives[0].ending == "cancelled"

@@ -9,35 +9,47 @@ from apps.cli import main
 from hugginggpt.controller_name import ControllerName
 from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.services import get_store, get_trace
-from hugginggpt.trace.store import RequestTrace, TaskEnding
-from tests.trace.samples import artifact, begin, call, candidate, choice, finish, planned, result
+from hugginggpt.trace.story import RequestTrace
+from tests.trace.samples import (
+    artifact,
+    begin,
+    call,
+    candidate,
+    choice,
+    finish,
+    outcome,
+    planned,
+    result,
+    run_of,
+    run_of_attempt,
+)
 
 
 def finished(request_id: str = "abc123") -> RequestTrace:
     """A request with something of everything in its trace."""
     trace = get_trace()
     opened = planned(trace, request_id=request_id, text="What is the total?\x1b[31m")
-    trace.record_controller_call(opened.request_id, None, call())
-    trace.record_choice(opened.request_id, 0, choice())
-    failed = trace.start_attempt(opened.request_id, 0, opened.life, candidate("other/ocr"), 1)
-    trace.finish_attempt(
+    run_of(trace, opened.request_id).record_controller_call(None, call())
+    run_of(trace, opened.request_id).record_choice(0, choice())
+    failed = run_of(trace, opened.request_id, opened.life).start_attempt(0, candidate("other/ocr"), 1)
+    run_of_attempt(trace, failed).finish_attempt(
         failed, status="failed", seconds=0.5, error="It was busy.", error_type="ExpertUnavailableError"
     )
-    done = trace.start_attempt(opened.request_id, 0, opened.life, candidate(), 2)
-    trace.finish_attempt(done, status="completed", seconds=1.25)
-    trace.record_result(opened.request_id, result())
-    trace.finish_request(
+    done = run_of(trace, opened.request_id, opened.life).start_attempt(0, candidate(), 2)
+    run_of_attempt(trace, done).finish_attempt(done, status="completed", seconds=1.25)
+    run_of(trace, opened.request_id).record_result(result())
+    finish(
+        trace,
         opened.request_id,
         status=RequestStatus.PARTIAL,
         response="The total is 12.50.",
         response_source="controller",
-        error=None,
-        endings=[
-            TaskEnding(task_id=1, status=TaskStatus.FAILED, error="The voice is hoarse."),
-            TaskEnding(task_id=2, status=TaskStatus.SKIPPED, error="It needs the result of task 1."),
+        outcomes=[
+            outcome(1, TaskStatus.FAILED, error="The voice is hoarse."),
+            outcome(2, TaskStatus.SKIPPED, error="It needs the result of task 1."),
         ],
     )
-    return trace.request(opened.request_id)
+    return trace.requests.get(opened.request_id)
 
 
 def test_show_tells_the_whole_story(inside: CliRunner) -> None:
@@ -71,13 +83,15 @@ def test_show_tells_the_whole_story(inside: CliRunner) -> None:
 
 def test_list_shows_the_newest_first(inside: CliRunner) -> None:
     finished("first")
-    begin(get_trace(), request_id="second", text="And\nnow?", conversation_id=get_trace().latest_conversation())
+    begin(
+        get_trace(), request_id="second", text="And\nnow?", conversation_id=get_trace().requests.latest_conversation()
+    )
     begin(get_trace(), request_id="third")
     lines = inside.invoke(main, ["trace", "list", "--limit", "2"]).stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["id", "third", "second"]
     assert "running" in lines[1]
     assert lines[2].rstrip().endswith("And now?")
-    conversation = get_trace().request("first").conversation_id
+    conversation = get_trace().requests.get("first").conversation_id
     both = inside.invoke(main, ["trace", "list", "--json", "--conversation", conversation[:8]])
     assert [request["request_id"] for request in json.loads(both.stdout)] == ["second", "first"]
     assert json.loads(both.stdout)[1]["tasks_done"] == 1
@@ -147,7 +161,7 @@ def test_a_conversation_has_to_be_known_and_unique(inside: CliRunner, command: l
     ambiguous = inside.invoke(main, [*command, "--conversation", twice])
     assert (ambiguous.exit_code, ambiguous.stdout) == (1, "")
     assert ambiguous.stderr.startswith(f"Error: Several conversations begin with '{twice}' (")
-    assert len(get_trace().requests(limit=100)) == 17
+    assert len(get_trace().requests.latest(limit=100)) == 17
 
 
 def test_a_fresh_request_is_told_as_one(inside: CliRunner) -> None:
@@ -195,14 +209,18 @@ def test_resume_leaves_a_live_request_alone(inside: CliRunner) -> None:
     refused = inside.invoke(main, ["resume", "ali"])
     assert refused.exit_code == 1
     assert refused.stderr.startswith("Error: Request alive is still running, in ")
-    assert len(get_trace().request("alive").lives) == 1
+    assert len(get_trace().requests.get("alive").lives) == 1
 
 
 def test_resume_of_a_finished_request_shows_it(inside: CliRunner) -> None:
     trace = get_trace()
     begin(trace, request_id="done")
-    trace.finish_request(
-        "done", status=RequestStatus.COMPLETED, response="12.50", response_source="controller", error=None, endings=[]
+    finish(
+        trace,
+        "done",
+        status=RequestStatus.COMPLETED,
+        response="12.50",
+        response_source="controller",
     )
     shown = inside.invoke(main, ["resume", "do"])
     assert (shown.exit_code, shown.stdout) == (0, "12.50\n")
@@ -214,14 +232,14 @@ def test_resume_of_a_finished_request_shows_it(inside: CliRunner) -> None:
 def test_the_exit_code_says_who_can_mend_a_failure(inside: CliRunner, error_type: str | None, code: int) -> None:
     trace = get_trace()
     begin(trace, request_id="bad")
-    trace.finish_request(
+    finish(
+        trace,
         "bad",
         status=RequestStatus.FAILED,
         response=None,
         response_source="none",
         error="It is not what it says.",
         error_type=error_type,
-        endings=[],
     )
     shown = inside.invoke(main, ["resume", "bad", "--json"])
     assert shown.exit_code == code

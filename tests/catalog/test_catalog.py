@@ -22,7 +22,7 @@ from hugginggpt.settings import Settings
 from hugginggpt.trace.store import Trace
 from tests.stand_ins import tiny_models
 from tests.stand_ins.hub_server import HubServer
-from tests.trace.samples import begin, candidate, result
+from tests.trace.samples import begin, candidate, result, run_of, run_of_attempt
 
 KIND = "text-classification"
 TINY = tiny_models.MODELS[KIND]
@@ -187,8 +187,8 @@ def trace(make_settings: MakeSettings) -> Iterator[Trace]:
 
 def test_lookups_are_kept_in_the_trace(hub: HubServer, make_settings: MakeSettings, trace: Trace) -> None:
     settings = make_settings()
-    first = Catalog(settings, trace).candidates(KIND)
-    assert Catalog(settings, trace).candidates(KIND) == first
+    first = Catalog(settings, trace.models).candidates(KIND)
+    assert Catalog(settings, trace.models).candidates(KIND) == first
     assert lookups(hub) == 1
 
 
@@ -200,26 +200,28 @@ def failed(trace: Trace, kind: str, name: str, times: int) -> None:
     task = PlannedTask(task=kind, id=0, args={"image": "invoice.png"})
     for _ in range(times):
         request_id = begin(trace).request_id
-        trace.record_plan(request_id, Plan(tasks=(task,)), "given")
+        run_of(trace, request_id).record_plan(Plan(tasks=(task,)), "given")
         for model, error in ((name, "It broke."), ("another/model", None)):
-            attempt = trace.start_attempt(request_id, 0, 1, candidate(model), run_count=1)
+            attempt = run_of(trace, request_id, 1).start_attempt(0, candidate(model), run_count=1)
             status = "failed" if error else "completed"
-            trace.finish_attempt(attempt, status=status, seconds=1.0, error=error, error_type=error and "ExpertError")
-        trace.record_result(request_id, result(0))
+            run_of_attempt(trace, attempt).finish_attempt(
+                attempt, status=status, seconds=1.0, error=error, error_type=error and "ExpertError"
+            )
+        run_of(trace, request_id).record_result(result(0))
 
 
 def test_a_model_that_failed_here_sinks_once_it_is_measured_again(
     hub: HubServer, make_settings: MakeSettings, trace: Trace
 ) -> None:
     kind = "image-to-text"
-    catalog = Catalog(make_settings(), trace, controller_model="some-model")
+    catalog = Catalog(make_settings(), trace.models, controller_model="some-model")
     first = catalog.candidates(kind)[0]
     assert (first.card.id, first.figures) == ("rapidocr/PP-OCRv6-small", None)
     failed(trace, kind, first.card.id, 3)
     assert catalog.candidates(kind)[0] == first, "what is measured stays so for a while, in this process"
-    assert Catalog(make_settings(), trace).candidates(kind)[0] == first, "and in others"
+    assert Catalog(make_settings(), trace.models).candidates(kind)[0] == first, "and in others"
 
-    soon = Catalog(make_settings(figures_ttl=0), trace).candidates(kind)
+    soon = Catalog(make_settings(figures_ttl=0), trace.models).candidates(kind)
     sunk = find(soon, first.card.id, Endpoint.EMBEDDED)
     assert sunk.figures is not None and sunk.figures.failing
     assert soon.index(sunk) == sum(c.obstacle is None for c in soon) - 1

@@ -4,11 +4,10 @@ import hashlib
 
 from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.capabilities import ValueType
-from hugginggpt.controller.response import Outcome
 from hugginggpt.models.card import Candidate, Endpoint, ModelCard
 from hugginggpt.models.figures import Figures
 from hugginggpt.plan import Plan, PlannedTask
-from hugginggpt.results import ItemResult, TaskResult, TaskStatus
+from hugginggpt.results import ItemResult, TaskOutcome, TaskResult, TaskStatus
 
 INVOICE = "ACME Tools Ltd\nInvoice No. 2024-0117\nHammer 2 x 14.50 29.00\nVAT 19% 13.09\nTotal 81.99 EUR"
 WAV = "/home/me/artifacts/9f/9fc1d4.wav"
@@ -32,7 +31,7 @@ def picture(name: str) -> Resource:
     return resource(name, Artifact(sha256="ab" * 32, type=ValueType.IMAGE, mime="image/png", bytes=9))
 
 
-def done(task_id: int, kind: str, *outputs: Artifact, model: str = "rapidocr", args: dict | None = None) -> Outcome:
+def done(task_id: int, kind: str, *outputs: Artifact, model: str = "rapidocr", args: dict | None = None) -> TaskOutcome:
     result = TaskResult(
         task_id=task_id,
         kind=kind,
@@ -41,27 +40,27 @@ def done(task_id: int, kind: str, *outputs: Artifact, model: str = "rapidocr", a
         revision=None,
         endpoint=Endpoint.EMBEDDED,
     )
-    return Outcome(
-        task=PlannedTask(task=kind, id=task_id, args=args or {}),
+    return TaskOutcome(
+        planned=PlannedTask(task=kind, id=task_id, args=args or {}),
         status=TaskStatus.COMPLETED,
         result=result,
         files={a.sha256: WAV for a in outputs if a.preview is None},
     )
 
 
-def failed(task_id: int, kind: str, error: str) -> Outcome:
-    return Outcome(task=PlannedTask(task=kind, id=task_id), status=TaskStatus.FAILED, error=error)
+def failed(task_id: int, kind: str, error: str) -> TaskOutcome:
+    return TaskOutcome(planned=PlannedTask(task=kind, id=task_id), status=TaskStatus.FAILED, error=error)
 
 
-def invoice_outcomes() -> list[Outcome]:
+def invoice_outcomes() -> list[TaskOutcome]:
     return [
         done(0, "image-to-text", text_artifact(INVOICE), args={"image": "invoice.png"}),
         done(1, "text-to-speech", sound_artifact(), model="espeak-ng", args={"text": "<GENERATED>-0"}),
     ]
 
 
-def plan_of(outcomes: list[Outcome]) -> Plan:
-    return Plan(tasks=tuple(outcome.task for outcome in outcomes))
+def plan_of(outcomes: list[TaskOutcome]) -> Plan:
+    return Plan(tasks=tuple(outcome.planned for outcome in outcomes))
 
 
 def candidate(

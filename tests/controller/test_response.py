@@ -6,10 +6,11 @@ import pytest
 
 from hugginggpt.capabilities import ValueType
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.response import Outcome, Response, plain_rendering, respond
+from hugginggpt.controller.response import Response, plain_rendering, respond
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerUnavailableError
 from hugginggpt.plan import Plan
+from hugginggpt.results import TaskOutcome
 from tests.controller.samples import WAV, done, failed, invoice_outcomes, picture, plan_of, text_artifact
 from tests.stand_ins.openai_server import OpenAIServer, broken, cut_off, hangs, out_of_quota, wrong_key
 
@@ -17,7 +18,7 @@ REQUEST = "What is the total of invoice.png? Say it."
 TRUE = f"The total is 81.99 EUR; rapidocr read it, and the sound is at {WAV}."
 
 
-def answer(controller: Controller, outcomes: list[Outcome] | None = None, **changes: Any) -> Response:
+def answer(controller: Controller, outcomes: list[TaskOutcome] | None = None, **changes: Any) -> Response:
     outcomes = invoice_outcomes() if outcomes is None else outcomes
     given: dict[str, Any] = {"text": REQUEST, "deadline": Deadline(60)}
     return respond(controller, plan=plan_of(outcomes), outcomes=outcomes, **given | changes)

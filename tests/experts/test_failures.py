@@ -42,24 +42,24 @@ REMOTE = {
     "loading long": "503, loading for minutes",
     "busy": "429, too many requests",
     "failing": "500",
-    "unauthorized": "401, the token is not known",
-    "forbidden": "403, the token may not",
+    "unauthorized": "401, unknown token",
+    "forbidden": "403, a token without permission",
     "unpaid": "402, no credit left",
-    "missing": "404, no such model there",
-    "gone": "410, the retired host",
-    "refusing": "400, the input is refused",
-    "nonsense": "an answer that makes no sense",
-    "unreachable": "nobody answers",
+    "missing": "404, a model that it does not have",
+    "gone": "410, a retired host",
+    "refusing": "400, refused input",
+    "nonsense": "a nonsensical answer",
+    "unreachable": "no answer",
 }
 LOCAL = {
     PICKLED: "only pickled weights",
-    REMOTE_CODE: "code of its own",
-    GATED: "gated, and no token",
+    REMOTE_CODE: "code in the repository",
+    GATED: "gated, without a token",
     "tiny/nobody": "no such model",
-    f"{GOOD}@v9": "a revision that is gone",
-    UNTRAINED: "trained for something else",
+    f"{GOOD}@v9": "a revision that does not exist",
+    UNTRAINED: "trained for another task",
     DAMAGED: "damaged weights",
-    "too big": "more memory than is allowed",
+    "too big": "more memory than allowed",
 }
 
 
@@ -192,16 +192,16 @@ def test_the_next_candidate_takes_over(world: World, how: str) -> None:
 
 def write(world: World) -> Iterator[str]:
     """The page, line by line."""
-    yield "# When a model cannot do it\n"
-    yield "Each of these was provoked against stand-ins for the Hub and an inference provider; a test does it again"
-    yield "(`tests/experts/test_failures.py`). The sentence is what `hugginggpt trace show` and the database have of"
-    yield f"the attempt. A cause that can pass is tried {TRIES} times, with growing pauses between the tries; then, as"
-    yield "after any other cause, the next candidate takes over, local or remote. Here it was a local model, and the"
-    yield "task completed each time. A provider that says how long it is busy or loading is waited for up to a minute"
-    yield "before that counts as a failure.\n"
+    yield "# When a model cannot do its task\n"
+    yield "Each of these failures is provoked by a test, `tests/experts/test_failures.py`, against stand-ins"
+    yield "for the Hub and for an inference provider. The message is what `hugginggpt trace show` and the"
+    yield f"database say about the attempt. A cause that can pass is tried {TRIES} times, with growing pauses."
+    yield "Then, and after any other cause at once, the next candidate takes over, local or remote. In these"
+    yield "tests a local model took over and the task completed every time. If a provider says that it will"
+    yield "be busy or loading for a minute at most, HuggingGPT first waits that long.\n"
     for title, ways in (("At an inference provider", REMOTE), ("On this machine", LOCAL)):
         yield f"## {title}\n"
-        yield "| cause | what is read | tries |\n| --- | --- | --- |"
+        yield "| cause | message | tries |\n| --- | --- | --- |"
         for how, what in ways.items():
             _, attempts = world.fail(how)
             sentences = [error for _, error, _ in attempts.told if error is not None]

@@ -70,7 +70,7 @@ def answer() -> Answer:
         state = answer_request(
             request, [str(f) for f in files], options=RequestOptions(plan=plan, fresh=fresh), return_state=True, **more
         )
-        story = get_trace().request(more.get("request_id") or get_trace().requests(1)[0].request_id)
+        story = get_trace().requests.get(more.get("request_id") or get_trace().requests.latest(1)[0].request_id)
         if state.is_failed():
             with pytest.raises(rebuilt(story.error_type, "").__class__):
                 state.result()

@@ -17,8 +17,9 @@ from prefect.exceptions import ObjectNotFound
 
 from flows.answer import answer_request
 from hugginggpt.errors import UsageError
+from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.services import get_store, get_trace, reset
-from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskStage
+from hugginggpt.trace.story import RequestTrace
 from tasks.ui import draw_stated_edges_only
 from tests.flows.conftest import Answer
 from tests.stand_ins.inference_server import InferenceServer
@@ -72,7 +73,7 @@ def test_four_stages_with_the_controller_planning_choosing_and_answering(
     }
     story = answer("Read this sign, sum it up, say it aloud. Is it friendly?", sign)
 
-    assert story.status is StoryStatus.COMPLETED
+    assert story.status is RequestStatus.COMPLETED
     assert story.response == "The sign says TOTAL 42.50 EUR, and its mood is POSITIVE."
     assert stages(story) == {0: "completed", 1: "completed", 2: "completed", 3: "completed"}
     assert story.plan_source == "controller"
@@ -144,7 +145,7 @@ def test_what_failed_in_a_list_is_tried_again_and_not_taken_from_the_cache(
     assert [item.error is None for item in task.result.items] == [True, False]
     controller.script = {"summarization": "Whole.", "respond": "Done."}
     (task,) = answer("Sum up.", plan=plan).tasks
-    assert task.status is TaskStage.COMPLETED
+    assert task.status is TaskStatus.COMPLETED
     assert task.result is not None
     assert all(item.error is None for item in task.result.items)
 
@@ -174,7 +175,7 @@ def test_a_model_that_keeps_failing_sinks_and_a_choice_is_kept_until_that_is_mea
         """The models that were tried, the last of which did the task."""
         plan = [{"task": "text-classification", "id": 0, "dep": [-1], "args": {"text": text}}]
         (task,) = answer("Mood?", plan=plan).tasks
-        assert task.status is TaskStage.COMPLETED
+        assert task.status is TaskStatus.COMPLETED
         return [attempt.model for attempt in task.attempts]
 
     tried = []
@@ -208,7 +209,7 @@ def test_a_diamond_with_a_failing_branch(
     provider.script.extend(["missing"] * 20)
     story = answer("A diamond.", sign, plan=plan)
 
-    assert story.status is StoryStatus.PARTIAL
+    assert story.status is RequestStatus.PARTIAL
     assert stages(story) == {
         0: "completed", 1: "completed", 2: "failed", 3: "skipped", 4: "skipped", 5: "completed",
     }  # fmt: skip
@@ -274,7 +275,7 @@ def test_a_cause_that_passes_is_tried_again_and_one_that_does_not_moves_on(
     plan = [{"task": "text-classification", "id": 0, "dep": [-1], "args": {"text": "I like it."}}]
     provider.script.extend(["busy", "missing"])
     (task,) = answer("Mood?", plan=plan).tasks
-    assert task.status is TaskStage.COMPLETED
+    assert task.status is TaskStatus.COMPLETED
     first, second, third = task.attempts
     assert (first.status, first.passing, first.run_count) == ("failed", True, 1)
     assert (second.model, second.passing, second.run_count) == (first.model, False, 2)
@@ -296,13 +297,13 @@ def test_a_list_fans_out_and_one_bad_element_does_not_spoil_the_rest(
     assert edges.result and edges.result.is_list and len(edges.result.items) == 2
     assert again.result and again.result.is_list and len(again.result.items) == 2
     assert similar.result and len(similar.result.items) == 2
-    assert story.status is StoryStatus.COMPLETED
+    assert story.status is RequestStatus.COMPLETED
 
 
 def test_no_task_means_the_controller_answers_by_itself(answer: Answer, controller: OpenAIServer) -> None:
     controller.script = {"plan": {"tasks": []}, "answer": "Good morning to you."}
     story = answer("Good morning!")
-    assert (story.status, story.response, story.tasks) == (StoryStatus.COMPLETED, "Good morning to you.", ())
+    assert (story.status, story.response, story.tasks) == (RequestStatus.COMPLETED, "Good morning to you.", ())
 
 
 def test_a_conversation_knows_its_earlier_turns_and_their_results(
@@ -321,7 +322,7 @@ def test_a_conversation_knows_its_earlier_turns_and_their_results(
 
     controller.script = {"plan": second_plan, "respond": "Once more."}
     second = answer("Once more, on the result.", conversation_id=first.conversation_id)
-    assert second.status is StoryStatus.COMPLETED
+    assert second.status is RequestStatus.COMPLETED
     assert second.conversation_id == first.conversation_id
 
 
@@ -333,7 +334,7 @@ def test_prose_around_the_plan_and_a_busy_server_are_no_obstacle(
 ) -> None:
     controller.script = {"plan": [rate_limited(0.2), broken(), in_prose({"tasks": EDGES})], "respond": "Done."}
     story = answer("Edges.", photo)
-    assert story.status is StoryStatus.COMPLETED
+    assert story.status is RequestStatus.COMPLETED
     assert [call.error is None for call in story.controller_calls] == [False, False, True, True]
 
 
@@ -343,7 +344,7 @@ def test_an_unusable_plan_gets_one_more_round_with_its_problems(
     wrong = [{"task": "canny-control", "id": 0, "args": {"image": "/etc/passwd"}}]
     controller.script = {"plan": [{"tasks": wrong}, {"tasks": EDGES}], "respond": "Done."}
     story = answer("Edges.", photo)
-    assert story.status is StoryStatus.COMPLETED
+    assert story.status is RequestStatus.COMPLETED
     assert "/etc/passwd" in controller.calls[1].text
     assert controller.calls[1].correction
 
@@ -351,7 +352,7 @@ def test_an_unusable_plan_gets_one_more_round_with_its_problems(
 def test_two_unusable_plans_are_a_clear_failure(answer: Answer, controller: OpenAIServer, photo: Path) -> None:
     controller.script = {"plan": invalid_json()}
     story = answer("Edges.", photo)
-    assert story.status is StoryStatus.FAILED
+    assert story.status is RequestStatus.FAILED
     assert story.error_type == "PlanError"
     assert controller.stages() == ["plan", "plan"]
 
@@ -364,7 +365,7 @@ def test_a_key_or_quota_problem_fails_at_once(
 ) -> None:
     controller.script = {"plan": reply}
     story = answer("Edges.", photo)
-    assert (story.status, story.error_type) == (StoryStatus.FAILED, "ControllerAuthError")
+    assert (story.status, story.error_type) == (RequestStatus.FAILED, "ControllerAuthError")
     assert controller.stages() == ["plan"]
     assert "sk-stand-in" not in story.model_dump_json()
 
@@ -376,7 +377,7 @@ def test_a_controller_that_hangs_is_given_up(
     reset()
     controller.script = {"plan": hangs()}
     story = answer("Edges.", photo)
-    assert (story.status, story.error_type) == (StoryStatus.FAILED, "ControllerUnavailableError")
+    assert (story.status, story.error_type) == (RequestStatus.FAILED, "ControllerUnavailableError")
     assert len(controller.calls) == 3
 
 
@@ -385,7 +386,7 @@ def test_a_controller_that_is_down_at_the_end_gives_way_to_the_facts(
 ) -> None:
     controller.script = {"plan": {"tasks": READ_ALOUD[:1]}, "respond": broken()}
     story = answer("Read it.", sign)
-    assert story.status is StoryStatus.PARTIAL
+    assert story.status is RequestStatus.PARTIAL
     assert story.response_source == "plain"
     assert "42.50" in (story.response or "")
     assert stages(story) == {0: "completed"}
@@ -394,12 +395,12 @@ def test_a_controller_that_is_down_at_the_end_gives_way_to_the_facts(
 def test_an_answer_with_invented_things_is_sent_back_once(answer: Answer, controller: OpenAIServer, sign: Path) -> None:
     controller.script = {"respond": ["See /tmp/invented.png, total 99.99.", "The sign says TOTAL 42.50 EUR."]}
     story = answer("Read it.", sign, plan=READ_ALOUD[:1])
-    assert (story.status, story.response) == (StoryStatus.COMPLETED, "The sign says TOTAL 42.50 EUR.")
+    assert (story.status, story.response) == (RequestStatus.COMPLETED, "The sign says TOTAL 42.50 EUR.")
     assert "/tmp/invented.png" in controller.calls[1].text
 
     controller.script = {"respond": "I made /tmp/invented.png for you."}
     story = answer("Read it.", sign, plan=READ_ALOUD[:1])
-    assert (story.status, story.response_source) == (StoryStatus.PARTIAL, "plain")
+    assert (story.status, story.response_source) == (RequestStatus.PARTIAL, "plain")
     assert "invented" not in (story.response or "")
 
 
@@ -424,7 +425,7 @@ def test_bad_requests_and_files_are_refused_without_a_row_in_the_trace(
         assert state.is_failed() and isinstance(state.result(raise_on_failure=False), UsageError)
         assert named in str(state.message) and "\n" not in str(state.message)
     assert controller.calls == []
-    assert get_trace().requests() == []
+    assert get_trace().requests.latest() == []
 
 
 def test_plans_that_cannot_run_are_refused_before_anything_runs(
@@ -444,7 +445,7 @@ def test_plans_that_cannot_run_are_refused_before_anything_runs(
         (one("text-to-image", text="a cat"), "text-to-image"),
     ):
         story = answer("Edges.", photo, plan=plan)
-        assert story.status is StoryStatus.FAILED
+        assert story.status is RequestStatus.FAILED
         assert story.error is not None and named in story.error
         assert all(task.attempts == () for task in story.tasks)
 
@@ -456,7 +457,7 @@ def test_a_deadline_ends_a_task_and_not_the_request(
     reset()
     plan = [{"task": "image-to-text", "id": 0, "dep": [-1], "args": {"image": "sign.png"}}]
     story = answer("Read.", sign, plan=plan)
-    assert story.status is StoryStatus.FAILED
+    assert story.status is RequestStatus.FAILED
     assert "0.001 seconds" in (story.tasks[0].error or "")
 
 

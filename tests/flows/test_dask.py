@@ -34,13 +34,14 @@ from flows.results import share_results
 from hugginggpt.cluster import Certificates
 from hugginggpt.environment import RESULTS_BLOCK
 from hugginggpt.errors import ClusterUnavailableError, ConfigurationError, DeadlineExceededError
+from hugginggpt.holder import Holder
 from hugginggpt.models.card import Endpoint
 from hugginggpt.request import RequestOptions
+from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import CHECKOUT
-from hugginggpt.trace.leases import Holder
 from hugginggpt.trace.report import report
-from hugginggpt.trace.story import RequestTrace, StoryStatus, TaskStage
+from hugginggpt.trace.story import RequestTrace
 from tasks import runner
 from tasks.runner import task_runner
 from tests.flows.test_warm_models import MOOD, SENTIMENT
@@ -116,7 +117,7 @@ def run(request_id: str, plan: list[dict[str, Any]] | None, *files: Path, fresh:
     flow = answer_request.with_options(task_runner=task_runner())
     options = RequestOptions(plan=plan, fresh=fresh)
     flow("Do it", [str(file) for file in files], options=options, request_id=request_id, return_state=True)
-    return get_trace().request(request_id)
+    return get_trace().requests.get(request_id)
 
 
 def begin(request_id: str, plan: list[dict[str, Any]]) -> threading.Thread:
@@ -150,11 +151,11 @@ def test_both_runners_give_the_same(
     assert made(on_cluster) == made(in_threads)
     assert (on_cluster.status, on_cluster.response) == (in_threads.status, in_threads.response)
     assert [task.status for task in on_cluster.tasks] == [
-        TaskStage.COMPLETED,
-        TaskStage.COMPLETED,
-        TaskStage.COMPLETED,
-        TaskStage.FAILED,
-        TaskStage.SKIPPED,
+        TaskStatus.COMPLETED,
+        TaskStatus.COMPLETED,
+        TaskStatus.COMPLETED,
+        TaskStatus.FAILED,
+        TaskStatus.SKIPPED,
     ]
     assert [task.error for task in on_cluster.tasks] == [task.error for task in in_threads.tasks]
     assert all(task.prefect_task_run_id for task in on_cluster.tasks)
@@ -166,7 +167,7 @@ def test_both_runners_give_the_same(
     monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "dask")
     reset()
     again = run("again", plan[:2], photo, fresh=False)
-    assert [task.status for task in again.tasks] == [TaskStage.CACHED, TaskStage.CACHED]
+    assert [task.status for task in again.tasks] == [TaskStatus.CACHED, TaskStatus.CACHED]
     assert [task.attempts for task in again.tasks] == [(), ()]
 
 
@@ -178,7 +179,7 @@ def test_planning_and_the_answer_are_done_in_a_worker(
     controller.script = {"plan": json.dumps({"tasks": [EDGES]}), "respond": "The edges were drawn."}
     story = run("all-there", None, photo)
     assert made(run("given", [EDGES], photo)) == made(story)
-    assert (story.status, story.response) == (StoryStatus.COMPLETED, "The edges were drawn.")
+    assert (story.status, story.response) == (RequestStatus.COMPLETED, "The edges were drawn.")
     assert story.plan_source == "controller"
     assert {"plan", "respond"} <= set(controller.stages())
     assert "controller" not in [thread.name for thread in threading.enumerate()], "this process called it"
@@ -207,7 +208,7 @@ def test_a_request_is_answered_by_its_own_controller_and_not_by_the_workers(
         "respond": "They are borders.",
     }
     story = run("own", None, photo, fresh=False)
-    assert (story.status, story.response) == (StoryStatus.COMPLETED, "They are borders.")
+    assert (story.status, story.response) == (RequestStatus.COMPLETED, "They are borders.")
     assert controller.calls == []
     assert {"plan", "summarization", "translation", "respond"} <= set(another.stages())
     assert all(call.right_key for call in another.calls)
@@ -220,7 +221,7 @@ def test_a_request_is_answered_by_its_own_controller_and_not_by_the_workers(
     join(cluster, monkeypatch)
     controller.script = {"summarization": "Lines.", "respond": "They are lines."}
     theirs = run("theirs", [{**SUMMARY, "id": 1}], fresh=False)
-    assert (theirs.response, theirs.tasks[0].status) == ("They are lines.", TaskStage.COMPLETED)
+    assert (theirs.response, theirs.tasks[0].status) == ("They are lines.", TaskStatus.COMPLETED)
 
 
 def test_what_the_workers_models_cannot_do_falls_back_on_its_own_controller(
@@ -238,7 +239,7 @@ def test_what_the_workers_models_cannot_do_falls_back_on_its_own_controller(
         "respond": "They are borders.",
     }
     story = run("fallen-back", [SUMMARY])
-    assert story.status is StoryStatus.COMPLETED
+    assert story.status is RequestStatus.COMPLETED
     attempts = [(a.model, a.endpoint.value, a.status) for a in story.tasks[0].attempts]
     assert attempts[0] == (not_there, "local", "failed")
     assert attempts[-1] == ("gpt-4o-mini", "controller", "completed")
@@ -259,7 +260,7 @@ def test_an_expert_that_asks_the_controller_asks_the_one_of_its_request(
     another.script = {"document-question-answering": "42.50 EUR", "respond": "It is 42.50 EUR."}
     asks = {"image": "sign.png", "text": "What is the total?"}
     story = run("asked", [{"task": "document-question-answering", "id": 0, "dep": [-1], "args": asks}], sign)
-    assert story.status is StoryStatus.COMPLETED
+    assert story.status is RequestStatus.COMPLETED
     assert (story.tasks[0].attempts[-1].revision or "").endswith("+their-own")
     assert controller.calls == []
 
@@ -269,7 +270,7 @@ def test_the_key_tells_controllers_apart_too(
 ) -> None:
     join(cluster, monkeypatch, OPENAI_API_KEY="sk-somebody-else")
     story = run("their-key", None)
-    assert story.status is StoryStatus.FAILED
+    assert story.status is RequestStatus.FAILED
     assert "did not accept the key in OPENAI_API_KEY" in (story.error or "")
     assert controller.calls and not any(call.right_key for call in controller.calls)
 
@@ -288,7 +289,7 @@ def test_without_a_controller_of_its_own_a_request_is_answered_by_the_embedded_o
     assert story.tasks[0].attempts[-1].model.startswith("SmolLM2")
     # The workers would download models for it; these are not there, and it is too much for the embedded one.
     assert {attempt.endpoint for attempt in story.tasks[1].attempts} == {Endpoint.LOCAL}
-    assert story.tasks[1].status is TaskStage.FAILED
+    assert story.tasks[1].status is TaskStatus.FAILED
 
 
 _FRENCH: dict[str, Any] = {"text": "The borders.", "target_language": "fr"}
@@ -304,12 +305,12 @@ def test_a_resumed_request_names_the_controller_that_answers_now(
     controller.script = {"summarization": hangs()}
     flow = begin("handed-on", [SUMMARY])
     wait_until(lambda: "summarization" in controller.stages())
-    get_trace().cancel_request("handed-on")
+    get_trace().lifecycle.cancel("handed-on")
     flow.join(timeout=60)
     own = {"OPENAI_BASE_URL": another.url, "OPENAI_API_KEY": "sk-another", "HUGGINGGPT_CONTROLLER_MODEL": "their-own"}
     join(cluster, monkeypatch, **own)
     another.script = {"summarization": "Borders.", "respond": "They are borders."}
-    get_trace().reopen_request("handed-on")
+    get_trace().lifecycle.reopen("handed-on")
     story = run("handed-on", None)
     assert story.tasks[0].result is not None and story.tasks[0].result.model == "their-own"
     assert [life.controller and life.controller.model for life in story.lives] == ["gpt-4o-mini", "their-own"]
@@ -329,7 +330,7 @@ def test_a_flow_in_a_new_process_loads_no_model_again(
         environment = cluster.environment | {"PREFECT_LOCAL_STORAGE_PATH": records}
         done = subprocess.run([sys.executable, "-c", RUN, plan, request_id], env=environment, capture_output=True)
         assert done.stdout.split()[-1] == b"False", "no model is in the flow's own process"
-        (attempt,) = get_trace().request(request_id).tasks[0].attempts
+        (attempt,) = get_trace().requests.get(request_id).tasks[0].attempts
         assert (attempt.model, attempt.endpoint, attempt.status) == (MOOD, "local", "completed")
         return attempt.load_seconds
 
@@ -361,11 +362,11 @@ def test_cancelling_stops_what_an_expert_worker_is_at(
     controller.script = {"summarization": hangs()}
     flow = begin("unwanted", [SUMMARY])
     wait_until(lambda: "summarization" in controller.stages())
-    get_trace().cancel_request("unwanted")
+    get_trace().lifecycle.cancel("unwanted")
     flow.join(timeout=60)
     assert not flow.is_alive()
     assert controller.abandoned.wait(timeout=60), "the worker let go of the call"
-    assert get_trace().request("unwanted").status is StoryStatus.CANCELLED
+    assert get_trace().requests.get("unwanted").status is RequestStatus.CANCELLED
 
 
 @pytest.fixture
@@ -410,19 +411,19 @@ def test_an_answer_whose_flow_s_process_dies_is_written_by_whoever_resumes_the_r
     controller.abandoned.clear()
     flow_worker("unanswered", [SUMMARY])
     wait_until(lambda: "respond" in controller.stages())
-    (life,) = get_trace().request("unanswered").lives
+    (life,) = get_trace().requests.get("unanswered").lives
     holder = Holder.parse(life.holder)
     assert holder is not None
     os.kill(holder.pid, signal.SIGKILL)
     assert controller.abandoned.wait(timeout=120), "the worker let go of the call"
     wait_until(lambda: _has_ended("respond and record", life.flow_run_id))
-    story = get_trace().request("unanswered")
-    assert (story.status, story.response, story.finished_at) == (StoryStatus.DIED, None, None)
+    story = get_trace().requests.get("unanswered")
+    assert (story.status, story.response, story.finished_at) == (RequestStatus.DIED, None, None)
 
     controller.script = {"respond": "They are borders."}
     asked = len(controller.calls)
     story = run("unanswered", None)
-    assert (story.status, story.response, story.error) == (StoryStatus.COMPLETED, "They are borders.", None)
+    assert (story.status, story.response, story.error) == (RequestStatus.COMPLETED, "They are borders.", None)
     assert [life.ending for life in story.lives] == ["crashed", "finished"]
     assert controller.stages()[asked:] == ["respond"]
 
@@ -439,9 +440,9 @@ def test_a_worker_ends_at_once_also_at_work(cluster: Cluster, controller: OpenAI
         second.send_signal(sign)
         assert second.wait(timeout=30) == (0 if sign is signal.SIGTERM else -sign)
         flow.join(timeout=90)
-        story = get_trace().request(f"moved-{number}")
-        assert story.status is StoryStatus.COMPLETED
-        assert [task.status for task in story.tasks] == [TaskStage.COMPLETED] * 2
+        story = get_trace().requests.get(f"moved-{number}")
+        assert story.status is RequestStatus.COMPLETED
+        assert [task.status for task in story.tasks] == [TaskStatus.COMPLETED] * 2
         assert all(sum(a.status == "completed" for a in task.attempts) == 1 for task in story.tasks)
 
 
@@ -461,9 +462,9 @@ def test_a_scheduler_that_restarts_at_work_loses_no_request(
         cluster.scheduler()
         flow.join(timeout=90)
         assert not flow.is_alive()
-    story = get_trace().request("restarted")
-    assert (story.status, story.response) == (StoryStatus.COMPLETED, "They are borders.")
-    assert story.tasks[0].status is TaskStage.COMPLETED
+    story = get_trace().requests.get("restarted")
+    assert (story.status, story.response) == (RequestStatus.COMPLETED, "They are borders.")
+    assert story.tasks[0].status is TaskStatus.COMPLETED
 
 
 def test_machines_share_results_and_artifacts_through_s3(
@@ -502,12 +503,12 @@ def test_machines_share_results_and_artifacts_through_s3(
         nobody: State[Any] = flow("Do it", [str(photo)], request_id="nobody", return_state=True)
         with pytest.raises(ClusterUnavailableError, match="There are no expert workers at"):
             nobody.result()
-    assert [task.status for task in story.tasks] == [TaskStage.COMPLETED, TaskStage.FAILED]
+    assert [task.status for task in story.tasks] == [TaskStatus.COMPLETED, TaskStatus.FAILED]
     assert story.tasks[1].error == (
         f"None of the expert workers at {far.address} takes hed-control tasks: start one that does "
         "with `hugginggpt expert-worker`."
     )
-    assert [task.status for task in again.tasks] == [TaskStage.CACHED]
+    assert [task.status for task in again.tasks] == [TaskStatus.CACHED]
     address = get_store().address(story.files[0].artifact)
     assert address.startswith("s3://hugginggpt/artifacts/")
     assert get_store().read_bytes(story.files[0].artifact)
@@ -535,12 +536,12 @@ def test_its_time_ends_the_wait_for_expert_workers(
         nobody = run_in_time("nobody-in-time", [EDGES])
         assert isinstance(nobody.result(raise_on_failure=False), DeadlineExceededError)
         assert "no expert workers within the request's 3 seconds" in str(nobody.message)
-        assert get_trace().requests(50) == []
+        assert get_trace().requests.latest(50) == []
 
         worker = far.start("--kinds", "canny-control,summarization")
         run_in_time("none-for-it", [EDGES, SOFT_EDGES])
-        story = get_trace().request("none-for-it")
-        assert [task.status for task in story.tasks] == [TaskStage.COMPLETED, TaskStage.FAILED]
+        story = get_trace().requests.get("none-for-it")
+        assert [task.status for task in story.tasks] == [TaskStatus.COMPLETED, TaskStatus.FAILED]
         assert story.tasks[1].error == _OVER
 
         with OpenAIServer(script={}, key="sk-another") as another:
@@ -550,13 +551,13 @@ def test_its_time_ends_the_wait_for_expert_workers(
                 run_in_time("silent", [EDGES])
             finally:
                 worker.send_signal(signal.SIGCONT)
-            assert get_trace().request("silent").error == _OVER
+            assert get_trace().requests.get("silent").error == _OVER
         join(far, monkeypatch)
 
         threading.Thread(target=lambda: _kill_at("summarization", controller, worker), daemon=True).start()
         run_in_time("left-alone", [SUMMARY])
-        story = get_trace().request("left-alone")
-        assert (story.tasks[0].status, story.tasks[0].error) == (TaskStage.FAILED, _OVER)
+        story = get_trace().requests.get("left-alone")
+        assert (story.tasks[0].status, story.tasks[0].error) == (TaskStatus.FAILED, _OVER)
 
 
 _OVER = "The request was not answered within its 3 seconds."
@@ -626,7 +627,7 @@ def test_over_tls_two_workers_do_a_request_and_strangers_are_turned_away(
             assert listening(process.pid) == {this_machine, "127.0.0.1"}
         join(far, monkeypatch)
         story = run("over-tls", [EDGES, SUMMARY | {"id": 1}], photo)
-        assert (story.status, story.response) == (StoryStatus.COMPLETED, "They are edges.")
+        assert (story.status, story.response) == (RequestStatus.COMPLETED, "They are edges.")
 
         # A certificate of another authority, and none.
         make_certificate(tmp_path / "stranger.pem")
@@ -694,7 +695,7 @@ def test_no_cluster_is_said_at_once(photo: Path, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "Error: There is no Dask cluster at tcp://127.0.0.1:9: start one with `hugginggpt up`" in done.stderr
     assert "Traceback" not in done.stderr
-    assert get_trace().requests(50) == []
+    assert get_trace().requests.latest(50) == []
 
 
 def test_a_cluster_is_no_use_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:

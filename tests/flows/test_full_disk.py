@@ -10,8 +10,8 @@ from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 from flows.answer import answer_request
 from hugginggpt.errors import DatabaseUnavailableError, DiskFullError
 from hugginggpt.request import RequestOptions
+from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace, reset
-from hugginggpt.trace.story import StoryStatus
 from tasks import policies
 from tests.servers import wait_until
 from tests.stand_ins.openai_server import OpenAIServer, RecordedCall
@@ -63,14 +63,18 @@ def ask(photo: Path, request_id: str) -> Any:
 def make_room_and_resume(disk: Path, request_id: str) -> None:
     """Everything is there then, and what was recorded as finished is not done again."""
     (disk / "ballast").unlink()
-    wait_until(lambda: get_trace().request(request_id).status is StoryStatus.DIED)  # its lease may have to run out
+    wait_until(
+        lambda: get_trace().requests.get(request_id).status is RequestStatus.DIED
+    )  # its lease may have to run out
     # When a disk runs full depends on what else is written there, so what was recorded until then does, too.
-    finished = {task.id: task.attempts for task in get_trace().request(request_id).tasks if task.result is not None}
-    get_trace().reopen_request(request_id)
+    finished = {
+        task.id: task.attempts for task in get_trace().requests.get(request_id).tasks if task.result is not None
+    }
+    get_trace().lifecycle.reopen(request_id)
     state = answer_request("", request_id=request_id, return_state=True)
     assert state.name == "Completed", state.message
-    story = get_trace().request(request_id)
-    assert story.status is StoryStatus.COMPLETED
+    story = get_trace().requests.get(request_id)
+    assert story.status is RequestStatus.COMPLETED
     assert all(task.result is not None for task in story.tasks)
     assert finished == {task.id: task.attempts for task in story.tasks if task.id in finished}
     assert all([a.status for a in task.attempts].count("completed") <= 1 for task in story.tasks)
@@ -86,8 +90,8 @@ def test_a_result_that_has_no_room(
     assert state.is_failed()
     with pytest.raises(DiskFullError, match="no space left"):
         state.result()
-    story = get_trace().request("result")
-    assert (story.status, story.error) == (StoryStatus.DIED, None)
+    story = get_trace().requests.get("result")
+    assert (story.status, story.error) == (RequestStatus.DIED, None)
     assert [life.ending for life in story.lives] == ["disk full"]
     assert not [path for path in small_disk.rglob("*.tmp")]
     make_room_and_resume(small_disk, "result")
@@ -97,9 +101,9 @@ def test_a_record_of_a_result_that_has_no_room(small_disk: Path, photo: Path, fi
     filling()
     with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: small_disk / "results"}):
         ask(photo, "record")
-        story = get_trace().request("record")
-        assert story.status in (StoryStatus.COMPLETED, StoryStatus.DIED)
-        if story.status is StoryStatus.DIED:
+        story = get_trace().requests.get("record")
+        assert story.status in (RequestStatus.COMPLETED, RequestStatus.DIED)
+        if story.status is RequestStatus.DIED:
             make_room_and_resume(small_disk, "record")
         else:
             (small_disk / "ballast").unlink()
@@ -134,6 +138,6 @@ def test_a_file_of_the_request_that_has_no_room(
     assert state.is_failed()
     with pytest.raises(DiskFullError):
         state.result()
-    assert not get_trace().requests()
+    assert not get_trace().requests.latest()
     ballast.unlink()
     assert ask(photo, "file").name == "Completed"

@@ -17,14 +17,15 @@ from flows.answer import answer_request
 from hugginggpt.catalog import hub
 from hugginggpt.errors import DeadlineExceededError
 from hugginggpt.request import RequestOptions
-from hugginggpt.results import RequestStatus
+from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import get_settings
 from hugginggpt.submission import Submission, submit
-from hugginggpt.trace.story import StoryStatus, TaskStage
+from hugginggpt.trace.story import AskedRequest
 from tests.flows.conftest import Answer
 from tests.servers import wait_until
 from tests.stand_ins.openai_server import OpenAIServer, hangs
+from tests.trace.samples import run_of
 
 PLAN: list[dict[str, Any]] = [
     {"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo.png"}},
@@ -60,21 +61,21 @@ def test_cancelling_stops_a_request_at_work(controller: OpenAIServer, photo: Pat
     get_trace()
     flow = threading.Thread(target=run)
     flow.start()
-    wait_until(lambda: "summarization" in controller.stages() and 0 in get_trace().results("stop"))
-    assert get_trace().cancel_request("stop", "Cancelled by ada.")
+    wait_until(lambda: "summarization" in controller.stages() and 0 in run_of(get_trace(), "stop").results())
+    assert get_trace().lifecycle.cancel("stop", "Cancelled by ada.")
     flow.join(timeout=200)
     assert not flow.is_alive()
     assert states[0].is_cancelled() and states[0].message == "Cancelled by ada."
-    story = get_trace().request("stop")
-    assert story.status is StoryStatus.CANCELLED
-    assert [task.status for task in story.tasks] == [TaskStage.COMPLETED, TaskStage.SKIPPED]
+    story = get_trace().requests.get("stop")
+    assert story.status is RequestStatus.CANCELLED
+    assert [task.status for task in story.tasks] == [TaskStatus.COMPLETED, TaskStatus.SKIPPED]
     assert "respond" not in controller.stages()
 
     # What had finished is kept: going on from there runs only the rest.
     controller.script = {"summarization": "Edges.", "respond": "They are edges."}
-    get_trace().reopen_request("stop")
+    get_trace().lifecycle.reopen("stop")
     assert answer_request("", request_id="stop", return_state=True).is_completed()
-    story = get_trace().request("stop")
+    story = get_trace().requests.get("stop")
     assert [life.ending for life in story.lives] == ["cancelled", "finished"]
     assert [attempt.life for attempt in story.tasks[0].attempts] == [1]
 
@@ -91,9 +92,9 @@ def test_over_its_deadline_it_is_answered_with_what_is_there(
         return_state=True,
     )
     assert state.name == "Partial"
-    story = get_trace().request("late")
-    assert story.status is StoryStatus.PARTIAL
-    assert [task.status for task in story.tasks] == [TaskStage.COMPLETED, TaskStage.FAILED]
+    story = get_trace().requests.get("late")
+    assert story.status is RequestStatus.PARTIAL
+    assert [task.status for task in story.tasks] == [TaskStatus.COMPLETED, TaskStatus.FAILED]
     assert story.tasks[1].error == "The request was not answered within its 3 seconds."
     assert story.response_source == "plain"
     assert "respond" not in controller.stages()
@@ -135,7 +136,7 @@ def test_its_time_counts_from_before_its_files_are_fetched(controller: OpenAISer
     assert state.is_failed()
     assert time.monotonic() - began < 40  # the address drips for a minute
     assert "files did not all arrive within its 3 seconds" in str(state.message)
-    assert not get_trace().requests() and not controller.stages()
+    assert not get_trace().requests.latest() and not controller.stages()
 
 
 def test_its_time_ends_the_fetching_of_what_its_plan_names(controller: OpenAIServer, dripping: str) -> None:
@@ -145,14 +146,14 @@ def test_its_time_ends_the_fetching_of_what_its_plan_names(controller: OpenAISer
     state = answer_request("Do", options=options, request_id="plan", return_state=True)
     assert state.is_failed()
     assert time.monotonic() - began < 40
-    assert get_trace().request("plan").error == "The request was not answered within its 3 seconds."
+    assert get_trace().requests.get("plan").error == "The request was not answered within its 3 seconds."
 
 
 def test_what_is_put_in_line_has_its_files_in_time_or_not_at_all(dripping: str) -> None:
     submission = Submission(request="Do", files=(dripping,), id="line", deadline=0.5)
     with pytest.raises(DeadlineExceededError, match=r"0\.5 seconds"):
         submit(submission, get_settings(), get_store(), get_trace())
-    assert not get_trace().requests()
+    assert not get_trace().requests.latest()
 
 
 def test_its_time_ends_the_looking_up_of_models(
@@ -168,7 +169,7 @@ def test_its_time_ends_the_looking_up_of_models(
         state = answer_request("Do", [str(photo)], options=options, request_id="hub", return_state=True)
         assert state.is_failed()
         assert time.monotonic() - began < 40
-        assert "within its 3 seconds" in (get_trace().request("hub").error or "")
+        assert "within its 3 seconds" in (get_trace().requests.get("hub").error or "")
 
 
 def test_what_has_cost_its_ceiling_costs_no_more(
@@ -180,14 +181,14 @@ def test_what_has_cost_its_ceiling_costs_no_more(
     )
     assert refused.is_failed()
     assert "HUGGINGGPT_PRICE_PER_MILLION_PROMPT_TOKENS" in str(refused.message)
-    assert not get_trace().knows("unpriced")
+    assert not get_trace().requests.knows("unpriced")
 
     priced()
     plenty = answer_request(
         "Do", [str(photo)], options=RequestOptions(plan=PLAN, max_cost=100), request_id="rich", return_state=True
     )
     assert plenty.name == "Completed"
-    cost = get_trace().budget("rich").spent
+    cost = run_of(get_trace(), "rich").budget().spent
     assert cost > 0
 
     calls = len(controller.stages())
@@ -199,10 +200,10 @@ def test_what_has_cost_its_ceiling_costs_no_more(
         return_state=True,
     )
     assert scarce.name == "Partial"
-    story = get_trace().request("poor")
+    story = get_trace().requests.get("poor")
     assert story.status == RequestStatus.PARTIAL and story.response_source == "plain"
     assert story.error is not None and "US dollars of the 0.000001 that it may" in story.error
-    assert story.totals.controller_calls < get_trace().request("rich").totals.controller_calls
+    assert story.totals.controller_calls < get_trace().requests.get("rich").totals.controller_calls
     assert len(controller.stages()) - calls == story.totals.controller_calls
 
 
@@ -215,8 +216,8 @@ def test_nothing_is_paid_for_that_may_cost_nothing(
     )
     assert state.name == "Partial"
     assert controller.calls == []
-    story = get_trace().request("nothing")
-    assert [task.status for task in story.tasks] == [TaskStage.COMPLETED, TaskStage.FAILED]
+    story = get_trace().requests.get("nothing")
+    assert [task.status for task in story.tasks] == [TaskStatus.COMPLETED, TaskStatus.FAILED]
 
 
 def test_calls_that_wait_for_their_turn_see_what_those_before_them_have_cost(
@@ -244,9 +245,9 @@ def test_calls_that_wait_for_their_turn_see_what_those_before_them_have_cost(
 def test_options_that_nobody_knows_are_refused(photo: Path) -> None:
     with pytest.raises(ParameterTypeError, match="max_costs"):
         answer_request("Do", [str(photo)], options={"plan": PLAN, "max_costs": 0.01}, request_id="misspelt")
-    assert get_trace().requests() == []
+    assert get_trace().requests.latest() == []
     # What an older or a newer version wrote is read all the same.
-    get_trace().queue_request(
-        text="Do", resources=[], conversation_id=None, options={"plan": PLAN[1:], "gone": 1}, request_id="kept"
-    )
+    options = {"plan": PLAN[1:], "gone": 1}
+    asked = AskedRequest(text="Do", resources=(), conversation_id=None, options=options, request_id="kept")
+    get_trace().queue.put(asked)
     assert answer_request("", request_id="kept", return_state=True).is_completed()

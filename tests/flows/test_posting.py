@@ -287,7 +287,7 @@ def test_the_final_state_says_how_the_answer_begins(photo: Path, controller: Ope
 def test_a_failed_run_says_why_in_a_plain_sentence(controller: OpenAIServer, run_log: list[str]) -> None:
     controller.script = {"plan": wrong_key()}
     state: Any = answer_request("Do it", return_state=True)
-    story = get_trace().requests(1)[0]
+    story = get_trace().requests.latest(1)[0]
     assert state.is_failed() and state.message == story.error
     assert artifacts_of(state)["answer"].data == as_text(f"Failed: {story.error}")
     # One line for the task run that could not plan, one for the flow run that says so.

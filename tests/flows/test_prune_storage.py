@@ -22,16 +22,17 @@ from hugginggpt import artifacts
 from hugginggpt.capabilities import ValueType
 from hugginggpt.models.card import Endpoint
 from hugginggpt.request import RequestOptions
+from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.database import make_engine, parse_url
-from hugginggpt.trace.story import RequestTrace, StoryStatus
+from hugginggpt.trace.story import RequestTrace
 from hugginggpt.upkeep import pruning
 from hugginggpt.upkeep.pruning import Limits, Sort, find_prunable
 from hugginggpt.upkeep.records import read_records
 from tests.flows.conftest import Answer
 from tests.stand_ins.openai_server import OpenAIServer
-from tests.trace.samples import candidate, choice, finish, planned
+from tests.trace.samples import candidate, choice, finish, planned, run_of
 
 EDGES = [{"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo.png"}}]
 TABLES = ("conversations", "requests", "flow_runs", "request_resources", "planned_tasks", "task_outputs", "artifacts")
@@ -61,7 +62,7 @@ def age(days: float, *requests: str) -> None:
     """Have requests, or all, and every record and artifact be older."""
     at = datetime.now(UTC) - timedelta(days=days)
     moment = at.strftime("%Y-%m-%d %H:%M:%S.%f") if get_settings().database.startswith("sqlite") else at
-    for request in requests or [r.request_id for r in get_trace().requests(100)]:
+    for request in requests or [r.request_id for r in get_trace().requests.latest(100)]:
         run_sql(
             "UPDATE requests SET created_at = :at WHERE id = :id",
             "UPDATE requests SET finished_at = :at WHERE id = :id AND finished_at IS NOT NULL",
@@ -116,7 +117,7 @@ def test_what_is_old_goes_and_what_is_young_stays(answer: Answer, photo: Path, s
         "conversations": 1, "requests": 1, "flow_runs": 1, "request_resources": 1, "planned_tasks": 1,
         "task_outputs": 1, "artifacts": 2,
     }  # fmt: skip
-    assert get_trace().request(young.request_id) == young
+    assert get_trace().requests.get(young.request_id) == young
     assert not [record for record in read_records(results()) if record.sha256s & held(old)]
 
 
@@ -169,7 +170,7 @@ def test_a_request_asked_again_after_pruning_is_done_again(answer: Answer, photo
     pruned(max_age_days=90)
     assert stored() == set() and counts()["artifacts"] == 0
     again = answer("Find the edges.", photo, plan=EDGES)
-    assert (again.status, again.tasks[0].cached) == (StoryStatus.COMPLETED, False)
+    assert (again.status, again.tasks[0].cached) == (RequestStatus.COMPLETED, False)
     assert held(again) == held(first) == stored()
 
 
@@ -207,7 +208,7 @@ def test_a_request_that_died_is_resumed_after_pruning(answer: Answer, photo: Pat
     age(1000)
     pruned(max_age_days=0, keep_artifacts_gb=0, keep_weights_gb=0)
     resumed = answer("Find the edges.", request_id="died")
-    assert (resumed.status, len(resumed.lives)) == (StoryStatus.COMPLETED, 2)
+    assert (resumed.status, len(resumed.lives)) == (RequestStatus.COMPLETED, 2)
     assert (held(resumed), resumed.tasks[0].attempts) == (held(story), story.tasks[0].attempts)
 
 
@@ -224,7 +225,7 @@ def test_beyond_the_gigabytes_the_oldest_go(answer: Answer, photo: Path, sign: P
     room = sum(sizes[name] for name in held(newest))
     done = pruned(max_age_days=None, keep_artifacts_gb=room / 1e9)
     assert (done["requests"]["gone"], stored()) == (1, held(newest))
-    assert [r.request_id for r in get_trace().requests()] == [newest.request_id]
+    assert [r.request_id for r in get_trace().requests.latest()] == [newest.request_id]
 
 
 def test_nothing_of_the_last_hour_goes(answer: Answer, photo: Path) -> None:
@@ -254,7 +255,7 @@ def test_a_conversation_that_went_on_between_the_look_and_the_deletion_stays(ans
     assert [one.id for one in prunable.old_conversations] == [first.conversation_id]
     second = answer("Again.", conversation_id=first.conversation_id, plan=EDGES)
     assert pruning.prune(prunable, Sort.REQUESTS).gone == 0
-    assert get_trace().request(second.request_id).status == StoryStatus.COMPLETED
+    assert get_trace().requests.get(second.request_id).status == RequestStatus.COMPLETED
     assert counts()["requests"] == 2
 
 
@@ -274,8 +275,8 @@ def test_a_model_that_was_chosen_or_run_between_the_look_and_the_deletion_stays(
     assert {one.id for one in prunable.old_models} == {"org/unused", "org/chosen", "org/run"}
 
     chosen = choice().model_copy(update={"chosen": candidate("org/chosen", Endpoint.LOCAL)})
-    trace.record_choice(waits.request_id, 0, chosen)
-    trace.start_attempt(ended.request_id, 0, 1, candidate("org/run", Endpoint.LOCAL), run_count=1)
+    run_of(trace, waits.request_id).record_choice(0, chosen)
+    run_of(trace, ended.request_id, 1).start_attempt(0, candidate("org/run", Endpoint.LOCAL), run_count=1)
     finish(trace, ended.request_id)
     gone = pruning.prune(prunable, Sort.WEIGHTS)
     assert (gone.gone, gone.gone_bytes, gone.stay) == (1, 7, 2)
@@ -318,7 +319,7 @@ def test_pruning_in_a_loop_takes_nothing_from_requests_that_run(
         if time.monotonic() > began + kept.total_seconds():
             return None  # Prefect kept it waiting for so long that it may have gone before it could report
         report = state.result()
-        story = get_trace().request(report["request_id"])
+        story = get_trace().requests.get(report["request_id"])
         missing = [one for one in story.files if not get_store().exists(one.artifact)]
         return report["status"], not missing
 

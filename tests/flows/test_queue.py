@@ -36,17 +36,19 @@ from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import CHECKOUT, get_settings
 from hugginggpt.submission import Submission, submit
 from hugginggpt.trace import queue as trace_queue
-from hugginggpt.trace.story import EndedRun, StoryStatus
+from hugginggpt.trace.story import AskedRequest, EndedRun
 from tasks import open as opening
 from tasks import queue
 from tests.servers import wait_until
+from tests.trace.samples import finish
 
 PLAN = [{"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo.png"}}]
 
 
 def put(request_id: str, text: str = "Draw its edges") -> None:
     options = {"plan": None, "fresh": False}
-    get_trace().queue_request(text=text, resources=[], conversation_id=None, options=options, request_id=request_id)
+    asked = AskedRequest(text=text, resources=(), conversation_id=None, options=options, request_id=request_id)
+    get_trace().queue.put(asked)
 
 
 def runs_of(request_id: str) -> list[FlowRun]:
@@ -164,11 +166,11 @@ def test_runs_that_end_before_they_begin_are_counted_and_the_request_is_given_up
         newest = f"futile/{number}" if number > 1 else "futile"
         (run,) = [run for run in runs_of("futile") if run.idempotency_key == newest]
         set_state(run, Failed(message="The cluster is away."))
-        assert get_trace().starts("futile") == number
+        assert get_trace().queue.starts("futile") == number
     assert answer_queued() == 0
     assert len(runs_of("futile")) == 2
-    story = get_trace().request("futile")
-    assert story.status is StoryStatus.FAILED
+    story = get_trace().requests.get("futile")
+    assert story.status is RequestStatus.FAILED
     assert story.error is not None and story.error.endswith("the last one said: The cluster is away.")
 
 
@@ -176,10 +178,10 @@ def test_a_request_whose_run_was_cancelled_before_it_began_is_cancelled(_deploye
     put("unwelcome")
     set_state(start_run("unwelcome", "Draw"), Cancelled())
     assert answer_queued() == 0
-    assert get_trace().request("unwelcome").status is StoryStatus.CANCELLED
+    assert get_trace().requests.get("unwelcome").status is RequestStatus.CANCELLED
     assert len(runs_of("unwelcome")) == 1
     # Whoever wants it after all gets another run.
-    get_trace().reopen_request("unwelcome")
+    get_trace().lifecycle.reopen("unwelcome")
     assert answer_queued() == 1
     assert {run.idempotency_key for run in runs_of("unwelcome")} == {"unwelcome", "unwelcome/2"}
 
@@ -188,16 +190,8 @@ def test_a_run_whose_process_died_is_crashed_and_followed_by_another(_deployed: 
     put("dead")
     first = start_run("dead", "Draw")
     set_state(first, Running())
-    get_trace().open_request(
-        text="",
-        resources=[],
-        conversation_id=None,
-        options={},
-        holder="elsewhere:1:0.0",
-        lease_seconds=0.1,
-        request_id="dead",
-        flow_run_id=str(first.id),
-    )
+    asked = AskedRequest(text="", resources=(), conversation_id=None, options={}, request_id="dead")
+    get_trace().lifecycle.open(asked, holder="elsewhere:1:0.0", lease_seconds=0.1, flow_run_id=str(first.id))
     time.sleep(0.2)
     assert answer_queued() == 1
     states = {run.idempotency_key: run.state.type.value for run in runs_of("dead") if run.state}
@@ -209,16 +203,8 @@ def begun(request_id: str) -> FlowRun:
     put(request_id)
     run = start_run(request_id, "Draw")
     set_state(run, Running())
-    get_trace().open_request(
-        text="",
-        resources=[],
-        conversation_id=None,
-        options={},
-        holder=request_id,
-        lease_seconds=60,
-        request_id=request_id,
-        flow_run_id=str(run.id),
-    )
+    asked = AskedRequest(text="", resources=(), conversation_id=None, options={}, request_id=request_id)
+    get_trace().lifecycle.open(asked, holder=request_id, lease_seconds=60, flow_run_id=str(run.id))
     return run
 
 
@@ -232,12 +218,10 @@ def test_runs_that_are_at_work_in_prefect_alone_are_ended_there(
     ):
         error = "It cannot be done." if status is RequestStatus.FAILED else None
         response = None if error else "The edges\nwere drawn."
-        get_trace().finish_request(
-            name, status=status, response=response, response_source="none", error=error, endings=[]
-        )
-    get_trace().cancel_request("given-up")
-    get_trace().release_flow_run(str(runs["left"].id), ending="died")
-    get_trace().cancel_request("left")
+        finish(get_trace(), name, status=status, response=response, response_source="none", error=error)
+    get_trace().lifecycle.cancel("given-up")
+    get_trace().lifecycle.release_flow_run(str(runs["left"].id), ending="died")
+    get_trace().lifecycle.cancel("left")
 
     def states() -> dict[str, str]:
         with get_client(sync_client=True) as client:
@@ -263,8 +247,12 @@ def test_a_run_that_is_deleted_meanwhile_does_not_keep_the_others_from_being_end
 ) -> None:
     gone, other = begun("gone"), begun("other")
     for name in ("gone", "other"):
-        get_trace().finish_request(
-            name, status=RequestStatus.COMPLETED, response="Done.", response_source="none", error=None, endings=[]
+        finish(
+            get_trace(),
+            name,
+            status=RequestStatus.COMPLETED,
+            response="Done.",
+            response_source="none",
         )
     monkeypatch.setattr(queue, "ENDED_SECONDS", 0.0)
     ending = queue._ending
@@ -319,7 +307,7 @@ def test_what_cannot_be_started_stays_in_line(_deployed: None, monkeypatch: pyte
     state = answer_queued(return_state=True)
     assert state.is_failed()
     assert str(state.message).startswith("1 of 1 requests stay in line, for no run could be started for them: Prefect")
-    assert get_trace().request("stays").status is StoryStatus.QUEUED
+    assert get_trace().requests.get("stays").status is RequestStatus.QUEUED
     with pytest.raises(ConfigurationError, match="no deployment answer-request/elsewhere: start everything") as raised:
         start_run("stays", "Draw")
     assert f"--prefect-file {CHECKOUT / 'deployments.yaml'}`" in raised.value.message
@@ -383,7 +371,7 @@ def test_what_a_deployment_is_asked_is_in_line_before_anything_can_fail(
         refused = run_of_deployment("Draw its edges", files=["/nowhere.png"])
         assert str(begin(refused).message).startswith("The file /nowhere.png is in none of the folders")
     # Nobody else begins it while its run may still do so.
-    assert [(r.request_id, r.status) for r in get_trace().requests()] == [(str(run.id), StoryStatus.QUEUED)]
+    assert [(r.request_id, r.status) for r in get_trace().requests.latest()] == [(str(run.id), RequestStatus.QUEUED)]
     assert answer_queued() == 0
 
     monkeypatch.setattr(opening, "OPENING_SECONDS", 0.0)
@@ -393,8 +381,8 @@ def test_what_a_deployment_is_asked_is_in_line_before_anything_can_fail(
     assert answer_queued() == 1
     (again,) = [found for found in runs_of("mine") if found.idempotency_key == "mine"]
     assert begin(again).is_completed()
-    story = get_trace().request("mine")
-    assert (story.status, len(story.resources)) == (StoryStatus.COMPLETED, 1)
+    story = get_trace().requests.get("mine")
+    assert (story.status, len(story.resources)) == (RequestStatus.COMPLETED, 1)
 
 
 def refusal(**parameters: Any) -> str:
@@ -444,7 +432,7 @@ def test_an_empty_request_is_refused_before_there_is_a_run(_deployed: None) -> N
         assert len(client.read_flow_runs()) == before
     blank = begin(run_of_deployment(" "))
     assert (blank.name, blank.message) == ("Failed", "The request is empty: say what is to be done.")
-    assert get_trace().requests() == []
+    assert get_trace().requests.latest() == []
 
 
 def test_a_trigger_sent_twice_is_answered_once(photo: object) -> None:
@@ -456,21 +444,21 @@ def test_a_trigger_sent_twice_is_answered_once(photo: object) -> None:
     )
     other = answer_request("Draw its edges", [__file__], request_id="twice", return_state=True)
     assert first.result() == again.result()
-    assert other.is_failed() and "twice is another one, already known" in str(other.message)
-    assert len(get_trace().request("twice").lives) == 1
+    assert other.is_failed() and "id twice belongs to a different request" in str(other.message)
+    assert len(get_trace().requests.get("twice").lives) == 1
 
 
 def test_a_cancelled_request_in_line_is_not_begun() -> None:
     put("unwanted")
-    get_trace().cancel_request("unwanted")
+    get_trace().lifecycle.cancel("unwanted")
     state = answer_request("Draw its edges", request_id="unwanted", return_state=True)
     assert state.is_cancelled()
-    assert get_trace().request("unwanted").lives == ()
+    assert get_trace().requests.get("unwanted").lives == ()
 
 
 def test_a_run_is_tagged_with_its_conversation(photo: object) -> None:
     answer_request("Draw its edges", [str(photo)], options={"plan": PLAN}, request_id="tagged")
-    story = get_trace().request("tagged")
+    story = get_trace().requests.get("tagged")
     with get_client(sync_client=True) as client:
         run = client.read_flow_run(UUID(story.flow_run_id))
     assert f"conversation:{story.conversation_id[:8]}" in run.tags

@@ -76,7 +76,7 @@ def runs(state: Any) -> dict[str, int]:
 
 
 def known(kind: str) -> list[str]:
-    kept = get_trace().cards(kind)
+    kept = get_trace().models.cards(kind)
     return [card.id for card in kept[0]] if kept else []
 
 
@@ -110,7 +110,7 @@ def test_a_task_run_looks_up_a_kind_and_all_kinds_of_the_hub_are_looked_up(hub: 
 @pytest.mark.parametrize("mode", ["unavailable", "gone"])
 def test_a_hub_that_is_down_takes_nothing_away(hub: HubServer, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     refreshed(SENTIMENT, SQUARES)
-    kept = get_trace().cards(SENTIMENT)
+    kept = get_trace().models.cards(SENTIMENT)
     if mode == "gone":
         hub.close()
     else:
@@ -121,7 +121,7 @@ def test_a_hub_that_is_down_takes_nothing_away(hub: HubServer, mode: str, monkey
     assert state.message.startswith(f"The models of {SENTIMENT} were not looked up: the Hub at {hub.url} cannot be")
     with pytest.raises(HubUnavailableError):
         state.result()
-    assert get_trace().cards(SENTIMENT) == kept
+    assert get_trace().models.cards(SENTIMENT) == kept
     assert set(runs(state).values()) == {refresh.RETRIES + 1}
     assert table(state)[SQUARES]["what changed"].startswith("not looked up: The models of object-detection")
 

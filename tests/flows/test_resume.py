@@ -22,14 +22,15 @@ import tasks.run
 from flows.answer import answer_request
 from hugginggpt.errors import ExpertUnavailableError, RequestClosedError, RequestInProgressError
 from hugginggpt.request import RequestOptions
-from hugginggpt.results import TaskResult
+from hugginggpt.results import RequestStatus, TaskResult
 from hugginggpt.services import get_trace, reset
-from hugginggpt.trace.story import RequestTrace, StoryStatus
+from hugginggpt.trace.story import RequestTrace
 from tasks import policies
 from tests.flows.conftest import Answer
 from tests.servers import wait_until
 from tests.stand_ins.inference_server import InferenceServer
 from tests.stand_ins.openai_server import OpenAIServer, hangs
+from tests.trace.samples import run_of
 
 PLAN: list[dict[str, Any]] = [
     {"task": "image-to-text", "id": 0, "dep": [-1], "args": {"image": "sign.png"}},
@@ -78,7 +79,7 @@ def each_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 
 def at_work_on(request_id: str, stage: str, server: OpenAIServer) -> bool:
     """The server hangs on that stage, and everything before it is in the trace."""
-    return stage in server.stages() and {0, 1} <= get_trace().results(request_id).keys()
+    return stage in server.stages() and {0, 1} <= run_of(get_trace(), request_id).results().keys()
 
 
 def test_a_killed_run_is_resumed_and_nothing_finished_runs_again(
@@ -91,13 +92,13 @@ def test_a_killed_run_is_resumed_and_nothing_finished_runs_again(
         answer_request("Read it.", request_id="killed")
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert get_trace().request("killed").status is StoryStatus.DIED
+    assert get_trace().requests.get("killed").status is RequestStatus.DIED
 
     controller.script = {"summarization": "It is 42.50 EUR.", "respond": "The sign says 42.50 EUR."}
     state = answer_request("", request_id="killed", return_state=True)
     assert state.is_completed()
-    story = get_trace().request("killed")
-    assert (story.status, story.response) == (StoryStatus.COMPLETED, "The sign says 42.50 EUR.")
+    story = get_trace().requests.get("killed")
+    assert (story.status, story.response) == (RequestStatus.COMPLETED, "The sign says 42.50 EUR.")
     assert [life.ending for life in story.lives] == ["died", "finished"]
     assert {task.id: [a.life for a in task.attempts if a.status == "completed"] for task in story.tasks} == {
         0: [1],
@@ -122,7 +123,7 @@ def test_what_was_recorded_is_not_run_again_when_its_task_run_is(
     monkeypatch.setattr(tasks.run._Attempts, "record", lose_one)
     controller.script = {"respond": "The edges were drawn."}
     story = answer("Draw the edges.", sign, plan=[PLAN[1]], fresh=True)
-    assert not lost and story.status is StoryStatus.COMPLETED
+    assert not lost and story.status is RequestStatus.COMPLETED
     assert [attempt.status for attempt in story.tasks[0].attempts] == ["completed"]
 
 
@@ -138,7 +139,7 @@ def test_a_record_whose_write_was_cut_off_counts_as_none(
     for path in cut_off:
         path.write_bytes(path.read_bytes()[:left])
     again = answer("Draw the edges.", sign)
-    assert len(cut_off) >= 3 and again.status is first.status is StoryStatus.COMPLETED
+    assert len(cut_off) >= 3 and again.status is first.status is RequestStatus.COMPLETED
     assert again.tasks[0].outputs == first.tasks[0].outputs
     assert answer("Draw the edges.", sign).tasks[0].status.value == "cached", "and it is written anew"
 
@@ -152,8 +153,8 @@ def test_two_who_resume_at_once_do_not_both_run(controller: OpenAIServer, sign: 
     controller.script = {"summarization": "42.50 EUR.", "respond": "It says 42.50 EUR."}
     both = [start(sign, "wanted"), start(sign, "wanted")]
     assert sorted(p.wait(timeout=120) == 0 for p in both)[-1]
-    story = get_trace().request("wanted")
-    assert story.status is StoryStatus.COMPLETED
+    story = get_trace().requests.get("wanted")
+    assert story.status is RequestStatus.COMPLETED
     assert len(story.lives) == 2
 
 
@@ -184,12 +185,12 @@ def test_results_outlive_a_database_that_goes_away(
     assert state.is_failed()
     assert postgresql_url not in str(state.message)
     lock(postgresql_url, False)
-    wait_until(lambda: get_trace().request("cut-off").status is StoryStatus.DIED)
+    wait_until(lambda: get_trace().requests.get("cut-off").status is RequestStatus.DIED)
     asked = len(controller.calls)
 
     state = answer_request("", request_id="cut-off", return_state=True)
-    story = get_trace().request("cut-off")
-    assert state.is_completed() and story.status is StoryStatus.COMPLETED
+    story = get_trace().requests.get("cut-off")
+    assert state.is_completed() and story.status is RequestStatus.COMPLETED
     assert "summarization" not in controller.stages()[asked:]
     assert {task.id: task.status.value for task in story.tasks}[2] == "cached"
 
@@ -223,7 +224,7 @@ def test_a_database_that_goes_away_for_seconds_is_waited_for(
 
     controller.script = replies | {stage: cut_off}
     story = answer("Is it friendly?", request_id=f"waits-in-{stage}")
-    assert story.status is StoryStatus.COMPLETED
+    assert story.status is RequestStatus.COMPLETED
     assert [life.ending for life in story.lives] == ["finished"]
     # What was asked while the database was away is in the trace all the same.
     assert len(story.controller_calls) == len(controller.calls)
@@ -241,7 +242,7 @@ def test_a_selection_begins_while_the_database_is_away(
     get_trace()
 
     def cut_off() -> None:
-        wait_until(lambda: any(r.tasks for r in get_trace().requests()))
+        wait_until(lambda: any(r.tasks for r in get_trace().requests.latest()))
         lock(postgresql_url, True)
         time.sleep(6.0)
         lock(postgresql_url, False)
@@ -255,7 +256,7 @@ def test_a_selection_begins_while_the_database_is_away(
     controller.script = {"select": lambda call: {"id": call.choices[0], "reason": "It fits."}, "respond": "It is."}
     story = answer("Is it friendly?", plan=plan, request_id="waits-from-the-beginning")
     away.join()
-    assert story.status is StoryStatus.COMPLETED
+    assert story.status is RequestStatus.COMPLETED
     assert all(task.selection for task in story.tasks)
 
 
@@ -278,11 +279,11 @@ def test_a_flow_that_is_interrupted_says_so_in_the_trace(
     wait_until(lambda: at_work_on("stopped", "summarization", controller))
     process.send_signal(signal.SIGINT)
     process.wait(timeout=60)
-    story: RequestTrace = get_trace().request("stopped")
-    assert story.status is StoryStatus.DIED
+    story: RequestTrace = get_trace().requests.get("stopped")
+    assert story.status is RequestStatus.DIED
     assert story.lives[0].ending not in (None, "finished")
     controller.script = {"summarization": "42.50 EUR.", "respond": "It says 42.50 EUR."}
-    assert answer("", request_id="stopped").status is StoryStatus.COMPLETED
+    assert answer("", request_id="stopped").status is RequestStatus.COMPLETED
 
 
 def test_a_flow_that_loses_its_request_while_the_answer_is_written_says_so(
@@ -292,8 +293,8 @@ def test_a_flow_that_loses_its_request_while_the_answer_is_written_says_so(
     flow_runs: list[str | None] = []
 
     def lose(call: object) -> Any:
-        flow_runs.append(get_trace().request("lost").flow_run_id)
-        assert get_trace().release_flow_run(str(flow_runs[0]), ending="crashed")
+        flow_runs.append(get_trace().requests.get("lost").flow_run_id)
+        assert get_trace().lifecycle.release_flow_run(str(flow_runs[0]), ending="crashed")
         return hangs()
 
     controller.script = {"respond": lose}
@@ -303,7 +304,7 @@ def test_a_flow_that_loses_its_request_while_the_answer_is_written_says_so(
     assert state.message == "Request lost is not this process's any more: its answer is left to whoever resumes it."
     with get_client(sync_client=True) as client:
         assert "Failed" not in client.read_flow_run(UUID(flow_runs[0])).name
-    assert get_trace().request("lost").status is StoryStatus.DIED
+    assert get_trace().requests.get("lost").status is RequestStatus.DIED
     controller.script = {"respond": "The edges were drawn."}
     assert answer("Draw it.", request_id="lost").response == "The edges were drawn."
 
@@ -313,7 +314,7 @@ def test_the_same_story_in_each_database(
 ) -> None:
     controller.script = {"summarization": "It is 42.50 EUR.", "respond": "The sign says 42.50 EUR."}
     story = answer("Read it.", sign, plan=PLAN)
-    assert story.status is StoryStatus.COMPLETED
+    assert story.status is RequestStatus.COMPLETED
     assert [(t.task, t.status.value, len(t.attempts)) for t in story.tasks] == [
         ("image-to-text", "completed", 1),
         ("canny-control", "completed", 1),

@@ -18,8 +18,8 @@ from flows.answer import answer_request
 from flows.queue import answer_queued
 from flows.warm import warm_models
 from hugginggpt.errors import UnexpectedError
+from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace
-from hugginggpt.trace.story import StoryStatus
 from tasks import plan as planning
 from tasks import queue, respond, run
 from tests.stand_ins.openai_server import OpenAIServer
@@ -73,7 +73,7 @@ def told_to_prefect(state: Any) -> list[str]:
 
 def check(state: Any, lines: list[str]) -> list[str]:
     """See that no secret is anywhere, and that the log has the traceback; return what Prefect keeps."""
-    story = get_trace().request(get_trace().requests(1)[0].request_id).model_dump_json()
+    story = get_trace().requests.get(get_trace().requests.latest(1)[0].request_id).model_dump_json()
     told = told_to_prefect(state)
     for said in (*lines, *told, story, str(state.message)):
         assert SECRET not in said
@@ -96,8 +96,8 @@ def test_a_request_fails_without_a_secret(
     assert state.message.startswith(sentence)
     assert f"Failed: {state.message}" in told
     # It can be resumed: what failed is not the request.
-    story = get_trace().request(get_trace().requests(1)[0].request_id)
-    assert story.status is StoryStatus.DIED and story.lives[-1].error == state.message
+    story = get_trace().requests.get(get_trace().requests.latest(1)[0].request_id)
+    assert story.status is RequestStatus.DIED and story.lives[-1].error == state.message
 
 
 def test_a_task_fails_without_a_secret(
@@ -107,7 +107,7 @@ def test_a_task_fails_without_a_secret(
     state: Any = answer_request("Sum it up", options={"plan": EDGES}, return_state=True)
     told = check(state, logged)
     assert sum("It ended unexpectedly (RuntimeError" in one for one in told) == 1
-    (task,) = get_trace().request(get_trace().requests(1)[0].request_id).tasks
+    (task,) = get_trace().requests.get(get_trace().requests.latest(1)[0].request_id).tasks
     assert task.error is not None and task.error.startswith("It ended unexpectedly (RuntimeError: cannot ask")
 
 
@@ -143,7 +143,7 @@ def test_a_failure_of_prefects_own_is_without_a_secret_in_the_trace(
     monkeypatch.setattr(planning, "show_plan", stop)
     with pytest.raises(SystemExit):
         answer_request("Sum it up", options={"plan": EDGES}, return_state=True)
-    story = get_trace().request(get_trace().requests(1)[0].request_id)
+    story = get_trace().requests.get(get_trace().requests.latest(1)[0].request_id)
     assert story.lives[-1].error is not None and SECRET not in story.model_dump_json()
 
 

@@ -28,7 +28,7 @@ from tasks import warm
 from tests.servers import wait_until
 from tests.stand_ins import tiny_models
 from tests.stand_ins.hub_server import HubServer
-from tests.trace.samples import candidate, planned
+from tests.trace.samples import candidate, planned, run_of
 
 pytest.importorskip("transformers")
 
@@ -144,7 +144,7 @@ def test_without_kinds_it_is_those_that_are_in_use(hub: HubServer) -> None:
     )
     warm_models([SENTIMENT])
     trace = get_trace()
-    trace.start_attempt(planned(trace).request_id, 0, 1, candidate(), run_count=1)
+    run_of(trace, planned(trace).request_id, 1).start_attempt(0, candidate(), run_count=1)
     assert set(kinds_to_warm()) == {SENTIMENT, "image-to-text"}
 
 

@@ -61,7 +61,7 @@ class Batches:
     def _put(self, line: bytes) -> None:
         submission = parse_submission(line)
         request_id = submit(submission, self._settings, self._store, self._trace).request_id
-        story = self._trace.request(request_id)
+        story = self._trace.requests.get(request_id)
         report(story, {}).model_dump_json().encode()
         story.model_dump_json().encode()
         assert story.text.strip() == submission.request.replace("\0", "").strip(), "another request than was given"

@@ -121,7 +121,7 @@ def test_a_passage_that_is_named_again_and_again_is_counted() -> None:
 
 
 def test_the_guide_tells_every_limit() -> None:
-    guide = (CHECKOUT / "docs" / "planning.md").read_text()
+    guide = (CHECKOUT / "docs" / "plans.md").read_text()
     for name, most in vars(limits).items():
         assert not isinstance(most, int) or f"{most:,} |" in guide, name
 

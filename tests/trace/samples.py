@@ -7,11 +7,15 @@ from typing import Any
 from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.capabilities import ValueType
 from hugginggpt.controller.client import ControllerCall
+from hugginggpt.errors import rebuilt
 from hugginggpt.holder import holder_name
 from hugginggpt.models.card import Candidate, Endpoint, ModelCard, ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
-from hugginggpt.results import ItemResult, RequestStatus, TaskResult
-from hugginggpt.trace.store import OpenedRequest, Trace
+from hugginggpt.results import ItemResult, RequestStatus, TaskOutcome, TaskResult, TaskStatus
+from hugginggpt.trace.recording import RunTrace
+from hugginggpt.trace.store import Trace
+from hugginggpt.trace.story import Answer, AskedRequest, OpenedRequest
+from hugginggpt.trace.tables import ExpertRunRow
 
 PLAN = Plan(
     tasks=(
@@ -63,6 +67,11 @@ def result(task_id: int = 0, *texts: str, model: str = "rapidocr") -> TaskResult
     )
 
 
+def outcome(task_id: int, status: TaskStatus = TaskStatus.COMPLETED, **values: Any) -> TaskOutcome:
+    planned = next((task for task in PLAN.tasks if task.id == task_id), PlannedTask(task="image-to-text", id=task_id))
+    return TaskOutcome(planned=planned, status=status, **values)
+
+
 def call(stage: str = "plan", **changes: Any) -> ControllerCall:
     values = {
         "stage": stage,
@@ -86,17 +95,33 @@ def begin(trace: Trace, **changes: Any) -> OpenedRequest:
         "resources": [INVOICE],
         "conversation_id": None,
         "options": {"fresh": False},
+        "request_id": None,
         "holder": holder_name(),
         "lease_seconds": 60.0,
-    }
-    return trace.open_request(**(values | changes))
+    } | changes
+    asked = AskedRequest(**{name: values.pop(name) for name in AskedRequest.model_fields})
+    return trace.lifecycle.open(asked, **values)
 
 
 def planned(trace: Trace, **changes: Any) -> OpenedRequest:
     """Open a request and give it a plan."""
     opened = begin(trace, **changes)
-    trace.record_plan(opened.request_id, PLAN, "controller")
+    trace.run(opened.request_id, opened.life).record_plan(PLAN, "controller")
     return opened
+
+
+def run_of(trace: Trace, request_id: str, life: int | None = None) -> RunTrace:
+    """What a life of a request records: the latest one unless told otherwise."""
+    if life is None:
+        life = max((each.life for each in trace.requests.get(request_id).lives), default=1)
+    return trace.run(request_id, life)
+
+
+def run_of_attempt(trace: Trace, attempt_id: int) -> RunTrace:
+    """What the life records that the attempt belongs to."""
+    with trace._database.reading() as session:
+        attempt = session.get_one(ExpertRunRow, attempt_id)
+        return trace.run(attempt.request_id, attempt.life)
 
 
 def finish(trace: Trace, request_id: str, **changes: Any) -> None:
@@ -106,6 +131,13 @@ def finish(trace: Trace, request_id: str, **changes: Any) -> None:
         "response": "The total is 12.50.",
         "response_source": "controller",
         "error": None,
-        "endings": (),
-    }
-    trace.finish_request(request_id, **(values | changes))
+        "error_type": None,
+        "outcomes": (),
+        "life": None,
+    } | changes
+    run_of(trace, request_id, values["life"]).finish(
+        values["status"],
+        None if values["response"] is None else Answer(values["response"], values["response_source"]),
+        None if values["error"] is None else rebuilt(values["error_type"], values["error"]),
+        values["outcomes"],
+    )

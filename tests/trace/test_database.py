@@ -23,7 +23,7 @@ from hugginggpt.trace.database import make_engine, parse_url
 from hugginggpt.trace.migrate import HEAD, MIGRATIONS, migrate
 from hugginggpt.trace.store import Trace
 from hugginggpt.trace.tables import Base
-from tests.trace.samples import begin, planned, result
+from tests.trace.samples import begin, planned, result, run_of
 
 PASSWORD = "s3cret-pässword"
 
@@ -95,7 +95,7 @@ def test_postgres_urls_of_every_spelling_work(settings: Settings, postgresql_url
 def test_times_are_utc_whatever_the_sessions_zone(settings: Settings, postgresql_url: str) -> None:
     trace = Trace.open(at(settings, f"{postgresql_url}&options=-c%20timezone%3DAsia/Tokyo"))
     opened = begin(trace)
-    created = trace.request(opened.request_id).created_at
+    created = trace.requests.get(opened.request_id).created_at
     assert created.utcoffset() is not None and not created.utcoffset()
     trace.close()
 
@@ -147,11 +147,11 @@ def test_a_server_that_goes_away_gives_a_sentence_and_may_come_back(settings: Se
         admin.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
         admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
         with pytest.raises(DatabaseUnavailableError):
-            trace.request(opened.request_id)
+            trace.requests.get(opened.request_id)
         with pytest.raises(DatabaseUnavailableError):
             trace.check()
         admin.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true")
-    assert trace.request(opened.request_id).request_id == opened.request_id
+    assert trace.requests.get(opened.request_id).request_id == opened.request_id
     trace.close()
 
 
@@ -182,14 +182,14 @@ def test_a_file_that_is_no_database_gives_a_sentence(settings: Settings, tmp_pat
 def test_a_full_disk_gives_a_sentence_and_loses_nothing(settings: Settings, small_disk: Path) -> None:
     trace = Trace.open(at(settings, f"sqlite:///{small_disk}/trace.db"))
     opened = planned(trace)
-    trace.record_result(opened.request_id, result(0))
+    run_of(trace, opened.request_id).record_result(result(0))
 
     with pytest.raises(DatabaseUnavailableError, match="disk is full; free some space"):
-        trace.record_no_result(opened.request_id, 1, TaskStatus.FAILED, "No. " * 500_000)
+        run_of(trace, opened.request_id).record_no_result(1, TaskStatus.FAILED, "No. " * 500_000)
 
-    assert trace.results(opened.request_id) == {0: result(0)}
-    trace.record_no_result(opened.request_id, 1, TaskStatus.FAILED, "No.")
-    assert trace.request(opened.request_id).tasks[1].error == "No."
+    assert run_of(trace, opened.request_id).results() == {0: result(0)}
+    run_of(trace, opened.request_id).record_no_result(1, TaskStatus.FAILED, "No.")
+    assert trace.requests.get(opened.request_id).tasks[1].error == "No."
     trace.close()
 
 
@@ -230,7 +230,7 @@ def test_a_writer_waits_for_another_process(settings: Settings) -> None:
         opening = pool.submit(begin, trace)
         while not opening.running():
             time.sleep(0.01)
-        assert trace.requests() == []  # readers do not wait
+        assert trace.requests.latest() == []  # readers do not wait
         holder.stdin.write("go on\n")
         holder.stdin.flush()
         assert opening.result().life == 1

@@ -9,7 +9,7 @@ from hugginggpt.results import RequestStatus
 from hugginggpt.settings import CHECKOUT
 from hugginggpt.trace.database import make_engine, parse_url
 from hugginggpt.trace.store import Trace
-from tests.trace.samples import call, candidate, choice, planned, result
+from tests.trace.samples import call, candidate, choice, finish, planned, result, run_of, run_of_attempt
 
 PAGE = CHECKOUT / "docs" / "trace.md"
 QUERIES = re.findall(r"^([^\n]+):\n\n```sql\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
@@ -22,24 +22,25 @@ def test_there_are_queries() -> None:
 @pytest.fixture
 def url_of_a_trace(trace: Trace, database_url: str) -> str:
     done = planned(trace, text="Read the invoice.")
-    trace.record_controller_call(done.request_id, None, call())
-    trace.record_choice(done.request_id, 0, choice())
+    run_of(trace, done.request_id).record_controller_call(None, call())
+    run_of(trace, done.request_id).record_choice(0, choice())
     for name, status in (("broken", "failed"), ("rapidocr", "completed")):
-        attempt = trace.start_attempt(done.request_id, 0, 1, candidate(name), run_count=1)
-        trace.finish_attempt(attempt, status=status, seconds=1.0, error_type="ExpertError", error="No.")
-    trace.record_result(done.request_id, result(0, "The invoice says 12.50."))
+        attempt = run_of(trace, done.request_id, 1).start_attempt(0, candidate(name), run_count=1)
+        run_of_attempt(trace, attempt).finish_attempt(
+            attempt, status=status, seconds=1.0, error_type="ExpertError", error="No."
+        )
+    run_of(trace, done.request_id).record_result(result(0, "The invoice says 12.50."))
     planned(trace, lease_seconds=-60.0, request_id="dead")
     latest = planned(trace)
-    trace.record_choice(latest.request_id, 0, choice())
-    trace.finish_request(
+    run_of(trace, latest.request_id).record_choice(0, choice())
+    finish(
+        trace,
         done.request_id,
         status=RequestStatus.PARTIAL,
         response="12.50",
         response_source="plain",
-        error=None,
-        endings=(),
     )
-    trace.measurement(max_age=0)
+    trace.models.measurement(max_age=0)
     return database_url
 
 

@@ -11,14 +11,14 @@ from hugginggpt.models.figures import LATEST, MEMORY, Figures
 from hugginggpt.results import TaskStatus
 from hugginggpt.trace.database import make_engine, parse_url
 from hugginggpt.trace.store import Trace
-from tests.trace.samples import candidate, planned, result
+from tests.trace.samples import candidate, planned, result, run_of, run_of_attempt
 
 KIND = "image-to-text"
 
 
 def run(trace: Trace, request_id: str, name: str, error_type: str | None = None, *, seconds: float = 1.0) -> None:
-    attempt = trace.start_attempt(request_id, 0, 1, candidate(name), run_count=1)
-    trace.finish_attempt(
+    attempt = run_of(trace, request_id, 1).start_attempt(0, candidate(name), run_count=1)
+    run_of_attempt(trace, attempt).finish_attempt(
         attempt,
         status="failed" if error_type else "completed",
         seconds=seconds,
@@ -30,7 +30,7 @@ def run(trace: Trace, request_id: str, name: str, error_type: str | None = None,
 
 def now(trace: Trace) -> dict[str, Figures]:
     """The figures of the moment, by model."""
-    figures = trace.measurement(max_age=0).figures
+    figures = trace.models.measurement(max_age=0).figures
     assert {(kind, endpoint) for kind, _, endpoint in figures} <= {(KIND, "embedded")}
     return {model: one for (_, model, _), one in figures.items()}
 
@@ -42,11 +42,11 @@ def test_an_empty_trace_knows_nothing(trace: Trace) -> None:
 def test_runs_count_by_kind_model_and_endpoint(trace: Trace) -> None:
     request_id = planned(trace).request_id
     run(trace, request_id, "a/b")
-    local = trace.start_attempt(request_id, 0, 1, candidate("a/b", Endpoint.LOCAL), run_count=1)
-    trace.finish_attempt(local, status="completed", seconds=3.0)
-    speech = trace.start_attempt(request_id, 1, 1, candidate("a/b"), run_count=1)
-    trace.finish_attempt(speech, status="completed", seconds=5.0)
-    figures = trace.measurement(max_age=0).figures
+    local = run_of(trace, request_id, 1).start_attempt(0, candidate("a/b", Endpoint.LOCAL), run_count=1)
+    run_of_attempt(trace, local).finish_attempt(local, status="completed", seconds=3.0)
+    speech = run_of(trace, request_id, 1).start_attempt(1, candidate("a/b"), run_count=1)
+    run_of_attempt(trace, speech).finish_attempt(speech, status="completed", seconds=5.0)
+    figures = trace.models.measurement(max_age=0).figures
     assert {place: one.seconds for place, one in figures.items()} == {
         (KIND, "a/b", "embedded"): 1.0,
         (KIND, "a/b", "local"): 3.0,
@@ -57,7 +57,7 @@ def test_runs_count_by_kind_model_and_endpoint(trace: Trace) -> None:
 def test_the_time_is_that_of_an_element(trace: Trace) -> None:
     request_id = planned(trace).request_id
     run(trace, request_id, "a/b", seconds=6.0)
-    trace.record_result(request_id, result(0, "one", "two", "three", model="a/b"))
+    run_of(trace, request_id).record_result(result(0, "one", "two", "three", model="a/b"))
     assert now(trace)["a/b"].seconds == 2.0
 
 
@@ -65,10 +65,10 @@ def test_a_failure_counts_more_where_another_model_did_the_task(trace: Trace) ->
     done, lost = planned(trace).request_id, planned(trace).request_id
     run(trace, done, "broken", "ModelLoadError")
     run(trace, done, "works")
-    trace.record_result(done, result(0, model="works"))
+    run_of(trace, done).record_result(result(0, model="works"))
     run(trace, lost, "unclear", "ExpertError")
     run(trace, lost, "busy", "ExpertUnavailableError")
-    trace.record_no_result(lost, 0, TaskStatus.FAILED, "No model could.")
+    run_of(trace, lost).record_no_result(0, TaskStatus.FAILED, "No model could.")
     figures = now(trace)
     assert {name: one.blame for name, one in figures.items()} == {
         "broken": 1.0,
@@ -84,9 +84,11 @@ def test_a_failure_counts_more_where_another_model_did_the_task(trace: Trace) ->
 def test_what_is_no_fault_of_the_model_does_not_count(trace: Trace, error_type: str) -> None:
     request_id = planned(trace).request_id
     run(trace, request_id, "a/b", error_type)
-    stopped = trace.start_attempt(request_id, 0, 1, candidate("stopped/one"), run_count=1)
-    trace.finish_attempt(stopped, status="interrupted", seconds=1.0, error_type="KeyboardInterrupt")
-    trace.start_attempt(request_id, 0, 1, candidate("still/running"), run_count=1)
+    stopped = run_of(trace, request_id, 1).start_attempt(0, candidate("stopped/one"), run_count=1)
+    run_of_attempt(trace, stopped).finish_attempt(
+        stopped, status="interrupted", seconds=1.0, error_type="KeyboardInterrupt"
+    )
+    run_of(trace, request_id, 1).start_attempt(0, candidate("still/running"), run_count=1)
     assert now(trace) == {}
 
 
@@ -113,17 +115,17 @@ def test_what_is_long_ago_is_forgiven(trace: Trace, database_url: str) -> None:
 
 def test_a_measurement_is_the_same_for_all_until_it_is_old(trace: Trace) -> None:
     request_id = planned(trace).request_id
-    first = trace.measurement(max_age=60)
+    first = trace.models.measurement(max_age=60)
     run(trace, request_id, "a/b")
-    assert trace.measurement(max_age=60) == first
-    second = trace.measurement(max_age=0)
+    assert trace.models.measurement(max_age=60) == first
+    second = trace.models.measurement(max_age=0)
     assert second.at > first.at and len(second.figures) == 1
-    assert trace.measurement(max_age=60) == second
+    assert trace.models.measurement(max_age=60) == second
 
 
 def test_of_several_who_measure_at_once_one_does(trace: Trace) -> None:
     run(trace, planned(trace).request_id, "a/b")
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: trace.measurement(max_age=60), range(16)))
+        found = list(pool.map(lambda _: trace.models.measurement(max_age=60), range(16)))
     assert all(one == found[0] for one in found)
     assert found[0].figures[KIND, "a/b", "embedded"].runs == 1

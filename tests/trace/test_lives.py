@@ -15,9 +15,20 @@ from hugginggpt.holder import Hold, Holder, holder_name, is_dead
 from hugginggpt.plan import Plan
 from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.settings import Settings
-from hugginggpt.trace.store import TaskEnding, Trace
-from hugginggpt.trace.story import StoryStatus, TaskStage
-from tests.trace.samples import PLAN, begin, call, candidate, choice, finish, planned, result
+from hugginggpt.trace.store import Trace
+from tests.trace.samples import (
+    PLAN,
+    begin,
+    call,
+    candidate,
+    choice,
+    finish,
+    outcome,
+    planned,
+    result,
+    run_of,
+    run_of_attempt,
+)
 
 ELSEWHERE = "other-host/4026531836:4711:1764000000.00"
 
@@ -70,93 +81,93 @@ def test_a_live_holder_keeps_its_request(trace: Trace) -> None:
     with pytest.raises(RequestInProgressError, match="process 4711 on other-host"):
         begin(trace, request_id=opened.request_id)
 
-    assert trace.request(opened.request_id).status is StoryStatus.RUNNING
+    assert trace.requests.get(opened.request_id).status is RequestStatus.RUNNING
 
 
 def test_a_request_whose_lease_ran_out_died_and_can_be_resumed(trace: Trace) -> None:
     opened = planned(trace, holder=ELSEWHERE, lease_seconds=0.0, flow_run_id="first")
     request_id = opened.request_id
-    trace.record_choice(request_id, 0, choice())
-    trace.start_attempt(request_id, 0, 1, candidate(), run_count=1)
-    trace.record_result(request_id, result(0))
-    assert trace.request(request_id).status is StoryStatus.DIED
-    assert trace.requests()[0].status is StoryStatus.DIED
-    assert trace.counts() == {StoryStatus.DIED: 1}
+    run_of(trace, request_id).record_choice(0, choice())
+    run_of(trace, request_id, 1).start_attempt(0, candidate(), run_count=1)
+    run_of(trace, request_id).record_result(result(0))
+    assert trace.requests.get(request_id).status is RequestStatus.DIED
+    assert trace.requests.latest()[0].status is RequestStatus.DIED
+    assert trace.requests.counts() == {RequestStatus.DIED: 1}
 
     again = begin(trace, request_id=request_id, text="", resources=[], flow_run_id="second")
 
     assert (again.life, again.known, again.text) == (2, True, opened.text)
     assert again.resources == opened.resources
-    assert trace.plan(request_id) == PLAN
-    assert trace.results(request_id) == {0: result(0)}
-    story = trace.request(request_id)
-    assert story.status is StoryStatus.RUNNING
+    assert run_of(trace, request_id).plan() == PLAN
+    assert run_of(trace, request_id).results() == {0: result(0)}
+    story = trace.requests.get(request_id)
+    assert story.status is RequestStatus.RUNNING
     assert [(life.flow_run_id, life.ending) for life in story.lives] == [("first", "died"), ("second", None)]
     assert story.lives[0].ended_at == story.lives[0].seen_at
     attempt = story.tasks[0].attempts[0]
-    assert (attempt.status, attempt.error) == ("interrupted", "Its process ended before it did.")
+    assert (attempt.status, attempt.error) == ("interrupted", "The process of this attempt ended before it did.")
 
 
 def test_a_dead_process_of_this_host_counts_at_once(trace: Trace) -> None:
     opened = begin(trace, holder=dead_process(), lease_seconds=3600.0)
 
-    assert trace.request(opened.request_id).status is StoryStatus.DIED
+    assert trace.requests.get(opened.request_id).status is RequestStatus.DIED
     assert begin(trace, request_id=opened.request_id).life == 2
 
 
 def test_renewing_keeps_a_request_alive(trace: Trace) -> None:
     opened = begin(trace, holder=ELSEWHERE, lease_seconds=0.0)
 
-    assert trace.renew_lease(opened.request_id, ELSEWHERE, 60.0) is Hold.HELD
+    assert trace.lifecycle.renew_lease(opened.request_id, ELSEWHERE, 60.0) is Hold.HELD
 
-    story = trace.request(opened.request_id)
-    assert story.status is StoryStatus.RUNNING
+    story = trace.requests.get(opened.request_id)
+    assert story.status is RequestStatus.RUNNING
     assert story.lives[0].seen_at > story.lives[0].started_at
 
 
 def test_a_lease_tells_an_ending_from_a_cancelling(trace: Trace) -> None:
     answered, unwanted = begin(trace, holder=ELSEWHERE), begin(trace, holder=ELSEWHERE)
     finish(trace, answered.request_id)
-    trace.cancel_request(unwanted.request_id)
+    trace.lifecycle.cancel(unwanted.request_id)
 
-    assert trace.renew_lease(answered.request_id, ELSEWHERE, 60.0) is Hold.ENDED
-    assert trace.renew_lease(unwanted.request_id, ELSEWHERE, 60.0) is Hold.CANCELLED
-    assert trace.renew_lease("unknown", ELSEWHERE, 60.0) is Hold.ENDED
+    assert trace.lifecycle.renew_lease(answered.request_id, ELSEWHERE, 60.0) is Hold.ENDED
+    assert trace.lifecycle.renew_lease(unwanted.request_id, ELSEWHERE, 60.0) is Hold.CANCELLED
+    assert trace.lifecycle.renew_lease("unknown", ELSEWHERE, 60.0) is Hold.ENDED
 
 
 def test_who_lost_a_request_cannot_renew_or_go_on(trace: Trace) -> None:
     opened = planned(trace, holder=ELSEWHERE, lease_seconds=0.0, flow_run_id="first")
-    attempt = trace.start_attempt(opened.request_id, 0, 1, candidate(), run_count=1)
+    attempt = run_of(trace, opened.request_id, 1).start_attempt(0, candidate(), run_count=1)
     begin(trace, request_id=opened.request_id)
-    before = trace.request(opened.request_id)
+    before = trace.requests.get(opened.request_id)
 
-    assert trace.renew_lease(opened.request_id, ELSEWHERE, 60.0) is Hold.LOST
-    assert not trace.release_flow_run("first", ending="cancelled")
+    assert trace.lifecycle.renew_lease(opened.request_id, ELSEWHERE, 60.0) is Hold.LOST
+    assert not trace.lifecycle.release_flow_run("first", ending="cancelled")
     writes = [
-        lambda: trace.record_resources(opened.request_id, [], life=1),
-        lambda: trace.record_plan(opened.request_id, Plan(), "given", life=1),
-        lambda: trace.record_choice(opened.request_id, 0, choice(), life=1),
-        lambda: trace.start_attempt(opened.request_id, 0, 1, candidate(), run_count=2),
-        lambda: trace.finish_attempt(attempt, status="completed", seconds=1.0),
-        lambda: trace.record_result(opened.request_id, result(0), life=1),
-        lambda: trace.record_no_result(opened.request_id, 0, TaskStatus.FAILED, "Late.", life=1),
-        lambda: trace.record_controller_call(opened.request_id, 0, call(), life=1),
+        lambda: run_of(trace, opened.request_id, 1).record_resources([]),
+        lambda: run_of(trace, opened.request_id, 1).record_plan(Plan(), "given"),
+        lambda: run_of(trace, opened.request_id, 1).record_choice(0, choice()),
+        lambda: run_of(trace, opened.request_id, 1).start_attempt(0, candidate(), run_count=2),
+        lambda: run_of_attempt(trace, attempt).finish_attempt(attempt, status="completed", seconds=1.0),
+        lambda: run_of(trace, opened.request_id, 1).record_result(result(0)),
+        lambda: run_of(trace, opened.request_id, 1).record_no_result(0, TaskStatus.FAILED, "Late."),
+        lambda: run_of(trace, opened.request_id, 1).record_controller_call(0, call()),
         lambda: finish(trace, opened.request_id, life=1),
     ]
     for write in writes:
         with pytest.raises(TraceError, match="taken over"):
             write()
-    after = trace.request(opened.request_id)
+    after = trace.requests.get(opened.request_id)
     assert after == before.model_copy(update={"totals": after.totals})  # the seconds run on
 
 
 def test_a_call_to_the_controller_belongs_to_its_life(trace: Trace) -> None:
     opened = begin(trace, holder=ELSEWHERE, lease_seconds=0.0)
-    trace.record_controller_call(opened.request_id, None, call("plan"), life=1)
+    run_of(trace, opened.request_id, 1).record_controller_call(None, call("plan"))
     begin(trace, request_id=opened.request_id)
-    trace.record_controller_call(opened.request_id, None, call("respond"), life=2)
+    run_of(trace, opened.request_id, 2).record_controller_call(None, call("respond"))
 
-    assert [(c.stage, c.life) for c in trace.request(opened.request_id).controller_calls] == [
+    assert [(c.stage, c.life) for c in trace.requests.get(opened.request_id).controller_calls] == [
         ("plan", 1),
         ("respond", 2),
     ]
@@ -164,51 +175,51 @@ def test_a_call_to_the_controller_belongs_to_its_life(trace: Trace) -> None:
 
 def test_what_an_earlier_life_made_stays_as_it_was(trace: Trace) -> None:
     opened = planned(trace, holder=ELSEWHERE, lease_seconds=0.0)
-    trace.record_result(opened.request_id, result(0), cached=True, life=1)
-    trace.start_attempt(opened.request_id, 1, 1, candidate(), run_count=1)
-    trace.record_result(opened.request_id, result(1), life=1)
-    before = trace.request(opened.request_id).tasks[:2]
+    run_of(trace, opened.request_id, 1).record_result(result(0), cached=True)
+    run_of(trace, opened.request_id, 1).start_attempt(1, candidate(), run_count=1)
+    run_of(trace, opened.request_id, 1).record_result(result(1))
+    before = trace.requests.get(opened.request_id).tasks[:2]
 
     begin(trace, request_id=opened.request_id)
-    finish(trace, opened.request_id, endings=[TaskEnding(task_id=2, status=TaskStatus.FAILED, error="No.")], life=2)
+    finish(trace, opened.request_id, outcomes=[outcome(2, TaskStatus.FAILED, error="No.")], life=2)
 
-    cached, made, failed = trace.request(opened.request_id).tasks
-    assert (cached.status, cached.cached, cached.seconds) == (TaskStage.CACHED, True, 1.25)
-    assert (made.status, made.cached) == (TaskStage.COMPLETED, False)
+    cached, made, failed = trace.requests.get(opened.request_id).tasks
+    assert (cached.status, cached.cached, cached.seconds) == (TaskStatus.CACHED, True, 1.25)
+    assert (made.status, made.cached) == (TaskStatus.COMPLETED, False)
     assert cached == before[0]
     assert made.model_copy(update={"attempts": ()}) == before[1].model_copy(update={"attempts": ()})
-    assert failed.status is TaskStage.FAILED
+    assert failed.status is TaskStatus.FAILED
 
 
 def test_a_task_that_is_done_in_a_later_life_ended_then(trace: Trace) -> None:
     opened = planned(trace, holder=ELSEWHERE, lease_seconds=0.0)
-    trace.record_no_result(opened.request_id, 0, TaskStatus.FAILED, "No.", life=1)
-    trace.record_result(opened.request_id, result(1, "one", "two"), life=1)
-    ended = [task.ended_at for task in trace.request(opened.request_id).tasks[:2]]
+    run_of(trace, opened.request_id, 1).record_no_result(0, TaskStatus.FAILED, "No.")
+    run_of(trace, opened.request_id, 1).record_result(result(1, "one", "two"))
+    ended = [task.ended_at for task in trace.requests.get(opened.request_id).tasks[:2]]
     again = begin(trace, request_id=opened.request_id)
 
     for made in (result(0), result(1, "one", "three")):
-        trace.record_result(opened.request_id, made, life=again.life)
+        run_of(trace, opened.request_id, again.life).record_result(made)
 
-    tasks = trace.request(opened.request_id).tasks
+    tasks = trace.requests.get(opened.request_id).tasks
     later = [task.ended_at for task in tasks[:2]]
     assert all(new and old and new > old for new, old in zip(later, ended, strict=True))
-    trace.record_result(opened.request_id, result(0), life=again.life)
-    assert trace.request(opened.request_id).tasks == tasks
+    run_of(trace, opened.request_id, again.life).record_result(result(0))
+    assert trace.requests.get(opened.request_id).tasks == tasks
 
 
 def test_a_released_request_can_be_resumed_at_once(trace: Trace) -> None:
     opened = begin(trace, flow_run_id="first")
 
-    assert trace.release_flow_run("first", ending="crashed", error="It ran out of memory.")
-    assert not trace.release_flow_run("first", ending="failed")
+    assert trace.lifecycle.release_flow_run("first", ending="crashed", error="It ran out of memory.")
+    assert not trace.lifecycle.release_flow_run("first", ending="failed")
 
-    life = trace.request(opened.request_id).lives[0]
+    life = trace.requests.get(opened.request_id).lives[0]
     assert (life.ending, life.error) == ("crashed", "It ran out of memory.")
     assert life.ended_at is not None and life.ended_at - life.started_at < timedelta(minutes=5)
-    assert trace.request(opened.request_id).status is StoryStatus.DIED
+    assert trace.requests.get(opened.request_id).status is RequestStatus.DIED
     assert begin(trace, request_id=opened.request_id).life == 2
-    assert trace.request(opened.request_id).lives[0] == life
+    assert trace.requests.get(opened.request_id).lives[0] == life
 
 
 def test_a_retried_flow_run_of_this_process_goes_on(trace: Trace) -> None:
@@ -232,7 +243,7 @@ def test_of_two_who_resume_at_once_one_wins(trace: Trace) -> None:
         lives = list(pool.map(resume, range(8)))
 
     assert sorted(lives, key=str) == [2] + [None] * 7
-    assert len(trace.request(opened.request_id).lives) == 2
+    assert len(trace.requests.get(opened.request_id).lives) == 2
 
 
 def test_of_two_who_create_the_same_request_one_wins(trace: Trace) -> None:
@@ -246,7 +257,7 @@ def test_of_two_who_create_the_same_request_one_wins(trace: Trace) -> None:
         lives = list(pool.map(create, range(8)))
 
     assert sorted(lives, key=str) == [1] + [None] * 7
-    assert len(trace.requests()) == 1
+    assert len(trace.requests.latest()) == 1
 
 
 def _work(settings: Settings, n: int, barrier: object, wins: object) -> None:
@@ -255,12 +266,12 @@ def _work(settings: Settings, n: int, barrier: object, wins: object) -> None:
     trace = Trace.open(settings)
     opened = planned(trace, text=f"request {n}")
     for task_id in range(3):
-        trace.record_choice(opened.request_id, task_id, choice())
-        attempt = trace.start_attempt(opened.request_id, task_id, 1, candidate(), run_count=1)
-        trace.record_controller_call(opened.request_id, task_id, call("select"))
-        trace.record_result(opened.request_id, result(task_id, "shared text", f"text of {n}"))
-        trace.finish_attempt(attempt, status="completed", seconds=0.1)
-    trace.save_cards("image-to-text", [candidate(f"org/{n}-{k}").card for k in range(5)])
+        run_of(trace, opened.request_id).record_choice(task_id, choice())
+        attempt = run_of(trace, opened.request_id, 1).start_attempt(task_id, candidate(), run_count=1)
+        run_of(trace, opened.request_id).record_controller_call(task_id, call("select"))
+        run_of(trace, opened.request_id).record_result(result(task_id, "shared text", f"text of {n}"))
+        run_of_attempt(trace, attempt).finish_attempt(attempt, status="completed", seconds=0.1)
+    trace.models.save_cards("image-to-text", [candidate(f"org/{n}-{k}").card for k in range(5)])
     try:
         begin(trace, request_id="shared")
         wins.put(n)  # type: ignore[attr-defined]
@@ -268,13 +279,12 @@ def _work(settings: Settings, n: int, barrier: object, wins: object) -> None:
         pass
     finally:
         barrier.wait()  # type: ignore[attr-defined]
-    trace.finish_request(
+    finish(
+        trace,
         opened.request_id,
         status=RequestStatus.COMPLETED,
         response=f"answer {n}",
         response_source="plain",
-        error=None,
-        endings=(),
     )
     trace.close()
 
@@ -291,9 +301,9 @@ def test_processes_that_start_at_once_share_a_new_database(trace_settings: Setti
     assert [process.exitcode for process in processes] == [0] * 4
     assert wins.get() in range(4) and wins.empty()
     trace = Trace.open(trace_settings)
-    answers = [s for s in trace.requests() if s.status is StoryStatus.COMPLETED]
+    answers = [s for s in trace.requests.latest() if s.status is RequestStatus.COMPLETED]
     assert {s.response for s in answers} == {f"answer {n}" for n in range(4)}
     assert all((s.tasks, s.tasks_done) == (3, 3) for s in answers)
-    kept = trace.cards("image-to-text")
+    kept = trace.models.cards("image-to-text")
     assert kept is not None and len({card.id.partition("-")[0] for card in kept[0]}) == 1 and len(kept[0]) == 5
     trace.close()

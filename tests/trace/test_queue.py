@@ -10,10 +10,11 @@ from hugginggpt.artifacts import Resource
 from hugginggpt.errors import RequestClosedError, RequestIdError, TraceError
 from hugginggpt.request import Budget
 from hugginggpt.results import RequestStatus, TaskStatus
-from hugginggpt.trace.queue import DISK_FULL, MOST_LIVES, MOST_STARTS, SHOWN_CHARS
+from hugginggpt.trace.lifecycle import SHOWN_CHARS
+from hugginggpt.trace.queue import DISK_FULL, MOST_LIVES, MOST_STARTS
 from hugginggpt.trace.store import Trace
-from hugginggpt.trace.story import StoryStatus, TaskStage
-from tests.trace.samples import INVOICE, artifact, begin, call, candidate, choice, planned, result
+from hugginggpt.trace.story import AskedRequest
+from tests.trace.samples import INVOICE, artifact, begin, call, candidate, choice, finish, planned, result, run_of
 
 CONTRACT = Resource(name="contract.txt", artifact=artifact("We agree."), source="/home/ada/contract.txt")
 
@@ -25,17 +26,19 @@ def put(trace: Trace, request_id: str, **changes: Any) -> bool:
         "conversation_id": None,
         "options": {"fresh": True},
     }
-    return trace.queue_request(request_id=request_id, **(values | changes))
+    values |= changes
+    asked = AskedRequest(request_id=request_id, **{n: values.pop(n) for n in AskedRequest.model_fields if n in values})
+    return trace.queue.put(asked, **values)
 
 
 def claimed(trace: Trace, seconds: float = 60.0, limit: int = 10) -> list[str]:
-    return [waiting.request_id for waiting in trace.claim_waiting("me", seconds, limit)]
+    return [waiting.request_id for waiting in trace.queue.claim("me", seconds, limit)]
 
 
 def test_a_request_in_line_is_begun_as_it_was_put_there(trace: Trace) -> None:
     assert put(trace, "first")
-    assert trace.request("first").status is StoryStatus.QUEUED
-    assert [r.status for r in trace.requests()] == [StoryStatus.QUEUED]
+    assert trace.requests.get("first").status is RequestStatus.QUEUED
+    assert [r.status for r in trace.requests.latest()] == [RequestStatus.QUEUED]
 
     opened = begin(trace, request_id="first", text="", resources=[], options={}, flow_run_id="flow")
 
@@ -47,7 +50,7 @@ def test_a_request_in_line_is_begun_as_it_was_put_there(trace: Trace) -> None:
 def test_putting_it_in_line_twice_is_doing_so_once(trace: Trace) -> None:
     assert put(trace, "first")
     assert not put(trace, "first")
-    assert len(trace.requests()) == 1
+    assert len(trace.requests.latest()) == 1
     begin(trace, request_id="first")
     assert not put(trace, "first")
 
@@ -66,20 +69,20 @@ def test_the_id_of_another_request_is_refused(trace: Trace, changes: dict[str, A
     put(trace, "first")
     opened = begin(trace, request_id="first", holder="elsewhere:1:0.0", lease_seconds=0.01)
     # What the plan turned out to name was not asked with it.
-    trace.record_resources(opened.request_id, [CONTRACT])
+    run_of(trace, opened.request_id).record_resources([CONTRACT])
     time.sleep(0.02)
-    with pytest.raises(RequestIdError, match="first is another one, already known"):
+    with pytest.raises(RequestIdError, match="id first belongs to a different request"):
         put(trace, "first", **changes)
-    with pytest.raises(RequestIdError, match="first is another one, already known"):
+    with pytest.raises(RequestIdError, match="id first belongs to a different request"):
         begin(trace, request_id="first", **changes)
     assert not put(trace, "first")
-    assert trace.request("first").lives[-1].life == 1
+    assert trace.requests.get("first").lives[-1].life == 1
 
 
 def test_submitting_without_its_files_is_another_request_and_resuming_is_not(trace: Trace) -> None:
     text = "What is the total? " * 100
     put(trace, "long", text=text)
-    with pytest.raises(RequestIdError, match="long is another one"):
+    with pytest.raises(RequestIdError, match="id long belongs to a different request"):
         put(trace, "long", text=text, resources=[])
     for life, told in enumerate(["", text, text[:SHOWN_CHARS]], 1):
         opened = begin(
@@ -87,7 +90,7 @@ def test_submitting_without_its_files_is_another_request_and_resuming_is_not(tra
         )
         assert (opened.life, opened.text, opened.resources) == (life, text, (INVOICE,))
         time.sleep(0.02)
-    with pytest.raises(RequestIdError, match="long is another one"):
+    with pytest.raises(RequestIdError, match="id long belongs to a different request"):
         begin(trace, request_id="long", text=text[:20], resources=[])
 
 
@@ -128,7 +131,7 @@ def test_what_a_dead_process_left_is_claimed_again_only_if_it_was_in_line(trace:
     begin(trace, request_id="asked", lease_seconds=0.1, holder="elsewhere:1:0.0")
     begin(trace, request_id="deployed", lease_seconds=0.1, holder="elsewhere:1:0.0", queued=True)
     time.sleep(0.15)
-    found = trace.claim_waiting("me", 60, 10)
+    found = trace.queue.claim("me", 60, 10)
     assert {(w.request_id, w.life, w.flow_run_id) for w in found} == {
         ("queued", 1, "flow-1"),
         ("deployed", 1, None),
@@ -142,8 +145,8 @@ def test_what_kills_every_process_is_given_up(trace: Trace) -> None:
         assert begin(trace, request_id="poison", lease_seconds=0.01, holder="elsewhere:1:0.0").life == life
         time.sleep(0.02)
     assert claimed(trace) == []
-    story = trace.request("poison")
-    assert story.status is StoryStatus.FAILED
+    story = trace.requests.get("poison")
+    assert story.status is RequestStatus.FAILED
     assert story.error == f"Its process died {MOST_LIVES} times, so it is not begun again."
     assert story.lives[-1].ending == "died"
 
@@ -152,22 +155,22 @@ def test_what_finds_the_disk_full_is_not_given_up_but_begun_ever_more_slowly(tra
     put(trace, "large")
     for life in range(1, MOST_LIVES + 2):
         assert begin(trace, request_id="large", flow_run_id=f"flow-{life}", holder="elsewhere:1:0.0").life == life
-        assert trace.release_flow_run(f"flow-{life}", ending=DISK_FULL, error="There is no space left.")
+        assert trace.lifecycle.release_flow_run(f"flow-{life}", ending=DISK_FULL, error="There is no space left.")
     assert claimed(trace, seconds=0.02) == ["large"]
     time.sleep(0.1)
     assert claimed(trace) == []
     time.sleep(0.7)
     assert claimed(trace) == ["large"]
-    assert trace.request("large").status is StoryStatus.DIED
+    assert trace.requests.get("large").status is RequestStatus.DIED
 
 
 def test_runs_that_never_begin_their_request_come_ever_more_slowly_and_then_no_more(trace: Trace) -> None:
     put(trace, "unlucky")
-    assert trace.starts("unlucky") == 1
+    assert trace.queue.starts("unlucky") == 1
     assert claimed(trace, seconds=0.2) == ["unlucky"]
     for over in (1, 2):
-        assert trace.start_again("unlucky", over, "The cluster is away.") == over + 1
-    assert trace.start_again("unlucky", 1, "The cluster is away.") == 3  # who comes late counts no further
+        assert trace.queue.start_again("unlucky", over, "The cluster is away.") == over + 1
+    assert trace.queue.start_again("unlucky", 1, "The cluster is away.") == 3  # who comes late counts no further
     time.sleep(0.25)
     assert claimed(trace, seconds=0.2) == ["unlucky"]
     time.sleep(0.25)
@@ -175,19 +178,19 @@ def test_runs_that_never_begin_their_request_come_ever_more_slowly_and_then_no_m
     time.sleep(0.6)
     assert claimed(trace) == ["unlucky"]
     for over in range(3, MOST_STARTS):
-        assert trace.start_again("unlucky", over, "The cluster is away.") == over + 1
+        assert trace.queue.start_again("unlucky", over, "The cluster is away.") == over + 1
     with pytest.raises(RequestClosedError, match="The cluster is away"):
-        trace.start_again("unlucky", MOST_STARTS, "The cluster is away.")
-    story = trace.request("unlucky")
+        trace.queue.start_again("unlucky", MOST_STARTS, "The cluster is away.")
+    story = trace.requests.get("unlucky")
     assert (story.status, story.error) == (
-        StoryStatus.FAILED,
+        RequestStatus.FAILED,
         f"{MOST_STARTS} flow runs ended before they began it, so no other is started; "
         "the last one said: The cluster is away.",
     )
     with pytest.raises(RequestClosedError, match="has ended"):
-        trace.start_again("unlucky", MOST_STARTS, "The cluster is away.")
+        trace.queue.start_again("unlucky", MOST_STARTS, "The cluster is away.")
     with pytest.raises(TraceError, match="no request 'nobody'"):
-        trace.starts("nobody")
+        trace.queue.starts("nobody")
 
 
 def test_what_is_begun_is_claimed_as_soon_as_its_process_died_however_long_the_claim_was(trace: Trace) -> None:
@@ -203,29 +206,33 @@ def test_cancelling_ends_a_request_wherever_it_stands(trace: Trace) -> None:
     put(trace, "waiting")
     opened = planned(trace, request_id="working")
     done = planned(trace, request_id="done")
-    trace.finish_request(
-        done.request_id, status=RequestStatus.COMPLETED, response="12", response_source="plain", error=None, endings=[]
+    finish(
+        trace,
+        done.request_id,
+        status=RequestStatus.COMPLETED,
+        response="12",
+        response_source="plain",
     )
 
-    assert trace.cancel_request("waiting")
-    assert trace.cancel_request("working", "Cancelled by ada.")
-    assert not trace.cancel_request("working")
-    assert not trace.cancel_request("done")
+    assert trace.lifecycle.cancel("waiting")
+    assert trace.lifecycle.cancel("working", "Cancelled by ada.")
+    assert not trace.lifecycle.cancel("working")
+    assert not trace.lifecycle.cancel("done")
     with pytest.raises(TraceError, match="no request 'nobody'"):
-        trace.cancel_request("nobody")
+        trace.lifecycle.cancel("nobody")
 
     assert claimed(trace) == []
-    assert trace.request("waiting").status is StoryStatus.CANCELLED
-    story = trace.request("working")
+    assert trace.requests.get("waiting").status is RequestStatus.CANCELLED
+    story = trace.requests.get("working")
     assert (story.status, story.error, story.lives[0].ending) == (
-        StoryStatus.CANCELLED,
+        RequestStatus.CANCELLED,
         "Cancelled by ada.",
         "cancelled",
     )
-    assert {task.status for task in story.tasks} == {TaskStage.SKIPPED}
-    assert trace.status("done") is RequestStatus.COMPLETED
+    assert {task.status for task in story.tasks} == {TaskStatus.SKIPPED}
+    assert run_of(trace, "done").status() is RequestStatus.COMPLETED
     with pytest.raises(TraceError, match="finished"):
-        trace.record_no_result("working", 0, TaskStatus.FAILED, "late", life=opened.life)
+        run_of(trace, "working", opened.life).record_no_result(0, TaskStatus.FAILED, "late")
     assert begin(trace, request_id="working").status is RequestStatus.CANCELLED
 
 
@@ -233,45 +240,48 @@ def test_a_cancelled_request_can_be_opened_again(trace: Trace) -> None:
     put(trace, "waiting")
     planned(trace, request_id="working")
     for name in ("waiting", "working"):
-        trace.cancel_request(name)
-        trace.reopen_request(name)
-    assert (trace.request("waiting").status, trace.request("working").status) == (StoryStatus.QUEUED, StoryStatus.DIED)
+        trace.lifecycle.cancel(name)
+        trace.lifecycle.reopen(name)
+    assert (trace.requests.get("waiting").status, trace.requests.get("working").status) == (
+        RequestStatus.QUEUED,
+        RequestStatus.DIED,
+    )
     assert begin(trace, request_id="waiting").life == 1
     assert begin(trace, request_id="working").life == 2
-    assert trace.request("working").error is None
+    assert trace.requests.get("working").error is None
 
 
 def test_the_tasks_that_cancelling_ended_are_planned_again(trace: Trace) -> None:
     planned(trace, request_id="mine")
-    trace.record_result("mine", result(0))
-    trace.record_choice("mine", 1, choice())
-    trace.start_attempt("mine", 1, 1, candidate(), run_count=1)
-    trace.record_no_result("mine", 2, TaskStatus.SKIPPED, "It needs the result of task 1, which failed.")
-    trace.cancel_request("mine")
+    run_of(trace, "mine").record_result(result(0))
+    run_of(trace, "mine").record_choice(1, choice())
+    run_of(trace, "mine", 1).start_attempt(1, candidate(), run_count=1)
+    run_of(trace, "mine").record_no_result(2, TaskStatus.SKIPPED, "It needs the result of task 1, which failed.")
+    trace.lifecycle.cancel("mine")
 
-    story = trace.request("mine")
-    assert [task.status for task in story.tasks] == [TaskStage.COMPLETED, TaskStage.SKIPPED, TaskStage.SKIPPED]
+    story = trace.requests.get("mine")
+    assert [task.status for task in story.tasks] == [TaskStatus.COMPLETED, TaskStatus.SKIPPED, TaskStatus.SKIPPED]
     assert story.tasks[1].error == "The request was cancelled before this task was done."
     attempt = story.tasks[1].attempts[0]
-    assert (attempt.status, attempt.error) == ("interrupted", "The request was cancelled before it ended.")
+    assert (attempt.status, attempt.error) == ("interrupted", "The request was cancelled before this attempt ended.")
 
-    trace.reopen_request("mine")
+    trace.lifecycle.reopen("mine")
     begin(trace, request_id="mine")
-    tasks = trace.request("mine").tasks
+    tasks = trace.requests.get("mine").tasks
     assert [(task.status, task.error) for task in tasks] == [
-        (TaskStage.COMPLETED, None),
-        (TaskStage.PLANNED, None),
-        (TaskStage.SKIPPED, "It needs the result of task 1, which failed."),
+        (TaskStatus.COMPLETED, None),
+        (TaskStatus.PLANNED, None),
+        (TaskStatus.SKIPPED, "It needs the result of task 1, which failed."),
     ]
 
 
 def test_a_cancelled_flow_run_cancels_its_request(trace: Trace) -> None:
     put(trace, "mine")
     begin(trace, request_id="mine", flow_run_id="flow")
-    assert trace.release_flow_run("flow", ending="cancelled", error="Cancelled by the user.")
-    story = trace.request("mine")
+    assert trace.lifecycle.release_flow_run("flow", ending="cancelled", error="Cancelled by the user.")
+    story = trace.requests.get("mine")
     assert (story.status, story.error, story.lives[0].ending) == (
-        StoryStatus.CANCELLED,
+        RequestStatus.CANCELLED,
         "Cancelled by the user.",
         "cancelled",
     )
@@ -282,12 +292,12 @@ def test_which_lives_are_over(trace: Trace) -> None:
     begin(trace, request_id="goes-on")
     begin(trace, request_id="late", options={"deadline": 0.05})
     begin(trace, request_id="cancelled")
-    trace.cancel_request("cancelled")
+    trace.lifecycle.cancel("cancelled")
     begin(trace, request_id="taken", lease_seconds=0.01, holder="elsewhere:1:0.0")
     time.sleep(0.1)
     begin(trace, request_id="taken")
     lives = [("goes-on", 1), ("late", 1), ("cancelled", 1), ("taken", 1), ("taken", 2), ("unknown", 1)]
-    assert trace.lives_over(lives) == {
+    assert trace.lifecycle.lives_over(lives) == {
         ("late", 1): "The request was not answered within its 0.05 seconds.",
         ("cancelled", 1): "The request was cancelled.",
         ("taken", 1): "Its process no longer works on the request.",
@@ -299,22 +309,22 @@ def test_a_request_has_its_time_once_whatever_happens_to_its_process(trace: Trac
     begin(trace, request_id="late", options={"deadline": 0.2}, **dying)
     time.sleep(0.25)
     begin(trace, request_id="late", **dying)
-    assert list(trace.lives_over([("late", 2)])) == [("late", 2)]
+    assert list(trace.lifecycle.lives_over([("late", 2)])) == [("late", 2)]
 
     time.sleep(0.02)
-    trace.reopen_request("late")  # somebody resumes it by hand
+    trace.lifecycle.reopen("late")  # somebody resumes it by hand
     begin(trace, request_id="late")
-    assert trace.lives_over([("late", 3)]) == {}
-    trace.reopen_request("late")  # and it is at work
+    assert trace.lifecycle.lives_over([("late", 3)]) == {}
+    trace.lifecycle.reopen("late")  # and it is at work
     time.sleep(0.25)
-    assert list(trace.lives_over([("late", 3)])) == [("late", 3)]
+    assert list(trace.lifecycle.lives_over([("late", 3)])) == [("late", 3)]
 
 
 def test_what_a_request_may_cost_and_has_cost(trace: Trace) -> None:
     begin(trace, request_id="dear", options={"max_cost": 0.0005})
-    assert trace.budget("dear") == Budget(ceiling=500, spent=0)
-    trace.record_controller_call("dear", None, call())
-    trace.record_controller_call("dear", None, call(cost_microdollars=None))
-    assert trace.budget("dear") == Budget(ceiling=500, spent=135)
+    assert run_of(trace, "dear").budget() == Budget(ceiling=500, spent=0)
+    run_of(trace, "dear").record_controller_call(None, call())
+    run_of(trace, "dear").record_controller_call(None, call(cost_microdollars=None))
+    assert run_of(trace, "dear").budget() == Budget(ceiling=500, spent=135)
     begin(trace, request_id="free")
-    assert trace.budget("free") == Budget(ceiling=None, spent=0)
+    assert run_of(trace, "free").budget() == Budget(ceiling=None, spent=0)

@@ -9,38 +9,54 @@ from hugginggpt.controller_name import ControllerName
 from hugginggpt.errors import ExpertError
 from hugginggpt.results import ItemResult, RequestStatus, TaskStatus
 from hugginggpt.trace.report import AnswerReport, report, waited
-from hugginggpt.trace.store import TaskEnding, Trace
+from hugginggpt.trace.store import Trace
 from hugginggpt.trace.story import Life
-from tests.trace.samples import PLAN, artifact, begin, call, candidate, planned, result
+from tests.trace.samples import (
+    PLAN,
+    artifact,
+    begin,
+    call,
+    candidate,
+    finish,
+    outcome,
+    planned,
+    result,
+    run_of,
+    run_of_attempt,
+)
 
 
 def test_a_request_with_a_cached_a_failed_and_a_partly_done_task(trace: Trace, tmp_path: Path) -> None:
     opened = planned(trace, flow_run_id="flow")
     request_id = opened.request_id
-    trace.record_controller_call(request_id, None, call("plan"))
-    trace.record_controller_call(request_id, None, call("respond", prompt_tokens=1, completion_tokens=2))
+    run_of(trace, request_id).record_controller_call(None, call("plan"))
+    run_of(trace, request_id).record_controller_call(None, call("respond", prompt_tokens=1, completion_tokens=2))
     for name, error in (("busy", "Busy."), ("rapidocr", None)):
-        attempt = trace.start_attempt(request_id, 0, 1, candidate(name), run_count=1)
-        trace.finish_attempt(attempt, status="failed" if error else "completed", seconds=0.1, error=error)
+        attempt = run_of(trace, request_id, 1).start_attempt(0, candidate(name), run_count=1)
+        run_of_attempt(trace, attempt).finish_attempt(
+            attempt, status="failed" if error else "completed", seconds=0.1, error=error
+        )
     some = (*result(0, "one", "two").items, ItemResult(error="Too dark."))
-    trace.record_result(request_id, result(0, "one", "two").model_copy(update={"items": some}))
+    run_of(trace, request_id).record_result(result(0, "one", "two").model_copy(update={"items": some}))
     sound = artifact("RIFF", ValueType.AUDIO, "audio/wav")
     spoken = result(1, model="espeak").model_copy(update={"items": (ItemResult(outputs=(sound,)),)})
-    last = trace.start_attempt(request_id, 2, 1, candidate("minilm"), run_count=1)
-    trace.finish_attempt(last, status="failed", seconds=0.1, error="No.", error_type=ExpertError.__name__)
-    trace.finish_request(
+    last = run_of(trace, request_id, 1).start_attempt(2, candidate("minilm"), run_count=1)
+    run_of_attempt(trace, last).finish_attempt(
+        last, status="failed", seconds=0.1, error="No.", error_type=ExpertError.__name__
+    )
+    finish(
+        trace,
         request_id,
         status=RequestStatus.PARTIAL,
         response="Here it is.",
         response_source="controller",
-        error=None,
-        endings=[
-            TaskEnding(task_id=1, status=TaskStatus.CACHED, result=spoken),
-            TaskEnding(task_id=2, status=TaskStatus.FAILED, error="minilm (embedded): No."),
+        outcomes=[
+            outcome(1, TaskStatus.CACHED, result=spoken),
+            outcome(2, TaskStatus.FAILED, error="minilm (embedded): No."),
         ],
     )
 
-    made = report(trace.request(request_id), {sound.sha256: tmp_path / "task-1.wav"})
+    made = report(trace.requests.get(request_id), {sound.sha256: tmp_path / "task-1.wav"})
 
     assert AnswerReport.model_validate_json(made.model_dump_json()) == made
     said = json.loads(made.model_dump_json())
@@ -93,16 +109,16 @@ def test_a_request_with_a_cached_a_failed_and_a_partly_done_task(trace: Trace, t
 
 def test_a_request_without_a_plan(trace: Trace) -> None:
     opened = begin(trace)
-    trace.finish_request(
+    finish(
+        trace,
         opened.request_id,
         status=RequestStatus.FAILED,
         response=None,
         response_source="none",
         error="Nothing here makes videos.",
-        endings=(),
     )
 
-    made = report(trace.request(opened.request_id), {})
+    made = report(trace.requests.get(opened.request_id), {})
 
     assert (made.status, made.plan, made.tasks, made.files) == ("failed", None, (), ())
     assert made.error == "Nothing here makes videos."
@@ -112,22 +128,22 @@ def test_a_request_without_a_plan(trace: Trace) -> None:
 def test_the_controller_that_answered_is_the_one_of_the_last_life(trace: Trace) -> None:
     first, second = ControllerName(model="a", server="embedded"), ControllerName(model="b", server="http://b/v1")
     opened = begin(trace, controller=first, lease_seconds=0.0, holder="gone:1:1.0")
-    assert report(trace.request(opened.request_id), {}).controller.model == "a"
+    assert report(trace.requests.get(opened.request_id), {}).controller.model == "a"
     begin(trace, request_id=opened.request_id, controller=second)
-    told = report(trace.request(opened.request_id), {}).controller
+    told = report(trace.requests.get(opened.request_id), {}).controller
     assert (told.model, told.server, told.calls) == ("b", "http://b/v1", 0)
-    assert [life.controller for life in trace.request(opened.request_id).lives] == [first, second]
+    assert [life.controller for life in trace.requests.get(opened.request_id).lives] == [first, second]
 
 
 def test_what_a_person_waited_is_split_into_work_and_waiting(trace: Trace) -> None:
     opened = begin(trace)
-    trace.finish_request(
+    finish(
+        trace,
         opened.request_id,
         status=RequestStatus.FAILED,
         response=None,
         response_source="none",
         error="No.",
-        endings=(),
     )
     asked = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
@@ -141,7 +157,7 @@ def test_what_a_person_waited_is_split_into_work_and_waiting(trace: Trace) -> No
     # In line for 9.1 s, then at work; its process dies, and five seconds later another goes on.
     lives = (life(1, 9.1, 10.0), life(2, 15.0, 17.5))
     changes = {"created_at": at(0.5), "finished_at": at(17.5), "lives": lives}
-    story = trace.request(opened.request_id).model_copy(update=changes)
+    story = trace.requests.get(opened.request_id).model_copy(update=changes)
     assert waited(story) == (17.0, 13.6)
     assert waited(story, since=at(0), until=at(18)) == (18.0, 14.6)
     assert waited(story, since=at(12), until=at(18)) == (6.0, 3.5), "who resumes it waits from then"

@@ -11,9 +11,23 @@ from hugginggpt.errors import RequestIdError, TraceError
 from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.plan import Plan
 from hugginggpt.results import ItemResult, RequestStatus, TaskStatus
-from hugginggpt.trace.store import RequestTrace, TaskEnding, Trace
-from hugginggpt.trace.story import AttemptEnd, StoryStatus, TaskStage
-from tests.trace.samples import INVOICE, PLAN, artifact, begin, call, candidate, choice, finish, planned, result
+from hugginggpt.trace.store import Trace
+from hugginggpt.trace.story import AttemptEnd, RequestTrace
+from tests.trace.samples import (
+    INVOICE,
+    PLAN,
+    artifact,
+    begin,
+    call,
+    candidate,
+    choice,
+    finish,
+    outcome,
+    planned,
+    result,
+    run_of,
+    run_of_attempt,
+)
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone(timedelta(hours=2)))
 
@@ -23,9 +37,9 @@ def test_a_new_request_begins_a_conversation_and_keeps_its_files(trace: Trace) -
 
     assert (opened.life, opened.status, opened.known) == (1, RequestStatus.RUNNING, False)
     assert opened.resources == (INVOICE,)
-    assert trace.latest_conversation() == opened.conversation_id
-    story = trace.request(opened.request_id)
-    assert story.status is StoryStatus.RUNNING
+    assert trace.requests.latest_conversation() == opened.conversation_id
+    story = trace.requests.get(opened.request_id)
+    assert story.status is RequestStatus.RUNNING
     assert (story.text, story.options) == ("What is the total?", {"fresh": False})
     assert story.plan is None
 
@@ -36,53 +50,53 @@ def test_an_unknown_id_creates_the_request_under_it(trace: Trace) -> None:
 
 @pytest.mark.parametrize("request_id", ["../up", "a b", "%", "-x"])
 def test_an_id_that_is_no_name_is_refused(trace: Trace, request_id: str) -> None:
-    with pytest.raises(RequestIdError, match="cannot be used"):
+    with pytest.raises(RequestIdError, match="is not valid"):
         begin(trace, request_id=request_id)
 
 
 def test_an_unknown_conversation_is_refused_and_nothing_is_written(trace: Trace) -> None:
     with pytest.raises(TraceError, match="no conversation 'nowhere'"):
         begin(trace, conversation_id="nowhere")
-    assert trace.requests() == []
+    assert trace.requests.latest() == []
 
 
 def test_the_plan_comes_back_as_it_was(trace: Trace) -> None:
     opened = planned(trace)
 
-    assert trace.plan(opened.request_id) == PLAN
-    assert trace.request(opened.request_id).plan_source == "controller"
+    assert run_of(trace, opened.request_id).plan() == PLAN
+    assert trace.requests.get(opened.request_id).plan_source == "controller"
 
 
 def test_an_empty_plan_is_a_plan(trace: Trace) -> None:
     opened = begin(trace)
-    assert trace.plan(opened.request_id) is None
+    assert run_of(trace, opened.request_id).plan() is None
 
-    trace.record_plan(opened.request_id, Plan(), "controller")
+    run_of(trace, opened.request_id).record_plan(Plan(), "controller")
 
-    assert trace.plan(opened.request_id) == Plan()
+    assert run_of(trace, opened.request_id).plan() == Plan()
 
 
 def test_a_plan_may_be_replaced_until_work_on_it_begins(trace: Trace) -> None:
     opened = planned(trace)
     shorter = Plan(tasks=PLAN.tasks[:1])
 
-    trace.record_plan(opened.request_id, shorter, "given")
-    assert trace.plan(opened.request_id) == shorter
+    run_of(trace, opened.request_id).record_plan(shorter, "given")
+    assert run_of(trace, opened.request_id).plan() == shorter
 
-    trace.record_choice(opened.request_id, 0, choice())
-    trace.record_plan(opened.request_id, shorter, "given")
+    run_of(trace, opened.request_id).record_choice(0, choice())
+    run_of(trace, opened.request_id).record_plan(shorter, "given")
     with pytest.raises(TraceError, match="another plan"):
-        trace.record_plan(opened.request_id, PLAN, "given")
+        run_of(trace, opened.request_id).record_plan(PLAN, "given")
 
 
 def test_choices_come_back_with_their_ranking(trace: Trace) -> None:
     opened = planned(trace)
 
-    trace.record_choice(opened.request_id, 0, choice("a/b", "c/d", "e/f"))
-    trace.record_choice(opened.request_id, 0, choice("c/d", "a/b"), cached=True)
+    run_of(trace, opened.request_id).record_choice(0, choice("a/b", "c/d", "e/f"))
+    run_of(trace, opened.request_id).record_choice(0, choice("c/d", "a/b"), cached=True)
 
-    assert trace.choices(opened.request_id) == {0: choice("c/d", "a/b")}
-    selection = trace.request(opened.request_id).tasks[0].selection
+    assert run_of(trace, opened.request_id).choices() == {0: choice("c/d", "a/b")}
+    selection = trace.requests.get(opened.request_id).tasks[0].selection
     assert selection is not None and selection.cached
 
 
@@ -92,85 +106,87 @@ def test_results_of_lists_keep_their_order_and_their_failures(trace: Trace) -> N
         update={"items": (*result(0, "one", "two", "one").items, ItemResult(error="Too dark."))}
     )
 
-    trace.record_result(opened.request_id, made)
-    trace.record_result(opened.request_id, made)
+    run_of(trace, opened.request_id).record_result(made)
+    run_of(trace, opened.request_id).record_result(made)
 
-    assert trace.results(opened.request_id) == {0: made}
-    files = trace.request(opened.request_id).files
+    assert run_of(trace, opened.request_id).results() == {0: made}
+    files = trace.requests.get(opened.request_id).files
     assert [(f.item, f.position, f.artifact.preview) for f in files] == [(0, 0, "one"), (1, 0, "two"), (2, 0, "one")]
 
 
 def test_a_task_that_has_a_result_keeps_it(trace: Trace) -> None:
     opened = planned(trace)
-    trace.record_no_result(opened.request_id, 0, TaskStatus.FAILED, "No model could.")
-    trace.record_result(opened.request_id, result(0))
-    trace.record_no_result(opened.request_id, 0, TaskStatus.FAILED, "No model could.")
+    run_of(trace, opened.request_id).record_no_result(0, TaskStatus.FAILED, "No model could.")
+    run_of(trace, opened.request_id).record_result(result(0))
+    run_of(trace, opened.request_id).record_no_result(0, TaskStatus.FAILED, "No model could.")
 
-    task = trace.request(opened.request_id).tasks[0]
-    assert (task.status, task.error) == (TaskStage.COMPLETED, None)
+    task = trace.requests.get(opened.request_id).tasks[0]
+    assert (task.status, task.error) == (TaskStatus.COMPLETED, None)
 
 
 def test_only_failures_for_good_in_this_life_count(trace: Trace) -> None:
     opened = planned(trace)
     for name, passing in (("busy/one", True), ("broken/one", False)):
-        attempt = trace.start_attempt(opened.request_id, 0, 1, candidate(name, Endpoint.LOCAL), run_count=1)
-        trace.finish_attempt(
+        attempt = run_of(trace, opened.request_id, 1).start_attempt(0, candidate(name, Endpoint.LOCAL), run_count=1)
+        run_of_attempt(trace, attempt).finish_attempt(
             attempt, status="failed", seconds=0.1, error="No.", error_type="ExpertError", passing=passing
         )
-    trace.start_attempt(opened.request_id, 0, 1, candidate("running/one"), run_count=2)
+    run_of(trace, opened.request_id, 1).start_attempt(0, candidate("running/one"), run_count=2)
 
-    assert trace.failed_candidates(opened.request_id, 0, 1) == {"local:broken/one"}
-    assert trace.failed_candidates(opened.request_id, 0, 2) == set()
-    assert trace.failed_candidates(opened.request_id, 1, 1) == set()
+    assert run_of(trace, opened.request_id, 1).failed_candidates(0) == {"local:broken/one"}
+    assert run_of(trace, opened.request_id, 2).failed_candidates(0) == set()
+    assert run_of(trace, opened.request_id, 1).failed_candidates(1) == set()
 
 
 def test_the_progress_of_an_attempt_is_told_until_it_ends(trace: Trace) -> None:
     request_id = planned(trace).request_id
-    attempt = trace.start_attempt(request_id, 0, 1, candidate(), run_count=1)
+    attempt = run_of(trace, request_id, 1).start_attempt(0, candidate(), run_count=1)
 
     def progress() -> str | None:
-        return trace.request(request_id).tasks[0].attempts[0].progress
+        return trace.requests.get(request_id).tasks[0].attempts[0].progress
 
     assert progress() is None
     for told in ("1 of 3 steps", "2 of 3 steps"):
-        trace.record_progress(attempt, told)
+        run_of_attempt(trace, attempt).record_progress(attempt, told)
         assert progress() == told
-    trace.finish_attempt(attempt, status="failed", seconds=0.1, error="No.", error_type="ExpertError")
-    trace.record_progress(attempt, "3 of 3 steps")
+    run_of_attempt(trace, attempt).finish_attempt(
+        attempt, status="failed", seconds=0.1, error="No.", error_type="ExpertError"
+    )
+    run_of_attempt(trace, attempt).record_progress(attempt, "3 of 3 steps")
     assert progress() == "2 of 3 steps"
 
 
 def test_an_attempt_completes_with_its_result_and_not_before(trace: Trace) -> None:
     opened = planned(trace)
-    attempt = trace.start_attempt(opened.request_id, 0, 1, candidate(), run_count=1)
+    attempt = run_of(trace, opened.request_id, 1).start_attempt(0, candidate(), run_count=1)
     with pytest.raises(TraceError):
-        trace.record_result("nobody", result(0), attempt=AttemptEnd(attempt, 1.0, None))
-    assert trace.request(opened.request_id).tasks[0].attempts[0].status == "running"
-    trace.record_result(opened.request_id, result(0), life=1, attempt=AttemptEnd(attempt, 1.0, 0.5))
-    (told,) = trace.request(opened.request_id).tasks[0].attempts
+        run_of(trace, "nobody", 1).record_result(result(0), attempt=AttemptEnd(attempt, 1.0, None))
+    assert trace.requests.get(opened.request_id).tasks[0].attempts[0].status == "running"
+    run_of(trace, opened.request_id, 1).record_result(result(0), attempt=AttemptEnd(attempt, 1.0, 0.5))
+    (told,) = trace.requests.get(opened.request_id).tasks[0].attempts
     assert (told.status, told.seconds, told.load_seconds, told.error) == ("completed", 1.0, 0.5, None)
-    assert told.ended_at is not None and trace.results(opened.request_id).keys() == {0}
+    assert told.ended_at is not None and run_of(trace, opened.request_id).results().keys() == {0}
 
 
 def test_what_could_not_be_recorded_at_once_is_completed_at_the_end(trace: Trace) -> None:
     opened = planned(trace)
     for name in ("other/ocr", result(0).model):
-        trace.start_attempt(opened.request_id, 0, 1, candidate(name), run_count=1)
-    ending = TaskEnding(task_id=0, status=TaskStatus.COMPLETED, result=result(0))
-    finish(trace, opened.request_id, endings=(ending,))
-    attempts = trace.request(opened.request_id).tasks[0].attempts
+        run_of(trace, opened.request_id, 1).start_attempt(0, candidate(name), run_count=1)
+    ended = outcome(0, result=result(0))
+    finish(trace, opened.request_id, outcomes=(ended,))
+    attempts = trace.requests.get(opened.request_id).tasks[0].attempts
     assert [attempt.status for attempt in attempts] == ["interrupted", "completed"]
 
 
 def test_the_whole_story_goes_to_json_and_back(trace: Trace) -> None:
     opened = planned(trace, flow_run_id="flow-1")
     request_id = opened.request_id
-    trace.record_controller_call(request_id, None, call("plan"))
-    trace.record_controller_call(request_id, 0, call("select", error="Not JSON.", cost_microdollars=None))
-    trace.record_choice(request_id, 0, choice())
-    attempt = trace.start_attempt(request_id, 0, opened.life, candidate(), run_count=1)
-    trace.finish_attempt(attempt, status="completed", seconds=1.25)
-    trace.record_result(request_id, result(0))
+    run_of(trace, request_id).record_controller_call(None, call("plan"))
+    run_of(trace, request_id).record_controller_call(0, call("select", error="Not JSON.", cost_microdollars=None))
+    run_of(trace, request_id).record_choice(0, choice())
+    attempt = run_of(trace, request_id, opened.life).start_attempt(0, candidate(), run_count=1)
+    run_of_attempt(trace, attempt).finish_attempt(attempt, status="completed", seconds=1.25)
+    run_of(trace, request_id).record_result(result(0))
     spoken = result(1).model_copy(
         update={"items": (ItemResult(outputs=(artifact("RIFF", ValueType.AUDIO, "audio/wav"),)),)}
     )
@@ -178,24 +194,24 @@ def test_the_whole_story_goes_to_json_and_back(trace: Trace) -> None:
         trace,
         request_id,
         status=RequestStatus.PARTIAL,
-        endings=[
-            TaskEnding(task_id=0, status=TaskStatus.COMPLETED, ended_at=NOON, seconds=1.5),
-            TaskEnding(task_id=1, status=TaskStatus.CACHED, result=spoken, prefect_task_run_id="run-1"),
+        outcomes=[
+            outcome(0, result=result(0).model_copy(update={"seconds": 1.5}), ended_at=NOON),
+            outcome(1, TaskStatus.CACHED, result=spoken, prefect_task_run_id="run-1"),
         ],
     )
 
-    story = trace.request(request_id[:8])
+    story = trace.requests.get(request_id[:8])
 
     assert RequestTrace.model_validate_json(story.model_dump_json()) == story
-    assert (story.status, story.response) == (StoryStatus.PARTIAL, "The total is 12.50.")
+    assert (story.status, story.response) == (RequestStatus.PARTIAL, "The total is 12.50.")
     assert story.flow_run_id == "flow-1"
     read, said, sorted_ = story.tasks
-    assert (read.status, read.seconds, read.ended_at) == (TaskStage.COMPLETED, 1.5, NOON)
+    assert (read.status, read.seconds, read.ended_at) == (TaskStatus.COMPLETED, 1.5, NOON)
     assert read.ended_at is not None and read.ended_at.tzinfo is UTC
     assert [a.model for a in read.attempts] == ["rapidocr"]
-    assert (said.status, said.cached, said.result) == (TaskStage.CACHED, True, spoken)
+    assert (said.status, said.cached, said.result) == (TaskStatus.CACHED, True, spoken)
     assert said.prefect_task_run_id == "run-1"
-    assert (sorted_.status, sorted_.error) == (TaskStage.SKIPPED, "The request ended before this task was done.")
+    assert (sorted_.status, sorted_.error) == (TaskStatus.SKIPPED, "The request ended before this task was done.")
     assert [(f.task_id, f.artifact.mime) for f in story.files] == [(0, "text/plain"), (1, "audio/wav")]
     assert (story.totals.controller_calls, story.totals.prompt_tokens) == (2, 1400)
     assert story.totals.cost_microdollars == 135
@@ -204,19 +220,19 @@ def test_the_whole_story_goes_to_json_and_back(trace: Trace) -> None:
 
 def test_after_the_end_nothing_changes(trace: Trace) -> None:
     opened = planned(trace)
-    attempt = trace.start_attempt(opened.request_id, 0, 1, candidate(), run_count=1)
+    attempt = run_of(trace, opened.request_id, 1).start_attempt(0, candidate(), run_count=1)
     finish(trace, opened.request_id)
-    before = trace.request(opened.request_id)
+    before = trace.requests.get(opened.request_id)
 
     writes = [
-        lambda: trace.record_plan(opened.request_id, PLAN, "given"),
-        lambda: trace.record_resources(opened.request_id, [INVOICE]),
-        lambda: trace.record_choice(opened.request_id, 0, choice()),
-        lambda: trace.start_attempt(opened.request_id, 0, 1, candidate(), run_count=2),
-        lambda: trace.finish_attempt(attempt, status="completed", seconds=1.0),
-        lambda: trace.record_result(opened.request_id, result(0)),
-        lambda: trace.record_no_result(opened.request_id, 0, TaskStatus.FAILED, "Late."),
-        lambda: trace.record_controller_call(opened.request_id, None, call()),
+        lambda: run_of(trace, opened.request_id).record_plan(PLAN, "given"),
+        lambda: run_of(trace, opened.request_id).record_resources([INVOICE]),
+        lambda: run_of(trace, opened.request_id).record_choice(0, choice()),
+        lambda: run_of(trace, opened.request_id, 1).start_attempt(0, candidate(), run_count=2),
+        lambda: run_of_attempt(trace, attempt).finish_attempt(attempt, status="completed", seconds=1.0),
+        lambda: run_of(trace, opened.request_id).record_result(result(0)),
+        lambda: run_of(trace, opened.request_id).record_no_result(0, TaskStatus.FAILED, "Late."),
+        lambda: run_of(trace, opened.request_id).record_controller_call(None, call()),
         lambda: finish(trace, opened.request_id, status=RequestStatus.FAILED),
     ]
     for write in writes:
@@ -224,7 +240,7 @@ def test_after_the_end_nothing_changes(trace: Trace) -> None:
             write()
     finish(trace, opened.request_id)
 
-    assert trace.request(opened.request_id) == before
+    assert trace.requests.get(opened.request_id) == before
     assert before.tasks[0].attempts[0].status == "interrupted"
     again = begin(trace, request_id=opened.request_id)
     assert (again.status, again.known, again.life) == (RequestStatus.COMPLETED, True, 1)
@@ -234,73 +250,73 @@ def test_a_wrong_ending_leaves_the_request_open(trace: Trace) -> None:
     opened = planned(trace)
 
     with pytest.raises(TraceError, match="has no task 9"):
-        finish(trace, opened.request_id, endings=[TaskEnding(task_id=9, status=TaskStatus.SKIPPED)])
+        finish(trace, opened.request_id, outcomes=[outcome(9, TaskStatus.SKIPPED)])
 
-    assert trace.request(opened.request_id).status is StoryStatus.RUNNING
-    assert trace.request(opened.request_id).tasks[0].status is TaskStage.PLANNED
+    assert trace.requests.get(opened.request_id).status is RequestStatus.RUNNING
+    assert trace.requests.get(opened.request_id).tasks[0].status is TaskStatus.PLANNED
 
 
 def test_what_is_not_there_is_refused(trace: Trace) -> None:
     opened = planned(trace)
     with pytest.raises(TraceError, match="no request 'nobody'"):
-        trace.record_plan("nobody", PLAN, "given")
+        run_of(trace, "nobody", 1).record_plan(PLAN, "given")
     with pytest.raises(TraceError, match="has no task 9"):
-        trace.record_choice(opened.request_id, 9, choice())
+        run_of(trace, opened.request_id).record_choice(9, choice())
     with pytest.raises(TraceError, match="no attempt 99"):
-        trace.finish_attempt(99, status="completed", seconds=0.0)
+        run_of(trace, opened.request_id).finish_attempt(99, status="completed", seconds=0.0)
 
 
 def test_requests_are_found_by_the_beginning_of_their_id(trace: Trace) -> None:
     for request_id in ("abc-1", "abc-2", "xyz", "x_z"):
         begin(trace, request_id=request_id)
 
-    assert trace.request("xy").request_id == "xyz"
-    assert trace.request("x_").request_id == "x_z"
+    assert trace.requests.get("xy").request_id == "xyz"
+    assert trace.requests.get("x_").request_id == "x_z"
     with pytest.raises(TraceError, match="Several requests begin with 'abc'"):
-        trace.request("abc")
+        trace.requests.get("abc")
     for unknown in ("nothing", "", "%"):
         with pytest.raises(TraceError, match="no request"):
-            trace.request(unknown)
+            trace.requests.get(unknown)
 
 
 def test_conversations_are_found_by_the_beginning_of_their_id(trace: Trace) -> None:
     ids = [begin(trace).conversation_id for _ in range(17)]  # two of them begin with the same of 16 digits
 
-    assert [trace.conversation(whole) for whole in ids] == ids
-    assert [trace.conversation(whole[:-1]) for whole in ids] == ids
+    assert [trace.requests.conversation(whole) for whole in ids] == ids
+    assert [trace.requests.conversation(whole[:-1]) for whole in ids] == ids
     twice = next(whole[0] for n, whole in enumerate(ids) if whole[0] in {other[0] for other in ids[:n]})
     with pytest.raises(TraceError, match=f"Several conversations begin with '{twice}'"):
-        trace.conversation(twice)
+        trace.requests.conversation(twice)
     for unknown in ("nothing", "", "%"):
         with pytest.raises(TraceError, match=f"no conversation '{unknown}' in the trace"):
-            trace.conversation(unknown)
+            trace.requests.conversation(unknown)
 
 
 def test_the_latest_requests_come_first(trace: Trace) -> None:
     first = planned(trace, text="one")
-    trace.record_result(first.request_id, result(0))
+    run_of(trace, first.request_id).record_result(result(0))
     finish(trace, first.request_id)
     second = begin(trace, text="two", conversation_id=first.conversation_id)
     other = begin(trace, text="three")
 
-    assert [s.text for s in trace.requests()] == ["three", "two", "one"]
-    assert [s.text for s in trace.requests(limit=1)] == ["three"]
-    ours = trace.requests(conversation_id=first.conversation_id)
+    assert [s.text for s in trace.requests.latest()] == ["three", "two", "one"]
+    assert [s.text for s in trace.requests.latest(limit=1)] == ["three"]
+    ours = trace.requests.latest(conversation_id=first.conversation_id)
     assert [s.request_id for s in ours] == [second.request_id, first.request_id]
-    assert (ours[1].status, ours[1].tasks, ours[1].tasks_done) == (StoryStatus.COMPLETED, 3, 1)
-    assert trace.latest_conversation() == other.conversation_id
-    assert trace.counts() == {StoryStatus.COMPLETED: 1, StoryStatus.RUNNING: 2}
+    assert (ours[1].status, ours[1].tasks, ours[1].tasks_done) == (RequestStatus.COMPLETED, 3, 1)
+    assert trace.requests.latest_conversation() == other.conversation_id
+    assert trace.requests.counts() == {RequestStatus.COMPLETED: 1, RequestStatus.RUNNING: 2}
 
 
 def test_turns_give_history_with_named_results(trace: Trace) -> None:
     first = planned(trace, text="Read it.")
-    trace.record_result(first.request_id, result(0, "one", "two"))
+    run_of(trace, first.request_id).record_result(result(0, "one", "two"))
     finish(trace, first.request_id, response="It says one and two.")
     failed = begin(trace, text="Fail.", conversation_id=first.conversation_id)
     finish(trace, failed.request_id, status=RequestStatus.FAILED, response=None, error="No plan.")
     third = begin(trace, text="And now?", conversation_id=first.conversation_id)
 
-    (turn,) = trace.turns(first.conversation_id, before=third.request_id)
+    (turn,) = trace.requests.turns(first.conversation_id, before=third.request_id)
 
     assert (turn.request_id, turn.text, turn.response) == (first.request_id, "Read it.", "It says one and two.")
     assert [(r.name, r.artifact.preview) for r in turn.resources] == [
@@ -309,17 +325,17 @@ def test_turns_give_history_with_named_results(trace: Trace) -> None:
     ]
     assert {r.source for r in turn.resources} == {first.request_id}
     assert turn.files == (INVOICE,)
-    assert trace.turns(first.conversation_id, before=first.request_id) == []
+    assert trace.requests.turns(first.conversation_id, before=first.request_id) == []
 
 
 def test_resources_can_be_added_once_the_plan_names_more(trace: Trace) -> None:
     opened = begin(trace)
     page = Resource(name="page.txt", artifact=artifact("page"), source="https://example.org/page.txt")
 
-    trace.record_resources(opened.request_id, [INVOICE, page])
-    trace.record_resources(opened.request_id, [page])
+    run_of(trace, opened.request_id).record_resources([INVOICE, page])
+    run_of(trace, opened.request_id).record_resources([page])
 
-    assert trace.request(opened.request_id).resources == (INVOICE, page)
+    assert trace.requests.get(opened.request_id).resources == (INVOICE, page)
 
 
 def test_the_same_bytes_may_be_two_things(trace: Trace) -> None:
@@ -334,26 +350,26 @@ def test_the_same_bytes_may_be_two_things(trace: Trace) -> None:
 def test_text_that_databases_refuse_is_kept_as_far_as_it_can_be(trace: Trace) -> None:
     options = {"note": "\udc80", "plan": [{"zero \x00 \\u0000": "\\\x00"}]}
     opened = planned(trace, text="zero \x00 and half \udc80 a pair", options=options)
-    trace.record_no_result(opened.request_id, 0, TaskStatus.FAILED, "It said \x00.")
+    run_of(trace, opened.request_id).record_no_result(0, TaskStatus.FAILED, "It said \x00.")
 
-    story = trace.request(opened.request_id)
+    story = trace.requests.get(opened.request_id)
     assert story.text == "zero \ufffd and half \ufffd a pair"
     assert story.options == {"note": "\ufffd", "plan": [{"zero \ufffd \\u0000": "\\\ufffd"}]}
     assert story.tasks[0].error == "It said \ufffd."
 
 
 def test_live_cards_are_replaced_as_a_whole(trace: Trace) -> None:
-    assert trace.cards("image-to-text") is None
+    assert trace.models.cards("image-to-text") is None
     cards = [ModelCard(id=f"org/model-{n}", kind="image-to-text", downloads=9 - n) for n in range(3)]
-    trace.save_cards("image-to-text", cards)
-    trace.save_cards("object-detection", [])
+    trace.models.save_cards("image-to-text", cards)
+    trace.models.save_cards("object-detection", [])
 
-    trace.save_cards("image-to-text", cards[1:])
+    trace.models.save_cards("image-to-text", cards[1:])
 
-    kept = trace.cards("image-to-text")
+    kept = trace.models.cards("image-to-text")
     assert kept is not None and kept[0] == cards[1:]
     assert datetime.now(UTC) - kept[1] < timedelta(minutes=5)
-    nothing = trace.cards("object-detection")
+    nothing = trace.models.cards("object-detection")
     assert nothing is not None and nothing[0] == []
 
 
@@ -361,16 +377,16 @@ def test_threads_may_share_it(trace: Trace) -> None:
     opened = planned(trace)
 
     def work(n: int) -> int:
-        attempt = trace.start_attempt(opened.request_id, n % 3, 1, candidate(f"model/{n}"), run_count=1)
-        trace.record_controller_call(opened.request_id, n % 3, call("select"))
-        trace.record_result(opened.request_id, result(n % 3, f"text {n % 5}", "same"))
-        trace.finish_attempt(attempt, status="completed", seconds=0.1)
+        attempt = run_of(trace, opened.request_id, 1).start_attempt(n % 3, candidate(f"model/{n}"), run_count=1)
+        run_of(trace, opened.request_id).record_controller_call(n % 3, call("select"))
+        run_of(trace, opened.request_id).record_result(result(n % 3, f"text {n % 5}", "same"))
+        run_of_attempt(trace, attempt).finish_attempt(attempt, status="completed", seconds=0.1)
         return attempt
 
     with ThreadPoolExecutor(12) as pool:
         attempts = list(pool.map(work, range(36)))
 
-    story = trace.request(opened.request_id)
+    story = trace.requests.get(opened.request_id)
     assert len(set(attempts)) == 36 == sum(len(t.attempts) for t in story.tasks) == len(story.controller_calls)
     assert len(story.files) == 6
     assert all(a.status == "completed" for t in story.tasks for a in t.attempts)
@@ -382,5 +398,5 @@ def test_a_sound_database_passes_its_check(trace: Trace) -> None:
 
 def test_any_number_of_requests_can_be_asked_for(trace: Trace) -> None:
     begin(trace)
-    assert len(trace.requests(10**40)) == 1
-    assert trace.claim_waiting("somebody", 60, 10**40) == []
+    assert len(trace.requests.latest(10**40)) == 1
+    assert trace.queue.claim("somebody", 60, 10**40) == []

@@ -1,0 +1,44 @@
+"""A request on its way through the stages."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from hugginggpt.artifacts import Resource
+from hugginggpt.request import Exchange, RequestOptions
+from hugginggpt.results import RequestStatus
+from hugginggpt.services import get_trace
+
+if TYPE_CHECKING:
+    from hugginggpt.trace.recording import RunTrace
+
+
+class RequestRun(BaseModel):
+    """One life of a request: a process that works on it. It can be sent to other processes.
+
+    Attributes:
+        life: 1 for the first process, 2 for the one that resumed it, and so on.
+        status: RUNNING, or how the request had ended before this run came.
+        resources: the request's files and the results of earlier turns.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    request_id: str
+    conversation_id: str
+    life: int
+    status: RequestStatus
+    text: str
+    options: RequestOptions
+    resources: tuple[Resource, ...]
+    history: tuple[Exchange, ...]
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What tells this life from every other."""
+        return self.request_id, self.life
+
+    @property
+    def trace(self) -> "RunTrace":
+        """What this life records, and asks of its trace."""
+        return get_trace().run(self.request_id, self.life)

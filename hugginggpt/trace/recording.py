@@ -1,0 +1,326 @@
+"""What one life of a request records as its stages go on, and what they ask of its trace."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from hugginggpt.artifacts import Resource
+from hugginggpt.errors import HuggingGPTError, TraceError
+from hugginggpt.models.card import Candidate, ModelChoice
+from hugginggpt.plan import Plan
+from hugginggpt.request import Budget
+from hugginggpt.results import RequestStatus, TaskOutcome, TaskResult, TaskStatus
+from hugginggpt.trace.database import Database
+from hugginggpt.trace.lifecycle import finish
+from hugginggpt.trace.requests import choice_of, plan_of, task_rows
+from hugginggpt.trace.rows import OPEN, add_resources, locked, no_such, open_row, store_result, task_row
+from hugginggpt.trace.story import Answer, AttemptEnd
+from hugginggpt.trace.tables import ControllerCallRow, ExpertRunRow, ModelSelectionRow, PlannedTaskRow, RequestRow
+
+if TYPE_CHECKING:
+    from hugginggpt.controller.client import ControllerCall
+
+
+class RunTrace:
+    """The trace of one life of a request. Errors as those of `Trace`.
+
+    A life that was taken over by another may not write anything more: that raises `RequestClosedError`.
+
+    Args:
+        database: where the trace is.
+        request_id: the request.
+        life: which of its lives writes.
+    """
+
+    def __init__(self, database: Database, request_id: str, life: int) -> None:
+        self._database = database
+        self.request_id = request_id
+        self.life = life
+
+    # What the stages record
+
+    def record_resources(self, resources: Sequence[Resource]) -> None:
+        """Add what the request turned out to name besides its own files; names known already stay as they are."""
+        with self._database.writing() as session:
+            self._open_row(session)
+            add_resources(session, self.request_id, resources, datetime.now(UTC))
+
+    def record_plan(self, plan: Plan, source: str) -> None:
+        """Write the plan.
+
+        Args:
+            plan: a valid plan.
+            source: where it came from: "controller", "given" by the user, or "cache".
+
+        Raises:
+            TraceError: another plan is recorded and work on it has begun.
+        """
+        with self._database.writing() as session:
+            request = self._open_row(session)
+            recorded = plan_of(request, task_rows(session, self.request_id))
+            if recorded == plan:
+                return
+            if recorded is not None:
+                chosen = select(ModelSelectionRow.task_id).filter_by(request_id=self.request_id).limit(1)
+                if session.scalar(chosen) is not None:
+                    raise TraceError(f"Request {self.request_id} already has another plan and works on it.")
+                session.execute(delete(PlannedTaskRow).filter_by(request_id=self.request_id))
+            request.plan_source = source
+            request.plan_repairs = list(plan.repairs)
+            request.planned_at = datetime.now(UTC)
+            session.add_all(
+                PlannedTaskRow(
+                    request_id=self.request_id,
+                    task_id=task.id,
+                    position=position,
+                    kind=task.task,
+                    args=dict(task.args),
+                    dep=list(task.dep),
+                    status=TaskStatus.PLANNED,
+                    cached=False,
+                )
+                for position, task in enumerate(plan.tasks)
+            )
+
+    def record_choice(self, task_id: int, choice: ModelChoice, cached: bool = False) -> None:
+        """Write the model chosen for a task; a later choice replaces it."""
+        with self._database.writing() as session:
+            self._open_row(session)
+            task_row(session, self.request_id, task_id)
+            session.merge(
+                ModelSelectionRow(
+                    request_id=self.request_id,
+                    task_id=task_id,
+                    kind=choice.kind,
+                    model_id=choice.chosen.card.id,
+                    revision=choice.chosen.card.revision,
+                    endpoint=choice.chosen.endpoint,
+                    reason=choice.reason,
+                    chosen_by=choice.chosen_by,
+                    ranked=[candidate.model_dump(mode="json") for candidate in choice.ranked],
+                    cached=cached,
+                    created_at=datetime.now(UTC),
+                )
+            )
+
+    def start_attempt(self, task_id: int, candidate: Candidate, run_count: int) -> int:
+        """Write that a model begins to work on a task.
+
+        Args:
+            task_id: the task in the plan.
+            candidate: the model that begins.
+            run_count: the orchestrator's count of the task run's tries, from 1.
+
+        Returns:
+            The attempt, for `finish_attempt`.
+        """
+        with self._database.writing() as session:
+            self._open_row(session)
+            task = task_row(session, self.request_id, task_id)
+            now = datetime.now(UTC)
+            task.started_at = task.started_at or now
+            attempt = ExpertRunRow(
+                request_id=self.request_id,
+                task_id=task_id,
+                life=self.life,
+                run_count=run_count,
+                model_id=candidate.card.id,
+                revision=candidate.card.revision,
+                endpoint=candidate.endpoint,
+                status="running",
+                passing=False,
+                started_at=now,
+            )
+            session.add(attempt)
+            session.flush()
+            return attempt.id
+
+    def record_progress(self, attempt_id: int, progress: str) -> None:
+        """Write how far an attempt has come. An attempt that has ended keeps what was written last.
+
+        Args:
+            attempt_id: as `start_attempt` gave it.
+            progress: a few words.
+        """
+        with self._database.writing() as session:
+            running = update(ExpertRunRow).where(ExpertRunRow.id == attempt_id, ExpertRunRow.status == "running")
+            session.execute(running.values(progress=progress))
+
+    def finish_attempt(
+        self,
+        attempt_id: int,
+        *,
+        status: str,
+        seconds: float,
+        load_seconds: float | None = None,
+        error: str | None = None,
+        error_type: str | None = None,
+        passing: bool = False,
+    ) -> None:
+        """Write how an attempt ended.
+
+        Args:
+            attempt_id: as `start_attempt` gave it.
+            status: "completed", "failed", or "interrupted" when its process was stopped.
+            seconds: how long it took.
+            load_seconds: of these, the time until its model was loaded; None when it was loaded already.
+            error: why it failed, one sentence.
+            error_type: class of the error.
+            passing: the cause can pass, so the same model may be tried again.
+        """
+        with self._database.writing() as session:
+            self._open_row(session)
+            _end_attempt(
+                session,
+                AttemptEnd(attempt_id, seconds, load_seconds),
+                status=status,
+                error=error,
+                error_type=error_type,
+                passing=passing,
+            )
+
+    def record_result(self, result: TaskResult, cached: bool = False, *, attempt: AttemptEnd | None = None) -> None:
+        """Write the result of a task, and link its outputs.
+
+        Args:
+            result: the result.
+            cached: it came from a cache.
+            attempt: the attempt that made it, which is completed with it.
+        """
+        with self._database.writing() as session:
+            self._open_row(session)
+            if attempt is not None:
+                _end_attempt(session, attempt, status="completed")
+            task = task_row(session, self.request_id, result.task_id)
+            store_result(session, task, result, datetime.now(UTC), cached=cached)
+
+    def record_no_result(self, task_id: int, status: TaskStatus, error: str) -> None:
+        """Write why a task has no result. A task that has a result keeps it.
+
+        Args:
+            task_id: the task in the plan.
+            status: FAILED or SKIPPED.
+            error: why, one sentence.
+        """
+        with self._database.writing() as session:
+            self._open_row(session)
+            task = task_row(session, self.request_id, task_id)
+            if task.result is not None:
+                return
+            task.status = status
+            task.error = error
+            task.ended_at = datetime.now(UTC)
+
+    def record_controller_call(self, task_id: int | None, call: "ControllerCall") -> None:
+        """Write one call to the controller, whether it succeeded or not."""
+        with self._database.writing() as session:
+            self._open_row(session)
+            session.add(
+                ControllerCallRow(
+                    request_id=self.request_id,
+                    life=self.life,
+                    task_id=task_id,
+                    stage=call.stage,
+                    prompt_name=call.prompt_name,
+                    prompt_sha256=call.prompt_sha256,
+                    model=call.model,
+                    attempt=call.attempt,
+                    prompt_tokens=call.prompt_tokens,
+                    completion_tokens=call.completion_tokens,
+                    seconds=call.seconds,
+                    cost_microdollars=call.cost_microdollars,
+                    error=call.error,
+                    started_at=call.started_at,
+                )
+            )
+
+    def finish(
+        self,
+        status: RequestStatus,
+        answer: Answer | None = None,
+        error: HuggingGPTError | None = None,
+        outcomes: Sequence[TaskOutcome] = (),
+    ) -> None:
+        """Write the answer, the final status and how each task ended; the trace no longer changes after it.
+
+        Args:
+            status: how the request ended.
+            answer: None when there is none.
+            error: why it failed, or why its answer is the plain rendering.
+            outcomes: how tasks ended; a task without an outcome keeps what is recorded of it.
+        """
+        if status in OPEN:
+            raise TraceError(f"Request {self.request_id} cannot be finished as {status}: give how it ended.")
+        ended = (status, answer and answer.text, error and error.message)
+        with self._database.writing() as session:
+            done = locked(session, self.request_id)
+            if done is not None and (done.status, done.response, done.error) == ended:
+                return
+            now = self._database.now(session)
+            finish(session, self._open_row(session), now, status=status, answer=answer, error=error, outcomes=outcomes)
+
+    # What the stages ask
+
+    def status(self) -> RequestStatus:
+        """How the request stands.
+
+        Raises:
+            TraceError: it is unknown.
+        """
+        with self._database.reading() as session:
+            request = session.get(RequestRow, self.request_id)
+            if request is None:
+                raise no_such("request", self.request_id)
+            return RequestStatus(request.status)
+
+    def plan(self) -> Plan | None:
+        """The recorded plan; None when there is none yet."""
+        with self._database.reading() as session:
+            request = session.get(RequestRow, self.request_id)
+            return None if request is None else plan_of(request, task_rows(session, self.request_id))
+
+    def choices(self) -> dict[int, ModelChoice]:
+        """The choices recorded so far, by task id."""
+        chosen = select(ModelSelectionRow).filter_by(request_id=self.request_id).order_by(ModelSelectionRow.task_id)
+        with self._database.reading() as session:
+            return {row.task_id: choice_of(row) for row in session.scalars(chosen)}
+
+    def results(self) -> dict[int, TaskResult]:
+        """The results recorded so far, computed or cached, by task id."""
+        with self._database.reading() as session:
+            return {
+                row.task_id: TaskResult.model_validate(row.result)
+                for row in task_rows(session, self.request_id)
+                if row.result is not None and row.status in (TaskStatus.COMPLETED, TaskStatus.CACHED)
+            }
+
+    def failed_candidates(self, task_id: int) -> set[str]:
+        """The candidates, as "endpoint:id", that failed the task in this life for a cause that cannot pass."""
+        failed = select(ExpertRunRow.endpoint, ExpertRunRow.model_id).filter_by(
+            request_id=self.request_id, task_id=task_id, life=self.life, status="failed", passing=False
+        )
+        with self._database.reading() as session:
+            return {f"{endpoint}:{model_id}" for endpoint, model_id in session.execute(failed)}
+
+    def budget(self) -> Budget:
+        """What the request may cost, and what it has cost so far."""
+        costs = select(func.sum(ControllerCallRow.cost_microdollars)).filter_by(request_id=self.request_id)
+        with self._database.reading() as session:
+            ceiling = session.get_one(RequestRow, self.request_id).options.get("max_cost")
+            return Budget(ceiling=None if ceiling is None else round(ceiling * 1e6), spent=session.scalar(costs) or 0)
+
+    def _open_row(self, session: Session) -> RequestRow:
+        return open_row(session, self.request_id, self.life)
+
+
+def _end_attempt(session: Session, end: AttemptEnd, **how: Any) -> None:
+    attempt = session.get(ExpertRunRow, end.attempt_id)
+    if attempt is None:
+        raise TraceError(f"There is no attempt {end.attempt_id} in the trace.")
+    attempt.ended_at = datetime.now(UTC)
+    attempt.seconds, attempt.load_seconds = end.seconds, end.load_seconds
+    for name, value in how.items():
+        setattr(attempt, name, value)

@@ -1,0 +1,361 @@
+"""What can be asked of the requests in the trace: everything that happened for one of them, and lists of them.
+
+`Requests` is what other modules call; the functions below it read rows, for the other topics too.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from hugginggpt.artifacts import Artifact, Resource
+from hugginggpt.controller_name import ControllerName
+from hugginggpt.errors import TraceError
+from hugginggpt.media import EXTENSIONS
+from hugginggpt.models.card import Candidate, Endpoint, ModelChoice
+from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
+from hugginggpt.text import is_storable, one_line
+from hugginggpt.trace.database import Database
+from hugginggpt.trace.rows import MOST_ROWS, SHOWN_ID, died, no_such
+from hugginggpt.trace.story import (
+    Attempt,
+    CallTrace,
+    Life,
+    OutputFile,
+    RequestSummary,
+    RequestTrace,
+    Selection,
+    TaskTrace,
+    Totals,
+    Turn,
+)
+from hugginggpt.trace.tables import (
+    ArtifactRow,
+    ControllerCallRow,
+    ConversationRow,
+    ExpertRunRow,
+    FlowRunRow,
+    ModelSelectionRow,
+    PlannedTaskRow,
+    RequestResourceRow,
+    RequestRow,
+    TaskOutputRow,
+)
+
+
+class Requests:
+    """What is known of requests. Errors as those of `Trace`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, id_or_prefix: str) -> RequestTrace:
+        """Everything that happened for a request.
+
+        Raises:
+            TraceError: no request, or more than one, has an id that begins so.
+        """
+        with self._database.reading() as session:
+            request_id = _find_id(session, RequestRow, id_or_prefix)
+            return _story_of(session, request_id, self._database.now(session))
+
+    def knows(self, request_id: str) -> bool:
+        """Whether there is a request of that id."""
+        with self._database.reading() as session:
+            return session.get(RequestRow, request_id) is not None
+
+    def latest(self, limit: int = 20, conversation_id: str | None = None) -> list[RequestSummary]:
+        """The latest requests, newest first."""
+        done = PlannedTaskRow.status.in_([TaskStatus.COMPLETED, TaskStatus.CACHED])
+        tasks = (
+            select(
+                PlannedTaskRow.request_id,
+                func.count().label("all"),
+                func.count(PlannedTaskRow.task_id).filter(done).label("done"),
+            )
+            .group_by(PlannedTaskRow.request_id)
+            .subquery()
+        )
+        query = (
+            select(RequestRow, func.coalesce(tasks.c.all, 0), func.coalesce(tasks.c.done, 0))
+            .outerjoin(tasks, tasks.c.request_id == RequestRow.id)
+            .order_by(RequestRow.created_at.desc(), RequestRow.id.desc())
+            .limit(min(limit, MOST_ROWS))
+        )
+        if conversation_id is not None:
+            query = query.where(RequestRow.conversation_id == conversation_id)
+        with self._database.reading() as session:
+            now = self._database.now(session)
+            return [
+                RequestSummary(
+                    request_id=request.id,
+                    conversation_id=request.conversation_id,
+                    text=request.text,
+                    status=_status(request, now),
+                    response=request.response,
+                    error=request.error,
+                    created_at=request.created_at,
+                    finished_at=request.finished_at,
+                    lives=request.life,
+                    tasks=planned,
+                    tasks_done=tasks_done,
+                )
+                for request, planned, tasks_done in session.execute(query)
+            ]
+
+    def counts(self) -> dict[RequestStatus, int]:
+        """How many requests have each status."""
+        others = select(RequestRow.status, func.count()).where(RequestRow.status != RequestStatus.RUNNING)
+        running = select(RequestRow).where(RequestRow.status == RequestStatus.RUNNING)
+        with self._database.reading() as session:
+            now = self._database.now(session)
+            found = session.execute(others.group_by(RequestRow.status))
+            counts = {RequestStatus(status): count for status, count in found}
+            return counts | Counter(_status(request, now) for request in session.scalars(running))
+
+    def conversation(self, id_or_prefix: str) -> str:
+        """The id of a conversation.
+
+        Raises:
+            TraceError: no conversation, or more than one, has an id that begins so.
+        """
+        with self._database.reading() as session:
+            return _find_id(session, ConversationRow, id_or_prefix)
+
+    def latest_conversation(self) -> str | None:
+        """The conversation of the newest request; None in an empty trace."""
+        newest = select(RequestRow.conversation_id).order_by(RequestRow.created_at.desc(), RequestRow.id.desc())
+        with self._database.reading() as session:
+            return session.scalar(newest.limit(1))
+
+    def turns(self, conversation_id: str, before: str | None = None) -> list[Turn]:
+        """The answered requests of a conversation, oldest first.
+
+        Args:
+            conversation_id: the conversation.
+            before: a request of it, to have only those before that one.
+        """
+        query = select(RequestRow).where(RequestRow.conversation_id == conversation_id)
+        with self._database.reading() as session:
+            if before is not None and (until := session.get(RequestRow, before)) is not None:
+                same_moment = and_(RequestRow.created_at == until.created_at, RequestRow.id < until.id)
+                query = query.where(or_(RequestRow.created_at < until.created_at, same_moment))
+            in_order = session.scalars(query.order_by(RequestRow.created_at, RequestRow.id)).all()
+            return [
+                Turn(
+                    request_id=request.id,
+                    text=request.text,
+                    response=request.response,
+                    resources=_turn_resources(number, request.id, _outputs(session, request.id)),
+                    files=resources_of(session, request.id),
+                )
+                for number, request in enumerate(in_order, start=1)
+                if request.response is not None and request.finished_at is not None
+            ]
+
+
+def _find_id(session: Session, table: type[RequestRow] | type[ConversationRow], prefix: str) -> str:
+    """The one request or conversation whose id is, or begins with, the given text.
+
+    Raises:
+        TraceError: there is none, or more than one.
+    """
+    what = "request" if table is RequestRow else "conversation"
+    if not is_storable(prefix):
+        raise no_such(what, prefix, "an id consists of letters and digits")
+    if session.get(table, prefix) is not None:
+        return prefix
+    begins = table.id.startswith(prefix, autoescape=True)
+    found = session.scalars(select(table.id).where(begins).order_by(table.id).limit(4)).all() if prefix else []
+    if not found:
+        raise no_such(what, prefix)
+    if len(found) > 1:
+        some = ", ".join([*found[:3], "..."] if len(found) > 3 else found)
+        raise TraceError(f"Several {what}s begin with '{one_line(prefix, SHOWN_ID)}' ({some}): give more of the id.")
+    return found[0]
+
+
+def resources_of(session: Session, request_id: str) -> tuple[Resource, ...]:
+    """What a request's plan can name."""
+    rows = session.execute(
+        select(RequestResourceRow, ArtifactRow)
+        .join(ArtifactRow)
+        .where(RequestResourceRow.request_id == request_id)
+        .order_by(RequestResourceRow.position)
+    )
+    return tuple(Resource(name=row.name, artifact=_artifact(stored), source=row.source) for row, stored in rows)
+
+
+def _story_of(session: Session, request_id: str, now: datetime) -> RequestTrace:
+    """Everything that is known of a request."""
+    request = session.get_one(RequestRow, request_id)
+    rows = task_rows(session, request_id)
+    lives_in_order = select(FlowRunRow).filter_by(request_id=request_id).order_by(FlowRunRow.life)
+    lives = tuple(map(_life, session.scalars(lives_in_order)))
+    calls_in_order = select(ControllerCallRow).filter_by(request_id=request_id).order_by(ControllerCallRow.id)
+    calls = tuple(map(_call, session.scalars(calls_in_order)))
+    tasks = _tasks(session, request_id, rows)
+    costs = [call.cost_microdollars for call in calls if call.cost_microdollars is not None]
+    status = _status(request, now)
+    return RequestTrace(
+        request_id=request.id,
+        conversation_id=request.conversation_id,
+        text=request.text,
+        options=request.options,
+        resources=resources_of(session, request_id),
+        status=status,
+        response=request.response,
+        response_source=request.response_source,
+        error=request.error,
+        error_type=request.error_type,
+        created_at=request.created_at,
+        planned_at=request.planned_at,
+        finished_at=request.finished_at,
+        lives=lives,
+        plan=plan_of(request, rows),
+        plan_source=request.plan_source,
+        tasks=tasks,
+        controller_calls=calls,
+        files=_outputs(session, request_id),
+        totals=Totals(
+            seconds=round(sum(_seconds(life, now, working=status is RequestStatus.RUNNING) for life in lives), 3),
+            controller_calls=len(calls),
+            prompt_tokens=sum(call.prompt_tokens for call in calls),
+            completion_tokens=sum(call.completion_tokens for call in calls),
+            cost_microdollars=sum(costs) if costs else None,
+        ),
+    )
+
+
+def _turn_resources(turn: int, request_id: str, outputs: Iterable[OutputFile]) -> tuple[Resource, ...]:
+    """Name the outputs of a turn `turn-2-task-0.png`; of several outputs of a task, numbered from the second."""
+    seen: dict[int, int] = defaultdict(int)
+    resources = []
+    for output in outputs:
+        seen[output.task_id] += 1
+        number = f"-{seen[output.task_id]}" if seen[output.task_id] > 1 else ""
+        name = f"turn-{turn}-task-{output.task_id}{number}{EXTENSIONS.get(output.artifact.mime, '')}"
+        resources.append(Resource(name=name, artifact=output.artifact, source=request_id))
+    return tuple(resources)
+
+
+def task_rows(session: Session, request_id: str) -> Sequence[PlannedTaskRow]:
+    """The tasks of a request's plan, in the plan's order."""
+    in_order = select(PlannedTaskRow).filter_by(request_id=request_id).order_by(PlannedTaskRow.position)
+    return session.scalars(in_order).all()
+
+
+def plan_of(request: RequestRow, rows: Sequence[PlannedTaskRow]) -> Plan | None:
+    """A request's plan; None when none is recorded."""
+    if request.planned_at is None:
+        return None
+    tasks = tuple(PlannedTask(task=row.kind, id=row.task_id, dep=tuple(row.dep), args=row.args) for row in rows)
+    return Plan(tasks=tasks, repairs=tuple(request.plan_repairs or ()))
+
+
+def _tasks(session: Session, request_id: str, rows: Sequence[PlannedTaskRow]) -> tuple[TaskTrace, ...]:
+    selections = {
+        row.task_id: Selection(choice=choice_of(row), cached=row.cached, created_at=row.created_at)
+        for row in session.scalars(select(ModelSelectionRow).filter_by(request_id=request_id))
+    }
+    attempts: dict[int, list[Attempt]] = defaultdict(list)
+    for run in session.scalars(select(ExpertRunRow).filter_by(request_id=request_id).order_by(ExpertRunRow.id)):
+        attempts[run.task_id].append(_attempt(run))
+    return tuple(
+        TaskTrace(
+            id=row.task_id,
+            task=row.kind,
+            args=row.args,
+            dep=tuple(row.dep),
+            status=TaskStatus(row.status),
+            error=row.error,
+            cached=row.cached,
+            seconds=row.seconds,
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+            prefect_task_run_id=row.prefect_task_run_id,
+            selection=selections.get(row.task_id),
+            attempts=tuple(attempts[row.task_id]),
+            result=None if row.result is None else TaskResult.model_validate(row.result),
+        )
+        for row in rows
+    )
+
+
+def _outputs(session: Session, request_id: str) -> tuple[OutputFile, ...]:
+    rows = session.execute(
+        select(TaskOutputRow, ArtifactRow)
+        .join(ArtifactRow)
+        .where(TaskOutputRow.request_id == request_id)
+        .order_by(TaskOutputRow.task_id, TaskOutputRow.item, TaskOutputRow.position)
+    )
+    return tuple(
+        OutputFile(task_id=row.task_id, item=row.item, position=row.position, artifact=_artifact(stored))
+        for row, stored in rows
+    )
+
+
+def _status(request: RequestRow, now: datetime) -> RequestStatus:
+    return RequestStatus.DIED if died(request, now) else RequestStatus(request.status)
+
+
+def _seconds(life: Life, now: datetime, *, working: bool) -> float:
+    return (now - life.started_at).total_seconds() if working and life.ended_at is None else life.seconds
+
+
+def _artifact(row: ArtifactRow) -> Artifact:
+    return Artifact.model_validate(row, from_attributes=True)
+
+
+def choice_of(row: ModelSelectionRow) -> ModelChoice:
+    """The model chosen for a task."""
+    chosen, *alternatives = (Candidate.model_validate(candidate) for candidate in row.ranked)
+    return ModelChoice(
+        kind=row.kind,
+        chosen=chosen,
+        reason=row.reason,
+        chosen_by=row.chosen_by,
+        alternatives=tuple(alternatives),
+    )
+
+
+def _life(row: FlowRunRow) -> Life:
+    known = row.controller_model is not None and row.controller_server is not None
+    controller = ControllerName(model=row.controller_model, server=row.controller_server) if known else None
+    return Life(
+        life=row.life,
+        flow_run_id=row.flow_run_id,
+        holder=row.holder,
+        started_at=row.started_at,
+        seen_at=row.seen_at,
+        ended_at=row.ended_at,
+        ending=row.ending,
+        error=row.error,
+        controller=controller,
+    )
+
+
+def _call(row: ControllerCallRow) -> CallTrace:
+    return CallTrace.model_validate(row, from_attributes=True)
+
+
+def _attempt(row: ExpertRunRow) -> Attempt:
+    return Attempt(
+        life=row.life,
+        run_count=row.run_count,
+        model=row.model_id,
+        revision=row.revision,
+        endpoint=Endpoint(row.endpoint),
+        status=row.status,
+        progress=row.progress,
+        error=row.error,
+        error_type=row.error_type,
+        passing=row.passing,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        seconds=row.seconds,
+        load_seconds=row.load_seconds,
+    )
