@@ -1,10 +1,12 @@
 """Stage three: the plan's tasks as task runs, each as soon as what it refers to is final."""
 
 import math
+import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, cast
+from weakref import WeakValueDictionary
 
 from prefect import Task, allow_failure
 from prefect.cache_policies import NO_CACHE
@@ -379,34 +381,45 @@ def run_expert(
 
     answering = map(get_catalog().answering, choice.ranked)
     able = [c for c in answering if not (without_controller and needs_controller(c))]
-    if (done := _done_before(run, planned.id)) is not None:
-        return done
-    with cancellable(run.key, deadline), showing_progress(run, planned, lambda: attempts.current):
-        result = execute(
-            planned,
-            deadline.wait_for(
-                lambda: bind(planned, run.resources, upstream, get_store(), max_chars=get_settings().max_text_chars)
-            ),
-            (deadline.wait_for(partial(get_catalog().current, c)) for c in attempts.not_failed(able)),
-            pool=get_pool(get_settings()),
-            surroundings=Surroundings(get_settings(), controller),
-            store=get_store(),
-            deadline=deadline,
-            seed=seed_for(planned, inputs),
-            attempts=attempts,
-            slot=slot_for,
-            last_try=run_count > task_run.task.retries,
-        )
-    with recording(f"The result of task {planned.name}"):
-        attempts.record(result)
+    # A run that its flow let go of may still be at work in this process, for threads cannot be interrupted.
+    with cancellable(run.key, deadline), deadline.holding(_turn(run, planned.id)):
+        if (done := _done_before(run, planned.id)) is not None:
+            return done
+        with showing_progress(run, planned, lambda: attempts.current):
+            result = execute(
+                planned,
+                deadline.wait_for(
+                    lambda: bind(planned, run.resources, upstream, get_store(), max_chars=get_settings().max_text_chars)
+                ),
+                (deadline.wait_for(partial(get_catalog().current, c)) for c in attempts.not_failed(able)),
+                pool=get_pool(get_settings()),
+                surroundings=Surroundings(get_settings(), controller),
+                store=get_store(),
+                deadline=deadline,
+                seed=seed_for(planned, inputs),
+                attempts=attempts,
+                slot=slot_for,
+                last_try=run_count > task_run.task.retries,
+            )
+        with recording(f"The result of task {planned.name}"):
+            return attempts.record(result)
     return result
+
+
+_TURNS: WeakValueDictionary[tuple[str, int, int], threading.Lock] = WeakValueDictionary()
+
+
+def _turn(run: RequestRun, task_id: int) -> threading.Lock:
+    """The lock that the runs of one planned task in this process hold in turn."""
+    return _TURNS.setdefault((run.request_id, run.life, task_id), threading.Lock())
 
 
 def _done_before(run: RequestRun, task_id: int) -> TaskResult | None:
     """The result of a task run whose worker died after it was recorded, and before the flow heard of it."""
     known: TaskResult | None = None
     with recording("What was done before"):
-        known = run.trace.results().get(task_id)
+        # Doing it again would take longer than this waits.
+        known = patiently("What was done before", run.trace.results).get(task_id)
     return known if known is not None and _is_stored(known) else None
 
 
@@ -477,6 +490,6 @@ class _Attempts:
                 passing=isinstance(error, PassingError),
             )
 
-    def record(self, result: TaskResult) -> None:
-        """Write the result, and the end of the attempt that made it."""
-        self._trace.record_result(result, attempt=self._completed)
+    def record(self, result: TaskResult) -> TaskResult:
+        """Write the result, and the end of the attempt that made it; return the one that counts."""
+        return self._trace.record_result(result, attempt=self._completed)

@@ -384,18 +384,19 @@ def let_go_of_stranded(futures: Sequence[object], deadline: Deadline) -> None:
         return
     runs = [future.wrapped_future for future in futures if isinstance(future, PrefectWrappedFuture)]
     keys = {run.key: run for run in runs if hasattr(run, "key")}  # what runs in a thread of ours has none
-    since: dict[str, float] = _ask(cluster, _without_worker, keys=list(keys))
-    for key, seconds in since.items():
-        if seconds > WORKER_SECONDS or deadline.expired():
-            keys[key].cancel()
+    patience = 0.0 if deadline.expired() else WORKER_SECONDS
+    for key in _ask(cluster, _let_go, keys=list(keys), patience=patience, client=cluster.client.id):
+        keys[key].cancel()
 
 
-def _without_worker(dask_scheduler: Any, keys: Sequence[str]) -> dict[str, float]:
-    """For how many seconds tasks have had no worker that could take them; runs on the scheduler."""
+def _let_go(dask_scheduler: Any, keys: Sequence[str], patience: float, client: str) -> list[str]:
+    """Cancel the tasks without a worker for so many seconds; runs on the scheduler, so no worker comes meanwhile."""
     from distributed.metrics import monotonic
 
-    homeless = {task.key: since for task, since in dask_scheduler.unrunnable.items()}
-    return {key: monotonic() - homeless[key] for key in keys if key in homeless}
+    without = {task.key: since for task, since in dask_scheduler.unrunnable.items()}
+    found = [key for key in keys if key in without and monotonic() - without[key] > patience]
+    dask_scheduler.stimulus_cancel(found, client, force=True, reason="scheduler", msg="No worker takes it.")
+    return found
 
 
 def _cluster() -> "DaskTaskRunner | None":

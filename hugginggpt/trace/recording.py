@@ -182,20 +182,29 @@ class RunTrace:
                 passing=passing,
             )
 
-    def record_result(self, result: TaskResult, cached: bool = False, *, attempt: AttemptEnd | None = None) -> None:
+    def record_result(
+        self, result: TaskResult, cached: bool = False, *, attempt: AttemptEnd | None = None
+    ) -> TaskResult:
         """Write the result of a task, and link its outputs.
 
         Args:
             result: the result.
             cached: it came from a cache.
             attempt: the attempt that made it, which is completed with it.
+
+        Returns:
+            The result that counts: an earlier one if another run of the task finished while this attempt was at work.
         """
         with self._database.writing() as session:
             self._open_row(session)
+            if attempt is not None and (first := _finished_meanwhile(session, attempt)) is not None:
+                _end_attempt(session, attempt, status="interrupted", error="Another run of this task finished first.")
+                return first
             if attempt is not None:
                 _end_attempt(session, attempt, status="completed")
             task = task_row(session, self.request_id, result.task_id)
             store_result(session, task, result, datetime.now(UTC), cached=cached)
+            return result
 
     def record_no_result(self, task_id: int, status: TaskStatus, error: str) -> None:
         """Write why a task has no result. A task that has a result keeps it.
@@ -314,6 +323,15 @@ class RunTrace:
 
     def _open_row(self, session: Session) -> RequestRow:
         return open_row(session, self.request_id, self.life)
+
+
+def _finished_meanwhile(session: Session, end: AttemptEnd) -> TaskResult | None:
+    """The result that another run of the task recorded while the attempt was at work."""
+    attempt = session.get_one(ExpertRunRow, end.attempt_id)
+    task = task_row(session, attempt.request_id, attempt.task_id)
+    if task.status != TaskStatus.COMPLETED or task.ended_at is None or task.ended_at < attempt.started_at:
+        return None
+    return TaskResult.model_validate(task.result)
 
 
 def _end_attempt(session: Session, end: AttemptEnd, **how: Any) -> None:

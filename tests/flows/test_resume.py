@@ -20,16 +20,21 @@ from prefect.settings import PREFECT_API_URL, PREFECT_LOCAL_STORAGE_PATH
 
 import tasks.run
 from flows.answer import answer_request
+from flows.server import flow
 from hugginggpt.errors import ExpertUnavailableError, RequestClosedError, RequestInProgressError
 from hugginggpt.request import RequestOptions
 from hugginggpt.results import RequestStatus, TaskResult
 from hugginggpt.services import get_trace, reset
 from hugginggpt.trace.story import RequestTrace
 from tasks import policies
+from tasks.open import open_request
+from tasks.plan import plan_request
+from tasks.run import EXPERT_TASKS
+from tasks.select import select_models
 from tests.flows.conftest import Answer
 from tests.servers import wait_until
 from tests.stand_ins.inference_server import InferenceServer
-from tests.stand_ins.openai_server import OpenAIServer, hangs
+from tests.stand_ins.openai_server import OpenAIServer, RecordedCall, hangs
 from tests.trace.samples import run_of
 
 PLAN: list[dict[str, Any]] = [
@@ -322,3 +327,37 @@ def test_the_same_story_in_each_database(
         ("text-to-speech", "completed", 1),
     ]
     assert all(task.prefect_task_run_id and task.started_at and task.ended_at for task in story.tasks)
+
+
+def test_a_task_that_two_runs_are_at_is_done_once(controller: OpenAIServer) -> None:
+    """A run that its flow let go of goes on, for threads cannot be interrupted, while the next one begins."""
+    asked: list[RecordedCall] = []
+
+    def summary(call: RecordedCall) -> str:
+        asked.append(call)
+        time.sleep(1)
+        return f"Summary {len(asked)}."
+
+    controller.script = {"summarization": summary}
+    plan = [{"task": "summarization", "id": 0, "dep": [-1], "args": {"text": "A long story about edges."}}]
+
+    @flow(name="twice")
+    def twice() -> list[TaskResult]:
+        with open_request("Sum it up.", [], None, RequestOptions(plan=plan), "twice") as run:
+            run, planned = plan_request(run)
+            choice = select_models(run, planned)[0]
+            runs = [
+                EXPERT_TASKS["summarization"].submit(
+                    planned=planned.tasks[0],
+                    choice=choice,
+                    upstream={},
+                    run=run,
+                )
+                for _ in range(2)
+            ]
+            return [one.result() for one in runs]
+
+    first, second = twice()
+    assert first == second and len(asked) == 1
+    (task,) = get_trace().requests.get("twice").tasks
+    assert [attempt.status for attempt in task.attempts] == ["completed"]

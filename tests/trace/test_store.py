@@ -168,6 +168,26 @@ def test_an_attempt_completes_with_its_result_and_not_before(trace: Trace) -> No
     assert told.ended_at is not None and run_of(trace, opened.request_id).results().keys() == {0}
 
 
+def test_the_first_of_two_runs_of_a_task_counts(trace: Trace) -> None:
+    run = run_of(trace, planned(trace).request_id, 1)
+    first, second = (run.start_attempt(0, candidate(), run_count=1) for _ in range(2))
+    one, other = result(0, "one"), result(0, "other")
+    assert run.record_result(one, attempt=AttemptEnd(second, 1.0, None)) == one
+    assert run.record_result(other, attempt=AttemptEnd(first, 2.0, None)) == one
+    assert run.results() == {0: one}
+    attempts = trace.requests.get(run.request_id).tasks[0].attempts
+    assert [attempt.status for attempt in attempts] == ["interrupted", "completed"]
+    assert attempts[0].error == "Another run of this task finished first."
+
+
+def test_a_result_that_is_made_anew_replaces_the_one_before(trace: Trace) -> None:
+    run = run_of(trace, planned(trace).request_id, 1)
+    for text in ("one", "other"):
+        attempt = run.start_attempt(0, candidate(), run_count=1)
+        run.record_result(result(0, text), attempt=AttemptEnd(attempt, 1.0, None))
+    assert run.results() == {0: result(0, "other")}
+
+
 def test_what_could_not_be_recorded_at_once_is_completed_at_the_end(trace: Trace) -> None:
     opened = planned(trace)
     for name in ("other/ocr", result(0).model):
