@@ -19,13 +19,13 @@ def quiet() -> None:
 
 def api_url() -> str | None:
     """The server of the environment or the profile; None if a run would start a temporary one."""
-    from hugginggpt.environment import check_server, prepare
+    from hugginggpt.environment import check_api_url, prepare
 
     prepare()
     from prefect.settings import PREFECT_API_URL
 
     url: str | None = PREFECT_API_URL.value()
-    check_server(url)
+    check_api_url(url)
     return url
 
 

@@ -6,7 +6,7 @@ from apps.up.experts import ExpertWorker, expert_workers
 from apps.up.prefect_api import Deployment, Limit, deployments, flow_workers, limits, running_flow_runs
 from hugginggpt.cluster import cluster_of
 from hugginggpt.deployments import deployment_names
-from hugginggpt.environment import check_server
+from hugginggpt.environment import check_api_url
 from hugginggpt.errors import HuggingGPTError
 from hugginggpt.services import get_trace
 from hugginggpt.settings import Settings
@@ -87,7 +87,7 @@ def status(settings: Settings) -> Status:
         api_url, cluster = up.api_url, own_cluster(settings.home_dir, up.dask_address)
     else:
         api_url = PREFECT_API_URL.value()
-        check_server(api_url)
+        check_api_url(api_url)
         cluster = cluster_of(settings) if api_url and settings.task_runner == "dask" else None
     return Status(
         home=str(settings.home_dir),

@@ -23,6 +23,7 @@ from apps.up.prefect_database import prefect_database
 from apps.up.processes import listens, marking, stop
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller_name import fingerprint
+from hugginggpt.environment import ACCELERATOR_LIMIT, CONTROLLER_LIMIT
 from hugginggpt.errors import ConfigurationError, HuggingGPTError
 from hugginggpt.holder import holder_name
 from hugginggpt.home import open_home
@@ -173,7 +174,6 @@ class Supervisor:
 
     def _set_up_server(self, accelerators: "subprocess.Popen[bytes]") -> None:
         from apps.up.prefect_api import set_up
-        from tasks.limits import ACCELERATOR_LIMIT, CONTROLLER_LIMIT
 
         self._wait_for(accelerators)
         counted = accelerators.communicate()[0].strip()
