@@ -32,13 +32,7 @@ def output_options(out_help: str, json_help: str) -> Callable[[F], F]:
 
 
 def collected(name: str, kind: type, *options: Callable[[Any], Any]) -> Callable[[F], F]:
-    """Give a command options whose values arrive together, as one argument.
-
-    Args:
-        name: the argument.
-        kind: the dataclass of the argument, with a field for each option.
-        options: the options, in the order of the help.
-    """
+    """Give a command options whose values arrive together, as one argument: a dataclass with a field for each."""
 
     def decorate(command: F) -> F:
         @wraps(command)

@@ -54,16 +54,7 @@ def plan(request: str, files: tuple[str, ...], as_json: bool) -> None:
 
 
 def make_plan(text: str, files: list[str]) -> tuple["Plan", tuple[str, ...], "ControllerName"]:
-    """Have the controller plan a request.
-
-    Returns:
-        The plan, the kinds that were offered, and the controller.
-
-    Raises:
-        UsageError: the request or one of its files cannot be accepted.
-        PlanError: the controller made no valid plan.
-        ControllerError: the controller cannot plan.
-    """
+    """Have the controller plan a request; return the plan, the kinds that were offered, and the controller."""
     from hugginggpt.controller.planning import plan_request
     from hugginggpt.deadline import Deadline
     from hugginggpt.request import check_size

@@ -48,11 +48,7 @@ def problem(url: str) -> str | None:
 
 
 def usable() -> str | None:
-    """The server that a flow run reports to, as in `api_url`; from here on, Prefect's log is off the terminal.
-
-    Raises:
-        click.ClickException: the server cannot be used.
-    """
+    """The server that a flow run reports to, which must answer; from here on, Prefect's log is off the terminal."""
     from hugginggpt.settings import get_settings
 
     quiet()

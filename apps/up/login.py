@@ -27,18 +27,14 @@ def check_login(host: str) -> None:
     Raises:
         UsageError: other machines may reach that address, and no login is set; or the host is unknown.
     """
-    _check_known(host)
-    if login() is None and not is_loopback(host):
-        raise UsageError(
-            f"Other machines may reach {host}, and Prefect's server lets anybody in: set a login in {SERVER}, "
-            "such as admin:a-long-secret, or listen on 127.0.0.1."
-        )
-
-
-def _check_known(host: str) -> None:
     try:
         if not host:  # would mean every address
             raise ValueError
         socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, ValueError):
         raise UsageError(f"The host '{host}' is unknown: give an address of this machine with --host.") from None
+    if login() is None and not is_loopback(host):
+        raise UsageError(
+            f"Other machines may reach {host}, and Prefect's server lets anybody in: set a login in {SERVER}, "
+            "such as admin:a-long-secret, or listen on 127.0.0.1."
+        )

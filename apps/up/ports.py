@@ -7,16 +7,7 @@ from hugginggpt.redaction import said
 
 
 def bind(host: str, port: int, option: str = "--port") -> socket.socket:
-    """A socket that is bound to an address but does not listen yet, so that early clients are refused.
-
-    Args:
-        host: an address of this machine.
-        port: the port.
-        option: the option that sets the port.
-
-    Raises:
-        UsageError: the address cannot be used.
-    """
+    """A socket that is bound to an address but does not listen yet, so that early clients are refused."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         bound = socket.socket(family, kind, protocol)

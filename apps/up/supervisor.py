@@ -113,11 +113,6 @@ class Supervisor:
             finally:
                 self._stop_all()
 
-    @property
-    def logs(self) -> Path:
-        """The folder of the parts' logs."""
-        return logs_of(self._home)
-
     @contextmanager
     def _locked_home(self) -> Iterator[None]:
         try:
@@ -168,7 +163,7 @@ class Supervisor:
             self._report("expert workers", f"{self._options.expert_workers} at {self._options.dask_address}")
         workers = f"{self._options.workers}, each for up to {self._options.requests} requests at once"
         self._report("flow workers", workers)
-        self._report("logs", str(self.logs))
+        self._report("logs", str(logs_of(self._home)))
         self._state = self._state.model_copy(update={"ready": True})
         write(self._home, self._state)
 
@@ -241,7 +236,7 @@ class Supervisor:
         write(self._home, self._state)
 
     def _log(self, name: str) -> Path:
-        return self.logs / f"{name}.log"
+        return logs_of(self._home) / f"{name}.log"
 
     def _fail(self, name: str) -> NoReturn:
         raise HuggingGPTError(f"The part {name} did not start: see its log, {self._log(name)}.")
