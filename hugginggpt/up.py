@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from hugginggpt.cluster import Certificates, Cluster
+from hugginggpt.cluster.address import Certificates, Cluster
 from hugginggpt.holder import Holder, holder_name, is_dead
 
 UNFINISHED = "up.new"

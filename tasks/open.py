@@ -2,7 +2,6 @@
 
 import logging
 import math
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -18,6 +17,7 @@ from hugginggpt.artifacts import Resource
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DatabaseUnavailableError, DeadlineExceededError, DiskFullError, StorageError, UsageError
 from hugginggpt.holder import Hold, holder_name
+from hugginggpt.polling import polling
 from hugginggpt.redaction import redact
 from hugginggpt.request import Exchange, RequestOptions
 from hugginggpt.request_run import RequestRun
@@ -28,11 +28,11 @@ from hugginggpt.trace.lifecycle import NO_LONGER_HELD
 from hugginggpt.trace.queue import DISK_FULL
 from hugginggpt.trace.story import AskedRequest
 from tasks.cancelling import cancel
-from tasks.policies import patiently
-from tasks.posting import all_posted
+from tasks.expert_workers.runner import wait_for_workers
+from tasks.recording import retry_while_database_is_down
 from tasks.roots import readable_roots
-from tasks.runner import check_runner
-from tasks.ui import draw_stated_edges_only, tag_run
+from tasks.ui.posting import all_posted
+from tasks.ui.runs import draw_stated_edges_only, tag_run
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def open_request(
     )
     if deployed:
         _ask(lambda: trace.queue.put(asked, holder=holder, seconds=OPENING_SECONDS))
-        check_runner()
+        wait_for_workers()
     opened = _ask(
         lambda: trace.lifecycle.open(
             asked,
@@ -92,7 +92,7 @@ def open_request(
         )
     )
     draw_stated_edges_only()
-    turns = patiently(
+    turns = retry_while_database_is_down(
         "The conversation", lambda: trace.requests.turns(opened.conversation_id, before=opened.request_id)
     )
     run = RequestRun(
@@ -127,13 +127,13 @@ def record_ending(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) ->
 
 def _ask(ask: Callable[[], T]) -> T:
     """Ask or tell the trace while nothing was spent yet: a person is told at once that it is away, a worker waits."""
-    return ask() if deployment.get_id() is None else patiently("The request", ask)
+    return ask() if deployment.get_id() is None else retry_while_database_is_down("The request", ask)
 
 
 def _check_runner(options: RequestOptions) -> None:
     """Have the expert workers be there within a request's time, if there are to be any."""
     try:
-        check_runner(Deadline(options.deadline or math.inf))
+        wait_for_workers(Deadline(options.deadline or math.inf))
     except DeadlineExceededError:
         raise DeadlineExceededError(
             f"There were no expert workers within the request's {options.deadline:g} seconds: give it more time, or "
@@ -161,27 +161,19 @@ def _distinct(resources: Sequence[Resource]) -> tuple[Resource, ...]:
 @contextmanager
 def _lease(run: RequestRun, holder: str) -> Iterator[None]:
     seconds = get_settings().lease_seconds
-    stop = threading.Event()
 
-    def renew() -> None:
-        while not stop.wait(seconds / 3):
-            try:
-                hold = get_trace().lifecycle.renew_lease(run.request_id, holder, seconds)
-            except DatabaseUnavailableError as error:
-                logger.warning("The lease on request %s could not be renewed: %s", run.request_id, error.message)
-                continue
-            if hold is Hold.ENDED:
-                return  # it was just answered: there is nothing left to stop
-            if hold is not Hold.HELD:
-                what = "was cancelled" if hold is Hold.CANCELLED else "is another process's now"
-                logger.warning("Request %s %s; this process stops working on it.", run.request_id, what)
-                cancel(run.key, NO_LONGER_HELD)
-                return
+    def renew() -> bool:
+        try:
+            hold = get_trace().lifecycle.renew_lease(run.request_id, holder, seconds)
+        except DatabaseUnavailableError as error:
+            logger.warning("The lease on request %s could not be renewed: %s", run.request_id, error.message)
+            return True
+        if hold in (Hold.CANCELLED, Hold.LOST):
+            what = "was cancelled" if hold is Hold.CANCELLED else "is another process's now"
+            logger.warning("Request %s %s; this process stops working on it.", run.request_id, what)
+            cancel(run.key, NO_LONGER_HELD)
+        # Once it has ended, it was just answered, and there is nothing left to stop.
+        return hold is Hold.HELD
 
-    thread = threading.Thread(target=renew, name=f"lease-{run.request_id[:8]}", daemon=True)
-    thread.start()
-    try:
+    with polling(renew, seconds / 3, f"lease-{run.request_id[:8]}"):
         yield
-    finally:
-        stop.set()
-        thread.join()

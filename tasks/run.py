@@ -9,7 +9,6 @@ from typing import Any, cast
 from weakref import WeakValueDictionary
 
 from prefect import Task, allow_failure
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.context import TaskRunContext
 from prefect.futures import PrefectFuture
@@ -35,24 +34,20 @@ from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.redaction import said
 from hugginggpt.request_run import RequestRun
 from hugginggpt.results import TaskOutcome, TaskResult, TaskStatus
-from hugginggpt.services import get_catalog, get_controller, get_store
+from hugginggpt.services import get_catalog, get_store
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.story import AttemptEnd
 from tasks.cancelling import cancel, cancellable, why_cancelled
+from tasks.expert_workers.lost import POLL_SECONDS, StrandedRuns, lost, why_lost
+from tasks.expert_workers.own_controller import needs_controller, submit_here
+from tasks.expert_workers.placement import worker_for
+from tasks.expert_workers.questions import workers_have_our_controller
 from tasks.limits import slot_for
-from tasks.own_controller import needs_controller, submit_here
-from tasks.policies import BACKOFF, JITTER, can_pass, key_of, patiently, recorded_controller, recording
-from tasks.runner import (
-    GLANCES_EVERY,
-    Looks,
-    let_go_of_stranded,
-    lost,
-    placed,
-    why_lost,
-    workers_have_our_controller,
-)
+from tasks.policies import EXPERT, SETTLE
+from tasks.recording import recorded_controller, recording, retry_while_database_is_down
 from tasks.select import Choice, submit_selection
-from tasks.ui import show_choice, show_result, showing_progress
+from tasks.ui.artifacts import show_choice, show_result
+from tasks.ui.progress import showing_progress
 from tasks.unexpected import explained
 
 SKIPPED, RECOVERED, CACHED = "Skipped", "Recovered", "Cached"
@@ -94,7 +89,7 @@ class _Schedule:
         self.deadline = deadline
         self.plan = plan
         self.choices = dict(choices)
-        known = patiently("The results", lambda: run.trace.results())
+        known = retry_while_database_is_down("The results", lambda: run.trace.results())
         self.recovered = {k: r for k, r in known.items() if _is_stored(r)}
         self.futures: dict[int, PrefectFuture[TaskResult]] = {}
         self.outcomes: dict[int, TaskOutcome] = {}
@@ -120,13 +115,12 @@ class _Schedule:
             self._settle(self._next_final())
 
     def _next_final(self) -> PrefectFuture[Any]:
-        looks = Looks(self.deadline)
+        stranded = StrandedRuns(self.deadline)
         while True:
             try:
-                future = self.final.get(timeout=GLANCES_EVERY)
+                future = self.final.get(timeout=POLL_SECONDS)
             except Empty:
-                if looks.due():
-                    let_go_of_stranded([*self.futures.values(), *self.choices.values()], self.deadline)
+                stranded.cancel_among([*self.futures.values(), *self.choices.values()])
             else:
                 future.wait()
                 return future
@@ -177,7 +171,7 @@ class _Schedule:
             if apart:
                 self.apart.add(planned.id)
             try:
-                with placed(planned.task, ranked[0], self.deadline, with_controller=needs_ours and not apart):
+                with worker_for(planned.task, ranked[0], self.deadline, with_controller=needs_ours and not apart):
                     future = expert.submit(**(parameters | {"without_controller": apart}), wait_for=before)
             except SelectionError as error:
                 if apart:
@@ -331,23 +325,10 @@ def settle(planned: PlannedTask, name: str, reason: str = "", result: TaskResult
     return Completed(name=name, message=reason)
 
 
-SETTLED_TASK: Task[..., Any] = Task(
-    settle, name="settled", task_run_name=TASK_RUN_NAME, cache_policy=NO_CACHE, persist_result=False
-)
+SETTLED_TASK: Task[..., Any] = Task(settle, name="settled", task_run_name=TASK_RUN_NAME, **SETTLE.options)
 
 
 # One task object per kind
-
-
-def _expert_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
-    planned: PlannedTask = parameters["planned"]
-    choice: ModelChoice = parameters["choice"]
-    inputs = fingerprint(planned, parameters["run"].resources, parameters["upstream"])
-    # A model of one name is another on another server.
-    at = None if parameters["without_controller"] else get_controller().label
-    answering = map(get_catalog().answering, choice.ranked)
-    models = [[c.name, c.endpoint, *([at] if needs_controller(c) else [])] for c in answering]
-    return key_of("expert", inputs.sha256, seed_for(planned, inputs), models) if inputs.whole else None
 
 
 @explained
@@ -370,7 +351,7 @@ def run_expert(
     task_run = TaskRunContext.get()
     assert task_run is not None
     run_count = task_run.task_run.run_count
-    deadline = Deadline(get_settings().task_timeout or planned.capability.timeout)
+    deadline = Deadline(get_settings().task_timeout or EXPERT[planned.task].seconds)
     inputs = fingerprint(planned, run.resources, upstream)
     attempts = _Attempts(run, planned.id, run_count)
 
@@ -419,7 +400,7 @@ def _done_before(run: RequestRun, task_id: int) -> TaskResult | None:
     known: TaskResult | None = None
     with recording("What was done before"):
         # Doing it again would take longer than this waits.
-        known = patiently("What was done before", run.trace.results).get(task_id)
+        known = retry_while_database_is_down("What was done before", run.trace.results).get(task_id)
     return known if known is not None and _is_stored(known) else None
 
 
@@ -430,13 +411,7 @@ def _expert_task(capability: Capability) -> Task[..., TaskResult]:
         task_run_name=TASK_RUN_NAME,
         description=capability.description,
         tags={"expert", capability.kind},
-        retries=capability.retries,
-        retry_delay_seconds=BACKOFF,
-        retry_jitter_factor=JITTER,
-        retry_condition_fn=can_pass,
-        cache_key_fn=_expert_key,
-        persist_result=True,
-        result_serializer="json",
+        **EXPERT[capability.kind].options,
     )
 
 

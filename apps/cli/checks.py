@@ -116,16 +116,16 @@ def _prefect() -> Finding:
 
 
 def _expert_workers() -> Finding:
-    from apps.up.experts import how_many
-    from hugginggpt.cluster import cluster_of
+    from hugginggpt.cluster.address import cluster_of
+    from hugginggpt.cluster.workers import expert_workers
     from hugginggpt.settings import get_settings
 
     settings = get_settings()
     if settings.task_runner != "dask":
         return _ok("none: experts run in each request's own process")
     cluster = cluster_of(settings)
-    if count := how_many(cluster):
-        return _ok(f"{count} at {cluster.address}")
+    if workers := expert_workers(cluster):
+        return _ok(f"{len(workers)} at {cluster.address}")
     return Finding("", "broken", f"none at {cluster.address}", "Run `hugginggpt up`, or `hugginggpt expert-worker`.")
 
 

@@ -11,6 +11,7 @@ import click
 
 from apps.cli import prefect_server
 from apps.cli.exits import INTERRUPTED, TERMINATED, complain, note, unwind_on_sigterm, verbose, verbose_option
+from hugginggpt.polling import polling
 from hugginggpt.text import terminal_json
 
 if TYPE_CHECKING:
@@ -130,7 +131,6 @@ def _watching(count: Callable[[], int], samples: int) -> Iterator[None]:
     from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
     from hugginggpt.errors import TraceError
-    from hugginggpt.polling import polling
 
     columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
     bar = Progress(*columns, console=Console(stderr=True), disable=verbose() or not sys.stderr.isatty())

@@ -56,7 +56,7 @@ def usable() -> str | None:
     if url is not None and (obstacle := problem(url)):
         raise click.ClickException(obstacle)
     if url is not None and get_settings().results_url is not None:
-        from flows.results import share_results
+        from flows.server import share_results
 
         share_results()
     return url

@@ -58,10 +58,6 @@ def run(
         keep_accepted(request_id, accepted)
     server = prefect_server.usable()
     if server is None:
-        if get_settings().task_runner == "dask":
-            from tasks.runner import check_server
-
-            check_server()
         from flows.server import begin_temporary
 
         begin_temporary()  # starts while everything else is imported

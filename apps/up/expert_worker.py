@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from hugginggpt.addresses import bracketed
-from hugginggpt.cluster import Cluster, certificates_of, check_listening, cluster_of
+from hugginggpt.cluster.address import Cluster, certificates_of, check_listening, cluster_of
+from hugginggpt.cluster.resources import worker_resources
 from hugginggpt.errors import UsageError
 from hugginggpt.experts.device import accelerators
 from hugginggpt.redaction import said
@@ -95,8 +96,6 @@ async def _work(cluster: Cluster, threads: int, name: str | None, kinds: Sequenc
     import dask
     from distributed import Worker
 
-    from tasks.runner import resources_of
-
     stop = _stopped()
     stopped = asyncio.ensure_future(stop.wait())
     dask.config.set(_NO_ROUTES)
@@ -112,7 +111,7 @@ async def _work(cluster: Cluster, threads: int, name: str | None, kinds: Sequenc
             security=security,
             nthreads=threads,
             name=name or f"{os.uname().nodename}-{os.getpid()}",
-            resources=resources_of(kinds, settings),
+            resources=worker_resources(kinds, settings),
             metrics={"models": _loaded},
             # The model pool has its own memory budget.
             memory_limit=0,

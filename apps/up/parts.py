@@ -13,7 +13,7 @@ from apps.up.login import CLIENT, EVERYWHERE, check_login, login
 from apps.up.ports import bind
 from apps.up.prefect_api import flow_workers
 from hugginggpt.addresses import bracketed
-from hugginggpt.cluster import Cluster
+from hugginggpt.cluster.address import Cluster
 from hugginggpt.environment import POOL
 from hugginggpt.errors import ConfigurationError
 from hugginggpt.settings import CHECKOUT, Settings
@@ -175,6 +175,6 @@ def _listens(port: int) -> bool:
 
 
 def _have_joined(cluster: Cluster, least: int) -> bool:
-    from apps.up.experts import how_many
+    from hugginggpt.cluster.workers import expert_workers
 
-    return how_many(cluster) >= least
+    return len(expert_workers(cluster) or ()) >= least

@@ -46,7 +46,7 @@ def set_up(api_url: str, limits: dict[str, int]) -> None:
     from prefect.exceptions import ObjectAlreadyExists
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    from flows.results import share_results
+    from flows.server import share_results
 
     with _client(api_url) as client:
         try:

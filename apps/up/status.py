@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from apps.up.experts import ExpertWorker, expert_workers
 from apps.up.prefect_api import Deployment, Limit, deployments, flow_workers, limits, running_flow_runs
-from hugginggpt.cluster import cluster_of
+from hugginggpt.cluster.address import cluster_of
+from hugginggpt.cluster.workers import ExpertWorker, expert_workers
 from hugginggpt.deployments import deployment_names
 from hugginggpt.environment import check_api_url
 from hugginggpt.errors import HuggingGPTError

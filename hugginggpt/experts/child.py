@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 import hugginggpt.errors
-from hugginggpt.deadline import GLANCE, Deadline
+from hugginggpt.deadline import POLL_SECONDS, Deadline
 from hugginggpt.errors import ExpertError, HuggingGPTError
 from hugginggpt.redaction import said
 
@@ -108,7 +108,7 @@ class Child:
         done = threading.Event()
 
         def watch() -> None:
-            while not done.wait(min(GLANCE, max(deadline.remaining(), 0.01))):
+            while not done.wait(min(POLL_SECONDS, max(deadline.remaining(), 0.01))):
                 if deadline.expired():
                     self._kill()
 

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hugginggpt.deadline import GLANCE, Deadline
+from hugginggpt.deadline import POLL_SECONDS, Deadline
 from hugginggpt.errors import ExpertError, HuggingGPTError, ModelLoadError
 from hugginggpt.experts.base import Expert, Surroundings
 from hugginggpt.experts.device import CPU, Accelerator, Room, Spot, accelerators, choose, dtype_on, possible, spots
@@ -145,7 +145,7 @@ class ModelPool:
         """Whether a model is loaded now, after a short wait for it."""
         with self._changed:
             if not entry.ready and entry.error is None:
-                self._changed.wait(min(GLANCE, deadline.remaining()))
+                self._changed.wait(min(POLL_SECONDS, deadline.remaining()))
             if entry.error is not None:
                 # Each thread raises an instance of its own: a shared one would mix their tracebacks.
                 raise type(entry.error)(entry.error.message)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from hugginggpt.deadline import GLANCE, NO_DEADLINE, Deadline
+from hugginggpt.deadline import NO_DEADLINE, POLL_SECONDS, Deadline
 from hugginggpt.errors import NO_SPACE, DiskFullError, StorageError
 from hugginggpt.media.formats import AVI, MOV, MP4, Format
 from hugginggpt.media.problem import ContentProblem, too_much_memory
@@ -100,7 +100,7 @@ def _output(command: Sequence[str], deadline: Deadline) -> str:
         try:
             while True:
                 try:
-                    printed, _ = process.communicate(timeout=min(GLANCE, deadline.remaining()))
+                    printed, _ = process.communicate(timeout=min(POLL_SECONDS, deadline.remaining()))
                     break
                 except subprocess.TimeoutExpired:
                     deadline.check()

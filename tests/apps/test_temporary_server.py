@@ -207,5 +207,5 @@ def test_a_server_that_does_not_come_up_is_a_sentence(folder: Path, monkeypatch:
     monkeypatch.setenv("PREFECT_API_DATABASE_CONNECTION_URL", "sqlite+aiosqlite:////nowhere/prefect.db")
     asked = ask(folder, EDGES)
     assert asked.wait(120) == 1
-    assert "Error: The temporary Prefect server did not come up (" in (folder / "asked.log").read_text()
+    assert "Error: The temporary Prefect server did not start (" in (folder / "asked.log").read_text()
     assert not servers(folder)

@@ -22,7 +22,7 @@ from sqlalchemy import URL
 
 from apps.up.certificate import make_certificate
 from apps.up.parts import UpOptions, part_environment
-from hugginggpt.cluster import Certificates
+from hugginggpt.cluster.address import Certificates
 from hugginggpt.settings import CHECKOUT, get_settings
 from tests.apps.conftest import COMMAND
 from tests.servers import (

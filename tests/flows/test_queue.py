@@ -39,6 +39,7 @@ from hugginggpt.trace import queue as trace_queue
 from hugginggpt.trace.story import AskedRequest, EndedRun
 from tasks import open as opening
 from tasks import queue
+from tasks import start_run as starting
 from tests.servers import wait_until
 from tests.trace.samples import finish
 
@@ -111,7 +112,7 @@ def test_a_run_of_the_schedule_leaves_the_work_to_one_that_is_at_it(_deployed: N
     put("left-to-it")
     with FileLock(get_settings().home_dir / "answer-queued.lock", mode=0o600):
         state: Any = answer_queued(return_state=True)
-    assert (state.name, state.message) == ("Completed", "Another run of it is still at work, and does the same.")
+    assert (state.name, state.message) == ("Completed", "Another run is still at work and does the same.")
     assert run_of(state).name == "answer-queued: another run is at work"
     assert runs_of("left-to-it") == []
     assert answer_queued() == 1
@@ -276,7 +277,7 @@ def test_a_run_that_a_worker_lost_before_it_began_is_followed_by_another(
     set_state(start_run("lost", "Draw"), Pending())
     assert answer_queued() == 1
     assert len(runs_of("lost")) == 1  # it may be starting yet
-    monkeypatch.setattr(queue, "START_SECONDS", 0.0)
+    monkeypatch.setattr(starting, "START_SECONDS", 0.0)
     assert answer_queued() == 1
     assert len(runs_of("lost")) == 2
 
@@ -302,11 +303,11 @@ def test_a_work_pool_that_was_deleted_is_said_and_what_waited_in_it_gets_another
 
 
 def test_what_cannot_be_started_stays_in_line(_deployed: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "DEPLOYMENT", "answer-request/elsewhere")
+    monkeypatch.setattr(starting, "DEPLOYMENT", "answer-request/elsewhere")
     put("stays")
     state = answer_queued(return_state=True)
     assert state.is_failed()
-    assert str(state.message).startswith("1 of 1 requests stay in line, for no run could be started for them: Prefect")
+    assert str(state.message).startswith("Could not start a run for 1 of 1 requests, which stay in line: Prefect")
     assert get_trace().requests.get("stays").status is RequestStatus.QUEUED
     with pytest.raises(ConfigurationError, match="no deployment answer-request/elsewhere: start everything") as raised:
         start_run("stays", "Draw")
@@ -316,7 +317,7 @@ def test_what_cannot_be_started_stays_in_line(_deployed: None, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("status", "kind", "sentence"),
     [
-        (401, ConfigurationError, "does not let us in .HTTP 401.: set PREFECT_API_AUTH_STRING"),
+        (401, ConfigurationError, "refused the login .HTTP 401.: set PREFECT_API_AUTH_STRING"),
         (422, ConfigurationError, "refused to start a run .HTTP 422."),
         (501, OrchestratorUnavailableError, "could not start a run .HTTP 501."),
     ],
@@ -344,7 +345,7 @@ def test_what_prefects_server_says_is_told_apart(
 
 def run_of_deployment(request: str, **parameters: Any) -> FlowRun:
     asked = {"request": request, **parameters}
-    run = run_deployment(queue.DEPLOYMENT, parameters=asked, timeout=0, as_subflow=False)
+    run = run_deployment(starting.DEPLOYMENT, parameters=asked, timeout=0, as_subflow=False)
     assert isinstance(run, FlowRun)
     return run
 
@@ -365,7 +366,7 @@ def test_what_a_deployment_is_asked_is_in_line_before_anything_can_fail(
     monkeypatch.setenv("HUGGINGGPT_FILE_ROOTS", str(photo.parent))
     reset()
     with monkeypatch.context() as patch:
-        patch.setattr(opening, "check_runner", away)
+        patch.setattr(opening, "wait_for_workers", away)
         run = run_of_deployment("Draw its edges", files=[str(photo)], options={"plan": PLAN})
         assert "The cluster is away" in str(begin(run).message)
         refused = run_of_deployment("Draw its edges", files=["/nowhere.png"])
@@ -376,7 +377,7 @@ def test_what_a_deployment_is_asked_is_in_line_before_anything_can_fail(
 
     monkeypatch.setattr(opening, "OPENING_SECONDS", 0.0)
     with monkeypatch.context() as patch:
-        patch.setattr(opening, "check_runner", away)
+        patch.setattr(opening, "wait_for_workers", away)
         begin(run_of_deployment("Draw its edges", files=[str(photo)], options={"plan": PLAN}, request_id="mine"))
     assert answer_queued() == 1
     (again,) = [found for found in runs_of("mine") if found.idempotency_key == "mine"]

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 from PIL.Image import DecompressionBombError
 
 from hugginggpt.addresses import shown
-from hugginggpt.deadline import GLANCE, Deadline
+from hugginggpt.deadline import POLL_SECONDS, Deadline
 from hugginggpt.errors import ExpertError, ExpertUnavailableError
 from hugginggpt.experts.base import Expert, Inputs, Surroundings
 from hugginggpt.media.problem import ContentProblem
@@ -83,8 +83,8 @@ class RemoteModel:
                 wait = _asked_to_wait(error.response)
                 if wait is None or wait > min(patience, deadline.remaining()):
                     raise self._for_status(error, wait) from None
-            patience -= max(wait, GLANCE)
-            deadline.sleep(max(wait, GLANCE))
+            patience -= max(wait, POLL_SECONDS)
+            deadline.sleep(max(wait, POLL_SECONDS))
         try:
             return read(answer)
         except _SENSELESS as error:
@@ -195,7 +195,7 @@ def _within(deadline: Deadline, work: Callable[[], _T]) -> _T:
     thread = threading.Thread(target=run, name="inference provider", daemon=True)
     thread.start()
     while thread.is_alive():
-        thread.join(min(GLANCE, max(deadline.remaining(), 0.01)))
+        thread.join(min(POLL_SECONDS, max(deadline.remaining(), 0.01)))
         if thread.is_alive():
             deadline.check()
     result, error = outcome[0]
