@@ -1,7 +1,7 @@
-"""Writes what the docs say of commands, settings, kinds, tables and the example plugin, from the code itself.
+"""Writes the parts of the docs about commands, settings, kinds, tables and the example plugin from the code itself.
 
-`make docs` brings the pages up to date; `python docs/generate.py --check` says whether they are,
-and a test runs that. Each page keeps what stands outside its `<!-- generated -->` marks.
+`make docs` updates the pages, and `python docs/generate.py --check`, which a test runs, fails if they are out of date.
+Only what is between the `<!-- generated -->` marks of a page is replaced.
 """
 
 import inspect
@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
 from sqlalchemy import Column
 from sqlalchemy.dialects import sqlite
 
@@ -45,9 +46,14 @@ def _help(command: click.Command, parent: click.Context | None, name: str) -> It
 
 
 def settings() -> str:
-    """Every setting with its default."""
-    rows = [_setting(name, field) for name, field in Settings.model_fields.items()]
-    return "| variable | default | meaning |\n| --- | --- | --- |\n" + "".join(rows)
+    """Every setting with its default, by section."""
+    return "\n".join(_section(section) for section in Settings.__bases__ if issubclass(section, BaseSettings))
+
+
+def _section(section: type[BaseSettings]) -> str:
+    title = (inspect.getdoc(section) or "").rstrip(".")
+    rows = [_setting(name, field) for name, field in section.model_fields.items()]
+    return f"## {title}\n\n| variable | default | meaning |\n| --- | --- | --- |\n" + "".join(rows)
 
 
 def _setting(name: str, field: FieldInfo) -> str:
@@ -61,7 +67,7 @@ def _setting(name: str, field: FieldInfo) -> str:
 
 
 def kinds() -> str:
-    """Every kind of AI task, its inputs and outputs, where it runs, and a model to begin with."""
+    """Every kind of AI task, its inputs and outputs, where it runs, and its default model."""
     head = "| kind | what it does | inputs | outputs | runs | default model | size |\n"
     return head + "| --- | --- | --- | --- | --- | --- | --- |\n" + "".join(map(_kind, supported_kinds()))
 
@@ -125,12 +131,12 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 def updated(page: str, content: str) -> str:
-    """A page with other content between its marks."""
+    """The page with new content between its marks."""
     return _GENERATED.sub(lambda match: f"{match[1]}\n{content}\n{match[2]}", page)
 
 
 def main(check: bool) -> int:
-    """Write the pages that are out of date, or only name them; return the exit code."""
+    """Write the pages that are out of date, or only list them; return the exit code."""
     pages = {FOLDER / name: content() for name, content in PAGES.items()}
     now = {path: path.read_text("utf-8") for path in pages}
     stale = {path: new for path, content in pages.items() if (new := updated(now[path], content)) != now[path]}

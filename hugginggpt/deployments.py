@@ -21,6 +21,11 @@ def deployment_names() -> list[str]:
     return sorted(_names().values())
 
 
+def is_deployed(entrypoint: str) -> bool:
+    """Whether a flow, given by its module and function, has a deployment of ours."""
+    return entrypoint in _names()
+
+
 def deployment_of(entrypoint: str) -> str:
     """The deployment of a flow, which is given by its module and function."""
     return _names()[entrypoint]

@@ -8,6 +8,7 @@ import os
 
 from hugginggpt.addresses import holds_user
 from hugginggpt.errors import ConfigurationError
+from hugginggpt.packages import check_packages
 from hugginggpt.redaction import keep_out_of_logs
 from hugginggpt.settings import Settings, get_settings
 from hugginggpt.up import own_cluster, read
@@ -24,6 +25,7 @@ CONTROLLER_LIMIT, ACCELERATOR_LIMIT = "hugginggpt-controller", "hugginggpt-accel
 
 def prepare() -> None:
     """Set the defaults, and use what `hugginggpt up` runs, even where a Prefect profile names another server."""
+    check_packages()
     set_defaults()
     _use_what_is_up(get_settings())
 

@@ -6,8 +6,12 @@ what was wrong and what to do.
 """
 
 import errno
+from typing import TYPE_CHECKING
 
 from hugginggpt.text import visible
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 """The system's error numbers for a full disk and a used-up quota."""
@@ -154,3 +158,8 @@ def error_class(name: str | None) -> type[HuggingGPTError] | None:
 def rebuilt(name: str | None, message: str) -> HuggingGPTError:
     """An error from its class's name and its message, as the trace has them."""
     return (error_class(name) or HuggingGPTError)(message)
+
+
+def first_problem(error: "ValidationError") -> str:
+    """What pydantic says about the first wrong value."""
+    return error.errors()[0]["msg"].removeprefix("Value error, ")

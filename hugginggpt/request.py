@@ -93,7 +93,7 @@ def check_size(text: str, files: Sequence[str], settings: Settings) -> None:
         UsageError: it is one of these.
     """
     if not text.strip():
-        raise UsageError("The request is empty: say what you want.")
+        raise UsageError("The request is empty: say what is to be done.")
     if len(text) > settings.max_request_chars:
         raise UsageError(
             f"The request has {len(text)} characters, more than the {settings.max_request_chars} that "

@@ -51,7 +51,7 @@ class TemporaryServer:
             self._login = f"hugginggpt:{secrets.token_urlsafe(32)}"
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "apps.up.prefect_server"),
+                    *(sys.executable, "-P", "-m", "apps.up.prefect_server"),
                     *("--fd", str(listening.fileno()), "--parent", str(os.getpid())),
                 ],
                 env=_environment(self._login),

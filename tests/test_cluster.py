@@ -113,8 +113,8 @@ def test_a_scheduler_listens_beyond_loopback_only_with_certificates(
 def test_a_worker_that_is_not_admitted_closes_each_connection(
     certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(expert_worker, "ADMITS_WITHIN", 0.05)
-    monkeypatch.setattr(expert_worker, "LOOKS_EVERY", 0.01)
+    monkeypatch.setattr(expert_worker, "GREETING_SECONDS", 0.05)
+    monkeypatch.setattr(expert_worker, "RETRY_SECONDS", 0.01)
     certificates = Certificates(certificate, certificate)
 
     async def tried() -> tuple[str | None, int]:

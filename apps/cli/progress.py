@@ -1,4 +1,4 @@
-"""How a request comes along, on stderr, as its trace tells it."""
+"""The progress of a request, shown on stderr from its trace."""
 
 import sys
 import time
@@ -17,18 +17,18 @@ from apps.cli.text import LINE_CHARS, duration, printable
 from hugginggpt.errors import TraceError
 from hugginggpt.polling import polling
 from hugginggpt.results import RequestStatus, TaskStatus
-from hugginggpt.text import one_line
+from hugginggpt.text import counted, one_line
 from hugginggpt.trace.report import waited
 from hugginggpt.trace.story import RequestTrace, TaskTrace
 
 if TYPE_CHECKING:
     from hugginggpt.trace.store import Trace
 
-LOOKS_EVERY = 0.25
-"""Seconds between two looks at the trace."""
+POLL_SECONDS = 0.25
+"""Pause between two looks at the trace."""
 
 _SHOWN_SECONDS = 0.05
-"""Less than that would be shown as no time."""
+"""Shorter times would be shown as 0.0 s."""
 
 _MARKS = {
     TaskStatus.COMPLETED: ("✓", "green"),
@@ -44,17 +44,17 @@ class _View(Protocol):
 
 @contextmanager
 def watching(
-    trace: "Trace", request_id: str, *, plain: bool, ephemeral: bool, since: datetime, waits: str = "waiting"
+    trace: "Trace", request_id: str, *, plain: bool, since: datetime, ephemeral: bool = False, waits: str = "waiting"
 ) -> Iterator[None]:
-    """Show how a request comes along while the block runs: a live view on a terminal, else lines.
+    """Show the progress of a request while the block runs: a live view on a terminal, else lines.
 
     Args:
-        trace: where it is told.
-        request_id: the request; it may not be there yet.
-        plain: lines on a terminal too.
-        ephemeral: the run has to start a Prefect server first.
-        since: when the command was given.
-        waits: what is done while nobody works on the request.
+        trace: where to read the progress.
+        request_id: the request, which may not be in the trace yet.
+        plain: print lines even on a terminal.
+        since: when the command was started.
+        ephemeral: whether the run has to start a Prefect server first.
+        waits: how to describe the time in which nothing works on the request.
     """
     starting = "Starting a temporary Prefect server" if ephemeral else "Starting"
 
@@ -80,20 +80,20 @@ def _watched(
 
     def look() -> None:
         story = _story(trace, request_id)
-        # What ends before the first look was begun before it, too.
+        # A request that has ended has also started, even if that was before the first look.
         begun = story is not None and (len(story.lives) > lives_before or story.finished_at is not None)
         view.show(title(story) if story is not None and begun else starting, story)
 
     view.show(starting, None)
     try:
-        with polling(look, LOOKS_EVERY, "progress"):
+        with polling(look, POLL_SECONDS, "progress"):
             yield
     finally:
         look()
 
 
 def _story(trace: "Trace", request_id: str) -> RequestTrace | None:
-    """None when the request is not begun yet, or the database is away: whoever works on it will say so."""
+    """The request; None if it has not started or the database is away, which the flow then reports."""
     try:
         return trace.requests.get(request_id)
     except TraceError:
@@ -101,7 +101,7 @@ def _story(trace: "Trace", request_id: str) -> RequestTrace | None:
 
 
 class _Lines:
-    """A line for everything that changes."""
+    """Prints a line for every change."""
 
     def __init__(self) -> None:
         self._said: dict[object, str] = {}
@@ -123,7 +123,7 @@ class _Lines:
 
 
 class _Board:
-    """The tasks as a table that is drawn anew."""
+    """Draws the tasks as a table that is updated."""
 
     def __init__(self, live: Live) -> None:
         self._live = live
@@ -149,7 +149,7 @@ class _Board:
 
 
 def headline(story: RequestTrace) -> str:
-    """The stage that a request at work is in, in a few words."""
+    """The stage of a running request, in a few words."""
     again = f" (life {len(story.lives)})" if len(story.lives) > 1 else ""
     if story.status is RequestStatus.QUEUED:
         return "Waiting in line"
@@ -163,22 +163,22 @@ def headline(story: RequestTrace) -> str:
 
 
 def ending(story: RequestTrace, since: datetime, waits: str) -> str:
-    """How a request ended and how long the person waited for that, in a few words.
+    """How a request ended and how long the user waited, in a few words.
 
     Args:
         story: the request, which has ended.
-        since: when the command was given.
-        waits: what was done while nobody worked on it.
+        since: when the command was started.
+        waits: how to describe the time in which nothing worked on the request.
     """
     took = waited(story, since, datetime.now(UTC))
-    waiting = f", {duration(took.waiting)} of them {waits}" if took.waiting >= _SHOWN_SECONDS else ""
+    waiting = f", of which {duration(took.waiting)} {waits}" if took.waiting >= _SHOWN_SECONDS else ""
     calls = story.totals.controller_calls
-    asked = f", {calls} controller call{'s' * (calls != 1)}" if calls else ""
+    asked = f", {counted(calls, 'controller call')}" if calls else ""
     return f"{story.status.value.capitalize()} in {duration(took.seconds)}{waiting}{asked}"
 
 
 def standing(task: TaskTrace, story: RequestTrace) -> str:
-    """How a task stands, in a few words."""
+    """The state of a task, in a few words."""
     last = task.attempts[-1] if task.attempts else None
     match task.status:
         case TaskStatus.COMPLETED | TaskStatus.CACHED:
@@ -188,19 +188,19 @@ def standing(task: TaskTrace, story: RequestTrace) -> str:
                 return f"from the cache, made by {by}"
             return f"done in {duration(task.seconds or 0.0)} by {by}"
         case TaskStatus.FAILED:
-            return f"failed: {one_line(task.error or 'for no known reason', LINE_CHARS)}"
+            return f"failed: {one_line(task.error or 'unknown reason', LINE_CHARS)}"
         case TaskStatus.SKIPPED:
-            return f"skipped: {one_line(task.error or 'for no known reason', LINE_CHARS)}"
+            return f"skipped: {one_line(task.error or 'unknown reason', LINE_CHARS)}"
     if last is not None and last.status == "running":
         so_far = f", {last.progress}" if last.progress else ""
         return f"running on {last.model} ({last.endpoint}){so_far}"
     if last is not None and last.status == "failed":
-        again = ", another try follows" if last.passing else ""
+        again = ", will retry" if last.passing else ""
         return f"{last.model} failed{again}: {one_line(last.error or '', LINE_CHARS)}"
     open_ids = [str(k) for k in task.dep if _stage(story, k) is TaskStatus.PLANNED]
     waits = f"waits for {', '.join(open_ids)}" if open_ids else ""
     if task.selection is not None:
-        return ", ".join(filter(None, [f"{task.selection.choice.chosen.card.id} chosen", waits]))
+        return ", ".join(filter(None, [f"chose {task.selection.choice.chosen.card.id}", waits]))
     return waits or "waits for a model"
 
 

@@ -61,8 +61,8 @@ def test_what_was_measured_here_is_told(inside: CliRunner) -> None:
     }
     assert set(told.values()) == {None}
     table = inside.invoke(main, ["models", "--kind", "image-to-text"]).stdout
-    assert "2 of 3 runs here, 0.6 s an input" in table
-    assert "failed last: The picture is [empty]." in table
+    assert "2 of 3 runs completed here, 0.6 s per input" in table
+    assert "last failure: The picture is [empty]." in table
 
 
 def test_lines_fit_a_narrow_terminal(inside: CliRunner) -> None:
@@ -110,10 +110,10 @@ def test_models_are_fetched_listed_and_pruned(inside: CliRunner, at_hub: dict[st
 
     keep = str((found[GATED]["bytes"] + 1000) / 10**9)
     tried = inside.invoke(main, ["models", "prune", "--keep-gb", keep, "--dry-run"], env=at_hub)
-    assert f"would go: {SENTIMENT}" in tried.stdout
+    assert f"would delete: {SENTIMENT}" in tried.stdout
     assert listed(inside, at_hub).keys() == {SENTIMENT, GATED}
     pruned = inside.invoke(main, ["models", "prune", "--keep-gb", keep], env=at_hub)
-    assert f"deleted: {SENTIMENT}" in pruned.stdout and "1 models stay" in pruned.stdout
+    assert f"deleted: {SENTIMENT}" in pruned.stdout and "1 model kept" in pruned.stdout
     assert listed(inside, at_hub).keys() == {GATED}
 
 
@@ -190,18 +190,22 @@ def test_a_fetch_by_kind_takes_no_commit_that_vanished_from_the_hub(inside: CliR
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["fetch"], 2, "Name a model, or a kind with --kind."),
+        (["fetch"], 2, "Pass the id of a model, or a kind with --kind."),
         (["fetch", "tiny/nobody"], 1, "There is no model tiny/nobody"),
         (["fetch", PICKLED], 1, "has no weights in the safetensors format"),
-        (["fetch", TONES, "--kind", "text-classification"], 2, "tiny/tones does automatic-speech-recognition, as the"),
+        (
+            ["fetch", TONES, "--kind", "text-classification"],
+            2,
+            "According to the Hub, tiny/tones is for automatic-speech-recognition",
+        ),
         (["fetch", "--kind", "nonsense"], 2, "There is no task kind 'nonsense'"),
         (["fetch", "https://some.hub/tiny/model"], 1, "names look like 'organisation/model'"),
-        (["fetch", "tiny/nobody@"], 2, "There is no revision behind the @"),
-        (["fetch", "--kind", "canny-control"], 2, "it is done by opencv/canny, which comes with a package"),
+        (["fetch", "tiny/nobody@"], 2, "There is no revision after the @"),
+        (["fetch", "--kind", "canny-control"], 2, "opencv/canny does it and comes with an installed package"),
         (["prune", "--keep-gb", "-1"], 2, "--keep-gb"),
-        (["prune", "--keep-gb", "nan"], 2, "nan is no number of gigabytes"),
-        (["prune", "--keep-gb", "inf"], 2, "inf is no number of gigabytes"),
-        (["--json", "list"], 2, "go after 'list'"),
+        (["prune", "--keep-gb", "nan"], 2, "nan is not a number of gigabytes"),
+        (["prune", "--keep-gb", "inf"], 2, "inf is not a number of gigabytes"),
+        (["--json", "list"], 2, "belong after the command 'list'"),
     ],
 )
 def test_what_cannot_be_fetched_or_pruned_is_a_sentence(

@@ -105,7 +105,7 @@ def test_it_outlives_ctrl_c_until_the_ask_has_ended(folder: Path, started: list[
     started[0].send_signal(signal.SIGINT)
     assert started[0].wait(60) == 130
     said = (folder / "asked.log").read_text()
-    assert "Interrupted. What had finished is kept" in said and "Traceback" not in said
+    assert "Interrupted. Finished results are kept" in said and "Traceback" not in said
     assert not servers(folder)
 
 

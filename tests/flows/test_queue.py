@@ -34,7 +34,7 @@ from hugginggpt.resources import artifact_reference, load_resources
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import CHECKOUT, get_settings
-from hugginggpt.submission import Submission, put_in_line
+from hugginggpt.submission import Submission, submit
 from hugginggpt.trace import queue as trace_queue
 from hugginggpt.trace.story import AskedRequest, EndedRun
 from tasks import open as opening
@@ -415,7 +415,7 @@ def test_files_that_were_stored_first_need_no_configured_folder(_deployed: None,
     plan = [{**PLAN[0], "args": {"image": "data.png"}}]
     assert begin(run_of_deployment("Draw its edges", files=[encoded], options={"plan": plan})).is_completed()
     submission = Submission(request="Draw its edges", files=(str(photo),), id="stored", plan=PLAN)
-    put_in_line(submission, get_settings(), get_store(), get_trace())
+    submit(submission, get_settings(), get_store(), get_trace())
     assert begin(start_run("stored", "Draw its edges")).is_completed()
 
 
@@ -426,7 +426,7 @@ def test_an_empty_request_is_refused_before_there_is_a_run(_deployed: None) -> N
             run_of_deployment("")
         assert len(client.read_flow_runs()) == before
     blank = begin(run_of_deployment(" "))
-    assert (blank.name, blank.message) == ("Failed", "The request is empty: say what you want.")
+    assert (blank.name, blank.message) == ("Failed", "The request is empty: say what is to be done.")
     assert get_trace().requests.latest() == []
 
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from apps.cli.answer import make_folder
-from apps.cli.ask import absolute
+from apps.cli.request import absolute
 from apps.cli.text import printable
 from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.errors import MediaError, PlanError, StorageError, UsageError
