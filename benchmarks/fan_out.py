@@ -27,7 +27,7 @@ from hugginggpt.experts.base import ExpertContext
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.models.card import Candidate, Endpoint, ModelCard
 from hugginggpt.plan import PlannedTask
-from hugginggpt.resources import gather
+from hugginggpt.resources import load_resources
 from hugginggpt.settings import Settings
 from tests.stand_ins.hub_server import HubServer
 
@@ -110,7 +110,7 @@ def main() -> None:
         with HubServer(folder / "models") as hub:
             settings = Settings(home=folder / "home", hf_endpoint=hub.url, models_cache=folder / "cache", hf_token=None)
             store = ArtifactStore(str(folder / "artifacts"))
-            ours = Ours(settings, store, gather([str(path) for path in paths], settings, store))
+            ours = Ours(settings, store, load_resources([str(path) for path in paths], settings, store))
             names = [path.name for path in paths]
             ours.run(names[0])  # loads the model, and gives torch its threads
             by_hand: Any = pipeline(KIND, model=str(folder / "models" / MODEL), device="cpu")

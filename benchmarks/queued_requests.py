@@ -159,14 +159,14 @@ def measure(wanted: argparse.Namespace, folder: Path, stack: ExitStack) -> None:
 def put_in_line(count: int, folder: Path) -> None:
     from hugginggpt.services import get_store, get_trace
     from hugginggpt.settings import get_settings
-    from hugginggpt.submission import Submission, put_in_line
+    from hugginggpt.submission import Submission, submit
 
     random = np.random.default_rng(0)
     path = folder / "picture.png"
     for number in range(count):
         PILImage.fromarray(random.integers(0, 255, (96, 128, 3), dtype=np.uint8)).save(path)
         submission = Submission(request=f"Draw the edges of picture {number}", files=(str(path),), plan=PLAN)
-        put_in_line(submission, get_settings(), get_store(), get_trace())
+        submit(submission, get_settings(), get_store(), get_trace())
 
 
 def watch(wanted: argparse.Namespace, victims: list[Worker]) -> None:

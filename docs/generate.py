@@ -1,7 +1,7 @@
-"""Writes what the docs say of commands, settings, kinds, tables and the example plugin, from the code itself.
+"""Writes the parts of the docs about commands, settings, kinds, tables and the example plugin from the code itself.
 
-`make docs` brings the pages up to date; `python docs/generate.py --check` says whether they are,
-and a test runs that. Each page keeps what stands outside its `<!-- generated -->` marks.
+`make docs` updates the pages, and `python docs/generate.py --check`, which a test runs, fails if they are out of date.
+Only what is between the `<!-- generated -->` marks of a page is replaced.
 """
 
 import inspect
@@ -13,12 +13,15 @@ from pathlib import Path
 import click
 from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
 from sqlalchemy import Column
 from sqlalchemy.dialects import sqlite
 
 from apps.cli import main as command_line
 from apps.cli.text import size
+from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.kinds import KindSupport, supported_kinds
+from hugginggpt.plan.notation import word_of
 from hugginggpt.settings import Settings
 from hugginggpt.trace.tables import Base
 
@@ -43,9 +46,14 @@ def _help(command: click.Command, parent: click.Context | None, name: str) -> It
 
 
 def settings() -> str:
-    """Every setting with its default."""
-    rows = [_setting(name, field) for name, field in Settings.model_fields.items()]
-    return "| variable | default | meaning |\n| --- | --- | --- |\n" + "".join(rows)
+    """Every setting with its default, by section."""
+    return "\n".join(_section(section) for section in Settings.__bases__ if issubclass(section, BaseSettings))
+
+
+def _section(section: type[BaseSettings]) -> str:
+    title = (inspect.getdoc(section) or "").rstrip(".")
+    rows = [_setting(name, field) for name, field in section.model_fields.items()]
+    return f"## {title}\n\n| variable | default | meaning |\n| --- | --- | --- |\n" + "".join(rows)
 
 
 def _setting(name: str, field: FieldInfo) -> str:
@@ -59,7 +67,7 @@ def _setting(name: str, field: FieldInfo) -> str:
 
 
 def kinds() -> str:
-    """Every kind of AI task, its inputs and outputs, where it runs, and a model to begin with."""
+    """Every kind of AI task, its inputs and outputs, where it runs, and its default model."""
     head = "| kind | what it does | inputs | outputs | runs | default model | size |\n"
     return head + "| --- | --- | --- | --- | --- | --- | --- |\n" + "".join(map(_kind, supported_kinds()))
 
@@ -74,6 +82,13 @@ def _kind(row: KindSupport) -> str:
     weight = size(default.bytes) if default and default.bytes else ""
     cells = (capability.kind, capability.description, inputs, ", ".join(capability.outputs))
     return f"| {' | '.join(cells)} | {', '.join(row.runtimes) or '—'} | {model} | {weight} |\n"
+
+
+def words() -> str:
+    """The word for each kind in pipeline notation."""
+    cells = [f"`{word_of(capability)}` {kind}" for kind, capability in CAPABILITIES.items()]
+    rows = (cells[n : n + 3] for n in range(0, len(cells), 3))
+    return "| | | |\n| --- | --- | --- |\n" + "".join(f"| {' | '.join([*row, '', ''][:3])} |\n" for row in rows)
 
 
 def tables() -> str:
@@ -107,6 +122,7 @@ def example() -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": commands,
+    "embedded-planner.md": words,
     "extending.md": example,
     "kinds.md": kinds,
     "settings.md": settings,
@@ -115,12 +131,12 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 def updated(page: str, content: str) -> str:
-    """A page with other content between its marks."""
+    """The page with new content between its marks."""
     return _GENERATED.sub(lambda match: f"{match[1]}\n{content}\n{match[2]}", page)
 
 
 def main(check: bool) -> int:
-    """Write the pages that are out of date, or only name them; return the exit code."""
+    """Write the pages that are out of date, or only list them; return the exit code."""
     pages = {FOLDER / name: content() for name, content in PAGES.items()}
     now = {path: path.read_text("utf-8") for path in pages}
     stale = {path: new for path, content in pages.items() if (new := updated(now[path], content)) != now[path]}

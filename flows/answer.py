@@ -1,4 +1,4 @@
-"""The flow that answers a request. Read it top to bottom: that is the product."""
+"""The flow that answers a request. Read it from top to bottom: it is the product."""
 
 from typing import Annotated, Any
 
@@ -8,16 +8,16 @@ from prefect.states import Failed
 from pydantic import Field
 
 from flows.server import flow
-from hugginggpt.errors import DatabaseUnavailableError, DiskFullError, HuggingGPTError, UnexpectedError
+from hugginggpt.errors import HuggingGPTError
 from hugginggpt.request import RequestOptions
 from hugginggpt.results import RequestStatus
+from tasks.expert_workers.runner import task_runner
 from tasks.open import open_request, record_ending
 from tasks.plan import plan_request
 from tasks.respond import final_state, respond_and_record
-from tasks.run import run_experts
-from tasks.runner import task_runner
+from tasks.schedule import run_experts
 from tasks.select import select_models
-from tasks.ui import run_name
+from tasks.ui.runs import run_name
 from tasks.unexpected import explaining
 
 
@@ -26,17 +26,14 @@ def _run_name() -> str:
 
 
 @flow(
-    name="answer-request",
     flow_run_name=_run_name,
     task_runner=task_runner(),
-    persist_result=True,
-    result_serializer="json",
     on_failure=[record_ending],
     on_crashed=[record_ending],
     on_cancellation=[record_ending],
 )
 def answer_request(
-    # Prefect's server refuses an empty one before there is a run; elsewhere our own sentence does.
+    # Prefect's server refuses an empty one before there is a run; elsewhere, our own message does.
     request: Annotated[str, Field(json_schema_extra={"minLength": 1})],
     files: list[str] = [],  # noqa: B006 - Prefect shows the default in its run form
     conversation_id: str | None = None,
@@ -47,29 +44,33 @@ def answer_request(
 
     Args:
         request: what is wanted, in plain language.
-        files: what comes with it: URLs, data URIs, `artifact://` references, or paths; those of a deployed run lie in
-            the worker's HUGGINGGPT_FILE_ROOTS.
+        files: its files, as URLs, data URIs, `artifact://` references or paths; the paths of a deployed run have to be
+            in the worker's HUGGINGGPT_FILE_ROOTS.
         conversation_id: the conversation that it continues; a new one when left out.
-        options: a given plan, whether to bypass the caches, and what it may take of time and money.
-        request_id: the id to give a new request, or of one to resume: that takes its plan and
-            choices from the trace and runs only what is unfinished.
+        options: a plan, whether to bypass the caches, and limits of time and money.
+        request_id: the id of a new request, or of a request to resume, which takes its plan and choices from the
+            trace and runs only what is unfinished.
 
     Returns:
-        the request's report, in a state named Completed or Partial; or a HuggingGPTError, in one named Failed:
-        the message says why, and the class what kind of cause it was.
+        the request's report, in a state named Completed or Partial; or a HuggingGPTError, in a state named Failed:
+        its message says why, and its class what kind of cause it was.
     """
     try:
+        # 1. Open its row in the trace, under a lease that this process renews.
         with explaining(), open_request(request, files, conversation_id, options, request_id) as run:
             if run.status is not RequestStatus.RUNNING:
                 return final_state(run.request_id)
-            try:
-                run, plan = plan_request(run)
-            except (DatabaseUnavailableError, DiskFullError, UnexpectedError):
-                raise  # nothing is lost: resuming goes on from here
-            except HuggingGPTError as error:
-                return respond_and_record(run, None, error=error)
+            # 2. Have the controller plan it, unless it has a plan. If no plan is valid, the request has failed.
+            run, plan, no_plan = plan_request(run)
+            if plan is None:
+                return respond_and_record(run, None, error=no_plan)
+            # 3. Choose a model for each planned task, all at once.
             choices = select_models(run, plan)
+            # 4. Run each planned task as soon as the tasks it refers to are final.
+            # 5. Where a model cannot do it, the next candidate does; where none can, what needs the result is skipped.
             outcomes, states = run_experts(run, plan, choices)
+            # 6. Whatever happened: have the controller write the answer, and complete the trace.
             return respond_and_record(run, plan, outcomes, states)
     except HuggingGPTError as error:
+        # 7. Each stage has recorded what it finished: resuming goes on from there.
         return Failed(message=error.message, data=error)

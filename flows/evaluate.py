@@ -7,32 +7,32 @@ from prefect.client.schemas.objects import State
 from flows.server import flow
 from hugginggpt.evaluation.subject import ControllerChoice
 from tasks.evaluate import open_evaluation, plan_samples, score
-from tasks.upkeep import ended
+from tasks.ui.runs import final_state_of
 
 
-@flow(name="evaluate-planner", flow_run_name="evaluate-planner", persist_result=True, result_serializer="json")
+@flow()
 def evaluate_planner(
     dataset: str | None = None,
     controller: ControllerChoice | None = None,
     limit: int | None = None,
     fresh: bool = False,
 ) -> State[dict[str, Any]]:
-    """Have a controller plan the requests of a dataset, and score its plans. Nothing is run.
+    """Have a controller plan the requests of a dataset, and score its plans. The plans are not run.
 
-    A sample that was planned before by the same controller with the same prompts and weights is not
-    planned again. The scores are shown beside those of the last runs over the same dataset.
+    Samples that the same controller has planned before, with the same prompts and weights, are not planned again. The
+    scores are shown beside the scores of earlier evaluations of the same dataset.
 
     Args:
-        dataset: path of a file of JSON lines, in the project's own form or in TaskBench's; the requests that
-            come with the package when left out. That of a deployed run lies in the worker's HUGGINGGPT_FILE_ROOTS.
-        controller: who plans; the controller of the settings when left out.
-        limit: take only so many of the first samples, 1 at least; all of them when left out.
+        dataset: path of a file of JSON lines, in our format or TaskBench's; when left out, the requests that come with
+            the package are planned. The path of a deployed run has to be in the worker's HUGGINGGPT_FILE_ROOTS.
+        controller: the controller that plans; the controller of the settings when left out.
+        limit: use only the first samples, this many, at least 1; all of them when left out.
         fresh: plan every sample again, in a new evaluation.
 
     Returns:
-        the scores, as `hugginggpt evaluate --json` prints them. In a state named Failed a UsageError: the dataset,
-        the limit or the choice of controller cannot be accepted; or a ControllerError: the controller is out of
-        order. What was planned is kept.
+        the scores, as `hugginggpt evaluate --json` prints them. In a state named Failed, a UsageError: the dataset,
+        the limit or the choice of controller cannot be accepted; or a ControllerError: the controller does not work.
+        What was planned is kept.
     """
 
     def evaluate() -> State[Any]:
@@ -40,4 +40,4 @@ def evaluate_planner(
             plan_samples(evaluation)
             return score(evaluation)
 
-    return ended(evaluate)
+    return final_state_of(evaluate)

@@ -1,4 +1,4 @@
-"""The flow that makes room on the disks."""
+"""The flow that makes room on the disk."""
 
 from typing import Annotated, Any
 
@@ -8,34 +8,35 @@ from pydantic import Field
 from flows.server import flow
 from hugginggpt.upkeep.pruning import Limits
 from tasks.prune import find_what_can_go, prune_all
-from tasks.upkeep import ended
+from tasks.ui.runs import final_state_of
 
-# On PostgreSQL Prefect's server cannot show runs with longer numbers among their parameters.
+# On PostgreSQL, Prefect's server cannot show runs whose parameters hold longer numbers.
 Amount = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
 
 
-@flow(name="prune-storage", flow_run_name="prune-storage", persist_result=True, result_serializer="json")
+@flow()
 def prune_storage(
     max_age_days: Amount | None = 90.0,
     keep_weights_gb: Amount | None = None,
     keep_artifacts_gb: Amount | None = None,
     dry_run: bool = False,
 ) -> State[list[dict[str, Any]]]:
-    """Delete old traces, records of results, artifacts and weights, and what killed writes have left.
+    """Delete old traces, records of results, artifacts and weights, and the unfinished files of killed writes.
 
     What a request may still need stays.
 
     Args:
-        max_age_days: days after which a conversation goes with its requests, and records and artifacts that no
-            trace refers to; none go by age when left out.
-        keep_weights_gb: gigabytes of downloaded weights that may stay, those needed last; all when left out.
-        keep_artifacts_gb: gigabytes of artifacts that may stay: beyond them the oldest go, those that no trace
-            refers to before those of the oldest conversations; all stay when left out.
-        dry_run: only say what would go.
+        max_age_days: days after which a conversation is deleted with its requests, and records and artifacts that no
+            trace refers to; when left out, nothing is deleted for its age.
+        keep_weights_gb: gigabytes of downloaded weights that may stay; the most recently needed stay. All stay when
+            left out.
+        keep_artifacts_gb: gigabytes of artifacts that may stay. Beyond them, the oldest that no trace refers to are
+            deleted first, then the oldest conversations with theirs. All stay when left out.
+        dry_run: only say what would be deleted.
 
     Returns:
-        how much of each sort went and how much stays. In a state named Failed a DatabaseUnavailableError: the trace
+        how much of each sort went and how much stays. In a state named Failed, a DatabaseUnavailableError: the trace
         cannot be reached; or a StorageError: the artifact store cannot be read or written.
     """
     limits = Limits.of(max_age_days, keep_weights_gb, keep_artifacts_gb)
-    return ended(lambda: prune_all(find_what_can_go(limits), dry_run))
+    return final_state_of(lambda: prune_all(find_what_can_go(limits), dry_run))

@@ -1,4 +1,4 @@
-"""The flow that has requests in line answered, and what puts them there."""
+"""The flow that starts a flow run for each request in line, and the function that starts one run."""
 
 from typing import Annotated
 
@@ -6,27 +6,28 @@ from prefect.client.schemas.objects import State
 from pydantic import Field
 
 from flows.server import flow
-from tasks.queue import answer_waiting, start_run
-from tasks.upkeep import ended
+from tasks.queue import answer_waiting
+from tasks.start_run import start_run
+from tasks.ui.runs import final_state_of
 
 __all__ = ["answer_queued", "start_run"]
 
 
-@flow(name="answer-queued", flow_run_name="answer-queued", persist_result=False)
+@flow(persist_result=False)
 def answer_queued(limit: Annotated[int, Field(ge=1)] = 500) -> State[int]:
-    """Start a flow run for each request that waits in line.
+    """Start a flow run for each request in line.
 
-    A request waits when it was put there with `hugginggpt submit --later`, or when the process that
-    worked on it died. Two runs at once never start the same one, and while one is at work on this machine the next
-    leaves the work to it. Flow runs that Prefect still has at work a minute after their requests have ended are ended
-    there, too.
+    A request is in line if it was put there with `hugginggpt submit --later`, or if the process that worked on it
+    died. Two runs at the same time never start the same request, and while one is at work on this machine, the next
+    leaves the work to it. If Prefect still shows a flow run as running a minute after its request has ended, it is
+    ended there, too.
 
     Args:
-        limit: start at most so many.
+        limit: start at most this many.
 
     Returns:
-        how many were started. Where some could not be, they stay in line, and a state named Failed has a
-        DatabaseUnavailableError: the trace cannot be reached; a ConfigurationError: there is no deployment to start,
-        or Prefect's server does not let us; or an OrchestratorUnavailableError: it cannot start runs now.
+        how many were started. If some could not be started, they stay in line, and a state named Failed has a
+        DatabaseUnavailableError: the trace cannot be reached; a ConfigurationError: the deployment does not exist, or
+        Prefect's server refused the login; or an OrchestratorUnavailableError: it cannot start runs now.
     """
-    return ended(lambda: answer_waiting(limit))
+    return final_state_of(lambda: answer_waiting(limit))

@@ -7,32 +7,26 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.server import flow
 from tasks.refresh import refresh_kinds, show_changes
-from tasks.upkeep import ended
+from tasks.ui.runs import final_state_of
 
 AT_ONCE = 4
-"""Kinds that the Hub is asked for at once."""
+"""Kinds that are looked up at the same time."""
 
 
-@flow(
-    name="refresh-catalog",
-    flow_run_name="refresh-catalog",
-    task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE),
-    persist_result=True,
-    result_serializer="json",
-)
+@flow(task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE))
 def refresh_catalog(
     kinds: list[str] = [],  # noqa: B006 - Prefect shows the default in its run form
 ) -> State[dict[str, Any]]:
-    """Look up which models the Hub has of each kind of task, and keep what it lists.
+    """Look up which models the Hub has for each kind of task, and keep what it lists.
 
-    What was known of a kind stays until the Hub has given a whole answer for it.
+    The earlier list of a kind stays until the Hub has answered completely.
 
     Args:
         kinds: kinds of task to look up; every kind that the Hub has a tag for when empty.
 
     Returns:
-        what changed, in a state named Completed, or Partial when some kinds were not looked up. In one named Failed
-        a UsageError: there is no such kind, or the Hub has no tag for it; or a HubUnavailableError: no kind could
-        be looked up.
+        what changed, in a state named Completed, or Partial if some kinds could not be looked up. In a state named
+        Failed, a UsageError: a kind does not exist, or the Hub has no tag for it; or a HubUnavailableError: no kind
+        could be looked up.
     """
-    return ended(lambda: show_changes(refresh_kinds(kinds)))
+    return final_state_of(lambda: show_changes(refresh_kinds(kinds)))

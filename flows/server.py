@@ -1,31 +1,48 @@
-"""Flows that find their own Prefect server: where there is none, they start a temporary one of ours."""
+"""The Prefect server that flow runs are reported to: where there is none, flows start a temporary one of ours."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from prefect import Flow
 from prefect.context import FlowRunContext
+from prefect.filesystems import RemoteFileSystem
 
-from flows.results import share_results
-from tasks.temporary_server import temporary_server
+from hugginggpt.environment import RESULTS_BLOCK
+from hugginggpt.settings import get_settings
+from tasks.temporary_server import check_workers_reach_server, temporary_server
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def begin_temporary() -> None:
-    """Start the temporary server, if there is to be one, before the flow that needs it is called."""
+    """Start the temporary server, if there is to be one, before the flow that needs it is called.
+
+    Raises:
+        ConfigurationError: tasks are to run on expert workers, which could not reach it.
+    """
+    check_workers_reach_server()
     temporary_server()
 
 
+def share_results() -> None:
+    """Tell Prefect's server of `HUGGINGGPT_RESULTS_URL`, if it is set, so that every machine finds it there.
+
+    Credentials are not included: they come from each machine's environment.
+    """
+    url = get_settings().results_url
+    if url is not None:
+        RemoteFileSystem(basepath=url).save(RESULTS_BLOCK, overwrite=True)
+
+
 class OwnFlow(Flow[P, R]):
-    """A flow that is reported to a temporary server where there is no other."""
+    """A flow whose runs are reported to a temporary server if there is no other."""
 
     if not TYPE_CHECKING:
 
         def __call__(self, *args, **kwargs):
             """Run it in this process."""
-            # Part of another flow's run, it is reported to where that is.
+            # Within another flow's run, it is reported to the same server.
             server = temporary_server() if FlowRunContext.get() is None else None
             if server is None:
                 return super().__call__(*args, **kwargs)
@@ -35,9 +52,16 @@ class OwnFlow(Flow[P, R]):
 
 
 def flow(**options: Any) -> Callable[[Callable[P, R]], OwnFlow[P, R]]:
-    """Prefect's decorator of that name, for a flow that finds its server as `OwnFlow` does."""
+    """Prefect's decorator of that name for an `OwnFlow`, which has its function's name and keeps its result as JSON."""
 
     def decorate(function: Callable[P, R]) -> OwnFlow[P, R]:
-        return OwnFlow(fn=function, **options)
+        name = function.__name__.replace("_", "-")
+        common: dict[str, Any] = {
+            "name": name,
+            "flow_run_name": name,
+            "persist_result": True,
+            "result_serializer": "json",
+        }
+        return OwnFlow(fn=function, **common | options)
 
     return decorate

@@ -1,4 +1,4 @@
-"""The flow that has models there before a request wants them."""
+"""The flow that loads models before a request needs them."""
 
 from typing import Any
 
@@ -6,34 +6,28 @@ from prefect.client.schemas.objects import State
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.server import flow
-from tasks.upkeep import ended
+from tasks.ui.runs import final_state_of
 from tasks.warm import show_warmed, warm_kinds
 
 AT_ONCE = 2
-"""Models that are fetched at once."""
+"""Models that are downloaded at the same time."""
 
 
-@flow(
-    name="warm-models",
-    flow_run_name="warm-models",
-    task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE),
-    persist_result=True,
-    result_serializer="json",
-)
+@flow(task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE))
 def warm_models(
     kinds: list[str] = [],  # noqa: B006 - Prefect shows the default in its run form
 ) -> State[list[dict[str, Any]]]:
-    """Fetch the default models of some kinds of task, and load them where experts run.
+    """Download the default models of some kinds of task, and load them where experts run.
 
-    That is in every worker of the Dask cluster where HUGGINGGPT_TASK_RUNNER is `dask`; else it is the process of
-    this flow, and what lasts is that the models are downloaded. One that cannot be loaded does not stop the others.
+    If HUGGINGGPT_TASK_RUNNER is `dask`, experts run in the workers of the Dask cluster. Otherwise they run in the
+    process of this flow, and only the download lasts. A model that cannot be loaded does not stop the others.
 
     Args:
-        kinds: kinds of task; when empty, those that a model is downloaded for, and those that models of this
-            machine were run for in the last 30 days.
+        kinds: kinds of task; when empty, the kinds that have a downloaded model, or that a model on this machine was
+            run for in the last 30 days.
 
     Returns:
-        what became of each model, in a state named Completed, or Partial when some were not loaded. In one named
-        Failed a UsageError: there is no such kind; or a ModelLoadError: no model could be loaded.
+        what happened to each model, in a state named Completed, or Partial if some were not loaded. In a state named
+        Failed, a UsageError: a kind does not exist; or a ModelLoadError: no model could be loaded.
     """
-    return ended(lambda: show_warmed(warm_kinds(kinds)))
+    return final_state_of(lambda: show_warmed(warm_kinds(kinds)))

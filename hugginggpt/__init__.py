@@ -1,12 +1,12 @@
 """HuggingGPT on Prefect: an LLM plans AI work, expert models do it, Prefect runs it.
 
-The nouns live here, in plain Python that never imports Prefect. Start with
-`plan.py` (what is to be done), `experts/` (what does it) and `trace/` (what was done).
+The nouns live here, in plain Python that never imports Prefect. Start with `plan/` (what to do), `experts/` (what does
+it) and `trace/` (what was done).
 """
 
 from hugginggpt.capabilities import add_installed_kinds
 
 __version__ = "0.1.0"
 
-# Before any other module of ours is half imported, which a package's module may import in its turn.
+# First, because a package that adds kinds may import any other module of ours.
 add_installed_kinds()

@@ -1,4 +1,4 @@
-"""Whether a request can be accepted as given. What cannot is wrong usage, and is refused before there is a run."""
+"""Check whether a request can be accepted. If not, that is wrong usage, and it is refused before there is a run."""
 
 import math
 import time
@@ -10,17 +10,17 @@ from hugginggpt.artifacts import ArtifactStore, Resource
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError
 from hugginggpt.request import RequestOptions, check_budget, check_size
-from hugginggpt.resources import gather
+from hugginggpt.resources import load_resources
 from hugginggpt.settings import Settings
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """A request that can be begun.
+    """A request that can start.
 
     Attributes:
         resources: its files, in the store.
-        seconds: how long it took to get them, which is a part of its time.
+        seconds: how long it took to load them, which counts towards the request's deadline.
     """
 
     resources: list[Resource]
@@ -28,7 +28,7 @@ class Accepted:
 
 
 _accepted: dict[str, Accepted] = {}
-"""The requests that this process has accepted and not begun yet."""
+"""The requests that this process has accepted but not started yet."""
 
 
 def accept(
@@ -43,35 +43,35 @@ def accept(
     """Check a new request, and load its files into the store.
 
     Args:
-        text: what is asked.
-        files: what comes with it.
-        options: how it is to be answered, and within which time.
+        text: the request.
+        files: its files.
+        options: how to answer it, with its deadline and its ceiling of cost.
         settings: the limits.
         store: where its files go.
-        roots: folders that paths have to lie in, or are relative to; None for any path.
+        roots: folders that paths must lie in, and may be relative to; None allows any path.
 
     Raises:
-        UsageError: the request, or a file of it, cannot be accepted.
+        UsageError: the request or one of its files cannot be accepted.
         StorageError: the store cannot take a file.
-        DeadlineExceededError: its files were not there within its time.
+        DeadlineExceededError: the files did not arrive within the deadline.
     """
     began = time.monotonic()
     check_size(text, files, settings)
     check_budget(options, settings)
     try:
-        resources = gather(files, settings, store, roots=roots, deadline=Deadline(options.deadline or math.inf))
+        resources = load_resources(files, settings, store, roots=roots, deadline=Deadline(options.deadline or math.inf))
     except DeadlineExceededError:
         raise DeadlineExceededError(
-            f"The request's files had not all arrived within its {options.deadline:g} seconds: give it more time."
+            f"The request's files did not all arrive within its {options.deadline:g} seconds: allow more time."
         ) from None
     return Accepted(resources, time.monotonic() - began)
 
 
 def keep_accepted(request_id: str, accepted: Accepted) -> None:
-    """Remember a request that this process accepted, until it begins the request."""
+    """Remember an accepted request until this process starts it."""
     _accepted[request_id] = accepted
 
 
 def take_accepted(request_id: str | None) -> Accepted | None:
-    """A request that this process accepted before; None when it did not."""
+    """The request that this process accepted under that id; None if it accepted none."""
     return None if request_id is None else _accepted.pop(request_id, None)

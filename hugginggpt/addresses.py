@@ -1,6 +1,6 @@
-"""Addresses from outside: of requests, plans, redirects and settings, and hosts with ports as headers name them.
+"""Addresses from outside: in requests, plans, redirects and settings, and the hosts and ports in HTTP headers.
 
-All are read here, and whatever is wrong with one is said in the same words, never with its secrets.
+All of them are parsed here, and errors describe them in the same words, without their secrets.
 """
 
 import ipaddress
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import httpx
 
 MOST_CHARS = 8000
-"""Longer addresses are refused by most servers, too."""
+"""Most servers refuse longer addresses, too."""
 
 _MOST_SHOWN = 200
 _HOST = re.compile(
@@ -29,46 +29,46 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class AddressError(ValueError):
-    """An address cannot be used: its message is the rest of a sentence whose subject is the address."""
+    """An address cannot be used. The message is the rest of a sentence whose subject is the address."""
 
 
 class RefusedAddressError(AddressError):
-    """An address could be used, and is not, for safety's sake."""
+    """An address could be used, but is refused for safety."""
 
 
 def web_address(text: str, base: "httpx.URL | None" = None) -> "httpx.URL":
-    """Read an http or https URL; nothing but this class of error is ever raised.
+    """Parse an http or https URL. Raises no other errors than these.
 
     Args:
         text: the URL, or the target of a redirect.
         base: where the redirect came from.
 
     Returns:
-        The URL without its fragment; host and port can be connected to.
+        The URL without its fragment; it has a valid host and port.
 
     Raises:
-        RefusedAddressError: it is neither http nor https, or holds a user name or password.
+        RefusedAddressError: it is neither http nor https, or contains a user name or password.
         AddressError: anything else is wrong with it.
     """
     import httpx
 
     if len(text) > MOST_CHARS:
-        raise AddressError(f"has {len(text)} characters; {MOST_CHARS} is the most")
+        raise AddressError(f"has {len(text)} characters, more than the {MOST_CHARS} that are allowed")
     try:
         url = httpx.URL(text) if base is None else base.join(text)
         scheme, host, port, userinfo = url.scheme, url.host and url.raw_host.decode(), url.port, url.userinfo
     except (httpx.InvalidURL, ValueError, TypeError):
-        # Hosts that are no names raise errors of Unicode. What the error says can be a part of a password.
+        # Invalid host names raise Unicode errors, whose messages can contain a part of a password.
         raise AddressError("is not a valid URL; check it") from None
     if scheme not in ("http", "https"):
-        raise RefusedAddressError("is neither http nor https; give such a URL or a path")
+        raise RefusedAddressError("is neither http nor https; give an http or https URL, or a path")
     before, _, after = text.partition("//")
     if userinfo or ((not before or before.endswith(":")) and _user(after)):
-        raise RefusedAddressError("holds a user name or password; give one without")
+        raise RefusedAddressError("contains a user name or password; give one without")
     if not host:
-        raise AddressError("names no host; check it")
+        raise AddressError("has no host; check it")
     if not _HOST.fullmatch(host):
-        raise AddressError("names a host that no host can be called; check it")
+        raise AddressError("has an invalid host name; check it")
     _check_port(port)
     return url.copy_with(fragment=None)
 
@@ -77,7 +77,7 @@ def scheduler_address(text: str) -> tuple[str, int]:
     """The host and port of a Dask scheduler's address.
 
     Raises:
-        AddressError: it is none.
+        AddressError: it is not the address of a Dask scheduler.
     """
     try:
         parts = urlsplit(text)
@@ -85,40 +85,40 @@ def scheduler_address(text: str) -> tuple[str, int]:
     except ValueError:
         host = port = None
     if host is None or port is None or parts.scheme not in ("tcp", "tls") or len(text) > MOST_CHARS:
-        raise AddressError("is not the address of a Dask scheduler: give one such as tcp://127.0.0.1:8786")
+        raise AddressError("is not the address of a Dask scheduler; give one such as tcp://127.0.0.1:8786")
     if holds_user(text) or parts.query or parts.path.strip("/"):
-        raise RefusedAddressError("holds more than a host and a port: give one such as tcp://127.0.0.1:8786")
+        raise RefusedAddressError("contains more than a host and a port; give one such as tcp://127.0.0.1:8786")
     if not _HOST.fullmatch(host):
-        raise AddressError("names a host that no host can be called; check it")
+        raise AddressError("has an invalid host name; check it")
     _check_port(port)
     return host, port
 
 
 def _check_port(port: int | None) -> None:
     if port is not None and not 0 < port < 65536:
-        raise AddressError(f"has the port {str(port)[:20]}; ports are between 1 and 65535")
+        raise AddressError(f"has the port {str(port)[:20]}; ports are from 1 to 65535")
 
 
 def holds_user(address: str) -> bool:
-    """Whether an address, or one inside it, has a user name or password before its host."""
+    """Whether an address, or an address inside it, has a user name or password before its host."""
     return any(_user(part) for part in address.split("//")[1:])
 
 
 def shown(url: str) -> str:
-    """The URL for people: in one line, without query and credentials, which can be secrets."""
+    """The URL for display: in one line, without its query and credentials, which can be secrets."""
     before, slashes, after = url[:MOST_CHARS].partition("//")
-    # First of all: a password can hold what begins a query.
+    # First, because a password can contain the character that begins a query.
     without_user = before + slashes + after[len(_user(after)) :]
     first, *others = re.split(r"[?#]", without_user, maxsplit=1)[0].split("//")
     return one_line("//".join([first, *(part[len(_user(part)) :] for part in others)]), _MOST_SHOWN)
 
 
 def _user(after: str) -> str:
-    """What stands before the host, given what comes after two slashes."""
+    """The user name and password before the host, given what comes after two slashes."""
     authority = re.split(r"[/?#]", after, maxsplit=1)[0]
     host, _, port = authority.rpartition(":") if not authority.endswith("]") else (authority, "", "")
     could_be_host = (port.isdigit() or not port) and (":" not in host or host.endswith("]"))
-    # A slash or question mark in a password makes a host and a wrong port of what is before it.
+    # If a password contains a slash or question mark, what is before that looks like a host and a wrong port.
     until = len(authority) if "@" in authority or could_be_host or ":" not in authority else len(after)
     return after[: after.rfind("@", 0, until) + 1]
 
@@ -128,7 +128,7 @@ class Authority(NamedTuple):
 
     Attributes:
         host: a name in lower case, or an address without brackets.
-        port: None when none is given.
+        port: None if there is none.
     """
 
     host: str
@@ -148,10 +148,15 @@ def parse_authority(text: str) -> Authority | None:
     return Authority(host, int(port) if port else None)
 
 
-def is_same_origin(origin: str, host: str) -> bool:
-    """Whether a page of an origin, as browsers send it, came from the host that is spoken to.
+def bracketed(host: str) -> str:
+    """A host as it is written before a port: an IPv6 address gets brackets."""
+    return f"[{host}]" if ":" in host else host
 
-    The scheme does not count: behind a proxy that speaks HTTPS, the server is spoken to by HTTP.
+
+def is_same_origin(origin: str, host: str) -> bool:
+    """Whether a page of an origin, as browsers send it, came from the host that it sends a request to.
+
+    The scheme does not count: a proxy that speaks HTTPS may talk to the server over HTTP.
 
     Args:
         origin: the header `Origin`, such as `http://127.0.0.1:4200` or `null`.
@@ -166,7 +171,7 @@ def is_same_origin(origin: str, host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches that host. Names other than localhost may lead anywhere tomorrow."""
+    """Whether only this machine can reach that host. Names other than localhost may lead anywhere tomorrow."""
     try:
         return host.lower() == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

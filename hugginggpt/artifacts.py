@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
@@ -12,29 +11,28 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.capabilities import ValueType
-from hugginggpt.errors import NO_SPACE, ConfigurationError, DiskFullError, StorageError
-from hugginggpt.redaction import redact, said
+from hugginggpt.errors import StorageError
+from hugginggpt.filesystems import open_filesystem, storage_error, written_at
+from hugginggpt.redaction import redact
 from hugginggpt.text import file_name, one_line, storable
 
 if TYPE_CHECKING:
-    from fsspec import AbstractFileSystem
-
     from hugginggpt.media import Value
     from hugginggpt.settings import Settings
 
 PREVIEW_CHARS = 4000
 
 KEPT = timedelta(hours=1)
-"""What was written, or asked to be kept, is not deleted so long: whoever did may refer to it only later."""
+"""How long an artifact that was written, or asked to be kept, is not deleted: it may be referred to only later."""
 
 _FRESH = KEPT / 2
 _MOST_STEM_BYTES = 200
-"""What is left of a file's name goes for a number and the ending."""
+"""The rest of a file's name is for a number and the extension."""
 _NAME = re.compile("[0-9a-f]{64}")
 
 
@@ -74,10 +72,10 @@ class Resource(BaseModel):
 
 @dataclass(frozen=True)
 class Stored:
-    """What lies in a store.
+    """An artifact as a store lists it.
 
     Attributes:
-        at: when it was written last, or last asked to be kept.
+        at: when it was last written, or last asked to be kept.
     """
 
     sha256: str
@@ -88,8 +86,8 @@ class Stored:
 class ArtifactStore:
     """Values under their hash, in a local folder or at any fsspec URL. Safe to share between threads and processes.
 
-    A value lies at `<root>/<first two digits>/<hash>`. What is there is complete: a local file gets
-    its name when it is written, and a wrong size or hash is found out.
+    The path of a value is `<root>/<first two digits>/<hash>`. A file of that name is complete: a local file gets
+    its name once it is written, and a wrong size or hash is noticed.
 
     Args:
         url: a folder, or a URL such as `s3://bucket/folder`.
@@ -97,7 +95,7 @@ class ArtifactStore:
 
     def __init__(self, url: str) -> None:
         self._shown = redact(url)
-        self._fs, self._root, self._local = _filesystem(url, self._shown)
+        self._fs, self._root, self._local = open_filesystem(url, self._shown)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> ArtifactStore:
@@ -110,27 +108,27 @@ class ArtifactStore:
 
     @property
     def location(self) -> str:
-        """Where it is: a folder or URL, without user names and passwords."""
+        """The store's folder or URL, without user names and passwords."""
         return self._shown
 
     @property
     def folder(self) -> Path | None:
-        """The folder that it is; None for a store that is not local."""
+        """The store's folder; None for a store that is not local."""
         return Path(self._root) if self._local else None
 
-    def put(self, value: Value, go_on: Callable[[], object] = lambda: None) -> Artifact:
+    def put(self, value: Value, check_deadline: Callable[[], object] = lambda: None) -> Artifact:
         """Store a value.
 
         Args:
-            value: what is to be kept.
-            go_on: called now and then while a long recording is encoded; what it raises ends that.
+            value: the value.
+            check_deadline: called now and then while a long recording is encoded; what it raises ends that.
 
         Raises:
             StorageError: the store cannot be written.
         """
         from hugginggpt.media import encode, text_of
 
-        data, mime = encode(value, go_on)
+        data, mime = encode(value, check_deadline)
         return self.put_bytes(data, value.type, mime, text_of(value))
 
     def put_bytes(self, data: bytes, type: ValueType, mime: str, preview: str | None = None) -> Artifact:
@@ -149,7 +147,7 @@ class ArtifactStore:
         with self._explained("written"):
             if not (self._renew(sha256) and self._holds(sha256, data)):
                 self._write(self._path(sha256), data)
-        # Models write halves of characters, which neither Prefect's records nor the trace could hold.
+        # Models write halves of characters, which neither Prefect nor the trace can store.
         shown = None if preview is None else storable(preview[:PREVIEW_CHARS])
         return Artifact(sha256=sha256, type=type, mime=mime, bytes=len(data), preview=shown)
 
@@ -172,13 +170,13 @@ class ArtifactStore:
         data = self.find(artifact.sha256)
         if data is None:
             raise StorageError(
-                f"The result {artifact.sha256[:12]} is gone from the artifact store at {self._shown}: "
+                f"The artifact store at {self._shown} no longer has the result {artifact.sha256[:12]}: "
                 "run the request again with --fresh."
             )
         return data
 
     def find(self, sha256: str) -> bytes | None:
-        """The bytes of that hash, checked against it; None when the store does not have them.
+        """The bytes that have a hash, checked against it; None when the store does not have them.
 
         Raises:
             StorageError: they are damaged, or the store cannot be read.
@@ -205,7 +203,7 @@ class ArtifactStore:
             return self._size(artifact.sha256) == artifact.bytes
 
     def keep(self, artifact: Artifact) -> bool:
-        """Whether the store holds an artifact, as `exists`; if so it is kept as if it had just been written.
+        """Whether the store holds an artifact, as `exists` says; if so, it is kept as if it had just been written.
 
         Raises:
             StorageError: the store cannot be read or written.
@@ -222,16 +220,16 @@ class ArtifactStore:
         with self._explained("read"):
             for path, info in self._fs.find(self._root, detail=True).items():
                 if _NAME.fullmatch(name := path.rpartition("/")[2]):
-                    yield Stored(name, int(info["size"]), _moment(info))
+                    yield Stored(name, int(info["size"]), written_at(info))
 
     def remove(self, sha256: str) -> bool:
-        """Delete what nobody wrote or asked to be kept within the last hour.
+        """Delete an artifact, unless somebody wrote it or asked for it to be kept within the last hour.
 
-        In a local folder nothing that is being asked for just now is lost; an object store leaves an instant
-        between the last look and the deletion.
+        A local folder never loses what is asked for at the same moment; with an object store, there is an instant
+        between the last check and the deletion.
 
         Returns:
-            False when it is to be kept, or was gone already.
+            False when it has to be kept, or was gone already.
 
         Raises:
             StorageError: the store cannot be read or written.
@@ -243,10 +241,10 @@ class ArtifactStore:
             if not self._local:
                 self._fs.rm_file(path)
                 return True
-            # Whoever asks for it from here on does not find it, and writes it anew; whoever did so before is seen.
+            # Whoever asks for it from now on does not find it and writes it again; its time shows who asked before.
             aside = f"{path}.{uuid.uuid4().hex}.tmp"
             os.replace(path, aside)
-            with suppress(FileNotFoundError):  # somebody took it for a leftover
+            with suppress(FileNotFoundError):  # somebody deleted it as a leftover
                 if Path(aside).stat().st_mtime > (datetime.now(UTC) - KEPT).timestamp():
                     os.replace(aside, path)
                     return False
@@ -254,19 +252,19 @@ class ArtifactStore:
             return True
 
     def address(self, artifact: Artifact) -> str:
-        """Where an artifact lies: a path, or a URL for a store that is not local."""
+        """An artifact's path, or its URL in a store that is not local."""
         path = self._path(artifact.sha256)
         return path if self._local else str(self._fs.unstrip_protocol(path))
 
     def export(self, artifact: Artifact, folder: Path, name: str) -> Path:
         """Write a copy that a person can open.
 
-        A file of that name with other contents is left alone, and the copy is called `name-2` or so.
+        A file of that name with other contents stays as it is; the copy is then called `name-2`, `name-3` and so on.
 
         Args:
             artifact: what to write.
-            folder: where to; created if need be.
-            name: what to call it; it gets the extension of what it is.
+            folder: where to; it is created if need be.
+            name: the copy's name; its extension follows from the artifact's type.
 
         Returns:
             The copy's path.
@@ -285,19 +283,19 @@ class ArtifactStore:
                     return path
                 number += 1
         except OSError as error:
-            raise _kind_of(error)(f"The folder {folder} cannot be written: {_reason(error)}.") from error
+            raise storage_error(f"The folder {folder} cannot be written", error) from error
 
     def check(self) -> None:
         """Write, read and delete a small file.
 
         Raises:
-            StorageError: one of these does not work.
+            StorageError: one of these fails.
         """
         path = f"{self._root}/.check-{uuid.uuid4().hex}"
         with self._explained("used"):
             self._write(path, b"check")
             if self._fs.cat_file(path) != b"check":
-                raise StorageError(f"The artifact store at {self._shown} does not give back what was written to it.")
+                raise StorageError(f"The artifact store at {self._shown} does not return what was written to it.")
             self._fs.rm_file(path)
 
     def _path(self, sha256: str) -> str:
@@ -311,16 +309,16 @@ class ArtifactStore:
 
     def _written_at(self, path: str) -> datetime | None:
         try:
-            return _moment(self._fs.info(path))
+            return written_at(self._fs.info(path))
         except FileNotFoundError:
             return None
 
     def _renew(self, sha256: str) -> bool:
-        """Have something count as written now; False when it is gone."""
+        """Make an artifact count as written now; False when it is gone."""
         path = self._path(sha256)
         try:
             if self._local:
-                with suppress(PermissionError):  # written by another user, who has to be the one that prunes
+                with suppress(PermissionError):  # another user wrote it, and only that user can prune it
                     os.utime(path)
             elif (at := self._written_at(path)) is None:
                 return False
@@ -331,8 +329,8 @@ class ArtifactStore:
         return True
 
     def _holds(self, sha256: str, data: bytes) -> bool:
-        # A power cut can leave a local file of the right size with the wrong contents; object stores
-        # check theirs, and reading there costs.
+        # A power cut can leave a local file of the right size with the wrong contents. Object stores check
+        # contents themselves, and reading from them costs.
         try:
             return self._size(sha256) == len(data) and (
                 not self._local or self._fs.cat_file(self._path(sha256)) == data
@@ -361,7 +359,7 @@ class ArtifactStore:
         try:
             self._fs.pipe_file(path, data)
         except FileNotFoundError:
-            # Folders are made where they are needed; a bucket is not, for its name may be a mistake.
+            # Missing folders are created, a missing bucket is not: its name may be a mistake.
             bucket = self._root.partition("/")[0]
             if bucket and not self._fs.exists(bucket):
                 raise
@@ -375,61 +373,8 @@ class ArtifactStore:
         except StorageError:
             raise
         except Exception as error:
-            # Each file system behind fsspec has errors of its own, with no common base.
-            raise _kind_of(error)(f"The artifact store at {self._shown} cannot be {what}: {_reason(error)}.") from error
-
-
-def _moment(info: dict[str, Any]) -> datetime:
-    """When a file was written, as each kind of store says it; one that does not say it is of now."""
-    found = next((info[name] for name in ("mtime", "LastModified", "last_modified", "created") if info.get(name)), None)
-    if isinstance(found, int | float):
-        return datetime.fromtimestamp(found, UTC)
-    if isinstance(found, datetime):
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
-    return datetime.now(UTC)
-
-
-def _filesystem(url: str, shown: str) -> tuple[AbstractFileSystem, str, bool]:
-    """The file system of a URL, the root in it, and whether it is this machine's."""
-    from fsspec.core import url_to_fs
-    from fsspec.implementations.local import LocalFileSystem
-
-    try:
-        # Others write to the store as well: what was listed before says nothing.
-        fs, root = url_to_fs(url, use_listings_cache=False)
-    except ImportError:
-        raise ConfigurationError(
-            f"The artifact store at {shown} needs a package that is not installed: pip install 'hugginggpt[s3]' "
-            "for S3, or the fsspec package for that kind of address."
-        ) from None
-    except ValueError:
-        raise ConfigurationError(
-            f"The setting HUGGINGGPT_ARTIFACTS_URL cannot be used: {shown} is neither a folder nor a URL of a kind "
-            "that fsspec knows."
-        ) from None
-    return fs, str(root).rstrip("/"), isinstance(fs, LocalFileSystem)
-
-
-_CAUSES = {
-    errno.ENOENT: "there is no such place; create it, or set HUGGINGGPT_ARTIFACTS_URL to one that is there",
-    errno.ENOSPC: "there is no space left; free some and try again",
-    errno.EDQUOT: "your quota there is used up; free some space and try again",
-    errno.EROFS: "it is read-only; set HUGGINGGPT_ARTIFACTS_URL to a place that can be written",
-    errno.EACCES: "you have no permission; change that, or set HUGGINGGPT_ARTIFACTS_URL to another place",
-    errno.EPERM: "you have no permission; change that, or set HUGGINGGPT_ARTIFACTS_URL to another place",
-    errno.ENOTDIR: "a part of its path is a file, not a folder",
-}
-
-
-def _kind_of(error: Exception) -> type[StorageError]:
-    return DiskFullError if getattr(error, "errno", None) in NO_SPACE else StorageError
-
-
-def _reason(error: Exception) -> str:
-    code = errno.ENOENT if isinstance(error, FileNotFoundError) else getattr(error, "errno", None)
-    if code in _CAUSES:
-        return _CAUSES[code]
-    return f"{type(error).__name__}: {said(getattr(error, 'strerror', None) or error)}".rstrip(".: ")
+            # Each file system of fsspec has its own errors, with no common base.
+            raise storage_error(f"The artifact store at {self._shown} cannot be {what}", error) from error
 
 
 def _file_name(name: str, mime: str) -> tuple[str, str]:
@@ -445,7 +390,7 @@ def _file_name(name: str, mime: str) -> tuple[str, str]:
 
 
 def _write_new(path: Path, data: bytes) -> bool:
-    """Write a file unless something of that name is there already."""
+    """Write a file unless there is one of that name already."""
     try:
         file = path.open("xb")
     except FileExistsError:

@@ -1,7 +1,7 @@
 """The table of AI task kinds: the one place that lists them.
 
 Planner prompt, grammar, validation, command-line help and docs are derived from it. Kinds are
-named by their Hugging Face pipeline tag where there is one, and otherwise as HuggingGPT
+named by their Hugging Face pipeline tag if there is one, and otherwise as HuggingGPT
 (arXiv 2303.17580) and its published code name them. Packages add kinds of their own under the
 entry point group `hugginggpt.kinds`; docs/extending.md has an example.
 """
@@ -10,9 +10,12 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from enum import StrEnum
 from importlib.metadata import entry_points
 from types import MappingProxyType
+
+from hugginggpt.errors import UsageError
 
 GROUP = "hugginggpt.kinds"
 
@@ -38,7 +41,7 @@ class Input:
     """One named argument of a kind.
 
     Attributes:
-        many: the argument is itself a list (labels, say), so a list does not fan the task out.
+        many: the argument is itself a list, of labels for example, so a list does not fan the task out.
         aliases: other names that language models give this argument.
     """
 
@@ -49,7 +52,7 @@ class Input:
     aliases: tuple[str, ...] = ()
 
     def accepts(self, produced: ValueType) -> bool:
-        """Whether an output of that type can go in: text also takes the rendering of a structured result."""
+        """Whether an output of that type fits: a text input also takes the text of a structured result."""
         return produced is self.type or (self.type is ValueType.TEXT and produced is ValueType.STRUCTURED)
 
 
@@ -60,9 +63,9 @@ class Capability:
     Attributes:
         kind: lower-case words joined by hyphens.
         description: one line for the planner.
+        word: its name in pipeline notation, which the embedded planner was trained on; empty for the kind itself.
         timeout: the deadline of one task, in seconds.
-        retries: how often a cause that can pass is tried again.
-        generative: the result depends on a seed.
+        retries: how often the task is tried again after a failure that can pass.
         control: for a `*-text-to-image` kind, the kind it becomes without a text.
     """
 
@@ -71,23 +74,28 @@ class Capability:
     inputs: tuple[Input, ...]
     outputs: tuple[ValueType, ...]
     aliases: tuple[str, ...] = ()
+    word: str = ""
     timeout: float = 300.0
     retries: int = 2
-    generative: bool = False
     control: str | None = None
     parameters: Mapping[str, type] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
-        """Raises ValueError for what neither a plan nor a prompt could name."""
+        """Raise ValueError for a kind that plans or prompts could not name."""
         if not all(map(_NAME.fullmatch, (self.kind, *self.aliases))):
             raise ValueError(f"the names of {self.kind!r} must be lower-case words joined by hyphens")
         if not (self.inputs and self.outputs) or len(self.description.splitlines()) != 1:
             raise ValueError(f"{self.kind!r} needs an input, an output, and a description of one line")
 
     def input(self, name: str) -> Input | None:
-        """The input of that name or alias, in any case."""
+        """The input of that name or alias, ignoring case."""
         wanted = name.strip().lower().replace("-", "_")
         return next((i for i in self.inputs if wanted == i.name or wanted in i.aliases), None)
+
+    @property
+    def generative(self) -> bool:
+        """Whether the result depends on a seed."""
+        return "seed" in self.parameters
 
     def gives(self, wanted: Input) -> bool:
         """Whether some output of this kind fits that input."""
@@ -105,250 +113,138 @@ _audio = Input("audio", AUDIO, aliases=("speech", "sound", "recording"))
 _video = Input("video", VIDEO, aliases=("clip", "movie"))
 _table = Input("table", TABLE, aliases=("csv", "data", "file"))
 _labels = Input("labels", TEXT, many=True, aliases=("candidate_labels", "label", "classes", "categories"))
+_target = Input("target_language", TEXT, required=False, aliases=("language", "tgt_lang", "target", "to"))
+_source = Input("source_language", TEXT, required=False, aliases=("src_lang", "source", "from"))
+_text1 = Input("text1", TEXT, aliases=("text", "source_sentence", "sentence1", "source"))
+_text2 = Input("text2", TEXT, aliases=("sentences", "target_sentence", "sentence2", "target"))
 
-_seed = {"seed": int}
-_diffusion = {"seed": int, "steps": int, "guidance_scale": float, "width": int, "height": int}
-_text_parameters = {"seed": int, "max_new_tokens": int, "temperature": float}
+_seed = MappingProxyType({"seed": int})
+_diffusion = MappingProxyType({"seed": int, "steps": int, "guidance_scale": float, "width": int, "height": int})
+_text_parameters = MappingProxyType({"seed": int, "max_new_tokens": int, "temperature": float})
 
 
 def _optional(base: Input, *aliases: str) -> Input:
     return Input(base.name, base.type, required=False, many=base.many, aliases=base.aliases + aliases)
 
 
-def _row(
-    kind: str,
-    description: str,
-    inputs: tuple[Input, ...],
-    outputs: tuple[ValueType, ...],
-    *aliases: str,
-    timeout: float = 300.0,
-    parameters: Mapping[str, type] | None = None,
-    control: str | None = None,
-) -> Capability:
-    named = dict(parameters or {})
+def _control(name: str, word: str, what: str) -> Capability:
+    description = f"Draw {what} of an image, to guide image generation."
+    return Capability(f"{name}-control", description, (_image,), (IMAGE,), word=word)
+
+
+def _control_to_image(name: str, word: str, what: str) -> Capability:
     return Capability(
-        kind=kind,
-        description=description,
-        inputs=inputs,
-        outputs=outputs,
-        aliases=aliases,
-        timeout=timeout,
-        generative="seed" in named,
-        control=control,
-        parameters=MappingProxyType(named),
-    )
-
-
-def _control(name: str, what: str) -> Capability:
-    return _row(f"{name}-control", f"Draw {what} of an image, to guide image generation.", (_image,), (IMAGE,))
-
-
-def _control_to_image(name: str, what: str) -> Capability:
-    return _row(
         f"{name}-text-to-image",
         f"Generate an image from a text, following {what} given as an image.",
         (_image, _prompt),
         (IMAGE,),
-        f"{name}-control-text-to-image",
+        (f"{name}-control-text-to-image",),
+        word=word,
         timeout=1800.0,
         parameters=_diffusion,
         control=f"{name}-control",
     )
 
 
+# fmt: off
 _ROWS = (
     # Text
-    _row("token-classification", "Find named entities or parts of speech in a text.", (_text,), (STRUCTURED,), "ner"),
-    _row(
-        "text-classification",
-        "Label a text, its sentiment or topic for example.",
-        (_text,),
-        (STRUCTURED,),
-        "sentiment-analysis",
-    ),
-    _row(
-        "zero-shot-classification",
-        "Sort a text into labels given in the request.",
-        (_text, _labels),
-        (STRUCTURED,),
-    ),
-    _row(
-        "text2text-generation",
-        "Turn one text into another as it instructs.",
-        (_text,),
-        (TEXT,),
-        "text-to-text-generation",
-        "text-to-text",
-        parameters=_text_parameters,
-    ),
-    _row(
-        "summarization", "Summarise a text.", (_text,), (TEXT,), "summarisation", "summary", parameters=_text_parameters
-    ),
-    _row(
-        "translation",
-        "Translate a text into another language.",
-        (
-            _text,
-            Input("target_language", TEXT, required=False, aliases=("language", "tgt_lang", "target", "to")),
-            Input("source_language", TEXT, required=False, aliases=("src_lang", "source", "from")),
-        ),
-        (TEXT,),
-        "translate",
-        parameters=_text_parameters,
-    ),
-    _row(
-        "question-answering",
-        "Answer a question from a given text.",
-        (_question, _optional(Input("context", TEXT), "passage", "document")),
-        (TEXT,),
-        "qa",
-        parameters=_text_parameters,
-    ),
-    _row(
-        "table-question-answering",
-        "Answer a question from a table.",
-        (_table, _question),
-        (TEXT,),
-        "table-qa",
-    ),
-    _row(
-        "conversational",
-        "Reply to a message in a conversation.",
-        (_text,),
-        (TEXT,),
-        "conversation",
-        "chat",
-        parameters=_text_parameters,
-    ),
-    _row("text-generation", "Write a text that a prompt asks for.", (_prompt,), (TEXT,), parameters=_text_parameters),
-    _row("fill-mask", "Fill in the masked word of a sentence.", (_text,), (STRUCTURED,)),
-    _row("feature-extraction", "Turn a text into an embedding vector.", (_text,), (STRUCTURED,), "text-embedding"),
-    _row(
-        "sentence-similarity",
-        "Score how close two texts are in meaning.",
-        (
-            Input("text1", TEXT, aliases=("text", "source_sentence", "sentence1", "source")),
-            Input("text2", TEXT, aliases=("sentences", "target_sentence", "sentence2", "target")),
-        ),
-        (STRUCTURED,),
-        "semantic-similarity",
-    ),
+    Capability("token-classification", "Find named entities or parts of speech in a text.", (_text,), (STRUCTURED,),
+        ("ner",), word="tag"),
+    Capability("text-classification", "Label a text, its sentiment or topic for example.", (_text,), (STRUCTURED,),
+        ("sentiment-analysis",), word="classify"),
+    Capability("zero-shot-classification", "Sort a text into labels given in the request.", (_text, _labels),
+        (STRUCTURED,), word="label"),
+    Capability("text2text-generation", "Turn one text into another as it instructs.", (_text,), (TEXT,),
+        ("text-to-text-generation", "text-to-text"), word="rewrite", parameters=_text_parameters),
+    Capability("summarization", "Summarise a text.", (_text,), (TEXT,), ("summarisation", "summary"), word="summarize",
+        parameters=_text_parameters),
+    Capability("translation", "Translate a text into another language.",
+        (_text, _target, _source),
+        (TEXT,), ("translate",), word="translate", parameters=_text_parameters),
+    Capability("question-answering", "Answer a question from a given text.",
+        (_question, _optional(Input("context", TEXT), "passage", "document")), (TEXT,), ("qa",), word="answer",
+        parameters=_text_parameters),
+    Capability("table-question-answering", "Answer a question from a table.", (_table, _question), (TEXT,),
+        ("table-qa",), word="query"),
+    Capability("conversational", "Reply to a message in a conversation.", (_text,), (TEXT,), ("conversation", "chat"),
+        word="chat", parameters=_text_parameters),
+    Capability("text-generation", "Write a text that a prompt asks for.", (_prompt,), (TEXT,), word="write",
+        parameters=_text_parameters),
+    Capability("fill-mask", "Fill in the masked word of a sentence.", (_text,), (STRUCTURED,), word="fill"),
+    Capability("feature-extraction", "Turn a text into an embedding vector.", (_text,), (STRUCTURED,),
+        ("text-embedding",), word="embed"),
+    Capability("sentence-similarity", "Score how close two texts are in meaning.",
+        (_text1, _text2),
+        (STRUCTURED,), ("semantic-similarity",), word="compare"),
     # Tables
-    _row("tabular-classification", "Classify the rows of a table.", (_table,), (STRUCTURED,)),
-    _row("tabular-regression", "Predict a number for each row of a table.", (_table,), (STRUCTURED,)),
+    Capability("tabular-classification", "Classify the rows of a table.", (_table,), (STRUCTURED,), word="sort"),
+    Capability("tabular-regression", "Predict a number for each row of a table.", (_table,), (STRUCTURED,),
+        word="predict"),
     # Images in
-    _row("object-detection", "Find the objects in an image and box them.", (_image,), (STRUCTURED, IMAGE)),
-    _row(
-        "zero-shot-object-detection",
-        "Find the objects named in the request in an image and box them.",
-        (_image, _labels),
-        (STRUCTURED, IMAGE),
-    ),
-    _row("image-classification", "Say what an image shows, as labels.", (_image,), (STRUCTURED,)),
-    _row(
-        "zero-shot-image-classification",
-        "Sort an image into labels given in the request.",
-        (_image, _labels),
-        (STRUCTURED,),
-    ),
-    _row("image-segmentation", "Divide an image into named regions.", (_image,), (STRUCTURED, IMAGE)),
-    _row("mask-generation", "Outline everything in an image with masks.", (_image,), (STRUCTURED, IMAGE)),
-    _row("depth-estimation", "Estimate how far away each part of an image is.", (_image,), (IMAGE,)),
-    _row(
-        "image-to-text",
-        "Read the text in an image, or describe the image.",
-        (_image,),
-        (TEXT,),
-        "image-captioning",
-        "ocr",
-        "optical-character-recognition",
-    ),
-    _row(
-        "image-text-to-text",
-        "Follow an instruction about an image, answering in text.",
-        (_image, _prompt),
-        (TEXT,),
-        parameters=_text_parameters,
-    ),
-    _row(
-        "visual-question-answering",
-        "Answer a question about what an image shows.",
-        (_image, _question),
-        (TEXT,),
-        "vqa",
-    ),
-    _row(
-        "document-question-answering",
-        "Answer a question from a picture of a document.",
-        (_image, _question),
-        (TEXT,),
-        "docqa",
-        "document-qa",
-    ),
+    Capability("object-detection", "Find the objects in an image and box them.", (_image,), (STRUCTURED, IMAGE),
+        word="detect"),
+    Capability("zero-shot-object-detection", "Find the objects named in the request in an image and box them.",
+        (_image, _labels), (STRUCTURED, IMAGE), word="find"),
+    Capability("image-classification", "Say what an image shows, as labels.", (_image,), (STRUCTURED,),
+        word="recognize"),
+    Capability("zero-shot-image-classification", "Sort an image into labels given in the request.", (_image, _labels),
+        (STRUCTURED,), word="match"),
+    Capability("image-segmentation", "Divide an image into named regions.", (_image,), (STRUCTURED, IMAGE),
+        word="segment"),
+    Capability("mask-generation", "Outline everything in an image with masks.", (_image,), (STRUCTURED, IMAGE),
+        word="mask"),
+    Capability("depth-estimation", "Estimate how far away each part of an image is.", (_image,), (IMAGE,),
+        word="depth"),
+    Capability("image-to-text", "Read the text in an image, or describe the image.", (_image,), (TEXT,),
+        ("image-captioning", "ocr", "optical-character-recognition"), word="read"),
+    Capability("image-text-to-text", "Follow an instruction about an image, answering in text.", (_image, _prompt),
+        (TEXT,), word="examine", parameters=_text_parameters),
+    Capability("visual-question-answering", "Answer a question about what an image shows.", (_image, _question),
+        (TEXT,), ("vqa",), word="look"),
+    Capability("document-question-answering", "Answer a question from a picture of a document.", (_image, _question),
+        (TEXT,), ("docqa", "document-qa"), word="ask"),
     # Images out
-    _row(
-        "image-to-image",
-        "Change an image: vary it, edit it as a text says, or enlarge it.",
-        (_image, _optional(_prompt)),
-        (IMAGE,),
-        "image-editing",
-        timeout=1800.0,
-        parameters=_diffusion,
-    ),
-    _row(
-        "text-to-image", "Generate an image from a text.", (_prompt,), (IMAGE,), timeout=1800.0, parameters=_diffusion
-    ),
-    _row("text-to-video", "Generate a video from a text.", (_prompt,), (VIDEO,), timeout=3600.0, parameters=_diffusion),
-    _row(
-        "image-to-video",
-        "Bring an image to life as a video.",
-        (_image, _optional(_prompt)),
-        (VIDEO,),
-        timeout=3600.0,
-        parameters=_diffusion,
-    ),
-    _row("video-classification", "Say what a video shows, as labels.", (_video,), (STRUCTURED,)),
+    Capability("image-to-image", "Change an image: vary it, edit it as a text says, or enlarge it.",
+        (_image, _optional(_prompt)), (IMAGE,), ("image-editing",), word="edit", timeout=1800.0,
+        parameters=_diffusion),
+    Capability("text-to-image", "Generate an image from a text.", (_prompt,), (IMAGE,), word="draw", timeout=1800.0,
+        parameters=_diffusion),
+    Capability("text-to-video", "Generate a video from a text.", (_prompt,), (VIDEO,), word="film", timeout=3600.0,
+        parameters=_diffusion),
+    Capability("image-to-video", "Bring an image to life as a video.", (_image, _optional(_prompt)), (VIDEO,),
+        word="animate", timeout=3600.0, parameters=_diffusion),
+    Capability("video-classification", "Say what a video shows, as labels.", (_video,), (STRUCTURED,), word="watch"),
     # Sound
-    _row("text-to-speech", "Say a text aloud.", (_text,), (AUDIO,), "tts", "text-to-voice", parameters=_seed),
-    _row(
-        "text-to-audio",
-        "Generate music or sound from a text.",
-        (_prompt,),
-        (AUDIO,),
-        "text-to-music",
-        timeout=1800.0,
-        parameters={"seed": int, "seconds": float},
-    ),
-    _row(
-        "automatic-speech-recognition",
-        "Write down the speech in a recording.",
-        (_audio,),
-        (TEXT,),
-        "asr",
-        "speech-to-text",
-        "speech-recognition",
-        timeout=1800.0,
-    ),
-    _row("audio-to-audio", "Clean, separate or convert a recording.", (_audio,), (AUDIO,), "speech-enhancement"),
-    _row("audio-classification", "Say what a recording sounds like, as labels.", (_audio,), (STRUCTURED,)),
+    Capability("text-to-speech", "Say a text aloud.", (_text,), (AUDIO,), ("tts", "text-to-voice"), word="speak",
+        parameters=_seed),
+    Capability("text-to-audio", "Generate music or sound from a text.", (_prompt,), (AUDIO,), ("text-to-music",),
+        word="compose", timeout=1800.0, parameters=MappingProxyType({"seed": int, "seconds": float})),
+    Capability("automatic-speech-recognition", "Write down the speech in a recording.", (_audio,), (TEXT,),
+        ("asr", "speech-to-text", "speech-recognition"), word="hear", timeout=1800.0),
+    Capability("audio-to-audio", "Clean, separate or convert a recording.", (_audio,), (AUDIO,),
+        ("speech-enhancement",), word="clean"),
+    Capability("audio-classification", "Say what a recording sounds like, as labels.", (_audio,), (STRUCTURED,),
+        word="listen"),
     # Control pictures, and images generated under them
-    _control("canny", "the edges"),
-    _control("hed", "the soft edges"),
-    _control("mlsd", "the straight lines"),
-    _control("normal", "the surface normals"),
-    _control("openpose", "the poses of the people"),
-    _control("scribble", "a scribble"),
-    _control("depth", "the depth map"),
-    _control("seg", "the segmentation map"),
-    _control_to_image("canny", "edges"),
-    _control_to_image("depth", "a depth map"),
-    _control_to_image("hed", "soft edges"),
-    _control_to_image("mlsd", "straight lines"),
-    _control_to_image("normal", "surface normals"),
-    _control_to_image("openpose", "poses"),
-    _control_to_image("scribble", "a scribble"),
-    _control_to_image("seg", "a segmentation map"),
+    _control("canny", "canny", "the edges"),
+    _control("hed", "hed", "the soft edges"),
+    _control("mlsd", "mlsd", "the straight lines"),
+    _control("normal", "normal", "the surface normals"),
+    _control("openpose", "pose", "the poses of the people"),
+    _control("scribble", "scribble", "a scribble"),
+    _control("depth", "depth-map", "the depth map"),
+    _control("seg", "seg-map", "the segmentation map"),
+    _control_to_image("canny", "draw-canny", "edges"),
+    _control_to_image("depth", "draw-depth", "a depth map"),
+    _control_to_image("hed", "draw-hed", "soft edges"),
+    _control_to_image("mlsd", "draw-mlsd", "straight lines"),
+    _control_to_image("normal", "draw-normal", "surface normals"),
+    _control_to_image("openpose", "draw-pose", "poses"),
+    _control_to_image("scribble", "draw-scribble", "a scribble"),
+    _control_to_image("seg", "draw-seg", "a segmentation map"),
 )
+# fmt: on
 
 _kinds: dict[str, Capability] = {}
 _aliases: dict[str, str] = {}
@@ -363,8 +259,22 @@ def find_kind(name: str) -> str | None:
     return wanted if wanted in _kinds else _aliases.get(wanted)
 
 
+def known_kind(name: str) -> str:
+    """The kind meant by a name, as `find_kind` finds it.
+
+    Raises:
+        UsageError: there is no such kind.
+    """
+    kind = find_kind(name)
+    if kind is None:
+        close = get_close_matches(name.strip().lower(), _kinds, n=1)
+        hint = f"did you mean {close[0]}?" if close else "`hugginggpt kinds` lists them."
+        raise UsageError(f"There is no task kind '{name}': {hint}")
+    return kind
+
+
 def add_installed_kinds() -> None:
-    """Add the kinds of installed packages. One that cannot be added is reported in the log and left out."""
+    """Add the kinds of installed packages. A package whose kinds do not fit is left out, and the log says why."""
     for entry in entry_points(group=GROUP):
         try:
             _add(entry.load())
@@ -377,7 +287,7 @@ def _add(rows: Iterable[Capability]) -> None:
     names = [name for row in added for name in (row.kind, *row.aliases)]
     for position, name in enumerate(names):
         if find_kind(name) is not None or name in names[:position]:
-            raise ValueError(f"there is a kind of task named {name!r} already")
+            raise ValueError(f"a kind of task named {name!r} already exists")
     _kinds.update({row.kind: row for row in added})
     _aliases.update({alias: row.kind for row in added for alias in row.aliases})
 

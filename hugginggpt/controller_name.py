@@ -1,7 +1,7 @@
-"""Which controller a process has, told without its secrets.
+"""Which controller a process has, without its secrets.
 
-A request is answered by the controller of the process that runs its flow. Expert workers have an environment of their
-own, so they say which controller they have, and do a request's controller work only where it is the same one.
+The process that runs a request's flow also decides which controller answers. Expert workers have an environment of
+their own, so they say which controller they have, and do a request's controller work only if it is the same one.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ _ROUNDS = 100_000
 
 
 class ControllerName(BaseModel):
-    """A controller as people are told of it.
+    """A controller, as users see it.
 
     Attributes:
         model: name of the model.
@@ -36,10 +36,10 @@ class ControllerName(BaseModel):
 
 
 def fingerprint(settings: Settings) -> str:
-    """What two processes have in common whose controllers answer alike, on the same account.
+    """A hash that is the same in two processes whose controllers are the same, on the same account.
 
-    It stands for everything that decides which controller answers, what it may read and what it costs. The key is
-    part of it, so it is a slow hash: nobody who sees it can try many keys.
+    It covers everything that decides which controller answers, what it may read and what it costs. The key is part
+    of it, so the hash is slow: whoever sees it cannot try many keys.
     """
     fields = [name for name in type(settings).model_fields if name in _COMMON or name.startswith("price_")]
     if settings.uses_embedded_controller:

@@ -1,8 +1,7 @@
 """One CPU budget for this process.
 
-llama.cpp, torch and ONNX Runtime each spin as many threads as they are given. Two of them at once
-on the same cores are slower than one after the other by orders of magnitude, so whatever computes
-natively in this process takes its turn here.
+llama.cpp, torch and ONNX Runtime each start as many threads as they may. Two of them at once on the same cores are
+slower by orders of magnitude than one after the other, so native computation in this process takes turns here.
 """
 
 import threading
@@ -19,7 +18,7 @@ def computing(deadline: Deadline | None = None) -> Iterator[None]:
     """Hold the process's CPU budget while computing; the same thread may take it again inside.
 
     Args:
-        deadline: how long to wait for the turn; for ever when None.
+        deadline: ends the wait for the turn; None waits for ever.
 
     Raises:
         DeadlineExceededError: the deadline passed, or was cancelled, before the turn came.

@@ -1,4 +1,4 @@
-"""A point in time, and a way to stop earlier: what every long operation is given."""
+"""Deadlines. Every long operation is given one, and stops when it passes or is cancelled."""
 
 import math
 import threading
@@ -10,8 +10,8 @@ from typing import Protocol, TypeVar
 
 from hugginggpt.errors import DeadlineExceededError, TaskCancelledError
 
-# Cancelling a deadline wakes nobody, so who waits for something else looks at it this often, in seconds.
-GLANCE = 0.1
+POLL_SECONDS = 0.1
+"""Seconds between two looks at a deadline while waiting for something else: cancelling it wakes nobody."""
 
 T = TypeVar("T")
 
@@ -27,17 +27,17 @@ class Lock(Protocol):
 
 
 class Deadline:
-    """When something has to be finished.
+    """When an operation has to be finished.
 
-    Threads cannot be interrupted from outside, so what runs asks its deadline.
+    Threads cannot be interrupted from outside, so the operation asks its deadline.
 
     Args:
-        seconds: time from now; infinite for none.
+        seconds: time from now; infinite for a deadline that never passes.
         outer: a deadline that ends this one, too.
 
     Attributes:
-        waited: seconds that what has this deadline stood in line for what others used.
-        loading: seconds until a model was loaded that was not yet; None when all were.
+        waited: seconds that the operation waited for resources that others held.
+        loading: seconds that it took to load models; None when all were loaded.
     """
 
     def __init__(self, seconds: float, outer: "Deadline | None" = None) -> None:
@@ -50,14 +50,14 @@ class Deadline:
         self._reason = ""
 
     def cancel(self, reason: str = "The task was cancelled.") -> None:
-        """Bring the deadline to now; the first reason that is given stays."""
+        """Let the deadline pass now. If it is cancelled more than once, the first reason counts."""
         if not self._cancelled.is_set():
             self._reason = reason
         self._cancelled.set()
 
     @property
     def cancelled(self) -> bool:
-        """Whether it was brought forward, or its outer one was."""
+        """Whether it, or its outer deadline, was cancelled."""
         return self._cancelled.is_set() or (self._outer is not None and self._outer.cancelled)
 
     def remaining(self) -> float:
@@ -86,7 +86,7 @@ class Deadline:
             raise DeadlineExceededError(f"The task did not finish within its {self.seconds:g} seconds.")
 
     def check_cancelled(self) -> None:
-        """Raise if it was cancelled. One that has only passed lets what was made before be kept.
+        """Raise if it was cancelled. If it has only passed, what was made so far may be kept.
 
         Raises:
             TaskCancelledError: it was cancelled.
@@ -95,7 +95,7 @@ class Deadline:
             self.check()
 
     def sleep(self, seconds: float) -> None:
-        """Wait so long, unless it passes before.
+        """Wait, unless the deadline passes before.
 
         Raises:
             DeadlineExceededError: it has passed, or was cancelled.
@@ -103,12 +103,12 @@ class Deadline:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self.check()
-            time.sleep(min(left, GLANCE))
+            time.sleep(min(left, POLL_SECONDS))
 
     def wait_for(self, call: Callable[[], T]) -> T:
-        """The result of a call that has no timeout of its own, such as the look-up of a host's name.
+        """The result of a call that has no timeout of its own, such as resolving the name of a host.
 
-        A call that is not waited for any longer goes on in a thread that ends with the process.
+        A call that takes too long goes on in a thread that ends with the process.
 
         Raises:
             DeadlineExceededError: it took too long.
@@ -127,7 +127,7 @@ class Deadline:
                 ended.set()
 
         threading.Thread(target=run, name="waited-for", daemon=True).start()
-        while not ended.wait(min(GLANCE, self.remaining())):
+        while not ended.wait(min(POLL_SECONDS, self.remaining())):
             self.check()
         if failure:
             raise failure[0]
@@ -135,15 +135,15 @@ class Deadline:
 
     @contextmanager
     def holding(self, lock: Lock) -> Iterator[None]:
-        """Hold a lock inside the block, having waited for it no longer than this deadline.
+        """Hold a lock inside the block; wait for it until the deadline at most.
 
         Raises:
-            DeadlineExceededError: it was not to be had in time.
+            DeadlineExceededError: it did not come free in time.
         """
         self.check()
         began = time.monotonic()
         try:
-            while not lock.acquire(timeout=min(GLANCE, self.remaining())):
+            while not lock.acquire(timeout=min(POLL_SECONDS, self.remaining())):
                 self.check()
         finally:
             self.waited += time.monotonic() - began
@@ -154,4 +154,4 @@ class Deadline:
 
 
 NO_DEADLINE = Deadline(math.inf)
-"""What has all the time there is."""
+"""It never passes."""

@@ -1,38 +1,46 @@
-"""What has to stand in the environment before Prefect and the Hugging Face libraries are imported.
+"""The environment variables of Prefect and the Hugging Face libraries, and our names on Prefect's server.
 
-They read it at import, so the rooms that import them call `prepare` first. A value that the user
-set is never replaced.
+The libraries read the variables when they are imported, so the packages that import them call `prepare` first. A value
+that the user has set is never replaced.
 """
 
 import os
 
 from hugginggpt.addresses import holds_user
 from hugginggpt.errors import ConfigurationError
+from hugginggpt.packages import check_packages
 from hugginggpt.redaction import keep_out_of_logs
 from hugginggpt.settings import Settings, get_settings
 from hugginggpt.up import own_cluster, read
 
+POOL = "hugginggpt"
+"""Prefect's work pool, whose workers run the deployments."""
+
 RESULTS_BLOCK = "hugginggpt-results"
-"""The block of Prefect that says where the records of results are, when they are not in the home folder."""
+"""Prefect's block that says where the records of results are, when they are not in the home folder."""
+
+CONTROLLER_LIMIT, ACCELERATOR_LIMIT = "hugginggpt-controller", "hugginggpt-accelerator"
+"""Prefect's global concurrency limits on calls of the controller and on local models that run on an accelerator."""
 
 
 def prepare() -> None:
-    """Set the defaults, and find what `hugginggpt up` runs: its server comes before the one of a Prefect profile."""
+    """Set the defaults, and use what `hugginggpt up` runs, even where a Prefect profile names another server."""
+    check_packages()
     set_defaults()
-    _find_what_is_up(get_settings())
+    _use_what_is_up(get_settings())
 
 
 def set_defaults() -> None:
     """Switch telemetry off, put Prefect's result records into the home folder, and give a busy machine time.
 
-    From here on what logs say of exceptions is without secrets.
+    From here on, logs show exceptions without secrets.
 
     Raises:
         ConfigurationError: a setting cannot be used, or the address of Prefect's server holds a password.
     """
     settings = get_settings()
     keep_out_of_logs()
-    check_server(os.environ.get("PREFECT_API_URL"))
+    check_api_url(os.environ.get("PREFECT_API_URL"))
     defaults = {
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -48,12 +56,12 @@ def set_defaults() -> None:
         os.environ.setdefault(name, value)
 
 
-def _find_what_is_up(settings: Settings) -> None:
+def _use_what_is_up(settings: Settings) -> None:
     up = read(settings.home_dir)
     if up is None or not up.ready or not up.is_alive:
         return
     if os.environ.setdefault("PREFECT_API_URL", up.api_url) != up.api_url:
-        return  # the user's own server, and so the user's own way of running tasks
+        return  # the user's own server, so tasks run as the user has set it
     if up.login is not None:
         os.environ["PREFECT_API_AUTH_STRING"] = up.login
     cluster = own_cluster(settings.home_dir, up.dask_address)
@@ -61,10 +69,10 @@ def _find_what_is_up(settings: Settings) -> None:
         return
     if os.environ.get("HUGGINGGPT_DASK_ADDRESS") in (None, "", cluster.address):
         os.environ.update({"HUGGINGGPT_TASK_RUNNER": "dask", **cluster.variables})
-        get_settings.cache_clear()  # they were read without it
+        get_settings.cache_clear()  # they were read without these variables
 
 
-def check_server(url: str | None) -> None:
+def check_api_url(url: str | None) -> None:
     """Raise if the address of Prefect's server, of the environment or a profile, holds a password.
 
     Raises:

@@ -6,17 +6,21 @@ what was wrong and what to do.
 """
 
 import errno
+from typing import TYPE_CHECKING
 
 from hugginggpt.text import visible
 
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""The system's numbers for a disk that is full, and a quota that is used up."""
+"""The system's error numbers for a full disk and a used-up quota."""
 
 
 class HuggingGPTError(Exception):
     """Base of every error that this project raises on purpose.
 
-    Names and words of others in its message are made visible, so that it can stand in a terminal, a database and JSON.
+    Control characters in its message are made visible, so that a terminal, a database and JSON can hold it.
     """
 
     def __init__(self, message: str = "") -> None:
@@ -45,7 +49,7 @@ class ForbiddenURLError(MediaError):
 
 
 class PlanError(HuggingGPTError):
-    """No valid plan: every problem found, each a sentence."""
+    """No plan is valid: the message has a line for each problem."""
 
     @property
     def problems(self) -> list[str]:
@@ -62,7 +66,7 @@ class ControllerAuthError(ControllerError):
 
 
 class CostCeilingError(ControllerError):
-    """A request has cost what it may cost."""
+    """A request has reached its cost ceiling."""
 
 
 class ControllerUnavailableError(PassingError, ControllerError):
@@ -70,11 +74,11 @@ class ControllerUnavailableError(PassingError, ControllerError):
 
 
 class HubUnavailableError(PassingError):
-    """The Hugging Face Hub could not be reached, or gave no whole answer."""
+    """The Hugging Face Hub could not be reached, or its answer was incomplete."""
 
 
 class SelectionError(HuggingGPTError):
-    """No model can do a planned task here."""
+    """No model here can do a planned task."""
 
 
 class ExpertError(HuggingGPTError):
@@ -102,15 +106,15 @@ class StorageError(HuggingGPTError):
 
 
 class DiskFullError(PassingError, StorageError):
-    """There is no space left where something has to be written: when there is, the same works."""
+    """The disk is full; once there is space again, the same works."""
 
 
 class ModelDiskFullError(PassingError, ModelLoadError):
-    """There is no space left for the files of a model: another may need less, and there may be more later."""
+    """There is no space for the files of a model: another model may need less, or there may be more space later."""
 
 
 class TraceError(HuggingGPTError):
-    """The trace refuses what was asked of it, such as an unknown request."""
+    """The trace refuses a question or a record, such as one about an unknown request."""
 
 
 class DatabaseUnavailableError(PassingError, TraceError):
@@ -118,7 +122,7 @@ class DatabaseUnavailableError(PassingError, TraceError):
 
 
 class RequestClosedError(TraceError):
-    """A request is finished, cancelled, or another process's: its trace takes nothing more from this one."""
+    """This process may not write to a request: it is finished or cancelled, or another process has taken it over."""
 
 
 class RequestInProgressError(TraceError):
@@ -126,15 +130,7 @@ class RequestInProgressError(TraceError):
 
 
 class RequestIdError(TraceError, UsageError):
-    """An id cannot be a request's, or is that of another request."""
-
-
-def rebuilt(name: str | None, message: str) -> HuggingGPTError:
-    """The error of that class name, as the trace keeps it; the base class where the name is unknown."""
-    kind = globals().get(name or "")
-    if isinstance(kind, type) and issubclass(kind, HuggingGPTError):
-        return kind(message)
-    return HuggingGPTError(message)
+    """A request id is not valid, or belongs to another request."""
 
 
 class OrchestratorUnavailableError(PassingError):
@@ -146,8 +142,24 @@ class ClusterUnavailableError(PassingError):
 
 
 class UnexpectedError(HuggingGPTError):
-    """An exception that nothing here foresaw, in one sentence; its traceback is in the log of the run."""
+    """An exception that nobody foresaw, in one sentence; its traceback is in the log of the run."""
 
 
 class ConfigurationError(HuggingGPTError):
     """A setting has a value that cannot work."""
+
+
+def error_class(name: str | None) -> type[HuggingGPTError] | None:
+    """The class of that name in this module; None when there is none."""
+    found = globals().get(name or "")
+    return found if isinstance(found, type) and issubclass(found, HuggingGPTError) else None
+
+
+def rebuilt(name: str | None, message: str) -> HuggingGPTError:
+    """An error from its class's name and its message, as the trace has them."""
+    return (error_class(name) or HuggingGPTError)(message)
+
+
+def first_problem(error: "ValidationError") -> str:
+    """What pydantic says about the first wrong value."""
+    return error.errors()[0]["msg"].removeprefix("Value error, ")

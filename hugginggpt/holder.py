@@ -1,7 +1,7 @@
 """Who works on a request.
 
-A process holds it under a lease that it renews; a lease that ran out, or a holder that is no
-longer there, means the process died and another may take over.
+A process holds a request under a lease that it renews. If the lease runs out, or the holder is no longer
+there, the process died and another may take over.
 """
 
 import socket
@@ -13,11 +13,11 @@ from typing import NamedTuple
 import psutil  # type: ignore[import-untyped]
 
 _SAME_START = 10.0
-"""Seconds by which two readings of one process's start may differ: the system clock can be set in between."""
+"""Seconds by which two readings of a process's start time may differ: the system clock can be set in between."""
 
 
 class Hold(StrEnum):
-    """How a request stands for the process that works on it, or did."""
+    """Whether a process still holds a request, or why not."""
 
     HELD = "held"
     ENDED = "ended"
@@ -38,7 +38,7 @@ class Holder(NamedTuple):
 
     @classmethod
     def parse(cls, name: str) -> "Holder | None":
-        """Read a name as `holder_name` writes it; None when it is another kind of name."""
+        """Read a name that `holder_name` made; None for any other name."""
         host, _, rest = name.rpartition(":")
         host, _, pid = host.rpartition(":")
         try:
@@ -56,7 +56,7 @@ def holder_name() -> str:
 def is_dead(holder: str) -> bool:
     """Whether a holder is certainly gone: a process of this host that no longer runs.
 
-    False for processes of other hosts, of which only their lease can tell.
+    False for a process of another host: only its lease can tell.
     """
     known = Holder.parse(holder)
     if known is None or known.host != _host():

@@ -1,9 +1,8 @@
-"""The home folder: only its owner gets in, and whatever is made in it is the owner's alone.
+"""The home folder: only its owner can enter it, and everything created in it belongs to the owner alone.
 
-Most of what lies there is written by libraries (Prefect, SQLite, huggingface_hub) in processes that have the user's
-umask. So the folder itself says what new files may be: it has a default access control list, which every folder made
-in it inherits and which takes the place of the umask. On a file system without such lists the folder's own mode is
-what keeps others out.
+Most files in it are written by libraries (Prefect, SQLite, huggingface_hub) in processes with the user's umask. So the
+folder itself sets the permissions of new files: it has a default access control list, which every folder created in it
+inherits and which replaces the umask. On a file system without such lists, the folder's own mode keeps others out.
 """
 
 import logging
@@ -21,9 +20,9 @@ OWNER_ONLY = 0o700
 _OTHERS = 0o077
 _NAMES = frozenset(("artifacts", "dask.pem", "logs", "models_cache", "prefect", "results"))
 _BEGINNINGS = ("answer-queued.", "trace.db", "up.")
-"""What HuggingGPT makes in its home: these, and files whose names begin so."""
+"""What HuggingGPT creates in its home: files and folders of these names, and files whose names begin like this."""
 
-_HAS_LISTS = hasattr(os, "setxattr")  # only Linux has
+_HAS_LISTS = hasattr(os, "setxattr")  # on Linux
 _DEFAULT_ACL = "system.posix_acl_default"
 _USER, _GROUP, _OTHER = 0x01, 0x04, 0x20
 _NOBODY_ELSE = struct.pack("<I", 2) + b"".join(
@@ -33,16 +32,16 @@ _NOBODY_ELSE = struct.pack("<I", 2) + b"".join(
 
 
 def open_home(home: Path) -> None:
-    """Make the home folder, or see that it is private; quick when there is nothing to do.
+    """Create the home folder, or check that it is private; quick if there is nothing to do.
 
-    A home of an earlier version, or one that was opened to others, is mended with everything in it.
+    A home of an earlier version, or one that was opened to others, is made private with everything in it.
 
     Args:
-        home: absolute, without symbolic links. What keeps it from being made is for whoever writes there to say.
+        home: absolute, without symbolic links. If it cannot be created, whoever writes there will report that.
 
     Raises:
-        ConfigurationError: it is another user's, holds more than HuggingGPT's files while others may use it, or lies
-            on a file system that cannot keep it private.
+        ConfigurationError: it belongs to another user, is open to others and contains more than HuggingGPT's files,
+            or lies on a file system that cannot keep it private.
     """
     try:
         with suppress(FileExistsError):
@@ -63,19 +62,19 @@ def open_home(home: Path) -> None:
     if not has_list and not _is_dedicated(home, status.st_mode):
         if is_open:
             raise ConfigurationError(
-                f"The home folder {home} is open to other users and holds more than HuggingGPT's files: "
+                f"The home folder {home} is open to other users and contains more than HuggingGPT's files: "
                 f"set HUGGINGGPT_HOME to a folder of its own, such as {home / 'hugginggpt'}."
             )
-        return  # nobody else gets in; what else lies there is not ours to change
+        return  # it is private, and its other files are not ours to change
     if is_open:
         _close(home)
-    _mend(home)
+    _make_private(home)
     if is_open:
-        logger.warning("The home folder %s was open to other users. It is private now, with everything in it.", home)
+        logger.warning("The home folder %s was open to other users. It and everything in it is private now.", home)
 
 
 def _is_dedicated(home: Path, mode: int) -> bool:
-    """Whether a folder is HuggingGPT's alone, as far as can be seen."""
+    """Whether a folder seems to be used by HuggingGPT alone."""
     user = Path("~").expanduser().resolve()
     if mode & stat.S_ISVTX or home == user or home in user.parents:
         return False
@@ -85,21 +84,21 @@ def _is_dedicated(home: Path, mode: int) -> bool:
 
 
 def _close(home: Path) -> None:
-    with suppress(OSError):  # a file system without modes says so, or does nothing
+    with suppress(OSError):  # on a file system without modes this fails or does nothing
         home.chmod(OWNER_ONLY)
     if home.stat().st_mode & _OTHERS:
         raise ConfigurationError(
-            f"The home folder {home} lies on a file system that cannot keep it from other users: "
-            "set HUGGINGGPT_HOME to a folder on another."
+            f"The home folder {home} is on a file system that cannot keep it private: "
+            "set HUGGINGGPT_HOME to a folder on another file system."
         )
 
 
-def _mend(home: Path) -> None:
-    """Take from others what lies there. The home gets its list last, so that what is interrupted is done again."""
+def _make_private(home: Path) -> None:
+    """Remove the permissions of others. The home gets its list last, so that an interrupted run is repeated."""
     for folder, _, files in os.walk(home, topdown=False):
         for path in (*(Path(folder, name) for name in files), Path(folder)):
-            # It may have just been deleted, and what another user left there only that user can change. The home
-            # itself is closed already.
+            # A file may have just been deleted, and only its owner can change one of another user. The home itself is
+            # closed already.
             with suppress(OSError):
                 mode = path.lstat().st_mode
                 if not stat.S_ISLNK(mode) and mode & _OTHERS:
@@ -110,12 +109,12 @@ def _mend(home: Path) -> None:
 def _has_default(folder: Path) -> bool:
     try:
         return _HAS_LISTS and os.getxattr(folder, _DEFAULT_ACL) == _NOBODY_ELSE
-    except OSError:  # there is none, or the file system has no such lists
+    except OSError:  # the folder has no list, or the file system does not support lists
         return False
 
 
 def _set_default(folder: Path) -> None:
     if not _HAS_LISTS:
         return
-    with suppress(OSError):  # the file system has no such lists, or the folder was just deleted
+    with suppress(OSError):  # the file system does not support lists, or the folder was just deleted
         os.setxattr(folder, _DEFAULT_ACL, _NOBODY_ELSE)

@@ -1,4 +1,4 @@
-"""How far long work is, told to whoever listens."""
+"""The progress of long work, and who listens to it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ class Progress:
     """How far long work is.
 
     Attributes:
-        downloaded: what is counted are bytes of a download, not steps.
+        downloaded: it counts the bytes of a download, not steps.
     """
 
     done: int
@@ -25,27 +25,27 @@ class Progress:
 
 
 Listener = Callable[[Progress], None]
-"""Has to return at once: the work waits for it."""
+"""It has to return at once, because the work waits for it."""
 
-_listener: ContextVar[Listener | None] = ContextVar("who is told of progress", default=None)
+_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 @contextmanager
-def listening(told: Listener) -> Iterator[None]:
-    """Have a listener told what is reported inside the block, in the same thread."""
-    before = _listener.set(told)
+def listening(listener: Listener) -> Iterator[None]:
+    """Have the listener told of the progress that this thread reports inside the block."""
+    before = _listener.set(listener)
     try:
         yield
     finally:
         _listener.reset(before)
 
 
-def listener() -> Listener | None:
-    """Who listens to what this thread reports: for work that other threads do for it."""
+def current_listener() -> Listener | None:
+    """The listener of this thread, for other threads that work for it."""
     return _listener.get()
 
 
 def report(progress: Progress) -> None:
     """Tell the listener, if there is one."""
-    if (told := _listener.get()) is not None:
-        told(progress)
+    if (listener := _listener.get()) is not None:
+        listener(progress)

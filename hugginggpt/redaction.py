@@ -1,6 +1,6 @@
-"""Secrets in the words of others: servers echo keys, and libraries name addresses with passwords in their errors.
+"""Redaction of secrets: servers echo keys, and libraries put addresses with passwords into their errors.
 
-Whatever a server or library said goes through `redact` before it enters a message, the trace, a log or Prefect.
+Whatever a server or library says goes through `redact` before it enters a message, the trace, a log or Prefect.
 """
 
 import base64
@@ -26,7 +26,7 @@ SECRET_VARIABLES = (
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
 )
-"""Variables whose value is a secret."""
+"""Variables whose values are secrets."""
 
 ADDRESS_VARIABLES = (
     "HUGGINGGPT_DATABASE_URL",
@@ -34,10 +34,10 @@ ADDRESS_VARIABLES = (
     "PREFECT_SERVER_DATABASE_CONNECTION_URL",
     "OPENAI_BASE_URL",
 )
-"""Variables whose value is an address that may hold one."""
+"""Variables whose values are addresses that may contain secrets."""
 
 _SHORTEST = 4
-"""Characters of a secret that is looked for: a shorter one would be found in words."""
+"""Fewest characters of a secret: shorter ones would be found inside words."""
 _SHORTEST_ENCODED = 8
 _MOST_SAID = 300
 _MOST_READ = 4000
@@ -45,7 +45,7 @@ _MOST_READ = 4000
 _PASSWORD = re.compile(r"://[^/\s:@]*:([^\s@]+)@")
 _VALUE = re.compile(r"[?&][^=&#\s]+=([^&#\s]{8,})")
 
-# A password with a slash or question mark makes a host and a wrong port of what is before it.
+# If a password contains a slash or question mark, what is before that looks like a host and a wrong port.
 _USER = re.compile(
     r"(?<=://)(?:(?:[^\s/?#@\"'<>]{1,500}+@)++"
     r"|[^\s/?#@:\"'<>]{0,200}+:(?!\d{1,5}[/?#])(?:[^\s@\"'<>]{1,500}+@)++)"
@@ -58,7 +58,7 @@ _KEY = re.compile(
 )
 _BEARER = re.compile(r"\bBearer\s+[^\s\"',;]+", re.IGNORECASE)
 _BASIC = re.compile(r"\b(Basic)\s+(?!realm\b)([A-Za-z0-9+/_-]{2,}={0,2})(?![\w=])", re.IGNORECASE)
-# Quotes around a name or a value are escaped where JSON stands in JSON. What is not closed was cut off.
+# Quotes are escaped if JSON is inside JSON, and a missing closing quote was cut off.
 _NAMED = re.compile(
     r"""
     (
@@ -86,14 +86,14 @@ _COOKIES = re.compile(
 
 
 def redact(text: str, *secrets: str) -> str:
-    """The text with a mask for every secret of the environment, and for what looks like one.
+    """The text with every secret of the environment, and everything that looks like a secret, masked.
 
-    That is: these secrets as they are, percent-encoded and in base64; user names, passwords and queries of addresses;
-    keys by their beginning; credentials of `Bearer` and `Basic`; cookies; and what follows a name such as `api_key=`.
+    This masks secrets as they are, percent-encoded and in base64; user names, passwords and queries of addresses; keys
+    with well-known prefixes; credentials of `Bearer` and `Basic`; cookies; and the values of names such as `api_key=`.
 
     Args:
         text: what a server, a library or an exception said.
-        secrets: further ones.
+        secrets: further secrets.
     """
     for secret in sorted({*secrets, *_configured()}, key=len, reverse=True):
         if len(secret) >= _SHORTEST:
@@ -108,24 +108,25 @@ def redact(text: str, *secrets: str) -> str:
 
 
 def said(error: BaseException | str, *secrets: str) -> str:
-    """What an error of a library or the words of a server say: the first line, redacted, without its final stop.
+    """What an exception or a server says: its first line, redacted and without a final full stop.
 
     Args:
-        error: an exception, or words.
-        secrets: as for `redact`.
+        error: an exception, or the words of a server. Of an error of the system, the number is left out.
+        secrets: further secrets, as for `redact`.
 
     Returns:
-        The line; the exception's class where it says nothing, "" of no words.
+        The line; the name of the exception's class if its message is empty, "" for empty words.
     """
     name = type(error).__name__ if isinstance(error, BaseException) else ""
-    line = next((line for line in visible(str(error)).splitlines() if line.strip()), name)
+    words = str(getattr(error, "strerror", None) or error)
+    line = next((line for line in visible(words).splitlines() if line.strip()), name)
     return one_line(redact(line[:_MOST_READ], *secrets), _MOST_SAID).rstrip(".:")
 
 
 def keep_out_of_logs() -> None:
-    """Have what every log writes of exceptions redacted, in all of this process. Doing so twice is doing so once.
+    """Redact exceptions in all logs of this process: tracebacks, and messages that come with one or quote one.
 
-    That is tracebacks, and the messages that come with one or quote an exception.
+    Calling it again changes nothing.
     """
     make = logging.getLogRecordFactory()
     if make is not _redacted:
@@ -140,7 +141,7 @@ def _redacted(*args: Any, **named: Any) -> logging.LogRecord:
     record = _makers[-1](*args, **named)
     error = record.exc_info[1] if record.exc_info else None
     if error is not None:
-        # What formatters take where it is there already.
+        # Formatters use this text instead of formatting the exception.
         record.exc_text = redact("".join(traceback.format_exception(error)).rstrip("\n"))
     given = record.args.values() if isinstance(record.args, Mapping) else record.args or ()
     if error is not None or any(isinstance(one, BaseException) for one in (record.msg, *given)):
@@ -151,7 +152,7 @@ def _redacted(*args: Any, **named: Any) -> logging.LogRecord:
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except (TypeError, ValueError, KeyError):  # logging would print what does not fit together, secrets and all
+    except (TypeError, ValueError, KeyError):  # logging would print the mismatched message and arguments, unredacted
         return f"{record.msg} {record.args}"
 
 
@@ -177,7 +178,7 @@ def _without(text: str, secret: str) -> str:
 
 
 def _in_base64(secret: bytes) -> set[str]:
-    """How a secret stands in base64, whatever comes before and after it."""
+    """The forms of a secret in base64, whatever comes before and after it."""
     cores = set()
     for before in range(3):
         coded = base64.b64encode(b"\0" * before + secret).decode().rstrip("=")
@@ -187,7 +188,7 @@ def _in_base64(secret: bytes) -> set[str]:
 
 
 def _basic(match: re.Match[str]) -> str:
-    """`Basic` credentials masked, but not the words "basic authentication"."""
+    """Mask `Basic` credentials, but not the words "basic authentication"."""
     word = match[2]
     if not re.fullmatch(r"[A-Za-z]?[a-z]+", word):
         return MASK

@@ -11,23 +11,23 @@ from hugginggpt.settings import Settings
 from hugginggpt.text import storable_json
 
 MOST_NESTED = 20
-"""Lists and objects inside each other in a plan that is given: more than one takes."""
+"""Levels of lists and objects in a given plan; a real plan has fewer."""
 
 _MOST_INTEGER = 2**53
-"""What every reader of JSON reads as it is written."""
+"""The largest integer that every JSON reader reads exactly."""
 
 
 class RequestOptions(BaseModel):
     """How a request is to be answered.
 
     Attributes:
-        plan: a plan in the paper's format, to be run as it is instead of asking the controller.
+        plan: a plan in the paper's format, which is run as it is instead of asking the controller for one.
         fresh: run everything again and replace what the caches hold.
-        deadline: how long the work on it may take, in seconds, from its beginning; a resume by hand begins anew.
-        max_cost: what the controller may cost for it, in US dollars.
+        deadline: how many seconds the request may take from its beginning; resuming it by hand starts the time again.
+        max_cost: how many US dollars the controller may cost.
     """
 
-    # A ceiling whose name is misspelt would be none.
+    # Otherwise a ceiling with a misspelt name would be ignored.
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     plan: list[dict[str, Any]] | None = Field(None, description="A plan to run instead of asking the controller.")
@@ -42,23 +42,23 @@ class RequestOptions(BaseModel):
     @field_validator("plan")
     @classmethod
     def _can_be_kept(cls, plan: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
-        # It goes through Prefect's JSON and the trace's before it is read.
+        # The plan goes through Prefect's JSON and the trace's before it is read.
         if plan is None:
             return None
         for depth, value in _inside(plan):
             if depth > MOST_NESTED:
                 raise ValueError(f"the plan is nested deeper than {MOST_NESTED} times")
             if isinstance(value, int) and abs(value) > _MOST_INTEGER:
-                raise ValueError("the plan holds a number that is too large")
+                raise ValueError("the plan contains a number that is too large")
         try:
             kept: list[dict[str, Any]] = json.loads(storable_json(plan))
         except ValueError:
-            raise ValueError("the plan holds a number that is none") from None
+            raise ValueError("the plan contains NaN or infinity") from None
         return kept
 
     @classmethod
     def kept(cls, options: Mapping[str, Any]) -> Self:
-        """The options of a request in the trace; what another version knew of besides is left out."""
+        """The options of a request in the trace, without options of other versions."""
         return cls(**{name: value for name, value in options.items() if name in cls.model_fields})
 
     @property
@@ -68,7 +68,7 @@ class RequestOptions(BaseModel):
 
 
 def _inside(data: Any) -> Iterator[tuple[int, Any]]:
-    """Everything in a structure of lists and dictionaries, and how deep in it."""
+    """Every value in a structure of lists and dictionaries, and how deep it is."""
     left = [(0, data)]
     while left:
         depth, value = left.pop()
@@ -78,7 +78,7 @@ def _inside(data: Any) -> Iterator[tuple[int, Any]]:
 
 
 class Budget(BaseModel):
-    """What a request may cost, in millionths of a US dollar, and what its controller calls came to so far."""
+    """What a request may cost, and has cost so far, in millionths of a US dollar."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -87,10 +87,10 @@ class Budget(BaseModel):
 
 
 def check_size(text: str, files: Sequence[str], settings: Settings) -> None:
-    """Raise unless a request says something, and is neither too long nor comes with too many files.
+    """Raise if a request is empty, too long, or comes with too many files.
 
     Raises:
-        UsageError: it does not.
+        UsageError: it is one of these.
     """
     if not text.strip():
         raise UsageError("The request is empty: say what is to be done.")
@@ -102,36 +102,36 @@ def check_size(text: str, files: Sequence[str], settings: Settings) -> None:
     if len(files) > settings.max_request_files:
         raise UsageError(
             f"The request comes with {len(files)} files, more than the {settings.max_request_files} that "
-            "HUGGINGGPT_MAX_REQUEST_FILES allows: ask several requests."
+            "HUGGINGGPT_MAX_REQUEST_FILES allows: split it into several requests."
         )
 
 
 def check_budget(options: RequestOptions, settings: Settings) -> None:
-    """Raise unless what a request may cost can be known.
+    """Raise if a request has a cost ceiling, and the controller's prices are not known.
 
     Raises:
-        UsageError: there is a ceiling, and no prices.
+        UsageError: this is so.
     """
     prices = (settings.price_per_million_prompt_tokens, settings.price_per_million_completion_tokens)
     if options.max_cost is not None and prices == (None, None) and not settings.uses_embedded_controller:
         raise UsageError(
-            "What the controller costs is not known, so it cannot be kept below a ceiling: set "
+            "The controller's prices are not known, so its costs cannot be kept below a ceiling: set "
             "HUGGINGGPT_PRICE_PER_MILLION_PROMPT_TOKENS and HUGGINGGPT_PRICE_PER_MILLION_COMPLETION_TOKENS, "
-            "or give no ceiling."
+            "or leave the ceiling out."
         )
 
 
 def check_spent(budget: Budget, settings: Settings) -> None:
-    """Raise if a request has cost what it may. What costs nothing, as the embedded controller does, is always allowed.
+    """Raise if a request has reached its cost ceiling. A controller that costs nothing is always allowed.
 
     Raises:
-        CostCeilingError: the controller may not be called for it again.
+        CostCeilingError: the controller may not be called again for this request.
     """
     costs = settings.price_per_million_prompt_tokens or settings.price_per_million_completion_tokens
     if budget.ceiling is not None and (costs or budget.spent) and budget.spent >= budget.ceiling:
         raise CostCeilingError(
-            f"The request has cost {budget.spent / 1e6:.6f} US dollars of the {budget.ceiling / 1e6:.6f} that it may: "
-            "give it a higher ceiling."
+            f"The request has cost {budget.spent / 1e6:.6f} of at most {budget.ceiling / 1e6:.6f} US dollars: "
+            "raise its ceiling."
         )
 
 

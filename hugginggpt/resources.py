@@ -15,7 +15,7 @@ from hugginggpt.deadline import NO_DEADLINE, Deadline
 from hugginggpt.errors import MediaError, PlanError
 from hugginggpt.media import LoadedFile, check_file, decode, load_file, text_of
 from hugginggpt.plan import Plan, PlannedTask, Scalar
-from hugginggpt.plan.limits import refusal, told
+from hugginggpt.plan.limits import listed, refusal
 from hugginggpt.plan.references import references_in
 from hugginggpt.request import Exchange
 from hugginggpt.roots import find_in_roots
@@ -34,7 +34,7 @@ _FILE_NAME = re.compile(
 _FILE_PATH = re.compile(rf"(?:\.{{0,2}}|~)/[^\s<>]+|(?!\S*://)[^\s<>]+/{_FILE_NAME.pattern}")
 
 
-def gather(
+def load_resources(
     files: Sequence[str],
     settings: Settings,
     store: ArtifactStore,
@@ -45,13 +45,13 @@ def gather(
     """Load the files of a request into the store.
 
     Args:
-        files: paths, http(s) URLs, data URIs, or references as `reference` gives them.
-        roots: folders that paths have to lie in, or are relative to; None for any path.
-        deadline: ends it.
+        files: paths, http(s) URLs, data URIs, or what `artifact_reference` returns.
+        roots: folders that paths have to be in, or are relative to; None allows any path.
+        deadline: when to stop.
 
     Raises:
-        MediaError: a file cannot be accepted; nothing after it is read.
-        StorageError: the store cannot take it.
+        MediaError: a file cannot be accepted; the files after it are not read.
+        StorageError: the store cannot take a file.
         DeadlineExceededError: the deadline has passed, or was cancelled.
     """
     resources: list[Resource] = []
@@ -64,15 +64,15 @@ def gather(
         return _stored(loaded, source, resources, store)
 
     for source in files:
-        # A disk, a decoder or a store may be slower than anybody wants to wait.
+        # A disk, a decoder or a store may be slow.
         resources.append(deadline.wait_for(partial(take, source)))
     return resources
 
 
-def reference(resource: Resource) -> str:
-    """What a file in the store is called where it cannot be read from this disk: `artifact://<sha256>/<name>`.
+def artifact_reference(resource: Resource) -> str:
+    """The name of a stored file where this disk cannot be read: `artifact://<sha256>/<name>`.
 
-    Whoever has the same store takes it for the file itself.
+    Every process with the same store accepts it in place of the file.
     """
     return f"{_IN_STORE}{resource.artifact.sha256}/{quote(resource.name)}"
 
@@ -80,12 +80,12 @@ def reference(resource: Resource) -> str:
 def _from_store(source: str, settings: Settings, store: ArtifactStore, deadline: Deadline) -> LoadedFile:
     match = _REFERENCE.fullmatch(source)
     if match is None or not is_storable(source):
-        raise MediaError(f"The reference {_shown(source)} is none: it should look like {_IN_STORE}<sha256>/<name>.")
+        raise MediaError(f"{_shown(source)} is not a valid reference: write {_IN_STORE}<sha256>/<name>.")
     data = store.find(match["sha256"])
     if data is None:
         raise MediaError(
             f"The file {_shown(unquote(match['name']))} is not in the artifact store at {store.location}: "
-            "submit it again, and see that HUGGINGGPT_ARTIFACTS_URL is the same on every machine."
+            "submit the file again, and check that HUGGINGGPT_ARTIFACTS_URL is the same on every machine."
         )
     return check_file(unquote(match["name"]), data, settings, deadline=deadline)
 
@@ -109,12 +109,12 @@ def _free_name(name: str, others: Sequence[Resource]) -> str:
 
 @dataclass(frozen=True)
 class Namespace:
-    """Everything that the plan of one request may name.
+    """Everything that a request's plan may name.
 
     Attributes:
         resources: the request's files and the results of earlier turns.
-        wording: what the user wrote, now and before; a URL has to stand in it.
-        given: the user wrote the plan, so its URLs and data URIs are the user's own.
+        wording: what the user wrote, now and in earlier turns; URLs have to appear in it.
+        given: the user wrote the plan, so its URLs and data URIs are trusted as the user's own.
     """
 
     resources: tuple[Resource, ...]
@@ -128,14 +128,14 @@ class Namespace:
     ) -> Self:
         """The namespace of a request and the conversation that it belongs to.
 
-        Answers do not count as its wording: a picture or a page may have put a URL into them.
+        Answers are not part of the wording: a picture or a page may have put a URL into them.
         """
         wording = "\n".join([text, *(turn.text for turn in history)])
         return cls(resources=resources, wording=wording, given=given, settings=settings)
 
     def problems(self, plan: Plan) -> list[str]:
-        """What the plan names and may not, one sentence each."""
-        return told(
+        """What the plan names although it may not, one sentence each."""
+        return listed(
             f"Task {task.id} ({task.task}) names '{_shown(value)}', which is {reason}."
             for task, _, wanted, value in _literals(plan)
             if (reason := self._obstacle(value, wanted)) is not None
@@ -144,10 +144,10 @@ class Namespace:
     def resolve(
         self, plan: Plan, store: ArtifactStore, deadline: Deadline = NO_DEADLINE
     ) -> tuple[Plan, tuple[Resource, ...]]:
-        """The plan with every file called by its resource's name, and all the resources it may use.
+        """The plan with every file under its resource's name, and all resources that it may use.
 
         Raises:
-            PlanError: it names what it may not.
+            PlanError: the plan names something that it may not.
             MediaError: a file or URL that it names cannot be accepted.
             DeadlineExceededError: the deadline has passed, or was cancelled.
         """
@@ -165,10 +165,10 @@ class Namespace:
                 if len(resources) - len(self.resources) >= self.settings.max_request_files:
                     raise PlanError(
                         f"The plan names more than the {self.settings.max_request_files} files and URLs that "
-                        "HUGGINGGPT_MAX_REQUEST_FILES allows besides those of the request."
+                        "HUGGINGGPT_MAX_REQUEST_FILES allows besides those of the request: name fewer, or raise it."
                     )
                 roots = self.settings.file_roots
-                (resource,) = gather([source], self.settings, store, roots=roots, deadline=deadline)
+                (resource,) = load_resources([source], self.settings, store, roots=roots, deadline=deadline)
                 resource = resource.model_copy(update={"name": _free_name(resource.name, resources)})
                 resources.append(resource)
                 if find_resource(resource.name, wanted, [resource]) is None:
@@ -188,7 +188,7 @@ class Namespace:
             return f"{other.artifact.type}, not {wanted.type}"
         if wanted.type is not ValueType.TEXT:
             if _URL.fullmatch(text):
-                return "a URL that does not stand in the request"
+                return "a URL that is not in the request"
             return "neither a file of the request nor in a configured folder (HUGGINGGPT_FILE_ROOTS)"
         return "not one of the request's files" if _FILE_NAME.fullmatch(text) or _FILE_PATH.fullmatch(text) else None
 
@@ -196,13 +196,13 @@ class Namespace:
         found = find_resource(value, wanted, resources)
         if found is not None or wanted.type is ValueType.TEXT or "://" in str(value):
             return found
-        # A relative path is the file whose own path ends in it.
+        # A relative path means the file whose own path ends with it.
         end = PurePosixPath(str(value)).parts
         ending = [r for r in resources if end and _parts(r.source)[-len(end) :] == end]
         return find_resource(ending[0].source, wanted, ending) if len(ending) == 1 else None
 
     def _outside(self, value: Scalar, wanted: Input) -> str | None:
-        """The path or URL of a file that is not yet a resource but may become one."""
+        """The path or URL of a file that is not a resource yet but may become one."""
         text = str(value)
         if _URL.fullmatch(text):
             return text if (self.given or self._stands_in_wording(text)) and wanted.type is not ValueType.TEXT else None
@@ -211,7 +211,7 @@ class Namespace:
         return self._in_roots(text) if wanted.type is not ValueType.TEXT or _FILE_NAME.fullmatch(text) else None
 
     def _stands_in_wording(self, url: str) -> bool:
-        """Whether it is written there, and not as the beginning of a longer one."""
+        """Whether the URL is in the wording, and not only as the beginning of a longer one."""
         return re.search(rf"{re.escape(url)}(?![\w/%&=#@~+-]|[.?:!]\w)", self.wording) is not None
 
     def _in_roots(self, text: str) -> str | None:

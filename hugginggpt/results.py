@@ -1,4 +1,4 @@
-"""What came of a planned task."""
+"""What came of planned tasks and requests."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -46,7 +46,7 @@ class ItemResult(BaseModel):
     error: str | None = None
 
     def output_for(self, wanted: Input) -> Artifact | None:
-        """The output that fits an input best: of its own type, else one it accepts."""
+        """The output that fits an input best: one of its own type, or else one that it accepts."""
         exact = next((a for a in self.outputs if a.type is wanted.type), None)
         return exact or next((a for a in self.outputs if wanted.accepts(a.type)), None)
 
@@ -56,8 +56,8 @@ class TaskResult(BaseModel):
 
     Attributes:
         items: one element per element of its input; exactly one unless `is_list`.
-        model: id of the model that made it; None when nothing ran.
-        seconds: time the winning attempt took.
+        model: id of the model that made it.
+        seconds: how long the attempt took that made it.
     """
 
     model_config = ConfigDict(frozen=True)

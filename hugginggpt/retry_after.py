@@ -10,7 +10,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds until a request may be repeated; None when the server's answer does not say.
 
     Args:
-        headers: of that answer; looked up in lower case.
+        headers: the answer's headers, which are looked up in lower case.
     """
     for header, unit in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
         value = headers.get(header)

@@ -1,11 +1,11 @@
-"""The folders whose files a plan, or a run that others can start, may read."""
+"""The folders whose files a plan or a deployed run may read."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 
 def find_in_roots(path: str, roots: Sequence[Path]) -> Path | None:
-    """The regular file that a path leads to, links followed, if it lies in one of the folders; else None.
+    """The regular file at a path, with links followed, if it lies in one of the folders; else None.
 
     Args:
         path: absolute, or relative to any of the folders.
@@ -17,6 +17,6 @@ def find_in_roots(path: str, roots: Sequence[Path]) -> Path | None:
             found = (top / path).resolve()
             if found.is_relative_to(top) and found.is_file():
                 return found
-        except (OSError, ValueError, RuntimeError):  # no name that a file could have there, or no such folder
+        except (OSError, ValueError, RuntimeError):  # not a possible file name, or no such folder
             continue
     return None

@@ -1,4 +1,4 @@
-"""The long-lived parts of one process, each opened once, when first asked for."""
+"""The long-lived objects of a process, each opened when it is first asked for."""
 
 import threading
 from collections.abc import Callable
@@ -18,32 +18,32 @@ T = TypeVar("T")
 
 
 class _Once(Generic[T]):
-    """A function that gives the same part to whoever asks, also to threads that are all the first to ask.
+    """A function that opens an object at its first call and returns the same one to all threads.
 
-    `lru_cache` would have each of those open one, and know of one only.
+    With `lru_cache`, threads that make the first call at the same time would open one each.
     """
 
     def __init__(self, open: Callable[[], T]) -> None:
         self._open = open
         self._lock = threading.Lock()
-        self._part: T | None = None
+        self._opened: T | None = None
         update_wrapper(self, open)
 
     def __call__(self) -> T:
         with self._lock:
-            if self._part is None:
-                self._part = self._open()
-            return self._part
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
 
     def __reduce__(self) -> str:
-        # As a function: tasks that are sent to expert workers refer to it.
+        # Pickled by name, as a function is: tasks that are sent to expert workers refer to it.
         return self._open.__name__
 
     def forget(self) -> T | None:
-        """Open it anew when it is next asked for; return what was open, if anything was."""
+        """Open another object at the next call; return the one that was open, if any."""
         with self._lock:
-            part, self._part = self._part, None
-            return part
+            opened, self._opened = self._opened, None
+            return opened
 
 
 @_Once
@@ -73,7 +73,7 @@ def get_store() -> ArtifactStore:
 
 @_Once
 def get_controller() -> "Controller":
-    """The controller; its calls are recorded by whoever asks for `recording(...)` of it."""
+    """The controller. Its calls are not recorded; those of the one that `Controller.recording` returns are."""
     from hugginggpt.controller.client import Controller
 
     return Controller.from_settings(get_settings())
@@ -88,7 +88,7 @@ def get_catalog() -> "Catalog":
 
 
 def reset() -> None:
-    """Close and forget them all, settings included: the next use reads the environment again."""
+    """Close and forget all of them, and the settings: the next use reads the environment again."""
     from hugginggpt.experts.pool import get_pool
 
     get_pool(get_settings()).close()

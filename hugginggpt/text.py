@@ -1,8 +1,8 @@
-"""Text that others wrote: what has to go from it before it enters a prompt, a terminal, a file name or a database.
+"""Clean up text from outside before it enters a prompt, a terminal, a file name or a database.
 
-Letters of every script, combining marks, joiners, soft hyphens and the marks of direction that Arabic and Hebrew
-are written with stay. What goes acts instead of being read: it moves a cursor, turns the order of what follows, or is
-not seen at all.
+Letters of every script, combining marks, joiners, soft hyphens, and the direction marks of Arabic and Hebrew are kept.
+Characters that act instead of being read are removed: those that move the cursor, reverse the order of the following
+text, or are invisible.
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 MOST_NAME_BYTES = 255
-"""How long a file's name can be on the file systems in use."""
+"""Most bytes of a file name on common file systems."""
 
 _LINE_END = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _TERMINAL = re.compile(
@@ -22,17 +22,17 @@ _TERMINAL = re.compile(
     """,
     re.VERBOSE,
 )
-# Flags such as Scotland's are written with tag characters, after a black flag.
+# Flags such as Scotland's consist of a black flag and tag characters.
 _FLAG = "\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,6}\U000e007f"
 _UNSEEN = re.compile(
     f"({_FLAG})|"
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters but for tab and newline
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters except tab and newline
     "\u202a-\u202e\u2066-\u2069\u206a-\u206f"  # embedding, override and isolates
-    "\u115f\u1160\u3164\uffa0"  # letters that are not there
-    "\u200b\u2060-\u2065\ufeff\ufff9-\ufffb"  # spaces without width, annotations
-    "\U000e0000-\U000e0fff]"  # tags, and selectors of variants of ideographs
+    "\u115f\u1160\u3164\uffa0"  # blank letters
+    "\u200b\u2060-\u2065\ufeff\ufff9-\ufffb"  # zero-width spaces, annotations
+    "\U000e0000-\U000e0fff]"  # tags, and variation selectors for ideographs
 )
-# One after a character says how it looks, such as an emoji in colour; more can carry a text.
+# A variation selector after a character changes its look, such as an emoji's colour. A run of them can hide text.
 _SELECTORS = re.compile("(?<![^\\s\u200b-\u200f\ufe00-\ufe0f])[\ufe00-\ufe0f]+")
 _RAW = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u206f\ud800-\udfff\U000e0000-\U000e007f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -40,37 +40,43 @@ _NUL_IN_JSON = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 def visible(text: str) -> str:
-    """The text without characters that act instead of being read; every kind of line end is a newline.
+    """The text without characters that act instead of being read, and with newlines as the only line ends.
 
-    Control characters, escape sequences of terminals, overrides of the direction, what has no width, blank letters,
-    tags, and selectors of variants beyond one after a character go; half a character becomes a replacement character.
+    This removes control characters, terminal escape sequences, direction overrides, zero-width characters, blank
+    letters, tags, and all but one variation selector after a character. A lone surrogate becomes a replacement
+    character.
     """
     text = _LINE_END.sub("\n", _TERMINAL.sub("", text)) if not text.isprintable() else text
     return _SELECTORS.sub("", _UNSEEN.sub(lambda match: match[1] or "", _SURROGATE.sub("\ufffd", text)))
 
 
 def one_line(text: str, most: int | None = None) -> str:
-    """The text as `visible`, in one line, cut to a number of characters; of a much longer text the start is read."""
+    """The text as `visible` returns it, in one line, cut to a number of characters; of a very long text the start."""
     read = text if most is None else text[: 10 * most + 1000]
     line = " ".join(visible(read).split())
     return line if most is None or (len(read) == len(text) and len(line) <= most) else line[: most - 1] + "…"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and a noun, in the plural unless the number is 1."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def storable(text: str) -> str:
-    """The text as UTF-8 and every database can hold it: NUL and halves of characters become replacement characters."""
+    """The text as UTF-8 and every database can store it: NUL and lone surrogates become replacement characters."""
     return _SURROGATE.sub("\ufffd", text).replace("\x00", "\ufffd")
 
 
 def is_storable(text: str) -> bool:
-    """Whether UTF-8 and every database can hold the text as it is."""
+    """Whether UTF-8 and every database can store the text unchanged."""
     return "\x00" not in text and _SURROGATE.search(text) is None
 
 
 def storable_json(data: Any) -> str:
-    """Data as JSON that UTF-8 and every database can hold; its texts as `storable` gives them.
+    """Data as JSON that UTF-8 and every database can store, with its texts as `storable` returns them.
 
     Raises:
-        ValueError: it holds a number that JSON does not know, such as infinity.
+        ValueError: it contains a number that JSON does not have, such as infinity.
         RecursionError: it is nested too deeply.
     """
     written = _SURROGATE.sub("\ufffd", json.dumps(data, ensure_ascii=False, allow_nan=False))
@@ -78,22 +84,22 @@ def storable_json(data: Any) -> str:
 
 
 def terminal_json(written: str) -> str:
-    """JSON whose texts have nothing in them, as it is written, that a terminal acts on: that is escaped.
+    """JSON in which every character that a terminal would act on is escaped.
 
-    Whoever reads it gets every text as it was, and two halves of a character that follow each other as that character.
+    Parsing it returns the original texts; a pair of surrogates becomes one character.
     """
     return _RAW.sub(lambda match: json.dumps(match[0])[1:-1], written)
 
 
 def file_name(name: str, most: int = MOST_NAME_BYTES) -> str:
-    """A name as a file can have it: one line of visible text without slashes, its ending kept where it is too long.
+    """A valid file name: one line of visible text without slashes. If it is too long, it is cut but keeps its suffix.
 
     Args:
         name: any text.
-        most: the most bytes of UTF-8 that it may have.
+        most: most bytes of the name in UTF-8.
 
     Returns:
-        The name; "" when nothing of it is left.
+        The name; "" if nothing of it is left.
     """
     name = one_line(name).replace("/", "_")
     if name in (".", ".."):
@@ -107,5 +113,5 @@ def file_name(name: str, most: int = MOST_NAME_BYTES) -> str:
 
 
 def _cut(text: str, most: int) -> str:
-    """The beginning of a text that has at most so many bytes in UTF-8."""
+    """The longest beginning of a text that fits into a number of bytes in UTF-8."""
     return text.encode()[:most].decode("utf-8", "ignore")

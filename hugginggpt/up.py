@@ -1,15 +1,15 @@
-"""What `hugginggpt up` runs for this home folder, as its state file tells every other process."""
+"""What `hugginggpt up` runs for a home folder, read from and written to its state file."""
 
 import os
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from hugginggpt.cluster import Certificates, Cluster
+from hugginggpt.cluster.address import Certificates, Cluster
 from hugginggpt.holder import Holder, holder_name, is_dead
 
 UNFINISHED = "up.new"
-"""What the file is called while it is written."""
+"""The name of the state file while it is being written."""
 
 
 class Up(BaseModel):
@@ -17,14 +17,14 @@ class Up(BaseModel):
 
     Attributes:
         supervisor: the process that keeps the parts running, as `holder_name` names it.
-        mark: what every process of its parts has in its environment.
-        dask_address: where experts run; None when they run in the flows' own processes.
-        prefect_database: where the server keeps its runs, without a password.
-        controller: who plans, chooses and answers in its parts.
-        controller_fingerprint: tells whether that is the controller of another process, too.
+        mark: a value in the environment of every process of the parts.
+        dask_address: the scheduler of the expert workers; None if experts run in the flows' own processes.
+        prefect_database: the Prefect server's database, without a password.
+        controller: the controller that its parts use.
+        controller_fingerprint: the same for two processes if they use the same controller.
         parts: the process id of each part.
-        ready: whether all parts have come up once.
-        login: what the server asks its clients for: a secret, for the owner of the home folder alone.
+        ready: whether all parts have started.
+        login: the secret that the server requires from its clients; only for the owner of the home folder.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,18 +42,18 @@ class Up(BaseModel):
 
     @property
     def pid(self) -> int:
-        """The supervisor's process id, where `is_here`."""
+        """The supervisor's process id, on its own machine."""
         holder = Holder.parse(self.supervisor)
         return holder.pid if holder else 0
 
     @property
     def ui_url(self) -> str:
-        """Where the server's UI is."""
+        """The address of the server's UI."""
         return self.api_url.removesuffix("/api")
 
     @property
     def is_here(self) -> bool:
-        """Whether it was started on this machine: a home folder can be shared."""
+        """Whether it was started on this machine; a home folder can be shared."""
         theirs, ours = Holder.parse(self.supervisor), Holder.parse(holder_name())
         return theirs is not None and ours is not None and theirs.host == ours.host
 
@@ -64,7 +64,7 @@ class Up(BaseModel):
 
 
 def read(home: Path) -> Up | None:
-    """The latest `up` of a home folder that was not taken down, alive or killed; None without one."""
+    """The latest `up` of a home folder that was not stopped, alive or killed; None without one."""
     try:
         return Up.model_validate_json(_file(home).read_bytes())
     except (OSError, ValidationError):
@@ -72,16 +72,16 @@ def read(home: Path) -> Up | None:
 
 
 def write(home: Path, up: Up) -> None:
-    """Tell every other process; they see the old state or the new one, and nothing between."""
+    """Publish the state. Other processes see either the old or the new one."""
     unfinished = home / UNFINISHED
-    unfinished.unlink(missing_ok=True)  # one that others may read would stay so
+    unfinished.unlink(missing_ok=True)  # an existing file would keep its permissions
     with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(up.model_dump_json(indent=2) + "\n")
     unfinished.replace(_file(home))
 
 
 def remove(home: Path) -> None:
-    """Tell every other process that nothing is up. The certificate goes, too."""
+    """Delete the state and the certificate: nothing is up."""
     for file in (_file(home), certificate_file(home)):
         file.unlink(missing_ok=True)
 
@@ -90,16 +90,16 @@ def own_cluster(home: Path, address: str | None) -> Cluster | None:
     """The cluster of expert workers that an `up` runs.
 
     Args:
-        home: where the `up` keeps a certificate that it makes for itself: other users of the machine reach loopback,
-            too.
-        address: the scheduler's; None when there are no expert workers.
+        home: where the `up` keeps the certificate that it makes for itself, since other users of the machine can reach
+            loopback.
+        address: the scheduler's address; None without expert workers.
     """
     certificate = certificate_file(home)
     return None if address is None else Cluster(address, Certificates(certificate, certificate))
 
 
 def certificate_file(home: Path) -> Path:
-    """The certificate of an `up`, which is its own authority, and its key."""
+    """The self-signed certificate of an `up`, with its key."""
     return home / "dask.pem"
 
 

@@ -1,7 +1,7 @@
 """Cancelling: threads cannot be interrupted, so whatever runs looks at its deadline.
 
-A process that works on requests, wherever it runs, asks the trace every second whether it still has to:
-a request that was cancelled, or is over its time, or has another process, stops its experts in all of them.
+Every process that works on a request asks the trace once a second whether to go on. So a request that is cancelled,
+or over its time, or taken over by another process, stops its experts wherever they run.
 """
 
 import logging
@@ -19,11 +19,11 @@ logger = logging.getLogger(__name__)
 Life = tuple[str, int]
 """A request and which of its lives."""
 
-LOOKS_EVERY = 1.0
+POLL_SECONDS = 1.0
 """Seconds between two looks at the trace, while anything runs."""
 
 _MOST_REMEMBERED = 10_000
-"""Cancelled lives that a process keeps in mind, in case that it is still given a task of theirs."""
+"""Cancelled lives that a process remembers, since it may still be given one of their tasks."""
 
 _running: defaultdict[Life, set[Deadline]] = defaultdict(set)
 _cancelled: dict[Life, str] = {}
@@ -33,7 +33,7 @@ _watcher: threading.Thread | None = None
 
 @contextmanager
 def cancellable(life: Life, deadline: Deadline) -> Iterator[None]:
-    """Let a deadline inside the block be cancelled with its request; after that it is over before it begins."""
+    """Cancel a deadline with its request while the block runs; at once if the request was cancelled before."""
     with _lock:
         _running[life].add(deadline)
         if life in _cancelled:
@@ -49,7 +49,7 @@ def cancellable(life: Life, deadline: Deadline) -> Iterator[None]:
 
 
 def cancel(life: Life, reason: str) -> None:
-    """Bring the deadline of everything that this process runs, or will yet begin, for a life to now."""
+    """Cancel the deadline of everything that this process runs for a life, or will begin for it later."""
     with _lock:
         _cancelled.setdefault(life, reason)
         while len(_cancelled) > _MOST_REMEMBERED:
@@ -58,14 +58,24 @@ def cancel(life: Life, reason: str) -> None:
             deadline.cancel(reason)
 
 
+@contextmanager
+def cancelled_on_error(life: Life, reason: str) -> Iterator[None]:
+    """Cancel a life if the block raises an error or is interrupted."""
+    try:
+        yield
+    except BaseException:
+        cancel(life, reason)
+        raise
+
+
 def why_cancelled(life: Life) -> str | None:
-    """Why a life was cancelled, one sentence; None while it goes on."""
+    """Why a life was cancelled, in one sentence; None while it goes on."""
     with _lock:
         return _cancelled.get(life)
 
 
 def _watch() -> None:
-    """Have somebody look as long as anything runs. The lock is held."""
+    """Have a thread watch the trace as long as anything runs; the caller holds the lock."""
     global _watcher
     if _watcher is None or not _watcher.is_alive():
         _watcher = threading.Thread(target=_look, name="cancelling", daemon=True)
@@ -75,7 +85,7 @@ def _watch() -> None:
 def _look() -> None:
     global _watcher
     pause = threading.Event()
-    while not pause.wait(LOOKS_EVERY):
+    while not pause.wait(POLL_SECONDS):
         with _lock:
             lives = [life for life in _running if life not in _cancelled]
             if not _running:
@@ -84,11 +94,11 @@ def _look() -> None:
         try:
             over = get_trace().lifecycle.lives_over(lives)
         except DatabaseUnavailableError as error:
-            logger.warning("Whether requests were cancelled cannot be seen now: %s", error.message)
+            logger.warning("Cannot check whether requests were cancelled: %s", error.message)
             continue
         except Exception:
-            # Nobody would look any more: what is cancelled, or over its time, would never stop.
-            logger.exception("Whether requests were cancelled cannot be seen now.")
+            # Without this thread, what is cancelled or over its time would never stop.
+            logger.exception("Cannot check whether requests were cancelled.")
             continue
         for life, reason in over.items():
             cancel(life, reason)

@@ -1,16 +1,15 @@
-"""Evaluating the planning: open, plan what is left in batches, score."""
+"""Evaluating how well a controller plans: open an evaluation, plan the samples in batches, score."""
 
 import math
 import uuid
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from prefect import task
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture, as_completed
 from prefect.runtime import task_run
@@ -27,20 +26,21 @@ from hugginggpt.roots import find_in_roots
 from hugginggpt.services import get_trace
 from hugginggpt.settings import get_settings
 from hugginggpt.text import one_line
-from tasks.cancelling import cancel, cancellable
+from tasks.cancelling import cancellable, cancelled_on_error
 from tasks.limits import controller_slot
-from tasks.plan import PLANNING_SECONDS
+from tasks.policies import PLAN_SAMPLE
 from tasks.roots import readable_roots
-from tasks.ui import name_run, show_scores
+from tasks.ui.artifacts import show_scores
+from tasks.ui.runs import name_run
 from tasks.unexpected import explained
 
 BATCH = 16
-"""Samples in one task run, at most: enough that what Prefect takes for a task run does not count."""
+"""The most samples in one task run: enough that the cost of a task run in Prefect does not matter."""
 
 SHOWN = 10
-"""Evaluations of the same dataset whose scores are shown beside the new ones, at most."""
+"""The most earlier evaluations whose scores are shown beside the new ones."""
 
-_LIFE = 1  # every run of the flow has a name of its own, and lives once
+_LIFE = 1  # each run of the flow has a name of its own and one life
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,9 @@ class OpenEvaluation:
 
     Attributes:
         id: its row in the trace.
-        run: name of this flow run's work, by which it is cancelled.
+        run: the name by which the work of this flow run is cancelled.
         left: the samples without a prediction.
+        at_once: how many samples are planned at the same time.
     """
 
     id: str
@@ -66,19 +67,19 @@ class OpenEvaluation:
 def open_evaluation(
     path: str | None, choice: ControllerChoice | None, limit: int | None, fresh: bool
 ) -> Iterator[OpenEvaluation]:
-    """Begin an evaluation, or go on with one, as soon as nothing speaks against it.
+    """Begin an evaluation, or continue one that was interrupted.
 
-    Whatever is still being planned when the block raises is cancelled.
+    If the block raises an error, whatever is still being planned is cancelled.
 
     Args:
-        path: the dataset's; that of the sample set when None.
-        choice: who plans; the controller of the settings when None.
-        limit: take only so many of the first samples.
+        path: of the dataset; None for the sample set.
+        choice: the controller that plans; None for the controller of the settings.
+        limit: use only the first samples, this many.
         fresh: begin a new evaluation.
 
     Raises:
         UsageError: the dataset, the limit or the choice of controller cannot be accepted.
-        ControllerError: the controller is out of order.
+        ControllerError: the controller does not work.
         DatabaseUnavailableError: the trace cannot be reached; nothing was spent.
     """
     dataset = read_dataset(sample_set() if path is None else _readable(path), limit)
@@ -89,9 +90,9 @@ def open_evaluation(
     known = {} if latest is None else evaluations.predictions(latest)
     left = [sample for sample in dataset.samples if sample.position not in known]
     controller = Controller.from_settings(settings)
-    try:
+    with closing(controller), cancelled_on_error((run, _LIFE), "The evaluation was stopped."):
         if left:
-            controller.check()  # also loads an embedded model, which is no part of planning
+            controller.check()  # also loads an embedded model, which does not count as planning
         yield OpenEvaluation(
             id=evaluations.open(subject, str(dataset.path), run, fresh=fresh),
             run=run,
@@ -99,14 +100,9 @@ def open_evaluation(
             subject=subject,
             left=left,
             controller=controller,
-            # The embedded model answers one call after the other, and waiting is not planning.
-            at_once=1 if controller.embedded else settings.controller_concurrency,
+            # The embedded model answers one call after another, and waiting does not count as planning.
+            at_once=1 if controller.is_embedded else settings.controller_concurrency,
         )
-    except BaseException:
-        cancel((run, _LIFE), "The evaluation was stopped.")
-        raise
-    finally:
-        controller.close()
 
 
 def _readable(path: str) -> Path:
@@ -114,8 +110,7 @@ def _readable(path: str) -> Path:
     found = Path(path) if roots is None else find_in_roots(path, roots)
     if found is None:
         raise UsageError(
-            f"The dataset {path} is in none of the folders that may be read here: name its folder in "
-            "HUGGINGGPT_FILE_ROOTS."
+            f"The dataset {path} is not in a folder that may be read here: name its folder in HUGGINGGPT_FILE_ROOTS."
         )
     return found
 
@@ -124,7 +119,7 @@ def plan_samples(evaluation: OpenEvaluation) -> None:
     """Plan every sample that has no prediction yet, several at a time.
 
     Raises:
-        ControllerError: the controller is out of order. What was planned is kept.
+        ControllerError: the controller does not work. What was planned is kept.
     """
     left = evaluation.left
     samples = len(evaluation.dataset.samples)
@@ -148,22 +143,22 @@ def _batch_name() -> str:
     return f"plan {samples[0].position + 1} to {samples[-1].position + 1}"
 
 
-@task(name="plan-batch", task_run_name=_batch_name, tags={"controller"}, cache_policy=NO_CACHE, persist_result=False)
+@task(name="plan-batch", task_run_name=_batch_name, tags={"controller"}, **PLAN_SAMPLE.options)
 @explained
 def plan_batch(samples: Sequence[Sample], evaluation_id: str, run: str, controller: Controller) -> None:
-    """Plan samples one after the other, each recorded as soon as it is planned."""
+    """Plan samples one after another; record each as soon as it is planned."""
     for sample in samples:
-        deadline = Deadline(PLANNING_SECONDS)
+        deadline = Deadline(PLAN_SAMPLE.seconds)
         with cancellable((run, _LIFE), deadline):
             prediction = predict(controller, sample, deadline=deadline, slot=controller_slot)
         get_trace().evaluations.record(evaluation_id, prediction)
 
 
 def score(evaluation: OpenEvaluation) -> State[Any]:
-    """Score the predictions; record the scores, and show them in Prefect beside those of the last runs.
+    """Score the predictions, record the scores, and show them in Prefect beside the scores of earlier evaluations.
 
     Returns:
-        the state in which the flow run ends, with the scores as its data.
+        the final state of the flow run, with the scores as its data.
     """
     predictions = get_trace().evaluations.predictions(evaluation.id)
     report = make_report(evaluation.id, evaluation.dataset, evaluation.subject, predictions)

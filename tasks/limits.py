@@ -1,9 +1,8 @@
-"""Global concurrency limits around the model's work, shared by every process on one Prefect server.
+"""Prefect's global concurrency limits on the controller and the accelerator, shared by all processes on one server.
 
-They count only where they exist: `prefect gcl create hugginggpt-controller --limit 4`. Inside one
-process the controller's own limit and the processor's turns hold anyway. A slot of a process that
-died comes free when its lease runs out, even if the server was started again meanwhile, as long as
-that keeps leases in files, as the one of `hugginggpt up` does.
+A limit counts only where it exists: `prefect gcl create hugginggpt-controller --limit 4`. Within a process, the
+controller's own limit and the turns on the processor count in any case. If a process dies, its slots come free when
+their leases run out; a restart of the server does not delay that if it keeps leases in files, as under `hugginggpt up`.
 """
 
 import math
@@ -23,19 +22,17 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
 from hugginggpt.deadline import Deadline
+from hugginggpt.environment import ACCELERATOR_LIMIT, CONTROLLER_LIMIT
 from hugginggpt.errors import DeadlineExceededError, OrchestratorUnavailableError, TaskCancelledError
 from hugginggpt.experts.device import configure_torch
 from hugginggpt.models.card import Candidate, Endpoint
 from hugginggpt.redaction import said
 from hugginggpt.settings import get_settings
 
-CONTROLLER_LIMIT = "hugginggpt-controller"
-ACCELERATOR_LIMIT = "hugginggpt-accelerator"
-
-PAUSE = 1.0
+POLL_SECONDS = 1.0
 """Seconds between two questions whether a slot is free."""
 LEASE_SECONDS = 300.0
-"""How long a slot stays taken when its holder has died; who holds it renews that in time."""
+"""How long a slot stays taken after its holder has died; a holder renews its lease in time."""
 
 
 @contextmanager
@@ -43,7 +40,7 @@ def controller_slot(deadline: Deadline | None) -> Iterator[None]:
     """Hold one of the controller's slots.
 
     Raises:
-        DeadlineExceededError: none came free in time, or the deadline was cancelled.
+        DeadlineExceededError: no slot came free in time, or the deadline was cancelled.
         OrchestratorUnavailableError: Prefect's server gave no answer.
     """
     with _held(CONTROLLER_LIMIT, deadline):
@@ -52,7 +49,7 @@ def controller_slot(deadline: Deadline | None) -> Iterator[None]:
 
 @contextmanager
 def slot_for(candidate: Candidate, deadline: Deadline) -> Iterator[None]:
-    """Hold the accelerator for a local model, where there is one. The controller's calls hold their own slots.
+    """Hold a slot of the accelerator, if there is one and the model is local. The controller's calls have their own.
 
     Raises:
         DeadlineExceededError: it did not come free in time, or the deadline was cancelled.
@@ -67,7 +64,7 @@ def slot_for(candidate: Candidate, deadline: Deadline) -> Iterator[None]:
 
 @contextmanager
 def _held(name: str, deadline: Deadline | None) -> Iterator[None]:
-    """Hold a slot. What was done in it is not lost when the server is gone at the end."""
+    """Hold a slot. If the server is gone at the end, the work that was done in the slot still counts."""
     if not _exists(name, PREFECT_API_URL.value()):
         yield
         return
@@ -80,20 +77,20 @@ def _held(name: str, deadline: Deadline | None) -> Iterator[None]:
             with get_client(sync_client=True) as client:
                 client.release_concurrency_slots_with_lease(lease)
         except httpx.HTTPError as error:
-            get_run_logger().warning("The slot of %s could not be given back: %s", name, said(error))
+            get_run_logger().warning("The slot of the limit %s could not be released: %s", name, said(error))
 
 
 def _taken(name: str, deadline: Deadline) -> UUID:
-    """The lease of a slot, as soon as one is free. Prefect's own waiting for it ends only when it has one.
+    """The lease of a slot, as soon as one is free. Prefect's own wait for a slot cannot be cancelled.
 
-    One thread of a process asks at a time; the others stand in line.
+    In each process, one thread asks at a time; the others wait in line.
     """
     try:
         with deadline.holding(_line(name)), get_client(sync_client=True) as client:
             began = time.monotonic()
             try:
                 while (lease := _asked(client, name)) is None:
-                    deadline.sleep(PAUSE)
+                    deadline.sleep(POLL_SECONDS)
             finally:
                 deadline.waited += time.monotonic() - began
     except TaskCancelledError:
@@ -122,7 +119,7 @@ def _line(name: str) -> threading.Lock:
 
 @lru_cache(maxsize=16)
 def _exists(name: str, api_url: str | None) -> bool:
-    """Whether that server has the limit. Asked once per process: a limit made later counts for later processes."""
+    """Whether the server has the limit. Each process asks once, so a limit that is made later counts for later ones."""
     try:
         with get_client(sync_client=True) as client:
             client.read_global_concurrency_limit_by_name(name)
@@ -135,5 +132,5 @@ def _exists(name: str, api_url: str | None) -> bool:
 
 def _unavailable(name: str, error: BaseException) -> OrchestratorUnavailableError:
     return OrchestratorUnavailableError(
-        f"Prefect's server gave no answer about the limit {name} ({type(error).__name__}): is it being started again?"
+        f"Prefect's server did not answer about the limit {name} ({type(error).__name__}): check that it is running."
     )

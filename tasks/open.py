@@ -2,7 +2,6 @@
 
 import logging
 import math
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -18,6 +17,7 @@ from hugginggpt.artifacts import Resource
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DatabaseUnavailableError, DeadlineExceededError, DiskFullError, StorageError, UsageError
 from hugginggpt.holder import Hold, holder_name
+from hugginggpt.polling import polling
 from hugginggpt.redaction import redact
 from hugginggpt.request import Exchange, RequestOptions
 from hugginggpt.request_run import RequestRun
@@ -28,40 +28,40 @@ from hugginggpt.trace.lifecycle import NO_LONGER_HELD
 from hugginggpt.trace.queue import DISK_FULL
 from hugginggpt.trace.story import AskedRequest
 from tasks.cancelling import cancel
-from tasks.policies import patiently
-from tasks.posting import all_posted
+from tasks.expert_workers.runner import wait_for_workers
+from tasks.recording import retry_while_database_is_down
 from tasks.roots import readable_roots
-from tasks.runner import check_runner
-from tasks.ui import draw_stated_edges_only, tag_run
+from tasks.ui.posting import all_posted
+from tasks.ui.runs import draw_stated_edges_only, tag_run
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 OPENING_SECONDS = 300.0
-"""How long a flow run of a deployment may take to open its request before another is found for it."""
+"""Seconds in which a flow run of a deployment has to open its request before another is started for it."""
 
 MOST_EARLIER = 50
-"""Files and results of earlier turns that a plan can name, the latest first: all have to fit into a prompt."""
+"""How many files and results of earlier turns a plan can name, the latest first: they have to fit into a prompt."""
 
 
 @contextmanager
 def open_request(
     text: str, files: Sequence[str], conversation_id: str | None, options: RequestOptions, request_id: str | None
 ) -> Iterator[RequestRun]:
-    """Hold a request: a new one, or a known one whose process died. The lease is renewed inside the block.
+    """Hold a request, new or known, and renew its lease while the block runs. A known request is resumed.
 
-    What a deployment is asked is in line as soon as its files are there, before its experts are looked for; without an
-    id it takes the flow run's.
+    A request of a deployment is in line as soon as its files are stored, before its flow run waits for experts; a
+    request without an id takes the flow run's id.
 
     Raises:
-        UsageError: the request, or a file of it, cannot be accepted; nothing of it is in the trace.
-        StorageError: a file cannot be stored; the same. So with a DiskFullError, when there is no room.
-        DeadlineExceededError: its files or the expert workers were not there within its time; the same.
+        UsageError: the request, or a file of it, cannot be accepted; the trace has nothing of it.
+        StorageError: a file cannot be stored, or the disk is full (DiskFullError); the trace has nothing of it.
+        DeadlineExceededError: its files or the expert workers were not there in time; the trace has nothing of it.
         ClusterUnavailableError: the expert workers cannot be reached; nothing was begun.
-        DatabaseUnavailableError: the trace cannot be reached; nothing was spent.
+        DatabaseUnavailableError: the trace cannot be reached; nothing was begun.
         RequestInProgressError: another live process works on it.
-        TraceError: the conversation is unknown, or the id is of another request.
+        TraceError: the conversation is unknown, or another request has the id.
     """
     deployed, flow_run_id = deployment.get_id() is not None, current_flow_run.get_id()
     began = time.monotonic()
@@ -79,7 +79,7 @@ def open_request(
     )
     if deployed:
         _ask(lambda: trace.queue.put(asked, holder=holder, seconds=OPENING_SECONDS))
-        check_runner()
+        wait_for_workers()
     opened = _ask(
         lambda: trace.lifecycle.open(
             asked,
@@ -92,7 +92,7 @@ def open_request(
         )
     )
     draw_stated_edges_only()
-    turns = patiently(
+    turns = retry_while_database_is_down(
         "The conversation", lambda: trace.requests.turns(opened.conversation_id, before=opened.request_id)
     )
     run = RequestRun(
@@ -113,27 +113,26 @@ def open_request(
 
 
 def record_ending(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """Flow hook: note in the trace that the process of this flow run failed, crashed or was cancelled."""
+    """Flow hook: record in the trace that this flow run failed, crashed or was cancelled."""
     if state.is_cancelled() or state.is_cancelling():
         ending = "cancelled"
     elif state.is_failed() and isinstance(state.result(raise_on_failure=False), DiskFullError):
         ending = DISK_FULL
     else:
         ending = (state.name or state.type.value).lower()
-    get_trace().lifecycle.release_flow_run(
-        str(flow_run.id), ending=ending, error=state.message and redact(state.message)
-    )
+    error = state.message and redact(state.message)
+    get_trace().lifecycle.release_flow_run(str(flow_run.id), ending=ending, error=error)
 
 
 def _ask(ask: Callable[[], T]) -> T:
-    """Ask or tell the trace while nothing was spent yet: a person is told at once that it is away, a worker waits."""
-    return ask() if deployment.get_id() is None else patiently("The request", ask)
+    """Use the trace before the work begins: a person learns at once that its database is away, a worker waits."""
+    return ask() if deployment.get_id() is None else retry_while_database_is_down("The request", ask)
 
 
 def _check_runner(options: RequestOptions) -> None:
-    """Have the expert workers be there within a request's time, if there are to be any."""
+    """Wait for expert workers, if tasks run on them, at most for the request's time."""
     try:
-        check_runner(Deadline(options.deadline or math.inf))
+        wait_for_workers(Deadline(options.deadline or math.inf))
     except DeadlineExceededError:
         raise DeadlineExceededError(
             f"There were no expert workers within the request's {options.deadline:g} seconds: give it more time, or "
@@ -142,7 +141,7 @@ def _check_runner(options: RequestOptions) -> None:
 
 
 def _accepted(text: str, files: Sequence[str], options: RequestOptions, request_id: str | None) -> Accepted:
-    """The files of a request; a known one is taken from the trace, whatever is given with its id."""
+    """The files of a request. For a known request they come from the trace, whatever is given with its id."""
     if (accepted := take_accepted(request_id)) is not None:
         return accepted
     try:
@@ -154,34 +153,26 @@ def _accepted(text: str, files: Sequence[str], options: RequestOptions, request_
 
 
 def _distinct(resources: Sequence[Resource]) -> tuple[Resource, ...]:
-    """By name; the request's own files come before those of earlier turns."""
+    """One resource for each name: the request's own files come before those of earlier turns."""
     return tuple({resource.name: resource for resource in reversed(resources)}.values())[::-1]
 
 
 @contextmanager
 def _lease(run: RequestRun, holder: str) -> Iterator[None]:
     seconds = get_settings().lease_seconds
-    stop = threading.Event()
 
-    def renew() -> None:
-        while not stop.wait(seconds / 3):
-            try:
-                hold = get_trace().lifecycle.renew_lease(run.request_id, holder, seconds)
-            except DatabaseUnavailableError as error:
-                logger.warning("The lease on request %s could not be renewed: %s", run.request_id, error.message)
-                continue
-            if hold is Hold.ENDED:
-                return  # it was just answered: there is nothing left to stop
-            if hold is not Hold.HELD:
-                what = "was cancelled" if hold is Hold.CANCELLED else "is another process's now"
-                logger.warning("Request %s %s; this process stops working on it.", run.request_id, what)
-                cancel(run.key, NO_LONGER_HELD)
-                return
+    def renew() -> bool:
+        try:
+            hold = get_trace().lifecycle.renew_lease(run.request_id, holder, seconds)
+        except DatabaseUnavailableError as error:
+            logger.warning("The lease on request %s could not be renewed: %s", run.request_id, error.message)
+            return True
+        if hold in (Hold.CANCELLED, Hold.LOST):
+            what = "was cancelled" if hold is Hold.CANCELLED else "is another process's now"
+            logger.warning("Request %s %s; this process stops working on it.", run.request_id, what)
+            cancel(run.key, NO_LONGER_HELD)
+        # Once it has ended, it was just answered, and there is nothing left to stop.
+        return hold is Hold.HELD
 
-    thread = threading.Thread(target=renew, name=f"lease-{run.request_id[:8]}", daemon=True)
-    thread.start()
-    try:
+    with polling(renew, seconds / 3, f"lease-{run.request_id[:8]}"):
         yield
-    finally:
-        stop.set()
-        thread.join()

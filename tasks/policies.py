@@ -1,94 +1,141 @@
-"""What the stages share: what is tried again, what cached on, what recorded along the way."""
+"""How each stage is tried again, limited in time and cached: one policy a stage, read by its task object."""
 
 import hashlib
 import json
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeVar
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
-from prefect import get_run_logger
+from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import TaskRunContext
 from prefect.tasks import Task, exponential_backoff
 
-from hugginggpt.controller.client import Controller, ControllerCall
+from hugginggpt.binding import fingerprint, seed_for
+from hugginggpt.capabilities import CAPABILITIES
+from hugginggpt.controller.version import planner_sha256
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import DatabaseUnavailableError, PassingError, RequestClosedError
-from hugginggpt.request import check_spent
+from hugginggpt.errors import DeadlineExceededError, PassingError
+from hugginggpt.models.card import Candidate, ModelChoice
+from hugginggpt.plan import PlannedTask
 from hugginggpt.request_run import RequestRun
-from hugginggpt.services import get_controller
+from hugginggpt.services import get_catalog, get_controller
 from hugginggpt.settings import get_settings
-from tasks.limits import controller_slot
+from hugginggpt.upkeep.warming import LOADING_SECONDS
+from tasks.cancelling import cancellable
+from tasks.expert_workers.own_controller import candidates, needs_controller
 
-BACKOFF = exponential_backoff(backoff_factor=1)
-JITTER = 0.5
+CacheKey = Callable[[TaskRunContext, dict[str, Any]], str | None]
 
-DATABASE_WAITS = (1.0, 2.0, 4.0, 8.0, 8.0)
-"""Seconds between tries to reach the trace: a request that was opened goes on when its database comes back by then."""
-
-T = TypeVar("T")
+_JITTER = 0.5
+"""The share of a wait by which it may be longer, so that tasks that failed together do not come back together."""
 
 
-def can_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
+@dataclass(frozen=True)
+class Policy:
+    """How a stage is tried again, limited in time and cached.
+
+    Attributes:
+        seconds: the deadline of one try, which the stage obeys itself.
+        retries: further tries while the cause of a failure can pass.
+        backoff: seconds before the first of them; each further wait is twice as long.
+        cache_key: makes the key that a result is kept under; None where no result is kept.
+    """
+
+    seconds: float = math.inf
+    retries: int = 0
+    backoff: float = 1.0
+    cache_key: CacheKey | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of Prefect's task object."""
+        if self.cache_key is None:
+            results: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
+        else:
+            results = {"cache_key_fn": self.cache_key, "persist_result": True, "result_serializer": "json"}
+        return results | {
+            "retries": self.retries,
+            "retry_delay_seconds": exponential_backoff(self.backoff),
+            "retry_jitter_factor": _JITTER,
+            "retry_condition_fn": _can_pass,
+        }
+
+
+def _can_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
     """Prefect's retry condition: only a cause that can pass by itself is tried again."""
     return isinstance(state.data, PassingError) or isinstance(state.result(raise_on_failure=False), PassingError)
 
 
-def key_of(*parts: Any) -> str:
-    """A cache key over JSON-like parts."""
+# What results are cached on
+
+
+def _key_of(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def patiently(what: str, ask: Callable[[], T], deadline: Deadline | None = None) -> T:
-    """Ask or tell the trace what the work cannot go on without; while the database is away, wait for it.
-
-    Args:
-        what: what is asked or told, as the log calls it.
-        ask: does so; it may be called several times.
-        deadline: ends the waiting, too.
-
-    Raises:
-        DatabaseUnavailableError: the database stayed away.
-        DeadlineExceededError: the deadline has passed, or was cancelled.
-    """
-    for wait in DATABASE_WAITS:
-        try:
-            return ask()
-        except DatabaseUnavailableError as error:
-            get_run_logger().warning("%s: next try in %g s: %s", what, wait, error.message)
-        if deadline is None:
-            time.sleep(wait)
-        else:
-            deadline.sleep(wait)
-    return ask()
+def _plan_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    run: RequestRun = parameters["run"]
+    controller = get_controller()
+    return _key_of(
+        "plan",
+        run.text,
+        [[r.name, r.artifact.sha256] for r in run.resources],
+        [[turn.text, turn.response] for turn in run.history],
+        list(parameters["kinds"]),
+        controller.model,
+        planner_sha256(controller),
+    )
 
 
-@contextmanager
-def recording(what: str) -> Iterator[None]:
-    """Record in the trace what another stage will record again at the end.
-
-    While the database is away the work goes on: Prefect's result store holds what was made, and
-    the final stage, or a resume, records it. What a cancelled request still makes is not recorded.
-    """
+def _selection_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
+    run: RequestRun = parameters["run"]
+    planned: PlannedTask = parameters["planned"]
+    deadline = Deadline(SELECT.seconds)
     try:
-        yield
-    except DatabaseUnavailableError as error:
-        get_run_logger().warning("%s could not be recorded now: %s", what, error.message)
-    except RequestClosedError as error:
-        get_run_logger().info("%s is not recorded: %s", what, error.message)
+        with cancellable(run.key, deadline):
+            found = candidates(planned.task, deadline, apart=parameters["apart"])
+    except DeadlineExceededError:
+        return None  # the task itself will say so
+    # Sorted, since the rank also depends on what is installed, which running a choice may change.
+    cards = sorted(
+        [c.card.id, c.endpoint, str(c.card.revision), c.card.downloads, c.obstacle is None, _gist(c)] for c in found
+    )
+    controller, settings = get_controller(), get_settings()
+    chooser = [controller.model, controller.label]
+    return _key_of("select", planned.task, run.text, cards, [settings.top_k, settings.fallbacks], chooser)
 
 
-def recorded_controller(run: RequestRun, task_id: int | None = None) -> Controller:
-    """The controller, each of whose calls goes into the trace of that request and keeps to its budget."""
+def _gist(candidate: Candidate) -> str:
+    """What the choice may know of the candidate's runs: as measured last, and rounded."""
+    return candidate.figures.gist if candidate.figures else ""
 
-    def record(call: ControllerCall) -> None:
-        what = f"A controller call ({call.stage})"
-        with recording(what):
-            # Nobody records it again, and what it cost counts.
-            patiently(what, lambda: run.trace.record_controller_call(task_id, call))
 
-    def check(deadline: Deadline | None) -> None:
-        budget = patiently("What it may cost", run.trace.budget, deadline)
-        check_spent(budget, get_settings())
+def _expert_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
+    planned: PlannedTask = parameters["planned"]
+    choice: ModelChoice = parameters["choice"]
+    inputs = fingerprint(planned, parameters["run"].resources, parameters["upstream"])
+    # A model of one name is another on another server.
+    at = None if parameters["without_controller"] else get_controller().label
+    answering = map(get_catalog().with_own_controller, choice.ranked)
+    models = [[c.name, c.endpoint, *([at] if needs_controller(c) else [])] for c in answering]
+    return _key_of("expert", inputs.sha256, seed_for(planned, inputs), models) if inputs.whole else None
 
-    return get_controller().recording(record, controller_slot, check)
+
+# Answering a request
+
+PLAN = Policy(seconds=600, cache_key=_plan_key)
+SELECT = Policy(seconds=120, retries=2, cache_key=_selection_key)
+EXPERT = {kind: Policy(row.timeout, row.retries, cache_key=_expert_key) for kind, row in CAPABILITIES.items()}
+SETTLE = Policy()
+RESPOND = Policy(seconds=300)
+
+# Scheduled flows
+
+START_RUN = Policy()
+REFRESH_KIND = Policy(retries=3, backoff=5)
+LOAD_MODEL = Policy(seconds=LOADING_SECONDS, retries=2, backoff=10)
+FIND_PRUNABLE = Policy(retries=2)
+PRUNE_SORT = Policy(retries=2)
+PLAN_SAMPLE = Policy(seconds=PLAN.seconds)

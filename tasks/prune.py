@@ -1,4 +1,4 @@
-"""Pruning: what nobody needs any more goes, a task run for each sort of it."""
+"""Pruning: deleting what nobody needs any more, with a task run for each sort."""
 
 from typing import Any
 
@@ -9,24 +9,20 @@ from prefect.states import Completed
 from prefect.utilities.annotations import quote
 
 from hugginggpt.upkeep.pruning import Limits, Prunable, Pruned, Sort, find_prunable, prune
-from tasks.policies import BACKOFF
-from tasks.ui import Row, name_run, show_table
+from tasks.policies import FIND_PRUNABLE, PRUNE_SORT
+from tasks.ui.artifacts import Row, show_table
+from tasks.ui.runs import name_run
 from tasks.unexpected import explained
-from tasks.upkeep import UPKEEP
-
-RETRIES = 2
 
 
 @task(
     name="find-prunable",
     task_run_name="find what can go",
-    retries=RETRIES,
-    retry_delay_seconds=BACKOFF,
-    **UPKEEP,
+    **FIND_PRUNABLE.options,
 )
 @explained
 def find_what_can_go(limits: Limits) -> Prunable:
-    """Look for what may go by these limits, and nothing needs.
+    """Look for what these limits let go and nothing needs.
 
     Raises:
         DatabaseUnavailableError: the trace cannot be reached.
@@ -36,14 +32,14 @@ def find_what_can_go(limits: Limits) -> Prunable:
 
 
 def prune_all(prunable: Prunable, dry_run: bool) -> State[Any]:
-    """Delete what can go, records before the artifacts that they name, and show how much that was.
+    """Delete what can go, records before the artifacts that they name, and show how much it was.
 
     Returns:
-        the state in which the flow run ends.
+        the final state of the flow run.
     """
     done = [prunable.tally(sort) if dry_run else _prune(prunable, sort) for sort in Sort]
     told = "would go" if dry_run else "gone"
-    show_table("storage", [_row(one, told) for one in done], f"What {'could' if dry_run else 'was'} let go")
+    show_table("storage", [_row(one, told) for one in done], f"What {'could be' if dry_run else 'was'} deleted")
     freed = sum(one.gone_bytes or 0 for one in done)
     name_run(f"prune-storage: {freed / 10**6:,.1f} MB {'could go' if dry_run else 'freed'}")
     message = f"{freed / 10**6:,.1f} MB {'would be' if dry_run else 'were'} freed."
@@ -51,16 +47,14 @@ def prune_all(prunable: Prunable, dry_run: bool) -> State[Any]:
 
 
 def _prune(prunable: Prunable, sort: Sort) -> Pruned:
-    # Quoted, so that Prefect does not look for futures in it.
+    # Quoted, so that Prefect does not search it for futures.
     return prune_sort(prunable=quote(prunable), sort=sort, return_state=False)
 
 
 @task(
     name="prune-sort",
     task_run_name="prune {sort}",
-    retries=RETRIES,
-    retry_delay_seconds=BACKOFF,
-    **UPKEEP,
+    **PRUNE_SORT.options,
 )
 @explained
 def prune_sort(prunable: Prunable, sort: Sort) -> Pruned:

@@ -1,4 +1,4 @@
-"""Refreshing the catalog: each kind's models as the Hub lists them now."""
+"""Refreshing the catalog: looking up which models the Hub lists for each kind now."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,27 +8,24 @@ from prefect import task
 from prefect.client.schemas.objects import State
 from prefect.runtime import task_run
 from prefect.states import Completed, Failed
-from prefect.tasks import exponential_backoff
 
 from hugginggpt.capabilities import CAPABILITIES, find_kind
 from hugginggpt.catalog.changes import CatalogChanges
 from hugginggpt.catalog.hub import forget_probes, pipeline_tag
 from hugginggpt.errors import HuggingGPTError, UsageError
 from hugginggpt.services import get_catalog
-from tasks.ui import Row, counted, name_run, show_table
+from tasks.policies import REFRESH_KIND
+from tasks.ui.artifacts import Row, show_table
+from tasks.ui.runs import counted, name_run
 from tasks.unexpected import explained
-from tasks.upkeep import UPKEEP
-
-RETRIES = 3
-BACKOFF = exponential_backoff(backoff_factor=5)
 
 _SAME_TRY = 2.0
-"""Seconds within which all kinds that are tried again share one look whether the Hub is there."""
+"""Seconds within which all kinds that are tried again share one check of whether the Hub answers."""
 
 
 @dataclass(frozen=True)
 class Lookup:
-    """How the lookup of a kind ended: with what changed, or why it did not happen."""
+    """How the lookup of a kind ended: with changes, or with an error."""
 
     kind: str
     changes: CatalogChanges | None
@@ -36,10 +33,10 @@ class Lookup:
 
 
 def refresh_kinds(kinds: Sequence[str]) -> list[Lookup]:
-    """Look up these kinds, or every kind that the Hub has a tag for.
+    """Look up these kinds; without any, all kinds that the Hub has a tag for.
 
     Raises:
-        UsageError: there is no such kind, or the Hub has no tag for it.
+        UsageError: a kind does not exist, or the Hub has no tag for it.
     """
     wanted = [_known(kind) for kind in kinds] or [kind for kind in CAPABILITIES if pipeline_tag(kind) is not None]
     name_run(f"refresh-catalog: {counted(len(set(wanted)), 'kind')}")
@@ -51,18 +48,16 @@ def refresh_kinds(kinds: Sequence[str]) -> list[Lookup]:
     name="refresh-kind",
     task_run_name="{kind} · refresh",
     tags={"hub"},
-    retries=RETRIES,
-    retry_delay_seconds=BACKOFF,
-    **UPKEEP,
+    **REFRESH_KIND.options,
 )
 @explained
 def refresh_kind(kind: str) -> CatalogChanges:
     """Look up the models of one kind, and keep what the Hub lists.
 
     Raises:
-        HubUnavailableError: the Hub gave no whole answer; what was known stays.
-        DatabaseUnavailableError: what it answered cannot be kept.
-        ConfigurationError: the Hub may not be asked.
+        HubUnavailableError: the Hub did not answer completely; the earlier list stays.
+        DatabaseUnavailableError: its answer cannot be stored.
+        ConfigurationError: the settings do not allow asking the Hub.
     """
     if task_run.get_run_count() > 1:
         forget_probes(older_than=_SAME_TRY)
@@ -70,11 +65,11 @@ def refresh_kind(kind: str) -> CatalogChanges:
 
 
 def show_changes(lookups: Sequence[Lookup]) -> State[Any]:
-    """Show what changed, a row a kind.
+    """Show what changed, one row for each kind.
 
     Returns:
-        the state in which the flow run ends: Completed; Partial (completed, too) when some kinds were not looked
-        up; Failed when none was.
+        the final state of the flow run: Completed; Partial (also completed) if some kinds could not be looked up;
+        Failed if none could.
     """
     show_table("catalog", [_row(lookup) for lookup in lookups], "The Hub's models of each kind, and what changed")
     missing = {lookup.kind: lookup.error for lookup in lookups if lookup.error is not None}

@@ -1,4 +1,4 @@
-"""Stage four: the answer, and the end of the trace. It runs whatever happened before."""
+"""Stage four: the answer, and the end of the trace. This stage runs whatever happened before."""
 
 import math
 from collections.abc import Sequence
@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from prefect import allow_failure, task
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
@@ -22,16 +21,16 @@ from hugginggpt.trace.lifecycle import NO_LONGER_HELD
 from hugginggpt.trace.report import report
 from hugginggpt.trace.story import Answer, RequestTrace
 from tasks.cancelling import cancellable, why_cancelled
-from tasks.policies import patiently, recorded_controller
-from tasks.posting import finish_posting
-from tasks.runner import run_where_warm
-from tasks.ui import MESSAGE_CHARS, answered_name, name_run, show_answer, with_what_is_missing
+from tasks.expert_workers.placement import run_controller_task
+from tasks.policies import RESPOND
+from tasks.recording import recorded_controller, retry_while_database_is_down
+from tasks.ui.artifacts import show_answer
+from tasks.ui.posting import finish_posting
+from tasks.ui.runs import MESSAGE_CHARS, answered_name, name_run, noting_missing
 from tasks.unexpected import explained
 
-RESPONSE_SECONDS = 300.0
-
 ERROR_CHARS = 1000
-"""Characters of an error in the message of a flow run's final state: what is to be done stands at its end."""
+"""Characters of an error in a flow run's final state: its end says what to do, so it is not cut short."""
 
 
 def respond_and_record(
@@ -41,12 +40,12 @@ def respond_and_record(
     states: Sequence[State[Any]] = (),
     error: HuggingGPTError | None = None,
 ) -> State[Any]:
-    """Write the answer from the results and commit everything that is still missing, in one transaction.
+    """Write the answer from the results, and commit everything that the trace still lacks in one transaction.
 
     Args:
-        plan: None when there was none; then `error` says why.
+        plan: None when no plan is valid; `error` then says why.
         outcomes: how each planned task ended, in the plan's order.
-        states: of their task runs.
+        states: the states of their task runs.
 
     Returns:
         the state in which the flow run ends, with the request's report as its data, or with why it failed.
@@ -61,7 +60,7 @@ def respond_and_record(
     finals = [allow_failure(state) for state in states]
     deadline = Deadline(math.inf)
     with cancellable(run.key, deadline):
-        state = run_where_warm(_respond_and_record, run, plan, outcomes, error, wait_for=finals, deadline=deadline)
+        state = run_controller_task(_respond_and_record, run, plan, outcomes, error, wait_for=finals, deadline=deadline)
     state.result()
     return final_state(run.request_id, state.state_details.task_run_id)
 
@@ -76,14 +75,14 @@ def final_state(request_id: str, answered_by: UUID | None = None) -> State[Any]:
         the state of the flow run: Completed, Partial (completed, too), Cancelled or Failed. Its message says how the
         answer begins, or why there is none, and what of the run could not be shown.
     """
-    story = patiently("The report", lambda: get_trace().requests.get(request_id))
+    story = retry_while_database_is_down("The report", lambda: get_trace().requests.get(request_id))
     if story.status is not RequestStatus.CANCELLED:
         files = [file.artifact for file in story.files if file.artifact.preview is None]
         show_answer(story.response or f"Failed: {story.error}", files, answered_by)
         # Prefect's lists show a run's name, and not the message of its state.
         name_run(answered_name(story.text, story.response or f"Failed: {story.error}"))
     state = _final_state(story)
-    state.message = with_what_is_missing(state.message, finish_posting())
+    state.message = noting_missing(state.message, finish_posting())
     return state
 
 
@@ -101,7 +100,7 @@ def _final_state(story: RequestTrace) -> State[Any]:
     return Failed(message=one_line(error, ERROR_CHARS), data=rebuilt(story.error_type, error))
 
 
-@task(name="respond-and-record", task_run_name="respond and record", cache_policy=NO_CACHE, persist_result=False)
+@task(name="respond-and-record", task_run_name="respond and record", **RESPOND.options)
 @explained
 def _respond_and_record(
     run: RequestRun,
@@ -119,34 +118,33 @@ def _respond_and_record(
         raise RequestClosedError(
             f"Request {run.request_id} is not this process's any more: its answer is left to whoever resumes it."
         )
-    # The answer is not asked for again.
-    patiently(
+    # So that the answer does not have to be asked for again.
+    retry_while_database_is_down(
         "The end",
         lambda: run.trace.finish(status, Answer(answer.text, answer.source) if answer else None, error, outcomes),
     )
 
 
 def _status(run: RequestRun) -> RequestStatus:
-    return patiently("How it stands", lambda: run.trace.status())
+    return retry_while_database_is_down("How it stands", lambda: run.trace.status())
 
 
 def _answer(
     run: RequestRun, plan: Plan | None, outcomes: Sequence[TaskOutcome], error: HuggingGPTError | None
 ) -> tuple[RequestStatus, Response | None, HuggingGPTError | None]:
-    """The final status, the answer if there is one, and what stood in the way."""
+    """The final status, the answer if there is one, and the error that made it less than complete."""
     made = [outcome for outcome in outcomes if outcome.result is not None]
     if plan is None:
         return RequestStatus.FAILED, None, error
     if plan.tasks and not made:
         response = Response(text=plain_rendering(run.text, outcomes), source="plain")
         return RequestStatus.FAILED, response, ExpertError("None of the planned tasks could be done.")
-    deadline = Deadline(RESPONSE_SECONDS)
+    deadline = Deadline(RESPOND.seconds)
     try:
         with cancellable(run.key, deadline):
             response = respond(
                 recorded_controller(run),
                 text=run.text,
-                plan=plan,
                 outcomes=outcomes,
                 deadline=deadline,
                 resources=run.resources,
@@ -161,6 +159,6 @@ def _answer(
 
 
 def _known_models(run: RequestRun) -> set[str]:
-    """Every model that was a candidate: the answer may name those that ran, and no other."""
-    choices = patiently("The choices", lambda: run.trace.choices())
+    """Every model that was a candidate: of these, the answer may only name the models that ran."""
+    choices = retry_while_database_is_down("The choices", lambda: run.trace.choices())
     return {c.card.id for choice in choices.values() for c in choice.ranked}

@@ -1,4 +1,4 @@
-"""Which files the parameters of a flow run may name."""
+"""The folders in which the parameters of a flow run may name files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,9 +9,9 @@ from hugginggpt.settings import get_settings
 
 
 def readable_roots() -> Sequence[Path] | None:
-    """The folders that they have to lie in; None for any.
+    """The folders that may be read; None for all.
 
-    Whoever can start a run of a deployment, or a page that gets through to Prefect's server, is not to read the
-    worker's disk by it. Who runs a flow in a program of theirs reads what is theirs.
+    Whoever can start a run of a deployment, such as a web page that reaches Prefect's server, must not use it to read
+    the worker's disk. A program that calls a flow itself can read its own files anyway.
     """
     return None if deployment.get_id() is None else get_settings().file_roots

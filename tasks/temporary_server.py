@@ -1,8 +1,8 @@
-"""A Prefect server of ours that ends with this process, for runs where there is no other.
+"""A temporary Prefect server that ends with this process, for runs where there is no other server.
 
-Prefect's own temporary server does not: it stays behind when a process is killed, and answers to every page of a
-browser and to every user of the machine. This one has a login that only this process and the server know, and keeps its
-database in the private home folder.
+Prefect's own temporary server stays behind when its process is killed, and answers every web page in a browser and
+every user of the machine. Ours has a login that only this process and the server know, and keeps its database in the
+private home folder.
 """
 
 import atexit
@@ -28,29 +28,30 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from hugginggpt.errors import OrchestratorUnavailableError
+from hugginggpt.cluster.address import cluster_of
+from hugginggpt.errors import ConfigurationError, OrchestratorUnavailableError
 from hugginggpt.home import OWNER_ONLY, open_home
 from hugginggpt.settings import CHECKOUT, get_settings
 
 GRACE = 5.0
-"""Seconds that the server has to end by itself."""
+"""Seconds that the server has to stop by itself."""
 
 
 class TemporaryServer:
-    """A Prefect server without UI and schedules, for the runs of this process. It is started, not awaited.
+    """A Prefect server without UI and schedules, for the runs of this process. Creating it does not wait for it.
 
     Attributes:
-        api_url: where it will be.
+        api_url: where it is, or will be soon.
     """
 
     def __init__(self) -> None:
-        # What connects before it is up waits in the queue of this socket.
+        # Connections that come before the server is up wait in the backlog of this socket.
         with socket.create_server(("127.0.0.1", 0)) as listening:
             self.api_url = f"http://127.0.0.1:{listening.getsockname()[1]}/api"
             self._login = f"hugginggpt:{secrets.token_urlsafe(32)}"
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "apps.up.prefect_server"),
+                    *(sys.executable, "-P", "-m", "apps.up.prefect_server"),
                     *("--fd", str(listening.fileno()), "--parent", str(os.getpid())),
                 ],
                 env=_environment(self._login),
@@ -63,28 +64,28 @@ class TemporaryServer:
 
     @contextmanager
     def used(self) -> Iterator[None]:
-        """Have runs reported to it, once it is up.
+        """Wait until it is up, and have the runs in the block reported to it.
 
         Raises:
-            OrchestratorUnavailableError: it does not come up.
+            OrchestratorUnavailableError: it did not come up.
         """
         if not self._is_up:
-            self._await()
+            self._wait_until_up()
         with temporary_settings({PREFECT_API_URL: self.api_url, PREFECT_API_AUTH_STRING: self._login}):
             if not self._is_up:
-                # What is logged last is sent from threads that know the global settings only.
+                # The last log entries are sent from threads that know only the global settings.
                 prefect.context.GLOBAL_SETTINGS_CONTEXT = get_settings_context()
                 self._is_up = True
             yield
 
-    def _await(self) -> None:
+    def _wait_until_up(self) -> None:
         seconds = PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS.value()
         try:
             with httpx.Client(trust_env=False, timeout=seconds) as client:
                 client.get(f"{self.api_url}/health").raise_for_status()
         except httpx.HTTPError as error:
             raise OrchestratorUnavailableError(
-                f"The temporary Prefect server did not come up ({type(error).__name__}): run it again with --verbose "
+                f"The temporary Prefect server did not start ({type(error).__name__}): run it again with --verbose "
                 "to see why, or start a lasting one with `hugginggpt up`."
             ) from None
 
@@ -110,8 +111,8 @@ def _environment(login: str) -> dict[str, str]:
         PREFECT_API_AUTH_STRING.name: login,
     }
     if "home" not in settings.model_fields_set:
-        # The user's profiles count; what the server writes is not for their folder. It is not the one of `up` either:
-        # two servers do not share a database, nor this one the limits and schedules there.
+        # The user's profiles count, but the server does not write into their folder. It does not use the folder of `up`
+        # either: two servers must not share a database, and limits and schedules of `up` are not for this one.
         home = get_settings().home_dir
         open_home(home)
         (home / "prefect").mkdir(mode=OWNER_ONLY, exist_ok=True)
@@ -127,7 +128,7 @@ _started: TemporaryServer | None = None
 
 
 def temporary_server() -> TemporaryServer | None:
-    """The one of this process, started if need be; None where there is another server, or none is allowed."""
+    """The temporary server of this process, started on first use; None if another is set, or none is allowed."""
     global _started
     url = PREFECT_API_URL.value()
     with _lock:
@@ -139,5 +140,22 @@ def temporary_server() -> TemporaryServer | None:
 
 
 def is_temporary(api_url: str) -> bool:
-    """Whether that is the temporary server of this process."""
+    """Whether this is the address of this process's temporary server."""
     return _started is not None and _started.api_url == api_url
+
+
+def check_workers_reach_server() -> None:
+    """Raise if tasks are to run on expert workers that cannot reach the Prefect server of this process.
+
+    Raises:
+        ConfigurationError: it is the temporary one, or there is none; or their cluster must not be used as it is set.
+    """
+    settings, url = get_settings(), PREFECT_API_URL.value()
+    if settings.task_runner != "dask":
+        return
+    cluster_of(settings)
+    if not url or is_temporary(url):
+        raise ConfigurationError(
+            "Expert workers need a Prefect server that they can reach, too: start one with `hugginggpt up`, name one "
+            "in PREFECT_API_URL, or set HUGGINGGPT_TASK_RUNNER to threads."
+        )

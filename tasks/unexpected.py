@@ -1,6 +1,6 @@
-"""What nobody foresaw: the log has its traceback, and everything else one sentence without secrets.
+"""Unexpected exceptions: the log has the traceback, and everything else one sentence without secrets.
 
-Prefect writes what an exception says, as it is, into the states that its database keeps and its UI shows.
+Prefect copies the message of an exception into the states that its database keeps and its UI shows.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,10 +19,10 @@ R = TypeVar("R")
 
 @contextmanager
 def explaining() -> Iterator[None]:
-    """Log an unexpected exception of the block, with its traceback, and raise one of ours in its place.
+    """Log an unexpected exception of the block with its traceback, and raise one of ours in its place.
 
     Raises:
-        UnexpectedError: there was one.
+        UnexpectedError: the block raised an exception that is not ours.
     """
     try:
         yield
@@ -36,7 +36,7 @@ def explaining() -> Iterator[None]:
 
 
 def explained(function: Callable[P, R]) -> Callable[P, R]:
-    """The function of a task, with its unexpected exceptions explained."""
+    """Wrap the function of a task so that its unexpected exceptions are explained."""
 
     @wraps(function)
     def explaining_function(*args: P.args, **kwargs: P.kwargs) -> R:

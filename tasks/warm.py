@@ -1,42 +1,38 @@
-"""Warming models: the default model of each kind is fetched, and loaded where experts run."""
+"""Warming models: downloading the default model of each kind, and loading it where experts run."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from prefect import task
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run, task_run
 from prefect.states import Completed, Failed
-from prefect.tasks import exponential_backoff
 
-from hugginggpt.capabilities import find_kind
-from hugginggpt.cluster import cluster_of
+from hugginggpt.capabilities import known_kind
+from hugginggpt.cluster.address import cluster_of
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ExpertUnavailableError, ModelLoadError, UsageError
+from hugginggpt.errors import ExpertUnavailableError, ModelLoadError
 from hugginggpt.settings import get_settings
-from hugginggpt.upkeep.warming import LOADING_SECONDS, Warmed, kinds_to_warm, load_here, load_on_dask
-from tasks.cancelling import cancel, cancellable
-from tasks.ui import Row, counted, name_run, show_table
+from hugginggpt.upkeep.warming import Warmed, kinds_to_warm, load_here, load_on_dask
+from tasks.cancelling import cancellable, cancelled_on_error
+from tasks.policies import LOAD_MODEL
+from tasks.ui.artifacts import Row, show_table
+from tasks.ui.runs import counted, name_run
 from tasks.unexpected import explained
-from tasks.upkeep import UPKEEP
 
-RETRIES = 2
-BACKOFF = exponential_backoff(backoff_factor=10)
-
-_LIFE = 1  # every run of the flow has a name of its own, and lives once
+_LIFE = 1  # each run of the flow has a name of its own and one life
 
 
 def warm_kinds(kinds: Sequence[str]) -> list[Warmed]:
-    """Load the default models of these kinds, or of those that are in use.
+    """Load the default models of these kinds; without any, of the kinds in use.
 
     Raises:
-        UsageError: there is no such kind.
+        UsageError: a kind does not exist.
     """
     run = flow_run.get_id() or ""
-    wanted = list(dict.fromkeys(map(_known, kinds))) or kinds_to_warm()
+    wanted = list(dict.fromkeys(map(known_kind, kinds))) or kinds_to_warm()
     name_run(f"warm-models: {counted(len(wanted), 'kind')}")
-    with _cancelled_with_the_flow(run):
+    with cancelled_on_error((run, _LIFE), "The flow was stopped."):
         futures = [load_model.submit(kind, run) for kind in wanted]
         return [warmed for future in futures for warmed in future.result()]
 
@@ -45,16 +41,14 @@ def warm_kinds(kinds: Sequence[str]) -> list[Warmed]:
     name="load-model",
     task_run_name="{kind} · load",
     tags={"models"},
-    retries=RETRIES,
-    retry_delay_seconds=BACKOFF,
-    **UPKEEP,
+    **LOAD_MODEL.options,
 )
 @explained
 def load_model(kind: str, run: str) -> list[Warmed]:
-    """Load the default model of a kind in every process that runs experts; say of each what became of it.
+    """Load the default model of a kind in every process that runs experts; return what happened in each.
 
     Raises:
-        ExpertUnavailableError: the Hub or the cluster is busy or out of reach, and this is not the last try.
+        ExpertUnavailableError: the Hub or the cluster is busy or cannot be reached, and this is not the last try.
     """
     last_try = task_run.get_run_count() > load_model.retries
     try:
@@ -71,7 +65,7 @@ def load_model(kind: str, run: str) -> list[Warmed]:
 
 def _load_where_experts_run(kind: str, run: str) -> list[Warmed]:
     settings = get_settings()
-    deadline = Deadline(LOADING_SECONDS)
+    deadline = Deadline(LOAD_MODEL.seconds)
     with cancellable((run, _LIFE), deadline):
         if settings.task_runner == "dask":
             return load_on_dask(kind, cluster_of(settings), deadline)
@@ -79,39 +73,23 @@ def _load_where_experts_run(kind: str, run: str) -> list[Warmed]:
 
 
 def show_warmed(warmed: Sequence[Warmed]) -> State[Any]:
-    """Show what was loaded and what was not, a row a model and process.
+    """Show which models were loaded, one row for each model and process.
 
     Returns:
-        the state in which the flow run ends: Completed; Partial (completed, too) when some models were not loaded;
-        Failed when none was.
+        the final state of the flow run: Completed; Partial (also completed) if some models were not loaded; Failed if
+        none was.
     """
-    show_table("models", [_row(one) for one in warmed], "Models that were to be loaded, and what became of them")
+    show_table("models", [_row(one) for one in warmed], "Models to load, and whether they were loaded")
     data = [one.model_dump(mode="json") for one in warmed]
     missing = list(dict.fromkeys(one.kind for one in warmed if not one.loaded))
     if not warmed:
-        return Completed(message="No kind has a downloaded model, and none was used lately.", data=data)
+        return Completed(message="No kind has a downloaded model, and none was used recently.", data=data)
     if not missing:
         return Completed(data=data)
     if any(one.loaded for one in warmed):
         return Completed(name="Partial", message=f"Not loaded everywhere: {', '.join(missing)}.", data=data)
-    message = f"No model was loaded. The first of them, for {warmed[0].kind}: {warmed[0].reason}"
+    message = f"No model was loaded. The first, for {warmed[0].kind}: {warmed[0].reason}"
     return Failed(message=message, data=ModelLoadError(message))
-
-
-def _known(name: str) -> str:
-    kind = find_kind(name)
-    if kind is None:
-        raise UsageError(f"There is no task kind '{name}': `hugginggpt kinds` lists them.")
-    return kind
-
-
-@contextmanager
-def _cancelled_with_the_flow(run: str) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        cancel((run, _LIFE), "The flow was stopped.")
-        raise
 
 
 def _row(one: Warmed) -> Row:

@@ -18,8 +18,8 @@ import httpx
 import psutil
 from sqlalchemy import URL
 
-import hugginggpt.cluster
-from hugginggpt.cluster import Certificates
+import hugginggpt.cluster.address
+from hugginggpt.cluster.address import Certificates
 
 DEBIANS_POSTGRESQL = Path("/usr/lib/postgresql")
 
@@ -202,7 +202,7 @@ class Cluster:
             "HUGGINGGPT_HOME": str(folder / "home"),
             "HUGGINGGPT_MODELS_CACHE": str(folder / "models"),
             "HUGGINGGPT_TASK_RUNNER": "dask",
-            **hugginggpt.cluster.Cluster(self.address, certificates).variables,
+            **hugginggpt.cluster.address.Cluster(self.address, certificates).variables,
             "HUGGINGGPT_CPU_THREADS": "1",
             "OPENAI_API_KEY": "sk-stand-in",
             **environment,

@@ -11,7 +11,7 @@ from hugginggpt.errors import UsageError
 from hugginggpt.request import RequestOptions
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import Settings, get_settings
-from hugginggpt.submission import parse_submission, put_in_line
+from hugginggpt.submission import parse_submission, submit
 
 LONG = "Summarise it. " * 20
 
@@ -50,7 +50,7 @@ def test_what_is_too_long_or_too_much_is_refused_before_anything_is_read(
         make_plan(text, list(files))
     submission = parse_submission(b'{"request": "Later"}').model_copy(update={"request": text, "files": files})
     with pytest.raises(UsageError, match=named):
-        put_in_line(submission, limited, get_store(), get_trace())
+        submit(submission, limited, get_store(), get_trace())
     assert not list(get_store().stored())
     assert not get_trace().requests.latest()
 

@@ -74,7 +74,7 @@ def test_the_names_that_a_setting_adds(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("value", ["*", "*.example", "http://example", "example:4200", "a b"])
 def test_what_is_no_name_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("HUGGINGGPT_ALLOWED_HOSTS", value)
-    with pytest.raises(ConfigurationError, match=r"^The setting HUGGINGGPT_ALLOWED_HOSTS cannot be used: give names"):
+    with pytest.raises(ConfigurationError, match=r"^The setting HUGGINGGPT_ALLOWED_HOSTS cannot be used: give host"):
         get_settings()
 
 

@@ -70,9 +70,9 @@ def test_a_kind_of_a_package_is_planned_written_and_read(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("kinds", "said"),
     [
-        ("[row('text-to-speech')]", "there is a kind of task named 'text-to-speech' already"),
-        ("[row('blackening', 'tts')]", "there is a kind of task named 'tts' already"),
-        ("[row('blackening'), row('blackening')]", "there is a kind of task named 'blackening' already"),
+        ("[row('text-to-speech')]", "a kind of task named 'text-to-speech' already exists"),
+        ("[row('blackening', 'tts')]", "a kind of task named 'tts' already exists"),
+        ("[row('blackening'), row('blackening')]", "a kind of task named 'blackening' already exists"),
         ("[row('Black Out')]", "the names of 'Black Out' must be lower-case words joined by hyphens"),
         ("[row('blackening', inputs=())]", "'blackening' needs an input, an output, and a description of one line"),
         ("['blackening']", "'str' object has no attribute 'kind'"),

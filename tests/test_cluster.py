@@ -2,13 +2,19 @@
 
 import asyncio
 from pathlib import Path
+from time import monotonic
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 
 from apps.up import expert_worker
 from apps.up.certificate import make_certificate
-from hugginggpt.cluster import Certificates, Cluster, check_listening, cluster_of
+from hugginggpt.cluster.address import Certificates, Cluster, check_listening, cluster_of
+from hugginggpt.cluster.resources import GPU, MEMORY, controller_resource, task_resources, worker_resources
+from hugginggpt.cluster.workers import KnownWorker, cancel_without_worker, known_workers
 from hugginggpt.errors import ConfigurationError
+from hugginggpt.models.card import Candidate, Endpoint, ModelCard
 from hugginggpt.settings import Settings, get_settings
 
 
@@ -107,8 +113,8 @@ def test_a_scheduler_listens_beyond_loopback_only_with_certificates(
 def test_a_worker_that_is_not_admitted_closes_each_connection(
     certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(expert_worker, "ADMITS_WITHIN", 0.05)
-    monkeypatch.setattr(expert_worker, "LOOKS_EVERY", 0.01)
+    monkeypatch.setattr(expert_worker, "GREETING_SECONDS", 0.05)
+    monkeypatch.setattr(expert_worker, "RETRY_SECONDS", 0.01)
     certificates = Certificates(certificate, certificate)
 
     async def tried() -> tuple[str | None, int]:
@@ -133,3 +139,46 @@ def test_a_worker_that_is_not_admitted_closes_each_connection(
         return found, opened
 
     assert asyncio.run(tried()) == (None, 3)
+
+
+def test_a_worker_declares_its_kinds_its_controller_and_its_memory() -> None:
+    settings = get_settings()
+    declared = worker_resources(["canny-control", "summarization"], settings)
+    assert declared.keys() - {GPU} == {"canny-control", "summarization", controller_resource(settings), MEMORY}
+    assert declared[MEMORY] > 0
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "size", "gpu", "asked"),
+    [
+        (Endpoint.LOCAL, 2**30, False, {"summarization": 1, MEMORY: 2**30}),
+        (Endpoint.LOCAL, 2**30, True, {"summarization": 1, MEMORY: 2**30, GPU: 1}),
+        (Endpoint.LOCAL, None, False, {"summarization": 1}),
+        (Endpoint.EMBEDDED, 2**30, True, {"summarization": 1}),
+    ],
+)
+def test_only_a_local_model_asks_for_memory_and_a_gpu(
+    endpoint: Endpoint, size: int | None, gpu: bool, asked: dict[str, float]
+) -> None:
+    card = ModelCard(id="a/model", kind="summarization", bytes=size, runs_on=(endpoint,))
+    assert task_resources("summarization", Candidate(card=card, endpoint=endpoint), gpu=gpu) == asked
+
+
+class Waiting(NamedTuple):
+    key: str
+
+
+def test_what_a_scheduler_knows_of_its_workers_and_of_tasks_without_one() -> None:
+    worker = SimpleNamespace(
+        address="tcp://127.0.0.1:1", processing={"a": 1}, nthreads=2, resources={MEMORY: 1.0}, metrics={"models": ["m"]}
+    )
+    cancelled: list[str] = []
+    scheduler = SimpleNamespace(
+        workers={"w": worker},
+        unrunnable={Waiting("stuck"): 0.0, Waiting("just come"): monotonic()},
+        stimulus_cancel=lambda keys, client, **_: cancelled.extend(keys),
+    )
+    assert known_workers(scheduler) == [KnownWorker("tcp://127.0.0.1:1", 1, 2, {MEMORY: 1.0}, ("m",))]
+    assert known_workers(scheduler)[0].is_free
+    assert cancel_without_worker(scheduler, ["stuck", "just come", "running"], 60.0, "client") == ["stuck"]
+    assert cancelled == ["stuck"]

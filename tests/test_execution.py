@@ -232,7 +232,7 @@ def test_a_value_that_is_gone_ends_the_task(counting: tuple[_Bench, _Counting]) 
     bench, store = counting
     pictures = unread_in(store, *map(square, range(3)))
     (store.folder or Path()).joinpath(pictures[2].artifact.sha256[:2], pictures[2].artifact.sha256).unlink()
-    with pytest.raises(StorageError, match="is gone from the artifact store"):
+    with pytest.raises(StorageError, match="no longer has the result"):
         bench.run(*pictures)
 
 
@@ -247,10 +247,10 @@ def test_an_element_that_is_missing_or_spoils_the_batch_fails_alone(bench: _Benc
 def test_what_is_cancelled_is_not_stored_to_its_end(bench: _Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     deadline = Deadline(60)
 
-    def put(value: Value, go_on: Callable[[], object]) -> Artifact:
-        go_on()
+    def put(value: Value, check_deadline: Callable[[], object]) -> Artifact:
+        check_deadline()
         deadline.cancel()
-        go_on()
+        check_deadline()
         raise AssertionError("it went on")
 
     monkeypatch.setattr(bench.store, "put", put)

@@ -415,7 +415,11 @@ def test_loading_from_a_url_checks_what_came(site: Site) -> None:
     assert load_file(f"{site.url}/photo.jpg", LOOPBACK).mime == "image/png"
     assert load_file(f"{site.url}/data", LOOPBACK).type is ValueType.TABLE
     assert load_file(f"{site.url}/data.csv", LOOPBACK).type is ValueType.TABLE
-    for path, part in (("/photo.png", "says .png but holds"), ("/wrong.png", "declared"), ("/empty.txt", "is empty")):
+    for path, part in (
+        ("/photo.png", "has the ending .png but holds"),
+        ("/wrong.png", "declared"),
+        ("/empty.txt", "is empty"),
+    ):
         with pytest.raises(MediaError, match=part):
             load_file(site.url + path, LOOPBACK)
 

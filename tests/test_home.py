@@ -96,7 +96,7 @@ def test_an_older_home_is_mended_with_a_note(
     use()
     assert open_to_others(older) == []
     assert [record.message for record in caplog.records] == [
-        f"The home folder {older} was open to other users. It is private now, with everything in it."
+        f"The home folder {older} was open to other users. It and everything in it is private now."
     ]
     (older / "results" / "new").write_text("x")
     if lists_are_kept(older.parent):
@@ -141,7 +141,7 @@ def test_a_home_that_is_opened_later_is_mended_again(home: Path, caplog: pytest.
 def test_a_folder_that_is_not_hugginggpt_s_alone_is_left_as_it_is(home: Path) -> None:
     home.mkdir(mode=0o755)
     (home / "report.odt").touch()
-    with pytest.raises(ConfigurationError, match=f"^The home folder {home} is open to other users and holds more "):
+    with pytest.raises(ConfigurationError, match=f"^The home folder {home} is open to other users and contains more "):
         open_home(home)
     assert home.stat().st_mode & 0o777 == 0o755
     home.chmod(0o700)
@@ -207,7 +207,7 @@ def test_a_home_that_cannot_be_closed_is_refused(mounted: Callable[..., Path]) -
     home = mounted("-t", "tmpfs") / "home"
     home.mkdir(0o755)
     mounted("-o", "remount,ro")
-    with pytest.raises(ConfigurationError, match="cannot keep it from other users: set HUGGINGGPT_HOME to a folder on"):
+    with pytest.raises(ConfigurationError, match="cannot keep it private: set HUGGINGGPT_HOME to a folder on"):
         open_home(home)
 
 
@@ -233,5 +233,5 @@ def test_the_command_line_says_that_it_mended_a_home(older: Path) -> None:
     listed = subprocess.run(command, capture_output=True, text=True)
     assert listed.returncode == 0
     assert listed.stderr.splitlines()[0] == (
-        f"Note: The home folder {older} was open to other users. It is private now, with everything in it."
+        f"Note: The home folder {older} was open to other users. It and everything in it is private now."
     )

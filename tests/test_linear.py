@@ -35,7 +35,7 @@ from hugginggpt.resources import Namespace
 from hugginggpt.retry_after import retry_after
 from hugginggpt.settings import Settings
 from hugginggpt.text import file_name, one_line, storable_json, terminal_json, visible
-from tasks.markdown import as_cell, as_text, fence
+from tasks.ui.markdown import as_cell, as_text, fence
 
 SHORT, MIDDLE, LONG = 2_000, 20_000, 190_000  # a plan's text may have 200,000 characters, quotes and names included
 SLACK = 6.0

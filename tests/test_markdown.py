@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from hugginggpt.text import one_line, visible
-from tasks.markdown import as_cell, as_code, as_label, as_text, fence
+from tasks.ui.markdown import as_cell, as_code, as_label, as_text, fence
 
 NASTY = [
     "![x](http://evil.example/pixel.png)",

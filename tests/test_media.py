@@ -176,13 +176,13 @@ def test_audio_longer_than_a_minute_becomes_flac() -> None:
 def test_a_long_recording_is_encoded_only_as_long_as_it_is_wanted() -> None:
     asked: list[int] = []
 
-    def go_on() -> None:
+    def check_deadline() -> None:
         asked.append(len(asked))
         if len(asked) == 3:
             raise TaskCancelledError("The task was cancelled.")
 
     with pytest.raises(TaskCancelledError):
-        encode(Audio(np.zeros((8000 * 600, 1), np.float32), 8000), go_on)
+        encode(Audio(np.zeros((8000 * 600, 1), np.float32), 8000), check_deadline)
     assert asked == [0, 1, 2]
 
 
@@ -436,7 +436,7 @@ def test_a_video_is_looked_at_no_longer_than_somebody_waits(tmp_path: Path, monk
     stuck.write_text(
         f"import os, pathlib, time; pathlib.Path({str(pid)!r}).write_text(str(os.getpid())); time.sleep(99)"
     )
-    monkeypatch.setattr("hugginggpt.media.moving._FIRST_FRAME", stuck)
+    monkeypatch.setattr("hugginggpt.media.videos._FIRST_FRAME", stuck)
     deadline = Deadline(60)
 
     def cancel() -> None:
@@ -553,20 +553,20 @@ def test_text_over_the_limit_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "part"),
     [
-        ("a.png", b"just text", "says .png but holds text"),
-        ("a.png", picture("JPEG"), "says .png but holds a JPEG image"),
-        ("a.jpg", recording(), "says .jpg but holds a WAV recording"),
-        ("a.txt", picture(), "says .txt but holds a PNG image"),
-        ("a.csv", picture(), "says .csv but holds a PNG image"),
-        ("a.wav", recording("FLAC"), "says .wav but holds a FLAC recording"),
-        ("a.png", b"%PDF-1.7\n", "says .png but holds a PDF; export its pages"),
+        ("a.png", b"just text", "has the ending .png but holds text"),
+        ("a.png", picture("JPEG"), "has the ending .png but holds a JPEG image"),
+        ("a.jpg", recording(), "has the ending .jpg but holds a WAV recording"),
+        ("a.txt", picture(), "has the ending .txt but holds a PNG image"),
+        ("a.csv", picture(), "has the ending .csv but holds a PNG image"),
+        ("a.wav", recording("FLAC"), "has the ending .wav but holds a FLAC recording"),
+        ("a.png", b"%PDF-1.7\n", "has the ending .png but holds a PDF; export its pages"),
         ("a.pdf", b"%PDF-1.7\n", "is a PDF, which cannot be used; export its pages as pictures"),
-        ("a.pdf", picture(), "says .pdf but holds a PNG image"),
+        ("a.pdf", picture(), "has the ending .pdf but holds a PNG image"),
         ("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
         ("a.gz", b"\x1f\x8b\x08\x00", "gzip"),
         ("a.heic", b"\x00\x00\x00\x18ftypheic", "HEIC"),
-        ("a.bin", bytes(range(256)), "neither a known kind of media nor text"),
-        ("a", b"\x00\x01\x02", "neither a known kind of media nor text"),
+        ("a.bin", bytes(range(256)), "neither text nor a known media format"),
+        ("a", b"\x00\x01\x02", "neither text nor a known media format"),
         ("a.txt", b"", "is empty"),
         ("a.txt", b" \n", "is empty"),
         ("a.png", b"", "is empty"),

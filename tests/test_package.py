@@ -56,7 +56,7 @@ def test_the_wheel_holds_code_and_data_and_nothing_else(wheel: Path) -> None:
 
 def test_every_prompt_and_migration_of_the_checkout_is_in_the_wheel(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    prompts = {f"hugginggpt/prompts/{path.name}" for path in (ROOT / "prompts").iterdir() if path.is_file()}
+    prompts = {f"hugginggpt/{path.relative_to(ROOT)}" for path in (ROOT / "prompts").rglob("*") if path.is_file()}
     migrations = {path.relative_to(ROOT).as_posix() for path in (ROOT / "hugginggpt/trace/migrations").rglob("*.py")}
     assert prompts | migrations <= names
 

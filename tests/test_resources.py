@@ -13,7 +13,7 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, MediaError, PlanError
 from hugginggpt.plan import Plan, parse_plan
 from hugginggpt.request import Exchange
-from hugginggpt.resources import Namespace, gather, reference
+from hugginggpt.resources import Namespace, artifact_reference, load_resources
 from hugginggpt.settings import Settings
 
 
@@ -45,7 +45,7 @@ def test_files_get_names_that_are_unique(settings: Settings, store: ArtifactStor
     other = tmp_path / "other" / "photo.png"
     other.parent.mkdir()
     PILImage.new("RGB", (8, 8), "red").save(other)
-    first, second = gather([str(photo), str(other)], settings, store)
+    first, second = load_resources([str(photo), str(other)], settings, store)
     assert (first.name, second.name) == ("photo.png", "photo-2.png")
     assert first.artifact.sha256 != second.artifact.sha256
     assert first.source == str(photo)
@@ -86,12 +86,12 @@ def test_paths_lead_into_the_configured_folders_only(
         str(shared),
     ):
         with pytest.raises(MediaError, match="HUGGINGGPT_FILE_ROOTS"):
-            gather([path], settings, store, roots=roots)
+            load_resources([path], settings, store, roots=roots)
     assert not list(store.stored())
     for path in (str(shared / "photo.png"), "photo.png", "folder/shared/photo.png", (shared / "photo.png").as_uri()):
-        assert gather([path], settings, store, roots=roots)[0].name == "photo.png"
+        assert load_resources([path], settings, store, roots=roots)[0].name == "photo.png"
     with pytest.raises(MediaError, match="is empty"):
-        gather(["empty.txt"], settings, store, roots=roots)
+        load_resources(["empty.txt"], settings, store, roots=roots)
 
 
 def test_files_come_within_the_deadline_or_not_at_all(settings: Settings, store: ArtifactStore, photo: Path) -> None:
@@ -99,7 +99,7 @@ def test_files_come_within_the_deadline_or_not_at_all(settings: Settings, store:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/photo.png"
         trusting = settings.model_copy(update={"trusted_hosts": ("127.0.0.1",)})
         with pytest.raises(DeadlineExceededError):
-            gather([str(photo), url], trusting, store, deadline=Deadline(0.3))
+            load_resources([str(photo), url], trusting, store, deadline=Deadline(0.3))
         given = space(trusting, given=True)
         with pytest.raises(DeadlineExceededError):
             given.resolve(detect(url), store, Deadline(0.3))
@@ -114,36 +114,36 @@ def test_a_plan_names_no_more_files_than_a_request_may_have(
 
 
 def test_a_file_keeps_its_bytes(settings: Settings, store: ArtifactStore, photo: Path) -> None:
-    (resource,) = gather([str(photo)], settings, store)
+    (resource,) = load_resources([str(photo)], settings, store)
     assert store.read_bytes(resource.artifact) == photo.read_bytes()
 
 
 def test_a_data_uri_is_a_file_too(settings: Settings, store: ArtifactStore, photo: Path) -> None:
     uri = "data:image/png;base64," + base64.b64encode(photo.read_bytes()).decode()
-    (resource,) = gather([uri], settings, store)
+    (resource,) = load_resources([uri], settings, store)
     assert resource.artifact.mime == "image/png"
     assert len(resource.source) < 200
 
 
 def test_a_reference_that_is_not_text_is_refused(settings: Settings, store: ArtifactStore, photo: Path) -> None:
-    whole = reference(gather([str(photo)], settings, store)[0])
-    assert gather([whole], settings, store)[0].name == photo.name
+    whole = artifact_reference(load_resources([str(photo)], settings, store)[0])
+    assert load_resources([whole], settings, store)[0].name == photo.name
     for odd in ("\ud83d", "\x00"):
         with pytest.raises(MediaError) as refused:
-            gather([whole.replace(".png", f"{odd}.png")], settings, store)
+            load_resources([whole.replace(".png", f"{odd}.png")], settings, store)
         refused.value.message.encode()
         assert odd not in refused.value.message
 
 
 def test_a_missing_file_is_named(settings: Settings, store: ArtifactStore) -> None:
     with pytest.raises(MediaError, match=r"nowhere\.png"):
-        gather(["nowhere.png"], settings, store)
+        load_resources(["nowhere.png"], settings, store)
 
 
 def test_the_requests_files_can_be_named_by_name_path_or_folder(
     settings: Settings, store: ArtifactStore, photo: Path
 ) -> None:
-    resources = gather([str(photo)], settings, store)
+    resources = load_resources([str(photo)], settings, store)
     for name in ("photo.png", str(photo), "./photo.png", f"{photo.parent.name}/photo.png"):
         plan, after = space(settings, *resources).resolve(detect(name), store)
         assert plan.tasks[0].args["image"] == "photo.png"
@@ -151,7 +151,9 @@ def test_the_requests_files_can_be_named_by_name_path_or_folder(
 
 
 def test_a_file_outside_the_request_is_refused(settings: Settings, store: ArtifactStore, photo: Path) -> None:
-    assert space(settings, *gather([str(photo)], settings, store)).problems(detect("/elsewhere/photo.png")) != []
+    assert (
+        space(settings, *load_resources([str(photo)], settings, store)).problems(detect("/elsewhere/photo.png")) != []
+    )
     for name in (str(photo), "/etc/hostname", "../photo.png", "other.png"):
         with pytest.raises(PlanError, match="neither a file of the request"):
             space(settings).resolve(detect(name), store)
@@ -177,7 +179,7 @@ def test_no_way_leads_out_of_a_root(settings: Settings, store: ArtifactStore, ph
 
 def test_a_url_has_to_stand_in_the_request_unless_the_plan_was_given(settings: Settings) -> None:
     url = "https://example.com/cat.png"
-    assert "does not stand in the request" in space(settings).problems(detect(url))[0]
+    assert "is not in the request" in space(settings).problems(detect(url))[0]
     assert space(settings, wording=f"What is on {url}?").problems(detect(url)) == []
     for longer in (f"{url}x", f"{url}/large", f"{url}?size=9", f"{url}.html"):
         assert space(settings, wording=f"What is on {longer}?").problems(detect(url)) != []
@@ -193,7 +195,7 @@ def test_a_url_that_only_an_answer_holds_is_not_the_users(settings: Settings) ->
     def problems(*history: Exchange) -> list[str]:
         return Namespace.of("And there?", history, (), given=False, settings=settings).problems(detect(url))
 
-    assert "does not stand in the request" in problems(read)[0]
+    assert "is not in the request" in problems(read)[0]
     assert problems(read, written) == []
 
 
@@ -212,7 +214,7 @@ def test_a_path_that_one_root_cannot_have_may_lie_in_another(
 def test_a_resource_of_another_type_is_refused(settings: Settings, store: ArtifactStore, tmp_path: Path) -> None:
     notes = tmp_path / "notes.txt"
     notes.write_text("words")
-    resources = gather([str(notes)], settings, store)
+    resources = load_resources([str(notes)], settings, store)
     assert space(settings, *resources).problems(detect("notes.txt")) == [
         "Task 0 (object-detection) names 'notes.txt', which is text, not image."
     ]
@@ -248,6 +250,6 @@ def test_of_two_files_with_one_name_the_path_tells_which(
     other = tmp_path / "b" / "photo.png"
     other.parent.mkdir()
     PILImage.new("RGB", (8, 8), "red").save(other)
-    resources = gather([str(photo), str(other)], settings, store)
+    resources = load_resources([str(photo), str(other)], settings, store)
     plan, _ = space(settings, *resources).resolve(detect("b/photo.png"), store)
     assert plan.tasks[0].args["image"] == "photo-2.png"

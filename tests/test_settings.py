@@ -78,9 +78,7 @@ def test_a_folder_of_an_unknown_user_is_refused(monkeypatch: pytest.MonkeyPatch,
 
 def test_a_setting_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUGGINGGPT_HOME", "/tmp/caf\udce9")
-    with pytest.raises(
-        ConfigurationError, match=r"^The setting HUGGINGGPT_HOME cannot be used: it is not text in UTF-8"
-    ):
+    with pytest.raises(ConfigurationError, match=r"^The setting HUGGINGGPT_HOME cannot be used: it is not valid UTF-8"):
         get_settings()
 
 
@@ -123,7 +121,9 @@ def test_a_store_elsewhere_keeps_its_url(monkeypatch: pytest.MonkeyPatch, url: s
 @pytest.mark.parametrize("url", ["sftp://ada:secret@host/folder", "simplecache::sftp://secret@host/folder"])
 def test_a_store_s_url_holds_no_secret(monkeypatch: pytest.MonkeyPatch, variable: str, url: str) -> None:
     monkeypatch.setenv(variable, url)
-    with pytest.raises(ConfigurationError, match=f"^The setting {variable} cannot be used: it holds a user") as raised:
+    with pytest.raises(
+        ConfigurationError, match=f"^The setting {variable} cannot be used: it contains a user"
+    ) as raised:
         get_settings()
     assert "secret" not in raised.value.message
 

@@ -1,8 +1,8 @@
 """The base model of the planner, read from the GGUF file that serves it.
 
-Training starts from exactly the weights that serve: the quantised ones, made whole again. They keep
-the layout of the file, in which the two numbers that RoPE turns together stand side by side, so that
-what is trained on them needs no rearranging to be served beside them.
+Training starts from exactly the weights that serve: the quantised weights, dequantised. They keep the
+layout of the file, in which the two numbers that RoPE rotates together are neighbours, so the trained
+adapter fits the file without rearranging.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ class Shape:
 
     @property
     def head_width(self) -> int:
-        """Numbers a head works on."""
+        """Width of a head."""
         return self.width // self.heads
 
 
 @dataclass(frozen=True)
 class Base:
-    """A model's shape and its weights by their names in the file, in float32."""
+    """The shape of a model, and its weights in float32 by their names in the file."""
 
     shape: Shape
     weights: dict[str, Tensor]
 
 
 def packaged() -> Path:
-    """Where the packaged GGUF file is, found without importing its package."""
+    """The path of the packaged GGUF file, found without importing its package."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise FileNotFoundError("the base model is not installed; run `make install`, or name a GGUF file with --base")

@@ -1,6 +1,6 @@
 """Training examples: from conversations to batches of tokens.
 
-The server that will run the planner also makes its tokens, so that both read a text alike.
+The server that runs the planner also makes the tokens, so that training and use read a text alike.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _POOL = 50  # batches sorted by length together
 
 @dataclass(frozen=True)
 class Example:
-    """A conversation's tokens, of which those from `answer` on are to be learnt."""
+    """The tokens of a conversation; those from `answer` on are learnt."""
 
     tokens: list[int]
     answer: int
@@ -33,7 +33,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Batch:
-    """Examples of about the same length, padded at their ends.
+    """Examples of similar length, padded at the end.
 
     Attributes:
         tokens: [batch, length].
@@ -46,7 +46,7 @@ class Batch:
     targets: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        """The same on a device."""
+        """The batch on a device."""
         return Batch(self.tokens.to(device), self.at.to(device), self.targets.to(device))
 
 
@@ -70,7 +70,7 @@ class Tokenizer:
         (self.end,) = self.tokens(END, special=True)
 
     def tokens(self, text: str, *, special: bool) -> list[int]:
-        """The tokens of a text, special ones read as such or as the characters they are written with."""
+        """The tokens of a text; special tokens count as such, or as the characters they are written with."""
         body = json.dumps({"content": text, "add_special": special, "parse_special": special}).encode()
         address = f"{self._server.listening_address}/tokenize"
         request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
@@ -79,7 +79,7 @@ class Tokenizer:
         return tokens
 
     def prompt(self, messages: Sequence[dict[str, str]]) -> str:
-        """What the model reads before it answers."""
+        """The text that the model reads before it answers."""
         return self._template.render(messages=messages, add_generation_prompt=True)
 
     def encode(self, row: dict[str, Any]) -> Example:
@@ -96,7 +96,7 @@ def read(file: Path, tokenizer: Tokenizer, longest: int) -> list[Example]:
 
 
 def batches(examples: Sequence[Example], tokens: int, seed: int | str) -> Iterator[Batch]:
-    """Every example once, in the order that the seed gives, in batches of at most `tokens` tokens with padding."""
+    """Every example once, in an order drawn from the seed, in batches of at most `tokens` tokens including padding."""
     order = random.Random(seed)
     shuffled = order.sample(examples, len(examples))
     mean = sum(len(example.tokens) for example in shuffled) / max(1, len(shuffled))
@@ -120,7 +120,7 @@ def _cut(examples: Iterable[Example], tokens: int) -> Iterator[list[Example]]:
 
 
 def collate(examples: Sequence[Example]) -> Batch:
-    """Pad and find what is learnt."""
+    """Pad examples to a batch, and collect the tokens to learn."""
     length = max(len(example.tokens) for example in examples)
     tokens = torch.zeros(len(examples), length, dtype=torch.long)
     at: list[int] = []

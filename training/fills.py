@@ -1,4 +1,4 @@
-"""Values for slots, drawn from the bank's lists and varied: a small model copies only what it has seen the like of."""
+"""Values for slots, drawn from the bank's lists and varied: a small model copies only texts like those it has seen."""
 
 import random
 
@@ -13,7 +13,7 @@ _NAMES = ("lang",)
 
 
 def drawn(bank: Bank, fill: str, rng: random.Random) -> list[str]:
-    """A value of a list of fills; several where it is one of `LISTS`."""
+    """A value from a list of fills; several values if the list is one of `LISTS`."""
     value = rng.choice(bank.fills[fill])
     if fill in _NAMES:
         return [value]

@@ -1,6 +1,6 @@
-"""The planner's training data: requests, their files and their plans, drawn without end from one seed.
+"""The planner's training data: requests with their files and plans, drawn without end from one seed.
 
-`python -m training.generate --samples 20` prints some to look at.
+`python -m training.generate --samples 20` prints some samples.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class Sample:
     """One example.
 
     Attributes:
-        messages: what the planner is asked, in the form of a chat.
-        completion: the right plan, in pipeline notation, passages by name.
-        attached: names of the files that come with it.
-        history: it is not the first of its conversation.
+        messages: the planner's prompt, in the form of a chat.
+        completion: the right plan in pipeline notation, with passages by name.
+        attached: names of the attached files.
+        history: whether the conversation has earlier requests.
         origin: "request" from a block, or "composed".
     """
 
@@ -78,7 +78,7 @@ class Generator:
         ]
 
     def samples(self) -> Iterator[Sample]:
-        """Samples, one after the other, for ever."""
+        """Samples without end."""
         while True:
             sample = self._sample()
             if sample is not None:
@@ -94,7 +94,7 @@ class Generator:
         return self._composed()
 
     def of_block(self, block: Block) -> Sample | None:
-        """A sample of a block; None when what was drawn cannot be planned from."""
+        """A sample of a block; None if its plan cannot be derived from its request."""
         worded, plan = self._wording.block(block)
         return self._finished(worded, plan, [], "request")
 
@@ -110,7 +110,7 @@ class Generator:
         return self._finished(worded, notation(steps), [], "composed")
 
     def _before(self, steps: list[Step]) -> list[Step] | None:
-        """Steps of a turn before that make the one file of these; None when there is no such file."""
+        """Steps of an earlier turn that make the only file of these; None if there is no such file."""
         files = {id(file): file for step in steps for file in step.files()}
         if len(files) != 1:
             return None
@@ -119,7 +119,7 @@ class Generator:
         return next((made for made in tries if _result(made).type is file.type), None)
 
     def _continued(self, made: list[Step], steps: list[Step]) -> Sample | None:
-        """Steps as a later turn of a conversation, on what the turn before made."""
+        """Steps as a later turn of a conversation, on the result of the turn before."""
         rng = self._rng
         file = next(file for step in steps for file in step.files())
         file.made = True
@@ -138,7 +138,7 @@ class Generator:
         return self._finished(worded, notation(steps), history, "composed")
 
     def _answer(self, result: File) -> str:
-        """What was answered when a result was made, as far as the planner is shown it."""
+        """The answer to the turn that made a result, as far as the planner sees it."""
         rng = self._rng
         said = rng.choice(("Done.", "Here it is.", "The result is ready.", "I have made it.", "Here is what came out."))
         if result.type is ValueType.TEXT and rng.random() < 0.7:
@@ -149,7 +149,7 @@ class Generator:
         return said[:ANSWER_CHARS]
 
     def _finished(self, worded: Worded, plan: str, history: list[dict[str, str]], origin: str) -> Sample | None:
-        """The sample as the planner meets it; None when the request does not hold what the plan needs."""
+        """The sample as the planner sees it; None if the request does not hold what the plan needs."""
         rng = self._rng
         text = noisy(_with_articles(worded.text, self._bank.fills["lang"]), rng)
         if not text:
@@ -159,7 +159,7 @@ class Generator:
             attached += self._strays({f.type for f in worded.files})
         if not worded.in_order:
             rng.shuffle(attached)
-        # Names with folders are attached under their last part.
+        # A file with a path is attached under the last part of it.
         attached = [(name.rsplit("/", 1)[-1] if "://" not in name else name, type) for name, type in attached]
         read = take_passages(text)
         for name, passage in read.passages.items():
@@ -185,7 +185,7 @@ class Generator:
         )
 
     def _strays(self, types: set[ValueType]) -> list[tuple[str, ValueType]]:
-        """Attached files that the request is not about, of other types than those it is about."""
+        """Attached files that the request is not about, of types that it does not use."""
         sort = self._rng.choice(("photo", "speech", "table", "textfile", "video"))
         file = File(sort)
         return [] if file.type in types else [(self._rng.choice(self._bank.mentions[sort].names), file.type)]
@@ -198,13 +198,13 @@ def _result(steps: list[Step]) -> File:
 
 
 def _with_articles(text: str, languages: Iterable[str]) -> str:
-    """The text with "an" before a language that wants it."""
+    """The text with "an" before a language that needs it."""
     vowels = "|".join(name for name in languages if name[0] in "AEIO" or name in ("Urdu", "Uzbek"))
     return re.sub(rf"\b([Aa]) (?={vowels})", r"\1n ", text)
 
 
 def _lower(steps: list[Step]) -> None:
-    """All of the user's words in small letters."""
+    """Write all words of the user in lower case."""
     for step in steps:
         if isinstance(step.piped, Literal):
             step.piped.text = step.piped.text.lower()
@@ -214,7 +214,7 @@ def _lower(steps: list[Step]) -> None:
 
 
 def _by_source(plan: str, worded: Worded, names: set[str]) -> str:
-    """The plan with every file called as the list of sources calls it."""
+    """The plan with every file under its name in the list of sources."""
     for file in worded.files:
         last = file.name.rsplit("/", 1)[-1]
         if file.name not in names and last in names:
@@ -223,7 +223,7 @@ def _by_source(plan: str, worded: Worded, names: set[str]) -> str:
 
 
 def _grounded(plan: Plan, text: str, names: set[str]) -> bool:
-    """Whether every value of the plan is a source or stands in the request."""
+    """Whether every value of the plan is a source or is in the request."""
     for task in plan.tasks:
         for name, value in task.args.items():
             if name in INPUT_WORDS:
@@ -240,16 +240,16 @@ def _grounded(plan: Plan, text: str, names: set[str]) -> bool:
 
 
 def _without_end(text: str, names: set[str]) -> str:
-    """A template's words without what is piped into it."""
+    """The words of a template without the piped value."""
     ends = [reference(k) for k in references_in(text)] + [name for name in names if text.endswith(f" {name}")]
     return text.removesuffix(max(ends, key=len)).rstrip(": ") if ends else text
 
 
 def write(folder: Path, seed: int, samples: int, tests: int) -> None:
-    """Write what the planner is trained on, and two test sets that tell how far it generalises.
+    """Write the training data, and two test sets that show how far the planner generalises.
 
     `train.jsonl` holds chats; `seen.jsonl` and `held-out.jsonl` are datasets for `hugginggpt evaluate`,
-    worded with the families that are trained on and with those that are not. `train.jsonl` comes last.
+    one in the phrase families of the training data, one in the others. `train.jsonl` is written last.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, held_out in (("seen", False), ("held-out", True)):
@@ -267,7 +267,7 @@ def _test(id: str, sample: Sample) -> dict[str, Any]:
 
 
 def _write(file: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Write JSON lines; the file is there when all of it is."""
+    """Write JSON lines; the file appears only when it is complete."""
     partial = file.with_suffix(".partial")
     with partial.open("w", encoding="utf-8") as lines:
         lines.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

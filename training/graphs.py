@@ -11,7 +11,7 @@ from hugginggpt.plan.notation import NOTHING, PIPED, named, quoted
 from training.fills import drawn
 from training.phrases import Bank, Sense
 
-# How often a kind is wished for. What is not named here stands at 1.
+# How often a kind is drawn; 1 for kinds that are not listed.
 _WEIGHTS = {
     "image-to-text": 7,
     "automatic-speech-recognition": 7,
@@ -79,7 +79,7 @@ LITERAL_SOURCES = {
     "conversational": "message",
     "fill-mask": "masked",
 }
-"""Kinds whose text is a description or message of the user's, and the fills that hold such."""
+"""Kinds whose text is the user's own description or message, and the fills that hold such texts."""
 
 
 @dataclass(eq=False)
@@ -96,13 +96,13 @@ class File:
 
     @property
     def type(self) -> ValueType:
-        """Its type of value."""
+        """The type of its value."""
         return FILE_SORTS[self.sort]
 
 
 @dataclass(eq=False)
 class Literal:
-    """A text that stands in the request."""
+    """A text that the request contains."""
 
     text: str
     fill: str
@@ -110,7 +110,7 @@ class Literal:
 
 @dataclass(eq=False)
 class Step:
-    """One wish: a sense and what goes into it.
+    """One wish: a sense and its inputs.
 
     Attributes:
         slots: slot name to literal values or to the step whose result goes there.
@@ -132,7 +132,7 @@ class Step:
                 yield value
 
     def files(self) -> Iterator[File]:
-        """The files that it takes itself."""
+        """The files that it takes directly."""
         if isinstance(self.piped, File):
             yield self.piped
         elif isinstance(self.piped, list):
@@ -171,13 +171,13 @@ def _source(piped: Step | File | Literal | list[File]) -> str:
 
 
 def notation(steps: list[Step]) -> str:
-    """The plan of these steps: a line for each whose result goes nowhere else."""
+    """The plan of these steps: a line for each step whose result no other step takes."""
     used = {id(need) for step in steps for need in step.needs()}
     return "\n".join(step.notation() for step in steps if id(step) not in used) or NOTHING
 
 
 class Graphs:
-    """Draws plans of one to eight steps, of senses that can be worded on one side of the split."""
+    """Draws plans of one to eight steps whose senses have wordings on one side of the split."""
 
     def __init__(self, bank: Bank, rng: random.Random, held_out: bool | None) -> None:
         self._bank = bank
@@ -187,7 +187,7 @@ class Graphs:
         self._joining = [sense for sense in senses if "node" in sense.fills.values()]
 
     def draw(self, size: int) -> list[Step]:
-        """Steps in an order in which they can run; now and then fewer than `size`."""
+        """Steps in an order in which they can run; sometimes fewer than `size`."""
         rng = self._rng
         steps = [self._first()]
         while len(steps) < size:
@@ -294,7 +294,7 @@ def _takes(sense: Sense, outputs: tuple[ValueType, ...]) -> bool:
 
 
 def _unlikely(kind: str, following: Sense) -> bool:
-    """Whether hardly anybody wishes for the one after the other."""
+    """Whether hardly anybody wants one of them after the other."""
     if kind == "feature-extraction":
         return True
     undone = {"text-to-speech": "automatic-speech-recognition", "text-to-image": "image-to-text"}

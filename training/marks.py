@@ -1,8 +1,8 @@
-"""Marks around the words of a request that its plan takes word for word: no noise may touch them."""
+"""Marks around the words that a plan copies from its request, so that noise leaves them alone."""
 
 OPEN, CLOSE = "\x01", "\x02"
 
 
 def kept(text: str) -> str:
-    """The text, marked."""
+    """The text between marks."""
     return f"{OPEN}{text}{CLOSE}"

@@ -12,7 +12,7 @@ from training.base import Base
 from training.ops import COMPUTE, Attention, Gate, Linear, Loss, Norm
 
 GROUPS = (("attn_q", "attn_k", "attn_v"), ("attn_output",), ("ffn_gate", "ffn_up"), ("ffn_down",))
-"""Matrices of a block that read the same input are applied as one."""
+"""Matrices of a block that read the same input, and so are applied as one."""
 
 
 class Adapted(nn.Module):
@@ -45,7 +45,7 @@ class Adapted(nn.Module):
 
     @torch.no_grad()
     def merge(self) -> None:
-        """Add the LoRA to the frozen weights, for the steps until it changes."""
+        """Add the LoRA to the frozen weights, until it changes again."""
         sums = zip(self.merged.split(self.parts), self.frozen.split(self.parts), self.lora(), strict=True)
         for out, frozen, (_, down, up) in sums:
             torch.addmm(frozen, up.to(COMPUTE), down.to(COMPUTE), alpha=self.scale, out=out)
@@ -71,7 +71,7 @@ class Block(nn.Module):
             self.register_buffer(name, base.weights[within + name], persistent=False)
 
     def forward(self, x: Tensor, turn: Tensor, mask: Tensor) -> Tensor:
-        """Add to the stream."""
+        """Add the layer's output to the stream."""
         shape, (qkv, output, gate_up, down) = self.shape, self.adapted
         length = turn.shape[1]
         heads = qkv(Norm.apply(x, self.attn_norm, shape.norm_epsilon)).view(len(x) // length, length, -1)
@@ -104,16 +104,16 @@ class Planner(nn.Module):
             self.register_buffer(name, value, persistent=False)
 
     def adapted(self) -> Iterator[Adapted]:
-        """Everything that has a LoRA, block after block."""
+        """All modules with a LoRA, block by block."""
         return (module for module in self.modules() if isinstance(module, Adapted))
 
     def merge(self) -> None:
-        """Take over changed LoRA weights."""
+        """Merge the current LoRA weights."""
         for adapted in self.adapted():
             adapted.merge()
 
     def forward(self, tokens: Tensor, at: Tensor) -> Tensor:
-        """The normed stream at some positions.
+        """The normalised stream at some positions.
 
         Args:
             tokens: [batch, length], padded at the ends.

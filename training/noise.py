@@ -1,4 +1,4 @@
-"""What typing does to a request: small letters, slips of the finger, missing marks. Values stay as they are."""
+"""What typing does to a request: lower case, typos, missing marks. Values stay as they are."""
 
 import random
 import re
@@ -16,7 +16,7 @@ _SHORT = {"please": "pls", "you": "u", "thanks": "thx", "because": "cos", "pictu
 
 
 def noisy(text: str, rng: random.Random) -> str:
-    """The marked text as somebody typed it, its marks gone."""
+    """The text as somebody typed it, without its marks."""
     roll = rng.random()
     if roll < 0.1:
         text = _outside(text, str.lower)
@@ -46,7 +46,7 @@ def careless(text: str, rng: random.Random) -> str:
 
 
 def _outside(text: str, change: Callable[[str], str]) -> str:
-    """The text with everything that is not word for word changed."""
+    """The text with everything changed that the plan does not copy."""
     return "".join(part if part.startswith(OPEN) else change(part) for part in _SPLIT.split(text))
 
 

@@ -45,7 +45,7 @@ class Linear(Function):
 
 
 class Norm(Function):
-    """RMS norm of the float32 stream, giving what is multiplied next."""
+    """RMS norm of the float32 stream, in the precision of the next multiplication."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
@@ -89,7 +89,7 @@ class Gate(Function):
 
 
 class Attention(Function):
-    """Causal attention with RoPE, of sequences that start at position 0 and are padded at their ends.
+    """Causal attention with RoPE over sequences that start at position 0 and are padded at the end.
 
     Heads that share keys are stacked, so that nothing is repeated. On a CPU this takes a tenth of the
     time of `scaled_dot_product_attention` with its gradients, at the lengths of a request.
@@ -134,21 +134,21 @@ def _rotate(x: Tensor, turn: Tensor) -> Tensor:
 
 
 def _stack(x: Tensor, kv_heads: int) -> Tensor:
-    """[batch, length, heads, width] to [batch x kv_heads, heads of a key x length, width]."""
+    """Reshape [batch, length, heads, width] to [batch x kv_heads, heads of a key x length, width]."""
     batch, length, heads, width = x.shape
     x = x.reshape(batch, length, kv_heads, heads // kv_heads, width).permute(0, 2, 3, 1, 4)
     return x.to(COMPUTE, memory_format=torch.contiguous_format).reshape(batch * kv_heads, -1, width)
 
 
 def _unstack(x: Tensor, batch: int, length: int) -> Tensor:
-    """The way back from `_stack`."""
+    """The inverse of `_stack`."""
     width = x.shape[-1]
     x = x.view(batch, -1, x.shape[1] // length, length, width).permute(0, 3, 1, 2, 4)
     return x.reshape(batch, length, -1, width)
 
 
 class Loss(Function):
-    """Sum of the cross-entropies of the targets, its gradient taken on the way.
+    """Sum of the cross-entropies of the targets, which computes its gradient on the way.
 
     The logits of all positions never exist at once: a vocabulary of 49,152 words makes them the
     largest thing in the step.

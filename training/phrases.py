@@ -1,8 +1,8 @@
-"""The phrase bank in `training/phrases/`: how people word wishes, written by hand, read into memory.
+"""The phrase bank in `training/phrases/`: how people word wishes, written by hand.
 
 A phrase family is one block of requests, or one wording of a step. A fixed eighth of the families is
-never trained on: the difference in score between the two tells how well the planner generalises
-beyond the words it was taught.
+never trained on: the difference between the two scores shows how well the planner generalises beyond
+the words that it was taught.
 """
 
 import hashlib
@@ -18,18 +18,18 @@ HELD_OUT_SHARE = 8
 
 
 def is_held_out(family: str) -> bool:
-    """Whether a family is kept from training; decided by its words alone."""
+    """Whether a family is kept from training, which depends only on its words."""
     return hashlib.sha256(family.encode()).digest()[0] % HELD_OUT_SHARE == 0
 
 
 @dataclass(frozen=True)
 class Sense:
-    """One meaning of a kind, or of two kinds in a row, and how it is worded.
+    """One meaning of a kind, or of two kinds in a row, and its wordings.
 
     Attributes:
-        kinds: the steps it stands for, in order.
+        kinds: its steps, in order.
         takes: the sort of file or value that fits it: photo, doc, speech, text and so on.
-        fills: slot name to the fill list that it is filled from; "node" where only a result fits.
+        fills: slot name to the list that fills it; "node" if only a result fits.
         phrases: do, ask, noun, name, after, goal: each a list of wordings with slots.
     """
 
@@ -40,7 +40,7 @@ class Sense:
     phrases: Mapping[str, tuple[str, ...]]
 
     def wordings(self, form: str, held_out: bool | None) -> list[str]:
-        """Its wordings of one form: all of them, or those of one side of the split."""
+        """Its wordings in one form: all, or those on one side of the split."""
         found = self.phrases.get(form, ())
         if held_out is None or form == "name":
             return list(found)
@@ -57,7 +57,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Mentions:
-    """How one sort of file is spoken of, and what such files are called."""
+    """How people mention one sort of file, and names of such files."""
 
     named: list[str] = field(default_factory=list)
     pointing: list[str] = field(default_factory=list)
@@ -70,7 +70,7 @@ class Bank:
     """Everything in the folder.
 
     Raises:
-        ValueError: a file there is not written as it should be; says which line.
+        ValueError: a file is malformed; the message says in which line.
     """
 
     def __init__(self, folder: Path = FOLDER) -> None:
@@ -94,7 +94,7 @@ class Bank:
 
     @cached_property
     def mentions(self) -> dict[str, Mentions]:
-        """How files are spoken of, by sort."""
+        """How people mention files, by sort."""
         sections: dict[str, dict[str, list[str]]] = {}
         for section, key, lines in _sections(self._folder / "mentions.txt"):
             sections.setdefault(section, {}).setdefault(key, []).extend(lines)
@@ -102,7 +102,7 @@ class Bank:
 
     @cached_property
     def frames(self) -> dict[str, list[str]]:
-        """What goes around a wish: openings, joints, context."""
+        """The frames around a wish: openings, joints, context."""
         return {key: lines for _, key, lines in _sections(self._folder / "frames.txt")}
 
 
@@ -128,7 +128,7 @@ def _sections(path: Path) -> Iterator[tuple[str, str, list[str]]]:
         elif key:
             lines.append(line.strip().replace("\\n", "\n"))
         else:
-            raise ValueError(f"{path.name}, line {number}: a phrase that stands under no heading.")
+            raise ValueError(f"{path.name}, line {number}: a phrase without a heading.")
     if key:
         yield section, key, lines
 

@@ -1,7 +1,7 @@
 """Fine-tune the base model with LoRA: `python -m training.train DATA --out FOLDER`.
 
-A run that was interrupted goes on from its last checkpoint. The order of the examples depends on the
-seed alone, so it then learns from what the uninterrupted run would have learnt from.
+An interrupted run continues from its last checkpoint. The order of the examples depends only on the
+seed, so the run learns from the same examples as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ log = logging.getLogger("training")
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides the result.
+    """Everything that decides the result.
 
     Attributes:
         scale: factor of the LoRA, its alpha divided by its rank.
-        tokens: most tokens in a step, padding included.
-        batches: how many batches these are in; on a CPU each has cores of its own.
+        tokens: most tokens in a step, including padding.
+        batches: how many batches they are split into; on a CPU each gets cores of its own.
         rate: highest learning rate.
         warmup: share of the steps in which the rate rises.
-        floor: share of the rate that is left at the end.
+        floor: share of the rate that remains at the end.
         clip: largest norm of the gradients.
-        epochs: how often every example is learnt from.
-        longest: examples of more tokens are left out.
-        seed: of the LoRA's first values and the order of the examples.
+        epochs: how often every example is used.
+        longest: examples with more tokens are left out.
+        seed: for the initial LoRA and the order of the examples.
     """
 
     rank: int = 16
@@ -63,7 +63,7 @@ class Recipe:
 
 
 class Trainer:
-    """The model, its optimiser and how far they are."""
+    """The model, its optimiser and its progress."""
 
     def __init__(self, recipe: Recipe, weights: Path, examples: Sequence[Example], device: torch.device) -> None:
         self.recipe = recipe
@@ -73,7 +73,7 @@ class Trainer:
         self.model = Planner(base.load(weights), recipe.rank, recipe.scale, recipe.longest).to(device)
         self.parameters: list[Tensor] = list(self.model.parameters())
         self.optimizer = torch.optim.AdamW(self.parameters, lr=0.0, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
-        # On a CPU batches are computed side by side: cores that share one wait for each other at every operation.
+        # On a CPU, batches run in parallel, because cores that share a batch wait for each other at every operation.
         side_by_side = 1 if device.type == "cuda" else recipe.batches
         threads = max(1, torch.get_num_threads() // side_by_side)
         self._pool = ThreadPoolExecutor(side_by_side, initializer=torch.set_num_threads, initargs=(threads,))
@@ -90,7 +90,7 @@ class Trainer:
                 yield group
 
     def run(self) -> Iterator[tuple[float, int, int]]:
-        """Make the steps that are left; give each one's loss, tokens and learnt tokens."""
+        """Make the remaining steps; yield the loss, tokens and learnt tokens of each."""
         for group in itertools.islice(self._groups(), self.step, None):
             yield self._advance([batch.to(self.device) for batch in group])
 
@@ -121,7 +121,7 @@ class Trainer:
         return recipe.rate * (recipe.floor + (1 - recipe.floor) * falling)
 
     def state(self) -> dict[str, Any]:
-        """All that a later process needs to go on."""
+        """Everything that a later process needs to continue."""
         return {
             "recipe": asdict(self.recipe),
             "learns": self.learns,
@@ -131,18 +131,18 @@ class Trainer:
         }
 
     def fits(self, state: dict[str, Any]) -> bool:
-        """Whether a checkpoint is of this recipe, these weights and these examples."""
+        """Whether a checkpoint belongs to this recipe, these weights and these examples."""
         return (state["recipe"], state["learns"]) == (asdict(self.recipe), self.learns)
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Continue from a checkpoint."""
         self.model.load_state_dict(state["lora"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]
 
 
 def _fingerprint(weights: Path, examples: Sequence[Example]) -> str:
-    """Tells other weights and other examples apart."""
+    """A hash of the weights and the examples."""
     digest = hashlib.sha256(weights.read_bytes())
     for example in examples:
         digest.update(repr(example).encode())
@@ -150,21 +150,21 @@ def _fingerprint(weights: Path, examples: Sequence[Example]) -> str:
 
 
 def keep_memory() -> None:
-    """Let freed memory be reused at once: to give it back and fetch it again costs a tenth of a step."""
+    """Keep freed memory for reuse: returning and fetching it again costs a tenth of a step."""
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(-4, 0)  # M_MMAP_MAX: no mappings for large blocks
         libc.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
 
 
 def peak_megabytes(device: torch.device) -> float:
-    """Most memory used so far."""
+    """Peak memory so far."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
 def train(recipe: Recipe, weights: Path, data: Path, out: Path, device: torch.device, minutes: float) -> Path:
-    """Train, or go on training, and write the adapter."""
+    """Train, or continue training, and write the adapter."""
     checkpoint = out / "checkpoint.pt"
     tokenizer = Tokenizer(weights, base.template(weights))
     examples = read(data, tokenizer, recipe.longest)
@@ -175,9 +175,9 @@ def train(recipe: Recipe, weights: Path, data: Path, out: Path, device: torch.de
         state = torch.load(checkpoint, map_location=device, weights_only=True)
         if trainer.fits(state):
             trainer.restore(state)
-            log.info("going on from step %d", trainer.step)
+            log.info("continuing from step %d", trainer.step)
         else:
-            log.info("%s is of another recipe, other weights or other examples: beginning anew", checkpoint.name)
+            log.info("%s belongs to another recipe, other weights or other examples: starting anew", checkpoint.name)
 
     first, start, saved = trainer.step, time.monotonic(), time.monotonic()
     since, losses, tokens, learnt = start, 0.0, 0, 0
@@ -204,7 +204,7 @@ def train(recipe: Recipe, weights: Path, data: Path, out: Path, device: torch.de
 
 
 def save(state: dict[str, Any], file: Path) -> None:
-    """Replace the checkpoint, whole or not at all."""
+    """Replace the checkpoint atomically."""
     partial = file.with_suffix(".partial")
     torch.save(state, partial)
     os.replace(partial, file)

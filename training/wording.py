@@ -1,57 +1,30 @@
-"""From a random plan to a request that asks for it, the way people write."""
+"""From a random plan to a request for it, written the way people write."""
 
 from __future__ import annotations
 
 import random
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from hugginggpt.plan.notation import named, quoted
 from training.fills import drawn
 from training.graphs import FILE_SORTS, File, Literal, Step
 from training.marks import CLOSE, OPEN, kept
+from training.mentions import SORT_NOUNS, Mentioned
 from training.phrases import Bank, Block
-
-_ORDINALS = ("first", "second", "third", "fourth", "fifth")
-_SORT_NOUNS = {
-    "photo": ("photo", "picture", "image", "shot"),
-    "doc": ("document", "scan", "picture", "page"),
-    "image": ("image", "picture"),
-    "speech": ("recording", "audio", "voice message"),
-    "sound": ("recording", "sound", "audio"),
-    "audio": ("audio", "recording", "file"),
-    "video": ("video", "clip"),
-    "table": ("table", "spreadsheet", "data"),
-    "textfile": ("text", "file", "document"),
-}
-_MADE = ("it", "it", "that", "this", "the {}", "that {}", "this {}", "the result", "the {} you made", "your {}")
-"""How one speaks of what an earlier turn made."""
-
-_SHOWN = ("the {}", "the {}", "my {}", "our {}", "this {}")
-_SAYS_NOTHING = re.compile(
-    r"(?i)image|picture|photo|pic|shot|img|scan|screenshot|example|sample|test|file|input|output|new|copy|final|untitled|"
-    r"document|doc|audio|sound|video|clip|movie|rec|recording|text|data|table|the|my|a|in|at|of|is"
-)
 
 _SLOT = re.compile(r"\{([A-Za-z]+)(\d?)\}")
 _QUOTED = re.compile(r'"([^"]*)"')
 _QUOTES = ('"{}"', '"{}"', '"{}"', "'{}'", "“{}”", "«{}»")
 
 
-def _shown_by_name(name: str) -> str | None:
-    """What a file's name says it is: "boarding pass" of boarding_pass.png; None where it says nothing."""
-    words = re.split(r"[-_ ]", name.rpartition(".")[0]) if "://" not in name and "/" not in name else []
-    telling = words and len(words) <= 2 and all(w.isalpha() and w.islower() and len(w) > 2 for w in words)
-    return " ".join(words) if telling and not any(_SAYS_NOTHING.fullmatch(w) for w in words) else None
-
-
 def capitalised(text: str) -> str:
-    """With a capital first letter, unless the plan takes the first word as it stands."""
+    """The text with a capital first letter, unless the plan copies the first word."""
     return text[:1].upper() + text[1:]
 
 
 def listed(items: list[str], rng: random.Random) -> str:
-    """Items as people list them."""
+    """The items, listed as people list them."""
     marked = [kept(item) for item in items]
     if len(marked) == 1:
         return marked[0]
@@ -68,96 +41,19 @@ def listed(items: list[str], rng: random.Random) -> str:
 
 @dataclass
 class Worded:
-    """A request with what belongs to it.
+    """A request and its files.
 
     Attributes:
-        text: with marks around what the plan takes word for word.
+        text: the request, with marks around what the plan copies.
         files: every file of the plan, with a name.
         attached: the files that come with the request.
-        in_order: the words count the files, so that their order has to stay.
+        in_order: the request counts the files, so their order has to stay.
     """
 
     text: str
     files: list[File]
     attached: list[File]
     in_order: bool
-
-
-@dataclass
-class _Speaking:
-    """Files and how they have been mentioned so far in one request."""
-
-    bank: Bank
-    rng: random.Random
-    files: list[File]
-    held_out: bool | None
-    mentioned: set[int] = field(default_factory=set)
-    needed: set[int] = field(default_factory=set)
-    counted: bool = False
-
-    def __post_init__(self) -> None:
-        taken: set[str] = set()
-        for file in self.files:
-            names = self.bank.mentions[file.sort].names
-            while not file.name or file.name in taken:
-                file.name = self.rng.choice(names)
-                if self.rng.random() < 0.3:
-                    stem, dot, ending = file.name.rpartition(".")
-                    file.name = f"{stem}{self.rng.choice(('', '-', '_'))}{self.rng.randrange(1, 99)}{dot}{ending}"
-            taken.add(file.name)
-
-    def mention(self, file: File) -> str:
-        """An NP for a file."""
-        rng, ways = self.rng, self.bank.mentions[file.sort]
-        alike = [f for f in self.files if f.type is file.type]
-        again = id(file) in self.mentioned
-        self.mentioned.add(id(file))
-        if file.made and rng.random() < 0.9:
-            self.needed.add(id(file))
-            return rng.choice(_MADE).format(rng.choice(_SORT_NOUNS[file.sort]))
-        if again and len(alike) == 1 and rng.random() < 0.6:
-            noun = rng.choice(_SORT_NOUNS[file.sort])
-            return rng.choice(("the same {}", "that {}", "the {}", "the original {}")).format(noun)
-        if not again and rng.random() < 0.12 and (shown := _shown_by_name(file.name)):
-            self.needed.add(id(file))
-            return rng.choice(_SHOWN).format(shown)
-        if not again and len(alike) == 1 and rng.random() < 0.42 and not file.name.startswith("http"):
-            self.needed.add(id(file))
-            return rng.choice(ways.pointing)
-        if len(alike) > 1 and rng.random() < 0.15 and len({f.sort for f in alike}) == 1 and ways.nth:
-            self.needed |= {id(f) for f in alike}
-            self.counted = True
-            at = alike.index(file)
-            fitting = [way for way in ways.nth if "{" in way or at == len(alike) - 1]
-            return rng.choice(fitting).replace("{nth}", _ORDINALS[at]).replace("{i}", str(at + 1))
-        if again and rng.random() < 0.5:
-            return kept(file.name)
-        return rng.choice(ways.named).replace("{file}", kept(file.name))
-
-    def all_of(self, files: list[File]) -> str:
-        """An NP for several files at once."""
-        rng = self.rng
-        alike = [f for f in self.files if f.type is files[0].type]
-        self.mentioned |= {id(f) for f in files}
-        if len(alike) == len(files) and rng.random() < 0.55:
-            self.needed |= {id(f) for f in files}
-            several = [
-                s for s in self.bank.mentions[files[0].sort].several if len(files) == 2 or "both" not in s.lower()
-            ]
-            count = {2: "two", 3: "three"}.get(len(files), str(len(files)))
-            return rng.choice(several).replace("{n}", count)
-        names = [kept(f.name) for f in files]
-        return ", ".join(names[:-1]) + rng.choice((" and ", ", ", " and ")) + names[-1]
-
-    def attached(self) -> list[File]:
-        """The files that have to be attached, or are anyway."""
-        rng = self.rng
-        every = rng.random() < 0.5
-        return [
-            f
-            for f in self.files
-            if id(f) in self.needed or id(f) not in self.mentioned or (every and not f.name.startswith("http"))
-        ]
 
 
 class Wording:
@@ -182,7 +78,7 @@ class Wording:
                 files.setdefault(key, File(key[0]))
             elif key not in values:
                 values[key] = drawn(bank, key[0], rng)
-        speaking = _Speaking(bank, rng, list(files.values()), self._held_out)
+        speaking = Mentioned(bank, rng, list(files.values()), self._held_out)
 
         def worded(match: re.Match[str]) -> str:
             key = (match.group(1).lower(), match.group(2))
@@ -221,15 +117,15 @@ class Wording:
     # Requests composed step by step
 
     def steps(self, steps: list[Step]) -> Worded:
-        """A request for the plan that these steps make."""
+        """A request for the plan that consists of these steps."""
         files = list(dict.fromkeys(file for step in steps for file in step.files()))
-        speaking = _Speaking(self._bank, self._rng, files, self._held_out)
+        speaking = Mentioned(self._bank, self._rng, files, self._held_out)
         return _Composing(self._bank, self._rng, self._held_out, steps, speaking).worded()
 
 
 @dataclass
 class _Clause:
-    """One wish, worded.
+    """One wish in words.
 
     Attributes:
         form: do, ask or noun.
@@ -247,7 +143,7 @@ class _Composing:
     """One request in the making."""
 
     def __init__(
-        self, bank: Bank, rng: random.Random, held_out: bool | None, steps: list[Step], speaking: _Speaking
+        self, bank: Bank, rng: random.Random, held_out: bool | None, steps: list[Step], speaking: Mentioned
     ) -> None:
         self._bank, self._rng, self._held_out, self._steps, self._speaking = bank, rng, held_out, steps, speaking
         self._users = {id(s): [t for t in steps if s in t.needs()] for s in steps}
@@ -268,7 +164,7 @@ class _Composing:
         return Worded(text, speaking.files, speaking.attached(), speaking.counted)
 
     def _lead(self) -> str:
-        """A sentence that brings the file in before the wish."""
+        """A sentence before the wish that introduces the file."""
         rng, files = self._rng, self._speaking.files
         if not files or rng.random() > 0.22 or any(isinstance(s.piped, list) for s in self._steps):
             return ""
@@ -277,7 +173,7 @@ class _Composing:
         introduced = []
         for file in files[:2]:
             self._speaking.mentioned.add(id(file))
-            noun = _SORT_NOUNS[file.sort][0]
+            noun = SORT_NOUNS[file.sort][0]
             article = "an" if noun[0] in "aeiou" else "a"
             phrase = rng.choice(self._bank.mentions["lead"].named)
             introduced.append(phrase.replace("{file}", kept(file.name)).replace("{thing}", f"{article} {noun}"))
@@ -317,7 +213,7 @@ class _Composing:
         return users[0] if len(users) == 1 and users[0].piped is step else None
 
     def _modifier(self, step: Step) -> str | None:
-        """The step as a tail of another's wish; None when it has no such wording."""
+        """The step as the tail of another step's wish; None if it has no such wording."""
         if any(slot not in ("language", "source") for slot in step.slots):
             return None
         after = step.sense.wordings("after", self._held_out)
@@ -364,7 +260,7 @@ class _Composing:
         return phrase
 
     def _from_language(self, languages: Step | list[str], phrase: str) -> str:
-        """The phrase with the language that a translation is from, there or in a sentence of its own."""
+        """The phrase with the language that a translation is from, inside it or in a sentence of its own."""
         language = languages[0] if isinstance(languages, list) else ""
         way = self._rng.random()
         if way < 0.5 and "into {language}" in phrase:
@@ -392,7 +288,7 @@ class _Composing:
         return said
 
     def _back(self, step: Step) -> str:
-        """What refers back to a result."""
+        """Words that refer back to a result."""
         rng = self._rng
         name = rng.choice(step.sense.wordings("name", None) or ["result"])
         ways: tuple[str, ...]
@@ -506,7 +402,7 @@ class _Composing:
 
 
 def _before_end(text: str, tail: str) -> str:
-    """The tail put before the sentence's end mark."""
+    """The sentence with the tail inserted before its end mark."""
     ended = text.rstrip()
     if ended.endswith((".", "?", "!")) and not ended.endswith(CLOSE):
         return ended[:-1] + tail + ended[-1]

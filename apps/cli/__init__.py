@@ -1,7 +1,6 @@
 """The command line.
 
-Every command imports what it needs when it runs, so that help costs nothing: nothing heavier than
-click is imported here.
+Each command imports what it needs when it runs, so that help is quick: nothing heavier than click is imported here.
 """
 
 import click
@@ -26,12 +25,14 @@ from hugginggpt import __version__
 
 EPILOG = """\b
 Exit codes:
-  0  completed
-  1  failed: there is no plan, the given one cannot run, or nothing of it could be done;
-     something needed is out of reach, or an id is not in the trace
-  2  wrong usage: the request, a file, an option or a setting cannot be accepted as given,
-     or --plan names a file without a plan in it
-  3  partial: some of the planned tasks could not be done, or the answer is a plain list of results
+  0    completed
+  1    failed: there is no plan, or it cannot run, or none of its tasks completed; something that the
+       command needs is out of reach, or an id is not in the trace
+  2    wrong usage: the request, a file, an option or a setting cannot be used, or the file given
+       with --plan contains no plan
+  3    partial: some tasks failed or were skipped, or the answer is a plain list of results
+  130  interrupted by Ctrl-C
+  143  interrupted by SIGTERM
 """
 
 
@@ -41,7 +42,7 @@ Exit codes:
 def main() -> None:
     """An LLM plans AI work, expert models from the Hugging Face Hub do it, Prefect runs it.
 
-    `hugginggpt doctor` says what works here; `hugginggpt ask` is the rest.
+    Start with `hugginggpt doctor`, which checks what works here, and `hugginggpt ask`.
     """
 
 

@@ -1,4 +1,4 @@
-"""What a finished request leaves: the answer, the files, and where to look further."""
+"""Print a finished request: its answer, its files, and where to find out more."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from apps.cli.exits import COMPLETED, FAILED, PARTIAL, WRONG_USAGE, began, complain, is_refusal, note
+from apps.cli.options import Output
 from apps.cli.text import printable, short, size
 from hugginggpt.text import is_storable, terminal_json
 
@@ -15,29 +16,25 @@ if TYPE_CHECKING:
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder that the files are to go to, before anything is spent.
-
-    Raises:
-        UsageError: it cannot be made.
-    """
+    """Create the folder for the files before any work is done."""
     from hugginggpt.errors import UsageError
+    from hugginggpt.redaction import said
 
     if not is_storable(str(folder)):
-        raise UsageError(f"The folder {folder} has a name that is not text in UTF-8; give another --out.")
+        raise UsageError(f"The name of the folder {folder} is not valid UTF-8: choose another with --out.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"The folder {folder} cannot be made: {error.strerror}; give another --out.") from None
+        raise UsageError(f"The folder {folder} cannot be created ({said(error)}): choose another with --out.") from None
 
 
-def present(story: "RequestTrace", *, out: Path | None, as_json: bool, further: str = "") -> int:
+def present(story: "RequestTrace", output: Output, further: str = "") -> int:
     """Print a finished request.
 
     Args:
         story: the request.
-        out: where its files are copied to; None leaves them in the store.
-        as_json: as one JSON object.
-        further: where else more is to be seen.
+        output: how to print it.
+        further: a last line about where to find out more.
 
     Returns:
         The command's exit code.
@@ -46,16 +43,16 @@ def present(story: "RequestTrace", *, out: Path | None, as_json: bool, further: 
     from hugginggpt.services import get_store
     from hugginggpt.trace.report import report
 
-    paths = {file.artifact.sha256: get_store().address(file.artifact) for file in story.files}
+    paths = stored_paths(story)
     unwritten: StorageError | None = None
-    if out is not None:
+    if output.out is not None:
         for name, file in named(story):
             try:
-                paths[file.artifact.sha256] = str(get_store().export(file.artifact, out.resolve(), name))
+                paths[file.artifact.sha256] = str(get_store().export(file.artifact, output.out.resolve(), name))
             except StorageError as error:
                 unwritten = error
     whole = report(story, paths, since=began(), until=datetime.now(UTC))
-    if as_json:
+    if output.as_json:
         click.echo(terminal_json(whole.model_dump_json(indent=2)))
     else:
         if story.response:
@@ -66,15 +63,22 @@ def present(story: "RequestTrace", *, out: Path | None, as_json: bool, further: 
         (note if exit_code(story) == PARTIAL else complain)(story.error)
     if unwritten is not None:
         complain(unwritten.message)
-    if not as_json:
-        click.echo(f"\nThe whole story: `hugginggpt trace show {short(story.request_id)}`", err=True)
+    if not output.as_json:
+        click.echo(f"\nFor every detail: `hugginggpt trace show {short(story.request_id)}`", err=True)
         if further:
             click.echo(further, err=True)
     return FAILED if unwritten is not None else exit_code(story)
 
 
+def stored_paths(story: "RequestTrace") -> dict[str, str]:
+    """Where each file of a request is in the artifact store, by its SHA-256."""
+    from hugginggpt.services import get_store
+
+    return {file.artifact.sha256: get_store().address(file.artifact) for file in story.files}
+
+
 def named(story: "RequestTrace") -> list[tuple[str, "OutputFile"]]:
-    """Each different output with a readable name such as `2-text-to-speech`, numbered for a list."""
+    """Each distinct output with a readable name such as `2-text-to-speech`, numbered within a list."""
     kinds = {task.id: task for task in story.tasks}
     names: dict[str, tuple[str, OutputFile]] = {}
     for file in story.files:
@@ -85,7 +89,7 @@ def named(story: "RequestTrace") -> list[tuple[str, "OutputFile"]]:
 
 
 def exit_code(story: "RequestTrace") -> int:
-    """The exit code that says how a request ended."""
+    """The exit code for how a request ended."""
     from hugginggpt.results import RequestStatus
 
     if story.status is RequestStatus.COMPLETED:

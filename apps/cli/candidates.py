@@ -13,12 +13,12 @@ from hugginggpt.models.figures import Figures
 
 
 def candidate_table(kind: str, candidates: Sequence[Candidate]) -> Group:
-    """A kind, what it does, and its candidates with what stands in each one's way."""
+    """A kind, what it does, and its candidates, each with the reason why it cannot run here, if any."""
     head = Text.assemble((kind, "bold"), "  ", (CAPABILITIES[kind].description, "dim"))
     rows = Table.grid(padding=(0, 1))
     for candidate in candidates:
         _add(rows, candidate)
-    return Group(head, rows if candidates else Text("no model is known for it", "dim"))
+    return Group(head, rows if candidates else Text("no known model", "dim"))
 
 
 def _add(rows: Table, candidate: Candidate) -> None:
@@ -34,10 +34,10 @@ def _add(rows: Table, candidate: Candidate) -> None:
     if candidate.obstacle:
         words.append(f"\n{printable(candidate.obstacle)}", "yellow")
     if candidate.figures and candidate.figures.last_error:
-        words.append(f"\nfailed last: {printable(candidate.figures.last_error)}", "dim")
+        words.append(f"\nlast failure: {printable(candidate.figures.last_error)}", "dim")
     rows.add_row(Text("✓" if runs else "✗", "green" if runs else "red"), words)
 
 
 def _measured(figures: Figures) -> str:
-    speed = "" if figures.seconds is None else f", {figures.seconds:.2g} s an input"
-    return f"{figures.completed} of {figures.runs} runs here{speed}"
+    speed = "" if figures.seconds is None else f", {figures.seconds:.2g} s per input"
+    return f"{figures.completed} of {figures.runs} runs completed here{speed}"

@@ -1,4 +1,4 @@
-"""What `doctor` looks at: one function per part, each with a verdict and the mend."""
+"""The checks of `doctor`: one function per part, each with a verdict and a remedy."""
 
 import json
 import shutil
@@ -17,9 +17,9 @@ from hugginggpt.redaction import said
 
 TORCH_SECONDS = 120.0
 SCARCE = 5_000_000_000
-"""With fewer bytes free, a model may not fit."""
+"""With fewer free bytes, a model may not fit."""
 EXHAUSTED = 100_000_000
-"""With fewer bytes free, a request may not fit."""
+"""With fewer free bytes, a request may not fit."""
 
 _TORCH = """
 import json, torch
@@ -30,10 +30,10 @@ print(json.dumps([torch.__version__, gpus, torch.backends.mps.is_available()]))
 
 @dataclass(frozen=True)
 class Finding:
-    """How one part stands.
+    """The state of one part.
 
     Attributes:
-        mend: what to do about it; empty when the detail says so, or nothing is to be done.
+        mend: what to do about it; empty if there is nothing to do, or the detail says it.
     """
 
     part: str
@@ -43,7 +43,7 @@ class Finding:
 
 
 def findings() -> Iterator[Finding]:
-    """Every part in turn. One that is broken does not hide the others, except for the settings, which all need."""
+    """Check every part, even if some are broken; but if the settings are broken, nothing else can be checked."""
     for part, check in _CHECKS.items():
         finding = replace(_examined(check), part=part)
         yield finding
@@ -57,7 +57,7 @@ def _examined(check: Callable[[], Finding]) -> Finding:
     except HuggingGPTError as error:
         return Finding("", "broken", error.message)
     except Exception as error:
-        # Whatever a library raises here is what the user wants to know about.
+        # Whatever a library raises here, the user wants to know it.
         return Finding("", "broken", f"{type(error).__name__}: {said(error)}")
 
 
@@ -72,7 +72,7 @@ def _warning(detail: str, mend: str = "") -> Finding:
 def _settings() -> Finding:
     from hugginggpt.settings import get_settings
 
-    return _ok(f"home folder {get_settings().home_dir}, experts run {get_settings().inference_mode}")
+    return _ok(f"home folder {get_settings().home_dir}, inference mode {get_settings().inference_mode}")
 
 
 def _controller() -> Finding:
@@ -80,8 +80,8 @@ def _controller() -> Finding:
 
     controller = get_controller()
     controller.check()
-    if controller.embedded:
-        return _ok(f"{controller.model}, embedded: it plans, chooses and answers without a key")
+    if controller.is_embedded:
+        return _ok(f"{controller.model}, embedded: plans, chooses and answers without a key")
     return _ok(f"{controller.model} answers")
 
 
@@ -93,11 +93,11 @@ def _hub() -> Finding:
     obstacle = hub.obstacle()
     if obstacle is None:
         return _ok(f"{hub.url} answers")
-    return _warning(f"no models can be looked up or downloaded: {obstacle}")
+    return _warning(f"models cannot be looked up or downloaded: {obstacle}")
 
 
 def _prefect() -> Finding:
-    url = prefect_server.api_url()  # before Prefect is imported, which reads at import where its server is
+    url = prefect_server.api_url()  # before Prefect is imported, because it reads its server's address on import
     from prefect import __version__
 
     if url is None:
@@ -107,25 +107,25 @@ def _prefect() -> Finding:
             return Finding(
                 "",
                 "broken",
-                "there is no server, and a temporary one is not allowed",
+                "there is no server, and temporary servers are not allowed",
                 f"Unset PREFECT_SERVER_ALLOW_EPHEMERAL_MODE. {prefect_server.LASTING_SERVER}",
             )
-        return _ok(f"{__version__}; every run starts a temporary server", prefect_server.LASTING_SERVER)
+        return _ok(f"version {__version__}; each run starts a temporary server", prefect_server.LASTING_SERVER)
     problem = prefect_server.problem(url)
-    return _ok(f"{__version__}; {url} answers") if problem is None else Finding("", "broken", problem)
+    return _ok(f"version {__version__}; {url} answers") if problem is None else Finding("", "broken", problem)
 
 
 def _expert_workers() -> Finding:
-    from apps.up.experts import how_many
-    from hugginggpt.cluster import cluster_of
+    from hugginggpt.cluster.address import cluster_of
+    from hugginggpt.cluster.workers import expert_workers
     from hugginggpt.settings import get_settings
 
     settings = get_settings()
     if settings.task_runner != "dask":
         return _ok("none: experts run in each request's own process")
     cluster = cluster_of(settings)
-    if count := how_many(cluster):
-        return _ok(f"{count} at {cluster.address}")
+    if workers := expert_workers(cluster):
+        return _ok(f"{len(workers)} at {cluster.address}")
     return Finding("", "broken", f"none at {cluster.address}", "Run `hugginggpt up`, or `hugginggpt expert-worker`.")
 
 
@@ -135,7 +135,7 @@ def _database() -> Finding:
     from hugginggpt.trace.database import parse_url
 
     get_trace().check()
-    # A query can hold a password, too.
+    # The query could contain a password.
     return _ok(parse_url(get_settings().database).set(query={}).render_as_string())
 
 
@@ -151,18 +151,18 @@ def _accelerator() -> Finding:
 
     if find_spec("torch") is None:
         return _warning(
-            "torch is not installed, so no model from the Hub runs on this machine",
+            "torch is not installed, so models of the Hub cannot run on this machine",
             'Run `pip install "hugginggpt[local]"`.',
         )
-    # In a process of its own: a broken driver can take its process with it.
-    asked = subprocess.run([sys.executable, "-c", _TORCH], capture_output=True, text=True, timeout=TORCH_SECONDS)
+    # In a separate process, because a broken driver can crash it.
+    asked = subprocess.run([sys.executable, "-P", "-c", _TORCH], capture_output=True, text=True, timeout=TORCH_SECONDS)
     if asked.returncode != 0:
         reason = next(iter(asked.stderr.strip().splitlines()[-1:]), f"exit code {asked.returncode}")
-        return Finding("", "broken", f"torch cannot be used: {reason}", 'Run `pip install "hugginggpt[local]"` again.')
+        return Finding("", "broken", f"torch does not work: {reason}", 'Run `pip install "hugginggpt[local]"` again.')
     version, gpus, mps = json.loads(asked.stdout)
     if gpus or mps:
         return _ok(f"torch {version} on {', '.join(gpus) or 'the GPU of this Mac'}")
-    return _ok(f"none; torch {version} runs on the processor with {get_settings().cpu_threads} threads")
+    return _ok(f"none; torch {version} runs on the CPU with {get_settings().cpu_threads} threads")
 
 
 def _disk() -> Finding:
@@ -170,7 +170,7 @@ def _disk() -> Finding:
 
     folders = {"home": get_settings().home_dir, "models": get_settings().models_cache_dir}
     free = {name: shutil.disk_usage(_existing(folder)).free for name, folder in folders.items()}
-    detail = ", ".join(f"{size(free[name])} free for {name} at {folder}" for name, folder in folders.items())
+    detail = ", ".join(f"{size(free[name])} free for {name} in {folder}" for name, folder in folders.items())
     if min(free.values()) < EXHAUSTED:
         mend = "Free some space, or set HUGGINGGPT_HOME and HUGGINGGPT_MODELS_CACHE to other folders."
         return Finding("", "broken", detail, mend)

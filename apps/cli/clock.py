@@ -1,4 +1,4 @@
-"""When the command was given, so that what it reports is what the person waited."""
+"""When the command was started, so that its times include all that the user waited."""
 
 import os
 import time
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def process_start() -> datetime:
-    """When this process was started: Python's own start and the imports have passed since."""
+    """When this process started, before Python itself and the imports."""
     try:
-        # What psutil makes of it is up to a second off, for Linux tells the time of its boot in whole seconds.
+        # psutil is up to a second off, because Linux gives its boot time in whole seconds.
         ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
         seconds = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
     except (OSError, AttributeError):

@@ -1,4 +1,4 @@
-"""`doctor`: what works here, and what mends the rest."""
+"""`doctor`: check what works here, and say how to fix the rest."""
 
 import json
 from dataclasses import asdict
@@ -16,14 +16,13 @@ if TYPE_CHECKING:
 _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "broken": ("✗", "red")}
 
 
-@click.command(short_help="Check what a request needs, and say how to mend it.")
+@click.command(short_help="Check what requests need, and say how to fix it.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 @verbose_option
-@click.pass_context
-def doctor(ctx: click.Context, as_json: bool) -> None:
-    """Check everything that a request needs, and say how to mend what does not work.
+def doctor(as_json: bool) -> int:
+    """Check everything that requests need, and say how to fix what does not work.
 
-    The exit code is 1 when something is broken; a warning is about what requests can do without.
+    The exit code is 1 if something is broken. A warning is about something that requests can do without.
     """
     from apps.cli.checks import findings
 
@@ -34,7 +33,7 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
             _print(finding)
     if as_json:
         click.echo(terminal_json(json.dumps([asdict(finding) for finding in found], indent=2, ensure_ascii=False)))
-    ctx.exit(FAILED if any(finding.verdict == "broken" for finding in found) else COMPLETED)
+    return FAILED if any(finding.verdict == "broken" for finding in found) else COMPLETED
 
 
 def _print(finding: "Finding") -> None:

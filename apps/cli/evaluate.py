@@ -1,7 +1,6 @@
-"""`evaluate`: how well a controller plans."""
+"""`evaluate`: measure how well a controller plans."""
 
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,16 +11,17 @@ import click
 
 from apps.cli import prefect_server
 from apps.cli.exits import INTERRUPTED, TERMINATED, complain, note, unwind_on_sigterm, verbose, verbose_option
+from hugginggpt.polling import polling
 from hugginggpt.text import terminal_json
 
 if TYPE_CHECKING:
     from hugginggpt.evaluation.report import EvaluationReport
     from hugginggpt.evaluation.subject import ControllerChoice
 
-LOOKS_EVERY, SAYS_EVERY = 0.5, 10.0
-"""Seconds between two looks at the trace, and between two lines where there is no bar."""
+POLL_SECONDS, REPORT_SECONDS = 0.5, 10.0
+"""Pauses between two looks at the trace, and between two lines where there is no progress bar."""
 
-_KEPT = "What was planned is kept; the same command goes on, without --fresh."
+_KEPT = "The plans so far are kept: run the same command without --fresh to continue."
 
 EXAMPLES = """\b
 Examples:
@@ -36,25 +36,25 @@ Examples:
     "--dataset",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Requests with their right plans, as JSON lines: in the project's own form or in TaskBench's. "
-    "Left out: the 247 requests that come with the package.",
+    help="Requests with their correct plans, as JSON lines, in our own format or TaskBench's. "
+    "Default: the 247 requests of the package.",
 )
 @click.option(
     "--controller",
     type=click.Choice(["embedded", "openai"]),
-    help="Who plans: the embedded model or the OpenAI-compatible server; as configured when left out.",
+    help="Which controller plans: the embedded model or the OpenAI-compatible server. Default: as configured.",
 )
-@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Take only so many of the first requests.")
-@click.option("--fresh", is_flag=True, help="Plan every request again instead of going on where it was left.")
+@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Use only the first N requests.")
+@click.option("--fresh", is_flag=True, help="Plan every request again instead of continuing an earlier evaluation.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else, on stdout.")
 @verbose_option
 def evaluate(
     dataset: Path | None, controller: "ControllerChoice | None", limit: int | None, fresh: bool, as_json: bool
 ) -> None:
-    """Measure how well the controller plans the requests of a dataset. Nothing is run.
+    """Measure how well the controller plans the requests of a dataset. No plan is run.
 
-    Every plan is kept in the trace: the same command goes on where it was interrupted, and asks
-    nothing again that the same controller has planned before.
+    Every plan is kept in the trace. So the same command continues where it was interrupted, and does not
+    plan a request again that the same controller has planned before.
     """
     from hugginggpt.evaluation.datasets import read_dataset, sample_set
     from hugginggpt.evaluation.subject import settings_with, subject_of
@@ -62,13 +62,13 @@ def evaluate(
     from hugginggpt.settings import get_settings
 
     path = (dataset or sample_set()).absolute()
-    read = read_dataset(path, limit)  # before a server is started
+    read = read_dataset(path, limit)  # before a server starts
     settings = settings_with(get_settings(), controller)
     evaluations, subject = get_trace().evaluations, subject_of(read, settings)
     earlier = evaluations.latest(subject) if fresh else None
     if read.foreign_tools:
         named = ", ".join(f"{tool} ({times})" for tool, times in read.foreign_tools.most_common(5))
-        note(f"No kind of task stands for these tools of the dataset, so they count as missed: {named}.")
+        note(f"These tools of the dataset have no kind of task, so they count as missed: {named}.")
     samples = len(read.samples)
 
     def planned() -> int:
@@ -98,14 +98,14 @@ def _run(path: Path, controller: "ControllerChoice | None", limit: int | None, f
     from flows.evaluate import evaluate_planner
     from hugginggpt.evaluation.report import EvaluationReport
 
-    # Nobody waits for the heartbeat of a run in the foreground, and stopping it takes a second.
+    # A foreground run needs no heartbeat, and stopping it takes a second.
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         return EvaluationReport.model_validate(evaluate_planner(str(path), controller, limit, fresh))
 
 
 @contextmanager
 def _resumable(planned: Callable[[], int]) -> Iterator[None]:
-    """Say that what was planned is kept when the block is interrupted or fails."""
+    """Tell the user that the plans are kept if the block is interrupted or fails."""
     from hugginggpt.errors import TraceError
 
     unwind_on_sigterm()
@@ -125,40 +125,37 @@ def _resumable(planned: Callable[[], int]) -> Iterator[None]:
 def _watching(count: Callable[[], int], samples: int) -> Iterator[None]:
     """Show on stderr how many plans there are while the block runs: a bar on a terminal, else lines.
 
-    With --verbose there is no bar either, for Prefect's log would run through it.
+    There is no bar with --verbose either, because Prefect's log would break it.
     """
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
     from hugginggpt.errors import TraceError
 
-    stop = threading.Event()
     columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
     bar = Progress(*columns, console=Console(stderr=True), disable=verbose() or not sys.stderr.isatty())
     task = bar.add_task("Planning", total=samples)
 
     def look() -> int | None:
         try:
-            made = count()
+            plans = count()
         except TraceError:
-            return None  # whoever writes to it will say so
-        bar.update(task, completed=made)
-        return made
+            return None  # the flow, which writes to the trace, reports it
+        bar.update(task, completed=plans)
+        return plans
 
-    def keep_looking() -> None:
-        said, at = look(), time.monotonic()
-        while not stop.wait(LOOKS_EVERY):
-            made = look()
-            if bar.disable and made not in (None, said) and time.monotonic() - at >= SAYS_EVERY:
-                said, at = made, time.monotonic()
-                print(f"Planned {made} of {samples}", file=sys.stderr, flush=True)
+    reported, at = look(), time.monotonic()
 
-    thread = threading.Thread(target=keep_looking, name="progress", daemon=True)
+    def report() -> None:
+        nonlocal reported, at
+        plans = look()
+        if bar.disable and plans not in (None, reported) and time.monotonic() - at >= REPORT_SECONDS:
+            reported, at = plans, time.monotonic()
+            print(f"Planned {plans} of {samples}", file=sys.stderr, flush=True)
+
     with bar:
-        thread.start()
         try:
-            yield
+            with polling(report, POLL_SECONDS, "progress"):
+                yield
         finally:
-            stop.set()
-            thread.join()
             look()

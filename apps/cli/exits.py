@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, and errors as one plain sentence."""
+"""How a command ends: its exit code, and each error as one plain sentence."""
 
 import errno
 import io
@@ -14,11 +14,10 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from hugginggpt import errors
-from hugginggpt.errors import ConfigurationError, HuggingGPTError, UsageError
+from hugginggpt.errors import ConfigurationError, HuggingGPTError, UsageError, rebuilt
 
 COMPLETED, FAILED, WRONG_USAGE, PARTIAL = 0, 1, 2, 3
-INTERRUPTED, TERMINATED = 130, 143  # as shells say it: 128 and the signal
+INTERRUPTED, TERMINATED = 130, 143  # as in shells: 128 plus the signal's number
 
 _VERBOSE = "hugginggpt.verbose"
 
@@ -26,16 +25,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Commands(click.Group):
-    """A group of commands whose errors reach the user as one sentence and an exit code.
+    """A group of commands, which return their exit codes, and whose errors reach the user as one sentence.
 
     Attributes:
-        began: when the command was given.
+        began: when the command was started.
     """
 
     began: datetime
 
     def main(self, args: Sequence[str] | None = None, *others: Any, **options: Any) -> Any:
-        """Run the command line; without `args` that of this process, which began with the process."""
+        """Run the command line; without `args`, that of this process, which started with the process."""
         from apps.cli.clock import process_start
 
         self.began = process_start() if args is None else datetime.now(UTC)
@@ -43,17 +42,17 @@ class Commands(click.Group):
 
     def make_context(self, *given: Any, **extra: Any) -> click.Context:
         """Read the command line."""
-        with _readable():
+        with _printable_errors():
             return super().make_context(*given, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="replace")  # not every terminal knows every character of an answer
+                stream.reconfigure(errors="replace")  # some terminals cannot show every character of an answer
         try:
-            with _home_in_notes(), _readable():
-                return super().invoke(ctx)
+            with _home_notes(), _printable_errors():
+                code = super().invoke(ctx)
         except HuggingGPTError as error:
             _end(ctx, error.message, WRONG_USAGE if isinstance(error, UsageError | ConfigurationError) else FAILED)
         except KeyboardInterrupt:
@@ -62,27 +61,28 @@ class Commands(click.Group):
             raise
         except Exception as error:
             if isinstance(error, OSError) and error.errno == errno.EPIPE:
-                raise  # click ends quietly when nobody reads on
+                raise  # click exits quietly if nobody reads the output
             from hugginggpt.redaction import said
 
             hint = "" if verbose() else " Run it again with --verbose for the traceback."
             _end(ctx, f"Something unexpected happened: {type(error).__name__}: {said(error)}.{hint}", FAILED)
+        ctx.exit(code or COMPLETED)
 
 
 @contextmanager
-def _readable() -> Iterator[None]:
-    """What click says of wrong usage repeats what was given, names of files too: nothing in it acts on a terminal."""
+def _printable_errors() -> Iterator[None]:
+    """Keep control characters out of click's errors, which repeat arguments and names of files."""
     try:
         yield
     except click.ClickException as error:
         from apps.cli.text import printable
 
-        said = error.format_message()
-        if printable(said) == said:
+        message = error.format_message()
+        if printable(message) == message:
             raise
         if isinstance(error, click.UsageError):
-            raise click.UsageError(printable(said), error.ctx) from None
-        raise click.ClickException(printable(said)) from None
+            raise click.UsageError(printable(message), error.ctx) from None
+        raise click.ClickException(printable(message)) from None
 
 
 def _end(ctx: click.Context, sentence: str, code: int) -> NoReturn:
@@ -95,32 +95,32 @@ def _end(ctx: click.Context, sentence: str, code: int) -> NoReturn:
 
 
 def complain(sentence: str) -> None:
-    """Say on stderr what is wrong; each further line is another problem."""
-    _say("Error", sentence)
+    """Print an error to stderr; each further line is another problem."""
+    _print("Error", sentence)
 
 
 def note(sentence: str) -> None:
-    """Say on stderr what is less than it should be, although nothing failed."""
-    _say("Note", sentence)
+    """Print to stderr what the user should know although nothing failed."""
+    _print("Note", sentence)
 
 
-def _say(label: str, sentence: str) -> None:
+def _print(label: str, sentence: str) -> None:
     from apps.cli.text import printable
 
     for line in sentence.splitlines() or [""]:
         click.echo(f"{label}: {printable(line)}", err=True)
 
 
-class _Notes(logging.Handler):
+class _NoteHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         note(record.getMessage())
 
 
 @contextmanager
-def _home_in_notes() -> Iterator[None]:
-    """Show what is done to the home folder, although Prefect's log is kept out of the terminal."""
+def _home_notes() -> Iterator[None]:
+    """Print what happens to the home folder as notes, although Prefect's log stays off the terminal."""
     logger = logging.getLogger("hugginggpt.home")
-    notes = _Notes()
+    notes = _NoteHandler()
     logger.addHandler(notes)
     logger.propagate = False
     try:
@@ -131,24 +131,23 @@ def _home_in_notes() -> Iterator[None]:
 
 
 def is_refusal(error_type: str | None) -> bool:
-    """Whether a request failed because it, or a file of it, could not be accepted as given.
+    """Whether a request failed because it, or one of its files, could not be accepted.
 
     Args:
-        error_type: name of the error's class, as the trace has it.
+        error_type: the name of the error's class, as the trace stores it.
     """
-    kind = getattr(errors, error_type or "", None)
-    return isinstance(kind, type) and issubclass(kind, UsageError)
+    return isinstance(rebuilt(error_type, ""), UsageError)
 
 
 def began() -> datetime:
-    """When the command that runs was given."""
+    """When the running command was started."""
     root = click.get_current_context().find_root().command
     assert isinstance(root, Commands)
     return root.began
 
 
 def unwind_on_sigterm() -> None:
-    """Have SIGTERM raise `SystemExit`: by default it ends the process at once, and a temporary server stays behind."""
+    """Make SIGTERM raise `SystemExit`: by default it ends the process at once and leaves a temporary server behind."""
     signal.signal(signal.SIGTERM, _unwind)
 
 
@@ -157,7 +156,7 @@ def _unwind(signum: int, frame: FrameType | None) -> NoReturn:
 
 
 def verbose_option(command: F) -> F:
-    """Give a command the option `--verbose`; `verbose()` asks for it."""
+    """Give a command the option `--verbose`, which `verbose` reads."""
 
     def remember(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
         if value:
@@ -169,11 +168,11 @@ def verbose_option(command: F) -> F:
         is_flag=True,
         expose_value=False,
         callback=remember,
-        help="Show Prefect's log, and the traceback of an error.",
+        help="Show Prefect's log and the traceback of an error.",
     )(command)
 
 
 def verbose() -> bool:
-    """Whether the user asked for the details."""
+    """Whether the user passed `--verbose`."""
     ctx = click.get_current_context(silent=True)
     return ctx is not None and bool(ctx.meta.get(_VERBOSE))

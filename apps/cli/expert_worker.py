@@ -1,27 +1,35 @@
-"""`expert-worker`: a process that keeps models loaded and runs experts for every flow."""
+"""`expert-worker`: a process that keeps models loaded and runs experts for all flows."""
 
 import os
 
 import click
 
 from apps.cli.exits import verbose_option
+from apps.cli.options import known_kind
 
 
-@click.command("expert-worker", short_help="Run experts for the flows of every machine.")
-@click.option("--address", metavar="URL", help="The scheduler; HUGGINGGPT_DASK_ADDRESS when left out.")
-@click.option("--kinds", metavar="KIND,...", help="Take only these kinds of task; all that can run here when left out.")
+def _allow_no_tls(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:  # as a setting, so that the worker's tasks have it, too
+        os.environ["HUGGINGGPT_DASK_INSECURE_NO_TLS"] = "true"
+
+
+@click.command("expert-worker", short_help="Run experts for the flows of all machines.")
+@click.option("--address", metavar="URL", help="The scheduler's address. Default: HUGGINGGPT_DASK_ADDRESS.")
+@click.option("--kinds", metavar="KIND,...", help="Take only these kinds of task. Default: all that can run here.")
 @click.option(
     "--threads",
     metavar="N",
     type=click.IntRange(min=1),
     default=8,
     show_default=True,
-    help="Tasks at once; those that compute take turns on the processor.",
+    help="Most tasks at once. Tasks that compute take turns on the CPU.",
 )
-@click.option("--name", metavar="NAME", help="What it is called; its host and process id when left out.")
-@click.option("--scheduler", is_flag=True, help="Be the scheduler that the workers and the flows meet at.")
+@click.option("--name", metavar="NAME", help="The worker's name. Default: its host and process id.")
 @click.option(
-    "--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Of the scheduler: where it listens."
+    "--scheduler", is_flag=True, help="Instead of a worker, run the scheduler, which connects workers and flows."
+)
+@click.option(
+    "--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Address that the scheduler listens on."
 )
 @click.option(
     "--port",
@@ -29,12 +37,15 @@ from apps.cli.exits import verbose_option
     type=click.IntRange(0, 65535),
     default=8786,
     show_default=True,
-    help="Of the scheduler: where it listens.",
+    help="Port that the scheduler listens on.",
 )
 @click.option(
     "--insecure-no-tls",
     is_flag=True,
-    help="Meet on other than loopback without certificates: whoever reaches the ports can run code on all machines.",
+    expose_value=False,
+    callback=_allow_no_tls,
+    help="Allow addresses beyond loopback without certificates. Whoever reaches the ports can then run code on all "
+    "machines.",
 )
 @verbose_option
 def expert_worker(
@@ -45,16 +56,16 @@ def expert_worker(
     scheduler: bool,
     host: str,
     port: int,
-    insecure_no_tls: bool,
 ) -> None:
-    """Keep models loaded and run experts for every flow that has HUGGINGGPT_TASK_RUNNER=dask.
+    """Keep models loaded and run experts for all flows with HUGGINGGPT_TASK_RUNNER=dask.
 
-    It joins the scheduler, waits for one that is not there yet, and comes back when it was away. On a
-    machine with several accelerators it starts a process for each. Ctrl-C or SIGTERM ends it; other
-    workers do again what it was at.
+    The worker waits for the scheduler, joins it, and joins again if the scheduler was away. On a machine
+    with several accelerators it starts a process for each. Ctrl-C or SIGTERM stops it, and other workers
+    repeat its unfinished tasks.
 
-    Dask runs whatever it is sent. So scheduler, workers and flows meet on loopback, or have certificates
-    of one authority: HUGGINGGPT_DASK_TLS_CA_FILE, HUGGINGGPT_DASK_TLS_CERT and HUGGINGGPT_DASK_TLS_KEY.
+    Dask runs whatever it is sent. So the scheduler, workers and flows either connect over loopback or have
+    certificates of one authority: HUGGINGGPT_DASK_TLS_CA_FILE, HUGGINGGPT_DASK_TLS_CERT and
+    HUGGINGGPT_DASK_TLS_KEY.
     """
     from importlib.util import find_spec
 
@@ -63,35 +74,21 @@ def expert_worker(
     from hugginggpt.errors import ConfigurationError
 
     if find_spec("distributed") is None:
-        raise ConfigurationError("Expert workers need a package that is not installed: pip install 'hugginggpt[dask]'.")
+        raise ConfigurationError("Expert workers need missing packages: run `pip install 'hugginggpt[dask]'`.")
     quiet()
     import dask
 
     from apps.up import expert_worker
     from hugginggpt.environment import prepare
 
-    # As settings, the tasks that a worker runs have them, too.
-    if address:
+    if address:  # as a setting, so that the worker's tasks have it, too
         os.environ["HUGGINGGPT_DASK_ADDRESS"] = address
-    if insecure_no_tls:
-        os.environ["HUGGINGGPT_DASK_INSECURE_NO_TLS"] = "true"
     dask.config.set({"logging": {"distributed": "info" if verbose() else "warning"}})
     if scheduler:
         if address or kinds or name:
-            raise click.UsageError("--address, --kinds and --name are a worker's, not the scheduler's.")
+            raise click.UsageError("--address, --kinds and --name are for workers, not for the scheduler.")
         expert_worker.run_scheduler(host, port)
         return
     prepare()
-    found = None if kinds is None else [_known(part.strip()) for part in kinds.split(",") if part.strip()]
-    expert_worker.run_worker(threads=threads, name=name, kinds=found)
-
-
-def _known(name: str) -> str:
-    from hugginggpt.capabilities import find_kind
-
-    kind = find_kind(name)
-    if kind is None:
-        raise click.BadParameter(
-            f"There is no task kind '{name}': `hugginggpt kinds` lists them.", param_hint="--kinds"
-        )
-    return kind
+    wanted = None if kinds is None else [known_kind(kind, "--kinds") for kind in kinds.split(",") if kind.strip()]
+    expert_worker.run_worker(threads=threads, name=name, kinds=wanted)

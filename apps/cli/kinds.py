@@ -1,4 +1,4 @@
-"""`kinds`: what kinds of task there are."""
+"""`kinds`: list the kinds of task."""
 
 import json
 from typing import TYPE_CHECKING
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from hugginggpt.catalog.kinds import KindSupport
 
 
-@click.command(short_help="List the kinds of task and what serves them.")
+@click.command(short_help="List the kinds of task and what runs them.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 @verbose_option
 def kinds(as_json: bool) -> None:
-    """List every kind of task: its inputs and outputs, the runtimes that serve it, and a model to begin with.
+    """List every kind of task: its inputs and outputs, the runtimes that support it, and its default model.
 
-    `hugginggpt models` says what of it can run on this machine.
+    `hugginggpt models` lists the models that can run on this machine.
     """
     from hugginggpt.catalog.kinds import supported_kinds
 

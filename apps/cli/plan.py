@@ -1,12 +1,12 @@
-"""`plan`: stage one alone."""
+"""`plan`: only plan a request."""
 
 import json
 from typing import TYPE_CHECKING
 
 import click
 
-from apps.cli.ask import absolute, request_text
 from apps.cli.exits import verbose_option
+from apps.cli.request import absolute, file_option, read_request
 from apps.cli.text import printable
 from hugginggpt.text import terminal_json
 
@@ -24,59 +24,50 @@ Example:
 """
 
 
-@click.command(epilog=EXAMPLES, short_help="Plan REQUEST and print the plan, running nothing.")
+@click.command(epilog=EXAMPLES, short_help="Plan REQUEST and print the plan without running it.")
 @click.argument("request")
-@click.option("--file", "files", metavar="PATH", multiple=True, help="A file, URL or data URI that comes with it.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the repairs and the offered kinds.")
+@file_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with the repairs and the offered kinds.")
 @verbose_option
 def plan(request: str, files: tuple[str, ...], as_json: bool) -> None:
-    """Plan REQUEST and print the plan, without running anything; - reads the request from stdin.
+    """Plan REQUEST and print the plan without running it; - reads the request from stdin.
 
-    What it prints can be edited, and run by `ask --plan`.
+    You can edit the plan and run it with `ask --plan`.
     """
-    made, kinds, controller = make_plan(request_text(request), [absolute(source) for source in files])
+    planned, kinds, controller = make_plan(read_request(request), [absolute(source) for source in files])
     if as_json:
         whole = {
-            "plan": made.to_list(),
-            "repairs": list(made.repairs),
+            "plan": planned.to_list(),
+            "repairs": list(planned.repairs),
             "offered_kinds": list(kinds),
             "controller": controller.model_dump(),
         }
         click.echo(terminal_json(json.dumps(whole, indent=2, ensure_ascii=False)))
         return
-    click.echo(terminal_json(made.to_json()))
-    for repair in made.repairs:
+    click.echo(terminal_json(planned.to_json()))
+    for repair in planned.repairs:
         click.echo(f"Repaired: {printable(repair)}", err=True)
-    if not made.tasks:
-        click.echo("No task is needed: the controller answers by itself.", err=True)
+    if not planned.tasks:
+        click.echo("No tasks are needed: the controller answers by itself.", err=True)
     offered = f"{len(kinds)} kinds of task were offered to {controller}"
     click.echo(f"{offered}: `hugginggpt models` lists them.", err=True)
 
 
 def make_plan(text: str, files: list[str]) -> tuple["Plan", tuple[str, ...], "ControllerName"]:
-    """Have the controller plan a request.
-
-    Returns:
-        the plan, the kinds that it could choose from, and who planned.
-
-    Raises:
-        UsageError: the request or a file of it cannot be accepted.
-        PlanError: there is no valid plan.
-        ControllerError: the controller cannot plan.
-    """
+    """Have the controller plan a request; return the plan, the kinds that were offered, and the controller."""
     from hugginggpt.controller.planning import plan_request
     from hugginggpt.deadline import Deadline
     from hugginggpt.request import check_size
-    from hugginggpt.resources import Namespace, gather
+    from hugginggpt.resources import Namespace, load_resources
     from hugginggpt.services import get_catalog, get_controller, get_store
     from hugginggpt.settings import get_settings
 
     check_size(text, files, get_settings())
-    resources = tuple(gather(files, get_settings(), get_store()))
+    resources = tuple(load_resources(files, get_settings(), get_store()))
     namespace = Namespace(resources=resources, wording=text, given=False, settings=get_settings())
     catalog = get_catalog()
     kinds = catalog.offered_kinds()
-    made = plan_request(
+    planned = plan_request(
         get_controller(),
         text=text,
         resources=resources,
@@ -85,4 +76,4 @@ def make_plan(text: str, files: list[str]) -> tuple["Plan", tuple[str, ...], "Co
         deadline=Deadline(PLANNING_SECONDS),
         check=lambda plan: namespace.problems(plan) + catalog.obstacles(plan),
     )
-    return made, kinds, get_controller().name
+    return planned, kinds, get_controller().name

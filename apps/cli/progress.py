@@ -1,7 +1,6 @@
-"""How a request comes along, on stderr, as its trace tells it."""
+"""The progress of a request, shown on stderr from its trace."""
 
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,19 +15,20 @@ from rich.text import Text
 
 from apps.cli.text import LINE_CHARS, duration, printable
 from hugginggpt.errors import TraceError
+from hugginggpt.polling import polling
 from hugginggpt.results import RequestStatus, TaskStatus
-from hugginggpt.text import one_line
+from hugginggpt.text import counted, one_line
 from hugginggpt.trace.report import waited
 from hugginggpt.trace.story import RequestTrace, TaskTrace
 
 if TYPE_CHECKING:
     from hugginggpt.trace.store import Trace
 
-LOOKS_EVERY = 0.25
-"""Seconds between two looks at the trace."""
+POLL_SECONDS = 0.25
+"""Pause between two looks at the trace."""
 
 _SHOWN_SECONDS = 0.05
-"""Less than that would be shown as no time."""
+"""Shorter times would be shown as 0.0 s."""
 
 _MARKS = {
     TaskStatus.COMPLETED: ("✓", "green"),
@@ -44,17 +44,17 @@ class _View(Protocol):
 
 @contextmanager
 def watching(
-    trace: "Trace", request_id: str, *, plain: bool, ephemeral: bool, since: datetime, waits: str = "waiting"
+    trace: "Trace", request_id: str, *, plain: bool, since: datetime, ephemeral: bool = False, waits: str = "waiting"
 ) -> Iterator[None]:
-    """Show how a request comes along while the block runs: a live view on a terminal, else lines.
+    """Show the progress of a request while the block runs: a live view on a terminal, else lines.
 
     Args:
-        trace: where it is told.
-        request_id: the request; it may not be there yet.
-        plain: lines on a terminal too.
-        ephemeral: the run has to start a Prefect server first.
-        since: when the command was given.
-        waits: what is done while nobody works on the request.
+        trace: where to read the progress.
+        request_id: the request, which may not be in the trace yet.
+        plain: print lines even on a terminal.
+        since: when the command was started.
+        ephemeral: whether the run has to start a Prefect server first.
+        waits: how to describe the time in which nothing works on the request.
     """
     starting = "Starting a temporary Prefect server" if ephemeral else "Starting"
 
@@ -62,46 +62,38 @@ def watching(
         return headline(story) if story.finished_at is None else ending(story, since, waits)
 
     if plain or not sys.stderr.isatty():
-        with _polling(trace, request_id, starting, title, _Lines()):
+        with _watched(trace, request_id, starting, title, _Lines()):
             yield
         return
     console = Console(stderr=True)
-    with Live(console=console, auto_refresh=False) as live, _polling(trace, request_id, starting, title, _Board(live)):
+    with Live(console=console, auto_refresh=False) as live, _watched(trace, request_id, starting, title, _Board(live)):
         yield
     console.print()  # the answer follows
 
 
 @contextmanager
-def _polling(
+def _watched(
     trace: "Trace", request_id: str, starting: str, title: Callable[[RequestTrace], str], view: _View
 ) -> Iterator[None]:
-    stop = threading.Event()
     before = _story(trace, request_id)
     lives_before = len(before.lives) if before else 0
 
     def look() -> None:
         story = _story(trace, request_id)
-        # What ends before the first look was begun before it, too.
+        # A request that has ended has also started, even if that was before the first look.
         begun = story is not None and (len(story.lives) > lives_before or story.finished_at is not None)
         view.show(title(story) if story is not None and begun else starting, story)
 
-    def keep_looking() -> None:
-        while not stop.wait(LOOKS_EVERY):
-            look()
-
     view.show(starting, None)
-    thread = threading.Thread(target=keep_looking, name="progress", daemon=True)
-    thread.start()
     try:
-        yield
+        with polling(look, POLL_SECONDS, "progress"):
+            yield
     finally:
-        stop.set()
-        thread.join()
         look()
 
 
 def _story(trace: "Trace", request_id: str) -> RequestTrace | None:
-    """None when the request is not begun yet, or the database is away: whoever works on it will say so."""
+    """The request; None if it has not started or the database is away, which the flow then reports."""
     try:
         return trace.requests.get(request_id)
     except TraceError:
@@ -109,7 +101,7 @@ def _story(trace: "Trace", request_id: str) -> RequestTrace | None:
 
 
 class _Lines:
-    """A line for everything that changes."""
+    """Prints a line for every change."""
 
     def __init__(self) -> None:
         self._said: dict[object, str] = {}
@@ -131,7 +123,7 @@ class _Lines:
 
 
 class _Board:
-    """The tasks as a table that is drawn anew."""
+    """Draws the tasks as a table that is updated."""
 
     def __init__(self, live: Live) -> None:
         self._live = live
@@ -157,7 +149,7 @@ class _Board:
 
 
 def headline(story: RequestTrace) -> str:
-    """The stage that a request at work is in, in a few words."""
+    """The stage of a running request, in a few words."""
     again = f" (life {len(story.lives)})" if len(story.lives) > 1 else ""
     if story.status is RequestStatus.QUEUED:
         return "Waiting in line"
@@ -171,22 +163,22 @@ def headline(story: RequestTrace) -> str:
 
 
 def ending(story: RequestTrace, since: datetime, waits: str) -> str:
-    """How a request ended and how long the person waited for that, in a few words.
+    """How a request ended and how long the user waited, in a few words.
 
     Args:
         story: the request, which has ended.
-        since: when the command was given.
-        waits: what was done while nobody worked on it.
+        since: when the command was started.
+        waits: how to describe the time in which nothing worked on the request.
     """
     took = waited(story, since, datetime.now(UTC))
-    waiting = f", {duration(took.waiting)} of them {waits}" if took.waiting >= _SHOWN_SECONDS else ""
+    waiting = f", of which {duration(took.waiting)} {waits}" if took.waiting >= _SHOWN_SECONDS else ""
     calls = story.totals.controller_calls
-    asked = f", {calls} controller call{'s' * (calls != 1)}" if calls else ""
+    asked = f", {counted(calls, 'controller call')}" if calls else ""
     return f"{story.status.value.capitalize()} in {duration(took.seconds)}{waiting}{asked}"
 
 
 def standing(task: TaskTrace, story: RequestTrace) -> str:
-    """How a task stands, in a few words."""
+    """The state of a task, in a few words."""
     last = task.attempts[-1] if task.attempts else None
     match task.status:
         case TaskStatus.COMPLETED | TaskStatus.CACHED:
@@ -196,19 +188,19 @@ def standing(task: TaskTrace, story: RequestTrace) -> str:
                 return f"from the cache, made by {by}"
             return f"done in {duration(task.seconds or 0.0)} by {by}"
         case TaskStatus.FAILED:
-            return f"failed: {one_line(task.error or 'for no known reason', LINE_CHARS)}"
+            return f"failed: {one_line(task.error or 'unknown reason', LINE_CHARS)}"
         case TaskStatus.SKIPPED:
-            return f"skipped: {one_line(task.error or 'for no known reason', LINE_CHARS)}"
+            return f"skipped: {one_line(task.error or 'unknown reason', LINE_CHARS)}"
     if last is not None and last.status == "running":
         so_far = f", {last.progress}" if last.progress else ""
         return f"running on {last.model} ({last.endpoint}){so_far}"
     if last is not None and last.status == "failed":
-        again = ", another try follows" if last.passing else ""
+        again = ", will retry" if last.passing else ""
         return f"{last.model} failed{again}: {one_line(last.error or '', LINE_CHARS)}"
     open_ids = [str(k) for k in task.dep if _stage(story, k) is TaskStatus.PLANNED]
     waits = f"waits for {', '.join(open_ids)}" if open_ids else ""
     if task.selection is not None:
-        return ", ".join(filter(None, [f"{task.selection.choice.chosen.card.id} chosen", waits]))
+        return ", ".join(filter(None, [f"chose {task.selection.choice.chosen.card.id}", waits]))
     return waits or "waits for a model"
 
 

@@ -1,4 +1,4 @@
-"""Run the flow in this process and show how it goes."""
+"""Run the flow in this process and show its progress."""
 
 import json
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from hugginggpt.trace.story import RequestTrace
 
 _ENVELOPE = 1024
-"""Bytes of a flow run's parameters besides the user's own."""
+"""Bytes of a flow run's parameters in addition to the user's."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A request that ended, and where more is to be seen of it."""
+    """A request that has ended, and a line about where to find out more."""
 
     story: "RequestTrace"
     further: str
@@ -37,12 +37,12 @@ def run(
     conversation_id: str | None = None,
     options: "RequestOptions | None" = None,
 ) -> Finished:
-    """Answer a request, or resume the one of that id.
+    """Answer a request, or resume the request with that id.
 
     Raises:
-        UsageError: the request, or a file of it, cannot be accepted: then there is neither a run nor a row of it.
-        HuggingGPTError: it could not be begun, or not be brought to an end.
-        click.exceptions.Exit: it was interrupted.
+        UsageError: the request or one of its files cannot be accepted. Then it has neither a run nor a trace.
+        HuggingGPTError: the request could not be started or finished.
+        click.exceptions.Exit: the command was interrupted.
     """
     from hugginggpt.acceptance import accept, keep_accepted
     from hugginggpt.errors import HuggingGPTError
@@ -51,20 +51,16 @@ def run(
     from hugginggpt.services import get_store, get_trace
     from hugginggpt.settings import get_settings
 
-    trace = get_trace()  # first of all: without a trace nothing is begun
+    trace = get_trace()  # first: nothing starts without a trace
     options = options or RequestOptions()
     if not trace.requests.knows(request_id):
         accepted = accept(text, files, options, settings=get_settings(), store=get_store())
         keep_accepted(request_id, accepted)
     server = prefect_server.usable()
     if server is None:
-        if get_settings().task_runner == "dask":
-            from tasks.runner import check_server
-
-            check_server()
         from flows.server import begin_temporary
 
-        begin_temporary()  # it takes its time, in which everything else is imported
+        begin_temporary()  # starts while everything else is imported
 
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, get_current_settings, temporary_settings
 
@@ -74,9 +70,9 @@ def run(
     _check_length(text, files, options, get_current_settings().server.api.max_parameter_size)
     unwind_on_sigterm()
     try:
-        # Nobody waits for the heartbeat of a run in the foreground, and stopping it takes a second.
+        # A foreground run needs no heartbeat, and stopping it takes a second.
         with (
-            watching(trace, request_id, plain=verbose(), ephemeral=server is None, since=began()),
+            watching(trace, request_id, plain=verbose(), since=began(), ephemeral=server is None),
             temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
         ):
             state: State[Any] = answer_request(
@@ -90,14 +86,14 @@ def run(
         story = trace.requests.get(request_id) if _is_begun(request_id) else None
         if story is None or story.status in (RequestStatus.RUNNING, RequestStatus.DIED):
             state.result()
-            raise HuggingGPTError(f"The flow run ended as {state.name} without an end of the request in the trace.")
+            raise HuggingGPTError(f"The flow run ended as {state.name}, but in the trace the request has not ended.")
     except (KeyboardInterrupt, SystemExit) as ending:
-        kept = f"What had finished is kept; `hugginggpt resume {short(request_id)}` goes on."
-        complain(f"Interrupted. {kept}" if _is_begun(request_id) else "Interrupted before the request was begun.")
+        kept = _kept(request_id)
+        complain(f"Interrupted. {kept}" if kept else "Interrupted before the request started.")
         raise click.exceptions.Exit(TERMINATED if isinstance(ending, SystemExit) else INTERRUPTED) from None
     except Exception:
-        if _is_begun(request_id):
-            click.echo(f"What had finished is kept; `hugginggpt resume {short(request_id)}` goes on.", err=True)
+        if kept := _kept(request_id):
+            click.echo(kept, err=True)
         raise
     url = prefect_server.run_url(story.flow_run_id) if story.flow_run_id and server is not None else None
     return Finished(story, further=f"In Prefect: {url}" if url else prefect_server.LASTING_SERVER)
@@ -108,13 +104,19 @@ def _check_length(text: str, files: Sequence[str], options: "RequestOptions", mo
 
     if len(json.dumps([text, list(files), options.model_dump(mode="json")])) > most - _ENVELOPE:
         raise UsageError(
-            f"The request and its plan are longer than the {most} bytes that a flow run may take: "
-            "put long texts and data URIs into files, and give those with --file."
+            f"The request and its plan exceed the {most} bytes that a flow run can carry: "
+            "put long texts and data URIs into files, and pass those with --file."
         )
 
 
+def _kept(request_id: str) -> str:
+    """Tells the user how to resume the request; empty if it has not started."""
+    kept = f"Finished results are kept: `hugginggpt resume {short(request_id)}` continues."
+    return kept if _is_begun(request_id) else ""
+
+
 def _is_begun(request_id: str) -> bool:
-    """Whether there is something to resume; so it seems when the database was lost on the way."""
+    """Whether there is something to resume, which we assume if the database was lost meanwhile."""
     from hugginggpt.errors import DatabaseUnavailableError, TraceError
     from hugginggpt.services import get_trace
 

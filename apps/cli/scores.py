@@ -9,27 +9,28 @@ from apps.cli.text import printable, short
 from hugginggpt.evaluation.datasets import Form
 from hugginggpt.evaluation.report import EvaluationReport
 from hugginggpt.evaluation.taskbench import PUBLISHED
+from hugginggpt.text import counted
 
 
 def score_tables(report: EvaluationReport) -> Iterator[Table | Text]:
-    """TaskBench's metrics, the paper's, and what it took."""
+    """TaskBench's metrics, the paper's metrics, and the time and tokens spent."""
     yield _taskbench(report)
     yield Text()
     yield _groups(report)
     yield Text()
     yield Text(
-        f"{report.samples} request{'s' * (report.samples != 1)}: {report.valid:.1f} % with a valid plan, "
-        f"{report.exact:.1f} % with exactly the right set of tasks"
+        f"{counted(report.samples, 'request')}: {report.valid:.1f} % with a valid plan, "
+        f"{report.exact:.1f} % with exactly the right tasks"
     )
     yield Text(
-        f"{report.seconds_median:.2f} s a plan (median), {report.seconds_p95:.2f} s (95th percentile), "
+        f"{report.seconds_median:.2f} s per plan (median), {report.seconds_p95:.2f} s (95th percentile), "
         f"{report.seconds_mean:.2f} s (mean); {report.prompt_tokens:,} + {report.completion_tokens:,} tokens"
     )
     yield Text(f"evaluation {short(report.evaluation_id)} of {printable(report.dataset)}", "dim")
 
 
 def _taskbench(report: EvaluationReport) -> Table:
-    """Only beside TaskBench's own requests do its published figures mean anything."""
+    """TaskBench's metrics; its published figures are shown only for its own requests, where they compare."""
     table = _table("node\nF1", "edge\nF1", "parameter\nname F1", "parameter\nvalue F1", first="system")
     ours = f"{printable(report.model)} ({report.controller})"
     scores = (report.node_f1, report.edge_f1, report.name_f1, report.value_f1)
@@ -38,7 +39,7 @@ def _taskbench(report: EvaluationReport) -> Table:
         figures = (other.node_f1, other.edge_f1, other.name_f1, other.value_f1)
         table.add_row(f"{other.system}, as published", *map(_percent, figures), style="dim")
     if report.form is Form.TASKBENCH:
-        table.caption = "as published: TaskBench (arXiv 2311.18760), Hugging Face domain, all of its requests"
+        table.caption = "as published: TaskBench (arXiv 2311.18760), Hugging Face domain, all requests"
     return table
 
 
@@ -52,7 +53,7 @@ def _groups(report: EvaluationReport) -> Table:
 
 
 def _table(*names: str, first: str) -> Table:
-    """Where it is too narrow the first column folds; no figure is ever cut."""
+    """A table whose first column folds on a narrow terminal, so that no figure is cut."""
     table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold", caption_justify="left")
     table.add_column(first, overflow="fold", vertical="bottom")
     for name in names:

@@ -1,4 +1,4 @@
-"""`status`: what runs where."""
+"""`status`: show what runs where."""
 
 import json
 from dataclasses import asdict
@@ -8,7 +8,7 @@ import click
 
 from apps.cli.exits import COMPLETED, FAILED, verbose_option
 from apps.cli.text import moment, printable
-from hugginggpt.text import one_line, terminal_json
+from hugginggpt.text import counted, one_line, terminal_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 @click.command(short_help="Show what runs where: server, workers, deployments, requests.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @verbose_option
-@click.pass_context
-def status(ctx: click.Context, as_json: bool) -> None:
-    """Show what `hugginggpt up` runs for this HUGGINGGPT_HOME, and what it does.
+def status(as_json: bool) -> int:
+    """Show what `hugginggpt up` runs for this HUGGINGGPT_HOME, and what it is doing.
 
-    Where nothing is up, it is the server of PREFECT_API_URL that is looked at, and the expert workers of
-    HUGGINGGPT_DASK_ADDRESS when HUGGINGGPT_TASK_RUNNER is dask.
+    If nothing is up, show the server of PREFECT_API_URL and, if HUGGINGGPT_TASK_RUNNER is dask, the expert
+    workers of HUGGINGGPT_DASK_ADDRESS.
 
-    The exit code is 0 when everything is up, and 1 when nothing is, or something is missing or does not
+    The exit code is 0 if everything is up, and 1 if nothing is up, or something is missing or does not
     answer.
     """
     from apps.cli.prefect_server import quiet
@@ -43,28 +42,28 @@ def status(ctx: click.Context, as_json: bool) -> None:
     else:
         for label, text in _lines(found):
             click.echo(f"{label + ':':<16} {printable(text)}")
-    ctx.exit(COMPLETED if found.is_whole else FAILED)
+    return COMPLETED if found.is_whole else FAILED
 
 
 def _as_json(found: "Status") -> str:
     plain = asdict(found)
     if found.up is not None:
-        told = found.up.model_dump(mode="json", exclude={"controller_fingerprint", "login"})
-        plain["up"] = told | {"ui_url": found.up.ui_url}
+        up = found.up.model_dump(mode="json", exclude={"controller_fingerprint", "login"})
+        plain["up"] = up | {"ui_url": found.up.ui_url}
     return json.dumps(plain, indent=2, ensure_ascii=False, default=lambda at: at.isoformat())
 
 
 def _lines(found: "Status") -> "Iterator[tuple[str, str]]":
     up = found.up
     if up is not None:
-        yield "up", f"for {found.home}" if up.ready else f"for {found.home}; not everything has come up yet"
+        yield "up", f"for {found.home}" if up.ready else f"for {found.home}; not everything has started yet"
         if up.controller:
             yield "controller", up.controller
         yield "parts", ", ".join(f"{name} (process {pid})" for name, pid in up.parts.items()) or "none"
     elif found.left or found.api_url is None:
-        yield "up", found.left or f"nothing for {found.home}; `hugginggpt up` brings it up"
+        yield "up", found.left or f"nothing for {found.home}; start it with `hugginggpt up`"
     else:
-        yield "up", f"nothing for {found.home}; the server is the one of PREFECT_API_URL"
+        yield "up", f"nothing for {found.home}; using the server of PREFECT_API_URL"
     if found.api_url is not None:
         yield from _of_server(found.api_url.removesuffix("/api"), up.prefect_database if up else "", found.server)
         yield from _of_experts(found)
@@ -84,7 +83,7 @@ def _of_experts(found: "Status") -> "Iterator[tuple[str, str]]":
         yield "expert workers", f"none at {found.dask_address}"
     for worker in found.experts or ():
         models = ", ".join(worker.models) or "no model"
-        tasks = f"{worker.at_work or 'no'} task{'' if worker.at_work == 1 else 's'}"
+        tasks = counted(worker.at_work, "task") if worker.at_work else "no tasks"
         yield "expert worker", f"{worker.name}: {tasks}, {models} loaded"
 
 
@@ -93,17 +92,17 @@ def _of_server(url: str, database: str, server: "Server | None") -> "Iterator[tu
         yield "Prefect server", f"{url} does not answer"
         return
     yield "Prefect server", f"{url}, with {database}" if database else url
-    at_work = ", ".join(one_line(name, 60) for name in server.runs) or "nothing"
-    yield "flow workers", f"{', '.join(server.workers) or 'none'}; at work on {at_work}"
+    running = ", ".join(one_line(name, 60) for name in server.runs) or "nothing"
+    yield "flow workers", f"{', '.join(server.workers) or 'none'}; running {running}"
     for deployment in server.deployments:
         if deployment.pool is None:
-            yield "deployment", f"{deployment.name}, is never run: its work pool was deleted"
+            yield "deployment", f"{deployment.name}, cannot run: its work pool was deleted"
         else:
-            when = f"next run {moment(deployment.next_run)}" if deployment.next_run else "runs when asked"
+            when = f"next run {moment(deployment.next_run)}" if deployment.next_run else "runs on demand"
             yield "deployment", f"{deployment.name}, {when}"
     for name in server.missing:
-        yield "deployment", f"{name} is missing"
+        yield "deployment", f"{name}, missing"
     if server.missing or not all(deployment.pool for deployment in server.deployments):
-        yield "deployments", "apply them again: `hugginggpt down` and `hugginggpt up`, or `prefect deploy`"
+        yield "deployments", "apply them again with `hugginggpt down` and `hugginggpt up`, or with `prefect deploy`"
     for limit in server.limits:
-        yield "limit", f"{limit.name}: {limit.taken} of {limit.slots} slots taken"
+        yield "limit", f"{limit.name}: {limit.taken} of {limit.slots} slots in use"

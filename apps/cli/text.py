@@ -1,4 +1,4 @@
-"""Small renderings that several commands share."""
+"""How commands render texts, sizes, times and prices."""
 
 from datetime import datetime
 
@@ -7,11 +7,11 @@ from hugginggpt.text import visible
 SHORT_ID = 8
 
 LINE_CHARS = 200
-"""Characters of a text that is shown in one line among others."""
+"""Most characters of a text that shares a line with others."""
 
 
 def printable(given: object) -> str:
-    """A text or path from outside without what a terminal takes for commands, or shows as something else."""
+    """A text or path from outside without characters that a terminal would act on or display misleadingly."""
     return visible(str(given))
 
 
@@ -45,5 +45,5 @@ def dollars(microdollars: int) -> str:
 
 
 def short(identifier: str) -> str:
-    """As much of an id as a person needs: commands take any unique beginning."""
+    """The beginning of an id, which is enough for commands."""
     return identifier[:SHORT_ID]

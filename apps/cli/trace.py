@@ -1,4 +1,4 @@
-"""`trace`: what happened."""
+"""`trace`: show what happened."""
 
 import json
 import os
@@ -13,17 +13,17 @@ from hugginggpt.text import terminal_json
 
 @click.group()
 def trace() -> None:
-    """Who did what, when, how long, with which model and why.
+    """Show who did what, when, for how long, with which model and why.
 
-    The ID of a request or conversation can be given as any unique beginning of it.
+    Any unique beginning of a request's or conversation's ID will do.
     """
 
 
 @trace.command("list")
 @click.option(
-    "--limit", metavar="N", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many."
+    "--limit", metavar="N", type=click.IntRange(min=1), default=20, show_default=True, help="List at most N requests."
 )
-@click.option("--conversation", metavar="ID", help="Only the requests of this conversation.")
+@click.option("--conversation", metavar="ID", help="List only requests of this conversation.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 @verbose_option
 def list_requests(limit: int, conversation: str | None, as_json: bool) -> None:
@@ -45,7 +45,7 @@ def list_requests(limit: int, conversation: str | None, as_json: bool) -> None:
     from apps.cli.tree import request_lines
 
     console = Console()
-    # What reads from a pipe has no width, and cuts by itself.
+    # A pipe has no width.
     is_bounded = console.is_terminal or "COLUMNS" in os.environ
     for line in request_lines(requests, console.width if is_bounded else None):
         console.print(line, soft_wrap=True)
@@ -56,31 +56,37 @@ def list_requests(limit: int, conversation: str | None, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON object that `ask --json` prints.")
 @verbose_option
 def show(id: str, as_json: bool) -> None:
-    """Show everything that happened for request ID, as a tree, and where its files are."""
+    """Show everything that happened for request ID as a tree, and where its files are."""
     from rich.console import Console
 
+    from apps.cli.answer import stored_paths
     from apps.cli.tree import request_tree
     from hugginggpt.services import get_store, get_trace
     from hugginggpt.trace.report import report
 
     story = get_trace().requests.get(id)
     if as_json:
-        paths = {file.artifact.sha256: get_store().address(file.artifact) for file in story.files}
-        click.echo(terminal_json(report(story, paths).model_dump_json(indent=2)))
+        click.echo(terminal_json(report(story, stored_paths(story)).model_dump_json(indent=2)))
         return
     Console().print(request_tree(story))
     for file in story.files:
-        # Not in the tree: an address is to be copied, so it stays in one piece.
+        # Not in the tree, which would wrap addresses: they are there to be copied.
         click.echo(f"task {file.task_id} made {printable(get_store().address(file.artifact))}")
 
 
 @trace.command()
 @click.argument("id")
-@click.option("--out", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write it to this file.")
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write it to this file.",
+)
 @verbose_option
 def export(id: str, out: Path | None) -> None:
-    """Print everything that is known of request ID as one JSON object."""
+    """Print everything that is known about request ID as one JSON object."""
     from hugginggpt.errors import UsageError
+    from hugginggpt.redaction import said
     from hugginggpt.services import get_trace
 
     content = get_trace().requests.get(id).model_dump_json(indent=2)
@@ -90,4 +96,4 @@ def export(id: str, out: Path | None) -> None:
     try:
         out.write_text(content + "\n", encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"The file {out} cannot be written: {error.strerror}; give another --out.") from None
+        raise UsageError(f"The file {out} cannot be written ({said(error)}): choose another with --out.") from None

@@ -8,7 +8,7 @@ from rich.tree import Tree
 from apps.cli.text import LINE_CHARS, SHORT_ID, dollars, duration, moment, printable, short, size
 from hugginggpt.models.card import Candidate
 from hugginggpt.results import RequestStatus
-from hugginggpt.text import one_line
+from hugginggpt.text import counted, one_line
 from hugginggpt.trace.report import waited
 from hugginggpt.trace.story import Attempt, CallTrace, Life, RequestSummary, RequestTrace, TaskTrace
 
@@ -28,25 +28,25 @@ _STYLES = {
 COMMIT_CHARS = 40
 
 
-_COLUMNS = {"id": SHORT_ID, "begun": 16, "status": 9, "tasks": 5, "conversation": 12}
-_GIVEN_UP = ("conversation", "begun", "tasks", "status")
-"""The columns that a narrow terminal does without, the least needed first."""
+_COLUMNS = {"id": SHORT_ID, "started": 16, "status": 9, "tasks": 5, "conversation": 12}
+_OPTIONAL_COLUMNS = ("conversation", "started", "tasks", "status")
+"""The columns that are left out on a narrow terminal, the least important first."""
 
 _LEAST_REQUEST = 20
-"""Cells of a request below which the other columns make room for it."""
+"""Fewest cells for the text of a request; other columns make room for it."""
 
 
 def request_lines(requests: Sequence[RequestSummary], width: int | None) -> list[Text]:
-    """Requests, one a line, below a line with the columns' names.
+    """Requests, one per line, below a line with the names of the columns.
 
-    The id is always whole: a request is cut to what is left of the line, and the other columns give way to it.
+    The id is always complete. The text of a request is cut to fit the line, and other columns give way to it.
 
     Args:
-        requests: what to show.
-        width: cells of a line; None for lines as long as they are.
+        requests: the requests.
+        width: cells per line; None for no limit.
     """
     shown = dict(_COLUMNS)
-    for name in _GIVEN_UP:
+    for name in _OPTIONAL_COLUMNS:
         if width is not None and width < sum(shown.values()) + len(shown) + _LEAST_REQUEST:
             del shown[name]
     left = None if width is None else width - sum(shown.values()) - len(shown)
@@ -54,7 +54,7 @@ def request_lines(requests: Sequence[RequestSummary], width: int | None) -> list
     for request in requests:
         cells = {
             "id": Text(short(request.request_id)),
-            "begun": Text(moment(request.created_at)[:16]),
+            "started": Text(moment(request.created_at)[:16]),
             "status": _status(request.status),
             "tasks": Text(f"{request.tasks_done}/{request.tasks}"),
             "conversation": Text(short(request.conversation_id)),
@@ -69,7 +69,7 @@ def _line(cells: Sequence[Text], last: Text, widths: Sequence[int], left: int | 
     for cell, width in zip(cells, widths, strict=True):
         line.append_text(cell).append(" " * (1 + max(0, width - cell.cell_len)))
     if left is not None:
-        # A character of two cells that does not fit is left out.
+        # A character that takes two cells is left out if it does not fit.
         last.truncate(max(0, left), overflow="ellipsis" if left > 1 else "crop")
     line.append_text(last)
     line.rstrip()
@@ -77,14 +77,14 @@ def _line(cells: Sequence[Text], last: Text, widths: Sequence[int], left: int | 
 
 
 def request_tree(story: RequestTrace) -> Tree:
-    """Everything that happened for a request."""
+    """Everything that happened for a request, as a tree."""
     tree = Tree(Text.assemble("Request ", (story.request_id, "bold"), " ", _status(story.status)))
-    tree.add(_words("asked", story.text))
-    tree.add(_words("begun", moment(story.created_at)))
+    tree.add(_words("request", story.text))
+    tree.add(_words("started", moment(story.created_at)))
     tree.add(_words("conversation", story.conversation_id))
     if story.options.get("fresh"):
-        kept = "; what an earlier life had finished was kept" if len(story.lives) > 1 else ""
-        tree.add(_words("fresh", f"nothing was taken from a cache{kept}"))
+        kept = "; results of an earlier life were kept" if len(story.lives) > 1 else ""
+        tree.add(_words("fresh", f"no cached results were used{kept}"))
     if story.resources:
         branch = tree.add(Text("files", "bold"))
         for resource in story.resources:
@@ -129,10 +129,10 @@ def _add_plan(tree: Tree, story: RequestTrace) -> None:
         tree.add(Text.assemble(("plan", "bold"), "  none"))
         return
     source = f"from {story.plan_source}" if story.plan_source != "given" else "given with the request"
-    at = f", {duration((story.planned_at - story.created_at).total_seconds())} in" if story.planned_at else ""
+    at = f", after {duration((story.planned_at - story.created_at).total_seconds())}" if story.planned_at else ""
     branch = tree.add(Text.assemble(("plan", "bold"), f"  {source}{at}"))
     for line in story.plan.to_json().splitlines():
-        branch.add(Text(printable(line.strip("[] ,"))) if line.strip("[] ,") else "no task: the controller answers")
+        branch.add(Text(printable(line.strip("[] ,"))) if line.strip("[] ,") else "no tasks: the controller answers")
     for repair in story.plan.repairs:
         branch.add(_words("repaired", repair))
 
@@ -142,7 +142,7 @@ def _add_task(tree: Tree, task: TaskTrace, story: RequestTrace) -> None:
     if task.seconds is not None:
         line.append(f" in {duration(task.seconds)}")
     if task.started_at is not None:
-        line.append(f", begun {duration(max(0.0, (task.started_at - story.created_at).total_seconds()))} in")
+        line.append(f", started after {duration(max(0.0, (task.started_at - story.created_at).total_seconds()))}")
     branch = tree.add(line)
     if task.error:
         branch.add(_words("error", task.error, "red"))
@@ -171,14 +171,14 @@ def _add_attempt(tree: Tree, number: int, attempt: Attempt) -> None:
     if attempt.seconds is not None:
         line.append(f" in {duration(attempt.seconds)}")
     if attempt.load_seconds is not None:
-        line.append(f", of which {duration(attempt.load_seconds)} for loading the model")
+        line.append(f", of which {duration(attempt.load_seconds)} to load the model")
     if attempt.progress and attempt.status != "completed":
         line.append(f", {attempt.progress}")
     line.append(printable(f", {_revised(attempt.model, attempt.revision)} ({attempt.endpoint})"))
     line.append(f", life {attempt.life}, try {attempt.run_count}")
     branch = tree.add(line)
     if attempt.error:
-        passing = ", which can pass" if attempt.passing else ""
+        passing = ", possibly temporary" if attempt.passing else ""
         branch.add(_words(f"{attempt.error_type or 'error'}{passing}", attempt.error, "red"))
 
 
@@ -200,7 +200,7 @@ def _totals(story: RequestTrace) -> str:
     parts = [f"{duration(totals.seconds)} of work, {duration(took.waiting)} waiting"]
     if story.finished_at is not None:
         parts.append(f"ended {moment(story.finished_at)}")
-    parts.append(f"{totals.controller_calls} controller calls")
+    parts.append(counted(totals.controller_calls, "controller call"))
     parts.append(f"{totals.prompt_tokens} + {totals.completion_tokens} tokens")
     if totals.cost_microdollars is not None:
         parts.append(dollars(totals.cost_microdollars))

@@ -1,1 +1,1 @@
-"""Everything that a standing installation runs, started, watched and stopped as one."""
+"""Everything that a permanent installation runs, started, watched and stopped together."""

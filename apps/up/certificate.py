@@ -1,16 +1,16 @@
-"""The certificate that the expert workers of an `up` and its flows know each other by."""
+"""The certificate by which the expert workers of an `up` and its flows recognise each other."""
 
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 _VALID = timedelta(days=3650)
-"""Longer than any `up` runs: each makes a new one."""
-_CLOCKS_DIFFER = timedelta(days=1)
+"""Longer than any `up` runs; each `up` makes a new certificate."""
+_CLOCK_DIFFERENCE = timedelta(days=1)
 
 
 def make_certificate(file: Path) -> None:
-    """Write a certificate that is its own authority, and its key, into a file that only its owner can read."""
+    """Write a self-signed certificate and its key into a file that only its owner can read."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -25,7 +25,7 @@ def make_certificate(file: Path) -> None:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _CLOCKS_DIFFER)
+        .not_valid_before(now - _CLOCK_DIFFERENCE)
         .not_valid_after(now + _VALID)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())

@@ -1,4 +1,4 @@
-"""The flow worker of an `up`: takes flow runs of the work pool, and begins a process for each."""
+"""The flow worker of an `up`: takes flow runs from the work pool and starts a process for each."""
 
 import argparse
 import asyncio
@@ -11,11 +11,13 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Take runs of the pool until SIGINT or SIGTERM."""
+    """Take runs from the pool until SIGINT or SIGTERM."""
+    from hugginggpt.environment import POOL
+
     parser = argparse.ArgumentParser(prog="python -m apps.up.flow_worker", description=__doc__)
-    parser.add_argument("--pool", default="hugginggpt", help="whose runs it takes")
-    parser.add_argument("--name", help="how Prefect lists it")
-    parser.add_argument("--limit", type=int, help="runs at once")
+    parser.add_argument("--pool", default=POOL, help="the work pool whose runs it takes")
+    parser.add_argument("--name", help="its name in Prefect")
+    parser.add_argument("--limit", type=int, help="most runs at once")
     arguments = parser.parse_args()
 
     from hugginggpt.environment import prepare
@@ -38,7 +40,7 @@ async def _work(worker: "FlowWorker") -> None:
     try:
         await worker.start()
     except asyncio.CancelledError:
-        print(f"Worker {worker.name!r} stopped!")
+        print(f"The worker {worker.name} has stopped.")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""Who may speak to a server of ours from a browser: its own pages, under its own names.
+"""Which browser pages may talk to a server of ours: only its own, under its own names.
 
-A browser lets any page send requests to any address, loopback included, and a page whose host name is made to
-resolve to loopback even reads the answers. So a request is refused before it reaches the server
+A browser lets any page send requests to any address, loopback included, and a page whose host name resolves to
+loopback can even read the answers. So the guard refuses a request before it reaches the server if
 
-- whose Host is not one of the server's names: so a foreign name that resolves to it is of no use;
-- whose Origin is another page's, for HTTP and for websockets, to which browsers do not apply CORS;
-- that a page elsewhere caused, as Sec-Fetch-Site tells, unless it only opens one of the server's pages.
+- its Host is not one of the server's names, so that a foreign name that resolves to the server is of no use;
+- its Origin is another site, over HTTP and over websockets, to which browsers do not apply CORS;
+- its Sec-Fetch-Site says that a page elsewhere caused it, unless it only opens one of the server's pages.
 
-What is no browser sends neither Origin nor Sec-Fetch-Site, and is asked for a right Host alone.
+Clients other than browsers send neither Origin nor Sec-Fetch-Site, so only their Host is checked.
 """
 
 import json
@@ -25,7 +25,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
 _POLICY = (
-    (b"content-security-policy", b"frame-ancestors 'self'"),  # no page elsewhere puts ours under its own
+    (b"content-security-policy", b"frame-ancestors 'self'"),  # no other site can frame our pages
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"x-content-type-options", b"nosniff"),
 )
@@ -35,7 +35,7 @@ class Guard:
     """An ASGI application in front of another.
 
     Args:
-        names: the hosts that it answers to; IPv6 addresses without brackets.
+        names: the hosts that the server answers to; IPv6 addresses without brackets.
     """
 
     def __init__(self, application: Application, names: Iterable[str]) -> None:
@@ -55,20 +55,20 @@ class Guard:
             await _refuse(send, objection)
 
     def _objection(self, scope: Scope) -> str | None:
-        """Why a request is refused, one sentence; None when it is not."""
+        """Why the request is refused, in one sentence; None if it is not."""
         headers: dict[str, list[str]] = {}
         for name, value in scope["headers"]:
             headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
         (host, *more) = headers.get("host") or [""]
-        spoken_to = parse_authority(host)
-        if more or spoken_to is None or spoken_to.host not in self._names:
-            return "This server does not answer to that name: HUGGINGGPT_ALLOWED_HOSTS names those it does."
+        addressed = parse_authority(host)
+        if more or addressed is None or addressed.host not in self._names:
+            return "This server does not answer to that host name: HUGGINGGPT_ALLOWED_HOSTS can add it."
         if not all(is_same_origin(origin, host) for origin in headers.get("origin", [])):
-            return "This server answers to its own pages only."
+            return "This server answers only to its own pages."
         site = set(headers.get("sec-fetch-site", []))
         if site <= {"same-origin", "none"} or _opens_a_page(scope, headers):
             return None
-        return "This server answers to its own pages only."
+        return "This server answers only to its own pages."
 
 
 def _opens_a_page(scope: Scope, headers: dict[str, list[str]]) -> bool:

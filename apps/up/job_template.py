@@ -1,12 +1,12 @@
-"""What a flow run of the work pool may change of the process that works on it: nothing.
+"""What a flow run of our work pool may change of the process that runs it: nothing.
 
-Prefect's own template for such pools takes a command, an environment and a folder from whoever starts a run.
+Prefect's own template for such pools lets a flow run set a command, an environment and a folder.
 """
 
 from typing import Any
 
 JOB_TEMPLATE: dict[str, Any] = {
-    # Prefect takes a template with nothing in either of them for none at all.
+    # Prefect treats a template without either of these keys as no template at all.
     "job_configuration": {"stream_output": True},
     "variables": {"type": "object", "properties": {}, "additionalProperties": False},
 }

@@ -1,19 +1,17 @@
-"""Prefect's worker for processes, but it runs our own flows and nothing else.
+"""Prefect's process worker, restricted to our own flows.
 
-Prefect's worker does what the server tells it: the pool's template may hold a command, and a deployment an entry
-point and steps to be done before it. Whoever can write to the server could so run anything. This one takes the entry
-points from our own list of deployments, and from the server only which of them, and its parameters.
+Prefect's worker does what the server tells it: the pool's template may hold a command, and a deployment may hold any
+entry point and steps to run before it. So whoever can write to the server could run anything. This worker takes the
+entry points from our own list of deployments; the server only says which of them to run, and with which parameters.
 """
 
 from abc import ABC
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import yaml
 from anyio.abc import TaskStatus
 from prefect.client.schemas.objects import FlowRun, WorkPool
 from prefect.flows import Flow, load_flow_from_entrypoint
@@ -22,20 +20,20 @@ from prefect.runner._starter_engine import EngineCommandStarter
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
 
 from apps.up.job_template import JOB_TEMPLATE
+from hugginggpt.deployments import is_deployed
 from hugginggpt.errors import UsageError
-from hugginggpt.settings import data_file
 
 if TYPE_CHECKING:
     from prefect.runner._process_manager import ProcessHandle
 
 
-# Prefect registers every worker but an abstract one under its type, and has one for this.
+# Prefect registers each worker class under its type, unless it is abstract; this type is taken.
 class FlowWorker(ProcessWorker, ABC):
-    """A worker for pools of Prefect's type `process`."""
+    """A worker for work pools of Prefect's type `process`."""
 
     @classmethod
     def get_default_base_job_template(cls) -> dict[str, Any]:
-        """The template of a pool that this worker makes."""
+        """The template of a pool that this worker creates."""
         return JOB_TEMPLATE
 
     def _record_work_pool_snapshot(self, work_pool: WorkPool) -> None:
@@ -47,10 +45,10 @@ class FlowWorker(ProcessWorker, ABC):
         configuration: ProcessJobConfiguration,
         task_status: TaskStatus[int] | None = None,
     ) -> ProcessWorkerResult:
-        """Work on a flow run in a process of its own, and wait for its end.
+        """Run a flow run in a process of its own, and wait until it ends.
 
         Raises:
-            UsageError: it is not of a flow of ours.
+            UsageError: the flow is not one of ours.
         """
         entrypoint = await self._entrypoint(flow_run)
 
@@ -75,24 +73,18 @@ class FlowWorker(ProcessWorker, ABC):
 
     async def _entrypoint(self, flow_run: FlowRun) -> str:
         if flow_run.deployment_id is None:
-            raise UsageError("This worker runs deployments of HuggingGPT only: the flow run has no deployment.")
+            raise UsageError("This worker runs only deployments of HuggingGPT, and the flow run has no deployment.")
         deployment = await self.client.read_deployment(flow_run.deployment_id)
-        if deployment.entrypoint not in own_entrypoints() or deployment.pull_steps:
+        entrypoint = deployment.entrypoint
+        if entrypoint is None or not is_deployed(entrypoint) or deployment.pull_steps:
             raise UsageError(
-                f"This worker runs deployments of HuggingGPT only: {deployment.name} is none, or was changed."
+                f"This worker runs only deployments of HuggingGPT: {deployment.name} is not one, or was changed."
             )
-        return deployment.entrypoint
-
-
-@lru_cache(maxsize=1)
-def own_entrypoints() -> frozenset[str]:
-    """Where the flows of `deployments.yaml` are."""
-    listed = yaml.safe_load(data_file("deployments.yaml").read_text("utf-8"))
-    return frozenset(deployment["entrypoint"] for deployment in listed["deployments"])
+        return entrypoint
 
 
 async def _ended(submit: Callable[..., Any], task_status: TaskStatus[int]) -> FlowRunExecutionResult | None:
-    """What became of a process, of whose beginning the worker is told its id."""
+    """Wait for a process to end and return its result; the worker learns the process id when it starts."""
     ended: FlowRunExecutionResult | None = None
 
     async def execute(*, task_status: "TaskStatus[ProcessHandle]") -> None:

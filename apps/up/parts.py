@@ -1,35 +1,38 @@
-"""What an `up` runs, part by part, in the order of starting."""
+"""The parts of an `up`, in the order in which they start."""
 
 import os
 import socket
 import sys
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
 
 from apps.up.login import CLIENT, EVERYWHERE, check_login, login
-from hugginggpt.cluster import Cluster
-from hugginggpt.errors import ConfigurationError, UsageError
+from apps.up.ports import bind
+from apps.up.prefect_api import flow_workers
+from hugginggpt.addresses import bracketed
+from hugginggpt.cluster.address import Cluster
+from hugginggpt.environment import POOL
+from hugginggpt.errors import ConfigurationError
 from hugginggpt.settings import CHECKOUT, Settings
 from hugginggpt.trace.database import database_file, parse_url
 from hugginggpt.up import own_cluster
 
-POOL = "hugginggpt"
 LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """How many of each part, and where.
+class UpOptions:
+    """How many parts to run, and where they listen.
 
     Attributes:
-        host: the address that the server listens on; beyond loopback only with a login. Dask listens on loopback only:
-            it runs whatever it is sent.
-        workers: flow workers, each of which runs so many requests at once.
-        expert_workers: with none, experts run in the flows' own processes.
+        host: the address of Prefect's server; beyond loopback it needs a login. The Dask scheduler listens only on
+            loopback, because it runs whatever it is sent.
+        workers: the number of flow workers.
+        requests: how many requests each flow worker runs at once.
+        expert_workers: the number of expert workers; with 0, experts run in the flows' own processes.
     """
 
     host: str = LOOPBACK
@@ -41,31 +44,31 @@ class Wishes:
 
     @property
     def api_url(self) -> str:
-        """The Prefect server's API, for this machine."""
+        """The Prefect server's API, as this machine reaches it."""
         host = EVERYWHERE.get(self.host, self.host)
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/api"
+        return f"http://{bracketed(host)}:{self.port}/api"
 
     @property
     def dask_address(self) -> str | None:
-        """The scheduler of the expert workers."""
+        """The scheduler of the expert workers; None without them."""
         return f"tls://{LOOPBACK}:{self.dask_port}" if self.expert_workers else None
 
     def check(self) -> None:
-        """See that everything asked for can be started.
+        """Check that everything can be started.
 
         Raises:
-            UsageError: a port is taken, a host is not of this machine, or others reach it without a login.
-            ConfigurationError: something is not installed.
+            UsageError: a port is taken, the host is not this machine's, or others could reach it without a login.
+            ConfigurationError: a package is not installed.
         """
         check_login(self.host)
-        _check_free(self.host, self.port, "--port")
+        bind(self.host, self.port).close()
         if self.expert_workers:
             if find_spec("distributed") is None or find_spec("prefect_dask") is None:
                 raise ConfigurationError(
-                    "Expert workers need a package that is not installed: pip install 'hugginggpt[dask]', "
-                    "or give --expert-workers 0 to run experts in each request's own process."
+                    "Expert workers need packages that are not installed: run `pip install 'hugginggpt[dask]'`, "
+                    "or pass --expert-workers 0 to run experts in each request's own process."
                 )
-            _check_free(LOOPBACK, self.dask_port, "--dask-port")
+            bind(LOOPBACK, self.dask_port, "--dask-port").close()
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,9 @@ class Part:
     """A process to keep running.
 
     Attributes:
-        environment: what it has besides the supervisor's own.
-        is_ready: whether it has come up.
-        port: what it listens on. Another program that took it meanwhile may well answer `is_ready`.
+        is_ready: whether it has started.
+        environment: variables in addition to those of all parts.
+        port: the port that it listens on. Another program that took the port could also satisfy `is_ready`.
     """
 
     name: str
@@ -85,52 +88,57 @@ class Part:
     port: int | None = None
 
 
-def parts(wishes: Wishes, settings: Settings, database: dict[str, str]) -> list[Part]:
-    """The parts; what each needs comes before it.
+def parts(options: UpOptions, settings: Settings, database: dict[str, str]) -> list[Part]:
+    """The parts, each after those that it needs.
 
     Args:
-        database: the environment that leads Prefect's server to its database.
+        options: how many parts, and where.
+        settings: the settings.
+        database: the variables that tell Prefect's server its database.
     """
-    server = ["-m", "apps.up.prefect_server", "--host", wishes.host, "--port", str(wishes.port)]
-    is_healthy = partial(_is_healthy, wishes.api_url)
-    found = [Part("prefect-server", [sys.executable, *server], is_healthy, database, wishes.port)]
-    cluster = own_cluster(settings.home_dir, wishes.dask_address)
+    python = [sys.executable, "-P", "-m"]
+    server = [*python, "apps.up.prefect_server", "--host", options.host, "--port", str(options.port)]
+    is_healthy = partial(_is_healthy, options.api_url)
+    found = [Part("prefect-server", server, is_healthy, database, options.port)]
+    cluster = own_cluster(settings.home_dir, options.dask_address)
     if cluster is not None:
-        ours = [sys.executable, "-m", "apps.cli", "expert-worker"]
-        place = ["--host", LOOPBACK, "--port", str(wishes.dask_port)]
-        listens = partial(_listens, wishes.dask_port)
-        found.append(Part("dask-scheduler", [*ours, "--scheduler", *place], listens, port=wishes.dask_port))
-        for number in range(wishes.expert_workers):
+        ours = [*python, "apps.cli", "expert-worker"]
+        place = ["--host", LOOPBACK, "--port", str(options.dask_port)]
+        listens = partial(_listens, options.dask_port)
+        found.append(Part("dask-scheduler", [*ours, "--scheduler", *place], listens, port=options.dask_port))
+        for number in range(options.expert_workers):
             have_joined = partial(_have_joined, cluster, number + 1)
             found.append(Part(f"expert-worker-{number + 1}", ours, have_joined))
-    worker = [sys.executable, "-m", "apps.up.flow_worker", "--pool", POOL, "--limit", str(wishes.requests)]
-    # Prefect's own ten seconds are long for somebody who waits for an answer.
-    often = {"PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "2")}
+    worker = [*python, "apps.up.flow_worker", "--pool", POOL, "--limit", str(options.requests)]
+    # Prefect's default of ten seconds is long for somebody who waits for an answer.
+    polling = {"PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "2")}
     now = datetime.now(UTC)
-    for number in range(wishes.workers):
+    for number in range(options.workers):
         name = f"flow-worker-{number + 1}"
-        is_online = partial(_is_online, wishes.api_url, name, now)
-        found.append(Part(name, [*worker, "--name", name], is_online, often))
+        is_online = partial(_is_online, options.api_url, name, now)
+        found.append(Part(name, [*worker, "--name", name], is_online, polling))
     return found
 
 
-def surroundings(wishes: Wishes, settings: Settings) -> dict[str, str]:
-    """The environment of every part: absolute where it names folders, for a flow run has a folder of its own.
+def part_environment(options: UpOptions, settings: Settings) -> dict[str, str]:
+    """The environment of every part.
 
-    Where tasks are run follows from the expert workers that were wished for, whatever it is elsewhere.
+    Its paths are absolute, because each flow run has its own working folder, and no part looks for packages in its
+    working folder. Where tasks run follows from `expert_workers`, whatever the user's environment says.
     """
-    path = [str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    path = [os.path.abspath(folder) for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
     found = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join(path),
+        "PYTHONPATH": os.pathsep.join([str(CHECKOUT), *path]),
+        "PYTHONSAFEPATH": "1",
         "PYTHONUNBUFFERED": "1",
         **settings.places,
-        "PREFECT_API_URL": wishes.api_url,
+        "PREFECT_API_URL": options.api_url,
         "PREFECT_HOME": str(settings.home_dir / "prefect"),
     }
     if secret := login():
         found[CLIENT] = secret
-    cluster = own_cluster(settings.home_dir, wishes.dask_address)
+    cluster = own_cluster(settings.home_dir, options.dask_address)
     if cluster is None:
         found["HUGGINGGPT_TASK_RUNNER"] = "threads"
     else:
@@ -138,21 +146,6 @@ def surroundings(wishes: Wishes, settings: Settings) -> dict[str, str]:
     if file := database_file(parse_url(settings.database)):
         found["HUGGINGGPT_DATABASE_URL"] = f"sqlite:///{file}"
     return found
-
-
-def _check_free(host: str, port: int, option: str) -> None:
-    try:
-        (family, kind, _, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        with closing(socket.socket(family, kind)) as probe:
-            # What ended a moment ago does not count.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except socket.gaierror:
-        raise UsageError(f"The host '{host}' is unknown: give an address of this machine with --host.") from None
-    except OSError as error:
-        raise UsageError(
-            f"Port {port} of {host} cannot be used ({error.strerror}): choose another with {option}."
-        ) from None
 
 
 def _is_healthy(api_url: str) -> bool:
@@ -166,8 +159,6 @@ def _is_healthy(api_url: str) -> bool:
 
 def _is_online(api_url: str, worker: str, since: datetime) -> bool:
     import httpx
-
-    from apps.up.prefect_api import flow_workers
 
     try:
         return worker in flow_workers(api_url, since)
@@ -184,6 +175,6 @@ def _listens(port: int) -> bool:
 
 
 def _have_joined(cluster: Cluster, least: int) -> bool:
-    from apps.up.experts import how_many
+    from hugginggpt.cluster.workers import expert_workers
 
-    return how_many(cluster) >= least
+    return len(expert_workers(cluster) or ()) >= least

@@ -1,4 +1,4 @@
-"""What an `up` sets and reads on its Prefect server."""
+"""What `up` and `status` set and read on a Prefect server."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -7,21 +7,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from apps.up.job_template import JOB_TEMPLATE
-from apps.up.parts import POOL
+from hugginggpt.deployments import deployment_names
+from hugginggpt.environment import POOL
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
-
-
-DEPLOYMENTS = (
-    "answer-queued/every-minute",
-    "answer-request/on-demand",
-    "evaluate-planner/weekly",
-    "prune-storage/weekly",
-    "refresh-catalog/daily",
-    "warm-models/nightly",
-)
-"""The deployments of `deployments.yaml`."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +19,8 @@ class Deployment:
     """A deployment.
 
     Attributes:
-        next_run: when its schedule runs it next; None without one.
-        pool: the work pool whose workers run it; None when that was deleted, and nothing is run.
+        next_run: the next scheduled run; None without a schedule.
+        pool: the work pool whose workers run it; None if that was deleted, so that nothing runs.
     """
 
     name: str
@@ -48,15 +38,15 @@ class Limit:
 
 
 def set_up(api_url: str, limits: dict[str, int]) -> None:
-    """Make the work pool, and the limits or give them their slots; say where the records of results are.
+    """Create or update the work pool and the limits, and store where Prefect keeps results.
 
-    A pool that an earlier version made, or that was changed, gets our template.
+    A pool that an earlier version created, or that was changed, gets our template.
     """
     from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
     from prefect.exceptions import ObjectAlreadyExists
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    from flows.results import share_results
+    from flows.server import share_results
 
     with _client(api_url) as client:
         try:
@@ -70,10 +60,10 @@ def set_up(api_url: str, limits: dict[str, int]) -> None:
 
 
 def flow_workers(api_url: str, since: datetime | None = None) -> list[str]:
-    """The workers of the pool that are online; none when there is no such pool.
+    """The names of the pool's workers that are online; empty if there is no such pool.
 
     Args:
-        since: leave out those that were not heard of since then.
+        since: leave out workers whose last heartbeat is older.
     """
     import httpx
     from prefect.client.schemas.objects import WorkerStatus
@@ -93,8 +83,8 @@ def flow_workers(api_url: str, since: datetime | None = None) -> list[str]:
     )
 
 
-def runs_at_work(api_url: str) -> list[str]:
-    """The names of the flow runs that the pool's workers are on."""
+def running_flow_runs(api_url: str) -> list[str]:
+    """The names of the flow runs that the pool's workers are running."""
     from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
     from prefect.client.schemas.objects import StateType
 
@@ -105,7 +95,7 @@ def runs_at_work(api_url: str) -> list[str]:
 
 
 def deployments(api_url: str) -> list[Deployment]:
-    """The pool's deployments, and those of `DEPLOYMENTS` that are in no pool or another."""
+    """The pool's deployments, and those of `deployments.yaml` that are in no pool or another."""
     from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
     from prefect.client.schemas.objects import StateType
     from prefect.client.schemas.sorting import FlowRunSort
@@ -117,21 +107,21 @@ def deployments(api_url: str) -> list[Deployment]:
             f"{client.read_flow(deployment.flow_id).name}/{deployment.name}": deployment
             for deployment in client.read_deployments(work_pool_filter=pool)
         }
-        for name in DEPLOYMENTS:
+        for name in deployment_names():
             if name not in known:
                 with suppress(ObjectNotFound):
                     known[name] = client.read_deployment_by_name(name)
         found = []
         for name, deployment in sorted(known.items()):
-            to_come = FlowRunFilter.model_validate(
+            upcoming = FlowRunFilter.model_validate(
                 {
                     "deployment_id": {"any_": [deployment.id]},
                     "state": {"type": {"any_": [StateType.SCHEDULED]}},
-                    "next_scheduled_start_time": {"after_": datetime.now(UTC)},  # others are late
+                    "next_scheduled_start_time": {"after_": datetime.now(UTC)},  # earlier ones are late
                 }
             )
             runs = client.read_flow_runs(
-                flow_run_filter=to_come, sort=FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC, limit=1
+                flow_run_filter=upcoming, sort=FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC, limit=1
             )
             next_run = runs[0].next_scheduled_start_time if runs else None
             found.append(Deployment(name, next_run, deployment.work_pool_name))
@@ -142,7 +132,7 @@ def limits(api_url: str) -> list[Limit]:
     """The global concurrency limits."""
     with _client(api_url) as client:
         found = client.read_global_concurrency_limits(limit=100, offset=0)
-    # Those of single deployments are Prefect's own, and named by numbers.
+    # Prefect creates one for each deployment with a limit, and names it by number.
     ours = [each for each in found if not each.name.startswith("deployment:")]
     return sorted((Limit(each.name, each.limit, each.active_slots or 0) for each in ours), key=lambda each: each.name)
 

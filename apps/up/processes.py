@@ -1,7 +1,7 @@
 """The processes of an `up`, found by a mark in their environment.
 
-Prefect's workers start each flow run in a session of its own and Dask's start processes too, so
-neither a process group nor the tree of processes holds all of them; what they inherit does.
+Prefect's workers start each flow run in a session of its own, and Dask's workers start processes too. So neither a
+process group nor the process tree holds all of them, but all of them inherit the environment.
 """
 
 import time
@@ -13,24 +13,24 @@ MARK = "HUGGINGGPT_UP_PART"
 
 
 def marking(mark: str, part: str) -> dict[str, str]:
-    """What the environment of a part gets."""
-    # Without the second, a library that renames its process would write over the first.
+    """The variables that mark the processes of a part."""
+    # SPT_NOENV keeps a library that renames its process from overwriting the environment.
     return {MARK: f"{mark}/{part}", "SPT_NOENV": "1"}
 
 
 def running(mark: str, part: str = "") -> Iterator[psutil.Process]:
-    """The processes of an `up`, or of one part of it."""
+    """The running processes of an `up`, or of one of its parts."""
     for process in psutil.process_iter():
         try:
             marked: str = process.environ().get(MARK, "")
         except (psutil.Error, OSError):
-            continue  # it ended, or is another user's
+            continue  # it ended, or belongs to another user
         if marked == f"{mark}/{part}" if part else marked.startswith(f"{mark}/"):
             yield process
 
 
 def listens(mark: str, part: str, port: int) -> bool:
-    """Whether a process of a part listens on a port; another's that does says nothing of it."""
+    """Whether a process of the part listens on the port, rather than some other program."""
     for process in running(mark, part):
         try:
             connections = process.net_connections("tcp")
@@ -42,10 +42,10 @@ def listens(mark: str, part: str, port: int) -> bool:
 
 
 def stop(mark: str, part: str = "", *, grace: float) -> None:
-    """End these processes and wait until they are gone.
+    """Stop the processes of an `up`, or of one of its parts, and wait until they are gone.
 
     Args:
-        grace: seconds after which those that did not end when asked are killed.
+        grace: seconds after which processes that are still there are killed.
     """
     deadline = time.monotonic() + grace
     asked: set[psutil.Process] = set()
@@ -54,7 +54,7 @@ def stop(mark: str, part: str = "", *, grace: float) -> None:
             try:
                 if time.monotonic() > deadline:
                     process.kill()
-                elif process not in asked:  # asked twice, Prefect's worker leaves its runs behind
+                elif process not in asked:  # a second SIGTERM makes Prefect's worker abandon its runs
                     process.terminate()
                     asked.add(process)
             except psutil.NoSuchProcess:

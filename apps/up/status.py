@@ -1,11 +1,12 @@
-"""What runs where, asked of everything that can tell."""
+"""What runs where, collected from everything that knows."""
 
 from dataclasses import dataclass
 
-from apps.up.experts import ExpertWorker, expert_workers
-from apps.up.prefect_api import DEPLOYMENTS, Deployment, Limit, deployments, flow_workers, limits, runs_at_work
-from hugginggpt.cluster import cluster_of
-from hugginggpt.environment import check_server
+from apps.up.prefect_api import Deployment, Limit, deployments, flow_workers, limits, running_flow_runs
+from hugginggpt.cluster.address import cluster_of
+from hugginggpt.cluster.workers import ExpertWorker, expert_workers
+from hugginggpt.deployments import deployment_names
+from hugginggpt.environment import check_api_url
 from hugginggpt.errors import HuggingGPTError
 from hugginggpt.services import get_trace
 from hugginggpt.settings import Settings
@@ -15,12 +16,12 @@ from hugginggpt.up import Up, own_cluster, read
 
 @dataclass(frozen=True)
 class Server:
-    """What the Prefect server tells of itself.
+    """What the Prefect server reports.
 
     Attributes:
         workers: the flow workers that are online.
-        runs: names of the flow runs they are on.
-        missing: names of the deployments that it should have and has not.
+        runs: names of the flow runs that they are running.
+        missing: names of the deployments that it should have but does not.
     """
 
     workers: list[str]
@@ -31,7 +32,7 @@ class Server:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it has everything run that it is asked for."""
+        """Whether it can run every deployment."""
         return bool(self.workers) and not self.missing and all(each.pool for each in self.deployments)
 
 
@@ -40,14 +41,14 @@ class Status:
     """Everything at one moment.
 
     Attributes:
-        up: None when nothing is up here.
-        left: what is to be said of an `up` that is not alive here; empty when there is none.
-        api_url: the Prefect server of the `up`, or else the one that PREFECT_API_URL names; None without both.
-        dask_address: where expert workers are, of the `up` or else of the settings; None without them.
-        server: None without one, or when it does not answer.
-        experts: None without expert workers, or when their scheduler does not answer.
+        up: None if nothing is up here.
+        left: a note on an `up` that was killed or runs on another machine; empty if there is none.
+        api_url: the Prefect server of the `up`, else of PREFECT_API_URL; None without either.
+        dask_address: the scheduler of the expert workers, of the `up` or else of the settings; None without them.
+        server: None without a server, or if it does not answer.
+        experts: None without expert workers, or if their scheduler does not answer.
         database: where the trace is, without a password.
-        requests: how many requests have each status; why the trace cannot be read when that is so.
+        requests: how many requests have each status, or why the trace cannot be read.
     """
 
     home: str
@@ -62,7 +63,7 @@ class Status:
 
     @property
     def is_whole(self) -> bool:
-        """Whether everything that should run does."""
+        """Whether everything that should run is running."""
         return (
             (self.up is None or self.up.ready)
             and self.server is not None
@@ -73,10 +74,10 @@ class Status:
 
 
 def status(settings: Settings) -> Status:
-    """What runs for this home folder, or for this machine among several.
+    """What runs for this home folder, or else on the server and cluster that the settings name.
 
     Raises:
-        ConfigurationError: the Dask cluster of the settings must not be used as it is set.
+        ConfigurationError: the settings of the Dask cluster cannot be used.
     """
     from prefect.settings import PREFECT_API_URL
 
@@ -86,7 +87,7 @@ def status(settings: Settings) -> Status:
         api_url, cluster = up.api_url, own_cluster(settings.home_dir, up.dask_address)
     else:
         api_url = PREFECT_API_URL.value()
-        check_server(api_url)
+        check_api_url(api_url)
         cluster = cluster_of(settings) if api_url and settings.task_runner == "dask" else None
     return Status(
         home=str(settings.home_dir),
@@ -103,8 +104,8 @@ def status(settings: Settings) -> Status:
 
 def _left(up: Up) -> str:
     if not up.is_here:
-        return f"it was brought up on another machine, by {up.supervisor}"
-    return "an `up` that was killed has left its parts; `hugginggpt down` ends them"
+        return f"on another machine, as {up.supervisor}"
+    return "killed, but its parts may still run; `hugginggpt down` stops them"
 
 
 def _server(api_url: str) -> Server | None:
@@ -112,8 +113,8 @@ def _server(api_url: str) -> Server | None:
 
     try:
         found = deployments(api_url)
-        missing = sorted(set(DEPLOYMENTS) - {each.name for each in found})
-        return Server(flow_workers(api_url), runs_at_work(api_url), found, missing, limits(api_url))
+        missing = sorted(set(deployment_names()) - {each.name for each in found})
+        return Server(flow_workers(api_url), running_flow_runs(api_url), found, missing, limits(api_url))
     except httpx.HTTPError:
         return None
 

@@ -8,17 +8,16 @@ from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from hugginggpt.capabilities import CAPABILITIES
+from hugginggpt.capabilities import CAPABILITIES, known_kind
 from hugginggpt.catalog.changes import CatalogChanges, changes
-from hugginggpt.catalog.fetched import fetched_cards
 from hugginggpt.catalog.hub import LIMIT, Hub, pipeline_tag
 from hugginggpt.catalog.known import known_cards
 from hugginggpt.catalog.obstacles import find_obstacle
 from hugginggpt.catalog.ranking import ALLOWED, ranked
-from hugginggpt.errors import ConfigurationError, DatabaseUnavailableError, HubUnavailableError, UsageError
+from hugginggpt.errors import ConfigurationError, DatabaseUnavailableError, HubUnavailableError
 from hugginggpt.experts.registry import expert_for, experts_for
 from hugginggpt.models.card import Candidate, Endpoint, ModelCard
-from hugginggpt.models.disk import COMMIT, installed_commit
+from hugginggpt.models.disk import COMMIT, fetched_cards, installed_commit
 from hugginggpt.models.figures import Figures, Measurement
 from hugginggpt.plan import Plan
 from hugginggpt.settings import Settings
@@ -29,30 +28,29 @@ _HERE = frozenset({Endpoint.EMBEDDED, Endpoint.CONTROLLER})
 
 
 class CatalogStore(Protocol):
-    """What all processes of an installation know of models; the trace database is one."""
+    """What all processes of an installation share about models; the trace database implements it."""
 
     def cards(self, kind: str) -> tuple[list[ModelCard], datetime] | None:
-        """The cards of the latest lookup of a kind and when that was; None when there was none."""
+        """The cards of the latest lookup of a kind and its time; None when there was none."""
 
     def save_cards(self, kind: str, cards: Sequence[ModelCard]) -> None:
         """Replace the cards of a kind."""
 
     def measurement(self, max_age: float) -> Measurement:
-        """What the latest runs of all models came to; taken anew when it is older than so many seconds."""
+        """The figures of all models; measured again when they are older than so many seconds."""
 
 
 class Catalog:
-    """The models of every kind: the bundled list, plugins', the Hub's, what was fetched, and the controller itself.
+    """The models of every kind: bundled, from plugins, from the Hub, fetched, and the controller itself.
 
-    With the embedded controller and no Hub token, what is offered is what runs here without a
-    download, and the Hub is not asked for it. Only a kind that a plan names all the same may ask it:
-    when it cannot be done by an embedded model or the controller. So does a user who asks for a list
-    or a download.
+    With the embedded controller and no Hub token, only models that run here without a download are
+    offered, and the Hub is not asked. It is asked only for a kind that a plan names although no
+    embedded model and not the controller can do it, or when a user asks for a list or a download.
 
     Args:
-        store: keeps live lookups for `settings.catalog_ttl` seconds, as this process does either way,
-            and measurements of the models' runs for `settings.figures_ttl`.
-        controller_model: name of the controller's model, for the kinds it can do itself.
+        store: shares live lookups, which this process keeps for `settings.catalog_ttl` seconds, and
+            measurements of the models' runs, which it keeps for `settings.figures_ttl`.
+        controller_model: name of the controller's model, for the kinds that it can do itself.
     """
 
     def __init__(self, settings: Settings, store: CatalogStore | None = None, controller_model: str = "") -> None:
@@ -66,38 +64,36 @@ class Catalog:
         self._measuring = threading.Lock()
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
-    def candidates(self, kind: str, live: bool = True, *, asked: bool = False) -> list[Candidate]:
+    def candidates(self, kind: str, live: bool = True, *, ask_hub: bool = False) -> list[Candidate]:
         """Every model of a kind at every endpoint that the settings allow, in rank order.
 
         Args:
             kind: a name in `CAPABILITIES`.
-            live: look the kind up on the Hub when the last lookup is too old.
-            asked: a user asks what there is, so the lookup is made where the embedded default would make none.
+            live: look the kind up on the Hub if the last lookup is too old.
+            ask_hub: ask the Hub even where the embedded controller would not.
 
         Raises:
             UsageError: there is no such kind.
         """
-        _check(kind)
-        return self._found(kind, live, may_fetch=True, asked=asked)
+        return self._found(known_kind(kind), live, may_fetch=True, ask_hub=ask_hub)
 
     def downloads(self, kind: str) -> list[Candidate]:
         """Every local model of a kind in rank order, for a user who asks for a download.
 
-        So it is no obstacle that the embedded default downloads nothing unasked.
+        That the embedded controller downloads nothing on its own is then no obstacle.
 
         Raises:
             UsageError: there is no such kind.
         """
-        _check(kind)
-        found = self._found(kind, live=True, may_fetch=True, unasked=False)
+        found = self._found(known_kind(kind), live=True, may_fetch=True, automatic=False)
         return [c for c in found if c.endpoint is Endpoint.LOCAL]
 
     def card(self, model: str, kind: str | None) -> ModelCard:
-        """The card of any model, as the Hub knows it; its name alone where the Hub gives no answer.
+        """The card of any model from the Hub, or a card with only its id if the Hub does not answer.
 
         Args:
             model: its id on the Hub.
-            kind: what it is for; None takes the Hub's word for it.
+            kind: its kind; None to use the Hub's tag.
         """
         found = self._hub.card(model, kind or "") or ModelCard(id=model, kind=kind or "")
         return found if kind or found.tag not in CAPABILITIES else found.model_copy(update={"kind": found.tag})
@@ -105,15 +101,14 @@ class Catalog:
     def offered_kinds(self) -> tuple[str, ...]:
         """The kinds that some model can do here, in the table's order.
 
-        No models are looked up on the Hub. Whether it can be reached is tried where downloads are
-        offered, so never with the embedded controller and no token: then a kind that would take a
-        download is not offered.
+        No models are looked up on the Hub, but it is probed if downloads are allowed. With the embedded
+        controller and no token they are not, so kinds that would need a download are not offered.
         """
         may_fetch = not self._stays_here
         return tuple(k for k in CAPABILITIES if any(c.obstacle is None for c in self._found(k, False, may_fetch)))
 
     def why_not(self, kind: str) -> str:
-        """One sentence that names what a kind lacks to run here; empty when it can run.
+        """One sentence that says what a kind lacks to run here; empty when it can run.
 
         Raises:
             UsageError: there is no such kind.
@@ -121,15 +116,15 @@ class Catalog:
         candidates = self.candidates(kind, live=False)
         if any(c.obstacle is None for c in candidates):
             return ""
-        # What an expert lacks can be mended; that there is none says least.
+        # What an expert lacks can be fixed; that there is no expert says least.
         nearest = next((c for c in candidates if experts_for(kind, c.endpoint)), None)
         if nearest is not None:
             return f"{kind} cannot run here: {nearest.obstacle}"
         others = sorted({e for e in Endpoint if e not in self._allowed and experts_for(kind, e)})
         if others:
             return (
-                f"{kind} cannot run with HUGGINGGPT_INFERENCE_MODE={self._settings.inference_mode}, "
-                f"only at the endpoint {' or '.join(others)}: set it to hybrid."
+                f"{kind} runs only at the endpoint {' or '.join(others)}, which "
+                f"HUGGINGGPT_INFERENCE_MODE={self._settings.inference_mode} rules out: set it to hybrid."
             )
         return f"{kind} cannot run here: no installed expert does it, so install a package that offers one."
 
@@ -138,21 +133,21 @@ class Catalog:
 
         Args:
             plan: the plan.
-            elsewhere: kinds that others can do, and that need not run here.
+            elsewhere: kinds that other processes can do, and that need not run here.
         """
         reasons = [(task, self.why_not(task.task)) for task in plan.tasks if task.task not in elsewhere]
         return [f"Task {task.id} cannot be done: {why}" for task, why in reasons if why]
 
     def refresh(self, kind: str) -> CatalogChanges:
-        """Look a kind up on the Hub, however good the last lookup still is. When that fails it stays as it was.
+        """Look a kind up on the Hub, however recent the last lookup is. If that fails, the last lookup stays in use.
 
         Args:
             kind: a kind that the Hub has a tag for.
 
         Raises:
             ConfigurationError: the Hub may not be asked.
-            HubUnavailableError: it cannot be reached, gave no whole answer, or lists none where it had listed some.
-            DatabaseUnavailableError: what it answered cannot be kept.
+            HubUnavailableError: the Hub cannot be reached, does not answer completely, or suddenly lists no models.
+            DatabaseUnavailableError: the answer cannot be saved.
         """
         if self._settings.hf_hub_offline:
             raise ConfigurationError(f"The Hub was not asked for models of {kind} because HF_HUB_OFFLINE is set.")
@@ -160,12 +155,12 @@ class Catalog:
             known, _ = self._last_lookup(kind)
             found = self._ask_hub(kind)
             if found is None:
-                why = self._hub.obstacle() or f"the Hub at {self._hub.url} gave no answer in time"
+                why = self._hub.obstacle() or f"the Hub at {self._hub.url} did not answer in time"
                 raise HubUnavailableError(f"The models of {kind} were not looked up: {why}.")
             if known and not found:
                 raise HubUnavailableError(
-                    f"The Hub at {self._hub.url} lists no model of {kind} any more, which is not believed: "
-                    "what was known stays."
+                    f"The Hub at {self._hub.url} suddenly lists no models of {kind}, which is unlikely: "
+                    "the last lookup stays in use."
                 )
             if self._store is not None:
                 self._store.save_cards(kind, found)
@@ -175,7 +170,7 @@ class Catalog:
     def pin(self, card: ModelCard) -> ModelCard:
         """The card with its revision resolved to a commit, from the cache of weights or the Hub.
 
-        An embedded model's version stands as it is, and so does a revision that cannot be resolved.
+        An embedded model's version stays as it is, and so does a revision that cannot be resolved.
         """
         if set(card.runs_on) <= _HERE or (card.revision and COMMIT.fullmatch(card.revision)):
             return card
@@ -185,8 +180,8 @@ class Catalog:
             commit = live.revision if live else None
         return card if commit is None else card.model_copy(update={"revision": commit})
 
-    def answering(self, candidate: Candidate) -> Candidate:
-        """The candidate with the controller that will answer here, where a choice was made with another one."""
+    def with_own_controller(self, candidate: Candidate) -> Candidate:
+        """The candidate with this process's controller, if the choice was made with another one."""
         card, model = candidate.card, self._controller_model
         if not model:
             return candidate
@@ -196,10 +191,10 @@ class Catalog:
             card = card.model_copy(update={"revision": card.weights_revision}).answered_by(model)
         return candidate.model_copy(update={"card": card})
 
-    def current(self, candidate: Candidate) -> Candidate:
-        """The candidate at a commit that can be had: one that a lookup told may have vanished from the Hub since.
+    def at_existing_commit(self, candidate: Candidate) -> Candidate:
+        """The candidate at a commit that exists: a commit from an earlier lookup may be gone from the Hub.
 
-        Then the model is taken at its latest commit, and the lookup of its kind is made anew.
+        If so, the model is used at its latest commit, and its kind is looked up again.
         """
         card = candidate.card
         if candidate.endpoint is not Endpoint.LOCAL or card.hub != self._hub.url or card.revision is None:
@@ -219,16 +214,16 @@ class Catalog:
         return ALLOWED[self._settings.inference_mode]
 
     def _found(
-        self, kind: str, live: bool, may_fetch: bool, *, asked: bool = False, unasked: bool = True
+        self, kind: str, live: bool, may_fetch: bool, *, ask_hub: bool = False, automatic: bool = True
     ) -> list[Candidate]:
         """The candidates of a kind in rank order.
 
         Args:
             kind: a name in `CAPABILITIES`.
-            live: the Hub may be asked for its models where one may be downloaded.
-            may_fetch: without it, one that has to be downloaded cannot run.
-            asked: the Hub may be asked for its models even where none may be downloaded.
-            unasked: nobody asked for a download, see `Catalog`.
+            live: look the kind up on the Hub if downloads are allowed and the last lookup is too old.
+            may_fetch: whether models that would have to be downloaded can run.
+            ask_hub: look the kind up even if downloads are not allowed.
+            automatic: no user asked for a download; see `Catalog`.
         """
         known = known_cards(kind)
         here = [
@@ -237,9 +232,9 @@ class Catalog:
             for endpoint in card.runs_on
             if endpoint in _HERE & self._allowed
         ]
-        stays_here = unasked and self._stays_here and any(c.obstacle is None for c in here)
+        stays_here = automatic and self._stays_here and any(c.obstacle is None for c in here)
         fetches = may_fetch and not stays_here
-        listed = self._live_cards(kind, live and (fetches or asked))
+        listed = self._live_cards(kind, live and (fetches or ask_hub))
         gone = _gone(known, listed, self._hub.url)
         elsewhere = [
             self._candidate(card, endpoint, fetches=fetches, listed=card.id not in gone)
@@ -270,7 +265,7 @@ class Catalog:
         if endpoint is Endpoint.LOCAL:
             commit = installed_commit(card.id, self._settings.models_cache_dir, card.revision, tuple(card.sha256))
         if commit is not None:
-            # What is here is used as it is: a newer commit on the Hub is no reason for a download.
+            # An installed model is used as it is: a newer commit on the Hub is no reason to download it.
             card = card.model_copy(update={"revision": commit})
         installed = commit is not None or endpoint in _HERE
         obstacle = find_obstacle(
@@ -279,7 +274,7 @@ class Catalog:
         return Candidate(card=card, endpoint=endpoint, installed=installed, obstacle=obstacle)
 
     def _live_cards(self, kind: str, may_ask: bool, anew: bool = False) -> list[ModelCard]:
-        """The latest lookup of a kind; a new one when it is too old or wanted `anew`, `may_ask` and the Hub answers."""
+        """The latest lookup of a kind; a new one if `may_ask`, the Hub answers, and it is too old or wanted `anew`."""
         with self._locks[kind]:
             cards, age = self._last_lookup(kind)
             if not may_ask or (age < self._settings.catalog_ttl and not anew) or pipeline_tag(kind) is None:
@@ -292,19 +287,19 @@ class Catalog:
             return found
 
     def _ask_hub(self, kind: str) -> list[ModelCard] | None:
-        """What the Hub has of a kind; None when it gave no whole answer."""
+        """The Hub's models of a kind; None when its answer is not complete."""
         found = self._hub.cards(kind)
         if found is None or len(found) >= LIMIT:
             return found
-        # The Hub has listed all it has, so what it may have under another tag is worth a question.
+        # The Hub listed all it has, so known models that it may have under another tag are worth a lookup.
         ids = {card.id for card in found}
         wanted = [c for c in known_cards(kind) if c.id not in ids and not set(c.runs_on) <= _HERE]
         found += [card for c in wanted if (card := self._hub.card(c.id, kind))]
-        # Had it gone away meanwhile, those it did not tell of would count as gone.
+        # If the Hub went down meanwhile, the models it did not answer for would count as gone.
         return None if wanted and self._hub.obstacle() else found
 
     def _last_lookup(self, kind: str) -> tuple[list[ModelCard], float]:
-        """Its cards and its age in seconds; no cards and an endless age when there was none of this Hub."""
+        """Its cards and its age in seconds; no cards and an infinite age when this Hub was never asked."""
         if kind in self._looked_up:
             cards, at = self._looked_up[kind]
             return cards, time.monotonic() - at
@@ -329,7 +324,7 @@ class Catalog:
             logger.warning("The lookup of %s cannot be kept: %s", kind, error.message)
 
     def _figures(self) -> Mapping[tuple[str, str, str], Figures]:
-        """What was measured of the models, as all processes know it."""
+        """The figures of the models that all processes share."""
         if self._store is None:
             return {}
         with self._measuring:
@@ -338,19 +333,14 @@ class Catalog:
                 try:
                     self._measurement = self._store.measurement(self._settings.figures_ttl)
                 except DatabaseUnavailableError as error:
-                    logger.warning("What was measured of models cannot be read: %s", error.message)
+                    logger.warning("The measurements of models cannot be read: %s", error.message)
             return self._measurement.figures if self._measurement else {}
 
 
-def _check(kind: str) -> None:
-    if kind not in CAPABILITIES:
-        raise UsageError(f"There is no task kind {kind!r}: `hugginggpt models` lists them.")
-
-
 def _merged(known: Sequence[ModelCard], listed: Sequence[ModelCard], fetched: Sequence[ModelCard]) -> list[ModelCard]:
-    """The known cards brought up to date by the Hub's, what the Hub has besides, and what was fetched besides.
+    """The known cards updated from the Hub's, then the Hub's other cards, then the other fetched ones.
 
-    Their description and endpoints stay: they were written with care.
+    Known cards keep their descriptions and endpoints, which were written with care.
     """
     by_id = {card.id: card for card in listed}
     known = [card for card in known if not set(card.runs_on) <= _HERE]
@@ -360,7 +350,7 @@ def _merged(known: Sequence[ModelCard], listed: Sequence[ModelCard], fetched: Se
 
 
 def _updated(card: ModelCard, live: ModelCard) -> ModelCard:
-    told = {
+    known = {
         "revision": live.revision,
         "library": live.library,
         "licence": live.licence,
@@ -370,10 +360,10 @@ def _updated(card: ModelCard, live: ModelCard) -> ModelCard:
     }
     certain = {"downloads": live.downloads, "likes": live.likes, "gated": live.gated, "hub": live.hub}
     certain["custom_code"] = live.custom_code
-    return card.model_copy(update=certain | {name: value for name, value in told.items() if value is not None})
+    return card.model_copy(update=certain | {name: value for name, value in known.items() if value is not None})
 
 
 def _gone(known: Sequence[ModelCard], listed: Sequence[ModelCard], url: str) -> set[str]:
-    """The known ids that this Hub is known not to have: its list was complete without them."""
+    """The known ids that this Hub does not have, because its list was complete without them."""
     complete = 0 < len(listed) < LIMIT and all(card.hub == url for card in listed)
     return {card.id for card in known} - {card.id for card in listed} if complete else set()

@@ -1,4 +1,4 @@
-"""What a new lookup of a kind brought, beside the one before."""
+"""How a new lookup of a kind differs from the previous one."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ from hugginggpt.models.card import ModelCard
 
 
 class CatalogChanges(BaseModel):
-    """How the Hub's models of a kind differ from those of the lookup before.
+    """How the Hub's models of a kind differ from those of the previous lookup.
 
     Attributes:
         models: how many the Hub lists now.
-        new: ids that were not among them before; all of them after the first lookup.
-        gone: ids that are among them no more.
-        revised: ids that stand at another commit.
-        moved: ids that have another rank by downloads among those of both lookups, as "id (3 to 1)".
+        new: ids that were not listed before; all ids after the first lookup.
+        gone: ids that are no longer listed.
+        revised: ids that are at another commit.
+        moved: ids whose rank by downloads changed among those of both lookups, as "id (3 to 1)".
     """
 
     model_config = ConfigDict(frozen=True)

@@ -1,19 +1,19 @@
 """Which models of the Hub the settings refuse: by licence, language, organisation and size.
 
-They are about what comes from the Hub or runs elsewhere. Embedded models were installed on purpose and
-the controller was configured, so neither is refused; size counts where the model would take this
-machine's disk and memory.
+The filters apply to models that come from the Hub or run elsewhere. Embedded models were installed on
+purpose and the controller was configured, so neither is refused. Size counts only for models that would
+take this machine's disk and memory.
 """
 
 from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.settings import Settings
 
 MULTILINGUAL = "multilingual"
-"""What cards say instead of naming their languages."""
+"""What some cards say instead of listing their languages."""
 
 
 def refusal(card: ModelCard, endpoint: Endpoint, settings: Settings) -> str | None:
-    """Why the settings refuse a model at an endpoint, one sentence that names the setting; None when they do not."""
+    """Why the settings refuse a model at an endpoint: one sentence that names the setting; None if they allow it."""
     if endpoint not in (Endpoint.LOCAL, Endpoint.REMOTE):
         return None
     return (
@@ -25,15 +25,15 @@ def refusal(card: ModelCard, endpoint: Endpoint, settings: Settings) -> str | No
 
 
 def _organisation(card: ModelCard, settings: Settings) -> str | None:
-    """What a model works with is downloaded along with it, so it counts too."""
+    """Companions are downloaded along with a model, so they count too."""
     for model in (card.id, *card.companions):
         owner = model.partition("/")[0] if "/" in model else ""
         what = model if model == card.id else f"{card.id} needs {model}, which"
         if _among(owner, settings.denied_organisations):
-            return f"{what} is of {owner}, which HUGGINGGPT_DENIED_ORGANISATIONS refuses: choose another model."
+            return f"{what} belongs to {owner}, which HUGGINGGPT_DENIED_ORGANISATIONS lists: choose another model."
         if settings.organisations and not _among(owner, settings.organisations):
-            whose = f"is of {owner}" if owner else "is of no organisation"
-            return f"{what} {whose}, and HUGGINGGPT_ORGANISATIONS does not name it: choose another model, or name it."
+            whose = f"belongs to {owner}" if owner else "belongs to no organisation"
+            return f"{what} {whose}, and HUGGINGGPT_ORGANISATIONS does not list it: choose another model, or add it."
     return None
 
 
@@ -41,18 +41,18 @@ def _licence(card: ModelCard, settings: Settings) -> str | None:
     if not settings.licences or (card.licence and _among(card.licence, settings.licences)):
         return None
     known = f"has the licence {card.licence}" if card.licence else "has no known licence"
-    return f"{card.id} {known}, and HUGGINGGPT_LICENCES does not name it: choose another model, or name it."
+    return f"{card.id} {known}, and HUGGINGGPT_LICENCES does not list it: choose another model, or add it."
 
 
 def _language(card: ModelCard, settings: Settings) -> str | None:
-    """A model that names none passes: most pictures and sounds have no language."""
+    """A model that lists no languages passes: most models of pictures and sounds have none."""
     known = [language.lower() for language in card.languages]
     if not settings.languages or not known or MULTILINGUAL in known:
         return None
     if any(_among(language, settings.languages) for language in known):
         return None
     shown = ", ".join(card.languages[:5]) + (", ..." if len(card.languages) > 5 else "")
-    return f"{card.id} knows {shown} and no language of HUGGINGGPT_LANGUAGES: choose another model, or name one."
+    return f"{card.id} knows {shown}, and HUGGINGGPT_LANGUAGES lists none of these: choose another model, or add one."
 
 
 def _size(card: ModelCard, settings: Settings) -> str | None:

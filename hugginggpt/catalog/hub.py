@@ -1,6 +1,6 @@
 """The Hugging Face Hub as a source of model cards.
 
-Everything here answers within seconds or says None: the bundled list is there when the Hub is not.
+Everything here answers within seconds or returns None; without the Hub, the bundled list remains.
 """
 
 import logging
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 LIMIT = 20
-"""Most models that one lookup of a kind brings."""
+"""The most models that one lookup of a kind returns."""
 
 PROBE_SECONDS = 3.0
 LOOKUP_SECONDS = 10.0
@@ -55,7 +55,7 @@ _probing = threading.Lock()
 
 
 def pipeline_tag(kind: str) -> str | None:
-    """The Hub's tag for a kind; None where it has none, as for the control kinds."""
+    """The Hub's tag for a kind; None if it has none, as for the control kinds."""
     if kind.endswith("-control") or (kind.endswith("-text-to-image")):
         return None
     return "text-generation" if kind == "conversational" else kind
@@ -70,9 +70,9 @@ class Hub:
         self._token = settings.hf_token
 
     def obstacle(self) -> str | None:
-        """What keeps models from being downloaded, as the end of a sentence; None when nothing does.
+        """Why models cannot be downloaded, as the end of a sentence; None when they can.
 
-        The Hub is tried once a minute at most, for all of the process.
+        A process tries to reach the Hub at most once a minute.
         """
         if self._offline:
             return _OFFLINE
@@ -84,7 +84,7 @@ class Hub:
         return None if reachable else f"the Hub at {self.url} cannot be reached: check the network or HF_ENDPOINT"
 
     def cards(self, kind: str) -> list[ModelCard] | None:
-        """The most downloaded models of a kind, at most `LIMIT`; None when the Hub gave no answer."""
+        """The most downloaded models of a kind, at most `LIMIT`; None when the Hub does not answer."""
         tag = pipeline_tag(kind)
         if tag is None or self.obstacle():
             return None
@@ -99,14 +99,14 @@ class Hub:
         infos = self._answer(f"list the models of {kind}", ask)
         if infos is None:
             return None
-        # A Hub that tells of some models that they are served tells it of all that are.
+        # A Hub that marks some models as served marks all of them.
         tells = any(info.inference for info in infos)
-        # The Hub calls a ControlNet an image-to-image model, which it is not without a pipeline.
+        # The Hub tags ControlNets as image-to-image models, which they are not without a pipeline.
         whole = [info for info in infos if "controlnet" not in (info.tags or [])]
         return [_card(info, kind, self.url, tells) for info in whole if info.pipeline_tag in (tag, None)]
 
     def card(self, model: str, kind: str) -> ModelCard | None:
-        """What the Hub knows of one model; None when it has no such model or gave no answer."""
+        """The Hub's card of one model; None when it has no such model or does not answer."""
         if self.obstacle():
             return None
 
@@ -122,7 +122,7 @@ class Hub:
         return None if info is None else _card(info, kind, self.url, tells=False)
 
     def lacks(self, model: str, revision: str) -> bool:
-        """Whether the Hub says that it has the model and no such revision of it."""
+        """Whether the Hub says that it has the model but not this revision."""
         if self.obstacle():
             return False
 
@@ -157,30 +157,30 @@ class Hub:
         return HfApi(endpoint=self.url, token=self._token.get_secret_value() if self._token else False)
 
     def _answer(self, what: str, ask: Callable[[], T]) -> T | None:
-        """What the Hub answers, or None and a line in the log: whatever goes wrong there must not stop a request."""
-        # The client library reads this once, when it is imported.
+        """The Hub's answer, or None and a line in the log: no error of the Hub may stop a request."""
+        # The client library reads this variable once, when it is imported.
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         import httpx2
 
         try:
-            # The client has no timeout for all of a call: it tries again for half a minute.
+            # The client has no timeout for a whole call, and retries for half a minute.
             try:
                 return Deadline(LOOKUP_SECONDS).wait_for(ask)
             except httpx2.ReadError:
-                # A call of the client library that tries again closes the connections of all others.
+                # When the client library retries one call, it closes the connections of all others.
                 return Deadline(LOOKUP_SECONDS).wait_for(ask)
         except Exception as error:
             logger.warning("Could not %s at %s (%s: %s).", what, self.url, type(error).__name__, said(error))
             answer = getattr(error, "response", None)
             if answer is None or answer.status_code >= 500:
-                # Down since it was tried: spare the next questions the wait.
+                # The Hub went down since the last probe: spare the next lookups the wait.
                 with _probing:
                     _probes[self.url] = (time.monotonic(), False)
             return None
 
 
 def forget_probes(older_than: float = 0.0) -> None:
-    """Try every Hub anew when it is asked for next, unless that was done within so many seconds."""
+    """Probe every Hub again at the next lookup, unless its last probe is not older than so many seconds."""
     oldest = time.monotonic() - older_than
     with _probing:
         for url in [url for url, (at, _) in _probes.items() if at <= oldest]:
@@ -225,12 +225,12 @@ def _has_safetensors(info: "ModelInfo") -> bool | None:
 
 
 def _has_skops(info: "ModelInfo") -> bool:
-    """Whether scikit-learn's model is there in the format that holds no pickle."""
+    """Whether there is a scikit-learn model in the format without pickles."""
     return any(s.rfilename.endswith(TABULAR) and "/" not in s.rfilename for s in info.siblings or ())
 
 
 def _size(info: "ModelInfo") -> int | None:
-    """Bytes of the weights, from the parameters of each type; types of unknown width count one byte."""
+    """Bytes of the weights, from the number of parameters per type; unknown types count one byte each."""
     parameters = info.safetensors.parameters if info.safetensors else None
     if not parameters:
         return None
@@ -238,7 +238,7 @@ def _size(info: "ModelInfo") -> int | None:
 
 
 def _description(info: "ModelInfo", facts: dict[str, Any], library: str | None) -> str:
-    """One line from the model's facts, the telling ones first."""
+    """One line from the model's facts, the most telling first."""
     architecture = (info.config or {}).get("model_type")
     base, data, languages = (_words(facts.get(name)) for name in ("base_model", "datasets", "language"))
     parts = [

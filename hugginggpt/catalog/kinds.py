@@ -1,4 +1,4 @@
-"""Which runtimes serve each kind of task, and with which model one would begin."""
+"""Which runtimes serve each kind of task, and which model to start with."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ class KindSupport:
     """A kind, the endpoints that an installed expert serves it at, and its default model.
 
     Attributes:
-        default: the first model of those known without the Hub that one of these runtimes can load, embedded ones
-            before others; None where only the controller serves the kind.
+        default: the first model known without the Hub that one of these runtimes can load, embedded models
+            first; None if only the controller serves the kind.
     """
 
     capability: Capability
@@ -23,7 +23,7 @@ class KindSupport:
 
 
 def supported_kinds() -> list[KindSupport]:
-    """Every kind in the table's order, whatever of it this machine has keys, packages or memory for."""
+    """Every kind in the table's order, regardless of this machine's keys, packages and memory."""
     supported = []
     for capability in CAPABILITIES.values():
         runtimes = tuple(endpoint for endpoint in Endpoint if experts_for(capability.kind, endpoint))

@@ -1,4 +1,4 @@
-"""The models that are known without asking the Hub."""
+"""The models that are known without the Hub."""
 
 from hugginggpt.experts.registry import plugin_cards
 from hugginggpt.models.bundled import bundled_cards
@@ -6,9 +6,9 @@ from hugginggpt.models.card import ModelCard
 
 
 def known_cards(kind: str) -> tuple[ModelCard, ...]:
-    """The cards of a kind that plugins bring, then those of the bundled list.
+    """The cards of a kind from plugins, then those from the bundled list.
 
-    A plugin's card stands for a bundled one of the same id.
+    A plugin's card replaces a bundled card of the same id.
     """
     offered = plugin_cards(kind)
     ids = {card.id for card in offered}

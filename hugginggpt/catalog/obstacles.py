@@ -1,4 +1,4 @@
-"""Why a model cannot run here: one sentence, with the mend."""
+"""Why a model cannot run here: one sentence that says what to do."""
 
 from importlib.util import find_spec
 
@@ -14,18 +14,18 @@ from hugginggpt.settings import Settings
 def find_obstacle(
     card: ModelCard, endpoint: Endpoint, settings: Settings, hub: Hub, *, installed: bool, fetches: bool, listed: bool
 ) -> str | None:
-    """What keeps a model from running at an endpoint; None when nothing does.
+    """Why a model cannot run at an endpoint; None when it can.
 
-    The costly question, whether the Hub can be reached, is asked last and only where it counts.
+    Whether the Hub can be reached is costly to find out, so it is checked last and only if it matters.
 
     Args:
         card: the model.
-        endpoint: one of those in `card.runs_on`.
-        settings: what is allowed.
-        hub: where it would be downloaded from.
+        endpoint: an endpoint in `card.runs_on`.
+        settings: what they allow.
+        hub: the Hub to download it from.
         installed: its weights are on this machine.
         fetches: models of this kind may be downloaded, see `Catalog`.
-        listed: the Hub is not known to lack it.
+        listed: the Hub may have it.
     """
     if not experts_for(card.kind, endpoint):
         return (
@@ -34,7 +34,7 @@ def find_obstacle(
         )
     expert = expert_for(card, endpoint)
     if expert is None:
-        return f"No expert for {card.kind} at the endpoint {endpoint} takes {card.id}: choose another model."
+        return f"No expert for {card.kind} at the endpoint {endpoint} can run {card.id}: choose another model."
     if refused := refusal(card, endpoint, settings):
         return refused
     if missing := missing_packages(expert):
@@ -60,7 +60,7 @@ def _controller(card: ModelCard, settings: Settings) -> str | None:
 def _weights(card: ModelCard, endpoint: Endpoint, settings: Settings) -> str | None:
     if endpoint is Endpoint.LOCAL:
         if card.custom_code:
-            return f"{card.id} runs code from its own repository, which is never done here: choose another model."
+            return f"{card.id} needs code from its own repository, which is never run here: choose another model."
         if card.safetensors is False and not card.sha256:
             return f"{card.id} has no safetensors weights, and pickles are never loaded: choose another model."
     missing = [name for name in card.needs if find_spec(name) is None]
@@ -70,16 +70,16 @@ def _weights(card: ModelCard, endpoint: Endpoint, settings: Settings) -> str | N
 
 
 def _memory(card: ModelCard, endpoint: Endpoint, settings: Settings) -> str | None:
-    """Whether no memory can hold it. The pool knows more, once the model is downloaded."""
+    """An obstacle if the memory cannot hold it. The pool knows more once the model is downloaded."""
     budget = memory_budget(settings)
     if card.bytes is None or card.bytes <= budget:
         return None
     on = accelerators(settings) if endpoint is Endpoint.LOCAL else ()
-    # The card may speak of weights in single precision, which take half of it on an accelerator.
+    # The card may count weights in single precision, which take half of that on an accelerator.
     if any(card.bytes <= 2 * one.budget for one in on):
         return None
     return (
-        f"{card.id} needs {_size(card.bytes)} of memory and {_size(budget)} are allowed: "
+        f"{card.id} needs {_size(card.bytes)} of memory, and {_size(budget)} is allowed: "
         "raise HUGGINGGPT_MODEL_MEMORY, or choose a smaller model."
     )
 

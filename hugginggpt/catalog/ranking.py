@@ -1,4 +1,4 @@
-"""The order in which candidates are shown, tried and fallen back on."""
+"""The order in which candidates are shown and tried."""
 
 from collections.abc import Iterable
 from math import inf
@@ -15,16 +15,16 @@ ALLOWED: dict[InferenceMode, frozenset[Endpoint]] = {
 
 
 def ranked(candidates: Iterable[Candidate], mode: InferenceMode, *, small_controller: bool = False) -> list[Candidate]:
-    """Candidates in rank order, the same whatever order they come in.
+    """Candidates in rank order, whatever order they come in.
 
-    What can run comes first, and of that what has not mostly failed here lately (`Figures.failing`).
-    Then what is nearest: embedded, controller, installed, to be downloaded, remote; in remote mode
-    what is remote comes before the controller. Then downloads, the smaller size, the id, the endpoint.
+    First come those that can run; among these, those that have not mostly failed here lately
+    (`Figures.failing`); then the nearest: embedded, controller, installed, to be downloaded, remote
+    (in remote mode, remote before the controller). Ties go to more downloads, smaller size, id, endpoint.
 
     Args:
         candidates: of one kind.
         mode: where experts may run.
-        small_controller: the controller is the embedded one, so what was installed comes before it.
+        small_controller: the controller is the embedded one, so installed models come before it.
     """
 
     def key(candidate: Candidate) -> tuple[bool, bool, int, int, float, str, str, Endpoint]:

@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from hugginggpt.addresses import shown
+from hugginggpt.controller.call import LIKELIEST, ControllerCall, Recorder, Sampling
 from hugginggpt.controller.connection import CallFailed, Connection, Reply
 from hugginggpt.controller.dialect import known_dialect, remember_dialect
+from hugginggpt.controller.failures import check_reply, is_too_long, lasting_error
 from hugginggpt.controller.prompts import Prompt, render
 from hugginggpt.controller_name import EMBEDDED, ControllerName
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ControllerAuthError, ControllerError, ControllerUnavailableError, DeadlineExceededError
+from hugginggpt.errors import ControllerUnavailableError, DeadlineExceededError
 from hugginggpt.settings import Settings
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -29,52 +29,24 @@ _LONGEST_WAIT = 8.0
 _CHECK_TOKENS = 16
 
 
-class ControllerCall(BaseModel):
-    """One attempt at one call, as the trace keeps it.
-
-    Attributes:
-        stage: what it was for: "plan", "select", "respond", or the kind of a text task.
-        attempt: 1 for the first try; repeats of the same call count on.
-        cost_microdollars: millionths of a US dollar; None when no prices are configured.
-        error: why there was no usable reply.
-        started_at: in UTC.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    stage: str
-    prompt_name: str
-    prompt_sha256: str
-    model: str
-    attempt: int
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    seconds: float
-    cost_microdollars: int | None = None
-    error: str | None = None
-    started_at: datetime
-
-
-Recorder = Callable[[ControllerCall], None]
-
 Slot = Callable[[Deadline | None], contextlib.AbstractContextManager[object]]
 
 Check = Callable[[Deadline | None], None]
 
 
 class _Server:
-    """What all controllers of one configuration share: the connection, its slots and the way to it."""
+    """What all controllers of one configuration share: the connection and its slots."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.embedded = settings.uses_embedded_controller
+        self.is_embedded = settings.uses_embedded_controller
         self.slots = threading.BoundedSemaphore(settings.controller_concurrency)
         self._lock = threading.Lock()
         self._connection: Connection | None = None
 
     @property
     def model(self) -> str:
-        if not self.embedded:
+        if not self.is_embedded:
             return self.settings.controller_model
         from hugginggpt.controller.embedded import server as embedded
 
@@ -82,7 +54,7 @@ class _Server:
 
     @property
     def context_tokens(self) -> int:
-        if not self.embedded:
+        if not self.is_embedded:
             return self.settings.controller_context_tokens
         from hugginggpt.controller.embedded import server as embedded
 
@@ -90,8 +62,8 @@ class _Server:
 
     @property
     def label(self) -> str:
-        """The server as an error message may name it."""
-        if self.embedded:
+        """The server, as an error message may name it."""
+        if self.is_embedded:
             return "the embedded controller"
         return shown(self.settings.openai_base_url or OPENAI_URL)
 
@@ -102,13 +74,13 @@ class _Server:
             return self._connection
 
     def _connect(self) -> Connection:
-        if self.embedded:
+        if self.is_embedded:
             from hugginggpt.controller.embedded import server as embedded
 
             address = embedded.start(self.settings)
             return Connection(address.base_url, address.key, trust_environment=False)
         key = self.settings.openai_api_key
-        # Local servers ask for no key, but the protocol's header has to hold something.
+        # Local servers need no key, but the client insists on one.
         return Connection(
             self.settings.openai_base_url or OPENAI_URL, key.get_secret_value() if key is not None else "none"
         )
@@ -119,7 +91,7 @@ class _Server:
             if deadline is not None:
                 deadline.check()
         try:
-            with computing(deadline) if self.embedded else contextlib.nullcontext():
+            with computing(deadline) if self.is_embedded else contextlib.nullcontext():
                 yield
         finally:
             self.slots.release()
@@ -134,7 +106,7 @@ class _Server:
 class Controller:
     """The language model that plans, chooses and answers.
 
-    Safe under threads. Nothing is connected or loaded before the first call.
+    Thread-safe. Nothing is connected or loaded before the first call.
 
     Example:
         >>> controller = Controller.from_settings(get_settings())
@@ -158,70 +130,48 @@ class Controller:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Controller:
-        """The configured server, or the embedded model when there is neither key nor base URL."""
+        """The configured server, or the embedded model if there is neither a key nor a base URL."""
         return cls(_Server(settings))
 
     @property
     def model(self) -> str:
-        """Name of the model."""
+        """The name of its model."""
         return self._server.model
 
     @property
     def label(self) -> str:
-        """Where it is, without user and password."""
+        """Where it runs, without user and password."""
         return self._server.label
 
     @property
     def name(self) -> ControllerName:
-        """Who it is, as people are told."""
-        return ControllerName(model=self.model, server=EMBEDDED if self.embedded else self.label)
+        """The controller, as users see it."""
+        return ControllerName(model=self.model, server=EMBEDDED if self.is_embedded else self.label)
 
     @property
-    def embedded(self) -> bool:
-        """Whether it is the small model inside this process, which wants short, plain prompts."""
-        return self._server.embedded
+    def is_embedded(self) -> bool:
+        """Whether it is the small model in this process, which needs short, plain prompts."""
+        return self._server.is_embedded
 
     @property
-    def plans_in_notation(self) -> bool:
-        """Whether it is asked for plans in pipeline notation instead of JSON."""
-        if not self.embedded:
-            return False
-        from hugginggpt.controller.embedded import server as embedded
-
-        return embedded.plans_in_notation(self._server.settings)
-
-    @property
-    def planner_options(self) -> dict[str, Any]:
-        """What makes a request to the embedded server one for a plan."""
-        from hugginggpt.controller.embedded import server as embedded
-
-        return embedded.planner_options(self._server.settings)
-
-    @property
-    def planner_sha256(self) -> str:
-        """Hash of what its plans are made by, besides the model.
-
-        Raises:
-            ControllerError: the embedded planner's weights are not there.
-        """
-        from hugginggpt.controller.version import planner_sha256
-
-        return planner_sha256(self._server.settings, None if self.embedded else self.label)
+    def settings(self) -> Settings:
+        """The settings that it was made from."""
+        return self._server.settings
 
     @property
     def context_tokens(self) -> int:
-        """Token budget of one call, answer included."""
+        """Token budget of one call, including the answer."""
         return self._server.context_tokens
 
     def recording(
         self, record: Recorder, slot: Slot = contextlib.nullcontext, check: Check | None = None
     ) -> Controller:
-        """The same connection with another recorder; closing it does nothing.
+        """A controller on the same connection with a recorder of its own; closing it does nothing.
 
         Args:
-            record: is told of every attempt.
-            slot: entered around every attempt, to keep a limit that other processes share.
-            check: called before every attempt when its turn has come; what it raises is raised instead.
+            record: receives every attempt.
+            slot: entered around every attempt, to keep a limit shared with other processes.
+            check: called right before every attempt; if it raises, the attempt is not made.
         """
         return Controller(self._server, record, slot=slot, check=check, owner=False)
 
@@ -232,99 +182,83 @@ class Controller:
         stage: str,
         max_tokens: int,
         schema: dict[str, Any] | None = None,
-        temperature: float = 0.0,
-        seed: int | None = None,
-        beyond: dict[str, Any] | None = None,
+        sampling: Sampling = LIKELIEST,
+        extra: dict[str, Any] | None = None,
         deadline: Deadline | None = None,
     ) -> str:
-        """Ask, and give the answer's text.
+        """Ask the controller, and return the text of its answer.
 
-        What can pass is tried again, as often as `HUGGINGGPT_CONTROLLER_RETRIES` says, no earlier
-        than the server asks for and never beyond the deadline.
+        A failure that can pass is tried again, as often as `HUGGINGGPT_CONTROLLER_RETRIES` says, no
+        earlier than the server asks for and never beyond the deadline.
 
         Args:
             prompt: from `hugginggpt.controller.prompts`.
-            stage: what the call is for, for the trace.
+            stage: the purpose of the call, for the trace.
             max_tokens: the longest answer.
-            schema: JSON schema of the answer. A server that cannot keep to one is asked for JSON,
+            schema: JSON schema of the answer. A server that cannot keep to a schema is asked for JSON,
                 then for text, so the caller still has to parse tolerantly.
-            temperature: 0 for the likeliest answer.
-            seed: for servers that take one.
-            beyond: fields of the request that are the embedded server's own: grammar and adapters.
-            deadline: when to stop; also stops at once when cancelled.
+            sampling: how the answer is drawn.
+            extra: fields that only the embedded server knows: a grammar, an adapter.
+            deadline: when to stop; cancelling it stops the call at once.
 
         Raises:
-            ControllerAuthError: the key is not accepted, or nothing is left of the quota.
+            ControllerAuthError: the key is not accepted, or no quota is left.
             ControllerUnavailableError: no usable reply within the retries or the deadline.
             ControllerError: the server refuses the request, or the model declines it.
         """
-        try:
-            return self._chat(prompt, stage, max_tokens, schema, temperature, seed, beyond, deadline)
-        except DeadlineExceededError as error:
-            raise self._unavailable(f"gave no answer: {error.message.rstrip('.')}") from error
-
-    def _chat(
-        self,
-        prompt: Prompt,
-        stage: str,
-        max_tokens: int,
-        schema: dict[str, Any] | None,
-        temperature: float,
-        seed: int | None,
-        beyond: dict[str, Any] | None,
-        deadline: Deadline | None,
-    ) -> str:
-        settings = self._server.settings
         connection = self._server.connection()
         dialect = known_dialect(connection.base_url, self.model)
         room = max(max_tokens, self.context_tokens - prompt.tokens)
         attempt, failures = 0, 0
-        while True:
-            if deadline is not None:
-                deadline.check()
-            attempt += 1
-            request = {"model": self.model, "messages": list(prompt.messages)} | dialect.options(
-                stage=stage, max_tokens=max_tokens, schema=schema, temperature=temperature, seed=seed
-            )
-            if self.embedded:
-                # What llama.cpp keeps of one request it would reuse in the next, with or without the adapter.
-                request["extra_body"] = {"cache_prompt": False} | (beyond or {})
-            try:
-                reply = self._attempt(prompt, stage, attempt, request, schema is not None, deadline)
-            except CallFailed as failure:
-                if failure.status in (400, 422) and not _too_long(failure):
-                    other = dialect.without(failure.param, schema is not None)
-                    if other is not None:
-                        dialect = other
-                        continue
-                if failure.code == "cut_off":
-                    max_tokens = min(2 * max_tokens, room)
-                failures += 1
-                self._wait_before_repeat(failure, failures, settings.controller_retries, deadline)
-            else:
-                remember_dialect(connection.base_url, self.model, dialect)
-                return reply.text.strip()
+        try:
+            while True:
+                if deadline is not None:
+                    deadline.check()
+                attempt += 1
+                request = {"model": self.model, "messages": list(prompt.messages)} | dialect.options(
+                    stage=stage, max_tokens=max_tokens, schema=schema, sampling=sampling
+                )
+                if self.is_embedded:
+                    # llama.cpp would reuse its cache of one request in the next, although the adapter may differ.
+                    request["extra_body"] = {"cache_prompt": False} | (extra or {})
+                try:
+                    reply = self._attempt(prompt, stage, attempt, request, schema is not None, deadline)
+                except CallFailed as failure:
+                    if failure.status in (400, 422) and not is_too_long(failure):
+                        other = dialect.without(failure.param, schema is not None)
+                        if other is not None:
+                            dialect = other
+                            continue
+                    if failure.code == "cut_off":
+                        max_tokens = min(2 * max_tokens, room)
+                    failures += 1
+                    self._wait_before_repeat(failure, failures, deadline)
+                else:
+                    remember_dialect(connection.base_url, self.model, dialect)
+                    return reply.text.strip()
+        except DeadlineExceededError as error:
+            raise self._unavailable(f"gave no answer: {error.message.rstrip('.')}") from error
 
     def check(self, deadline: Deadline | None = None) -> None:
-        """Ask the controller for a word.
+        """Ask the controller for one word, to see whether it works.
 
         Args:
-            deadline: when to stop; also stops at once when cancelled.
+            deadline: when to stop; cancelling it stops the call at once.
 
         Raises:
-            ControllerError: and its kinds, as `chat` does.
+            ControllerError: and its subclasses, as `chat` does.
         """
         failed: list[ControllerCall] = []
         asking = Controller(self._server, lambda call: failed.append(call), owner=False)
         try:
             asking.chat(render("check"), stage="check", max_tokens=_CHECK_TOKENS, deadline=deadline)
         except ControllerUnavailableError:
-            # A model that thinks before it speaks has no word in so few tokens; it answered all the same.
+            # A model that thinks first gets to no word within so few tokens, but it did answer.
             if not (failed and failed[-1].completion_tokens):
                 raise
 
     def close(self) -> None:
-        """Close the connection; the next call would open it again."""
+        """Close the connection; the next call opens it again."""
         if self._owner:
             self._server.close()
 
@@ -337,20 +271,20 @@ class Controller:
         structured: bool,
         deadline: Deadline | None,
     ) -> Reply:
-        """One call, recorded whatever comes of it."""
+        """One attempt, recorded whatever its outcome."""
         connection = self._server.connection()
         reply: Reply | None = None
         error: str | None = None
         with self._slot(deadline), self._server.slot(deadline):
             if self._check is not None:
                 self._check(deadline)
-            timeout = self._server.settings.controller_timeout
+            timeout = self.settings.controller_timeout
             if deadline is not None:
                 timeout = min(timeout, max(deadline.remaining(), 0.001))
             started_at, start = datetime.now(UTC), time.monotonic()
             try:
                 reply = connection.send(request, timeout, deadline)
-                _check_reply(reply, structured)
+                check_reply(reply, structured)
                 return reply
             except BaseException as failure:
                 error = str(failure) or type(failure).__name__
@@ -374,31 +308,40 @@ class Controller:
                     )
 
     def _cost(self, reply: Reply | None) -> int | None:
-        settings = self._server.settings
+        settings = self.settings
         prices = (settings.price_per_million_prompt_tokens, settings.price_per_million_completion_tokens)
         if prices == (None, None):
             return None
         if reply is None:
             return 0
-        # Dollars per million tokens are millionths of a dollar per token.
+        # Dollars per million tokens equal millionths of a dollar per token.
         return round(reply.prompt_tokens * (prices[0] or 0.0) + reply.completion_tokens * (prices[1] or 0.0))
 
-    def _wait_before_repeat(self, failure: CallFailed, failures: int, retries: int, deadline: Deadline | None) -> None:
-        """Sleep as long as the cause needs.
+    def _wait_before_repeat(self, failure: CallFailed, failures: int, deadline: Deadline | None) -> None:
+        """Wait before the next attempt.
 
         Raises:
-            ControllerError: and its kinds, when repeating is of no use or no longer possible.
+            ControllerError: and its subclasses, if another attempt cannot help or there is no time for it.
         """
-        self._raise_if_lasting(failure)
-        if failures > retries:
+        settings = self.settings
+        lasting = lasting_error(
+            failure,
+            server=self.label,
+            model=self.model,
+            has_key=settings.openai_api_key is not None,
+            context_tokens=self.context_tokens,
+        )
+        if lasting is not None:
+            raise lasting
+        if failures > settings.controller_retries:
             times = "once" if failures == 1 else f"{failures} times"
-            raise self._unavailable(f"failed {times}, at last with: {failure.detail}")
+            raise self._unavailable(f"failed {times}; the last error: {failure.detail}")
         wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (failures - 1)) * random.uniform(0.5, 1.0)
         if failure.retry_after is not None:
             wait = failure.retry_after
-            longest = self._server.settings.controller_timeout
+            longest = settings.controller_timeout
             if wait > (longest if deadline is None else min(longest, deadline.remaining())):
-                raise self._unavailable(f"asks to wait {wait:.0f} s, longer than there is time: {failure.detail}")
+                raise self._unavailable(f"asks for a wait of {wait:.0f} s, longer than the time left: {failure.detail}")
         if deadline is None:
             time.sleep(wait)
         else:
@@ -407,57 +350,7 @@ class Controller:
     def _unavailable(self, what: str) -> ControllerUnavailableError:
         mend = (
             "try again, or set OPENAI_API_KEY or OPENAI_BASE_URL to use another"
-            if self._server.embedded
+            if self._server.is_embedded
             else "try again later, or check OPENAI_BASE_URL"
         )
         return ControllerUnavailableError(f"The controller at {self._server.label} {what}; {mend}.")
-
-    def _raise_if_lasting(self, failure: CallFailed) -> None:
-        """Raise what a repeat cannot mend."""
-        label, model = self._server.label, self.model
-        if failure.status == 402 or "insufficient_quota" in (failure.code or ""):
-            raise ControllerAuthError(
-                f"The account at {label} has no quota left; add credit there, or use another OPENAI_API_KEY."
-            )
-        if failure.status in (401, 403):
-            given = "did not accept the key in OPENAI_API_KEY" if self._has_key() else "asks for a key"
-            raise ControllerAuthError(
-                f"The controller at {label} {given}; set OPENAI_API_KEY to one that is valid there."
-            )
-        if failure.status == 404:
-            raise ControllerError(
-                f"The controller at {label} does not know the model {model}; "
-                "set HUGGINGGPT_CONTROLLER_MODEL to one that it serves, or correct OPENAI_BASE_URL."
-            )
-        if _too_long(failure):
-            raise ControllerError(
-                f"The request is longer than the context of {model}; set HUGGINGGPT_CONTROLLER_CONTEXT_TOKENS "
-                f"to what it takes (now {self.context_tokens})."
-            )
-        if not failure.passing:
-            raise ControllerError(
-                f"The controller at {label} refused the request: {failure.detail.rstrip('.')}; "
-                "check HUGGINGGPT_CONTROLLER_MODEL and OPENAI_BASE_URL."
-            )
-
-    def _has_key(self) -> bool:
-        return self._server.settings.openai_api_key is not None
-
-
-def _too_long(failure: CallFailed) -> bool:
-    said = f"{failure.code} {failure.detail}".lower()
-    return failure.status in (400, 413, 422) and "context" in said and ("length" in said or "exceed" in said)
-
-
-def _check_reply(reply: Reply, structured: bool) -> None:
-    """Refuse a reply of no use.
-
-    Raises:
-        CallFailed: it is empty, declined, or cut off where a part is worth nothing.
-    """
-    if reply.refusal or reply.finish == "content_filter":
-        raise CallFailed("the model declined to answer", passing=False)
-    if reply.finish == "length" and (structured or not reply.text.strip()):
-        raise CallFailed("the answer was cut off at its token limit", code="cut_off")
-    if not reply.text.strip():
-        raise CallFailed("the answer is empty")

@@ -1,8 +1,8 @@
-"""The `openai` client, so that a call can be cancelled and is never longer than it may be.
+"""The `openai` client, with calls that can be cancelled and that keep their time limit.
 
-The asynchronous client runs on one background thread: a call that is given up closes its
-connection at once, which also stops the computing behind it, and a server that drips bytes for
-ever cannot outlast its limit.
+The asynchronous client runs on one background thread. Giving up a call closes its connection at
+once, which also stops the computation behind it, and a server that sends its bytes slowly cannot
+exceed the limit.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ _SLICE = 0.05  # seconds between two looks at the deadline
 _CLOSING_SECONDS = 2.0
 _CLOSED = "Its connection was closed."
 _MOST_DETAIL = 300
-_MOST_REPLY = 1_000_000  # characters, with what a model thinks aloud
+_MOST_REPLY = 1_000_000  # characters, including what a model thinks aloud
 _PASSING_STATUSES = {408, 409, 429}
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What the controller wrote.
+    """The controller's answer.
 
     Attributes:
-        finish: "stop", "length", "content_filter" or whatever the server says.
-        refusal: the model's own words when it declined.
+        finish: "stop", "length", "content_filter", or another reason that the server gives.
+        refusal: the model's own words, if it declined.
     """
 
     text: str
@@ -51,15 +51,15 @@ class Reply:
 
 
 class CallFailed(Exception):
-    """A call gave no reply.
+    """A call gave no usable reply.
 
     Attributes:
         status: HTTP status; None when there was no answer at all.
-        code: the server's name for the cause.
-        param: the parameter the server did not like.
-        detail: the server's words, without secrets.
-        retry_after: seconds the server asks to wait.
-        passing: trying again may work.
+        code: the server's code for the cause.
+        param: the parameter that the server rejected.
+        detail: the server's message, without secrets.
+        retry_after: seconds that the server asks to wait.
+        passing: another attempt may work.
     """
 
     def __init__(
@@ -99,14 +99,14 @@ class Connection:
 
         Args:
             request: what `chat.completions.create` takes.
-            timeout: seconds the whole call may take.
-            deadline: looked at while waiting, so that cancelling it ends the call.
+            timeout: seconds that the whole call may take.
+            deadline: checked while waiting, so that cancelling it ends the call.
 
         Raises:
             CallFailed: there was no usable reply.
             DeadlineExceededError: the deadline passed or was cancelled, or the connection was closed.
         """
-        with self._lock:  # so that what is begun before the connection is closed is ended with it
+        with self._lock:  # so that closing the connection ends every call that began before
             if self._closed:
                 raise TaskCancelledError(_CLOSED)
             future = asyncio.run_coroutine_threadsafe(self._create(request, timeout), self._running_loop())
@@ -150,11 +150,11 @@ class Connection:
         )
 
     def redact(self, text: str) -> str:
-        """The text without the key or anything that looks like one, in one line of bounded length."""
+        """The text on one line of bounded length, without the key or anything that looks like one."""
         return one_line(redact(text, self._api_key), _MOST_DETAIL)
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
-        """The loop that calls are made on; the lock is held."""
+        """The loop that calls run on; the caller holds the lock."""
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(target=_run, args=(self._loop,), name="controller", daemon=True)
@@ -162,11 +162,11 @@ class Connection:
         return self._loop
 
     def _openai(self) -> openai.AsyncOpenAI:
-        """The client; only ever touched on the loop's thread."""
+        """The client, only used on the loop's thread."""
         import openai
 
         if self._client is None:
-            # The client would put its paths behind the query, which some servers have their keys or versions in.
+            # Some servers take keys or versions in the query; the client would append its paths after it.
             bare, _, query = self.base_url.partition("?")
             self._client = openai.AsyncOpenAI(
                 base_url=bare,
@@ -178,7 +178,7 @@ class Connection:
         return self._client
 
     def close(self) -> None:
-        """End calls under way, and the connections and their thread with them. Nothing can be sent after it."""
+        """Cancel running calls, and close the connections and their thread. Nothing can be sent afterwards."""
         with self._lock:
             self._closed = True
             loop, self._loop = self._loop, None
@@ -206,7 +206,7 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _reply(completion: Any) -> Reply:
-    # A server that is none gives what the client does not check: a page's text, or other JSON.
+    # The client does not check what it gets: the text of a web page, or any JSON.
     choices: Any = getattr(completion, "choices", None)
     message = getattr(choices[0], "message", None) if choices else None
     if message is None:
@@ -215,7 +215,7 @@ def _reply(completion: Any) -> Reply:
     text = storable(message.content or "")
     if len(text) > _MOST_REPLY:
         raise CallFailed(f"the reply is longer than {_MOST_REPLY:,} characters", passing=False)
-    # Models that think aloud put it before the answer.
+    # Models that think aloud do so before the answer.
     text = re.sub(r"\A\s*<think>.*?</think>", "", text, flags=re.DOTALL)
     return Reply(
         text=text,
@@ -234,7 +234,7 @@ def _detail(error: openai.APIStatusError) -> str:
 
 
 def _named_parameter(error: openai.APIStatusError) -> str | None:
-    """The parameter that a server refuses, from the field for it or from its words."""
+    """The parameter that a server rejects, from the field for it or from its message."""
     if error.param:
         return error.param
     found = re.search(r"unsupported (?:parameter|value):? '(\w+)'", _detail(error), re.IGNORECASE)

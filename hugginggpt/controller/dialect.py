@@ -1,13 +1,15 @@
-"""What a server understands of the OpenAI protocol, found out by asking and remembered.
+"""Which part of the OpenAI protocol a server supports, learned from its refusals.
 
-The way down for structured output is JSON schema, then JSON mode, then plain text for the
-tolerant parsers. Models also differ in the name of the token limit and in whether they take a
-temperature or a seed.
+For structured output, JSON schema is tried first, then JSON mode, then plain text for the tolerant
+parsers. Models also differ in the name of the token limit and in whether they accept a temperature
+or a seed.
 """
 
 import threading
 from dataclasses import dataclass, replace
 from typing import Any, Literal
+
+from hugginggpt.controller.call import Sampling
 
 Structure = Literal["json_schema", "json_object", "text"]
 
@@ -16,19 +18,19 @@ _WAY_DOWN: dict[Structure, Structure | None] = {"json_schema": "json_object", "j
 
 @dataclass(frozen=True)
 class Dialect:
-    """How one model on one server wants to be asked."""
+    """How to ask one model on one server."""
 
     structure: Structure = "json_schema"
     limit: str = "max_tokens"
     dropped: frozenset[str] = frozenset()
 
     def options(
-        self, *, stage: str, max_tokens: int, schema: dict[str, Any] | None, temperature: float, seed: int | None
+        self, *, stage: str, max_tokens: int, schema: dict[str, Any] | None, sampling: Sampling
     ) -> dict[str, Any]:
-        """The request's options beside model and messages. The schema is named by the stage."""
-        options: dict[str, Any] = {self.limit: max_tokens, "temperature": temperature}
-        if seed is not None:
-            options["seed"] = seed
+        """The request's options besides model and messages. The stage names the schema."""
+        options: dict[str, Any] = {self.limit: max_tokens, "temperature": sampling.temperature}
+        if sampling.seed is not None:
+            options["seed"] = sampling.seed
         if schema is not None and self.structure == "json_schema":
             described = {"name": stage, "schema": schema, "strict": is_strict(schema)}
             options["response_format"] = {"type": "json_schema", "json_schema": described}
@@ -37,11 +39,11 @@ class Dialect:
         return {name: value for name, value in options.items() if name not in self.dropped}
 
     def without(self, refused: str | None, structured: bool) -> "Dialect | None":
-        """The dialect to try after a request was refused as malformed; None when there is no other.
+        """The dialect to try after a request was refused as malformed; None if there is no other.
 
         Args:
-            refused: the parameter that the server named, if it did.
-            structured: the refused request asked for structured output.
+            refused: the parameter that the server rejected, if it named one.
+            structured: whether the refused request asked for structured output.
         """
         if refused == "max_tokens" and self.limit == "max_tokens":
             return replace(self, limit="max_completion_tokens")
@@ -52,7 +54,7 @@ class Dialect:
 
 
 def is_strict(schema: Any) -> bool:
-    """Whether a schema meets OpenAI's strict mode: every property required, no others allowed."""
+    """Whether a schema fits OpenAI's strict mode: all properties required, no others allowed."""
     if isinstance(schema, list):
         return all(is_strict(part) for part in schema)
     if not isinstance(schema, dict):
@@ -69,12 +71,12 @@ _lock = threading.Lock()
 
 
 def known_dialect(server: str, model: str) -> Dialect:
-    """What this process has learned of a model on a server."""
+    """What this process has learned about a model on a server."""
     with _lock:
         return _known.get((server, model), Dialect())
 
 
 def remember_dialect(server: str, model: str, dialect: Dialect) -> None:
-    """Keep what worked for the rest of the process."""
+    """Remember what worked, for the rest of the process."""
     with _lock:
         _known[server, model] = dialect

@@ -1,4 +1,4 @@
-"""Nothing invented: what an answer names has to stand in what the controller was given."""
+"""Nothing invented: an answer may only name what the controller was given."""
 
 import re
 from collections import Counter
@@ -27,9 +27,9 @@ _CODE = re.compile(r"```.*?```", re.DOTALL)
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 MOST_CHARS = 20_000
-"""Of an answer that can be checked: no controller is asked for one that is nearly as long."""
+"""The longest answer that is checked; no controller is asked for one nearly as long."""
 
-_MOST_NAMES = 500  # of one form
+_MOST_NAMES = 500  # of one pattern
 _MOST_DIGITS = 40  # of a number that is compared by its value
 _MOST_DECIMALS = 12  # of a score
 
@@ -42,14 +42,14 @@ def unfounded(
     counts: Iterable[int] = (),
     known_models: Collection[str] = (),
 ) -> list[str]:
-    """What an answer names and should not, one sentence each.
+    """What an answer names although it should not, one sentence each.
 
     Args:
-        answer: what the controller wrote.
-        given: every text that it was given, uncut.
-        numbers: whether numbers have to be found too; without, code blocks are left alone as well.
-        counts: numbers that count what was given, such as how many tasks there are.
-        known_models: ids of models that exist but may be named only if they were given.
+        answer: the controller's answer.
+        given: every text that the controller was given, uncut.
+        numbers: whether to check numbers too; if not, code blocks are not checked either.
+        counts: numbers that count what was given, such as the number of tasks.
+        known_models: ids of models that may only be named if they were given.
     """
     if len(answer) > MOST_CHARS:
         return [f"The answer is longer than {MOST_CHARS:,} characters."]
@@ -57,12 +57,12 @@ def unfounded(
     left = answer if numbers else _CODE.sub(" ", answer)
     problems = []
     for pattern, what in (
-        (_BLANK, "stands for a file or address without naming one"),
-        (_URL, "is no address in the data"),
-        (_PATH, "is no path in the data"),
-        (_HASH, "is no hash in the data"),
-        (_FILE, "is no file in the data"),
-        (_NAMES, "is no model or file in the data"),
+        (_BLANK, "is a placeholder for a file or an address"),
+        (_URL, "is not an address in the data"),
+        (_PATH, "is not a path in the data"),
+        (_HASH, "is not a hash in the data"),
+        (_FILE, "is not a file in the data"),
+        (_NAMES, "is not a model or file in the data"),
     ):
         matches = list(pattern.finditer(left))
         if len(matches) > _MOST_NAMES:
@@ -87,7 +87,7 @@ def unfounded(
 
 
 def _stands_in(name: str, source: str, whole: bool = True) -> bool:
-    """Whether a name is there: not as a part of another, though a hash may be shortened."""
+    """Whether a name is in the source, not as a part of another name; a hash may be shortened."""
     if name not in source:
         return False
     end = r"(?![\w-])" if whole else ""
@@ -95,12 +95,12 @@ def _stands_in(name: str, source: str, whole: bool = True) -> bool:
 
 
 def _holds_number(name: str) -> bool:
-    """Whether slashes set a number apart, as in "12/03/2024" and "EUR/81.99"."""
+    """Whether one part between slashes is a number, as in "12/03/2024" and "EUR/81.99"."""
     return any(re.fullmatch(r"\d+(?:[.,]\d+)*", part) for part in name.split("/"))
 
 
 def _is_wording(match: re.Match[str], around: str) -> bool:
-    """Whether slashes join words or numbers, as in "and/or" and "12/03/2024", rather than make a name."""
+    """Whether slashes join words or numbers, as in "and/or" and "12/03/2024", and do not make a name."""
     parts = match.group().split("/")
     if not all(part.isalpha() or re.fullmatch(r"[\d.,]+", part) for part in parts):
         return False
@@ -120,7 +120,7 @@ class _Numbers:
 
     def __init__(self, source: str, counts: Iterable[int]) -> None:
         plain = _plain(source)
-        for named in (_URL, _PATH, _HASH, _NAMES):  # digits in names are no values
+        for named in (_URL, _PATH, _HASH, _NAMES):  # digits in names are not values
             plain = named.sub(lambda m: m.group() if _holds_number(m.group()) else " ", plain)
         written = re.findall(r"\d+(?:[.,:]\d+)*", plain)
         words = re.findall(r"[a-z]+", plain.lower())
@@ -132,14 +132,14 @@ class _Numbers:
         self._rounded: dict[tuple[int, bool], set[Decimal]] = {}
 
     def has(self, text: str, percent: bool) -> bool:
-        """Whether the number is there, or is a score of the data, rounded or in percent."""
+        """Whether the number is in the data, or is a score from it, rounded or in percent."""
         readings = _readings(text)
         if text in self.texts or readings & self.values:
             return True
         return any(self._is_score(reading, percent) for reading in readings)
 
     def _is_score(self, reading: Decimal, percent: bool) -> bool:
-        """Whether some score is this when it is rounded to as many decimals, or in percent."""
+        """Whether some score equals this number when rounded to as many decimals, or in percent."""
         decimals = max(0, -int(reading.as_tuple().exponent))
         if decimals > _MOST_DECIMALS or not (decimals or percent):
             return False
@@ -151,13 +151,13 @@ class _Numbers:
 
 
 def _plain(text: str) -> str:
-    """Without the spaces that some languages write between thousands."""
+    """The text without the spaces that some languages put between thousands."""
     return re.sub(r"(?<=\d)[\u00a0\u202f\u2009'](?=\d{3}\b)", "", text)
 
 
 def _readings(text: str) -> set[Decimal]:
     """The values that a number can mean: "1,234" is 1234 or 1.234, "81,99" is 81.99 alone."""
-    if ":" in text or len(text) > _MOST_DIGITS:  # a time is no value, and its parts are none
+    if ":" in text or len(text) > _MOST_DIGITS:  # neither a time nor its parts are values
         return set()
     marks = re.findall(r"[.,]", text)
     if not marks:
@@ -173,14 +173,14 @@ def _readings(text: str) -> set[Decimal]:
 
 
 def repeated_words(texts: Iterable[str]) -> set[int]:
-    """How often each word stands in the texts: what "three dogs" may be said of."""
+    """How often each word occurs in the texts, which is what "three dogs" may count."""
     return {n for text in texts for n in Counter(re.findall(r"[^\W\d_]+", text.lower())).values()}
 
 
 def foreign_words(answer: str, given: Iterable[str]) -> tuple[int, int]:
-    """How many of an answer's longer words stand nowhere in what was given, and how many it has.
+    """How many of an answer's longer words are not in what was given, and how many longer words it has.
 
-    Small models fill up with what they make up; a paraphrase keeps most of the words.
+    Small models fill answers with inventions; a paraphrase keeps most of the words.
     """
     source = {word[:5] for text in given for word in _long_words(text)}
     words = _long_words(answer)

@@ -1,4 +1,4 @@
-"""Texts longer than the controller's context: cut into passages, or to the ones that matter."""
+"""Texts longer than the controller's context: split into passages, or cut to the relevant ones."""
 
 import math
 import re
@@ -10,9 +10,9 @@ _BREAKS = (r"(?<=\n)(?=\n)", r"(?<=\n)", r"(?<=[.!?])(?=\s)", r"(?<=\s)")
 
 
 def passages(text: str, tokens: int) -> list[str]:
-    """The text in pieces of at most so many tokens, cut between paragraphs where possible.
+    """The text in pieces of at most so many tokens, split between paragraphs where possible.
 
-    Joined, they are the text again.
+    Joined together, the pieces are the text.
     """
     return _split(text, tokens, 0)
 
@@ -37,13 +37,13 @@ def _split(text: str, tokens: int, level: int) -> list[str]:
 
 
 def relevant_passages(text: str, question: str, tokens: int, mark: str) -> str:
-    """The passages of a text that share the rarest words with a question, in their order.
+    """The passages of a text that share the rarest words with a question, in order.
 
     Args:
         text: of any length.
-        question: what is looked for.
-        tokens: the most that come back.
-        mark: what stands where something was left out.
+        question: the question.
+        tokens: the maximum length of the result.
+        mark: marks where something was left out.
     """
     if estimate_tokens(text) <= tokens:
         return text
@@ -76,9 +76,9 @@ def _words(text: str) -> list[str]:
 
 
 def condensed(text: str, limit: int) -> str:
-    """The text's own lines in one, from its beginning and its end, at most `limit` characters.
+    """The lines of a text joined to one, cut in the middle to at most `limit` characters.
 
-    Both ends stay, because a title stands at the one and a result or a total at the other.
+    Both ends stay, because a title is at the beginning and a result or a total at the end.
     """
     lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
     return shorten("; ".join(lines), limit)

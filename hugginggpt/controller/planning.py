@@ -5,18 +5,19 @@ from typing import Any
 
 from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import CAPABILITIES, Capability, Input
+from hugginggpt.controller.call import PLAN
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.embedded.planner import PastTurn, plan_in_notation
+from hugginggpt.controller.embedded import server as embedded
+from hugginggpt.controller.embedded.planner import plan_in_notation
 from hugginggpt.controller.prompts import Cuttable, Prompt, prompt_data, render_within, shorten
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan, parse_plan, plan_schema
+from hugginggpt.request import Exchange
 from hugginggpt.text import visible
 
-STAGE = "plan"
-
 _ANSWER_TOKENS = 1500
-_ANSWER_SHARE = 4  # of a small context, at most this part is kept for the answer
+_ANSWER_SHARE = 4  # at most one part in so many of a small context is kept for the answer
 _PREVIEW_CHARS = 400
 _MOST_PROBLEMS = 12
 
@@ -26,31 +27,31 @@ def plan_request(
     *,
     text: str,
     resources: Sequence[Resource],
-    history: Sequence[PastTurn],
+    history: Sequence[Exchange],
     kinds: Iterable[str],
     deadline: Deadline | None,
     check: Callable[[Plan], list[str]],
 ) -> Plan:
-    """Have the controller plan a request, and once more if the plan cannot run.
+    """Have the controller plan a request, and plan again if the plan cannot run.
 
     Args:
-        controller: who plans.
+        controller: the controller that plans.
         text: the request.
-        resources: what the plan can name: files of the request and results of earlier turns.
+        resources: what the plan may name: files of the request and results of earlier turns.
         history: earlier turns, oldest first.
         kinds: the kinds that can run here.
-        deadline: when planning has to be over.
-        check: the caller's own objections to a plan, each a sentence.
+        deadline: when planning has to be done.
+        check: returns the caller's objections to a plan, one sentence each.
 
     Returns:
-        A plan without objections; empty when the controller is to answer directly.
+        A plan without objections; empty if the controller is to answer directly.
 
     Raises:
-        PlanError: the second plan could not run either; every problem, each a sentence.
-        ControllerError: and its kinds, as `Controller.chat` raises them.
+        PlanError: the second plan cannot run either; it lists every problem.
+        ControllerError: and its subclasses, as `Controller.chat` raises them.
     """
     text = visible(text)
-    if controller.plans_in_notation:
+    if controller.is_embedded and embedded.plans_in_notation(controller.settings):
         return plan_in_notation(
             controller, text=text, resources=resources, history=history, deadline=deadline, check=check
         )
@@ -61,15 +62,15 @@ def plan_request(
     budget = controller.context_tokens - answer_tokens
     data: dict[str, Any] = {
         "request": text,
-        "resources": described(resources, _PREVIEW_CHARS),
-        "history": past(history),
+        "resources": shown_resources(resources, _PREVIEW_CHARS),
+        "history": shown_turns(history),
         "kinds": [_described_kind(CAPABILITIES[kind]) for kind in offered],
         "demos": [demo for demo in prompt_data("planning_demos") if {t["task"] for t in demo["tasks"]} <= {*offered}],
     }
 
     def ask(prompt: Prompt) -> str:
         return controller.chat(
-            prompt, stage=STAGE, max_tokens=answer_tokens, schema=plan_schema(offered), deadline=deadline
+            prompt, stage=PLAN, max_tokens=answer_tokens, schema=plan_schema(offered), deadline=deadline
         )
 
     answer = ask(render_within("planning", budget, **data))
@@ -83,8 +84,8 @@ def plan_request(
     return plan
 
 
-def described(resources: Sequence[Resource], preview_chars: int) -> list[dict[str, Any]]:
-    """Resources as a prompt shows them: name, type, and how a text begins and ends."""
+def shown_resources(resources: Sequence[Resource], preview_chars: int) -> list[dict[str, Any]]:
+    """Resources as a prompt shows them: name, type, and the beginning and end of a text."""
     return [
         {
             "name": resource.name,
@@ -95,9 +96,9 @@ def described(resources: Sequence[Resource], preview_chars: int) -> list[dict[st
     ]
 
 
-def past(history: Sequence[PastTurn]) -> list[dict[str, str]]:
+def shown_turns(history: Sequence[Exchange]) -> list[dict[str, str]]:
     """Earlier turns as a prompt shows them."""
-    return [{"text": turn.text, "response": turn.response or ""} for turn in history]
+    return [{"text": turn.text, "response": turn.response} for turn in history]
 
 
 def _read(answer: str, offered: set[str], check: Callable[[Plan], list[str]]) -> tuple[Plan | None, list[str]]:

@@ -1,9 +1,10 @@
-"""Prompts: Jinja templates in `prompts/`, rendered, named by hash and cut to a token budget.
+"""Prompts: Jinja templates from `prompts/`, rendered, hashed and cut to a token budget.
 
 A template has one block per message: `system`, `user`, then `assistant` and `user_again` where a
-conversation goes on. Templates whose name starts with an underscore are parts of others. Data
-files of a prompt start with the first word of its name: `planning_demos.json` belongs to
-`planning` and `planning_repair`. Texts of requests, files, experts and models are made visible on their way in.
+conversation goes on. Templates whose name starts with an underscore are parts of others. Those in
+`prompts/embedded/` are for the embedded controller alone. Data files of a prompt start with the first
+word of its name: `planning_demos.json` belongs to `planning` and `planning_repair`. Hidden characters
+in the texts of requests, files, experts and models are made visible.
 """
 
 import copy
@@ -58,20 +59,20 @@ class Prompt:
 
 
 def estimate_tokens(text: str) -> int:
-    """Tokens that a text takes, near enough for every language: a token per 3.5 bytes of UTF-8."""
+    """Roughly how many tokens a text takes, in any language: one per 3.5 bytes of UTF-8."""
     return tokens_of(len(text.encode("utf-8", "replace")))
 
 
 def tokens_of(size: int) -> int:
-    """Tokens that so many bytes of UTF-8 take, near enough."""
+    """Roughly how many tokens so many bytes of UTF-8 take."""
     return math.ceil(size / _BYTES_PER_TOKEN)
 
 
 def render(name: str, **data: Any) -> Prompt:
-    """Render the prompt of that name.
+    """Render the prompt with that name.
 
     Raises:
-        jinja2.UndefinedError: the template uses something that is not in the data.
+        jinja2.UndefinedError: the data lacks something that the template uses.
     """
     template = _environment().get_template(f"{name}.j2")
     messages = []
@@ -85,11 +86,11 @@ def render(name: str, **data: Any) -> Prompt:
 def render_within(name: str, budget: int, **data: Any) -> Prompt:
     """Render a prompt of at most `budget` tokens.
 
-    What does not fit is left out: the oldest entries of `history` first, then the middle of the
-    longest `Cuttable` texts, with `CUT` in its place.
+    To make it fit, the oldest entries of `history` are left out first, then the middle of the longest
+    `Cuttable` texts, with `CUT` in its place.
 
     Raises:
-        ControllerError: it does not fit even so.
+        ControllerError: the prompt does not fit even so.
     """
     history = list(data.get("history", ()))
     while True:
@@ -105,7 +106,7 @@ def render_within(name: str, budget: int, **data: Any) -> Prompt:
 
 
 def _cut_texts(name: str, budget: int, data: dict[str, Any]) -> Prompt:
-    """The rendering with the longest limit on each cuttable text that meets the budget."""
+    """The rendering within the budget that cuts its texts least."""
 
     def limited(limit: int) -> Prompt:
         return render(name, **_map_cuttable(copy.copy(data), lambda text: shorten(text, limit)))
@@ -127,7 +128,7 @@ def _cut_texts(name: str, budget: int, data: dict[str, Any]) -> Prompt:
 
 
 def shorten(text: str, limit: int) -> str:
-    """The text's beginning and end, `limit` characters in all. The end stays because totals stand there."""
+    """The beginning and end of a text, `limit` characters in all. The end stays because totals are there."""
     if len(text) <= limit:
         return text
     kept = max(limit - len(CUT), 2)
@@ -136,7 +137,7 @@ def shorten(text: str, limit: int) -> str:
 
 
 def cuttable(data: Any) -> Any:
-    """The data with every text in it cuttable."""
+    """The data, with every text in it cuttable."""
     if isinstance(data, dict):
         return {key: cuttable(value) for key, value in data.items()}
     if isinstance(data, list | tuple):
@@ -166,7 +167,7 @@ def _map_cuttable(data: Any, change: Callable[[str], str]) -> Any:
 
 
 def prompt_data(name: str) -> Any:
-    """The content of a data file, `planning_demos` for example."""
+    """The content of a data file such as `planning_demos`."""
     return json.loads((_folder() / f"{name}.json").read_text(encoding="utf-8"))
 
 
@@ -174,8 +175,8 @@ def prompt_data(name: str) -> Any:
 def prompt_hash(name: str) -> str:
     """SHA-256 over the template, the templates it includes and its data files."""
     digest = hashlib.sha256()
-    family = name.split("_")[0]
-    files = [*sorted(_with_parts(f"{name}.j2")), *sorted(path.name for path in _folder().glob(f"{family}_*.json"))]
+    data = (path.relative_to(_folder()).as_posix() for path in _folder().glob(f"{name.split('_')[0]}_*.json"))
+    files = [*sorted(_with_parts(f"{name}.j2")), *sorted(data)]
     for file in files:
         content = (_folder() / file).read_bytes()
         digest.update(f"{file} {len(content)}\n".encode() + content)
@@ -194,7 +195,7 @@ def _folder() -> Path:
 
 
 def _visible(data: Any) -> Any:
-    """The data with every text in it visible."""
+    """The data, with hidden characters of every text made visible."""
     if isinstance(data, str):
         return visible(data)
     if isinstance(data, dict):
@@ -211,7 +212,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         # Prompts are not markup: escaping would change what the model reads.
         autoescape=False,
-        # Whatever it is that a template is given, nothing in it is hidden from who reads the prompt.
+        # No value may hide anything from the reader of the prompt.
         finalize=_visible,
     )
     # Jinja's own `tojson` writes < and > as escapes, which would hide <GENERATED>.

@@ -1,4 +1,4 @@
-"""Stage four: the answer, written from the results and checked against them."""
+"""Stage four: writing the answer from the results, and checking it against them."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal
@@ -7,33 +7,22 @@ from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.capabilities import ValueType
+from hugginggpt.controller.call import RESPOND
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.embedded.answers import (
-    QUOTED_CHARS,
-    distinct_texts,
-    invented,
-    question_in,
-    quotation,
-    tidied,
-)
-from hugginggpt.controller.embedded.planner import PastTurn
+from hugginggpt.controller.embedded.answers import tidied
+from hugginggpt.controller.embedded.response import answer_from_results
 from hugginggpt.controller.grounding import repeated_words, unfounded
-from hugginggpt.controller.passages import condensed
-from hugginggpt.controller.planning import described, past
+from hugginggpt.controller.planning import shown_resources, shown_turns
 from hugginggpt.controller.prompts import Cuttable, Prompt, cuttable, render_within, shorten
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError
-from hugginggpt.plan import Plan
+from hugginggpt.request import Exchange
 from hugginggpt.results import ItemResult, TaskOutcome
 from hugginggpt.text import visible
 
-STAGE = "respond"
-
 _ANSWER_TOKENS = 800
-_ANSWER_SHARE = 4  # of a small context, at most this part is kept for the answer
-_SMALL_ANSWER_TOKENS = 80
+_ANSWER_SHARE = 4  # at most one part in so many of a small context is kept for the answer
 _PREVIEW_CHARS = 400
-_MOST_QUOTABLE = 3
 _PLAIN_CHARS = 1500
 _MOST_PROBLEMS = 12
 
@@ -42,8 +31,8 @@ class Response(BaseModel):
     """The answer to a request.
 
     Attributes:
-        source: "controller" when the controller wrote it, "plain" when it is the bare rendering.
-        problems: why it is the bare rendering, one sentence each.
+        source: "controller" if the controller wrote it, "plain" if it is the plain rendering.
+        problems: why it is the plain rendering, one sentence each.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -57,41 +46,39 @@ def respond(
     controller: Controller,
     *,
     text: str,
-    plan: Plan,
     outcomes: Sequence[TaskOutcome],
     deadline: Deadline | None,
     resources: Sequence[Resource] = (),
-    history: Sequence[PastTurn] = (),
+    history: Sequence[Exchange] = (),
     known_models: Collection[str] = (),
 ) -> Response:
     """Answer a request from its results.
 
-    Every path, address, file, hash, model and number in the answer has to stand in what the
-    controller was given. What does not is sent back once; after that, or when the controller
-    fails, the answer is the plain rendering. For an empty plan the controller answers directly,
-    and numbers are its own.
+    The answer may only contain paths, addresses, files, hashes, models and numbers that the controller
+    was given. An answer that does not is sent back once; if that does not help, or the controller
+    fails, the answer is the plain rendering. Without outcomes the controller answers directly, and
+    its numbers are not checked.
 
     Args:
-        controller: who writes.
+        controller: the controller that writes.
         text: the request.
-        plan: empty when the controller is to answer directly.
-        outcomes: one per planned task.
-        deadline: how long the controller may take.
+        outcomes: one per planned task; empty if the controller is to answer directly.
+        deadline: when the controller has to be done.
         resources: the request's files.
         history: earlier turns, for a direct answer.
-        known_models: ids of models that may be named only if they ran.
+        known_models: ids of models that may only be named if they ran.
 
     Raises:
-        ControllerError: and its kinds: the plan is empty and the controller gives no answer.
+        ControllerError: there are no outcomes, and the controller gives no answer.
     """
     text = visible(text)
-    if plan.tasks:
+    if outcomes:
         return _from_results(controller, text, outcomes, deadline, resources, known_models)
     return _directly(controller, text, deadline, resources, history, known_models)
 
 
 def plain_rendering(text: str, outcomes: Sequence[TaskOutcome]) -> str:
-    """The facts as they are: every task with its model and what it gave, or why it gave nothing.
+    """The bare facts: every task with its model and its results, or why there are none.
 
     Args:
         text: the request.
@@ -129,9 +116,10 @@ def _from_results(
     resources: Sequence[Resource],
     known_models: Collection[str],
 ) -> Response:
+    problems: list[str] = []
     try:
-        if controller.embedded:
-            answer, problems = _by_small_model(controller, text, outcomes, deadline)
+        if controller.is_embedded:
+            answer = answer_from_results(controller, text, outcomes, deadline)
         else:
             answer, problems = _by_model(controller, text, outcomes, deadline, resources, known_models)
     except ControllerError as error:
@@ -150,7 +138,7 @@ def _by_model(
     known_models: Collection[str],
 ) -> tuple[str, list[str]]:
     tasks = [_facts(outcome) for outcome in outcomes]
-    data = {"request": text, "resources": described(resources, _PREVIEW_CHARS), "tasks": tasks}
+    data = {"request": text, "resources": shown_resources(resources, _PREVIEW_CHARS), "tasks": tasks}
     given = [text, *_strings(tasks), *_strings_of(resources)]
     counts = _counts(outcomes, resources)
     return _ask_checked(
@@ -162,49 +150,25 @@ def _by_model(
     )
 
 
-def _by_small_model(
-    controller: Controller, text: str, outcomes: Sequence[TaskOutcome], deadline: Deadline | None
-) -> tuple[str, list[str]]:
-    """A sentence or two from the texts; then the texts themselves, what was made, and what was not."""
-    results = [outcome.result for outcome in outcomes if outcome.result is not None]
-    texts = distinct_texts(visible(a.preview) for result in results for a in result.outputs if a.preview is not None)
-    if not texts:
-        texts = [
-            f"{o.planned.task} made {o.result.outputs[0].type}." for o in outcomes if o.result and o.result.outputs
-        ]
-    data = {"texts": cuttable(texts), "question": question_in(text), "request": text}
-    for name in ("response_embedded", "response_embedded_correction"):
-        prompt = render_within(name, controller.context_tokens - _SMALL_ANSWER_TOKENS, **data)
-        answer = tidied(controller.chat(prompt, stage=STAGE, max_tokens=_SMALL_ANSWER_TOKENS, deadline=deadline))
-        if not invented(answer, [text, *texts]):
-            break
-    else:
-        # The last results are the likeliest answer, and such a model leans to what comes first.
-        quotable = [condensed(given, QUOTED_CHARS) for given in reversed(texts)][:_MOST_QUOTABLE]
-        answer = quotation(controller, text, quotable, stage=STAGE, deadline=deadline)
-    found = [shorten(found, _PLAIN_CHARS) for found in texts if found not in answer]
-    return "\n\n".join([answer, *found, *_made(outcomes), *_undone(outcomes)]), []
-
-
 def _directly(
     controller: Controller,
     text: str,
     deadline: Deadline | None,
     resources: Sequence[Resource],
-    history: Sequence[PastTurn],
+    history: Sequence[Exchange],
     known_models: Collection[str],
 ) -> Response:
-    data = {"request": text, "resources": described(resources, _PREVIEW_CHARS), "history": past(history)}
+    data = {"request": text, "resources": shown_resources(resources, _PREVIEW_CHARS), "history": shown_turns(history)}
     given = [text, *_strings(data["history"]), *_strings_of(resources)]
 
     def problems_of(answer: str) -> list[str]:
         return unfounded(answer, given, numbers=False, known_models=known_models)
 
     answer, problems = _ask_checked(controller, "answer", data, problems_of, deadline)
-    if controller.embedded:
+    if controller.is_embedded:
         answer = tidied(answer)
     if problems:
-        withheld = "The controller's answer was withheld, because it names what does not exist here: "
+        withheld = "The controller's answer was withheld because it names things that do not exist here: "
         return Response(text=withheld + " ".join(problems), source="plain", problems=tuple(problems))
     return Response(text=answer, source="controller")
 
@@ -216,12 +180,12 @@ def _ask_checked(
     problems_of: Callable[[str], list[str]],
     deadline: Deadline | None,
 ) -> tuple[str, list[str]]:
-    """An answer, corrected once if need be, and what is still wrong with it."""
+    """An answer, corrected once if necessary, and what is still wrong with it."""
     answer_tokens = min(_ANSWER_TOKENS, controller.context_tokens // _ANSWER_SHARE)
     budget = controller.context_tokens - answer_tokens
 
     def ask(prompt: Prompt) -> str:
-        return controller.chat(prompt, stage=STAGE, max_tokens=answer_tokens, deadline=deadline)
+        return controller.chat(prompt, stage=RESPOND, max_tokens=answer_tokens, deadline=deadline)
 
     answer = ask(render_within(name, budget, **data))
     problems = problems_of(answer)
@@ -260,30 +224,8 @@ def _output_facts(artifact: Artifact, files: Mapping[str, str]) -> dict[str, Any
     return facts
 
 
-def _made(outcomes: Sequence[TaskOutcome]) -> list[str]:
-    return [
-        f"{outcome.planned.task} made {address}"
-        for outcome in outcomes
-        if outcome.result is not None
-        for artifact in outcome.result.outputs
-        if (address := outcome.files.get(artifact.sha256)) is not None
-    ]
-
-
-def _undone(outcomes: Sequence[TaskOutcome]) -> list[str]:
-    tasks = [f"Not done: {o.planned.name}. {o.error or ''}".rstrip() for o in outcomes if o.result is None]
-    elements = [
-        f"Not done: element {number} of {o.planned.name}. {item.error}"
-        for o in outcomes
-        if o.result is not None
-        for number, item in enumerate(o.result.items, 1)
-        if item.error is not None
-    ]
-    return tasks + elements
-
-
 def _counts(outcomes: Sequence[TaskOutcome], resources: Sequence[Resource]) -> set[int]:
-    """Numbers that an answer may say of the results without their standing in them."""
+    """Numbers that an answer may state although they are not in the results, because they count them."""
     done = [outcome.result for outcome in outcomes if outcome.result is not None]
     counts = {len(outcomes), len(done), len(outcomes) - len(done), len(resources)}
     counts |= {len(result.items) for result in done} | {len(result.outputs) for result in done}

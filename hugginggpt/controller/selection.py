@@ -1,8 +1,9 @@
-"""Stage two: which model does a planned task."""
+"""Stage two: choosing a model for each planned task."""
 
 import json
 from collections.abc import Sequence
 
+from hugginggpt.controller.call import SELECT
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.prompts import Cuttable, cuttable, render_within
 from hugginggpt.deadline import Deadline
@@ -11,8 +12,6 @@ from hugginggpt.models.card import Candidate, ModelChoice
 from hugginggpt.plan import PlannedTask
 from hugginggpt.plan.loose import loose_values
 from hugginggpt.text import one_line
-
-STAGE = "select"
 
 _ANSWER_TOKENS = 200
 _DESCRIPTION_CHARS = 100
@@ -27,24 +26,26 @@ def choose_model(
     task: PlannedTask,
     candidates: Sequence[Candidate],
     top_k: int,
+    fallbacks: int,
     deadline: Deadline | None,
 ) -> ModelChoice:
-    """Choose among the candidates that can run here; the rest are alternatives in rank order.
+    """Choose among the candidates that can run here; the next in rank are the fallbacks.
 
-    The first `top_k` are shown to the controller, whose answer is limited to their ids. A single
-    candidate needs no question. Where the controller gives no usable answer, the first in rank is
-    taken and the reason says so.
+    The controller sees the first `top_k`, and its answer is limited to their ids. A single candidate
+    needs no question. If the controller gives no usable answer, the first in rank is chosen and the
+    reason says so.
 
     Args:
-        controller: who chooses.
-        request: what the user asked.
+        controller: the controller that chooses.
+        request: the user's request.
         task: the planned task.
-        candidates: every model of its kind, in rank order.
-        top_k: how many the controller is shown.
-        deadline: how long the controller may take.
+        candidates: every model of the task's kind, in rank order.
+        top_k: how many candidates the controller sees.
+        fallbacks: how many models to try after the chosen one fails.
+        deadline: when the controller has to be done.
 
     Raises:
-        SelectionError: none can run here.
+        SelectionError: no candidate can run here.
     """
     runnable = [candidate for candidate in candidates if candidate.obstacle is None]
     if not runnable:
@@ -53,18 +54,19 @@ def choose_model(
         raise SelectionError(f"No model can do {task.task} here: {why}.")
     if len(runnable) == 1:
         return _first(task, runnable, "It is the only model that can run here.")
-    if controller.embedded:
-        return _first(task, runnable, "First in rank; the embedded controller does not choose.")
+    best = runnable[: 1 + fallbacks]
+    if controller.is_embedded:
+        return _first(task, best, "First in rank; the embedded controller does not choose.")
     shown = _keyed(runnable[:top_k])
     try:
         answer = _ask(controller, request, task, shown, deadline)
     except ControllerError as error:
-        return _first(task, runnable, f"First in rank, because the controller gave no choice: {error.message}", True)
+        return _first(task, best, f"First in rank, because the controller made no choice: {error.message}", True)
     key, reason = _read(answer)
     chosen = shown.get(key)
     if chosen is None:
-        return _first(task, runnable, "First in rank, because the controller named no model of the list.", True)
-    rest = tuple(candidate for candidate in runnable if candidate is not chosen)
+        return _first(task, best, "First in rank, because the controller named no model on the list.", True)
+    rest = tuple(candidate for candidate in runnable if candidate is not chosen)[:fallbacks]
     reason = reason or "The controller gave no reason."
     return ModelChoice(kind=task.task, chosen=chosen, reason=reason, chosen_by="controller", alternatives=rest)
 
@@ -82,7 +84,7 @@ def _first(task: PlannedTask, ranked: list[Candidate], reason: str, provisional:
 
 
 def _keyed(candidates: list[Candidate]) -> dict[str, Candidate]:
-    """The candidates by what the controller may answer: the id, with the endpoint where an id is there twice."""
+    """The candidates by the name that the controller may answer: the id, with the endpoint if two share an id."""
     ids = [candidate.card.id for candidate in candidates]
     return {c.card.id if ids.count(c.card.id) == 1 else f"{c.card.id} ({c.endpoint})": c for c in candidates}
 
@@ -115,11 +117,11 @@ def _ask(
         "required": ["id", "reason"],
         "additionalProperties": False,
     }
-    return controller.chat(prompt, stage=STAGE, max_tokens=_ANSWER_TOKENS, schema=schema, deadline=deadline)
+    return controller.chat(prompt, stage=SELECT, max_tokens=_ANSWER_TOKENS, schema=schema, deadline=deadline)
 
 
 def _read(answer: str) -> tuple[str, str]:
-    """The id and the reason of an answer with anything around its JSON; two empty texts when there is none."""
+    """The id and the reason in an answer, whatever surrounds its JSON; empty texts if there is no JSON."""
     try:
         found = json.loads(answer)
     except (ValueError, RecursionError):

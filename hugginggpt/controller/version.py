@@ -1,4 +1,4 @@
-"""What a controller's plans are made by: kept plans and scores hold only while it stays the same."""
+"""What a controller's plans depend on: cached plans and scores are valid only as long as it stays the same."""
 
 import hashlib
 import inspect
@@ -6,37 +6,35 @@ from pathlib import Path
 
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.controller import planning
+from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded import grammar, planner, sources
 from hugginggpt.controller.embedded import server as embedded
 from hugginggpt.controller.prompts import prompt_hash
-from hugginggpt.plan import extract, limits, loose, model, notation, parse, references, schema
-from hugginggpt.settings import Settings, data_folder
+from hugginggpt.plan import draft, extract, limits, loose, model, notation, parse, references, repair, schema
+from hugginggpt.settings import Settings
 
-_READING = (extract, limits, loose, model, parse, references)
+_READING = (draft, extract, limits, loose, model, parse, references, repair)
 _BY_NOTATION = (planner, sources, grammar, notation, *_READING)
 _BY_JSON = (planning, schema, *_READING)
 
 
-def planner_sha256(settings: Settings, server: str | None) -> str:
-    """Hash of all that makes a controller's plans, besides its model's name: prompts, kinds, our code, who plans.
+def planner_sha256(controller: Controller) -> str:
+    """Hash of everything that a controller's plans depend on, besides the name of its model.
 
-    Args:
-        server: address of the OpenAI-compatible server, which is part of it; None for the embedded
-            controller, of which the weights are.
+    These are the prompts, the kinds and our code, then the server's address; for the embedded controller its weights.
 
     Raises:
-        ControllerError: the embedded planner's weights are not there.
+        ControllerError: the embedded planner's weights are missing.
     """
-    in_notation = server is None and embedded.plans_in_notation(settings)
-    family, code = ("planner", _BY_NOTATION) if in_notation else ("planning", _BY_JSON)
-    prompts = sorted(path.stem for path in data_folder("prompts").glob(f"{family}*.j2"))
-    digest = hashlib.sha256("".join(prompt_hash(name) for name in prompts).encode())
+    in_notation = controller.is_embedded and embedded.plans_in_notation(controller.settings)
+    prompts, code = ("embedded/planning", _BY_NOTATION) if in_notation else ("planning", _BY_JSON)
+    digest = hashlib.sha256("".join(prompt_hash(name) for name in (prompts, f"{prompts}_repair")).encode())
     digest.update(repr(list(CAPABILITIES.values())).encode())
     files = [Path(inspect.getfile(module)) for module in code]
-    if server is None:
-        files += _weights(settings)
+    if controller.is_embedded:
+        files += _weights(controller.settings)
     else:
-        digest.update(server.encode())
+        digest.update(controller.label.encode())
     for path in files:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
@@ -44,6 +42,6 @@ def planner_sha256(settings: Settings, server: str | None) -> str:
 
 
 def _weights(settings: Settings) -> list[Path]:
-    """The planner's adapter, and the base model if it is not the packaged one, which never changes."""
+    """The planner's adapter, and the base model unless it is the packaged one, which never changes."""
     adapter, base = embedded.planner(settings), settings.embedded_controller_gguf
     return [path for path in (adapter, base and base.expanduser()) if path is not None and path.is_file()]

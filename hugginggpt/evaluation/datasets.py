@@ -1,4 +1,4 @@
-"""Datasets of requests with their right plans, one JSON object a line, in our own form or in TaskBench's."""
+"""Datasets of requests with their right plans: JSON lines in our own form or in TaskBench's."""
 
 import hashlib
 import json
@@ -45,8 +45,8 @@ class Sample:
     """A request and its right plan.
 
     Attributes:
-        position: its place in the dataset, from 0.
-        resources: the files that come with it, by name only.
+        position: its position in the dataset, from 0.
+        resources: its files, known only by name.
     """
 
     position: int
@@ -59,7 +59,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A file of samples, and the hash of all of it."""
+    """A file of samples, with the hash of the file."""
 
     path: Path
     sha256: str
@@ -67,19 +67,19 @@ class Dataset:
     samples: tuple[Sample, ...]
 
     def graph_of(self, plan: Plan) -> Graph:
-        """A predicted plan in the terms in which this dataset has its right ones."""
+        """A predicted plan in the terms of this dataset's right plans."""
         return own_graph(plan) if self.form is Form.OWN else graph_of_nodes(task_nodes(plan))
 
     @property
     def foreign_tools(self) -> Counter[str]:
-        """How often right plans ask for a tool that no kind of task stands for."""
+        """How often the right plans use a tool that has no kind of task."""
         if self.form is Form.OWN:
             return Counter()
         return Counter(node.task for s in self.samples for node in s.graph if known_name(node.task) is None)
 
 
 def sample_set() -> Path:
-    """The 247 requests that come with this package; none of them was ever trained on."""
+    """The 247 requests that come with this package, never used for training."""
     return data_folder("models_cache") / "planner" / "evaluation.jsonl"
 
 
@@ -87,16 +87,16 @@ def read_dataset(path: Path, limit: int | None = None) -> Dataset:
     """Read a dataset.
 
     Args:
-        path: a file of JSON lines; its first line tells the form of all.
-        limit: keep only so many of the first samples; the others are checked all the same.
+        path: a file of JSON lines; its first line decides the form.
+        limit: keep only the first so many samples; the others are checked nevertheless.
 
     Raises:
-        UsageError: it cannot be read, a line is not a sample, or the limit is below 1.
+        UsageError: the file cannot be read, a line is not a sample, or the limit is below 1.
     """
     if not is_storable(str(path)):
-        raise UsageError(f"The dataset {path} has a name that is not text in UTF-8: rename it.")
+        raise UsageError(f"The name of the dataset {path} is not valid UTF-8: rename the file.")
     if limit is not None and limit < 1:
-        raise UsageError(f"{limit} is no limit to the samples of a dataset: give 1 or more.")
+        raise UsageError(f"A limit of {limit} samples is too low: give 1 or more.")
     try:
         if path.exists() and not path.is_file():
             raise UsageError(f"The dataset {path} is not a regular file: give a file of JSON lines.")
@@ -105,7 +105,7 @@ def read_dataset(path: Path, limit: int | None = None) -> Dataset:
     except OSError as error:
         raise UsageError(f"The dataset {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
-        raise UsageError(f"The dataset {path} is not a text in UTF-8: give JSON lines.") from None
+        raise UsageError(f"The dataset {path} is not UTF-8 text: give JSON lines.") from None
     form: Form | None = None
     samples: list[Sample] = []
     for number, line in enumerate(lines, 1):
@@ -122,7 +122,7 @@ def read_dataset(path: Path, limit: int | None = None) -> Dataset:
     return Dataset(path, hashlib.sha256(data).hexdigest(), form, tuple(samples[:limit]))
 
 
-# Each of these raises ValueError with the end of a sentence when something is not as it should be.
+# Each of these raises ValueError with the end of a sentence when something is wrong.
 
 
 def _row(line: str) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def _row(line: str) -> dict[str, Any]:
 
 def _own(row: dict[str, Any], position: int) -> Sample:
     if not isinstance(row.get("plan"), list):
-        neither = ", nor is it TaskBench's with 'task_nodes'" if "plan" not in row else ""
+        neither = ", nor in 'task_nodes' as TaskBench has it" if "plan" not in row else ""
         raise ValueError(f"has no list of tasks in 'plan'{neither}")
     try:
         plan = parse_plan(json.dumps(row["plan"]))
@@ -167,7 +167,7 @@ def _taskbench(row: dict[str, Any], position: int) -> Sample:
     try:
         graph = graph_of_nodes(nodes)
     except RecursionError:
-        raise ValueError(f"has '{name}' that are nested too deep") from None
+        raise ValueError(f"has '{name}' that are nested too deeply") from None
     if _ENDLESS.search(json.dumps(nodes)):
         raise ValueError("refers to a task by a number of more than nine digits")
     return Sample(
@@ -176,13 +176,13 @@ def _taskbench(row: dict[str, Any], position: int) -> Sample:
 
 
 def _id(row: dict[str, Any], position: int) -> str:
-    """What the row is called; counted from 1 where it does not say."""
+    """The id of the row; its number, from 1, if it has none."""
     found = row.get("id")
     return str(position + 1 if found is None else found)
 
 
 def _text(row: dict[str, Any], *names: str) -> str:
-    """The text of the first of these that has one."""
+    """The first text under one of these names."""
     found = next((row[name] for name in names if isinstance(row.get(name), str) and row[name].strip()), None)
     quoted = " or ".join(f"'{name}'" for name in names)
     if found is None:
@@ -207,18 +207,20 @@ _NOTHING = hashlib.sha256(b"").hexdigest()
 
 
 def _named(name: str) -> Resource:
-    """A file of which only the name is known, so that its type is what its ending says."""
+    """A file known only by name, whose type is the one of its ending."""
     url = _URL.match(name)
     found = by_ending(PurePosixPath(url.group(1) if url else name).suffix)
     named = found and (found.type or found.mime.split("/")[0])
     if found is None or named not in list(ValueType):
-        raise ValueError(f"names the file '{name}', whose ending is not that of a text, table, picture, sound or video")
+        raise ValueError(
+            f"names the file '{name}', which does not have the ending of a text, table, picture, sound or video file"
+        )
     artifact = Artifact(sha256=_NOTHING, type=ValueType(named), mime=found.mime, bytes=0)
     return Resource(name=name, source=name, artifact=artifact)
 
 
 def own_graph(plan: Plan) -> Graph:
-    """A plan of ours as a graph: kinds of task, and arguments by their names, a list's elements one by one."""
+    """Our plan as a graph of kinds, with arguments by name and the elements of a list one by one."""
     places = {task.id: place for place, task in enumerate(plan.tasks)}
     return tuple(
         Node(

@@ -1,6 +1,6 @@
 """The metrics of planning: arithmetic on plans as graphs of names.
 
-`docs/evaluation.md` defines each and says where it comes from. Shares are from 0 to 1.
+`docs/evaluation.md` defines each metric and names its source. Shares are from 0 to 1.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -13,9 +13,9 @@ class Argument:
     """One argument of a node: a literal, or another node's result.
 
     Attributes:
-        name: what it counts as in the parameter names.
-        value: the literal; nothing for a result.
-        source: place in the graph of the node whose result it is.
+        name: the parameter name that it counts as.
+        value: the literal; empty for a result.
+        source: position in the graph of the node whose result it is.
     """
 
     name: str
@@ -38,7 +38,7 @@ Pair = tuple[Graph, Graph]
 
 
 class Group(StrEnum):
-    """The paper's groups of requests, by the shape of the right plan, and those that need no task."""
+    """The paper's groups of requests, by the shape of the right plan, and requests that need no task."""
 
     NONE = "none"
     SINGLE = "single"
@@ -56,7 +56,7 @@ def group_of(graph: Graph) -> Group:
     return Group.SEQUENCE if is_chain else Group.GRAPH
 
 
-# What is counted of a plan
+# What is counted in a plan
 
 
 def tasks_of(graph: Graph) -> set[Hashable]:
@@ -88,7 +88,7 @@ def values_of(graph: Graph) -> set[Hashable]:
 
 @dataclass(frozen=True)
 class Overlap:
-    """How many elements the right plans have, how many the predicted ones, and how many both, sample by sample."""
+    """How many elements the right plans have, how many the predicted plans have, and how many are in both."""
 
     right: int
     predicted: int
@@ -96,12 +96,12 @@ class Overlap:
 
     @property
     def precision(self) -> float:
-        """Share of what was predicted that is right; 1 when there was nothing to predict, and nothing was."""
+        """Share of the predicted elements that are right; 1 if there was nothing to predict and nothing was."""
         return self.common / self.predicted if self.predicted else float(not self.right)
 
     @property
     def recall(self) -> float:
-        """Share of what is right that was predicted; 1 when there was nothing to predict, and nothing was."""
+        """Share of the right elements that were predicted; 1 if there was nothing to predict and nothing was."""
         return self.common / self.right if self.right else float(not self.predicted)
 
     @property
@@ -112,7 +112,7 @@ class Overlap:
 
 
 def overlap(pairs: Iterable[Pair], counted: Callable[[Graph], set[Hashable]]) -> Overlap:
-    """What the plans of all samples have in common, added up: the basis of micro-averaged scores."""
+    """The overlap added up over all samples: the basis of micro-averaged scores."""
     sets = [(counted(right), counted(predicted)) for right, predicted in pairs]
     return Overlap(
         right=sum(len(right) for right, _ in sets),
@@ -122,7 +122,7 @@ def overlap(pairs: Iterable[Pair], counted: Callable[[Graph], set[Hashable]]) ->
 
 
 def accuracy(pairs: Sequence[Pair]) -> float:
-    """Share of samples with exactly the right tasks, each as often as it should be."""
+    """Share of samples with exactly the right tasks, counting repeats."""
     return _share(sorted(n.task for n in right) == sorted(n.task for n in predicted) for right, predicted in pairs)
 
 
@@ -132,7 +132,7 @@ def exact_set_rate(pairs: Sequence[Pair]) -> float:
 
 
 def edit_distance(pairs: Sequence[Pair]) -> float:
-    """Mean over the samples of the edits between the two sequences of task names, per name of the longer one."""
+    """Mean edit distance between the two sequences of task names, divided by the longer length."""
     distances = [
         _levenshtein([n.task for n in right], [n.task for n in predicted]) / max(len(right), len(predicted), 1)
         for right, predicted in pairs

@@ -1,4 +1,4 @@
-"""One prediction: the plan that a controller makes for a sample, and what it took."""
+"""One prediction: the plan that a controller makes for a sample, and its cost in time and tokens."""
 
 import contextlib
 import time
@@ -6,7 +6,8 @@ import time
 from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.controller.client import Controller, ControllerCall, Slot
+from hugginggpt.controller.call import ControllerCall
+from hugginggpt.controller.client import Controller, Slot
 from hugginggpt.controller.planning import plan_request
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, HuggingGPTError, PassingError
@@ -14,18 +15,18 @@ from hugginggpt.evaluation.datasets import Sample
 from hugginggpt.plan import Plan
 
 _CHECK_SECONDS = 60.0
-"""For a controller to show that it is in order when planning took all of its time."""
+"""Time for a controller to show that it works when planning used up its own."""
 
 
 class Prediction(BaseModel):
-    """What came of planning a sample.
+    """The result of planning a sample.
 
     Attributes:
-        position: the sample's place in the dataset.
-        plan: None when there is no valid plan; `error` says why, and `error_type` is the error's class.
-        seconds: from the request to the plan, correction and waiting included; of the second try where
+        position: the sample's position in the dataset.
+        plan: None if there is no valid plan; then `error` says why and `error_type` is the error's class.
+        seconds: from the request to the plan, including correction and waiting; of the second try if
             the first failed for a cause that can pass.
-        calls: calls to the controller, failed tries included.
+        calls: calls to the controller, including failed ones.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,12 +46,12 @@ class Prediction(BaseModel):
 def predict(
     controller: Controller, sample: Sample, *, deadline: Deadline, slot: Slot = contextlib.nullcontext
 ) -> Prediction:
-    """Plan a sample over every kind of task, whatever can run here. No file has to be there.
+    """Plan a sample over every kind of task, whatever can run here. Its files need not exist.
 
-    What failed for a cause that can pass is tried once more.
+    A failure that can pass is tried once more.
 
     Raises:
-        ControllerError: the controller itself is out of order: it does not answer the shortest question either.
+        ControllerError: the controller itself does not work: it cannot answer the shortest question either.
     """
     calls: list[ControllerCall] = []
     plan: Plan | None = None

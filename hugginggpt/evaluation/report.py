@@ -1,4 +1,4 @@
-"""The scores of an evaluation: the object that `evaluate --json` prints."""
+"""The scores of an evaluation, as `evaluate --json` prints them."""
 
 import math
 import statistics
@@ -24,11 +24,11 @@ from hugginggpt.evaluation.subject import ControllerChoice, Subject
 
 
 class GroupScores(BaseModel):
-    """The paper's metrics over one group of requests, in percent, but for the edit distance, which is from 0 to 1.
+    """The paper's metrics over one group of requests: in percent, except the edit distance, from 0 to 1.
 
     Attributes:
-        accuracy: exactly the right tasks were planned.
-        precision: of the planned tasks, like `recall` and `f1`; null in the group none.
+        accuracy: share of plans with exactly the right tasks.
+        precision: of the planned tasks, as are `recall` and `f1`; null in the group none.
         edit_distance: for sequences only.
     """
 
@@ -49,9 +49,9 @@ class EvaluationReport(BaseModel):
         form: `own` or `taskbench`.
         node_f1: F1 of the task names, micro-averaged over the samples.
         edge_f1: of the edges; `name_f1` of the parameter names, `value_f1` of the parameter values.
-        exact: share of samples with exactly the right set of tasks.
+        exact: share of samples with exactly the right set of task names.
         valid: share of samples with a valid plan; the others count as empty plans.
-        prompt_tokens: over all samples, like `completion_tokens` and `calls`.
+        prompt_tokens: over all samples, as are `completion_tokens` and `calls`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -85,7 +85,7 @@ def make_report(
     """Score a prediction for every sample of the dataset.
 
     Args:
-        predictions: by the sample's place in the dataset.
+        predictions: by the sample's position in the dataset.
     """
     made = [predictions[sample.position] for sample in dataset.samples]
     pairs = [

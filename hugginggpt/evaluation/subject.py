@@ -1,10 +1,11 @@
-"""What an evaluation is about: which controller plans which dataset, and with what."""
+"""The subject of an evaluation: which controller plans which dataset, with what."""
 
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.controller.client import Controller
+from hugginggpt.controller.version import planner_sha256
 from hugginggpt.errors import UsageError
 from hugginggpt.evaluation.datasets import Dataset
 from hugginggpt.settings import Settings
@@ -13,11 +14,11 @@ ControllerChoice = Literal["embedded", "openai"]
 
 
 class Subject(BaseModel):
-    """What has to stay the same for predictions to be of use again.
+    """What has to stay the same for predictions to be reusable.
 
     Attributes:
         model: the controller's model.
-        planner_sha256: hash of what makes this controller's plans, besides the model's name.
+        planner_sha256: hash of what this controller's plans depend on, besides the model's name.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,17 +38,17 @@ def subject_of(dataset: Dataset, settings: Settings) -> Subject:
     controller = Controller.from_settings(settings)
     return Subject(
         dataset_sha256=dataset.sha256,
-        controller="embedded" if controller.embedded else "openai",
+        controller="embedded" if controller.is_embedded else "openai",
         model=controller.model,
-        planner_sha256=controller.planner_sha256,
+        planner_sha256=planner_sha256(controller),
     )
 
 
 def settings_with(settings: Settings, choice: ControllerChoice | None) -> Settings:
-    """The settings, but with the controller that is asked for.
+    """The settings with the chosen controller.
 
     Raises:
-        UsageError: an OpenAI-compatible server is asked for, and none is configured.
+        UsageError: the choice is an OpenAI-compatible server, and none is configured.
     """
     if choice == "openai" and settings.uses_embedded_controller:
         raise UsageError("There is no server for the controller 'openai': set OPENAI_API_KEY or OPENAI_BASE_URL.")

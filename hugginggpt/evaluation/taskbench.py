@@ -1,8 +1,8 @@
 """TaskBench (arXiv 2311.18760): its tools as kinds of task, and its form of a plan.
 
-A plan there is a list of `{"task", "arguments"}`, where `<node-j>` in an argument refers to the
-result of the j-th entry. Arguments have no names: what a literal looks like, or what the tool
-that is referred to makes, counts as the name.
+Its plans are lists of `{"task", "arguments"}`, where `<node-j>` in an argument refers to the result
+of entry j. Arguments have no names: the type of a literal, by its looks, or the output of the tool
+that a reference names counts as the name.
 """
 
 import ast
@@ -53,7 +53,7 @@ class Tool:
 
     Attributes:
         kind: our kind of task for it; two tools may share one.
-        inputs: those of the kind's inputs that the tool takes.
+        inputs: the kind's inputs that the tool takes.
         output: the type of its result, as a parameter name.
     """
 
@@ -71,7 +71,7 @@ def tools() -> tuple[Tool, ...]:
 
 
 def tool_named(name: str) -> Tool | None:
-    """The tool of that name, however its words are joined."""
+    """The tool with that name, however its words are joined."""
     return _tools_by_name().get(_plain(name))
 
 
@@ -81,7 +81,7 @@ def _tools_by_name() -> dict[str, Tool]:
 
 
 def known_name(name: str) -> str | None:
-    """What a task of that name counts as: a tool, else a kind of ours; None when it is neither."""
+    """What a task with that name counts as: a tool, else one of our kinds; None if it is neither."""
     tool, kind = tool_named(name), find_kind(name)
     if tool is None and kind is not None:
         tool = next((tool for tool in tools() if tool.kind == kind), None)
@@ -93,7 +93,7 @@ def _plain(name: str) -> str:
 
 
 def task_nodes(plan: Plan) -> list[dict[str, Any]]:
-    """A plan of ours in TaskBench's form. A kind for which there is no tool keeps its name."""
+    """Our plan in TaskBench's form. A kind without a tool keeps its name."""
     places = {task.id: place for place, task in enumerate(plan.tasks)}
     return [_task_node(task, places) for task in plan.tasks]
 
@@ -109,7 +109,7 @@ def _task_node(task: PlannedTask, places: dict[int, int]) -> dict[str, Any]:
         "arguments": [
             text
             for element in elements
-            # Of a text only the first reference would count.
+            # Only the first reference in a text would count.
             for text in ([f"<node-{places[k]}>" for k in references_in(element)] or [str(element)])
         ],
     }
@@ -118,10 +118,10 @@ def _task_node(task: PlannedTask, places: dict[int, int]) -> dict[str, Any]:
 def graph_of_nodes(nodes: list[Any]) -> Graph:
     """A plan in TaskBench's form as a graph.
 
-    A reference to the node itself, or to none, is no argument.
+    A reference to the node itself, or to no node, does not count as an argument.
 
     Raises:
-        ValueError: it is not in that form; the message says why, as the end of a sentence.
+        ValueError: it is not in that form; the message is the end of a sentence.
     """
     read = [_read_node(node) for node in nodes]
     outputs = [_output(task) for task, _ in read]
@@ -139,7 +139,7 @@ def _read_node(node: Any) -> tuple[str, list[str]]:
 
 
 def _texts(arguments: Any) -> list[str]:
-    """The arguments of a node: a list, an object, a single one, or a text that holds one of these."""
+    """The arguments of a node: a list, an object, a single argument, or a text that holds one of these."""
     if isinstance(arguments, str):
         arguments = _written(arguments)
     if isinstance(arguments, dict):
@@ -150,7 +150,7 @@ def _texts(arguments: Any) -> list[str]:
 
 
 def _written(arguments: str) -> Any:
-    """The list or object that a text writes, in JSON or Python; the text itself when it writes none."""
+    """The list or object that a text spells in JSON or Python; otherwise the text itself."""
     for read in (json.loads, ast.literal_eval) if arguments.lstrip().startswith(("[", "{")) else ():
         try:
             found = read(arguments.strip())
@@ -162,7 +162,7 @@ def _written(arguments: str) -> Any:
 
 
 def _text(argument: Any) -> str | None:
-    """One argument: a scalar, a list of arguments, or an object with one as its value; None for null."""
+    """One argument: a scalar, a list of arguments, or an object with an argument as its value; None for null."""
     if isinstance(argument, dict):
         return _text(argument.get("value", next(iter(argument.values()), None)))
     if isinstance(argument, list):
@@ -180,12 +180,12 @@ def _argument(text: str, place: int, outputs: list[str]) -> Argument | None:
 
 
 def _content_type(text: str) -> str:
-    """What a literal is, by the file endings in it."""
+    """The type of a literal, by the file endings in it."""
     return next((kind for kind, endings in _ENDINGS.items() if any(f".{e}" in text for e in endings)), "text")
 
 
 def _output(task: str) -> str:
-    """What a task makes, as a parameter name. A kind of ours without a tool is named by its first output."""
+    """The output of a task as a parameter name; for our kinds without a tool, their first output."""
     tool = tool_named(task)
     if tool is not None:
         return tool.output

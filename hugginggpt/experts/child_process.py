@@ -18,9 +18,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import IO, Any
 
-import hugginggpt.errors
-from hugginggpt.deadline import GLANCE, Deadline
-from hugginggpt.errors import ExpertError, HuggingGPTError
+from hugginggpt.deadline import POLL_SECONDS, Deadline
+from hugginggpt.errors import ExpertError, HuggingGPTError, error_class
 from hugginggpt.redaction import said
 
 Message = tuple[Mapping[str, Any], bytes]
@@ -108,7 +107,7 @@ class Child:
         done = threading.Event()
 
         def watch() -> None:
-            while not done.wait(min(GLANCE, max(deadline.remaining(), 0.01))):
+            while not done.wait(min(POLL_SECONDS, max(deadline.remaining(), 0.01))):
                 if deadline.expired():
                     self._kill()
 
@@ -180,10 +179,9 @@ class Child:
 
 
 def _rebuilt(name: str, message: str) -> HuggingGPTError:
-    """The error that was raised in the child, with its own class if that is one of ours."""
-    error_class = getattr(hugginggpt.errors, name, None)
-    if isinstance(error_class, type) and issubclass(error_class, HuggingGPTError):
-        return error_class(message)
+    """The error that was raised in the child: its own class if that is one of ours."""
+    if (kind := error_class(name)) is not None:
+        return kind(message)
     return ExpertError(f"The expert failed with {name}: {message}")
 
 

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hugginggpt.controller.call import Sampling
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, ControllerUnavailableError, ExpertError, ExpertUnavailableError
 from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Outputs
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 _LONG_ANSWER = 600
 _SHORT_ANSWER = 256
-_CONDENSED_CHARS = 500
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,9 @@ class _Talk:
             render_within(prompt, self.controller.context_tokens - limit, **data),
             stage=self.kind,
             max_tokens=limit,
-            temperature=self.temperature if self.asked.temperature is None else self.asked.temperature,
-            seed=self.asked.seed,
+            sampling=Sampling(
+                self.temperature if self.asked.temperature is None else self.asked.temperature, self.asked.seed
+            ),
             deadline=self.deadline,
         )
 
@@ -74,10 +75,10 @@ class _Talk:
         Raises:
             ExpertError: the embedded controller went round in circles.
         """
-        from hugginggpt.controller.embedded.answers import repeats_itself
+        from hugginggpt.controller.text_tasks import is_going_in_circles
 
         written = self.ask(prompt, _LONG_ANSWER, **data)
-        if self.controller.embedded and repeats_itself(written):
+        if is_going_in_circles(self.controller, written):
             raise ExpertError(
                 f"{self.controller.model} is too small for this and only repeated itself: run `hugginggpt models fetch "
                 f"--kind {self.kind}`, or configure a controller with OPENAI_API_KEY or OPENAI_BASE_URL."
@@ -147,14 +148,9 @@ class Summarization(_ByController):
     @staticmethod
     def _summary(talk: _Talk, prompt: str, text: str, max_tokens: int = _SHORT_ANSWER) -> str:
         """A summary; where a small model makes things up, an extract of the text that says so."""
-        summary = talk.ask(prompt, max_tokens, text=text)
-        if not talk.controller.embedded:
-            return summary
-        from hugginggpt.controller.embedded.answers import invented, tidied
-        from hugginggpt.controller.passages import condensed
+        from hugginggpt.controller.text_tasks import trusted_summary
 
-        summary = tidied(summary)
-        return f"Extract: {condensed(text, _CONDENSED_CHARS)}" if invented(summary, [text]) else summary
+        return trusted_summary(talk.controller, talk.ask(prompt, max_tokens, text=text), text)
 
 
 class Translation(_ByController):
@@ -185,25 +181,14 @@ class QuestionAnswering(_ByController):
         """The small model's answer is checked against the text."""
         from hugginggpt.controller.passages import relevant_passages
         from hugginggpt.controller.prompts import CUT
+        from hugginggpt.controller.text_tasks import trusted_answer
 
         question, context = talk.asked.get("text"), talk.asked.get("context")
         if context:
             room = talk.room(_SHORT_ANSWER, self.kind, question=question, context="-")
             context = relevant_passages(context, question, room, CUT)
         answer = talk.ask(self.kind, _SHORT_ANSWER, question=question, context=context)
-        return self._checked(talk, answer, question, context) if context and talk.controller.embedded else answer
-
-    @staticmethod
-    def _checked(talk: _Talk, answer: str, question: str, context: str) -> str:
-        """The small model's answer; a line of the text where it makes things up."""
-        from hugginggpt.controller.embedded.answers import QUOTED_CHARS, invented, quotation, tidied
-        from hugginggpt.controller.prompts import shorten
-
-        answer = tidied(answer)
-        if answer and not invented(answer, [question, context]):
-            return answer
-        lines = [shorten(" ".join(line.split()), QUOTED_CHARS) for line in context.splitlines() if line.strip()]
-        return quotation(talk.controller, question, lines, stage=talk.kind, deadline=talk.deadline)
+        return trusted_answer(talk.controller, answer, question, context, stage=talk.kind, deadline=talk.deadline)
 
 
 class Conversational(_ByController):

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hugginggpt.deadline import GLANCE, Deadline
+from hugginggpt.deadline import POLL_SECONDS, Deadline
 from hugginggpt.errors import ExpertError, HuggingGPTError, ModelLoadError
 from hugginggpt.experts.base import Expert, ExpertContext
 from hugginggpt.experts.device import (
@@ -155,7 +155,7 @@ class ModelPool:
         """Wait briefly for a model; return whether it is loaded."""
         with self._changed:
             if not entry.ready and entry.error is None:
-                self._changed.wait(min(GLANCE, deadline.remaining()))
+                self._changed.wait(min(POLL_SECONDS, deadline.remaining()))
             if entry.error is not None:
                 # Each thread raises its own instance, because a shared one would mix their tracebacks.
                 raise type(entry.error)(entry.error.message)

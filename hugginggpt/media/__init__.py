@@ -1,7 +1,7 @@
-"""Typed values, as experts take and give them, their encodings, and the way in for files.
+"""Typed values that experts take and return, their encodings, and the way in for files.
 
-A value in memory is one of the classes in `values.py`; everywhere else (database, task
-parameters, results) it is an `Artifact`, the name of its encoded bytes.
+In memory a value is one of the classes in `values.py`; everywhere else (database, task
+parameters, results) it is an `Artifact`, which names its encoded bytes.
 """
 
 from hugginggpt.media.codecs import decode, encode, text_of

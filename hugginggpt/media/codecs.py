@@ -1,4 +1,4 @@
-"""Values to bytes and back."""
+"""Values to bytes, and back."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from hugginggpt.media import tables, texts
 from hugginggpt.media.problem import ContentProblem
 from hugginggpt.media.values import Audio, Image, Structured, Table, Text, Value, Video
 
-# pictures and sound import Pillow, NumPy and libsndfile: only when a picture or a recording is there.
+# `pictures` and `sound` import Pillow, NumPy and libsndfile, so they are imported only when needed.
 
 
-def encode(value: Value, go_on: Callable[[], object] = lambda: None) -> tuple[bytes, str]:
-    """The bytes that stand for a value, and their media type.
+def encode(value: Value, check_deadline: Callable[[], object] = lambda: None) -> tuple[bytes, str]:
+    """The encoded bytes of a value, and their media type.
 
     Text becomes UTF-8, an image PNG, audio 16-bit WAV (FLAC when longer than a minute), a table
     CSV, a structured result JSON with its text; a video keeps its bytes. Equal values give equal bytes.
 
     Args:
-        value: what is to be kept.
-        go_on: called now and then while a long recording is encoded; what it raises ends that.
+        value: the value to encode.
+        check_deadline: called repeatedly while a long recording is encoded; an exception from it stops the encoding.
 
     Raises:
-        MediaError: a structured result holds what JSON cannot, such as NaN.
+        MediaError: a structured result holds something that JSON cannot, such as NaN.
     """
     match value:
         case Text(text):
@@ -38,7 +38,7 @@ def encode(value: Value, go_on: Callable[[], object] = lambda: None) -> tuple[by
         case Audio():
             from hugginggpt.media import sound
 
-            return sound.write(value, go_on)
+            return sound.write(value, check_deadline)
         case Video(data, mime):
             return data, mime
         case Table():
@@ -48,15 +48,15 @@ def encode(value: Value, go_on: Callable[[], object] = lambda: None) -> tuple[by
 
 
 def decode(type: ValueType, data: bytes, mime: str) -> Value:
-    """The value that bytes stand for: our own encodings and every supported input format.
+    """The value that the bytes encode, in our own encodings or any supported input format.
 
     Args:
-        type: what the bytes are to become.
+        type: the type of the value.
         data: the bytes.
-        mime: their media type, as `encode` or `load_file` gave it.
+        mime: their media type, as `encode` or `load_file` returned it.
 
     Raises:
-        MediaError: the bytes are not that.
+        MediaError: the bytes do not encode such a value.
     """
     try:
         match type:
@@ -81,7 +81,7 @@ def decode(type: ValueType, data: bytes, mime: str) -> Value:
 
 
 def text_of(value: Value) -> str | None:
-    """The text that stands for a value: of texts, tables (as CSV) and structured results; else None."""
+    """The text of a text, a table (as CSV) or a structured result; None for other values."""
     match value:
         case Text(text):
             return text
@@ -103,7 +103,7 @@ def _json(data: Any) -> str:
 def _from_numpy(data: Any) -> Any:
     if hasattr(data, "tolist"):
         return data.tolist()
-    raise TypeError(f"{type(data).__name__} is no JSON type")
+    raise TypeError(f"{type(data).__name__} is not a JSON type")
 
 
 def _structured(data: bytes) -> Structured:
@@ -111,7 +111,7 @@ def _structured(data: bytes) -> Structured:
     try:
         found = json.loads(content)
     except ValueError as error:
-        raise ContentProblem(f"is no JSON: {error}") from error
+        raise ContentProblem(f"is not JSON: {error}") from error
     except RecursionError:
         raise ContentProblem("is nested too deeply") from None
     if isinstance(found, dict) and found.keys() == {"data", "text"} and isinstance(found["text"], str):

@@ -1,9 +1,9 @@
-"""Fetching a URL that a user or a plan named, without letting it reach into private networks.
+"""Fetching a URL that a user or a plan names, without letting it reach into private networks.
 
-Names are resolved here, every address a name has is checked, and the connection is made to the
-address that was checked: a name that changes its address in between (DNS rebinding) gains nothing.
-Redirects go through the same door. Nothing but GET over http and https, no cookies, no
-credentials, no proxy from the environment.
+Host names are resolved here, every address of a host is checked, and the connection goes to the
+address that was checked, so a name that changes its address in between (DNS rebinding) gains nothing.
+Redirects are checked the same way. Only GET over http and https is used, without cookies,
+credentials or a proxy from the environment.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import httpx
 from hugginggpt.addresses import AddressError, RefusedAddressError, shown, web_address
 from hugginggpt.deadline import NO_DEADLINE, Deadline
 from hugginggpt.errors import DeadlineExceededError, ForbiddenURLError, MediaError
-from hugginggpt.media.load import too_large
+from hugginggpt.media.problem import too_large
 from hugginggpt.redaction import said
 from hugginggpt.settings import Settings
 from hugginggpt.text import file_name
@@ -35,16 +35,16 @@ TOTAL_SECONDS = 300.0
 MAX_REDIRECTS = 5
 
 _GLANCE_SECONDS = 0.5
-"""A read wakes up so often to see whether it is still wanted: cancelling a deadline interrupts no read."""
+"""How often a read wakes up to check its deadline, which cannot interrupt it."""
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _CHUNK = 1 << 16
 _MAX_MEMBERS = 10_000
-"""Parts of a gzip body: empty ones would never come to the limit of its size."""
+"""Members of a gzip body; empty ones would never reach the size limit."""
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
-"""All of IPv6 that has been given out to be routed publicly."""
+"""The part of IPv6 that is allocated for public routing."""
 
 _NOT_PUBLIC: tuple[IPv4Network | IPv6Network, ...] = tuple(
     ip_network(block)
@@ -75,15 +75,15 @@ _NOT_PUBLIC: tuple[IPv4Network | IPv6Network, ...] = tuple(
         "3fff::/20",
     )
 )
-"""What serves a purpose of its own: private, shared, reserved, for documentation, for tests, for tunnels."""
+"""Networks with a special purpose: private, shared, reserved, documentation, tests, tunnels."""
 
 
 class Fetched(NamedTuple):
-    """What a URL gave.
+    """The content behind a URL.
 
     Attributes:
-        mime: the media type that the server declared; "" when it declared none.
-        name: a file name: the server's, else the last part of the URL.
+        mime: the media type that the server declared, or "".
+        name: the file name that the server gave, else the last part of the URL.
     """
 
     data: bytes
@@ -92,23 +92,23 @@ class Fetched(NamedTuple):
 
 
 def fetch(url: str, settings: Settings, *, seconds: float = TOTAL_SECONDS, deadline: Deadline = NO_DEADLINE) -> Fetched:
-    """Get a URL within the limits of size and time.
+    """Fetch a URL within the limits on size and time.
 
     Args:
         url: an http or https URL without credentials.
-        settings: `max_file_bytes`, and `trusted_hosts`: hosts that may have a private address. A redirect
-            leads to one of them only if the URL is at one of them.
-        seconds: time for everything, redirects and the look-up of names included.
-        deadline: of whoever wants it.
+        settings: `max_file_bytes`, and `trusted_hosts`, which may have private addresses. A redirect may
+            lead to a trusted host only if the URL itself is on one.
+        seconds: time for everything, including redirects and name resolution.
+        deadline: the caller's deadline.
 
     Raises:
-        ForbiddenURLError: it, or a redirect from it, leads to an address that may not be fetched.
-        MediaError: it cannot be reached, answers with an error, is too large or takes too long.
+        ForbiddenURLError: the URL or a redirect leads to an address that may not be fetched.
+        MediaError: the URL cannot be reached, answers with an error, is too large or takes too long.
         DeadlineExceededError: the deadline has passed, or was cancelled.
     """
     within = Deadline(seconds, deadline)
     here = _parsed(url)
-    # Where others send it on to is theirs to choose: only a host that may be private may send it to another.
+    # Strangers choose where their redirects lead, so only a trusted host may redirect to a trusted one.
     hosts = {host.lower().strip("[]") for host in settings.trusted_hosts}
     private = hosts if here.raw_host.decode().lower() in hosts else set()
     subject = f"The file at {shown(url)}"
@@ -124,14 +124,14 @@ def fetch(url: str, settings: Settings, *, seconds: float = TOTAL_SECONDS, deadl
                         continue
                     if response.status != 200:
                         answer = f"{response.status} {httpx.codes.get_reason_phrase(response.status)}".strip()
-                        raise MediaError(f"{subject} cannot be had: its server answers {answer}; check the address.")
+                        raise MediaError(f"{subject} could not be fetched ({answer}); check the address.")
                     data = _body(response.iter_stream(), headers, subject, settings)
                     return Fetched(data, headers.get("content-type", ""), _name(headers, str(here), url))
         except (httpcore.TimeoutException, TimeoutError):
             deadline.check()
             raise MediaError(f"{subject} did not arrive in time; try again or download it yourself.") from None
         except ssl.SSLError as error:
-            raise MediaError(f"{subject} cannot be had securely ({error.reason}); check the address.") from error
+            raise MediaError(f"{subject} could not be fetched securely ({error.reason}); check the address.") from error
         except (httpcore.NetworkError, httpcore.ProtocolError, httpx.InvalidURL) as error:
             reason = said(error)
             raise MediaError(f"{subject} cannot be reached ({reason}); check the address and the network.") from error
@@ -154,11 +154,11 @@ def _parsed(url: str, base: httpx.URL | None = None) -> httpx.URL:
 
 
 class _Guarded(httpcore.NetworkBackend):
-    """Connects to checked addresses only, and keeps every wait within the deadline.
+    """Connects only to checked addresses, and keeps every wait within the deadline.
 
     Args:
-        private: hosts that may have a private address, in small letters.
-        deadline: of everything.
+        private: hosts that may have a private address, in lower case.
+        deadline: for everything together.
     """
 
     def __init__(self, private: Container[str], deadline: Deadline) -> None:
@@ -186,7 +186,7 @@ class _Guarded(httpcore.NetworkBackend):
 
     def _addresses(self, host: str, port: int) -> list[str]:
         try:
-            # The system's resolver knows no timeout of ours.
+            # The system's resolver takes no timeout.
             found = Deadline(CONNECT_SECONDS, self._deadline).wait_for(
                 lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             )
@@ -206,7 +206,7 @@ class _Guarded(httpcore.NetworkBackend):
 
 
 class _Timed(httpcore.NetworkStream):
-    """A connection of which every read and write ends by the deadline, however slowly bytes drip."""
+    """A connection whose reads and writes end by the deadline, however slowly bytes arrive."""
 
     def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
         self._stream = stream
@@ -244,7 +244,7 @@ def _within(deadline: Deadline, seconds: float) -> float:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is on the public internet, also when it wraps an IPv4 address."""
+    """Whether an IP address, or the IPv4 address that it wraps, is on the public internet."""
     found: IPv4Address | IPv6Address = ip_address(address)
     if isinstance(found, IPv6Address):
         wrapped = found.ipv4_mapped or found.sixtofour
@@ -268,22 +268,22 @@ def _body(stream: Iterable[bytes], headers: httpx.Headers, subject: str, setting
                 break
         else:
             return bytes(data)
-    raise MediaError(f"{subject} {too_large(settings)}.")
+    raise MediaError(f"{subject} {too_large(settings.max_file_bytes)}.")
 
 
 def _unpacked(stream: Iterable[bytes], encoding: str, subject: str) -> Iterator[bytes]:
-    """The body in small parts, so that a compressed bomb is noticed before it fills the memory."""
+    """The body in small parts, so that a decompression bomb is noticed before it fills the memory."""
     if encoding in ("identity", ""):
         yield from stream
         return
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise MediaError(f"{subject} is sent compressed as {encoding}, unasked; download it yourself.")
+        raise MediaError(f"{subject} arrived compressed as {encoding}, which was not asked for; download it yourself.")
     unpack, members = _decompressor(), 1
     try:
         for packed in stream:
             while packed:
                 if unpack.eof:
-                    # What follows the end is another member (RFC 1952, 2.2), or nothing that belongs there.
+                    # After the end only another member may follow (RFC 1952, 2.2).
                     members += 1
                     if encoding == "deflate" or members > _MAX_MEMBERS:
                         raise MediaError(f"{subject} is compressed in {members} parts or more; download it yourself.")
@@ -297,7 +297,7 @@ def _unpacked(stream: Iterable[bytes], encoding: str, subject: str) -> Iterator[
 
 
 def _decompressor() -> zlib._Decompress:
-    return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # reads both headers
+    return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # accepts both headers
 
 
 def _name(headers: httpx.Headers, *urls: str) -> str:
@@ -309,10 +309,10 @@ def _name(headers: httpx.Headers, *urls: str) -> str:
 
 
 def _declared(disposition: str) -> str:
-    """The file name in a Content-Disposition; "" without one."""
+    """The file name in a Content-Disposition header, or ""."""
     message = Message()
     message["content-disposition"] = disposition
     try:
         return message.get_filename() or ""
-    except (ValueError, TypeError, LookupError):  # what is written against the rules
+    except (ValueError, TypeError, LookupError):  # malformed headers
         return ""

@@ -1,7 +1,7 @@
-"""Decodes the first frame of a video file and prints its width and height, 0 0 when there is none.
+"""Decodes the first frame of a video file and prints its width and height, or 0 0 when there is none.
 
-A program of its own: `python -P first_frame.py PATH MAX_PIXELS MAX_BYTES`. Frames with more pixels are not decoded,
-and decoding takes no more memory: what the frames really are only shows then.
+A program of its own: `python -P first_frame.py PATH MAX_PIXELS MAX_BYTES`. It does not decode frames with more
+pixels, and it limits its memory, because a header may not tell the truth about the frames.
 """
 
 import os
@@ -14,7 +14,7 @@ import cv2
 def main(path: str, max_pixels: int, max_bytes: int) -> None:
     """Print the size of the first frame of the video at `path`."""
     _limit_memory(max_bytes)
-    # More threads would each hold frames of their own.
+    # Each additional thread would hold frames of its own.
     capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
     height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
@@ -24,7 +24,7 @@ def main(path: str, max_pixels: int, max_bytes: int) -> None:
 
 
 def _limit_memory(max_bytes: int) -> None:
-    """Let this process take so much besides what it has, where the system can say what that is."""
+    """Limit the memory that this process may take in addition to what it has, if the system reports that."""
     try:
         with open("/proc/self/statm") as file:
             taken = int(file.read().split()[5]) * os.sysconf("SC_PAGESIZE")

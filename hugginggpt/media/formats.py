@@ -1,4 +1,4 @@
-"""The file formats that are taken, those that are refused by name, and how each is recognised."""
+"""The accepted file formats, the formats refused by name, and how each is recognised."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Format:
 
     Attributes:
         mime: its media type.
-        name: what a sentence calls it, article included.
-        type: the type of value it holds; None when it is refused.
+        name: its name in a sentence, with its article.
+        type: the type of its value; None for a refused format.
         endings: file endings, the preferred one first.
         aliases: other media types that mean the same.
         advice: what to do instead, for a refused format.
@@ -30,7 +30,7 @@ class Format:
 
     @property
     def is_text(self) -> bool:
-        """Whether its bytes are characters, so that only the ending tells it from other texts."""
+        """Whether it is plain characters, so that only the ending tells it from other text formats."""
         return self.type in (ValueType.TEXT, ValueType.TABLE)
 
 
@@ -139,7 +139,7 @@ SQLITE = Format("application/vnd.sqlite3", "an SQLite database", None, (".sqlite
 _FORMATS = tuple(value for value in list(globals().values()) if isinstance(value, Format))
 
 EXTENSIONS = MappingProxyType({f.mime: f.endings[0] for f in _FORMATS if f.type is not None})
-"""Media type to the file ending it is written with, dot included."""
+"""The file ending for each media type, with its dot."""
 
 _BY_ENDING = {ending: f for f in _FORMATS for ending in f.endings}
 _BY_MIME = {mime: f for f in _FORMATS for mime in (f.mime, *f.aliases)}
@@ -177,12 +177,12 @@ _BMP_HEADERS = {12, 40, 52, 56, 64, 108, 124}
 
 
 def by_ending(ending: str) -> Format | None:
-    """The format that a file ending (`.png`, any case) stands for; None when it stands for none here."""
+    """The format of a file ending such as `.png`, in any case; None for an unknown ending."""
     return _BY_ENDING.get(ending.lower())
 
 
 def by_mime(mime: str | None) -> Format | None:
-    """The format that a media type stands for, parameters ignored; None when it says nothing of use."""
+    """The format of a media type, ignoring its parameters; None for an unknown or missing type."""
     essence = (mime or "").split(";")[0].strip().lower()
     if essence in _BY_MIME:
         return _BY_MIME[essence]
@@ -190,7 +190,7 @@ def by_mime(mime: str | None) -> Format | None:
 
 
 def recognise(data: bytes) -> Format | None:
-    """The format that the first bytes of a file prove; None for texts and for what is unknown."""
+    """The format that the first bytes of a file prove; None for texts and unknown formats."""
     head = data[:1024]
     kind, brand = head[4:8], head[8:12]
     if head.startswith(b"RIFF"):
@@ -240,5 +240,5 @@ def _zipped(data: bytes) -> Format:
 
 
 def interchangeable(one: Format, other: Format) -> bool:
-    """Whether files of both formats go by either ending: MP4 and QuickTime, WebM and Matroska."""
+    """Whether files of both formats use either ending: MP4 and QuickTime, WebM and Matroska."""
     return one is other or any(one in pair and other in pair for pair in ((MP4, MOV), (WEBM, MKV)))

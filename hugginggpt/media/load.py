@@ -1,4 +1,4 @@
-"""The way in for files: from a path, a URL or a data URI, checked before anything uses them."""
+"""The way in for files: loaded from a path, a URL or a data URI, and checked before anything uses them."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from hugginggpt.deadline import NO_DEADLINE, Deadline
 from hugginggpt.errors import MediaError
 from hugginggpt.media import formats, tables, texts
 from hugginggpt.media.formats import Format
-from hugginggpt.media.problem import ContentProblem
+from hugginggpt.media.problem import ContentProblem, too_large
 from hugginggpt.roots import find_in_roots
 from hugginggpt.settings import Settings
 from hugginggpt.text import MOST_NAME_BYTES, file_name, is_storable, one_line
 
 _MOST_SHOWN = 300
-_MOST_READ = 10_000  # characters of a path that are looked at to show it
+_MOST_READ = 10_000  # characters at the end of a path that are read to show it
 _ENDING_BYTES = 8
-"""What is kept for an ending that a name lacks."""
+"""Room for the ending that a name may lack."""
 _SCHEME = re.compile(r"(data:|[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
 _SPECIAL = (
     (stat.S_ISDIR, "is a folder; give the files in it one by one"),
@@ -41,12 +41,12 @@ _SPECIAL = (
 
 @dataclass(frozen=True)
 class LoadedFile:
-    """A file of a request, checked: its bytes as they came, and what they are.
+    """A checked file of a request: its bytes as they came, and what they are.
 
     Attributes:
         name: the last part of its path or URL, with an ending.
-        type: the type of value that `decode` makes of it.
-        mime: its media type, by content.
+        type: the type of the value that `decode` returns.
+        mime: its media type, by its content.
     """
 
     name: str
@@ -58,13 +58,13 @@ class LoadedFile:
 def load_file(
     source: str, settings: Settings, *, roots: Sequence[Path] | None = None, deadline: Deadline = NO_DEADLINE
 ) -> LoadedFile:
-    """Read a file and check it: its size, that it is what it says, and that it really decodes.
+    """Read a file and check its size, that it is what it claims to be, and that it decodes.
 
     Args:
         source: a path (`~` and `file://` too), an http(s) URL or a data URI.
         settings: the limits.
-        roots: folders that a path has to lie in, or is relative to; None for any path.
-        deadline: ends a download, and the decoding of what can be decoded piece by piece.
+        roots: folders that a path has to be in, or is relative to; None allows any path.
+        deadline: stops a download, and decoding where it goes piece by piece.
 
     Raises:
         MediaError: one sentence naming the file, what is wrong with it and what to do.
@@ -72,7 +72,7 @@ def load_file(
         DeadlineExceededError: the deadline has passed, or was cancelled.
     """
     if not is_storable(source):
-        raise MediaError(f"The file {_named(source)} has a name that is not text in UTF-8; rename it or copy it.")
+        raise MediaError(f"The name of the file {_named(source)} is not valid UTF-8; rename the file or copy it.")
     scheme = _SCHEME.match(source)
     match scheme.group(1).lower() if scheme else None:
         case "data:":
@@ -94,13 +94,13 @@ def load_file(
             )
     subject = f"The file {_named(source)}"
     if not source.strip():
-        raise MediaError("A file without a name was given; give a path, a URL or a data URI.")
+        raise MediaError("The name of a file is empty; give a path, a URL or a data URI.")
     data = _from_path(path if roots is None else _in_roots(path, subject, roots), subject, settings)
     return _checked(subject, path.name, None, data, settings, deadline)
 
 
 def check_file(name: str, data: bytes, settings: Settings, *, deadline: Deadline = NO_DEADLINE) -> LoadedFile:
-    """Check bytes that came from elsewhere under a name, as `load_file` checks a file.
+    """Check bytes that came from elsewhere as `load_file` checks a file.
 
     Raises:
         MediaError: as `load_file`.
@@ -109,14 +109,14 @@ def check_file(name: str, data: bytes, settings: Settings, *, deadline: Deadline
 
 
 def _in_roots(path: Path, subject: str, roots: Sequence[Path]) -> Path:
-    """The path with its links followed. Whether there is anything outside of the folders is not said."""
+    """The path with its links followed. The error does not reveal what exists outside the folders."""
     try:
         found = find_in_roots(str(path.expanduser()), roots)
     except RuntimeError:  # no such user
         found = None
     if found is None:
         raise MediaError(
-            f"{subject} is in none of the folders that may be read here: name its folder in HUGGINGGPT_FILE_ROOTS, "
+            f"{subject} is outside the folders that may be read here: add its folder to HUGGINGGPT_FILE_ROOTS, "
             "or give a URL, a data URI or an artifact:// reference."
         )
     return found
@@ -125,22 +125,22 @@ def _in_roots(path: Path, subject: str, roots: Sequence[Path]) -> Path:
 def _from_path(path: Path, subject: str, settings: Settings) -> bytes:
     try:
         path = path.expanduser()
-        # Opening a pipe waits for its writer, so look before.
+        # Opening a pipe waits for its writer, so check first.
         _refuse_special(subject, os.stat(path).st_mode)
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             found = os.fstat(file.fileno())
             _refuse_special(subject, found.st_mode)
-            # One more than allowed: the file may grow meanwhile.
+            # One byte more than allowed, because the file may grow meanwhile.
             data = b"" if found.st_size > settings.max_file_bytes else file.read(settings.max_file_bytes + 1)
     except FileNotFoundError:
         raise MediaError(f"{subject} does not exist; check the path.") from None
     except PermissionError:
-        raise MediaError(f"{subject} may not be read; check its permissions.") from None
+        raise MediaError(f"{subject} is not readable; check its permissions.") from None
     except (OSError, ValueError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         raise MediaError(f"{subject} cannot be read ({reason or 'not a usable path'}); check the path.") from error
     if max(found.st_size, len(data)) > settings.max_file_bytes:
-        raise MediaError(f"{subject} {too_large(settings)}.")
+        raise MediaError(f"{subject} {too_large(settings.max_file_bytes)}.")
     return data
 
 
@@ -150,23 +150,18 @@ def _refuse_special(subject: str, mode: int) -> None:
             raise MediaError(f"{subject} {problem}.")
 
 
-def too_large(settings: Settings) -> str:
-    """The end of the sentence about a file over the size limit."""
-    return f"is larger than the {settings.max_file_bytes} bytes that HUGGINGGPT_MAX_FILE_BYTES allows; make it smaller"
-
-
 def _from_file_uri(source: str) -> Path:
     try:
         parts = urlsplit(source)
     except ValueError:
-        raise MediaError(f"The file {_named(source)} has no valid address; give its path.") from None
+        raise MediaError(f"{_named(source)} is not a valid file:// address; give the path of the file.") from None
     if parts.netloc not in ("", "localhost"):
         raise MediaError(f"The file {_named(source)} is on another machine; copy it here first.")
     return Path(url2pathname(parts.path))
 
 
 def _named(source: str) -> str:
-    """What the user called a file, as a sentence may say it: the end of a long path tells most."""
+    """The name that the user gave, fit for a sentence. The end of a long path says most."""
     line = one_line(source[-_MOST_READ:])
     return line if len(line) <= _MOST_SHOWN and len(source) <= _MOST_READ else "…" + line[1 - _MOST_SHOWN :]
 
@@ -179,8 +174,8 @@ def _from_data_uri(source: str, settings: Settings) -> tuple[str, bytes]:
     is_base64 = bool(parameters) and parameters[-1].lower() == "base64"
     # Four base64 characters make three bytes; a percent-encoded byte takes up to three characters.
     if len(source) - comma - 1 > (settings.max_file_bytes + 3) * (2 if is_base64 else 3):
-        raise MediaError(f"The data URI {too_large(settings)}.")
-    # One name for every step, so that of a long one no more than two are in memory at a time.
+        raise MediaError(f"The data URI {too_large(settings.max_file_bytes)}.")
+    # One name for every step, so that at most two copies of a long URI are in memory.
     data = unquote_to_bytes(source[comma + 1 :])
     if is_base64:
         data = data.translate(bytes.maketrans(b"-_", b"+/"), string.whitespace.encode())
@@ -189,9 +184,9 @@ def _from_data_uri(source: str, settings: Settings) -> tuple[str, bytes]:
         try:
             data = base64.b64decode(data, validate=True)
         except binascii.Error:
-            raise MediaError("The data URI holds no valid base64; check how it was made.") from None
+            raise MediaError("The data URI does not hold valid base64; check how it was made.") from None
     if len(data) > settings.max_file_bytes:
-        raise MediaError(f"The data URI {too_large(settings)}.")
+        raise MediaError(f"The data URI {too_large(settings.max_file_bytes)}.")
     return mime or "text/plain", data
 
 
@@ -224,34 +219,34 @@ def _checked(
 
             sound.check(data, settings.max_audio_seconds, settings.max_decoded_bytes, deadline.check)
         else:
-            from hugginggpt.media import moving
+            from hugginggpt.media import videos
 
-            moving.check(data, found, settings.max_image_pixels, settings.max_decoded_bytes, deadline)
+            videos.check(data, found, settings.max_image_pixels, settings.max_decoded_bytes, deadline)
     except ContentProblem as problem:
         raise MediaError(f"{subject} {problem}.") from problem
     return LoadedFile(name if ending else name + formats.EXTENSIONS[found.mime], data, found.type, found.mime)
 
 
 def _kind_of_text(*claims: Format | None) -> Format:
-    """Which kind of text: as the ending says, else as the server says, else plain."""
+    """The kind of text by its ending, else by the server's media type, else plain."""
     return next((claim for claim in claims if claim is not None and claim.is_text), formats.PLAIN)
 
 
 def _agree(found: Format, ending: str, mime: str | None) -> None:
-    """What a file is must be what its ending and its declared media type say.
+    """Check that a file is what its ending and its declared media type say.
 
-    Servers know the format better than the last part of a URL does: where they declare one, the
+    A server's media type is more reliable than the last part of a URL: if there is one, the
     ending only has to name the same type of media.
 
     Raises:
-        ContentProblem: it is something else.
+        ContentProblem: the file is something else.
     """
     declared, ended = formats.by_mime(mime), formats.by_ending(ending)
     advice = f"; {found.advice}" if found.type is None else "; give it the right ending, or the right file"
     if declared is not None and not _matches(found, declared):
         raise ContentProblem(f"is declared as {one_line(mime or '', _MOST_SHOWN)} but holds {found.name}{advice}")
     if ended is not None and not (_matches(found, ended) or (declared is not None and found.type is ended.type)):
-        raise ContentProblem(f"says {ending} but holds {found.name}{advice}")
+        raise ContentProblem(f"has the ending {ending} but holds {found.name}{advice}")
 
 
 def _matches(found: Format, claimed: Format) -> bool:

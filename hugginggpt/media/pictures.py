@@ -19,13 +19,13 @@ _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF")
 _MODES = ("L", "RGB", "RGBA")
 _GREY = ("1", "L", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 _WIDTHS = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
-"""Bytes a pixel as Pillow keeps it; four in every other mode."""
+"""Bytes per pixel in Pillow's memory; four in every other mode."""
 
 _STRIP_PIXELS = 1 << 18
 
 _START_OF_SCAN = b"\xff\xda"
 _MAX_SCANS = 64
-"""A progressive JPEG has about ten; each goes over the whole picture."""
+"""A progressive JPEG has about ten scans, each over the whole picture."""
 
 _ORIENTATION, _COMPRESSION, _ROWS_PER_STRIP, _TILE_WIDTH, _TILE_LENGTH = 274, 259, 278, 322, 323
 _UNCOMPRESSED = 1
@@ -38,16 +38,16 @@ _TURNS = {
     7: PILImage.Transpose.TRANSVERSE,
     8: PILImage.Transpose.ROTATE_90,
 }
-"""What puts a picture upright, by its EXIF orientation."""
+"""How to turn a picture upright, by its EXIF orientation."""
 
 
 def check(data: bytes, max_pixels: int, max_bytes: int) -> None:
-    """Decode a picture once, within limits that its header has to keep before any pixel is decoded.
+    """Decode a picture once. Its header has to keep the limits before any pixel is decoded.
 
     Args:
         data: PNG, JPEG, WebP, GIF, BMP or TIFF.
         max_pixels: limit on width times height.
-        max_bytes: limit on the memory that `read` takes of it at its most.
+        max_bytes: limit on the memory that `read` needs at its peak.
 
     Raises:
         ContentProblem: it is damaged, has too many pixels or takes too much memory.
@@ -60,23 +60,23 @@ def check(data: bytes, max_pixels: int, max_bytes: int) -> None:
                 "HUGGINGGPT_MAX_IMAGE_PIXELS allows; make it smaller"
             )
         if image.format in ("JPEG", "MPO") and data.count(_START_OF_SCAN) > _MAX_SCANS:
-            raise ContentProblem(f"is a JPEG image of more than {_MAX_SCANS} scans; save it again")
+            raise ContentProblem(f"is a JPEG image with more than {_MAX_SCANS} scans; save it again")
         _check_memory(image, max_bytes)
         image.load()
-        _check_memory(image, max_bytes)  # in PNG, what turns a picture may come last
+        _check_memory(image, max_bytes)  # in PNG, the orientation may come last
 
 
 def read(data: bytes) -> Image:
-    """A picture from its encoded bytes: first frame, EXIF orientation applied, 8 bits a channel.
+    """Decode a picture: its first frame, upright, with 8 bits per channel.
 
     Raises:
-        ContentProblem: it is damaged, or has more pixels than anything that was checked.
+        ContentProblem: it is damaged, or has more pixels than any picture that was checked.
     """
     with _opened(data) as image:
         image.load()
         turn = _TURNS.get(_orientation(image))
         plain = _plain(image)
-    del image  # its pixels, where `_plain` made others
+    del image  # frees its pixels, if `_plain` copied them
     return Image(plain if turn is None else plain.transpose(turn))
 
 
@@ -93,7 +93,7 @@ def _opened(data: bytes, max_pixels: int | None = None) -> Iterator[PILImage.Ima
             allowed = f"the {max_pixels} that HUGGINGGPT_MAX_IMAGE_PIXELS allows"
         raise ContentProblem(f"has more pixels than {allowed}; make it smaller") from None
     except Exception as error:
-        # Pillow's decoders raise almost anything on hostile bytes.
+        # Pillow's decoders raise almost any exception on hostile bytes.
         raise ContentProblem("is cut off or damaged and cannot be read as a picture; save it again") from error
 
 
@@ -103,7 +103,7 @@ def _check_memory(image: PILImage.Image, max_bytes: int) -> None:
 
 
 def _memory(image: PILImage.Image) -> int:
-    """Bytes that reading a picture takes at its most: while it is decoded, converted or turned."""
+    """Peak memory of reading a picture, in bytes: while it is decoded, converted or turned."""
     width, height = image.size
     stored = _WIDTHS.get(image.mode, 4)
     same = image.mode in _MODES and "transparency" not in image.info
@@ -116,7 +116,7 @@ def _memory(image: PILImage.Image) -> int:
 
 
 def _codec_memory(image: PILImage.Image) -> int:
-    """Bytes a pixel that a decoder takes besides the picture that it makes."""
+    """Bytes per pixel that the decoder needs in addition to the picture."""
     if image.format == "WEBP":
         return 12  # two canvases and a copy
     if image.info.get("progressive"):
@@ -125,7 +125,7 @@ def _codec_memory(image: PILImage.Image) -> int:
 
 
 def _chunk_memory(image: PILImage.Image) -> int:
-    """Bytes of the strips or tiles that a TIFF image is decoded in: one may be larger than the picture."""
+    """Bytes of one strip or tile of a TIFF image, which may be larger than the picture."""
     tags = getattr(image, "tag_v2", {})
     if tags.get(_COMPRESSION, _UNCOMPRESSED) == _UNCOMPRESSED:
         return 0
@@ -136,9 +136,9 @@ def _chunk_memory(image: PILImage.Image) -> int:
 
 
 def _orientation(image: PILImage.Image) -> int:
-    """How a picture is to be turned, as EXIF numbers it; 1 while that is not known."""
+    """The EXIF orientation of a picture; 1 while it is not known."""
     if image.format == "PNG" and "exif" not in image.info and getattr(image, "tile", None):
-        return 1  # asking would decode it
+        return 1  # asking would decode the picture
     return int(image.getexif().get(_ORIENTATION) or 1)
 
 
@@ -152,7 +152,7 @@ def write(image: Image) -> bytes:
 def _plain(image: PILImage.Image) -> PILImage.Image:
     """The picture as L, RGB or RGBA, without what Pillow carries along in `info`."""
     if image.mode.startswith("I;16"):
-        # The nearest of 256: 257 is odd, so there are no ties.
+        # Rounded to 256 levels; 257 is odd, so there are no ties.
         plain = _by_strips(image, lambda values: ((values.astype(np.uint32) + 128) // 257).astype(np.uint8))
     elif image.mode in ("I", "F"):
         plain = _stretched(image)
@@ -163,13 +163,13 @@ def _plain(image: PILImage.Image) -> PILImage.Image:
     elif "transparency" in image.info:
         plain = image.convert("RGBA")
     else:
-        plain = image._new(image.im)  # the same pixels, which nobody changes
+        plain = image._new(image.im)  # shares the pixels, which are never changed
     plain.info = {}
     return plain
 
 
 def _stretched(image: PILImage.Image) -> PILImage.Image:
-    """Heights or distances without a fixed scale as grey: the least black, the greatest white."""
+    """Values without a fixed scale, such as heights, as grey: the lowest black, the highest white."""
     low, high, grey = math.inf, -math.inf, True
     for _, values in _strips(image):
         finite = _finite(values)
@@ -188,7 +188,7 @@ def _finite(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 
 
 def _by_strips(image: PILImage.Image, grey: Callable[[npt.NDArray[Any]], npt.NDArray[np.uint8]]) -> PILImage.Image:
-    """A grey picture of what `grey` makes of each strip."""
+    """A grey picture put together from `grey` of each strip."""
     plain = PILImage.new("L", image.size)
     for top, values in _strips(image):
         plain.paste(PILImage.fromarray(grey(values)), (0, top))
@@ -196,7 +196,7 @@ def _by_strips(image: PILImage.Image, grey: Callable[[npt.NDArray[Any]], npt.NDA
 
 
 def _strips(image: PILImage.Image) -> Iterator[tuple[int, npt.NDArray[Any]]]:
-    """A picture's values from top to bottom, and where each strip begins."""
+    """The strips of a picture from top to bottom: the row each begins at, and its values."""
     width, height = image.size
     rows = max(1, _STRIP_PIXELS // width)
     for top in range(0, height, rows):

@@ -1,8 +1,13 @@
-"""What a decoder found wrong, before it is known which file to name."""
+"""What is wrong with bytes, before it is known which file to name."""
 
 
 class ContentProblem(Exception):
-    """Bytes that cannot be used. The message continues a sentence that starts with the file's name."""
+    """Bytes that cannot be used. The message is the end of a sentence that starts with the file's name."""
+
+
+def too_large(allowed: int) -> str:
+    """The end of the sentence about a file over the size limit, in bytes."""
+    return f"is larger than the {allowed} bytes that HUGGINGGPT_MAX_FILE_BYTES allows; make it smaller"
 
 
 def too_much_memory(needed: int, allowed: int) -> str:

@@ -21,10 +21,10 @@ _DAMAGED = "is cut off or damaged and cannot be read as a recording; save it aga
 
 
 def read(data: bytes) -> Audio:
-    """A recording from its encoded bytes, all channels, at its own rate. A sample that is no number is silence.
+    """Decode a recording: all channels, at its own rate. Samples that are not numbers become silence.
 
     Raises:
-        ContentProblem: it is damaged.
+        ContentProblem: the bytes are damaged.
     """
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as recording:
@@ -37,21 +37,21 @@ def read(data: bytes) -> Audio:
     return Audio(samples, recording.samplerate)
 
 
-def check(data: bytes, max_seconds: float, max_bytes: int, go_on: Callable[[], object] = lambda: None) -> None:
+def check(data: bytes, max_seconds: float, max_bytes: int, check_deadline: Callable[[], object] = lambda: None) -> None:
     """Decode a recording once, block by block, within limits.
 
     Args:
         data: WAV, FLAC, OGG or MP3.
         max_seconds: how long it may be.
-        max_bytes: limit on the memory that `read` takes of it.
-        go_on: called before each block; what it raises ends the checking.
+        max_bytes: limit on the memory that `read` needs for it.
+        check_deadline: called before each block; an exception from it stops the check.
 
     Raises:
         ContentProblem: it is empty, cut off, damaged, too long or takes too much memory.
     """
-    too_long = f"lasts longer than the {max_seconds:g} seconds that HUGGINGGPT_MAX_AUDIO_SECONDS allows; cut it"
+    too_long = f"lasts longer than the {max_seconds:g} seconds that HUGGINGGPT_MAX_AUDIO_SECONDS allows; shorten it"
     if data.startswith(b"RIFF"):
-        # libsndfile shortens a cut-off WAV in silence. A length of 0 or all ones is a stream's "not known".
+        # libsndfile silently accepts a cut-off WAV. In streams, a length of 0 or all ones means "not known".
         declared = int.from_bytes(data[4:8], "little")
         if declared not in (0, 0xFFFFFFFF) and declared + 8 > len(data) + 1:
             raise ContentProblem(_DAMAGED)
@@ -69,10 +69,10 @@ def check(data: bytes, max_seconds: float, max_bytes: int, go_on: Callable[[], o
             check_length(recording.frames)
             frames = 0
             at_once = max(1, _BLOCK_SAMPLES // recording.channels)
-            # Whole numbers are decoded in half the time of floating-point ones; the samples are not used.
+            # Decoding to integers takes half the time of decoding to floats; the samples are not used.
             space = np.empty((at_once, recording.channels), dtype=np.int32)
             while block := len(recording.read(out=space)):
-                go_on()
+                check_deadline()
                 frames += block
                 check_length(frames)  # the header may lie
             if frames < recording.frames:
@@ -83,14 +83,14 @@ def check(data: bytes, max_seconds: float, max_bytes: int, go_on: Callable[[], o
         raise ContentProblem("holds no sound; record it again")
 
 
-def write(audio: Audio, go_on: Callable[[], object]) -> tuple[bytes, str]:
+def write(audio: Audio, check_deadline: Callable[[], object]) -> tuple[bytes, str]:
     """16-bit WAV; FLAC when it lasts longer than a minute. Samples outside [-1, 1] are clipped.
 
-    Writing what `read` gave from such a file gives the same bytes again.
+    Reading such a file and writing it again gives the same bytes.
 
     Args:
         audio: the recording.
-        go_on: called before each block; what it raises ends the writing.
+        check_deadline: called before each block; an exception from it stops the writing.
     """
     samples = np.asarray(audio.samples, dtype=np.float32)
     channels = 1 if samples.ndim == 1 else samples.shape[1]
@@ -99,8 +99,8 @@ def write(audio: Audio, go_on: Callable[[], object]) -> tuple[bytes, str]:
     form = "FLAC" if long else "WAV"
     with soundfile.SoundFile(buffer, "w", audio.rate, channels, subtype="PCM_16", format=form) as recording:
         for start in range(0, len(samples), _BLOCK_FRAMES):
-            go_on()
+            check_deadline()
             block = np.nan_to_num(samples[start : start + _BLOCK_FRAMES])
-            # As libsndfile reads; its own writing scales by 32767 and would lose a little each time.
+            # The scale that libsndfile reads with; it writes with 32767, which would lose a little each time.
             recording.write(np.clip(np.rint(block * 32768.0), -32768, 32767).astype(np.int16))
     return buffer.getvalue(), "audio/flac" if long else "audio/wav"

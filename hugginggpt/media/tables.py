@@ -1,4 +1,4 @@
-"""Tables as CSV: finding separator and encoding, and one writing for our own."""
+"""Tables as CSV: detecting separator and encoding, and writing our own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SAMPLE_ROWS = 50
 _SAMPLE_CHARS = 1 << 18
 _EMPTY_LINES = re.compile(r"[\r\n]+")
 _CELL_BYTES = 64
-"""What Python takes for a cell besides its characters, and a row about as much."""
+"""Memory that Python needs for a cell besides its characters; a row needs about as much."""
 
 
 def read(data: bytes, max_chars: int | None = None, max_bytes: int | None = None) -> Table:
@@ -26,10 +26,10 @@ def read(data: bytes, max_chars: int | None = None, max_bytes: int | None = None
     Args:
         data: the file.
         max_chars: limit on its characters.
-        max_bytes: limit on the memory that its rows and columns take.
+        max_bytes: limit on the memory for its rows and columns.
 
     Raises:
-        ContentProblem: it is empty, no CSV, too large, or has rows of unequal width.
+        ContentProblem: it is empty, not CSV, too large, or has rows of unequal width.
     """
     content = texts.read(data, max_chars)
     rows: list[tuple[str, ...]] = []
@@ -45,18 +45,18 @@ def read(data: bytes, max_chars: int | None = None, max_bytes: int | None = None
     for number, row in enumerate(body, start=2):
         if len(row) != len(columns):
             raise ContentProblem(
-                f"has {len(row)} cells in row {number} but {len(columns)} columns; give every row as many cells"
+                f"has {len(row)} cells in row {number} but {len(columns)} columns; give every row {len(columns)} cells"
             )
     return Table(columns, tuple(body))
 
 
 def write(table: Table) -> bytes:
-    """UTF-8 CSV in which every cell is quoted, so that `read` never takes a cell for structure."""
+    """The table as UTF-8 CSV, every cell quoted so that `read` cannot mistake content for structure."""
     return texts.write(_written(table, csv.QUOTE_ALL))
 
 
 def render(table: Table) -> str:
-    """The table as CSV for readers: quotes only where needed."""
+    """The table as CSV for people: quoted only where needed."""
     return _written(table, csv.QUOTE_MINIMAL)
 
 
@@ -76,17 +76,17 @@ def _rows(content: str, separator: str) -> Iterator[tuple[str, ...]]:
             if row:
                 yield tuple(row)
             elif empty := _EMPTY_LINES.match(content, lines.tell()):
-                lines.seek(empty.end())  # the reader would go through them one by one
+                lines.seek(empty.end())  # the reader would skip them one by one
     except csv.Error as error:
         read = lines.tell()
         number = content.count("\n", 0, read) or content.count("\r", 0, read)
-        raise ContentProblem(f"is no readable CSV: {error} in line {number or 1}") from None
+        raise ContentProblem(f"cannot be read as CSV: {error} in line {number or 1}") from None
 
 
 def _separator(content: str) -> str:
     """The first separator under which all rows have the same width, two or more; else the comma.
 
-    `csv.Sniffer` guesses from character counts and takes text in quoted cells for structure.
+    `csv.Sniffer` guesses from character counts and mistakes text in quoted cells for structure.
     """
     begin = empty.end() if (empty := _EMPTY_LINES.match(content)) else 0
     sample = content[begin : begin + _SAMPLE_CHARS]
@@ -95,11 +95,11 @@ def _separator(content: str) -> str:
     for separator in _SEPARATORS:
         widths = [len(row) for row in islice(_rows(sample, separator), _SAMPLE_ROWS)]
         if cut and 1 < len(widths) < _SAMPLE_ROWS:
-            widths.pop()  # of a row that is not all there
+            widths.pop()  # the last row of the sample may be cut off
         if len(set(widths)) == 1 and widths[0] > 1:
             return separator
         headers[separator] = widths[0] if widths else 0
     if headers[","] == 1:
-        # Ragged or truncated: the header still tells which separator was meant.
+        # Ragged or truncated, but the header still shows which separator was meant.
         return max(_SEPARATORS, key=headers.__getitem__)
     return ","

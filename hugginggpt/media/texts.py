@@ -1,4 +1,4 @@
-"""Texts: finding their encoding."""
+"""Texts: detecting their encoding."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _CONTROL = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
 
 
 def read(data: bytes, max_chars: int | None = None) -> str:
-    """The characters of a text file: by its byte order mark, else UTF-8, else Windows-1252.
+    """The characters of a text file, decoded by its byte order mark, else as UTF-8, else as Windows-1252.
 
     Args:
         data: the file.
-        max_chars: decoding ends as soon as there are more.
+        max_chars: decoding stops as soon as there are more.
 
     Raises:
-        ContentProblem: it is not text in any of these encodings, or has more characters.
+        ContentProblem: it is not text in any of these encodings, or has too many characters.
     """
     for mark, encoding in _MARKS:
         if data.startswith(mark):
@@ -41,13 +41,13 @@ def read(data: bytes, max_chars: int | None = None) -> str:
             return _decoded(data, "utf-8", max_chars)
         except UnicodeDecodeError:
             pass
-        # Windows-1252 gives a character for nearly every byte, so control bytes have to tell binary data.
+        # Windows-1252 decodes nearly every byte, so control bytes are what gives binary data away.
         if not _CONTROL.search(data):
             try:
                 return _decoded(data, "cp1252", max_chars)
             except UnicodeDecodeError:
                 pass
-    raise ContentProblem("holds neither a known kind of media nor text; give a picture, sound, video, CSV or text file")
+    raise ContentProblem("holds neither text nor a known media format; give a picture, sound, video, CSV or text file")
 
 
 def _decoded(data: bytes, encoding: str, max_chars: int | None) -> str:
@@ -66,5 +66,5 @@ def _decoded(data: bytes, encoding: str, max_chars: int | None) -> str:
 
 
 def write(text: str) -> bytes:
-    """UTF-8. Lone surrogates, which language models' JSON escapes can hold, become question marks."""
+    """The text as UTF-8. Lone surrogates, which a language model's JSON may contain, become question marks."""
     return text.encode("utf-8", "replace")

@@ -23,7 +23,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Image:
-    """A picture, upright (EXIF applied), RGB or RGBA or L."""
+    """A picture: upright (EXIF applied), in mode RGB, RGBA or L."""
 
     image: PILImage.Image
     type = ValueType.IMAGE
@@ -31,7 +31,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Audio:
-    """Sound. `samples` is float32 in [-1, 1], shape (frames, channels); `rate` in Hz."""
+    """Sound: `samples` are float32 in [-1, 1] of shape (frames, channels), `rate` is in Hz."""
 
     samples: npt.NDArray[np.float32]
     rate: int
@@ -49,7 +49,7 @@ class Video:
 
 @dataclass(frozen=True)
 class Table:
-    """A table. Every row has as many cells as there are columns."""
+    """A table; every row has one cell per column."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -58,7 +58,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Structured:
-    """A structured result: JSON data, and the text that stands for it in a sentence."""
+    """A structured result: JSON data, and a text that can replace it in a sentence."""
 
     data: Any
     text: str = field(default="")

@@ -1,4 +1,4 @@
-"""The catalog that comes with the package: well-known models of every kind, and the embedded ones."""
+"""The catalog that comes with the package: well-known models of every kind, and the embedded models."""
 
 import json
 from collections.abc import Mapping

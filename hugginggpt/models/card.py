@@ -1,4 +1,4 @@
-"""What is known of a model, and what selection made of it."""
+"""What is known about a model, and the choice among models for a task."""
 
 from enum import StrEnum
 from typing import Self
@@ -22,20 +22,20 @@ class ModelCard(BaseModel):
 
     Attributes:
         id: name on the Hub, or the package's own name for an embedded model.
-        revision: commit on the Hub, version of an embedded model; None while unknown. Where the
+        revision: commit on the Hub, or version of an embedded model; None while unknown. If the
             controller writes the answer, its model follows after a "+".
         bytes: size of the weights; None while unknown.
-        runs_on: the endpoints that can serve it at all.
-        sha256: expected hash of each packaged file, by its name, for embedded models; for others, of the
-            only files that are loaded, where they are in no safe format.
-        companions: ids on the Hub of the models that it works with: a vocoder, the pipeline of a ControlNet.
+        runs_on: the endpoints that can serve it in principle.
+        sha256: expected hash of each file, by its name: of embedded models, and of models in no safe
+            format, from which no other file is loaded.
+        companions: ids on the Hub of models that it needs, such as a vocoder or the pipeline of a ControlNet.
         safetensors: its weights come as safetensors; None while unknown, and for tables.
-        custom_code: it runs code from its own repository, which never happens here.
-        needs: importable packages it needs besides its expert's.
+        custom_code: it needs code from its own repository, which is never run here.
+        needs: Python packages that it needs in addition to its expert's.
         served: an inference provider serves it; None while unknown.
-        tag: what the Hub says it is for; None while unknown.
-        hub: base URL of the Hub that told these facts; None for the bundled list.
-        controller: the controller's model, where that writes the answer from what this model gives.
+        tag: the Hub's pipeline tag; None while unknown.
+        hub: base URL of the Hub that these facts come from; None for the bundled list.
+        controller: the controller's model, if that writes the answer from this model's output.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -63,13 +63,13 @@ class ModelCard(BaseModel):
     controller: str | None = None
 
     def answered_by(self, controller: str) -> Self:
-        """The card of this model and a controller's together, as caches and traces have to name them."""
+        """The card of this model together with a controller's, as caches and traces have to name them."""
         revision = f"{self.revision or 'main'}+{controller}"
         return self.model_copy(update={"revision": revision, "controller": controller})
 
     @property
     def weights_revision(self) -> str | None:
-        """The revision of this model alone."""
+        """The revision without the controller's model."""
         if self.revision is None or self.controller is None:
             return self.revision
         return self.revision.removesuffix(f"+{self.controller}")
@@ -79,9 +79,9 @@ class Candidate(BaseModel):
     """A model at one endpoint, and why it can or cannot run here.
 
     Attributes:
-        obstacle: one sentence on what stands in the way; None when it can run.
-        installed: its weights are on this machine already (embedded and controller always are).
-        figures: what was measured of it here; None when it has not run lately.
+        obstacle: one sentence that says why it cannot run; None when it can.
+        installed: its weights are on this machine (always so for embedded models and the controller).
+        figures: its measurements on this installation; None when it has not run lately.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -103,7 +103,7 @@ class ModelChoice(BaseModel):
 
     Attributes:
         chosen_by: "controller" when it picked among several, "ranking" otherwise.
-        provisional: the controller was asked and gave no usable answer, so asking again is worth it.
+        provisional: the controller gave no usable answer, so it is worth asking again.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -1,9 +1,9 @@
-"""What this installation measured of its models: how reliable they are, and how quick.
+"""How reliable and how fast the models have been on this installation.
 
-Selection works on a measurement, not on the trace as it stands: a measurement is taken when the
-latest is older than `HUGGINGGPT_FIGURES_TTL`, kept in the trace database, and the same for all
-processes. A choice depends on no more of it than each model's `gist`, in which figures are rounded,
-so that a kept choice stays good until something changes that it could depend on.
+Selection uses a measurement, not the trace as it stands: a new measurement is taken when the latest
+is older than `HUGGINGGPT_FIGURES_TTL`; it is kept in the trace database and shared by all processes.
+A choice depends only on each model's `gist`, in which figures are rounded, so a cached choice stays
+valid until something changes that it could depend on.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,13 @@ from statistics import median
 from pydantic import BaseModel, ConfigDict
 
 LATEST = 8
-"""Runs of a model that count: its latest, so that one which broke sinks although it had worked for long."""
+"""How many of a model's latest runs count, so that a model that breaks sinks even if it worked for long."""
 
 MEMORY = timedelta(days=7)
-"""How far back they may lie, so that a model which sank, and so is not tried, gets another try some day."""
+"""How far back a run may be, so that a model that sank, and so no longer runs, gets another chance."""
 
 PRIOR = 2
-"""Successes that every model begins with, so that one failure condemns nobody."""
+"""Successes that every model starts with, so that one failure does not condemn it."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Run:
     """One run of a model on a task.
 
     Attributes:
-        error: why it failed; None when it did the task.
-        passing: the cause could pass: a server was busy or out of reach.
-        done_by_another: another model did the task.
-        elements: how many elements it made a result for.
+        error: why it failed; None when it completed the task.
+        passing: the cause can pass: a server was busy or out of reach.
+        done_by_another: another model completed the task.
+        elements: how many elements it produced a result for.
     """
 
     seconds: float
@@ -43,7 +43,7 @@ class Run:
 
     @property
     def blame(self) -> float:
-        """How much a failure says against the model: less when the cause can pass or may lie in the input."""
+        """How much the run says against the model: less when the cause can pass or may be the input."""
         if self.error is None:
             return 0.0
         if self.passing:
@@ -52,14 +52,14 @@ class Run:
 
 
 class Figures(BaseModel):
-    """What was measured of a model at an endpoint, for one kind.
+    """The measurements of a model at an endpoint, for one kind.
 
     Attributes:
-        runs: how many runs it was measured on.
-        completed: how many of them did their task.
-        blame: what the others say against it, see `Run.blame`.
-        seconds: median time that an element of the input took, loading included; None without a success.
-        last_error: why its latest failure was one.
+        runs: how many runs were measured.
+        completed: how many of them completed their task.
+        blame: the sum of `Run.blame` over the others.
+        seconds: median time per element of the input, including loading; None without a success.
+        last_error: the error of its latest failure.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -77,12 +77,12 @@ class Figures(BaseModel):
 
     @property
     def failing(self) -> bool:
-        """A failure is likelier than a success: it ranks below all models that work."""
+        """Whether it fails more often than not, and so ranks below all models that work."""
         return self.reliability < 0.5
 
     @property
     def gist(self) -> str:
-        """All of it that a choice may depend on, as the controller reads it. It is part of a choice's cache key."""
+        """The part that a choice may depend on, as the controller reads it. It is part of a choice's cache key."""
         if self.failing:
             return "mostly fails"
         speed = "" if self.seconds is None else f", about {_rounded(self.seconds):g} s an input"
@@ -101,7 +101,7 @@ def figures_of(runs: Sequence[Run]) -> Figures:
     """The figures of a model.
 
     Args:
-        runs: all of them that count, the latest first; at least one.
+        runs: all runs that count, the latest first; at least one.
     """
     done = [run for run in runs if run.error is None]
     return Figures(
@@ -114,7 +114,7 @@ def figures_of(runs: Sequence[Run]) -> Figures:
 
 
 def _rounded(seconds: float) -> float:
-    """The nearest of ..., 0.1, 0.2, 0.5, 1, 2, 5, 10, ...: what is the same in it is about as quick."""
+    """The nearest of ..., 0.1, 0.2, 0.5, 1, 2, 5, 10, ..., so that models of similar speed get the same figure."""
     if seconds < 0.01:
         return 0.01
     unit = 10.0 ** floor(log10(seconds))

@@ -1,4 +1,4 @@
-"""Which files of a model's repository the model is loaded from. None of them can run code."""
+"""The files of a repository that its model is loaded from. None of them can run code."""
 
 import json
 import re
@@ -7,27 +7,27 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
 DESCRIPTION = ("*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken", "*.spm")
-"""Settings, tokenizers and processors, wherever they lie."""
+"""Settings, tokenizers and processors, in any folder."""
 
 _WEIGHTS = "safetensors"
 _STEMS = ("model", "diffusion_pytorch_model")
 _VARIANTS = ("", ".fp16")
 
 TABULAR = ".skops"
-"""How the name of a scikit-learn model without pickles ends."""
+"""Suffix of a scikit-learn model without pickles."""
 
 PIPELINE = "model_index.json"
-"""What tells a diffusers pipeline, and names its parts."""
+"""The file that marks a diffusers pipeline and names its parts."""
 
 MODULES = "modules.json"
-"""What tells a sentence-transformers model, and names its parts."""
+"""The file that marks a sentence-transformers model and names its parts."""
 
 CONFIG = "config.json"
-"""What a model of transformers, or a part of a pipeline, is described in."""
+"""The file that describes a transformers model or a part of a pipeline."""
 
 
 def descriptions(names: Iterable[str], part: str = "") -> list[str]:
-    """The files that describe a model, or a part of one that lies in a folder of that name."""
+    """The files that describe a model, or the part of it in the folder of that name."""
     return sorted(
         name
         for name in names
@@ -36,15 +36,15 @@ def descriptions(names: Iterable[str], part: str = "") -> list[str]:
 
 
 def needed_files(folder: Path, names: Collection[str], exactly: Collection[str] = ()) -> list[str] | None:
-    """The files that a model is loaded from; None when its weights are not there in a safe format.
+    """The files that a model is loaded from; None when its weights are not available in a safe format.
 
     Args:
-        folder: where its descriptions lie already.
-        names: all files of the repository, as paths in it.
-        exactly: the card names the files of the weights itself, because it knows their hashes.
+        folder: the folder that already has its descriptions.
+        names: all files of the repository, as paths relative to it.
+        exactly: the files of the weights, if the card names them because it knows their hashes.
 
     Raises:
-        ValueError: a description is not what it should be.
+        ValueError: a description is malformed.
     """
     if exactly:
         return sorted(exactly) if set(exactly) <= set(names) else None
@@ -61,7 +61,7 @@ def needed_files(folder: Path, names: Collection[str], exactly: Collection[str] 
 
 
 def _is_part(what: object) -> bool:
-    """Whether an entry of a pipeline's index is a part: `[library, class]`, none of them null."""
+    """Whether an entry of a pipeline's index is a part: `[library, class]`, neither of them null."""
     return isinstance(what, list) and len(what) == 2 and all(isinstance(word, str) for word in what)
 
 
@@ -69,7 +69,7 @@ def _parts(folder: Path, names: Collection[str], parts: Iterable[str], *, requir
     """The descriptions and weights of all parts; None when no part has weights.
 
     Args:
-        required: every part has to be there, and every part with a config has weights.
+        required: every part has to exist, and every part with a config has to have weights.
     """
     found: list[str] = descriptions(names)
     some = False
@@ -84,7 +84,7 @@ def _parts(folder: Path, names: Collection[str], parts: Iterable[str], *, requir
 
 
 def _weights(folder: Path, names: Collection[str], part: str) -> list[str] | None:
-    """The weights of one part, whole or in shards: in full precision where the repository has it."""
+    """The weights of one part, whole or in shards; in full precision if the repository has it."""
     for variant in _VARIANTS:
         for stem in _STEMS:
             whole = _in(part, f"{stem}{variant}.{_WEIGHTS}")
@@ -97,7 +97,7 @@ def _weights(folder: Path, names: Collection[str], part: str) -> list[str] | Non
 
 
 def _shards(folder: Path, names: Collection[str], stem: str, variant: str) -> list[str] | None:
-    """All shards that belong together; None where one is missing, or the index names what is not there."""
+    """All shards that belong together; None when a shard is missing or the index names a missing one."""
     index = f"{stem}.{_WEIGHTS}.index{variant}.json"
     if index not in names:
         return None
@@ -123,12 +123,12 @@ def _in(part: str, name: str) -> str:
 def _object(path: Path) -> dict[str, object]:
     content = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
-        raise ValueError(f"{path.name} holds no object")
+        raise ValueError(f"{path.name} does not hold an object")
     return content
 
 
 def _list(path: Path) -> list[dict[str, object]]:
     content = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(content, list) or not all(isinstance(element, dict) for element in content):
-        raise ValueError(f"{path.name} holds no list of objects")
+        raise ValueError(f"{path.name} does not hold a list of objects")
     return content

@@ -13,10 +13,10 @@ from hugginggpt.plan.loose import loose_values
 
 _FENCE = "```"
 _BRACKET = re.compile(r"[\[{]")
-_MOST_DIGITS = 20  # of a whole number that is read
+_MOST_DIGITS = 20  # of a whole number
 _MOST_FENCES = 100
 _MOST_FAILED = 2_000  # brackets that begin no JSON
-_READ_AGAIN = 8  # how many times its own length is read of a text in which bracket after bracket begins no JSON
+_READ_AGAIN = 8  # how often its own length is read at most, when bracket after bracket begins no JSON
 _WRAPPERS = ("tasks", "plan", "task_nodes")
 _KIND_KEYS = ("task", "kind", "tool")
 
@@ -26,9 +26,9 @@ RawTask = dict[str, Any]
 def extract_tasks(text: str) -> list[RawTask]:
     """The planned tasks as the controller wrote them, not yet checked.
 
-    What is a plan as a whole, or in a code fence, is taken as it is. Otherwise the text is read in
-    several ways, and the one that finds most tasks counts, of equals the last: a controller may
-    think aloud or give an example before it comes to the plan.
+    If the text as a whole is a plan, it is taken as it stands. Otherwise it is read in several ways, and
+    the reading with the most tasks counts; among equals the last, because a controller may think aloud
+    or give an example before the plan.
 
     Raises:
         PlanError: there is no plan in the text, or it is too long.
@@ -46,7 +46,7 @@ def extract_tasks(text: str) -> list[RawTask]:
 
 
 def _fenced(text: str) -> list[str]:
-    """What looks like JSON in the last code fences, without the language's name."""
+    """The content of the last code fences that looks like JSON, without the name of the language."""
     parts = text.split(_FENCE)
     blocks = (part.lstrip(string.ascii_letters).strip() for part in parts[1 : len(parts) - 1 : 2])
     return [block for block in blocks if block.startswith(("[", "{"))][-_MOST_FENCES:]
@@ -73,12 +73,12 @@ def _strictly(text: str) -> Any:
 
 
 def _whole(digits: str) -> int | str:
-    """A whole number; one that is no id and no parameter stays as it is written, for Python may refuse to read it."""
+    """A whole number; one that is too long for an id or a parameter stays text, as Python may refuse to convert it."""
     return int(digits) if len(digits) <= _MOST_DIGITS else digits
 
 
 def _values(text: str) -> Iterator[Any]:
-    """What stands in the text as correct JSON."""
+    """Every piece of correct JSON in the text."""
     decoder = json.JSONDecoder(strict=False, parse_int=_whole)
     position, failed, left = 0, 0, _READ_AGAIN * len(text)
     while failed < _MOST_FAILED and left > 0 and (start := _BRACKET.search(text, position)) is not None:
@@ -93,14 +93,14 @@ def _values(text: str) -> Iterator[Any]:
 
 
 def _read_in_vain(error: Exception, text: str, start: int) -> int:
-    """How many characters were read before it turned out that they are no JSON; all of them where that is not told."""
-    told = isinstance(error, json.JSONDecodeError) and not error.msg.startswith("Unterminated string")
-    end = error.pos if told and isinstance(error, json.JSONDecodeError) else len(text)
+    """How many characters were read before the error; all of them if the error does not say."""
+    says = isinstance(error, json.JSONDecodeError) and not error.msg.startswith("Unterminated string")
+    end = error.pos if says and isinstance(error, json.JSONDecodeError) else len(text)
     return max(1, end - start)
 
 
 def _plans(values: Iterable[Any]) -> list[list[RawTask]]:
-    """Those of the values that are plans; single tasks outside of lists make one together."""
+    """The values that are plans; single tasks outside a list make one plan together."""
     plans: list[list[RawTask]] = []
     single: list[RawTask] = []
     for value in values:

@@ -2,7 +2,7 @@
 
 A reference stands for what another task took or made, which may hold references of its own, so a
 plan of a few lines can stand for gigabytes. Each limit is checked before anything grows: when a plan
-is read, and again when results take the place of references.
+is read, and again when results replace its references.
 """
 
 from collections.abc import Iterable
@@ -28,23 +28,23 @@ MAX_RESULTS = 10_000
 """Results that the references of one task stand for, in lists and in texts."""
 
 MAX_SENTENCES = 50
-"""Problems, and repairs, that are told of one plan."""
+"""Problems, and repairs, that are listed for one plan."""
 
 
-def told(sentences: Iterable[str]) -> list[str]:
-    """The sentences, each once; of more than `MAX_SENTENCES` the first, and how many more there are."""
+def listed(sentences: Iterable[str]) -> list[str]:
+    """The sentences, each once. Beyond `MAX_SENTENCES`, a last sentence says how many more there are."""
     distinct = list(dict.fromkeys(sentences))
     more = len(distinct) - MAX_SENTENCES
     return distinct if more <= 0 else [*distinct[:MAX_SENTENCES], f"There are {more:,} more like these."]
 
 
 def refusal(problems: Iterable[str]) -> PlanError:
-    """The error that tells these problems."""
-    return PlanError("\n".join(told(problems)))
+    """The error that lists these problems."""
+    return PlanError("\n".join(listed(problems)))
 
 
 def check_length(text: str) -> None:
-    """Refuse the text of a plan that is too long to be read.
+    """Refuse the text of a plan that is too long to read.
 
     Raises:
         PlanError: it is longer than `MAX_CHARS`.

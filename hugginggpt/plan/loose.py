@@ -1,8 +1,8 @@
-"""JSON as language models write it when they do not keep to it: read in one pass, whatever stands in it.
+"""JSON as language models write it, mistakes included.
 
-Taken as they are meant: comments, single or curly quotes, quotes inside a text, names without quotes, Python's
-`None`, commas too many or too few, and lists, objects and texts that nothing closes. The time that
-reading takes grows with the length of the text alone: of what was read nothing is read again.
+It accepts comments, single or curly quotes, quotes inside a text, names without quotes, Python's `None`,
+missing or extra commas, and lists, objects and texts that are never closed. The text is read in one
+pass, so the time it takes grows only with the length of the text.
 """
 
 import re
@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from typing import Any
 
 MOST_NESTED = 32
-"""Lists and objects inside each other. What goes deeper is given up, and reading goes on from there."""
+"""Depth of lists and objects. Anything deeper is given up, and reading continues from there."""
 
 _MOST_GIVEN_UP = 100
-_MOST_DIGITS = 20  # of a whole number; one with more digits is kept as a text, which is how it is written
+_MOST_DIGITS = 20  # of a whole number; a longer one stays text
 _CLOSED_BY = {'"': '"', "'": "'", "“": "”", "”": "”", "‘": "’", "`": "`"}
 _BETWEEN = re.compile(r"(?:\s++|//[^\n]*+|#[^\n]*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z))*+")
-_WORD = re.compile(r"(?:[^,{}\[\]\n\"/]++|/(?![/*])|(?<=:)//)++")  # up to a comment, which an address holds none of
+_WORD = re.compile(r"(?:[^,{}\[\]\n\"/]++|/(?![/*])|(?<=:)//)++")  # up to a comment, past the // of an address
 _QUOTES = "\"'“”‘’`"
 _NAME = re.compile(rf"[{_QUOTES}]([^{_QUOTES}:,{{}}\[\]\n]*+)[{_QUOTES}](?!\w)|[^:,{{}}\[\]\n]++")
 _START = re.compile(rf"\[(?=\s*+[{{{_QUOTES}])|\{{")
@@ -28,7 +28,7 @@ _LITERALS = {"null": None, "none": None, "true": True, "false": False}
 _NAME_FOLLOWS = rf"\w++[{_QUOTES}]\s*+:"
 _IS_NAME = re.compile(_NAME_FOLLOWS)
 _IS_MEMBER = re.compile(rf"[{_QUOTES}]{_NAME_FOLLOWS}")
-# What follows the quote that ends a text. Any other quote is part of the text.
+# What follows the closing quote of a text. Any other quote is part of the text.
 _AFTER_TEXT = re.compile(
     rf"\s*+(?:[{_QUOTES}]?+\s*+[\]}}]|//|/\*|\Z|[{_QUOTES}]{_NAME_FOLLOWS}|(?<=\s)[{{\[]"
     rf"|,\s*+(?:[{_QUOTES}{{}}\[\]#/]|-?\d|\w++\s*+:|(?:null|None|true|True|false|False)\b|\Z))"
@@ -40,7 +40,7 @@ class _TooDeep(Exception):
 
 
 def loose_values(text: str) -> Iterator[Any]:
-    """The objects, and the lists of objects, that stand in a text, in their order."""
+    """The objects and the lists of objects in a text, in order."""
     reader, given_up = _Reader(text), 0
     while given_up < _MOST_GIVEN_UP and (start := _START.search(text, reader.at)) is not None:
         reader.at = start.start()
@@ -62,7 +62,7 @@ class _Reader:
         """The value that begins here.
 
         Raises:
-            _TooDeep: it goes deeper than `MOST_NESTED`.
+            _TooDeep: it is nested deeper than `MOST_NESTED`.
         """
         first = self._next()
         if first not in ("{", "["):
@@ -84,7 +84,7 @@ class _Reader:
         while not self._ends("]", "}"):
             if self._next() in (",", ":", "}"):
                 self.at += 1
-            elif _IS_MEMBER.match(self._text, self.at):  # of an object that nothing opens
+            elif _IS_MEMBER.match(self._text, self.at):  # of an object whose opening brace is missing
                 elements.append(self._inside("{"))
             else:
                 elements.append(self.value())
@@ -109,7 +109,7 @@ class _Reader:
         return None if self._next() in (",", "}", "]", "") else self.value()
 
     def _ends(self, closing: str, of_others: str) -> bool:
-        """Whether what is open ends here: closed, at the end of the text, or because what is around it is closed."""
+        """Whether the open list or object ends here: it closes, the one around it closes, or the text ends."""
         found = self._next()
         if found == closing:
             self.at += 1
@@ -117,7 +117,7 @@ class _Reader:
         return found in (closing, "") or (found == of_others and around in self._open[:-1])
 
     def _next(self) -> str:
-        """The next character that is neither white space nor part of a comment; empty at the end."""
+        """The next character outside white space and comments; empty at the end."""
         self.at = self._skipped(_BETWEEN)
         return self._text[self.at : self.at + 1]
 
@@ -136,12 +136,12 @@ class _Reader:
 
     def _word(self) -> Any:
         word = self._match(_WORD)
-        # A text that only its end has a quote of.
+        # A text that has only its closing quote.
         self.at += self._text.startswith('"', self.at) and not word[-1:].isspace()
         return _meant(word)
 
     def _text_in_quotes(self) -> str:
-        """The text between this quote and the one that ends it, or the next member's name where none does."""
+        """The text from this quote to its closing quote, or to the next member's name if that is missing."""
         opening = self._text[self.at]
         mark = re.compile(rf"\\.|[{opening}{_CLOSED_BY[opening]}]", re.DOTALL)
         start = self.at + 1
@@ -161,7 +161,7 @@ class _Reader:
 
 
 def _meant(word: str) -> Any:
-    """The number or the word of JSON or Python that a text without quotes writes; else the text."""
+    """An unquoted text as the number or the literal of JSON or Python that it spells, else as text."""
     word = word.strip()
     if word.lower() in _LITERALS:
         return _LITERALS[word.lower()]

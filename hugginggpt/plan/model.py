@@ -17,7 +17,7 @@ class PlannedTask(BaseModel):
 
     Attributes:
         task: its kind, a key of `CAPABILITIES`.
-        dep: ids of the tasks that have to be final before it starts; empty when there are none.
+        dep: ids of the tasks that have to be final before it starts.
         args: argument name to a literal, a file name, a `<GENERATED>-k` reference, a text with
             references in it, or a list of these.
     """
@@ -50,7 +50,7 @@ class Plan(BaseModel):
 
     Attributes:
         tasks: in an order in which they can run.
-        repairs: what was changed to make it valid, one sentence each.
+        repairs: the changes that made it valid, one sentence each.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -67,6 +67,6 @@ class Plan(BaseModel):
         return [{"task": t.task, "id": t.id, "dep": list(t.dep) or [-1], "args": dict(t.args)} for t in self.tasks]
 
     def to_json(self) -> str:
-        """`to_list` as text, one task a line."""
+        """`to_list` as text, one task per line."""
         lines = (json.dumps(task, ensure_ascii=False) for task in self.to_list())
         return "[" + ",\n ".join(lines) + "]"

@@ -1,7 +1,7 @@
 """Pipeline notation: a plan as a shell user would write it, `scan.png > read > summarize`.
 
-The small planner writes its plans so: no ids to count, no braces to close, no way to refer to what
-is not there, and one token for most steps. `docs/embedded-planner.md` shows all of it.
+The embedded planner writes its plans in it: there are no ids to count and no braces to close, it
+cannot refer to what does not exist, and most steps take one token. `docs/embedded-planner.md` shows all of it.
 """
 
 import json
@@ -13,83 +13,32 @@ from hugginggpt.errors import PlanError
 from hugginggpt.plan.limits import MAX_CHARS, MAX_TASKS, check_length
 from hugginggpt.plan.model import Argument, Plan, PlannedTask, Scalar
 from hugginggpt.plan.parse import parse_plan
-from hugginggpt.plan.references import any_reference, reference, references_in, sole_reference
+from hugginggpt.plan.references import reference, references_in, refuse_references, sole_reference
 
 NOTHING = "none"
 
 PIPED = "{}"
-"""In the text of a `TEMPLATED` kind: where what is piped goes."""
+"""Where the piped value goes in the text of a `TEMPLATED` kind."""
 
 TEMPLATED = frozenset({"text-generation", "text2text-generation", "conversational"})
-
-WORDS = {
-    "token-classification": "tag",
-    "text-classification": "classify",
-    "zero-shot-classification": "label",
-    "text2text-generation": "rewrite",
-    "summarization": "summarize",
-    "translation": "translate",
-    "question-answering": "answer",
-    "table-question-answering": "query",
-    "conversational": "chat",
-    "text-generation": "write",
-    "fill-mask": "fill",
-    "feature-extraction": "embed",
-    "sentence-similarity": "compare",
-    "tabular-classification": "sort",
-    "tabular-regression": "predict",
-    "object-detection": "detect",
-    "zero-shot-object-detection": "find",
-    "image-classification": "recognize",
-    "zero-shot-image-classification": "match",
-    "image-segmentation": "segment",
-    "mask-generation": "mask",
-    "depth-estimation": "depth",
-    "image-to-text": "read",
-    "image-text-to-text": "examine",
-    "visual-question-answering": "look",
-    "document-question-answering": "ask",
-    "image-to-image": "edit",
-    "text-to-image": "draw",
-    "text-to-video": "film",
-    "image-to-video": "animate",
-    "video-classification": "watch",
-    "text-to-speech": "speak",
-    "text-to-audio": "compose",
-    "automatic-speech-recognition": "hear",
-    "audio-to-audio": "clean",
-    "audio-classification": "listen",
-    "canny-control": "canny",
-    "hed-control": "hed",
-    "mlsd-control": "mlsd",
-    "normal-control": "normal",
-    "openpose-control": "pose",
-    "scribble-control": "scribble",
-    "depth-control": "depth-map",
-    "seg-control": "seg-map",
-    "canny-text-to-image": "draw-canny",
-    "depth-text-to-image": "draw-depth",
-    "hed-text-to-image": "draw-hed",
-    "mlsd-text-to-image": "draw-mlsd",
-    "normal-text-to-image": "draw-normal",
-    "openpose-text-to-image": "draw-pose",
-    "scribble-text-to-image": "draw-scribble",
-    "seg-text-to-image": "draw-seg",
-}
-"""The word for each kind. A kind's own name may be read in its place."""
+"""The kinds whose text may be a template around the piped value."""
 
 INPUT_WORDS = {"target_language": "to", "source_language": "from"}
-"""The words for inputs that are not called by their own names."""
+"""The words for inputs that do not go by their own names."""
 
-_KINDS = {word: kind for kind, word in WORDS.items()}
 _INPUTS = {word: name for name, word in INPUT_WORDS.items()}
 
-_MOST_NESTED = 20  # pairs of parentheses around each other
+_MOST_NESTED = 20  # nested pairs of parentheses
 
 _BARE = re.compile(r"[\w./~:%?&+#@!*;$'-]+")
 _TOKEN = re.compile(
     r'[^\S\n]*+(?:(?P<text>"(?:[^"\\]++|\\.)*+")|(?P<name>[a-z]\w*+)=|(?P<mark>[>,()\n])|(?P<bare>[^\s>,()"=]++))'
 )
+
+
+def word_of(capability: Capability) -> str:
+    """The word for a kind. The name of the kind may be read in its place."""
+    return capability.word or capability.kind
 
 
 def quoted(text: str) -> str:
@@ -115,7 +64,7 @@ def write_notation(plan: Plan, names: Collection[str] = ()) -> str:
         names: values of text inputs that are the names of files.
 
     Raises:
-        PlanError: it is longer than a plan may be. What leads to a result stands wherever that is taken.
+        PlanError: it is longer than a plan may be, because the steps to a result are repeated wherever it is used.
     """
     tasks = {task.id: task for task in plan.tasks}
     used = {k for task in plan.tasks for k in task.needs}
@@ -124,10 +73,10 @@ def write_notation(plan: Plan, names: Collection[str] = ()) -> str:
 
 
 def _joined(mark: str, parts: Iterable[str]) -> str:
-    """The parts in one, their length counted before they are.
+    """The parts joined; their length is counted first.
 
     Raises:
-        PlanError: they are longer than a plan may be.
+        PlanError: the result is longer than a plan may be.
     """
     counted, length = [], 0
     for part in parts:
@@ -151,7 +100,7 @@ class _Writing:
 
     def _pipeline(self, task: PlannedTask) -> str:
         piped = piped_input(task.capability, task.args)
-        value, words = task.args[piped], [WORDS.get(task.task, task.task)]
+        value, words = task.args[piped], [word_of(task.capability)]
         if task.task in TEMPLATED and (split := self._template(task.task, value)):
             value, template = split
             words.append(f"{piped}={quoted(template)}")
@@ -164,7 +113,7 @@ class _Writing:
         return _joined(" > ", [source, _joined(" ", words)])
 
     def _template(self, kind: str, value: Argument) -> tuple[Argument, str] | None:
-        """What is piped into a template, and the template; None where there is none."""
+        """The value to pipe and the template for it; None if no template fits."""
         texts = [str(text) for text in (value if isinstance(value, list) else [value])]
         inside = [self._inside(kind, text) for text in texts]
         templates = {text.replace(words, PIPED) for text, words in zip(texts, inside, strict=True) if words}
@@ -173,7 +122,7 @@ class _Writing:
         return list(filter(None, inside)) if isinstance(value, list) else inside[0] or "", templates.pop()
 
     def _inside(self, kind: str, text: str) -> str | None:
-        """What a template's place is for: the one result in a text, the file at its end, the text to rewrite."""
+        """What the template leaves open in a text: its one result, the file at its end, the text to rewrite."""
         results = references_in(text)
         if results:
             return reference(results[0]) if len(results) == 1 and sole_reference(text) is None else None
@@ -197,7 +146,7 @@ def read_notation(text: str) -> Plan:
     """Read a plan in pipeline notation.
 
     Raises:
-        PlanError: it is not one, or the plan is not valid.
+        PlanError: the text cannot be read, or the plan is not valid.
     """
     check_length(text)
     return parse_plan(json.dumps(_Reading(text).tasks()))
@@ -212,13 +161,14 @@ class _Reading:
         self._ids: dict[str, int] = {}
         self._tasks: list[dict[str, object]] = []
         self._left = MAX_CHARS
+        self._kinds = {word_of(capability): kind for kind, capability in CAPABILITIES.items()}
 
     def tasks(self) -> list[dict[str, object]]:
         """The tasks in the paper's format."""
         if self._tokens == [("bare", NOTHING)]:
             return []
         if not self._tokens:
-            raise PlanError(f"The plan is empty; one without steps is '{NOTHING}'.")
+            raise PlanError(f"The plan is empty; a plan without steps is written '{NOTHING}'.")
         while self._at < len(self._tokens):
             if not self._next_is("\n"):
                 self._pipeline()
@@ -228,7 +178,7 @@ class _Reading:
 
     def _pipeline(self, depth: int = 0) -> Argument:
         if depth > _MOST_NESTED:
-            raise PlanError("The plan has too many parentheses in each other.")
+            raise PlanError("The plan nests too many parentheses.")
         value = self._values(depth)
         self._take("mark", ">")
         value = self._step(value, depth)
@@ -238,7 +188,7 @@ class _Reading:
 
     def _step(self, piped: Argument, depth: int) -> str:
         word = self._take("bare")
-        kind = _KINDS.get(word, word)
+        kind = self._kinds.get(word, word)
         capability = CAPABILITIES.get(kind)
         if capability is None:
             raise PlanError(f"The plan names the kind '{kind}', which does not exist.")
@@ -257,10 +207,10 @@ class _Reading:
         return reference(self._task(kind, args))
 
     def _filled(self, template: str, piped: Argument) -> Argument:
-        """The template with what is piped in its places, counted before it is.
+        """The template with the piped value in its places; the length is counted first.
 
         Raises:
-            PlanError: that is more than a plan may hold.
+            PlanError: the plan would hold too much.
         """
         values = [str(value) for value in (piped if isinstance(piped, list) else [piped])]
         once = len(template) - template.count(PIPED) * len(PIPED)
@@ -284,7 +234,7 @@ class _Reading:
         return self._ids[key]
 
     def _values(self, depth: int) -> Argument:
-        """One value, or a list in which each stands once."""
+        """One value, or a list without duplicates."""
         values: list[Scalar] = []
         while True:
             value = self._value(depth)
@@ -300,8 +250,7 @@ class _Reading:
                 raise PlanError("A pipeline in parentheses is not closed.")
             return value
         text = self._text() if self._kind_of_next() == "text" else self._take("bare")
-        if found := any_reference(text):
-            raise PlanError(f"The text '{text[:60]}' holds {found}, by which plans call a result.")
+        refuse_references(text)
         return text
 
     def _text(self) -> str:
@@ -309,13 +258,13 @@ class _Reading:
         try:
             return str(json.loads(written, strict=False))
         except ValueError:
-            raise PlanError(f"The plan has {written[:60]}, which is no text.") from None
+            raise PlanError(f"The plan has {written[:60]}, which is not a valid text.") from None
 
     def _kind_of_next(self) -> str | None:
         return self._tokens[self._at][0] if self._at < len(self._tokens) else None
 
     def _next_is(self, mark: str) -> bool:
-        """Take the mark if it comes next."""
+        """Whether the mark comes next; if so, move past it."""
         found = self._at < len(self._tokens) and self._tokens[self._at] == ("mark", mark)
         self._at += found
         return found

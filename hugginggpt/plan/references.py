@@ -3,12 +3,15 @@
 import re
 from collections.abc import Callable
 
+from hugginggpt.errors import PlanError
+
 # Controllers write it in many ways: <GENERATED>-1, <GENERATED-1>, <node-1>, <resource>-1.
-# Possessive: of a run of white space nothing is given back to be read in another way.
+# Possessive quantifiers: a run of white space is never matched in a second way.
 _ANY = re.compile(
     r"<\s*+(?:generated|node|resource)\s*+(?:>\s*+(?:[-_]\s*+)?(\d{1,4})(?!\d)|(?:[-_]\s*+)?(\d{1,4})\s*+>)",
     re.IGNORECASE,
 )
+_SHOWN_CHARS = 60
 _CANONICAL = re.compile(r"<GENERATED>-(\d{1,4})(?!\d)")
 _LIST = re.compile(r"<GENERATED>-\d{1,4}(?:\s*,\s*<GENERATED>-\d{1,4})+")
 
@@ -29,6 +32,17 @@ def any_reference(text: str) -> str | None:
     return match.group() if match else None
 
 
+def refuse_references(text: str) -> None:
+    """Refuse a text of the user's that a plan would take for a reference.
+
+    Raises:
+        PlanError: it contains one, however it is written.
+    """
+    if found := any_reference(text):
+        shown = text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…"
+        raise PlanError(f"The text '{shown}' contains {found}, which a plan reads as a reference to a result.")
+
+
 def starts_of_references(text: str) -> set[int]:
     """Where references begin in a text, however they are written."""
     return {match.start() for match in _ANY.finditer(text)}
@@ -42,7 +56,7 @@ def references_in(value: object) -> list[int]:
 
 
 def occurrences(text: str) -> list[int]:
-    """The ids that a text refers to, in order, as often as it does."""
+    """The ids that a text refers to, in order, with repeats."""
     return [int(k) for k in _CANONICAL.findall(text)]
 
 

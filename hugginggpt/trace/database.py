@@ -22,10 +22,10 @@ from hugginggpt.redaction import redact
 from hugginggpt.text import storable_json
 
 BUSY_SECONDS = 30
-"""How long a write waits for other writers of a SQLite database."""
+"""Seconds that a write waits for other writers of a SQLite database."""
 
 CONNECT_SECONDS = 10
-"""How long connecting to a PostgreSQL server may take."""
+"""Seconds that connecting to a PostgreSQL server may take."""
 
 _BEGIN = "hugginggpt_begin"
 
@@ -34,7 +34,7 @@ def parse_url(text: str) -> URL:
     """The database's URL, with the driver that this project uses.
 
     Raises:
-        ConfigurationError: it is no URL, or of a database that is not supported.
+        ConfigurationError: it is not a URL, or its database is not supported.
     """
     try:
         url = make_url(text)
@@ -52,7 +52,7 @@ def parse_url(text: str) -> URL:
         )
     if url.database in (None, "", ":memory:"):
         raise ConfigurationError(
-            "The setting HUGGINGGPT_DATABASE_URL names a database in memory, which nobody else could read: "
+            "The setting HUGGINGGPT_DATABASE_URL names a database in memory, which no other process can read: "
             "name a file, such as sqlite:////folder/trace.db."
         )
     return url.set(drivername="sqlite")
@@ -69,7 +69,7 @@ class Database:
         self.url = url
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._engine = make_engine(url)
-        # Several queries tell one story, so they all have to see the same moment, as they do on SQLite anyway.
+        # The queries of one session have to see the same moment, as they do on SQLite anyway.
         # A SQLite transaction that begins by reading cannot always go on to write, so one that will says so first.
         self._reads = self._engine.execution_options(
             **({} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"})
@@ -154,13 +154,11 @@ def explained(url: URL) -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        raise TraceError(f"The trace refused a row that does not fit the others: {_reason(error, url)}.") from error
+        raise TraceError(f"The trace refused a row that does not fit the other rows: {_reason(error, url)}.") from error
     except DBAPIError as error:
         raise DatabaseUnavailableError(_sentence(error, url)) from error
     except PoolTimeoutError as error:
-        raise DatabaseUnavailableError(
-            f"{_named(url)} has no connection free: too much is asked of it at once, try again."
-        ) from error
+        raise DatabaseUnavailableError(f"{_named(url)} has no free connection: it is too busy, try again.") from error
     except OSError as error:
         raise DatabaseUnavailableError(
             f"{_named(url)} cannot be used: {error.strerror or error}; {_remedy(url)}."

@@ -1,4 +1,4 @@
-"""Evaluations of planning: which there were, every prediction, and the scores."""
+"""Evaluations of planning, with every prediction and the scores."""
 
 from datetime import datetime
 
@@ -25,8 +25,8 @@ class Evaluations:
         Args:
             subject: what is evaluated.
             dataset: where the dataset lies.
-            new_id: the id of one that is begun.
-            fresh: begin one anyway.
+            new_id: the id of an evaluation that is begun.
+            fresh: begin a new one in any case.
 
         Returns:
             The evaluation's id.
@@ -44,7 +44,7 @@ class Evaluations:
             return session.scalar(_latest(subject))
 
     def record(self, evaluation_id: str, prediction: Prediction) -> None:
-        """Write a prediction; one that is there already stays."""
+        """Write a prediction; a prediction of the same sample that is there already stays."""
         row = prediction.model_dump(exclude={"plan"}) | {
             "evaluation_id": evaluation_id,
             "plan": None if prediction.plan is None else prediction.plan.to_list(),
@@ -78,7 +78,7 @@ class Evaluations:
             return session.scalar(made) or 0
 
     def record_report(self, report: EvaluationReport) -> None:
-        """Write the scores; they replace those of an earlier run, unless that was over more samples."""
+        """Write the scores; they replace earlier scores, unless those are over more samples."""
         with self._database.writing() as session:
             evaluation = session.get_one(EvaluationRow, report.evaluation_id)
             if evaluation.report is not None and evaluation.report["samples"] > report.samples:

@@ -417,15 +417,15 @@ def finish(
 
 
 def _complete_attempt(session: Session, request: RequestRow, result: TaskResult, now: datetime) -> None:
-    """End the attempt that made a result, where the database was away when it did."""
-    session.execute(
-        update(ExpertRunRow)
-        .where(
-            ExpertRunRow.request_id == request.id,
-            ExpertRunRow.task_id == result.task_id,
-            ExpertRunRow.life == request.life,
-            ExpertRunRow.model_id == result.model,
-            ExpertRunRow.status == "running",
-        )
-        .values(status="completed", seconds=result.seconds, ended_at=now)
+    """End the attempt that made a result, where the database was away when it did.
+
+    The attempts of workers that died meanwhile did not make it, and are interrupted.
+    """
+    attempts = select(ExpertRunRow).filter_by(
+        request_id=request.id, task_id=result.task_id, life=request.life, model_id=result.model
     )
+    made = list(session.scalars(attempts.order_by(ExpertRunRow.id)))
+    running = [attempt for attempt in made if attempt.status == "running"]
+    if running and all(attempt.status != "completed" for attempt in made):
+        running[-1].status, running[-1].seconds, running[-1].ended_at = "completed", result.seconds, now
+        session.flush()

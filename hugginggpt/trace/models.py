@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from hugginggpt.catalog.downloaded import ModelUse
 from hugginggpt.errors import DiskFullError, ModelDiskFullError, StorageError, TaskCancelledError
 from hugginggpt.models.card import Endpoint, ModelCard
+from hugginggpt.models.disk import ModelUse
 from hugginggpt.models.figures import LATEST, MEMORY, Figures, Measurement, Run, figures_of
 from hugginggpt.results import TaskStatus
 from hugginggpt.trace.database import Database

@@ -21,7 +21,7 @@ from hugginggpt.trace.story import Answer, AttemptEnd
 from hugginggpt.trace.tables import ControllerCallRow, ExpertRunRow, ModelSelectionRow, PlannedTaskRow, RequestRow
 
 if TYPE_CHECKING:
-    from hugginggpt.controller.client import ControllerCall
+    from hugginggpt.controller.call import ControllerCall
 
 
 class RunTrace:

@@ -1,4 +1,4 @@
-"""The object that `ask --json` prints, made from a request's trace."""
+"""The object that `ask --json` prints, which is made from a request's trace."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -24,7 +24,7 @@ class OutputReport(_Frozen):
         item: element of the task's list, 0 for a task without one.
         text: the text itself, or the rendering of a table or structured value, cut to 4000
             characters; None for media.
-        path: the file it was written to; None when it was not.
+        path: the file that it was written to; None when it was not written to one.
     """
 
     item: int
@@ -37,10 +37,10 @@ class OutputReport(_Frozen):
 
 
 class TaskReport(_Frozen):
-    """One planned task.
+    """One planned task, as users get it in JSON.
 
     Attributes:
-        model: the model that made the result, or was tried last; None when none was.
+        model: the model that made the result, or that was tried last; None when no model was.
         attempts: how often a model ran for it in this request; 0 when the result came from a cache.
         error: why there is no result, or which elements of a list have none.
     """
@@ -68,10 +68,10 @@ class FileReport(_Frozen):
 
 
 class ControllerReport(_Frozen):
-    """Who the controller was, and what it did.
+    """The controller, and what it did.
 
     Attributes:
-        model: the model that answered, or was to; None before the request was begun.
+        model: the model that answered, or is to answer; None before the request is begun.
         server: base URL of the model's server, without user and password; `embedded` for the embedded model.
     """
 
@@ -86,8 +86,8 @@ class AnswerReport(_Frozen):
     """A request and all that came of it, in one object.
 
     Attributes:
-        error: why it failed or, of a partial one, why its answer is the plain rendering; else None.
-        seconds: from when it was asked to its answer; where a command reports it, from the start of the command.
+        error: why it failed, or why its answer is the plain rendering; otherwise None.
+        seconds: from the request to its answer; where a command reports them, from the start of the command.
         waiting_seconds: of these, the time in which nobody worked on it.
     """
 
@@ -121,8 +121,8 @@ def waited(trace: RequestTrace, since: datetime | None = None, until: datetime |
 
     Args:
         trace: the request.
-        since: when it was asked for; None, or a time after its end, is when it was first asked.
-        until: when its answer was there; its end when None.
+        since: when somebody asked for the answer; None, or a time after its end, stands for the first time.
+        until: when the answer was there; None stands for the request's end.
     """
     end = trace.finished_at or (trace.lives[-1].seen_at if trace.lives else trace.created_at)
     if since is None or since > end:

@@ -1,4 +1,4 @@
-"""What the trace answers with: the story of a request, as data that goes to JSON and back."""
+"""What the trace returns: everything about a request, as data that goes to JSON and back."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -39,7 +39,7 @@ class OpenedRequest(_Frozen):
     Attributes:
         life: 1 for the first process that works on it.
         status: RUNNING, or how the request had ended before.
-        known: it stood in the trace before, and is what it was there.
+        known: the trace had it before, and it is as the trace had it.
     """
 
     request_id: str
@@ -56,8 +56,8 @@ class WaitingRequest(_Frozen):
     """A request that waits for a process to work on it.
 
     Attributes:
-        life: how many have; 0 when it was never begun.
-        flow_run_id: Prefect's id of the flow run that died with it; None when it was never begun.
+        life: how many processes have worked on it; 0 when it was never begun.
+        flow_run_id: Prefect's id of the flow run that died; None when the request was never begun.
     """
 
     request_id: str
@@ -87,9 +87,9 @@ class Life(_Frozen):
 
     Attributes:
         seen_at: when it last renewed its lease.
-        ended_at: for one that died, when it was seen last; None while it works.
+        ended_at: for a process that died, when it was seen last; None while it works.
         ending: `finished`, `died`, or what a hook reported; None while it works.
-        controller: who planned, chose and answered in it; None in what older versions wrote.
+        controller: who planned, chose and answered in it; None in rows of older versions.
     """
 
     life: int
@@ -104,7 +104,7 @@ class Life(_Frozen):
 
     @property
     def seconds(self) -> float:
-        """How long it worked, as far as anybody saw."""
+        """How long it worked, as far as its lease shows."""
         return ((self.ended_at or self.seen_at) - self.started_at).total_seconds()
 
 
@@ -122,8 +122,8 @@ class Attempt(_Frozen):
     Attributes:
         run_count: the orchestrator's count of the task run's tries, from 1.
         status: `running`, `completed`, `failed` or `interrupted`.
-        progress: how far it was when that was last told; None when it never was.
-        passing: the cause of the failure can pass.
+        progress: what it last reported; None when it reported nothing.
+        passing: the cause of the failure can pass by itself.
         load_seconds: of its seconds, the time until its model was loaded; None when it was loaded already.
     """
 
@@ -168,7 +168,7 @@ class AttemptEnd(NamedTuple):
 
 
 class TaskTrace(_Frozen):
-    """One planned task: who did it, when, why that model, and what came of it."""
+    """One planned task as the trace has it: who did it, when, why that model, and what came of it."""
 
     id: int
     task: str
@@ -222,7 +222,7 @@ class Totals(_Frozen):
     """Sums over a request.
 
     Attributes:
-        seconds: time that processes spent on it, without the time it lay dead.
+        seconds: time that processes worked on it; the time between a death and a resume does not count.
         cost_microdollars: millionths of a US dollar; None when no prices are configured.
     """
 
@@ -264,7 +264,7 @@ class RequestTrace(_Frozen):
 
     @property
     def controller(self) -> ControllerName | None:
-        """Who answered it, or is to; None before it was begun."""
+        """Who answered it, or is to answer it; None before it is begun."""
         return self.lives[-1].controller if self.lives else None
 
 

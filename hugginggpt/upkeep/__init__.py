@@ -1,1 +1,1 @@
-"""What the scheduled flows do: prune, keep records, load models ahead of time."""
+"""What the scheduled flows do: delete what nobody needs, and load models before they are needed."""

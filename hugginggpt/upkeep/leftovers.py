@@ -1,4 +1,4 @@
-"""What writes that were killed, or found the disk full, have left: files that nothing will read or finish."""
+"""Unfinished files, left by writes that were killed or found the disk full. Nothing will read or finish them."""
 
 import json
 import os
@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hugginggpt.artifacts import ArtifactStore
-from hugginggpt.media.moving import TEMPORARY
+from hugginggpt.media.videos import TEMPORARY
 from hugginggpt.settings import Settings
 from hugginggpt.up import UNFINISHED
 
 _UNIQUE = "[0-9a-f]{32}"
 _UNFINISHED = re.compile(rf".+\.{_UNIQUE}\.tmp|\.check-{_UNIQUE}")
 _RECORD = re.compile(rf"{_UNIQUE}|[0-9a-f]{{64}}|[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}")
-"""What Prefect calls its records of results: after a cache key of ours or a UUID."""
+"""The names of Prefect's records of results: a cache key of ours, or a UUID."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Leftover:
     """An unfinished file.
 
     Attributes:
-        at: when it was written to last.
+        at: the time of the last write.
     """
 
     path: Path
@@ -34,11 +34,11 @@ class Leftover:
 
 
 def find_leftovers(settings: Settings, store: ArtifactStore, results: Path) -> list[Leftover]:
-    """All unfinished files, those that are being written just now included.
+    """All unfinished files, including those that are being written now.
 
     Args:
         settings: where the home folder and the cache of weights are.
-        store: the artifact store; one that is not a folder leaves nothing unfinished.
+        store: the artifact store; it leaves unfinished files only if it is a folder.
         results: the folder where Prefect keeps its records.
     """
     found: dict[Path, Leftover] = {}
@@ -52,7 +52,7 @@ def find_leftovers(settings: Settings, store: ArtifactStore, results: Path) -> l
 
 
 def remove_leftovers(leftovers: Sequence[Leftover]) -> list[Leftover]:
-    """Delete unfinished files, but for those that were written to meanwhile; return the deleted ones."""
+    """Delete unfinished files, except those that were written to meanwhile; return the deleted ones."""
     gone = []
     for one in leftovers:
         try:
@@ -83,13 +83,13 @@ def _is_ours(path: Path) -> bool:
 
 
 def _is_cut_off(record: Path) -> bool:
-    """Whether a record is the beginning of one, and no more."""
+    """Whether only the beginning of a record was written."""
     try:
         content = record.read_bytes()
     except OSError:
         return False
     if not content.startswith(b"{") and content:
-        return False  # of somebody else's, in another format
+        return False  # somebody else's, in another format
     try:
         json.loads(content)
     except ValueError:

@@ -1,14 +1,14 @@
-"""Letting go of what nobody needs any more: traces, records of results, artifacts, weights.
+"""Deleting what nobody needs any more: traces, records of results, artifacts, weights.
 
-1. Nothing goes that a request needs which is not finished: its conversation, their artifacts, its models.
+1. What an unfinished request needs stays: its conversation, that conversation's artifacts, and its models.
 2. Nothing goes that is younger than an hour, or than the earliest run that works on a request now.
 3. A conversation goes as a whole, `max_age_days` after its last request ended.
-4. Artifacts stay as long as a trace refers to them. Others go by age; and when all together take more than
-   `keep_artifacts_gb`, the oldest of those no trace refers to go, and then the oldest conversations with theirs.
+4. Artifacts stay as long as a trace refers to them; others go by age. If all artifacts together take more than
+   `keep_artifacts_gb`, the oldest ones without a trace go first, then the oldest conversations with their artifacts.
 5. A record goes by age, and before any artifact that it names.
-6. Unfinished files, which killed writes have left, go when nothing was written to them for so long.
-7. Weights go as `hugginggpt models prune` has them go: those needed longest ago, until the others fit.
-8. Whatever is about to go is looked at once more: what was used in the meantime stays.
+6. An unfinished file, left by a write that was killed, goes once its last write is old enough by rule 2.
+7. Weights go as with `hugginggpt models prune`: those unused for longest go, until the rest fits.
+8. Everything is checked again right before it goes: what was used in the meantime stays.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,15 +20,15 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.artifacts import KEPT, Stored
-from hugginggpt.catalog.downloaded import (
+from hugginggpt.models.bundled import bundled_cards
+from hugginggpt.models.disk import (
     DownloadedModel,
-    beyond,
+    bytes_of_gigabytes,
     downloaded_models,
-    gigabytes,
+    models_to_delete,
     remove_models,
     with_companions,
 )
-from hugginggpt.models.bundled import bundled_cards
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.pruning import ConversationUse
@@ -36,14 +36,14 @@ from hugginggpt.upkeep.leftovers import Leftover, find_leftovers, remove_leftove
 from hugginggpt.upkeep.records import Record, read_records, remove_records
 
 _AT_ONCE = 200
-"""Artifacts that the trace is asked about in one question before they go."""
+"""Artifacts that one query of the trace checks before they go."""
 
 _OLDEST_DAYS = 365_000.0
-"""Nothing is older, and no date that a computer knows much older."""
+"""Nothing is older; much earlier dates cannot be represented."""
 
 
 class Sort(StrEnum):
-    """What can go, in the order in which it goes."""
+    """What can be deleted, in the order of deletion."""
 
     REQUESTS = "requests"
     RECORDS = "records"
@@ -54,11 +54,12 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True)
 class Limits:
-    """What may stay.
+    """What may stay; None sets no limit.
 
     Attributes:
-        max_age: of traces, records and artifacts; None: whatever their age.
-        keep_weights: bytes of weights; None: however many, and the same for artifacts.
+        max_age: of traces, records and artifacts.
+        keep_weights: bytes of weights.
+        keep_artifacts: bytes of artifacts.
     """
 
     max_age: timedelta | None = None
@@ -70,13 +71,13 @@ class Limits:
         """From days and gigabytes."""
         return cls(
             None if max_age_days is None else timedelta(days=min(max_age_days, _OLDEST_DAYS)),
-            None if keep_weights_gb is None else gigabytes(keep_weights_gb),
-            None if keep_artifacts_gb is None else gigabytes(keep_artifacts_gb),
+            None if keep_weights_gb is None else bytes_of_gigabytes(keep_weights_gb),
+            None if keep_artifacts_gb is None else bytes_of_gigabytes(keep_artifacts_gb),
         )
 
 
 class Pruned(BaseModel):
-    """How much of one sort went, and how much stays. The size of a trace is not known."""
+    """How much of one sort went and how much stays; sizes are None for traces, whose size is unknown."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -89,7 +90,7 @@ class Pruned(BaseModel):
 
 @dataclass(frozen=True)
 class Prunable:
-    """What is there, and what of it is to go."""
+    """Everything that is there, and the old part of it that is to go."""
 
     conversations: Sequence[ConversationUse]
     records: Sequence[Record]
@@ -103,7 +104,7 @@ class Prunable:
     old_leftovers: Sequence[Leftover]
 
     def tally(self, sort: Sort) -> Pruned:
-        """What would go of a sort."""
+        """How much of a sort is to go."""
         match sort:
             case Sort.REQUESTS:
                 gone = sum(one.requests for one in self.old_conversations)
@@ -119,7 +120,7 @@ class Prunable:
 
 
 def find_prunable(limits: Limits, results: Path) -> Prunable:
-    """Look for what may go. Nothing is deleted.
+    """Look for what may go; delete nothing.
 
     Args:
         limits: what may stay.
@@ -132,7 +133,7 @@ def find_prunable(limits: Limits, results: Path) -> Prunable:
     pruning, now = get_trace().pruning, datetime.now(UTC)
     young = min(now - KEPT, pruning.at_work_since() or now)
     cutoff = None if limits.max_age is None else min(now - limits.max_age, young)
-    # The store first: what comes after has to be referred to by what is read then, or is young.
+    # The store first: an artifact that comes later is young, or the conversations that are read next refer to it.
     artifacts = list(get_store().stored())
     conversations = pruning.conversations()
     old_conversations, old_artifacts = choose(conversations, artifacts, limits.keep_artifacts, cutoff, young)
@@ -164,8 +165,8 @@ def choose(
     """The conversations and the artifacts that are to go.
 
     Args:
-        conversations: all there are, the one that ended last first.
-        artifacts: all that the store holds.
+        conversations: all of them, the one that ended last first.
+        artifacts: everything in the store.
         keep: bytes of artifacts that may stay.
         cutoff: what is older may go.
         young: what is younger stays in any case.
@@ -184,7 +185,7 @@ def choose(
 
 
 class _Room:
-    """The artifacts that stay, and what they may take. Once something did not fit, nothing older does."""
+    """The room for the artifacts that stay. Once something did not fit, nothing older does."""
 
     def __init__(self, sizes: Mapping[str, int], held: set[str], keep: int | None) -> None:
         self._sizes, self._held = sizes, held
@@ -205,7 +206,7 @@ class _Room:
 
 
 def models_on_disk() -> list[DownloadedModel]:
-    """The downloaded models, the one needed last first."""
+    """The downloaded models, the most recently needed first."""
     cards = [card for cards in bundled_cards().values() for card in cards]
     uses = with_companions(get_trace().models.uses(), cards)
     return downloaded_models(get_settings().models_cache_dir, uses)
@@ -217,7 +218,7 @@ def _old_models(models: Sequence[DownloadedModel], keep: int | None, young: date
     at_work = _models_at_work()
     stays = {one.id for one in models if one.id in at_work or one.last_needed >= young}
     first = sorted(models, key=lambda one: one.id not in stays)  # the others keep their order
-    return [one for one in beyond(first, keep) if one.id not in stays]
+    return [one for one in models_to_delete(first, keep) if one.id not in stays]
 
 
 def _models_at_work() -> set[str]:
@@ -229,7 +230,7 @@ def _models_at_work() -> set[str]:
 def _remove_models(models: Sequence[DownloadedModel]) -> list[DownloadedModel]:
     if not models:
         return []
-    # In this order: a run that ends between the two questions is seen by the second.
+    # In this order, the second query sees a run that ends between the two.
     at_work = _models_at_work()
     needed = {one.id: one.last_needed for one in models_on_disk()}
     gone = [one for one in models if one.id not in at_work and needed.get(one.id) == one.last_needed]
@@ -238,7 +239,7 @@ def _remove_models(models: Sequence[DownloadedModel]) -> list[DownloadedModel]:
 
 
 def prune(prunable: Prunable, sort: Sort) -> Pruned:
-    """Delete what is to go of one sort; the sorts have to come in their order.
+    """Delete what is to go of one sort; call it for the sorts in their order.
 
     Raises:
         DatabaseUnavailableError: the trace cannot be written.

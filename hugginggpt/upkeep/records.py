@@ -1,4 +1,4 @@
-"""Prefect's records of results: a JSON file each, named by its cache key, with the artifacts' names inside."""
+"""Prefect's records of results: JSON files that are named by cache keys and hold the names of artifacts."""
 
 import json
 import os
@@ -20,7 +20,7 @@ class Record:
 
     Attributes:
         at: when it was written.
-        sha256s: what it names that could be an artifact.
+        sha256s: everything in it that could be the name of an artifact.
     """
 
     path: Path
@@ -30,7 +30,7 @@ class Record:
 
 
 def read_records(folder: Path) -> Iterator[Record]:
-    """The records in Prefect's local storage. What else lies there is passed over."""
+    """The records in Prefect's local storage. Other files there are ignored."""
     for path in folder.rglob("*"):
         if (content := _content(path)) is not None:
             status = path.stat()
@@ -39,9 +39,9 @@ def read_records(folder: Path) -> Iterator[Record]:
 
 
 def remove_records(records: Sequence[Record]) -> list[Record]:
-    """Delete records, but for those that were written anew; return the deleted ones.
+    """Delete records, except those that were written again; return the deleted ones.
 
-    They all expire first: a task that has just found its record there can still read it.
+    All of them expire before any is deleted, so that a task that has just found its record can still read it.
     """
     expired = [(record, at) for record in records if (at := _expire(record)) is not None]
     return [record for record, at in expired if _remove(record.path, at)]
@@ -52,7 +52,7 @@ def _written(status: os.stat_result) -> datetime:
 
 
 def _content(path: Path) -> dict[str, Any] | None:
-    """What a record holds; None for what is none, or is just being written or deleted."""
+    """The content of a record; None if it is not a record, or is being written or deleted."""
     try:
         content = json.loads(path.read_bytes())
         metadata = content["metadata"]
@@ -62,7 +62,7 @@ def _content(path: Path) -> dict[str, Any] | None:
 
 
 def _expire(record: Record) -> int | None:
-    """Have Prefect take a record for expired; tell when that was written, None when there is another record by now."""
+    """Mark a record as expired; return the time of that change, or None if the record was written again."""
     content = _content(record.path)
     if content is None or _written(record.path.stat()) > record.at:
         return None

@@ -1,4 +1,4 @@
-"""Models that are there before a request wants them."""
+"""Loading models before a request needs them."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.cluster import Cluster
+from hugginggpt.cluster.address import Cluster
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertUnavailableError, HuggingGPTError, PassingError
 from hugginggpt.experts.base import ExpertContext
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 USED_WITHIN = timedelta(days=30)
 LOADING_SECONDS = 3600.0
-LOOKS_EVERY = 0.5
+POLL_SECONDS = 0.5
 """Seconds between two looks at what the workers of a cluster have loaded."""
 _ANSWER_SECONDS = 30.0
 
@@ -38,9 +38,9 @@ class Warmed(BaseModel):
     Attributes:
         where: the process: host, process id, start time.
         model: None when no model of the kind could be loaded.
-        loaded: it lies in the memory of that process now.
-        reason: why it does not, one sentence.
-        passing: that may be otherwise when it is tried again.
+        loaded: it is in the memory of that process now.
+        reason: why it is not, in one sentence.
+        passing: the next try may load it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -57,7 +57,7 @@ class Warmed(BaseModel):
 
 
 def kinds_to_warm() -> list[str]:
-    """The kinds with a downloaded model, and those that models of this machine were run for in the last 30 days."""
+    """The kinds that have a downloaded model, or that a model on this machine was run for in the last 30 days."""
     used = get_trace().models.kinds_used(USED_WITHIN)
     return [kind for kind in CAPABILITIES if kind in used or _is_downloaded(kind)]
 
@@ -68,15 +68,15 @@ def _is_downloaded(kind: str) -> bool:
 
 
 def load_here(kind: str, deadline: Deadline | None = None) -> Warmed:
-    """Fetch the default model of a kind as far as need be, and load it into this process.
+    """Load the default model of a kind into this process, and download it first if necessary.
 
-    That is the best candidate that runs on this machine, as a request without a wish of its own would have it.
+    The default model is the best candidate that runs on this machine.
     """
     begun, candidates = time.monotonic(), get_catalog().candidates(kind, live=False)
     candidate = next((c for c in candidates if c.endpoint in _HERE and c.obstacle is None), None)
     if candidate is None:
         return Warmed(kind=kind, where=holder_name(), reason=_why_none(kind, candidates))
-    card = get_catalog().pin(get_catalog().current(candidate).card)
+    card = get_catalog().pin(get_catalog().at_existing_commit(candidate).card)
     known = {"kind": kind, "where": holder_name(), "model": card.id, "endpoint": candidate.endpoint}
     try:
         _load(candidate.model_copy(update={"card": card}), deadline or Deadline(LOADING_SECONDS))
@@ -101,14 +101,14 @@ def _why_none(kind: str, candidates: Sequence[Candidate]) -> str:
 
 
 def load_on_dask(kind: str, cluster: Cluster, deadline: Deadline) -> list[Warmed]:
-    """`load_here` on every worker of a Dask cluster, all at once.
+    """Have all workers of a Dask cluster `load_here` at the same time.
 
-    A worker that goes away meanwhile has not loaded it: another that takes its place has another address.
+    A worker that goes away meanwhile has not loaded the model: its successor has another address.
 
     Args:
         kind: a kind of task.
         cluster: where the workers are.
-        deadline: what has not been loaded by then, or when it is cancelled, is waited for no longer.
+        deadline: ends the wait for the workers that have not loaded it.
 
     Raises:
         ExpertUnavailableError: the cluster cannot be reached, or has no worker.
@@ -127,8 +127,10 @@ def load_on_dask(kind: str, cluster: Cluster, deadline: Deadline) -> list[Warmed
 def _loaded_by_workers(client: "Client", kind: str, address: str, deadline: Deadline) -> Iterator[Warmed]:
     workers = list(client.nthreads())
     if not workers:
-        raise ExpertUnavailableError(f"The Dask scheduler at {address} has no worker: start one.")
-    # Not `run`: that keeps a worker from answering the scheduler while the model is fetched.
+        raise ExpertUnavailableError(
+            f"The Dask scheduler at {address} has no worker: start one with `hugginggpt expert-worker`."
+        )
+    # Not `Client.run`, which keeps a worker from answering the scheduler while it downloads the model.
     left = {w: client.submit(load_here, kind, workers=[w], allow_other_workers=False, pure=False) for w in workers}
     while left:
         there = client.nthreads()
@@ -146,7 +148,7 @@ def _loaded_by_workers(client: "Client", kind: str, address: str, deadline: Dead
                 reason = f"The expert worker {worker} went away while it loaded the model."
                 yield Warmed(kind=kind, where=worker, reason=reason, passing=True)
         try:
-            deadline.sleep(LOOKS_EVERY if left else 0)
+            deadline.sleep(POLL_SECONDS if left else 0)
         except DeadlineExceededError as error:
             for worker, load in left.items():
                 load.cancel()

@@ -77,7 +77,7 @@ def test_a_given_plan_from_request_to_files(hugginggpt: Run, photo: Path, tmp_pa
     assert worked < whole.seconds <= wall + 0.02  # the start of a process is known to a hundredth of a second
     assert whole.seconds - worked == pytest.approx(whole.waiting_seconds, abs=0.01)
     (said,) = [line for line in first.stderr.splitlines() if re.match(r"(Completed|Partial) in ", line)]
-    assert re.search(r" in \d+\.\d s, \d+\.\d s of them waiting", said), said
+    assert re.search(r" in \d+\.\d s, of which \d+\.\d s waiting", said), said
     assert first.returncode == {"completed": 0, "partial": 3}[whole.status], first.stderr
     assert [(t.task, t.status, t.endpoint, t.attempts) for t in whole.tasks] == [
         ("canny-control", "completed", "embedded", 1),
@@ -230,12 +230,12 @@ def test_an_interrupted_request_is_resumed(
     request_id = json.loads(hugginggpt("trace", "list", "--json").stdout)[0]["request_id"]
     meddling = hugginggpt("resume", request_id)
     assert meddling.returncode == 1
-    assert "is being worked on by" in meddling.stderr
+    assert "is still running, in" in meddling.stderr
 
     asking.send_signal(interruption)
     out, err = asking.communicate()
     assert (asking.returncode, out) == (code, "")
-    assert f"`hugginggpt resume {request_id[:8]}` goes on." in err
+    assert f"`hugginggpt resume {request_id[:8]}` continues." in err
     assert "Traceback" not in seen + err
 
     controller.script = {"summarization": "It is short.", "respond": "It is done."}
@@ -256,11 +256,11 @@ def test_an_interrupted_request_is_resumed(
             ["Error: <stdin>: There is no plan in this text: a JSON list of tasks was expected."],
         ),
         (["--continue"], "", ["Error: There is no conversation to continue: ask without --continue first."]),
-        (["--continue", "--conversation", "a"], "", ["Error: Give either --continue or --conversation."]),
+        (["--continue", "--conversation", "a"], "", ["Error: Pass either --continue or --conversation."]),
         (["--out", "/dev/null/made"], "", None),
-        (["--deadline", "nan"], "", ["Error: Invalid value for '--deadline': nan is no amount."]),
-        (["--deadline", "inf"], "", ["Error: Invalid value for '--deadline': inf is no amount."]),
-        (["--max-cost", "nan"], "", ["Error: Invalid value for '--max-cost': nan is no amount."]),
+        (["--deadline", "nan"], "", ["Error: Invalid value for '--deadline': nan is not a number of seconds."]),
+        (["--deadline", "inf"], "", ["Error: Invalid value for '--deadline': inf is not a number of seconds."]),
+        (["--max-cost", "nan"], "", ["Error: Invalid value for '--max-cost': nan is not a number of dollars."]),
         (["--plan", "nowhere.json"], "", None),
     ],
 )
@@ -334,7 +334,7 @@ def test_a_database_that_is_lost_midway_leaves_a_way_on(
     lost = hugginggpt("ask", "Do it", "--file", photo, "--plan", written(tmp_path, EDGES), HUGGINGGPT_LEASE_SECONDS="1")
     assert (lost.returncode, lost.stdout) == (1, "")
     assert "Error: The trace database" in lost.stderr
-    assert "What had finished is kept; `hugginggpt resume " in lost.stderr
+    assert "Finished results are kept: `hugginggpt resume " in lost.stderr
     assert "Traceback" not in lost.stderr
 
 

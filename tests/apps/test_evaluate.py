@@ -83,7 +83,7 @@ def test_published_figures_stand_beside_taskbenchs_requests_alone(
     own = hugginggpt("evaluate", "--dataset", written(tmp_path, OWN))
     assert "gpt-4o-mini (openai)" in own.stdout
     assert "as published" not in own.stdout
-    assert "1 request: 100.0 % with a valid plan, 100.0 % with exactly the right set of tasks" in own.stdout
+    assert "1 request: 100.0 % with a valid plan, 100.0 % with exactly the right tasks" in own.stdout
 
 
 def test_a_controller_that_is_out_of_order_is_a_sentence(
@@ -103,7 +103,7 @@ def test_what_was_planned_before_a_controller_failed_is_kept(
     path = written(tmp_path, *(OWN | {"id": n} for n in range(8)))
     done = hugginggpt("evaluate", "--dataset", path, "--verbose")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "What was planned is kept; the same command goes on, without --fresh.\n" in done.stderr
+    assert "The plans so far are kept: run the same command without --fresh to continue.\n" in done.stderr
     assert "Error: The controller at" in done.stderr
 
 
@@ -153,7 +153,7 @@ def test_no_figure_is_cut_on_a_narrow_terminal(width: int) -> None:
         ([OWN, OWN | {"plan": None}], "Line 2 of the dataset {path} has no list of tasks in 'plan'."),
         (
             [{"request": "hello"}],
-            "Line 1 of the dataset {path} has no list of tasks in 'plan', nor is it TaskBench's with 'task_nodes'.",
+            "Line 1 of the dataset {path} has no list of tasks in 'plan', nor in 'task_nodes' as TaskBench has it.",
         ),
         ([], "The dataset {path} holds no samples: give one JSON object a line."),
     ],
@@ -193,7 +193,7 @@ def test_an_interrupted_evaluation_goes_on(hugginggpt: Run, controller: OpenAISe
     process.send_signal(signal.SIGINT)
     out, told = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, "")
-    assert "Error: Interrupted. What was planned is kept; the same command goes on" in told
+    assert "Error: Interrupted. The plans so far are kept: run the same command" in told
 
     controller.script = {"plan": {"tasks": [READ]}}
     controller.calls.clear()

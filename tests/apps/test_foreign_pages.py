@@ -169,7 +169,7 @@ def test_a_page_whose_name_was_made_to_lead_here_reads_and_starts_nothing(
     read = page.run(f"{ATTACK}({json.dumps(here.api.replace('127.0.0.1', REBOUND))}, {json.dumps(deployment)})")
     answers = {name: text for name, text in read.items() if not text.startswith("refused: ")}
     assert answers.pop("beacon") == "queued true" and answers.pop("form") == "sent"
-    assert answers and all("This server does not answer to that name" in text for text in answers.values())
+    assert answers and all("This server does not answer to that host name" in text for text in answers.values())
     assert "planted" not in requests(here) and SECRET in requests(here)
 
 

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from apps.cli import main
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.catalog.downloaded import DownloadedModel, ModelUse, beyond, with_companions
 from hugginggpt.models.card import ModelCard
+from hugginggpt.models.disk import DownloadedModel, ModelUse, models_to_delete, with_companions
 from hugginggpt.services import get_trace, reset
 from tests.stand_ins import tiny_models, tiny_tables, tiny_text
 from tests.stand_ins.hub_server import HubServer
@@ -61,8 +61,8 @@ def test_what_was_measured_here_is_told(inside: CliRunner) -> None:
     }
     assert set(told.values()) == {None}
     table = inside.invoke(main, ["models", "--kind", "image-to-text"]).stdout
-    assert "2 of 3 runs here, 0.6 s an input" in table
-    assert "failed last: The picture is [empty]." in table
+    assert "2 of 3 runs completed here, 0.6 s per input" in table
+    assert "last failure: The picture is [empty]." in table
 
 
 def test_lines_fit_a_narrow_terminal(inside: CliRunner) -> None:
@@ -110,10 +110,10 @@ def test_models_are_fetched_listed_and_pruned(inside: CliRunner, at_hub: dict[st
 
     keep = str((found[GATED]["bytes"] + 1000) / 10**9)
     tried = inside.invoke(main, ["models", "prune", "--keep-gb", keep, "--dry-run"], env=at_hub)
-    assert f"would go: {SENTIMENT}" in tried.stdout
+    assert f"would delete: {SENTIMENT}" in tried.stdout
     assert listed(inside, at_hub).keys() == {SENTIMENT, GATED}
     pruned = inside.invoke(main, ["models", "prune", "--keep-gb", keep], env=at_hub)
-    assert f"deleted: {SENTIMENT}" in pruned.stdout and "1 models stay" in pruned.stdout
+    assert f"deleted: {SENTIMENT}" in pruned.stdout and "1 model kept" in pruned.stdout
     assert listed(inside, at_hub).keys() == {GATED}
 
 
@@ -190,18 +190,22 @@ def test_a_fetch_by_kind_takes_no_commit_that_vanished_from_the_hub(inside: CliR
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["fetch"], 2, "Name a model, or a kind with --kind."),
+        (["fetch"], 2, "Pass the id of a model, or a kind with --kind."),
         (["fetch", "tiny/nobody"], 1, "There is no model tiny/nobody"),
         (["fetch", PICKLED], 1, "has no weights in the safetensors format"),
-        (["fetch", TONES, "--kind", "text-classification"], 2, "tiny/tones does automatic-speech-recognition, as the"),
+        (
+            ["fetch", TONES, "--kind", "text-classification"],
+            2,
+            "According to the Hub, tiny/tones is for automatic-speech-recognition",
+        ),
         (["fetch", "--kind", "nonsense"], 2, "There is no task kind 'nonsense'"),
         (["fetch", "https://some.hub/tiny/model"], 1, "names look like 'organisation/model'"),
-        (["fetch", "tiny/nobody@"], 2, "There is no revision behind the @"),
-        (["fetch", "--kind", "canny-control"], 2, "it is done by opencv/canny, which comes with a package"),
+        (["fetch", "tiny/nobody@"], 2, "There is no revision after the @"),
+        (["fetch", "--kind", "canny-control"], 2, "opencv/canny does it and comes with an installed package"),
         (["prune", "--keep-gb", "-1"], 2, "--keep-gb"),
-        (["prune", "--keep-gb", "nan"], 2, "nan is no number of gigabytes"),
-        (["prune", "--keep-gb", "inf"], 2, "inf is no number of gigabytes"),
-        (["--json", "list"], 2, "go after 'list'"),
+        (["prune", "--keep-gb", "nan"], 2, "nan is not a number of gigabytes"),
+        (["prune", "--keep-gb", "inf"], 2, "inf is not a number of gigabytes"),
+        (["--json", "list"], 2, "belong after the command 'list'"),
     ],
 )
 def test_what_cannot_be_fetched_or_pruned_is_a_sentence(
@@ -225,7 +229,7 @@ def test_those_needed_longest_ago_go_first() -> None:
     models = [downloaded_model("a", 5, 1), downloaded_model("b", 3, 30, used=2), downloaded_model("c", 2, 3)]
     assert models[1].last_needed == NOW - timedelta(days=2)
     for keep, gone in {10: [], 9: ["c"], 8: ["c"], 7: ["b", "c"], 5: ["b", "c"], 4: ["a", "b", "c"]}.items():
-        assert [model.id for model in beyond(models, keep)] == gone
+        assert [model.id for model in models_to_delete(models, keep)] == gone
 
 
 def test_a_companion_is_used_whenever_its_model_is() -> None:

@@ -102,5 +102,5 @@ def test_the_controller_of_the_command_answers_and_is_named(beside: Beside, serv
     told = json.loads(submitted.stdout)
     assert told["controller"].items() >= of_up.items()
     assert 0 < told["waiting_seconds"] < told["seconds"]
-    assert " of them waiting for a worker" in submitted.stderr
+    assert " s waiting for a worker" in submitted.stderr
     assert "The controller that answers" not in beside.ask("submit", "Draw them again.", "--later").stderr

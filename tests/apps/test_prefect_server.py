@@ -49,7 +49,7 @@ def test_it_answers_to_no_other_name(prefect_api: str, port: int, host: str, pat
     for name in (host, f"{host}:{port}"):
         refused = httpx.get(prefect_api.removesuffix("/api") + path, headers={"Host": name})
         assert refused.status_code == 403
-        assert refused.json()["detail"].startswith("This server does not answer to that name")
+        assert refused.json()["detail"].startswith("This server does not answer to that host name")
 
 
 def test_two_names_at_once_are_none_of_its_own(port: int) -> None:

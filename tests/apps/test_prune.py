@@ -30,16 +30,16 @@ def test_what_is_old_goes_and_is_counted(inside: CliRunner) -> None:
     two_hours_ago = time.time() - 7200
     os.utime(get_store().address(made), (two_hours_ago, two_hours_ago))
     tried = inside.invoke(main, ["prune", "--max-age-days", "0", "--dry-run"])
-    assert "artifacts: 1 (8 bytes) would go, 1 (11 bytes) stay" in tried.stdout
+    assert "artifacts: 1 (8 bytes) would be deleted, 1 (11 bytes) kept" in tried.stdout
     assert get_store().exists(made)
     done = inside.invoke(main, ["prune", "--max-age-days", "0"])
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines() == [
-        "requests: 0 deleted, 1 stay",
-        "records: 0 (0 bytes) deleted, 0 (0 bytes) stay",
-        "artifacts: 1 (8 bytes) deleted, 1 (11 bytes) stay",
-        "weights: 0 (0 bytes) deleted, 0 (0 bytes) stay",
-        "unfinished files: 0 (0 bytes) deleted, 0 (0 bytes) stay",
+        "requests: 0 deleted, 1 kept",
+        "records: 0 (0 bytes) deleted, 0 (0 bytes) kept",
+        "artifacts: 1 (8 bytes) deleted, 1 (11 bytes) kept",
+        "weights: 0 (0 bytes) deleted, 0 (0 bytes) kept",
+        "unfinished files: 0 (0 bytes) deleted, 0 (0 bytes) kept",
     ]
     assert not get_store().exists(made)
     assert get_trace().requests.get(request_id).response == "The total is 12.50."
@@ -54,7 +54,7 @@ def test_records_are_looked_for_where_prefect_keeps_them(inside: CliRunner, tmp_
     for path in (record, other):
         os.utime(path, (0, 0))
     done = inside.invoke(main, ["prune", "--max-age-days", "1"])
-    assert "records: 1 (52 bytes) deleted, 0 (0 bytes) stay" in done.stdout
+    assert "records: 1 (52 bytes) deleted, 0 (0 bytes) kept" in done.stdout
     assert (record.exists(), other.exists()) == (False, True)
 
 
@@ -64,15 +64,15 @@ def test_an_amount_beyond_all_that_can_be_is_as_good_as_none(inside: CliRunner, 
     for amount in ("1000000", "1e300"):
         done = inside.invoke(main, ["prune", option, amount])
         assert done.exit_code == 0, done.output
-        assert "requests: 0 deleted, 1 stay" in done.stdout
+        assert "requests: 0 deleted, 1 kept" in done.stdout
 
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ([], "Say what may stay: --max-age-days"),
+        ([], "Say what to keep: --max-age-days"),
         (["--keep-weights-gb", "-1"], "--keep-weights-gb"),
-        (["--max-age-days", "nan"], "nan is no amount."),
+        (["--max-age-days", "nan"], "nan is not a number of days."),
     ],
 )
 def test_what_cannot_be_meant_is_refused(inside: CliRunner, options: list[str], sentence: str) -> None:

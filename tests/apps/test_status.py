@@ -9,9 +9,11 @@ from collections.abc import Iterator
 import httpx
 import pytest
 import yaml
+from prefect.flows import load_flow_from_entrypoint
 
-from apps.up.parts import POOL
-from apps.up.prefect_api import DEPLOYMENTS, deployments
+from apps.up.prefect_api import deployments
+from hugginggpt.deployments import deployment_names
+from hugginggpt.environment import POOL
 from hugginggpt.settings import CHECKOUT
 from tests.apps.conftest import Run
 from tests.servers import prefect_client, prefect_server
@@ -37,8 +39,9 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_the_deployments_that_are_looked_for_are_those_of_the_file() -> None:
     content = yaml.safe_load((CHECKOUT / "deployments.yaml").read_text("utf-8"))
-    names = [(one["entrypoint"].rpartition(".")[2].replace("_", "-"), one["name"]) for one in content["deployments"]]
-    assert sorted("/".join(name) for name in names) == list(DEPLOYMENTS)
+    flows = [load_flow_from_entrypoint(each["entrypoint"]).name for each in content["deployments"]]
+    names = [each["name"] for each in content["deployments"]]
+    assert deployment_names() == sorted("/".join(pair) for pair in zip(flows, names, strict=True))
 
 
 def test_a_server_and_a_cluster_that_do_not_answer(hugginggpt: Run) -> None:
@@ -46,7 +49,7 @@ def test_a_server_and_a_cluster_that_do_not_answer(hugginggpt: Run) -> None:
     shown = hugginggpt("status", PREFECT_API_URL=NOWHERE, **cluster)
     assert shown.returncode == 1
     lines = shown.stdout.splitlines()
-    assert "; the server is the one of PREFECT_API_URL" in lines[0]
+    assert "; using the server of PREFECT_API_URL" in lines[0]
     assert lines[1] == "Prefect server:  http://127.0.0.1:9 does not answer"
     assert lines[2] == "expert workers:  tcp://127.0.0.1:9 does not answer"
 
@@ -65,14 +68,14 @@ def test_what_is_missing_on_the_server_is_said(hugginggpt: Run, api: str) -> Non
     shown = hugginggpt("status", PREFECT_API_URL=api)
     assert shown.returncode == 1
     assert f"Prefect server:  {api.removesuffix('/api')}\n" in shown.stdout
-    assert "flow workers:    none; at work on nothing" in shown.stdout
-    assert "deployment:      answer-request/on-demand, runs when asked" in shown.stdout
-    assert "deployment:      warm-models/nightly is missing" in shown.stdout
+    assert "flow workers:    none; running nothing" in shown.stdout
+    assert "deployment:      answer-request/on-demand, runs on demand" in shown.stdout
+    assert "deployment:      warm-models/nightly, missing" in shown.stdout
     with prefect_client(api) as client:
         client.delete(f"/work_pools/{POOL}").raise_for_status()
     shown = hugginggpt("status", PREFECT_API_URL=api)
     assert shown.returncode == 1
-    assert "deployment:      answer-request/on-demand, is never run: its work pool was deleted" in shown.stdout
-    assert "deployments:     apply them again: `hugginggpt down` and `hugginggpt up`" in shown.stdout
+    assert "deployment:      answer-request/on-demand, cannot run: its work pool was deleted" in shown.stdout
+    assert "deployments:     apply them again with `hugginggpt down` and `hugginggpt up`" in shown.stdout
     told = json.loads(hugginggpt("status", "--json", PREFECT_API_URL=api).stdout)
     assert {each["pool"] for each in told["server"]["deployments"]} == {None}

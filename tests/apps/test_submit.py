@@ -170,7 +170,7 @@ def test_what_prefect_cannot_start_stays_in_line_and_its_id_is_told(
     there = {"PREFECT_API_URL": closed_server}
     done = hugginggpt("submit", "Read it", "--file", sign.name, "--id", "stays-1", **there)
     assert (done.returncode, done.stdout) == (0, "stays-1\n")
-    assert "Note: Request stays-1 is in line, and is begun as soon as Prefect can: Prefect's server does" in done.stderr
+    assert "Note: Request stays-1 is in line and starts as soon as Prefect can: Prefect's server does" in done.stderr
     lines = "\n".join(json.dumps({"request": "Read it", "id": f"stays-{n}"}) for n in (2, 3))
     done = hugginggpt("submit", "--batch", "-", "--json", stdin=lines, **there)
     assert done.returncode == 0
@@ -189,13 +189,13 @@ def test_for_later_needs_no_server(hugginggpt: Run, sign: Path) -> None:
     shown = hugginggpt("trace", "list", "--json")
     assert [(r["request_id"], r["status"]) for r in json.loads(shown.stdout)] == [(told["request_id"], "queued")]
     cancelled = hugginggpt("cancel", told["request_id"][:8])
-    assert cancelled.stdout == f"Request {told['request_id']} is cancelled.\n"
+    assert cancelled.stdout == f"Cancelled request {told['request_id']}.\n"
     again = hugginggpt("cancel", told["request_id"][:8])
-    assert again.returncode == 1 and "had ended before (cancelled)" in again.stderr
+    assert again.returncode == 1 and "has already ended (cancelled)" in again.stderr
 
     refused = hugginggpt("submit", "Read it")
     assert refused.returncode == 1
-    assert "There is no Prefect server to submit it to" in refused.stderr
+    assert "There is no Prefect server to submit the request to" in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -203,8 +203,8 @@ def test_for_later_needs_no_server(hugginggpt: Run, sign: Path) -> None:
     [
         ([""], "Error: The request is empty: say what is to be done."),
         ([" \n"], "Error: The request is empty: say what is to be done."),
-        (["Read it", "--deadline", "nan"], "Error: Invalid value for '--deadline': nan is no amount."),
-        (["Read it", "--max-cost", "nan"], "Error: Invalid value for '--max-cost': nan is no amount."),
+        (["Read it", "--deadline", "nan"], "Error: Invalid value for '--deadline': nan is not a number of seconds."),
+        (["Read it", "--max-cost", "nan"], "Error: Invalid value for '--max-cost': nan is not a number of dollars."),
     ],
 )
 def test_what_cannot_be_meant_is_not_submitted(inside: CliRunner, arguments: list[str], line: str) -> None:

@@ -105,7 +105,7 @@ def test_it_outlives_ctrl_c_until_the_ask_has_ended(folder: Path, started: list[
     started[0].send_signal(signal.SIGINT)
     assert started[0].wait(60) == 130
     said = (folder / "asked.log").read_text()
-    assert "Interrupted. What had finished is kept" in said and "Traceback" not in said
+    assert "Interrupted. Finished results are kept" in said and "Traceback" not in said
     assert not servers(folder)
 
 
@@ -207,5 +207,5 @@ def test_a_server_that_does_not_come_up_is_a_sentence(folder: Path, monkeypatch:
     monkeypatch.setenv("PREFECT_API_DATABASE_CONNECTION_URL", "sqlite+aiosqlite:////nowhere/prefect.db")
     asked = ask(folder, EDGES)
     assert asked.wait(120) == 1
-    assert "Error: The temporary Prefect server did not come up (" in (folder / "asked.log").read_text()
+    assert "Error: The temporary Prefect server did not start (" in (folder / "asked.log").read_text()
     assert not servers(folder)

@@ -167,13 +167,11 @@ def test_a_conversation_has_to_be_known_and_unique(inside: CliRunner, command: l
 def test_a_fresh_request_is_told_as_one(inside: CliRunner) -> None:
     begin(get_trace(), request_id="fresh", options={"fresh": True}, holder="", lease_seconds=0.0)
     begin(get_trace(), request_id="other")
-    line = "fresh  nothing was taken from a cache"
+    line = "fresh  no cached results were used"
     assert line in inside.invoke(main, ["trace", "show", "fresh"]).stdout
     assert line not in inside.invoke(main, ["trace", "show", "other"]).stdout
     begin(get_trace(), request_id="fresh")
-    assert (
-        f"{line}; what an earlier life had finished was kept" in inside.invoke(main, ["trace", "show", "fresh"]).stdout
-    )
+    assert f"{line}; results of an earlier life were kept" in inside.invoke(main, ["trace", "show", "fresh"]).stdout
 
 
 def test_list_of_an_empty_trace(inside: CliRunner) -> None:
@@ -210,7 +208,7 @@ def test_resume_leaves_a_live_request_alone(inside: CliRunner) -> None:
     begin(get_trace(), request_id="alive")
     refused = inside.invoke(main, ["resume", "ali"])
     assert refused.exit_code == 1
-    assert refused.stderr.startswith("Error: Request alive is being worked on by ")
+    assert refused.stderr.startswith("Error: Request alive is still running, in ")
     assert len(get_trace().requests.get("alive").lives) == 1
 
 

@@ -21,9 +21,9 @@ from prefect.workers.process import ProcessWorker
 from sqlalchemy import URL
 
 from apps.up.certificate import make_certificate
-from apps.up.parts import Wishes, surroundings
-from hugginggpt.cluster import Certificates
-from hugginggpt.settings import get_settings
+from apps.up.parts import UpOptions, part_environment
+from hugginggpt.cluster.address import Certificates
+from hugginggpt.settings import CHECKOUT, get_settings
 from tests.apps.conftest import COMMAND
 from tests.servers import (
     free_port,
@@ -147,7 +147,7 @@ def test_it_says_where_each_part_is(here: Installation) -> None:
         "Prefect server": f"http://127.0.0.1:{here.port}, with sqlite+aiosqlite:///{here.home}/prefect/prefect.db",
         "limits": "hugginggpt-controller 4, hugginggpt-accelerator 1",
         "deployments": lines["deployments"].strip(),
-        "flow workers": "1, up to 2 requests at once in each",
+        "flow workers": "1, each for up to 2 requests at once",
         "logs": str(here.home / "logs"),
     }
     assert "answer-request/on-demand" in lines["deployments"]
@@ -168,7 +168,7 @@ def test_status_shows_what_runs(here: Installation) -> None:
     text = here.run("status")
     assert text.returncode == 0
     assert f"Prefect server:  http://127.0.0.1:{here.port}, with sqlite" in text.stdout
-    assert "limit:           hugginggpt-controller: 0 of 4 slots taken" in text.stdout
+    assert "limit:           hugginggpt-controller: 0 of 4 slots in use" in text.stdout
 
 
 def test_ask_finds_the_server_by_itself(here: Installation) -> None:
@@ -247,7 +247,7 @@ def test_only_our_own_flows_are_run(here: Installation, tmp_path: Path, changed:
             run = client.post(f"/deployments/{made}/create_flow_run", json={}).raise_for_status().json()["id"]
         wait_until(lambda: client.get(f"/flow_runs/{run}").json()["state_type"] == "CRASHED")
         message = client.get(f"/flow_runs/{run}").json()["state"]["message"]
-        assert "This worker runs deployments of HuggingGPT only" in message
+        assert "This worker runs only deployments of HuggingGPT" in message
         if changed != "no deployment":
             client.delete(f"/deployments/{made}").raise_for_status()
     assert not planted.exists()
@@ -259,7 +259,7 @@ def test_a_second_up_is_refused(here: Installation) -> None:
     assert (refused.returncode, refused.stdout) == (1, "")
     (sentence,) = refused.stderr.splitlines()
     assert sentence == (
-        f"Error: It is up already for {here.home}: `hugginggpt status` shows it, `hugginggpt down` ends it."
+        f"Error: HuggingGPT is already up for {here.home}: `hugginggpt status` shows it, `hugginggpt down` stops it."
     )
     assert here.state == before
 
@@ -275,7 +275,7 @@ def test_a_taken_port_is_named_before_anything_is_started(here: Installation, tm
     assert not list((other.home / "logs").iterdir()) and not other.processes()
     shown = other.run("status")
     assert shown.returncode == 1
-    assert f"up:              nothing for {other.home}; `hugginggpt up` brings it up" in shown.stdout
+    assert f"up:              nothing for {other.home}; start it with `hugginggpt up`" in shown.stdout
     nothing = other.run("down")
     assert (nothing.returncode, nothing.stdout) == (0, f"Nothing is up for {other.home}.\n")
 
@@ -289,7 +289,7 @@ def test_a_server_that_dies_is_started_again_and_nothing_is_lost(here: Installat
     server = here.state["parts"]["prefect-server"]
     os.kill(server, signal.SIGKILL)
     wait_until(lambda: here.state["parts"].get("prefect-server", server) != server)
-    assert "prefect-server:  was ended by SIGKILL, is started again " in here.said
+    assert "prefect-server:  killed by SIGKILL; restarts " in here.said
     wait_until(lambda: here.run("status").returncode == 0)
     url = f"{here.api}/v2/concurrency_limits"
     here.post(f"/v2/concurrency_limits/leases/{lease}/renew", {"lease_duration": 60})
@@ -313,13 +313,13 @@ def test_the_next_up_ends_what_a_killed_one_left(here: Installation) -> None:
     assert len(left) >= 3
     shown = here.run("status")
     assert shown.returncode == 1
-    assert "up:              an `up` that was killed has left its parts; `hugginggpt down` ends them" in shown.stdout
+    assert "up:              killed, but its parts may still run; `hugginggpt down` stops them" in shown.stdout
     with closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         refused = here.run(*here.up()[:2], str(taken.getsockname()[1]))
     assert refused.returncode == 2
-    assert refused.stdout == "before this:     what a killed `up` had left was ended\n"
+    assert refused.stdout == "cleanup:         stopped what a killed `up` had left running\n"
     assert not here.processes()
     assert not (here.home / "up.json").exists()
 
@@ -327,7 +327,9 @@ def test_the_next_up_ends_what_a_killed_one_left(here: Installation) -> None:
 def test_the_parts_use_the_folders_that_are_meant_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HUGGINGGPT_ARTIFACTS_URL", "store")
-    environment = surroundings(Wishes(), get_settings())
+    monkeypatch.setenv("PYTHONPATH", ":packages")
+    environment = part_environment(UpOptions(), get_settings())
+    assert environment["PYTHONPATH"] == f"{CHECKOUT}:{tmp_path / 'packages'}"
     assert environment["HUGGINGGPT_ARTIFACTS_URL"] == str(tmp_path / "store") == get_settings().artifacts
     assert environment["HUGGINGGPT_HOME"] == str(tmp_path / "home")
 
@@ -336,10 +338,10 @@ def test_tasks_run_where_the_expert_workers_that_were_wished_for_are(monkeypatch
     monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "dask")
     monkeypatch.setenv("HUGGINGGPT_DASK_ADDRESS", "tls://elsewhere:8786")
     monkeypatch.setenv("HUGGINGGPT_DASK_TLS_CERT", "elsewhere.pem")
-    without = surroundings(Wishes(expert_workers=0), get_settings())
+    without = part_environment(UpOptions(expert_workers=0), get_settings())
     assert without["HUGGINGGPT_TASK_RUNNER"] == "threads"
     monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "threads")
-    having = surroundings(Wishes(expert_workers=1), get_settings())
+    having = part_environment(UpOptions(expert_workers=1), get_settings())
     runner = (having["HUGGINGGPT_TASK_RUNNER"], having["HUGGINGGPT_DASK_ADDRESS"])
     assert runner == ("dask", "tls://127.0.0.1:8786")
     assert having["HUGGINGGPT_DASK_TLS_CERT"] == str(get_settings().home_dir / "dask.pem")
@@ -352,7 +354,7 @@ def test_a_home_that_cannot_be_written_is_a_sentence(tmp_path: Path, detach: lis
     refused = installation.run(*installation.up(*detach))
     assert (refused.returncode, refused.stdout) == (2, "")
     (sentence,) = refused.stderr.splitlines()
-    assert sentence.startswith(f"Error: The folder {installation.home / 'logs'} cannot be made or written (")
+    assert sentence.startswith(f"Error: The folder {installation.home / 'logs'} cannot be created or written (")
 
 
 @pytest.mark.parametrize("detach", [[], ["--detach"]])
@@ -361,9 +363,7 @@ def test_beyond_loopback_without_a_login_nothing_is_started(tmp_path: Path, deta
     refused = installation.run(*installation.up("--host", "0.0.0.0", *detach))
     assert (refused.returncode, refused.stdout) == (2, "")
     (sentence,) = refused.stderr.splitlines()
-    assert sentence.startswith(
-        "Error: Other machines may reach 0.0.0.0, and Prefect's server asks nobody who they are: set"
-    )
+    assert sentence.startswith("Error: Other machines may reach 0.0.0.0, and Prefect's server lets anybody in: set")
     assert not installation.processes() and not (installation.home / "up.json").exists()
 
 
@@ -424,7 +424,7 @@ def test_a_part_that_cannot_start_is_named_and_the_user_s_own_database_kept(tmp_
     failed = installation.run(*installation.up())
     log = installation.home / "logs" / "prefect-server.log"
     assert failed.returncode == 1
-    assert failed.stderr == f"Error: The part prefect-server did not come up: {log} says why.\n"
+    assert failed.stderr == f"Error: The part prefect-server did not start: see its log, {log}.\n"
     assert "unable to open database file" in log.read_text()
     assert not (installation.home / "prefect" / "prefect.db").exists()
     assert not installation.processes()
@@ -528,12 +528,12 @@ def test_on_postgresql_detached_with_a_request_at_work(database: URL, tmp_path: 
             wait_until(lambda: controller.calls)
             shown = installation.run("status")
             assert shown.returncode == 0, shown.stdout
-            assert "at work on Draw the edges." in shown.stdout
+            assert "; running Draw the edges." in shown.stdout
             assert "requests:        1 running" in shown.stdout
             commands = " ".join(" ".join(process.cmdline()) for process in installation.processes())
             assert "prefect.engine" in commands
             down = installation.run("down")
-            assert (down.returncode, down.stdout) == (0, f"All of it is down for {installation.home}.\n")
+            assert (down.returncode, down.stdout) == (0, f"Stopped everything for {installation.home}.\n")
             assert not installation.processes()
             assert not (installation.home / "up.json").exists()
         finally:

@@ -147,9 +147,11 @@ def test_a_commit_that_vanished_from_the_hub_is_looked_up_anew(
         settings, cache = make_settings(hf_endpoint=hub.url), KeptCards()
         before = find(Catalog(settings, cache).candidates(KIND), TINY)
         (tmp_path / "hub" / TINY / "README.md").write_text("---\npipeline_tag: text-classification\n---\nNew.\n")
-        assert Catalog(settings, cache).current(before) == before, "an earlier commit is as good as a later one"
+        assert Catalog(settings, cache).at_existing_commit(before) == before, (
+            "an earlier commit is as good as a later one"
+        )
         hub.squash(TINY)
-        current = Catalog(settings, cache).current(before)
+        current = Catalog(settings, cache).at_existing_commit(before)
         assert current.card.revision == hub.commit(TINY) != before.card.revision
         assert find(Catalog(settings, cache).candidates(KIND), TINY).card.revision == hub.commit(TINY)
         assert lookups(hub) == 2
@@ -236,7 +238,7 @@ def test_a_database_that_cannot_be_read_is_no_obstacle(
             raise DatabaseUnavailableError("It is away.")
 
     assert Catalog(make_settings(), Away()).candidates("image-to-text")[0].figures is None
-    assert "What was measured of models cannot be read: It is away." in caplog.text
+    assert "The measurements of models cannot be read: It is away." in caplog.text
 
 
 # Filters

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from hugginggpt.controller.client import Controller, ControllerCall
+from hugginggpt.controller.call import ControllerCall
+from hugginggpt.controller.client import Controller
 from hugginggpt.settings import Settings
 from tests.stand_ins.openai_server import OpenAIServer
 

@@ -6,7 +6,7 @@ from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.capabilities import ValueType
 from hugginggpt.models.card import Candidate, Endpoint, ModelCard
 from hugginggpt.models.figures import Figures
-from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.plan import PlannedTask
 from hugginggpt.results import ItemResult, TaskOutcome, TaskResult, TaskStatus
 
 INVOICE = "ACME Tools Ltd\nInvoice No. 2024-0117\nHammer 2 x 14.50 29.00\nVAT 19% 13.09\nTotal 81.99 EUR"
@@ -57,10 +57,6 @@ def invoice_outcomes() -> list[TaskOutcome]:
         done(0, "image-to-text", text_artifact(INVOICE), args={"image": "invoice.png"}),
         done(1, "text-to-speech", sound_artifact(), model="espeak-ng", args={"text": "<GENERATED>-0"}),
     ]
-
-
-def plan_of(outcomes: list[TaskOutcome]) -> Plan:
-    return Plan(tasks=tuple(outcome.planned for outcome in outcomes))
 
 
 def candidate(

@@ -9,7 +9,8 @@ from datetime import UTC
 import pytest
 from pydantic import SecretStr
 
-from hugginggpt.controller.client import Controller, ControllerCall
+from hugginggpt.controller.call import ControllerCall, Sampling
+from hugginggpt.controller.client import Controller
 from hugginggpt.controller.prompts import Prompt, render
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerAuthError, ControllerError, ControllerUnavailableError
@@ -51,7 +52,7 @@ def test_an_answer_comes_back_and_the_call_is_recorded(
     server.script = {"conversational": " Good day. "}
     controller = connect(price_per_million_prompt_tokens=0.15, price_per_million_completion_tokens=0.6)
 
-    assert say(controller.recording(calls.append), seed=7) == "Good day."
+    assert say(controller.recording(calls.append), sampling=Sampling(seed=7)) == "Good day."
 
     (call,) = calls
     assert (call.stage, call.prompt_name, call.attempt, call.error) == ("conversational", "conversational", 1, None)
@@ -249,7 +250,7 @@ def test_models_that_refuse_a_parameter_are_asked_without_it(
     server: OpenAIServer, controller: Controller, refused: str
 ) -> None:
     server.refused_parameters = (refused,)
-    assert say(controller, seed=1) == "OK."
+    assert say(controller, sampling=Sampling(seed=1)) == "OK."
     assert refused not in server.calls[-1].request
     if refused == "max_tokens":
         assert server.calls[-1].request["max_completion_tokens"] == 50

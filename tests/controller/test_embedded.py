@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hugginggpt.controller.client import Controller, ControllerCall
+from hugginggpt.controller.call import ControllerCall
+from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded import server as embedded
 from hugginggpt.controller.prompts import render
 from hugginggpt.controller.response import respond
@@ -20,7 +21,7 @@ from hugginggpt.errors import ControllerError, ControllerUnavailableError, Exper
 from hugginggpt.experts.controller import Summarization, TextGeneration
 from hugginggpt.media import Text
 from hugginggpt.settings import Settings
-from tests.controller.samples import INVOICE, WAV, done, invoice_outcomes, plan_of, sound_artifact, text_artifact
+from tests.controller.samples import INVOICE, WAV, done, invoice_outcomes, sound_artifact, text_artifact
 
 pytest.importorskip("xllamacpp")
 
@@ -67,7 +68,7 @@ def test_its_answer_over_results_is_true(controller: Controller, page: str, tota
         done(1, "summarization", text_artifact(summarise(controller, page))),
         done(2, "text-to-speech", sound_artifact(), model="espeak-ng"),
     ]
-    response = respond(controller, text=request_text, plan=plan_of(outcomes), outcomes=outcomes, deadline=Deadline(240))
+    response = respond(controller, text=request_text, outcomes=outcomes, deadline=Deadline(240))
     assert response.source == "controller"
     assert total in response.text
     assert WAV in response.text
@@ -80,7 +81,7 @@ def test_a_summary_holds_no_number_that_the_text_does_not(controller: Controller
 
 def test_it_answers_when_only_a_sound_was_made(controller: Controller) -> None:
     outcomes = invoice_outcomes()[1:]
-    response = respond(controller, text="Say hello.", plan=plan_of(outcomes), outcomes=outcomes, deadline=Deadline(240))
+    response = respond(controller, text="Say hello.", outcomes=outcomes, deadline=Deadline(240))
     assert response.source == "controller" and WAV in response.text
 
 

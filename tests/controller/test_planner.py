@@ -2,22 +2,24 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import pytest
 
 from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.capabilities import CAPABILITIES, ValueType
-from hugginggpt.controller.client import Controller, ControllerCall
+from hugginggpt.controller.call import ControllerCall, Sampling
+from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded.grammar import plan_grammar
 from hugginggpt.controller.embedded.planner import plan_in_notation, planner_prompt
+from hugginggpt.controller.embedded.server import planner_options
 from hugginggpt.controller.embedded.sources import sources_of, take_passages
-from hugginggpt.controller.planning import PastTurn, plan_request
+from hugginggpt.controller.planning import plan_request
 from hugginggpt.controller.prompts import render
 from hugginggpt.errors import PlanError
 from hugginggpt.evaluation.datasets import read_dataset, sample_set
 from hugginggpt.plan import Plan, parse_plan
 from hugginggpt.plan.notation import read_notation, write_notation
+from hugginggpt.request import Exchange
 from hugginggpt.settings import Settings
 from tests.plan.gbnf import recogniser
 from tests.stand_ins.openai_server import OpenAIServer
@@ -26,12 +28,6 @@ pytest.importorskip("xllamacpp")
 
 TEST_SET = sample_set()
 PICTURE, SOUND = ValueType.IMAGE, ValueType.AUDIO
-
-
-@dataclass(frozen=True)
-class Turn:
-    text: str
-    response: str | None
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +42,7 @@ def named(name: str, type: ValueType) -> Resource:
     return Resource(name=name, source=name, artifact=artifact)
 
 
-def planned(controller: Controller, text: str, *files: tuple[str, ValueType], history: Sequence[PastTurn] = ()) -> Plan:
+def planned(controller: Controller, text: str, *files: tuple[str, ValueType], history: Sequence[Exchange] = ()) -> Plan:
     return plan_request(
         controller,
         text=text,
@@ -88,7 +84,7 @@ def test_plans_what_is_asked(controller: Controller, text: str, files: list[tupl
 
 
 def test_a_later_turn_may_name_what_an_earlier_one_made(controller: Controller) -> None:
-    earlier = Turn("Draw a cat on a roof.", "Done. (turn-1-task-0.png)")
+    earlier = Exchange(text="Draw a cat on a roof.", response="Done. (turn-1-task-0.png)")
     plan = planned(controller, "Now describe this picture.", ("turn-1-task-0.png", PICTURE), history=[earlier])
     assert write_notation(plan) == "turn-1-task-0.png > read"
 
@@ -102,7 +98,7 @@ def test_a_long_text_of_the_request_comes_back_word_for_word(controller: Control
 def test_its_calls_are_short_and_recorded(controller: Controller) -> None:
     calls: list[ControllerCall] = []
     planned(controller.recording(calls.append), "Read scan.png aloud.")
-    assert [(call.stage, call.prompt_name) for call in calls] == [("plan", "planner")]
+    assert [(call.stage, call.prompt_name) for call in calls] == [("plan", "embedded/planning")]
     assert calls[0].prompt_tokens < 60 and 0 < calls[0].completion_tokens < 30
 
 
@@ -118,9 +114,8 @@ def test_whatever_it_writes_is_a_valid_plan_over_what_is_there(controller: Contr
         planner_prompt(read, sources, []),
         stage="plan",
         max_tokens=1500,
-        temperature=2.0,
-        seed=seed,
-        beyond={"grammar": grammar} | controller.planner_options,
+        sampling=Sampling(temperature=2.0, seed=seed),
+        extra={"grammar": grammar} | planner_options(controller.settings),
     )
     plan = read_notation(written)
     assert not plan.repairs
@@ -231,7 +226,7 @@ def test_passages_stand_for_themselves_alone(server: OpenAIServer, connect: Call
     server.script = {"*": "passage-10 > speak"}
     assert in_notation(connect(), text).tasks[0].args["text"] == passages[9].strip()
     server.script = {"*": "passage-1 > speak"}
-    with pytest.raises(PlanError, match="<GENERATED>-7, by which plans call a result"):
+    with pytest.raises(PlanError, match="<GENERATED>-7, which a plan reads as a reference"):
         in_notation(connect(), f'Say "{"The result <GENERATED>-7 comes next. " * 8}That is all."')
 
 

@@ -8,6 +8,7 @@ from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.controller.prompts import CUT, Cuttable, prompt_data, prompt_hash, render, render_within, shorten
 from hugginggpt.errors import ControllerError
 from hugginggpt.plan import parse_plan
+from hugginggpt.settings import data_folder
 
 TURNS = [{"text": f"Question {n} " + "x" * 400, "response": f"Answer {n}"} for n in range(10)]
 
@@ -25,7 +26,9 @@ def test_a_prompt_has_a_name_a_hash_and_messages() -> None:
 
 
 def test_each_prompt_has_its_own_hash_and_data_files_count() -> None:
-    assert len({prompt_hash(name) for name in ("planning", "planning_repair", "selection", "response")}) == 4
+    folder = data_folder("prompts")
+    templates = [path.relative_to(folder) for path in folder.rglob("*.j2") if not path.name.startswith("_")]
+    assert len({prompt_hash(path.with_suffix("").as_posix()) for path in templates}) == len(templates) > 20
 
 
 def test_missing_data_is_an_error_not_a_gap() -> None:

@@ -9,9 +9,8 @@ from hugginggpt.controller.client import Controller
 from hugginggpt.controller.response import Response, plain_rendering, respond
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerUnavailableError
-from hugginggpt.plan import Plan
 from hugginggpt.results import TaskOutcome
-from tests.controller.samples import WAV, done, failed, invoice_outcomes, picture, plan_of, text_artifact
+from tests.controller.samples import WAV, done, failed, invoice_outcomes, picture, text_artifact
 from tests.stand_ins.openai_server import OpenAIServer, broken, cut_off, hangs, out_of_quota, wrong_key
 
 REQUEST = "What is the total of invoice.png? Say it."
@@ -21,7 +20,7 @@ TRUE = f"The total is 81.99 EUR; rapidocr read it, and the sound is at {WAV}."
 def answer(controller: Controller, outcomes: list[TaskOutcome] | None = None, **changes: Any) -> Response:
     outcomes = invoice_outcomes() if outcomes is None else outcomes
     given: dict[str, Any] = {"text": REQUEST, "deadline": Deadline(60)}
-    return respond(controller, plan=plan_of(outcomes), outcomes=outcomes, **given | changes)
+    return respond(controller, outcomes=outcomes, **given | changes)
 
 
 def test_the_controller_answers_from_the_results(server: OpenAIServer, controller: Controller) -> None:
@@ -113,22 +112,22 @@ def test_long_results_are_cut_to_the_budget(server: OpenAIServer, connect: Calla
 def test_an_empty_plan_is_answered_directly_and_numbers_are_free(server: OpenAIServer, controller: Controller) -> None:
     server.script = {"answer": "It was 1969."}
     history = [SimpleNamespace(text="Hello", response="Good day")]
-    response = respond(controller, text="When was that?", plan=Plan(), outcomes=[], deadline=None, history=history)
+    response = respond(controller, text="When was that?", outcomes=[], deadline=None, history=history)
     assert response == Response(text="It was 1969.", source="controller")
     assert "Good day" in server.calls[0].text
 
 
 def test_a_direct_answer_invents_no_files_either(server: OpenAIServer, controller: Controller) -> None:
     server.script = {"answer": ["I saved it as cat.png.", "I cannot draw."]}
-    response = respond(controller, text="Draw a cat.", plan=Plan(), outcomes=[], deadline=None)
+    response = respond(controller, text="Draw a cat.", outcomes=[], deadline=None)
     assert response.text == "I cannot draw." and len(server.calls) == 2
 
     server.script = {"answer": "I saved it as cat.png."}
-    response = respond(controller, text="Draw a cat.", plan=Plan(), outcomes=[], deadline=None)
+    response = respond(controller, text="Draw a cat.", outcomes=[], deadline=None)
     assert response.source == "plain" and "cat.png" in response.problems[0]
 
 
 def test_a_direct_answer_needs_the_controller(server: OpenAIServer, connect: Callable[..., Controller]) -> None:
     server.script = {"answer": broken()}
     with pytest.raises(ControllerUnavailableError):
-        respond(connect(controller_retries=0), text="Hello", plan=Plan(), outcomes=[], deadline=None)
+        respond(connect(controller_retries=0), text="Hello", outcomes=[], deadline=None)

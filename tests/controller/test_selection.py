@@ -19,7 +19,13 @@ THREE = [candidate("org/first"), candidate("org/second", description="German. " 
 
 
 def choose(controller: Controller, candidates: Sequence[Candidate], **changes: Any) -> ModelChoice:
-    given: dict[str, Any] = {"request": "How do they feel?", "task": TASK, "top_k": 5, "deadline": Deadline(60)}
+    given: dict[str, Any] = {
+        "request": "How do they feel?",
+        "task": TASK,
+        "top_k": 5,
+        "fallbacks": 4,
+        "deadline": Deadline(60),
+    }
     return choose_model(controller, candidates=candidates, **given | changes)
 
 
@@ -66,6 +72,15 @@ def test_the_controller_sees_what_was_measured_here_and_no_error_of_another_requ
     assert "Anna" not in server.calls[0].text
 
 
+@pytest.mark.parametrize("first", ["org/first", "org/second"])
+def test_as_many_fallbacks_as_wanted_whatever_the_controller_is_shown(
+    server: OpenAIServer, controller: Controller, first: str
+) -> None:
+    server.script = {"select": {"id": first, "reason": "It fits."}}
+    assert [len(choose(controller, THREE, top_k=3, fallbacks=n).alternatives) for n in (0, 1, 2, 4)] == [0, 1, 2, 2]
+    assert ids(choose(controller, THREE, top_k=1, fallbacks=2)) == ["org/first", "org/second", "org/third"]
+
+
 def test_the_rest_beyond_top_k_are_alternatives_too(server: OpenAIServer, controller: Controller) -> None:
     assert ids(choose(controller, THREE, top_k=2)) == ["org/first", "org/second", "org/third"]
 
@@ -106,7 +121,7 @@ def test_no_answer_gives_way_to_the_ranking(
     server.script = {"select": trouble}
     choice = choose(connect(controller_retries=0), THREE, deadline=Deadline(0.5))
     assert (ids(choice)[0], choice.chosen_by) == ("org/first", "ranking")
-    assert "gave no choice" in choice.reason
+    assert "made no choice" in choice.reason
 
 
 @pytest.mark.parametrize("structures", [("json_object",), ()])

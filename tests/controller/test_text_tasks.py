@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.controller.client import Controller, ControllerCall
+from hugginggpt.controller.call import ControllerCall
+from hugginggpt.controller.client import Controller
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ExpertUnavailableError
 from hugginggpt.experts.base import ExpertContext

@@ -123,7 +123,7 @@ def test_a_limit_keeps_the_first_and_checks_the_rest(write: Write) -> None:
     assert [s.id for s in read_dataset(write(OWN, OWN | {"id": "b"}), 1).samples] == ["a"]
     with pytest.raises(UsageError, match="Line 2 of the dataset"):
         read_dataset(write(OWN, "{"), 1)
-    with pytest.raises(UsageError, match="0 is no limit"):
+    with pytest.raises(UsageError, match="A limit of 0 samples is too low"):
         read_dataset(write(OWN), 0)
 
 
@@ -142,10 +142,13 @@ def test_a_limit_keeps_the_first_and_checks_the_rest(write: Write) -> None:
         ),
         (OWN | {"request": "Read \ud800"}, "has a lone surrogate, half of a character, in 'request'"),
         (OWN | {"files": ["\ud800.png"]}, "has a lone surrogate, half of a character, in 'files'"),
-        (OWN | {"files": ["https://a.md?x=a.png"]}, "names the file 'https://a.md?x=a.png', whose ending"),
+        (
+            OWN | {"files": ["https://a.md?x=a.png"]},
+            "names the file 'https://a.md?x=a.png', which does not have the ending",
+        ),
         (OWN | {"files": "scan.png"}, "has 'files' that are not a list of names"),
-        (OWN | {"files": ["scan.xyz"]}, "names the file 'scan.xyz', whose ending"),
-        (OWN | {"files": ["scan.pdf"]}, "names the file 'scan.pdf', whose ending"),
+        (OWN | {"files": ["scan.xyz"]}, "names the file 'scan.xyz', which does not have the ending"),
+        (OWN | {"files": ["scan.pdf"]}, "names the file 'scan.pdf', which does not have the ending"),
         (THEIRS, "has no list of tasks in 'plan'"),
     ],
 )
@@ -175,7 +178,7 @@ for _ in range(900):
         ),
         (
             THEIRS | {"task_nodes": [{"task": "Translation", "arguments": NESTED}]},
-            "has 'task_nodes' that are nested too deep.",
+            "has 'task_nodes' that are nested too deeply.",
         ),
     ],
 )
@@ -192,7 +195,7 @@ def test_files_that_are_no_dataset(write: Write, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds no samples"):
         read_dataset(write("", " "))
     (tmp_path / "latin.jsonl").write_bytes(b"\xe9")
-    with pytest.raises(UsageError, match="not a text in UTF-8"):
+    with pytest.raises(UsageError, match="not UTF-8 text"):
         read_dataset(tmp_path / "latin.jsonl")
     os.mkfifo(tmp_path / "pipe.jsonl")
     with pytest.raises(UsageError, match="is not a regular file"):

@@ -20,7 +20,7 @@ from hugginggpt.errors import UsageError
 from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.trace.story import RequestTrace
-from tasks.ui import draw_stated_edges_only
+from tasks.ui.runs import draw_stated_edges_only
 from tests.flows.conftest import Answer
 from tests.stand_ins.inference_server import InferenceServer
 from tests.stand_ins.openai_server import (

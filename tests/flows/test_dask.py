@@ -27,11 +27,11 @@ from prefect.settings import (
     temporary_settings,
 )
 
-import hugginggpt.cluster
+import hugginggpt.cluster.address
 from apps.up.certificate import make_certificate
 from flows.answer import answer_request
-from flows.results import share_results
-from hugginggpt.cluster import Certificates
+from flows.server import share_results
+from hugginggpt.cluster.address import Certificates
 from hugginggpt.environment import RESULTS_BLOCK
 from hugginggpt.errors import ClusterUnavailableError, ConfigurationError, DeadlineExceededError
 from hugginggpt.holder import Holder
@@ -42,8 +42,8 @@ from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import CHECKOUT
 from hugginggpt.trace.report import report
 from hugginggpt.trace.story import RequestTrace
-from tasks import runner
-from tasks.runner import task_runner
+from tasks.expert_workers import runner
+from tasks.expert_workers.runner import task_runner
 from tests.flows.test_warm_models import MOOD, SENTIMENT
 from tests.servers import Cluster, listening, wait_until
 from tests.stand_ins import tiny_models
@@ -619,7 +619,7 @@ def test_over_tls_two_workers_do_a_request_and_strangers_are_turned_away(
     with Cluster(tmp_path, host=this_machine, certificates=ours, OPENAI_BASE_URL=controller.url) as far:
         far.scheduler()
         # One kind each, so that both have to do something.
-        theirs = hugginggpt.cluster.Cluster(far.address, certificates(cabinet, "worker-1")).variables
+        theirs = hugginggpt.cluster.address.Cluster(far.address, certificates(cabinet, "worker-1")).variables
         far.start("--kinds", "canny-control", **theirs)
         far.start("--kinds", "summarization", **theirs)
         for process in far.processes:
@@ -638,7 +638,7 @@ def test_over_tls_two_workers_do_a_request_and_strangers_are_turned_away(
                 Client(far.address, security=known.security(), timeout=5, set_as_default=False)
         with pytest.raises(OSError):
             Client(far.address.replace("tls", "tcp"), timeout=5, set_as_default=False)
-        for name, value in hugginggpt.cluster.Cluster(far.address, stranger).variables.items():
+        for name, value in hugginggpt.cluster.address.Cluster(far.address, stranger).variables.items():
             monkeypatch.setenv(name, value)
         reset()
         flow = answer_request.with_options(task_runner=task_runner())
@@ -647,7 +647,7 @@ def test_over_tls_two_workers_do_a_request_and_strangers_are_turned_away(
             refused.result()
         worker = subprocess.Popen(
             [sys.executable, "-m", "apps.cli", "expert-worker", "--kinds", "canny-control"],
-            env=far.environment | hugginggpt.cluster.Cluster(far.address, forged).variables,
+            env=far.environment | hugginggpt.cluster.address.Cluster(far.address, forged).variables,
             stderr=subprocess.PIPE,
             text=True,
         )

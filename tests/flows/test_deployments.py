@@ -16,6 +16,8 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.flows import load_flow_from_entrypoint
 from prefect.settings import PREFECT_API_URL
 
+from hugginggpt.deployments import deployment_names
+from hugginggpt.environment import POOL
 from hugginggpt.settings import CHECKOUT
 
 SCHEDULES = {
@@ -24,6 +26,7 @@ SCHEDULES = {
     "warm-models/nightly": "30 2 * * *",
     "prune-storage/weekly": "20 3 * * 0",
     "evaluate-planner/weekly": "0 5 * * 0",
+    "answer-queued/every-minute": "* * * * *",
 }
 PARAMETERS = {
     "answer-request/on-demand": {"request", "files", "conversation_id", "options", "request_id"},
@@ -31,6 +34,7 @@ PARAMETERS = {
     "warm-models/nightly": {"kinds"},
     "prune-storage/weekly": {"max_age_days", "keep_weights_gb", "keep_artifacts_gb", "dry_run"},
     "evaluate-planner/weekly": {"dataset", "controller", "limit", "fresh"},
+    "answer-queued/every-minute": {"limit"},
 }
 
 
@@ -42,7 +46,7 @@ def applied(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> d
     path: Path = tmp_path_factory.mktemp("deployments") / "deployments.yaml"
     path.write_text(yaml.safe_dump(content), "utf-8")
     with get_client(sync_client=True) as client:
-        client.create_work_pool(WorkPoolCreate(name="hugginggpt", type="process"), overwrite=True)
+        client.create_work_pool(WorkPoolCreate(name=POOL, type="process"), overwrite=True)
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(path)]
     environment = os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
     done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=180)
@@ -62,12 +66,13 @@ def fields(deployment: DeploymentResponse) -> dict[str, Any]:
 
 
 def test_every_deployment_is_applied(applied: dict[str, DeploymentResponse]) -> None:
+    assert sorted(applied) == deployment_names()
     for name, deployment in applied.items():
         assert not deployment.pull_steps
         assert deployment.entrypoint is not None
         assert load_flow_from_entrypoint(deployment.entrypoint).name == name.partition("/")[0]
         assert deployment.description and "hugginggpt" in deployment.tags
-        assert deployment.work_pool_name == "hugginggpt"
+        assert deployment.work_pool_name == POOL
 
 
 def test_every_schedule_is_as_it_is_said(applied: dict[str, DeploymentResponse]) -> None:
@@ -76,7 +81,11 @@ def test_every_schedule_is_as_it_is_said(applied: dict[str, DeploymentResponse])
 
 
 def test_a_scheduled_run_never_overlaps_itself(applied: dict[str, DeploymentResponse]) -> None:
+    leaves_the_work_to_the_one_before = "answer-queued/every-minute"
+    assert applied[leaves_the_work_to_the_one_before].global_concurrency_limit is None
     for name, cron in SCHEDULES.items():
+        if name == leaves_the_work_to_the_one_before:
+            continue
         limit, options = applied[name].global_concurrency_limit, applied[name].concurrency_options
         assert limit is not None and options is not None
         wanted = (1, ConcurrencyLimitStrategy.CANCEL_NEW) if cron else (16, ConcurrencyLimitStrategy.ENQUEUE)

@@ -159,7 +159,7 @@ def test_what_cannot_be_accepted_is_refused_before_anything_is_asked(
 ) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         evaluate(tmp_path / "nowhere.jsonl")
-    with pytest.raises(UsageError, match="0 is no limit"):
+    with pytest.raises(UsageError, match="A limit of 0 samples is too low"):
         evaluate(dataset, limit=0)
     assert not controller.calls
 

@@ -12,7 +12,7 @@ from hugginggpt.errors import DatabaseUnavailableError, DiskFullError
 from hugginggpt.request import RequestOptions
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace, reset
-from tasks import policies
+from tasks import recording
 from tests.servers import wait_until
 from tests.stand_ins.openai_server import OpenAIServer, RecordedCall
 
@@ -39,7 +39,7 @@ def fill(disk: Path) -> Path:
 @pytest.fixture
 def filling(controller: OpenAIServer, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Have the disk be full from the summary on, and the database not be waited for."""
-    monkeypatch.setattr(policies, "DATABASE_WAITS", (0.1,))
+    monkeypatch.setattr(recording, "DATABASE_WAITS", (0.1,))
 
     asked: list[RecordedCall] = []
 

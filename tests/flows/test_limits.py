@@ -20,7 +20,7 @@ from hugginggpt.request import RequestOptions
 from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import get_settings
-from hugginggpt.submission import Submission, put_in_line
+from hugginggpt.submission import Submission, submit
 from hugginggpt.trace.story import AskedRequest
 from tests.flows.conftest import Answer
 from tests.servers import wait_until
@@ -135,7 +135,7 @@ def test_its_time_counts_from_before_its_files_are_fetched(controller: OpenAISer
     state = answer_request("Do", [dripping], options=options, request_id="files", return_state=True)
     assert state.is_failed()
     assert time.monotonic() - began < 40  # the address drips for a minute
-    assert "files had not all arrived within its 3 seconds" in str(state.message)
+    assert "files did not all arrive within its 3 seconds" in str(state.message)
     assert not get_trace().requests.latest() and not controller.stages()
 
 
@@ -152,7 +152,7 @@ def test_its_time_ends_the_fetching_of_what_its_plan_names(controller: OpenAISer
 def test_what_is_put_in_line_has_its_files_in_time_or_not_at_all(dripping: str) -> None:
     submission = Submission(request="Do", files=(dripping,), id="line", deadline=0.5)
     with pytest.raises(DeadlineExceededError, match=r"0\.5 seconds"):
-        put_in_line(submission, get_settings(), get_store(), get_trace())
+        submit(submission, get_settings(), get_store(), get_trace())
     assert not get_trace().requests.latest()
 
 
@@ -202,7 +202,7 @@ def test_what_has_cost_its_ceiling_costs_no_more(
     assert scarce.name == "Partial"
     story = get_trace().requests.get("poor")
     assert story.status == RequestStatus.PARTIAL and story.response_source == "plain"
-    assert story.error is not None and "US dollars of the 0.000001 that it may" in story.error
+    assert story.error is not None and "of at most 0.000001 US dollars" in story.error
     assert story.totals.controller_calls < get_trace().requests.get("rich").totals.controller_calls
     assert len(controller.stages()) - calls == story.totals.controller_calls
 

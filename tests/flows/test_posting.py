@@ -23,10 +23,11 @@ from hugginggpt.errors import DatabaseUnavailableError
 from hugginggpt.holder import Hold
 from hugginggpt.services import get_trace
 from hugginggpt.settings import get_settings
-from hugginggpt.trace.store import Trace
+from hugginggpt.trace.lifecycle import Lifecycle
 from tasks import open as opening
-from tasks import posting, respond
-from tasks.markdown import as_text
+from tasks import respond
+from tasks.ui import posting
+from tasks.ui.markdown import as_text
 from tests.servers import wait_until
 from tests.stand_ins.openai_server import OpenAIServer, wrong_key
 
@@ -93,8 +94,8 @@ def between(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Refuse], None
         def client(**_: object) -> SyncPrefectClient:
             return SyncPrefectClient(f"http://127.0.0.1:{server.server_port}/api")
 
-        monkeypatch.setattr(posting, "get_client", client)
-        monkeypatch.setattr(posting, "_idle", [])
+        monkeypatch.setattr("tasks.ui.client.get_client", client)
+        monkeypatch.setattr("tasks.ui.client._idle", [])
         yield refusing.append
         server.shutdown()
 
@@ -151,10 +152,10 @@ def test_what_cannot_be_posted_is_an_error_in_the_log_and_told_by_the_run(
     between(refuse)
     state: Any = answer_request("Draw its edges", [str(photo)], options={"plan": EDGES}, return_state=True)
     assert (state.type.value, state.name) == ("COMPLETED", "Completed")
-    assert state.message == "OK. (Missing in Prefect, as the log says: the artifact 'result-0'.)"
+    assert state.message == "OK. (Prefect does not show the artifact 'result-0': the log says why.)"
     assert artifacts_of(state).keys() == {"plan", "model-0", "answer"}
     (line,) = run_log
-    assert line.startswith("In Prefect, the artifact 'result-0' is missing: Client error '422")
+    assert line.startswith("Prefect does not show the artifact 'result-0': Client error '422")
 
 
 def test_posts_that_fetch_their_tokens_at_the_same_time_do_not_void_each_others(
@@ -248,7 +249,7 @@ def test_a_request_that_is_resumed_shows_what_an_earlier_life_made(
         raise DatabaseUnavailableError("The trace is away.")
 
     with monkeypatch.context() as patch:
-        patch.setattr("tasks.policies.DATABASE_WAITS", ())
+        patch.setattr("tasks.recording.DATABASE_WAITS", ())
         patch.setattr(respond, "_status", away)
         first: Any = answer_request(
             "Draw its edges", [str(photo)], options={"plan": EDGES}, request_id="halved", return_state=True
@@ -329,13 +330,13 @@ def test_a_lease_that_is_looked_at_as_its_request_ends_gives_no_alarm(
     monkeypatch.setenv("HUGGINGGPT_LEASE_SECONDS", "1")
     get_settings.cache_clear()
     holds: list[Hold] = []
-    renew = Trace.renew_lease
+    renew = Lifecycle.renew_lease
 
-    def noted(self: Trace, *arguments: Any) -> Hold:
+    def noted(self: Lifecycle, *arguments: Any) -> Hold:
         holds.append(renew(self, *arguments))
         return holds[-1]
 
-    monkeypatch.setattr(Trace, "renew_lease", noted)
+    monkeypatch.setattr(Lifecycle, "renew_lease", noted)
     all_posted = opening.all_posted
 
     @contextmanager

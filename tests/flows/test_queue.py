@@ -30,15 +30,16 @@ from prefect.types._datetime import now
 from flows.answer import answer_request
 from flows.queue import answer_queued, start_run
 from hugginggpt.errors import ClusterUnavailableError, ConfigurationError, HuggingGPTError, OrchestratorUnavailableError
-from hugginggpt.resources import gather, reference
+from hugginggpt.resources import artifact_reference, load_resources
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import CHECKOUT, get_settings
-from hugginggpt.submission import Submission, put_in_line
+from hugginggpt.submission import Submission, submit
 from hugginggpt.trace import queue as trace_queue
 from hugginggpt.trace.story import AskedRequest, EndedRun
 from tasks import open as opening
 from tasks import queue
+from tasks import start_run as starting
 from tests.servers import wait_until
 from tests.trace.samples import finish
 
@@ -111,7 +112,7 @@ def test_a_run_of_the_schedule_leaves_the_work_to_one_that_is_at_it(_deployed: N
     put("left-to-it")
     with FileLock(get_settings().home_dir / "answer-queued.lock", mode=0o600):
         state: Any = answer_queued(return_state=True)
-    assert (state.name, state.message) == ("Completed", "Another run of it is still at work, and does the same.")
+    assert (state.name, state.message) == ("Completed", "Another run is still at work and does the same.")
     assert run_of(state).name == "answer-queued: another run is at work"
     assert runs_of("left-to-it") == []
     assert answer_queued() == 1
@@ -247,13 +248,7 @@ def test_a_run_that_is_deleted_meanwhile_does_not_keep_the_others_from_being_end
 ) -> None:
     gone, other = begun("gone"), begun("other")
     for name in ("gone", "other"):
-        finish(
-            get_trace(),
-            name,
-            status=RequestStatus.COMPLETED,
-            response="Done.",
-            response_source="none",
-        )
+        finish(get_trace(), name, status=RequestStatus.COMPLETED, response="Done.", response_source="none", error=None)
     monkeypatch.setattr(queue, "ENDED_SECONDS", 0.0)
     ending = queue._ending
 
@@ -276,7 +271,7 @@ def test_a_run_that_a_worker_lost_before_it_began_is_followed_by_another(
     set_state(start_run("lost", "Draw"), Pending())
     assert answer_queued() == 1
     assert len(runs_of("lost")) == 1  # it may be starting yet
-    monkeypatch.setattr(queue, "START_SECONDS", 0.0)
+    monkeypatch.setattr(starting, "START_SECONDS", 0.0)
     assert answer_queued() == 1
     assert len(runs_of("lost")) == 2
 
@@ -302,11 +297,11 @@ def test_a_work_pool_that_was_deleted_is_said_and_what_waited_in_it_gets_another
 
 
 def test_what_cannot_be_started_stays_in_line(_deployed: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "DEPLOYMENT", "answer-request/elsewhere")
+    monkeypatch.setattr(starting, "DEPLOYMENT", "answer-request/elsewhere")
     put("stays")
     state = answer_queued(return_state=True)
     assert state.is_failed()
-    assert str(state.message).startswith("1 of 1 requests stay in line, for no run could be started for them: Prefect")
+    assert str(state.message).startswith("Could not start a run for 1 of 1 requests, which stay in line: Prefect")
     assert get_trace().requests.get("stays").status is RequestStatus.QUEUED
     with pytest.raises(ConfigurationError, match="no deployment answer-request/elsewhere: start everything") as raised:
         start_run("stays", "Draw")
@@ -316,7 +311,7 @@ def test_what_cannot_be_started_stays_in_line(_deployed: None, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("status", "kind", "sentence"),
     [
-        (401, ConfigurationError, "does not let us in .HTTP 401.: set PREFECT_API_AUTH_STRING"),
+        (401, ConfigurationError, "refused the login .HTTP 401.: set PREFECT_API_AUTH_STRING"),
         (422, ConfigurationError, "refused to start a run .HTTP 422."),
         (501, OrchestratorUnavailableError, "could not start a run .HTTP 501."),
     ],
@@ -344,7 +339,7 @@ def test_what_prefects_server_says_is_told_apart(
 
 def run_of_deployment(request: str, **parameters: Any) -> FlowRun:
     asked = {"request": request, **parameters}
-    run = run_deployment(queue.DEPLOYMENT, parameters=asked, timeout=0, as_subflow=False)
+    run = run_deployment(starting.DEPLOYMENT, parameters=asked, timeout=0, as_subflow=False)
     assert isinstance(run, FlowRun)
     return run
 
@@ -365,18 +360,18 @@ def test_what_a_deployment_is_asked_is_in_line_before_anything_can_fail(
     monkeypatch.setenv("HUGGINGGPT_FILE_ROOTS", str(photo.parent))
     reset()
     with monkeypatch.context() as patch:
-        patch.setattr(opening, "check_runner", away)
+        patch.setattr(opening, "wait_for_workers", away)
         run = run_of_deployment("Draw its edges", files=[str(photo)], options={"plan": PLAN})
         assert "The cluster is away" in str(begin(run).message)
         refused = run_of_deployment("Draw its edges", files=["/nowhere.png"])
-        assert str(begin(refused).message).startswith("The file /nowhere.png is in none of the folders")
+        assert str(begin(refused).message).startswith("The file /nowhere.png is outside the folders")
     # Nobody else begins it while its run may still do so.
     assert [(r.request_id, r.status) for r in get_trace().requests.latest()] == [(str(run.id), RequestStatus.QUEUED)]
     assert answer_queued() == 0
 
     monkeypatch.setattr(opening, "OPENING_SECONDS", 0.0)
     with monkeypatch.context() as patch:
-        patch.setattr(opening, "check_runner", away)
+        patch.setattr(opening, "wait_for_workers", away)
         begin(run_of_deployment("Draw its edges", files=[str(photo)], options={"plan": PLAN}, request_id="mine"))
     assert answer_queued() == 1
     (again,) = [found for found in runs_of("mine") if found.idempotency_key == "mine"]
@@ -413,14 +408,14 @@ def test_a_deployed_run_reads_no_path_outside_of_the_configured_folders(
 
 
 def test_files_that_were_stored_first_need_no_configured_folder(_deployed: None, photo: Path) -> None:
-    (resource,) = gather([str(photo)], get_settings(), get_store())
+    (resource,) = load_resources([str(photo)], get_settings(), get_store())
     asked = {"options": {"plan": PLAN}}
-    assert begin(run_of_deployment("Draw its edges", files=[reference(resource)], **asked)).is_completed()
+    assert begin(run_of_deployment("Draw its edges", files=[artifact_reference(resource)], **asked)).is_completed()
     encoded = "data:image/png;base64," + base64.b64encode(photo.read_bytes()).decode()
     plan = [{**PLAN[0], "args": {"image": "data.png"}}]
     assert begin(run_of_deployment("Draw its edges", files=[encoded], options={"plan": plan})).is_completed()
     submission = Submission(request="Draw its edges", files=(str(photo),), id="stored", plan=PLAN)
-    put_in_line(submission, get_settings(), get_store(), get_trace())
+    submit(submission, get_settings(), get_store(), get_trace())
     assert begin(start_run("stored", "Draw its edges")).is_completed()
 
 

@@ -46,7 +46,7 @@ def models(tmp_path: Path) -> Path:
 @pytest.fixture
 def hub(models: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     forget_probes()
-    monkeypatch.setattr(refresh.refresh_kind, "retry_delay_seconds", [0.2] * refresh.RETRIES)
+    monkeypatch.setattr(refresh.refresh_kind, "retry_delay_seconds", [0.2] * refresh.refresh_kind.retries)
     monkeypatch.setattr(refresh, "_SAME_TRY", 0.0)
     with HubServer(models) as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
@@ -122,12 +122,12 @@ def test_a_hub_that_is_down_takes_nothing_away(hub: HubServer, mode: str, monkey
     with pytest.raises(HubUnavailableError):
         state.result()
     assert get_trace().models.cards(SENTIMENT) == kept
-    assert set(runs(state).values()) == {refresh.RETRIES + 1}
+    assert set(runs(state).values()) == {refresh.refresh_kind.retries + 1}
     assert table(state)[SQUARES]["what changed"].startswith("not looked up: The models of object-detection")
 
 
 def test_a_hub_that_comes_back_is_asked_again(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refresh.refresh_kind, "retry_delay_seconds", [1.0] * refresh.RETRIES)
+    monkeypatch.setattr(refresh.refresh_kind, "retry_delay_seconds", [1.0] * refresh.refresh_kind.retries)
     hub.mode = "unavailable"
     seen = len(hub.requests)
 

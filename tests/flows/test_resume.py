@@ -26,7 +26,7 @@ from hugginggpt.request import RequestOptions
 from hugginggpt.results import RequestStatus, TaskResult
 from hugginggpt.services import get_trace, reset
 from hugginggpt.trace.story import RequestTrace
-from tasks import policies
+from tasks import recording
 from tasks.open import open_request
 from tasks.plan import plan_request
 from tasks.run import EXPERT_TASKS
@@ -177,7 +177,7 @@ def test_results_outlive_a_database_that_goes_away(
 ) -> None:
     monkeypatch.setenv("HUGGINGGPT_DATABASE_URL", postgresql_url)
     monkeypatch.setenv("HUGGINGGPT_LEASE_SECONDS", "3")
-    monkeypatch.setattr(policies, "DATABASE_WAITS", (0.5, 1.0))
+    monkeypatch.setattr(recording, "DATABASE_WAITS", (0.5, 1.0))
     reset()
 
     def summary(call: object) -> str:
@@ -344,7 +344,8 @@ def test_a_task_that_two_runs_are_at_is_done_once(controller: OpenAIServer) -> N
     @flow(name="twice")
     def twice() -> list[TaskResult]:
         with open_request("Sum it up.", [], None, RequestOptions(plan=plan), "twice") as run:
-            run, planned = plan_request(run)
+            run, planned, _ = plan_request(run)
+            assert planned is not None
             choice = select_models(run, planned)[0]
             runs = [
                 EXPERT_TASKS["summarization"].submit(

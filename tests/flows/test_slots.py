@@ -10,8 +10,9 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from hugginggpt.deadline import Deadline
+from hugginggpt.environment import CONTROLLER_LIMIT
 from hugginggpt.errors import DeadlineExceededError, OrchestratorUnavailableError, PassingError, TaskCancelledError
-from tasks.limits import CONTROLLER_LIMIT, controller_slot
+from tasks.limits import controller_slot
 
 
 @pytest.fixture

@@ -82,7 +82,8 @@ def check(state: Any, lines: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("module", "name"), [(planning, "ask_for_plan"), (planning, "show_plan"), (run, "patiently"), (respond, "respond")]
+    ("module", "name"),
+    [(planning, "ask_for_plan"), (planning, "show_plan"), (run, "retry_while_database_is_down"), (respond, "respond")],
 )
 def test_a_request_fails_without_a_secret(
     module: Any, name: str, controller: OpenAIServer, logged: list[str], monkeypatch: pytest.MonkeyPatch
@@ -121,7 +122,7 @@ def test_an_expert_that_fails_unexpectedly_says_no_secret(
 
 def test_a_scheduled_flow_fails_without_a_secret(logged: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
-    monkeypatch.setattr(queue, "let_go_of_overdue", surprise)
+    monkeypatch.setattr(queue, "delete_overdue_runs", surprise)
     monkeypatch.setattr("tasks.warm._load_where_experts_run", surprise)
     for begin in (lambda: answer_queued(return_state=True), lambda: warm_models(["summarization"], return_state=True)):
         logged.clear()

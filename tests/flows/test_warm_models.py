@@ -61,7 +61,7 @@ def models(sentiment: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def hub(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     forget_probes()
-    monkeypatch.setattr(warm.load_model, "retry_delay_seconds", [0.1] * warm.RETRIES)
+    monkeypatch.setattr(warm.load_model, "retry_delay_seconds", [0.1] * warm.load_model.retries)
     with HubServer(models) as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         monkeypatch.setenv("HUGGINGGPT_MODELS_CACHE", str(tmp_path / "cache"))
@@ -139,7 +139,7 @@ def test_without_kinds_it_is_those_that_are_in_use(hub: HubServer) -> None:
     state = warm_models(return_state=True)
     assert (state.name, state.message, state.result()) == (
         "Completed",
-        "No kind has a downloaded model, and none was used lately.",
+        "No kind has a downloaded model, and none was used recently.",
         [],
     )
     warm_models([SENTIMENT])
@@ -173,7 +173,7 @@ def test_a_dask_worker_that_dies_while_it_loads_is_waited_for_no_longer(
     hub: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr(warm.load_model, "retry_delay_seconds", [5.0] * warm.RETRIES)
+    monkeypatch.setattr(warm.load_model, "retry_delay_seconds", [5.0] * warm.load_model.retries)
     states: list[State[Any]] = []
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, processes=True

@@ -10,7 +10,7 @@ from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.errors import StorageError, TraceError, UsageError
 from hugginggpt.evaluation.datasets import read_dataset, sample_set
 from hugginggpt.settings import Settings
-from hugginggpt.submission import parse_submission, put_in_line
+from hugginggpt.submission import parse_submission, submit
 from hugginggpt.trace.report import report
 from hugginggpt.trace.store import Trace
 from tests.fuzz.case import Case
@@ -52,7 +52,7 @@ class Batches:
         )  # fmt: skip
         how, line = picked(rng, makers)
         return Case(
-            f"parse_submission and put_in_line: {how}",
+            f"parse_submission and submit: {how}",
             line,
             lambda: self._put(line),
             (UsageError, StorageError, TraceError),
@@ -60,13 +60,13 @@ class Batches:
 
     def _put(self, line: bytes) -> None:
         submission = parse_submission(line)
-        request_id, _ = put_in_line(submission, self._settings, self._store, self._trace)
+        request_id = submit(submission, self._settings, self._store, self._trace).request_id
         story = self._trace.requests.get(request_id)
         report(story, {}).model_dump_json().encode()
         story.model_dump_json().encode()
         assert story.text.strip() == submission.request.replace("\0", "").strip(), "another request than was given"
-        again = put_in_line(submission.model_copy(update={"id": request_id}), self._settings, self._store, self._trace)
-        assert again == (request_id, False), "the same request twice"
+        again = submit(submission.model_copy(update={"id": request_id}), self._settings, self._store, self._trace)
+        assert (again.request_id, again.new) == (request_id, False), "the same request twice"
 
     def _line(self, rng: random.Random) -> dict[str, Any]:
         line: dict[str, Any] = {"request": rng.choice(("Read it", "Read it", value(rng), characters(rng)))}

@@ -8,13 +8,13 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from apps.cli.answer import make_folder
-from apps.cli.ask import absolute
+from apps.cli.request import absolute
 from apps.cli.text import printable
 from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.errors import MediaError, PlanError, StorageError, UsageError
 from hugginggpt.media import Text, check_file, load_file
 from hugginggpt.plan import Plan, PlannedTask
-from hugginggpt.resources import Namespace, gather, reference
+from hugginggpt.resources import Namespace, artifact_reference, load_resources
 from hugginggpt.settings import Settings
 from tests.fuzz.case import Case
 from tests.fuzz.material import characters, pumped, raw, value
@@ -129,15 +129,15 @@ class Names:
                     if os.path.basename(path) not in (b"", b".", b".."):
                         Path(os.fsdecode(path)).write_bytes(b"words")
                         found.append(os.fsdecode(path))
-                resources = gather([absolute(path) for path in found], self._settings, self._store)
+                resources = load_resources([absolute(path) for path in found], self._settings, self._store)
                 assert len({resource.name for resource in resources}) == len(resources), "a name twice"
                 for resource in resources:
                     _check_name(resource.name)
                     resource.model_dump_json().encode()
-                    again = gather([reference(resource)], self._settings, self._store)[0]
+                    again = load_resources([artifact_reference(resource)], self._settings, self._store)[0]
                     assert again.artifact.sha256 == resource.artifact.sha256
 
-        return Case("gather of real files", called, run, (UsageError, StorageError))
+        return Case("load_resources of real files", called, run, (UsageError, StorageError))
 
     def _path(self, rng: random.Random) -> Case:
         called = rng.choice(("", "file://", "file://localhost", "~/", "/proc/self/", "/dev/", "./")) + name(rng)
@@ -172,12 +172,12 @@ class Names:
         source = f"artifact://{sha256}{rng.choice(('/', '/', '/', '', '//'))}{called}"
 
         def run() -> None:
-            for resource in gather([source, source], self._settings, self._store):
+            for resource in load_resources([source, source], self._settings, self._store):
                 _check_name(resource.name)
                 resource.model_dump_json().encode()
-                gather([reference(resource)], self._settings, self._store)
+                load_resources([artifact_reference(resource)], self._settings, self._store)
 
-        return Case("gather of artifact://", source, run, (MediaError, StorageError))
+        return Case("load_resources of artifact://", source, run, (MediaError, StorageError))
 
     def _plan(self, rng: random.Random) -> Case:
         kind, argument = rng.choice(

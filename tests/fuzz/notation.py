@@ -9,7 +9,7 @@ from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.controller.embedded.grammar import plan_grammar
 from hugginggpt.errors import HuggingGPTError, PlanError
 from hugginggpt.plan import parse_plan
-from hugginggpt.plan.notation import INPUT_WORDS, WORDS, named, quoted, read_notation, write_notation
+from hugginggpt.plan.notation import INPUT_WORDS, named, quoted, read_notation, word_of, write_notation
 from hugginggpt.plan.references import (
     any_reference,
     canonical,
@@ -27,7 +27,8 @@ from tests.fuzz.plans import FILES, SPELLINGS, graph
 SCRAPS = (
     " > ", ">", "(", ")", ", ", ",", "=", "\n", " ", "\t", '"', "\\", '"x"', "a.png", "scan.png > read", "{}", '"{}"',
     "a", "=a", 'text="', 'text="{}{}"', "none", "to=", "labels=", "context=", "<generated>", "<GENERATED>-0",
-    "<node-1>", "\u00a0", "\x00", "\ud800", "'", "passage-1", *sorted(WORDS.values())[:12], *INPUT_WORDS.values(),
+    "<node-1>", "\u00a0", "\x00", "\ud800", "'", "passage-1",
+    *sorted(map(word_of, CAPABILITIES.values()))[:12], *INPUT_WORDS.values(),
 )  # fmt: skip
 REFERENCES = (
     "<", ">", "<generated", "<generated>", "<GENERATED>-", "<GENERATED>-0", "<GENERATED>-0,", " ", "\t", "\n", "-",
@@ -48,7 +49,7 @@ def _pipeline(rng: random.Random, depth: int = 0) -> str:
     steps = []
     for _ in range(rng.choice((1, 1, 2, 3, 30))):
         capability = CAPABILITIES[rng.choice(sorted(CAPABILITIES))]
-        words = [rng.choice((WORDS.get(capability.kind, capability.kind), capability.kind))]
+        words = [rng.choice((word_of(capability), capability.kind))]
         for wanted in capability.inputs[1:]:
             word = INPUT_WORDS.get(wanted.name, wanted.name)
             inside = f"({_pipeline(rng, depth + 1)})" if depth < 2 else "x"

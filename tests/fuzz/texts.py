@@ -18,7 +18,7 @@ from hugginggpt.text import (
     terminal_json,
     visible,
 )
-from tasks.markdown import as_cell, as_code, as_label, as_text, fence
+from tasks.ui.markdown import as_cell, as_code, as_label, as_text, fence
 from tests.fuzz.case import Case
 from tests.fuzz.material import CHARACTERS, VALUES, changed, characters, pumped, value
 from tests.fuzz.names import BIDI, name

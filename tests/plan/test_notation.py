@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.plan import Plan, PlanError, parse_plan
-from hugginggpt.plan.notation import WORDS, read_notation, write_notation
+from hugginggpt.plan.notation import read_notation, write_notation
 from hugginggpt.plan.references import references_in
 from tests.plan.test_properties import graphs
 
@@ -62,7 +62,8 @@ def test_a_kind_may_stand_with_its_own_name() -> None:
     assert read_notation("a.wav > automatic-speech-recognition > translation target_language=German") == read_notation(
         "a.wav > hear > translate to=German"
     )
-    assert WORDS.keys() == CAPABILITIES.keys() and len({*WORDS.values(), *WORDS}) == 2 * len(WORDS)
+    words = {capability.word for capability in CAPABILITIES.values()}
+    assert "" not in words and len(words | CAPABILITIES.keys()) == 2 * len(CAPABILITIES)
 
 
 def test_a_list_holds_each_of_its_values_once() -> None:
@@ -103,10 +104,10 @@ def test_a_template_takes_what_is_piped() -> None:
         ("a.png", "where a > is expected"),
         ("Sure, here is the plan", "expected"),
         ("a.png > read b.png", "where a line should end"),
-        ('"\\q" > speak', "no text"),
+        ('"\\q" > speak', "not a valid text"),
         ("(" * 5000, "too many parentheses"),
-        ('"say <GENERATED>-0" > speak', "by which plans call a result"),
-        ('"<node-1>" > speak', "by which plans call a result"),
+        ('"say <GENERATED>-0" > speak', "reads as a reference to a result"),
+        ('"<node-1>" > speak', "reads as a reference to a result"),
     ],
 )
 def test_what_cannot_be_read_is_said(written: str, said: str) -> None:

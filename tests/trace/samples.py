@@ -6,7 +6,7 @@ from typing import Any
 
 from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.capabilities import ValueType
-from hugginggpt.controller.client import ControllerCall
+from hugginggpt.controller.call import ControllerCall
 from hugginggpt.errors import rebuilt
 from hugginggpt.holder import holder_name
 from hugginggpt.models.card import Candidate, Endpoint, ModelCard, ModelChoice

@@ -198,6 +198,15 @@ def test_what_could_not_be_recorded_at_once_is_completed_at_the_end(trace: Trace
     assert [attempt.status for attempt in attempts] == ["interrupted", "completed"]
 
 
+def test_the_attempt_of_a_worker_that_died_is_not_completed_by_the_one_that_did_it_again(trace: Trace) -> None:
+    run = run_of(trace, planned(trace).request_id, 1)
+    _, done = (run.start_attempt(0, candidate(result(0).model), run_count=1) for _ in range(2))
+    run.record_result(result(0), attempt=AttemptEnd(done, 1.0, None))
+    finish(trace, run.request_id, outcomes=(outcome(0, result=result(0)),))
+    attempts = trace.requests.get(run.request_id).tasks[0].attempts
+    assert [attempt.status for attempt in attempts] == ["interrupted", "completed"]
+
+
 def test_the_whole_story_goes_to_json_and_back(trace: Trace) -> None:
     opened = planned(trace, flow_run_id="flow-1")
     request_id = opened.request_id

@@ -1,4 +1,4 @@
-"""What a model of 135 million parameters needs: one short question, and its answer tidied."""
+"""The answers of the embedded model: what to ask it, and how to tell whether an answer is usable."""
 
 import json
 import re
@@ -13,23 +13,23 @@ from hugginggpt.errors import ControllerError
 if TYPE_CHECKING:
     from hugginggpt.controller.client import Controller
 
-_FEW_FOREIGN, _MOST_FOREIGN = 2, 0.3  # words that may stand nowhere in the text: so many, or that part
+_FEW_FOREIGN, _MOST_FOREIGN = 2, 0.3  # words that need not be in the text: so many, or this share
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[^\W\d_])")
 
 
 QUOTED_CHARS = 400
-"""The longest text to quote, and the most tokens it takes: SmolLM2 takes one for each digit."""
+"""The longest text to quote, and the most tokens that it takes: SmolLM2 spends one on each digit."""
 
 _MOST_LINES = 24
 
 
 def question_in(request: str) -> str:
-    """The questions of a request, which such a model answers well; empty when it has none."""
+    """The questions in a request, which a small model answers well; empty if there are none."""
     return " ".join(s for s in _SENTENCE.split(request.strip()) if s.endswith("?"))
 
 
 def distinct_texts(texts: Iterable[str]) -> list[str]:
-    """The texts without those that only say again what an earlier one says."""
+    """The texts without those that only repeat an earlier one."""
     kept: list[str] = []
     for text in (text.strip() for text in texts):
         if text and not (kept and _adds_nothing(text, kept)):
@@ -42,7 +42,7 @@ def _adds_nothing(text: str, others: Sequence[str]) -> bool:
 
 
 def tidied(answer: str) -> str:
-    """The first paragraph, each sentence once, without an unfinished last one."""
+    """The first paragraph, without repeated sentences and an unfinished last one."""
     sentences = list(dict.fromkeys(_SENTENCE.split(answer.strip().split("\n\n")[0])))
     if len(sentences) > 1 and not sentences[-1].endswith((".", "!", "?")):
         sentences.pop()
@@ -50,18 +50,18 @@ def tidied(answer: str) -> str:
 
 
 def invented(answer: str, given: Sequence[str]) -> list[str]:
-    """Why an answer over given texts cannot be trusted, one sentence each."""
+    """Why an answer from the given texts cannot be trusted, one sentence each."""
     problems = unfounded(answer, given)
     foreign, words = foreign_words(answer, given)
     if foreign > max(_FEW_FOREIGN, _MOST_FOREIGN * words):
-        problems.append("Too much of the answer stands nowhere in the text.")
+        problems.append("Too much of the answer is not in the text.")
     if repeats_itself(answer):
         problems.append("The answer repeats itself.")
     return problems
 
 
 def repeats_itself(answer: str) -> bool:
-    """Whether a small model went round in circles."""
+    """Whether most words of an answer are repeated."""
     written = answer.split()
     return len(written) > 20 and len(set(written)) < len(written) / 2
 
@@ -69,17 +69,17 @@ def repeats_itself(answer: str) -> bool:
 def quotation(
     controller: "Controller", request: str, texts: Sequence[str], *, stage: str, deadline: Deadline | None
 ) -> str:
-    """One of the texts word for word, of the small model's choice: it can say nothing else.
+    """One of the texts, word for word, chosen by the small model, which can answer nothing else.
 
     Args:
         controller: the small model.
-        request: what the quotation is to answer.
-        texts: each at most `QUOTED_CHARS` long; of too many the first are shown.
+        request: the request that the quotation answers.
+        texts: each at most `QUOTED_CHARS` long; only the first ones are shown.
         stage: for the trace.
-        deadline: how long it may take.
+        deadline: when it has to be done.
 
     Raises:
-        ControllerError: it gave none.
+        ControllerError: the model chose none of them.
     """
     quotable = list(dict.fromkeys(texts))[:_MOST_LINES]
     schema = {
@@ -89,7 +89,7 @@ def quotation(
         "additionalProperties": False,
     }
     budget = controller.context_tokens - QUOTED_CHARS
-    prompt = render_within("response_embedded_quote", budget, texts=cuttable(quotable), request=request)
+    prompt = render_within("embedded/response_quote", budget, texts=cuttable(quotable), request=request)
     answer = controller.chat(prompt, stage=stage, max_tokens=QUOTED_CHARS, schema=schema, deadline=deadline)
     try:
         return str(json.loads(answer)["answer"])

@@ -1,8 +1,8 @@
 """The grammar of pipeline notation for one request, in llama.cpp's GBNF.
 
-What it lets through is a plan of known kinds with typed edges: it names only the sources it is given
-and takes every text from the request's own words; only languages are free. So neither a kind nor a
-file nor a text can be invented. (GBNF: llama.cpp, `grammars/README.md`.)
+It allows only plans of known kinds with typed edges, whose names are those of the given sources and
+whose texts are words of the request; only languages are free. So the model cannot invent a kind, a
+file or a text. (GBNF: llama.cpp, `grammars/README.md`.)
 """
 
 import itertools
@@ -11,41 +11,41 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from hugginggpt.capabilities import CAPABILITIES, Capability, Input, ValueType
-from hugginggpt.plan.notation import INPUT_WORDS, NOTHING, PIPED, TEMPLATED, WORDS, named
+from hugginggpt.plan.notation import INPUT_WORDS, NOTHING, PIPED, TEMPLATED, named, word_of
 from hugginggpt.plan.references import starts_of_references
 
 MOST_LINES = 8
-"""Pipelines of a plan."""
+"""Pipelines in a plan."""
 
 MOST_STEPS = 8
-"""Steps of a pipeline."""
+"""Steps in a pipeline."""
 
-_MOST_INNER_STEPS = 4  # of a pipeline in parentheses
-_MOST_NESTED = 2  # pairs of parentheses around each other
+_MOST_INNER_STEPS = 4  # in a pipeline in parentheses
+_MOST_NESTED = 2  # nested pairs of parentheses
 
 _MOST_VALUES = 32
 _FILES = (ValueType.TEXT, ValueType.IMAGE, ValueType.AUDIO, ValueType.VIDEO, ValueType.TABLE)
-_INSIDE = (ValueType.TEXT, ValueType.IMAGE)  # what a pipeline in parentheses may yield
-_MOST_UNITS = 4_000  # words of a request, from its beginning and its end: more than the planner is shown
+_INSIDE = (ValueType.TEXT, ValueType.IMAGE)  # what a pipeline in parentheses may return
+_MOST_UNITS = 4_000  # words of a request, from its beginning and its end; the planner sees fewer
 _UNIT = re.compile(r"\w+|[^\w\s]")
 
-# A rule is its alternatives, an alternative its symbols: names of rules, or GBNF as it stands.
+# A rule is a list of alternatives, an alternative a list of symbols: names of rules, or plain GBNF.
 _Rules = dict[str, list[tuple[str, ...]]]
 
 
 def plan_grammar(kinds: Collection[str], sources: Mapping[ValueType, Sequence[str]], text: str) -> str:
-    """The grammar of the plans that a request may get.
+    """The grammar of the possible plans for a request.
 
     Args:
         kinds: the kinds that may be planned.
         sources: names of the files and other sources, by the type of value they hold.
-        text: the request, out of which texts are taken.
+        text: the request, which texts are taken from.
 
     Returns:
         A GBNF grammar whose every sentence `read_notation` can read.
     """
     rules = _texts(text)
-    # Languages stand in a request in its own language, in a plan in English.
+    # A request names languages in its own language, a plan names them in English.
     rules["language"] = [('[A-Z] [a-z]{2,20} | "\\"" [A-Z] [a-z]{2,20} (" " [A-Z] [a-z]{2,20}){1,2} "\\""',)]
     for type in _FILES:
         rules[f"name-{type}"] = [(_literal(named(name)),) for name in dict.fromkeys(sources.get(type, ()))]
@@ -58,7 +58,7 @@ def plan_grammar(kinds: Collection[str], sources: Mapping[ValueType, Sequence[st
 
 
 def _pipelines(capabilities: Sequence[Capability], depth: int) -> _Rules:
-    """Everything of a pipeline that stands in so many parentheses."""
+    """The rules for pipelines inside so many parentheses."""
     rules: _Rules = {}
     deeper = depth + 1
     for goal in _INSIDE:
@@ -81,7 +81,7 @@ def _pipelines(capabilities: Sequence[Capability], depth: int) -> _Rules:
 
 
 def _onward(type: ValueType, takers: Sequence[Capability], depth: int) -> _Rules:
-    """How a pipeline may go on from a value of a type, for every number of steps that are left."""
+    """How a pipeline may continue from a value of a type, for every number of steps left."""
     rules: _Rules = {}
     by_result: dict[tuple[ValueType, ...], list[Capability]] = {}
     for capability in takers:
@@ -102,13 +102,13 @@ def _onward(type: ValueType, takers: Sequence[Capability], depth: int) -> _Rules
 
 
 def _rests(results: tuple[ValueType, ...], goal: ValueType | None, left: int, depth: int) -> list[tuple[str, ...]]:
-    """What may follow a step: its end, where the result is what is wanted, or further steps."""
+    """What may follow a step: the end, if the result is of the wanted type, or further steps."""
     end: list[tuple[str, ...]] = [('""',)] if goal is None or goal in results else []
     return end + [(_go(type, goal, left, depth),) for type in results if left]
 
 
 def _go(type: ValueType, goal: ValueType | None, left: int, depth: int) -> str:
-    """The rule for one to `left` steps from a value of a type to one of the goal's type, or of any."""
+    """The rule for one to `left` steps from a value of a type to a value of the goal's type, or of any type."""
     return f"go-{type}-to-{goal or 'any'}-{left}-{depth}"
 
 
@@ -121,7 +121,7 @@ def _steps_to(type: ValueType, results: tuple[ValueType, ...], depth: int) -> st
 
 
 def _results(capability: Capability) -> tuple[ValueType, ...]:
-    """The types of input that its outputs can go into."""
+    """The types of input that accept its outputs."""
     given = set(capability.outputs)
     return tuple(t for t in _FILES if t in given or (t is ValueType.TEXT and ValueType.STRUCTURED in given))
 
@@ -131,9 +131,9 @@ def _step(capability: Capability, depth: int) -> str:
 
 
 def _steps(capability: Capability, depth: int) -> Iterator[tuple[str, ...]]:
-    """The ways of writing one step: its kind, then the inputs that are named."""
+    """The ways to write one step: its kind, then the named inputs."""
     kind, (_, *others) = capability.kind, capability.inputs
-    word = WORDS.get(kind, kind)
+    word = word_of(capability)
     if kind in TEMPLATED:
         yield (_literal(word),)
         yield (_literal(f"{word} text="), "template")
@@ -155,14 +155,14 @@ def _given(wanted: Input, depth: int) -> tuple[str, str]:
 
 
 def _texts(text: str) -> _Rules:
-    """Every run of the request's words: `span`, a text; `template`, one with a place for what is piped."""
+    """Every run of the request's words: `span`, a text; `template`, a text with a place for the piped value."""
     units = list(_UNIT.finditer(text))
     cut = len(units)
     if cut > _MOST_UNITS:
         cut = _MOST_UNITS * 2 // 3
         units = [*units[:cut], *units[cut - _MOST_UNITS :]]
     rules: _Rules = {"words": []}
-    starts = starts_of_references(text)  # no text goes on from one: a whole reference would be read as one
+    starts = starts_of_references(text)  # no text continues past these, so none contains a whole reference
     for n, unit in enumerate(units):
         rules["words"].append((f"w{n}",))
         here = _escaped(unit.group())
@@ -178,7 +178,7 @@ def _texts(text: str) -> _Rules:
 
 
 def _escaped(text: str) -> str:
-    """The text as the notation's quotes hold it, written as the inside of a GBNF literal."""
+    """The text, quoted as in the notation, as the inside of a GBNF literal."""
     return _literal(json.dumps(text, ensure_ascii=False)[1:-1])[1:-1]
 
 
@@ -187,7 +187,7 @@ def _literal(text: str) -> str:
 
 
 def _possible(rules: _Rules) -> _Rules:
-    """The rules without the alternatives that need what there is none of: files of some type, say."""
+    """The rules without alternatives that cannot be completed, for example because there is no file of a type."""
     possible: set[str] = set()
     while True:
         kept = {

@@ -1,17 +1,19 @@
-"""The embedded planner: the small model, taught to plan in pipeline notation.
+"""The embedded planner: the small model, trained to plan in pipeline notation.
 
-It reads the request and the names of what is there, and writes under a grammar that lets nothing
-else through: known kinds, typed edges, names that exist, texts that stand in the request.
+It reads the request and the names of the available files, and writes under a grammar that allows only
+known kinds, typed edges, names that exist and texts from the request.
 """
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import CAPABILITIES, ValueType
+from hugginggpt.controller.call import PLAN
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded.grammar import plan_grammar
+from hugginggpt.controller.embedded.server import planner_options
 from hugginggpt.controller.embedded.sources import ReadRequest, Source, sources_of, take_passages
 from hugginggpt.controller.prompts import Cuttable, Prompt, render_within
 from hugginggpt.deadline import Deadline
@@ -19,32 +21,20 @@ from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.plan.limits import MAX_CHARS, MAX_TASKS
 from hugginggpt.plan.notation import read_notation
-from hugginggpt.plan.references import any_reference
+from hugginggpt.plan.references import refuse_references
+from hugginggpt.request import Exchange
 
-STAGE = "plan"
-PROMPT = "planner"
+PROMPT = "embedded/planning"
 
 _PROMPT_TOKENS = 1200
 _PLAN_TOKENS = 600
 _MOST_TURNS = 3
 ANSWER_CHARS = 200
-"""Of an earlier answer: enough to tell what it was about."""
+"""How much of an earlier answer is shown: enough to tell what it was about."""
 _SHOWN_CHARS = 60
 _MOST_PROBLEMS = 5
 _PASSAGE = re.compile(r"(?<![\w-])passage-\d+(?![\w-]|\.\w)")
 _TEXT = re.compile(r'"((?:[^"\\]|\\.)+)')
-
-
-class PastTurn(Protocol):
-    """What planning has to know of an earlier turn."""
-
-    @property
-    def text(self) -> str:
-        """What was asked."""
-
-    @property
-    def response(self) -> str | None:
-        """What was answered."""
 
 
 def plan_in_notation(
@@ -52,46 +42,46 @@ def plan_in_notation(
     *,
     text: str,
     resources: Sequence[Resource],
-    history: Sequence[PastTurn],
+    history: Sequence[Exchange],
     deadline: Deadline | None,
     check: Callable[[Plan], list[str]],
 ) -> Plan:
     """Have the embedded planner plan a request.
 
-    It may use every kind of the table, so that a wish for one that cannot run here is seen and not
-    bent into another: refusing such a plan is up to `check`.
+    It may use every kind of the table, so that a request for a kind that cannot run here is recognised
+    and not bent into another kind. It is up to `check` to refuse such a plan.
 
     Args:
-        controller: an embedded controller with a planner.
+        controller: an embedded controller that has a planner.
         text: the request.
         resources: files of the request and results of earlier turns.
         history: earlier turns, oldest first.
-        deadline: when planning has to be over.
-        check: the caller's objections to a plan, each a sentence.
+        deadline: when planning has to be done.
+        check: returns the caller's objections to a plan, one sentence each.
 
     Returns:
-        A plan without objections; empty when the controller is to answer directly.
+        A plan without objections; empty if the controller is to answer directly.
 
     Raises:
-        PlanError: the caller objects, or no plan could be read; every problem, each a sentence.
-        ControllerError: and its kinds, as `Controller.chat` raises them.
+        PlanError: the caller objects, or no plan can be read; it lists every problem.
+        ControllerError: and its subclasses, as `Controller.chat` raises them.
     """
     read = take_passages(text)
     turns = [turn.text for turn in history[-_MOST_TURNS:]]
     sources = sources_of(read, [(r.name, r.artifact.type) for r in resources], turns)
-    past = [{"text": turn.text, "response": (turn.response or "")[:ANSWER_CHARS]} for turn in history[-_MOST_TURNS:]]
+    past = [{"text": turn.text, "response": turn.response[:ANSWER_CHARS]} for turn in history[-_MOST_TURNS:]]
     prompt = planner_prompt(read, sources, past)
     grammar = plan_grammar(CAPABILITIES, _names(sources), read.text)
-    beyond = {"grammar": grammar} | controller.planner_options
+    extra = {"grammar": grammar} | planner_options(controller.settings)
 
     def ask(prompt: Prompt) -> str:
-        return controller.chat(prompt, stage=STAGE, max_tokens=_PLAN_TOKENS, beyond=beyond, deadline=deadline)
+        return controller.chat(prompt, stage=PLAN, max_tokens=_PLAN_TOKENS, extra=extra, deadline=deadline)
 
     written = ask(prompt)
     plan, problems = _read(written, read)
     if plan is None:
         repair = {"written": Cuttable(written), "problems": problems[:_MOST_PROBLEMS]}
-        written = ask(render_within("planner_repair", _PROMPT_TOKENS, **_data(read, sources, past), **repair))
+        written = ask(render_within("embedded/planning_repair", _PROMPT_TOKENS, **_data(read, sources, past), **repair))
         plan, problems = _read(written, read)
     if plan is None:
         raise PlanError("\n".join([_not_understood(written, read, sources), *problems]))
@@ -102,7 +92,7 @@ def plan_in_notation(
 
 
 def planner_prompt(request: ReadRequest, sources: Sequence[Source], history: Sequence[dict[str, str]]) -> Prompt:
-    """What the planner is asked, in training as in use."""
+    """The planner's prompt, the same in training and in use."""
     return render_within(PROMPT, _PROMPT_TOKENS, **_data(request, sources, history))
 
 
@@ -122,26 +112,27 @@ def _read(written: str, request: ReadRequest) -> tuple[Plan | None, list[str]]:
 
 
 def _not_understood(written: str, request: ReadRequest, sources: Sequence[Source]) -> str:
-    """Which part of the request the lines are about that cannot be read, in a sentence."""
+    """One sentence on the part of the request that the unreadable lines are about."""
     unread = [line for line in written.split("\n", MAX_TASKS)[:MAX_TASKS] if _read(line, request)[0] is None]
     words = {word for line in unread for word in re.split(r"[\s,()\"]+", line)}
     names = [source.name for source in sources if {*source.name.split()} <= words]
     texts = [text.replace('\\"', '"') for line in unread for text in _TEXT.findall(line)]
     part = ", ".join(f"'{words[:_SHOWN_CHARS]}'" for words in names or texts)
-    return f"{f'What is asked about {part}' if part else 'The request'} was not understood; say it in other words."
+    subject = f"The part of the request about {part}" if part else "The request"
+    return f"{subject} was not understood; say it in other words."
 
 
 def _names(sources: Sequence[Source]) -> dict[ValueType, list[str]]:
-    """The sources' names by the type of value they may hold. A picture may be one of a table."""
+    """The names of the sources by the type of value they may hold. A picture may show a table."""
     names = {type: [s.name for s in sources if type in s.types] for type in ValueType}
     return names | {ValueType.TABLE: list(dict.fromkeys(names[ValueType.TABLE] + names[ValueType.IMAGE]))}
 
 
 def with_passages(plan: Plan, read: ReadRequest) -> Plan:
-    """The plan with each passage's words in the place of its name.
+    """The plan with every passage in the place of its name.
 
     Raises:
-        PlanError: a passage holds what plans call a result by, or there is more of them than a plan may hold.
+        PlanError: a passage contains a reference, or the passages are longer than a plan may be.
     """
 
     def full(value: Any) -> Any:
@@ -161,8 +152,7 @@ def with_passages(plan: Plan, read: ReadRequest) -> Plan:
 
     def words(match: re.Match[str]) -> str:
         passage = read.passages.get(match.group(), match.group())
-        if found := any_reference(passage):
-            raise PlanError(f"The text '{passage[:_SHOWN_CHARS]}…' holds {found}, by which plans call a result.")
+        refuse_references(passage)
         return passage
 
     tasks = [t.model_copy(update={"args": {name: full(value) for name, value in t.args.items()}}) for t in plan.tasks]

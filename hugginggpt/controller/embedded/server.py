@@ -1,6 +1,6 @@
 """The embedded controller: a small model on llama.cpp's OpenAI-compatible server, in this process.
 
-It answers as it is, and plans with an adapter that is put on for that one request.
+It answers as it is; for a plan, the request switches an adapter on.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ PLANNER = "planner/planner.gguf"
 """The adapter that plans, in `models_cache/`."""
 
 CONTEXT_TOKENS = 2048
-"""Budget of one call. The model takes 8192, but on two cores reads 200 to 600 tokens a second."""
+"""Budget of one call. The model takes 8192 tokens, but reads only 200 to 600 per second on two cores."""
 
-# Room for texts of more tokens than estimated: SmolLM2 takes one token for each digit.
+# Room for texts with more tokens than estimated: SmolLM2 spends one token on each digit.
 _SERVER_TOKENS = 2 * CONTEXT_TOKENS
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where the server listens. The key keeps other users of this machine out."""
+    """Where the server listens, and the key that keeps other users of this machine out."""
 
     base_url: str
     key: str
@@ -47,12 +47,12 @@ _running: dict[tuple[Path, Path | None], tuple[Any, Address]] = {}
 
 
 def model_name(settings: Settings) -> str:
-    """Name of the embedded model."""
+    """The name of the embedded model."""
     return settings.embedded_controller_gguf.stem if settings.embedded_controller_gguf else MODEL
 
 
 def start(settings: Settings) -> Address:
-    """Start the server, once per process and weights; later calls give the same address.
+    """Start the server once per process and weights; later calls return the same address.
 
     Raises:
         ControllerError: a package or the weights are missing or damaged.
@@ -65,7 +65,7 @@ def start(settings: Settings) -> Address:
 
 
 def planner(settings: Settings) -> Path | None:
-    """The adapter that plans; None where there is none for the embedded model.
+    """The adapter that plans; None if the embedded model has none.
 
     Raises:
         ControllerError: the file does not exist.
@@ -76,25 +76,26 @@ def planner(settings: Settings) -> Path | None:
     adapter = (given or data_folder("models_cache") / PLANNER).expanduser().resolve()
     if not adapter.is_file():
         raise ControllerError(
-            f"The planner's adapter {adapter} is not there; set HUGGINGGPT_EMBEDDED_PLANNER to one, or to none."
+            f"The planner's adapter {adapter} does not exist; "
+            "set HUGGINGGPT_EMBEDDED_PLANNER to a file that does, or to none."
         )
     return adapter
 
 
 def plans_in_notation(settings: Settings) -> bool:
-    """Whether the embedded model is asked for plans in pipeline notation, as the small one is taught to."""
+    """Whether the embedded model plans in pipeline notation, which the packaged one is trained for."""
     return settings.embedded_controller_gguf is None or planner(settings) is not None
 
 
 def planner_options(settings: Settings) -> dict[str, Any]:
-    """What a request for a plan says to the server beyond the protocol, beside the grammar."""
+    """The fields, besides the grammar, that a request for a plan adds to the protocol."""
     return {"lora": [{"id": 0, "scale": 1.0}]} if planner(settings) is not None else {}
 
 
 def _serve(weights: Path, adapter: Path | None, threads: int) -> tuple[Any, Address]:
-    # OpenMP's threads wait for each other by spinning, so one whose core is taken by another process
-    # stalls them all. A short spin is as quick on idle cores, and on busy ones twice as quick as the
-    # default. The library reads this once, when it is loaded.
+    # OpenMP's threads wait for each other by spinning, so a thread whose core is taken by another process
+    # stalls all others. A short spin is as fast as the default on idle cores, and twice as fast on busy
+    # ones. The library reads this variable once, when it is loaded.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         import xllamacpp
@@ -113,9 +114,9 @@ def _serve(weights: Path, adapter: Path | None, threads: int) -> tuple[Any, Addr
         params.lora_adapters = [lora]
     params.n_ctx = _SERVER_TOKENS
     params.n_parallel = 1
-    params.cache_ram_mib = 0  # no request goes on from another's prompt, and what is kept of them grows to gigabytes
+    params.cache_ram_mib = 0  # no request continues another's prompt, and the cache would grow to gigabytes
     for cpu in (params.cpuparams, params.cpuparams_batch):
-        cpu.n_threads = min(threads, 4)  # a model this small gains nothing beyond
+        cpu.n_threads = min(threads, 4)  # a model this small gains nothing from more
         cpu.poll = 0  # for builds without OpenMP: waiting threads sleep
     params.n_threads_http = 2
     params.hostnames = ["127.0.0.1"]
@@ -136,13 +137,15 @@ def _serve(weights: Path, adapter: Path | None, threads: int) -> tuple[Any, Addr
 
 
 def _weights(settings: Settings) -> Path:
-    """The GGUF file, its hash checked when it is the packaged one."""
+    """The GGUF file; the hash of the packaged one is checked."""
     if settings.embedded_controller_gguf is not None:
         given = settings.embedded_controller_gguf.expanduser().resolve()
         if not given.is_file():
-            raise ControllerError(f"HUGGINGGPT_EMBEDDED_CONTROLLER_GGUF names {given}, which is not a file.")
+            raise ControllerError(
+                f"HUGGINGGPT_EMBEDDED_CONTROLLER_GGUF names {given}, which is not a file; name a GGUF file."
+            )
         return given
-    # Found without importing it: its own requirements are not installed.
+    # Located without importing the package, whose own requirements are not installed.
     spec = importlib.util.find_spec(PACKAGE)
     found = next((Path(folder) / FILE for folder in (spec and spec.submodule_search_locations) or ()), None)
     if found is None or not found.is_file():
@@ -169,6 +172,6 @@ def _check_hash(weights: Path) -> None:
 
 @atexit.register
 def stop() -> None:
-    """Stop every server; its threads must not outlive the interpreter."""
+    """Stop every server, whose threads must not outlive the interpreter."""
     with _lock:
         _running.clear()

@@ -1,7 +1,7 @@
-"""What the plan of a request may name: its files, the names and URLs in its words, its long passages.
+"""What the plan of a request may name: its files, the names and URLs in its text, its long passages.
 
-The small planner reads a request through this: it copies short texts well and long ones badly, so a
-long passage is taken out of the request and stands in it as a name.
+The embedded planner copies short texts well and long ones badly, so a name replaces every long
+passage in the request that it reads.
 """
 
 import itertools
@@ -19,7 +19,7 @@ from hugginggpt.media.formats import by_ending
 _IN_URL = r"[^\s\"'<>()\[\]{}|`“”‘’]"
 _URL = re.compile(rf"https?://(?:{_IN_URL}|\({_IN_URL}*\))*(?:{_IN_URL}(?<![.,;:!?])|\({_IN_URL}*\))", re.IGNORECASE)
 _QUOTED_NAME = re.compile(r"[\"'“‘`«(\[]([^\"'“”‘’`«»()\[\]\n]{1,80}?\.\w{2,8})[\"'”’`»)\]]")
-# Possessive: what a folder's name has taken is not given back to be tried again.
+# Possessive quantifiers: the name of a folder is never matched in a second way.
 _NAME = re.compile(
     r"(?<![\w@/.+~%#-])(?:~?[\w.+-]*+/)*+[\w+~%@#-][\w.+~%@#-]*\.(?:[a-z0-9]{2,8}|[A-Z][a-z0-9]{2,7}|[A-Z0-9]{2,8})(?!\w)"
 )
@@ -27,11 +27,11 @@ _NAME = re.compile(
 PASSAGE_CHARS = 120
 """A quoted or announced text of at least this length is a passage."""
 _WISH_CHARS = 300
-"""A wish about a text set apart from it is not longer."""
+"""The longest wish about a text that is set apart from it."""
 _APART_CHARS = 800
-"""What a blank line sets apart is a text from this length on: no wish lists its steps at such length."""
+"""What a blank line sets apart is a text from this length on; no wish is as long."""
 _RUN_ON_CHARS = 1500
-"""The same for what only the end of a sentence sets apart, and for what names files."""
+"""The same if only the end of a sentence sets it apart, or if it names files."""
 
 _QUOTE = re.compile(r'(?<![^\s(\[:,;>–—-])(?P<open>")(?=\S)|(?<=\S)(?P<close>")(?!\w)|(?P<mark>[“”„«»])')
 _OPENED_BY = {'"': '"', "”": "“", "»": "«", "“": "„"}
@@ -40,8 +40,8 @@ _WISH = (
     r"read (?:it|that|the|out)|say (?:it|that)|speak|shorten|tell me|turn it|"
     r"convert|rewrite|draw|list|classify|give me|let me|make)\b"
 )
-# On the line of its announcement a text begins like a sentence: "do this: read a.png, then ..." announces wishes.
-# A question is no passage.
+# On the line of its announcement, a text begins like a sentence: "do this: read a.png, then ..." announces wishes.
+# A question is not a passage.
 _ANNOUNCED = re.compile(
     r"(?i:\b(?:text|paragraph|passage|article|message|e-?mail|letter|review|note|post|report|story|abstract|comment|"
     r"speech|transcript|minutes|statement|complaint|description|following|below|this|it)\b)"
@@ -69,10 +69,10 @@ _LIST_ITEM = re.compile(r"^[^\S\n]*+(?:\d+[.)]|[-*•]|(?i:step) \d+:)\s", re.MU
 
 @dataclass(frozen=True)
 class Source:
-    """Something a plan may name.
+    """Something that a plan may name.
 
     Attributes:
-        types: what it may hold; several where only its content would tell.
+        types: the types of value that it may hold; several if only its content can tell.
     """
 
     name: str
@@ -80,16 +80,16 @@ class Source:
 
     @property
     def label(self) -> str:
-        """What the prompt calls its type."""
+        """Its type, as the prompt shows it."""
         return next(iter(self.types)).value if len(self.types) == 1 else "document"
 
 
 @dataclass(frozen=True)
 class ReadRequest:
-    """A request as the small planner sees it.
+    """A request as the embedded planner sees it.
 
     Attributes:
-        text: its words, with a name in the place of each passage.
+        text: its text, with a name in the place of each passage.
         passages: name to passage.
     """
 
@@ -98,7 +98,7 @@ class ReadRequest:
 
 
 def take_passages(text: str) -> ReadRequest:
-    """Put a name in the place of every long text in the request."""
+    """Replace every long text in a request with a name."""
     spans = sorted(_passages(text), key=lambda span: (span[0], -span[1]))
     passages: dict[str, str] = {}
     shown, end = [], 0
@@ -123,25 +123,25 @@ def _passages(text: str) -> Iterator[tuple[int, int]]:
         start, stop = match.span(1)
         stop = start + len(text[start:stop].rstrip())
         inside = text[start:stop]
-        # A list of wishes, a sentence about files and one that leads to a quotation are no passage.
+        # Lists of wishes, and sentences about files or before a quotation, are not passages.
         if _LIST_ITEM.search(inside) or any(named_in(inside)) or _holds(quotes, start, stop):
             continue
         yield start, stop
 
 
 def _holds(quotes: Sequence[tuple[int, int]], start: int, stop: int) -> bool:
-    """Whether one of the quotations, in their order, begins between these places."""
+    """Whether one of the sorted quotations begins between these positions."""
     first = bisect_right(quotes, start, key=lambda quote: quote[0])
     return first < len(quotes) and quotes[first][0] < stop
 
 
 def _apart(text: str) -> tuple[int, int] | None:
-    """Where a text stands that a blank line sets apart from the wish about it, or that the wish follows."""
+    """Where a text is that a blank line sets apart from the wish about it, or that the wish follows."""
     start, stop = 0, len(text.rstrip())
     blanks = [match.span() for match in _BLANK_LINES.finditer(text, 0, stop) if match.start()]
     if blanks and _is_wish(first := text[: blanks[0][0]]) and _ASKS_SOMEWHERE.search(first):
         start = blanks[0][1]
-    # The wish after it: the last block, or of a text in one block the last sentence.
+    # The wish after it is the last block, or the last sentence if there is only one block.
     ends = blanks or [match.span() for match in _SENTENCE_END.finditer(text, 0, stop)]
     if ends and _is_wish(last := text[ends[-1][1] : stop]) and _ASKS_FIRST.match(last):
         stop = ends[-1][0] if blanks else len(text[: ends[-1][1]].rstrip())
@@ -155,9 +155,9 @@ def _is_wish(text: str) -> bool:
 
 
 def _quoted(text: str) -> Iterator[tuple[int, int]]:
-    """Where long quotations stand, without their quotes, and the long ones inside them."""
+    """Where long quotations are, without their quotes, including those inside each other."""
     opened: list[re.Match[str]] = []
-    places: dict[str, list[int]] = defaultdict(list)  # in `opened`, of each kind of quote
+    places: dict[str, list[int]] = defaultdict(list)  # in `opened`, for each kind of quote
     for mark in _QUOTE.finditer(text):
         opener = _OPENED_BY.get(mark.group()) if mark.lastgroup != "open" else None
         begun = places[opener] if opener else []
@@ -174,7 +174,7 @@ def _quoted(text: str) -> Iterator[tuple[int, int]]:
 
 
 def named_in(text: str) -> Iterator[str]:
-    """The file names and URLs that stand in a text, in order, each once."""
+    """The file names and URLs in a text, in order, each once."""
     seen: set[str] = set()
     found: list[tuple[int, str]] = [(m.start(), m.group()) for m in _URL.finditer(text)]
     free = _URL.sub(lambda m: " " * len(m.group()), text)
@@ -201,17 +201,17 @@ def sources_of(
     """Everything that the plan may name.
 
     Args:
-        request: the request, read.
+        request: the request without its passages.
         resources: name and type of attached files and earlier results.
-        wording: further texts whose names and URLs count: earlier turns.
+        wording: more texts whose names and URLs count, such as earlier turns.
     """
     found = {name: Source(name, frozenset({type})) for name, type in resources}
-    # A name with a space in it ends like another name.
+    # A name with spaces may end like another name.
     spaced = [re.escape(name) for name in sorted(found, key=len, reverse=True) if " " in name]
     known = re.compile(rf"(?<!\w)(?:{'|'.join(spaced)})(?!\w)") if spaced else None
     for text in (request.text, *wording):
         for name in named_in(known.sub(" ", text) if known else text):
-            # A path's last part may be an attached file's name.
+            # The last part of a path may be the name of an attached file.
             if name not in found and ("://" in name or PurePosixPath(name).name not in found):
                 found[name] = Source(name, _types(name))
     found |= {name: Source(name, frozenset({ValueType.TEXT})) for name in request.passages}
@@ -219,7 +219,7 @@ def sources_of(
 
 
 def _types(name: str) -> frozenset[ValueType]:
-    """The types that a file of that name may hold."""
+    """The types that a file with that name may hold."""
     path = urlsplit(name).path if "://" in name else name
     format = by_ending(PurePosixPath(path).suffix)
     if format is None:

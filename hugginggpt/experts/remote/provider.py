@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 from PIL.Image import DecompressionBombError
 
 from hugginggpt.addresses import shown
-from hugginggpt.deadline import GLANCE, Deadline
+from hugginggpt.deadline import POLL_SECONDS, Deadline
 from hugginggpt.errors import ExpertError, ExpertUnavailableError
 from hugginggpt.experts.base import Expert, ExpertContext, Inputs
 from hugginggpt.media.problem import ContentProblem
@@ -82,8 +82,8 @@ class RemoteModel:
                 wait = _asked_to_wait(error.response)
                 if wait is None or wait > min(patience, deadline.remaining()):
                     raise self._for_status(error, wait) from None
-            patience -= max(wait, GLANCE)
-            deadline.sleep(max(wait, GLANCE))
+            patience -= max(wait, POLL_SECONDS)
+            deadline.sleep(max(wait, POLL_SECONDS))
         try:
             return parse(answer)
         except _INVALID_ANSWER as error:

@@ -13,7 +13,7 @@ from typing import Any
 from hugginggpt.errors import NO_SPACE, ExpertUnavailableError, ModelDiskFullError, ModelLoadError
 from hugginggpt.models.card import ModelCard
 from hugginggpt.models.files import CONFIG, DESCRIPTION, needed_files
-from hugginggpt.progress import Listener, Progress, listener
+from hugginggpt.progress import Listener, Progress, current_listener
 from hugginggpt.redaction import said
 from hugginggpt.settings import Settings
 
@@ -67,7 +67,7 @@ def fetch_model(card: ModelCard, settings: Settings, *, progress: bool = False) 
         _refuse_if_disk_is_full(card, settings, missing)
         if progress:
             enable_progress_bars()
-        told = listener()
+        told = current_listener()
         snapshot(map(escape, needed), tqdm_class=_bar_that_tells(told, missing) if told is not None else None)
         _verify(card, folder)
     return folder

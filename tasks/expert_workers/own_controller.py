@@ -1,8 +1,8 @@
-"""A request is answered by the controller of the process that runs its flow.
+"""The controller of the process that runs a request's flow answers the request, even if the workers have another one.
 
-On a cluster the controller's work goes to the workers that have the same one, where the embedded model stays loaded.
-Where none has, this process does that work itself: planning, selection, the answer, and the tasks whose candidates are
-the controller or ask it. Every other task stays with the workers.
+On a cluster, the controller's work goes to workers with the same controller, where the embedded model stays loaded. If
+no worker has it, this process does that work itself: planning, selection, the answer, and the tasks whose candidates
+are the controller or ask it. All other tasks stay with the workers.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,11 +15,12 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.ranking import ranked
+from hugginggpt.deadline import Deadline
 from hugginggpt.experts.registry import expert_for
 from hugginggpt.models.card import Candidate, Endpoint
 from hugginggpt.services import get_catalog
 from hugginggpt.settings import get_settings
-from tasks.runner import ask_workers, kinds_of_workers, workers_have_our_controller
+from tasks.expert_workers.questions import ask_workers, kinds_of_workers, workers_have_our_controller
 
 R = TypeVar("R")
 
@@ -33,7 +34,7 @@ def needs_controller(candidate: Candidate) -> bool:
 
 
 def offered_kinds() -> tuple[str, ...]:
-    """The kinds of task that a plan of this flow run may name, in the table's order."""
+    """The kinds of task that a plan of this flow run may use, in the table's order."""
     of_workers = kinds_of_workers()
     if of_workers is None:
         return get_catalog().offered_kinds()
@@ -43,14 +44,22 @@ def offered_kinds() -> tuple[str, ...]:
     return tuple(kind for kind in CAPABILITIES if kind in theirs or any(_ours(kind)))
 
 
-def candidates(kind: str, *, apart: bool) -> list[Candidate]:
+def candidates(kind: str, deadline: Deadline, *, apart: bool) -> list[Candidate]:
     """The candidates for a kind of task in rank order.
 
     Args:
         kind: a name in `CAPABILITIES`.
-        apart: experts run in workers that have another controller. Then the models are those of a worker, and the
+        deadline: ends the wait for them. Each look-up at the Hub has a timeout of its own, but there may be several.
+        apart: experts run in workers that have another controller. Then the models are a worker's, and the
             controller is this process's.
+
+    Raises:
+        DeadlineExceededError: they were not there in time, or the request was cancelled.
     """
+    return deadline.wait_for(lambda: _candidates(kind, apart))
+
+
+def _candidates(kind: str, apart: bool) -> list[Candidate]:
     ours = get_catalog().candidates(kind)
     if not apart:
         return ours
@@ -61,13 +70,13 @@ def candidates(kind: str, *, apart: bool) -> list[Candidate]:
 
 
 def submit_here(task: Task[..., R], parameters: Mapping[str, Any], wait_for: Sequence[Any] = ()) -> PrefectFuture[R]:
-    """Submit a task to a thread of this process, whatever the task runner of the flow run."""
+    """Submit a task to a thread of this process, whatever task runner the flow run has."""
     return _threads().submit(task, parameters=dict(parameters), wait_for=wait_for)
 
 
 @lru_cache(maxsize=1)
 def _threads() -> "ThreadPoolTaskRunner[Any]":
-    """Idle threads cost nothing, and end with the process."""
+    """A pool of threads; idle ones cost nothing and end with the process."""
     return ThreadPoolTaskRunner().__enter__()
 
 
@@ -86,5 +95,5 @@ def _kinds_without_controller() -> list[str]:
 
 
 def _candidates_without_controller(kind: str) -> list[Candidate]:
-    """Those of this machine that need no controller; runs in a worker."""
+    """The candidates on this machine that need no controller; runs in a worker."""
     return [c for c in get_catalog().candidates(kind) if not needs_controller(c)]

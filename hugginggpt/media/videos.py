@@ -1,4 +1,4 @@
-"""Videos: checking that one can be played. Their bytes are kept as they are."""
+"""Videos: checking that they can be played. Their bytes are kept as they are."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from hugginggpt.deadline import GLANCE, NO_DEADLINE, Deadline
+from hugginggpt.deadline import NO_DEADLINE, POLL_SECONDS, Deadline
 from hugginggpt.errors import NO_SPACE, DiskFullError, StorageError
 from hugginggpt.media.formats import AVI, MOV, MP4, Format
 from hugginggpt.media.problem import ContentProblem, too_much_memory
 
 TEMPORARY = "hugginggpt-video-"
-"""How the names of files begin that videos lie in while they are checked."""
+"""Prefix of the temporary files that hold videos while they are checked."""
 
 _FIRST_FRAME = Path(__file__).with_name("first_frame.py")
 _SECONDS = 60
 _PIXEL_BYTES = 9
-"""What decoding takes for each pixel of a frame: a few frames that others are made from, and one as it is shown."""
+"""Memory for each pixel of a frame: the decoder keeps a few reference frames, and the one to show."""
 _DAMAGED = "is cut off or damaged and cannot be played; save it again"
 
 
@@ -38,8 +38,8 @@ def check(data: bytes, found: Format, max_pixels: int, max_bytes: int, deadline:
         deadline: ends the decoding.
 
     Raises:
-        ContentProblem: it is cut off, damaged, its frames are too large, or it cannot be looked at here now.
-        StorageError: it cannot be put where it has to lie to be decoded; DiskFullError if there is no room.
+        ContentProblem: it is cut off or damaged, its frames are too large, or it cannot be decoded here now.
+        StorageError: it cannot be written to a temporary file; DiskFullError if there is no room.
         DeadlineExceededError: the deadline has passed, or was cancelled.
     """
     if found in (MP4, MOV):
@@ -100,7 +100,7 @@ def _output(command: Sequence[str], deadline: Deadline) -> str:
         try:
             while True:
                 try:
-                    printed, _ = process.communicate(timeout=min(GLANCE, deadline.remaining()))
+                    printed, _ = process.communicate(timeout=min(POLL_SECONDS, deadline.remaining()))
                     break
                 except subprocess.TimeoutExpired:
                     deadline.check()

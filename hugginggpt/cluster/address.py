@@ -1,6 +1,6 @@
-"""A Dask cluster of expert workers: where its scheduler is, and the certificates that keep everybody else out.
+"""Where the scheduler of a Dask cluster is, and the certificates that keep everybody else out.
 
-The processes of a cluster run whatever they are sent. So they talk over loopback, or over TLS to whoever has a
+The processes of a cluster run whatever they are sent, so they talk over loopback only, or over TLS to whoever has a
 certificate of the cluster's own authority.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from distributed.security import Security
 
 _VARIABLES = "HUGGINGGPT_DASK_TLS_CA_FILE, _CERT and _KEY"
-_MEND = f"name certificates in {_VARIABLES}, or, on a network that only your own machines reach,"
+_REMEDY = f"name certificates in {_VARIABLES}, or, on a network that only your own machines reach,"
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Certificates:
     """PEM files. Whoever has a certificate of the authority belongs to the cluster.
 
     Attributes:
-        key: the certificate's; None when it lies in the same file.
+        key: the private key; None when it is in the certificate's file.
     """
 
     authority: Path
@@ -33,10 +33,10 @@ class Certificates:
     key: Path | None = None
 
     def security(self) -> "Security":
-        """What Dask's processes and clients are given.
+        """The security settings for Dask's processes and clients.
 
         Raises:
-            ConfigurationError: a file cannot be read, or is not what it should be.
+            ConfigurationError: a file cannot be read, or does not hold what it should.
         """
         from distributed.security import Security
 
@@ -81,7 +81,7 @@ class Cluster:
         return urlsplit(self.address).port or 0
 
     def security(self) -> "Security | None":
-        """What Dask's processes and clients are given; None without TLS.
+        """The security settings for Dask's processes and clients; None without TLS.
 
         Raises:
             ConfigurationError: the certificates cannot be used.
@@ -90,7 +90,7 @@ class Cluster:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The settings, as environment variables, that lead another process there."""
+        """The environment variables that lead another process to this cluster."""
         ours = self.certificates
         files = {
             "CA_FILE": ours and ours.authority,
@@ -99,13 +99,13 @@ class Cluster:
         }
         return {
             "HUGGINGGPT_DASK_ADDRESS": self.address,
-            # An empty variable is an unset one, whatever the other process inherits.
+            # An empty variable counts as unset, whatever the other process inherits.
             **{f"HUGGINGGPT_DASK_TLS_{name}": str(file or "") for name, file in files.items()},
         }
 
 
 def certificates_of(settings: Settings) -> Certificates | None:
-    """The certificates of the settings; None without.
+    """The certificates of the settings, if there are any.
 
     Raises:
         ConfigurationError: one of them is missing.
@@ -123,7 +123,7 @@ def cluster_of(settings: Settings) -> Cluster:
     """The cluster of the settings.
 
     Raises:
-        ConfigurationError: the address does not fit the certificates, or is on another machine and not encrypted.
+        ConfigurationError: the address does not fit the certificates, or is on another machine and without TLS.
     """
     address = settings.dask_address
     certificates = certificates_of(settings)
@@ -137,20 +137,20 @@ def cluster_of(settings: Settings) -> Cluster:
         )
     if parts.scheme == "tcp" and not is_loopback(str(parts.hostname)) and not settings.dask_insecure_no_tls:
         raise ConfigurationError(
-            f"Without TLS, whoever answers at {address} could run code on this machine: {_MEND} "
+            f"Without TLS, whoever answers at {address} could run code on this machine: {_REMEDY} "
             "set HUGGINGGPT_DASK_INSECURE_NO_TLS to true."
         )
     return Cluster(address, certificates)
 
 
 def check_listening(host: str, settings: Settings) -> None:
-    """Raise unless a scheduler may listen there.
+    """Raise unless a scheduler may listen on this host.
 
     Raises:
         ConfigurationError: other machines could reach it, and there are no certificates.
     """
     if certificates_of(settings) is None and not is_loopback(host) and not settings.dask_insecure_no_tls:
         raise ConfigurationError(
-            f"Without TLS, whoever reaches a scheduler on {host} could run code on this machine: {_MEND} "
+            f"Without TLS, whoever reaches a scheduler on {host} could run code on this machine: {_REMEDY} "
             "give --insecure-no-tls."
         )

@@ -1,14 +1,14 @@
-"""What others wrote, as text in Markdown: Prefect's UI renders artifacts and the cells of tables.
+"""Escapes text that others wrote for Markdown, which Prefect's UI renders in artifacts and in the cells of tables.
 
-No foreign picture, link, HTML or table comes of it, whatever is written in it. An address stays readable as code, which
-no renderer makes a link of.
+Whatever the text holds, it adds no picture, link, HTML or table. An address stays readable as code, which no renderer
+turns into a link.
 """
 
 import re
 
 from hugginggpt.text import one_line, visible
 
-# Renderers make links of these without any mark around them.
+# Renderers turn these into links without any mark-up.
 _LINKED = re.compile(r"//|www\.|@|mailto:|xmpp:", re.IGNORECASE)
 _WORD = re.compile(r"[^\s`|]+")
 _MARK = re.compile(
@@ -25,7 +25,7 @@ _NBSP = "\u00a0"
 
 
 def as_text(written: str) -> str:
-    """What others wrote, line by line as they wrote it, with nothing in it that Markdown knows."""
+    """A text with its lines as they are, and everything escaped that means something in Markdown."""
     return "\n\n".join(
         "\\\n".join(_escaped(line) for line in paragraph.split("\n"))
         for paragraph in re.split(r"\n(?:[^\S\n]*\n)+", visible(written).strip("\n"))
@@ -33,12 +33,12 @@ def as_text(written: str) -> str:
 
 
 def as_cell(written: str) -> str:
-    """The same in one line, for the cell of a table and inside a sentence."""
+    """The same in one line, for the cell of a table or inside a sentence."""
     return _escaped(one_line(written))
 
 
 def fence(written: str, language: str = "text") -> str:
-    """A block of code that what others wrote cannot end."""
+    """A block of code that the text cannot end."""
     written = visible(written)
     marks = "`" * max(3, _longest_run(written) + 1)
     return f"{marks}{language}\n{written}\n{marks}"
@@ -52,7 +52,7 @@ def as_code(written: str) -> str:
 
 
 def as_label(written: str) -> str:
-    """The text of a node in a graph: letters, digits and what joins them."""
+    """The text of a node in a graph: letters, digits and the marks between them."""
     return " ".join(re.sub(r"[^\w ·.,:/-]", " ", one_line(written)).split())
 
 

@@ -1,0 +1,142 @@
+"""A request as the command line takes it: its text, its files and its options."""
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from apps.cli.options import collected, finite
+
+if TYPE_CHECKING:
+    from hugginggpt.request import RequestOptions
+
+_ADDRESS = re.compile(r"(data:|[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
+_MOST_SHOWN = 300
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+file_option = click.option(
+    "--file", "files", metavar="PATH", multiple=True, help="A file, URL or data URI that belongs to the request."
+)
+
+
+@dataclass(frozen=True)
+class GivenRequest:
+    """What comes with a request on the command line."""
+
+    files: tuple[str, ...]
+    plan_file: IO[str] | None
+    conversation: str | None
+    fresh: bool
+    deadline: float | None
+    max_cost: float | None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is given besides the text."""
+        return not (self.files or self.plan_file or self.conversation or self.fresh or self.deadline or self.max_cost)
+
+    @property
+    def sources(self) -> list[str]:
+        """The files, URLs and data URIs, with absolute paths."""
+        return [absolute(source) for source in self.files]
+
+    def options(self) -> "RequestOptions":
+        """How to answer the request. This reads the plan."""
+        from hugginggpt.request import RequestOptions
+
+        plan = None if self.plan_file is None else read_plan(self.plan_file)
+        return RequestOptions(plan=plan, fresh=self.fresh, deadline=self.deadline, max_cost=self.max_cost)
+
+    def conversation_id(self) -> str | None:
+        """The whole id of the conversation to continue."""
+        from hugginggpt.services import get_trace
+
+        return None if self.conversation is None else get_trace().requests.conversation(self.conversation)
+
+
+def request_options(command: F) -> F:
+    """Give a command the options of a request, as its argument `given`."""
+    return collected(
+        "given",
+        GivenRequest,
+        file_option,
+        click.option(
+            "--plan",
+            "plan_file",
+            metavar="FILE",
+            type=click.File(encoding="utf-8"),
+            help="Run this plan instead of asking the controller for one; - reads it from stdin.",
+        ),
+        click.option(
+            "--conversation", metavar="ID", help="Continue this conversation; any unique beginning of its id will do."
+        ),
+        click.option("--fresh", is_flag=True, help="Run everything again instead of using cached results."),
+        click.option(
+            "--deadline",
+            metavar="SECONDS",
+            type=click.FloatRange(min=0, min_open=True),
+            callback=finite("seconds"),
+            help="How long the request may take. After that, it is answered with the results so far.",
+        ),
+        click.option(
+            "--max-cost",
+            metavar="DOLLARS",
+            type=click.FloatRange(min=0),
+            callback=finite("dollars"),
+            help="How much the controller may cost, in US dollars. After that, the answer is a plain list of results.",
+        ),
+    )(command)
+
+
+def absolute(source: str) -> str:
+    """A path made absolute, since the flow may run elsewhere; URLs and data URIs stay as they are."""
+    from hugginggpt.errors import UsageError
+    from hugginggpt.text import is_storable, one_line
+
+    if not is_storable(source):
+        raise UsageError(
+            f"The name of the file {one_line(source, _MOST_SHOWN)} is not valid UTF-8: rename the file or copy it."
+        )
+    if _ADDRESS.match(source) or not source.strip():
+        return source
+    return os.path.abspath(os.path.expanduser(source))
+
+
+def read_request(argument: str) -> str:
+    """The text of a request, read from stdin if the argument is `-`."""
+    from hugginggpt.errors import UsageError
+
+    # Bytes that are not UTF-8 arrive as surrogates in an argument, and unchanged from stdin.
+    raw = sys.stdin.buffer.read() if argument == "-" else argument.encode("utf-8", "surrogateescape")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise UsageError("The request is not valid UTF-8: write it as UTF-8 text.") from None
+    if "\x00" in text:
+        raise UsageError("The request contains a NUL character: remove it.")
+    return text.rstrip("\r\n") if argument == "-" else text
+
+
+def read_plan(file: IO[str]) -> list[dict[str, Any]]:
+    """The plan as the user wrote it. The flow repairs or refuses it, and records which."""
+    from pydantic import ValidationError
+
+    from hugginggpt.errors import PlanError, UsageError, first_problem
+    from hugginggpt.plan.extract import extract_tasks
+    from hugginggpt.request import RequestOptions
+
+    try:
+        plan = RequestOptions(plan=extract_tasks(file.read())).plan
+        assert plan is not None
+        return plan
+    except ValidationError as error:
+        raise UsageError(f"{file.name}: {first_problem(error)}.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"The plan {file.name} is not valid UTF-8: give a JSON list of tasks.") from None
+    except PlanError as error:
+        raise UsageError(f"{file.name}: {error.message}") from None

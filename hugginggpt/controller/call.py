@@ -1,0 +1,55 @@
+"""One call of the controller: how it is sampled, and what the trace keeps of each attempt at it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the answer is drawn.
+
+    Attributes:
+        temperature: 0 for the most likely answer.
+        seed: ignored by servers that take none.
+    """
+
+    temperature: float = 0.0
+    seed: int | None = None
+
+
+LIKELIEST = Sampling()
+
+PLAN, SELECT, RESPOND = "plan", "select", "respond"
+"""The purposes of calls, besides the kinds of text tasks."""
+
+
+class ControllerCall(BaseModel):
+    """One attempt at one call, as the trace keeps it.
+
+    Attributes:
+        stage: the purpose: "plan", "select", "respond", or the kind of a text task.
+        attempt: 1 for the first attempt at a call.
+        cost_microdollars: millionths of a US dollar; None when no prices are configured.
+        error: why there was no usable reply.
+        started_at: in UTC.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: str
+    prompt_name: str
+    prompt_sha256: str
+    model: str
+    attempt: int
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float
+    cost_microdollars: int | None = None
+    error: str | None = None
+    started_at: datetime
+
+
+Recorder = Callable[[ControllerCall], None]

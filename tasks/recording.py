@@ -1,0 +1,78 @@
+"""What the stages ask of the trace and tell it, also while its database is away for a while."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from prefect import get_run_logger
+
+from hugginggpt.controller.call import ControllerCall
+from hugginggpt.controller.client import Controller
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import DatabaseUnavailableError, RequestClosedError
+from hugginggpt.request import check_spent
+from hugginggpt.request_run import RequestRun
+from hugginggpt.services import get_controller
+from hugginggpt.settings import get_settings
+from tasks.limits import controller_slot
+
+DATABASE_WAITS = (1.0, 2.0, 4.0, 8.0, 8.0)
+"""Seconds between tries to reach the database: a request that was opened goes on if it is back by then."""
+
+T = TypeVar("T")
+
+
+def retry_while_database_is_down(what: str, ask: Callable[[], T], deadline: Deadline | None = None) -> T:
+    """Ask or tell the trace something that the work cannot go on without; while the database is away, try again.
+
+    Args:
+        what: what is asked or told, as the log names it.
+        ask: does so; it may be called several times.
+        deadline: ends the wait, too.
+
+    Raises:
+        DatabaseUnavailableError: the database stayed away.
+        DeadlineExceededError: the deadline has passed, or was cancelled.
+    """
+    for wait in DATABASE_WAITS:
+        try:
+            return ask()
+        except DatabaseUnavailableError as error:
+            get_run_logger().warning("%s: next try in %g s: %s", what, wait, error.message)
+        if deadline is None:
+            time.sleep(wait)
+        else:
+            deadline.sleep(wait)
+    return ask()
+
+
+@contextmanager
+def recording(what: str) -> Iterator[None]:
+    """Record something in the trace that another stage records again at the end.
+
+    While the database is away, the work goes on: Prefect's result store holds what was made, and the final stage, or
+    a resume, records it. What a cancelled request still makes is not recorded.
+    """
+    try:
+        yield
+    except DatabaseUnavailableError as error:
+        get_run_logger().warning("%s could not be recorded now: %s", what, error.message)
+    except RequestClosedError as error:
+        get_run_logger().info("%s is not recorded: %s", what, error.message)
+
+
+def recorded_controller(run: RequestRun, task_id: int | None = None) -> Controller:
+    """The controller, with each of its calls recorded in the trace of a request and kept to its budget."""
+
+    def record(call: ControllerCall) -> None:
+        what = f"A controller call ({call.stage})"
+        with recording(what):
+            # Nobody records it again, and what it cost counts.
+            retry_while_database_is_down(what, lambda: run.trace.record_controller_call(task_id, call))
+
+    def check(deadline: Deadline | None) -> None:
+        budget = retry_while_database_is_down("The budget", run.trace.budget, deadline)
+        check_spent(budget, get_settings())
+
+    return get_controller().recording(record, controller_slot, check)

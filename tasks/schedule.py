@@ -1,0 +1,304 @@
+"""Stage three: the plan's tasks as task runs, each submitted as soon as what it refers to is final."""
+
+import math
+from collections.abc import Mapping
+from queue import Empty, SimpleQueue
+from typing import Any, cast
+
+from prefect import Task, allow_failure
+from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture
+from prefect.states import Completed, Failed
+
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import (
+    DeadlineExceededError,
+    DiskFullError,
+    ExpertError,
+    HuggingGPTError,
+    SelectionError,
+)
+from hugginggpt.models.card import Candidate, ModelChoice
+from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.redaction import said
+from hugginggpt.request_run import RequestRun
+from hugginggpt.results import TaskOutcome, TaskResult, TaskStatus
+from hugginggpt.services import get_store
+from tasks.cancelling import cancellable, cancelled_on_error, why_cancelled
+from tasks.expert_workers.lost import POLL_SECONDS, StrandedRuns, lost, why_lost
+from tasks.expert_workers.own_controller import needs_controller, submit_here
+from tasks.expert_workers.placement import worker_for
+from tasks.expert_workers.questions import workers_have_our_controller
+from tasks.policies import SETTLE
+from tasks.recording import recording, retry_while_database_is_down
+from tasks.run import EXPERT_TASKS, TASK_RUN_NAME, is_stored
+from tasks.select import Choice, submit_selection
+from tasks.ui.artifacts import show_choice, show_result
+
+SKIPPED, RECOVERED, CACHED = "Skipped", "Recovered", "Cached"
+
+MOST_LOSSES = 3
+"""How many task runs of one request are started again because their workers went away."""
+
+
+def run_experts(
+    run: RequestRun, plan: Plan, choices: Mapping[int, Choice]
+) -> tuple[list[TaskOutcome], list[State[Any]]]:
+    """Run every task of the plan.
+
+    A task is submitted as soon as its choice and its upstream tasks are final, with their states, so that Prefect
+    knows the plan's edges. A task that needs a result that was not made is skipped.
+
+    Returns:
+        how each task ended, in the plan's order, and the states of the task runs.
+
+    Raises:
+        DiskFullError: there is no room for a result. What had finished is kept, and nothing counts as failed.
+    """
+    deadline = Deadline(math.inf)
+    schedule = _Schedule(run, plan, choices, deadline)
+    with cancelled_on_error(run.key, "Its process was stopped."), cancellable(run.key, deadline):
+        return schedule.run()
+
+
+class _Schedule:
+    """Which tasks wait, which run, and which have ended."""
+
+    def __init__(self, run: RequestRun, plan: Plan, choices: Mapping[int, Choice], deadline: Deadline) -> None:
+        self.request = run
+        self.deadline = deadline
+        self.plan = plan
+        self.choices = dict(choices)
+        known = retry_while_database_is_down("The results", lambda: run.trace.results())
+        self.recovered = {k: r for k, r in known.items() if is_stored(r)}
+        self.futures: dict[int, PrefectFuture[TaskResult]] = {}
+        self.outcomes: dict[int, TaskOutcome] = {}
+        self.states: dict[int, State[Any]] = {}
+        self.chosen: dict[int, State[ModelChoice]] = {}
+        self.final: SimpleQueue[PrefectFuture[Any]] = SimpleQueue()
+        self.losses = 0
+        self.apart: set[int] = set()
+
+    def run(self) -> tuple[list[TaskOutcome], list[State[Any]]]:
+        for task_id, choice in self.choices.items():
+            if isinstance(choice, PrefectFuture):
+                choice.add_done_callback(self.final.put)
+            else:
+                show_choice(self.plan.task(task_id), choice)
+        while True:
+            for planned in self.plan.tasks:
+                if planned.id not in self.futures and planned.id not in self.outcomes and self._ready(planned):
+                    self._start(planned)
+            if len(self.outcomes) == len(self.plan.tasks):
+                ids = [planned.id for planned in self.plan.tasks]
+                return [self.outcomes[k] for k in ids], [self.states[k] for k in ids]
+            self._settle(self._next_final())
+
+    def _next_final(self) -> PrefectFuture[Any]:
+        stranded = StrandedRuns(self.deadline)
+        while True:
+            try:
+                future = self.final.get(timeout=POLL_SECONDS)
+            except Empty:
+                stranded.cancel_among([*self.futures.values(), *self.choices.values()])
+            else:
+                future.wait()
+                return future
+
+    def _ready(self, planned: PlannedTask) -> bool:
+        chosen = planned.id in self.chosen or not isinstance(self.choices[planned.id], PrefectFuture)
+        return (chosen or planned.id in self.recovered) and all(k in self.outcomes for k in planned.dep)
+
+    def _start(self, planned: PlannedTask, fresh: bool | None = None, *, here: bool = False) -> None:
+        """Submit a task, or end it if it does not have to run or cannot run.
+
+        Args:
+            planned: the task.
+            fresh: ignore cached results; None does as the request's options say.
+            here: try the models that need the controller, since those of the workers could not do it.
+        """
+        before = [allow_failure(self.states[k]) for k in planned.dep]
+
+        def settled(name: str, **why: Any) -> None:
+            self._end(planned, cast(State[Any], SETTLED_TASK(planned, name, **why, wait_for=before, return_state=True)))
+
+        if planned.id in self.recovered:
+            return settled(RECOVERED, result=self.recovered[planned.id])
+        if (reason := self._why_skipped(planned)) is not None:
+            return settled(SKIPPED, reason=reason)
+        chosen = self.chosen.get(planned.id)
+        if chosen is not None and not chosen.is_completed():
+            return settled("Failed", reason=self._why_not(chosen))
+        choice: Any = self.choices[planned.id] if chosen is None else chosen
+        expert = EXPERT_TASKS[planned.task].with_options(
+            refresh_cache=self.request.options.fresh if fresh is None else fresh
+        )
+        ranked = _ranked(choice)
+        needs_ours = any(map(needs_controller, ranked))
+        apart = needs_ours and not workers_have_our_controller(planned.task)
+        parameters: dict[str, Any] = {
+            "run": self.request,
+            "planned": planned,
+            "choice": choice,
+            "upstream": {k: self.states[k] for k in planned.needs},
+            "without_controller": False,
+        }
+        future: PrefectFuture[TaskResult]
+        if apart and (here or needs_controller(ranked[0])):
+            self.apart.discard(planned.id)
+            future = submit_here(expert, parameters, wait_for=before)
+        else:
+            if apart:
+                self.apart.add(planned.id)
+            try:
+                with worker_for(planned.task, ranked[0], self.deadline, with_controller=needs_ours and not apart):
+                    future = expert.submit(**(parameters | {"without_controller": apart}), wait_for=before)
+            except SelectionError as error:
+                if apart:
+                    return self._start(planned, fresh, here=True)
+                return settled("Failed", reason=error.message)
+            except DeadlineExceededError as error:
+                return settled("Failed", reason=error.message)
+        self.futures[planned.id] = future
+        future.add_done_callback(self.final.put)
+
+    def _why_skipped(self, planned: PlannedTask) -> str | None:
+        for k in planned.needs:
+            if self.outcomes[k].result is None:
+                word = "was skipped" if self.outcomes[k].status is TaskStatus.SKIPPED else "failed"
+                return f"It needs the result of task {self.plan.task(k).name}, which {word}."
+        return None
+
+    def _settle(self, future: PrefectFuture[Any]) -> None:
+        planned = next((p for p in self.plan.tasks if self.futures.get(p.id) is future), None)
+        if planned is None:
+            self._settle_choice(future)
+            return
+        state = future.state
+        stored = state.result() if state.is_completed() and state.name == CACHED else None
+        if stored is not None and not (is_stored(stored) and _is_whole(stored)):
+            self._start(planned, fresh=True)
+        elif self._is_to_be_done_again(future):
+            self._start(planned)
+        elif planned.id in self.apart and _has_no_model(state):
+            self._start(planned, here=True)
+        else:
+            self._end(planned, state)
+
+    def _is_to_be_done_again(self, future: PrefectFuture[Any]) -> bool:
+        """Whether a task run was lost with its workers, and not too many were lost before."""
+        if not lost(future) or why_cancelled(self.request.key) is not None:
+            return False
+        self.losses += 1
+        return self.losses <= MOST_LOSSES
+
+    def _end(self, planned: PlannedTask, state: State[Any]) -> None:
+        """Note how a task run ended, and record what its function did not: it does not run when the cache has a result.
+
+        Raises:
+            DiskFullError: the task run ended with it; the same task works when there is room.
+        """
+        if isinstance(error := _error(state), DiskFullError):
+            raise error
+        result: TaskResult | None = state.result() if state.is_completed() and state.name != SKIPPED else None
+        outputs = result.outputs if result is not None else ()
+        self.states[planned.id] = state
+        outcome = self.outcomes[planned.id] = TaskOutcome(
+            planned=planned,
+            status=_status(state),
+            result=None if result is None else result.model_copy(update={"task_id": planned.id}),
+            error=None if result is not None else self._why_not(state),
+            recovered=state.name == RECOVERED,
+            files={artifact.sha256: get_store().address(artifact) for artifact in outputs if artifact.preview is None},
+            ended_at=state.timestamp,
+            prefect_task_run_id=str(state.state_details.task_run_id),
+        )
+        # Here and not in the task run: its function may not have run, or its process may be gone.
+        if outcome.result is not None:
+            show_result(outcome.result, state.state_details.task_run_id)
+        with recording(f"The end of task {planned.name}"):
+            if outcome.result is None:
+                self.request.trace.record_no_result(planned.id, outcome.status, outcome.error or "unknown")
+            elif state.name == CACHED:
+                self.request.trace.record_result(outcome.result, cached=True)
+
+    def _why_not(self, state: State[Any]) -> str:
+        """Why there is no result. A task run without a worker when the time was up is not a lost one."""
+        over = None if state.is_final() else why_cancelled(self.request.key)
+        return over or _message(state)
+
+    def _settle_choice(self, future: PrefectFuture[ModelChoice]) -> None:
+        task_id = next(k for k, choice in self.choices.items() if choice is future)
+        if self._is_to_be_done_again(future):
+            self._choose_again(task_id, fresh=False)
+            return
+        state = future.state
+        if state.is_completed():
+            choice: ModelChoice = state.result()
+            if state.name == CACHED and choice.provisional:
+                self._choose_again(task_id, fresh=True)
+                return
+            if state.name == CACHED:
+                with recording("A cached selection"):
+                    self.request.trace.record_choice(task_id, choice, cached=True)
+            show_choice(self.plan.task(task_id), choice, state.state_details.task_run_id)
+        self.chosen[task_id] = state
+
+    def _choose_again(self, task_id: int, *, fresh: bool) -> None:
+        again = submit_selection(self.request, self.plan.task(task_id), fresh=fresh)
+        self.choices[task_id] = again
+        again.add_done_callback(self.final.put)
+
+
+def _ranked(choice: ModelChoice | State[ModelChoice]) -> tuple[Candidate, ...]:
+    """The models of a choice in the order in which they are tried."""
+    return (choice.result() if isinstance(choice, State) else choice).ranked
+
+
+def _has_no_model(state: State[Any]) -> bool:
+    """Whether a task run failed because no candidate could do it."""
+    error = state.result(raise_on_failure=False) if state.is_failed() else None
+    return isinstance(error, ExpertError) and not isinstance(error, DeadlineExceededError)
+
+
+def _is_whole(result: TaskResult) -> bool:
+    """Whether every element has a result: what failed once may work now."""
+    return all(item.error is None for item in result.items)
+
+
+def _status(state: State[Any]) -> TaskStatus:
+    if not state.is_completed():
+        return TaskStatus.FAILED
+    return {SKIPPED: TaskStatus.SKIPPED, CACHED: TaskStatus.CACHED}.get(state.name or "", TaskStatus.COMPLETED)
+
+
+def _error(state: State[Any]) -> BaseException | None:
+    """What a task run raised; None when it raised nothing."""
+    if not state.is_final() or state.is_completed() or state.data is None:
+        return None
+    error = state.result(raise_on_failure=False)
+    return error if isinstance(error, BaseException) else None
+
+
+def _message(state: State[Any]) -> str:
+    """Why a task run has no result, in one sentence."""
+    if not state.is_final():
+        return why_lost()
+    error = _error(state)
+    if error is None:
+        return state.message or str(state.name)
+    if isinstance(error, HuggingGPTError):
+        return error.message
+    return f"It ended unexpectedly: {type(error).__name__}: {said(error)}"
+
+
+def settle(planned: PlannedTask, name: str, reason: str = "", result: TaskResult | None = None) -> State[Any]:
+    """Stand in Prefect for a planned task that does not have to run or cannot run."""
+    if name == "Failed":
+        return Failed(message=reason)
+    if result is not None:
+        return Completed(name=name, message="Finished in an earlier life of this request.", data=result)
+    return Completed(name=name, message=reason)
+
+
+SETTLED_TASK: Task[..., Any] = Task(settle, name="settled", task_run_name=TASK_RUN_NAME, **SETTLE.options)

@@ -1,0 +1,129 @@
+"""Artifacts that Prefect's UI shows: plans, choices of models, results, answers, and tables of what flows did."""
+
+import base64
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from hugginggpt.artifacts import Artifact
+from hugginggpt.capabilities import ValueType
+from hugginggpt.evaluation.report import EvaluationReport
+from hugginggpt.media import Image
+from hugginggpt.models.card import ModelChoice
+from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.results import TaskResult
+from hugginggpt.services import get_store
+from tasks.ui.markdown import as_cell, as_code, as_label, as_text, fence
+from tasks.ui.posting import post_artifact
+
+THUMBNAIL_PIXELS = 320
+MOST_SHOWN = 20
+
+Row = Mapping[str, str | int | float]
+"""A row of a table, by its columns."""
+
+
+def show_plan(plan: Plan) -> None:
+    """Show the plan as a graph, and its repairs."""
+    lines = ["flowchart LR", *(f'  t{task.id}["{as_label(task.name)}"]' for task in plan.tasks)]
+    for task in plan.tasks:
+        lines += [f"  t{k} {'-->' if k in task.needs else '-.->'} t{task.id}" for k in task.dep]
+    drawn = fence("\n".join(lines), "mermaid")
+    graph = drawn if plan.tasks else "No task is needed: the controller answers directly."
+    repairs = "".join(f"\n- {as_cell(repair)}" for repair in plan.repairs)
+    text = graph + (f"\n\nRepaired:\n{repairs}" if repairs else "") + "\n\n" + fence(plan.to_json(), "json")
+    _show_text("plan", lambda: text, "The plan")
+
+
+def show_choice(planned: PlannedTask, choice: ModelChoice, task_run_id: UUID | None = None) -> None:
+    """Show the chosen model, the reason, and the other candidates, as an artifact of the task run that chose."""
+    rows = "".join(
+        f"\n| {place} | {as_cell(c.card.id)} | {c.endpoint} | {c.card.downloads:,} | {as_cell(c.card.description)} |"
+        for place, c in enumerate(choice.ranked, 1)
+    )
+    text = (
+        f"**{as_cell(choice.chosen.card.id)}** ({choice.chosen.endpoint}), chosen by the {choice.chosen_by}: "
+        f"{as_cell(choice.reason)}\n\n"
+        f"| | model | endpoint | downloads | |\n| --- | --- | --- | --- | --- |{rows}"
+    )
+    _show_text(f"model-{planned.id}", lambda: text, f"Model for {planned.name}", task_run_id)
+
+
+def show_result(result: TaskResult, task_run_id: UUID | None = None) -> None:
+    """Show the outputs of a task: text as it is, pictures as thumbnails, and the address of each."""
+
+    def outputs() -> str:
+        parts = [f"Made by {as_cell(result.model)} ({result.endpoint})."]
+        parts += [_shown(artifact) for artifact in result.outputs[:MOST_SHOWN]]
+        if len(result.outputs) > MOST_SHOWN:
+            parts.append(f"and {len(result.outputs) - MOST_SHOWN} more")
+        return "\n\n".join(parts)
+
+    _show_text(f"result-{result.task_id}", outputs, f"{result.task_id} · {result.kind}", task_run_id)
+
+
+def show_answer(response: str, files: Iterable[Artifact], task_run_id: UUID | None = None) -> None:
+    """Show the answer, and where its files are."""
+    places = "".join(f"\n- {as_code(get_store().address(artifact))} ({artifact.mime})" for artifact in files)
+    text = as_text(response) + (f"\n\nFiles:\n{places}" if places else "")
+    _show_text("answer", lambda: text, "The answer", task_run_id)
+
+
+def show_scores(report: EvaluationReport, earlier: Sequence[tuple[datetime, EvaluationReport]] = ()) -> None:
+    """Show the scores of an evaluation, and below them the scores of earlier evaluations of the same dataset."""
+    rows = [_scores("this run", report), *(_scores(f"{at:%Y-%m-%d %H:%M} UTC", other) for at, other in earlier)]
+    show_table("scores", rows, f"How well {as_cell(report.model)} plans the requests of {as_code(report.dataset)}")
+
+
+def _scores(when: str, report: EvaluationReport) -> Row:
+    return {
+        "when": when,
+        "controller": report.controller,
+        "model": report.model,
+        "planner": report.planner_sha256[:8],
+        "requests": report.samples,
+        "node F1 %": report.node_f1,
+        "edge F1 %": report.edge_f1,
+        "parameter name F1 %": report.name_f1,
+        "parameter value F1 %": report.value_f1,
+        "valid plans %": report.valid,
+        "median of a plan, s": report.seconds_median,
+    }
+
+
+def show_table(key: str, rows: Sequence[Row], description: str) -> None:
+    """Show a table; without rows, it says "nothing".
+
+    Args:
+        key: its name.
+        rows: their cells are text, in which Markdown is escaped.
+        description: Markdown.
+    """
+    shown = [{name: as_cell(value) if isinstance(value, str) else value for name, value in row.items()} for row in rows]
+    shown = shown or [{"": "nothing"}]
+    post_artifact(key, "table", description, lambda: json.dumps(shown))
+
+
+def _show_text(key: str, markdown: Callable[[], str], description: str, task_run_id: UUID | None = None) -> None:
+    post_artifact(key, "markdown", description, markdown, task_run_id)
+
+
+def _shown(artifact: Artifact) -> str:
+    address = f"{as_code(get_store().address(artifact))} ({artifact.mime}, {artifact.bytes:,} bytes)"
+    if artifact.preview is not None:
+        return fence(artifact.preview) + "\n" + address
+    if artifact.type is ValueType.IMAGE:
+        return f"![{artifact.sha256[:12]}]({_thumbnail(artifact)})\n\n{address}"
+    return address
+
+
+def _thumbnail(artifact: Artifact) -> str:
+    value = get_store().get(artifact)
+    assert isinstance(value, Image)
+    small = value.image.convert("RGB")
+    small.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,57 @@
+"""Clients of Prefect's server that outlive a run; Prefect closes the client of a flow or task run with the run."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.settings import PREFECT_API_URL
+
+_MOST_IDLE = 8
+"""Clients that are kept for later."""
+
+_idle: list[tuple[str | None, SyncPrefectClient]] = []
+"""Clients that nobody uses now, each with the URL of its server; the one used last is at the end.
+
+Each serves one thread at a time. Threads that share a client would each fetch a CSRF token if it has none, and every
+token voids the one before.
+"""
+
+_lock = threading.Lock()
+
+
+@contextmanager
+def own_client() -> Iterator[SyncPrefectClient]:
+    """A client for the server of the settings, which nobody else uses inside the block."""
+    url = PREFECT_API_URL.value()
+    with _lock:
+        known = next((one for one in reversed(_idle) if one[0] == url), None)
+        if known is not None:
+            _idle.remove(known)
+    # With settings of its own, so that Prefect does not return the client of the current run.
+    client = get_client(httpx_settings={}, sync_client=True).__enter__() if known is None else known[1]
+    try:
+        yield client
+    except httpx.HTTPError as error:
+        if is_about_token(error):
+            client.__exit__(None, None, None)
+        else:
+            _keep(url, client)
+        raise
+    _keep(url, client)
+
+
+def _keep(url: str | None, client: SyncPrefectClient) -> None:
+    with _lock:
+        _idle.append((url, client))
+        spare = _idle.pop(0)[1] if len(_idle) > _MOST_IDLE else None
+    if spare is not None:
+        spare.__exit__(None, None, None)
+
+
+def is_about_token(error: httpx.HTTPError) -> bool:
+    """Whether the server refused because of the client's token, so that another client may get through."""
+    if not isinstance(error, httpx.HTTPStatusError) or error.response.status_code != 403:
+        return False
+    return "CSRF token" in error.response.text

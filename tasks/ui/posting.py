@@ -1,0 +1,187 @@
+"""Sends Prefect's server what its UI is to show: while the work goes on, and completely before the flow run ends.
+
+A post is tried again while the cause of its failure can pass. If it fails for good, the run's log says so, and
+`finish_posting` returns its name.
+"""
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
+from dataclasses import dataclass, field
+from typing import TypeVar
+from uuid import UUID
+
+import httpx
+from prefect import get_run_logger
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import ArtifactCreate
+from prefect.runtime import flow_run
+
+from hugginggpt.errors import HuggingGPTError
+from hugginggpt.redaction import said
+from tasks.ui.client import is_about_token, own_client
+
+TRIES_FOR = 120.0
+"""Seconds for which a post is tried again, and for which a flow run whose work is done waits for its posts.
+
+The last try may take a minute more, because Prefect's client also tries again by itself: the run does not wait for it.
+"""
+
+RETRY_SECONDS = 1.0
+"""Seconds between two tries."""
+
+AT_ONCE = 8
+"""Posts that a process sends at the same time."""
+
+_FAILED_RUN_SECONDS = 3.0
+"""How long a flow run that fails or is interrupted waits for its posts."""
+
+T = TypeVar("T")
+
+
+@dataclass
+class _Posts:
+    """The posts of a flow run.
+
+    Attributes:
+        sent: the name of each, and whether it has reached the server.
+        given_up: set when the flow run no longer waits for them.
+    """
+
+    sent: list[tuple[str, Future[bool]]] = field(default_factory=list)
+    given_up: threading.Event = field(default_factory=threading.Event)
+
+
+_under_way: defaultdict[str | None, _Posts] = defaultdict(_Posts)
+"""The posts of each flow run of this process."""
+
+_lock = threading.Lock()
+_turns = threading.BoundedSemaphore(AT_ONCE)
+_mine: ContextVar[_Posts | None] = ContextVar("posts", default=None)
+"""The posts to which the one that this thread sends belongs."""
+
+
+def post_artifact(
+    key: str, kind: str, description: str, data: Callable[[], str], task_run_id: UUID | None = None
+) -> None:
+    """Post an artifact of the flow run in whose context this is called.
+
+    Args:
+        key: its name: lower-case letters, digits and dashes.
+        kind: how the UI shows it: `markdown` or `table`.
+        data: makes its content, in the thread that posts it.
+        task_run_id: the task run that it belongs to; the flow run alone when left out.
+    """
+    flow_run_id = flow_run.get_id()
+
+    def create() -> None:
+        artifact = ArtifactCreate(
+            key=key,
+            type=kind,
+            description=description,
+            data=data(),
+            flow_run_id=None if flow_run_id is None else UUID(flow_run_id),
+            task_run_id=task_run_id,
+        )
+        persistently(lambda client: client.create_artifact(artifact))
+
+    post(f"the artifact '{key}'", create)
+
+
+def post(what: str, send: Callable[[], object]) -> None:
+    """Send Prefect's server something for the flow run in whose context this is called, in a thread of its own.
+
+    Args:
+        what: its name in the log and in the note on the run.
+        send: sends it, with `persistently`.
+    """
+    with _lock:
+        posts = _under_way[flow_run.get_id()]
+        posts.sent.append((what, beside(lambda: _sent(what, send, posts))))
+
+
+def finish_posting(seconds: float | None = None) -> list[str]:
+    """Wait until Prefect's server has everything that this flow run posted; return the names of what it has not.
+
+    Args:
+        seconds: the longest wait for all of it together; `TRIES_FOR` when left out.
+    """
+    seconds = TRIES_FOR if seconds is None else seconds
+    with _lock:
+        posts = _under_way.pop(flow_run.get_id(), _Posts())
+    late = wait([sent for _, sent in posts.sent], seconds).not_done
+    posts.given_up.set()
+    if late:
+        names = ", ".join(what for what, sent in posts.sent if sent in late)
+        get_run_logger().error("This is missing in Prefect after %g seconds: %s.", seconds, names)
+    return [what for what, sent in posts.sent if sent in late or not sent.result()]
+
+
+@contextmanager
+def all_posted() -> Iterator[None]:
+    """Wait at the end of the block for what it posted, but only for a moment if the block raised an error."""
+    try:
+        yield
+    except BaseException:
+        finish_posting(_FAILED_RUN_SECONDS)
+        raise
+    finish_posting()
+
+
+def persistently(send: Callable[[SyncPrefectClient], T]) -> T:
+    """Ask or tell Prefect's server something; try again while the cause of a failure can pass.
+
+    Raises:
+        httpx.HTTPError: the server refused, or was away for too long.
+    """
+    end = time.monotonic() + TRIES_FOR
+    given_up = posts.given_up if (posts := _mine.get()) is not None else threading.Event()
+    while True:
+        try:
+            with own_client() as client:
+                return send(client)
+        except httpx.HTTPError as error:
+            if not _can_pass(error) or time.monotonic() > end or given_up.wait(RETRY_SECONDS):
+                raise
+
+
+def beside(work: Callable[[], T]) -> Future[T]:
+    """Do something in a thread of its own, in this context. The thread does not keep the process from ending."""
+    future: Future[T] = Future()
+
+    def do() -> None:
+        try:
+            with _turns:
+                future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=copy_context().run, args=[do], name="posting", daemon=True).start()
+    return future
+
+
+def _sent(what: str, send: Callable[[], object], posts: _Posts) -> bool:
+    """Send it; return whether that worked. If not, the log of the run says why."""
+    if posts.given_up.is_set():
+        return False
+    _mine.set(posts)
+    try:
+        send()
+    except (httpx.HTTPError, HuggingGPTError) as error:
+        get_run_logger().error("Prefect does not show %s: %s", what, said(error))
+        return False
+    except Exception:  # A request does not fail because Prefect cannot show it.
+        get_run_logger().exception("Prefect does not show %s.", what)
+        return False
+    return True
+
+
+def _can_pass(error: httpx.HTTPError) -> bool:
+    if isinstance(error, httpx.HTTPStatusError):
+        status = error.response.status_code
+        return status in (408, 429) or status >= 500 or is_about_token(error)
+    return isinstance(error, httpx.TransportError)

@@ -1,0 +1,92 @@
+"""What Prefect's pages say of a flow run: its name, its tags, its graph, and the message of its final state."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.runtime import flow_run
+from prefect.states import Failed
+
+from hugginggpt.errors import HuggingGPTError
+from hugginggpt.text import one_line
+from tasks.ui.posting import finish_posting, persistently, post
+from tasks.unexpected import explaining
+
+NAME_CHARS = 100
+"""Characters of an answer in the name of a flow run."""
+
+MESSAGE_CHARS = 200
+"""Characters of an answer in the message of a flow run's final state."""
+
+
+def run_name(text: str) -> str:
+    """The name of a flow run that answers a request: the beginning of the request."""
+    return one_line(text)[:80] or "resumed request"
+
+
+def answered_name(text: str, answer: str) -> str:
+    """The name of a flow run that has answered: the beginnings of the request and of its answer."""
+    return f"{run_name(text)} → {one_line(answer, NAME_CHARS)}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, as in "3 kinds"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def final_state_of(work: Callable[[], State[Any]]) -> State[Any]:
+    """Do the work of a scheduled flow, and wait until all of it is shown.
+
+    Returns:
+        the final state of the flow run: the one that the work returns, or Failed with one sentence and the
+        HuggingGPTError that the work raised.
+    """
+    try:
+        with explaining():
+            state = work()
+    except HuggingGPTError as error:
+        state = Failed(message=error.message, data=error)
+    state.message = noting_missing(state.message, finish_posting())
+    return state
+
+
+def noting_missing(message: str | None, missing: Sequence[str]) -> str | None:
+    """The message of a final state, with a note of what Prefect does not show of its run."""
+    if not missing:
+        return message
+    note = f"(Prefect does not show {', '.join(missing)}: the log says why.)"
+    return f"{message} {note}" if message else note
+
+
+class _KeepsNothing(dict[int, Any]):
+    def __setitem__(self, key: int, value: Any) -> None:
+        pass
+
+
+def draw_stated_edges_only() -> None:
+    """Have the graph of this flow run show the edges that states imply, and no others.
+
+    Prefect also draws an edge where an object in one task's result is an argument of another. Python has only one
+    empty tuple, which would join tasks that have nothing to do with each other.
+    """
+    if (context := FlowRunContext.get()) is not None:
+        context.run_results = _KeepsNothing()
+
+
+def tag_run(conversation_id: str) -> None:
+    """Tag this flow run with its conversation, so that the runs of a conversation can be found."""
+    flow_run_id = flow_run.get_id()
+    if flow_run_id is not None:
+        tags = [*flow_run.get_tags(), f"conversation:{conversation_id[:8]}"]
+        run = UUID(flow_run_id)
+        post("the tag of the conversation", lambda: persistently(lambda client: client.update_flow_run(run, tags=tags)))
+
+
+def name_run(name: str) -> None:
+    """Give this flow run another name, now that more of its work is known."""
+    flow_run_id = flow_run.get_id()
+    if flow_run_id is not None:
+        run = UUID(flow_run_id)
+        post("the name of the run", lambda: persistently(lambda client: client.update_flow_run(run, name=name)))

@@ -1,0 +1,86 @@
+"""Commands in a folder with packages of somebody else that have the names of ours."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.apps.conftest import COMMAND
+from tests.servers import free_port
+
+INSTALLED = [sys.executable, "-P", "-m", "apps.cli"]
+"""As the installed command runs: Python does not look into the current folder."""
+
+PLAN = [
+    {
+        "task": "sentence-similarity",
+        "id": 0,
+        "dep": [-1],
+        "args": {"text1": "A cat sits on a mat.", "text2": "A kitten is on the rug."},
+    }
+]
+
+
+@pytest.fixture
+def strangers(tmp_path: Path) -> Path:
+    """A folder of somebody else, whose packages end every process that imports them."""
+    for name in ("flows", "tasks"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('somebody else')\n")
+    (tmp_path / "plan.json").write_text(json.dumps(PLAN))
+    return tmp_path
+
+
+def run(folder: Path, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, cwd=folder, env=os.environ | environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("command", [COMMAND, INSTALLED])
+def test_what_needs_none_of_them_works(alone: None, strangers: Path, command: list[str]) -> None:
+    listed = run(strangers, *command, "kinds")
+    assert listed.returncode == 0, listed.stderr
+    assert "image-to-text" in listed.stdout
+
+
+@pytest.mark.parametrize("arguments", [["ask", "Compare", "--plan", "plan.json"], ["up"], ["submit", "Compare"]])
+def test_a_command_that_finds_them_says_so(alone: None, strangers: Path, arguments: list[str]) -> None:
+    for name in ("flows", "tasks"):
+        refused = run(strangers, *COMMAND, *arguments)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        (line,) = refused.stderr.splitlines()
+        assert line.startswith(
+            f"Error: Python finds {strangers / name / '__init__.py'} instead of HuggingGPT's package"
+        )
+        (strangers / name).rename(strangers / f"no-{name}")
+
+
+def test_a_module_of_the_name_is_a_stranger_too(alone: None, tmp_path: Path) -> None:
+    (tmp_path / "tasks.py").write_text("raise SystemExit('somebody else')\n")
+    refused = run(tmp_path, *INSTALLED, "status", PYTHONPATH=str(tmp_path))
+    assert refused.returncode == 2
+    assert f"Python finds {tmp_path / 'tasks.py'} instead of HuggingGPT's package tasks" in refused.stderr
+
+
+@pytest.mark.slow
+def test_the_installed_command_answers_there(alone: None, strangers: Path) -> None:
+    asked = run(strangers, *INSTALLED, "ask", "Compare", "--plan", "plan.json", "--json")
+    assert asked.returncode in (0, 3), asked.stderr
+    assert [task["status"] for task in json.loads(asked.stdout)["tasks"]] == ["completed"]
+
+
+@pytest.mark.slow
+def test_everything_comes_up_there(alone: None, strangers: Path) -> None:
+    there = {"HUGGINGGPT_HOME": str(strangers / "home"), "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    arguments = ["up", "--port", str(free_port()), "--expert-workers", "1", "--dask-port", str(free_port()), "--detach"]
+    try:
+        started = run(strangers, *INSTALLED, *arguments, **there)
+        assert started.returncode == 0, started.stdout + started.stderr
+        answered = run(strangers, *INSTALLED, "submit", "Compare", "--plan", "plan.json", "--wait", "--json", **there)
+        assert answered.returncode in (0, 3), answered.stderr
+        assert [task["status"] for task in json.loads(answered.stdout)["tasks"]] == ["completed"]
+    finally:
+        stopped = run(strangers, *INSTALLED, "down", **there)
+    assert stopped.stdout == f"Stopped everything for {strangers / 'home'}.\n"
