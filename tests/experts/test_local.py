@@ -225,7 +225,7 @@ def test_no_token_that_lies_around_is_sent(settings: Settings, hub: HubServer, m
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("tiny/nobody", "There is no model tiny/nobody"), ("not a name//", "is no name of a model")]
+    ("name", "said"), [("tiny/nobody", "There is no model tiny/nobody"), ("not a name//", "is not the name of a model")]
 )
 def test_a_model_that_does_not_exist(settings: Settings, name: str, said: str) -> None:
     with pytest.raises(ModelLoadError, match=said):
