@@ -23,11 +23,11 @@ from hugginggpt.redaction import said
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace
 from hugginggpt.settings import get_settings
-from hugginggpt.text import one_line
+from hugginggpt.text import counted, one_line
 from hugginggpt.trace.story import EndedRun, WaitingRequest
 from tasks.policies import START_RUN
 from tasks.start_run import DEPLOYMENT, set_state, start_run
-from tasks.ui.runs import MESSAGE_CHARS, counted, name_run
+from tasks.ui.runs import MESSAGE_CHARS, name_run
 from tasks.unexpected import explained
 
 CLAIM_SECONDS = 120.0

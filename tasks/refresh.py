@@ -14,9 +14,10 @@ from hugginggpt.catalog.changes import CatalogChanges
 from hugginggpt.catalog.hub import forget_probes, pipeline_tag
 from hugginggpt.errors import HuggingGPTError, UsageError
 from hugginggpt.services import get_catalog
+from hugginggpt.text import counted
 from tasks.policies import REFRESH_KIND
 from tasks.ui.artifacts import Row, show_table
-from tasks.ui.runs import counted, name_run
+from tasks.ui.runs import name_run
 from tasks.unexpected import explained
 
 _SAME_TRY = 2.0

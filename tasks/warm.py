@@ -13,11 +13,12 @@ from hugginggpt.cluster.address import cluster_of
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertUnavailableError, ModelLoadError
 from hugginggpt.settings import get_settings
+from hugginggpt.text import counted
 from hugginggpt.upkeep.warming import Warmed, kinds_to_warm, load_here, load_on_dask
 from tasks.cancelling import cancellable, cancelled_on_error
 from tasks.policies import LOAD_MODEL
 from tasks.ui.artifacts import Row, show_table
-from tasks.ui.runs import counted, name_run
+from tasks.ui.runs import name_run
 from tasks.unexpected import explained
 
 _LIFE = 1  # each run of the flow has a name of its own and one life

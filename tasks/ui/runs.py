@@ -31,11 +31,6 @@ def answered_name(text: str, answer: str) -> str:
     return f"{run_name(text)} → {one_line(answer, NAME_CHARS)}"
 
 
-def counted(number: int, noun: str) -> str:
-    """A number with its noun, as in "3 kinds"."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def final_state_of(work: Callable[[], State[Any]]) -> State[Any]:
     """Do the work of a scheduled flow, and wait until all of it is shown.
 
