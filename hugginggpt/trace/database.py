@@ -1,7 +1,7 @@
 """The connection to the trace database, SQLite or PostgreSQL.
 
-One engine, a session to read and a session to write, and every failure of the database as one
-sentence without a password.
+It provides one engine, sessions to read and to write, and every failure of the database as one sentence without a
+password.
 """
 
 import sqlite3
@@ -31,7 +31,7 @@ _BEGIN = "hugginggpt_begin"
 
 
 def parse_url(text: str) -> URL:
-    """The database's URL, with the driver that this project uses.
+    """Parse a database URL, and add the driver that this project uses.
 
     Raises:
         ConfigurationError: it is not a URL, or its database is not supported.
@@ -69,8 +69,8 @@ class Database:
         self.url = url
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._engine = make_engine(url)
-        # The queries of one session have to see the same moment, as they do on SQLite anyway.
-        # A SQLite transaction that begins by reading cannot always go on to write, so one that will says so first.
+        # All queries of a session have to see the same state of the database, as on SQLite.
+        # A SQLite transaction that begins by reading cannot always go on to write, so writers announce it first.
         self._reads = self._engine.execution_options(
             **({} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"})
         )
@@ -82,7 +82,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session that sees one moment of the database.
+        """A session whose queries all see the same state of the database.
 
         Raises:
             DatabaseUnavailableError: it cannot be reached.
@@ -92,7 +92,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """A session that commits when its block ends, and writes nothing when the block raises.
+        """A session that commits at the end of its block, and writes nothing if the block raises an error.
 
         Raises:
             DatabaseUnavailableError: it cannot be reached or written.
@@ -101,7 +101,7 @@ class Database:
             yield session
 
     def now(self, session: Session) -> datetime:
-        """The time by the clock that all processes share: the server's, or this machine's for SQLite."""
+        """The time by the clock that all processes share: the database server's, or this machine's for SQLite."""
         if self.is_sqlite:
             return datetime.now(UTC)
         moment: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
@@ -109,7 +109,7 @@ class Database:
 
 
 def make_engine(url: URL, *, pooled: bool = True) -> Engine:
-    """An engine. Values never show in its errors and logs.
+    """Create an engine whose errors and logs never show values.
 
     Raises:
         ConfigurationError: the database's driver is not installed.
@@ -145,11 +145,11 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def explained(url: URL) -> Iterator[None]:
-    """Turn what the database raises into one sentence.
+    """Turn the database's exceptions into errors with one sentence.
 
     Raises:
         DatabaseUnavailableError: the database cannot be reached, read or written.
-        TraceError: it refused a row.
+        TraceError: the database refused a row.
     """
     try:
         yield
@@ -158,7 +158,9 @@ def explained(url: URL) -> Iterator[None]:
     except DBAPIError as error:
         raise DatabaseUnavailableError(_sentence(error, url)) from error
     except PoolTimeoutError as error:
-        raise DatabaseUnavailableError(f"{_named(url)} has no free connection: it is too busy, try again.") from error
+        raise DatabaseUnavailableError(
+            f"{_named(url)} is too busy: all its connections are in use; try again."
+        ) from error
     except OSError as error:
         raise DatabaseUnavailableError(
             f"{_named(url)} cannot be used: {error.strerror or error}; {_remedy(url)}."
@@ -171,7 +173,7 @@ _MEND = {
     "locked": f"was kept busy by other processes for {BUSY_SECONDS} seconds; try again.",
     "unable to open": "cannot be opened; check that its folder exists and that you may write there.",
     "not a database": "is not a SQLite database; move that file away or set HUGGINGGPT_DATABASE_URL to another.",
-    "malformed": "is damaged; restore it from a copy, or move it away to begin a new one.",
+    "malformed": "is damaged; restore it from a backup, or move it away to begin a new one.",
     "no such table": "has lost its tables; move it away to begin a new one.",
     "disk i/o": "cannot be read or written (disk I/O error); check the disk.",
 }

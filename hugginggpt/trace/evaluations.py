@@ -1,4 +1,4 @@
-"""Evaluations of planning, with every prediction and the scores."""
+"""Evaluations of controllers in the trace: every prediction and the scores."""
 
 from datetime import datetime
 
@@ -14,19 +14,19 @@ from hugginggpt.trace.tables import EvaluationRow, PredictionRow
 
 
 class Evaluations:
-    """The evaluations in the trace database. Errors as those of `Trace`."""
+    """The evaluations in the trace database. Raises the errors of `Trace`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def open(self, subject: Subject, dataset: str, new_id: str, *, fresh: bool = False) -> str:
-        """Begin an evaluation, or go on with the latest one of the same subject.
+        """Begin an evaluation, or continue the latest one of the same subject.
 
         Args:
             subject: what is evaluated.
-            dataset: where the dataset lies.
-            new_id: the id of an evaluation that is begun.
-            fresh: begin a new one in any case.
+            dataset: path of the dataset.
+            new_id: the id if a new evaluation begins.
+            fresh: always begin a new one.
 
         Returns:
             The evaluation's id.
@@ -44,7 +44,7 @@ class Evaluations:
             return session.scalar(_latest(subject))
 
     def record(self, evaluation_id: str, prediction: Prediction) -> None:
-        """Write a prediction; a prediction of the same sample that is there already stays."""
+        """Record a prediction, unless the sample already has one."""
         row = prediction.model_dump(exclude={"plan"}) | {
             "evaluation_id": evaluation_id,
             "plan": None if prediction.plan is None else prediction.plan.to_list(),
@@ -55,7 +55,7 @@ class Evaluations:
             session.execute(insert_for(session, PredictionRow).values(row).on_conflict_do_nothing())
 
     def reports(self, dataset_sha256: str, most: int) -> list[tuple[datetime, EvaluationReport]]:
-        """The scores of the latest evaluations of a dataset and when each was scored last, the newest first."""
+        """The scores of the latest evaluations of a dataset, newest first, each with the time of its last scoring."""
         scored = select(EvaluationRow.scored_at, EvaluationRow.report).where(
             EvaluationRow.dataset_sha256 == dataset_sha256, EvaluationRow.report.is_not(None)
         )
@@ -64,7 +64,7 @@ class Evaluations:
             return [(at, EvaluationReport.model_validate(report)) for at, report in rows]
 
     def predictions(self, evaluation_id: str) -> dict[int, Prediction]:
-        """Every prediction so far, by the sample's place in the dataset."""
+        """Every prediction so far, by the sample's position in the dataset."""
         with self._database.reading() as session:
             rows = session.scalars(select(PredictionRow).filter_by(evaluation_id=evaluation_id))
             return {row.position: _prediction(row) for row in rows}
@@ -78,7 +78,7 @@ class Evaluations:
             return session.scalar(made) or 0
 
     def record_report(self, report: EvaluationReport) -> None:
-        """Write the scores; they replace earlier scores, unless those are over more samples."""
+        """Record the scores. They replace earlier scores unless those cover more samples."""
         with self._database.writing() as session:
             evaluation = session.get_one(EvaluationRow, report.evaluation_id)
             if evaluation.report is not None and evaluation.report["samples"] > report.samples:

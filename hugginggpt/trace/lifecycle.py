@@ -37,10 +37,10 @@ from hugginggpt.trace.story import Answer, AskedRequest, OpenedRequest
 from hugginggpt.trace.tables import ConversationRow, ExpertRunRow, FlowRunRow, PlannedTaskRow, RequestRow
 
 NO_LONGER_HELD = "Its process no longer works on the request."
-"""Why a life is over whose process ended, or was followed by another."""
+"""Why a life is over: its process ended, or another process took over."""
 
 SHOWN_CHARS = 1000
-"""A flow run that is started for a request in line is given so much of its text, and nothing else but its id."""
+"""A flow run for a request in line gets the request's id and this many characters of its text, and nothing else."""
 
 _CANCELLED = "The request was cancelled before this task was done."
 _CANCELLED_BEFORE = "The request was cancelled before this task ran."  # what an older version wrote
@@ -49,13 +49,13 @@ _INTERRUPTED = {
     "cancelled": "The request was cancelled before this attempt ended.",
     "finished": "The request ended before this attempt did.",
 }
-"""Why an attempt has no end of its own, by how its life ended; after any other ending its process is the reason."""
+"""Why an attempt was interrupted, by how its life ended; by default, its process ended."""
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 class Lifecycle:
-    """How requests begin, change hands and end. Errors as those of `Trace`."""
+    """How requests begin, change hands and end. Raises the errors of `Trace`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -74,18 +74,18 @@ class Lifecycle:
         """Begin a request, new or waiting in line, or take it over from a process that died.
 
         A finished request is returned as it is. For a known request, everything but the id, the
-        holder, the lease and the flow run is taken from the trace. Whoever resumes a request gives an empty text or
-        the request's own, which may be cut to `SHOWN_CHARS`, and neither files nor a plan; any other text,
-        files or plan have to be those that it was asked with.
+        holder, the lease and the flow run is taken from the trace. To resume a request, give no files, no plan, and
+        either an empty text or the request's own, which may be cut to `SHOWN_CHARS`. Any other text, files or plan must
+        be the ones that the request began with.
 
         Args:
             asked: the request.
             holder: this process, as `holder_name()` gives it.
             lease_seconds: how long this process counts as alive without renewing.
             flow_run_id: Prefect's id of the flow run that works on it.
-            queued: it is in line from now on: if this process dies, another is found for it.
-            controller: who plans, chooses and answers in this process.
-            spent: seconds of its time that went by before, as in getting its files.
+            queued: put it in line: if this process dies, another one takes over.
+            controller: the controller of this process.
+            spent: seconds of its deadline that have already passed, for example while its files were loaded.
 
         Raises:
             RequestInProgressError: a live process works on it.
@@ -137,7 +137,7 @@ class Lifecycle:
             )
 
     def renew_lease(self, request_id: str, holder: str, lease_seconds: float) -> Hold:
-        """Say that this process still works on the request; return whether it does, or why not."""
+        """Renew the lease of this process on the request; return whether it still holds the request, or why not."""
         with self._database.writing() as session:
             request = locked(session, request_id)
             if request is not None and request.status == RequestStatus.CANCELLED:
@@ -152,17 +152,17 @@ class Lifecycle:
             return Hold.HELD
 
     def release_flow_run(self, flow_run_id: str, *, ending: str, error: str | None = None) -> bool:
-        """Let go of the request that a flow run left unfinished, so that it can be resumed at once.
+        """Release the request that a flow run left unfinished, so it can be resumed at once.
 
         A request whose flow run was cancelled is cancelled with it.
 
         Args:
             flow_run_id: Prefect's id of the flow run.
-            ending: what became of it: `cancelled`, `crashed` or `failed`.
+            ending: how it ended: `cancelled`, `crashed` or `failed`.
             error: why, one sentence.
 
         Returns:
-            False when the flow run did not hold a request, or had finished it.
+            False if the flow run held no request, or had finished it.
         """
         with self._database.writing() as session:
             left = select(FlowRunRow).where(FlowRunRow.flow_run_id == flow_run_id, FlowRunRow.ended_at.is_(None))
@@ -178,10 +178,10 @@ class Lifecycle:
             return True
 
     def lives_over(self, lives: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str]:
-        """Which lives of requests have to stop working, and why, one sentence each.
+        """The lives of requests that have to stop working, each with the reason in one sentence.
 
         Args:
-            lives: request id and number of the life. A request that the trace does not know goes on.
+            lives: request id and number of the life. A request that is not in the trace goes on.
         """
         columns = (RequestRow.life, RequestRow.status, RequestRow.holder, RequestRow.deadline_at, RequestRow.options)
         of_lives = select(RequestRow.id, *columns).where(RequestRow.id.in_({request_id for request_id, _ in lives}))
@@ -202,14 +202,14 @@ class Lifecycle:
         return over
 
     def cancel(self, request_id: str, error: str | None = None) -> bool:
-        """End a request for good, waiting or at work; whoever works on it stops within seconds.
+        """Cancel a request that waits or runs; the process that works on it stops within seconds.
 
         Args:
             request_id: the request.
             error: why, one sentence.
 
         Returns:
-            False when it had ended before.
+            False if it had already ended.
 
         Raises:
             TraceError: it is unknown.
@@ -222,10 +222,10 @@ class Lifecycle:
             return True
 
     def reopen(self, request_id: str) -> None:
-        """Let a person have a request resumed.
+        """Prepare a request to be resumed by hand.
 
-        A request that was cancelled can be worked on again; that request, and one whose process died, gets all its
-        time once more. Any other stays as it is.
+        A cancelled request becomes open again. It gets its full time again, and so does a request whose process died.
+        Any other request stays as it is.
         """
         with self._database.writing() as session:
             request = locked(session, request_id)
@@ -234,7 +234,7 @@ class Lifecycle:
             if request.status == RequestStatus.CANCELLED:
                 request.status = RequestStatus.RUNNING if request.life else RequestStatus.QUEUED
                 request.error = request.error_type = request.finished_at = request.deadline_at = None
-                # The flow run that was cancelled would have it cancelled again.
+                # Otherwise the cancelled flow run would cancel it again.
                 request.starts += 1
                 session.execute(
                     update(PlannedTaskRow)
@@ -291,18 +291,18 @@ def create(session: Session, now: datetime, asked: AskedRequest) -> RequestRow:
 
 
 def check_same(request: RequestRow, asked: AskedRequest) -> None:
-    """Raise unless this is what the known request asks.
+    """Raise unless this asks the same as the known request.
 
     Raises:
         RequestIdError: it is not.
     """
-    # What an older version wrote has no hash.
+    # Rows of older versions have no hash.
     if _hash_of(asked, asked.text) != (request.asked_sha256 or _hash_of(asked, request.text)):
         raise RequestIdError(f"The id {request.id} belongs to a different request: give this one another id.")
 
 
 def check_resumed(request: RequestRow, asked: AskedRequest) -> None:
-    """Raise unless this is the known request, or what a flow run is given that is to begin or to resume it.
+    """Raise unless this is the known request, in full or in the short form that a flow run gets.
 
     Raises:
         RequestIdError: it is neither.
@@ -320,7 +320,7 @@ def _hash_of(asked: AskedRequest, text: str) -> str:
 def _end_life_of_dead(
     session: Session, request: RequestRow, now: datetime, holder: str, flow_run_id: str | None
 ) -> None:
-    """Close the life of the process that held the request before.
+    """Close the life of the process that last held the request.
 
     Raises:
         RequestInProgressError: that process is alive.
@@ -339,12 +339,12 @@ def _in_progress(request: RequestRow, now: datetime) -> str:
     left = (request.lease_until - now).total_seconds() if request.lease_until else 0.0
     return (
         f"Request {request.id} is being worked on by {who}: wait for it, "
-        f"or try again when it has been silent for another {max(1, round(left))} seconds."
+        f"or try again if it stays silent for another {max(1, round(left))} seconds."
     )
 
 
 def end_life(session: Session, request: RequestRow, now: datetime, *, ending: str, error: str | None = None) -> None:
-    """Close the current life, if it is open, and let go of the request."""
+    """Close the current life, if it is open, and release the request."""
     life = session.get(FlowRunRow, (request.id, request.life))
     if life is not None and life.ended_at is None:
         life.ended_at = life.seen_at if ending == "died" else now
@@ -353,16 +353,14 @@ def end_life(session: Session, request: RequestRow, now: datetime, *, ending: st
     session.execute(
         update(ExpertRunRow)
         .where(ExpertRunRow.request_id == request.id, ExpertRunRow.status == "running")
-        .values(
-            status="interrupted", error=_INTERRUPTED.get(ending, "The process of this attempt ended before it did.")
-        )
+        .values(status="interrupted", error=_INTERRUPTED.get(ending, "Its process ended during this attempt."))
     )
     request.holder = None
     request.lease_until = None
 
 
 def _cancel(session: Session, request: RequestRow, now: datetime, error: str | None) -> None:
-    """End a request for good because somebody wants that; what had finished stays."""
+    """Cancel a request; finished results stay."""
     end_life(session, request, now, ending="cancelled", error=error)
     request.status = RequestStatus.CANCELLED
     request.error = error or "It was cancelled."
@@ -388,13 +386,13 @@ def finish(
     error: HuggingGPTError | None = None,
     outcomes: Sequence[TaskOutcome] = (),
 ) -> None:
-    """Write how everything ended, and close the request for good.
+    """Record how everything ended, and close the request for good.
 
     Raises:
-        TraceError: an outcome is of a task that the plan does not have.
+        TraceError: an outcome belongs to a task that is not in the plan.
     """
     new = [outcome for outcome in outcomes if not outcome.recovered]
-    # All at once and therefore in one order, so that two requests that end together do not block each other.
+    # All in one statement, and so in one order: requests that end at the same time cannot deadlock.
     artifact_ids(session, [a for outcome in new if outcome.result for a in outcome.result.outputs], now)
     for outcome in new:
         task = task_row(session, request.id, outcome.planned.id)
@@ -417,9 +415,9 @@ def finish(
 
 
 def _complete_attempt(session: Session, request: RequestRow, result: TaskResult, now: datetime) -> None:
-    """End the attempt that made a result, where the database was away when it did.
+    """Complete the attempt that made a result, if the database was away when it ended.
 
-    The attempts of workers that died meanwhile did not make it, and are interrupted.
+    Other open attempts belong to workers that died, and count as interrupted.
     """
     attempts = select(ExpertRunRow).filter_by(
         request_id=request.id, task_id=result.task_id, life=request.life, model_id=result.model

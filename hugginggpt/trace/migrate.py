@@ -1,4 +1,4 @@
-"""Bring the trace database to the schema of this code, once, whoever comes first."""
+"""Migrate the trace database to the schema of this code. The first process that opens it does this."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 HEAD = "0006"
-"""The newest revision in `migrations/versions`: knowing it here spares the import of Alembic."""
+"""The newest revision in `migrations/versions`: with it here, most processes need not import Alembic."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK_SECONDS = 120
-_ADVISORY_LOCK = 0x48554747  # any number that no other program takes for its lock on this database
+_ADVISORY_LOCK = 0x48554747  # any number that no other program uses for a lock in this database
 
 
 def migrate(url: URL, revision: str = HEAD) -> None:
@@ -41,9 +41,9 @@ def migrate(url: URL, revision: str = HEAD) -> None:
                     return
             with _alone(file), engine.connect() as connection:
                 if isinstance(raw := connection.connection.driver_connection, sqlite3.Connection):
-                    # Readers go on while one writes. The file remembers it.
+                    # Readers do not wait for a writer. The setting is stored in the file.
                     raw.execute("PRAGMA journal_mode = WAL")
-                    # SQLite changes a table by building it anew: dropping the old one must not
+                    # SQLite changes a table by building a new one: dropping the old one must not
                     # cascade to the rows that refer to it.
                     raw.execute("PRAGMA foreign_keys = OFF")
                 _upgrade(connection, revision)
@@ -90,7 +90,7 @@ def _version(connection: Connection) -> str | None:
 
 @contextmanager
 def _alone(file: Path | None) -> Iterator[None]:
-    """Keep other processes from making the same SQLite file at once; PostgreSQL has its own lock."""
+    """Keep other processes from migrating the same SQLite file at the same time; PostgreSQL has a lock of its own."""
     if file is None:
         yield
         return

@@ -1,4 +1,4 @@
-"""What is known of models: the cards of the latest Hub lookups, and how their runs went."""
+"""What the trace knows about models: the cards of the latest Hub lookups, and figures from their runs."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -26,13 +26,13 @@ from hugginggpt.trace.tables import (
 
 
 class Models:
-    """What is known of models. Errors as those of `Trace`."""
+    """Cards and figures of models. Raises the errors of `Trace`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def cards(self, kind: str) -> tuple[list[ModelCard], datetime] | None:
-        """The cards of the latest Hub lookup of a kind and when that was; None when there was none."""
+        """The cards of the latest Hub lookup of a kind, and its time; None if there was none."""
         in_order = select(ModelCardRow.card).filter_by(kind=kind).order_by(ModelCardRow.position)
         with self._database.reading() as session:
             lookup = session.get(HubLookupRow, kind)
@@ -41,10 +41,10 @@ class Models:
             return [ModelCard.model_validate(card) for card in session.scalars(in_order)], lookup.fetched_at
 
     def save_cards(self, kind: str, cards: Sequence[ModelCard]) -> None:
-        """Replace the cards of a kind by those of a new lookup."""
+        """Replace the cards of a kind with those of a new lookup."""
         with self._database.writing() as session:
             now = datetime.now(UTC)
-            # Writing this row first makes others who save the same kind wait for us.
+            # Written first: it makes other processes that save the same kind wait.
             session.execute(
                 insert_for(session, HubLookupRow)
                 .values(kind=kind, fetched_at=now)
@@ -63,10 +63,10 @@ class Models:
             )
 
     def measurement(self, max_age: float) -> Measurement:
-        """What the latest runs of all models came to, the same for all processes.
+        """The figures of all models from their latest runs, the same for all processes.
 
         Args:
-            max_age: seconds; an older measurement is replaced by a new one.
+            max_age: seconds after which a measurement is replaced by a new one.
         """
         oldest = timedelta(seconds=max_age)
         with self._database.reading() as session:
@@ -75,7 +75,7 @@ class Models:
                 return latest
         with self._database.writing() as session:
             now = self._database.now(session)
-            # Of several processes that come here at once the others wait for the first, and take what it measured.
+            # If several processes get here at once, the others wait for the first and use its measurement.
             claim = insert_for(session, MeasurementRow).values(id=1, measured_at=now)
             mine = session.execute(
                 claim.on_conflict_do_update(
@@ -95,7 +95,7 @@ class Models:
             return measurement
 
     def uses(self) -> dict[str, ModelUse]:
-        """How often each model was run by this machine's own experts, and when last, by its id."""
+        """How often this machine's own experts ran each model, and when they last did, by model id."""
         counted = (
             select(ExpertRunRow.model_id, func.count(), func.max(ExpertRunRow.started_at))
             .where(ExpertRunRow.endpoint == Endpoint.LOCAL)
@@ -105,7 +105,7 @@ class Models:
             return {model: ModelUse(runs, last) for model, runs, last in session.execute(counted)}
 
     def kinds_used(self, within: timedelta) -> set[str]:
-        """The kinds of task that models of this machine were run for lately."""
+        """The kinds of task that models on this machine ran for lately."""
         here = ExpertRunRow.endpoint.in_([Endpoint.LOCAL, Endpoint.EMBEDDED])
         kinds = select(PlannedTaskRow.kind.distinct()).join(ExpertRunRow, _is_of_task())
         with self._database.reading() as session:
@@ -114,10 +114,10 @@ class Models:
 
 
 def _measured(session: Session, now: datetime) -> dict[tuple[str, str, str], Figures]:
-    """What the latest runs of each model came to, by kind, model id and endpoint.
+    """The figures of each model from its latest runs, by kind, model id and endpoint.
 
-    Runs that say nothing of the model do not count: those that were stopped, whose process died, or
-    whose result could not be stored.
+    Runs that say nothing about the model do not count: those that were stopped, whose process died, or whose result
+    could not be stored.
     """
     no_fault = [e.__name__ for e in (TaskCancelledError, StorageError, DiskFullError, ModelDiskFullError)]
     counts = or_(
@@ -162,7 +162,7 @@ def _measured(session: Session, now: datetime) -> dict[tuple[str, str, str], Fig
 
 
 def _latest_measurement(session: Session) -> Measurement | None:
-    """The figures that were measured last; None when that was never done."""
+    """The figures of the latest measurement; None if there was none."""
     latest = session.scalar(select(MeasurementRow))
     if latest is None:
         return None
@@ -174,5 +174,5 @@ def _latest_measurement(session: Session) -> Measurement | None:
 
 
 def _is_of_task() -> ColumnElement[bool]:
-    """Joins the attempts to the task that they were made for."""
+    """Joins attempts to the task that they belong to."""
     return and_(PlannedTaskRow.request_id == ExpertRunRow.request_id, PlannedTaskRow.task_id == ExpertRunRow.task_id)

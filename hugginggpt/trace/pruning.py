@@ -1,7 +1,7 @@
 """What can be deleted from the trace.
 
-A conversation is deleted as a whole, with all its requests: a later turn knows the earlier ones. It stays
-while one of its requests is not finished, whoever works on it.
+A conversation is deleted as a whole, with all its requests, because a later turn knows the earlier ones. It stays as
+long as one of its requests has not ended, whether or not a process works on it.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -27,21 +27,21 @@ from hugginggpt.trace.tables import (
 )
 
 _FINISHED = (RequestStatus.COMPLETED, RequestStatus.PARTIAL, RequestStatus.FAILED, RequestStatus.CANCELLED)
-"""How a request can have ended. Whatever else its status is, somebody works on it or may yet do so."""
+"""The statuses of a request that has ended. With any other status, a process works on it or may still do so."""
 
 _BATCH = 500
-"""Ids in one query, at most: SQLite takes no more than some thousands of values."""
+"""Most ids in one query: SQLite accepts no more than a few thousand values."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class ConversationUse:
-    """A conversation, and what it holds.
+    """A conversation and its artifacts.
 
     Attributes:
-        last: when its last request ended; for one without requests, when it began.
-        goes_on: a request of it is not finished.
+        last: when its last request ended, or when it began if it has no requests.
+        goes_on: one of its requests has not ended.
         sha256s: the artifacts that its requests refer to.
     """
 
@@ -53,13 +53,13 @@ class ConversationUse:
 
 
 class Pruning:
-    """Deleting parts of the trace. Errors as those of `Trace`."""
+    """Deletes parts of the trace. Raises the errors of `Trace`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def at_work_since(self) -> datetime | None:
-        """When the earliest of the processes that work on a request now began; None when none does."""
+        """When the earliest process that works on a request now began to; None if there is none."""
         at_work = (
             select(func.min(FlowRunRow.started_at))
             .join(RequestRow, RequestRow.id == FlowRunRow.request_id)
@@ -69,7 +69,7 @@ class Pruning:
             return session.scalar(at_work.where(RequestRow.lease_until > self._database.now(session)))
 
     def conversations(self) -> list[ConversationUse]:
-        """Every conversation, the one that ended last first."""
+        """Every conversation, the latest to end first."""
         refers: dict[str, set[str]] = {}
         with self._database.reading() as session:
             rows = session.execute(_endings()).all()
@@ -88,7 +88,7 @@ class Pruning:
         ]
 
     def referred_to(self, sha256s: Collection[str]) -> set[str]:
-        """Those of some artifacts that a request refers to."""
+        """The artifacts, of those given, that a request refers to."""
         referred_to = select(ArtifactRow.sha256).where(_is_referred_to())
         with self._database.reading() as session:
             return {
@@ -109,15 +109,15 @@ class Pruning:
             }
 
     def forget(self, conversations: Sequence[ConversationUse]) -> int:
-        """Delete conversations with all that hangs on them; return how many requests.
+        """Delete conversations with everything that belongs to them; return how many requests that were.
 
-        A conversation that goes on stays, and so does one that went on since it was read.
+        A conversation that has an unfinished request stays, and so does one that has changed since it was read.
         """
         gone: set[str] = set()
         for batch in _batches(conversations):
             read = {conversation.id: conversation.last for conversation in batch}
             with self._database.writing() as session:
-                # While they are locked no request can be added. Only the next statement sees what was added before.
+                # No request can be added to a locked one; the next statement sees those that were added before.
                 held = session.scalars(
                     select(ConversationRow.id).where(ConversationRow.id.in_(read)).with_for_update(skip_locked=True)
                 ).all()
@@ -139,7 +139,7 @@ class Pruning:
 
 
 def _endings() -> Select[tuple[str, int, datetime, bool]]:
-    """Of each conversation its id, how many requests it has, when the last one ended, and whether it goes on."""
+    """For each conversation: its id, how many requests it has, when the last one ended, and whether one has not."""
     ended = func.coalesce(
         func.max(func.coalesce(RequestRow.finished_at, RequestRow.created_at)), ConversationRow.created_at
     )

@@ -1,4 +1,4 @@
-"""Requests in line: who works on them next, and what became of the flow runs that were started for them."""
+"""Requests in line: who works on them next, and how the flow runs that were started for them ended."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -15,35 +15,35 @@ from hugginggpt.trace.story import AskedRequest, EndedRun, WaitingRequest
 from hugginggpt.trace.tables import FlowRunRow, RequestRow
 
 MOST_LIVES = 5
-"""A request that ended so many processes is not given another."""
+"""After this many processes have died on a request, no other process gets it."""
 
 MOST_STARTS = 200
-"""A request that was not begun by so many flow runs is not given another."""
+"""After this many flow runs have ended without beginning a request, no other is started for it."""
 
 DISK_FULL = "disk full"
-"""How a life ended that found no room for what it made. It does not count as a process that died."""
+"""The ending of a life that had no room for its results. It does not count as a process that died."""
 
 _MOST_DOUBLINGS = 5
-"""How often the pause between two flow runs that do not begin their request is doubled."""
+"""The pause between flow runs that do not begin their request doubles at most this often."""
 
 
 class Queue:
-    """The requests in line. Errors as those of `Trace`."""
+    """The requests in line. Raises the errors of `Trace`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def put(self, asked: AskedRequest, *, holder: str | None = None, seconds: float = 0.0) -> bool:
-        """Put a request in line, to be begun by whoever claims it. Doing so twice is the same as doing so once.
+        """Put a request in line for any process to claim. Doing so twice is the same as doing so once.
 
         Args:
             asked: the request, with its id.
             holder: this process, as `holder_name()` gives it, if it is going to open the request itself. For a known
                 request, it is then compared as `Lifecycle.open` does.
-            seconds: how long nobody else takes it then.
+            seconds: how long no other process can claim it in that case.
 
         Returns:
-            False when it was in the trace before, whatever became of it since.
+            False if it was already in the trace, in whatever state.
 
         Raises:
             RequestIdError: the id is not valid, or another request has it.
@@ -62,22 +62,22 @@ class Queue:
             return True
 
     def claim(self, holder: str, seconds: float, limit: int) -> list[WaitingRequest]:
-        """Undertake to have requests worked on that are in line and that nobody works on.
+        """Claim requests that are in line and that no process works on.
 
-        These were not begun yet, or were left by a process that died. Requests that were never claimed come first,
-        then those whose claim ran out longest ago. A request whose flow runs end before they begin it, or find the
-        disk full, is claimed for longer each time.
+        They have not begun yet, or their process died. Requests that were never claimed come first, then those whose
+        claim ran out longest ago. If the flow runs of a request end before they begin it, or find the disk full, each
+        claim lasts longer.
 
         Args:
             holder: this process, as `holder_name()` gives it.
-            seconds: how long nobody else takes them. A claim is not given back: it runs out, or ends when its request
-                is begun.
-            limit: at most so many.
+            seconds: how long no other process can claim them. A claim is never given back: it runs out, or ends when
+                its request begins.
+            limit: claim at most this many.
         """
         with self._database.writing() as session:
             now = self._database.now(session)
             left = or_(RequestRow.lease_until.is_(None), RequestRow.lease_until <= now)
-            # Of two who claim at once, the second passes over what the first looks at; on SQLite it waits for it.
+            # If two processes claim at once, the second skips the rows that the first has locked; on SQLite it waits.
             waiting = (
                 select(RequestRow)
                 .where(
@@ -99,7 +99,7 @@ class Queue:
                 full = _ended_full(session, request)
                 died = request.life - full
                 if died >= MOST_LIVES:
-                    _give_up(session, request, now, f"Its process died {died} times, so it is not begun again.")
+                    _give_up(session, request, now, f"Its process died {died} times, so it is not tried again.")
                     continue
                 doublings = min(max(0, request.starts - 1 - request.life) + full, _MOST_DOUBLINGS)
                 request.claimed_by, request.claimed_until = holder, now + timedelta(seconds=seconds * 2**doublings)
@@ -115,7 +115,7 @@ class Queue:
             return claimed
 
     def starts(self, request_id: str) -> int:
-        """Which of the flow runs started for a request is to answer it: 1 for the first.
+        """The number of the flow run that is to answer a request, among those started for it: 1 for the first.
 
         Raises:
             TraceError: the request is unknown.
@@ -127,19 +127,19 @@ class Queue:
             return request.starts
 
     def start_again(self, request_id: str, over: int, why: str) -> int:
-        """Count one more flow run, since one ended before its request did. Two who do so at once get the same number.
+        """Count one more flow run after one ended before its request did. Concurrent calls get the same number.
 
         Args:
             request_id: the request.
-            over: which of its flow runs ended.
-            why: why that one ended, one sentence.
+            over: the number of the flow run that ended.
+            why: why it ended, in one sentence.
 
         Returns:
-            which is to answer it now.
+            The number of the flow run that is to answer it now.
 
         Raises:
             TraceError: the request is unknown.
-            RequestClosedError: it has ended, or is given up now: too many flow runs did not begin it.
+            RequestClosedError: it has ended, or is given up now because too many flow runs did not begin it.
         """
         with self._database.writing() as session:
             request = locked_known(session, request_id)
@@ -163,18 +163,18 @@ class Queue:
             return session.scalar(begun) is not None
 
     def runs_over(self, flow_run_ids: Sequence[str], seconds: float) -> dict[str, EndedRun]:
-        """How flow runs ended whose requests have ended, by Prefect's ids.
+        """How the flow runs of ended requests ended, by Prefect's ids.
 
         Args:
             flow_run_ids: Prefect's ids.
-            seconds: leave out those whose requests ended less than so long ago.
+            seconds: leave out flow runs whose requests ended more recently than this.
         """
         of_request = (RequestRow.status, RequestRow.response, RequestRow.error)
         runs = select(FlowRunRow.flow_run_id, FlowRunRow.ending, *of_request).join(RequestRow).order_by(FlowRunRow.life)
         with self._database.reading() as session:
             before = self._database.now(session) - timedelta(seconds=seconds)
             ended = runs.where(FlowRunRow.flow_run_id.in_(flow_run_ids), RequestRow.finished_at <= before)
-            # A flow run that was tried again has several lives: its last one counts.
+            # A flow run that Prefect retried has several lives: the last one counts.
             return {
                 row.flow_run_id: EndedRun(
                     ending=row.ending or "died", status=row.status, response=row.response, error=row.error

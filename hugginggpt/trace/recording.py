@@ -1,4 +1,4 @@
-"""What one life of a request records as its stages go on, and what they ask of its trace."""
+"""What the stages record during one life of a request, and what they ask the trace."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 
 class RunTrace:
-    """The trace of one life of a request. Errors as those of `Trace`.
+    """The trace of one life of a request. Raises the errors of `Trace`.
 
-    A life that was taken over by another may not write anything more: that raises `RequestClosedError`.
+    Once another life has taken over, every write raises `RequestClosedError`.
 
     Args:
         database: where the trace is.
         request_id: the request.
-        life: which of its lives writes.
+        life: the number of the life that writes.
     """
 
     def __init__(self, database: Database, request_id: str, life: int) -> None:
@@ -43,7 +43,7 @@ class RunTrace:
     # What the stages record
 
     def record_resources(self, resources: Sequence[Resource]) -> None:
-        """Add what the request turned out to name besides its own files; names known already stay as they are."""
+        """Add the resources that the plan names besides the request's own files; known names stay as they are."""
         with self._database.writing() as session:
             self._open_row(session)
             add_resources(session, self.request_id, resources, datetime.now(UTC))
@@ -56,7 +56,7 @@ class RunTrace:
             source: where it came from: "controller", "given" by the user, or "cache".
 
         Raises:
-            TraceError: another plan is recorded and work on it has begun.
+            TraceError: another plan is recorded, and work on it has begun.
         """
         with self._database.writing() as session:
             request = self._open_row(session)
@@ -66,7 +66,7 @@ class RunTrace:
             if recorded is not None:
                 chosen = select(ModelSelectionRow.task_id).filter_by(request_id=self.request_id).limit(1)
                 if session.scalar(chosen) is not None:
-                    raise TraceError(f"Request {self.request_id} already has another plan and works on it.")
+                    raise TraceError(f"Request {self.request_id} already has another plan, and work on it has begun.")
                 session.execute(delete(PlannedTaskRow).filter_by(request_id=self.request_id))
             request.plan_source = source
             request.plan_repairs = list(plan.repairs)
@@ -86,7 +86,7 @@ class RunTrace:
             )
 
     def record_choice(self, task_id: int, choice: ModelChoice, cached: bool = False) -> None:
-        """Write the model chosen for a task; a later choice replaces it."""
+        """Record the model chosen for a task; a later choice replaces it."""
         with self._database.writing() as session:
             self._open_row(session)
             task_row(session, self.request_id, task_id)
@@ -107,7 +107,7 @@ class RunTrace:
             )
 
     def start_attempt(self, task_id: int, candidate: Candidate, run_count: int) -> int:
-        """Write that a model begins to work on a task.
+        """Record that a model begins to work on a task.
 
         Args:
             task_id: the task in the plan.
@@ -139,7 +139,7 @@ class RunTrace:
             return attempt.id
 
     def record_progress(self, attempt_id: int, progress: str) -> None:
-        """Write how far an attempt has come. An attempt that has ended keeps what was written last.
+        """Record the progress of an attempt. An attempt that has ended keeps the progress that was recorded last.
 
         Args:
             attempt_id: as `start_attempt` gave it.
@@ -160,7 +160,7 @@ class RunTrace:
         error_type: str | None = None,
         passing: bool = False,
     ) -> None:
-        """Write how an attempt ended.
+        """Record how an attempt ended.
 
         Args:
             attempt_id: as `start_attempt` gave it.
@@ -169,7 +169,7 @@ class RunTrace:
             load_seconds: of these, the time until its model was loaded; None when it was loaded already.
             error: why it failed, one sentence.
             error_type: class of the error.
-            passing: the cause can pass, so the same model may be tried again.
+            passing: the failure may be temporary, so the same model may be tried again.
         """
         with self._database.writing() as session:
             self._open_row(session)
@@ -185,12 +185,12 @@ class RunTrace:
     def record_result(
         self, result: TaskResult, cached: bool = False, *, attempt: AttemptEnd | None = None
     ) -> TaskResult:
-        """Write the result of a task, and link its outputs.
+        """Record the result of a task, and link its outputs.
 
         Args:
             result: the result.
             cached: it came from a cache.
-            attempt: the attempt that made it, which is completed with it.
+            attempt: the attempt that made it, which is recorded as completed in the same transaction.
 
         Returns:
             The result that counts: an earlier one if another run of the task finished while this attempt was at work.
@@ -207,7 +207,7 @@ class RunTrace:
             return result
 
     def record_no_result(self, task_id: int, status: TaskStatus, error: str) -> None:
-        """Write why a task has no result. A task that has a result keeps it.
+        """Record why a task has no result. A task that has a result keeps it.
 
         Args:
             task_id: the task in the plan.
@@ -224,7 +224,7 @@ class RunTrace:
             task.ended_at = datetime.now(UTC)
 
     def record_controller_call(self, task_id: int | None, call: "ControllerCall") -> None:
-        """Write one call to the controller, whether it succeeded or not."""
+        """Record one call to the controller, whether it succeeded or not."""
         with self._database.writing() as session:
             self._open_row(session)
             session.add(
@@ -253,16 +253,16 @@ class RunTrace:
         error: HuggingGPTError | None = None,
         outcomes: Sequence[TaskOutcome] = (),
     ) -> None:
-        """Write the answer, the final status and how each task ended; the trace no longer changes after it.
+        """Record the answer, the final status and how each task ended. Nothing changes after that.
 
         Args:
             status: how the request ended.
             answer: None when there is none.
             error: why it failed, or why its answer is the plain rendering.
-            outcomes: how tasks ended; a task without an outcome keeps what is recorded of it.
+            outcomes: how tasks ended; a task without an outcome stays as it was recorded.
         """
         if status in OPEN:
-            raise TraceError(f"Request {self.request_id} cannot be finished as {status}: give how it ended.")
+            raise TraceError(f"Request {self.request_id} cannot be finished as {status}: pass a final status.")
         ended = (status, answer and answer.text, error and error.message)
         with self._database.writing() as session:
             done = locked(session, self.request_id)
@@ -274,7 +274,7 @@ class RunTrace:
     # What the stages ask
 
     def status(self) -> RequestStatus:
-        """How the request stands.
+        """The status of the request.
 
         Raises:
             TraceError: it is unknown.
@@ -307,7 +307,7 @@ class RunTrace:
             }
 
     def failed_candidates(self, task_id: int) -> set[str]:
-        """The candidates, as "endpoint:id", that failed the task in this life for a cause that cannot pass."""
+        """The candidates, as "endpoint:id", whose failures at the task in this life were permanent."""
         failed = select(ExpertRunRow.endpoint, ExpertRunRow.model_id).filter_by(
             request_id=self.request_id, task_id=task_id, life=self.life, status="failed", passing=False
         )

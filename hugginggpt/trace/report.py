@@ -1,4 +1,4 @@
-"""The object that `ask --json` prints, which is made from a request's trace."""
+"""The object that `ask --json` prints, made from a request's trace."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -24,7 +24,7 @@ class OutputReport(_Frozen):
         item: element of the task's list, 0 for a task without one.
         text: the text itself, or the rendering of a table or structured value, cut to 4000
             characters; None for media.
-        path: the file that it was written to; None when it was not written to one.
+        path: the file that it was written to, if any.
     """
 
     item: int
@@ -37,12 +37,12 @@ class OutputReport(_Frozen):
 
 
 class TaskReport(_Frozen):
-    """One planned task, as users get it in JSON.
+    """One planned task, as JSON output shows it.
 
     Attributes:
-        model: the model that made the result, or that was tried last; None when no model was.
-        attempts: how often a model ran for it in this request; 0 when the result came from a cache.
-        error: why there is no result, or which elements of a list have none.
+        model: the model that made the result, or else the last one tried; None if none was tried.
+        attempts: how many times a model ran for it in this request; 0 if the result came from a cache.
+        error: why there is no result, or which elements of a list have none and why.
     """
 
     id: int
@@ -68,7 +68,7 @@ class FileReport(_Frozen):
 
 
 class ControllerReport(_Frozen):
-    """The controller, and what it did.
+    """The controller of a request, and its calls.
 
     Attributes:
         model: the model that answered, or is to answer; None before the request is begun.
@@ -83,12 +83,12 @@ class ControllerReport(_Frozen):
 
 
 class AnswerReport(_Frozen):
-    """A request and all that came of it, in one object.
+    """A request and all its results, in one object.
 
     Attributes:
         error: why it failed, or why its answer is the plain rendering; otherwise None.
         seconds: from the request to its answer; where a command reports them, from the start of the command.
-        waiting_seconds: of these, the time in which nobody worked on it.
+        waiting_seconds: of these, the time in which no process worked on it.
     """
 
     request_id: str
@@ -106,10 +106,10 @@ class AnswerReport(_Frozen):
 
 
 class Waited(NamedTuple):
-    """How long somebody waited for an answer, in seconds.
+    """How long a user waited for an answer, in seconds.
 
     Attributes:
-        waiting: of these, the time in which nobody worked on the request.
+        waiting: of these, the time in which no process worked on the request.
     """
 
     seconds: float
@@ -117,12 +117,13 @@ class Waited(NamedTuple):
 
 
 def waited(trace: RequestTrace, since: datetime | None = None, until: datetime | None = None) -> Waited:
-    """How long somebody waited for an answer, and how much of that was waiting.
+    """How long a user waited for an answer, and for how much of that no process worked on it.
 
     Args:
         trace: the request.
-        since: when somebody asked for the answer; None, or a time after its end, stands for the first time.
-        until: when the answer was there; None stands for the request's end.
+        since: when the user asked for the answer; None, or a time after the request's end, means when it was first
+            asked.
+        until: when the answer was there; None means the request's end.
     """
     end = trace.finished_at or (trace.lives[-1].seen_at if trace.lives else trace.created_at)
     if since is None or since > end:
@@ -148,8 +149,8 @@ def report(
     Args:
         trace: the request, as `Trace.request` gives it.
         file_paths: where outputs were written to, by the SHA-256 of their contents.
-        since: when somebody asked for it, as `waited` takes it.
-        until: when its answer was there, as `waited` takes it.
+        since: when the user asked for it, as in `waited`.
+        until: when its answer was there, as in `waited`.
     """
     took = waited(trace, since, until)
     paths = {sha256: str(path) for sha256, path in file_paths.items()}

@@ -1,4 +1,4 @@
-"""What can be asked of the requests in the trace: everything that happened for one of them, and lists of them.
+"""Queries about the requests in the trace: everything that happened for one of them, and lists of them.
 
 `Requests` is what other modules call; the functions below it read rows, for the other topics too.
 """
@@ -47,7 +47,7 @@ from hugginggpt.trace.tables import (
 
 
 class Requests:
-    """What is known of requests. Errors as those of `Trace`."""
+    """Reads requests from the trace. Raises the errors of `Trace`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -56,14 +56,14 @@ class Requests:
         """Everything that happened for a request.
 
         Raises:
-            TraceError: no request, or more than one, has an id that begins so.
+            TraceError: no request, or more than one, has an id that begins like this.
         """
         with self._database.reading() as session:
             request_id = _find_id(session, RequestRow, id_or_prefix)
             return _story_of(session, request_id, self._database.now(session))
 
     def knows(self, request_id: str) -> bool:
-        """Whether there is a request of that id."""
+        """Whether a request has that id."""
         with self._database.reading() as session:
             return session.get(RequestRow, request_id) is not None
 
@@ -117,16 +117,16 @@ class Requests:
             return counts | Counter(_status(request, now) for request in session.scalars(running))
 
     def conversation(self, id_or_prefix: str) -> str:
-        """The id of a conversation.
+        """The full id of a conversation.
 
         Raises:
-            TraceError: no conversation, or more than one, has an id that begins so.
+            TraceError: no conversation, or more than one, has an id that begins like this.
         """
         with self._database.reading() as session:
             return _find_id(session, ConversationRow, id_or_prefix)
 
     def latest_conversation(self) -> str | None:
-        """The conversation of the newest request; None in an empty trace."""
+        """The conversation of the newest request; None if the trace is empty."""
         newest = select(RequestRow.conversation_id).order_by(RequestRow.created_at.desc(), RequestRow.id.desc())
         with self._database.reading() as session:
             return session.scalar(newest.limit(1))
@@ -136,7 +136,7 @@ class Requests:
 
         Args:
             conversation_id: the conversation.
-            before: a request of it, to have only those before that one.
+            before: a request of it, to get only the requests before that one.
         """
         query = select(RequestRow).where(RequestRow.conversation_id == conversation_id)
         with self._database.reading() as session:
@@ -179,7 +179,7 @@ def _find_id(session: Session, table: type[RequestRow] | type[ConversationRow], 
 
 
 def resources_of(session: Session, request_id: str) -> tuple[Resource, ...]:
-    """What a request's plan can name."""
+    """The resources that a request's plan can name."""
     rows = session.execute(
         select(RequestResourceRow, ArtifactRow)
         .join(ArtifactRow)
@@ -190,7 +190,7 @@ def resources_of(session: Session, request_id: str) -> tuple[Resource, ...]:
 
 
 def _story_of(session: Session, request_id: str, now: datetime) -> RequestTrace:
-    """Everything that is known of a request."""
+    """Everything that the trace knows about a request."""
     request = session.get_one(RequestRow, request_id)
     rows = task_rows(session, request_id)
     lives_in_order = select(FlowRunRow).filter_by(request_id=request_id).order_by(FlowRunRow.life)
@@ -231,7 +231,7 @@ def _story_of(session: Session, request_id: str, now: datetime) -> RequestTrace:
 
 
 def _turn_resources(turn: int, request_id: str, outputs: Iterable[OutputFile]) -> tuple[Resource, ...]:
-    """Name the outputs of a turn `turn-2-task-0.png`; of several outputs of a task, numbered from the second."""
+    """Name the outputs of a turn like `turn-2-task-0.png`; the second output of a task and later ones get a number."""
     seen: dict[int, int] = defaultdict(int)
     resources = []
     for output in outputs:

@@ -1,4 +1,4 @@
-"""Finding and adding single rows, as every topic of the trace needs it. Functions on an open session."""
+"""Find and add single rows: functions on an open session that all parts of the trace use."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -25,14 +25,14 @@ OPEN = (RequestStatus.QUEUED, RequestStatus.RUNNING)
 """The statuses of a request that has not ended."""
 
 SHOWN_ID = 80
-"""A message shows at most so many characters of an id: a user can give any text as one."""
+"""Messages show at most this many characters of an id, because a user can pass any text as one."""
 
 MOST_ROWS = 2**63 - 1
-"""The largest number of rows that both databases can be asked for."""
+"""The largest row limit that both databases accept."""
 
 
 def insert_for(session: Session, table: type[Base]) -> "postgresql.Insert | sqlite.Insert":
-    """An INSERT that can be told what to do on a conflict, in the dialect of the session."""
+    """An INSERT that supports ON CONFLICT, in the dialect of the session."""
     is_postgresql = session.get_bind().dialect.name == "postgresql"
     return postgresql.insert(table) if is_postgresql else sqlite.insert(table)
 
@@ -43,7 +43,7 @@ def no_such(what: str, id_: str, remedy: str = "`hugginggpt trace list` shows th
 
 
 def locked(session: Session, request_id: str) -> RequestRow | None:
-    """The request, locked until this transaction ends; None when there is none of that id."""
+    """The request, locked until this transaction ends; None if no request has that id."""
     return session.get(RequestRow, request_id, with_for_update=True)
 
 
@@ -60,7 +60,7 @@ def locked_known(session: Session, request_id: str) -> RequestRow:
 
 
 def open_row(session: Session, request_id: str, life: int) -> RequestRow:
-    """The request, locked until this transaction ends, if that life of it may still write.
+    """The request, locked until this transaction ends, if this life may still write.
 
     Raises:
         TraceError: it is unknown.
@@ -75,7 +75,7 @@ def open_row(session: Session, request_id: str, life: int) -> RequestRow:
 
 
 def died(request: RequestRow, now: datetime) -> bool:
-    """Whether nobody works any more on a request that is not finished."""
+    """Whether a request has not ended although no process works on it any more."""
     if request.status != RequestStatus.RUNNING:
         return False
     lease_over = request.lease_until is None or request.lease_until <= now
@@ -98,13 +98,13 @@ ArtifactKey = tuple[str, str, str]
 
 
 def artifact_key(artifact: Artifact) -> ArtifactKey:
-    """What makes an artifact the same row: its bytes, and what they are taken for."""
+    """What identifies the row of an artifact: its bytes, and the type and media type that they are read as."""
     return artifact.sha256, str(artifact.type), artifact.mime
 
 
 def artifact_ids(session: Session, artifacts: Iterable[Artifact], now: datetime) -> dict[ArtifactKey, int]:
     """The row ids of artifacts by their `artifact_key`, adding the rows that are new."""
-    # Sorted, so that two writers who add the same rows wait for each other in one order.
+    # Sorted, so two writers lock the same rows in the same order.
     rows = {artifact_key(artifact): artifact for artifact in artifacts}
     if not rows:
         return {}
@@ -123,7 +123,7 @@ def artifact_ids(session: Session, artifacts: Iterable[Artifact], now: datetime)
                 for key in sorted(rows)
             ]
         )
-        # An update that changes nothing keeps the row, so that it is not pruned before it is referred to.
+        # The update changes nothing, but locks the row, so it is not pruned before something refers to it.
         .on_conflict_do_update(
             index_elements=[ArtifactRow.sha256, ArtifactRow.type, ArtifactRow.mime],
             set_={"bytes": ArtifactRow.bytes},
@@ -159,7 +159,7 @@ def add_resources(session: Session, request_id: str, resources: Sequence[Resourc
 def store_result(session: Session, task: PlannedTaskRow, result: TaskResult, now: datetime, *, cached: bool) -> None:
     """Give a task its result. The same result may come twice."""
     made = result.model_dump(mode="json")
-    if task.result != made:  # another than an earlier life had, or the first
+    if task.result != made:  # the first result, or another than that of an earlier life
         task.result, task.ended_at = made, now
     task.status = TaskStatus.CACHED if cached else TaskStatus.COMPLETED
     task.cached = cached

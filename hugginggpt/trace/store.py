@@ -1,7 +1,7 @@
-"""The one way into the trace: what is recorded of requests, and what can be asked afterwards, by topic.
+"""The one way into the trace: methods to record requests and to query them, by topic.
 
-Every write is one short transaction, and may come twice: a retry or a resumed run repeats it. Every
-write to a request locks its row meanwhile, so that nothing is written once the request is finished.
+Every write is one short transaction, and may come twice, because a retry or a resumed run repeats it. Every write to a
+request locks the request's row, so nothing is written once the request is finished.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Trace:
     Attributes:
         lifecycle: how a request begins, changes hands and ends.
         queue: the requests in line.
-        requests: everything that happened for a request, and what is known of all of them.
-        models: what is known of models: their cards, and how their runs went.
-        evaluations: the evaluations of planning.
-        pruning: what can be deleted.
+        requests: everything that happened for a request, and lists of requests.
+        models: the cards of models, and the figures from their runs.
+        evaluations: evaluations of controllers.
+        pruning: finds and deletes old conversations.
     """
 
     def __init__(self, database: Database) -> None:
@@ -47,7 +47,7 @@ class Trace:
 
     @classmethod
     def open(cls, settings: Settings) -> Trace:
-        """Open the database of the settings, creating or migrating it first where needed.
+        """Open the database of the settings, after creating or migrating it if necessary.
 
         Raises:
             ConfigurationError: its URL cannot be used.
@@ -59,7 +59,7 @@ class Trace:
         return cls(Database(url))
 
     def run(self, request_id: str, life: int) -> RunTrace:
-        """What one life of a request records."""
+        """The trace of one life of a request."""
         return RunTrace(self._database, request_id, life)
 
     def close(self) -> None:
@@ -69,5 +69,5 @@ class Trace:
     def check(self) -> None:
         """Raise unless the database can be read and written."""
         with self._database.writing() as session:
-            # Locking a row is refused where writing is; SQLite refuses the transaction itself.
+            # A database that cannot be written refuses to lock a row; SQLite refuses the transaction itself.
             session.execute(select(RequestRow.id).limit(1).with_for_update())

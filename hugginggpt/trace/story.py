@@ -1,4 +1,4 @@
-"""What the trace returns: everything about a request, as data that goes to JSON and back."""
+"""What the trace returns: everything about a request, as data that converts to JSON and back."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -17,13 +17,13 @@ class _Frozen(BaseModel):
 
 
 class AskedRequest(_Frozen):
-    """A request as it is asked.
+    """A request as the user asked it.
 
     Attributes:
-        resources: its files, in the store already.
+        resources: its files, already in the store.
         conversation_id: the conversation it continues; None begins a new one.
         options: how it is to be answered, as JSON data.
-        request_id: the id it is to have, or has; None gives it a new one.
+        request_id: its id, new or known; None to generate one.
     """
 
     text: str
@@ -34,12 +34,12 @@ class AskedRequest(_Frozen):
 
 
 class OpenedRequest(_Frozen):
-    """A request that this process may now work on, or one that is finished already.
+    """A request that this process may now work on, or that has already ended.
 
     Attributes:
         life: 1 for the first process that works on it.
-        status: RUNNING, or how the request had ended before.
-        known: the trace had it before, and it is as the trace had it.
+        status: RUNNING, or how the request had already ended.
+        known: it was already in the trace, and its data comes from there.
     """
 
     request_id: str
@@ -56,8 +56,8 @@ class WaitingRequest(_Frozen):
     """A request that waits for a process to work on it.
 
     Attributes:
-        life: how many processes have worked on it; 0 when it was never begun.
-        flow_run_id: Prefect's id of the flow run that died; None when the request was never begun.
+        life: how many processes have worked on it; 0 if none has begun it.
+        flow_run_id: Prefect's id of the flow run that died; None if no flow run has begun it.
     """
 
     request_id: str
@@ -67,7 +67,7 @@ class WaitingRequest(_Frozen):
 
 
 class EndedRun(_Frozen):
-    """How a flow run ended whose request has ended, too.
+    """How the flow run of an ended request ended.
 
     Attributes:
         ending: of its life: `finished`, `died`, or what a hook reported, such as `cancelled`.
@@ -87,9 +87,9 @@ class Life(_Frozen):
 
     Attributes:
         seen_at: when it last renewed its lease.
-        ended_at: for a process that died, when it was seen last; None while it works.
+        ended_at: when it ended or, if it died, when it was last seen; None while it works.
         ending: `finished`, `died`, or what a hook reported; None while it works.
-        controller: who planned, chose and answered in it; None in rows of older versions.
+        controller: the controller that it used; None in rows of older versions.
     """
 
     life: int
@@ -104,7 +104,7 @@ class Life(_Frozen):
 
     @property
     def seconds(self) -> float:
-        """How long it worked, as far as its lease shows."""
+        """How long it worked, as far as its lease tells."""
         return ((self.ended_at or self.seen_at) - self.started_at).total_seconds()
 
 
@@ -122,8 +122,8 @@ class Attempt(_Frozen):
     Attributes:
         run_count: the orchestrator's count of the task run's tries, from 1.
         status: `running`, `completed`, `failed` or `interrupted`.
-        progress: what it last reported; None when it reported nothing.
-        passing: the cause of the failure can pass by itself.
+        progress: its latest report; None if it reported nothing.
+        passing: the failure may be temporary.
         load_seconds: of its seconds, the time until its model was loaded; None when it was loaded already.
     """
 
@@ -168,7 +168,7 @@ class AttemptEnd(NamedTuple):
 
 
 class TaskTrace(_Frozen):
-    """One planned task as the trace has it: who did it, when, why that model, and what came of it."""
+    """One planned task as the trace has it: the model that did it, why that one, when, and the result."""
 
     id: int
     task: str
@@ -192,7 +192,7 @@ class TaskTrace(_Frozen):
 
 
 class CallTrace(_Frozen):
-    """One call to the controller, a failed try included."""
+    """One call to the controller, whether it succeeded or not."""
 
     life: int
     task_id: int | None
@@ -210,7 +210,7 @@ class CallTrace(_Frozen):
 
 
 class OutputFile(_Frozen):
-    """One output of one task, with its place in the task's result."""
+    """One output of one task, with its position in the task's result."""
 
     task_id: int
     item: int
@@ -222,7 +222,7 @@ class Totals(_Frozen):
     """Sums over a request.
 
     Attributes:
-        seconds: time that processes worked on it; the time between a death and a resume does not count.
+        seconds: how long processes worked on it, without the time between a death and a resume.
         cost_microdollars: millionths of a US dollar; None when no prices are configured.
     """
 
@@ -259,17 +259,17 @@ class RequestTrace(_Frozen):
 
     @property
     def flow_run_id(self) -> str | None:
-        """Prefect's id of the flow run that worked on it last."""
+        """Prefect's id of the last flow run that worked on it."""
         return self.lives[-1].flow_run_id if self.lives else None
 
     @property
     def controller(self) -> ControllerName | None:
-        """Who answered it, or is to answer it; None before it is begun."""
+        """The controller that answered it, or will answer it; None before it has begun."""
         return self.lives[-1].controller if self.lives else None
 
 
 class RequestSummary(_Frozen):
-    """A request in one line.
+    """A short summary of a request.
 
     Attributes:
         tasks: how many tasks its plan has; `tasks_done` of them have a result.
@@ -289,7 +289,7 @@ class RequestSummary(_Frozen):
 
 
 class Turn(_Frozen):
-    """An earlier, finished request of a conversation, as history for the next.
+    """An earlier, finished request of a conversation, as history for the next one.
 
     Attributes:
         resources: its tasks' outputs, under names that are unique in the conversation.

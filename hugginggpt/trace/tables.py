@@ -27,13 +27,13 @@ from hugginggpt.text import storable
 
 
 class UTCDateTime(TypeDecorator[datetime]):
-    """A moment, always timezone-aware and in UTC, on databases that know time zones and on SQLite."""
+    """A moment: timezone-aware and in UTC on every database, including SQLite, which knows no time zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """To the database: in UTC, whatever zone it came in."""
+        """To the database: converted to UTC."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -49,17 +49,17 @@ class UTCDateTime(TypeDecorator[datetime]):
 
 
 class CleanText(TypeDecorator[str]):
-    """Text that every database takes.
+    """Text that every database accepts.
 
-    Models write NUL characters, and file names and arguments hold lone surrogates; PostgreSQL
-    refuses the first and no UTF-8 encoder takes the second. Both become replacement characters.
+    Models write NUL characters, which PostgreSQL refuses, and file names and arguments may contain lone surrogates,
+    which UTF-8 cannot encode. Both become replacement characters.
     """
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """To the database: without what it would refuse."""
+        """To the database: without the characters that it would refuse."""
         return None if value is None else storable(str(value))
 
 
@@ -85,7 +85,7 @@ class Base(DeclarativeBase):
 
 
 class ConversationRow(Base):
-    """One row per conversation: a sequence of requests, each of which knows the earlier ones."""
+    """One row per conversation: a sequence of requests in which each knows the earlier ones."""
 
     __tablename__ = "conversations"
 
@@ -106,44 +106,44 @@ class RequestRow(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     conversation_id: Mapped[str] = mapped_column(ForeignKey(ConversationRow.id, ondelete="CASCADE"))
     text: Mapped[str] = mapped_column(doc="what was asked")
-    options: Mapped[dict[str, Any]] = mapped_column(doc="the options it was asked with")
+    options: Mapped[dict[str, Any]] = mapped_column(doc="the options of the request")
     asked_sha256: Mapped[str | None] = mapped_column(
-        doc="hash of text, files and a given plan: who gives its id again has to ask the same"
+        doc="hash of the text, the files and a given plan: a request with the same id must match it"
     )
     status: Mapped[str] = mapped_column(
-        doc="`queued` until it is begun, `running` until it is `completed`, `partial`, `failed` or `cancelled`"
+        doc="`queued` until a process begins it, then `running`, then `completed`, `partial`, `failed` or `cancelled`"
     )
     plan_source: Mapped[str | None] = mapped_column(
         doc="where the plan came from: `controller`, `given` by the user, or `cache`"
     )
     plan_repairs: Mapped[list[Any] | None] = mapped_column(doc="what was changed to make the plan valid, as sentences")
-    planned_at: Mapped[datetime | None] = mapped_column(doc="when the plan was recorded; null without a plan")
+    planned_at: Mapped[datetime | None] = mapped_column(doc="when the plan was recorded; null if there is none")
     response: Mapped[str | None] = mapped_column(doc="the answer")
     response_source: Mapped[str | None] = mapped_column(
-        doc="`controller`, `plain` for the plain rendering of facts, or `none`"
+        doc="`controller`, `plain` for the plain list of results, or `none`"
     )
-    error: Mapped[str | None] = mapped_column(doc="why it failed, or why its answer is the plain rendering")
+    error: Mapped[str | None] = mapped_column(doc="why it failed, or why its answer is the plain list of results")
     error_type: Mapped[str | None] = mapped_column(doc="class of the error")
     life: Mapped[int] = mapped_column(doc="how many processes have worked on it so far")
-    holder: Mapped[str | None] = mapped_column(doc="the process that works on it: host, process id, start time")
+    holder: Mapped[str | None] = mapped_column(doc="the process that works on it: host, process id and start time")
     lease_until: Mapped[datetime | None] = mapped_column(
-        doc="a `running` request whose lease has run out died, and can be resumed"
+        doc="when the process counts as dead unless it renews its lease; a request whose process died can be resumed"
     )
-    deadline_at: Mapped[datetime | None] = mapped_column(doc="when the work on it has to be over; null for no limit")
+    deadline_at: Mapped[datetime | None] = mapped_column(doc="when the work on it has to end; null for no limit")
     queued_at: Mapped[datetime | None] = mapped_column(
-        doc="when it was put in line: one that was comes to its end whatever happens to its process"
+        doc="when it was put in line; if its process dies, a request in line is resumed automatically"
     )
-    claimed_by: Mapped[str | None] = mapped_column(doc="who last undertook to have it worked on")
-    claimed_until: Mapped[datetime | None] = mapped_column(doc="until then nobody else takes it")
+    claimed_by: Mapped[str | None] = mapped_column(doc="the process that last claimed it, to start a flow run")
+    claimed_until: Mapped[datetime | None] = mapped_column(doc="until then, no other process can claim it")
     starts: Mapped[int] = mapped_column(
-        server_default="1", doc="how many flow runs it was in line for; all but the last were over before it was"
+        server_default="1", doc="how many flow runs were started for it; all but the last ended before the request did"
     )
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
 
 
 class FlowRunRow(Base):
-    """One row per life of a request: a process that worked on it, as one Prefect flow run."""
+    """One row per life of a request, that is, per process that worked on it. Each is one Prefect flow run."""
 
     __tablename__ = "flow_runs"
     __table_args__ = (Index(None, "flow_run_id"),)
@@ -154,66 +154,66 @@ class FlowRunRow(Base):
     holder: Mapped[str] = mapped_column(doc="host, process id and start time of the process")
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime] = mapped_column(doc="when the process last renewed its lease")
-    ended_at: Mapped[datetime | None] = mapped_column(doc="for a process that died, when it was seen last")
+    ended_at: Mapped[datetime | None] = mapped_column(doc="when it ended or, if it died, when it was last seen")
     ending: Mapped[str | None] = mapped_column(
-        doc="`finished`, `died`, `disk full`, or what a hook reported, such as `cancelled`"
+        doc="`finished`, `died`, `disk full`, or the state that Prefect reported, such as `cancelled`"
     )
-    error: Mapped[str | None] = mapped_column(doc="what a hook reported, one sentence")
-    controller_model: Mapped[str | None] = mapped_column(doc="the controller's model; null where it is not known")
+    error: Mapped[str | None] = mapped_column(doc="the error that Prefect reported, in one sentence")
+    controller_model: Mapped[str | None] = mapped_column(doc="the controller's model; null if it is not known")
     controller_server: Mapped[str | None] = mapped_column(doc="where the controller is: `embedded`, or a base URL")
 
 
 class ArtifactRow(Base):
-    """One row per value in the artifact store; the bytes are there, under their hash."""
+    """One row per value in the artifact store, which has the bytes under their hash."""
 
     __tablename__ = "artifacts"
     __table_args__ = (UniqueConstraint("sha256", "type", "mime"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    sha256: Mapped[str] = mapped_column(doc="hash of the encoded bytes, and name in the store")
+    sha256: Mapped[str] = mapped_column(doc="hash of the encoded bytes, which is also the name in the store")
     type: Mapped[str] = mapped_column(doc="`text`, `image`, `audio`, `video`, `table` or `structured`")
     mime: Mapped[str]
     bytes: Mapped[int] = mapped_column(BigInteger, doc="encoded size")
-    preview: Mapped[str | None] = mapped_column(doc="the first 4000 characters of its text, null for media")
+    preview: Mapped[str | None] = mapped_column(doc="the first 4000 characters of its text; null for media")
     created_at: Mapped[datetime]
 
 
 class RequestResourceRow(Base):
-    """One row per file of a request, or result of an earlier turn that it could name."""
+    """One row per file of a request, and per result of an earlier turn that its plan may name."""
 
     __tablename__ = "request_resources"
     __table_args__ = (UniqueConstraint("request_id", "name"), Index(None, "artifact_id"))
 
     request_id: Mapped[str] = mapped_column(ForeignKey(RequestRow.id, ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    name: Mapped[str] = mapped_column(doc="what a plan calls it")
+    name: Mapped[str] = mapped_column(doc="its name in plans")
     source: Mapped[str] = mapped_column(doc="path or URL as given, or the id of the earlier request")
     artifact_id: Mapped[int] = mapped_column(ForeignKey(ArtifactRow.id))
 
 
 class PlannedTaskRow(Base):
-    """One row per task of a request's plan, and what came of it."""
+    """One row per task of a request's plan, with its result."""
 
     __tablename__ = "planned_tasks"
     __table_args__ = (Index(None, "kind", "status"),)
 
     request_id: Mapped[str] = mapped_column(ForeignKey(RequestRow.id, ondelete="CASCADE"), primary_key=True)
     task_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, doc="its id in the plan")
-    position: Mapped[int] = mapped_column(doc="its place in the plan's order, from 0")
+    position: Mapped[int] = mapped_column(doc="its position in the plan's order, from 0")
     kind: Mapped[str] = mapped_column(doc="the kind of AI task")
     args: Mapped[dict[str, Any]] = mapped_column(doc="its arguments, references included")
     dep: Mapped[list[Any]] = mapped_column(doc="ids of the tasks it waits for")
     status: Mapped[str] = mapped_column(doc="`planned` until it is `completed`, `cached`, `failed` or `skipped`")
-    error: Mapped[str | None] = mapped_column(doc="why it has no result, one sentence")
-    cached: Mapped[bool] = mapped_column(doc="the result came from a cache, no expert ran")
+    error: Mapped[str | None] = mapped_column(doc="why it has no result, in one sentence")
+    cached: Mapped[bool] = mapped_column(doc="whether the result came from a cache, so that no expert ran")
     model_id: Mapped[str | None] = mapped_column(doc="the model that made the result")
     revision: Mapped[str | None]
     endpoint: Mapped[str | None] = mapped_column(doc="where it ran: `embedded`, `controller`, `local` or `remote`")
-    seconds: Mapped[float | None] = mapped_column(doc="time that making the result took")
+    seconds: Mapped[float | None] = mapped_column(doc="how long it took to make the result")
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     prefect_task_run_id: Mapped[str | None]
-    result: Mapped[dict[str, Any] | None] = mapped_column(doc="the whole result, as the flow passes it on")
+    result: Mapped[dict[str, Any] | None] = mapped_column(doc="the whole result, as the flow passes it to later tasks")
 
 
 class TaskOutputRow(Base):
@@ -230,10 +230,10 @@ class TaskOutputRow(Base):
     request_id: Mapped[str] = mapped_column(primary_key=True)
     task_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     item: Mapped[int] = mapped_column(
-        primary_key=True, autoincrement=False, doc="element of the task's list, 0 for a task without one"
+        primary_key=True, autoincrement=False, doc="element of the task's list; 0 for a task without a list"
     )
     position: Mapped[int] = mapped_column(
-        primary_key=True, autoincrement=False, doc="place among the outputs of that element"
+        primary_key=True, autoincrement=False, doc="position among the outputs of that element"
     )
     artifact_id: Mapped[int] = mapped_column(ForeignKey(ArtifactRow.id))
 
@@ -256,9 +256,11 @@ class ModelSelectionRow(Base):
     revision: Mapped[str | None]
     endpoint: Mapped[str]
     reason: Mapped[str]
-    chosen_by: Mapped[str] = mapped_column(doc="`controller` when it picked among several, else `ranking`")
-    ranked: Mapped[list[Any]] = mapped_column(doc="the chosen candidate, then its fallbacks in order, with their cards")
-    cached: Mapped[bool] = mapped_column(doc="the choice came from a cache")
+    chosen_by: Mapped[str] = mapped_column(doc="`controller` if it picked among several models, else `ranking`")
+    ranked: Mapped[list[Any]] = mapped_column(
+        doc="the chosen candidate, then its fallbacks in order, each with its card"
+    )
+    cached: Mapped[bool] = mapped_column(doc="whether the choice came from a cache")
     created_at: Mapped[datetime]
 
 
@@ -280,27 +282,27 @@ class ExpertRunRow(Base):
     request_id: Mapped[str]
     task_id: Mapped[int]
     life: Mapped[int]
-    run_count: Mapped[int] = mapped_column(doc="Prefect's count of the task run's tries, from 1")
+    run_count: Mapped[int] = mapped_column(doc="which try of the Prefect task run this was, from 1")
     model_id: Mapped[str]
     revision: Mapped[str | None]
     endpoint: Mapped[str]
     status: Mapped[str] = mapped_column(
-        doc="`running`, `completed`, `failed`, or `interrupted` when its process was stopped or died"
+        doc="`running`, `completed`, `failed`, or `interrupted` if its process was stopped or died"
     )
-    progress: Mapped[str | None] = mapped_column(doc="how far it was when that was last told, e.g. `12 of 25 steps`")
+    progress: Mapped[str | None] = mapped_column(doc="the latest progress, such as `12 of 25 steps`")
     error: Mapped[str | None]
     error_type: Mapped[str | None] = mapped_column(doc="class of the error")
-    passing: Mapped[bool] = mapped_column(doc="the cause of the failure can pass, so the same model is tried again")
+    passing: Mapped[bool] = mapped_column(doc="whether the failure may be temporary, so the model is tried again")
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     seconds: Mapped[float | None]
     load_seconds: Mapped[float | None] = mapped_column(
-        doc="of these, the time until its model was loaded; null when it was loaded already"
+        doc="the part of `seconds` until the model was loaded; null if it was already loaded"
     )
 
 
 class ControllerCallRow(Base):
-    """One row per call to the controller, failed tries included."""
+    """One row per call to the controller, including failed tries."""
 
     __tablename__ = "controller_calls"
     __table_args__ = (
@@ -311,17 +313,17 @@ class ControllerCallRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     request_id: Mapped[str]
     life: Mapped[int]
-    task_id: Mapped[int | None] = mapped_column(doc="the task it was made for; null for the plan and the answer")
-    stage: Mapped[str] = mapped_column(doc="what it was made for")
+    task_id: Mapped[int | None] = mapped_column(doc="the task that the call was for; null for the plan and the answer")
+    stage: Mapped[str] = mapped_column(doc="its purpose: `plan`, `select`, `respond`, or the kind of a text task")
     prompt_name: Mapped[str]
     prompt_sha256: Mapped[str] = mapped_column(doc="hash of the prompt's template")
     model: Mapped[str]
-    attempt: Mapped[int] = mapped_column(doc="try of one call, from 1")
+    attempt: Mapped[int] = mapped_column(doc="which try of the call this was, from 1")
     prompt_tokens: Mapped[int]
     completion_tokens: Mapped[int]
     seconds: Mapped[float]
     cost_microdollars: Mapped[int | None] = mapped_column(
-        BigInteger, doc="millionths of a US dollar; null when no prices are configured"
+        BigInteger, doc="cost in millionths of a US dollar; null if no prices are configured"
     )
     error: Mapped[str | None]
     started_at: Mapped[datetime]
@@ -342,14 +344,14 @@ class ModelCardRow(Base):
     __tablename__ = "model_cards"
 
     kind: Mapped[str] = mapped_column(ForeignKey(HubLookupRow.kind, ondelete="CASCADE"), primary_key=True)
-    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, doc="its place in the Hub's answer")
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, doc="its position in the Hub's answer")
     model_id: Mapped[str]
     downloads: Mapped[int] = mapped_column(BigInteger)
-    card: Mapped[dict[str, Any]] = mapped_column(doc="all that is known of the model")
+    card: Mapped[dict[str, Any]] = mapped_column(doc="everything known about the model")
 
 
 class MeasurementRow(Base):
-    """One row: when the models' runs were measured last."""
+    """A single row: when the models' figures were last measured."""
 
     __tablename__ = "measurements"
 
@@ -358,20 +360,22 @@ class MeasurementRow(Base):
 
 
 class ModelFiguresRow(Base):
-    """One row per kind, model and endpoint: what its latest runs came to, as selection knows it."""
+    """One row per kind, model and endpoint: the figures from its latest runs, which selection uses."""
 
     __tablename__ = "model_figures"
 
     kind: Mapped[str] = mapped_column(primary_key=True)
     model_id: Mapped[str] = mapped_column(primary_key=True)
     endpoint: Mapped[str] = mapped_column(primary_key=True)
-    runs: Mapped[int] = mapped_column(doc="how many runs count: the latest 8 of the last 7 days at most")
-    completed: Mapped[int] = mapped_column(doc="how many of them did their task")
+    runs: Mapped[int] = mapped_column(doc="how many runs count: at most the latest 8 of the last 7 days")
+    completed: Mapped[int] = mapped_column(doc="how many of them completed their task")
     blame: Mapped[float] = mapped_column(
-        doc="the failures, weighed: 1 if another model did the task, 0.5 if none did, 0.25 if the cause could pass"
+        doc="sum of the failures, weighted: 1 if another model did the task, 0.5 if none did, 0.25 if temporary"
     )
-    seconds: Mapped[float | None] = mapped_column(doc="median time for an element of the input; null without a success")
-    last_error: Mapped[str | None] = mapped_column(doc="why the latest failure was one")
+    seconds: Mapped[float | None] = mapped_column(
+        doc="median time for an element of the input; null if no run succeeded"
+    )
+    last_error: Mapped[str | None] = mapped_column(doc="the error of the latest failure")
 
 
 class EvaluationRow(Base):
@@ -386,25 +390,25 @@ class EvaluationRow(Base):
     controller: Mapped[str] = mapped_column(doc="`embedded` or `openai`")
     model: Mapped[str] = mapped_column(doc="the controller's model")
     planner_sha256: Mapped[str] = mapped_column(
-        doc="hash of what makes the controller's plans: prompts, kinds, our code, and its weights or a server's address"
+        doc="hash of all that makes its plans: prompts, kinds, our code, and the weights or the server's address"
     )
     created_at: Mapped[datetime]
-    scored_at: Mapped[datetime | None] = mapped_column(doc="when it was scored last; null until it came to an end")
+    scored_at: Mapped[datetime | None] = mapped_column(doc="when it was last scored; null until it has finished")
     report: Mapped[dict[str, Any] | None] = mapped_column(doc="the scores, as `evaluate --json` prints them")
 
 
 class PredictionRow(Base):
-    """One row per sample of a dataset that was planned."""
+    """One row per planned sample of a dataset."""
 
     __tablename__ = "predictions"
 
     evaluation_id: Mapped[str] = mapped_column(ForeignKey(EvaluationRow.id, ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(
-        primary_key=True, autoincrement=False, doc="the sample's place in the dataset, from 0"
+        primary_key=True, autoincrement=False, doc="the sample's position in the dataset, from 0"
     )
     sample_id: Mapped[str] = mapped_column(doc="the sample's id in the dataset")
     request: Mapped[str] = mapped_column(doc="what was asked")
-    plan: Mapped[list[Any] | None] = mapped_column(doc="the plan, in the format of `--plan`; null when none was valid")
+    plan: Mapped[list[Any] | None] = mapped_column(doc="the plan, in the format of `--plan`; null if none was valid")
     repairs: Mapped[list[Any] | None] = mapped_column(doc="what was changed to make the plan valid, as sentences")
     error: Mapped[str | None] = mapped_column(doc="why there is no valid plan")
     error_type: Mapped[str | None] = mapped_column(doc="class of the error")

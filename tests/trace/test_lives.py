@@ -105,7 +105,7 @@ def test_a_request_whose_lease_ran_out_died_and_can_be_resumed(trace: Trace) -> 
     assert [(life.flow_run_id, life.ending) for life in story.lives] == [("first", "died"), ("second", None)]
     assert story.lives[0].ended_at == story.lives[0].seen_at
     attempt = story.tasks[0].attempts[0]
-    assert (attempt.status, attempt.error) == ("interrupted", "The process of this attempt ended before it did.")
+    assert (attempt.status, attempt.error) == ("interrupted", "Its process ended during this attempt.")
 
 
 def test_a_dead_process_of_this_host_counts_at_once(trace: Trace) -> None:

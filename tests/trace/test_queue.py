@@ -147,7 +147,7 @@ def test_what_kills_every_process_is_given_up(trace: Trace) -> None:
     assert claimed(trace) == []
     story = trace.requests.get("poison")
     assert story.status is RequestStatus.FAILED
-    assert story.error == f"Its process died {MOST_LIVES} times, so it is not begun again."
+    assert story.error == f"Its process died {MOST_LIVES} times, so it is not tried again."
     assert story.lives[-1].ending == "died"
 
 
