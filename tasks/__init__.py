@@ -1,4 +1,4 @@
-"""The stages as Prefect tasks, one module for each; `policies` holds their retries, time limits and cache keys."""
+"""The stages as Prefect tasks, one module for each; `policies` has their retries, time limits and cache keys."""
 
 from hugginggpt.environment import prepare
 from tasks.run_log import leave_out_tracebacks

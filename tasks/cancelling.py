@@ -1,7 +1,7 @@
-"""Cancelling: threads cannot be interrupted, so whatever runs looks at its deadline.
+"""Cancelling: threads cannot be interrupted, so long work checks its deadline.
 
-Every process that works on a request asks the trace once a second whether to go on. So a request that is cancelled,
-or over its time, or taken over by another process, stops its experts wherever they run.
+Every process that works on a request asks the trace once a second whether to go on. So if a request is cancelled, runs
+out of time, or is taken over by another process, its experts stop wherever they run.
 """
 
 import logging
@@ -17,13 +17,13 @@ from hugginggpt.services import get_trace
 logger = logging.getLogger(__name__)
 
 Life = tuple[str, int]
-"""A request and which of its lives."""
+"""A request, and the number of its life."""
 
 POLL_SECONDS = 1.0
-"""Seconds between two looks at the trace, while anything runs."""
+"""How often to check the trace while anything runs, in seconds."""
 
 _MOST_REMEMBERED = 10_000
-"""Cancelled lives that a process remembers, since it may still be given one of their tasks."""
+"""How many cancelled lives a process remembers, because it may still get one of their tasks."""
 
 _running: defaultdict[Life, set[Deadline]] = defaultdict(set)
 _cancelled: dict[Life, str] = {}
@@ -49,7 +49,7 @@ def cancellable(life: Life, deadline: Deadline) -> Iterator[None]:
 
 
 def cancel(life: Life, reason: str) -> None:
-    """Cancel the deadline of everything that this process runs for a life, or will begin for it later."""
+    """Cancel the deadline of everything that this process runs for a life, now or later."""
     with _lock:
         _cancelled.setdefault(life, reason)
         while len(_cancelled) > _MOST_REMEMBERED:
@@ -69,13 +69,13 @@ def cancelled_on_error(life: Life, reason: str) -> Iterator[None]:
 
 
 def why_cancelled(life: Life) -> str | None:
-    """Why a life was cancelled, in one sentence; None while it goes on."""
+    """Why a life was cancelled, in one sentence; None if it was not."""
     with _lock:
         return _cancelled.get(life)
 
 
 def _watch() -> None:
-    """Have a thread watch the trace as long as anything runs; the caller holds the lock."""
+    """Have a thread watch the trace while anything runs. The caller holds the lock."""
     global _watcher
     if _watcher is None or not _watcher.is_alive():
         _watcher = threading.Thread(target=_look, name="cancelling", daemon=True)
@@ -97,7 +97,7 @@ def _look() -> None:
             logger.warning("Cannot check whether requests were cancelled: %s", error.message)
             continue
         except Exception:
-            # Without this thread, what is cancelled or over its time would never stop.
+            # Without this thread, cancelled work and work over its time would never stop.
             logger.exception("Cannot check whether requests were cancelled.")
             continue
         for life, reason in over.items():

@@ -40,7 +40,7 @@ BATCH = 16
 SHOWN = 10
 """The most earlier evaluations whose scores are shown beside the new ones."""
 
-_LIFE = 1  # each run of the flow has a name of its own and one life
+_LIFE = 1  # each flow run has a name of its own, and one life
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class OpenEvaluation:
     Attributes:
         id: its row in the trace.
         run: the name by which the work of this flow run is cancelled.
-        left: the samples without a prediction.
+        left: the samples that have no prediction yet.
         at_once: how many samples are planned at the same time.
     """
 
@@ -69,7 +69,7 @@ def open_evaluation(
 ) -> Iterator[OpenEvaluation]:
     """Begin an evaluation, or continue one that was interrupted.
 
-    If the block raises an error, whatever is still being planned is cancelled.
+    If the block raises an error, planning that is under way is cancelled.
 
     Args:
         path: of the dataset; None for the sample set.
@@ -92,7 +92,7 @@ def open_evaluation(
     controller = Controller.from_settings(settings)
     with closing(controller), cancelled_on_error((run, _LIFE), "The evaluation was stopped."):
         if left:
-            controller.check()  # also loads an embedded model, which does not count as planning
+            controller.check()  # this also loads an embedded model, which does not count as planning
         yield OpenEvaluation(
             id=evaluations.open(subject, str(dataset.path), run, fresh=fresh),
             run=run,

@@ -1,8 +1,8 @@
-"""Prefect's global concurrency limits on the controller and the accelerator, shared by all processes on one server.
+"""Prefect's global concurrency limits on controller calls and accelerators, shared by all processes on one server.
 
-A limit counts only where it exists: `prefect gcl create hugginggpt-controller --limit 4`. Within a process, the
-controller's own limit and the turns on the processor count in any case. If a process dies, its slots come free when
-their leases run out; a restart of the server does not delay that if it keeps leases in files, as under `hugginggpt up`.
+A limit applies only if it exists: `prefect gcl create hugginggpt-controller --limit 4`. Within a process, the
+controller's own limit and the turns on the processor always apply. If a process dies, its slots come free when their
+leases run out; a restart of the server does not delay that if it keeps leases in files, as under `hugginggpt up`.
 """
 
 import math
@@ -30,14 +30,14 @@ from hugginggpt.redaction import said
 from hugginggpt.settings import get_settings
 
 POLL_SECONDS = 1.0
-"""Seconds between two questions whether a slot is free."""
+"""Seconds between two requests for a slot."""
 LEASE_SECONDS = 300.0
-"""How long a slot stays taken after its holder has died; a holder renews its lease in time."""
+"""How long a slot stays taken after its holder has died; a live holder renews its lease in time."""
 
 
 @contextmanager
 def controller_slot(deadline: Deadline | None) -> Iterator[None]:
-    """Hold one of the controller's slots.
+    """Hold a slot for a controller call.
 
     Raises:
         DeadlineExceededError: no slot came free in time, or the deadline was cancelled.
@@ -49,7 +49,7 @@ def controller_slot(deadline: Deadline | None) -> Iterator[None]:
 
 @contextmanager
 def slot_for(candidate: Candidate, deadline: Deadline) -> Iterator[None]:
-    """Hold a slot of the accelerator, if there is one and the model is local. The controller's calls have their own.
+    """Hold a slot for the accelerator, if there is one and the model is local. Controller calls have their own slots.
 
     Raises:
         DeadlineExceededError: it did not come free in time, or the deadline was cancelled.
@@ -64,7 +64,7 @@ def slot_for(candidate: Candidate, deadline: Deadline) -> Iterator[None]:
 
 @contextmanager
 def _held(name: str, deadline: Deadline | None) -> Iterator[None]:
-    """Hold a slot. If the server is gone at the end, the work that was done in the slot still counts."""
+    """Hold a slot. If the server is gone at the end, the work done meanwhile still counts."""
     if not _exists(name, PREFECT_API_URL.value()):
         yield
         return
@@ -119,7 +119,7 @@ def _line(name: str) -> threading.Lock:
 
 @lru_cache(maxsize=16)
 def _exists(name: str, api_url: str | None) -> bool:
-    """Whether the server has the limit. Each process asks once, so a limit that is made later counts for later ones."""
+    """Whether the server has the limit. Each process asks once, so a new limit applies only to new processes."""
     try:
         with get_client(sync_client=True) as client:
             client.read_global_concurrency_limit_by_name(name)

@@ -1,4 +1,4 @@
-"""Before the stages: the request's row in the trace, the lease on it, and its files."""
+"""Before the stages: the request's row in the trace, a lease on it, and its files."""
 
 import logging
 import math
@@ -39,10 +39,10 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 OPENING_SECONDS = 300.0
-"""Seconds in which a flow run of a deployment has to open its request before another is started for it."""
+"""If a flow run of a deployment has not opened its request within this many seconds, another one is started."""
 
 MOST_EARLIER = 50
-"""How many files and results of earlier turns a plan can name, the latest first: they have to fit into a prompt."""
+"""How many files and results of earlier turns a plan can name, the latest first, because a prompt has to list them."""
 
 
 @contextmanager
@@ -125,12 +125,12 @@ def record_ending(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) ->
 
 
 def _ask(ask: Callable[[], T]) -> T:
-    """Use the trace before the work begins: a person learns at once that its database is away, a worker waits."""
+    """Access the trace before the work begins. If its database is away, a command fails at once, and a worker waits."""
     return ask() if deployment.get_id() is None else retry_while_database_is_down("The request", ask)
 
 
 def _check_runner(options: RequestOptions) -> None:
-    """Wait for expert workers, if tasks run on them, at most for the request's time."""
+    """Wait for expert workers, if tasks run on them, but no longer than the request's deadline."""
     try:
         wait_for_workers(Deadline(options.deadline or math.inf))
     except DeadlineExceededError:
@@ -153,7 +153,7 @@ def _accepted(text: str, files: Sequence[str], options: RequestOptions, request_
 
 
 def _distinct(resources: Sequence[Resource]) -> tuple[Resource, ...]:
-    """One resource for each name: the request's own files come before those of earlier turns."""
+    """One resource for each name; the request's own files take precedence over those of earlier turns."""
     return tuple({resource.name: resource for resource in reversed(resources)}.values())[::-1]
 
 
@@ -168,10 +168,10 @@ def _lease(run: RequestRun, holder: str) -> Iterator[None]:
             logger.warning("The lease on request %s could not be renewed: %s", run.request_id, error.message)
             return True
         if hold in (Hold.CANCELLED, Hold.LOST):
-            what = "was cancelled" if hold is Hold.CANCELLED else "is another process's now"
+            what = "was cancelled" if hold is Hold.CANCELLED else "now belongs to another process"
             logger.warning("Request %s %s; this process stops working on it.", run.request_id, what)
             cancel(run.key, NO_LONGER_HELD)
-        # Once it has ended, it was just answered, and there is nothing left to stop.
+        # If it has ended, it has just been answered, and there is nothing to stop.
         return hold is Hold.HELD
 
     with polling(renew, seconds / 3, f"lease-{run.request_id[:8]}"):

@@ -23,21 +23,22 @@ from tasks.unexpected import explained
 
 
 def plan_request(run: RequestRun) -> tuple[RequestRun, Plan | None, HuggingGPTError | None]:
-    """Plan a request, or take the plan that came with it or that an earlier life made.
+    """Plan a request, or use the plan that came with it or that an earlier life made.
 
     Returns:
-        the request, whose resources now include every file that the plan names; the plan; and if there is none, why:
-        a file that it names cannot be accepted, no plan is valid, the controller cannot plan, or the time is up.
+        the request, whose resources now include every file that the plan names; the plan; and if there is none, the
+        reason: a file that it names cannot be accepted, no plan is valid, the controller cannot plan, or the time is
+        up.
 
     Raises:
-        DatabaseUnavailableError: the trace stayed away.
+        DatabaseUnavailableError: the trace stayed unreachable.
         DiskFullError: there is no room for a file that the plan names.
-        UnexpectedError: the controller's plan was not made, for a reason that nobody foresaw.
+        UnexpectedError: planning failed with an unexpected exception.
     """
     try:
         return *_plan_request(run), None
     except (DatabaseUnavailableError, DiskFullError, UnexpectedError):
-        raise  # the request has not ended: resuming goes on from here
+        raise  # the request stays open, and resuming it continues from here
     except HuggingGPTError as error:
         return run, None, error
 

@@ -1,4 +1,4 @@
-"""How each stage is tried again, limited in time and cached: one policy a stage, read by its task object."""
+"""How each stage is retried, limited in time and cached: one policy for each stage, which its task object reads."""
 
 import hashlib
 import json
@@ -29,18 +29,18 @@ from tasks.expert_workers.own_controller import candidates, needs_controller
 CacheKey = Callable[[TaskRunContext, dict[str, Any]], str | None]
 
 _JITTER = 0.5
-"""The share of a wait by which it may be longer, so that tasks that failed together do not come back together."""
+"""The fraction by which a wait may be longer, so that tasks that failed together do not retry together."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """How a stage is tried again, limited in time and cached.
+    """How a stage is retried, limited in time and cached.
 
     Attributes:
-        seconds: the deadline of one try, which the stage obeys itself.
-        retries: further tries while the cause of a failure can pass.
-        backoff: seconds before the first of them; each further wait is twice as long.
-        cache_key: makes the key that a result is kept under; None where no result is kept.
+        seconds: the deadline of one try, which the stage itself checks.
+        retries: how many times a temporary failure is tried again.
+        backoff: seconds before the first retry; each further wait is twice as long.
+        cache_key: makes the key that a result is cached under; None if results are not cached.
     """
 
     seconds: float = math.inf
@@ -64,11 +64,11 @@ class Policy:
 
 
 def _can_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
-    """Prefect's retry condition: only a cause that can pass by itself is tried again."""
+    """Prefect's retry condition: only failures that may be temporary are retried."""
     return isinstance(state.data, PassingError) or isinstance(state.result(raise_on_failure=False), PassingError)
 
 
-# What results are cached on
+# Cache keys
 
 
 def _key_of(*parts: Any) -> str:
@@ -97,8 +97,8 @@ def _selection_key(context: TaskRunContext, parameters: dict[str, Any]) -> str |
         with cancellable(run.key, deadline):
             found = candidates(planned.task, deadline, apart=parameters["apart"])
     except DeadlineExceededError:
-        return None  # the task itself will say so
-    # Sorted, since the rank also depends on what is installed, which running a choice may change.
+        return None  # the task itself will report that
+    # Sorted, because the rank also depends on what is installed, which running a choice may change.
     cards = sorted(
         [c.card.id, c.endpoint, str(c.card.revision), c.card.downloads, c.obstacle is None, _gist(c)] for c in found
     )
@@ -108,7 +108,7 @@ def _selection_key(context: TaskRunContext, parameters: dict[str, Any]) -> str |
 
 
 def _gist(candidate: Candidate) -> str:
-    """What the choice may know of the candidate's runs: as measured last, and rounded."""
+    """What the choice may depend on of the candidate's runs: its latest figures, rounded."""
     return candidate.figures.gist if candidate.figures else ""
 
 
@@ -116,7 +116,7 @@ def _expert_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | No
     planned: PlannedTask = parameters["planned"]
     choice: ModelChoice = parameters["choice"]
     inputs = fingerprint(planned, parameters["run"].resources, parameters["upstream"])
-    # A model of one name is another on another server.
+    # On another server, the same name may mean another model.
     at = None if parameters["without_controller"] else get_controller().label
     answering = map(get_catalog().with_own_controller, choice.ranked)
     models = [[c.name, c.endpoint, *([at] if needs_controller(c) else [])] for c in answering]

@@ -1,4 +1,4 @@
-"""Pruning: deleting what nobody needs any more, with a task run for each sort."""
+"""Pruning: deleting what nothing needs any more, with a task run for each sort."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ from tasks.unexpected import explained
 )
 @explained
 def find_what_can_go(limits: Limits) -> Prunable:
-    """Look for what these limits let go and nothing needs.
+    """Find what nothing needs and these limits allow to delete.
 
     Raises:
         DatabaseUnavailableError: the trace cannot be reached.
@@ -32,7 +32,7 @@ def find_what_can_go(limits: Limits) -> Prunable:
 
 
 def prune_all(prunable: Prunable, dry_run: bool) -> State[Any]:
-    """Delete what can go, records before the artifacts that they name, and show how much it was.
+    """Delete what can go, records before the artifacts that they name, and show how much that was.
 
     Returns:
         the final state of the flow run.

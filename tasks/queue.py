@@ -31,22 +31,22 @@ from tasks.ui.runs import MESSAGE_CHARS, name_run
 from tasks.unexpected import explained
 
 CLAIM_SECONDS = 120.0
-"""How long a claim holds: by then, a flow run that was started holds the lease on its request."""
+"""How long a claim lasts. By then, a flow run that was started has the lease on its request."""
 
 ENDED_SECONDS = 60.0
-"""After that time, the flow run of a request that has ended is taken to have ended, whatever Prefect says."""
+"""This long after a request has ended, its flow run counts as ended, too, whatever Prefect says."""
 
 _MOST_RUNS = 200
-"""Flow runs that one look covers, the earliest first: as many as Prefect returns at once."""
+"""How many flow runs to check, the earliest first: as many as Prefect returns at once."""
 
 
 def answer_waiting(limit: int) -> State[Any]:
-    """Start a flow run for each request in line, and end lost runs, unless another process on this machine does so now.
+    """Start a flow run for each request in line, and end lost runs, unless another process on this machine is doing so.
 
     Returns:
         the final state of the flow run, with the number of runs that were started as its data.
     """
-    # The system releases it when its process ends, however it ends. A process on another machine does no harm: each
+    # The system releases the lock however its process ends. A process on another machine does no harm: each
     # claims requests for itself.
     lock = FileLock(get_settings().home_dir / "answer-queued.lock", timeout=0, mode=0o600)
     try:
@@ -57,13 +57,13 @@ def answer_waiting(limit: int) -> State[Any]:
             return state
     except Timeout:
         name_run("answer-queued: another run is at work")
-        return Completed(message="Another run is still at work and does the same.", data=0)
+        return Completed(message="Another run is still at work on the same requests.", data=0)
 
 
 def delete_overdue_runs() -> int:
     """Delete the other runs of this schedule that are due and that no worker has taken; return how many.
 
-    They would find nothing to do. They are overdue because no worker was up for a while, or all were busy.
+    They are overdue because no worker was up for a while, or all were busy, and would find nothing to do.
     """
     this, of = flow_run.get_id(), deployment.get_id()
     if of is None:
@@ -89,7 +89,7 @@ def delete_overdue_runs() -> int:
 def start_waiting(limit: int) -> State[Any]:
     """Claim requests in line and start a flow run for each; return a final state with their number as its data.
 
-    A request whose run could not be started is claimed again when its claim has run out, and the state says why.
+    If a run could not be started, the state says why, and the request is claimed again when its claim has run out.
     """
     waiting = get_trace().queue.claim(holder_name(), CLAIM_SECONDS, limit)
     name_run(f"answer-queued: {len(waiting)} waiting")
@@ -101,12 +101,12 @@ def start_waiting(limit: int) -> State[Any]:
         return Completed(message=f"{counted(started, 'run')} started." if waiting else None, data=started)
     error = failures[0].result(raise_on_failure=False)
     why = error.message if isinstance(error, HuggingGPTError) else failures[0].message
-    message = f"Could not start a run for {len(failures)} of {len(runs)} requests, which stay in line: {why}"
+    message = f"No run could be started for {len(failures)} of {len(runs)} requests, which stay in line: {why}"
     return Failed(message=message, data=error)
 
 
 def end_runs_of_ended_requests() -> int:
-    """End the flow runs that Prefect takes to be at work although their requests have ended; return how many.
+    """End the flow runs that Prefect shows as running although their requests have ended; return how many.
 
     Their processes died, or could not reach Prefect's server when they recorded the end in the trace.
     """
@@ -127,7 +127,7 @@ def end_runs_of_ended_requests() -> int:
 
 
 def _ending(ended: EndedRun) -> State[Any]:
-    """The final state of a flow run that has ended so; only the trace has its report."""
+    """The final state of a flow run that ended like this; only the trace has its report."""
     if ended.ending == "cancelled":
         return Cancelled(message=ended.error)
     if ended.ending != "finished":
@@ -145,7 +145,7 @@ def _ending(ended: EndedRun) -> State[Any]:
 )
 @explained
 def _start_waiting(waiting: WaitingRequest) -> bool:
-    """Start a run for a request; return False if the request has been closed meanwhile."""
+    """Start a run for a request; return False if the request has ended meanwhile."""
     try:
         run = start_run(waiting.request_id, waiting.text, died=waiting.flow_run_id)
     except RequestClosedError as error:

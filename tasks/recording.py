@@ -1,4 +1,4 @@
-"""What the stages ask of the trace and tell it, also while its database is away for a while."""
+"""How the stages read and write the trace, even if its database is away for a while."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,21 +18,21 @@ from hugginggpt.settings import get_settings
 from tasks.limits import controller_slot
 
 DATABASE_WAITS = (1.0, 2.0, 4.0, 8.0, 8.0)
-"""Seconds between tries to reach the database: a request that was opened goes on if it is back by then."""
+"""Seconds between tries to reach the database. An open request goes on if the database is back in time."""
 
 T = TypeVar("T")
 
 
 def retry_while_database_is_down(what: str, ask: Callable[[], T], deadline: Deadline | None = None) -> T:
-    """Ask or tell the trace something that the work cannot go on without; while the database is away, try again.
+    """Read or write something in the trace that the work needs; while the database is away, try again.
 
     Args:
-        what: what is asked or told, as the log names it.
-        ask: does so; it may be called several times.
-        deadline: ends the wait, too.
+        what: what is read or written, as the log names it.
+        ask: reads or writes it; it may be called several times.
+        deadline: also ends the wait.
 
     Raises:
-        DatabaseUnavailableError: the database stayed away.
+        DatabaseUnavailableError: the database stayed unreachable.
         DeadlineExceededError: the deadline has passed, or was cancelled.
     """
     for wait in DATABASE_WAITS:
@@ -52,7 +52,7 @@ def recording(what: str) -> Iterator[None]:
     """Record something in the trace that another stage records again at the end.
 
     While the database is away, the work goes on: Prefect's result store holds what was made, and the final stage, or
-    a resume, records it. What a cancelled request still makes is not recorded.
+    a resume, records it. Results of a cancelled request are not recorded.
     """
     try:
         yield
@@ -63,12 +63,12 @@ def recording(what: str) -> Iterator[None]:
 
 
 def recorded_controller(run: RequestRun, task_id: int | None = None) -> Controller:
-    """The controller, with each of its calls recorded in the trace of a request and kept to its budget."""
+    """The controller, with each call recorded in the trace of a request and kept within its budget."""
 
     def record(call: ControllerCall) -> None:
         what = f"A controller call ({call.stage})"
         with recording(what):
-            # Nobody records it again, and what it cost counts.
+            # No later stage records it again, and its cost counts.
             retry_while_database_is_down(what, lambda: run.trace.record_controller_call(task_id, call))
 
     def check(deadline: Deadline | None) -> None:

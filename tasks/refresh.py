@@ -21,7 +21,7 @@ from tasks.ui.runs import name_run
 from tasks.unexpected import explained
 
 _SAME_TRY = 2.0
-"""Seconds within which all kinds that are tried again share one check of whether the Hub answers."""
+"""Within this many seconds, all kinds that are retried share one check of whether the Hub answers."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Lookup:
 
 
 def refresh_kinds(kinds: Sequence[str]) -> list[Lookup]:
-    """Look up these kinds; without any, all kinds that the Hub has a tag for.
+    """Look up these kinds; if there are none, all kinds that the Hub has a tag for.
 
     Raises:
         UsageError: a kind does not exist, or the Hub has no tag for it.
@@ -81,16 +81,16 @@ def show_changes(lookups: Sequence[Lookup]) -> State[Any]:
     if not missing:
         return Completed(data=data)
     if len(missing) < len(lookups):
-        stays = "what was known of them stays"
+        stays = "their earlier lists stay"
         return Completed(name="Partial", message=f"Not looked up: {', '.join(missing)}; {stays}.", data=data)
     first = next(iter(missing.values()))
-    return Failed(message=f"{first.message} What was known stays.", data=first)
+    return Failed(message=f"{first.message} The earlier lists stay.", data=first)
 
 
 def _known(name: str) -> str:
     kind = find_kind(name)
     if kind is None or pipeline_tag(kind) is None:
-        raise UsageError(f"The Hub has no tag for the kind '{name}': name others, or none to refresh all.")
+        raise UsageError(f"The Hub has no tag for the kind '{name}': choose other kinds, or none to refresh all.")
     return kind
 
 

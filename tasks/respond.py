@@ -30,7 +30,7 @@ from tasks.ui.runs import MESSAGE_CHARS, answered_name, name_run, noting_missing
 from tasks.unexpected import explained
 
 ERROR_CHARS = 1000
-"""Characters of an error in a flow run's final state: its end says what to do, so it is not cut short."""
+"""Characters of an error in a flow run's final state: many, because the end of an error says what to do."""
 
 
 def respond_and_record(
@@ -40,20 +40,20 @@ def respond_and_record(
     states: Sequence[State[Any]] = (),
     error: HuggingGPTError | None = None,
 ) -> State[Any]:
-    """Write the answer from the results, and commit everything that the trace still lacks in one transaction.
+    """Write the answer from the results, and commit it and everything else that the trace lacks in one transaction.
 
     Args:
-        plan: None when no plan is valid; `error` then says why.
+        plan: None if no plan is valid; `error` then says why.
         outcomes: how each planned task ended, in the plan's order.
         states: the states of their task runs.
 
     Returns:
-        the state in which the flow run ends, with the request's report as its data, or with why it failed.
+        the final state of the flow run, with the request's report or the error as its data.
 
     Raises:
         DatabaseUnavailableError: the trace cannot be written; the results stay in their stores.
-        RequestClosedError: this process lost the request before the answer was written; whoever resumes it has it
-            written.
+        RequestClosedError: this process lost the request before the answer was written; the process that resumes it
+            writes the answer.
     """
     if _status(run) is RequestStatus.CANCELLED:
         return final_state(run.request_id)
@@ -66,20 +66,20 @@ def respond_and_record(
 
 
 def final_state(request_id: str, answered_by: UUID | None = None) -> State[Any]:
-    """Show the answer of a request that has ended, and wait until all of this run is shown.
+    """Show the answer of an ended request in Prefect, and wait until everything of this run is shown.
 
     Args:
         answered_by: Prefect's id of the task run that wrote the answer, if it is one of this flow run.
 
     Returns:
-        the state of the flow run: Completed, Partial (completed, too), Cancelled or Failed. Its message says how the
-        answer begins, or why there is none, and what of the run could not be shown.
+        the state of the flow run: Completed, Partial (completed, too), Cancelled or Failed. Its message has the
+        beginning of the answer, or the reason why there is none, and names what could not be shown.
     """
     story = retry_while_database_is_down("The report", lambda: get_trace().requests.get(request_id))
     if story.status is not RequestStatus.CANCELLED:
         files = [file.artifact for file in story.files if file.artifact.preview is None]
         show_answer(story.response or f"Failed: {story.error}", files, answered_by)
-        # Prefect's lists show a run's name, and not the message of its state.
+        # Prefect's lists show a run's name, but not the message of its state.
         name_run(answered_name(story.text, story.response or f"Failed: {story.error}"))
     state = _final_state(story)
     state.message = noting_missing(state.message, finish_posting())
@@ -109,16 +109,16 @@ def _respond_and_record(
     error: HuggingGPTError | None,
 ) -> None:
     if _status(run) is not RequestStatus.RUNNING:
-        return  # A worker that died after it had recorded the end; or somebody cancelled.
+        return  # A worker died after it had recorded the end, or a user cancelled the request.
     status, answer, error = _answer(run, plan, outcomes, error)
     given_up = why_cancelled(run.key) == NO_LONGER_HELD
     if given_up and (answer is None or answer.source == "plain"):
         if _status(run) is not RequestStatus.RUNNING:
-            return  # a worker that was taken for dead has recorded the end
+            return  # a worker that seemed dead has recorded the end
         raise RequestClosedError(
-            f"Request {run.request_id} is not this process's any more: its answer is left to whoever resumes it."
+            f"Request {run.request_id} no longer belongs to this process; the one that resumes it writes the answer."
         )
-    # So that the answer does not have to be asked for again.
+    # The answer need not be written again.
     retry_while_database_is_down(
         "The end",
         lambda: run.trace.finish(status, Answer(answer.text, answer.source) if answer else None, error, outcomes),
@@ -132,7 +132,7 @@ def _status(run: RequestRun) -> RequestStatus:
 def _answer(
     run: RequestRun, plan: Plan | None, outcomes: Sequence[TaskOutcome], error: HuggingGPTError | None
 ) -> tuple[RequestStatus, Response | None, HuggingGPTError | None]:
-    """The final status, the answer if there is one, and the error that made it less than complete."""
+    """The final status, the answer if there is one, and the error if the request is not completed."""
     made = [outcome for outcome in outcomes if outcome.result is not None]
     if plan is None:
         return RequestStatus.FAILED, None, error
@@ -159,6 +159,6 @@ def _answer(
 
 
 def _known_models(run: RequestRun) -> set[str]:
-    """Every model that was a candidate: of these, the answer may only name the models that ran."""
+    """Every model that was a candidate. The answer may name only those that ran."""
     choices = retry_while_database_is_down("The choices", lambda: run.trace.choices())
     return {c.card.id for choice in choices.values() for c in choice.ranked}

@@ -1,4 +1,4 @@
-"""The folders in which the parameters of a flow run may name files."""
+"""The folders whose files the parameters of a flow run may name."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from hugginggpt.settings import get_settings
 def readable_roots() -> Sequence[Path] | None:
     """The folders that may be read; None for all.
 
-    Whoever can start a run of a deployment, such as a web page that reaches Prefect's server, must not use it to read
-    the worker's disk. A program that calls a flow itself can read its own files anyway.
+    Anyone who can start a run of a deployment, such as a web page that reaches Prefect's server, must not be able
+    to read the worker's disk with it. A program that calls a flow itself can read its own files anyway.
     """
     return None if deployment.get_id() is None else get_settings().file_roots

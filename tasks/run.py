@@ -43,14 +43,15 @@ def run_expert(
     upstream: dict[int, TaskResult],
     without_controller: bool = False,
 ) -> TaskResult:
-    """Do one planned task with its chosen model, or with the next candidate that can.
+    """Do one planned task with its chosen model, or else with the next candidate that can do it.
 
     Args:
         run: the request.
         planned: the task.
-        choice: its models, in the order in which they are tried.
-        upstream: the results that it refers to.
-        without_controller: this process has another controller than the request, so models that need one are left out.
+        choice: its models, in the order to try them.
+        upstream: the results that the task refers to.
+        without_controller: leave out models that need the controller, because this process has another one than the
+            request.
     """
     task_run = TaskRunContext.get()
     assert task_run is not None
@@ -65,7 +66,7 @@ def run_expert(
 
     answering = map(get_catalog().with_own_controller, choice.ranked)
     able = [c for c in answering if not (without_controller and needs_controller(c))]
-    # A run that its flow let go of may still be at work in this process, for threads cannot be interrupted.
+    # An abandoned run may still be at work in this process, because threads cannot be interrupted.
     with cancellable(run.key, deadline), deadline.holding(_turn(run, planned.id)):
         if (done := _done_before(run, planned.id)) is not None:
             return done
@@ -95,15 +96,15 @@ _TURNS: WeakValueDictionary[tuple[str, int, int], threading.Lock] = WeakValueDic
 
 
 def _turn(run: RequestRun, task_id: int) -> threading.Lock:
-    """The lock that the runs of one planned task in this process hold in turn."""
+    """The lock for the runs of one planned task in this process, which take turns."""
     return _TURNS.setdefault((run.request_id, run.life, task_id), threading.Lock())
 
 
 def _done_before(run: RequestRun, task_id: int) -> TaskResult | None:
-    """The result of a task run whose worker died after it was recorded, and before the flow heard of it."""
+    """The result of a task run whose worker died after recording it, before the flow heard of it."""
     known: TaskResult | None = None
     with recording("What was done before"):
-        # Doing it again would take longer than this waits.
+        # Running the task again would take longer than this wait.
         known = retry_while_database_is_down("What was done before", run.trace.results).get(task_id)
     return known if known is not None and is_stored(known) else None
 
@@ -129,7 +130,7 @@ EXPERT_TASKS: dict[str, Task[..., TaskResult]] = {kind: _expert_task(row) for ki
 
 
 class _Attempts:
-    """Records the attempts of one try of a task run.
+    """Records the attempts within one try of a task run.
 
     Attributes:
         current: the number of the current attempt in the trace; None if it could not be recorded.
@@ -156,13 +157,13 @@ class _Attempts:
             self.current = self._trace.start_attempt(self._task_id, candidate, self._run_count)
 
     def finished(self, seconds: float, error: BaseException | None, loading: float | None) -> None:
-        """It has ended. What completed is recorded with its result, so that nobody does it again for want of that."""
+        """The attempt has ended. A completed one is recorded together with its result, so it is never repeated."""
         if self.current is None:
             return
         if error is None:
             self._completed = AttemptEnd(self.current, seconds, loading)
             return
-        # Anything but an `Exception`, such as Ctrl-C, came from outside and says nothing about the model.
+        # Anything but an `Exception`, such as Ctrl-C, comes from outside and says nothing about the model.
         with recording("The end of an attempt"):
             self._trace.finish_attempt(
                 self.current,
@@ -175,5 +176,5 @@ class _Attempts:
             )
 
     def record(self, result: TaskResult) -> TaskResult:
-        """Record the result, and the end of the attempt that made it; return the result that counts."""
+        """Record the result and the end of the attempt that made it; return the result that counts."""
         return self._trace.record_result(result, attempt=self._completed)

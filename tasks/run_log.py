@@ -1,7 +1,7 @@
-"""What the log of a flow or task run says of an error that this project raises on purpose: one line.
+"""Errors that this project raises on purpose take one line in the log of a flow or task run.
 
-Prefect logs every exception with its traceback, and then the final state, whose message is the sentence of the error.
-For an error of ours the second entry is enough; a traceback is for surprises.
+Prefect logs every exception with its traceback, and then the final state, whose message is the error's sentence. For an
+error of ours, the second entry is enough. Tracebacks are for unexpected exceptions.
 """
 
 import logging
@@ -10,7 +10,7 @@ from hugginggpt.errors import HuggingGPTError
 
 
 def leave_out_tracebacks() -> None:
-    """Leave the tracebacks of our own errors out of the logs of flow and task runs in this process."""
+    """Keep the tracebacks of our own errors out of the logs of flow and task runs in this process."""
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(_is_not_our_traceback)
 

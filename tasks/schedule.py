@@ -1,4 +1,4 @@
-"""Stage three: the plan's tasks as task runs, each submitted as soon as what it refers to is final."""
+"""Stage three: the plan's tasks as task runs, each submitted as soon as the tasks that it refers to are final."""
 
 import math
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ from tasks.ui.artifacts import show_choice, show_result
 SKIPPED, RECOVERED, CACHED = "Skipped", "Recovered", "Cached"
 
 MOST_LOSSES = 3
-"""How many task runs of one request are started again because their workers went away."""
+"""How many task runs of one request may be started again because their workers went away."""
 
 
 def run_experts(
@@ -47,13 +47,13 @@ def run_experts(
     """Run every task of the plan.
 
     A task is submitted as soon as its choice and its upstream tasks are final, with their states, so that Prefect
-    knows the plan's edges. A task that needs a result that was not made is skipped.
+    knows the plan's edges. A task is skipped if a result that it needs is missing.
 
     Returns:
         how each task ended, in the plan's order, and the states of the task runs.
 
     Raises:
-        DiskFullError: there is no room for a result. What had finished is kept, and nothing counts as failed.
+        DiskFullError: there is no room for a result. Finished results are kept, and nothing counts as failed.
     """
     deadline = Deadline(math.inf)
     schedule = _Schedule(run, plan, choices, deadline)
@@ -62,7 +62,7 @@ def run_experts(
 
 
 class _Schedule:
-    """Which tasks wait, which run, and which have ended."""
+    """The tasks that wait, run, and have ended."""
 
     def __init__(self, run: RequestRun, plan: Plan, choices: Mapping[int, Choice], deadline: Deadline) -> None:
         self.request = run
@@ -110,12 +110,12 @@ class _Schedule:
         return (chosen or planned.id in self.recovered) and all(k in self.outcomes for k in planned.dep)
 
     def _start(self, planned: PlannedTask, fresh: bool | None = None, *, here: bool = False) -> None:
-        """Submit a task, or end it if it does not have to run or cannot run.
+        """Submit a task, or end it if it need not or cannot run.
 
         Args:
             planned: the task.
-            fresh: ignore cached results; None does as the request's options say.
-            here: try the models that need the controller, since those of the workers could not do it.
+            fresh: ignore cached results; None follows the request's options.
+            here: try the models that need the controller, because the workers' models could not do the task.
         """
         before = [allow_failure(self.states[k]) for k in planned.dep]
 
@@ -186,17 +186,17 @@ class _Schedule:
             self._end(planned, state)
 
     def _is_to_be_done_again(self, future: PrefectFuture[Any]) -> bool:
-        """Whether a task run was lost with its workers, and not too many were lost before."""
+        """Whether a task run was lost with its worker, and few enough were lost before."""
         if not lost(future) or why_cancelled(self.request.key) is not None:
             return False
         self.losses += 1
         return self.losses <= MOST_LOSSES
 
     def _end(self, planned: PlannedTask, state: State[Any]) -> None:
-        """Note how a task run ended, and record what its function did not: it does not run when the cache has a result.
+        """Note how a task run ended, and record what its function did not: it does not run if the result is cached.
 
         Raises:
-            DiskFullError: the task run ended with it; the same task works when there is room.
+            DiskFullError: the task run ended with it. The same task works once there is room.
         """
         if isinstance(error := _error(state), DiskFullError):
             raise error
@@ -213,7 +213,7 @@ class _Schedule:
             ended_at=state.timestamp,
             prefect_task_run_id=str(state.state_details.task_run_id),
         )
-        # Here and not in the task run: its function may not have run, or its process may be gone.
+        # Here and not in the task run, whose function may not have run, or whose process may be gone.
         if outcome.result is not None:
             show_result(outcome.result, state.state_details.task_run_id)
         with recording(f"The end of task {planned.name}"):
@@ -223,7 +223,7 @@ class _Schedule:
                 self.request.trace.record_result(outcome.result, cached=True)
 
     def _why_not(self, state: State[Any]) -> str:
-        """Why there is no result. A task run without a worker when the time was up is not a lost one."""
+        """Why there is no result. A task run that had no worker when time was up does not count as lost."""
         over = None if state.is_final() else why_cancelled(self.request.key)
         return over or _message(state)
 
@@ -256,13 +256,13 @@ def _ranked(choice: ModelChoice | State[ModelChoice]) -> tuple[Candidate, ...]:
 
 
 def _has_no_model(state: State[Any]) -> bool:
-    """Whether a task run failed because no candidate could do it."""
+    """Whether a task run failed because no candidate could do the task."""
     error = state.result(raise_on_failure=False) if state.is_failed() else None
     return isinstance(error, ExpertError) and not isinstance(error, DeadlineExceededError)
 
 
 def _is_whole(result: TaskResult) -> bool:
-    """Whether every element has a result: what failed once may work now."""
+    """Whether every element has a result. An element that failed once may work now."""
     return all(item.error is None for item in result.items)
 
 
@@ -273,7 +273,7 @@ def _status(state: State[Any]) -> TaskStatus:
 
 
 def _error(state: State[Any]) -> BaseException | None:
-    """What a task run raised; None when it raised nothing."""
+    """The exception that a task run raised, if any."""
     if not state.is_final() or state.is_completed() or state.data is None:
         return None
     error = state.result(raise_on_failure=False)
@@ -293,7 +293,7 @@ def _message(state: State[Any]) -> str:
 
 
 def settle(planned: PlannedTask, name: str, reason: str = "", result: TaskResult | None = None) -> State[Any]:
-    """Stand in Prefect for a planned task that does not have to run or cannot run."""
+    """Represent a planned task in Prefect that need not or cannot run."""
     if name == "Failed":
         return Failed(message=reason)
     if result is not None:

@@ -25,7 +25,7 @@ Choice = ModelChoice | PrefectFuture[ModelChoice]
 
 
 def select_models(run: RequestRun, plan: Plan) -> dict[int, Choice]:
-    """Submit a selection for each task of the plan that has no choice from an earlier life."""
+    """Submit a selection for each task of the plan, unless an earlier life has made its choice."""
     known = retry_while_database_is_down("The choices", lambda: run.trace.choices())
     return {
         planned.id: known.get(planned.id) or submit_selection(run, planned, fresh=run.options.fresh)
@@ -59,7 +59,7 @@ def select_model(run: RequestRun, planned: PlannedTask, apart: bool = False) -> 
     Raises:
         SelectionError: no candidate can run here.
         DeadlineExceededError: the request's time is up, or it was cancelled.
-        DatabaseUnavailableError: the trace stayed away.
+        DatabaseUnavailableError: the trace stayed unreachable.
     """
     catalog, deadline = get_catalog(), Deadline(SELECT.seconds)
     with cancellable(run.key, deadline):

@@ -24,28 +24,28 @@ from tasks.ui.runs import run_name
 DEPLOYMENT = deployment_of("flows.answer.answer_request")
 
 START_SECONDS = 120.0
-"""A flow run that has not begun its request so long after a worker took it is lost."""
+"""A flow run is lost if it has not begun its request this long after a worker took it."""
 
 
 def start_run(request_id: str, text: str, *, died: str | None = None) -> FlowRun:
-    """Have a flow run of the deployment answer a request that is in the trace. Asking twice starts one run.
+    """Have a flow run of the deployment answer a request that is in the trace. Calling this twice starts one run.
 
-    The request's id is the idempotency key. If the run with that key is over and the request is not, the next run has
-    the key `<id>/2`, and so on; the trace counts them. If a run was cancelled before it began its request, the request
-    is cancelled, too.
+    The request's id is the idempotency key. If the run with that key has ended and the request has not, the next run
+    has the key `<id>/2`, and so on; the trace counts them. If a run was cancelled before it began its request, the
+    request is cancelled, too.
 
     Args:
         request_id: the request.
-        text: the request's text, for the run's name; the flow takes it from the trace.
-        died: Prefect's id of the flow run that is known to have died while it worked on the request.
+        text: the request's text, for the run's name; the flow itself reads it from the trace.
+        died: Prefect's id of a flow run that died while it worked on the request.
 
     Returns:
-        The flow run that answers the request, or will.
+        The flow run that answers the request.
 
     Raises:
-        ConfigurationError: the deployment does not exist, or no worker would ever see its runs.
+        ConfigurationError: the deployment does not exist, or no worker would ever get its runs.
         OrchestratorUnavailableError: Prefect's server cannot be reached.
-        RequestClosedError: the request has ended: it was cancelled, or is given up after too many runs.
+        RequestClosedError: the request has ended: it was cancelled, or given up after too many runs.
     """
     number = get_trace().queue.starts(request_id)
     with _explaining():
@@ -62,7 +62,7 @@ def start_run(request_id: str, text: str, *, died: str | None = None) -> FlowRun
 
 
 def _check_deployment() -> None:
-    """Raise unless workers see the runs of the deployment; otherwise they would be late for ever.
+    """Raise unless workers get the runs of the deployment; otherwise these would be late for ever.
 
     Raises:
         ConfigurationError: its work pool was deleted. A worker creates the pool again, but not the deployments in it.
@@ -102,8 +102,8 @@ def _explaining() -> Iterator[None]:
         status = error.response.status_code
         if status in (401, 403):
             raise ConfigurationError(
-                f"Prefect's server refused the login (HTTP {status}): set PREFECT_API_AUTH_STRING, or "
-                "PREFECT_API_KEY, to one that it accepts."
+                f"Prefect's server refused the login (HTTP {status}): set PREFECT_API_AUTH_STRING or "
+                "PREFECT_API_KEY to one that it accepts."
             ) from error
         if status in (408, 429) or status >= 500:
             raise OrchestratorUnavailableError(
@@ -125,7 +125,7 @@ def _deploy() -> str:
 
 
 def _is_over(run: FlowRun, died: str | None) -> bool:
-    """Whether a flow run will not answer its request any more. If it was lost, it is ended in Prefect, too."""
+    """Whether a flow run will no longer answer its request. A lost one is also ended in Prefect."""
     state = run.state
     if state is None or (state.is_scheduled() and run.work_queue_id is not None):
         return False

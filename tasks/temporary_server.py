@@ -1,8 +1,8 @@
-"""A temporary Prefect server that ends with this process, for runs where there is no other server.
+"""A temporary Prefect server that ends with this process, for runs that have no other server.
 
-Prefect's own temporary server stays behind when its process is killed, and answers every web page in a browser and
-every user of the machine. Ours has a login that only this process and the server know, and keeps its database in the
-private home folder.
+Prefect's own temporary server keeps running if its process is killed, and answers every web page in a browser and every
+user of the machine. Ours has a login that only this process and the server know, and keeps its database in the private
+home folder.
 """
 
 import atexit
@@ -34,7 +34,7 @@ from hugginggpt.home import OWNER_ONLY, open_home
 from hugginggpt.settings import CHECKOUT, get_settings
 
 GRACE = 5.0
-"""Seconds that the server has to stop by itself."""
+"""Seconds that the server gets to stop by itself."""
 
 
 class TemporaryServer:
@@ -64,7 +64,7 @@ class TemporaryServer:
 
     @contextmanager
     def used(self) -> Iterator[None]:
-        """Wait until it is up, and have the runs in the block reported to it.
+        """Wait until it is up, and report the runs in the block to it.
 
         Raises:
             OrchestratorUnavailableError: it did not come up.
@@ -85,7 +85,7 @@ class TemporaryServer:
                 client.get(f"{self.api_url}/health").raise_for_status()
         except httpx.HTTPError as error:
             raise OrchestratorUnavailableError(
-                f"The temporary Prefect server did not start ({type(error).__name__}): run it again with --verbose "
+                f"The temporary Prefect server did not start ({type(error).__name__}): run it with --verbose "
                 "to see why, or start a lasting one with `hugginggpt up`."
             ) from None
 
@@ -111,7 +111,7 @@ def _environment(login: str) -> dict[str, str]:
         PREFECT_API_AUTH_STRING.name: login,
     }
     if "home" not in settings.model_fields_set:
-        # The user's profiles count, but the server does not write into their folder. It does not use the folder of `up`
+        # The user's profiles apply, but the server does not write into their folder. It does not use the folder of `up`
         # either: two servers must not share a database, and limits and schedules of `up` are not for this one.
         home = get_settings().home_dir
         open_home(home)
@@ -128,7 +128,7 @@ _started: TemporaryServer | None = None
 
 
 def temporary_server() -> TemporaryServer | None:
-    """The temporary server of this process, started on first use; None if another is set, or none is allowed."""
+    """The temporary server of this process, started on first use; None if another server is set, or none is allowed."""
     global _started
     url = PREFECT_API_URL.value()
     with _lock:
@@ -148,7 +148,8 @@ def check_workers_reach_server() -> None:
     """Raise if tasks are to run on expert workers that cannot reach the Prefect server of this process.
 
     Raises:
-        ConfigurationError: it is the temporary one, or there is none; or their cluster must not be used as it is set.
+        ConfigurationError: it is the temporary one, or there is none; or their cluster cannot be used with these
+            settings.
     """
     settings, url = get_settings(), PREFECT_API_URL.value()
     if settings.task_runner != "dask":
@@ -156,6 +157,6 @@ def check_workers_reach_server() -> None:
     cluster_of(settings)
     if not url or is_temporary(url):
         raise ConfigurationError(
-            "Expert workers need a Prefect server that they can reach, too: start one with `hugginggpt up`, name one "
+            "Expert workers need a Prefect server that they can reach: start one with `hugginggpt up`, name one "
             "in PREFECT_API_URL, or set HUGGINGGPT_TASK_RUNNER to threads."
         )

@@ -1,4 +1,4 @@
-"""Unexpected exceptions: the log has the traceback, and everything else one sentence without secrets.
+"""Unexpected exceptions: the log gets the traceback, and everything else one sentence without secrets.
 
 Prefect copies the message of an exception into the states that its database keeps and its UI shows.
 """
@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 @contextmanager
 def explaining() -> Iterator[None]:
-    """Log an unexpected exception of the block with its traceback, and raise one of ours in its place.
+    """Log an unexpected exception of the block with its traceback, and raise one of our errors in its place.
 
     Raises:
         UnexpectedError: the block raised an exception that is not ours.

@@ -21,11 +21,11 @@ from tasks.ui.artifacts import Row, show_table
 from tasks.ui.runs import name_run
 from tasks.unexpected import explained
 
-_LIFE = 1  # each run of the flow has a name of its own and one life
+_LIFE = 1  # each flow run has a name of its own, and one life
 
 
 def warm_kinds(kinds: Sequence[str]) -> list[Warmed]:
-    """Load the default models of these kinds; without any, of the kinds in use.
+    """Load the default models of these kinds; if there are none, of the kinds in use.
 
     Raises:
         UsageError: a kind does not exist.

@@ -1,4 +1,4 @@
-"""Task runs that no expert worker will finish: their worker died, or there is none that could run them."""
+"""Task runs that no expert worker will finish, because their worker died or none can run them."""
 
 import time
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from tasks.expert_workers import runner
 from tasks.expert_workers.runner import dask_runner, no_workers, workers_of
 
 POLL_SECONDS = 1.0
-"""Seconds for which a flow waits for its task runs before it looks for stranded ones."""
+"""Seconds that a flow waits for its task runs before it looks for lost ones."""
 
 SCHEDULER_SECONDS = 15.0
-"""Seconds between two questions to the scheduler about them, while their request has time left."""
+"""Seconds between two such checks, while their request has time left."""
 
 
 def lost(future: PrefectFuture[Any]) -> bool:
-    """Whether a task run that is over has no final state, because its worker or their scheduler went away."""
+    """Whether a task run ended without a final state, because its worker or the scheduler went away."""
     return dask_runner() is not None and not future.state.is_final()
 
 
@@ -38,13 +38,13 @@ class StrandedRuns:
         self._asked = time.monotonic()
 
     def cancel_among(self, futures: Sequence[object]) -> None:
-        """Cancel those among these task runs, if it is time to ask for them; call it while waiting."""
+        """Cancel those of the given task runs, if it is time for a check. Call it while waiting."""
         over = self._deadline.expired()
         if (dask := dask_runner()) is None or not (over or time.monotonic() - self._asked >= SCHEDULER_SECONDS):
             return
         self._asked = time.monotonic()
         wrapped = [future.wrapped_future for future in futures if isinstance(future, PrefectWrappedFuture)]
-        runs = {run.key: run for run in wrapped if hasattr(run, "key")}  # a run in a thread has none
+        runs = {run.key: run for run in wrapped if hasattr(run, "key")}  # runs in threads have none
         stranded: list[str] = dask.client.run_on_scheduler(  # type: ignore[no-untyped-call]
             cancel_without_worker,
             keys=list(runs),

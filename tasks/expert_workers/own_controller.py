@@ -1,8 +1,8 @@
 """The controller of the process that runs a request's flow answers the request, even if the workers have another one.
 
 On a cluster, the controller's work goes to workers with the same controller, where the embedded model stays loaded. If
-no worker has it, this process does that work itself: planning, selection, the answer, and the tasks whose candidates
-are the controller or ask it. All other tasks stay with the workers.
+no worker has it, this process does that work itself: planning, selection, the answer, and tasks whose candidates are
+the controller or call it. All other tasks stay with the workers.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ R = TypeVar("R")
 
 
 def needs_controller(candidate: Candidate) -> bool:
-    """Whether a candidate is the controller, or asks it for its answer."""
+    """Whether a candidate is the controller, or calls it."""
     if candidate.endpoint is Endpoint.CONTROLLER:
         return True
     expert = expert_for(candidate.card, candidate.endpoint)
@@ -49,12 +49,13 @@ def candidates(kind: str, deadline: Deadline, *, apart: bool) -> list[Candidate]
 
     Args:
         kind: a name in `CAPABILITIES`.
-        deadline: ends the wait for them. Each look-up at the Hub has a timeout of its own, but there may be several.
-        apart: experts run in workers that have another controller. Then the models are a worker's, and the
-            controller is this process's.
+        deadline: ends the wait for the candidates. Each lookup at the Hub has its own timeout, but there may be
+            several.
+        apart: experts run in workers that have another controller: take the models from a worker and the controller
+            from this process.
 
     Raises:
-        DeadlineExceededError: they were not there in time, or the request was cancelled.
+        DeadlineExceededError: the candidates were not known in time, or the request was cancelled.
     """
     return deadline.wait_for(lambda: _candidates(kind, apart))
 
@@ -85,7 +86,7 @@ def _ours(kind: str) -> Iterable[Candidate]:
 
 
 def _kinds_without_controller() -> list[str]:
-    """The kinds that this machine can do without a controller; runs in a worker."""
+    """The kinds that this machine can do without a controller. Runs in a worker."""
     catalog = get_catalog()
     return [
         kind
@@ -95,5 +96,5 @@ def _kinds_without_controller() -> list[str]:
 
 
 def _candidates_without_controller(kind: str) -> list[Candidate]:
-    """The candidates on this machine that need no controller; runs in a worker."""
+    """The candidates on this machine that need no controller. Runs in a worker."""
     return [c for c in get_catalog().candidates(kind) if not needs_controller(c)]

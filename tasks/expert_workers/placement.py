@@ -1,4 +1,4 @@
-"""Which expert worker runs a task: one that declares what the task asks for, and best one that has its model loaded."""
+"""Which expert worker runs a task: one that has the resources that it needs, preferably with its model loaded."""
 
 import time
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 _missed_since: dict[tuple[Any, ...], float] = {}
-"""When a flow run first missed a worker for a kind of task and a size of model."""
+"""When a flow run first found no worker for a kind of task and a model size."""
 
 
 def worker_for(
@@ -67,7 +67,7 @@ def _able_workers(
 ) -> list[KnownWorker]:
     """The workers that can run a task; waits until there is one."""
     size = memory_needed(candidate)
-    # Tasks of one request that miss the same worker share one wait.
+    # Tasks of one request that need the same worker share one wait.
     missed = (dask.address, FlowRunContext.get().flow_run.id, kind, size)  # type: ignore[union-attr]
     end = _missed_since.setdefault(missed, time.monotonic()) + runner.WORKER_SECONDS
     while True:
@@ -95,8 +95,8 @@ def submit_controller_task(
 
     Args:
         task: what to submit.
-        arguments: what it is given.
-        kind: the kind of task that it is about: a worker that takes such tasks is preferred.
+        arguments: its arguments.
+        kind: the kind of task that it is about; prefer a worker that takes such tasks.
         wait_for: states that it waits for.
     """
     if dask_runner() is None:
@@ -113,11 +113,11 @@ def run_controller_task(
 ) -> State[R]:
     """Run a task that calls the controller to its end; return its final state.
 
-    On a cluster, a worker that has the same controller runs it. If none has, or none stays, this process runs it.
+    On a cluster, a worker that has the same controller runs it. If there is none, or none stays, this process runs it.
 
     Args:
         task: what to run.
-        arguments: what it is given; its own deadline ends it.
+        arguments: its arguments, including the deadline that ends it.
         wait_for: states that it waits for.
         deadline: ends the wait for a worker.
     """

@@ -1,4 +1,4 @@
-"""What a flow run asks its expert workers: their kinds of task, their controller, and whatever a function answers."""
+"""Questions of a flow run to its expert workers: their kinds of task, their controller, results of functions."""
 
 import time
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def kinds_of_workers() -> tuple[str, ...] | None:
 def workers_have_our_controller(kind: str | None = None) -> bool:
     """Whether a worker has the same controller as this process; with a kind, among the workers that take it, if any do.
 
-    While there are no workers the answer is yes: those to come may have it.
+    While there are no workers, the answer is yes, because workers that join later may have it.
     """
     if (dask := dask_runner()) is None:
         return True
@@ -36,7 +36,7 @@ def workers_have_our_controller(kind: str | None = None) -> bool:
 
 
 def ask_workers(question: Callable[..., R], *arguments: Any, kind: str | None = None) -> list[R]:
-    """The workers' answers to a question, each in a thread of its own; with a kind, only one worker that takes it.
+    """Run a function in each worker, in a thread of its own, and return the results; with a kind, in one that takes it.
 
     Workers that go away meanwhile, or do not answer within `WORKER_SECONDS`, are left out.
     """

@@ -20,14 +20,14 @@ CONNECT_SECONDS = 10
 """How long the scheduler may take to answer."""
 
 WORKER_SECONDS = 60.0
-"""How long to wait for a worker: one that died is replaced within that time."""
+"""How long to wait for a worker: a dead one is replaced within this time."""
 
 
 def task_runner() -> TaskRunner[Any]:
     """The task runner of the settings.
 
     Raises:
-        ConfigurationError: it is Dask's, which is not installed, or its cluster must not be used as it is set.
+        ConfigurationError: it is Dask's, which is not installed, or whose cluster cannot be used with these settings.
     """
     settings = get_settings()
     if settings.task_runner == "threads":
@@ -48,7 +48,7 @@ def dask_runner() -> "DaskTaskRunner | None":
     """The task runner of this flow run, if it is Dask's."""
     context = FlowRunContext.get()
     runner = None if context is None else context.task_runner
-    # Its class is asked, for the runner itself connects when it is asked.
+    # By its class, because the runner itself connects when an attribute is read.
     return cast("DaskTaskRunner", runner) if hasattr(type(runner), "client") else None
 
 
@@ -58,7 +58,7 @@ def workers_of(runner: "DaskTaskRunner") -> list[KnownWorker]:
 
 
 def no_workers(runner: "DaskTaskRunner") -> str:
-    """The sentence for a cluster without workers."""
+    """The error message for a cluster without workers."""
     return f"There are no expert workers at {runner.address}: start some with `hugginggpt expert-worker`."
 
 
@@ -66,8 +66,8 @@ def wait_for_workers(deadline: Deadline = NO_DEADLINE) -> None:
     """Wait until the cluster of this flow run has a worker; return at once if tasks run in threads.
 
     Raises:
-        ConfigurationError: the workers could not reach this process's own Prefect server, or their cluster must not be
-            used as it is set.
+        ConfigurationError: the workers could not reach this process's own Prefect server, or their cluster cannot be
+            used with these settings.
         ClusterUnavailableError: no cluster answers at the address of the settings, or it has no workers.
         DeadlineExceededError: there were no workers in time.
     """
@@ -79,7 +79,7 @@ def wait_for_workers(deadline: Deadline = NO_DEADLINE) -> None:
     except (OSError, TimeoutError) as error:
         if "TLS" in str(error):
             raise ClusterUnavailableError(
-                f"The Dask cluster at {runner.address} has certificates of another authority than the one of "
+                f"The Dask cluster at {runner.address} has certificates of another authority than "
                 "HUGGINGGPT_DASK_TLS_CA_FILE: name certificates of the same authority on all machines."
             ) from None
         raise ClusterUnavailableError(

@@ -1,4 +1,4 @@
-"""Artifacts that Prefect's UI shows: plans, choices of models, results, answers, and tables of what flows did."""
+"""The artifacts in Prefect's UI: plans, choices of models, results, answers, and tables of what flows did."""
 
 import base64
 import io
@@ -38,7 +38,7 @@ def show_plan(plan: Plan) -> None:
 
 
 def show_choice(planned: PlannedTask, choice: ModelChoice, task_run_id: UUID | None = None) -> None:
-    """Show the chosen model, the reason, and the other candidates, as an artifact of the task run that chose."""
+    """Show the chosen model, the reason and the other candidates, as an artifact of the task run that chose it."""
     rows = "".join(
         f"\n| {place} | {as_cell(c.card.id)} | {c.endpoint} | {c.card.downloads:,} | {as_cell(c.card.description)} |"
         for place, c in enumerate(choice.ranked, 1)

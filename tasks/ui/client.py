@@ -9,13 +9,13 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import PREFECT_API_URL
 
 _MOST_IDLE = 8
-"""Clients that are kept for later."""
+"""How many clients are kept for later."""
 
 _idle: list[tuple[str | None, SyncPrefectClient]] = []
-"""Clients that nobody uses now, each with the URL of its server; the one used last is at the end.
+"""Idle clients, each with the URL of its server; the last used is at the end.
 
 Each serves one thread at a time. Threads that share a client would each fetch a CSRF token if it has none, and every
-token voids the one before.
+token invalidates the previous one.
 """
 
 _lock = threading.Lock()
@@ -23,7 +23,7 @@ _lock = threading.Lock()
 
 @contextmanager
 def own_client() -> Iterator[SyncPrefectClient]:
-    """A client for the server of the settings, which nobody else uses inside the block."""
+    """A client for the server of the settings, which no other thread uses inside the block."""
     url = PREFECT_API_URL.value()
     with _lock:
         known = next((one for one in reversed(_idle) if one[0] == url), None)

@@ -1,7 +1,7 @@
 """Escapes text that others wrote for Markdown, which Prefect's UI renders in artifacts and in the cells of tables.
 
-Whatever the text holds, it adds no picture, link, HTML or table. An address stays readable as code, which no renderer
-turns into a link.
+Whatever the text contains, it adds no picture, link, HTML or table. An address stays readable as code, which no
+renderer turns into a link.
 """
 
 import re
@@ -25,7 +25,7 @@ _NBSP = "\u00a0"
 
 
 def as_text(written: str) -> str:
-    """A text with its lines as they are, and everything escaped that means something in Markdown."""
+    """A text with its line breaks, and with everything escaped that has a meaning in Markdown."""
     return "\n\n".join(
         "\\\n".join(_escaped(line) for line in paragraph.split("\n"))
         for paragraph in re.split(r"\n(?:[^\S\n]*\n)+", visible(written).strip("\n"))
@@ -33,7 +33,7 @@ def as_text(written: str) -> str:
 
 
 def as_cell(written: str) -> str:
-    """The same in one line, for the cell of a table or inside a sentence."""
+    """The same on one line, for the cell of a table or inside a sentence."""
     return _escaped(one_line(written))
 
 

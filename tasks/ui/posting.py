@@ -1,6 +1,6 @@
-"""Sends Prefect's server what its UI is to show: while the work goes on, and completely before the flow run ends.
+"""Sends Prefect's server what its UI shows: while the work goes on, and completely before the flow run ends.
 
-A post is tried again while the cause of its failure can pass. If it fails for good, the run's log says so, and
+A post is retried as long as its failure may be temporary. If it fails for good, the run's log says so, and
 `finish_posting` returns its name.
 """
 
@@ -26,16 +26,17 @@ from hugginggpt.redaction import said
 from tasks.ui.client import is_about_token, own_client
 
 TRIES_FOR = 120.0
-"""Seconds for which a post is tried again, and for which a flow run whose work is done waits for its posts.
+"""Seconds for which a post is retried, and for which a finished flow run waits for its posts.
 
-The last try may take a minute more, because Prefect's client also tries again by itself: the run does not wait for it.
+The last try may take a minute longer, because Prefect's client also retries by itself, but the run does not wait for
+it.
 """
 
 RETRY_SECONDS = 1.0
 """Seconds between two tries."""
 
 AT_ONCE = 8
-"""Posts that a process sends at the same time."""
+"""How many posts a process sends at the same time."""
 
 _FAILED_RUN_SECONDS = 3.0
 """How long a flow run that fails or is interrupted waits for its posts."""
@@ -57,24 +58,24 @@ class _Posts:
 
 
 _under_way: defaultdict[str | None, _Posts] = defaultdict(_Posts)
-"""The posts of each flow run of this process."""
+"""The posts of each flow run in this process."""
 
 _lock = threading.Lock()
 _turns = threading.BoundedSemaphore(AT_ONCE)
 _mine: ContextVar[_Posts | None] = ContextVar("posts", default=None)
-"""The posts to which the one that this thread sends belongs."""
+"""The posts of the flow run for which this thread is sending."""
 
 
 def post_artifact(
     key: str, kind: str, description: str, data: Callable[[], str], task_run_id: UUID | None = None
 ) -> None:
-    """Post an artifact of the flow run in whose context this is called.
+    """Post an artifact of the current flow run.
 
     Args:
         key: its name: lower-case letters, digits and dashes.
         kind: how the UI shows it: `markdown` or `table`.
         data: makes its content, in the thread that posts it.
-        task_run_id: the task run that it belongs to; the flow run alone when left out.
+        task_run_id: the task run that it belongs to; if omitted, only the flow run.
     """
     flow_run_id = flow_run.get_id()
 
@@ -93,7 +94,7 @@ def post_artifact(
 
 
 def post(what: str, send: Callable[[], object]) -> None:
-    """Send Prefect's server something for the flow run in whose context this is called, in a thread of its own.
+    """Send Prefect's server something for the current flow run, in a thread of its own.
 
     Args:
         what: its name in the log and in the note on the run.
@@ -105,10 +106,10 @@ def post(what: str, send: Callable[[], object]) -> None:
 
 
 def finish_posting(seconds: float | None = None) -> list[str]:
-    """Wait until Prefect's server has everything that this flow run posted; return the names of what it has not.
+    """Wait until Prefect's server has everything that this flow run posted; return the names of what is missing.
 
     Args:
-        seconds: the longest wait for all of it together; `TRIES_FOR` when left out.
+        seconds: the longest wait in all; by default `TRIES_FOR`.
     """
     seconds = TRIES_FOR if seconds is None else seconds
     with _lock:
@@ -117,13 +118,13 @@ def finish_posting(seconds: float | None = None) -> list[str]:
     posts.given_up.set()
     if late:
         names = ", ".join(what for what, sent in posts.sent if sent in late)
-        get_run_logger().error("This is missing in Prefect after %g seconds: %s.", seconds, names)
+        get_run_logger().error("Still missing in Prefect after %g seconds: %s.", seconds, names)
     return [what for what, sent in posts.sent if sent in late or not sent.result()]
 
 
 @contextmanager
 def all_posted() -> Iterator[None]:
-    """Wait at the end of the block for what it posted, but only for a moment if the block raised an error."""
+    """At the end of the block, wait for its posts, but only for a moment if the block raised an error."""
     try:
         yield
     except BaseException:
@@ -133,7 +134,7 @@ def all_posted() -> Iterator[None]:
 
 
 def persistently(send: Callable[[SyncPrefectClient], T]) -> T:
-    """Ask or tell Prefect's server something; try again while the cause of a failure can pass.
+    """Call Prefect's server; retry as long as a failure may be temporary.
 
     Raises:
         httpx.HTTPError: the server refused, or was away for too long.
@@ -165,7 +166,7 @@ def beside(work: Callable[[], T]) -> Future[T]:
 
 
 def _sent(what: str, send: Callable[[], object], posts: _Posts) -> bool:
-    """Send it; return whether that worked. If not, the log of the run says why."""
+    """Send a post; return whether that worked. If not, the log of the run says why."""
     if posts.given_up.is_set():
         return False
     _mine.set(posts)

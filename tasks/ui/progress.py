@@ -1,4 +1,4 @@
-"""How far a task is, in its trace and as a progress artifact."""
+"""The progress of a task, in the trace and as a progress artifact."""
 
 import threading
 import time
@@ -22,7 +22,7 @@ from tasks.ui.posting import beside, persistently
 EVERY_SECONDS = 1.0
 """Seconds between two updates of the progress of a task."""
 LAST_UPDATE_SECONDS = 5.0
-"""Seconds that a task which has ended waits for the last update."""
+"""Seconds that an ended task waits for its last update."""
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def showing_progress(run: RequestRun, planned: PlannedTask, attempt: Callable[[]
 
 
 class _ProgressShown:
-    """A listener of `hugginggpt.progress` that does not keep the work waiting: it skips what is out of date."""
+    """A listener of `hugginggpt.progress` that never makes the work wait: it skips outdated reports."""
 
     def __init__(self, run: RequestRun, planned: PlannedTask, attempt: Callable[[], int | None]) -> None:
         self._key, self._name = f"progress-{planned.id}", planned.name
@@ -61,7 +61,7 @@ class _ProgressShown:
         self._at_work: Future[None] | None = None
 
     def __call__(self, progress: Progress) -> None:
-        """Show the progress: its end in any case, and everything before at most once a second."""
+        """Show the progress: the end always, everything before it at most once a second."""
         now = time.monotonic()
         if progress == self._latest or (progress.done < progress.total and now < self._next):
             return
@@ -72,7 +72,7 @@ class _ProgressShown:
                 self._at_work = beside(self._show_waiting)
 
     def finish(self) -> None:
-        """Wait a little until the last progress is shown."""
+        """Wait briefly until the last progress is shown."""
         with self._lock:
             at_work = self._at_work
         if at_work is not None:

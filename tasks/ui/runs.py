@@ -1,4 +1,4 @@
-"""What Prefect's pages say of a flow run: its name, its tags, its graph, and the message of its final state."""
+"""What Prefect's pages show of a flow run: its name, its tags, its graph, and the message of its final state."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -32,11 +32,11 @@ def answered_name(text: str, answer: str) -> str:
 
 
 def final_state_of(work: Callable[[], State[Any]]) -> State[Any]:
-    """Do the work of a scheduled flow, and wait until all of it is shown.
+    """Do the work of a scheduled flow, and wait until Prefect shows all of it.
 
     Returns:
-        the final state of the flow run: the one that the work returns, or Failed with one sentence and the
-        HuggingGPTError that the work raised.
+        the final state of the flow run: the state that the work returns, or Failed with the HuggingGPTError that
+        it raised.
     """
     try:
         with explaining():
@@ -48,7 +48,7 @@ def final_state_of(work: Callable[[], State[Any]]) -> State[Any]:
 
 
 def noting_missing(message: str | None, missing: Sequence[str]) -> str | None:
-    """The message of a final state, with a note of what Prefect does not show of its run."""
+    """The message of a final state, with a note on what Prefect does not show of its run."""
     if not missing:
         return message
     note = f"(Prefect does not show {', '.join(missing)}: the log says why.)"
@@ -61,10 +61,10 @@ class _KeepsNothing(dict[int, Any]):
 
 
 def draw_stated_edges_only() -> None:
-    """Have the graph of this flow run show the edges that states imply, and no others.
+    """Make the graph of this flow run show the edges that states imply, and no others.
 
-    Prefect also draws an edge where an object in one task's result is an argument of another. Python has only one
-    empty tuple, which would join tasks that have nothing to do with each other.
+    Prefect also draws an edge if an object in one task's result is an argument of another. Python has only one empty
+    tuple, which would connect unrelated tasks.
     """
     if (context := FlowRunContext.get()) is not None:
         context.run_results = _KeepsNothing()

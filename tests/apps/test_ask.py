@@ -316,7 +316,7 @@ def test_expert_workers_without_a_lasting_server_are_refused_at_once(
     )
     assert refused.returncode == 2
     (sentence,) = refused.stderr.splitlines()
-    assert sentence.startswith("Error: Expert workers need a Prefect server that they can reach, too: start one with")
+    assert sentence.startswith("Error: Expert workers need a Prefect server that they can reach: start one with")
 
 
 @pytest.mark.slow

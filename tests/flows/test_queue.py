@@ -112,7 +112,7 @@ def test_a_run_of_the_schedule_leaves_the_work_to_one_that_is_at_it(_deployed: N
     put("left-to-it")
     with FileLock(get_settings().home_dir / "answer-queued.lock", mode=0o600):
         state: Any = answer_queued(return_state=True)
-    assert (state.name, state.message) == ("Completed", "Another run is still at work and does the same.")
+    assert (state.name, state.message) == ("Completed", "Another run is still at work on the same requests.")
     assert run_of(state).name == "answer-queued: another run is at work"
     assert runs_of("left-to-it") == []
     assert answer_queued() == 1
@@ -301,7 +301,7 @@ def test_what_cannot_be_started_stays_in_line(_deployed: None, monkeypatch: pyte
     put("stays")
     state = answer_queued(return_state=True)
     assert state.is_failed()
-    assert str(state.message).startswith("Could not start a run for 1 of 1 requests, which stay in line: Prefect")
+    assert str(state.message).startswith("No run could be started for 1 of 1 requests, which stay in line: Prefect")
     assert get_trace().requests.get("stays").status is RequestStatus.QUEUED
     with pytest.raises(ConfigurationError, match="no deployment answer-request/elsewhere: start everything") as raised:
         start_run("stays", "Draw")

@@ -306,7 +306,7 @@ def test_a_flow_that_loses_its_request_while_the_answer_is_written_says_so(
     options = RequestOptions(plan=[PLAN[1]])
     state = answer_request("Draw it.", [str(sign)], options=options, request_id="lost", return_state=True)
     assert isinstance(state.result(raise_on_failure=False), RequestClosedError)
-    assert state.message == "Request lost is not this process's any more: its answer is left to whoever resumes it."
+    assert state.message == "Request lost no longer belongs to this process; the one that resumes it writes the answer."
     with get_client(sync_client=True) as client:
         assert "Failed" not in client.read_flow_run(UUID(flow_runs[0])).name
     assert get_trace().requests.get("lost").status is RequestStatus.DIED
