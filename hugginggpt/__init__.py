@@ -1,7 +1,7 @@
-"""HuggingGPT on Prefect: an LLM plans AI work, expert models do it, Prefect runs it.
+"""HuggingGPT on Prefect: an LLM plans AI work, expert models do it, and Prefect runs it.
 
-The nouns live here, in plain Python that never imports Prefect. Start with `plan/` (what to do), `experts/` (what does
-it) and `trace/` (what was done).
+This package is plain Python that never imports Prefect. Start with `plan/` (what to do), `experts/` (the models that do
+it) and `trace/` (what happened).
 """
 
 from hugginggpt.capabilities import add_installed_kinds

@@ -1,4 +1,4 @@
-"""Check whether a request can be accepted. If not, that is wrong usage, and it is refused before there is a run."""
+"""Check whether a request can be accepted. If it cannot, it is refused as wrong usage before there is a run."""
 
 import math
 import time
@@ -45,7 +45,7 @@ def accept(
     Args:
         text: the request.
         files: its files.
-        options: how to answer it, with its deadline and its ceiling of cost.
+        options: how to answer it, with its deadline and cost ceiling.
         settings: the limits.
         store: where its files go.
         roots: folders that paths must lie in, and may be relative to; None allows any path.

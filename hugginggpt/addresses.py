@@ -33,11 +33,11 @@ class AddressError(ValueError):
 
 
 class RefusedAddressError(AddressError):
-    """An address could be used, but is refused for safety."""
+    """An address is valid, but refused for safety."""
 
 
 def web_address(text: str, base: "httpx.URL | None" = None) -> "httpx.URL":
-    """Parse an http or https URL. Raises no other errors than these.
+    """Parse an http or https URL. It raises only the errors listed here.
 
     Args:
         text: the URL, or the target of a redirect.

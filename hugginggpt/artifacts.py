@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 PREVIEW_CHARS = 4000
 
 KEPT = timedelta(hours=1)
-"""How long an artifact that was written, or asked to be kept, is not deleted: it may be referred to only later."""
+"""How long an artifact is safe after it was written or kept, because something may refer to it only later."""
 
 _FRESH = KEPT / 2
 _MOST_STEM_BYTES = 200
-"""The rest of a file's name is for a number and the extension."""
+"""Longest stem of a file name, which leaves room for a number and the extension."""
 _NAME = re.compile("[0-9a-f]{64}")
 
 
@@ -72,10 +72,10 @@ class Resource(BaseModel):
 
 @dataclass(frozen=True)
 class Stored:
-    """An artifact as a store lists it.
+    """An artifact in the listing of a store.
 
     Attributes:
-        at: when it was last written, or last asked to be kept.
+        at: when it was last written or kept.
     """
 
     sha256: str
@@ -84,10 +84,10 @@ class Stored:
 
 
 class ArtifactStore:
-    """Values under their hash, in a local folder or at any fsspec URL. Safe to share between threads and processes.
+    """Values stored by their hash, in a local folder or at any fsspec URL. Safe to share between threads and processes.
 
-    The path of a value is `<root>/<first two digits>/<hash>`. A file of that name is complete: a local file gets
-    its name once it is written, and a wrong size or hash is noticed.
+    The path of a value is `<root>/<first two digits>/<hash>`. A file with that name is complete: a local file gets its
+    name only once it is written, and a wrong size or hash is detected.
 
     Args:
         url: a folder, or a URL such as `s3://bucket/folder`.
@@ -121,7 +121,8 @@ class ArtifactStore:
 
         Args:
             value: the value.
-            check_deadline: called now and then while a long recording is encoded; what it raises ends that.
+            check_deadline: called repeatedly while a long recording is encoded; an exception from it stops the
+                encoding.
 
         Raises:
             StorageError: the store cannot be written.
@@ -132,7 +133,7 @@ class ArtifactStore:
         return self.put_bytes(data, value.type, mime, text_of(value))
 
     def put_bytes(self, data: bytes, type: ValueType, mime: str, preview: str | None = None) -> Artifact:
-        """Store encoded bytes; the same bytes again cost no space.
+        """Store encoded bytes; storing the same bytes again takes no space.
 
         Args:
             data: the encoded value.
@@ -141,13 +142,13 @@ class ArtifactStore:
             preview: its text rendering, of any length.
 
         Raises:
-            StorageError: the store cannot be written; a DiskFullError when there is no room.
+            StorageError: the store cannot be written; DiskFullError if there is no room.
         """
         sha256 = hashlib.sha256(data).hexdigest()
         with self._explained("written"):
             if not (self._renew(sha256) and self._holds(sha256, data)):
                 self._write(self._path(sha256), data)
-        # Models write halves of characters, which neither Prefect nor the trace can store.
+        # Models write halves of characters, which Prefect and the trace cannot store.
         shown = None if preview is None else storable(preview[:PREVIEW_CHARS])
         return Artifact(sha256=sha256, type=type, mime=mime, bytes=len(data), preview=shown)
 
@@ -176,7 +177,7 @@ class ArtifactStore:
         return data
 
     def find(self, sha256: str) -> bytes | None:
-        """The bytes that have a hash, checked against it; None when the store does not have them.
+        """The bytes that have a hash, checked against it; None if the store does not have them.
 
         Raises:
             StorageError: they are damaged, or the store cannot be read.
@@ -194,7 +195,7 @@ class ArtifactStore:
         return data
 
     def exists(self, artifact: Artifact) -> bool:
-        """Whether the store holds an artifact, by name and size.
+        """Whether the store has an artifact, by name and size.
 
         Raises:
             StorageError: the store cannot be read.
@@ -203,7 +204,7 @@ class ArtifactStore:
             return self._size(artifact.sha256) == artifact.bytes
 
     def keep(self, artifact: Artifact) -> bool:
-        """Whether the store holds an artifact, as `exists` says; if so, it is kept as if it had just been written.
+        """Whether the store has an artifact, as for `exists`. If so, it is kept as if it had just been written.
 
         Raises:
             StorageError: the store cannot be read or written.
@@ -223,13 +224,13 @@ class ArtifactStore:
                     yield Stored(name, int(info["size"]), written_at(info))
 
     def remove(self, sha256: str) -> bool:
-        """Delete an artifact, unless somebody wrote it or asked for it to be kept within the last hour.
+        """Delete an artifact, unless it was written or kept within the last hour.
 
-        A local folder never loses what is asked for at the same moment; with an object store, there is an instant
-        between the last check and the deletion.
+        A local folder never loses an artifact that is kept at the same moment; with an object store, there is an
+        instant between the last check and the deletion.
 
         Returns:
-            False when it has to be kept, or was gone already.
+            False if it has to be kept, or was already gone.
 
         Raises:
             StorageError: the store cannot be read or written.
@@ -241,10 +242,10 @@ class ArtifactStore:
             if not self._local:
                 self._fs.rm_file(path)
                 return True
-            # Whoever asks for it from now on does not find it and writes it again; its time shows who asked before.
+            # From now on, nothing finds it, so it would be written again; its time shows whether it was kept before.
             aside = f"{path}.{uuid.uuid4().hex}.tmp"
             os.replace(path, aside)
-            with suppress(FileNotFoundError):  # somebody deleted it as a leftover
+            with suppress(FileNotFoundError):  # another process deleted it as a leftover
                 if Path(aside).stat().st_mtime > (datetime.now(UTC) - KEPT).timestamp():
                     os.replace(aside, path)
                     return False
@@ -259,11 +260,11 @@ class ArtifactStore:
     def export(self, artifact: Artifact, folder: Path, name: str) -> Path:
         """Write a copy that a person can open.
 
-        A file of that name with other contents stays as it is; the copy is then called `name-2`, `name-3` and so on.
+        A file of that name with other contents stays as it is; then the copy is called `name-2`, `name-3` and so on.
 
         Args:
             artifact: what to write.
-            folder: where to; it is created if need be.
+            folder: the folder, which is created if necessary.
             name: the copy's name; its extension follows from the artifact's type.
 
         Returns:
@@ -314,11 +315,11 @@ class ArtifactStore:
             return None
 
     def _renew(self, sha256: str) -> bool:
-        """Make an artifact count as written now; False when it is gone."""
+        """Make an artifact count as written now; False if it is gone."""
         path = self._path(sha256)
         try:
             if self._local:
-                with suppress(PermissionError):  # another user wrote it, and only that user can prune it
+                with suppress(PermissionError):  # it belongs to another user, who alone can prune it
                     os.utime(path)
             elif (at := self._written_at(path)) is None:
                 return False
@@ -359,7 +360,7 @@ class ArtifactStore:
         try:
             self._fs.pipe_file(path, data)
         except FileNotFoundError:
-            # Missing folders are created, a missing bucket is not: its name may be a mistake.
+            # Missing folders are created. A missing bucket is not, because its name may be a mistake.
             bucket = self._root.partition("/")[0]
             if bucket and not self._fs.exists(bucket):
                 raise
@@ -373,7 +374,7 @@ class ArtifactStore:
         except StorageError:
             raise
         except Exception as error:
-            # Each file system of fsspec has its own errors, with no common base.
+            # Each file system of fsspec has its own errors, without a common base class.
             raise storage_error(f"The artifact store at {self._shown} cannot be {what}", error) from error
 
 
@@ -390,7 +391,7 @@ def _file_name(name: str, mime: str) -> tuple[str, str]:
 
 
 def _write_new(path: Path, data: bytes) -> bool:
-    """Write a file unless there is one of that name already."""
+    """Write a file unless one of that name exists."""
     try:
         file = path.open("xb")
     except FileExistsError:

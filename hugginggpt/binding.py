@@ -28,7 +28,7 @@ _BETWEEN = "\n\n"  # between the results of a list that are inserted into a text
 
 @dataclass(frozen=True)
 class MissingInput:
-    """Stands for an element that cannot run because an input of it was not made."""
+    """Stands for an element that cannot run because one of its inputs is missing."""
 
     reason: str
 
@@ -71,7 +71,7 @@ def _at_the_end(kind: str, value: Scalar, wanted: Input, resources: Sequence[Res
 
 
 def _too_much(task: PlannedTask, upstream: Mapping[int, TaskResult]) -> str | None:
-    """One sentence on which limit the task's references exceed; None if they exceed none."""
+    """One sentence that names the limit that the task's references exceed; None if they exceed none."""
     results = 0
     for name, value in task.args.items():
         elements = value if isinstance(value, list) else [value]
@@ -251,7 +251,7 @@ class _Source:
     def _output(self, task_id: int, item: ItemResult) -> StoredInput | MissingInput:
         artifact = item.output_for(self.wanted)
         if artifact is None:
-            return MissingInput(f"Its input from task {task_id} was not made: {item.error or 'no such output'}")
+            return MissingInput(f"Its input from task {task_id} is missing: {item.error or 'no such output'}")
         return self._stored(artifact)
 
     def _stored(self, artifact: Artifact) -> StoredInput:

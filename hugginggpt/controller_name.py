@@ -1,4 +1,4 @@
-"""Which controller a process has, without its secrets.
+"""The identity of a process's controller, without its secrets.
 
 The process that runs a request's flow also decides which controller answers. Expert workers have an environment of
 their own, so they say which controller they have, and do a request's controller work only if it is the same one.
@@ -36,10 +36,10 @@ class ControllerName(BaseModel):
 
 
 def fingerprint(settings: Settings) -> str:
-    """A hash that is the same in two processes whose controllers are the same, on the same account.
+    """A hash that is the same in two processes with the same controller on the same account.
 
-    It covers everything that decides which controller answers, what it may read and what it costs. The key is part
-    of it, so the hash is slow: whoever sees it cannot try many keys.
+    It covers everything that decides which controller answers, what it may read and what it costs. It includes the key,
+    so it is slow to compute: nobody who sees the hash can try many keys.
     """
     fields = [name for name in type(settings).model_fields if name in _COMMON or name.startswith("price_")]
     if settings.uses_embedded_controller:

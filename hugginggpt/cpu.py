@@ -1,7 +1,7 @@
 """One CPU budget for this process.
 
-llama.cpp, torch and ONNX Runtime each start as many threads as they may. Two of them at once on the same cores are
-slower by orders of magnitude than one after the other, so native computation in this process takes turns here.
+llama.cpp, torch and ONNX Runtime each start as many threads as they are allowed. Running two of them at once on the
+same cores is slower by orders of magnitude than running one after the other, so native computations take turns.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""Deadlines. Every long operation is given one, and stops when it passes or is cancelled."""
+"""Deadlines. Every long operation has one, and stops when it passes or is cancelled."""
 
 import math
 import threading
@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 from hugginggpt.errors import DeadlineExceededError, TaskCancelledError
 
 POLL_SECONDS = 0.1
-"""Seconds between two looks at a deadline while waiting for something else: cancelling it wakes nobody."""
+"""How often to check a deadline while waiting for something else, because cancelling it wakes no thread."""
 
 T = TypeVar("T")
 
@@ -27,17 +27,17 @@ class Lock(Protocol):
 
 
 class Deadline:
-    """When an operation has to be finished.
+    """The time by which an operation has to end.
 
-    Threads cannot be interrupted from outside, so the operation asks its deadline.
+    Threads cannot be interrupted from outside, so the operation checks its deadline.
 
     Args:
         seconds: time from now; infinite for a deadline that never passes.
         outer: a deadline that ends this one, too.
 
     Attributes:
-        waited: seconds that the operation waited for resources that others held.
-        loading: seconds that it took to load models; None when all were loaded.
+        waited: seconds that the operation waited for resources in use elsewhere.
+        loading: seconds that it took to load models; None if all were already loaded.
     """
 
     def __init__(self, seconds: float, outer: "Deadline | None" = None) -> None:
@@ -86,7 +86,7 @@ class Deadline:
             raise DeadlineExceededError(f"The task did not finish within its {self.seconds:g} seconds.")
 
     def check_cancelled(self) -> None:
-        """Raise if it was cancelled. If it has only passed, what was made so far may be kept.
+        """Raise if it was cancelled. If it has only passed, the results so far may be kept.
 
         Raises:
             TaskCancelledError: it was cancelled.
@@ -95,7 +95,7 @@ class Deadline:
             self.check()
 
     def sleep(self, seconds: float) -> None:
-        """Wait, unless the deadline passes before.
+        """Wait, unless the deadline passes first.
 
         Raises:
             DeadlineExceededError: it has passed, or was cancelled.
@@ -108,7 +108,7 @@ class Deadline:
     def wait_for(self, call: Callable[[], T]) -> T:
         """The result of a call that has no timeout of its own, such as resolving the name of a host.
 
-        A call that takes too long goes on in a thread that ends with the process.
+        A call that takes too long continues in a thread that ends with the process.
 
         Raises:
             DeadlineExceededError: it took too long.
@@ -154,4 +154,4 @@ class Deadline:
 
 
 NO_DEADLINE = Deadline(math.inf)
-"""It never passes."""
+"""A deadline that never passes."""

@@ -17,10 +17,10 @@ POOL = "hugginggpt"
 """Prefect's work pool, whose workers run the deployments."""
 
 RESULTS_BLOCK = "hugginggpt-results"
-"""Prefect's block that says where the records of results are, when they are not in the home folder."""
+"""Prefect's block that says where result records are stored if not in the home folder."""
 
 CONTROLLER_LIMIT, ACCELERATOR_LIMIT = "hugginggpt-controller", "hugginggpt-accelerator"
-"""Prefect's global concurrency limits on calls of the controller and on local models that run on an accelerator."""
+"""Prefect's global concurrency limits on controller calls and on local models that run on an accelerator."""
 
 
 def prepare() -> None:
@@ -61,7 +61,7 @@ def _use_what_is_up(settings: Settings) -> None:
     if up is None or not up.ready or not up.is_alive:
         return
     if os.environ.setdefault("PREFECT_API_URL", up.api_url) != up.api_url:
-        return  # the user's own server, so tasks run as the user has set it
+        return  # the user's own server, so the user's own settings decide where tasks run
     if up.login is not None:
         os.environ["PREFECT_API_AUTH_STRING"] = up.login
     cluster = own_cluster(settings.home_dir, up.dask_address)
@@ -73,12 +73,13 @@ def _use_what_is_up(settings: Settings) -> None:
 
 
 def check_api_url(url: str | None) -> None:
-    """Raise if the address of Prefect's server, of the environment or a profile, holds a password.
+    """Raise if the address of Prefect's server, from the environment or a profile, contains a password.
 
     Raises:
         ConfigurationError: it does.
     """
     if url and holds_user(url):
         raise ConfigurationError(
-            "PREFECT_API_URL holds a user name or password, which would be shown: set PREFECT_API_AUTH_STRING instead."
+            "PREFECT_API_URL contains a user name or password, which would be shown: "
+            "set PREFECT_API_AUTH_STRING instead."
         )

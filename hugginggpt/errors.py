@@ -20,7 +20,7 @@ NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 class HuggingGPTError(Exception):
     """Base of every error that this project raises on purpose.
 
-    Control characters in its message are made visible, so that a terminal, a database and JSON can hold it.
+    Control characters in the message are made visible, so that it is safe in a terminal, a database and JSON.
     """
 
     def __init__(self, message: str = "") -> None:
@@ -33,7 +33,7 @@ class HuggingGPTError(Exception):
 
 
 class PassingError(HuggingGPTError):
-    """A cause that can pass by itself: trying the same thing again may work."""
+    """A failure that may be temporary: trying the same thing again may work."""
 
 
 class UsageError(HuggingGPTError):
@@ -106,15 +106,15 @@ class StorageError(HuggingGPTError):
 
 
 class DiskFullError(PassingError, StorageError):
-    """The disk is full; once there is space again, the same works."""
+    """The disk is full. Trying again works once there is space."""
 
 
 class ModelDiskFullError(PassingError, ModelLoadError):
-    """There is no space for the files of a model: another model may need less, or there may be more space later."""
+    """There is no space for a model's files. Another model may need less, or there may be more space later."""
 
 
 class TraceError(HuggingGPTError):
-    """The trace refuses a question or a record, such as one about an unknown request."""
+    """The trace refuses a query or a record, for example about an unknown request."""
 
 
 class DatabaseUnavailableError(PassingError, TraceError):
@@ -122,7 +122,7 @@ class DatabaseUnavailableError(PassingError, TraceError):
 
 
 class RequestClosedError(TraceError):
-    """This process may not write to a request: it is finished or cancelled, or another process has taken it over."""
+    """This process may not write to a request, because it has ended or another process has taken it over."""
 
 
 class RequestInProgressError(TraceError):
@@ -142,7 +142,7 @@ class ClusterUnavailableError(PassingError):
 
 
 class UnexpectedError(HuggingGPTError):
-    """An exception that nobody foresaw, in one sentence; its traceback is in the log of the run."""
+    """An unexpected exception, in one sentence. Its traceback is in the log of the run."""
 
 
 class ConfigurationError(HuggingGPTError):
@@ -150,13 +150,13 @@ class ConfigurationError(HuggingGPTError):
 
 
 def error_class(name: str | None) -> type[HuggingGPTError] | None:
-    """The class of that name in this module; None when there is none."""
+    """The class of that name in this module; None if there is none."""
     found = globals().get(name or "")
     return found if isinstance(found, type) and issubclass(found, HuggingGPTError) else None
 
 
 def rebuilt(name: str | None, message: str) -> HuggingGPTError:
-    """An error from its class's name and its message, as the trace has them."""
+    """An error, made from the class name and message in the trace."""
     return (error_class(name) or HuggingGPTError)(message)
 
 

@@ -1,7 +1,6 @@
 """Runs one planned task: its candidates in order, its elements one by one.
 
-An error whose cause can pass is raised, so that the caller tries again. After any other error the next candidate is
-tried.
+A temporary failure is raised, so that the caller tries again. After any other error, the next candidate is tried.
 """
 
 import logging
@@ -39,27 +38,27 @@ logger = logging.getLogger(__name__)
 
 
 class AttemptRecorder(Protocol):
-    """Is told of every attempt."""
+    """Receives every attempt."""
 
     def started(self, candidate: Candidate) -> None:
         """An attempt on this candidate begins."""
 
     def finished(self, seconds: float, error: BaseException | None, loading: float | None) -> None:
-        """The latest attempt has ended; `loading` is how many of its seconds loading the model took, if it had to."""
+        """The latest attempt has ended; `loading` is how many of its seconds went into loading the model."""
 
 
 @dataclass(frozen=True)
 class ExecutionContext:
-    """What a try of a planned task works with, whichever candidate runs it.
+    """What every candidate in one try of a planned task works with.
 
     Attributes:
         pool: loads the models.
         expert_context: what the experts may use.
         store: where inputs are read from and results are written to.
         deadline: when the task has to be finished.
-        attempts: is told of every attempt.
+        attempts: receives every attempt.
         slot: entered around the model's work, to limit how many models work at once.
-        last_try: nobody will try again, so a cause that can pass moves on to the next candidate too.
+        last_try: there is no further try, so a temporary failure also moves on to the next candidate.
     """
 
     pool: ModelPool
@@ -85,11 +84,11 @@ def execute(
     Args:
         task: the planned task.
         bound: its inputs.
-        candidates: in the order in which they are tried.
+        candidates: in the order to try them.
         context: what this try works with.
 
     Raises:
-        PassingError: the candidate failed for a cause that can pass, and this is not the last try.
+        PassingError: the candidate failed, perhaps temporarily, and this is not the last try.
         DeadlineExceededError: time is up, or the task was cancelled.
         DiskFullError: the disk is full, and the result or the only model that could make it does not fit.
         ExpertError: no candidate could do it; the message says why for each.
@@ -147,7 +146,7 @@ def _stopwatch(deadline: Deadline) -> Callable[[], float]:
 def _run_items(
     capability: Capability, bound: BoundTask, candidate: Candidate, context: ExecutionContext
 ) -> tuple[ItemResult, ...]:
-    """Results in the order of the elements; an element may fail as long as another does not."""
+    """Results in the order of the elements. Elements may fail as long as one succeeds."""
     expert = expert_for(candidate.card, candidate.endpoint)
     if expert is None:
         raise ExpertError(f"No installed expert runs {candidate.card.id} ({candidate.endpoint}).")
@@ -186,7 +185,7 @@ _Read = Mapping[str, Any] | HuggingGPTError
 def _groups(
     elements: Sequence[Inputs | MissingInput], reader: InputReader, at_once: int, deadline: Deadline
 ) -> Iterator[list[_Read]]:
-    """The elements with their values read, in batches of about so many bytes in memory.
+    """The elements with their values read, in batches of about this many bytes in memory.
 
     A batch is emptied when the next one is requested.
     """
@@ -243,7 +242,7 @@ def _item(
 
 
 def _run_together(expert: Expert, model: object, elements: Sequence[_Read], deadline: Deadline) -> dict[int, object]:
-    """The model's result for each position, computed together; empty if that fails, and then each is run alone."""
+    """The model's results by position, computed together; empty if that fails, and then each element runs alone."""
     try:
         prepared = {i: expert.prepare(e) for i, e in enumerate(elements) if not isinstance(e, HuggingGPTError)}
         return dict(zip(prepared, expert.run_batch(model, list(prepared.values()), deadline), strict=True))

@@ -1,4 +1,4 @@
-"""What is common to the file systems that an artifact store can be on: a local folder, or whatever fsspec knows."""
+"""The file systems that an artifact store can be on: a local folder, or any that fsspec supports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 _CAUSES = {
-    errno.ENOENT: "it does not exist; create it, or set HUGGINGGPT_ARTIFACTS_URL to a place that does",
+    errno.ENOENT: "it does not exist; create it, or set HUGGINGGPT_ARTIFACTS_URL to a place that exists",
     errno.ENOSPC: "there is no space left; free some and try again",
     errno.EDQUOT: "your quota there is used up; free some space and try again",
     errno.EROFS: "it is read-only; set HUGGINGGPT_ARTIFACTS_URL to a place that you may write to",
@@ -29,7 +29,7 @@ def open_filesystem(url: str, shown: str) -> tuple[AbstractFileSystem, str, bool
     from fsspec.implementations.local import LocalFileSystem
 
     try:
-        # Others write to the store as well, so a listing from before says nothing.
+        # Other processes write to the store, too, so an earlier listing may be out of date.
         fs, root = url_to_fs(url, use_listings_cache=False)
     except ImportError:
         raise ConfigurationError(
@@ -45,7 +45,7 @@ def open_filesystem(url: str, shown: str) -> tuple[AbstractFileSystem, str, bool
 
 
 def written_at(info: dict[str, Any]) -> datetime:
-    """When a file was written, as each file system says it in its own words; now where it does not say."""
+    """When a file was written, under whatever name the file system gives it; now if it does not say."""
     found = next((info[name] for name in ("mtime", "LastModified", "last_modified", "created") if info.get(name)), None)
     if isinstance(found, int | float):
         return datetime.fromtimestamp(found, UTC)
@@ -55,11 +55,11 @@ def written_at(info: dict[str, Any]) -> datetime:
 
 
 def storage_error(what: str, error: Exception) -> StorageError:
-    """The error to raise for what a file system raised; a DiskFullError when there is no room.
+    """The error to raise for an exception of a file system; a DiskFullError if there is no room.
 
     Args:
         what: what could not be done, such as "The folder /a cannot be written".
-        error: what was raised.
+        error: the exception.
     """
     code: Any = errno.ENOENT if isinstance(error, FileNotFoundError) else getattr(error, "errno", None)
     unknown = f"{type(error).__name__}: {said(getattr(error, 'strerror', None) or error)}".rstrip(".: ")

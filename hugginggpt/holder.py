@@ -1,7 +1,7 @@
-"""Who works on a request.
+"""The process that works on a request.
 
-A process holds a request under a lease that it renews. If the lease runs out, or the holder is no longer
-there, the process died and another may take over.
+A process holds a request under a lease that it renews. If the lease runs out, or the process is gone, it counts as dead
+and another may take over.
 """
 
 import socket
@@ -13,7 +13,8 @@ from typing import NamedTuple
 import psutil  # type: ignore[import-untyped]
 
 _SAME_START = 10.0
-"""Seconds by which two readings of a process's start time may differ: the system clock can be set in between."""
+"""Seconds by which two readings of a process's start time may differ, because the system clock may be set in
+between."""
 
 
 class Hold(StrEnum):
@@ -23,7 +24,7 @@ class Hold(StrEnum):
     ENDED = "ended"
     CANCELLED = "cancelled"
     LOST = "lost"
-    """Another process works on it, or may take it."""
+    """Another process works on it, or may do so."""
 
 
 class Holder(NamedTuple):
@@ -38,7 +39,7 @@ class Holder(NamedTuple):
 
     @classmethod
     def parse(cls, name: str) -> "Holder | None":
-        """Read a name that `holder_name` made; None for any other name."""
+        """Parse a name that `holder_name` made; None for any other text."""
         host, _, rest = name.rpartition(":")
         host, _, pid = host.rpartition(":")
         try:
@@ -73,9 +74,9 @@ def is_dead(holder: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _host() -> str:
-    """The host's name and, on Linux, the namespace in which its process ids count.
+    """The host's name and, on Linux, the namespace of its process ids.
 
-    Containers can share a name, and a process of one is unknown in another.
+    Containers can share a name, and the processes of one are invisible in another.
     """
     try:
         namespace = Path("/proc/self/ns/pid").readlink().name

@@ -37,7 +37,7 @@ def open_home(home: Path) -> None:
     A home of an earlier version, or one that was opened to others, is made private with everything in it.
 
     Args:
-        home: absolute, without symbolic links. If it cannot be created, whoever writes there will report that.
+        home: absolute, without symbolic links. If it cannot be created, the first write to it will report that.
 
     Raises:
         ConfigurationError: it belongs to another user, is open to others and contains more than HuggingGPT's files,

@@ -1,4 +1,4 @@
-"""Our own packages, and modules of the same names that Python may find in their place."""
+"""Checks that Python does not find other modules in place of our own packages."""
 
 from importlib.util import find_spec
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Looking at something again and again while other work goes on."""
+"""Checks something repeatedly while other work goes on."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ def polling(look: Callable[[], bool | None], seconds: float, name: str) -> Itera
     """Call a function every few seconds while the block runs, in a thread of its own.
 
     Args:
-        look: what to call; it is not called again once it returns False.
+        look: the function to call; it is not called again once it returns False.
         seconds: the time between two calls, and before the first.
         name: of the thread.
     """

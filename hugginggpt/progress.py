@@ -1,4 +1,4 @@
-"""The progress of long work, and who listens to it."""
+"""The progress of long work, and the function that listens to it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """How far long work is.
+    """How far some long work has come.
 
     Attributes:
         downloaded: it counts the bytes of a download, not steps.
@@ -25,14 +25,14 @@ class Progress:
 
 
 Listener = Callable[[Progress], None]
-"""It has to return at once, because the work waits for it."""
+"""A function that receives progress. It has to return at once, because the work waits for it."""
 
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Have the listener told of the progress that this thread reports inside the block."""
+    """Send the progress that this thread reports inside the block to the listener."""
     before = _listener.set(listener)
     try:
         yield
@@ -46,6 +46,6 @@ def current_listener() -> Listener | None:
 
 
 def report(progress: Progress) -> None:
-    """Tell the listener, if there is one."""
+    """Report progress to the listener, if there is one."""
     if (listener := _listener.get()) is not None:
         listener(progress)

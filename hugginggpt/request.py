@@ -1,4 +1,4 @@
-"""What a request asks: its options, its limits, and the turns before it."""
+"""What belongs to a request: its options, its limits, and the earlier turns."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,13 +21,13 @@ class RequestOptions(BaseModel):
     """How a request is to be answered.
 
     Attributes:
-        plan: a plan in the paper's format, which is run as it is instead of asking the controller for one.
-        fresh: run everything again and replace what the caches hold.
-        deadline: how many seconds the request may take from its beginning; resuming it by hand starts the time again.
+        plan: a plan in the paper's format, to run as it is instead of asking the controller for one.
+        fresh: run everything again and replace cached results.
+        deadline: how many seconds the request may take from its beginning; resuming it by hand starts the time anew.
         max_cost: how many US dollars the controller may cost.
     """
 
-    # Otherwise a ceiling with a misspelt name would be ignored.
+    # Otherwise, a misspelt option would be ignored.
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     plan: list[dict[str, Any]] | None = Field(None, description="A plan to run instead of asking the controller.")
@@ -58,7 +58,7 @@ class RequestOptions(BaseModel):
 
     @classmethod
     def kept(cls, options: Mapping[str, Any]) -> Self:
-        """The options of a request in the trace, without options of other versions."""
+        """The options of a request in the trace, without options that only other versions know."""
         return cls(**{name: value for name, value in options.items() if name in cls.model_fields})
 
     @property
@@ -78,7 +78,7 @@ def _inside(data: Any) -> Iterator[tuple[int, Any]]:
 
 
 class Budget(BaseModel):
-    """What a request may cost, and has cost so far, in millionths of a US dollar."""
+    """What a request may cost and has cost so far, in millionths of a US dollar."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -93,7 +93,7 @@ def check_size(text: str, files: Sequence[str], settings: Settings) -> None:
         UsageError: it is one of these.
     """
     if not text.strip():
-        raise UsageError("The request is empty: say what is to be done.")
+        raise UsageError("The request is empty: say what to do.")
     if len(text) > settings.max_request_chars:
         raise UsageError(
             f"The request has {len(text)} characters, more than the {settings.max_request_chars} that "
@@ -107,7 +107,7 @@ def check_size(text: str, files: Sequence[str], settings: Settings) -> None:
 
 
 def check_budget(options: RequestOptions, settings: Settings) -> None:
-    """Raise if a request has a cost ceiling, and the controller's prices are not known.
+    """Raise if a request has a cost ceiling but the controller's prices are not known.
 
     Raises:
         UsageError: this is so.

@@ -1,4 +1,4 @@
-"""A request on its way through the stages."""
+"""A request as it passes through the stages."""
 
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ class RequestRun(BaseModel):
 
     Attributes:
         life: 1 for the first process, 2 for the one that resumed it, and so on.
-        status: RUNNING, or how the request had ended before this run came.
+        status: RUNNING, or how the request had already ended.
         resources: the request's files and the results of earlier turns.
     """
 
@@ -35,10 +35,10 @@ class RequestRun(BaseModel):
 
     @property
     def key(self) -> tuple[str, int]:
-        """What tells this life from every other."""
+        """The key of this life, which no other life has."""
         return self.request_id, self.life
 
     @property
     def trace(self) -> "RunTrace":
-        """What this life records, and asks of its trace."""
+        """The trace of this life."""
         return get_trace().run(self.request_id, self.life)

@@ -1,4 +1,4 @@
-"""What a plan may name: the request's files, results of earlier turns, files in the configured roots."""
+"""The things that a plan may name: the request's files, results of earlier turns, and files in the configured roots."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -45,7 +45,7 @@ def load_resources(
     """Load the files of a request into the store.
 
     Args:
-        files: paths, http(s) URLs, data URIs, or what `artifact_reference` returns.
+        files: paths, http(s) URLs, data URIs, or `artifact://` references.
         roots: folders that paths have to be in, or are relative to; None allows any path.
         deadline: when to stop.
 
@@ -70,9 +70,9 @@ def load_resources(
 
 
 def artifact_reference(resource: Resource) -> str:
-    """The name of a stored file where this disk cannot be read: `artifact://<sha256>/<name>`.
+    """A reference to a stored file: `artifact://<sha256>/<name>`.
 
-    Every process with the same store accepts it in place of the file.
+    Every process with the same store accepts it in place of the file, even if it cannot read this disk.
     """
     return f"{_IN_STORE}{resource.artifact.sha256}/{quote(resource.name)}"
 
@@ -114,7 +114,7 @@ class Namespace:
     Attributes:
         resources: the request's files and the results of earlier turns.
         wording: what the user wrote, now and in earlier turns; URLs have to appear in it.
-        given: the user wrote the plan, so its URLs and data URIs are trusted as the user's own.
+        given: the user wrote the plan, so its URLs and data URIs are the user's own.
     """
 
     resources: tuple[Resource, ...]
@@ -134,7 +134,7 @@ class Namespace:
         return cls(resources=resources, wording=wording, given=given, settings=settings)
 
     def problems(self, plan: Plan) -> list[str]:
-        """What the plan names although it may not, one sentence each."""
+        """Everything that the plan names but may not, one sentence each."""
         return listed(
             f"Task {task.id} ({task.task}) names '{_shown(value)}', which is {reason}."
             for task, _, wanted, value in _literals(plan)
@@ -144,10 +144,10 @@ class Namespace:
     def resolve(
         self, plan: Plan, store: ArtifactStore, deadline: Deadline = NO_DEADLINE
     ) -> tuple[Plan, tuple[Resource, ...]]:
-        """The plan with every file under its resource's name, and all resources that it may use.
+        """The plan with every file renamed to its resource's name, and all resources that it may use.
 
         Raises:
-            PlanError: the plan names something that it may not.
+            PlanError: the plan names something that it may not name.
             MediaError: a file or URL that it names cannot be accepted.
             DeadlineExceededError: the deadline has passed, or was cancelled.
         """
@@ -196,13 +196,13 @@ class Namespace:
         found = find_resource(value, wanted, resources)
         if found is not None or wanted.type is ValueType.TEXT or "://" in str(value):
             return found
-        # A relative path means the file whose own path ends with it.
+        # A relative path means the file whose path ends with it.
         end = PurePosixPath(str(value)).parts
         ending = [r for r in resources if end and _parts(r.source)[-len(end) :] == end]
         return find_resource(ending[0].source, wanted, ending) if len(ending) == 1 else None
 
     def _outside(self, value: Scalar, wanted: Input) -> str | None:
-        """The path or URL of a file that is not a resource yet but may become one."""
+        """The path or URL of a file that is not a resource yet, but may become one."""
         text = str(value)
         if _URL.fullmatch(text):
             return text if (self.given or self._stands_in_wording(text)) and wanted.type is not ValueType.TEXT else None

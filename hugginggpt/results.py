@@ -1,4 +1,4 @@
-"""What came of planned tasks and requests."""
+"""The results and statuses of planned tasks and requests."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,7 +13,7 @@ from hugginggpt.plan import PlannedTask
 
 
 class TaskStatus(StrEnum):
-    """How a planned task stands: PLANNED until it has ended."""
+    """The status of a planned task: PLANNED until it has ended."""
 
     PLANNED = "planned"
     COMPLETED = "completed"
@@ -23,9 +23,9 @@ class TaskStatus(StrEnum):
 
 
 class RequestStatus(StrEnum):
-    """How a request stands: QUEUED until a process begins it, RUNNING until it has ended.
+    """The status of a request: QUEUED until a process begins it, RUNNING until it has ended.
 
-    DIED is never stored: whoever reads the trace sees it where a request is RUNNING and its process is gone.
+    DIED is never stored: the trace shows it for a request that is RUNNING although its process is gone.
     """
 
     QUEUED = "queued"
@@ -46,7 +46,7 @@ class ItemResult(BaseModel):
     error: str | None = None
 
     def output_for(self, wanted: Input) -> Artifact | None:
-        """The output that fits an input best: one of its own type, or else one that it accepts."""
+        """The output that fits an input best: one of the input's type, or else one that it accepts."""
         exact = next((a for a in self.outputs if a.type is wanted.type), None)
         return exact or next((a for a in self.outputs if wanted.accepts(a.type)), None)
 
@@ -57,7 +57,7 @@ class TaskResult(BaseModel):
     Attributes:
         items: one element per element of its input; exactly one unless `is_list`.
         model: id of the model that made it.
-        seconds: how long the attempt took that made it.
+        seconds: how long the successful attempt took.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -82,9 +82,9 @@ class TaskOutcome(BaseModel):
     """How a planned task ended, as the flow passes it on to the answer and to the trace.
 
     Attributes:
-        result: None when the task failed or was skipped; `error` then says why.
-        recovered: an earlier life of the request made the result, and the trace keeps what that one recorded.
-        files: address of each output that is a file to look at, by its SHA-256.
+        result: None if the task failed or was skipped; `error` then says why.
+        recovered: an earlier life of the request made the result, and its records stay in the trace.
+        files: address of each output to show as a file, by its SHA-256.
     """
 
     model_config = ConfigDict(frozen=True)

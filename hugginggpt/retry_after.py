@@ -1,4 +1,4 @@
-"""How long a server asks to wait."""
+"""How long a server asks its clients to wait."""
 
 import email.utils
 import math
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds until a request may be repeated; None when the server's answer does not say.
+    """Seconds until a request may be repeated; None if the server's answer does not say.
 
     Args:
         headers: the answer's headers, which are looked up in lower case.

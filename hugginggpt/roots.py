@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def find_in_roots(path: str, roots: Sequence[Path]) -> Path | None:
-    """The regular file at a path, with links followed, if it lies in one of the folders; else None.
+    """The regular file at a path, with links followed, if it is in one of the folders; else None.
 
     Args:
         path: absolute, or relative to any of the folders.

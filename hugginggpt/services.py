@@ -1,4 +1,4 @@
-"""The long-lived objects of a process, each opened when it is first asked for."""
+"""The long-lived objects of a process, each opened on first use."""
 
 import threading
 from collections.abc import Callable
@@ -18,9 +18,9 @@ T = TypeVar("T")
 
 
 class _Once(Generic[T]):
-    """A function that opens an object at its first call and returns the same one to all threads.
+    """A function that opens an object on its first call and returns the same one to all threads.
 
-    With `lru_cache`, threads that make the first call at the same time would open one each.
+    With `lru_cache`, threads that make the first call at the same time would each open one.
     """
 
     def __init__(self, open: Callable[[], T]) -> None:
@@ -36,11 +36,11 @@ class _Once(Generic[T]):
             return self._opened
 
     def __reduce__(self) -> str:
-        # Pickled by name, as a function is: tasks that are sent to expert workers refer to it.
+        # Pickled by name, like a function, because tasks that are sent to expert workers refer to it.
         return self._open.__name__
 
     def forget(self) -> T | None:
-        """Open another object at the next call; return the one that was open, if any."""
+        """Forget the object, so that the next call opens another; return it if it was open."""
         with self._lock:
             opened, self._opened = self._opened, None
             return opened
@@ -73,7 +73,7 @@ def get_store() -> ArtifactStore:
 
 @_Once
 def get_controller() -> "Controller":
-    """The controller. Its calls are not recorded; those of the one that `Controller.recording` returns are."""
+    """The controller. Its calls are not recorded; `Controller.recording` returns one whose calls are."""
     from hugginggpt.controller.client import Controller
 
     return Controller.from_settings(get_settings())
@@ -81,14 +81,14 @@ def get_controller() -> "Controller":
 
 @_Once
 def get_catalog() -> "Catalog":
-    """The catalog of models, with live cards kept in the trace database."""
+    """The catalog of models, which keeps cards from the Hub in the trace database."""
     from hugginggpt.catalog.catalog import Catalog
 
     return Catalog(get_settings(), get_trace().models, get_controller().model)
 
 
 def reset() -> None:
-    """Close and forget all of them, and the settings: the next use reads the environment again."""
+    """Close and forget all of them, and the settings, so that the next use reads the environment again."""
     from hugginggpt.experts.pool import get_pool
 
     get_pool(get_settings()).close()

@@ -64,7 +64,7 @@ def _has_only_path(value: str) -> None:
 
 
 def _holds_no_user(value: str) -> None:
-    # Prefect's server stores and shows the one address, and messages name the other.
+    # Prefect's server stores and shows one of these addresses, and messages name the other.
     if holds_user(value):
         raise ValueError("it contains a user name or password, which would be shown; leave those to the environment")
 
@@ -366,7 +366,7 @@ class Settings(
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """Read the settings of this process, once.
+    """The settings of this process, read once.
 
     Raises:
         ConfigurationError: a setting has a value that cannot be used.

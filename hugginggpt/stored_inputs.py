@@ -1,4 +1,4 @@
-"""Inputs that stay in the store until an expert needs them, so that a long list is never in memory as a whole."""
+"""Inputs that stay in the store until an expert needs them, so that a long list is never in memory all at once."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class StoredInput:
 
 
 class InputReader:
-    """Reads the inputs of one element after the other and keeps the values until they are released.
+    """Reads the inputs of one element after another, and keeps the values until they are released.
 
     Args:
         store: where the values are.
@@ -52,7 +52,7 @@ class InputReader:
         return {name: self._value(value) if isinstance(value, StoredInput) else value for name, value in inputs.items()}
 
     def release(self, following: Mapping[str, Any] | None = None) -> None:
-        """Forget every value except those of the element that is read next."""
+        """Forget every value that the next element does not use."""
         kept = set(stored_inputs(following or {}))
         self._values = {key: value for key, value in self._values.items() if key in kept}
         self._taken = {key: taken for key, taken in self._taken.items() if key in kept}

@@ -1,4 +1,4 @@
-"""Submit a request: put it in line, have it started, or say why it waits. Every way in calls `submit`."""
+"""Submit a request: put it in line, and have it started or say why it waits. All submissions go through `submit`."""
 
 import json
 import uuid
@@ -98,7 +98,7 @@ class Submitted:
 
 
 Start = Callable[[str, str], str]
-"""Has Prefect answer the request of an id, whose text names the flow run; returns the id of the flow run.
+"""Has Prefect answer the request with an id, and returns the id of the flow run, which is named by the request's text.
 
 It raises a ConfigurationError or an OrchestratorUnavailableError if Prefect cannot start the run.
 """

@@ -1,4 +1,4 @@
-"""Clean up text from outside before it enters a prompt, a terminal, a file name or a database.
+"""Clean up text from outside before it goes into a prompt, a terminal, a file name or a database.
 
 Letters of every script, combining marks, joiners, soft hyphens, and the direction marks of Arabic and Hebrew are kept.
 Characters that act instead of being read are removed: those that move the cursor, reverse the order of the following

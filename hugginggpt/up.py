@@ -1,4 +1,4 @@
-"""What `hugginggpt up` runs for a home folder, read from and written to its state file."""
+"""The state file of `hugginggpt up` in a home folder."""
 
 import os
 from pathlib import Path

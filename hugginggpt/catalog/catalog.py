@@ -28,24 +28,24 @@ _HERE = frozenset({Endpoint.EMBEDDED, Endpoint.CONTROLLER})
 
 
 class CatalogStore(Protocol):
-    """What all processes of an installation share about models; the trace database implements it."""
+    """What the processes of an installation share about models. The trace database implements it."""
 
     def cards(self, kind: str) -> tuple[list[ModelCard], datetime] | None:
-        """The cards of the latest lookup of a kind and its time; None when there was none."""
+        """The cards of the latest lookup of a kind, and its time; None if there was none."""
 
     def save_cards(self, kind: str, cards: Sequence[ModelCard]) -> None:
         """Replace the cards of a kind."""
 
     def measurement(self, max_age: float) -> Measurement:
-        """The figures of all models; measured again when they are older than so many seconds."""
+        """The figures of all models, measured again if they are older than this many seconds."""
 
 
 class Catalog:
     """The models of every kind: bundled, from plugins, from the Hub, fetched, and the controller itself.
 
     With the embedded controller and no Hub token, only models that run here without a download are
-    offered, and the Hub is not asked. It is asked only for a kind that a plan names although no
-    embedded model and not the controller can do it, or when a user asks for a list or a download.
+    offered, and the Hub is not asked. It is asked only if a plan names a kind that neither an embedded model nor the
+    controller can do, or if a user asks for a list or a download.
 
     Args:
         store: shares live lookups, which this process keeps for `settings.catalog_ttl` seconds, and
@@ -78,9 +78,9 @@ class Catalog:
         return self._found(known_kind(kind), live, may_fetch=True, ask_hub=ask_hub)
 
     def downloads(self, kind: str) -> list[Candidate]:
-        """Every local model of a kind in rank order, for a user who asks for a download.
+        """Every local model of a kind in rank order, for a user who wants a download.
 
-        That the embedded controller downloads nothing on its own is then no obstacle.
+        For these, it does not matter that the embedded controller downloads nothing on its own.
 
         Raises:
             UsageError: there is no such kind.
@@ -101,7 +101,7 @@ class Catalog:
     def offered_kinds(self) -> tuple[str, ...]:
         """The kinds that some model can do here, in the table's order.
 
-        No models are looked up on the Hub, but it is probed if downloads are allowed. With the embedded
+        This looks up no models on the Hub, but probes it if downloads are allowed. With the embedded
         controller and no token they are not, so kinds that would need a download are not offered.
         """
         may_fetch = not self._stays_here
@@ -116,7 +116,7 @@ class Catalog:
         candidates = self.candidates(kind, live=False)
         if any(c.obstacle is None for c in candidates):
             return ""
-        # What an expert lacks can be fixed; that there is no expert says least.
+        # Something that an expert lacks can be fixed; a missing expert is the least helpful reason.
         nearest = next((c for c in candidates if experts_for(kind, c.endpoint)), None)
         if nearest is not None:
             return f"{kind} cannot run here: {nearest.obstacle}"
@@ -133,7 +133,7 @@ class Catalog:
 
         Args:
             plan: the plan.
-            elsewhere: kinds that other processes can do, and that need not run here.
+            elsewhere: kinds that other processes can do, so they need not run here.
         """
         reasons = [(task, self.why_not(task.task)) for task in plan.tasks if task.task not in elsewhere]
         return [f"Task {task.id} cannot be done: {why}" for task, why in reasons if why]
@@ -221,7 +221,7 @@ class Catalog:
         Args:
             kind: a name in `CAPABILITIES`.
             live: look the kind up on the Hub if downloads are allowed and the last lookup is too old.
-            may_fetch: whether models that would have to be downloaded can run.
+            may_fetch: whether models that are not downloaded yet count as able to run.
             ask_hub: look the kind up even if downloads are not allowed.
             automatic: no user asked for a download; see `Catalog`.
         """
@@ -287,11 +287,11 @@ class Catalog:
             return found
 
     def _ask_hub(self, kind: str) -> list[ModelCard] | None:
-        """The Hub's models of a kind; None when its answer is not complete."""
+        """The Hub's models of a kind; None if its answer is not complete."""
         found = self._hub.cards(kind)
         if found is None or len(found) >= LIMIT:
             return found
-        # The Hub listed all it has, so known models that it may have under another tag are worth a lookup.
+        # The Hub listed everything that it has, so known models that it may have under another tag are worth a lookup.
         ids = {card.id for card in found}
         wanted = [c for c in known_cards(kind) if c.id not in ids and not set(c.runs_on) <= _HERE]
         found += [card for c in wanted if (card := self._hub.card(c.id, kind))]
@@ -299,7 +299,7 @@ class Catalog:
         return None if wanted and self._hub.obstacle() else found
 
     def _last_lookup(self, kind: str) -> tuple[list[ModelCard], float]:
-        """Its cards and its age in seconds; no cards and an infinite age when this Hub was never asked."""
+        """Its cards and its age in seconds; no cards and an infinite age if this Hub was never asked."""
         if kind in self._looked_up:
             cards, at = self._looked_up[kind]
             return cards, time.monotonic() - at
@@ -321,7 +321,7 @@ class Catalog:
             if self._store is not None:
                 self._store.save_cards(kind, cards)
         except DatabaseUnavailableError as error:
-            logger.warning("The lookup of %s cannot be kept: %s", kind, error.message)
+            logger.warning("The lookup of %s cannot be saved: %s", kind, error.message)
 
     def _figures(self) -> Mapping[tuple[str, str, str], Figures]:
         """The figures of the models that all processes share."""

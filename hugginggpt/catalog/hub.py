@@ -70,7 +70,7 @@ class Hub:
         self._token = settings.hf_token
 
     def obstacle(self) -> str | None:
-        """Why models cannot be downloaded, as the end of a sentence; None when they can.
+        """Why models cannot be downloaded, as the end of a sentence; None if they can.
 
         A process tries to reach the Hub at most once a minute.
         """
@@ -101,7 +101,7 @@ class Hub:
             return None
         # A Hub that marks some models as served marks all of them.
         tells = any(info.inference for info in infos)
-        # The Hub tags ControlNets as image-to-image models, which they are not without a pipeline.
+        # The Hub tags ControlNets as image-to-image models, but they need a pipeline for that.
         whole = [info for info in infos if "controlnet" not in (info.tags or [])]
         return [_card(info, kind, self.url, tells) for info in whole if info.pipeline_tag in (tag, None)]
 
@@ -148,7 +148,7 @@ class Hub:
             logger.info("The Hub at %s cannot be reached: %s.", self.url, type(error).__name__)
             return False
         if not answer.is_success:
-            logger.info("The Hub at %s answers %d.", self.url, answer.status_code)
+            logger.info("The Hub at %s answered with HTTP %d.", self.url, answer.status_code)
         return answer.is_success
 
     def _api(self) -> "HfApi":
@@ -180,7 +180,7 @@ class Hub:
 
 
 def forget_probes(older_than: float = 0.0) -> None:
-    """Probe every Hub again at the next lookup, unless its last probe is not older than so many seconds."""
+    """Probe every Hub again at the next lookup if its last probe is older than this many seconds."""
     oldest = time.monotonic() - older_than
     with _probing:
         for url in [url for url, (at, _) in _probes.items() if at <= oldest]:

@@ -10,7 +10,7 @@ from hugginggpt.models.card import Endpoint, ModelCard
 
 @dataclass(frozen=True)
 class KindSupport:
-    """A kind, the endpoints that an installed expert serves it at, and its default model.
+    """A kind, the endpoints where an installed expert serves it, and its default model.
 
     Attributes:
         default: the first model known without the Hub that one of these runtimes can load, embedded models

@@ -16,7 +16,7 @@ def find_obstacle(
 ) -> str | None:
     """Why a model cannot run at an endpoint; None when it can.
 
-    Whether the Hub can be reached is costly to find out, so it is checked last and only if it matters.
+    Finding out whether the Hub can be reached is slow, so that check comes last, and only if it matters.
 
     Args:
         card: the model.
@@ -92,7 +92,7 @@ def _download(card: ModelCard, settings: Settings, hub: Hub, *, fetches: bool, l
             return f"{card.id} is not installed and {unreachable}."
         return None if listed else f"{card.id} is not on the Hub at {hub.url}: choose another model."
     return (
-        f"{card.id} is not installed, and the embedded default downloads nothing for what it can do itself: "
+        f"{card.id} is not installed, and the embedded controller downloads no models for tasks that it can do itself: "
         "configure a controller with OPENAI_API_KEY or OPENAI_BASE_URL, or download the model beforehand."
     )
 

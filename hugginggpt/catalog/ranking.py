@@ -15,7 +15,7 @@ ALLOWED: dict[InferenceMode, frozenset[Endpoint]] = {
 
 
 def ranked(candidates: Iterable[Candidate], mode: InferenceMode, *, small_controller: bool = False) -> list[Candidate]:
-    """Candidates in rank order, whatever order they come in.
+    """Candidates in rank order.
 
     First come those that can run; among these, those that have not mostly failed here lately
     (`Figures.failing`); then the nearest: embedded, controller, installed, to be downloaded, remote

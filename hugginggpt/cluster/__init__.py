@@ -1,1 +1,1 @@
-"""A Dask cluster of expert workers: where it is, what its workers declare, and what its scheduler knows of them."""
+"""A Dask cluster of expert workers: its address, what its workers declare, and what its scheduler knows about them."""

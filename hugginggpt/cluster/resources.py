@@ -32,7 +32,7 @@ def controller_resource(settings: Settings) -> str:
 
 
 def task_resources(kind: str, candidate: Candidate | None, *, gpu: bool) -> dict[str, float]:
-    """What a task asks of the worker that is to run it.
+    """What a task needs of a worker.
 
     Args:
         kind: its kind.

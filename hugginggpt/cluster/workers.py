@@ -1,4 +1,4 @@
-"""What the scheduler of a Dask cluster knows of its expert workers.
+"""What the scheduler of a Dask cluster knows about its expert workers.
 
 `known_workers` and `cancel_without_worker` run in the scheduler, by `Client.run_on_scheduler`.
 """
@@ -65,9 +65,9 @@ def known_workers(dask_scheduler: Any) -> list[KnownWorker]:
 
 
 def cancel_without_worker(dask_scheduler: Any, keys: Sequence[str], seconds: float, client: str) -> list[str]:
-    """Cancel a client's tasks that have had no worker for more than some seconds; return the keys of those.
+    """Cancel a client's tasks that have had no worker for more than some seconds; return their keys.
 
-    It runs in the scheduler, so that no worker takes them meanwhile.
+    This runs in the scheduler, so that no worker takes them meanwhile.
     """
     from distributed.metrics import monotonic
 
@@ -78,7 +78,7 @@ def cancel_without_worker(dask_scheduler: Any, keys: Sequence[str], seconds: flo
 
 
 def expert_workers(cluster: Cluster) -> list[ExpertWorker] | None:
-    """The expert workers of a cluster; None when its scheduler does not answer."""
+    """The expert workers of a cluster; None if its scheduler does not answer."""
     from distributed import Client
 
     try:

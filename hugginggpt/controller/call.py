@@ -1,4 +1,4 @@
-"""One call of the controller: how it is sampled, and what the trace keeps of each attempt at it."""
+"""One call to the controller: how the answer is sampled, and what the trace keeps of each attempt."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -35,7 +35,7 @@ Check = Callable[[Deadline | None], None]
 
 
 class _Server:
-    """What all controllers of one configuration share: the connection and its slots."""
+    """The connection and its slots, which all controllers of one configuration share."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -62,7 +62,7 @@ class _Server:
 
     @property
     def label(self) -> str:
-        """The server, as an error message may name it."""
+        """The server's name for error messages."""
         if self.is_embedded:
             return "the embedded controller"
         return shown(self.settings.openai_base_url or OPENAI_URL)
@@ -130,17 +130,17 @@ class Controller:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Controller:
-        """The configured server, or the embedded model if there is neither a key nor a base URL."""
+        """The configured server, or the embedded model if neither a key nor a base URL is set."""
         return cls(_Server(settings))
 
     @property
     def model(self) -> str:
-        """The name of its model."""
+        """The model's name."""
         return self._server.model
 
     @property
     def label(self) -> str:
-        """Where it runs, without user and password."""
+        """Where it runs, without user name and password."""
         return self._server.label
 
     @property
@@ -188,17 +188,17 @@ class Controller:
     ) -> str:
         """Ask the controller, and return the text of its answer.
 
-        A failure that can pass is tried again, as often as `HUGGINGGPT_CONTROLLER_RETRIES` says, no
-        earlier than the server asks for and never beyond the deadline.
+        A temporary failure is retried up to `HUGGINGGPT_CONTROLLER_RETRIES` times, no earlier than the server asks for
+        and never beyond the deadline.
 
         Args:
             prompt: from `hugginggpt.controller.prompts`.
             stage: the purpose of the call, for the trace.
             max_tokens: the longest answer.
-            schema: JSON schema of the answer. A server that cannot keep to a schema is asked for JSON,
-                then for text, so the caller still has to parse tolerantly.
+            schema: JSON schema of the answer. If the server does not support schemas, it is asked for JSON, then for
+                text, so the caller still has to parse tolerantly.
             sampling: how the answer is drawn.
-            extra: fields that only the embedded server knows: a grammar, an adapter.
+            extra: fields that only the embedded server knows, such as a grammar or an adapter.
             deadline: when to stop; cancelling it stops the call at once.
 
         Raises:
@@ -219,7 +219,7 @@ class Controller:
                     stage=stage, max_tokens=max_tokens, schema=schema, sampling=sampling
                 )
                 if self.is_embedded:
-                    # llama.cpp would reuse its cache of one request in the next, although the adapter may differ.
+                    # llama.cpp would reuse one request's cache for the next, although the adapter may differ.
                     request["extra_body"] = {"cache_prompt": False} | (extra or {})
                 try:
                     reply = self._attempt(prompt, stage, attempt, request, schema is not None, deadline)
@@ -253,7 +253,7 @@ class Controller:
         try:
             asking.chat(render("check"), stage="check", max_tokens=_CHECK_TOKENS, deadline=deadline)
         except ControllerUnavailableError:
-            # A model that thinks first gets to no word within so few tokens, but it did answer.
+            # A model that thinks first does not get to a word within so few tokens, but it did answer.
             if not (failed and failed[-1].completion_tokens):
                 raise
 
@@ -271,7 +271,7 @@ class Controller:
         structured: bool,
         deadline: Deadline | None,
     ) -> Reply:
-        """One attempt, recorded whatever its outcome."""
+        """Make one attempt, and record it whatever its outcome."""
         connection = self._server.connection()
         reply: Reply | None = None
         error: str | None = None
@@ -341,7 +341,7 @@ class Controller:
             wait = failure.retry_after
             longest = settings.controller_timeout
             if wait > (longest if deadline is None else min(longest, deadline.remaining())):
-                raise self._unavailable(f"asks for a wait of {wait:.0f} s, longer than the time left: {failure.detail}")
+                raise self._unavailable(f"asks to wait {wait:.0f} s, longer than the time left: {failure.detail}")
         if deadline is None:
             time.sleep(wait)
         else:

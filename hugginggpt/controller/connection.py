@@ -98,7 +98,7 @@ class Connection:
         """Make one call.
 
         Args:
-            request: what `chat.completions.create` takes.
+            request: the arguments of `chat.completions.create`.
             timeout: seconds that the whole call may take.
             deadline: checked while waiting, so that cancelling it ends the call.
 
@@ -136,7 +136,7 @@ class Connection:
             cause = error.__cause__
             raise CallFailed(self.redact(str(cause) or type(cause).__name__ if cause else "no connection")) from None
         except (openai.APIError, ValueError) as error:
-            raise CallFailed(f"the reply is not readable ({type(error).__name__})") from None
+            raise CallFailed(f"the reply cannot be read ({type(error).__name__})") from None
         return _reply(completion)
 
     def _refused(self, error: openai.APIStatusError) -> CallFailed:
@@ -206,7 +206,7 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _reply(completion: Any) -> Reply:
-    # The client does not check what it gets: the text of a web page, or any JSON.
+    # The client does not check the reply, which may be a web page or any JSON.
     choices: Any = getattr(completion, "choices", None)
     message = getattr(choices[0], "message", None) if choices else None
     if message is None:

@@ -1,4 +1,4 @@
-"""Which part of the OpenAI protocol a server supports, learned from its refusals.
+"""The parts of the OpenAI protocol that a server supports, learned from its refusals.
 
 For structured output, JSON schema is tried first, then JSON mode, then plain text for the tolerant
 parsers. Models also differ in the name of the token limit and in whether they accept a temperature

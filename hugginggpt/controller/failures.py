@@ -5,10 +5,10 @@ from hugginggpt.errors import ControllerAuthError, ControllerError
 
 
 def check_reply(reply: Reply, structured: bool) -> None:
-    """Refuse a reply that is of no use.
+    """Refuse an unusable reply.
 
     Raises:
-        CallFailed: the reply is empty, declined, or cut off where a part of it is worth nothing.
+        CallFailed: the reply is empty, a refusal, or cut off although a part of it is useless.
     """
     if reply.refusal or reply.finish == "content_filter":
         raise CallFailed("the model declined to answer", passing=False)
@@ -27,11 +27,11 @@ def is_too_long(failure: CallFailed) -> bool:
 def lasting_error(
     failure: CallFailed, *, server: str, model: str, has_key: bool, context_tokens: int
 ) -> ControllerError | None:
-    """The error for a failure that no repeat can mend; None when another attempt may work.
+    """The error for a failure that no retry can fix; None if another attempt may work.
 
     Args:
-        failure: what came of the call.
-        server: the server as an error message may name it.
+        failure: how the call failed.
+        server: the server's name for error messages.
         model: the controller's model.
         has_key: an API key is configured.
         context_tokens: the configured size of the model's context.

@@ -42,13 +42,13 @@ def unfounded(
     counts: Iterable[int] = (),
     known_models: Collection[str] = (),
 ) -> list[str]:
-    """What an answer names although it should not, one sentence each.
+    """The names and numbers in an answer that should not be there, one sentence each.
 
     Args:
         answer: the controller's answer.
         given: every text that the controller was given, uncut.
         numbers: whether to check numbers too; if not, code blocks are not checked either.
-        counts: numbers that count what was given, such as the number of tasks.
+        counts: numbers that count the given things, such as the number of tasks.
         known_models: ids of models that may only be named if they were given.
     """
     if len(answer) > MOST_CHARS:
@@ -87,7 +87,7 @@ def unfounded(
 
 
 def _stands_in(name: str, source: str, whole: bool = True) -> bool:
-    """Whether a name is in the source, not as a part of another name; a hash may be shortened."""
+    """Whether a name is in the source, other than as a part of another name. A hash may be shortened."""
     if name not in source:
         return False
     end = r"(?![\w-])" if whole else ""
@@ -116,7 +116,7 @@ def _unfounded_numbers(text: str, founded: "_Numbers") -> Iterator[str]:
 
 
 class _Numbers:
-    """The numbers in what was given."""
+    """The numbers in the given texts."""
 
     def __init__(self, source: str, counts: Iterable[int]) -> None:
         plain = _plain(source)
@@ -178,7 +178,7 @@ def repeated_words(texts: Iterable[str]) -> set[int]:
 
 
 def foreign_words(answer: str, given: Iterable[str]) -> tuple[int, int]:
-    """How many of an answer's longer words are not in what was given, and how many longer words it has.
+    """How many of an answer's longer words are not in the given texts, and how many longer words it has.
 
     Small models fill answers with inventions; a paraphrase keeps most of the words.
     """

@@ -37,7 +37,7 @@ def _split(text: str, tokens: int, level: int) -> list[str]:
 
 
 def relevant_passages(text: str, question: str, tokens: int, mark: str) -> str:
-    """The passages of a text that share the rarest words with a question, in order.
+    """The passages of a text that share the question's rarest words, in order.
 
     Args:
         text: of any length.
@@ -76,7 +76,7 @@ def _words(text: str) -> list[str]:
 
 
 def condensed(text: str, limit: int) -> str:
-    """The lines of a text joined to one, cut in the middle to at most `limit` characters.
+    """The lines of a text joined into one, cut in the middle to at most `limit` characters.
 
     Both ends stay, because a title is at the beginning and a result or a total at the end.
     """

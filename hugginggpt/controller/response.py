@@ -21,7 +21,7 @@ from hugginggpt.results import ItemResult, TaskOutcome
 from hugginggpt.text import visible
 
 _ANSWER_TOKENS = 800
-_ANSWER_SHARE = 4  # at most one part in so many of a small context is kept for the answer
+_ANSWER_SHARE = 4  # at most one part in this many of a small context is reserved for the answer
 _PREVIEW_CHARS = 400
 _PLAIN_CHARS = 1500
 _MOST_PROBLEMS = 12
@@ -31,8 +31,8 @@ class Response(BaseModel):
     """The answer to a request.
 
     Attributes:
-        source: "controller" if the controller wrote it, "plain" if it is the plain rendering.
-        problems: why it is the plain rendering, one sentence each.
+        source: "controller" if the controller wrote it, "plain" if it is the plain list of results.
+        problems: why it is the plain list, one sentence each.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -55,9 +55,9 @@ def respond(
     """Answer a request from its results.
 
     The answer may only contain paths, addresses, files, hashes, models and numbers that the controller
-    was given. An answer that does not is sent back once; if that does not help, or the controller
-    fails, the answer is the plain rendering. Without outcomes the controller answers directly, and
-    its numbers are not checked.
+    was given. An answer with anything else is sent back once. If that does not help, or the controller fails, the
+    answer is the plain list of results. Without outcomes the controller answers directly, and its numbers are not
+    checked.
 
     Args:
         controller: the controller that writes.
@@ -225,7 +225,7 @@ def _output_facts(artifact: Artifact, files: Mapping[str, str]) -> dict[str, Any
 
 
 def _counts(outcomes: Sequence[TaskOutcome], resources: Sequence[Resource]) -> set[int]:
-    """Numbers that an answer may state although they are not in the results, because they count them."""
+    """Numbers that an answer may state although they are not in the results, because they count the results."""
     done = [outcome.result for outcome in outcomes if outcome.result is not None]
     counts = {len(outcomes), len(done), len(outcomes) - len(done), len(resources)}
     counts |= {len(result.items) for result in done} | {len(result.outputs) for result in done}

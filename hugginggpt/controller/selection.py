@@ -50,7 +50,7 @@ def choose_model(
     runnable = [candidate for candidate in candidates if candidate.obstacle is None]
     if not runnable:
         obstacles = dict.fromkeys(c.obstacle.rstrip(".") for c in candidates if c.obstacle)
-        why = "; ".join(list(obstacles)[:3]) or "the catalog holds none"
+        why = "; ".join(list(obstacles)[:3]) or "the catalog has none"
         raise SelectionError(f"No model can do {task.task} here: {why}.")
     if len(runnable) == 1:
         return _first(task, runnable, "It is the only model that can run here.")
@@ -121,7 +121,7 @@ def _ask(
 
 
 def _read(answer: str) -> tuple[str, str]:
-    """The id and the reason in an answer, whatever surrounds its JSON; empty texts if there is no JSON."""
+    """The id and the reason in an answer, whose JSON may be inside other text; empty texts if there is no JSON."""
     try:
         found = json.loads(answer)
     except (ValueError, RecursionError):

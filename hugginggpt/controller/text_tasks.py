@@ -1,4 +1,4 @@
-"""The controller's answers to text tasks, as far as they can be trusted.
+"""The controller's answers to text tasks, used only as far as they can be trusted.
 
 A large model's answer is taken as it is. The embedded model makes things up, so its answer only
 counts where the text supports it; otherwise a part of the text takes its place.
@@ -18,7 +18,7 @@ _EXTRACT_CHARS = 500
 
 
 def trusted_summary(controller: "Controller", written: str, text: str) -> str:
-    """The summary that the controller wrote of a text, or an extract of the text that says it is one."""
+    """The controller's summary of a text, or an extract of the text that is marked as one."""
     if not controller.is_embedded:
         return written
     summary = tidied(written)
@@ -28,7 +28,7 @@ def trusted_summary(controller: "Controller", written: str, text: str) -> str:
 def trusted_answer(
     controller: "Controller", written: str, question: str, context: str, *, stage: str, deadline: Deadline
 ) -> str:
-    """The answer that the controller wrote from a context, or the line of the context that answers best.
+    """The controller's answer from a context, or the line of the context that answers best.
 
     Raises:
         ControllerError: the embedded controller names no such line.

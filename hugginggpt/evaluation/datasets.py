@@ -72,7 +72,7 @@ class Dataset:
 
     @property
     def foreign_tools(self) -> Counter[str]:
-        """How often the right plans use a tool that has no kind of task."""
+        """How often the right plans use each tool that has no kind of task."""
         if self.form is Form.OWN:
             return Counter()
         return Counter(node.task for s in self.samples for node in s.graph if known_name(node.task) is None)
@@ -96,7 +96,7 @@ def read_dataset(path: Path, limit: int | None = None) -> Dataset:
     if not is_storable(str(path)):
         raise UsageError(f"The name of the dataset {path} is not valid UTF-8: rename the file.")
     if limit is not None and limit < 1:
-        raise UsageError(f"A limit of {limit} samples is too low: give 1 or more.")
+        raise UsageError(f"A limit of {limit} samples is too low: use 1 or more.")
     try:
         if path.exists() and not path.is_file():
             raise UsageError(f"The dataset {path} is not a regular file: give a file of JSON lines.")
@@ -118,7 +118,7 @@ def read_dataset(path: Path, limit: int | None = None) -> Dataset:
         except ValueError as error:
             raise UsageError(f"Line {number} of the dataset {path} {error}.") from None
     if form is None:
-        raise UsageError(f"The dataset {path} holds no samples: give one JSON object a line.")
+        raise UsageError(f"The dataset {path} has no samples: write one JSON object per line.")
     return Dataset(path, hashlib.sha256(data).hexdigest(), form, tuple(samples[:limit]))
 
 
@@ -131,7 +131,7 @@ def _row(line: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise ValueError("is not JSON") from None
     if not isinstance(row, dict):
-        raise ValueError("is not a JSON object: give one object a line")
+        raise ValueError("is not a JSON object: write one object per line")
     found = row.get("result")  # where TaskBench's predictions have their plans
     return row | found if isinstance(found, dict) and found.keys() & {*_NODES} else row
 
@@ -207,7 +207,7 @@ _NOTHING = hashlib.sha256(b"").hexdigest()
 
 
 def _named(name: str) -> Resource:
-    """A file known only by name, whose type is the one of its ending."""
+    """A file known only by name. Its ending tells its type."""
     url = _URL.match(name)
     found = by_ending(PurePosixPath(url.group(1) if url else name).suffix)
     named = found and (found.type or found.mime.split("/")[0])

@@ -15,7 +15,7 @@ from hugginggpt.evaluation.datasets import Sample
 from hugginggpt.plan import Plan
 
 _CHECK_SECONDS = 60.0
-"""Time for a controller to show that it works when planning used up its own."""
+"""Seconds for a controller to show that it works after planning has used up its own time."""
 
 
 class Prediction(BaseModel):
@@ -24,8 +24,8 @@ class Prediction(BaseModel):
     Attributes:
         position: the sample's position in the dataset.
         plan: None if there is no valid plan; then `error` says why and `error_type` is the error's class.
-        seconds: from the request to the plan, including correction and waiting; of the second try if
-            the first failed for a cause that can pass.
+        seconds: from the request to the plan, including correction and waiting; those of the second try if the first
+            failed temporarily.
         calls: calls to the controller, including failed ones.
     """
 
@@ -48,7 +48,7 @@ def predict(
 ) -> Prediction:
     """Plan a sample over every kind of task, whatever can run here. Its files need not exist.
 
-    A failure that can pass is tried once more.
+    A temporary failure is retried once.
 
     Raises:
         ControllerError: the controller itself does not work: it cannot answer the shortest question either.

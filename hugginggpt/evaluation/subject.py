@@ -1,4 +1,4 @@
-"""The subject of an evaluation: which controller plans which dataset, with what."""
+"""The subject of an evaluation: which controller plans which dataset, with which prompts, code and weights."""
 
 from typing import Literal
 
@@ -14,7 +14,7 @@ ControllerChoice = Literal["embedded", "openai"]
 
 
 class Subject(BaseModel):
-    """What has to stay the same for predictions to be reusable.
+    """What must stay the same for predictions to be reusable.
 
     Attributes:
         model: the controller's model.
@@ -33,7 +33,7 @@ def subject_of(dataset: Dataset, settings: Settings) -> Subject:
     """The subject of evaluating the controller of the settings on a dataset.
 
     Raises:
-        ControllerError: the embedded planner's weights are not there.
+        ControllerError: the embedded planner's weights are missing.
     """
     controller = Controller.from_settings(settings)
     return Subject(

@@ -1,4 +1,4 @@
-"""Values to bytes, and back."""
+"""Converts values to bytes and back."""
 
 from __future__ import annotations
 

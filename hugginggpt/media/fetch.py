@@ -277,7 +277,7 @@ def _unpacked(stream: Iterable[bytes], encoding: str, subject: str) -> Iterator[
         yield from stream
         return
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise MediaError(f"{subject} arrived compressed as {encoding}, which was not asked for; download it yourself.")
+        raise MediaError(f"{subject} arrived compressed as {encoding}, which was not requested; download it yourself.")
     unpack, members = _decompressor(), 1
     try:
         for packed in stream:
@@ -293,7 +293,7 @@ def _unpacked(stream: Iterable[bytes], encoding: str, subject: str) -> Iterator[
     except zlib.error as error:
         raise MediaError(f"{subject} arrived damaged ({error}); try again.") from error
     if not unpack.eof:
-        raise MediaError(f"{subject} arrived cut off; try again.")
+        raise MediaError(f"{subject} arrived incomplete; try again.")
 
 
 def _decompressor() -> zlib._Decompress:

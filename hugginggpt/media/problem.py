@@ -1,4 +1,4 @@
-"""What is wrong with bytes, before it is known which file to name."""
+"""Problems with bytes, found where the file's name is not known."""
 
 
 class ContentProblem(Exception):

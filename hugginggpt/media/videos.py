@@ -68,7 +68,7 @@ def _check_boxes(data: bytes) -> None:
 
 
 def _check_frame(data: bytes, max_pixels: int, max_bytes: int, deadline: Deadline) -> None:
-    """Let a process of its own decode: FFmpeg can crash on hostile files, and cannot be interrupted."""
+    """Decode in a separate process, because FFmpeg can crash on hostile files and cannot be interrupted."""
     most = min(max_pixels, max_bytes // _PIXEL_BYTES)
     with _in_file(data) as path:
         command = [sys.executable, "-P", str(_FIRST_FRAME), path, str(most), str(max_bytes)]
@@ -86,13 +86,13 @@ def _check_frame(data: bytes, max_pixels: int, max_bytes: int, deadline: Deadlin
 
 
 def _output(command: Sequence[str], deadline: Deadline) -> str:
-    """What a program prints, if it ends well and in time; it is ended where nobody waits for it any more."""
+    """What a program prints, if it succeeds in time. It is killed once nothing waits for it any more."""
     deadline.check()
     try:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     except OSError as error:
         raise ContentProblem(
-            f"cannot be looked at, for no process can be started for it ({error.strerror or error}); try again when "
+            f"cannot be checked, because no process could be started ({error.strerror or error}); try again when "
             "this machine has less to do"
         ) from error
     until = time.monotonic() + _SECONDS
@@ -115,7 +115,7 @@ def _output(command: Sequence[str], deadline: Deadline) -> str:
 
 @contextmanager
 def _in_file(data: bytes) -> Iterator[str]:
-    """The path of a file with these bytes, while the block lasts."""
+    """The path of a temporary file with these bytes, inside the block."""
     path = ""
     try:
         try:
@@ -125,7 +125,7 @@ def _in_file(data: bytes) -> Iterator[str]:
         except OSError as error:
             kind = DiskFullError if error.errno in NO_SPACE else StorageError
             raise kind(
-                f"The video cannot be put into {tempfile.gettempdir()} to be checked ({error.strerror}): make room "
+                f"The video cannot be written to {tempfile.gettempdir()} for checking ({error.strerror}): make room "
                 "there, or name another folder in TMPDIR."
             ) from error
         yield path

@@ -1,1 +1,1 @@
-"""What is known of a model: its card, its measured figures, its files, and whether it is on this machine."""
+"""Facts about models: cards, measured figures, files, and whether a model is on this machine."""

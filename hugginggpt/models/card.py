@@ -1,4 +1,4 @@
-"""What is known about a model, and the choice among models for a task."""
+"""Facts about a model, and the choice among models for a task."""
 
 from enum import StrEnum
 from typing import Self
@@ -9,7 +9,7 @@ from hugginggpt.models.figures import Figures
 
 
 class Endpoint(StrEnum):
-    """Where a model runs."""
+    """Where a model can run."""
 
     EMBEDDED = "embedded"
     CONTROLLER = "controller"
@@ -18,7 +18,7 @@ class Endpoint(StrEnum):
 
 
 class ModelCard(BaseModel):
-    """The facts about one model that selection needs.
+    """The facts about a model that selection needs.
 
     Attributes:
         id: name on the Hub, or the package's own name for an embedded model.
@@ -26,8 +26,8 @@ class ModelCard(BaseModel):
             controller writes the answer, its model follows after a "+".
         bytes: size of the weights; None while unknown.
         runs_on: the endpoints that can serve it in principle.
-        sha256: expected hash of each file, by its name: of embedded models, and of models in no safe
-            format, from which no other file is loaded.
+        sha256: expected hash of each file, by its name, for embedded models and for models without a safe format, of
+            which no other file is loaded.
         companions: ids on the Hub of models that it needs, such as a vocoder or the pipeline of a ControlNet.
         safetensors: its weights come as safetensors; None while unknown, and for tables.
         custom_code: it needs code from its own repository, which is never run here.
@@ -63,7 +63,7 @@ class ModelCard(BaseModel):
     controller: str | None = None
 
     def answered_by(self, controller: str) -> Self:
-        """The card of this model together with a controller's, as caches and traces have to name them."""
+        """The card of this model combined with a controller, so that caches and traces name both."""
         revision = f"{self.revision or 'main'}+{controller}"
         return self.model_copy(update={"revision": revision, "controller": controller})
 
@@ -79,9 +79,9 @@ class Candidate(BaseModel):
     """A model at one endpoint, and why it can or cannot run here.
 
     Attributes:
-        obstacle: one sentence that says why it cannot run; None when it can.
+        obstacle: one sentence that says why it cannot run; None if it can.
         installed: its weights are on this machine (always so for embedded models and the controller).
-        figures: its measurements on this installation; None when it has not run lately.
+        figures: its measurements on this installation; None if it has not run lately.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -102,7 +102,7 @@ class ModelChoice(BaseModel):
     """The candidate chosen for a planned task, why, and the rest in fallback order.
 
     Attributes:
-        chosen_by: "controller" when it picked among several, "ranking" otherwise.
+        chosen_by: "controller" if it picked among several, otherwise "ranking".
         provisional: the controller gave no usable answer, so it is worth asking again.
     """
 

@@ -1,4 +1,4 @@
-"""The models on this machine: which are complete, which kinds they were fetched for, when they were used."""
+"""The models on this machine: which are complete, which kinds they were fetched for, and when they were used."""
 
 import logging
 import re
@@ -18,7 +18,7 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def installed_commit(model: str, cache: Path, revision: str | None = None, exactly: Collection[str] = ()) -> str | None:
-    """The commit at which a model is installed: the wanted one, else what `main` was, else the latest.
+    """The commit at which a model is installed: the preferred one, else that of `main`, else the latest.
 
     A model that cannot be read counts as not installed.
 
@@ -83,7 +83,7 @@ def fetched_cards(kind: str, cache: Path) -> list[ModelCard]:
 
 @dataclass(frozen=True)
 class ModelUse:
-    """How often a model was run, and when it ran last."""
+    """How often a model was run, and when it last ran."""
 
     runs: int
     last: datetime
@@ -96,7 +96,7 @@ class DownloadedModel:
     Attributes:
         bytes: its size on the disk.
         downloaded: when the latest of its files was written.
-        use: its runs according to the trace; None when it never ran.
+        use: its runs according to the trace; None if it never ran.
     """
 
     id: str
@@ -156,7 +156,7 @@ def bytes_of_gigabytes(number: float) -> int:
 
 
 def models_to_delete(models: Sequence[DownloadedModel], keep: int) -> list[DownloadedModel]:
-    """The models to delete so that the others fit into so many bytes: those not needed for longest.
+    """The models to delete, least recently needed first, so that the others fit into this many bytes.
 
     Args:
         models: the most recently needed first.

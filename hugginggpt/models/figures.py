@@ -1,9 +1,8 @@
 """How reliable and how fast the models have been on this installation.
 
-Selection uses a measurement, not the trace as it stands: a new measurement is taken when the latest
-is older than `HUGGINGGPT_FIGURES_TTL`; it is kept in the trace database and shared by all processes.
-A choice depends only on each model's `gist`, in which figures are rounded, so a cached choice stays
-valid until something changes that it could depend on.
+Selection uses a measurement, not the current trace. A new one is taken when the latest is older than
+`HUGGINGGPT_FIGURES_TTL`, kept in the trace database, and shared by all processes. A choice depends only on each model's
+`gist`, in which figures are rounded, so a cached choice stays valid until something changes that it could depend on.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,10 +14,11 @@ from statistics import median
 from pydantic import BaseModel, ConfigDict
 
 LATEST = 8
-"""How many of a model's latest runs count, so that a model that breaks sinks even if it worked for long."""
+"""How many of a model's latest runs count. Few, so that a model that breaks drops in rank even if it worked for
+long."""
 
 MEMORY = timedelta(days=7)
-"""How far back a run may be, so that a model that sank, and so no longer runs, gets another chance."""
+"""Older runs do not count, so that a model that dropped in rank, and so no longer runs, gets another chance."""
 
 PRIOR = 2
 """Successes that every model starts with, so that one failure does not condemn it."""
@@ -29,8 +29,8 @@ class Run:
     """One run of a model on a task.
 
     Attributes:
-        error: why it failed; None when it completed the task.
-        passing: the cause can pass: a server was busy or out of reach.
+        error: why it failed; None if it completed the task.
+        passing: the failure may be temporary, because a server was busy or out of reach.
         done_by_another: another model completed the task.
         elements: how many elements it produced a result for.
     """
@@ -43,7 +43,7 @@ class Run:
 
     @property
     def blame(self) -> float:
-        """How much the run says against the model: less when the cause can pass or may be the input."""
+        """How much the run counts against the model: less if the failure may be temporary or due to the input."""
         if self.error is None:
             return 0.0
         if self.passing:
@@ -77,12 +77,12 @@ class Figures(BaseModel):
 
     @property
     def failing(self) -> bool:
-        """Whether it fails more often than not, and so ranks below all models that work."""
+        """Whether it fails more often than it succeeds, and so ranks below all models that work."""
         return self.reliability < 0.5
 
     @property
     def gist(self) -> str:
-        """The part that a choice may depend on, as the controller reads it. It is part of a choice's cache key."""
+        """The figures as the controller reads them: the part that a choice, and so its cache key, may depend on."""
         if self.failing:
             return "mostly fails"
         speed = "" if self.seconds is None else f", about {_rounded(self.seconds):g} s an input"
@@ -91,7 +91,7 @@ class Figures(BaseModel):
 
 @dataclass(frozen=True)
 class Measurement:
-    """The figures of all models at one moment, by kind, model id and endpoint."""
+    """The figures of all models at one time, by kind, model id and endpoint."""
 
     at: datetime
     figures: Mapping[tuple[str, str, str], Figures]

@@ -36,7 +36,7 @@ def descriptions(names: Iterable[str], part: str = "") -> list[str]:
 
 
 def needed_files(folder: Path, names: Collection[str], exactly: Collection[str] = ()) -> list[str] | None:
-    """The files that a model is loaded from; None when its weights are not available in a safe format.
+    """The files that a model is loaded from; None if its weights are not available in a safe format.
 
     Args:
         folder: the folder that already has its descriptions.
@@ -66,7 +66,7 @@ def _is_part(what: object) -> bool:
 
 
 def _parts(folder: Path, names: Collection[str], parts: Iterable[str], *, required: bool) -> list[str] | None:
-    """The descriptions and weights of all parts; None when no part has weights.
+    """The descriptions and weights of all parts; None if no part has weights.
 
     Args:
         required: every part has to exist, and every part with a config has to have weights.
@@ -97,7 +97,7 @@ def _weights(folder: Path, names: Collection[str], part: str) -> list[str] | Non
 
 
 def _shards(folder: Path, names: Collection[str], stem: str, variant: str) -> list[str] | None:
-    """All shards that belong together; None when a shard is missing or the index names a missing one."""
+    """All shards that belong together; None if one is missing."""
     index = f"{stem}.{_WEIGHTS}.index{variant}.json"
     if index not in names:
         return None

@@ -1,1 +1,1 @@
-"""What the scheduled flows do: delete what nobody needs, and load models before they are needed."""
+"""The work of the scheduled flows: deleting what nothing needs any more, and loading models before they are needed."""

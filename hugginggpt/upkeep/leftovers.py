@@ -1,4 +1,4 @@
-"""Unfinished files, left by writes that were killed or found the disk full. Nothing will read or finish them."""
+"""Unfinished files, left by writes that were killed or found the disk full. Nothing will ever read or finish them."""
 
 import json
 import os

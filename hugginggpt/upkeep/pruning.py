@@ -1,14 +1,14 @@
-"""Deleting what nobody needs any more: traces, records of results, artifacts, weights.
+"""Deleting what nothing needs any more: traces, records of results, artifacts, weights.
 
 1. What an unfinished request needs stays: its conversation, that conversation's artifacts, and its models.
-2. Nothing goes that is younger than an hour, or than the earliest run that works on a request now.
+2. Nothing goes that is younger than an hour, or younger than the earliest run that is working on a request now.
 3. A conversation goes as a whole, `max_age_days` after its last request ended.
 4. Artifacts stay as long as a trace refers to them; others go by age. If all artifacts together take more than
    `keep_artifacts_gb`, the oldest ones without a trace go first, then the oldest conversations with their artifacts.
 5. A record goes by age, and before any artifact that it names.
 6. An unfinished file, left by a write that was killed, goes once its last write is old enough by rule 2.
 7. Weights go as with `hugginggpt models prune`: those unused for longest go, until the rest fits.
-8. Everything is checked again right before it goes: what was used in the meantime stays.
+8. Everything is checked again right before it goes, so anything used in the meantime stays.
 """
 
 from collections.abc import Mapping, Sequence
@@ -90,7 +90,7 @@ class Pruned(BaseModel):
 
 @dataclass(frozen=True)
 class Prunable:
-    """Everything that is there, and the old part of it that is to go."""
+    """Everything that exists, and the old part of it that is to go."""
 
     conversations: Sequence[ConversationUse]
     records: Sequence[Record]
@@ -120,7 +120,7 @@ class Prunable:
 
 
 def find_prunable(limits: Limits, results: Path) -> Prunable:
-    """Look for what may go; delete nothing.
+    """Find what may go; delete nothing.
 
     Args:
         limits: what may stay.
@@ -168,8 +168,8 @@ def choose(
         conversations: all of them, the one that ended last first.
         artifacts: everything in the store.
         keep: bytes of artifacts that may stay.
-        cutoff: what is older may go.
-        young: what is younger stays in any case.
+        cutoff: anything older may go.
+        young: anything younger always stays.
     """
     sizes = {one.sha256: one.bytes for one in artifacts}
     needed = [one for one in conversations if one.goes_on or one.last >= young]
@@ -185,7 +185,7 @@ def choose(
 
 
 class _Room:
-    """The room for the artifacts that stay. Once something did not fit, nothing older does."""
+    """The room for the artifacts that stay. Once something does not fit, nothing older fits."""
 
     def __init__(self, sizes: Mapping[str, int], held: set[str], keep: int | None) -> None:
         self._sizes, self._held = sizes, held
@@ -239,7 +239,7 @@ def _remove_models(models: Sequence[DownloadedModel]) -> list[DownloadedModel]:
 
 
 def prune(prunable: Prunable, sort: Sort) -> Pruned:
-    """Delete what is to go of one sort; call it for the sorts in their order.
+    """Delete what is to go of one sort. Call this for the sorts in their order.
 
     Raises:
         DatabaseUnavailableError: the trace cannot be written.

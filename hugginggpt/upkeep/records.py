@@ -1,4 +1,4 @@
-"""Prefect's records of results: JSON files that are named by cache keys and hold the names of artifacts."""
+"""Prefect's records of results: JSON files named by cache keys that contain the names of artifacts."""
 
 import json
 import os

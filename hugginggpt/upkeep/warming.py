@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 USED_WITHIN = timedelta(days=30)
 LOADING_SECONDS = 3600.0
 POLL_SECONDS = 0.5
-"""Seconds between two looks at what the workers of a cluster have loaded."""
+"""Seconds between two checks of what the workers of a cluster have loaded."""
 _ANSWER_SECONDS = 30.0
 
 _HERE = (Endpoint.EMBEDDED, Endpoint.LOCAL)
 
 
 class Warmed(BaseModel):
-    """What became of the default model of a kind in one process.
+    """Whether the default model of a kind was loaded in one process.
 
     Attributes:
         where: the process: host, process id, start time.
-        model: None when no model of the kind could be loaded.
+        model: None if no model of the kind could be loaded.
         loaded: it is in the memory of that process now.
         reason: why it is not, in one sentence.
-        passing: the next try may load it.
+        passing: another try may load it.
     """
 
     model_config = ConfigDict(frozen=True)

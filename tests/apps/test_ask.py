@@ -182,7 +182,7 @@ def test_what_is_left_of_a_fresh_request_is_done_afresh(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ((" ",), "The request is empty: say what is to be done."),
+        ((" ",), "The request is empty: say what to do."),
         (("Read it", "--file", "nowhere.png"), "nowhere.png does not exist; check the path."),
     ],
 )

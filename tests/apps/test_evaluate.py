@@ -155,7 +155,7 @@ def test_no_figure_is_cut_on_a_narrow_terminal(width: int) -> None:
             [{"request": "hello"}],
             "Line 1 of the dataset {path} has no list of tasks in 'plan', nor in 'task_nodes' as TaskBench has it.",
         ),
-        ([], "The dataset {path} holds no samples: give one JSON object a line."),
+        ([], "The dataset {path} has no samples: write one JSON object per line."),
     ],
 )
 def test_a_malformed_dataset_is_a_sentence(

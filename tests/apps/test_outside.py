@@ -116,7 +116,7 @@ def test_a_broken_line_never_drops_the_others(inside: CliRunner, tmp_path: Path)
 def test_the_address_of_a_prefect_server_holds_no_password(hugginggpt: Run, command: list[str]) -> None:
     done = hugginggpt(*command, PREFECT_API_URL="http://ada:sesame@127.0.0.1:9/api")
     assert done.returncode in (1, 2)
-    assert "PREFECT_API_URL holds a user name or password" in done.stdout + done.stderr
+    assert "PREFECT_API_URL contains a user name or password" in done.stdout + done.stderr
     assert "sesame" not in done.stdout + done.stderr
 
 

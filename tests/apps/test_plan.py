@@ -54,7 +54,7 @@ def test_problems_that_remain_are_a_line_each(inside: CliRunner, monkeypatch: py
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["plan", "  "], 2, "The request is empty: say what is to be done."),
+        (["plan", "  "], 2, "The request is empty: say what to do."),
         (["plan", "Read it", "--file", "nowhere.png"], 2, "nowhere.png does not exist; check the path."),
         (["plan", "Read scan.png aloud"], 1, "names 'scan.png', which is neither a file of the request"),
         (["plan", "Draw a red car on a beach"], 1, "text-to-image cannot run here: "),

@@ -201,8 +201,8 @@ def test_for_later_needs_no_server(hugginggpt: Run, sign: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ([""], "Error: The request is empty: say what is to be done."),
-        ([" \n"], "Error: The request is empty: say what is to be done."),
+        ([""], "Error: The request is empty: say what to do."),
+        ([" \n"], "Error: The request is empty: say what to do."),
         (["Read it", "--deadline", "nan"], "Error: Invalid value for '--deadline': nan is not a number of seconds."),
         (["Read it", "--max-cost", "nan"], "Error: Invalid value for '--max-cost': nan is not a number of dollars."),
     ],

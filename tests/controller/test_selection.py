@@ -102,7 +102,7 @@ def test_one_candidate_needs_no_question(server: OpenAIServer, controller: Contr
 def test_no_candidate_is_an_error_that_says_why(controller: Controller) -> None:
     with pytest.raises(SelectionError, match=r"text-classification.*It needs torch\."):
         choose(controller, [candidate("org/out", obstacle="It needs torch.")])
-    with pytest.raises(SelectionError, match="the catalog holds none"):
+    with pytest.raises(SelectionError, match="the catalog has none"):
         choose(controller, [])
 
 

@@ -426,7 +426,7 @@ def test_an_empty_request_is_refused_before_there_is_a_run(_deployed: None) -> N
             run_of_deployment("")
         assert len(client.read_flow_runs()) == before
     blank = begin(run_of_deployment(" "))
-    assert (blank.name, blank.message) == ("Failed", "The request is empty: say what is to be done.")
+    assert (blank.name, blank.message) == ("Failed", "The request is empty: say what to do.")
     assert get_trace().requests.latest() == []
 
 

@@ -1,4 +1,4 @@
-"""The answers of the embedded model: what to ask it, and how to tell whether an answer is usable."""
+"""Answers of the embedded model: what to ask it, and how to tell whether an answer is usable."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from hugginggpt.errors import ControllerError
 if TYPE_CHECKING:
     from hugginggpt.controller.client import Controller
 
-_FEW_FOREIGN, _MOST_FOREIGN = 2, 0.3  # words that need not be in the text: so many, or this share
+_FEW_FOREIGN, _MOST_FOREIGN = 2, 0.3  # how many words need not be in the text: a number, or a share
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[^\W\d_])")
 
 
@@ -69,7 +69,7 @@ def repeats_itself(answer: str) -> bool:
 def quotation(
     controller: "Controller", request: str, texts: Sequence[str], *, stage: str, deadline: Deadline | None
 ) -> str:
-    """One of the texts, word for word, chosen by the small model, which can answer nothing else.
+    """One of the texts, word for word, as chosen by the small model, which can give no other answer.
 
     Args:
         controller: the small model.
