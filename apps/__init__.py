@@ -1,1 +1,1 @@
-"""The ways in from outside."""
+"""The entry points: the command line, and the processes that `hugginggpt up` runs."""

@@ -1,4 +1,4 @@
-"""One module per Prefect flow: the order of the stages and nothing else."""
+"""One module per Prefect flow, with the order of its stages and nothing else."""
 
 from hugginggpt.environment import prepare
 

@@ -33,7 +33,7 @@ def _run_name() -> str:
     on_cancellation=[record_ending],
 )
 def answer_request(
-    # Prefect's server refuses an empty one before there is a run; elsewhere, our own message does.
+    # Prefect's server refuses an empty request before there is a run; elsewhere, our own check does.
     request: Annotated[str, Field(json_schema_extra={"minLength": 1})],
     files: list[str] = [],  # noqa: B006 - Prefect shows the default in its run form
     conversation_id: str | None = None,
@@ -43,17 +43,17 @@ def answer_request(
     """Answer a request in plain language with expert models.
 
     Args:
-        request: what is wanted, in plain language.
+        request: the request, in plain language.
         files: its files, as URLs, data URIs, `artifact://` references or paths; the paths of a deployed run have to be
             in the worker's HUGGINGGPT_FILE_ROOTS.
-        conversation_id: the conversation that it continues; a new one when left out.
+        conversation_id: the conversation to continue; a new one if omitted.
         options: a plan, whether to bypass the caches, and limits of time and money.
         request_id: the id of a new request, or of a request to resume, which takes its plan and choices from the
             trace and runs only what is unfinished.
 
     Returns:
-        the request's report, in a state named Completed or Partial; or a HuggingGPTError, in a state named Failed:
-        its message says why, and its class what kind of cause it was.
+        the request's report, in a state named Completed or Partial; or, in a state named Failed, a HuggingGPTError
+        whose message and class say why.
     """
     try:
         # 1. Open its row in the trace, under a lease that this process renews.
@@ -66,11 +66,11 @@ def answer_request(
                 return respond_and_record(run, None, error=no_plan)
             # 3. Choose a model for each planned task, all at once.
             choices = select_models(run, plan)
-            # 4. Run each planned task as soon as the tasks it refers to are final.
-            # 5. Where a model cannot do it, the next candidate does; where none can, what needs the result is skipped.
+            # 4. Run each planned task as soon as the tasks that it refers to have ended.
+            # 5. If a model fails, the next candidate takes over; if all fail, tasks that need the result are skipped.
             outcomes, states = run_experts(run, plan, choices)
-            # 6. Whatever happened: have the controller write the answer, and complete the trace.
+            # 6. In any case, have the controller write the answer, and complete the trace.
             return respond_and_record(run, plan, outcomes, states)
     except HuggingGPTError as error:
-        # 7. Each stage has recorded what it finished: resuming goes on from there.
+        # 7. Each stage has recorded its results, so a resumed request continues from there.
         return Failed(message=error.message, data=error)

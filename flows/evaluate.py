@@ -23,16 +23,16 @@ def evaluate_planner(
     scores are shown beside the scores of earlier evaluations of the same dataset.
 
     Args:
-        dataset: path of a file of JSON lines, in our format or TaskBench's; when left out, the requests that come with
-            the package are planned. The path of a deployed run has to be in the worker's HUGGINGGPT_FILE_ROOTS.
-        controller: the controller that plans; the controller of the settings when left out.
-        limit: use only the first samples, this many, at least 1; all of them when left out.
+        dataset: path of a file of JSON lines, in our format or TaskBench's; if omitted, the requests that come with the
+            package. The path of a deployed run has to be in the worker's HUGGINGGPT_FILE_ROOTS.
+        controller: the controller that plans; if omitted, the controller of the settings.
+        limit: use only the first samples, this many, at least 1; if omitted, all.
         fresh: plan every sample again, in a new evaluation.
 
     Returns:
         the scores, as `hugginggpt evaluate --json` prints them. In a state named Failed, a UsageError: the dataset,
         the limit or the choice of controller cannot be accepted; or a ControllerError: the controller does not work.
-        What was planned is kept.
+        The plans so far are kept.
     """
 
     def evaluate() -> State[Any]:

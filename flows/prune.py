@@ -23,20 +23,19 @@ def prune_storage(
 ) -> State[list[dict[str, Any]]]:
     """Delete old traces, records of results, artifacts and weights, and the unfinished files of killed writes.
 
-    What a request may still need stays.
+    Everything that a request may still need stays.
 
     Args:
-        max_age_days: days after which a conversation is deleted with its requests, and records and artifacts that no
-            trace refers to; when left out, nothing is deleted for its age.
-        keep_weights_gb: gigabytes of downloaded weights that may stay; the most recently needed stay. All stay when
-            left out.
-        keep_artifacts_gb: gigabytes of artifacts that may stay. Beyond them, the oldest that no trace refers to are
-            deleted first, then the oldest conversations with theirs. All stay when left out.
+        max_age_days: days after which a conversation is deleted with its requests, and so are records, and artifacts
+            that no trace refers to; if omitted, nothing is deleted by age.
+        keep_weights_gb: gigabytes of downloaded weights to keep, the most recently needed first; if omitted, all.
+        keep_artifacts_gb: gigabytes of artifacts to keep; if omitted, all. The oldest that no trace refers to are
+            deleted first, then the oldest conversations with their artifacts.
         dry_run: only say what would be deleted.
 
     Returns:
-        how much of each sort went and how much stays. In a state named Failed, a DatabaseUnavailableError: the trace
-        cannot be reached; or a StorageError: the artifact store cannot be read or written.
+        how much of each sort was deleted, and how much stays. In a state named Failed, a DatabaseUnavailableError: the
+        trace cannot be reached; or a StorageError: the artifact store cannot be read or written.
     """
     limits = Limits.of(max_age_days, keep_weights_gb, keep_artifacts_gb)
     return final_state_of(lambda: prune_all(find_what_can_go(limits), dry_run))

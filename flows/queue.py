@@ -18,9 +18,9 @@ def answer_queued(limit: Annotated[int, Field(ge=1)] = 500) -> State[int]:
     """Start a flow run for each request in line.
 
     A request is in line if it was put there with `hugginggpt submit --later`, or if the process that worked on it
-    died. Two runs at the same time never start the same request, and while one is at work on this machine, the next
-    leaves the work to it. If Prefect still shows a flow run as running a minute after its request has ended, it is
-    ended there, too.
+    died. Concurrent runs never start the same request, and while one is at work on this machine, the next leaves the
+    work to it. If Prefect still shows a flow run as running a minute after its request has ended, that run is ended in
+    Prefect, too.
 
     Args:
         limit: start at most this many.

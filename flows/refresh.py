@@ -17,12 +17,12 @@ AT_ONCE = 4
 def refresh_catalog(
     kinds: list[str] = [],  # noqa: B006 - Prefect shows the default in its run form
 ) -> State[dict[str, Any]]:
-    """Look up which models the Hub has for each kind of task, and keep what it lists.
+    """Look up which models the Hub has for each kind of task, and keep its lists.
 
     The earlier list of a kind stays until the Hub has answered completely.
 
     Args:
-        kinds: kinds of task to look up; every kind that the Hub has a tag for when empty.
+        kinds: kinds of task to look up; if empty, every kind that the Hub has a tag for.
 
     Returns:
         what changed, in a state named Completed, or Partial if some kinds could not be looked up. In a state named

@@ -1,4 +1,4 @@
-"""The Prefect server that flow runs are reported to: where there is none, flows start a temporary one of ours."""
+"""The Prefect server that flow runs are reported to. If there is none, flows start a temporary one."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -16,10 +16,10 @@ R = TypeVar("R")
 
 
 def begin_temporary() -> None:
-    """Start the temporary server, if there is to be one, before the flow that needs it is called.
+    """Start the temporary server, if one is needed, before the flow is called.
 
     Raises:
-        ConfigurationError: tasks are to run on expert workers, which could not reach it.
+        ConfigurationError: tasks run on expert workers, which could not reach it.
     """
     check_workers_reach_server()
     temporary_server()
@@ -42,7 +42,7 @@ class OwnFlow(Flow[P, R]):
 
         def __call__(self, *args, **kwargs):
             """Run it in this process."""
-            # Within another flow's run, it is reported to the same server.
+            # Inside another flow's run, it is reported to the same server.
             server = temporary_server() if FlowRunContext.get() is None else None
             if server is None:
                 return super().__call__(*args, **kwargs)
@@ -52,7 +52,7 @@ class OwnFlow(Flow[P, R]):
 
 
 def flow(**options: Any) -> Callable[[Callable[P, R]], OwnFlow[P, R]]:
-    """Prefect's decorator of that name for an `OwnFlow`, which has its function's name and keeps its result as JSON."""
+    """Like Prefect's decorator `flow`, but makes an `OwnFlow`, named by its function, with its result kept as JSON."""
 
     def decorate(function: Callable[P, R]) -> OwnFlow[P, R]:
         name = function.__name__.replace("_", "-")

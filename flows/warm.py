@@ -23,8 +23,8 @@ def warm_models(
     process of this flow, and only the download lasts. A model that cannot be loaded does not stop the others.
 
     Args:
-        kinds: kinds of task; when empty, the kinds that have a downloaded model, or that a model on this machine was
-            run for in the last 30 days.
+        kinds: kinds of task; if empty, the kinds that have a downloaded model, or for which a model on this machine ran
+            in the last 30 days.
 
     Returns:
         what happened to each model, in a state named Completed, or Partial if some were not loaded. In a state named

@@ -1,6 +1,6 @@
 """The command line.
 
-Each command imports what it needs when it runs, so that help is quick: nothing heavier than click is imported here.
+Each command imports what it needs when it runs, so help is quick: nothing heavier than click is imported here.
 """
 
 import click
@@ -40,7 +40,7 @@ Exit codes:
 @click.version_option(__version__, prog_name="hugginggpt", message="%(prog)s %(version)s")
 @verbose_option
 def main() -> None:
-    """An LLM plans AI work, expert models from the Hugging Face Hub do it, Prefect runs it.
+    """An LLM plans AI work, expert models from the Hugging Face Hub do it, and Prefect runs it.
 
     Start with `hugginggpt doctor`, which checks what works here, and `hugginggpt ask`.
     """

@@ -1,4 +1,4 @@
-"""Print a finished request: its answer, its files, and where to find out more."""
+"""Print a finished request: its answer, its files, and how to find out more."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,7 +34,7 @@ def present(story: "RequestTrace", output: Output, further: str = "") -> int:
     Args:
         story: the request.
         output: how to print it.
-        further: a last line about where to find out more.
+        further: a last line on how to find out more.
 
     Returns:
         The command's exit code.
@@ -78,7 +78,7 @@ def stored_paths(story: "RequestTrace") -> dict[str, str]:
 
 
 def named(story: "RequestTrace") -> list[tuple[str, "OutputFile"]]:
-    """Each distinct output with a readable name such as `2-text-to-speech`, numbered within a list."""
+    """Each distinct output with a readable name such as `2-text-to-speech`; elements of a list are numbered."""
     kinds = {task.id: task for task in story.tasks}
     names: dict[str, tuple[str, OutputFile]] = {}
     for file in story.files:

@@ -23,7 +23,7 @@ Examples:
 @output_options("Copy the answer's files here.", "Print one JSON object, and nothing else, on stdout.")
 @verbose_option
 def ask(request: str, given: GivenRequest, go_on: bool, output: Output) -> int:
-    """Answer REQUEST, in plain language; - reads it from stdin.
+    """Answer REQUEST, written in plain language; - reads it from stdin.
 
     Progress goes to stderr; the answer and the paths of its files go to stdout.
     """

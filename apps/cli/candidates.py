@@ -1,4 +1,4 @@
-"""The candidates of a kind, drawn for a terminal."""
+"""Draw the candidates of a kind for a terminal."""
 
 from collections.abc import Sequence
 

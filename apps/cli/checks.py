@@ -17,9 +17,9 @@ from hugginggpt.redaction import said
 
 TORCH_SECONDS = 120.0
 SCARCE = 5_000_000_000
-"""With fewer free bytes, a model may not fit."""
+"""With fewer free bytes, there is a warning, because a model may not fit."""
 EXHAUSTED = 100_000_000
-"""With fewer free bytes, a request may not fit."""
+"""With fewer free bytes, there is an error, because a request may not fit."""
 
 _TORCH = """
 import json, torch
@@ -33,7 +33,7 @@ class Finding:
     """The state of one part.
 
     Attributes:
-        mend: what to do about it; empty if there is nothing to do, or the detail says it.
+        mend: what to do about it; empty if there is nothing to do, or if the detail says it.
     """
 
     part: str
@@ -43,7 +43,7 @@ class Finding:
 
 
 def findings() -> Iterator[Finding]:
-    """Check every part, even if some are broken; but if the settings are broken, nothing else can be checked."""
+    """Check every part, even if some are broken. If the settings are, nothing else can be checked."""
     for part, check in _CHECKS.items():
         finding = replace(_examined(check), part=part)
         yield finding
@@ -57,7 +57,7 @@ def _examined(check: Callable[[], Finding]) -> Finding:
     except HuggingGPTError as error:
         return Finding("", "broken", error.message)
     except Exception as error:
-        # Whatever a library raises here, the user wants to know it.
+        # Whatever a library raises here, the user needs to know.
         return Finding("", "broken", f"{type(error).__name__}: {said(error)}")
 
 

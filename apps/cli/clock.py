@@ -1,4 +1,4 @@
-"""When the command was started, so that its times include all that the user waited."""
+"""When the command was started, so that its times include the user's whole wait."""
 
 import os
 import time
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def process_start() -> datetime:
-    """When this process started, before Python itself and the imports."""
+    """When this process started, before Python started and imported anything."""
     try:
         # psutil is up to a second off, because Linux gives its boot time in whole seconds.
         ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])

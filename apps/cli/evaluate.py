@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hugginggpt.evaluation.subject import ControllerChoice
 
 POLL_SECONDS, REPORT_SECONDS = 0.5, 10.0
-"""Pauses between two looks at the trace, and between two lines where there is no progress bar."""
+"""Pauses between two checks of the trace and, without a progress bar, between two lines."""
 
 _KEPT = "The plans so far are kept: run the same command without --fresh to continue."
 
@@ -105,7 +105,7 @@ def _run(path: Path, controller: "ControllerChoice | None", limit: int | None, f
 
 @contextmanager
 def _resumable(planned: Callable[[], int]) -> Iterator[None]:
-    """Tell the user that the plans are kept if the block is interrupted or fails."""
+    """If the block is interrupted or fails, tell the user that the plans are kept."""
     from hugginggpt.errors import TraceError
 
     unwind_on_sigterm()
@@ -123,9 +123,9 @@ def _resumable(planned: Callable[[], int]) -> Iterator[None]:
 
 @contextmanager
 def _watching(count: Callable[[], int], samples: int) -> Iterator[None]:
-    """Show on stderr how many plans there are while the block runs: a bar on a terminal, else lines.
+    """While the block runs, show on stderr how many plans there are: a bar on a terminal, else lines.
 
-    There is no bar with --verbose either, because Prefect's log would break it.
+    With --verbose there is no bar, because Prefect's log would break it.
     """
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn

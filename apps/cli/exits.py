@@ -25,7 +25,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Commands(click.Group):
-    """A group of commands, which return their exit codes, and whose errors reach the user as one sentence.
+    """A group of commands that return their exit codes and whose errors reach the user as one sentence.
 
     Attributes:
         began: when the command was started.
@@ -34,7 +34,7 @@ class Commands(click.Group):
     began: datetime
 
     def main(self, args: Sequence[str] | None = None, *others: Any, **options: Any) -> Any:
-        """Run the command line; without `args`, that of this process, which started with the process."""
+        """Run the command line in `args`; without it, that of this process, which began when the process started."""
         from apps.cli.clock import process_start
 
         self.began = process_start() if args is None else datetime.now(UTC)
@@ -71,7 +71,7 @@ class Commands(click.Group):
 
 @contextmanager
 def _printable_errors() -> Iterator[None]:
-    """Keep control characters out of click's errors, which repeat arguments and names of files."""
+    """Keep control characters out of click's errors, which quote arguments and file names."""
     try:
         yield
     except click.ClickException as error:
@@ -100,7 +100,7 @@ def complain(sentence: str) -> None:
 
 
 def note(sentence: str) -> None:
-    """Print to stderr what the user should know although nothing failed."""
+    """Print a note to stderr: something that the user should know although nothing failed."""
     _print("Note", sentence)
 
 
@@ -118,7 +118,7 @@ class _NoteHandler(logging.Handler):
 
 @contextmanager
 def _home_notes() -> Iterator[None]:
-    """Print what happens to the home folder as notes, although Prefect's log stays off the terminal."""
+    """Print log messages about the home folder as notes, because Prefect's log stays off the terminal."""
     logger = logging.getLogger("hugginggpt.home")
     notes = _NoteHandler()
     logger.addHandler(notes)
@@ -131,7 +131,7 @@ def _home_notes() -> Iterator[None]:
 
 
 def is_refusal(error_type: str | None) -> bool:
-    """Whether a request failed because it, or one of its files, could not be accepted.
+    """Whether a request failed because it or one of its files could not be accepted.
 
     Args:
         error_type: the name of the error's class, as the trace stores it.

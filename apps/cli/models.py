@@ -1,4 +1,4 @@
-"""`models`: which models can do what here, and which of them are on disk."""
+"""`models`: list the models that can run here, and download or delete them."""
 
 import json
 from typing import TYPE_CHECKING
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 def models(context: click.Context, kind: str | None, as_json: bool) -> None:
     """List the candidate models for every kind of task, best first, and why some cannot run here.
 
-    For models that ran here lately, the list says how many runs completed, how long an input took, and why
-    the last failure happened. The choice of a model depends on the same figures.
+    For models that ran here lately, the list shows how many runs completed, how long an input took, and the last error.
+    The choice of a model depends on the same figures.
 
     The commands below are about downloaded models.
     """
     if context.invoked_subcommand is None:
         _list_candidates(kind, as_json)
     elif kind is not None or as_json:
-        raise click.UsageError(f"Options belong after the command '{context.invoked_subcommand}', if it takes them.")
+        raise click.UsageError(f"Put options after the command '{context.invoked_subcommand}', if it takes them.")
 
 
 def _list_candidates(kind: str | None, as_json: bool) -> None:
@@ -39,7 +39,7 @@ def _list_candidates(kind: str | None, as_json: bool) -> None:
     from hugginggpt.services import get_catalog
 
     wanted = [known_kind(kind, "--kind")] if kind is not None else list(CAPABILITIES)
-    # A lookup for one kind is worth the wait; a lookup for each kind is not.
+    # A lookup of one kind is worth the wait; a lookup of every kind is not.
     found = {name: get_catalog().candidates(name, live=kind is not None, ask_hub=True) for name in wanted}
     if as_json:
         listed = [_as_json(candidate) for candidates in found.values() for candidate in candidates]
@@ -97,9 +97,8 @@ def _measured(figures: "Figures") -> dict[str, object]:
 def fetch(ids: tuple[str, ...], kind: str | None) -> None:
     """Download the given models, or the best candidate for a kind that can run here.
 
-    The models that a model works with, such as a vocoder or the pipeline of a ControlNet, are downloaded
-    with it. From then on, the model is a candidate for the kind given with --kind, or else for the kind
-    that the Hub gives.
+    A model's companions, such as a vocoder or the pipeline of a ControlNet, are downloaded with it. From then on, the
+    model is a candidate for the kind given with --kind, or else for its kind on the Hub.
 
     Only the files that this machine's experts need are downloaded, and only safe file formats. An
     interrupted download continues where it stopped.
@@ -183,7 +182,7 @@ def _why_none(kind: str, local: "list[Candidate]") -> str:
         return str(next((c for c in local if not c.card.gated), local[0]).obstacle)
     packaged = [c.card.id for c in get_catalog().candidates(kind) if c.endpoint is Endpoint.EMBEDDED]
     if packaged:
-        return f"{packaged[0]} does it and comes with an installed package."
+        return f"{packaged[0]}, which comes with an installed package, can do it."
     return "no known model can run on this machine."
 
 

@@ -32,7 +32,7 @@ def output_options(out_help: str, json_help: str) -> Callable[[F], F]:
 
 
 def collected(name: str, kind: type, *options: Callable[[Any], Any]) -> Callable[[F], F]:
-    """Give a command options whose values arrive together, as one argument: a dataclass with a field for each."""
+    """Give a command options whose values arrive together as one argument, a dataclass with a field for each."""
 
     def decorate(command: F) -> F:
         @wraps(command)
@@ -49,7 +49,7 @@ def collected(name: str, kind: type, *options: Callable[[Any], Any]) -> Callable
 
 
 def finite(unit: str) -> Callable[[click.Context, click.Parameter, float | None], float | None]:
-    """The callback of an option that takes a number of a unit: it refuses nan and infinity."""
+    """The callback of an option that takes a number of some unit; it refuses nan and infinity."""
 
     def check(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
         if value is not None and not isfinite(value):

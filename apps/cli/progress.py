@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hugginggpt.trace.store import Trace
 
 POLL_SECONDS = 0.25
-"""Pause between two looks at the trace."""
+"""Pause between two checks of the trace."""
 
 _SHOWN_SECONDS = 0.05
 """Shorter times would be shown as 0.0 s."""
@@ -80,7 +80,7 @@ def _watched(
 
     def look() -> None:
         story = _story(trace, request_id)
-        # A request that has ended has also started, even if that was before the first look.
+        # A request that has ended has also started, even if that was before the first check.
         begun = story is not None and (len(story.lives) > lives_before or story.finished_at is not None)
         view.show(title(story) if story is not None and begun else starting, story)
 
@@ -93,7 +93,7 @@ def _watched(
 
 
 def _story(trace: "Trace", request_id: str) -> RequestTrace | None:
-    """The request; None if it has not started or the database is away, which the flow then reports."""
+    """The request; None if it has not started, or if the database is away, which the flow reports."""
     try:
         return trace.requests.get(request_id)
     except TraceError:

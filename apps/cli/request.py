@@ -1,4 +1,4 @@
-"""A request as the command line takes it: its text, its files and its options."""
+"""A request on the command line: its text, its files and its options."""
 
 import os
 import re
@@ -26,7 +26,7 @@ file_option = click.option(
 
 @dataclass(frozen=True)
 class GivenRequest:
-    """What comes with a request on the command line."""
+    """The options of a request on the command line."""
 
     files: tuple[str, ...]
     plan_file: IO[str] | None
@@ -123,7 +123,7 @@ def read_request(argument: str) -> str:
 
 
 def read_plan(file: IO[str]) -> list[dict[str, Any]]:
-    """The plan as the user wrote it. The flow repairs or refuses it, and records which."""
+    """The plan as the user wrote it. The flow repairs or refuses it, and records that."""
     from pydantic import ValidationError
 
     from hugginggpt.errors import PlanError, UsageError, first_problem

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from hugginggpt.trace.story import RequestTrace
 
 _ENVELOPE = 1024
-"""Bytes of a flow run's parameters in addition to the user's."""
+"""Bytes of a flow run's parameters besides the user's."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A request that has ended, and a line about where to find out more."""
+    """A request that has ended, and a line on how to find out more."""
 
     story: "RequestTrace"
     further: str
@@ -40,7 +40,7 @@ def run(
     """Answer a request, or resume the request with that id.
 
     Raises:
-        UsageError: the request or one of its files cannot be accepted. Then it has neither a run nor a trace.
+        UsageError: the request or one of its files cannot be accepted; there is neither a run nor a trace of it.
         HuggingGPTError: the request could not be started or finished.
         click.exceptions.Exit: the command was interrupted.
     """
@@ -110,13 +110,13 @@ def _check_length(text: str, files: Sequence[str], options: "RequestOptions", mo
 
 
 def _kept(request_id: str) -> str:
-    """Tells the user how to resume the request; empty if it has not started."""
+    """A line on how to resume the request; empty if it has not started."""
     kept = f"Finished results are kept: `hugginggpt resume {short(request_id)}` continues."
     return kept if _is_begun(request_id) else ""
 
 
 def _is_begun(request_id: str) -> bool:
-    """Whether there is something to resume, which we assume if the database was lost meanwhile."""
+    """Whether there is something to resume. If the database was lost meanwhile, we assume so."""
     from hugginggpt.errors import DatabaseUnavailableError, TraceError
     from hugginggpt.services import get_trace
 

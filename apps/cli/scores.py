@@ -1,4 +1,4 @@
-"""The scores of an evaluation, drawn for a terminal."""
+"""Draw the scores of an evaluation for a terminal."""
 
 from collections.abc import Iterator
 
@@ -30,7 +30,7 @@ def score_tables(report: EvaluationReport) -> Iterator[Table | Text]:
 
 
 def _taskbench(report: EvaluationReport) -> Table:
-    """TaskBench's metrics; its published figures are shown only for its own requests, where they compare."""
+    """TaskBench's metrics, with its published figures if the requests are TaskBench's own."""
     table = _table("node\nF1", "edge\nF1", "parameter\nname F1", "parameter\nvalue F1", first="system")
     ours = f"{printable(report.model)} ({report.controller})"
     scores = (report.node_f1, report.edge_f1, report.name_f1, report.value_f1)
@@ -53,7 +53,7 @@ def _groups(report: EvaluationReport) -> Table:
 
 
 def _table(*names: str, first: str) -> Table:
-    """A table whose first column folds on a narrow terminal, so that no figure is cut."""
+    """A table whose first column wraps on a narrow terminal, so that no figure is cut off."""
     table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold", caption_justify="left")
     table.add_column(first, overflow="fold", vertical="bottom")
     for name in names:

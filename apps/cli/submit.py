@@ -1,4 +1,4 @@
-"""`submit`: have requests answered by the deployed flow, now or when their turn comes."""
+"""`submit`: have requests answered by the deployed flow, now or later."""
 
 import json
 import time
@@ -60,7 +60,7 @@ def submit(
     if (request is None) == (batch is None):
         raise click.UsageError("Pass either a request or --batch.")
     if batch is not None and not (given.is_empty and request_id is None):
-        raise click.UsageError("In a batch, options of a request belong in its line.")
+        raise click.UsageError("In a batch, the options of a request belong on its line.")
     if later and wait:
         raise click.UsageError("Pass either --later or --wait.")
     if output.out is not None and (not wait or batch is not None):
@@ -112,7 +112,7 @@ def _submit_batch(batch: IO[bytes], *, later: bool, wait: bool, as_json: bool) -
         try:
             submitted = _submit(_read_line(line), later)
         except DatabaseUnavailableError:
-            raise  # the next line would fare no better
+            raise  # the next line would fail, too
         except HuggingGPTError as error:
             complain(f"Line {number}: {error.message}")
             broken += 1
@@ -154,7 +154,7 @@ def _check_server(later: bool) -> None:
 
 
 def _note_other_controller() -> None:
-    """Tell the user if another controller than the one of this environment answers submitted requests."""
+    """Tell the user if submitted requests are answered by another controller than this environment's."""
     from hugginggpt.controller_name import fingerprint
     from hugginggpt.services import get_controller
     from hugginggpt.settings import get_settings

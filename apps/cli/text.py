@@ -1,4 +1,4 @@
-"""How commands render texts, sizes, times and prices."""
+"""Render texts, sizes, times and prices for a terminal."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from hugginggpt.text import visible
 SHORT_ID = 8
 
 LINE_CHARS = 200
-"""Most characters of a text that shares a line with others."""
+"""Most characters of a text that shares its line with others."""
 
 
 def printable(given: object) -> str:
@@ -45,5 +45,5 @@ def dollars(microdollars: int) -> str:
 
 
 def short(identifier: str) -> str:
-    """The beginning of an id, which is enough for commands."""
+    """The beginning of an id, as commands accept it."""
     return identifier[:SHORT_ID]

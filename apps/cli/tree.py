@@ -1,4 +1,4 @@
-"""A request's trace, drawn for a terminal."""
+"""Draw a request's trace for a terminal."""
 
 from collections.abc import Sequence
 
@@ -30,7 +30,7 @@ COMMIT_CHARS = 40
 
 _COLUMNS = {"id": SHORT_ID, "started": 16, "status": 9, "tasks": 5, "conversation": 12}
 _OPTIONAL_COLUMNS = ("conversation", "started", "tasks", "status")
-"""The columns that are left out on a narrow terminal, the least important first."""
+"""The columns to leave out on a narrow terminal, the least important first."""
 
 _LEAST_REQUEST = 20
 """Fewest cells for the text of a request; other columns make room for it."""

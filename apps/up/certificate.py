@@ -1,4 +1,4 @@
-"""The certificate by which the expert workers of an `up` and its flows recognise each other."""
+"""The certificate by which an `up`'s expert workers and flows recognise each other."""
 
 import os
 from datetime import UTC, datetime, timedelta

@@ -22,7 +22,7 @@ RETRY_SECONDS = 1.0
 """Pause between two attempts to reach the scheduler."""
 
 GREETING_SECONDS = 10.0
-"""How long a scheduler may take to say something before the worker tries again."""
+"""How long to wait for the scheduler's first bytes before trying again."""
 
 _DEVICES = "CUDA_VISIBLE_DEVICES"
 
@@ -128,7 +128,7 @@ async def _work(cluster: Cluster, threads: int, name: str | None, kinds: Sequenc
 
 
 async def _find(cluster: Cluster, stop: asyncio.Event) -> str | None:
-    """Wait for the scheduler, and tell the user once if it is not there yet.
+    """Wait for the scheduler, and tell the user once if it is not up yet.
 
     Returns:
         The address from which this machine reaches the scheduler; None if `stop` was set first.

@@ -1,4 +1,4 @@
-"""What a flow run of our work pool may change of the process that runs it: nothing.
+"""The job template of our work pool: a flow run can change nothing about the process that runs it.
 
 Prefect's own template for such pools lets a flow run set a command, an environment and a folder.
 """

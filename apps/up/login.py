@@ -19,7 +19,7 @@ def login() -> str | None:
 
 
 def check_login(host: str) -> None:
-    """Check that a server which other machines can reach has a login.
+    """Check that a server has a login if other machines can reach it.
 
     Args:
         host: the address that the server will listen on.
@@ -35,6 +35,6 @@ def check_login(host: str) -> None:
         raise UsageError(f"The host '{host}' is unknown: give an address of this machine with --host.") from None
     if login() is None and not is_loopback(host):
         raise UsageError(
-            f"Other machines may reach {host}, and Prefect's server lets anybody in: set a login in {SERVER}, "
+            f"Other machines can reach {host}, and Prefect's server has no login: set one in {SERVER}, "
             "such as admin:a-long-secret, or listen on 127.0.0.1."
         )

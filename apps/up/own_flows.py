@@ -1,8 +1,8 @@
 """Prefect's process worker, restricted to our own flows.
 
-Prefect's worker does what the server tells it: the pool's template may hold a command, and a deployment may hold any
-entry point and steps to run before it. So whoever can write to the server could run anything. This worker takes the
-entry points from our own list of deployments; the server only says which of them to run, and with which parameters.
+Prefect's worker does what the server tells it: the pool's template may contain a command, and a deployment may contain
+any entry point and steps to run before it. So anyone who can write to the server could run anything. This worker takes
+the entry points from our own list of deployments; the server only says which of them to run, and with which parameters.
 """
 
 from abc import ABC
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from prefect.runner._process_manager import ProcessHandle
 
 
-# Prefect registers each worker class under its type, unless it is abstract; this type is taken.
+# Prefect registers each worker class under its type unless it is abstract, and this type is taken.
 class FlowWorker(ProcessWorker, ABC):
     """A worker for work pools of Prefect's type `process`."""
 

@@ -25,7 +25,7 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True)
 class UpOptions:
-    """How many parts to run, and where they listen.
+    """How many of each part to run, and where they listen.
 
     Attributes:
         host: the address of Prefect's server; beyond loopback it needs a login. The Dask scheduler listens only on
@@ -78,7 +78,7 @@ class Part:
     Attributes:
         is_ready: whether it has started.
         environment: variables in addition to those of all parts.
-        port: the port that it listens on. Another program that took the port could also satisfy `is_ready`.
+        port: the port that it listens on, checked because another program on the port could also satisfy `is_ready`.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Part:
 
 
 def parts(options: UpOptions, settings: Settings, database: dict[str, str]) -> list[Part]:
-    """The parts, each after those that it needs.
+    """The parts, each after the parts that it needs.
 
     Args:
         options: how many parts, and where.
@@ -110,7 +110,7 @@ def parts(options: UpOptions, settings: Settings, database: dict[str, str]) -> l
             have_joined = partial(_have_joined, cluster, number + 1)
             found.append(Part(f"expert-worker-{number + 1}", ours, have_joined))
     worker = [*python, "apps.up.flow_worker", "--pool", POOL, "--limit", str(options.requests)]
-    # Prefect's default of ten seconds is long for somebody who waits for an answer.
+    # Prefect's default of ten seconds is long for a user who waits for an answer.
     polling = {"PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "2")}
     now = datetime.now(UTC)
     for number in range(options.workers):

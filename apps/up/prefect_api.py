@@ -1,4 +1,4 @@
-"""What `up` and `status` set and read on a Prefect server."""
+"""The calls of `up` and `status` to a Prefect server."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -117,7 +117,7 @@ def deployments(api_url: str) -> list[Deployment]:
                 {
                     "deployment_id": {"any_": [deployment.id]},
                     "state": {"type": {"any_": [StateType.SCHEDULED]}},
-                    "next_scheduled_start_time": {"after_": datetime.now(UTC)},  # earlier ones are late
+                    "next_scheduled_start_time": {"after_": datetime.now(UTC)},  # earlier runs are late
                 }
             )
             runs = client.read_flow_runs(

@@ -18,7 +18,7 @@ _LONGEST_NAME = 63
 """Bytes; PostgreSQL cuts off longer names."""
 
 _LIBPQ = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY"}
-"""What the trace's driver reads from the URL, and Prefect's driver from these variables."""
+"""Options that the trace's driver reads from the URL, and Prefect's driver from these variables."""
 
 
 def prefect_database(settings: Settings) -> tuple[str, dict[str, str]]:

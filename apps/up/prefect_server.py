@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     import uvicorn
 
 LEASES = "prefect.server.concurrency.lease_storage.filesystem"
-"""Stores in files in PREFECT_HOME which runs hold slots of a limit. Prefect's default, the server's memory, loses that
+"""Keeps the leases on slots of limits in files in PREFECT_HOME. Prefect's default, the server's memory, loses that
 when the server dies, while its database goes on counting the slots as taken.
 """
 STOP_SECONDS = 60.0
-"""How long the server may take to stop when its parent is gone: it may be creating its tables."""
+"""How long the server may take to stop when its parent is gone, because it may be creating its tables."""
 _POLL_SECONDS = 0.2
 
 
@@ -61,7 +61,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=4200, help="port to listen on")
     parser.add_argument("--parent", type=int, help="the process that started a temporary server, which stops with it")
-    parser.add_argument("--fd", type=int, help="file descriptor of a bound socket to take over")
+    parser.add_argument("--fd", type=int, help="file descriptor of a bound socket to use")
     return parser.parse_args()
 
 
@@ -109,7 +109,7 @@ def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
                 await super().startup(sockets)
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            # Ctrl-C reaches a temporary server, too, but its parent still has to report how the run ended.
+            # Ctrl-C also reaches a temporary server, but its parent still has to report how the run ended.
             if not (temporary and sig == signal.SIGINT):
                 super().handle_exit(sig, frame)
 

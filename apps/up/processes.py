@@ -19,7 +19,7 @@ def marking(mark: str, part: str) -> dict[str, str]:
 
 
 def running(mark: str, part: str = "") -> Iterator[psutil.Process]:
-    """The running processes of an `up`, or of one of its parts."""
+    """The running processes of an `up` or of one of its parts."""
     for process in psutil.process_iter():
         try:
             marked: str = process.environ().get(MARK, "")

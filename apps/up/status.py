@@ -1,4 +1,4 @@
-"""What runs where, collected from everything that knows."""
+"""What runs where: the state file, Prefect's server, the Dask scheduler and the trace combined."""
 
 from dataclasses import dataclass
 
@@ -38,7 +38,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Status:
-    """Everything at one moment.
+    """Everything at one point in time.
 
     Attributes:
         up: None if nothing is up here.

@@ -32,15 +32,15 @@ from hugginggpt.settings import Settings, data_file
 from hugginggpt.up import Up, certificate_file, read, remove, write
 
 Report = Callable[[str, str], None]
-"""Tells the user about one part: its label, and where it runs or what happened to it."""
+"""Tells the user about a part: its label, and where it runs or what happened to it."""
 
 START_SECONDS = 180.0
 """How long a part may take to start on a busy machine."""
 GRACE = 10.0
-"""Seconds that a part has to stop by itself."""
+"""Seconds that a part gets to stop by itself."""
 _LONGEST_PAUSE = 60.0
 _STABLE_SECONDS = 60.0
-"""A part that ran for so long restarts without a pause when it dies."""
+"""A part that ran for at least this long restarts without a pause when it dies."""
 
 _ACCELERATORS = "import torch; print(torch.cuda.device_count() or int(torch.backends.mps.is_available()))"
 
@@ -103,7 +103,7 @@ class Supervisor:
         make_logs(self._home)
         with self._locked_home(), self._stopped_by_signals():
             if clean_up(self._home):
-                self._report("cleanup", "stopped what a killed `up` had left running")
+                self._report("cleanup", "stopped the parts that a killed `up` had left running")
             self._options.check()
             try:
                 self._start_all()
@@ -299,11 +299,11 @@ def make_logs(home: Path) -> None:
 
 
 class _StopRequested(Exception):
-    """A signal asked to stop before everything had started."""
+    """A signal arrived before everything had started."""
 
 
 def clean_up(home: Path) -> bool:
-    """Stop what a killed supervisor left running; return whether there was one."""
+    """Stop the parts that a killed supervisor left running; return whether there were any."""
     left = read(home)
     if left is None or not left.is_here or left.is_alive:
         return False
@@ -313,7 +313,7 @@ def clean_up(home: Path) -> bool:
 
 
 def take_down(home: Path, seconds: float) -> bool:
-    """Stop the `up` of a home folder and wait until nothing of it is left; return whether there was one.
+    """Stop the `up` of a home folder, and wait until nothing of it is left; return whether there was one.
 
     Raises:
         HuggingGPTError: it did not stop in time, or runs on another machine.

@@ -93,7 +93,7 @@ def _output(command: Sequence[str], deadline: Deadline) -> str:
     except OSError as error:
         raise ContentProblem(
             f"cannot be checked, because no process could be started ({error.strerror or error}); try again when "
-            "this machine has less to do"
+            "this machine is less busy"
         ) from error
     until = time.monotonic() + _SECONDS
     with process:
@@ -126,7 +126,7 @@ def _in_file(data: bytes) -> Iterator[str]:
             kind = DiskFullError if error.errno in NO_SPACE else StorageError
             raise kind(
                 f"The video cannot be written to {tempfile.gettempdir()} for checking ({error.strerror}): make room "
-                "there, or name another folder in TMPDIR."
+                "there, or set TMPDIR to another folder."
             ) from error
         yield path
     finally:

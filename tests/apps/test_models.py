@@ -201,7 +201,7 @@ def test_a_fetch_by_kind_takes_no_commit_that_vanished_from_the_hub(inside: CliR
         (["fetch", "--kind", "nonsense"], 2, "There is no task kind 'nonsense'"),
         (["fetch", "https://some.hub/tiny/model"], 1, "names look like 'organisation/model'"),
         (["fetch", "tiny/nobody@"], 2, "There is no revision after the @"),
-        (["fetch", "--kind", "canny-control"], 2, "opencv/canny does it and comes with an installed package"),
+        (["fetch", "--kind", "canny-control"], 2, "opencv/canny, which comes with an installed package, can do it"),
         (["prune", "--keep-gb", "-1"], 2, "--keep-gb"),
         (["prune", "--keep-gb", "nan"], 2, "nan is not a number of gigabytes"),
         (["prune", "--keep-gb", "inf"], 2, "inf is not a number of gigabytes"),

@@ -319,7 +319,7 @@ def test_the_next_up_ends_what_a_killed_one_left(here: Installation) -> None:
         taken.listen()
         refused = here.run(*here.up()[:2], str(taken.getsockname()[1]))
     assert refused.returncode == 2
-    assert refused.stdout == "cleanup:         stopped what a killed `up` had left running\n"
+    assert refused.stdout == "cleanup:         stopped the parts that a killed `up` had left running\n"
     assert not here.processes()
     assert not (here.home / "up.json").exists()
 
@@ -363,7 +363,7 @@ def test_beyond_loopback_without_a_login_nothing_is_started(tmp_path: Path, deta
     refused = installation.run(*installation.up("--host", "0.0.0.0", *detach))
     assert (refused.returncode, refused.stdout) == (2, "")
     (sentence,) = refused.stderr.splitlines()
-    assert sentence.startswith("Error: Other machines may reach 0.0.0.0, and Prefect's server lets anybody in: set")
+    assert sentence.startswith("Error: Other machines can reach 0.0.0.0, and Prefect's server has no login: set")
     assert not installation.processes() and not (installation.home / "up.json").exists()
 
 

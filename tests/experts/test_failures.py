@@ -194,12 +194,12 @@ def test_the_next_candidate_takes_over(world: World, how: str) -> None:
 def write(world: World) -> Iterator[str]:
     """The page, line by line."""
     yield "# When a model cannot do its task\n"
-    yield "Each of these failures is provoked by a test, `tests/experts/test_failures.py`, against stand-ins"
-    yield "for the Hub and for an inference provider. The message is what `hugginggpt trace show` and the"
-    yield f"database say about the attempt. A cause that can pass is tried {TRIES} times, with growing pauses."
-    yield "Then, and after any other cause at once, the next candidate takes over, local or remote. In these"
-    yield "tests a local model took over and the task completed every time. If a provider says that it will"
-    yield "be busy or loading for a minute at most, HuggingGPT first waits that long.\n"
+    yield "A test, `tests/experts/test_failures.py`, causes each of these failures with stand-ins for the Hub and for"
+    yield "an inference provider. `hugginggpt trace show` and the database show the message. If a failure may be"
+    yield f"temporary, the model is tried {TRIES} times, with growing pauses; if a provider says that it will be busy"
+    yield "or loading for a minute at most, HuggingGPT first waits that long. After any other failure, and after the last"
+    yield "try, the next candidate takes over, local or remote. In these tests, that was a local model, which always"
+    yield "completed the task.\n"
     for title, ways in (("At an inference provider", REMOTE), ("On this machine", LOCAL)):
         yield f"## {title}\n"
         yield "| cause | message | tries |\n| --- | --- | --- |"

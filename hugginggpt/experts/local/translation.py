@@ -91,7 +91,7 @@ def _target_language(network: Network, source: str | None, target: str | None) -
         case _ if hasattr(network.processor, "src_lang"):
             return _by_code(network.processor, source or "en", _needed(target))
         case other:
-            raise ExpertError(f"It is not known how a model of the type {other} is told languages: choose another.")
+            raise ExpertError(f"Translation with {other} models is not supported: choose another model.")
 
 
 def _needed(target: str | None) -> str:

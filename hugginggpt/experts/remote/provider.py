@@ -119,9 +119,7 @@ class RemoteModel:
             raise
         except InferenceTimeoutError:
             deadline.check()
-            raise ExpertUnavailableError(
-                f"{self._where} did not answer a request for {card}: try again later."
-            ) from None
+            raise ExpertUnavailableError(f"{self._where} did not answer in time for {card}: try again later.") from None
         except OfflineModeIsEnabled:
             raise ExpertError(
                 f"HF_HUB_OFFLINE forbids running {card} remotely: unset it, or choose a local model."
@@ -154,7 +152,7 @@ class RemoteModel:
         later = f"try again in {math.ceil(wait)} s" if wait else "try again later"
         match status:
             case 401 | 403:
-                return ExpertError(f"{where} does not let HF_TOKEN use {card}{detail}: set a token that has access.")
+                return ExpertError(f"{where} refused HF_TOKEN for {card}{detail}: set a token that has access.")
             case 402:
                 return ExpertError(
                     f"The account of HF_TOKEN has no inference credit left for {card}{detail}: "
@@ -163,7 +161,7 @@ class RemoteModel:
             case 404 | 410:
                 return NotServedError(f"{where} does not serve {card}{detail}: choose another model.")
             case 429:
-                return ExpertUnavailableError(f"{where} has too many requests for {card}{detail}: {later}.")
+                return ExpertUnavailableError(f"{where} got too many requests for {card}{detail}: {later}.")
             case 503:
                 return ExpertUnavailableError(f"{where} is still loading {card}{detail}: {later}.")
             case 408:

@@ -155,7 +155,7 @@ def _refuse_remote_code(card: ModelCard, folder: Path) -> None:
 def remote_code_refused(card: ModelCard) -> ModelLoadError:
     """The error for a model that cannot be loaded without running code from its repository."""
     return ModelLoadError(
-        f"The model {card.id} needs code from its own repository to be run, which is never done: choose another model."
+        f"The model {card.id} needs code from its own repository, which is never run here: choose another model."
     )
 
 
@@ -190,7 +190,7 @@ def _explained(card: ModelCard, settings: Settings) -> Iterator[None]:
     except hub.RevisionNotFoundError:
         raise ModelLoadError(
             f"The model {model} has no revision {card.revision} at {where}: "
-            "name one that exists, or none to use the latest."
+            "give one that exists, or none for the latest."
         ) from None
     except hub.HFValidationError:
         raise ModelLoadError(f"'{model}' is not the name of a model: names look like 'organisation/model'.") from None
@@ -228,6 +228,6 @@ def _for_status(status: int, where: str, model: str) -> Exception:
         return ExpertUnavailableError(f"The Hub at {where} is busy (HTTP {status}): try again later.")
     if status in (401, 403):
         return ModelLoadError(
-            f"The Hub at {where} does not let HF_TOKEN download {model}: choose another token or model."
+            f"The Hub at {where} refused HF_TOKEN for {model}: set another token, or choose another model."
         )
     return ModelLoadError(f"The Hub at {where} refused to serve {model} (HTTP {status}): choose another model.")
