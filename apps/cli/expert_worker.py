@@ -22,7 +22,7 @@ def _allow_no_tls(context: click.Context, parameter: click.Parameter, value: boo
     type=click.IntRange(min=1),
     default=8,
     show_default=True,
-    help="Most tasks at once. Tasks that compute take turns on the CPU.",
+    help="Run at most N tasks at once. Tasks that compute take turns on the CPU.",
 )
 @click.option("--name", metavar="NAME", help="The worker's name. Default: its host and process id.")
 @click.option(
@@ -44,7 +44,7 @@ def _allow_no_tls(context: click.Context, parameter: click.Parameter, value: boo
     is_flag=True,
     expose_value=False,
     callback=_allow_no_tls,
-    help="Allow addresses beyond loopback without certificates. Whoever reaches the ports can then run code on all "
+    help="Allow addresses beyond loopback without certificates. Anyone who reaches the ports can then run code on all "
     "machines.",
 )
 @verbose_option
@@ -63,7 +63,7 @@ def expert_worker(
     with several accelerators it starts a process for each. Ctrl-C or SIGTERM stops it, and other workers
     repeat its unfinished tasks.
 
-    Dask runs whatever it is sent. So the scheduler, workers and flows either connect over loopback or have
+    Dask runs any code that it is sent. So the scheduler, workers and flows either connect over loopback or have
     certificates of one authority: HUGGINGGPT_DASK_TLS_CA_FILE, HUGGINGGPT_DASK_TLS_CERT and
     HUGGINGGPT_DASK_TLS_KEY.
     """

@@ -75,9 +75,9 @@ def up(
     the trace's database followed by _prefect. Otherwise both are SQLite files in HUGGINGGPT_HOME.
 
     Prefect's server answers only to its own names and pages; HUGGINGGPT_ALLOWED_HOSTS adds names. Beyond
-    loopback, --host needs a login, such as PREFECT_SERVER_API_AUTH_STRING=admin:a-long-secret. Whoever has
-    it can start requests and read all of them. Other clients of the server need the same value in
-    PREFECT_API_AUTH_STRING; commands with this HUGGINGGPT_HOME find it by themselves.
+    loopback, --host needs a login, such as PREFECT_SERVER_API_AUTH_STRING=admin:a-long-secret. Anyone who has it can
+    start requests and read all of them. Other clients of the server need the same value in PREFECT_API_AUTH_STRING;
+    commands with this HUGGINGGPT_HOME find it by themselves.
     """
     from importlib.util import find_spec
 

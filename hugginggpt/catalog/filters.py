@@ -1,4 +1,4 @@
-"""Which models of the Hub the settings refuse: by licence, language, organisation and size.
+"""Which models from the Hub the settings refuse: by licence, language, organisation and size.
 
 The filters apply to models that come from the Hub or run elsewhere. Embedded models were installed on
 purpose and the controller was configured, so neither is refused. Size counts only for models that would

@@ -198,8 +198,8 @@ def write(world: World) -> Iterator[str]:
     yield "an inference provider. `hugginggpt trace show` and the database show the message. If a failure may be"
     yield f"temporary, the model is tried {TRIES} times, with growing pauses; if a provider says that it will be busy"
     yield "or loading for a minute at most, HuggingGPT first waits that long. After any other failure, and after the"
-    yield "last try, the next candidate takes over, local or remote. In these tests, that was a local model, which always"
-    yield "completed the task.\n"
+    yield "last try, the next candidate takes over, local or remote. In these tests, that was a local model, which"
+    yield "always completed the task.\n"
     for title, ways in (("At an inference provider", REMOTE), ("On this machine", LOCAL)):
         yield f"## {title}\n"
         yield "| cause | message | tries |\n| --- | --- | --- |"
