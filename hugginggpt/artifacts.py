@@ -296,7 +296,7 @@ class ArtifactStore:
         with self._explained("used"):
             self._write(path, b"check")
             if self._fs.cat_file(path) != b"check":
-                raise StorageError(f"The artifact store at {self._shown} does not return what was written to it.")
+                raise StorageError(f"The artifact store at {self._shown} does not return data as written.")
             self._fs.rm_file(path)
 
     def _path(self, sha256: str) -> str:

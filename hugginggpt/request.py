@@ -33,7 +33,7 @@ class RequestOptions(BaseModel):
     plan: list[dict[str, Any]] | None = Field(None, description="A plan to run instead of asking the controller.")
     fresh: bool = Field(False, description="Run everything again instead of taking cached results.")
     deadline: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="Seconds it may take; then it is answered with what is there."
+        None, gt=0, allow_inf_nan=False, description="Seconds it may take; then it is answered with the results so far."
     )
     max_cost: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="US dollars that the controller may cost."
@@ -136,7 +136,7 @@ def check_spent(budget: Budget, settings: Settings) -> None:
 
 
 class Exchange(BaseModel):
-    """An earlier turn of the conversation: what was asked and what was answered."""
+    """An earlier turn of the conversation: a request and its answer."""
 
     model_config = ConfigDict(frozen=True)
 

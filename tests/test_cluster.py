@@ -55,7 +55,7 @@ def test_what_is_not_an_address_is_refused(address: str, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("address", ["tcp://control:8786", "tcp://192.0.2.1:8786", "tcp://[fd00::1]:8786"])
 def test_elsewhere_is_refused_without_tls(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigurationError, match=r"^Without TLS, whoever answers at "):
+    with pytest.raises(ConfigurationError, match=r"^Without TLS, anyone who answers at "):
         cluster_of(at(address))
     monkeypatch.setenv("HUGGINGGPT_DASK_INSECURE_NO_TLS", "true")
     get_settings.cache_clear()

@@ -70,7 +70,7 @@ def show(id: str, as_json: bool) -> None:
         return
     Console().print(request_tree(story))
     for file in story.files:
-        # Not in the tree, which would wrap addresses: they are there to be copied.
+        # Not in the tree, which would wrap addresses, so they could not be copied.
         click.echo(f"task {file.task_id} made {printable(get_store().address(file.artifact))}")
 
 

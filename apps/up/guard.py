@@ -1,4 +1,4 @@
-"""Which browser pages may talk to a server of ours: only its own, under its own names.
+"""Decides which browser pages may talk to our server: only its own pages, under its own names.
 
 A browser lets any page send requests to any address, loopback included, and a page whose host name resolves to
 loopback can even read the answers. So the guard refuses a request before it reaches the server if

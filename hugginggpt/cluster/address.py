@@ -1,7 +1,7 @@
 """Where the scheduler of a Dask cluster is, and the certificates that keep everybody else out.
 
-The processes of a cluster run whatever they are sent, so they talk over loopback only, or over TLS to whoever has a
-certificate of the cluster's own authority.
+The processes of a cluster run any code that they are sent, so they talk only over loopback, or over TLS to processes
+with a certificate of the cluster's own authority.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Certificates:
         """The security settings for Dask's processes and clients.
 
         Raises:
-            ConfigurationError: a file cannot be read, or does not hold what it should.
+            ConfigurationError: a file cannot be read, or has the wrong contents.
         """
         from distributed.security import Security
 
@@ -137,7 +137,7 @@ def cluster_of(settings: Settings) -> Cluster:
         )
     if parts.scheme == "tcp" and not is_loopback(str(parts.hostname)) and not settings.dask_insecure_no_tls:
         raise ConfigurationError(
-            f"Without TLS, whoever answers at {address} could run code on this machine: {_REMEDY} "
+            f"Without TLS, anyone who answers at {address} could run code on this machine: {_REMEDY} "
             "set HUGGINGGPT_DASK_INSECURE_NO_TLS to true."
         )
     return Cluster(address, certificates)
@@ -151,6 +151,6 @@ def check_listening(host: str, settings: Settings) -> None:
     """
     if certificates_of(settings) is None and not is_loopback(host) and not settings.dask_insecure_no_tls:
         raise ConfigurationError(
-            f"Without TLS, whoever reaches a scheduler on {host} could run code on this machine: {_REMEDY} "
+            f"Without TLS, anyone who reaches a scheduler on {host} could run code on this machine: {_REMEDY} "
             "give --insecure-no-tls."
         )

@@ -1,4 +1,4 @@
-"""Nothing invented: an answer may only name what the controller was given."""
+"""Check that nothing is invented: an answer may name only things that the controller was given."""
 
 import re
 from collections import Counter

@@ -10,7 +10,7 @@ _BREAKS = (r"(?<=\n)(?=\n)", r"(?<=\n)", r"(?<=[.!?])(?=\s)", r"(?<=\s)")
 
 
 def passages(text: str, tokens: int) -> list[str]:
-    """The text in pieces of at most so many tokens, split between paragraphs where possible.
+    """The text in pieces of at most this many tokens, split between paragraphs where possible.
 
     Joined together, the pieces are the text.
     """

@@ -17,7 +17,7 @@ from hugginggpt.request import Exchange
 from hugginggpt.text import visible
 
 _ANSWER_TOKENS = 1500
-_ANSWER_SHARE = 4  # at most one part in so many of a small context is kept for the answer
+_ANSWER_SHARE = 4  # at most one part in this many of a small context is reserved for the answer
 _PREVIEW_CHARS = 400
 _MOST_PROBLEMS = 12
 

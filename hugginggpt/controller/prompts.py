@@ -64,7 +64,7 @@ def estimate_tokens(text: str) -> int:
 
 
 def tokens_of(size: int) -> int:
-    """Roughly how many tokens so many bytes of UTF-8 take."""
+    """Roughly how many tokens this many bytes of UTF-8 take."""
     return math.ceil(size / _BYTES_PER_TOKEN)
 
 

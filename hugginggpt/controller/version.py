@@ -1,4 +1,4 @@
-"""What a controller's plans depend on: cached plans and scores are valid only as long as it stays the same."""
+"""A hash of everything that a controller's plans depend on: while it stays the same, cached plans and scores count."""
 
 import hashlib
 import inspect

@@ -88,7 +88,7 @@ def read_dataset(path: Path, limit: int | None = None) -> Dataset:
 
     Args:
         path: a file of JSON lines; its first line decides the form.
-        limit: keep only the first so many samples; the others are checked nevertheless.
+        limit: keep only the first samples, this many; the others are checked nevertheless.
 
     Raises:
         UsageError: the file cannot be read, a line is not a sample, or the limit is below 1.

@@ -35,7 +35,7 @@ def resample(samples: Any, rate: int, wanted: int) -> Any:
 
 
 def split_at_pauses(samples: Any, rate: int, longest: float) -> Iterator[Any]:
-    """Cut one channel into pieces of at most so many seconds, each where it is quietest near the end."""
+    """Cut one channel into pieces of at most this many seconds, each where it is quietest near the end."""
     import numpy as np
 
     most, searched, quiet = int(longest * rate), int(_SEARCHED * rate), max(1, int(_QUIET * rate))

@@ -179,7 +179,7 @@ class Child:
 
 
 def _rebuilt(name: str, message: str) -> HuggingGPTError:
-    """The error that was raised in the child: its own class if that is one of ours."""
+    """The error that was raised in the child: of its own class if that is one of ours."""
     if (kind := error_class(name)) is not None:
         return kind(message)
     return ExpertError(f"The expert failed with {name}: {message}")

@@ -33,7 +33,7 @@ class _Asked:
 
 @dataclass(frozen=True)
 class _Talk:
-    """The controller, and how one element is to be asked."""
+    """The controller, and how to ask it about one element."""
 
     controller: "Controller"
     kind: str
@@ -51,7 +51,7 @@ class _Talk:
         return left
 
     def limit(self, usual: int) -> int:
-        """The longest answer: what is asked for, and at most half of the context."""
+        """The longest answer: the requested length, but at most half of the context."""
         return max(1, min(self.asked.max_tokens or usual, self.controller.context_tokens // 2))
 
     def ask(self, prompt: str, max_tokens: int, **data: Any) -> str:

@@ -27,7 +27,7 @@ def model_max_tokens(tokenizer: Any, config: Any) -> int:
 
 
 def token_spans(text: str, tokenizer: Any, size: int, overlap: int = 0) -> list[tuple[int, int]]:
-    """Where to cut a text into pieces of at most so many tokens. A text that fits is one piece.
+    """Where to cut a text into pieces of at most this many tokens. A text that fits is one piece.
 
     Args:
         text: of any length.
@@ -47,7 +47,7 @@ def token_spans(text: str, tokenizer: Any, size: int, overlap: int = 0) -> list[
 
 
 def token_windows(text: str, tokenizer: Any, size: int) -> list[str]:
-    """The consecutive pieces of a text, of at most so many tokens each."""
+    """The consecutive pieces of a text, of at most this many tokens each."""
     return [text[start:end] for start, end in token_spans(text, tokenizer, size)]
 
 

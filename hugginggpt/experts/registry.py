@@ -1,7 +1,7 @@
 """The installed experts, found through the entry points in `ENTRY_POINT_GROUP`.
 
 The experts of this project are found the same way as those of other packages. If two experts serve the same kind at
-the same endpoint, the other package's is asked first, because whoever installs a plugin wants it used.
+the same endpoint, the other package's is asked first, because users who install a plugin want it used.
 """
 
 import logging

@@ -41,7 +41,7 @@ _SPECIAL = (
 
 @dataclass(frozen=True)
 class LoadedFile:
-    """A checked file of a request: its bytes as they came, and what they are.
+    """A checked file of a request: its bytes, unchanged, and their type.
 
     Attributes:
         name: the last part of its path or URL, with an ending.
@@ -161,7 +161,7 @@ def _from_file_uri(source: str) -> Path:
 
 
 def _named(source: str) -> str:
-    """The name that the user gave, fit for a sentence. The end of a long path says most."""
+    """The name that the user gave, fit for a sentence. Of a long path, the end is shown."""
     line = one_line(source[-_MOST_READ:])
     return line if len(line) <= _MOST_SHOWN and len(source) <= _MOST_READ else "…" + line[1 - _MOST_SHOWN :]
 

@@ -1,4 +1,4 @@
-"""The tasks of a plan while it is read: not yet valid, with what was repaired and what is wrong."""
+"""The tasks of a plan while it is being read: not yet valid, with repairs and problems."""
 
 from dataclasses import dataclass, field
 
@@ -25,7 +25,7 @@ class Draft:
 
     @property
     def label(self) -> str:
-        """The task in a sentence."""
+        """The task's name in a sentence."""
         return f"Task {self.id} ({self.capability.kind})"
 
     @property

@@ -1,4 +1,4 @@
-"""Find the plan in what a controller wrote: prose and code fences around it, loose JSON inside."""
+"""Find the plan in a controller's answer: prose and code fences around it, loose JSON inside."""
 
 import itertools
 import json
@@ -16,7 +16,7 @@ _BRACKET = re.compile(r"[\[{]")
 _MOST_DIGITS = 20  # of a whole number
 _MOST_FENCES = 100
 _MOST_FAILED = 2_000  # brackets that begin no JSON
-_READ_AGAIN = 8  # how often its own length is read at most, when bracket after bracket begins no JSON
+_READ_AGAIN = 8  # a text is read at most this many times over, if bracket after bracket begins no JSON
 _WRAPPERS = ("tasks", "plan", "task_nodes")
 _KIND_KEYS = ("task", "kind", "tool")
 

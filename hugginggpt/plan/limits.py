@@ -1,8 +1,8 @@
 """How large a plan may be, and how far its references may grow: every limit, in one place.
 
-A reference stands for what another task took or made, which may hold references of its own, so a
-plan of a few lines can stand for gigabytes. Each limit is checked before anything grows: when a plan
-is read, and again when results replace its references.
+A reference stands for another task's input or output, which may itself contain references, so a plan of a few lines can
+stand for gigabytes. Each limit is checked before anything grows: when a plan is read, and again when results replace
+its references.
 """
 
 from collections.abc import Iterable

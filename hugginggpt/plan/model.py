@@ -1,4 +1,4 @@
-"""The nouns of a plan, in the format of the HuggingGPT paper (arXiv 2303.17580, section 3.1)."""
+"""A plan and its tasks, in the format of the HuggingGPT paper (arXiv 2303.17580, section 3.1)."""
 
 import json
 from typing import Any
@@ -36,7 +36,7 @@ class PlannedTask(BaseModel):
 
     @property
     def name(self) -> str:
-        """What its task run is called."""
+        """The name of its task run."""
         return f"{self.id} · {self.task}"
 
     @property

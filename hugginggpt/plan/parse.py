@@ -1,4 +1,4 @@
-"""From what a controller or a user wrote to a valid `Plan`: tolerant in reading, strict in what it accepts."""
+"""Parse the text of a controller or a user into a valid `Plan`: lenient in reading, strict in what it accepts."""
 
 import difflib
 import math
@@ -17,20 +17,20 @@ from hugginggpt.plan.references import canonical, split_list
 from hugginggpt.plan.repair import finished_plan
 
 _MAX_ID = 9999
-_MAX_ID_CHARS = 100  # of an id that is written as a text, such as "task 3"
+_MAX_ID_CHARS = 100  # digits of an id that is written as a text, such as "task 3"
 
 
 def parse_plan(text: str) -> Plan:
     """Read a plan.
 
-    Takes the paper's JSON list with anything that language models put around and into it, repairs
-    what has one plain meaning, and refuses the rest.
+    Takes the paper's JSON list with anything that language models put around and into it, repairs mistakes that have
+    one plain meaning, and refuses the rest.
 
     Args:
         text: a JSON list of `{"task", "id", "dep", "args"}`, possibly inside prose.
 
     Raises:
-        PlanError: the problems found, each a sentence. Nothing else is ever raised.
+        PlanError: every problem, one sentence each. Nothing else is ever raised.
     """
     return finished_plan(_Reading(extract_tasks(text)).tasks())
 

@@ -33,7 +33,7 @@ def any_reference(text: str) -> str | None:
 
 
 def refuse_references(text: str) -> None:
-    """Refuse a text of the user's that a plan would take for a reference.
+    """Refuse a user's text that a plan would take for a reference.
 
     Raises:
         PlanError: it contains one, however it is written.

@@ -1,4 +1,4 @@
-"""From tasks as they are written to a plan that can run: references are repaired, everything is checked."""
+"""Turn the tasks as written into a plan that can run: repair references, check everything."""
 
 import heapq
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ def finished_plan(drafts: Drafts) -> Plan:
     """The plan that these tasks make.
 
     Raises:
-        PlanError: every problem, each a sentence.
+        PlanError: every problem, one sentence each.
     """
     return _Repair(drafts).plan()
 
@@ -50,7 +50,7 @@ class _Repair:
             for d in (self.drafts.tasks[task_id] for task_id in self._order())
         )
         plan = Plan(tasks=tasks, repairs=tuple(listed(self.repairs)))
-        check_length(plan.to_json())  # so that the plan as we write it can be read again
+        check_length(plan.to_json())  # so that the plan can be read again as we write it
         return plan
 
     def _drop_dangling_order(self) -> None:
@@ -82,7 +82,7 @@ class _Repair:
         return ids
 
     def _take_stock(self) -> None:
-        """Count what the arguments hold before references are repaired."""
+        """Count the contents of the arguments before references are repaired."""
         arguments = [value for draft in self.drafts.tasks.values() for value in draft.args.values()]
         self.chars, self.elements = sum(map(_chars, arguments)), sum(map(count_of, arguments))
         self._check_room("The plan has")
@@ -121,7 +121,7 @@ class _Repair:
         own: Mapping[int, Argument],
         joined: Mapping[int, str],
     ) -> None:
-        """Count what an argument grows to before it grows.
+        """Count how large an argument will grow, before it grows.
 
         Raises:
             PlanError: the plan would hold too much.

@@ -71,7 +71,7 @@ class ControllerReport(_Frozen):
     """The controller of a request, and its calls.
 
     Attributes:
-        model: the model that answered, or is to answer; None before the request is begun.
+        model: the model that answered, or will answer; None before the request has begun.
         server: base URL of the model's server, without user and password; `embedded` for the embedded model.
     """
 

@@ -89,7 +89,7 @@ def _is_cut_off(record: Path) -> bool:
     except OSError:
         return False
     if not content.startswith(b"{") and content:
-        return False  # somebody else's, in another format
+        return False  # not one of our records
     try:
         json.loads(content)
     except ValueError:

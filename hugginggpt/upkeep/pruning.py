@@ -165,7 +165,7 @@ def choose(
     """The conversations and the artifacts that are to go.
 
     Args:
-        conversations: all of them, the one that ended last first.
+        conversations: all of them, the latest to end first.
         artifacts: everything in the store.
         keep: bytes of artifacts that may stay.
         cutoff: anything older may go.

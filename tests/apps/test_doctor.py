@@ -48,7 +48,7 @@ def test_one_broken_part_does_not_hide_the_others(hugginggpt: Run) -> None:
     assert "secret" not in checked.stdout + checked.stderr
     assert "prefect config unset PREFECT_API_URL" in checked.stdout
     assert "✓ disk" in checked.stdout
-    assert "✗ expert workers: Without TLS, whoever answers at tcp://192.0.2.1:9 could run code" in checked.stdout
+    assert "✗ expert workers: Without TLS, anyone who answers at tcp://192.0.2.1:9 could run code" in checked.stdout
 
 
 def test_an_unusable_setting_is_told_once(hugginggpt: Run) -> None:

@@ -669,13 +669,13 @@ def test_a_scheduler_for_other_machines_without_tls_has_to_be_called_insecure(
     monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "dask")
     monkeypatch.setenv("HUGGINGGPT_DASK_ADDRESS", "tcp://192.0.2.1:8786")
     reset()
-    with pytest.raises(ConfigurationError, match=r"^Without TLS, whoever answers at tcp://192\.0\.2\.1:8786"):
+    with pytest.raises(ConfigurationError, match=r"^Without TLS, anyone who answers at tcp://192\.0\.2\.1:8786"):
         task_runner()
     asked = subprocess.run(
         [sys.executable, "-m", "apps.cli", "ask", "Draw it", "--file", str(photo)], capture_output=True, text=True
     )
     assert asked.returncode == 2
-    assert asked.stderr.startswith("Error: Without TLS, whoever answers at tcp://192.0.2.1:8786 could run code on this")
+    assert asked.stderr.startswith("Error: Without TLS, anyone who answers at tcp://192.0.2.1:8786 could run code on")
     monkeypatch.setenv("HUGGINGGPT_DASK_INSECURE_NO_TLS", "true")
     reset()
     task_runner()

@@ -1,1 +1,1 @@
-"""The small model that answers without a key: its server, its planner and how it reads."""
+"""The small model that plans and answers without a key: its server, its planner, its grammar and its answers."""

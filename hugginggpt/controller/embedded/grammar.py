@@ -58,7 +58,7 @@ def plan_grammar(kinds: Collection[str], sources: Mapping[ValueType, Sequence[st
 
 
 def _pipelines(capabilities: Sequence[Capability], depth: int) -> _Rules:
-    """The rules for pipelines inside so many parentheses."""
+    """The rules for pipelines inside this many parentheses."""
     rules: _Rules = {}
     deeper = depth + 1
     for goal in _INSIDE:

@@ -1,4 +1,4 @@
-"""What the plan of a request may name: its files, the names and URLs in its text, its long passages.
+"""The sources that a request's plan may name: its files, the names and URLs in its text, its long passages.
 
 The embedded planner copies short texts well and long ones badly, so a name replaces every long
 passage in the request that it reads.

@@ -62,7 +62,7 @@ def _library(path: str) -> Iterator[tuple[ctypes.CDLL, int]]:
 
 
 def _say(library: ctypes.CDLL, text: str, voice: str, longest: int) -> bytes:
-    """The samples of a text, cut off soon after so many bytes."""
+    """The samples of a text, cut off soon after this many bytes."""
     said = bytearray()
 
     def keep(samples: int | None, count: int, events: int | None) -> int:

@@ -19,7 +19,7 @@ from hugginggpt.settings import Settings
 
 _T = TypeVar("_T")
 
-# A provider that is silent for so long will not answer; other candidates get the rest of the time.
+# A provider that is silent for this long will not answer; other candidates get the rest of the time.
 _SILENCE_SECONDS = 120.0
 
 # How long to wait in all for a provider that says how long it is busy or loading.

@@ -16,7 +16,7 @@ from hugginggpt.trace.tables import Base, CleanText, UTCDateTime
 
 
 def _plain_type(kind: str, item: Any, autogenerating: object) -> str | Literal[False]:
-    """Write our own types into a revision as what they are in the database, so that it never changes with them."""
+    """Write our own types into a revision as database types, so that a revision does not change when they do."""
     if kind == "type" and isinstance(item, CleanText):
         return "sa.Text()"
     if kind == "type" and isinstance(item, UTCDateTime):

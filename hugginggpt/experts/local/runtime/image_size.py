@@ -8,7 +8,7 @@ from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs
 from hugginggpt.experts.local.runtime.diffusion import Diffuser
 
-# Every pipeline accepts sides that are multiples of so many pixels.
+# Every pipeline accepts sides that are multiples of this many pixels.
 _GRID = 32
 _SMALLEST, _LARGEST = 64, 4096
 _USUAL_SIDE = 512

@@ -1,4 +1,4 @@
-"""Create the tables of what was measured of models."""
+"""Create the tables of measured figures of models."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create the tables of what was measured of models."""
+    """Create the tables of measured figures of models."""
     op.create_table(
         "measurements",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
