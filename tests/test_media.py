@@ -457,7 +457,7 @@ def test_a_video_is_looked_at_no_longer_than_somebody_waits(tmp_path: Path, monk
 def test_a_machine_that_starts_no_process_is_said_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     video(tmp_path / "a.mp4", "mp4v")
     monkeypatch.setattr("sys.executable", str(tmp_path / "nothing"))
-    with pytest.raises(MediaError, match="no process can be started for it"):
+    with pytest.raises(MediaError, match="no process could be started"):
         load_file(str(tmp_path / "a.mp4"), settings_with())
 
 

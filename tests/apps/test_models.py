@@ -137,7 +137,7 @@ def test_the_model_of_a_kind_is_fetched_though_nothing_is_downloaded_unasked(ins
     with HubServer(tmp_path / "models") as hub:
         at = {"HF_ENDPOINT": hub.url, "HUGGINGGPT_MODELS_CACHE": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "0"}
         before = inside.invoke(main, ["models", "--kind", "conversational"], env=at)
-        assert "downloads nothing for what it can do itself" in before.stdout
+        assert "downloads no models for tasks that it can do itself" in before.stdout
         for kind in ("conversational", "tabular-classification"):
             fetched = inside.invoke(main, ["models", "fetch", "--kind", kind], env=at)
             assert fetched.exit_code == 0, fetched.output
@@ -205,7 +205,7 @@ def test_a_fetch_by_kind_takes_no_commit_that_vanished_from_the_hub(inside: CliR
         (["prune", "--keep-gb", "-1"], 2, "--keep-gb"),
         (["prune", "--keep-gb", "nan"], 2, "nan is not a number of gigabytes"),
         (["prune", "--keep-gb", "inf"], 2, "inf is not a number of gigabytes"),
-        (["--json", "list"], 2, "belong after the command 'list'"),
+        (["--json", "list"], 2, "Put options after the command 'list'"),
     ],
 )
 def test_what_cannot_be_fetched_or_pruned_is_a_sentence(

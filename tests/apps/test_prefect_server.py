@@ -122,13 +122,13 @@ def test_on_loopback_it_wants_no_login(host: str, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
 def test_beyond_loopback_it_wants_a_login(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", "")
-    with pytest.raises(UsageError, match=f"^Other machines may reach {host}, .* set a login in PREFECT_SERVER_"):
+    with pytest.raises(UsageError, match=f"^Other machines can reach {host}, .* set one in PREFECT_SERVER_"):
         check_login(host)
     refused = subprocess.run(
         [sys.executable, "-m", "apps.up.prefect_server", "--host", host], env=os.environ, capture_output=True, text=True
     )
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
-    assert refused.stderr.startswith(f"Error: Other machines may reach {host}")
+    assert refused.stderr.startswith(f"Error: Other machines can reach {host}")
     monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", "admin:secret")
     check_login(host)
 
