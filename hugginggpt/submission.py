@@ -1,4 +1,7 @@
-"""Submit a request: put it in line, have it started, or say why it waits. Every way in calls `submit`."""
+"""Submit a request: put it in line, have it started, or say why it waits.
+
+Every way in calls `submit`, except those that run the flow in their own process, such as `ask`.
+"""
 
 import json
 import uuid

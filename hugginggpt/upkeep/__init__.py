@@ -1,1 +1,1 @@
-"""What the scheduled flows do: delete what nobody needs, and load models before they are needed."""
+"""What keeps an installation in order: delete what nobody needs, and load models before they are needed."""
