@@ -64,6 +64,8 @@ class Capability:
         kind: lower-case words joined by hyphens.
         description: one line for the planner.
         word: its name in pipeline notation, which the embedded planner was trained on; empty for the kind itself.
+        hub_tag: the pipeline tag of its models on the Hub; empty for the kind itself, None if the Hub has none for it.
+        templated: its text may be an instruction around the text that it works on.
         timeout: the deadline of one task, in seconds.
         retries: how often the task is tried again after a failure that can pass.
         control: for a `*-text-to-image` kind, the kind it becomes without a text.
@@ -75,6 +77,8 @@ class Capability:
     outputs: tuple[ValueType, ...]
     aliases: tuple[str, ...] = ()
     word: str = ""
+    hub_tag: str | None = ""
+    templated: bool = False
     timeout: float = 300.0
     retries: int = 2
     control: str | None = None
@@ -91,6 +95,11 @@ class Capability:
         """The input of that name or alias, ignoring case."""
         wanted = name.strip().lower().replace("-", "_")
         return next((i for i in self.inputs if wanted == i.name or wanted in i.aliases), None)
+
+    @property
+    def pipeline_tag(self) -> str | None:
+        """The Hub's tag for this kind; None if it has none, as for the control kinds."""
+        return self.kind if self.hub_tag == "" else self.hub_tag
 
     @property
     def generative(self) -> bool:
@@ -129,7 +138,7 @@ def _optional(base: Input, *aliases: str) -> Input:
 
 def _control(name: str, word: str, what: str) -> Capability:
     description = f"Draw {what} of an image, to guide image generation."
-    return Capability(f"{name}-control", description, (_image,), (IMAGE,), word=word)
+    return Capability(f"{name}-control", description, (_image,), (IMAGE,), word=word, hub_tag=None)
 
 
 def _control_to_image(name: str, word: str, what: str) -> Capability:
@@ -140,6 +149,7 @@ def _control_to_image(name: str, word: str, what: str) -> Capability:
         (IMAGE,),
         (f"{name}-control-text-to-image",),
         word=word,
+        hub_tag=None,
         timeout=1800.0,
         parameters=_diffusion,
         control=f"{name}-control",
@@ -156,7 +166,7 @@ _ROWS = (
     Capability("zero-shot-classification", "Sort a text into labels given in the request.", (_text, _labels),
         (STRUCTURED,), word="label"),
     Capability("text2text-generation", "Turn one text into another as it instructs.", (_text,), (TEXT,),
-        ("text-to-text-generation", "text-to-text"), word="rewrite", parameters=_text_parameters),
+        ("text-to-text-generation", "text-to-text"), word="rewrite", templated=True, parameters=_text_parameters),
     Capability("summarization", "Summarise a text.", (_text,), (TEXT,), ("summarisation", "summary"), word="summarize",
         parameters=_text_parameters),
     Capability("translation", "Translate a text into another language.",
@@ -168,9 +178,9 @@ _ROWS = (
     Capability("table-question-answering", "Answer a question from a table.", (_table, _question), (TEXT,),
         ("table-qa",), word="query"),
     Capability("conversational", "Reply to a message in a conversation.", (_text,), (TEXT,), ("conversation", "chat"),
-        word="chat", parameters=_text_parameters),
+        word="chat", hub_tag="text-generation", templated=True, parameters=_text_parameters),
     Capability("text-generation", "Write a text that a prompt asks for.", (_prompt,), (TEXT,), word="write",
-        parameters=_text_parameters),
+        templated=True, parameters=_text_parameters),
     Capability("fill-mask", "Fill in the masked word of a sentence.", (_text,), (STRUCTURED,), word="fill"),
     Capability("feature-extraction", "Turn a text into an embedding vector.", (_text,), (STRUCTURED,),
         ("text-embedding",), word="embed"),

@@ -11,7 +11,7 @@ from hugginggpt.errors import ConfigurationError
 from hugginggpt.packages import check_packages
 from hugginggpt.redaction import keep_out_of_logs
 from hugginggpt.settings import Settings, get_settings
-from hugginggpt.up import own_cluster, read
+from hugginggpt.up_state import own_cluster, read
 
 POOL = "hugginggpt"
 """Prefect's work pool, whose workers run the deployments."""

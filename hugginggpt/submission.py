@@ -1,4 +1,7 @@
-"""Submit a request: put it in line, and have it started or say why it waits. All submissions go through `submit`."""
+"""Submit a request: put it in line, and have it started or say why it waits.
+
+Every way to start a request calls `submit`, except those that run the flow in their own process, such as `ask`.
+"""
 
 import json
 import uuid

@@ -11,7 +11,7 @@ from prefect.states import Completed, Failed
 
 from hugginggpt.capabilities import CAPABILITIES, find_kind
 from hugginggpt.catalog.changes import CatalogChanges
-from hugginggpt.catalog.hub import forget_probes, pipeline_tag
+from hugginggpt.catalog.hub import forget_probes
 from hugginggpt.errors import HuggingGPTError, UsageError
 from hugginggpt.services import get_catalog
 from hugginggpt.text import counted
@@ -39,7 +39,7 @@ def refresh_kinds(kinds: Sequence[str]) -> list[Lookup]:
     Raises:
         UsageError: a kind does not exist, or the Hub has no tag for it.
     """
-    wanted = [_known(kind) for kind in kinds] or [kind for kind in CAPABILITIES if pipeline_tag(kind) is not None]
+    wanted = [_known(kind) for kind in kinds] or [kind for kind in CAPABILITIES if CAPABILITIES[kind].pipeline_tag]
     name_run(f"refresh-catalog: {counted(len(set(wanted)), 'kind')}")
     futures = [(kind, refresh_kind.submit(kind)) for kind in dict.fromkeys(wanted)]
     return [_lookup(kind, future.result(raise_on_failure=False)) for kind, future in futures]
@@ -89,7 +89,7 @@ def show_changes(lookups: Sequence[Lookup]) -> State[Any]:
 
 def _known(name: str) -> str:
     kind = find_kind(name)
-    if kind is None or pipeline_tag(kind) is None:
+    if kind is None or CAPABILITIES[kind].pipeline_tag is None:
         raise UsageError(f"The Hub has no tag for the kind '{name}': choose other kinds, or none to refresh all.")
     return kind
 

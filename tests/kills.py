@@ -47,7 +47,7 @@ from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.settings import Settings
 from hugginggpt.trace.store import Trace
 from hugginggpt.trace.story import RequestTrace
-from hugginggpt.up import read
+from hugginggpt.up_state import read
 from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parent.parent

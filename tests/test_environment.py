@@ -10,7 +10,7 @@ from apps.up.certificate import make_certificate
 from hugginggpt.environment import prepare
 from hugginggpt.holder import Holder, holder_name
 from hugginggpt.settings import get_settings
-from hugginggpt.up import Up, certificate_file, read, remove, write
+from hugginggpt.up_state import Up, certificate_file, read, remove, write
 
 NAMES = ("PREFECT_API_URL", "HUGGINGGPT_TASK_RUNNER", "HUGGINGGPT_DASK_ADDRESS")
 URL, DASK = "http://127.0.0.1:4200/api", "tls://127.0.0.1:8786"

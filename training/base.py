@@ -16,7 +16,7 @@ import torch
 from gguf import GGUFReader, dequantize
 from torch import Tensor
 
-from hugginggpt.controller.embedded.server import FILE, PACKAGE
+from hugginggpt.controller.embedded.model import FILE, PACKAGE
 
 
 @dataclass(frozen=True)

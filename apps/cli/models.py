@@ -151,7 +151,6 @@ def _cards(ids: tuple[str, ...], kind: str | None) -> "list[ModelCard]":
 def _refuse_another_kind(card: "ModelCard") -> None:
     """Refuse a model if, according to the Hub, its inputs or outputs do not match its kind."""
     from hugginggpt.capabilities import CAPABILITIES
-    from hugginggpt.catalog.hub import pipeline_tag
     from hugginggpt.errors import UsageError
 
     # A diffusers pipeline can do more than its tag says.
@@ -159,7 +158,7 @@ def _refuse_another_kind(card: "ModelCard") -> None:
         card.tag is None
         or card.tag not in CAPABILITIES
         or not card.kind
-        or not pipeline_tag(card.kind)
+        or not CAPABILITIES[card.kind].pipeline_tag
         or card.library == "diffusers"
     ):
         return

@@ -158,7 +158,7 @@ def _note_other_controller() -> None:
     from hugginggpt.controller_name import fingerprint
     from hugginggpt.services import get_controller
     from hugginggpt.settings import get_settings
-    from hugginggpt.up import read
+    from hugginggpt.up_state import read
 
     up = read(get_settings().home_dir)
     if up is None or not up.is_alive or up.controller_fingerprint in ("", fingerprint(get_settings())):

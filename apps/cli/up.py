@@ -15,7 +15,7 @@ from apps.cli.text import printable
 
 if TYPE_CHECKING:
     from apps.up.parts import UpOptions
-    from hugginggpt.up import Up
+    from hugginggpt.up_state import Up
 
 EPILOG = """\b
 Exit codes:
@@ -119,7 +119,7 @@ def _detach(options: "UpOptions", home: Path) -> int:
     """Start `up` in a session of its own, and print its output until everything is up or it has ended."""
     from apps.up.supervisor import logs_of
     from hugginggpt.settings import CHECKOUT
-    from hugginggpt.up import read
+    from hugginggpt.up_state import read
 
     log = logs_of(home) / "up.log"
     command = [sys.executable, "-P", "-m", "apps.cli", "up", "--host", options.host]

@@ -18,7 +18,7 @@ from hugginggpt.environment import POOL
 from hugginggpt.errors import ConfigurationError
 from hugginggpt.settings import CHECKOUT, Settings
 from hugginggpt.trace.database import database_file, parse_url
-from hugginggpt.up import own_cluster
+from hugginggpt.up_state import own_cluster
 
 LOOPBACK = "127.0.0.1"
 

@@ -11,7 +11,7 @@ from hugginggpt.errors import HuggingGPTError
 from hugginggpt.services import get_trace
 from hugginggpt.settings import Settings
 from hugginggpt.trace.database import parse_url
-from hugginggpt.up import Up, own_cluster, read
+from hugginggpt.up_state import Up, own_cluster, read
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from hugginggpt.holder import holder_name
 from hugginggpt.home import open_home
 from hugginggpt.redaction import said
 from hugginggpt.settings import Settings, data_file
-from hugginggpt.up import Up, certificate_file, read, remove, write
+from hugginggpt.up_state import Up, certificate_file, read, remove, write
 
 Report = Callable[[str, str], None]
 """Tells the user about a part: its label, and where it runs or what happened to it."""

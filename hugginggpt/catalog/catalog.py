@@ -10,7 +10,7 @@ from typing import Protocol
 
 from hugginggpt.capabilities import CAPABILITIES, known_kind
 from hugginggpt.catalog.changes import CatalogChanges, changes
-from hugginggpt.catalog.hub import LIMIT, Hub, pipeline_tag
+from hugginggpt.catalog.hub import LIMIT, Hub
 from hugginggpt.catalog.known import known_cards
 from hugginggpt.catalog.obstacles import find_obstacle
 from hugginggpt.catalog.ranking import ALLOWED, ranked
@@ -277,7 +277,11 @@ class Catalog:
         """The latest lookup of a kind; a new one if `may_ask`, the Hub answers, and it is too old or wanted `anew`."""
         with self._locks[kind]:
             cards, age = self._last_lookup(kind)
-            if not may_ask or (age < self._settings.catalog_ttl and not anew) or pipeline_tag(kind) is None:
+            if (
+                not may_ask
+                or (age < self._settings.catalog_ttl and not anew)
+                or CAPABILITIES[kind].pipeline_tag is None
+            ):
                 return cards
             found = self._ask_hub(kind)
             if found is None:

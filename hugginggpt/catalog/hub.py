@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.deadline import Deadline
 from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.models.files import TABULAR
@@ -54,13 +55,6 @@ _probes: dict[str, tuple[float, bool]] = {}
 _probing = threading.Lock()
 
 
-def pipeline_tag(kind: str) -> str | None:
-    """The Hub's tag for a kind; None if it has none, as for the control kinds."""
-    if kind.endswith("-control") or (kind.endswith("-text-to-image")):
-        return None
-    return "text-generation" if kind == "conversational" else kind
-
-
 class Hub:
     """The Hub that the settings name."""
 
@@ -85,7 +79,7 @@ class Hub:
 
     def cards(self, kind: str) -> list[ModelCard] | None:
         """The most downloaded models of a kind, at most `LIMIT`; None when the Hub does not answer."""
-        tag = pipeline_tag(kind)
+        tag = CAPABILITIES[kind].pipeline_tag
         if tag is None or self.obstacle():
             return None
         filters = "conversational" if kind == "conversational" else None

@@ -56,9 +56,9 @@ class _Server:
     def context_tokens(self) -> int:
         if not self.is_embedded:
             return self.settings.controller_context_tokens
-        from hugginggpt.controller.embedded import server as embedded
+        from hugginggpt.controller.embedded.model import CONTEXT_TOKENS
 
-        return min(self.settings.controller_context_tokens, embedded.CONTEXT_TOKENS)
+        return min(self.settings.controller_context_tokens, CONTEXT_TOKENS)
 
     @property
     def label(self) -> str:

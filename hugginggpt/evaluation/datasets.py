@@ -14,7 +14,7 @@ from hugginggpt.capabilities import ValueType
 from hugginggpt.errors import PlanError, UsageError
 from hugginggpt.evaluation.metrics import Argument, Graph, Group, Node, group_of
 from hugginggpt.evaluation.taskbench import graph_of_nodes, known_name, task_nodes
-from hugginggpt.media.formats import by_ending
+from hugginggpt.media.input_formats import by_ending
 from hugginggpt.plan import Plan, parse_plan
 from hugginggpt.plan.references import references_in
 from hugginggpt.settings import data_folder

@@ -34,7 +34,7 @@ def encode(value: Value, check_deadline: Callable[[], object] = lambda: None) ->
         case Image():
             from hugginggpt.media import pictures
 
-            return pictures.write(value), "image/png"
+            return pictures.write(value)
         case Audio():
             from hugginggpt.media import sound
 

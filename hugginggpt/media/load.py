@@ -18,8 +18,8 @@ from hugginggpt.addresses import shown
 from hugginggpt.capabilities import ValueType
 from hugginggpt.deadline import NO_DEADLINE, Deadline
 from hugginggpt.errors import MediaError
-from hugginggpt.media import formats, tables, texts
-from hugginggpt.media.formats import Format
+from hugginggpt.media import input_formats, tables, texts
+from hugginggpt.media.input_formats import Format
 from hugginggpt.media.problem import ContentProblem, too_large
 from hugginggpt.roots import find_in_roots
 from hugginggpt.settings import Settings
@@ -198,10 +198,10 @@ def _checked(
     name = file_name(name, MOST_NAME_BYTES - _ENDING_BYTES) or "file"
     ending = PurePosixPath(name).suffix
     try:
-        found = formats.recognise(data)
+        found = input_formats.recognise(data)
         if found is None:
             content = texts.read(data, settings.max_text_chars)
-            found = _kind_of_text(formats.by_ending(ending), formats.by_mime(mime))
+            found = _kind_of_text(input_formats.by_ending(ending), input_formats.by_mime(mime))
         _agree(found, ending, mime)
         if found.type is None:
             raise ContentProblem(f"is {found.name}, which cannot be used; {found.advice}")
@@ -224,12 +224,12 @@ def _checked(
             videos.check(data, found, settings.max_image_pixels, settings.max_decoded_bytes, deadline)
     except ContentProblem as problem:
         raise MediaError(f"{subject} {problem}.") from problem
-    return LoadedFile(name if ending else name + formats.EXTENSIONS[found.mime], data, found.type, found.mime)
+    return LoadedFile(name if ending else name + input_formats.EXTENSIONS[found.mime], data, found.type, found.mime)
 
 
 def _kind_of_text(*claims: Format | None) -> Format:
     """The kind of text by its ending, else by the server's media type, else plain."""
-    return next((claim for claim in claims if claim is not None and claim.is_text), formats.PLAIN)
+    return next((claim for claim in claims if claim is not None and claim.is_text), input_formats.PLAIN)
 
 
 def _agree(found: Format, ending: str, mime: str | None) -> None:
@@ -241,7 +241,7 @@ def _agree(found: Format, ending: str, mime: str | None) -> None:
     Raises:
         ContentProblem: the file is something else.
     """
-    declared, ended = formats.by_mime(mime), formats.by_ending(ending)
+    declared, ended = input_formats.by_mime(mime), input_formats.by_ending(ending)
     advice = f"; {found.advice}" if found.type is None else "; give it the right ending, or the right file"
     if declared is not None and not _matches(found, declared):
         raise ContentProblem(f"is declared as {one_line(mime or '', _MOST_SHOWN)} but holds {found.name}{advice}")
@@ -250,4 +250,4 @@ def _agree(found: Format, ending: str, mime: str | None) -> None:
 
 
 def _matches(found: Format, claimed: Format) -> bool:
-    return formats.interchangeable(found, claimed) or (found.is_text and claimed.is_text)
+    return input_formats.interchangeable(found, claimed) or (found.is_text and claimed.is_text)

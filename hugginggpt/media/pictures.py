@@ -142,11 +142,11 @@ def _orientation(image: PILImage.Image) -> int:
     return int(image.getexif().get(_ORIENTATION) or 1)
 
 
-def write(image: Image) -> bytes:
-    """PNG without metadata, so that equal pixels give equal bytes."""
+def write(image: Image) -> tuple[bytes, str]:
+    """PNG without metadata, so that equal pixels give equal bytes, and its media type."""
     buffer = io.BytesIO()
     _plain(image.image).save(buffer, "PNG")
-    return buffer.getvalue()
+    return buffer.getvalue(), "image/png"
 
 
 def _plain(image: PILImage.Image) -> PILImage.Image:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hugginggpt.deadline import NO_DEADLINE, POLL_SECONDS, Deadline
 from hugginggpt.errors import NO_SPACE, DiskFullError, StorageError
-from hugginggpt.media.formats import AVI, MOV, MP4, Format
+from hugginggpt.media.input_formats import AVI, MOV, MP4, Format
 from hugginggpt.media.problem import ContentProblem, too_much_memory
 
 TEMPORARY = "hugginggpt-video-"

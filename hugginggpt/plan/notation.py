@@ -20,7 +20,7 @@ NOTHING = "none"
 PIPED = "{}"
 """Where the piped value goes in the text of a `TEMPLATED` kind."""
 
-TEMPLATED = frozenset({"text-generation", "text2text-generation", "conversational"})
+TEMPLATED = frozenset(kind for kind, capability in CAPABILITIES.items() if capability.templated)
 """The kinds whose text may be a template around the piped value."""
 
 INPUT_WORDS = {"target_language": "to", "source_language": "from"}

@@ -147,7 +147,7 @@ def report(
     """The report of a request.
 
     Args:
-        trace: the request, as `Trace.request` gives it.
+        trace: the request, as `Trace.requests.get` returns it.
         file_paths: where outputs were written to, by the SHA-256 of their contents.
         since: when the user asked for it, as in `waited`.
         until: when its answer was there, as in `waited`.

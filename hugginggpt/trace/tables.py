@@ -1,7 +1,7 @@
 """The tables of the trace.
 
 `docs/trace.md` is generated from this module: a class docstring becomes the table's description,
-`doc=` a column's.
+`doc=` a column's. A change needs a migration in `migrations/versions/`, and its number in `migrate.py`.
 """
 
 from datetime import UTC, datetime

@@ -1,1 +1,1 @@
-"""The work of the scheduled flows: deleting what nothing needs any more, and loading models before they are needed."""
+"""Keeps an installation in order: deletes what nothing needs any more, and loads models before they are needed."""

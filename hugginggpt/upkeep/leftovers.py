@@ -12,7 +12,7 @@ from pathlib import Path
 from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.media.videos import TEMPORARY
 from hugginggpt.settings import Settings
-from hugginggpt.up import UNFINISHED
+from hugginggpt.up_state import UNFINISHED
 
 _UNIQUE = "[0-9a-f]{32}"
 _UNFINISHED = re.compile(rf".+\.{_UNIQUE}\.tmp|\.check-{_UNIQUE}")

@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 from hugginggpt.holder import holder_name
-from hugginggpt.up import Up, write
+from hugginggpt.up_state import Up, write
 from tests.apps.conftest import Run
 
 PARTS = [

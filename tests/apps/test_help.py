@@ -12,17 +12,9 @@ from hugginggpt.errors import ConfigurationError, ExpertError, MediaError
 
 HEAVY = {"torch", "transformers", "diffusers", "prefect", "openai", "sqlalchemy", "pydantic", "rich", "numpy", "httpx"}
 COMMANDS = [
-    "ask",
-    "plan",
-    "resume",
-    "trace",
-    "trace list",
-    "trace show",
-    "trace export",
-    "models",
-    "doctor",
-    "evaluate",
-    "prune",
+    name if part is None else f"{name} {part}"
+    for name, command in main.commands.items()
+    for part in (None, *(command.commands if isinstance(command, click.Group) else ()))
 ]
 
 LOADED_BY_HELP = """

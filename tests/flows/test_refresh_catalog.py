@@ -18,7 +18,7 @@ from prefect.client.schemas.filters import (
 
 from flows.refresh import refresh_catalog
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.catalog.hub import forget_probes, pipeline_tag
+from hugginggpt.catalog.hub import forget_probes
 from hugginggpt.errors import ConfigurationError, HubUnavailableError, UsageError
 from hugginggpt.services import get_trace, reset
 from tasks import refresh
@@ -100,7 +100,7 @@ def test_what_changed_since_the_last_lookup_is_shown(hub: HubServer, models: Pat
 
 def test_a_task_run_looks_up_a_kind_and_all_kinds_of_the_hub_are_looked_up(hub: HubServer) -> None:
     state = refreshed()
-    kinds = [kind for kind in CAPABILITIES if pipeline_tag(kind)]
+    kinds = [kind for kind in CAPABILITIES if CAPABILITIES[kind].pipeline_tag]
     wanted = {f"{kind} · refresh": 1 for kind in kinds}
     # Prefect's server records task runs a moment after they have ended.
     assert any(runs(state) == wanted or time.sleep(0.5) for _ in range(60))

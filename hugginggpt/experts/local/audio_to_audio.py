@@ -11,8 +11,8 @@ from hugginggpt.experts.inputs import recording
 from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.expert import LocalExpert
 from hugginggpt.experts.local.runtime.generation import seeded
+from hugginggpt.experts.local.runtime.model_class import Network, load_network, load_processor
 from hugginggpt.experts.local.runtime.model_loading import model_loading
-from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
 from hugginggpt.experts.local.runtime.speech import load_vocoder, neutral_voice
 from hugginggpt.media import Audio
 from hugginggpt.models.card import ModelCard

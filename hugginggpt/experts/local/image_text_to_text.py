@@ -7,7 +7,7 @@ from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.loaded_model import LoadedModel
-from hugginggpt.experts.local.runtime.network import Network
+from hugginggpt.experts.local.runtime.model_class import Network
 from hugginggpt.experts.local.runtime.vision_language import VisionLanguageExpert, answer_about_image
 from hugginggpt.media import Text
 

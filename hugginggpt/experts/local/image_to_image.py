@@ -13,8 +13,8 @@ from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert, load_pipeline, on_device
 from hugginggpt.experts.local.runtime.image_size import resized_for
+from hugginggpt.experts.local.runtime.model_class import Network, load_network, load_processor
 from hugginggpt.experts.local.runtime.model_loading import model_loading
-from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
 from hugginggpt.media import Image
 from hugginggpt.models.card import ModelCard
 

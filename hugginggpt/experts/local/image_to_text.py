@@ -8,7 +8,7 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.loaded_model import LoadedModel
-from hugginggpt.experts.local.runtime.network import Network
+from hugginggpt.experts.local.runtime.model_class import Network
 from hugginggpt.experts.local.runtime.vision_language import (
     ImageProcessorAndTokenizer,
     VisionLanguageExpert,

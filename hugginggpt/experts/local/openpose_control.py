@@ -13,7 +13,7 @@ from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.object_detection import ObjectDetection
-from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
+from hugginggpt.experts.local.runtime.model_class import Network, NetworkExpert
 from hugginggpt.media import Image
 from hugginggpt.models.card import ModelCard
 

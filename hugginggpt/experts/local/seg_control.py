@@ -8,7 +8,7 @@ from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.ade20k_palette import COLOURS
-from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
+from hugginggpt.experts.local.runtime.model_class import Network, NetworkExpert
 from hugginggpt.media import Image
 
 

@@ -2,7 +2,7 @@
 
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs
-from hugginggpt.experts.local.runtime.network import Network
+from hugginggpt.experts.local.runtime.model_class import Network
 from hugginggpt.experts.local.runtime.seq2seq import Seq2SeqExpert, generate, max_input_tokens
 
 _USUAL_TOKENS = 256

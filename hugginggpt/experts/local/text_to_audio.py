@@ -9,8 +9,8 @@ from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert, load_pipeline, on_device
 from hugginggpt.experts.local.runtime.generation import seeded
+from hugginggpt.experts.local.runtime.model_class import Network, load_network, load_processor
 from hugginggpt.experts.local.runtime.model_loading import model_loading
-from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
 from hugginggpt.media import Audio
 from hugginggpt.models.card import ModelCard
 

@@ -12,8 +12,8 @@ from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.expert import LocalExpert
 from hugginggpt.experts.local.runtime.generation import seeded
+from hugginggpt.experts.local.runtime.model_class import Network, load_network, load_processor
 from hugginggpt.experts.local.runtime.model_loading import LoadTarget, model_loading
-from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
 from hugginggpt.experts.local.runtime.speech import load_vocoder, neutral_voice, sentences
 from hugginggpt.media import Audio
 from hugginggpt.models.card import ModelCard

@@ -9,7 +9,7 @@ from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs
 from hugginggpt.experts.inputs import token_windows
 from hugginggpt.experts.local.runtime.languages import CODES, find_language, language_name
-from hugginggpt.experts.local.runtime.network import Network
+from hugginggpt.experts.local.runtime.model_class import Network
 from hugginggpt.experts.local.runtime.seq2seq import Seq2SeqExpert, generate, max_input_tokens, task_parameters
 
 _USUAL_TOKENS = 400

@@ -5,7 +5,7 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.loaded_model import LoadedModel
-from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
+from hugginggpt.experts.local.runtime.model_class import Network, NetworkExpert
 from hugginggpt.experts.rendering import classification
 from hugginggpt.experts.video import sample_frames
 

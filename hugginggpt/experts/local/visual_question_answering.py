@@ -11,8 +11,8 @@ from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.loaded_model import LoadedModel
+from hugginggpt.experts.local.runtime.model_class import Network, load_network, load_processor
 from hugginggpt.experts.local.runtime.model_loading import model_loading
-from hugginggpt.experts.local.runtime.network import Network, load_network, load_processor
 from hugginggpt.experts.local.runtime.vision_language import VisionLanguageExpert, answer_about_image, generate_text
 from hugginggpt.media import Text
 from hugginggpt.models.card import ModelCard

@@ -108,4 +108,5 @@ def message(inputs: Inputs, content: Any) -> dict[str, Any]:
 
 def data_uri(inputs: Inputs) -> str:
     """The picture as a data URI, for a chat message."""
-    return f"data:image/png;base64,{base64.b64encode(picture(inputs)).decode()}"
+    data, mime = encode(Image(on_white(inputs["image"].image)))
+    return f"data:{mime};base64,{base64.b64encode(data).decode()}"

@@ -9,7 +9,7 @@ from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.inputs import model_max_tokens
 from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.generation import generation_options, seeded, without_thinking
-from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
+from hugginggpt.experts.local.runtime.model_class import Network, NetworkExpert
 from hugginggpt.media import Text
 
 _USUAL_TOKENS = 512

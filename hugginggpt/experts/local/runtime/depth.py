@@ -8,7 +8,7 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.loaded_model import LoadedModel
-from hugginggpt.experts.local.runtime.network import Network, NetworkExpert
+from hugginggpt.experts.local.runtime.model_class import Network, NetworkExpert
 
 
 class DepthExpert(NetworkExpert):

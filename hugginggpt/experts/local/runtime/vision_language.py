@@ -10,8 +10,8 @@ from PIL import Image as PILImage
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs
 from hugginggpt.experts.local.runtime.generation import generation_options, seeded, without_thinking
+from hugginggpt.experts.local.runtime.model_class import Network, NetworkExpert, load_processor
 from hugginggpt.experts.local.runtime.model_loading import LoadTarget
-from hugginggpt.experts.local.runtime.network import Network, NetworkExpert, load_processor
 
 
 @dataclass(frozen=True)
