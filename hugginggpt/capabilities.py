@@ -67,7 +67,7 @@ class Capability:
         hub_tag: the pipeline tag of its models on the Hub; empty for the kind itself, None if the Hub has none for it.
         templated: its text may be an instruction around the text that it works on.
         timeout: the deadline of one task, in seconds.
-        retries: how often the task is tried again after a failure that can pass.
+        retries: how often the task is retried after a temporary failure.
         control: for a `*-text-to-image` kind, the kind it becomes without a text.
     """
 
@@ -264,7 +264,7 @@ CAPABILITIES: Mapping[str, Capability] = MappingProxyType(_kinds)
 
 
 def find_kind(name: str) -> str | None:
-    """The kind meant by a name, whatever its case, separators or alias; None when there is none."""
+    """The kind meant by a name, whatever its case, separators or alias; None if there is none."""
     wanted = "-".join(name.strip().lower().replace("_", "-").split())
     return wanted if wanted in _kinds else _aliases.get(wanted)
 

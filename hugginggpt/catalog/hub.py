@@ -78,7 +78,7 @@ class Hub:
         return None if reachable else f"the Hub at {self.url} cannot be reached: check the network or HF_ENDPOINT"
 
     def cards(self, kind: str) -> list[ModelCard] | None:
-        """The most downloaded models of a kind, at most `LIMIT`; None when the Hub does not answer."""
+        """The most downloaded models of a kind, at most `LIMIT`; None if the Hub does not answer."""
         tag = CAPABILITIES[kind].pipeline_tag
         if tag is None or self.obstacle():
             return None
@@ -100,7 +100,7 @@ class Hub:
         return [_card(info, kind, self.url, tells) for info in whole if info.pipeline_tag in (tag, None)]
 
     def card(self, model: str, kind: str) -> ModelCard | None:
-        """The Hub's card of one model; None when it has no such model or does not answer."""
+        """The Hub's card of one model; None if it has no such model or does not answer."""
         if self.obstacle():
             return None
 

@@ -14,7 +14,7 @@ from hugginggpt.settings import Settings
 def find_obstacle(
     card: ModelCard, endpoint: Endpoint, settings: Settings, hub: Hub, *, installed: bool, fetches: bool, listed: bool
 ) -> str | None:
-    """Why a model cannot run at an endpoint; None when it can.
+    """Why a model cannot run at an endpoint; None if it can.
 
     Finding out whether the Hub can be reached is slow, so that check comes last, and only if it matters.
 

@@ -25,7 +25,7 @@ class Certificates:
     """PEM files. Whoever has a certificate of the authority belongs to the cluster.
 
     Attributes:
-        key: the private key; None when it is in the certificate's file.
+        key: the private key; None if it is in the certificate's file.
     """
 
     authority: Path

@@ -32,7 +32,7 @@ class ControllerCall(BaseModel):
     Attributes:
         stage: the purpose: "plan", "select", "respond", or the kind of a text task.
         attempt: 1 for the first attempt at a call.
-        cost_microdollars: millionths of a US dollar; None when no prices are configured.
+        cost_microdollars: millionths of a US dollar; None if no prices are configured.
         error: why there was no usable reply.
         started_at: in UTC.
     """

@@ -54,7 +54,7 @@ class CallFailed(Exception):
     """A call gave no usable reply.
 
     Attributes:
-        status: HTTP status; None when there was no answer at all.
+        status: HTTP status; None if there was no answer at all.
         code: the server's code for the cause.
         param: the parameter that the server rejected.
         detail: the server's message, without secrets.

@@ -72,5 +72,5 @@ def replace_references(text: str, rendering: Callable[[int], str]) -> str:
 
 
 def split_list(text: str) -> list[str] | None:
-    """The references of `<GENERATED>-0,<GENERATED>-1`; None when the text is anything else."""
+    """The references of `<GENERATED>-0,<GENERATED>-1`; None if the text is anything else."""
     return [part.strip() for part in text.split(",")] if _LIST.fullmatch(text.strip()) else None

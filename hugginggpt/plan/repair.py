@@ -153,7 +153,7 @@ class _Repair:
                 )
 
     def _own_argument(self, draft: Draft, wanted: Input, source_id: int) -> Argument | None:
-        """What replaces a reference to that task; None when the reference can stay."""
+        """What replaces a reference to that task; None if the reference can stay."""
         source = self.drafts.tasks[source_id]
         if source.capability.gives(wanted):
             return None

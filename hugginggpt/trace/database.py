@@ -62,7 +62,7 @@ class Database:
     """Sessions on the trace database. Safe to share between threads.
 
     Args:
-        url: as `parse_url` gives it.
+        url: as `parse_url` returns it.
     """
 
     def __init__(self, url: URL) -> None:

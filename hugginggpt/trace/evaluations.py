@@ -39,7 +39,7 @@ class Evaluations:
             return found or new_id
 
     def latest(self, subject: Subject) -> str | None:
-        """Id of the latest evaluation of a subject; None when there is none."""
+        """Id of the latest evaluation of a subject; None if there is none."""
         with self._database.reading() as session:
             return session.scalar(_latest(subject))
 

@@ -80,7 +80,7 @@ class Lifecycle:
 
         Args:
             asked: the request.
-            holder: this process, as `holder_name()` gives it.
+            holder: this process, as `holder_name()` returns it.
             lease_seconds: how long this process counts as alive without renewing.
             flow_run_id: Prefect's id of the flow run that works on it.
             queued: put it in line: if this process dies, another one takes over.

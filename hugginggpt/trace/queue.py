@@ -38,7 +38,7 @@ class Queue:
 
         Args:
             asked: the request, with its id.
-            holder: this process, as `holder_name()` gives it, if it is going to open the request itself. For a known
+            holder: this process, as `holder_name()` returns it, if it is going to open the request itself. For a known
                 request, it is then compared as `Lifecycle.open` does.
             seconds: how long no other process can claim it in that case.
 
@@ -69,7 +69,7 @@ class Queue:
         claim lasts longer.
 
         Args:
-            holder: this process, as `holder_name()` gives it.
+            holder: this process, as `holder_name()` returns it.
             seconds: how long no other process can claim them. A claim is never given back: it runs out, or ends when
                 its request begins.
             limit: claim at most this many.

@@ -142,7 +142,7 @@ class RunTrace:
         """Record the progress of an attempt. An attempt that has ended keeps the progress that was recorded last.
 
         Args:
-            attempt_id: as `start_attempt` gave it.
+            attempt_id: as `start_attempt` returns it.
             progress: a few words.
         """
         with self._database.writing() as session:
@@ -163,10 +163,10 @@ class RunTrace:
         """Record how an attempt ended.
 
         Args:
-            attempt_id: as `start_attempt` gave it.
+            attempt_id: as `start_attempt` returns it.
             status: "completed", "failed", or "interrupted" when its process was stopped.
             seconds: how long it took.
-            load_seconds: of these, the time until its model was loaded; None when it was loaded already.
+            load_seconds: of these, the time until its model was loaded; None if it was loaded already.
             error: why it failed, one sentence.
             error_type: class of the error.
             passing: the failure may be temporary, so the same model may be tried again.
@@ -257,7 +257,7 @@ class RunTrace:
 
         Args:
             status: how the request ended.
-            answer: None when there is none.
+            answer: None if there is none.
             error: why it failed, or why its answer is the plain rendering.
             outcomes: how tasks ended; a task without an outcome stays as it was recorded.
         """
@@ -286,7 +286,7 @@ class RunTrace:
             return RequestStatus(request.status)
 
     def plan(self) -> Plan | None:
-        """The recorded plan; None when there is none yet."""
+        """The recorded plan; None if there is none yet."""
         with self._database.reading() as session:
             request = session.get(RequestRow, self.request_id)
             return None if request is None else plan_of(request, task_rows(session, self.request_id))

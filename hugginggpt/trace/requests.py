@@ -249,7 +249,7 @@ def task_rows(session: Session, request_id: str) -> Sequence[PlannedTaskRow]:
 
 
 def plan_of(request: RequestRow, rows: Sequence[PlannedTaskRow]) -> Plan | None:
-    """A request's plan; None when none is recorded."""
+    """A request's plan; None if none is recorded."""
     if request.planned_at is None:
         return None
     tasks = tuple(PlannedTask(task=row.kind, id=row.task_id, dep=tuple(row.dep), args=row.args) for row in rows)

@@ -124,7 +124,7 @@ class Attempt(_Frozen):
         status: `running`, `completed`, `failed` or `interrupted`.
         progress: its latest report; None if it reported nothing.
         passing: the failure may be temporary.
-        load_seconds: of its seconds, the time until its model was loaded; None when it was loaded already.
+        load_seconds: of its seconds, the time until its model was loaded; None if it was loaded already.
     """
 
     life: int
@@ -158,8 +158,8 @@ class AttemptEnd(NamedTuple):
     """An attempt that completed.
 
     Attributes:
-        attempt_id: as `RunTrace.start_attempt` gave it.
-        load_seconds: of its seconds, the time until its model was loaded; None when it was loaded already.
+        attempt_id: as `RunTrace.start_attempt` returns it.
+        load_seconds: of its seconds, the time until its model was loaded; None if it was loaded already.
     """
 
     attempt_id: int
@@ -223,7 +223,7 @@ class Totals(_Frozen):
 
     Attributes:
         seconds: how long processes worked on it, without the time between a death and a resume.
-        cost_microdollars: millionths of a US dollar; None when no prices are configured.
+        cost_microdollars: millionths of a US dollar; None if no prices are configured.
     """
 
     seconds: float

@@ -1,4 +1,4 @@
-"""Add how far an attempt is."""
+"""Add the progress of attempts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add how far an attempt is."""
+    """Add the progress of attempts."""
     op.add_column("expert_runs", sa.Column("progress", sa.Text(), nullable=True))
 
 
