@@ -145,7 +145,7 @@ def measure(arguments: argparse.Namespace, folder: Path, stack: ExitStack) -> No
     wait_until(lambda: answers(f"http://127.0.0.1:{api}/api/health"))
     scheduler = ["apps.cli", "expert-worker", "--scheduler", "--port", str(dask)]
     stack.enter_context(process(scheduler, logs["scheduler"]))
-    wait_until(lambda: says(logs["scheduler"], "Scheduler of"))
+    wait_until(lambda: says(logs["scheduler"], "The scheduler of"))
     stack.enter_context(process(["apps.cli", "expert-worker"], logs["worker"]))
     wait_until(lambda: says(logs["worker"], "Expert worker "))
 

@@ -233,7 +233,7 @@ class Cluster:
         self._stack.callback(_end, process)
         self.processes.append(process)
         assert process.stdout is not None
-        assert process.stdout.readline().startswith(("Scheduler of", "Expert worker "))
+        assert process.stdout.readline().startswith(("The scheduler of", "Expert worker "))
         return process
 
 

@@ -452,8 +452,8 @@ def test_a_server_that_another_has_taken_the_port_of_is_not_up_because_that_answ
     assert "Prefect server:" not in installation.said
     log = (installation.home / "logs" / "prefect-server.log").read_text()
     assert (
-        log
-        == f"Error: Port {installation.port} of 127.0.0.1 cannot be used (Address already in use): choose another.\n"
+        log == f"Error: Port {installation.port} of 127.0.0.1 cannot be used (Address already in use): choose another "
+        "with --port.\n"
     )
     assert not installation.processes()
 

@@ -150,7 +150,7 @@ def test_a_kind_that_is_listed_no_more_keeps_its_models(hub: HubServer, models: 
     state = refreshed(SENTIMENT, SQUARES)
     assert (state.name, state.is_completed()) == ("Partial", True)
     assert state.message == f"Not looked up: {SQUARES}; their earlier lists stay."
-    assert "lists no model of object-detection any more" in state.result()["not_looked_up"][SQUARES]
+    assert "suddenly lists no models of object-detection" in state.result()["not_looked_up"][SQUARES]
     assert known(SQUARES) == ["a/box"]
 
 

@@ -21,7 +21,7 @@ from hugginggpt.errors import UnexpectedError
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace
 from tasks import plan as planning
-from tasks import queue, respond, run
+from tasks import queue, respond, run, schedule
 from tests.stand_ins.openai_server import OpenAIServer
 
 SECRET = "sk-stand-in"  # the fixture's OPENAI_API_KEY
@@ -83,7 +83,12 @@ def check(state: Any, lines: list[str]) -> list[str]:
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [(planning, "ask_for_plan"), (planning, "show_plan"), (run, "retry_while_database_is_down"), (respond, "respond")],
+    [
+        (planning, "ask_for_plan"),
+        (planning, "show_plan"),
+        (schedule, "retry_while_database_is_down"),
+        (respond, "respond"),
+    ],
 )
 def test_a_request_fails_without_a_secret(
     module: Any, name: str, controller: OpenAIServer, logged: list[str], monkeypatch: pytest.MonkeyPatch
@@ -151,6 +156,6 @@ def test_a_failure_of_prefects_own_is_without_a_secret_in_the_trace(
 def test_every_task_explains_what_is_unexpected() -> None:
     modules = [importlib.import_module(f"tasks.{one.name}") for one in pkgutil.iter_modules(tasks.__path__)]
     found = {one for module in modules for one in vars(module).values() if isinstance(one, Task)}
-    found = {*found, *run.EXPERT_TASKS.values()} - {run.SETTLED_TASK}
+    found = {*found, *run.EXPERT_TASKS.values()} - {schedule.SETTLED_TASK}
     assert len(found) > 30
     assert all(hasattr(one.fn, "__wrapped__") for one in found)

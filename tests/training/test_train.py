@@ -130,7 +130,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_adapter(
     assert not (tmp_path / "planner.gguf").exists()
     reached = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"]
     said = finished(training(weights, data, tmp_path))
-    assert f"going on from step {reached}" in said
+    assert f"continuing from step {reached}" in said
     assert (tmp_path / "planner.gguf").read_bytes() == trained[0].read_bytes()
 
 
@@ -139,7 +139,7 @@ def test_other_examples_begin_anew(trained: tuple[Path, str], weights: Path, dat
     other = tmp_path / "other.jsonl"
     other.write_text(data.read_text(encoding="utf-8").replace("joke", "song"), encoding="utf-8")
     said = finished(training(weights, other, tmp_path))
-    assert "of another recipe, other weights or other examples: beginning anew" in said
+    assert "belongs to another recipe, other weights or other examples: starting anew" in said
     assert (tmp_path / "planner.gguf").read_bytes() != trained[0].read_bytes()
 
 
