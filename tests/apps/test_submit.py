@@ -170,7 +170,7 @@ def test_what_prefect_cannot_start_stays_in_line_and_its_id_is_told(
     there = {"PREFECT_API_URL": closed_server}
     done = hugginggpt("submit", "Read it", "--file", sign.name, "--id", "stays-1", **there)
     assert (done.returncode, done.stdout) == (0, "stays-1\n")
-    assert "Note: Request stays-1 is in line and starts as soon as Prefect can: Prefect's server does" in done.stderr
+    assert "Note: Request stays-1 is in line and starts as soon as Prefect can: Prefect's server " in done.stderr
     lines = "\n".join(json.dumps({"request": "Read it", "id": f"stays-{n}"}) for n in (2, 3))
     done = hugginggpt("submit", "--batch", "-", "--json", stdin=lines, **there)
     assert done.returncode == 0
