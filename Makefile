@@ -47,7 +47,7 @@ demo: install ## Answer a request about an invoice: no key, no network.
 		--file examples/invoice.png --out out
 
 test: lint ## Check style, types and architecture, then run every test.
-	$(BIN)/python -m pytest -n 3 --dist loadfile --durations=10 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --durations=10 $(PYTEST_ARGS)
 
 lint: install ## Check style, types and architecture.
 	$(BIN)/ruff check
