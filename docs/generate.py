@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings
 from sqlalchemy import Column
 from sqlalchemy.dialects import sqlite
 
-from apps.cli import main as command_line
+from apps.cli.main import main as command_line
 from apps.cli.text import size
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.kinds import KindSupport, supported_kinds

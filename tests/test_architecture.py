@@ -62,7 +62,14 @@ def test_every_expert_is_registered_without_its_runtime() -> None:
 
 
 def test_the_command_line_brings_in_nothing_heavy() -> None:
-    assert not loaded_by("import apps.cli") & {*RUNTIMES, "prefect", "openai", "sqlalchemy", "huggingface_hub", "numpy"}
+    assert not loaded_by("import apps.cli.main") & {
+        *RUNTIMES,
+        "prefect",
+        "openai",
+        "sqlalchemy",
+        "huggingface_hub",
+        "numpy",
+    }
 
 
 def test_flows_load_no_model_runtime() -> None:

@@ -77,13 +77,13 @@ print(json.dumps([hugginggpt.__file__, *(str(data_folder(name)) for name in ("pr
 
 
 def test_the_installed_command_line_answers(installed: Path, tmp_path: Path) -> None:
-    run = outside(installed, tmp_path, "-c", "from apps.cli import main; main()", "--help")
+    run = outside(installed, tmp_path, "-c", "from apps.cli.main import main; main()", "--help")
     assert "ask" in run.stdout
     assert (installed / "bin/hugginggpt").is_file()
 
 
 def test_the_installed_command_line_uses_catalog_and_database(installed: Path, tmp_path: Path) -> None:
-    main = "from apps.cli import main; main()"
+    main = "from apps.cli.main import main; main()"
     listed = outside(installed, tmp_path, "-c", main, "models", "--kind", "image-to-text")
     assert "rapidocr" in listed.stdout.lower()
     assert outside(installed, tmp_path, "-c", main, "trace", "list").returncode == 0

@@ -1,5 +1,5 @@
 """`python -m apps.cli` is `hugginggpt`."""
 
-from apps.cli import main
+from apps.cli.main import main
 
 main(prog_name="hugginggpt")

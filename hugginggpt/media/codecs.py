@@ -1,4 +1,4 @@
-"""Converts values to bytes and back."""
+"""Values to bytes and back: the format that each type of value is written in."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from hugginggpt.errors import MediaError
 from hugginggpt.media import tables, texts
 from hugginggpt.media.problem import ContentProblem
 from hugginggpt.media.values import Audio, Image, Structured, Table, Text, Value, Video
+
+PICTURE_FORMAT, PICTURE_TYPE = "PNG", "image/png"
+"""The format that pictures are written in, as Pillow calls it, and its media type. It has to be lossless."""
 
 # `pictures` and `sound` import Pillow, NumPy and libsndfile, so they are imported only when needed.
 
@@ -34,7 +37,7 @@ def encode(value: Value, check_deadline: Callable[[], object] = lambda: None) ->
         case Image():
             from hugginggpt.media import pictures
 
-            return pictures.write(value)
+            return pictures.write(value, PICTURE_FORMAT), PICTURE_TYPE
         case Audio():
             from hugginggpt.media import sound
 

@@ -142,11 +142,11 @@ def _orientation(image: PILImage.Image) -> int:
     return int(image.getexif().get(_ORIENTATION) or 1)
 
 
-def write(image: Image) -> tuple[bytes, str]:
-    """PNG without metadata, so that equal pixels give equal bytes, and its media type."""
+def write(image: Image, format: str) -> bytes:
+    """The picture in a format that Pillow writes, without metadata, so that equal pixels give equal bytes."""
     buffer = io.BytesIO()
-    _plain(image.image).save(buffer, "PNG")
-    return buffer.getvalue(), "image/png"
+    _plain(image.image).save(buffer, format)
+    return buffer.getvalue()
 
 
 def _plain(image: PILImage.Image) -> PILImage.Image:

@@ -1,6 +1,6 @@
 from click.testing import CliRunner
 
-from apps.cli import main
+from apps.cli.main import main
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace
 from tests.trace.samples import planned

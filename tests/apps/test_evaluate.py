@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from rich.console import Console
 from rich.table import Table
 
-from apps.cli import main
+from apps.cli.main import main
 from apps.cli.scores import score_tables
 from hugginggpt.evaluation.datasets import Form
 from hugginggpt.evaluation.metrics import Group

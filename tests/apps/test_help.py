@@ -5,8 +5,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from apps.cli import main
 from apps.cli.exits import Commands, verbose_option
+from apps.cli.main import main
 from hugginggpt import __version__
 from hugginggpt.errors import ConfigurationError, ExpertError, MediaError
 
@@ -19,7 +19,7 @@ COMMANDS = [
 
 LOADED_BY_HELP = """
 import sys
-from apps.cli import main
+from apps.cli.main import main
 for arguments in [command.split() for command in sys.argv[1:]] + [[]]:
     try:
         main([*arguments, "--help"])

@@ -2,7 +2,7 @@ import json
 
 from click.testing import CliRunner
 
-from apps.cli import main
+from apps.cli.main import main
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.models.bundled import bundled_cards
 

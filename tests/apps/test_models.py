@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from apps.cli import main
+from apps.cli.main import main
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.models.card import ModelCard
 from hugginggpt.models.disk import DownloadedModel, ModelUse, models_to_delete, with_companions

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from apps.cli import main
+from apps.cli.main import main
 from hugginggpt.services import get_trace
 from hugginggpt.trace.store import Trace
 from tests.apps.conftest import COMMAND, Run

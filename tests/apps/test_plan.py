@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from apps.cli import main
+from apps.cli.main import main
 from hugginggpt.plan import parse_plan
 from tests.stand_ins.openai_server import OpenAIServer
 

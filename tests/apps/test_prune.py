@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from apps.cli import main
+from apps.cli.main import main
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.settings import get_settings
 from tests.trace.samples import artifact, finish, planned, result, run_of

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from PIL import Image as PILImage
 from PIL import ImageDraw, ImageFont
 
-from apps.cli import main
+from apps.cli.main import main
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace, reset
 from hugginggpt.settings import CHECKOUT

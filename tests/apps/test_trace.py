@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 from rich.cells import cell_len
 
-from apps.cli import main
+from apps.cli.main import main
 from hugginggpt.controller_name import ControllerName
 from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.services import get_store, get_trace

@@ -10,7 +10,7 @@ from pathlib import Path
 from click.testing import CliRunner
 from pydantic import ValidationError
 
-from apps.cli import main
+from apps.cli.main import main
 from hugginggpt import services
 from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.capabilities import CAPABILITIES
