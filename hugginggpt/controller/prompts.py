@@ -1,10 +1,11 @@
 """Prompts: Jinja templates from `prompts/`, rendered, hashed and cut to a token budget.
 
 A template has one block per message: `system`, `user`, then `assistant` and `user_again` where a
-conversation goes on. Templates whose name starts with an underscore are parts of others. Those in
-`prompts/embedded/` are for the embedded controller alone. Data files of a prompt start with the first
-word of its name: `planning_demos.json` belongs to `planning` and `planning_repair`. Hidden characters
-in the texts of requests, files, experts and models are made visible.
+conversation goes on. A template that extends another has its blocks too, and templates whose name
+starts with an underscore are parts of others. Those in `prompts/embedded/` are for the embedded
+controller alone. Data files of a prompt start with the first word of its name: `planning_demos.json`
+belongs to `planning` and `planning_repair`. Hidden characters in the texts of requests, files,
+experts and models are made visible.
 """
 
 import copy
@@ -19,6 +20,7 @@ from typing import Any
 
 import jinja2
 import jinja2.meta
+import jinja2.nodes
 
 from hugginggpt.errors import ControllerError
 from hugginggpt.settings import data_folder
@@ -74,13 +76,26 @@ def render(name: str, **data: Any) -> Prompt:
     Raises:
         jinja2.UndefinedError: the data lacks something that the template uses.
     """
-    template = _environment().get_template(f"{name}.j2")
+    context = _environment().get_template(f"{name}.j2").new_context(data)
+    blocks = _blocks(f"{name}.j2")
     messages = []
     for block, role in _BLOCKS:
-        if block in template.blocks:
-            content = "".join(template.blocks[block](template.new_context(data))).strip()
+        if block in blocks:
+            content = "".join(blocks[block](context)).strip()
             messages.append({"role": role, "content": content})
     return Prompt(name, prompt_hash(name), tuple(messages))
+
+
+@lru_cache(maxsize=64)
+def _blocks(file: str) -> dict[str, Callable[..., Iterator[str]]]:
+    """The blocks of a template, and those of the template that it extends."""
+    environment = _environment()
+    tree = environment.parse((_folder() / file).read_text(encoding="utf-8"))
+    extended = [_blocks(node.template.as_const()) for node in tree.find_all(jinja2.nodes.Extends)]
+    blocks: dict[str, Callable[..., Iterator[str]]] = {}
+    for others in (*extended, environment.get_template(file).blocks):
+        blocks |= others
+    return blocks
 
 
 def render_within(name: str, budget: int, **data: Any) -> Prompt:
@@ -173,7 +188,7 @@ def prompt_data(name: str) -> Any:
 
 @lru_cache(maxsize=64)
 def prompt_hash(name: str) -> str:
-    """SHA-256 over the template, the templates it includes and its data files."""
+    """SHA-256 over the template, the templates it includes or extends, and its data files."""
     digest = hashlib.sha256()
     data = (path.relative_to(_folder()).as_posix() for path in _folder().glob(f"{name.split('_')[0]}_*.json"))
     files = [*sorted(_with_parts(f"{name}.j2")), *sorted(data)]

@@ -27,7 +27,7 @@ from typing import Any
 PROMPTS = Path(__file__).resolve().parents[2] / "prompts"
 # Whose wording tells a stage when there is no schema to name it.
 _MARKED_BY = {
-    "_planning_rules": "plan",
+    "planning": "plan",
     "selection": "select",
     "_answering": "respond",
     "_direct": "answer",
