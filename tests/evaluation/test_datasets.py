@@ -192,7 +192,7 @@ def test_a_line_that_is_not_taskbenchs_is_a_sentence(write: Write, line: dict[st
 def test_files_that_are_no_dataset(write: Write, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read: No such file"):
         read_dataset(tmp_path / "nowhere.jsonl")
-    with pytest.raises(UsageError, match="holds no samples"):
+    with pytest.raises(UsageError, match="has no samples"):
         read_dataset(write("", " "))
     (tmp_path / "latin.jsonl").write_bytes(b"\xe9")
     with pytest.raises(UsageError, match="not UTF-8 text"):
