@@ -78,8 +78,10 @@ def _watched(
     before = _story(trace, request_id)
     lives_before = len(before.lives) if before else 0
 
-    def look() -> None:
+    def look(last: bool = False) -> None:
         story = _story(trace, request_id)
+        if story is not None and story.finished_at is not None and not last:
+            return  # the time that the user waited is known, and shown, only at the end
         # A request that has ended has also started, even if that was before the first check.
         begun = story is not None and (len(story.lives) > lives_before or story.finished_at is not None)
         view.show(title(story) if story is not None and begun else starting, story)
@@ -89,7 +91,7 @@ def _watched(
         with polling(look, POLL_SECONDS, "progress"):
             yield
     finally:
-        look()
+        look(last=True)
 
 
 def _story(trace: "Trace", request_id: str) -> RequestTrace | None:

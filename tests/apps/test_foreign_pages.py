@@ -181,7 +181,9 @@ def test_prefect_s_own_pages_work_and_their_form_starts_a_run(
     request = f"Say hello to {name}{ui}."
     page.call("Network.setCookie", name="prefect_ui_version", value=ui[1:] or "v1", url=f"http://{name}:{here.port}/")
     page.open(f"http://{name}:{here.port}{ui}/deployments/deployment/{deployment}/run")
-    page.wait("document.querySelector('textarea') && document.body.innerText.includes('the request, in plain language')")
+    page.wait(
+        "document.querySelector('textarea') && document.body.innerText.includes('the request, in plain language')"
+    )
     page.run("document.querySelector('textarea').focus()")
     page.type(request)
     page.wait(f"document.querySelector('textarea').value === {json.dumps(request)}")
