@@ -40,5 +40,10 @@ class RequestRun(BaseModel):
 
     @property
     def trace(self) -> "RunTrace":
-        """The trace of this life."""
+        """The trace of this life.
+
+        Raises:
+            DatabaseUnavailableError: this process opens the database here, and it is away. So ask for it where that is
+                handled: inside the function that `retry_while_database_is_down` calls, or inside `recording`.
+        """
         return get_trace().run(self.request_id, self.life)

@@ -72,7 +72,7 @@ def recorded_controller(run: RequestRun, task_id: int | None = None) -> Controll
             retry_while_database_is_down(what, lambda: run.trace.record_controller_call(task_id, call))
 
     def check(deadline: Deadline | None) -> None:
-        budget = retry_while_database_is_down("The budget", run.trace.budget, deadline)
+        budget = retry_while_database_is_down("The budget", lambda: run.trace.budget(), deadline)
         check_spent(budget, get_settings())
 
     return get_controller().recording(record, controller_slot, check)

@@ -105,7 +105,7 @@ def _done_before(run: RequestRun, task_id: int) -> TaskResult | None:
     known: TaskResult | None = None
     with recording("What was done before"):
         # Running the task again would take longer than this wait.
-        known = retry_while_database_is_down("What was done before", run.trace.results).get(task_id)
+        known = retry_while_database_is_down("What was done before", lambda: run.trace.results()).get(task_id)
     return known if known is not None and is_stored(known) else None
 
 
@@ -137,7 +137,7 @@ class _Attempts:
     """
 
     def __init__(self, run: RequestRun, task_id: int, run_count: int) -> None:
-        self._trace = run.trace
+        self._run = run
         self._task_id = task_id
         self._run_count = run_count
         self._completed: AttemptEnd | None = None
@@ -147,14 +147,14 @@ class _Attempts:
         """The candidates that did not fail for good in an earlier try."""
         failed: set[str] = set()
         with recording("What failed before"):
-            failed = self._trace.failed_candidates(self._task_id)
+            failed = self._run.trace.failed_candidates(self._task_id)
         return [c for c in candidates if f"{c.endpoint}:{c.card.id}" not in failed]
 
     def started(self, candidate: Candidate) -> None:
         """An attempt begins."""
         self.current = None
         with recording("The start of an attempt"):
-            self.current = self._trace.start_attempt(self._task_id, candidate, self._run_count)
+            self.current = self._run.trace.start_attempt(self._task_id, candidate, self._run_count)
 
     def finished(self, seconds: float, error: BaseException | None, loading: float | None) -> None:
         """The attempt has ended. A completed one is recorded together with its result, so it is never repeated."""
@@ -165,7 +165,7 @@ class _Attempts:
             return
         # Anything but an `Exception`, such as Ctrl-C, comes from outside and says nothing about the model.
         with recording("The end of an attempt"):
-            self._trace.finish_attempt(
+            self._run.trace.finish_attempt(
                 self.current,
                 status="failed" if isinstance(error, Exception) else "interrupted",
                 seconds=seconds,
@@ -177,4 +177,4 @@ class _Attempts:
 
     def record(self, result: TaskResult) -> TaskResult:
         """Record the result and the end of the attempt that made it; return the result that counts."""
-        return self._trace.record_result(result, attempt=self._completed)
+        return self._run.trace.record_result(result, attempt=self._completed)
