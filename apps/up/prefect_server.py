@@ -92,6 +92,8 @@ def _configure(names: tuple[str, ...], port: int) -> None:
         # Relative, so that it works under each of the server's names.
         os.environ.setdefault("PREFECT_SERVER_UI_API_URL", "/api")
     os.environ.setdefault("PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE", LEASES)
+    # A slot whose holder was killed comes free this many seconds after its lease has run out, at most.
+    os.environ.setdefault("PREFECT_SERVER_SERVICES_REPOSSESSOR_LOOP_SECONDS", "5")
 
 
 def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
