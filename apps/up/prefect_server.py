@@ -103,6 +103,7 @@ def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
     from prefect.settings import get_current_settings
 
     from apps.up.guard import Guard
+    from apps.up.sqlite import keep_writers_in_line
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -118,7 +119,7 @@ def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
     lock = get_current_settings().home / "temporary-server.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     settings = get_current_settings().server
-    application: Any = Guard(create_app(ephemeral=temporary, final=True), names)
+    application: Any = Guard(keep_writers_in_line(create_app(ephemeral=temporary, final=True)), names)
     config = uvicorn.Config(
         application,
         timeout_keep_alive=int(settings.api.keepalive_timeout),
