@@ -14,7 +14,6 @@ from click.testing import CliRunner
 
 from apps.cli.main import main
 from hugginggpt.services import reset
-from tests.servers import prefect_server
 
 COMMAND = [sys.executable, "-m", "apps.cli"]
 
@@ -43,19 +42,6 @@ def run_command(
         finally:
             reset()
     return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
-
-
-@pytest.fixture(scope="session")
-def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Prefect profile with nothing in it."""
-    return tmp_path_factory.mktemp("prefect")
-
-
-@pytest.fixture(scope="session")
-def prefect_api(prefect_home: Path) -> Iterator[str]:
-    """The API of a real Prefect server."""
-    with prefect_server(prefect_home) as url:
-        yield url
 
 
 @pytest.fixture
