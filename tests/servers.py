@@ -32,8 +32,8 @@ def free_port() -> int:
         return port
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 120) -> None:
-    """Wait for something to be so.
+def wait_until(condition: Callable[[], Any], seconds: float = 280) -> None:
+    """Wait for something to be so, by default as long as a test may take.
 
     Raises:
         AssertionError: it is not, after so many seconds.
@@ -98,7 +98,7 @@ def postgresql(programs: Path) -> Iterator[URL]:
         return True
 
     try:
-        wait_until(is_ready, seconds=30)
+        wait_until(is_ready)
         with psycopg.connect(login, autocommit=True) as connection:
             connection.execute("CREATE ROLE ada LOGIN CREATEDB PASSWORD 'ge%heim@1'")
             connection.execute('CREATE DATABASE "ada-trace" OWNER ada')
