@@ -65,10 +65,10 @@ def answer_request(
             if plan is None:
                 return respond_and_record(run, None, error=no_plan)
             # 3. Choose a model for each planned task, all at once.
-            choices = select_models(run, plan)
+            selections = select_models(run, plan)
             # 4. Run each planned task as soon as the tasks that it refers to have ended.
             # 5. If a model fails, the next candidate takes over; if all fail, tasks that need the result are skipped.
-            outcomes, states = run_experts(run, plan, choices)
+            outcomes, states = run_experts(run, plan, selections)
             # 6. In any case, have the controller write the answer, and complete the trace.
             return respond_and_record(run, plan, outcomes, states)
     except HuggingGPTError as error:

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.runtime import deployment
 from prefect.runtime import flow_run as current_flow_run
 
 from hugginggpt.acceptance import Accepted, accept, take_accepted
@@ -28,6 +27,7 @@ from hugginggpt.trace.lifecycle import NO_LONGER_HELD
 from hugginggpt.trace.queue import DISK_FULL
 from hugginggpt.trace.story import AskedRequest
 from tasks.cancelling import cancel
+from tasks.deployed import is_deployed
 from tasks.expert_workers.runner import wait_for_workers
 from tasks.recording import retry_while_database_is_down
 from tasks.roots import readable_roots
@@ -63,7 +63,7 @@ def open_request(
         RequestInProgressError: another live process works on it.
         TraceError: the conversation is unknown, or another request has the id.
     """
-    deployed, flow_run_id = deployment.get_id() is not None, current_flow_run.get_id()
+    deployed, flow_run_id = is_deployed(), current_flow_run.get_id()
     began = time.monotonic()
     if not deployed:
         _check_runner(options)
@@ -126,7 +126,7 @@ def record_ending(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) ->
 
 def _ask(ask: Callable[[], T]) -> T:
     """Access the trace before the work begins. If its database is away, a command fails at once, and a worker waits."""
-    return ask() if deployment.get_id() is None else retry_while_database_is_down("The request", ask)
+    return retry_while_database_is_down("The request", ask) if is_deployed() else ask()
 
 
 def _check_runner(options: RequestOptions) -> None:

@@ -3,6 +3,7 @@
 import math
 
 from prefect import task
+from prefect.utilities.annotations import quote
 
 from hugginggpt.controller.planning import plan_request as ask_for_plan
 from hugginggpt.deadline import Deadline
@@ -16,7 +17,7 @@ from tasks.cancelling import cancellable
 from tasks.expert_workers.own_controller import offered_kinds
 from tasks.expert_workers.placement import run_controller_task
 from tasks.expert_workers.questions import kinds_of_workers
-from tasks.policies import PLAN
+from tasks.policies import PLAN, refreshing
 from tasks.recording import recorded_controller, retry_while_database_is_down
 from tasks.ui.artifacts import show_plan
 from tasks.unexpected import explained
@@ -63,8 +64,8 @@ def _new_plan(run: RequestRun, deadline: Deadline) -> tuple[Plan, str]:
     given = run.options.plan_text
     if given is None:
         kinds = deadline.wait_for(offered_kinds)
-        planning = plan_with_controller.with_options(refresh_cache=run.options.fresh)
-        state = run_controller_task(planning, run, kinds, deadline=deadline)
+        planning = refreshing(plan_with_controller) if run.options.fresh else plan_with_controller
+        state = run_controller_task(planning, quote(run), kinds, deadline=deadline)
         plan: Plan = state.result()
         return plan, "cache" if state.name == "Cached" else "controller"
     plan = parse_plan(given)

@@ -5,7 +5,8 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
@@ -25,6 +26,8 @@ from hugginggpt.settings import get_settings
 from hugginggpt.upkeep.warming import LOADING_SECONDS
 from tasks.cancelling import cancellable
 from tasks.expert_workers.own_controller import candidates, needs_controller
+
+R = TypeVar("R")
 
 CacheKey = Callable[[TaskRunContext, dict[str, Any]], str | None]
 
@@ -54,13 +57,24 @@ class Policy:
         if self.cache_key is None:
             results: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
         else:
-            results = {"cache_key_fn": self.cache_key, "persist_result": True, "result_serializer": "json"}
+            results = {
+                "cache_key_fn": self.cache_key,
+                "persist_result": True,
+                "result_serializer": "json",
+                "refresh_cache": False,
+            }
         return results | {
             "retries": self.retries,
             "retry_delay_seconds": exponential_backoff(self.backoff),
             "retry_jitter_factor": _JITTER,
             "retry_condition_fn": _can_pass,
         }
+
+
+@cache
+def refreshing(task: Task[..., R]) -> Task[..., R]:
+    """The task, but one that ignores cached results. Prefect reads the source of a task each time it makes one."""
+    return task.with_options(refresh_cache=True)
 
 
 def _can_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
@@ -126,6 +140,7 @@ def _expert_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | No
 # Answering a request
 
 PLAN = Policy(seconds=600, cache_key=_plan_key)
+RANK = Policy()
 SELECT = Policy(seconds=120, retries=2, cache_key=_selection_key)
 EXPERT = {kind: Policy(row.timeout, row.retries, cache_key=_expert_key) for kind, row in CAPABILITIES.items()}
 SETTLE = Policy()

@@ -8,6 +8,7 @@ from uuid import UUID
 from prefect import allow_failure, task
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
+from prefect.utilities.annotations import quote
 
 from hugginggpt.controller.response import Response, plain_rendering, respond
 from hugginggpt.deadline import Deadline
@@ -60,7 +61,9 @@ def respond_and_record(
     finals = [allow_failure(state) for state in states]
     deadline = Deadline(math.inf)
     with cancellable(run.key, deadline):
-        state = run_controller_task(_respond_and_record, run, plan, outcomes, error, wait_for=finals, deadline=deadline)
+        # Prefect would look for states in each of their fields.
+        given = map(quote, (run, plan, outcomes, error))
+        state = run_controller_task(_respond_and_record, *given, wait_for=finals, deadline=deadline)
     state.result()
     return final_state(run.request_id, state.state_details.task_run_id)
 

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from prefect.runtime import deployment
-
 from hugginggpt.settings import get_settings
+from tasks.deployed import is_deployed
 
 
 def readable_roots() -> Sequence[Path] | None:
@@ -14,4 +13,4 @@ def readable_roots() -> Sequence[Path] | None:
     Anyone who can start a run of a deployment, such as a web page that reaches Prefect's server, must not be able
     to read the worker's disk with it. A program that calls a flow itself can read its own files anyway.
     """
-    return None if deployment.get_id() is None else get_settings().file_roots
+    return get_settings().file_roots if is_deployed() else None

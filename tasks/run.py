@@ -1,7 +1,6 @@
 """One planned task on its expert models: a task object for each kind."""
 
 import threading
-from collections.abc import Sequence
 from functools import partial
 from weakref import WeakValueDictionary
 
@@ -68,7 +67,8 @@ def run_expert(
     able = [c for c in answering if not (without_controller and needs_controller(c))]
     # An abandoned run may still be at work in this process, because threads cannot be interrupted.
     with cancellable(run.key, deadline), deadline.holding(_turn(run, planned.id)):
-        if (done := _done_before(run, planned.id)) is not None:
+        done, failed = _earlier(run, planned.id)
+        if done is not None:
             return done
         with showing_progress(run, planned, lambda: attempts.current):
             result = execute(
@@ -76,7 +76,11 @@ def run_expert(
                 deadline.wait_for(
                     lambda: bind(planned, run.resources, upstream, get_store(), max_chars=get_settings().max_text_chars)
                 ),
-                (deadline.wait_for(partial(get_catalog().at_existing_commit, c)) for c in attempts.not_failed(able)),
+                (
+                    deadline.wait_for(partial(get_catalog().at_existing_commit, c))
+                    for c in able
+                    if f"{c.endpoint}:{c.card.id}" not in failed
+                ),
                 ExecutionContext(
                     pool=get_pool(get_settings()),
                     expert_context=ExpertContext(get_settings(), controller),
@@ -100,13 +104,14 @@ def _turn(run: RequestRun, task_id: int) -> threading.Lock:
     return _TURNS.setdefault((run.request_id, run.life, task_id), threading.Lock())
 
 
-def _done_before(run: RequestRun, task_id: int) -> TaskResult | None:
-    """The result of a task run whose worker died after recording it, before the flow heard of it."""
-    known: TaskResult | None = None
+def _earlier(run: RequestRun, task_id: int) -> tuple[TaskResult | None, set[str]]:
+    """The result of a task run whose worker died after recording it, and the candidates that failed for good."""
+    done: TaskResult | None = None
+    failed: set[str] = set()
     with recording("What was done before"):
         # Running the task again would take longer than this wait.
-        known = retry_while_database_is_down("What was done before", lambda: run.trace.results()).get(task_id)
-    return known if known is not None and is_stored(known) else None
+        done, failed = retry_while_database_is_down("What was done before", lambda: run.trace.earlier(task_id))
+    return (done if done is not None and is_stored(done) else None), failed
 
 
 def is_stored(result: TaskResult) -> bool:
@@ -142,13 +147,6 @@ class _Attempts:
         self._run_count = run_count
         self._completed: AttemptEnd | None = None
         self.current: int | None = None
-
-    def not_failed(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """The candidates that did not fail for good in an earlier try."""
-        failed: set[str] = set()
-        with recording("What failed before"):
-            failed = self._run.trace.failed_candidates(self._task_id)
-        return [c for c in candidates if f"{c.endpoint}:{c.card.id}" not in failed]
 
     def started(self, candidate: Candidate) -> None:
         """An attempt begins."""

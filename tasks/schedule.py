@@ -9,6 +9,7 @@ from prefect import Task, allow_failure
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
+from prefect.utilities.annotations import quote
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import (
@@ -18,7 +19,7 @@ from hugginggpt.errors import (
     HuggingGPTError,
     SelectionError,
 )
-from hugginggpt.models.card import Candidate, ModelChoice
+from hugginggpt.models.card import ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.redaction import said
 from hugginggpt.request_run import RequestRun
@@ -29,10 +30,10 @@ from tasks.expert_workers.lost import POLL_SECONDS, StrandedRuns, lost, why_lost
 from tasks.expert_workers.own_controller import needs_controller, submit_here
 from tasks.expert_workers.placement import worker_for
 from tasks.expert_workers.questions import workers_have_our_controller
-from tasks.policies import SETTLE
+from tasks.policies import SETTLE, refreshing
 from tasks.recording import recording, retry_while_database_is_down
 from tasks.run import EXPERT_TASKS, TASK_RUN_NAME, is_stored
-from tasks.select import Choice, submit_selection
+from tasks.select import Selected, Selection, submit_selection
 from tasks.ui.artifacts import show_choice, show_result
 
 SKIPPED, RECOVERED, CACHED = "Skipped", "Recovered", "Cached"
@@ -42,7 +43,7 @@ MOST_LOSSES = 3
 
 
 def run_experts(
-    run: RequestRun, plan: Plan, choices: Mapping[int, Choice]
+    run: RequestRun, plan: Plan, selections: Mapping[int, Selection]
 ) -> tuple[list[TaskOutcome], list[State[Any]]]:
     """Run every task of the plan.
 
@@ -56,7 +57,7 @@ def run_experts(
         DiskFullError: there is no room for a result. Finished results are kept, and nothing counts as failed.
     """
     deadline = Deadline(math.inf)
-    schedule = _Schedule(run, plan, choices, deadline)
+    schedule = _Schedule(run, plan, selections, deadline)
     with cancelled_on_error(run.key, "Its process was stopped."), cancellable(run.key, deadline):
         return schedule.run()
 
@@ -64,11 +65,11 @@ def run_experts(
 class _Schedule:
     """The tasks that wait, run, and have ended."""
 
-    def __init__(self, run: RequestRun, plan: Plan, choices: Mapping[int, Choice], deadline: Deadline) -> None:
+    def __init__(self, run: RequestRun, plan: Plan, selections: Mapping[int, Selection], deadline: Deadline) -> None:
         self.request = run
         self.deadline = deadline
         self.plan = plan
-        self.choices = dict(choices)
+        self.selections = dict(selections)
         known = retry_while_database_is_down("The results", lambda: run.trace.results())
         self.recovered = {k: r for k, r in known.items() if is_stored(r)}
         self.futures: dict[int, PrefectFuture[TaskResult]] = {}
@@ -80,11 +81,12 @@ class _Schedule:
         self.apart: set[int] = set()
 
     def run(self) -> tuple[list[TaskOutcome], list[State[Any]]]:
-        for task_id, choice in self.choices.items():
-            if isinstance(choice, PrefectFuture):
-                choice.add_done_callback(self.final.put)
+        for task_id, selection in self.selections.items():
+            if isinstance(selection, Selected):
+                by = None if selection.by is None else selection.by.state_details.task_run_id
+                show_choice(self.plan.task(task_id), selection.choice, by)
             else:
-                show_choice(self.plan.task(task_id), choice)
+                selection.add_done_callback(self.final.put)
         while True:
             for planned in self.plan.tasks:
                 if planned.id not in self.futures and planned.id not in self.outcomes and self._ready(planned):
@@ -100,13 +102,13 @@ class _Schedule:
             try:
                 future = self.final.get(timeout=POLL_SECONDS)
             except Empty:
-                stranded.cancel_among([*self.futures.values(), *self.choices.values()])
+                stranded.cancel_among([*self.futures.values(), *self.selections.values()])
             else:
                 future.wait()
                 return future
 
     def _ready(self, planned: PlannedTask) -> bool:
-        chosen = planned.id in self.chosen or not isinstance(self.choices[planned.id], PrefectFuture)
+        chosen = planned.id in self.chosen or isinstance(self.selections[planned.id], Selected)
         return (chosen or planned.id in self.recovered) and all(k in self.outcomes for k in planned.dep)
 
     def _start(self, planned: PlannedTask, fresh: bool | None = None, *, here: bool = False) -> None:
@@ -120,26 +122,32 @@ class _Schedule:
         before = [allow_failure(self.states[k]) for k in planned.dep]
 
         def settled(name: str, **why: Any) -> None:
-            self._end(planned, cast(State[Any], SETTLED_TASK(planned, name, **why, wait_for=before, return_state=True)))
+            self._end(
+                planned, cast(State[Any], SETTLED_TASK(quote(planned), name, **why, wait_for=before, return_state=True))
+            )
 
         if planned.id in self.recovered:
             return settled(RECOVERED, result=self.recovered[planned.id])
         if (reason := self._why_skipped(planned)) is not None:
             return settled(SKIPPED, reason=reason)
-        chosen = self.chosen.get(planned.id)
+        selection = self.selections[planned.id]
+        chosen = selection.by if isinstance(selection, Selected) else self.chosen[planned.id]
         if chosen is not None and not chosen.is_completed():
             return settled("Failed", reason=self._why_not(chosen))
-        choice: Any = self.choices[planned.id] if chosen is None else chosen
-        expert = EXPERT_TASKS[planned.task].with_options(
-            refresh_cache=self.request.options.fresh if fresh is None else fresh
-        )
-        ranked = _ranked(choice)
+        choice: ModelChoice = selection.choice if isinstance(selection, Selected) else self.chosen[planned.id].result()
+        if chosen is not None:
+            before.append(allow_failure(chosen))  # draws the edge
+        expert = EXPERT_TASKS[planned.task]
+        if self.request.options.fresh if fresh is None else fresh:
+            expert = refreshing(expert)
+        ranked = choice.ranked
         needs_ours = any(map(needs_controller, ranked))
         apart = needs_ours and not workers_have_our_controller(planned.task)
         parameters: dict[str, Any] = {
-            "run": self.request,
-            "planned": planned,
-            "choice": choice,
+            # Prefect would look for states in each of their fields.
+            "run": quote(self.request),
+            "planned": quote(planned),
+            "choice": quote(choice),
             "upstream": {k: self.states[k] for k in planned.needs},
             "without_controller": False,
         }
@@ -228,7 +236,7 @@ class _Schedule:
         return over or _message(state)
 
     def _settle_choice(self, future: PrefectFuture[ModelChoice]) -> None:
-        task_id = next(k for k, choice in self.choices.items() if choice is future)
+        task_id = next(k for k, selection in self.selections.items() if selection is future)
         if self._is_to_be_done_again(future):
             self._choose_again(task_id, fresh=False)
             return
@@ -240,19 +248,14 @@ class _Schedule:
                 return
             if state.name == CACHED:
                 with recording("A cached selection"):
-                    self.request.trace.record_choice(task_id, choice, cached=True)
+                    self.request.trace.record_choices({task_id: choice}, cached=True)
             show_choice(self.plan.task(task_id), choice, state.state_details.task_run_id)
         self.chosen[task_id] = state
 
     def _choose_again(self, task_id: int, *, fresh: bool) -> None:
         again = submit_selection(self.request, self.plan.task(task_id), fresh=fresh)
-        self.choices[task_id] = again
+        self.selections[task_id] = again
         again.add_done_callback(self.final.put)
-
-
-def _ranked(choice: ModelChoice | State[ModelChoice]) -> tuple[Candidate, ...]:
-    """The models of a choice in the order in which they are tried."""
-    return (choice.result() if isinstance(choice, State) else choice).ranked
 
 
 def _has_no_model(state: State[Any]) -> bool:

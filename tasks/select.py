@@ -1,44 +1,120 @@
 """Stage two: a model for each planned task (HuggingGPT, section 3.2), all at once."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from prefect import task
+from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
+from prefect.utilities.annotations import quote
 
-from hugginggpt.controller.selection import choose_model
+from hugginggpt.controller.selection import choose_model, choose_unasked
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import SelectionError
+from hugginggpt.errors import DeadlineExceededError, SelectionError
 from hugginggpt.models.card import ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.request_run import RequestRun
-from hugginggpt.services import get_catalog
+from hugginggpt.services import get_catalog, get_controller
 from hugginggpt.settings import get_settings
 from tasks.cancelling import cancellable
 from tasks.expert_workers.own_controller import candidates, submit_here
-from tasks.expert_workers.placement import submit_controller_task
-from tasks.expert_workers.questions import workers_have_our_controller
-from tasks.policies import SELECT
+from tasks.expert_workers.placement import run_controller_task, submit_controller_task
+from tasks.expert_workers.questions import one_worker_takes, workers_have_our_controller
+from tasks.policies import RANK, SELECT, refreshing
 from tasks.recording import recorded_controller, recording, retry_while_database_is_down
 from tasks.unexpected import explained
 
-Choice = ModelChoice | PrefectFuture[ModelChoice]
+
+@dataclass(frozen=True)
+class Selected:
+    """A choice that is known before the plan's tasks begin.
+
+    Attributes:
+        choice: the models.
+        by: the final state of the task run that chose them; None if an earlier life of the request did.
+    """
+
+    choice: ModelChoice
+    by: State[Any] | None = None
 
 
-def select_models(run: RequestRun, plan: Plan) -> dict[int, Choice]:
-    """Submit a selection for each task of the plan, unless an earlier life has made its choice."""
+Selection = Selected | PrefectFuture[ModelChoice]
+
+
+def select_models(run: RequestRun, plan: Plan) -> dict[int, Selection]:
+    """Choose a model for each task of the plan, unless an earlier life has chosen it.
+
+    Choices that need neither the controller nor the Hub are made together, in one task run; for each of the others, a
+    selection is submitted.
+    """
     known = retry_while_database_is_down("The choices", lambda: run.trace.choices())
+    selections: dict[int, Selection] = {task_id: Selected(choice) for task_id, choice in known.items()}
+    selections |= _ranked(run, [planned for planned in plan.tasks if planned.id not in known])
     return {
-        planned.id: known.get(planned.id) or submit_selection(run, planned, fresh=run.options.fresh)
+        planned.id: selections.get(planned.id) or submit_selection(run, planned, fresh=run.options.fresh)
         for planned in plan.tasks
     }
 
 
 def submit_selection(run: RequestRun, planned: PlannedTask, *, fresh: bool) -> PrefectFuture[ModelChoice]:
     """Submit the selection for one task."""
-    selection = select_model.with_options(refresh_cache=fresh)
+    selection = refreshing(select_model) if fresh else select_model
     if not workers_have_our_controller(planned.task):
-        return submit_here(selection, {"run": run, "planned": planned, "apart": True})
-    return submit_controller_task(selection, run, planned, kind=planned.task)
+        return submit_here(selection, {"run": quote(run), "planned": quote(planned), "apart": True})
+    return submit_controller_task(selection, quote(run), quote(planned), kinds=[planned.task])
+
+
+def _ranked(run: RequestRun, tasks: Sequence[PlannedTask]) -> dict[int, Selection]:
+    """The choices for which there is nothing to ask.
+
+    This process only finds out whether there may be any. On a cluster, the worker that makes them decides, because
+    another machine may have other models.
+    """
+    deadline = Deadline(SELECT.seconds)
+    with cancellable(run.key, deadline):
+        try:
+            kinds = {kind for kind in {planned.task for planned in tasks} if _first_in_rank(kind, deadline)}
+        except DeadlineExceededError:
+            return {}  # the selections will report that
+        if not kinds or not one_worker_takes(kinds):
+            return {}
+        ranked = quote([planned for planned in tasks if planned.task in kinds])
+        state = run_controller_task(rank_models, quote(run), ranked, deadline=deadline, kinds=kinds)
+    choices: dict[int, ModelChoice] = state.result() if state.is_completed() else {}
+    return {task_id: Selected(choice, state) for task_id, choice in choices.items()}
+
+
+@task(name="rank-models", task_run_name="select", **RANK.options)
+@explained
+def rank_models(run: RequestRun, tasks: Sequence[PlannedTask]) -> dict[int, ModelChoice]:
+    """Choose the first in rank for each task for which neither the controller nor the Hub has to be asked.
+
+    Returns:
+        the choices by task id; a task that is missing needs a selection of its own.
+    """
+    deadline = Deadline(SELECT.seconds)
+    with cancellable(run.key, deadline):
+        first = {kind: _first_in_rank(kind, deadline) for kind in {planned.task for planned in tasks}}
+    choices = {planned.id: choice for planned in tasks if (choice := first[planned.task]) is not None}
+    with recording("The selections"):
+        run.trace.record_choices(choices)
+    return choices
+
+
+def _first_in_rank(kind: str, deadline: Deadline) -> ModelChoice | None:
+    """The choice among the models of a kind; None if the controller or the Hub has to be asked, or none can run."""
+
+    def choose() -> ModelChoice | None:
+        catalog = get_catalog()
+        if not catalog.is_current(kind):
+            return None
+        runnable = [c for c in catalog.candidates(kind, live=False) if c.obstacle is None]
+        choice = choose_unasked(get_controller(), kind, runnable, fallbacks=get_settings().fallbacks)
+        return choice if choice is not None and all(catalog.is_pinned(c.card) for c in choice.ranked) else None
+
+    return deadline.wait_for(choose)
 
 
 @task(
@@ -82,5 +158,5 @@ def select_model(run: RequestRun, planned: PlannedTask, apart: bool = False) -> 
         pinned = [c.model_copy(update={"card": deadline.wait_for(partial(catalog.pin, c.card))}) for c in choice.ranked]
     choice = choice.model_copy(update={"chosen": pinned[0], "alternatives": tuple(pinned[1:])})
     with recording("A selection"):
-        run.trace.record_choice(planned.id, choice)
+        run.trace.record_choices({planned.id: choice})
     return choice

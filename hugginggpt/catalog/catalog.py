@@ -1,6 +1,7 @@
 """Which models can do a kind of task here, and why the others cannot."""
 
 import logging
+import math
 import threading
 import time
 from collections import defaultdict
@@ -76,6 +77,17 @@ class Catalog:
             UsageError: there is no such kind.
         """
         return self._found(known_kind(kind), live, may_fetch=True, ask_hub=ask_hub)
+
+    def is_current(self, kind: str) -> bool:
+        """Whether `candidates` does not ask the Hub about a kind, because it may not or need not.
+
+        Raises:
+            UsageError: there is no such kind.
+        """
+        if self._settings.hf_hub_offline or self._does_here(self._here(known_kind(kind))):
+            return True
+        with self._locks[kind]:
+            return not self._is_to_be_looked_up(kind, self._last_lookup(kind)[1])
 
     def downloads(self, kind: str) -> list[Candidate]:
         """Every local model of a kind in rank order, for a user who wants a download.
@@ -172,13 +184,17 @@ class Catalog:
 
         An embedded model's version stays as it is, and so does a revision that cannot be resolved.
         """
-        if set(card.runs_on) <= _HERE or (card.revision and COMMIT.fullmatch(card.revision)):
+        if self.is_pinned(card):
             return card
         commit = installed_commit(card.id, self._settings.models_cache_dir, card.revision, tuple(card.sha256))
         if commit is None:
             live = self._hub.card(card.id, card.kind)
             commit = live.revision if live else None
         return card if commit is None else card.model_copy(update={"revision": commit})
+
+    def is_pinned(self, card: ModelCard) -> bool:
+        """Whether `pin` leaves the card as it is, without a look anywhere."""
+        return set(card.runs_on) <= _HERE or bool(card.revision and COMMIT.fullmatch(card.revision))
 
     def with_own_controller(self, candidate: Candidate) -> Candidate:
         """The candidate with this process's controller, if the choice was made with another one."""
@@ -225,14 +241,8 @@ class Catalog:
             ask_hub: look the kind up even if downloads are not allowed.
             automatic: no user asked for a download; see `Catalog`.
         """
-        known = known_cards(kind)
-        here = [
-            self._candidate(card, endpoint)
-            for card in (*known, *self._controller_cards(kind))
-            for endpoint in card.runs_on
-            if endpoint in _HERE & self._allowed
-        ]
-        stays_here = automatic and self._stays_here and any(c.obstacle is None for c in here)
+        known, here = known_cards(kind), self._here(kind)
+        stays_here = automatic and self._does_here(here)
         fetches = may_fetch and not stays_here
         listed = self._live_cards(kind, live and (fetches or ask_hub))
         gone = _gone(known, listed, self._hub.url)
@@ -248,6 +258,19 @@ class Catalog:
         ]
         small = self._settings.uses_embedded_controller
         return ranked(found, self._settings.inference_mode, small_controller=small)
+
+    def _here(self, kind: str) -> list[Candidate]:
+        """The candidates of a kind that need no download."""
+        return [
+            self._candidate(card, endpoint)
+            for card in (*known_cards(kind), *self._controller_cards(kind))
+            for endpoint in card.runs_on
+            if endpoint in _HERE & self._allowed
+        ]
+
+    def _does_here(self, here: Sequence[Candidate]) -> bool:
+        """Whether one of these candidates is enough, so that the Hub is not asked for others."""
+        return self._stays_here and any(c.obstacle is None for c in here)
 
     def _controller_cards(self, kind: str) -> list[ModelCard]:
         if not experts_for(kind, Endpoint.CONTROLLER) or not self._controller_model:
@@ -277,11 +300,7 @@ class Catalog:
         """The latest lookup of a kind; a new one if `may_ask`, the Hub answers, and it is too old or wanted `anew`."""
         with self._locks[kind]:
             cards, age = self._last_lookup(kind)
-            if (
-                not may_ask
-                or (age < self._settings.catalog_ttl and not anew)
-                or CAPABILITIES[kind].pipeline_tag is None
-            ):
+            if not may_ask or not self._is_to_be_looked_up(kind, math.inf if anew else age):
                 return cards
             found = self._ask_hub(kind)
             if found is None:
@@ -289,6 +308,10 @@ class Catalog:
             self._looked_up[kind] = (found, time.monotonic())
             self._keep(kind, found)
             return found
+
+    def _is_to_be_looked_up(self, kind: str, age: float) -> bool:
+        """Whether the latest lookup of a kind, of this age in seconds, is too old, and the Hub has such a kind."""
+        return age >= self._settings.catalog_ttl and CAPABILITIES[kind].pipeline_tag is not None
 
     def _ask_hub(self, kind: str) -> list[ModelCard] | None:
         """The Hub's models of a kind; None if its answer is not complete."""

@@ -52,29 +52,38 @@ def choose_model(
         obstacles = dict.fromkeys(c.obstacle.rstrip(".") for c in candidates if c.obstacle)
         why = "; ".join(list(obstacles)[:3]) or "the catalog has none"
         raise SelectionError(f"No model can do {task.task} here: {why}.")
-    if len(runnable) == 1:
-        return _first(task, runnable, "It is the only model that can run here.")
+    if (unasked := choose_unasked(controller, task.task, runnable, fallbacks=fallbacks)) is not None:
+        return unasked
     best = runnable[: 1 + fallbacks]
-    if controller.is_embedded:
-        return _first(task, best, "First in rank; the embedded controller does not choose.")
     shown = _keyed(runnable[:top_k])
     try:
         answer = _ask(controller, request, task, shown, deadline)
     except ControllerError as error:
-        return _first(task, best, f"First in rank, because the controller made no choice: {error.message}", True)
+        return _first(task.task, best, f"First in rank, because the controller made no choice: {error.message}", True)
     key, reason = _read(answer)
     chosen = shown.get(key)
     if chosen is None:
-        return _first(task, best, "First in rank, because the controller named no model on the list.", True)
+        return _first(task.task, best, "First in rank, because the controller named no model on the list.", True)
     rest = tuple(candidate for candidate in runnable if candidate is not chosen)[:fallbacks]
     reason = reason or "The controller gave no reason."
     return ModelChoice(kind=task.task, chosen=chosen, reason=reason, chosen_by="controller", alternatives=rest)
 
 
-def _first(task: PlannedTask, ranked: list[Candidate], reason: str, provisional: bool = False) -> ModelChoice:
+def choose_unasked(
+    controller: Controller, kind: str, runnable: Sequence[Candidate], *, fallbacks: int
+) -> ModelChoice | None:
+    """Choose among candidates that can run here, if that takes no question to the controller; else return None."""
+    if len(runnable) == 1:
+        return _first(kind, runnable, "It is the only model that can run here.")
+    if runnable and controller.is_embedded:
+        return _first(kind, runnable[: 1 + fallbacks], "First in rank; the embedded controller does not choose.")
+    return None
+
+
+def _first(kind: str, ranked: Sequence[Candidate], reason: str, provisional: bool = False) -> ModelChoice:
     first, *rest = ranked
     return ModelChoice(
-        kind=task.task,
+        kind=kind,
         chosen=first,
         reason=reason,
         chosen_by="ranking",

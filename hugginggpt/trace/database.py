@@ -5,8 +5,9 @@ password.
 """
 
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,8 @@ class Database:
             **({} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"})
         )
         self._writes = self._engine.execution_options(**({_BEGIN: "IMMEDIATE"} if self.is_sqlite else {}))
+        # In SQLite, writers that wait look again every so often; threads of one process need not.
+        self._turn: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
 
     def close(self) -> None:
         """Close every connection."""
@@ -97,7 +100,7 @@ class Database:
         Raises:
             DatabaseUnavailableError: it cannot be reached or written.
         """
-        with explained(self.url), Session(self._writes) as session, session.begin():
+        with explained(self.url), self._turn, Session(self._writes) as session, session.begin():
             yield session
 
     def now(self, session: Session) -> datetime:

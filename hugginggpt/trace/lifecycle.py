@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
@@ -19,7 +19,7 @@ from hugginggpt.holder import Hold, Holder
 from hugginggpt.results import RequestStatus, TaskOutcome, TaskResult, TaskStatus
 from hugginggpt.text import one_line
 from hugginggpt.trace.database import Database
-from hugginggpt.trace.requests import resources_of
+from hugginggpt.trace.requests import resources_of, task_rows
 from hugginggpt.trace.rows import (
     OPEN,
     SHOWN_ID,
@@ -30,8 +30,8 @@ from hugginggpt.trace.rows import (
     locked,
     locked_known,
     no_such,
+    no_task,
     store_result,
-    task_row,
 )
 from hugginggpt.trace.story import Answer, AskedRequest, OpenedRequest
 from hugginggpt.trace.tables import ConversationRow, ExpertRunRow, FlowRunRow, PlannedTaskRow, RequestRow
@@ -391,12 +391,16 @@ def finish(
     Raises:
         TraceError: an outcome belongs to a task that is not in the plan.
     """
+    tasks = {row.task_id: row for row in task_rows(session, request.id)}
     new = [outcome for outcome in outcomes if not outcome.recovered]
+    lacking = [outcome for outcome in new if outcome.result is not None and not _is_recorded(outcome, tasks)]
     # All in one statement, and so in one order: requests that end at the same time cannot deadlock.
-    artifact_ids(session, [a for outcome in new if outcome.result for a in outcome.result.outputs], now)
+    artifact_ids(session, [a for outcome in lacking if outcome.result for a in outcome.result.outputs], now)
     for outcome in new:
-        task = task_row(session, request.id, outcome.planned.id)
-        if outcome.result is not None:
+        task = tasks.get(outcome.planned.id)
+        if task is None:
+            raise no_task(request.id, outcome.planned.id)
+        if outcome.result is not None and outcome in lacking:
             store_result(session, task, outcome.result, now, cached=outcome.status is TaskStatus.CACHED)
             if outcome.status is TaskStatus.COMPLETED:
                 _complete_attempt(session, request, outcome.result, now)
@@ -412,6 +416,17 @@ def finish(
     request.response_source = answer.source if answer else "none"
     request.error, request.error_type = (error.message, type(error).__name__) if error else (None, None)
     request.finished_at = now
+
+
+def _is_recorded(outcome: TaskOutcome, tasks: Mapping[int, PlannedTaskRow]) -> bool:
+    """Whether the task run itself recorded this result, together with the end of the attempt that made it."""
+    task = tasks.get(outcome.planned.id)
+    return (
+        task is not None
+        and outcome.result is not None
+        and task.status == outcome.status
+        and task.result == outcome.result.model_dump(mode="json")
+    )
 
 
 def _complete_attempt(session: Session, request: RequestRow, result: TaskResult, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """What the stages record during one life of a request, and what they ask the trace."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,17 @@ from hugginggpt.results import RequestStatus, TaskOutcome, TaskResult, TaskStatu
 from hugginggpt.trace.database import Database
 from hugginggpt.trace.lifecycle import finish
 from hugginggpt.trace.requests import choice_of, plan_of, task_rows
-from hugginggpt.trace.rows import OPEN, add_resources, locked, no_such, open_row, store_result, task_row
+from hugginggpt.trace.rows import (
+    OPEN,
+    add_resources,
+    insert_for,
+    locked,
+    no_such,
+    no_task,
+    open_row,
+    store_result,
+    task_row,
+)
 from hugginggpt.trace.story import Answer, AttemptEnd
 from hugginggpt.trace.tables import ControllerCallRow, ExpertRunRow, ModelSelectionRow, PlannedTaskRow, RequestRow
 
@@ -85,26 +95,35 @@ class RunTrace:
                 for position, task in enumerate(plan.tasks)
             )
 
-    def record_choice(self, task_id: int, choice: ModelChoice, cached: bool = False) -> None:
-        """Record the model chosen for a task; a later choice replaces it."""
+    def record_choices(self, choices: Mapping[int, ModelChoice], cached: bool = False) -> None:
+        """Record the models chosen for tasks, by task id; a later choice replaces an earlier one."""
+        if not choices:
+            return
         with self._database.writing() as session:
             self._open_row(session)
-            task_row(session, self.request_id, task_id)
-            session.merge(
-                ModelSelectionRow(
-                    request_id=self.request_id,
-                    task_id=task_id,
-                    kind=choice.kind,
-                    model_id=choice.chosen.card.id,
-                    revision=choice.chosen.card.revision,
-                    endpoint=choice.chosen.endpoint,
-                    reason=choice.reason,
-                    chosen_by=choice.chosen_by,
-                    ranked=[candidate.model_dump(mode="json") for candidate in choice.ranked],
-                    cached=cached,
-                    created_at=datetime.now(UTC),
-                )
-            )
+            known = set(session.scalars(select(PlannedTaskRow.task_id).filter_by(request_id=self.request_id)))
+            if unknown := choices.keys() - known:
+                raise no_task(self.request_id, min(unknown))
+            rows = [
+                {
+                    "request_id": self.request_id,
+                    "task_id": task_id,
+                    "kind": choice.kind,
+                    "model_id": choice.chosen.card.id,
+                    "revision": choice.chosen.card.revision,
+                    "endpoint": choice.chosen.endpoint,
+                    "reason": choice.reason,
+                    "chosen_by": choice.chosen_by,
+                    "ranked": [candidate.model_dump(mode="json") for candidate in choice.ranked],
+                    "cached": cached,
+                    "created_at": datetime.now(UTC),
+                }
+                for task_id, choice in choices.items()
+            ]
+            chosen = insert_for(session, ModelSelectionRow)
+            key = [ModelSelectionRow.request_id, ModelSelectionRow.task_id]
+            later = {name: chosen.excluded[name] for name in rows[0] if name not in ("request_id", "task_id")}
+            session.execute(chosen.on_conflict_do_update(index_elements=key, set_=later), rows)
 
     def start_attempt(self, task_id: int, candidate: Candidate, run_count: int) -> int:
         """Record that a model begins to work on a task.
@@ -306,13 +325,24 @@ class RunTrace:
                 if row.result is not None and row.status in (TaskStatus.COMPLETED, TaskStatus.CACHED)
             }
 
-    def failed_candidates(self, task_id: int) -> set[str]:
-        """The candidates, as "endpoint:id", whose failures at the task in this life were permanent."""
+    def earlier(self, task_id: int) -> tuple[TaskResult | None, set[str]]:
+        """What earlier tries of a task have left.
+
+        Returns:
+            its result, if it has one; and the candidates, as "endpoint:id", whose failures in this life were permanent.
+        """
         failed = select(ExpertRunRow.endpoint, ExpertRunRow.model_id).filter_by(
             request_id=self.request_id, task_id=task_id, life=self.life, status="failed", passing=False
         )
+        done = select(PlannedTaskRow.result).where(
+            PlannedTaskRow.request_id == self.request_id,
+            PlannedTaskRow.task_id == task_id,
+            PlannedTaskRow.status.in_([TaskStatus.COMPLETED, TaskStatus.CACHED]),
+        )
         with self._database.reading() as session:
-            return {f"{endpoint}:{model_id}" for endpoint, model_id in session.execute(failed)}
+            result = session.scalar(done)
+            names = {f"{endpoint}:{model_id}" for endpoint, model_id in session.execute(failed)}
+        return None if result is None else TaskResult.model_validate(result), names
 
     def budget(self) -> Budget:
         """What the request may cost, and what it has cost so far."""

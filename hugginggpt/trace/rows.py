@@ -90,8 +90,13 @@ def task_row(session: Session, request_id: str, task_id: int) -> PlannedTaskRow:
     """
     task = session.get(PlannedTaskRow, (request_id, task_id))
     if task is None:
-        raise TraceError(f"The plan of request {request_id} has no task {task_id}.")
+        raise no_task(request_id, task_id)
     return task
+
+
+def no_task(request_id: str, task_id: int) -> TraceError:
+    """The error for a task that is not in the plan of a request."""
+    return TraceError(f"The plan of request {request_id} has no task {task_id}.")
 
 
 ArtifactKey = tuple[str, str, str]
@@ -109,25 +114,22 @@ def artifact_ids(session: Session, artifacts: Iterable[Artifact], now: datetime)
     if not rows:
         return {}
     session.execute(
-        insert_for(session, ArtifactRow)
-        .values(
-            [
-                {
-                    "sha256": key[0],
-                    "type": key[1],
-                    "mime": key[2],
-                    "bytes": rows[key].bytes,
-                    "preview": rows[key].preview,
-                    "created_at": now,
-                }
-                for key in sorted(rows)
-            ]
-        )
         # The update changes nothing, but locks the row, so it is not pruned before something refers to it.
-        .on_conflict_do_update(
+        insert_for(session, ArtifactRow).on_conflict_do_update(
             index_elements=[ArtifactRow.sha256, ArtifactRow.type, ArtifactRow.mime],
             set_={"bytes": ArtifactRow.bytes},
-        )
+        ),
+        [
+            {
+                "sha256": key[0],
+                "type": key[1],
+                "mime": key[2],
+                "bytes": rows[key].bytes,
+                "preview": rows[key].preview,
+                "created_at": now,
+            }
+            for key in sorted(rows)
+        ],
     )
     key_columns = tuple_(ArtifactRow.sha256, ArtifactRow.type, ArtifactRow.mime)
     found = session.execute(
@@ -158,7 +160,7 @@ def add_resources(session: Session, request_id: str, resources: Sequence[Resourc
 
 def store_result(session: Session, task: PlannedTaskRow, result: TaskResult, now: datetime, *, cached: bool) -> None:
     """Give a task its result. The same result may come twice."""
-    made = result.model_dump(mode="json")
+    made, had_one = result.model_dump(mode="json"), task.result is not None
     if task.result != made:  # the first result, or another than that of an earlier life
         task.result, task.ended_at = made, now
     task.status = TaskStatus.CACHED if cached else TaskStatus.COMPLETED
@@ -167,7 +169,8 @@ def store_result(session: Session, task: PlannedTaskRow, result: TaskResult, now
     task.model_id, task.revision, task.endpoint = result.model, result.revision, result.endpoint
     task.seconds = result.seconds
     ids = artifact_ids(session, result.outputs, now)
-    session.execute(delete(TaskOutputRow).filter_by(request_id=task.request_id, task_id=task.task_id))
+    if had_one:
+        session.execute(delete(TaskOutputRow).filter_by(request_id=task.request_id, task_id=task.task_id))
     for item, element in enumerate(result.items):
         for position, artifact in enumerate(element.outputs):
             session.add(

@@ -1,7 +1,7 @@
 """Which expert worker runs a task: one that has the resources that it needs, preferably with its model loaded."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -89,27 +89,31 @@ def _able_workers(
 
 
 def submit_controller_task(
-    task: Task[..., R], *arguments: Any, kind: str | None = None, wait_for: Sequence[Any] = ()
+    task: Task[..., R], *arguments: Any, kinds: Collection[str] = (), wait_for: Sequence[Any] = ()
 ) -> PrefectFuture[R]:
     """Submit a task that calls the controller; on a cluster, to a worker that keeps the same controller loaded.
 
     Args:
         task: what to submit.
         arguments: its arguments.
-        kind: the kind of task that it is about; prefer a worker that takes such tasks.
+        kinds: the kinds of task that it is about; prefer a worker that takes such tasks.
         wait_for: states that it waits for.
     """
     if dask_runner() is None:
         return task.submit(*arguments, wait_for=wait_for)
     from dask import annotate  # type: ignore[attr-defined]
 
-    is_taken = kind is not None and kind in (kinds_of_workers() or ())
-    with annotate(resources={controller_resource(get_settings()): 1, **({kind: 1} if is_taken else {})}):
+    taken = kinds_of_workers() or () if kinds else ()
+    with annotate(resources={controller_resource(get_settings()): 1, **{kind: 1 for kind in kinds if kind in taken}}):
         return task.submit(*arguments, wait_for=wait_for)
 
 
 def run_controller_task(
-    task: Task[..., R], *arguments: Any, wait_for: Sequence[Any] = (), deadline: Deadline = NO_DEADLINE
+    task: Task[..., R],
+    *arguments: Any,
+    kinds: Collection[str] = (),
+    wait_for: Sequence[Any] = (),
+    deadline: Deadline = NO_DEADLINE,
 ) -> State[R]:
     """Run a task that calls the controller to its end; return its final state.
 
@@ -118,11 +122,12 @@ def run_controller_task(
     Args:
         task: what to run.
         arguments: its arguments, including the deadline that ends it.
+        kinds: the kinds of task that it is about; prefer a worker that takes such tasks.
         wait_for: states that it waits for.
         deadline: ends the wait for a worker.
     """
     if dask_runner() is not None and workers_have_our_controller():
-        future = submit_controller_task(task, *arguments, wait_for=wait_for)
+        future = submit_controller_task(task, *arguments, kinds=kinds, wait_for=wait_for)
         assert isinstance(future, PrefectWrappedFuture)
         stranded = StrandedRuns(deadline)
         while not future.wrapped_future.done():

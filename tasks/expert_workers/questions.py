@@ -1,7 +1,7 @@
 """Questions of a flow run to its expert workers: their kinds of task, their controller, results of functions."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -33,6 +33,14 @@ def workers_have_our_controller(kind: str | None = None) -> bool:
     workers = [worker.resources for worker in workers_of(dask)]
     able = [declared for declared in workers if kind in declared] if kind is not None else []
     return not workers or any(controller_resource(get_settings()) in declared for declared in able or workers)
+
+
+def one_worker_takes(kinds: Collection[str]) -> bool:
+    """Whether a worker that has the same controller as this process takes tasks of all these kinds; yes in threads."""
+    if (dask := dask_runner()) is None:
+        return True
+    wanted = {controller_resource(get_settings()), *kinds}
+    return any(wanted <= worker.resources.keys() for worker in workers_of(dask))
 
 
 def ask_workers(question: Callable[..., R], *arguments: Any, kind: str | None = None) -> list[R]:

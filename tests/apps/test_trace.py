@@ -30,7 +30,7 @@ def finished(request_id: str = "abc123") -> RequestTrace:
     trace = get_trace()
     opened = planned(trace, request_id=request_id, text="What is the total?\x1b[31m")
     run_of(trace, opened.request_id).record_controller_call(None, call())
-    run_of(trace, opened.request_id).record_choice(0, choice())
+    run_of(trace, opened.request_id).record_choices({0: choice()})
     failed = run_of(trace, opened.request_id, opened.life).start_attempt(0, candidate("other/ocr"), 1)
     run_of_attempt(trace, failed).finish_attempt(
         failed, status="failed", seconds=0.5, error="It was busy.", error_type="ExpertUnavailableError"

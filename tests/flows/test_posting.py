@@ -236,7 +236,7 @@ def test_artifacts_belong_to_the_task_runs_that_made_them(photo: Path, controlle
     wait_until(lambda: names().keys() >= {one.task_run_id for one in shown.values()} - {None})
     assert {key: names().get(one.task_run_id) for key, one in shown.items()} == {
         "plan": None,
-        "model-0": "0 · select",
+        "model-0": "select",
         "result-0": "0 · canny-control",
         "answer": "respond and record",
     }

@@ -275,7 +275,7 @@ def test_a_model_that_was_chosen_or_run_between_the_look_and_the_deletion_stays(
     assert {one.id for one in prunable.old_models} == {"org/unused", "org/chosen", "org/run"}
 
     chosen = choice().model_copy(update={"chosen": candidate("org/chosen", Endpoint.LOCAL)})
-    run_of(trace, waits.request_id).record_choice(0, chosen)
+    run_of(trace, waits.request_id).record_choices({0: chosen})
     run_of(trace, ended.request_id, 1).start_attempt(0, candidate("org/run", Endpoint.LOCAL), run_count=1)
     finish(trace, ended.request_id)
     gone = pruning.prune(prunable, Sort.WEIGHTS)

@@ -30,7 +30,7 @@ from tasks import recording
 from tasks.open import open_request
 from tasks.plan import plan_request
 from tasks.run import EXPERT_TASKS
-from tasks.select import select_models
+from tasks.select import Selected, select_models
 from tests.flows.conftest import Answer
 from tests.servers import wait_until
 from tests.stand_ins.inference_server import InferenceServer
@@ -346,11 +346,12 @@ def test_a_task_that_two_runs_are_at_is_done_once(controller: OpenAIServer) -> N
         with open_request("Sum it up.", [], None, RequestOptions(plan=plan), "twice") as run:
             run, planned, _ = plan_request(run)
             assert planned is not None
-            choice = select_models(run, planned)[0]
+            selected = select_models(run, planned)[0]
+            assert isinstance(selected, Selected)
             runs = [
                 EXPERT_TASKS["summarization"].submit(
                     planned=planned.tasks[0],
-                    choice=choice,
+                    choice=selected.choice,
                     upstream={},
                     run=run,
                 )

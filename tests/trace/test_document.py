@@ -23,7 +23,7 @@ def test_there_are_queries() -> None:
 def url_of_a_trace(trace: Trace, database_url: str) -> str:
     done = planned(trace, text="Read the invoice.")
     run_of(trace, done.request_id).record_controller_call(None, call())
-    run_of(trace, done.request_id).record_choice(0, choice())
+    run_of(trace, done.request_id).record_choices({0: choice()})
     for name, status in (("broken", "failed"), ("rapidocr", "completed")):
         attempt = run_of(trace, done.request_id, 1).start_attempt(0, candidate(name), run_count=1)
         run_of_attempt(trace, attempt).finish_attempt(
@@ -32,7 +32,7 @@ def url_of_a_trace(trace: Trace, database_url: str) -> str:
     run_of(trace, done.request_id).record_result(result(0, "The invoice says 12.50."))
     planned(trace, lease_seconds=-60.0, request_id="dead")
     latest = planned(trace)
-    run_of(trace, latest.request_id).record_choice(0, choice())
+    run_of(trace, latest.request_id).record_choices({0: choice()})
     finish(
         trace,
         done.request_id,

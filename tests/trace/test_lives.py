@@ -87,7 +87,7 @@ def test_a_live_holder_keeps_its_request(trace: Trace) -> None:
 def test_a_request_whose_lease_ran_out_died_and_can_be_resumed(trace: Trace) -> None:
     opened = planned(trace, holder=ELSEWHERE, lease_seconds=0.0, flow_run_id="first")
     request_id = opened.request_id
-    run_of(trace, request_id).record_choice(0, choice())
+    run_of(trace, request_id).record_choices({0: choice()})
     run_of(trace, request_id, 1).start_attempt(0, candidate(), run_count=1)
     run_of(trace, request_id).record_result(result(0))
     assert trace.requests.get(request_id).status is RequestStatus.DIED
@@ -146,7 +146,7 @@ def test_who_lost_a_request_cannot_renew_or_go_on(trace: Trace) -> None:
     writes = [
         lambda: run_of(trace, opened.request_id, 1).record_resources([]),
         lambda: run_of(trace, opened.request_id, 1).record_plan(Plan(), "given"),
-        lambda: run_of(trace, opened.request_id, 1).record_choice(0, choice()),
+        lambda: run_of(trace, opened.request_id, 1).record_choices({0: choice()}),
         lambda: run_of(trace, opened.request_id, 1).start_attempt(0, candidate(), run_count=2),
         lambda: run_of_attempt(trace, attempt).finish_attempt(attempt, status="completed", seconds=1.0),
         lambda: run_of(trace, opened.request_id, 1).record_result(result(0)),
@@ -266,7 +266,7 @@ def _work(settings: Settings, n: int, barrier: object, wins: object) -> None:
     trace = Trace.open(settings)
     opened = planned(trace, text=f"request {n}")
     for task_id in range(3):
-        run_of(trace, opened.request_id).record_choice(task_id, choice())
+        run_of(trace, opened.request_id).record_choices({task_id: choice()})
         attempt = run_of(trace, opened.request_id, 1).start_attempt(task_id, candidate(), run_count=1)
         run_of(trace, opened.request_id).record_controller_call(task_id, call("select"))
         run_of(trace, opened.request_id).record_result(result(task_id, "shared text", f"text of {n}"))

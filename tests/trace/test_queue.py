@@ -254,7 +254,7 @@ def test_a_cancelled_request_can_be_opened_again(trace: Trace) -> None:
 def test_the_tasks_that_cancelling_ended_are_planned_again(trace: Trace) -> None:
     planned(trace, request_id="mine")
     run_of(trace, "mine").record_result(result(0))
-    run_of(trace, "mine").record_choice(1, choice())
+    run_of(trace, "mine").record_choices({1: choice()})
     run_of(trace, "mine", 1).start_attempt(1, candidate(), run_count=1)
     run_of(trace, "mine").record_no_result(2, TaskStatus.SKIPPED, "It needs the result of task 1, which failed.")
     trace.lifecycle.cancel("mine")

@@ -83,7 +83,7 @@ def test_a_plan_may_be_replaced_until_work_on_it_begins(trace: Trace) -> None:
     run_of(trace, opened.request_id).record_plan(shorter, "given")
     assert run_of(trace, opened.request_id).plan() == shorter
 
-    run_of(trace, opened.request_id).record_choice(0, choice())
+    run_of(trace, opened.request_id).record_choices({0: choice()})
     run_of(trace, opened.request_id).record_plan(shorter, "given")
     with pytest.raises(TraceError, match="another plan"):
         run_of(trace, opened.request_id).record_plan(PLAN, "given")
@@ -92,8 +92,8 @@ def test_a_plan_may_be_replaced_until_work_on_it_begins(trace: Trace) -> None:
 def test_choices_come_back_with_their_ranking(trace: Trace) -> None:
     opened = planned(trace)
 
-    run_of(trace, opened.request_id).record_choice(0, choice("a/b", "c/d", "e/f"))
-    run_of(trace, opened.request_id).record_choice(0, choice("c/d", "a/b"), cached=True)
+    run_of(trace, opened.request_id).record_choices({0: choice("a/b", "c/d", "e/f")})
+    run_of(trace, opened.request_id).record_choices({0: choice("c/d", "a/b")}, cached=True)
 
     assert run_of(trace, opened.request_id).choices() == {0: choice("c/d", "a/b")}
     selection = trace.requests.get(opened.request_id).tasks[0].selection
@@ -133,9 +133,9 @@ def test_only_failures_for_good_in_this_life_count(trace: Trace) -> None:
         )
     run_of(trace, opened.request_id, 1).start_attempt(0, candidate("running/one"), run_count=2)
 
-    assert run_of(trace, opened.request_id, 1).failed_candidates(0) == {"local:broken/one"}
-    assert run_of(trace, opened.request_id, 2).failed_candidates(0) == set()
-    assert run_of(trace, opened.request_id, 1).failed_candidates(1) == set()
+    assert run_of(trace, opened.request_id, 1).earlier(0) == (None, {"local:broken/one"})
+    assert run_of(trace, opened.request_id, 2).earlier(0) == (None, set())
+    assert run_of(trace, opened.request_id, 1).earlier(1) == (None, set())
 
 
 def test_the_progress_of_an_attempt_is_told_until_it_ends(trace: Trace) -> None:
@@ -212,7 +212,7 @@ def test_the_whole_story_goes_to_json_and_back(trace: Trace) -> None:
     request_id = opened.request_id
     run_of(trace, request_id).record_controller_call(None, call("plan"))
     run_of(trace, request_id).record_controller_call(0, call("select", error="Not JSON.", cost_microdollars=None))
-    run_of(trace, request_id).record_choice(0, choice())
+    run_of(trace, request_id).record_choices({0: choice()})
     attempt = run_of(trace, request_id, opened.life).start_attempt(0, candidate(), run_count=1)
     run_of_attempt(trace, attempt).finish_attempt(attempt, status="completed", seconds=1.25)
     run_of(trace, request_id).record_result(result(0))
@@ -256,7 +256,7 @@ def test_after_the_end_nothing_changes(trace: Trace) -> None:
     writes = [
         lambda: run_of(trace, opened.request_id).record_plan(PLAN, "given"),
         lambda: run_of(trace, opened.request_id).record_resources([INVOICE]),
-        lambda: run_of(trace, opened.request_id).record_choice(0, choice()),
+        lambda: run_of(trace, opened.request_id).record_choices({0: choice()}),
         lambda: run_of(trace, opened.request_id, 1).start_attempt(0, candidate(), run_count=2),
         lambda: run_of_attempt(trace, attempt).finish_attempt(attempt, status="completed", seconds=1.0),
         lambda: run_of(trace, opened.request_id).record_result(result(0)),
@@ -290,7 +290,7 @@ def test_what_is_not_there_is_refused(trace: Trace) -> None:
     with pytest.raises(TraceError, match="no request 'nobody'"):
         run_of(trace, "nobody", 1).record_plan(PLAN, "given")
     with pytest.raises(TraceError, match="has no task 9"):
-        run_of(trace, opened.request_id).record_choice(9, choice())
+        run_of(trace, opened.request_id).record_choices({9: choice()})
     with pytest.raises(TraceError, match="no attempt 99"):
         run_of(trace, opened.request_id).finish_attempt(99, status="completed", seconds=0.0)
 
