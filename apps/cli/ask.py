@@ -4,6 +4,7 @@ import uuid
 
 import click
 
+from apps.cli import prefect_server
 from apps.cli.exits import verbose_option
 from apps.cli.options import Output, output_options
 from apps.cli.request import GivenRequest, read_request, request_options
@@ -31,6 +32,7 @@ def ask(request: str, given: GivenRequest, go_on: bool, output: Output) -> int:
         raise click.UsageError("Pass either --continue or --conversation.")
     if request == "-" and given.plan_file is not None and given.plan_file.name == "<stdin>":
         raise click.UsageError("Only one of the request and the plan can come from stdin.")
+    prefect_server.begin()
     text, options = read_request(request), given.options()
 
     from apps.cli.answer import make_folder, present
