@@ -26,7 +26,7 @@ def _told(told: Connection) -> None:
             "folder": os.getcwd(),
             "leads": os.getpid() == os.getsid(0) == os.getpgrp(),
             "flows": "flows.answer" in sys.modules,
-            "pytest": "pytest" in sys.modules,
+            "main": hasattr(sys.modules["__main__"], "__file__"),
             "threads": [len(psutil.Process(pid).threads()) for pid in (os.getpid(), os.getppid())],
             "sigterm": signal.getsignal(signal.SIGTERM) is signal.SIG_DFL,
         }
@@ -66,7 +66,7 @@ def test_a_fork_begins_with_the_flows_imported_and_in_its_own_place(
         "folder": str(tmp_path),
         "leads": True,
         "flows": True,
-        "pytest": False,  # it has not imported this process's main module
+        "main": False,  # it has not imported this process's main module
         "threads": [1, 1],
         "sigterm": True,
     }
