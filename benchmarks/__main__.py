@@ -14,7 +14,17 @@ from pathlib import Path
 
 from benchmarks.rows import Row, table
 
-MODULES: tuple[str, ...] = ("expert_workers", "words")
+MODULES = (
+    "makespan",
+    "fan_out",
+    "ask",
+    "cold",
+    "queued_requests",
+    "expert_workers",
+    "up",
+    "words",
+    "memory",
+)
 
 
 def main() -> None:
