@@ -41,8 +41,21 @@ _OTHERWISE_USED_BEGINNINGS = (
 )
 """What does not change how a request is answered."""
 
-_PATHS = ("_CACHE", "_URL", "_ROOTS", "_GGUF", "_PLANNER", "_FILE", "_CERT", "_KEY", "_PATH", "_DIR")
-"""How the names of variables end that may hold paths."""
+_PATHS = frozenset(
+    (
+        "HUGGINGGPT_ARTIFACTS_URL",
+        "HUGGINGGPT_DASK_TLS_CA_FILE",
+        "HUGGINGGPT_DASK_TLS_CERT",
+        "HUGGINGGPT_DASK_TLS_KEY",
+        "HUGGINGGPT_DATABASE_URL",
+        "HUGGINGGPT_EMBEDDED_CONTROLLER_GGUF",
+        "HUGGINGGPT_EMBEDDED_PLANNER",
+        "HUGGINGGPT_FILE_ROOTS",
+        "HUGGINGGPT_MODELS_CACHE",
+        "PREFECT_LOCAL_STORAGE_PATH",
+    )
+)
+"""Variables that mean something else in another working folder, if they are relative."""
 
 
 def settings_fingerprint(environment: Mapping[str, str], home: Path, key: str) -> str:
@@ -58,7 +71,7 @@ def settings_fingerprint(environment: Mapping[str, str], home: Path, key: str) -
     # pydantic-settings ignores the case of names, and empty values.
     values = {name.upper(): value for name, value in environment.items() if value}
     counted = {name: value for name, value in values.items() if _counts(name) and not _is_default(name, value, home)}
-    relative = any(name.endswith(_PATHS) and not _is_absolute(value) for name, value in counted.items())
+    relative = any(name in _PATHS and not _is_absolute(value) for name, value in counted.items())
     place = [__version__, str(Path(__file__).parent), sys.prefix, os.getcwd() if relative else ""]
     return hmac.new(key.encode(), json.dumps([place, sorted(counted.items())]).encode(), hashlib.sha256).hexdigest()
 

@@ -26,7 +26,7 @@ def resume(id: str, output: Output) -> int:
             make_folder(output.out)
         ended = resume(found, known["request_id"])
         if ended is not None:
-            return present({**ended, "page": None} if known["finished"] else ended, output)
+            return present({**ended, "page": None} if known["answered"] else ended, output)
     from apps.cli.answer import ended_request
     from apps.cli.running import run
     from hugginggpt.services import get_trace

@@ -81,7 +81,7 @@ def conversation(service: Service | None, name: str | None) -> str | None:
 
 
 def known_request(service: Service, name: str) -> dict[str, Any] | None:
-    """The request whose id begins with a text, and whether it has ended; None if the service is lost.
+    """The request whose id begins with a text, and whether it was answered; None if the service is lost.
 
     Raises:
         TraceError: no request, or more than one, has an id that begins like this.

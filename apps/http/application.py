@@ -132,7 +132,8 @@ async def create(asked: NewRequest, request: Request) -> Taken:
 async def look(name: str) -> dict[str, Any]:
     """The id of the request whose id begins with a text, and how it stands."""
     story = await run_in_threadpool(get_trace().requests.get, name)
-    return {"request_id": story.request_id, "status": story.status, "finished": story.finished_at is not None}
+    answered = story.finished_at is not None and story.status is not RequestStatus.CANCELLED
+    return {"request_id": story.request_id, "status": story.status, "answered": answered}
 
 
 @router.post("/requests/{name}/resume")

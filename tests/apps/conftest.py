@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image, ImageDraw
 
 from hugginggpt.services import reset
 from tests.servers import prefect_server
@@ -63,3 +64,12 @@ def inside(alone: None) -> Iterator[CliRunner]:
     reset()
     yield CliRunner()
     reset()
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    picture = Image.new("RGB", (64, 48), "white")
+    ImageDraw.Draw(picture).rectangle((16, 12, 48, 36), fill="black")
+    picture.save(path)
+    return path
