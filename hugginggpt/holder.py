@@ -10,8 +10,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-import psutil  # type: ignore[import-untyped]
-
 _SAME_START = 10.0
 """Seconds by which two readings of a process's start time may differ, because the system clock may be set in
 between."""
@@ -50,8 +48,10 @@ class Holder(NamedTuple):
 
 def holder_name() -> str:
     """The name of this process as the holder of a request: "host:pid:process start time"."""
+    import psutil  # type: ignore[import-untyped]
+
     process = psutil.Process()
-    return str(Holder(_host(), process.pid, process.create_time()))
+    return str(Holder(this_host(), process.pid, process.create_time()))
 
 
 def is_dead(holder: str) -> bool:
@@ -60,8 +60,10 @@ def is_dead(holder: str) -> bool:
     False for a process of another host: only its lease can tell.
     """
     known = Holder.parse(holder)
-    if known is None or known.host != _host():
+    if known is None or known.host != this_host():
         return False
+    import psutil
+
     try:
         process = psutil.Process(known.pid)
         is_another = abs(process.create_time() - known.started) > _SAME_START
@@ -73,7 +75,7 @@ def is_dead(holder: str) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _host() -> str:
+def this_host() -> str:
     """The host's name and, on Linux, the namespace of its process ids.
 
     Containers can share a name, and the processes of one are invisible in another.

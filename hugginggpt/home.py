@@ -16,6 +16,9 @@ from hugginggpt.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
+STATE_FILE = "up.json"
+"""The name of the file that says what `hugginggpt up` runs for a home folder."""
+
 OWNER_ONLY = 0o700
 _OTHERS = 0o077
 _NAMES = frozenset(("artifacts", "dask.pem", "logs", "models_cache", "prefect", "results"))

@@ -10,14 +10,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, ValidationError
+from typing_extensions import TypedDict
 
 from hugginggpt.acceptance import accept
 from hugginggpt.artifacts import ArtifactStore
-from hugginggpt.errors import ConfigurationError, OrchestratorUnavailableError, UsageError, first_problem
+from hugginggpt.errors import (
+    ConfigurationError,
+    OrchestratorUnavailableError,
+    RequestInProgressError,
+    UsageError,
+    first_problem,
+)
 from hugginggpt.request import RequestOptions
+from hugginggpt.results import RequestStatus
 from hugginggpt.settings import Settings
 from hugginggpt.text import is_storable, one_line, storable_json
-from hugginggpt.trace.story import AskedRequest
+from hugginggpt.trace.story import AskedRequest, RequestTrace
 
 if TYPE_CHECKING:
     from hugginggpt.trace.store import Trace
@@ -141,3 +149,57 @@ def submit(
         return Submitted(request_id, new, flow_run_id=start(request_id, submission.request))
     except (ConfigurationError, OrchestratorUnavailableError) as error:
         return Submitted(request_id, new, obstacle=error.message)
+
+
+def reopen(trace: "Trace", name: str) -> tuple[RequestTrace, bool]:
+    """Get a request ready to be resumed by hand, if there is anything left of it to do.
+
+    Args:
+        trace: where it is.
+        name: its id, or any unique beginning of it.
+
+    Returns:
+        The request, and whether it has to be run again.
+
+    Raises:
+        RequestInProgressError: a live process works on it.
+        TraceError: it is unknown.
+    """
+    story = trace.requests.get(name)
+    if story.status is RequestStatus.RUNNING:
+        raise RequestInProgressError(
+            f"Request {story.request_id} is still running, in {story.lives[-1].holder}: wait for it, or see its "
+            f"progress with `hugginggpt trace show {story.request_id}`."
+        )
+    again = story.status in (RequestStatus.DIED, RequestStatus.QUEUED, RequestStatus.CANCELLED)
+    if again:
+        trace.lifecycle.reopen(story.request_id)
+    return story, again
+
+
+class Cancelled(TypedDict):
+    """What became of the wish to cancel a request.
+
+    Attributes:
+        cancelled: False if it had already ended.
+        status: how it stood before.
+    """
+
+    request_id: str
+    cancelled: bool
+    status: str
+
+
+def cancel(trace: "Trace", name: str) -> Cancelled:
+    """Stop a request that waits or runs, wherever it runs.
+
+    Args:
+        trace: where it is.
+        name: its id, or any unique beginning of it.
+
+    Raises:
+        TraceError: it is unknown.
+    """
+    story = trace.requests.get(name)
+    done = trace.lifecycle.cancel(story.request_id, "Cancelled by `hugginggpt cancel`.")
+    return Cancelled(request_id=story.request_id, cancelled=done, status=str(story.status))

@@ -7,7 +7,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hugginggpt.cluster.address import Certificates, Cluster
-from hugginggpt.holder import Holder, holder_name, is_dead
+from hugginggpt.holder import Holder, is_dead, this_host
+from hugginggpt.home import STATE_FILE
+from hugginggpt.service_key import key_file
 
 UNFINISHED = "up.new"
 """The name of the state file while it is being written."""
@@ -25,6 +27,8 @@ class Up(BaseModel):
         controller_fingerprint: the same for two processes if they use the same controller.
         parts: the process id of each part.
         ready: whether all parts have started.
+        service_url: the HTTP service, which answers the commands of the home folder.
+        settings_fingerprint: the same for a command whose settings are those of the parts.
         login: the secret that the server requires from its clients; only for the owner of the home folder.
     """
 
@@ -39,6 +43,8 @@ class Up(BaseModel):
     controller_fingerprint: str = ""
     parts: dict[str, int] = {}
     ready: bool = False
+    service_url: str = ""
+    settings_fingerprint: str = ""
     login: str | None = Field(None, repr=False)
 
     @property
@@ -55,8 +61,8 @@ class Up(BaseModel):
     @property
     def is_here(self) -> bool:
         """Whether it was started on this machine; a home folder can be shared."""
-        theirs, ours = Holder.parse(self.supervisor), Holder.parse(holder_name())
-        return theirs is not None and ours is not None and theirs.host == ours.host
+        theirs = Holder.parse(self.supervisor)
+        return theirs is not None and theirs.host == this_host()
 
     @property
     def is_alive(self) -> bool:
@@ -82,8 +88,8 @@ def write(home: Path, up: Up) -> None:
 
 
 def remove(home: Path) -> None:
-    """Delete the state and the certificate: nothing is up."""
-    for file in (_file(home), certificate_file(home)):
+    """Delete the state, the certificate and the service's key: nothing is up."""
+    for file in (_file(home), certificate_file(home), key_file(home)):
         file.unlink(missing_ok=True)
 
 
@@ -124,4 +130,4 @@ def _wake_file(home: Path) -> Path:
 
 
 def _file(home: Path) -> Path:
-    return home / "up.json"
+    return home / STATE_FILE

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from apps.cli.plan import make_plan
 from hugginggpt.acceptance import accept
 from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.errors import UsageError
+from hugginggpt.preview import preview
 from hugginggpt.request import RequestOptions
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import Settings, get_settings
@@ -47,7 +47,7 @@ def test_what_is_too_long_or_too_much_is_refused_before_anything_is_read(
     with pytest.raises(UsageError, match=named):
         accept(text, files, RequestOptions(), settings=limited, store=get_store())
     with pytest.raises(UsageError, match=named):
-        make_plan(text, list(files))
+        preview(text, list(files))
     submission = parse_submission(b'{"request": "Later"}').model_copy(update={"request": text, "files": files})
     with pytest.raises(UsageError, match=named):
         submit(submission, limited, get_store(), get_trace())

@@ -1,18 +1,19 @@
 """Print a finished request: its answer, its files, and how to find out more."""
 
-from datetime import UTC, datetime
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from apps.cli.exits import COMPLETED, FAILED, PARTIAL, WRONG_USAGE, began, complain, is_refusal, note
+from apps.cli.exits import COMPLETED, FAILED, PARTIAL, WRONG_USAGE, began, complain, note
 from apps.cli.options import Output
 from apps.cli.text import printable, short, size
 from hugginggpt.text import is_storable, terminal_json
 
 if TYPE_CHECKING:
-    from hugginggpt.trace.story import OutputFile, RequestTrace
+    from apps.http.events import Ended
+    from hugginggpt.trace.story import RequestTrace
 
 
 def make_folder(folder: Path) -> None:
@@ -28,46 +29,50 @@ def make_folder(folder: Path) -> None:
         raise UsageError(f"The folder {folder} cannot be created ({said(error)}): choose another with --out.") from None
 
 
-def present(story: "RequestTrace", output: Output, further: str = "") -> int:
-    """Print a finished request.
+def ended_request(story: "RequestTrace", further: str | None = None) -> "Ended":
+    """What is shown of a request that has ended, seen from the running command.
 
     Args:
         story: the request.
+        further: the page of its flow run on Prefect's server, if there is one.
+    """
+    from apps.http.standing import ended
+
+    return ended(story, stored_paths(story), further, began())
+
+
+def present(ended: "Ended", output: Output, further: str = "") -> int:
+    """Print a finished request.
+
+    Args:
+        ended: the request.
         output: how to print it.
-        further: a last line on how to find out more.
+        further: a last line on how to find out more, where there is no page to see it on.
 
     Returns:
         The command's exit code.
     """
-    from hugginggpt.errors import StorageError
-    from hugginggpt.services import get_store
-    from hugginggpt.trace.report import report
-
-    paths = stored_paths(story)
-    unwritten: StorageError | None = None
-    if output.out is not None:
-        for name, file in named(story):
-            try:
-                paths[file.artifact.sha256] = str(get_store().export(file.artifact, output.out.resolve(), name))
-            except StorageError as error:
-                unwritten = error
-    whole = report(story, paths, since=began(), until=datetime.now(UTC))
+    report = ended["report"]
+    unwritten = _copy(ended, output.out) if output.out is not None and ended["files"] else ""
     if output.as_json:
-        click.echo(terminal_json(whole.model_dump_json(indent=2)))
+        click.echo(terminal_json(json.dumps(report, indent=2, ensure_ascii=False)))
     else:
-        if story.response:
-            click.echo(printable(story.response))
-        for made in {made.sha256: made for made in whole.files}.values():
-            click.echo(f"\n{printable(made.path)}\n  {made.mime}, {size(made.bytes)}, from task {made.task_id}")
-    if story.error:
-        (note if exit_code(story) == PARTIAL else complain)(story.error)
-    if unwritten is not None:
-        complain(unwritten.message)
+        if report["response"]:
+            click.echo(printable(report["response"]))
+        for made in {made["sha256"]: made for made in report["files"]}.values():
+            described = f"{made['mime']}, {size(made['bytes'])}, from task {made['task_id']}"
+            click.echo(f"\n{printable(made['path'])}\n  {described}")
+    if report["error"]:
+        (note if report["status"] == "partial" else complain)(report["error"])
+    if unwritten:
+        complain(unwritten)
     if not output.as_json:
-        click.echo(f"\nFor every detail: `hugginggpt trace show {short(story.request_id)}`", err=True)
-        if further:
+        click.echo(f"\nFor every detail: `hugginggpt trace show {short(report['request_id'])}`", err=True)
+        if ended["page"]:
+            click.echo(f"In Prefect: {ended['page']}", err=True)
+        elif further:
             click.echo(further, err=True)
-    return FAILED if unwritten is not None else exit_code(story)
+    return FAILED if unwritten else exit_code(ended)
 
 
 def stored_paths(story: "RequestTrace") -> dict[str, str]:
@@ -77,23 +82,31 @@ def stored_paths(story: "RequestTrace") -> dict[str, str]:
     return {file.artifact.sha256: get_store().address(file.artifact) for file in story.files}
 
 
-def named(story: "RequestTrace") -> list[tuple[str, "OutputFile"]]:
-    """Each distinct output with a readable name such as `2-text-to-speech`; elements of a list are numbered."""
-    kinds = {task.id: task for task in story.tasks}
-    names: dict[str, tuple[str, OutputFile]] = {}
-    for file in story.files:
-        task = kinds[file.task_id]
-        number = f"-{file.item + 1}" if task.result and task.result.is_list else ""
-        names.setdefault(file.artifact.sha256, (f"{task.id}-{task.task}{number}", file))
-    return list(names.values())
+def _copy(ended: "Ended", folder: Path) -> str:
+    """Copy the files of a request, and put the copies' paths into its report; return why one could not be written."""
+    from hugginggpt.artifacts import Artifact
+    from hugginggpt.errors import StorageError
+    from hugginggpt.services import get_store
+
+    unwritten = ""
+    paths: dict[str, str] = {}
+    for file in ended["files"]:
+        artifact = Artifact.model_validate(file["artifact"])
+        try:
+            paths[artifact.sha256] = str(get_store().export(artifact, folder.resolve(), file["name"]))
+        except StorageError as error:
+            unwritten = error.message
+    report = ended["report"]
+    for shown in (*report["files"], *(output for task in report["tasks"] for output in task["outputs"])):
+        shown["path"] = paths.get(shown["sha256"], shown["path"])
+    return unwritten
 
 
-def exit_code(story: "RequestTrace") -> int:
+def exit_code(ended: "Ended") -> int:
     """The exit code for how a request ended."""
-    from hugginggpt.results import RequestStatus
-
-    if story.status is RequestStatus.COMPLETED:
-        return COMPLETED
-    if story.status is RequestStatus.PARTIAL:
-        return PARTIAL
-    return WRONG_USAGE if is_refusal(story.error_type) else FAILED
+    match ended["report"]["status"]:
+        case "completed":
+            return COMPLETED
+        case "partial":
+            return PARTIAL
+    return WRONG_USAGE if ended["refused"] else FAILED

@@ -1,6 +1,7 @@
 """`ask`: answer a request."""
 
 import uuid
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -8,6 +9,9 @@ from apps.cli import prefect_server
 from apps.cli.exits import verbose_option
 from apps.cli.options import Output, output_options
 from apps.cli.request import GivenRequest, read_request, request_options
+
+if TYPE_CHECKING:
+    from apps.http.client import Service
 
 EXAMPLES = """\b
 Examples:
@@ -33,20 +37,42 @@ def ask(request: str, given: GivenRequest, go_on: bool, output: Output) -> int:
     if request == "-" and given.plan_file is not None and given.plan_file.name == "<stdin>":
         raise click.UsageError("Only one of the request and the plan can come from stdin.")
     prefect_server.begin()
-    text, options = read_request(request), given.options()
+    text, options = read_request(request), given.plain_options()
 
     from apps.cli.answer import make_folder, present
-    from apps.cli.running import run
-    from hugginggpt.services import get_trace
+    from apps.cli.through_service import answer, readable, service
 
     if output.out is not None:
         make_folder(output.out)
-    conversation = given.conversation_id()
-    if go_on:
-        conversation = get_trace().requests.latest_conversation()
-        if conversation is None:
-            raise click.UsageError("There is no conversation to continue: ask without --continue first.")
+    asked: dict[str, Any] = {"id": uuid.uuid4().hex, "request": text, "files": given.sources, **options}
+    found = service()
+    conversation = _conversation(found, given.conversation, go_on)
+    if found is not None:
+        asked |= {"files": [readable(source) for source in given.sources], "conversation": conversation}
+        ended = answer(found, asked)
+        if ended is not None:
+            return present(ended, output)
+    from apps.cli.answer import ended_request
+    from apps.cli.running import run
+    from hugginggpt.request import RequestOptions
+
     finished = run(
-        text, files=given.sources, conversation_id=conversation, options=options, request_id=uuid.uuid4().hex
+        text,
+        files=asked["files"],
+        conversation_id=conversation,
+        options=RequestOptions(**options),
+        request_id=asked["id"],
     )
-    return present(finished.story, output, further=finished.further)
+    return present(ended_request(finished.story), output, further=finished.further)
+
+
+def _conversation(service: "Service | None", name: str | None, go_on: bool) -> str | None:
+    """The whole id of the conversation to continue; None to begin one."""
+    if name is None and not go_on:
+        return None
+    from apps.cli.through_service import conversation
+
+    found = conversation(service, name)
+    if found is None:
+        raise click.UsageError("There is no conversation to continue: ask without --continue first.")
+    return found

@@ -1,8 +1,15 @@
 """`cancel`: stop a request."""
 
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
 import click
 
 from apps.cli.exits import COMPLETED, FAILED, complain, verbose_option
+
+if TYPE_CHECKING:
+    from apps.http.client import Service
+    from hugginggpt.submission import Cancelled
 
 
 @click.command()
@@ -15,22 +22,39 @@ def cancel(ids: tuple[str, ...]) -> int:
     continues from there. Any unique beginning of an id will do. If an id is unknown, the others are
     still stopped.
     """
+    from apps.cli.through_service import service
     from hugginggpt.errors import DatabaseUnavailableError, TraceError
-    from hugginggpt.services import get_trace
 
+    found = service()
     code = COMPLETED
     for name in ids:
         try:
-            story = get_trace().requests.get(name)
+            ended = _cancelled(found, name)
         except DatabaseUnavailableError:
             raise
         except TraceError as error:
             complain(error.message)
             code = FAILED
             continue
-        if get_trace().lifecycle.cancel(story.request_id, "Cancelled by `hugginggpt cancel`."):
-            click.echo(f"Cancelled request {story.request_id}.")
+        if ended["cancelled"]:
+            click.echo(f"Cancelled request {ended['request_id']}.")
         else:
-            complain(f"Request {story.request_id} has already ended ({story.status}): there is nothing to cancel.")
+            how = f"{ended['request_id']} has already ended ({ended['status']})"
+            complain(f"Request {how}: there is nothing to cancel.")
             code = FAILED
     return code
+
+
+def _cancelled(service: "Service | None", name: str) -> "Cancelled":
+    """Stop a request; return whether it had not ended yet."""
+    from apps.cli.through_service import path_of
+    from apps.http.client import ServiceLostError
+
+    if service is not None:
+        with suppress(ServiceLostError):
+            told: Cancelled = service.post(path_of(name, "cancel"))
+            return told
+    from hugginggpt.services import get_trace
+    from hugginggpt.submission import cancel
+
+    return cancel(get_trace(), name)

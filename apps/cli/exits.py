@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from hugginggpt.errors import ConfigurationError, HuggingGPTError, UsageError, rebuilt
+from hugginggpt.errors import ConfigurationError, HuggingGPTError, UsageError
 
 COMPLETED, FAILED, WRONG_USAGE, PARTIAL = 0, 1, 2, 3
 INTERRUPTED, TERMINATED = 130, 143  # as in shells: 128 plus the signal's number
@@ -137,15 +137,6 @@ def _home_notes() -> Iterator[None]:
     finally:
         logger.removeHandler(notes)
         logger.propagate = True
-
-
-def is_refusal(error_type: str | None) -> bool:
-    """Whether a request failed because it or one of its files could not be accepted.
-
-    Args:
-        error_type: the name of the error's class, as the trace stores it.
-    """
-    return isinstance(rebuilt(error_type, ""), UsageError)
 
 
 def began() -> datetime:

@@ -1,6 +1,7 @@
 """`plan`: only plan a request."""
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -11,10 +12,7 @@ from apps.cli.text import printable
 from hugginggpt.text import terminal_json
 
 if TYPE_CHECKING:
-    from hugginggpt.controller_name import ControllerName
-    from hugginggpt.plan import Plan
-
-PLANNING_SECONDS = 600.0
+    from apps.http.events import Planned
 
 
 EXAMPLES = """\b
@@ -34,46 +32,31 @@ def plan(request: str, files: tuple[str, ...], as_json: bool) -> None:
 
     You can edit the plan and run it with `ask --plan`.
     """
-    planned, kinds, controller = make_plan(read_request(request), [absolute(source) for source in files])
+    planned = _planned(read_request(request), [absolute(source) for source in files])
+    whole = planned["whole"]
     if as_json:
-        whole = {
-            "plan": planned.to_list(),
-            "repairs": list(planned.repairs),
-            "offered_kinds": list(kinds),
-            "controller": controller.model_dump(),
-        }
         click.echo(terminal_json(json.dumps(whole, indent=2, ensure_ascii=False)))
         return
-    click.echo(terminal_json(planned.to_json()))
-    for repair in planned.repairs:
+    click.echo(terminal_json(planned["text"]))
+    for repair in whole["repairs"]:
         click.echo(f"Repaired: {printable(repair)}", err=True)
-    if not planned.tasks:
+    if not whole["plan"]:
         click.echo("No tasks are needed: the controller answers by itself.", err=True)
-    offered = f"{len(kinds)} kinds of task were offered to {controller}"
+    offered = f"{len(whole['offered_kinds'])} kinds of task were offered to {planned['controller']}"
     click.echo(f"{offered}: `hugginggpt models` lists them.", err=True)
 
 
-def make_plan(text: str, files: list[str]) -> tuple["Plan", tuple[str, ...], "ControllerName"]:
-    """Have the controller plan a request; return the plan, the kinds that were offered, and the controller."""
-    from hugginggpt.controller.planning import plan_request
-    from hugginggpt.deadline import Deadline
-    from hugginggpt.request import check_size
-    from hugginggpt.resources import Namespace, load_resources
-    from hugginggpt.services import get_catalog, get_controller, get_store
-    from hugginggpt.settings import get_settings
+def _planned(text: str, files: list[str]) -> "Planned":
+    """Have the controller plan a request, in the service if there is one."""
+    from apps.cli.through_service import readable, service
+    from apps.http.client import ServiceLostError
 
-    check_size(text, files, get_settings())
-    resources = tuple(load_resources(files, get_settings(), get_store()))
-    namespace = Namespace(resources=resources, wording=text, given=False, settings=get_settings())
-    catalog = get_catalog()
-    kinds = catalog.offered_kinds()
-    planned = plan_request(
-        get_controller(),
-        text=text,
-        resources=resources,
-        history=(),
-        kinds=kinds,
-        deadline=Deadline(PLANNING_SECONDS),
-        check=lambda plan: namespace.problems(plan) + catalog.obstacles(plan),
-    )
-    return planned, kinds, get_controller().name
+    if (found := service()) is not None:
+        files = [readable(source) for source in files]
+        with suppress(ServiceLostError):
+            told: Planned = found.post("/plans", {"request": text, "files": files})
+            return told
+    from apps.http.standing import planned
+    from hugginggpt.preview import preview
+
+    return planned(preview(text, files))

@@ -49,8 +49,12 @@ class GivenRequest:
         """How to answer the request. This reads the plan."""
         from hugginggpt.request import RequestOptions
 
+        return RequestOptions(**self.plain_options())
+
+    def plain_options(self) -> dict[str, Any]:
+        """The same as JSON data."""
         plan = None if self.plan_file is None else read_plan(self.plan_file)
-        return RequestOptions(plan=plan, fresh=self.fresh, deadline=self.deadline, max_cost=self.max_cost)
+        return {"plan": plan, "fresh": self.fresh, "deadline": self.deadline, "max_cost": self.max_cost}
 
     def conversation_id(self) -> str | None:
         """The whole id of the conversation to continue."""

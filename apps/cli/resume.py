@@ -17,22 +17,27 @@ def resume(id: str, output: Output) -> int:
     id will do. If the request has finished, its answer is shown again.
     """
     from apps.cli.answer import make_folder, present
-    from apps.cli.running import run
-    from hugginggpt.errors import RequestInProgressError
-    from hugginggpt.results import RequestStatus
-    from hugginggpt.services import get_trace
+    from apps.cli.through_service import known_request, resume, service
 
-    story = get_trace().requests.get(id)
+    found = service()
+    known = None if found is None else known_request(found, id)
+    if found is not None and known is not None:
+        if output.out is not None:
+            make_folder(output.out)
+        ended = resume(found, known["request_id"])
+        if ended is not None:
+            return present({**ended, "page": None} if known["answered"] else ended, output)
+    from apps.cli.answer import ended_request
+    from apps.cli.running import run
+    from hugginggpt.services import get_trace
+    from hugginggpt.submission import reopen
+
+    get_trace().requests.get(id)  # an unknown id makes no folder
     if output.out is not None:
         make_folder(output.out)
-    if story.status is RequestStatus.RUNNING:
-        raise RequestInProgressError(
-            f"Request {story.request_id} is still running, in {story.lives[-1].holder}: wait for it, or see its "
-            f"progress with `hugginggpt trace show {story.request_id}`."
-        )
+    story, again = reopen(get_trace(), id)
     further = ""
-    if story.status in (RequestStatus.DIED, RequestStatus.QUEUED, RequestStatus.CANCELLED):
-        get_trace().lifecycle.reopen(story.request_id)
+    if again:
         finished = run(story.text, request_id=story.request_id)
         story, further = finished.story, finished.further
-    return present(story, output, further)
+    return present(ended_request(story), output, further)

@@ -2,7 +2,9 @@
 
 import json
 import time
-from typing import IO, TYPE_CHECKING
+import uuid
+from dataclasses import asdict
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -11,7 +13,9 @@ from apps.cli.options import Output, output_options
 from apps.cli.request import GivenRequest, absolute, read_request, request_options
 
 if TYPE_CHECKING:
-    from hugginggpt.submission import Submission, Submitted
+    from apps.http.client import Service
+    from apps.http.events import Ended
+    from hugginggpt.submission import Submission
     from hugginggpt.trace.story import RequestTrace
 
 EXAMPLES = """\b
@@ -69,33 +73,66 @@ def submit(
         return _submit_batch(batch, later=later, wait=wait, as_json=output.as_json)
 
     from apps.cli.answer import make_folder, present
-    from hugginggpt.request import check_size
-    from hugginggpt.settings import get_settings
-    from hugginggpt.submission import Submission
+    from apps.cli.through_service import conversation, readable, service
 
     assert request is not None
-    text = read_request(request)
-    check_size(text, given.files, get_settings())
+    text, options = read_request(request), given.plain_options()
+    found = service()
+    sources = given.sources
+    if found is None:
+        from hugginggpt.request import check_size
+        from hugginggpt.settings import get_settings
+
+        check_size(text, sources, get_settings())
     if output.out is not None:
         make_folder(output.out)
-    submission = Submission(
-        request=text,
-        files=tuple(given.sources),
-        id=request_id,
-        conversation=given.conversation_id(),
-        **given.options().model_dump(),
-    )
-    _check_server(later)
-    _note_other_controller()
-    submitted = _submit(submission, later)
+    continued = conversation(found, given.conversation) if given.conversation is not None else None
+    asked: dict[str, Any] = {"request": text, "files": sources, "conversation": continued, **options}
+    asked["id"] = request_id or uuid.uuid4().hex
+    submitted = None
+    if found is not None:
+        asked["files"] = [readable(source) for source in sources]
+        submitted = _submit_to(found, asked, later)
+    if submitted is None:
+        found = None
+        _check_server(later)
+        _note_other_controller()
+        submitted = _submit(_submission(asked), later)
     if not wait:
         _print_submitted(submitted, output.as_json)
         return COMPLETED
+    return present(_wait_for_end(found, submitted["request_id"]), output)
+
+
+def _submit_to(service: "Service", asked: dict[str, Any], later: bool) -> dict[str, Any] | None:
+    """Have the service submit a request; return None if it is lost."""
+    from apps.http.client import ServiceLostError
+
+    try:
+        taken: dict[str, Any] = service.post("/requests", {**asked, "start": "later" if later else "deployed"})
+    except ServiceLostError:
+        return None
+    _note_obstacle(taken)
+    return taken
+
+
+def _wait_for_end(service: "Service | None", request_id: str) -> "Ended":
+    """Wait until a request has ended, and show its progress."""
+    from apps.cli.answer import ended_request
+    from apps.cli.through_service import wait
+
+    if service is not None and (ended := wait(service, request_id)) is not None:
+        return ended
     from apps.cli.prefect_server import run_url
 
-    story = _wait_for(submitted.request_id)
-    url = run_url(story.flow_run_id) if story.flow_run_id else None
-    return present(story, output, further=f"In Prefect: {url}" if url else "")
+    story = _wait_for(request_id)
+    return ended_request(story, run_url(story.flow_run_id) if story.flow_run_id else None)
+
+
+def _submission(asked: dict[str, Any]) -> "Submission":
+    from hugginggpt.submission import Submission
+
+    return Submission(**{**asked, "files": tuple(asked["files"])})
 
 
 def _submit_batch(batch: IO[bytes], *, later: bool, wait: bool, as_json: bool) -> int:
@@ -117,8 +154,8 @@ def _submit_batch(batch: IO[bytes], *, later: bool, wait: bool, as_json: bool) -
             complain(f"Line {number}: {error.message}")
             broken += 1
             continue
-        taken.append(submitted.request_id)
-        later = later or submitted.obstacle is not None  # the next run could not be started either
+        taken.append(submitted["request_id"])
+        later = later or submitted["obstacle"] is not None  # the next run could not be started either
         if not wait:
             _print_submitted(submitted, as_json)
     if not taken and not broken:
@@ -172,15 +209,20 @@ def _note_other_controller() -> None:
     )
 
 
-def _submit(submission: "Submission", later: bool) -> "Submitted":
+def _submit(submission: "Submission", later: bool) -> dict[str, Any]:
     from hugginggpt.services import get_store, get_trace
     from hugginggpt.settings import get_settings
     from hugginggpt.submission import submit
 
-    submitted = submit(submission, get_settings(), get_store(), get_trace(), start=None if later else _start)
-    if submitted.obstacle is not None:
-        note(f"Request {submitted.request_id} is in line and starts as soon as Prefect can: {submitted.obstacle}")
+    submitted = asdict(submit(submission, get_settings(), get_store(), get_trace(), start=None if later else _start))
+    _note_obstacle(submitted)
     return submitted
+
+
+def _note_obstacle(submitted: dict[str, Any]) -> None:
+    if submitted["obstacle"] is not None:
+        waits = f"Request {submitted['request_id']} is in line and starts as soon as Prefect can"
+        note(f"{waits}: {submitted['obstacle']}")
 
 
 def _start(request_id: str, text: str) -> str:
@@ -189,14 +231,13 @@ def _start(request_id: str, text: str) -> str:
     return str(start_run(request_id, text).id)
 
 
-def _print_submitted(submitted: "Submitted", as_json: bool) -> None:
+def _print_submitted(submitted: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        shown = {name: getattr(submitted, name) for name in ("request_id", "new", "flow_run_id")}
-        click.echo(json.dumps(shown))
+        click.echo(json.dumps({name: submitted[name] for name in ("request_id", "new", "flow_run_id")}))
         return
-    click.echo(submitted.request_id)
-    if not submitted.new:
-        click.echo(f"Request {submitted.request_id} was submitted before.", err=True)
+    click.echo(submitted["request_id"])
+    if not submitted["new"]:
+        click.echo(f"Request {submitted['request_id']} was submitted before.", err=True)
 
 
 def _wait_for(request_id: str) -> "RequestTrace":

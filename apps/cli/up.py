@@ -5,12 +5,14 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from apps.cli.exits import COMPLETED, verbose_option
+from apps.cli.options import collected
 from apps.cli.text import printable
 
 if TYPE_CHECKING:
@@ -25,10 +27,43 @@ Exit codes:
 """
 
 
+@dataclass(frozen=True)
+class Ports:
+    """Where the parts listen."""
+
+    port: int
+    dask_port: int
+    service_port: int
+
+
 @click.command(epilog=EPILOG, short_help="Start the server, databases, deployments and workers.")
 @click.option("--host", metavar="HOST", default="127.0.0.1", show_default=True, help="The server's address.")
-@click.option(
-    "--port", metavar="PORT", type=click.IntRange(1, 65535), default=4200, show_default=True, help="The server's port."
+@collected(
+    "ports",
+    Ports,
+    click.option(
+        "--port",
+        metavar="PORT",
+        type=click.IntRange(1, 65535),
+        default=4200,
+        show_default=True,
+        help="The server's port.",
+    ),
+    click.option(
+        "--dask-port",
+        metavar="PORT",
+        type=click.IntRange(1, 65535),
+        default=8786,
+        show_default=True,
+        help="Port of the expert workers' scheduler, on loopback.",
+    ),
+    click.option(
+        "--service-port",
+        metavar="PORT",
+        type=click.IntRange(0, 65535),
+        default=0,
+        help="Port of the HTTP service that the other commands use, on loopback. Default: any free port.",
+    ),
 )
 @click.option(
     "--workers", metavar="N", type=click.IntRange(min=1), default=1, show_default=True, help="Number of flow workers."
@@ -46,23 +81,14 @@ Exit codes:
     help="Number of processes that keep models loaded; with 0, experts run in each request's own process. "
     "Default: 1, or 0 if prefect-dask is not installed.",
 )
-@click.option(
-    "--dask-port",
-    metavar="PORT",
-    type=click.IntRange(1, 65535),
-    default=8786,
-    show_default=True,
-    help="Port of the expert workers' scheduler, on loopback.",
-)
 @click.option("--detach", is_flag=True, help="Return as soon as everything is up, and leave it running.")
 @verbose_option
 def up(
     host: str,
-    port: int,
+    ports: Ports,
     workers: int,
     requests: int | None,
     expert_workers: int | None,
-    dask_port: int,
     detach: bool,
 ) -> int:
     """Start a Prefect server with its UI, the databases, the deployments, and workers that run them.
@@ -96,11 +122,12 @@ def up(
         expert_workers = 1 if find_spec("prefect_dask") else 0
     options = UpOptions(
         host=host,
-        port=port,
-        dask_port=dask_port,
+        port=ports.port,
+        dask_port=ports.dask_port,
         workers=workers,
         requests=requests or min(8, max(2, settings.cpu_threads)),
         expert_workers=expert_workers,
+        service_port=ports.service_port,
     )
     make_logs(settings.home_dir)
     if detach:
@@ -123,7 +150,7 @@ def _detach(options: "UpOptions", home: Path) -> int:
 
     log = logs_of(home) / "up.log"
     command = [sys.executable, "-P", "-m", "apps.cli", "up", "--host", options.host]
-    for option in ("port", "dask_port", "workers", "requests", "expert_workers"):
+    for option in ("port", "dask_port", "workers", "requests", "expert_workers", "service_port"):
         command += [f"--{option.replace('_', '-')}", str(getattr(options, option))]
     path = os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])])
     with log.open("ab") as written, log.open("r", encoding="utf-8", errors="replace") as output:

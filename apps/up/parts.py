@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 
 from apps.up.login import CLIENT, EVERYWHERE, check_login, login
 from apps.up.ports import bind
@@ -16,6 +17,7 @@ from hugginggpt.addresses import bracketed
 from hugginggpt.cluster.address import Cluster
 from hugginggpt.environment import POOL
 from hugginggpt.errors import ConfigurationError
+from hugginggpt.service_key import read_key
 from hugginggpt.settings import CHECKOUT, Settings
 from hugginggpt.trace.database import database_file, parse_url
 from hugginggpt.up_state import own_cluster
@@ -33,6 +35,7 @@ class UpOptions:
         workers: the number of flow workers.
         requests: how many requests each flow worker runs at once.
         expert_workers: the number of expert workers; with 0, experts run in the flows' own processes.
+        service_port: the port of the HTTP service on loopback; 0 takes a free one.
     """
 
     host: str = LOOPBACK
@@ -41,6 +44,7 @@ class UpOptions:
     workers: int = 1
     requests: int = 2
     expert_workers: int = 0
+    service_port: int = 0
 
     @property
     def api_url(self) -> str:
@@ -79,6 +83,7 @@ class Part:
         is_ready: whether it has started.
         environment: variables in addition to those of all parts.
         port: the port that it listens on, checked because another program on the port could also satisfy `is_ready`.
+        listener: a bound socket that it listens on. It outlives the process, so that no other program gets the port.
     """
 
     name: str
@@ -86,15 +91,17 @@ class Part:
     is_ready: Callable[[], bool]
     environment: dict[str, str] = field(default_factory=dict)
     port: int | None = None
+    listener: socket.socket | None = None
 
 
-def parts(options: UpOptions, settings: Settings, database: dict[str, str]) -> list[Part]:
+def parts(options: UpOptions, settings: Settings, database: dict[str, str], service: socket.socket) -> list[Part]:
     """The parts, each after the parts that it needs.
 
     Args:
         options: how many parts, and where.
         settings: the settings.
         database: the variables that tell Prefect's server its database.
+        service: the bound socket of the HTTP service.
     """
     python = [sys.executable, "-P", "-m"]
     server = [*python, "apps.up.prefect_server", "--host", options.host, "--port", str(options.port)]
@@ -117,6 +124,9 @@ def parts(options: UpOptions, settings: Settings, database: dict[str, str]) -> l
         name = f"flow-worker-{number + 1}"
         is_online = partial(_is_online, options.api_url, name, now)
         found.append(Part(name, [*worker, "--name", name], is_online, polling))
+    serve = [*python, "apps.http.server", "--fd", str(service.fileno())]
+    is_serving = partial(_serves, service.getsockname()[1], settings.home_dir)
+    found.append(Part("service", serve, is_serving, listener=service))
     return found
 
 
@@ -164,6 +174,13 @@ def _is_online(api_url: str, worker: str, since: datetime) -> bool:
         return worker in flow_workers(api_url, since)
     except httpx.HTTPError:
         return False
+
+
+def _serves(port: int, home: Path) -> bool:
+    from apps.http.client import Service
+
+    key = read_key(home)
+    return key is not None and Service(f"http://{LOOPBACK}:{port}", key).proves_itself()
 
 
 def _listens(port: int) -> bool:

@@ -1,6 +1,8 @@
 """What runs where: the state file, Prefect's server, the Dask scheduler and the trace combined."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from apps.up.prefect_api import Deployment, Limit, deployments, flow_workers, limits, running_flow_runs
 from hugginggpt.cluster.address import cluster_of
@@ -100,6 +102,16 @@ def status(settings: Settings) -> Status:
         database=parse_url(settings.database).set(query={}).render_as_string(),
         requests=_requests(),
     )
+
+
+def as_data(found: Status) -> dict[str, Any]:
+    """The object that `status --json` prints, without secrets."""
+    data = asdict(found)
+    if found.up is not None:
+        secret = {"controller_fingerprint", "settings_fingerprint", "login"}
+        data["up"] = found.up.model_dump(mode="json", exclude=secret) | {"ui_url": found.up.ui_url}
+    plain: dict[str, Any] = json.loads(json.dumps(data, default=lambda at: at.isoformat()))
+    return plain
 
 
 def _left(up: Up) -> str:

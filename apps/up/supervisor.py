@@ -18,7 +18,8 @@ from filelock import FileLock, Timeout
 
 from apps.up.certificate import make_certificate
 from apps.up.login import login
-from apps.up.parts import Part, UpOptions, part_environment, parts
+from apps.up.parts import LOOPBACK, Part, UpOptions, part_environment, parts
+from apps.up.ports import bind
 from apps.up.prefect_database import prefect_database
 from apps.up.processes import listens, marking, stop
 from hugginggpt.controller.client import Controller
@@ -28,7 +29,9 @@ from hugginggpt.errors import ConfigurationError, HuggingGPTError
 from hugginggpt.holder import holder_name
 from hugginggpt.home import open_home
 from hugginggpt.redaction import said
+from hugginggpt.service_key import make_key
 from hugginggpt.settings import Settings, data_file
+from hugginggpt.settings_fingerprint import settings_fingerprint
 from hugginggpt.up_state import Up, certificate_file, read, remove, write
 
 Report = Callable[[str, str], None]
@@ -142,6 +145,8 @@ class Supervisor:
         from hugginggpt.services import get_trace
         from hugginggpt.trace.database import parse_url
 
+        same = settings_fingerprint(os.environ, self._home, make_key(self._home))
+        self._state = self._state.model_copy(update={"settings_fingerprint": same})
         write(self._home, self._state)
         get_trace().check()
         self._report("trace", parse_url(self._settings.database).set(query={}).render_as_string())
@@ -151,7 +156,9 @@ class Supervisor:
         self._state = self._state.model_copy(update={"prefect_database": shown})
         # Counted while the server starts.
         accelerators = self._spawn("accelerators", [sys.executable, "-P", "-c", _ACCELERATORS], stdout=subprocess.PIPE)
-        server, *others = parts(self._options, self._settings, database)
+        service = bind(LOOPBACK, self._options.service_port, "--service-port")
+        self._state = self._state.model_copy(update={"service_url": f"http://{LOOPBACK}:{service.getsockname()[1]}"})
+        server, *others = parts(self._options, self._settings, database, service)
         self._start([server])
         self._wait_until_ready([server])
         self._report("Prefect server", f"{self._state.ui_url}, with {shown}")
@@ -199,7 +206,7 @@ class Supervisor:
 
     def _start(self, wanted: list[Part]) -> None:
         for part in wanted:
-            process = self._spawn(part.name, part.command, part.environment)
+            process = self._spawn_part(part)
             self._supervised.append(_Supervised(part, process, time.monotonic()))
         self._write_state()
 
@@ -217,8 +224,17 @@ class Supervisor:
     def _is_ready(self, part: Part) -> bool:
         return part.is_ready() and (part.port is None or listens(self._mark, part.name, part.port))
 
+    def _spawn_part(self, part: Part) -> "subprocess.Popen[bytes]":
+        passed = () if part.listener is None else (part.listener.fileno(),)
+        return self._spawn(part.name, part.command, part.environment, pass_fds=passed)
+
     def _spawn(
-        self, name: str, command: list[str], environment: dict[str, str] | None = None, stdout: int | None = None
+        self,
+        name: str,
+        command: list[str],
+        environment: dict[str, str] | None = None,
+        stdout: int | None = None,
+        pass_fds: tuple[int, ...] = (),
     ) -> "subprocess.Popen[bytes]":
         with self._log(name).open("ab") as log:
             return subprocess.Popen(
@@ -228,6 +244,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=log if stdout is None else stdout,
                 stderr=log,
+                pass_fds=pass_fds,
                 start_new_session=True,  # Ctrl-C in a terminal goes to the supervisor alone
             )
 
@@ -259,7 +276,7 @@ class Supervisor:
         self._write_state()
 
     def _restart(self, one: _Supervised) -> None:
-        one.process = self._spawn(one.part.name, one.part.command, one.part.environment)
+        one.process = self._spawn_part(one.part)
         one.started = time.monotonic()
         one.restart_at = None
         self._write_state()

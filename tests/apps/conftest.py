@@ -11,6 +11,7 @@ from unittest import mock
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image, ImageDraw
 
 from apps.cli.main import main
 from hugginggpt.services import reset
@@ -70,3 +71,12 @@ def inside(alone: None) -> Iterator[CliRunner]:
     reset()
     yield CliRunner()
     reset()
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    picture = Image.new("RGB", (64, 48), "white")
+    ImageDraw.Draw(picture).rectangle((16, 12, 48, 36), fill="black")
+    picture.save(path)
+    return path

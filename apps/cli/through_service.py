@@ -1,0 +1,238 @@
+"""Have the service of `hugginggpt up` do the work of a command. Nothing heavy is imported here.
+
+Where there is no service, or it would do something else than the command itself, the command does its work itself. If
+the service is lost on the way, the command waits for it to come back, because what works on the request goes on.
+"""
+
+import os
+import stat
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import quote
+
+import click
+
+from apps.cli.exits import INTERRUPTED, TERMINATED, began, complain, unwind_on_sigterm, verbose
+from apps.cli.progress import showing
+from apps.cli.text import short
+from apps.http.client import Service, ServiceLostError, find_service, is_up
+from hugginggpt.errors import HuggingGPTError, rebuilt
+
+if TYPE_CHECKING:
+    from apps.http.events import Ended, Failed
+
+BACK_SECONDS = 60.0
+"""How long to wait for a lost service, which `up` starts again."""
+_PAUSE = 0.25
+
+
+def service() -> Service | None:
+    """The service, if it can do the work of this command, except for showing Prefect's log."""
+    return None if verbose() else find_service()
+
+
+def path_of(name: str, *more: str) -> str:
+    """The address of a request, whose id may hold anything that a user typed."""
+    return "/".join(["/requests", quote(name, safe=""), *more])
+
+
+def readable(source: str) -> str:
+    """A file as the service can read it: a pipe, which only this process can read, is stored first.
+
+    Raises:
+        UsageError: the file cannot be accepted.
+        StorageError: the store cannot take it.
+    """
+    try:
+        mode = os.stat(source).st_mode if os.path.isabs(source) else stat.S_IFREG
+    except (OSError, ValueError):
+        return source  # the service says what is wrong with it
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return source
+    from hugginggpt.resources import artifact_reference, load_resources
+    from hugginggpt.services import get_store
+    from hugginggpt.settings import get_settings
+
+    (resource,) = load_resources([source], get_settings(), get_store())
+    return artifact_reference(resource)
+
+
+def conversation(service: Service | None, name: str | None) -> str | None:
+    """The id of the conversation whose id begins with a text, or of the latest.
+
+    Args:
+        service: where to look for it, rather than in the trace.
+        name: the text; None for the latest, which there may be none of.
+
+    Raises:
+        TraceError: no conversation, or more than one, has an id that begins like this.
+    """
+    if service is not None:
+        path = "/latest-conversation" if name is None else f"/conversations/{quote(name, safe='')}"
+        with suppress(ServiceLostError):
+            found: str | None = service.get(path)["conversation_id"]
+            return found
+    from hugginggpt.services import get_trace
+
+    requests = get_trace().requests
+    return requests.latest_conversation() if name is None else requests.conversation(name)
+
+
+def known_request(service: Service, name: str) -> dict[str, Any] | None:
+    """The request whose id begins with a text, and whether it was answered; None if the service is lost.
+
+    Raises:
+        TraceError: no request, or more than one, has an id that begins like this.
+    """
+    try:
+        found: dict[str, Any] = service.get(path_of(name))
+    except ServiceLostError:
+        return None
+    return found
+
+
+def answer(service: Service, asked: Mapping[str, Any]) -> "Ended | None":
+    """Have a new request answered at once, and show its progress.
+
+    Args:
+        service: the service.
+        asked: the request with its id, as the service takes it.
+
+    Returns:
+        The ended request; None if the service was lost before it took the request, and does not come back.
+
+    Raises:
+        HuggingGPTError: the request could not be started or finished.
+        click.exceptions.Exit: the command was interrupted.
+    """
+
+    def begin(service: Service) -> int:
+        lives: int = service.post("/requests", {**asked, "start": "now"})["lives"]
+        return lives
+
+    # Beginning the same request again does nothing if it has begun.
+    return _Following(service, asked["id"]).answered(begin, again=begin)
+
+
+def resume(service: Service, request_id: str) -> "Ended | None":
+    """Have a request resumed, and show its progress; returns and raises like `answer`."""
+
+    def begin(service: Service) -> int:
+        lives: int = service.post(path_of(request_id, "resume"))["lives"]
+        return lives
+
+    return _Following(service, request_id).answered(begin)
+
+
+def wait(service: Service, request_id: str) -> "Ended | None":
+    """Wait until a request that others answer has ended, and show its progress.
+
+    Returns:
+        The ended request; None if the service was lost and does not come back.
+    """
+    return _Following(service, request_id).watched(lives=0, waits="waiting for a worker", resumes=True)
+
+
+class _Following:
+    """A request that is followed to its end, and the service that tells of it."""
+
+    def __init__(self, service: Service, request_id: str) -> None:
+        self._service = service
+        self._request_id = request_id
+
+    def answered(
+        self, begin: Callable[[Service], int], again: Callable[[Service], int] | None = None
+    ) -> "Ended | None":
+        """Have it begun, and wait for its end.
+
+        Args:
+            begin: has a service begin it, and returns how many processes had worked on it before.
+            again: the same for a service that came back.
+        """
+        unwind_on_sigterm()
+        try:
+            while True:
+                try:
+                    lives = begin(self._service)
+                    break
+                except ServiceLostError:
+                    if not self._is_back():
+                        return None
+            ended = self.watched(lives=lives, again=again)
+        except (KeyboardInterrupt, SystemExit) as ending:
+            complain(self._interrupted())
+            raise click.exceptions.Exit(TERMINATED if isinstance(ending, SystemExit) else INTERRUPTED) from None
+        if ended is None:
+            raise HuggingGPTError(
+                f"The service of `hugginggpt up` stopped before the request had ended: `hugginggpt resume "
+                f"{short(self._request_id)}` shows its answer or continues."
+            )
+        return ended
+
+    def watched(
+        self,
+        *,
+        lives: int,
+        waits: str = "waiting",
+        resumes: bool = False,
+        again: Callable[[Service], int] | None = None,
+    ) -> "Ended | None":
+        """Show its progress until it has ended."""
+        with showing(plain=verbose()) as show:
+            while True:
+                try:
+                    for event in self._service.events(
+                        self._request_id, lives=lives, since=began(), waits=waits, resumes=resumes
+                    ):
+                        if event.name == "progress":
+                            show(event.data)
+                        elif event.name == "failed":
+                            failed = event.data
+                            break
+                        elif event.name == "ended":
+                            ended: Ended = event.data
+                            return ended
+                    else:
+                        raise ServiceLostError
+                    break
+                except ServiceLostError:
+                    if not self._is_back():
+                        return None
+                    if again is not None:
+                        again(self._service)
+        self._fail(failed)
+
+    def _fail(self, failed: "Failed") -> NoReturn:
+        if failed["begun"]:
+            click.echo(kept(self._request_id), err=True)
+        raise rebuilt(failed["type"], failed["message"])
+
+    def _is_back(self) -> bool:
+        """Wait until the service is there again; return False if it does not come back."""
+        deadline = time.monotonic() + BACK_SECONDS
+        while is_up() and time.monotonic() < deadline:
+            time.sleep(_PAUSE)
+            if (found := find_service()) is not None:
+                self._service = found
+                return True
+        return False
+
+    def _interrupted(self) -> str:
+        """Have the request stopped, and say what became of it."""
+        self._service.close()
+        try:
+            told = self._service.post(path_of(self._request_id, "interrupt"))
+        except (ServiceLostError, HuggingGPTError):
+            told = {"stopped": False, "begun": True}
+        if not told["begun"]:
+            return "Interrupted before the request started."
+        if not told["stopped"]:
+            return f"Interrupted, but the request goes on: `hugginggpt cancel {short(self._request_id)}` stops it."
+        return f"Interrupted. {kept(self._request_id)}"
+
+
+def kept(request_id: str) -> str:
+    """A line on how to resume a request."""
+    return f"Finished results are kept: `hugginggpt resume {short(request_id)}` continues."

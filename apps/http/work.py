@@ -1,0 +1,148 @@
+"""The work that the service has done: each job in a fork, with a pipe by which it tells how far it has come."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+from apps.http import jobs
+from apps.http.events import Failed
+from apps.up.forks import CONTEXT, fork
+from hugginggpt.errors import rebuilt
+
+ENDED_UNEXPECTEDLY: Failed = {
+    "type": "HuggingGPTError",
+    "message": "The process that worked on it ended unexpectedly: see the service's log.",
+    "begun": False,
+}
+
+Job = Callable[..., None]
+
+
+@dataclass
+class Running:
+    """A job that runs.
+
+    Attributes:
+        taken: what it told when it had begun, or why it failed before; set then.
+        over: why it failed, None if it did not; set when it has ended.
+    """
+
+    process: ForkServerProcess
+    taken: "asyncio.Future[Any]"
+    over: "asyncio.Future[Failed | None]"
+    messages: dict[str, Any] = field(default_factory=dict)
+
+
+class Work:
+    """The jobs of a service.
+
+    Args:
+        folder: where each job gets a working folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._forking = asyncio.Lock()
+        self._answering: dict[str, Running] = {}
+        self._watching: set[asyncio.Task[None]] = set()
+
+    async def answer(self, asked: dict[str, Any]) -> None:
+        """Begin to answer a request, and return once it has begun.
+
+        Raises:
+            HuggingGPTError: it cannot begin.
+        """
+        running = await self._begin(jobs.answer, asked, request_id=asked["id"])
+        await _value(running.taken)
+
+    async def do(self, job: Job, *arguments: Any) -> dict[str, Any]:
+        """Do a job, and return what it told.
+
+        Raises:
+            HuggingGPTError: it failed.
+        """
+        running = await self._begin(job, *arguments)
+        failed = await running.over
+        if failed is not None:
+            raise rebuilt(failed["type"], failed["message"])
+        return running.messages
+
+    def answering(self, request_id: str) -> Running | None:
+        """The job that answers a request; None if it does not run in this service."""
+        return self._answering.get(request_id)
+
+    async def interrupt(self, request_id: str) -> bool:
+        """Stop the job that answers a request, and wait until it has ended; return whether there was one."""
+        running = self._answering.get(request_id)
+        if running is None:
+            return False
+        if not running.over.done() and running.process.pid is not None:
+            os.kill(running.process.pid, signal.SIGINT)
+        await asyncio.wait([running.over])
+        return True
+
+    async def _begin(self, job: Job, *arguments: Any, request_id: str | None = None) -> Running:
+        ours, theirs = CONTEXT.Pipe(duplex=False)
+        folder = Path(tempfile.mkdtemp(prefix="job-", dir=self._folder))
+        async with self._forking:
+            process = await asyncio.to_thread(fork, job, theirs, *arguments, folder=folder, name=job.__name__)
+        theirs.close()
+        loop = asyncio.get_running_loop()
+        running = Running(process, taken=loop.create_future(), over=loop.create_future())
+        if request_id is not None:
+            self._answering[request_id] = running
+        task = asyncio.create_task(self._watch(running, ours, folder, request_id))
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
+        return running
+
+    async def _watch(self, running: Running, connection: Connection, folder: Path, request_id: str | None) -> None:
+        """Take what a job tells until it has ended, and clean up after it."""
+        failed: Failed | None = ENDED_UNEXPECTEDLY
+        with connection:
+            while True:
+                try:
+                    await _readable(connection.fileno())
+                    name, content = json.loads(connection.recv_bytes())
+                except (EOFError, OSError):
+                    break
+                if name in ("done", "failed"):
+                    failed = content
+                    break
+                running.messages[name] = content
+                if name == "taken":
+                    running.taken.set_result(None)
+        running.over.set_result(failed)
+        if not running.taken.done():
+            running.taken.set_result(failed)
+        await _readable(running.process.sentinel)
+        running.process.join()
+        if request_id is not None:
+            self._answering.pop(request_id, None)
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+async def _value(taken: "asyncio.Future[Any]") -> None:
+    failed = await asyncio.shield(taken)
+    if failed is not None:
+        raise rebuilt(failed["type"], failed["message"])
+
+
+async def _readable(descriptor: int) -> None:
+    """Wait until a pipe has something to read, or is closed."""
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(descriptor, readable.set)
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(descriptor)

@@ -1,0 +1,58 @@
+"""Plan a request without running it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hugginggpt.controller_name import ControllerName
+from hugginggpt.plan import Plan
+
+PLANNING_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The plan of a request that nothing else is done for.
+
+    Attributes:
+        kinds: the kinds of task that were offered to the controller.
+    """
+
+    plan: Plan
+    kinds: tuple[str, ...]
+    controller: ControllerName
+
+
+def preview(text: str, files: Sequence[str]) -> Preview:
+    """Have the controller plan a request.
+
+    Args:
+        text: the request.
+        files: its files, as absolute paths, URLs, data URIs or references.
+
+    Raises:
+        UsageError: the request or one of its files cannot be accepted.
+        PlanError: no plan is valid.
+        ControllerError: the controller cannot plan.
+    """
+    from hugginggpt.controller.planning import plan_request
+    from hugginggpt.deadline import Deadline
+    from hugginggpt.request import check_size
+    from hugginggpt.resources import Namespace, load_resources
+    from hugginggpt.services import get_catalog, get_controller, get_store
+    from hugginggpt.settings import get_settings
+
+    check_size(text, files, get_settings())
+    resources = tuple(load_resources(files, get_settings(), get_store()))
+    namespace = Namespace(resources=resources, wording=text, given=False, settings=get_settings())
+    catalog = get_catalog()
+    kinds = catalog.offered_kinds()
+    plan = plan_request(
+        get_controller(),
+        text=text,
+        resources=resources,
+        history=(),
+        kinds=kinds,
+        deadline=Deadline(PLANNING_SECONDS),
+        check=lambda plan: namespace.problems(plan) + catalog.obstacles(plan),
+    )
+    return Preview(plan, kinds, get_controller().name)

@@ -1,0 +1,48 @@
+"""The key of a home folder's HTTP service: whoever has it may do everything that the owner may do with the service.
+
+`hugginggpt up` makes a new one each time. Nothing heavy is imported here, because quick commands need it.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+
+def key_file(home: Path) -> Path:
+    """The file that holds the key, and that only its owner can read."""
+    return home / "up.key"
+
+
+def make_key(home: Path) -> str:
+    """Write a new key into a home folder, and return it."""
+    key = secrets.token_urlsafe(32)
+    file = key_file(home)
+    file.unlink(missing_ok=True)  # an existing file would keep its permissions
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as written:
+        written.write(key)
+    return key
+
+
+def read_key(home: Path) -> str | None:
+    """The key of a home folder; None if nothing is up for it."""
+    try:
+        return key_file(home).read_text("ascii") or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def is_key(key: str, given: str) -> bool:
+    """Whether a text from outside is the key. This takes the same time however much of it is right."""
+    return hmac.compare_digest(key.encode(), given.encode("utf-8", "surrogatepass"))
+
+
+def proof(key: str, challenge: str) -> str:
+    """What proves to a client that a server has the key, before the client sends it.
+
+    Args:
+        key: the key.
+        challenge: a text that the client has just made up.
+    """
+    return hmac.new(key.encode(), b"service " + challenge.encode(), hashlib.sha256).hexdigest()

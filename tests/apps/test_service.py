@@ -1,0 +1,382 @@
+"""Commands beside `up`: the same tests as without it, by commands that cannot import Prefect, and what only it has."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from PIL import Image
+
+from hugginggpt.results import RequestStatus
+from hugginggpt.service_key import proof, read_key
+from hugginggpt.services import get_trace, reset
+from hugginggpt.trace.report import AnswerReport
+from hugginggpt.trace.story import RequestTrace
+from tests.apps.conftest import COMMAND, Run
+from tests.apps.test_ask import (  # noqa: F401
+    EDGES,
+    SUMMARY,
+    test_a_failing_branch_makes_it_partial,
+    test_a_given_plan_from_request_to_files,
+    test_a_plan_by_the_controller_and_a_second_turn,
+    test_a_plan_that_cannot_run_here_fails,
+    test_a_refused_request_is_wrong_usage_before_there_is_a_run,
+    test_an_interrupted_request_is_resumed,
+    test_without_the_controller_at_the_end_the_results_are_the_answer,
+    written,
+)
+from tests.apps.test_submit import sign, test_submit_and_wait_prints_the_answer  # noqa: F401
+from tests.apps.test_up import Installation
+from tests.servers import wait_until
+from tests.stand_ins.openai_server import OpenAIServer, hangs
+
+WITHOUT_PREFECT = """
+import sys
+
+
+class Refusing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "prefect":
+            raise ImportError("this command has no need of Prefect")
+
+
+sys.meta_path.insert(0, Refusing())
+"""
+
+
+@pytest.fixture(scope="module")
+def stand_in() -> Iterator[OpenAIServer]:
+    with OpenAIServer(key="right") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory, stand_in: OpenAIServer) -> Iterator[Installation]:
+    """An installation that is up, and whose controller is a stand-in."""
+    installation = Installation(
+        tmp_path_factory.mktemp("up"),
+        OPENAI_BASE_URL=stand_in.url,
+        OPENAI_API_KEY="right",
+        HUGGINGGPT_LEASE_SECONDS="6",
+    )
+    supervisor = installation.begin()
+    try:
+        wait_until(lambda: "logs:" in installation.said or supervisor.poll() is not None, seconds=200)
+        assert supervisor.poll() is None
+        yield installation
+    finally:
+        installation.run("down")
+        supervisor.wait()
+        for process in installation.processes():
+            process.kill()
+
+
+@pytest.fixture
+def prefect_api(here: Installation) -> str:
+    return here.api
+
+
+@pytest.fixture
+def deployed() -> None:
+    """The flow worker of the `up` answers what is submitted."""
+
+
+@pytest.fixture
+def controller(stand_in: OpenAIServer) -> OpenAIServer:
+    stand_in.script = {}
+    stand_in.calls.clear()
+    return stand_in
+
+
+@pytest.fixture
+def photo(photo: Path) -> Path:
+    """A picture of this test's own, because all of them share a home and its caches."""
+    picture = Image.open(photo)
+    picture.putdata([*picture.getdata()][:-1] + [tuple(os.urandom(3))])
+    picture.save(photo)
+    return photo
+
+
+@pytest.fixture
+def hugginggpt(
+    here: Installation, controller: OpenAIServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Run]:
+    """Run commands in the environment of the `up`, where they cannot import Prefect."""
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "sitecustomize.py").write_text(WITHOUT_PREFECT)
+    for name in [name for name in os.environ if name.startswith(("HUGGINGGPT_", "PREFECT_"))]:
+        monkeypatch.delenv(name)
+    path = os.pathsep.join([str(tmp_path / "without"), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    for name, value in (here.environment | {"PREFECT_API_URL": here.api, "PYTHONPATH": path}).items():
+        monkeypatch.setenv(name, value)
+    reset()
+
+    def run(*arguments: str | Path, stdin: str | None = None, **environment: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [*COMMAND, *map(str, arguments)],
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            cwd=tmp_path,
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+        )
+
+    yield run
+    reset()
+
+
+def asking(folder: Path, *arguments: str | Path) -> "subprocess.Popen[str]":
+    command = [*COMMAND, *map(str, arguments)]
+    return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def read_until(process: "subprocess.Popen[str]", *wanted: str) -> str:
+    """What a command says on stderr, until it has said all of these."""
+    assert process.stderr is not None
+    seen = ""
+    while not all(part in seen for part in wanted):
+        line = process.stderr.readline()
+        assert line, seen
+        seen += line
+    return seen
+
+
+def latest() -> RequestTrace:
+    return get_trace().requests.get(get_trace().requests.latest(1)[0].request_id)
+
+
+def holder(story: RequestTrace) -> psutil.Process:
+    """The process that works on a request."""
+    return psutil.Process(int(story.lives[-1].holder.split(":")[-2]))
+
+
+def call(here: Installation, method: str, path: str, content: Any = None, **headers: str) -> tuple[int, Any]:
+    """Ask the service, with its key unless another authorization is given."""
+    address = here.state["service_url"].removeprefix("http://")
+    key = read_key(here.home)
+    connection = http.client.HTTPConnection(address, timeout=60)
+    known = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"} | headers
+    body = None if content is None else json.dumps(content)
+    connection.request(method, f"/api/v1{path}", body, {name: value for name, value in known.items() if value})
+    answer = connection.getresponse()
+    found = answer.read()
+    connection.close()
+    return answer.status, json.loads(found) if found else None
+
+
+# Who gets in
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Authorization": ""}, 401),
+        ({"Authorization": "Bearer wrong"}, 401),
+        ({"Authorization": "Basic wrong"}, 401),
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "evil.example:80"}, 403),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors"}, 403),
+    ],
+)
+def test_only_who_has_the_key_and_is_no_page_elsewhere_gets_in(
+    here: Installation, hugginggpt: Run, headers: dict[str, str], status: int
+) -> None:
+    before = get_trace().requests.latest()
+    for method, path, content in (
+        ("POST", "/requests", {"id": "planted", "request": "planted", "start": "later"}),
+        ("POST", "/plans", {"request": "planted"}),
+        ("GET", "/status", None),
+        ("GET", "/requests/planted/events?since=2026-01-01T00:00:00Z", None),
+        ("POST", "/requests/planted/cancel", {}),
+        ("GET", "/openapi.json", None),
+    ):
+        assert call(here, method, path, content, **headers)[0] == status, path
+    assert get_trace().requests.latest() == before
+
+
+def test_the_key_is_the_owner_s_and_goes_only_to_who_has_it(here: Installation, hugginggpt: Run) -> None:
+    assert (here.home / "up.key").stat().st_mode & 0o777 == 0o600
+    key = read_key(here.home)
+    assert key and call(here, "GET", "/health?challenge=abc", Authorization="") == (200, {"proof": proof(key, "abc")})
+    processes = [process for process in here.processes() if process.is_running()]
+    assert processes and not any(key in " ".join(process.cmdline()) for process in processes)
+    assert not any(key in log.read_text(errors="replace") for log in (here.home / "logs").iterdir())
+
+
+def test_what_is_asked_wrongly_is_refused(here: Installation, hugginggpt: Run) -> None:
+    assert call(here, "POST", "/requests", {"request": "Read it"})[0] == 422
+    assert call(here, "POST", "/requests", {"id": "a b", "request": "Read it", "start": "later"}) == (
+        409,
+        {
+            "type": "RequestIdError",
+            "message": "The request id 'a b' is not valid: use letters, digits, '.', '_' and '-'.",
+        },
+    )
+    assert call(here, "POST", "/requests", {"id": "ab", "request": "Read it", "urgent": True})[0] == 422
+    assert call(here, "GET", "/requests/typo")[0] == 404
+    assert call(here, "GET", "/requests/typo/events?since=2026-01-01T00:00:00Z")[0] == 404
+
+
+# The commands
+
+
+def test_plan_and_status_are_the_same(
+    here: Installation, hugginggpt: Run, controller: OpenAIServer, photo: Path
+) -> None:
+    controller.script = {"plan": {"tasks": [{**EDGES, "args": {"image": "photo.png", "colour": "red"}}]}}
+    planned = hugginggpt("plan", "-", "--file", photo, stdin="Draw its edges\n")
+    alone = here.run("plan", "Draw its edges", "--file", photo, "--verbose")
+    assert (planned.returncode, planned.stdout) == (0, alone.stdout)
+    assert "Repaired: Task 0 (canny-control) takes no argument 'colour'" in planned.stderr
+    assert planned.stderr.splitlines() == [line for line in alone.stderr.splitlines() if "|" not in line]
+    refused = hugginggpt("plan", "Draw", "--file", "nowhere.png")
+    assert (refused.returncode, refused.stdout) == (2, "") and "nowhere.png does not exist" in refused.stderr
+
+    shown, own = hugginggpt("status", "--json"), here.run("status", "--json", "--verbose")
+    assert shown.returncode == own.returncode == 0
+    told, owned = json.loads(shown.stdout), json.loads(own.stdout)
+    for state in (told, owned):  # what changes from one second to the next
+        state["requests"], state["server"]["deployments"], state["server"]["runs"] = {}, [], []
+    assert told == owned
+    key = read_key(here.home)
+    assert key and key not in shown.stdout and "fingerprint" not in shown.stdout
+
+
+def test_a_pipe_is_read_by_the_command(here: Installation, hugginggpt: Run, photo: Path, tmp_path: Path) -> None:
+    plan = [{**EDGES, "args": {"image": "picture"}}]
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    pipe = tmp_path / "picture"
+    os.mkfifo(pipe)
+    threading.Thread(target=lambda: pipe.write_bytes(photo.read_bytes()), daemon=True).start()
+    done = hugginggpt("ask", "Draw the edges.", "--file", pipe, "--plan", "plan.json", "--json")
+    assert done.returncode == 0, done.stderr
+    assert latest().resources[0].source.startswith("artifact://")
+
+
+def test_other_settings_are_not_the_service_s(here: Installation, hugginggpt: Run, photo: Path, tmp_path: Path) -> None:
+    other = hugginggpt("plan", "Draw", "--file", photo, HUGGINGGPT_TOP_K="3")
+    assert other.returncode == 0, other.stderr  # without Prefect, which only flows need
+    refused = hugginggpt("ask", "Draw", "--plan", written(tmp_path, EDGES), "--file", photo, HUGGINGGPT_TOP_K="3")
+    assert refused.returncode == 1 and "no need of Prefect" in refused.stderr
+
+
+def test_cancelling_and_resuming(hugginggpt: Run, controller: OpenAIServer, tmp_path: Path) -> None:
+    submitted = hugginggpt("submit", "Say it", "--later", "--id", "later-1", "--plan", written(tmp_path, SUMMARY))
+    assert (submitted.returncode, submitted.stdout) == (0, "later-1\n")
+    cancelled = hugginggpt("cancel", "typo", "later-1")
+    assert (cancelled.returncode, cancelled.stdout) == (1, "Cancelled request later-1.\n")
+    assert cancelled.stderr.startswith("Error: ") and "typo" in cancelled.stderr
+    again = hugginggpt("cancel", "later-1")
+    assert again.returncode == 1 and "has already ended (cancelled)" in again.stderr
+    controller.script = {"summarization": "It is short.", "respond": "It is done."}
+    resumed = hugginggpt("resume", "later", "--json")
+    assert (resumed.returncode, json.loads(resumed.stdout)["response"]) == (0, "It is done.")
+    shown = hugginggpt("resume", "later-1")
+    assert (shown.returncode, shown.stdout) == (0, "It is done.\n")
+    assert hugginggpt("resume", "typo", "--out", "made").returncode == 1
+    assert not (tmp_path / "made").exists()
+
+
+# What is lost
+
+
+def test_a_client_that_vanishes_changes_nothing(hugginggpt: Run, controller: OpenAIServer, tmp_path: Path) -> None:
+    go_on = threading.Event()
+
+    def summarise(call: object) -> str:
+        go_on.wait(60)
+        return "It is short."
+
+    controller.script = {"summarization": summarise, "respond": "It is done."}
+    client = asking(tmp_path, "ask", "Do it", "--plan", written(tmp_path, SUMMARY))
+    read_until(client, "2 · summarization: running")
+    client.kill()
+    client.communicate()
+    go_on.set()
+    wait_until(lambda: latest().finished_at is not None)
+    assert (latest().status, latest().response, len(latest().lives)) == (RequestStatus.COMPLETED, "It is done.", 1)
+
+
+def test_a_killed_run_is_told_and_resumed(hugginggpt: Run, controller: OpenAIServer, tmp_path: Path) -> None:
+    controller.script = {"summarization": hangs(), "respond": "It is done."}
+    client = asking(tmp_path, "ask", "Do it", "--plan", written(tmp_path, SUMMARY))
+    read_until(client, "2 · summarization: running")
+    holder(latest()).kill()
+    out, err = client.communicate()
+    assert (client.returncode, out) == (1, "")
+    request_id = latest().request_id
+    assert f"Finished results are kept: `hugginggpt resume {request_id[:8]}` continues." in err
+    assert "Error: The process that worked on it ended unexpectedly" in err
+
+    controller.script = {"summarization": "It is short.", "respond": "It is done."}
+    resumed = hugginggpt("resume", request_id, "--json")
+    assert AnswerReport.model_validate_json(resumed.stdout).response == "It is done.", resumed.stderr
+    assert [life.ending for life in latest().lives] == ["died", "finished"]
+
+
+def test_a_killed_service_comes_back_to_its_clients(
+    here: Installation, hugginggpt: Run, controller: OpenAIServer, tmp_path: Path
+) -> None:
+    go_on = threading.Event()
+
+    def summarise(call: object) -> str:
+        go_on.wait(120)
+        return "It is short."
+
+    controller.script = {"summarization": summarise, "respond": "It is done."}
+    client = asking(tmp_path, "ask", "Do it", "--plan", written(tmp_path, SUMMARY), "--json")
+    read_until(client, "2 · summarization: running")
+    killed, address = here.state["parts"]["service"], here.state["service_url"]
+    psutil.Process(killed).kill()
+    wait_until(lambda: here.state["parts"].get("service", killed) != killed)
+    go_on.set()
+    out, err = client.communicate()
+    assert client.returncode == 0, err
+    whole = AnswerReport.model_validate_json(out)
+    assert (whole.response, len(get_trace().requests.get(whole.request_id).lives)) == ("It is done.", 1)
+    assert here.state["service_url"] == address
+
+
+def test_ctrl_c_leaves_a_submitted_request_alone(hugginggpt: Run, controller: OpenAIServer, tmp_path: Path) -> None:
+    go_on = threading.Event()
+
+    def summarise(call: object) -> str:
+        go_on.wait(60)
+        return "It is short."
+
+    controller.script = {"summarization": summarise, "respond": "It is done."}
+    client = asking(tmp_path, "submit", "Do it", "--wait", "--plan", written(tmp_path, SUMMARY))
+    read_until(client, "2 · summarization: running")
+    client.send_signal(signal.SIGINT)
+    _, err = client.communicate()
+    assert client.returncode == 130 and err.endswith("Error: Interrupted.\n")
+    go_on.set()
+    wait_until(lambda: latest().finished_at is not None)
+    assert (latest().status, len(latest().lives)) == (RequestStatus.COMPLETED, 1)
+
+
+def test_the_command_is_light(here: Installation, hugginggpt: Run, photo: Path, tmp_path: Path) -> None:
+    """Beside the service, an `ask` imports no more than what speaks HTTP."""
+    heavy = {"prefect", "pydantic", "sqlalchemy", "httpx", "openai", "fastapi", "asyncio", "psutil", "rich"}
+    code = (
+        "import sys, apps.cli.main as m; m.main(standalone_mode=False); print(*{n.split('.')[0] for n in sys.modules})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "ask", "Draw the edges.", "--file", str(photo)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert not {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()} & heavy
