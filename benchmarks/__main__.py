@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.rows import Row, table
 
-MODULES: tuple[str, ...] = ()
+MODULES: tuple[str, ...] = ("makespan", "fan_out")
 
 
 def main() -> None:
