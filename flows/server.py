@@ -1,6 +1,7 @@
 """The Prefect server that flow runs are reported to. If there is none, flows start a temporary one."""
 
 from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from prefect import Flow
@@ -9,6 +10,7 @@ from prefect.filesystems import RemoteFileSystem
 
 from hugginggpt.environment import RESULTS_BLOCK
 from hugginggpt.settings import get_settings
+from tasks.heartbeats import heartbeats, own_heartbeats
 from tasks.temporary_server import check_workers_reach_server, temporary_server
 
 P = ParamSpec("P")
@@ -45,8 +47,9 @@ class OwnFlow(Flow[P, R]):
             # Inside another flow's run, it is reported to the same server.
             server = temporary_server() if FlowRunContext.get() is None else None
             if server is None:
-                return super().__call__(*args, **kwargs)
-            with server.used():
+                with own_heartbeats():
+                    return super().__call__(*args, **kwargs)
+            with server.used(), own_heartbeats():
                 share_results()
                 return super().__call__(*args, **kwargs)
 
@@ -62,6 +65,12 @@ def flow(**options: Any) -> Callable[[Callable[P, R]], OwnFlow[P, R]]:
             "persist_result": True,
             "result_serializer": "json",
         }
-        return OwnFlow(fn=function, **common | options)
+
+        @wraps(function)
+        def beating(*args: P.args, **kwargs: P.kwargs) -> R:
+            with heartbeats():
+                return function(*args, **kwargs)
+
+        return OwnFlow(fn=beating, **common | options)
 
     return decorate

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from prefect import allow_failure, task
+from prefect import task
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 from prefect.utilities.annotations import quote
@@ -22,6 +22,7 @@ from hugginggpt.trace.lifecycle import NO_LONGER_HELD
 from hugginggpt.trace.report import report
 from hugginggpt.trace.story import Answer, RequestTrace
 from tasks.cancelling import cancellable, why_cancelled
+from tasks.edges import edge_from
 from tasks.expert_workers.placement import run_controller_task
 from tasks.policies import RESPOND
 from tasks.recording import recorded_controller, retry_while_database_is_down
@@ -58,7 +59,7 @@ def respond_and_record(
     """
     if _status(run) is RequestStatus.CANCELLED:
         return final_state(run.request_id)
-    finals = [allow_failure(state) for state in states]
+    finals = [edge_from(state) for state in states]
     deadline = Deadline(math.inf)
     with cancellable(run.key, deadline):
         # Prefect would look for states in each of their fields.

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from queue import Empty, SimpleQueue
 from typing import Any, cast
 
-from prefect import Task, allow_failure
+from prefect import Task
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
@@ -26,6 +26,7 @@ from hugginggpt.request_run import RequestRun
 from hugginggpt.results import TaskOutcome, TaskResult, TaskStatus
 from hugginggpt.services import get_store
 from tasks.cancelling import cancellable, cancelled_on_error, why_cancelled
+from tasks.edges import edge_from
 from tasks.expert_workers.lost import POLL_SECONDS, StrandedRuns, lost, why_lost
 from tasks.expert_workers.own_controller import needs_controller, submit_here
 from tasks.expert_workers.placement import worker_for
@@ -119,7 +120,7 @@ class _Schedule:
             fresh: ignore cached results; None follows the request's options.
             here: try the models that need the controller, because the workers' models could not do the task.
         """
-        before = [allow_failure(self.states[k]) for k in planned.dep]
+        before = [edge_from(self.states[k]) for k in planned.dep]
 
         def settled(name: str, **why: Any) -> None:
             self._end(
@@ -136,7 +137,7 @@ class _Schedule:
             return settled("Failed", reason=self._why_not(chosen))
         choice: ModelChoice = selection.choice if isinstance(selection, Selected) else self.chosen[planned.id].result()
         if chosen is not None:
-            before.append(allow_failure(chosen))  # draws the edge
+            before.append(edge_from(chosen))
         expert = EXPERT_TASKS[planned.task]
         if self.request.options.fresh if fresh is None else fresh:
             expert = refreshing(expert)
@@ -148,7 +149,7 @@ class _Schedule:
             "run": quote(self.request),
             "planned": quote(planned),
             "choice": quote(choice),
-            "upstream": {k: self.states[k] for k in planned.needs},
+            "upstream": quote({k: self.outcomes[k].result for k in planned.needs}),
             "without_controller": False,
         }
         future: PrefectFuture[TaskResult]

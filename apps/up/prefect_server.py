@@ -16,7 +16,7 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from apps.up.ports import bind
 from apps.up.prefect_schema import prepare_database
@@ -135,6 +135,7 @@ def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
     from prefect.server.api.server import create_app
     from prefect.settings import get_current_settings
 
+    from apps.up.artifacts import take_artifacts_together
     from apps.up.guard import Guard
     from apps.up.sqlite import keep_writers_in_line
 
@@ -154,9 +155,10 @@ def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
     lock = get_current_settings().home / "temporary-server.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     settings = get_current_settings().server
-    application: Any = Guard(keep_writers_in_line(create_app(ephemeral=temporary, final=True)), names)
+    application = create_app(ephemeral=temporary, final=True)
+    take_artifacts_together(application)
     config = uvicorn.Config(
-        application,
+        Guard(keep_writers_in_line(application), names),
         timeout_keep_alive=int(settings.api.keepalive_timeout),
         ws_ping_interval=settings.api.websocket_ping_interval,
         ws_ping_timeout=settings.api.websocket_ping_timeout,

@@ -147,8 +147,9 @@ class Catalog:
             plan: the plan.
             elsewhere: kinds that other processes can do, so they need not run here.
         """
-        reasons = [(task, self.why_not(task.task)) for task in plan.tasks if task.task not in elsewhere]
-        return [f"Task {task.id} cannot be done: {why}" for task, why in reasons if why]
+        kinds = {task.task for task in plan.tasks if task.task not in elsewhere}
+        reasons = {kind: why for kind in kinds if (why := self.why_not(kind))}
+        return [f"Task {task.id} cannot be done: {reasons[task.task]}" for task in plan.tasks if task.task in reasons]
 
     def refresh(self, kind: str) -> CatalogChanges:
         """Look a kind up on the Hub, however recent the last lookup is. If that fails, the last lookup stays in use.

@@ -1,13 +1,14 @@
 """Sends Prefect's server what its UI shows: while the work goes on, and completely before the flow run ends.
 
 A post is retried as long as its failure may be temporary. If it fails for good, the run's log says so, and
-`finish_posting` returns its name.
+`finish_posting` returns its name. Artifacts that come while others are on their way travel together, where Prefect's
+server is ours and can take them so.
 """
 
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
@@ -19,8 +20,11 @@ import httpx
 from prefect import get_run_logger
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import ArtifactCreate
+from prefect.events import emit_event
 from prefect.runtime import flow_run
+from prefect.settings import PREFECT_API_URL
 
+from hugginggpt.environment import ARTIFACTS_PATH
 from hugginggpt.errors import HuggingGPTError
 from hugginggpt.redaction import said
 from tasks.ui.client import is_about_token, own_client
@@ -38,10 +42,31 @@ RETRY_SECONDS = 1.0
 AT_ONCE = 8
 """How many posts a process sends at the same time."""
 
+TOGETHER = 16
+"""How many artifacts travel together at most."""
+
+GATHERING_SECONDS = 0.2
+"""Seconds for which artifacts wait for others to travel with, unless their flow run waits for them."""
+
 _FAILED_RUN_SECONDS = 3.0
 """How long a flow run that fails or is interrupted waits for its posts."""
 
 T = TypeVar("T")
+
+
+@dataclass
+class _Artifact:
+    """An artifact that waits to be sent.
+
+    Attributes:
+        what: its name in the log and in the note on the run.
+        make: makes it.
+        sent: whether it has reached the server.
+    """
+
+    what: str
+    make: Callable[[], ArtifactCreate]
+    sent: Future[bool] = field(default_factory=Future)
 
 
 @dataclass
@@ -50,15 +75,24 @@ class _Posts:
 
     Attributes:
         sent: the name of each, and whether it has reached the server.
+        waiting: the artifacts that have not been sent yet.
+        sending: whether a thread sends them.
+        wanted: set when the flow run waits for its posts.
         given_up: set when the flow run no longer waits for them.
     """
 
     sent: list[tuple[str, Future[bool]]] = field(default_factory=list)
+    waiting: list[_Artifact] = field(default_factory=list)
+    sending: bool = False
+    wanted: threading.Event = field(default_factory=threading.Event)
     given_up: threading.Event = field(default_factory=threading.Event)
 
 
 _under_way: defaultdict[str | None, _Posts] = defaultdict(_Posts)
 """The posts of each flow run in this process."""
+
+_others: set[str | None] = set()
+"""The URLs of Prefect servers that are not ours, which take artifacts one by one."""
 
 _lock = threading.Lock()
 _turns = threading.BoundedSemaphore(AT_ONCE)
@@ -79,8 +113,8 @@ def post_artifact(
     """
     flow_run_id = flow_run.get_id()
 
-    def create() -> None:
-        artifact = ArtifactCreate(
+    def make() -> ArtifactCreate:
+        return ArtifactCreate(
             key=key,
             type=kind,
             description=description,
@@ -88,9 +122,15 @@ def post_artifact(
             flow_run_id=None if flow_run_id is None else UUID(flow_run_id),
             task_run_id=task_run_id,
         )
-        persistently(lambda client: client.create_artifact(artifact))
 
-    post(f"the artifact '{key}'", create)
+    artifact = _Artifact(f"the artifact '{key}'", make)
+    with _lock:
+        posts = _under_way[flow_run_id]
+        posts.sent.append((artifact.what, artifact.sent))
+        posts.waiting.append(artifact)
+        if not posts.sending:
+            posts.sending = True
+            beside(lambda: _send_waiting(posts))
 
 
 def post(what: str, send: Callable[[], object]) -> None:
@@ -114,6 +154,7 @@ def finish_posting(seconds: float | None = None) -> list[str]:
     seconds = TRIES_FOR if seconds is None else seconds
     with _lock:
         posts = _under_way.pop(flow_run.get_id(), _Posts())
+    posts.wanted.set()
     late = wait([sent for _, sent in posts.sent], seconds).not_done
     posts.given_up.set()
     if late:
@@ -163,6 +204,49 @@ def beside(work: Callable[[], T]) -> Future[T]:
 
     threading.Thread(target=copy_context().run, args=[do], name="posting", daemon=True).start()
     return future
+
+
+def _send_waiting(posts: _Posts) -> None:
+    """Send a flow run's artifacts until none waits."""
+    while True:
+        posts.wanted.wait(GATHERING_SECONDS)
+        with _lock:
+            batch, posts.waiting = posts.waiting[:TOGETHER], posts.waiting[TOGETHER:]
+            if not batch:
+                posts.sending = False
+                return
+        if PREFECT_API_URL.value() in _others or not _sent_together(batch, posts):
+            for artifact in batch:
+                _send_alone(artifact, posts)
+
+
+def _sent_together(batch: Sequence[_Artifact], posts: _Posts) -> bool:
+    """Send artifacts in one request; return False if each has to be sent alone."""
+    _mine.set(posts)
+    try:
+        body = [artifact.make().model_dump(mode="json", exclude_unset=True) for artifact in batch]
+        made = persistently(lambda client: client.request("POST", ARTIFACTS_PATH, json=body)).json()  # type: ignore[arg-type]
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code in (404, 405):
+            _others.add(PREFECT_API_URL.value())
+        return False
+    except Exception:
+        # Which of them failed, and why, shows when each is sent alone.
+        return False
+    for artifact, one in zip(batch, made, strict=True):
+        named = {"prefect.resource.id": f"prefect.artifact.{one['id']}", "prefect.resource.name": one["key"]}
+        about = {name: one[name] for name in ("key", "type", "description")}
+        emit_event("prefect.artifact.created", resource=named, payload=about)  # as Prefect's client does
+        artifact.sent.set_result(True)
+    return True
+
+
+def _send_alone(artifact: _Artifact, posts: _Posts) -> None:
+    def send() -> None:
+        new = artifact.make()
+        persistently(lambda client: client.create_artifact(new))
+
+    beside(lambda: artifact.sent.set_result(_sent(artifact.what, send, posts)))
 
 
 def _sent(what: str, send: Callable[[], object], posts: _Posts) -> bool:
