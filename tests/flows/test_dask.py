@@ -180,7 +180,7 @@ def test_both_runners_give_the_same(
     made_by = {f"result-{task.id}": task.prefect_task_run_id for task in on_cluster.tasks if task.outputs}
     assert shown(on_cluster).items() >= made_by.items()
     wait_until(lambda: edges(on_cluster) == edges(in_threads))
-    assert edges(on_cluster)["1 · hed-control"]["upstream"] == {"0 · canny-control"}
+    assert "0 · canny-control" in set.union(*edges(on_cluster)["1 · hed-control"].values())
 
     monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "dask")
     reset()
