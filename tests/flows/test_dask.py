@@ -719,7 +719,6 @@ def test_no_cluster_is_said_at_once(photo: Path, tmp_path: Path) -> None:
 def test_a_cluster_is_no_use_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "dask")
     monkeypatch.setitem(sys.modules, "prefect_dask.task_runners", None)
-    monkeypatch.delitem(sys.modules, "tasks.expert_workers.task_runs", raising=False)
     reset()
     with pytest.raises(ConfigurationError, match=r"pip install 'hugginggpt\[dask\]'"):
         task_runner()
