@@ -26,11 +26,11 @@ from tests.stand_ins.openai_server import OpenAIServer
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 3
-TASKS = 32
+TASKS = 24
 THREADS = 2
 """Tasks that a worker does at once: few, so that waiting is what limits it."""
-WAIT = 1.0
-"""Seconds that an expert waits."""
+WAIT = 2.0
+"""Seconds that an expert waits: long beside what a task run costs Prefect on two cores."""
 EXPERT = """
 import time
 

@@ -2,9 +2,8 @@
 
     python -m benchmarks.words
 
-The real model, without a key: the flow with the invoice of the examples, against a Prefect server of its own. What is
-counted is in the trace. The same question asked again has its plan and its result from the cache, so that the calls
-left are those that write the answer.
+The flow runs with the embedded model, no key and the invoice of the examples. The trace says how many calls there
+were. When the question is asked again, its plan and its result come from the cache, so only the answer may need a call.
 """
 
 import json

@@ -33,12 +33,14 @@ def task_runner() -> TaskRunner[Any]:
     if settings.task_runner == "threads":
         return ThreadPoolTaskRunner()
     try:
-        from tasks.expert_workers.task_runs import ExpertWorkerRunner
+        import prefect_dask.task_runners  # noqa: F401
     except ImportError:
         raise ConfigurationError(
             "HUGGINGGPT_TASK_RUNNER=dask needs a package that is not installed: pip install 'hugginggpt[dask]', "
             "or set it to threads."
         ) from None
+    from tasks.expert_workers.task_runs import ExpertWorkerRunner
+
     cluster = cluster_of(settings)
     client = {"timeout": CONNECT_SECONDS, "security": cluster.security()}
     return ExpertWorkerRunner(address=cluster.address, client_kwargs=client)

@@ -1,9 +1,9 @@
 """How a task run gets to an expert worker, and what it finds there.
 
-With Prefect's own runner, each task run carries Prefect's settings, some hundred values, and the worker checks all of
-them again and makes two clients of the server, each of which reads the certificates of all authorities. That is more
-work than all the rest of a task run. Here, a flow run writes its settings down once, and each thread of a worker keeps
-the settings and the client of the task run before while the settings are the same.
+With Prefect's own runner, each task run carries all of Prefect's settings. The worker validates them and makes two
+clients of the server, each of which loads the certificates of all authorities. That takes more time than the rest of
+the task run. With this runner, a flow run serializes its settings once, and each thread of a worker keeps the settings
+and the client of its last task run for the next one, unless the settings differ.
 """
 
 import contextvars

@@ -1,11 +1,11 @@
 """Answers that need no words of the small model, because the results are the answer.
 
-1. If the request asks nothing, what was made is the answer.
-2. If each of its questions has a task that answered it, their results are the answer: first in it, each after its
-   question if there are several.
-3. Otherwise a question may still have to be answered from the results, so the model has to write.
+1. If the request has no question, its results are the answer.
+2. If each question of the request was answered by a task, the answers come first, each after its question if there are
+   several. The other results follow.
+3. Otherwise the model writes, because a question may still have to be answered from the results.
 
-What a list of elements was asked is not told apart, so it does not count as answered.
+A task over a list does not count as the answer to a question, because its results do not say which element they are of.
 """
 
 from collections.abc import Sequence
