@@ -1,6 +1,6 @@
 """`doctor`, and `up --detach` until all is ready, against a bare `prefect server start`, where the databases exist.
 
-    python -m benchmarks.up
+python -m benchmarks.up
 """
 
 import tempfile
@@ -34,8 +34,12 @@ def measure() -> list[Row]:
                 seconds_of(home, "down")
     server, checks, ready = (median(seconds[1:]) for seconds in (bare, doctor, up))
     return [
-        Row("`doctor` / a bare server start", checks / server, DOCTOR_TARGET, details=f"{checks:.1f} s / {server:.1f} s"),
-        Row("`up --detach` / a bare server start", ready / server, UP_TARGET, details=f"{ready:.1f} s / {server:.1f} s"),
+        Row(
+            "`doctor` / a bare server start", checks / server, DOCTOR_TARGET, details=f"{checks:.1f} s / {server:.1f} s"
+        ),
+        Row(
+            "`up --detach` / a bare server start", ready / server, UP_TARGET, details=f"{ready:.1f} s / {server:.1f} s"
+        ),
     ]
 
 
