@@ -21,7 +21,7 @@ MIGRATES = "; import os; print(os.environ.get('PREFECT_SERVER_DATABASE_MIGRATE_O
 
 def run(code: str, database: Path, **more: str) -> str:
     environment = os.environ | {
-        "PREFECT_HOME": str(database.parent / "prefect"),
+        "PREFECT_HOME": os.environ["HUGGINGGPT_HOME"] + "/prefect",
         "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{database}",
     }
     command = [sys.executable, "-c", code]
@@ -63,6 +63,8 @@ def test_so_is_one_that_is_no_database_of_its_own_or_not_on_sqlite(tmp_path: Pat
     with closing(sqlite3.connect(tmp_path / "other.db")) as connection, connection:
         connection.execute("CREATE TABLE agent (id)")
     assert run(PREPARE + MIGRATES, tmp_path / "other.db") == "true"
+    assert run(PREPARE + MIGRATES, tmp_path / "nowhere" / "new.db") == "true"
+    assert not (tmp_path / "nowhere").exists()
     elsewhere = {"PREFECT_API_DATABASE_CONNECTION_URL": "postgresql+asyncpg://localhost/prefect"}
     assert run(PREPARE + MIGRATES, tmp_path / "none.db", **elsewhere) == "true"
     assert not (tmp_path / "none.db").exists()
@@ -72,9 +74,7 @@ def test_servers_that_begin_at_once_make_one(tmp_path: Path) -> None:
     async def all_at_once() -> list[int | None]:
         url = f"sqlite+aiosqlite:///{tmp_path / 'new.db'}"
         environment = os.environ | {"PREFECT_API_DATABASE_CONNECTION_URL": url}
-        begun = [
-            await asyncio.create_subprocess_exec(sys.executable, "-c", PREPARE, env=environment) for _ in range(4)
-        ]
+        begun = [await asyncio.create_subprocess_exec(sys.executable, "-c", PREPARE, env=environment) for _ in range(4)]
         return [await each.wait() for each in begun]
 
     assert asyncio.run(all_at_once()) == [0] * 4
