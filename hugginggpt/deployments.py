@@ -21,6 +21,11 @@ def deployment_names() -> list[str]:
     return sorted(_names().values())
 
 
+def entrypoints() -> list[str]:
+    """The flow of each deployment, by its module and function."""
+    return list(_names())
+
+
 def is_deployed(entrypoint: str) -> bool:
     """Whether a flow, given by its module and function, has a deployment of ours."""
     return entrypoint in _names()

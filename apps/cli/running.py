@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
     from hugginggpt.request import RequestOptions
     from hugginggpt.trace.story import RequestTrace
+
+_OF_A_RUN = ("fastapi.encoders", "PIL.Image", "prefect.concurrency.sync", "prefect.flow_engine", "prefect.task_engine")
+"""What is otherwise imported when a flow runs."""
 
 _ENVELOPE = 1024
 """Bytes of a flow run's parameters besides the user's."""
@@ -103,20 +107,13 @@ def run(
 
 def _import_the_rest() -> None:
     """Import what the flow run would import, while its server comes up anyway."""
-    import fastapi.encoders
-    import PIL.Image
-    import prefect.concurrency.sync
-    import prefect.flow_engine
-    import prefect.task_engine
-    import prefect.utilities.visualization
-
-    import hugginggpt.catalog.catalog  # noqa: F401
     from hugginggpt.experts.registry import experts
     from hugginggpt.services import get_catalog
 
+    for module in _OF_A_RUN:
+        import_module(module)
     experts()
     get_catalog()
-    PIL.Image.preinit()
 
 
 def _check_length(text: str, files: Sequence[str], options: "RequestOptions", most: int) -> None:

@@ -170,7 +170,7 @@ def _detach(options: "UpOptions", home: Path) -> int:
                     click.echo(line, nl=False, err=line.startswith("Error: "))
                 if is_up or ended is not None:
                     return COMPLETED if ended is None else ended
-                time.sleep(0.1)
+                time.sleep(0.05)
         except KeyboardInterrupt:
             process.terminate()
             process.wait()

@@ -4,10 +4,13 @@ import argparse
 import asyncio
 import os
 import sys
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from apps.up.own_flows import FlowWorker
+
+_LOOK_SECONDS = 0.1
 
 
 def main() -> None:
@@ -18,6 +21,7 @@ def main() -> None:
     parser.add_argument("--pool", default=POOL, help="the work pool whose runs it takes")
     parser.add_argument("--name", help="its name in Prefect")
     parser.add_argument("--limit", type=int, help="most runs at once")
+    parser.add_argument("--wait-for-pool", action="store_true", help="leave it to `up` to create the pool")
     arguments = parser.parse_args()
 
     from hugginggpt.environment import prepare
@@ -30,12 +34,32 @@ def main() -> None:
         sys.exit(2)
     from apps.up.own_flows import FlowWorker
 
+    if arguments.wait_for_pool:
+        _wait_for_pool(arguments.pool, FlowWorker.type)
     worker = FlowWorker(work_pool_name=arguments.pool, name=arguments.name, limit=arguments.limit)
     try:
         asyncio.run(_work(worker))
     except HuggingGPTError as error:
         print(f"Error: {error.message}", file=sys.stderr)
         sys.exit(2)
+
+
+def _wait_for_pool(name: str, kind: str) -> None:
+    """Wait until Prefect's server is up and has the pool, of the type whose runs this worker takes."""
+    import httpx
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.exceptions import ObjectNotFound
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY, PREFECT_API_URL
+
+    login = {"auth_string": PREFECT_API_AUTH_STRING.value(), "api_key": PREFECT_API_KEY.value()}
+    with SyncPrefectClient(PREFECT_API_URL.value(), **login) as client:
+        while True:
+            try:
+                if client.read_work_pool(name).type == kind:
+                    return
+            except (httpx.HTTPError, ObjectNotFound):
+                pass  # not yet
+            time.sleep(_LOOK_SECONDS)
 
 
 async def _work(worker: "FlowWorker") -> None:

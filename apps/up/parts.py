@@ -5,16 +5,13 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 from apps.up.login import CLIENT, EVERYWHERE, check_login, login
 from apps.up.ports import bind
-from apps.up.prefect_api import flow_workers
 from hugginggpt.addresses import bracketed
-from hugginggpt.cluster.address import Cluster
 from hugginggpt.environment import POOL
 from hugginggpt.errors import ConfigurationError
 from hugginggpt.service_key import read_key
@@ -57,6 +54,11 @@ class UpOptions:
         """The scheduler of the expert workers; None without them."""
         return f"tls://{LOOPBACK}:{self.dask_port}" if self.expert_workers else None
 
+    @property
+    def flow_workers(self) -> list[str]:
+        """The names of the flow workers."""
+        return [f"flow-worker-{number + 1}" for number in range(self.workers)]
+
     def check(self) -> None:
         """Check that everything can be started.
 
@@ -80,7 +82,7 @@ class Part:
     """A process to keep running.
 
     Attributes:
-        is_ready: whether it has started.
+        is_ready: whether it has started; None if `set_up` waits for it.
         environment: variables in addition to those of all parts.
         port: the port that it listens on, checked because another program on the port could also satisfy `is_ready`.
         listener: a bound socket that it listens on. It outlives the process, so that no other program gets the port.
@@ -88,7 +90,7 @@ class Part:
 
     name: str
     command: list[str]
-    is_ready: Callable[[], bool]
+    is_ready: Callable[[], bool] | None = None
     environment: dict[str, str] = field(default_factory=dict)
     port: int | None = None
     listener: socket.socket | None = None
@@ -105,8 +107,8 @@ def parts(options: UpOptions, settings: Settings, database: dict[str, str], serv
     """
     python = [sys.executable, "-P", "-m"]
     server = [*python, "apps.up.prefect_server", "--host", options.host, "--port", str(options.port)]
-    is_healthy = partial(_is_healthy, options.api_url)
-    found = [Part("prefect-server", server, is_healthy, database, options.port)]
+    answers = partial(is_healthy, options.api_url)
+    found = [Part("prefect-server", server, answers, database, options.port)]
     cluster = own_cluster(settings.home_dir, options.dask_address)
     if cluster is not None:
         ours = [*python, "apps.cli", "expert-worker"]
@@ -114,16 +116,12 @@ def parts(options: UpOptions, settings: Settings, database: dict[str, str], serv
         listens = partial(_listens, options.dask_port)
         found.append(Part("dask-scheduler", [*ours, "--scheduler", *place], listens, port=options.dask_port))
         for number in range(options.expert_workers):
-            have_joined = partial(_have_joined, cluster, number + 1)
-            found.append(Part(f"expert-worker-{number + 1}", ours, have_joined))
-    worker = [*python, "apps.up.flow_worker", "--pool", POOL, "--limit", str(options.requests)]
+            found.append(Part(f"expert-worker-{number + 1}", ours))
+    worker = [*python, "apps.up.flow_worker", "--pool", POOL, "--limit", str(options.requests), "--wait-for-pool"]
     # Prefect's default of ten seconds is long for a user who waits for an answer.
     polling = {"PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "2")}
-    now = datetime.now(UTC)
-    for number in range(options.workers):
-        name = f"flow-worker-{number + 1}"
-        is_online = partial(_is_online, options.api_url, name, now)
-        found.append(Part(name, [*worker, "--name", name], is_online, polling))
+    for name in options.flow_workers:
+        found.append(Part(name, [*worker, "--name", name], environment=polling))
     serve = [*python, "apps.http.server", "--fd", str(service.fileno())]
     is_serving = partial(_serves, service.getsockname()[1], settings.home_dir)
     found.append(Part("service", serve, is_serving, listener=service))
@@ -158,21 +156,13 @@ def part_environment(options: UpOptions, settings: Settings) -> dict[str, str]:
     return found
 
 
-def _is_healthy(api_url: str) -> bool:
+def is_healthy(api_url: str) -> bool:
+    """Whether the Prefect server with that API is up."""
     import httpx
 
     try:
         return httpx.get(f"{api_url}/health", timeout=5).is_success
     except httpx.TransportError:
-        return False
-
-
-def _is_online(api_url: str, worker: str, since: datetime) -> bool:
-    import httpx
-
-    try:
-        return worker in flow_workers(api_url, since)
-    except httpx.HTTPError:
         return False
 
 
@@ -189,9 +179,3 @@ def _listens(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _have_joined(cluster: Cluster, least: int) -> bool:
-    from hugginggpt.cluster.workers import expert_workers
-
-    return len(expert_workers(cluster) or ()) >= least

@@ -40,7 +40,8 @@ def _has_all(file: str) -> bool:
     if made_by != _made_by():
         return False
     try:
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        if home := os.environ.get("PREFECT_HOME"):
+            Path(home).expanduser().mkdir(mode=0o700, parents=True, exist_ok=True)  # as Prefect does
         with closing(sqlite3.connect(file, timeout=_BUSY_SECONDS, isolation_level=None)) as database:
             if _revision(database) is None:
                 database.execute("PRAGMA journal_mode = WAL")  # as Prefect has it

@@ -1,6 +1,7 @@
 """Starts the parts of an `up`, restarts those that die, and stops all of them in reverse order."""
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,8 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import NoReturn
@@ -24,13 +27,13 @@ from apps.up.prefect_database import prefect_database
 from apps.up.processes import listens, marking, stop
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller_name import fingerprint
-from hugginggpt.environment import ACCELERATOR_LIMIT, CONTROLLER_LIMIT, POOL
+from hugginggpt.environment import POOL
 from hugginggpt.errors import ConfigurationError, HuggingGPTError
 from hugginggpt.holder import holder_name
 from hugginggpt.home import open_home
 from hugginggpt.redaction import said
 from hugginggpt.service_key import make_key
-from hugginggpt.settings import Settings, data_file
+from hugginggpt.settings import Settings
 from hugginggpt.settings_fingerprint import settings_fingerprint
 from hugginggpt.up_state import Up, certificate_file, read, remove, write
 
@@ -45,7 +48,8 @@ _LONGEST_PAUSE = 60.0
 _STABLE_SECONDS = 60.0
 """A part that ran for at least this long restarts without a pause when it dies."""
 
-_ACCELERATORS = "import torch; print(torch.cuda.device_count() or int(torch.backends.mps.is_available()))"
+_LOOK_SECONDS = 0.05
+"""Pause between two looks at whether a part is ready."""
 
 
 class AlreadyUpError(HuggingGPTError):
@@ -148,23 +152,29 @@ class Supervisor:
         same = settings_fingerprint(os.environ, self._home, make_key(self._home))
         self._state = self._state.model_copy(update={"settings_fingerprint": same})
         write(self._home, self._state)
-        get_trace().check()
-        self._report("trace", parse_url(self._settings.database).set(query={}).render_as_string())
         if self._options.dask_address:
             make_certificate(certificate_file(self._home))
         shown, database = prefect_database(self._settings)
         self._state = self._state.model_copy(update={"prefect_database": shown})
-        # Counted while the server starts.
-        accelerators = self._spawn("accelerators", [sys.executable, "-P", "-c", _ACCELERATORS], stdout=subprocess.PIPE)
         service = bind(LOOPBACK, self._options.service_port, "--service-port")
         self._state = self._state.model_copy(update={"service_url": f"http://{LOOPBACK}:{service.getsockname()[1]}"})
         server, *others = parts(self._options, self._settings, database, service)
+        # The server takes longest. What needs it waits for it while everything else starts.
         self._start([server])
+        setting_up = self._spawn("set-up", self._set_up_command(), stdout=subprocess.PIPE)
+        get_trace().check()
+        self._report("trace", parse_url(self._settings.database).set(query={}).render_as_string())
+        self._start(others)
         self._wait_until_ready([server])
         self._report("Prefect server", f"{self._state.ui_url}, with {shown}")
-        self._set_up_server(accelerators)
-        self._start(others)
-        self._deploy()
+        self._wait_until(lambda: setting_up.poll() is not None, "set-up")
+        if setting_up.returncode != 0:
+            self._fail("set-up")
+        ready = json.loads(setting_up.communicate()[0])
+        if replaced := ready["replaced"]:
+            self._report("work pool", f"replaced {POOL}, which was of the type {replaced}, with one of our own type")
+        self._report("limits", ", ".join(f"{name} {slots}" for name, slots in ready["limits"].items()))
+        self._report("deployments", ", ".join(ready["deployments"]))
         self._wait_until_ready(others)
         if self._options.dask_address:
             self._report("expert workers", f"{self._options.expert_workers} at {self._options.dask_address}")
@@ -174,31 +184,10 @@ class Supervisor:
         self._state = self._state.model_copy(update={"ready": True})
         write(self._home, self._state)
 
-    def _set_up_server(self, accelerators: "subprocess.Popen[bytes]") -> None:
-        from apps.up.prefect_api import set_up
-
-        self._wait_for(accelerators)
-        counted = accelerators.communicate()[0].strip()
-        limits = {
-            CONTROLLER_LIMIT: self._settings.controller_concurrency,
-            ACCELERATOR_LIMIT: max(1, int(counted)) if counted.isdigit() else 1,
-        }
-        if replaced := set_up(self._options.api_url, limits):
-            self._report("work pool", f"replaced {POOL}, which was of the type {replaced}, with one of our own type")
-        self._report("limits", ", ".join(f"{name} {slots}" for name, slots in limits.items()))
-
-    def _deploy(self) -> None:
-        from apps.up.prefect_api import deployments
-
-        deploy = ["--no-prompt", "deploy", "--all", "--prefect-file", str(data_file("deployments.yaml"))]
-        if self._wait_for(self._spawn("deployments", [sys.executable, "-P", "-m", "prefect", *deploy])) != 0:
-            self._fail("deployments")
-        self._report("deployments", ", ".join(each.name for each in deployments(self._options.api_url)))
-
-    def _wait_for(self, process: "subprocess.Popen[bytes]") -> int:
-        while (code := process.poll()) is None:
-            self._pause(0.1)
-        return code
+    def _set_up_command(self) -> list[str]:
+        command = [sys.executable, "-P", "-m", "apps.up.set_up", "--since", datetime.now(UTC).isoformat()]
+        command += ["--expert-workers", str(self._options.expert_workers)]
+        return [*command, "--flow-workers", *self._options.flow_workers]
 
     def _pause(self, seconds: float) -> None:
         if self._stopping.wait(seconds):
@@ -211,18 +200,28 @@ class Supervisor:
         self._write_state()
 
     def _wait_until_ready(self, wanted: list[Part]) -> None:
-        deadline = time.monotonic() + START_SECONDS
         for part in wanted:
-            while not self._is_ready(part):
-                for each in self._supervised:
-                    if each.process.poll() is not None:
-                        self._fail(each.part.name)
-                if time.monotonic() > deadline:
-                    self._fail(part.name)
-                self._pause(0.2)
+            self._wait_until(partial(self._is_ready, part), part.name)
+
+    def _wait_until(self, is_so: Callable[[], bool], name: str) -> None:
+        """Wait for something, as long as all parts run.
+
+        Raises:
+            HuggingGPTError: a part has ended, or, by that name, it took too long.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while not is_so():
+            for each in self._supervised:
+                if each.process.poll() is not None:
+                    self._fail(each.part.name)
+            if time.monotonic() > deadline:
+                self._fail(name)
+            self._pause(_LOOK_SECONDS)
 
     def _is_ready(self, part: Part) -> bool:
-        return part.is_ready() and (part.port is None or listens(self._mark, part.name, part.port))
+        return (part.is_ready is None or part.is_ready()) and (
+            part.port is None or listens(self._mark, part.name, part.port)
+        )
 
     def _spawn_part(self, part: Part) -> "subprocess.Popen[bytes]":
         passed = () if part.listener is None else (part.listener.fileno(),)

@@ -30,8 +30,8 @@ class LocalConnection(Connection):
         except ValueError as error:
             raise CallFailed(f"the reply cannot be read ({type(error).__name__})") from None
         if answer.is_error:
-            error = said.get("error") if isinstance(said, dict) else None
-            raise self.refused(answer.status_code, error, answer.headers)
+            reason = said.get("error") if isinstance(said, dict) else None
+            raise self.refused(answer.status_code, reason, answer.headers)
         return reply_in(said)
 
     async def _disconnect(self) -> None:

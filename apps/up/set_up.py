@@ -1,0 +1,123 @@
+"""Sets up the Prefect server of an `up`, and waits until the flow workers and the expert workers are there.
+
+The supervisor starts it beside everything else. It is a process of its own because the supervisor stays, and should not
+keep what only this takes: Prefect, the flows and Dask's client.
+
+It prints one line of JSON, `Ready`, when all is ready.
+"""
+
+import argparse
+import contextlib
+import importlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from hugginggpt.deployments import entrypoints
+from hugginggpt.environment import ACCELERATOR_LIMIT, CONTROLLER_LIMIT, prepare
+from hugginggpt.settings import data_file, get_settings
+
+_POLL_SECONDS = 0.1
+
+_COUNT_ACCELERATORS = """
+import gc, os
+gc.disable()
+import torch
+print(torch.cuda.device_count() or int(torch.backends.mps.is_available()), flush=True)
+os._exit(0)
+"""
+"""In a process of its own, because a broken driver can crash it. What it has imported is not tidied up."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What was set up.
+
+    Attributes:
+        limits: the slots of each limit.
+        deployments: the names of the deployments.
+        replaced: the type of the work pool of an earlier version that was replaced; None if there was none.
+    """
+
+    limits: dict[str, int]
+    deployments: list[str]
+    replaced: str | None
+
+
+def main() -> None:
+    """Set everything up, then wait for the workers."""
+    arguments = _arguments()
+    prepare()
+    with _counted_accelerators() as count:
+        for entrypoint in entrypoints():
+            importlib.import_module(entrypoint.rpartition(".")[0])
+        from apps.up.parts import is_healthy
+        from apps.up.prefect_api import deployments, flow_workers, set_up
+
+        api_url = os.environ["PREFECT_API_URL"]
+        _wait("Prefect's server", lambda: is_healthy(api_url))
+        limits = {CONTROLLER_LIMIT: get_settings().controller_concurrency, ACCELERATOR_LIMIT: count()}
+        replaced = set_up(api_url, limits)
+    _deploy(data_file("deployments.yaml"))
+    names = [each.name for each in deployments(api_url)]
+    if arguments.expert_workers:
+        _wait("the expert workers", lambda: _joined() >= arguments.expert_workers)
+    _wait("the flow workers", lambda: {*arguments.flow_workers} <= {*flow_workers(api_url, arguments.since)})
+    print(json.dumps(asdict(Ready(limits, names, replaced))))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m apps.up.set_up", description=__doc__)
+    parser.add_argument("--expert-workers", type=int, default=0, help="how many to wait for")
+    parser.add_argument("--flow-workers", nargs="*", default=[], help="the names of those to wait for")
+    parser.add_argument("--since", type=datetime.fromisoformat, help="when those were started")
+    return parser.parse_args()
+
+
+@contextlib.contextmanager
+def _counted_accelerators() -> Iterator[Callable[[], int]]:
+    """A function that gives the number of accelerators, but at least one, counted since the block began."""
+    command = [sys.executable, "-P", "-c", _COUNT_ACCELERATORS]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as counting:
+
+        def count() -> int:
+            counted = counting.communicate()[0].strip()
+            return max(1, int(counted)) if counted.isdigit() else 1
+
+        yield count
+
+
+def _deploy(file: Path) -> None:
+    """Run `prefect deploy` in this process, which has imported Prefect and the flows already."""
+    from prefect.cli import app
+
+    sys.argv = ["prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)]
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            app()
+    except SystemExit as ending:
+        if ending.code:
+            raise
+
+
+def _joined() -> int:
+    from hugginggpt.cluster.address import cluster_of
+    from hugginggpt.cluster.workers import expert_workers
+
+    return len(expert_workers(cluster_of(get_settings())) or ())
+
+
+def _wait(what: str, is_there: Callable[[], bool]) -> None:
+    print(f"Waiting for {what}.", file=sys.stderr)
+    while not is_there():
+        time.sleep(_POLL_SECONDS)
+
+
+if __name__ == "__main__":
+    main()
