@@ -115,7 +115,8 @@ class Installation:
         }
         if database == "postgresql":
             self.environment |= self._postgresql()
-        os.environ.update(self.environment)  # this process puts requests in line
+        # This process puts requests in line, and runs a flow now and then.
+        os.environ.update(self.environment | {"PREFECT_LOGGING_LEVEL": "WARNING"})
         self.server = self.part("server", "-m", "apps.up.prefect_server", "--port", str(port))
         wait_until(self._is_healthy, START_SECONDS)
         from apps.up.prefect_api import set_up

@@ -32,7 +32,7 @@ def start_run(request_id: str, text: str, *, died: str | None = None) -> FlowRun
 
     The request's id is the idempotency key. If the run with that key has ended and the request has not, the next run
     has the key `<id>/2`, and so on; the trace counts them. If a run was cancelled before it began its request, the
-    request is cancelled, too.
+    request is cancelled, too. Flow workers of this home folder look for the run at once.
 
     Args:
         request_id: the request.

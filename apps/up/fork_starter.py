@@ -50,7 +50,7 @@ class ForkStarter:
         except BaseException:
             self._channel.unregister(flow_run.id)
             raise
-        # Prefect's own starter for forks declares the same class, and takes any with a `pid` and an `exitcode`.
+        # Prefect declares the processes that it spawns itself, and uses no more of them than `pid` and `exitcode`.
         task_status.started(ProcessHandle(process, termination_scope=scope))  # type: ignore[arg-type]
         await anyio.wait_readable(process.sentinel)
         process.join()

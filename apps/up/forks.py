@@ -14,6 +14,7 @@ from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from threading import Lock
 from types import ModuleType
 from typing import Any
 
@@ -23,6 +24,7 @@ CONTEXT = multiprocessing.get_context("forkserver")
 """Makes the pipes and queues that are passed to a fork."""
 
 _PRELOADED = "apps.up.preloaded"
+_without_main_lock = Lock()
 
 
 def start_fork_server(folder: Path) -> None:
@@ -83,9 +85,10 @@ def _do_nothing() -> None:
 @contextmanager
 def _without_main() -> Iterator[None]:
     """Keep `multiprocessing` from importing this program's main module into each fork."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
+    with _without_main_lock:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main

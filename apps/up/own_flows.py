@@ -116,6 +116,9 @@ class FlowWorker(BaseWorker[FlowJob, BaseVariables, BaseWorkerResult]):
         assert self._runs_task_group is not None
         await self._runs_task_group.start(self._poll_when_woken)
 
+    async def _worker_metadata(self) -> None:
+        """Say nothing of Prefect's integrations: to find them, each would be imported, with all of Dask."""
+
     async def _poll_when_woken(self, task_status: TaskStatus[None]) -> None:
         """Look for runs as soon as one was scheduled on this machine, or as one ended while others waited."""
         home = get_settings().home_dir

@@ -13,6 +13,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from apps.up.forks import CONTEXT, fork, start_fork_server
+from tests.servers import wait_until
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -93,3 +94,12 @@ def test_the_fork_server_outlives_a_signal_that_asks_everything_to_stop(started:
     process.join()
     assert process.exitcode == -signal.SIGTERM
     started(_ended, "return").join()
+
+
+def test_a_fork_server_that_died_is_started_again(started: Callable[..., Any]) -> None:
+    server = psutil.Process(started(_ended, "sleep").pid).parent()
+    server.kill()
+    wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+    process = started(_ended, "exit")
+    process.join()
+    assert process.exitcode == 7
