@@ -4,8 +4,6 @@ Where there is no service, or it would do something else than the command itself
 the service is lost on the way, the command waits for it to come back, because what works on the request goes on.
 """
 
-import os
-import stat
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -39,17 +37,13 @@ def path_of(name: str, *more: str) -> str:
 
 
 def readable(source: str) -> str:
-    """A file as the service can read it: a pipe, which only this process can read, is stored first.
+    """A file as the service can read it: one that only this process has open, such as /dev/stdin, is stored first.
 
     Raises:
         UsageError: the file cannot be accepted.
         StorageError: the store cannot take it.
     """
-    try:
-        mode = os.stat(source).st_mode if os.path.isabs(source) else stat.S_IFREG
-    except (OSError, ValueError):
-        return source  # the service says what is wrong with it
-    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+    if not source.startswith(("/dev/", "/proc/")):
         return source
     from hugginggpt.resources import artifact_reference, load_resources
     from hugginggpt.services import get_store
