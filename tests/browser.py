@@ -20,26 +20,23 @@ _OPTIONS = (
     *("--disable-background-networking", "--disable-component-update", "--remote-debugging-port=0"),
     "--window-size=1200,1000",
 )
-_SECONDS = 60.0
+_SECONDS = 240.0
+"""A busy machine may take as long as that for anything."""
 
 
-class Page:
-    """A page of its own, with no cookies of others."""
+class Browser:
+    """A browser that is driven over one connection."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
         self._numbers = itertools.count(1)
-        self._session: str | None = None
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        self.call("Page.enable")
 
-    def call(self, method: str, **parameters: Any) -> Any:
-        """Call a method of the protocol."""
+    def call(self, method: str, session: str | None = None, **parameters: Any) -> Any:
+        """Call a method of the protocol, in a session with a page if one is given."""
         number = next(self._numbers)
         message = {"id": number, "method": method, "params": parameters}
-        if self._session is not None:
-            message["sessionId"] = self._session
+        if session is not None:
+            message["sessionId"] = session
         self._connection.send(json.dumps(message))
         end = time.monotonic() + _SECONDS
         while True:
@@ -47,6 +44,26 @@ class Page:
             if answer.get("id") == number:
                 assert "error" not in answer, f"{method}: {answer['error']}"
                 return answer["result"]
+
+    @contextmanager
+    def page(self) -> Iterator["Page"]:
+        """A page of its own, with no cookies of others."""
+        context = self.call("Target.createBrowserContext")["browserContextId"]
+        target = self.call("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
+        yield Page(self, self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
+        self.call("Target.disposeBrowserContext", browserContextId=context)
+
+
+class Page:
+    """A page of a browser."""
+
+    def __init__(self, browser: Browser, session: str) -> None:
+        self._browser, self._session = browser, session
+        self.call("Page.enable")
+
+    def call(self, method: str, **parameters: Any) -> Any:
+        """Call a method of the protocol."""
+        return self._browser.call(method, self._session, **parameters)
 
     def open(self, url: str) -> None:
         """Open an address, whatever it answers, and wait for the page."""
@@ -82,8 +99,8 @@ class Page:
 
 
 @contextmanager
-def browser(folder: Path, *options: str) -> Iterator[Page]:
-    """A page in a browser that is new.
+def browser(folder: Path, *options: str) -> Iterator[Browser]:
+    """A browser that is new.
 
     Args:
         folder: an empty one, for what the browser keeps.
@@ -101,7 +118,7 @@ def browser(folder: Path, *options: str) -> Iterator[Page]:
             time.sleep(0.1)
         port, path = listening.read_text().split("\n")[:2]
         with connect(f"ws://127.0.0.1:{port}{path}", max_size=None) as connection:
-            yield Page(connection)
+            yield Browser(connection)
     finally:
         process.terminate()
         process.wait()

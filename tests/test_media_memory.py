@@ -85,8 +85,8 @@ def silence(seconds: int, channels: int = 1) -> bytes:
     return buffer.getvalue()
 
 
-def frames(format: str, count: int) -> bytes:
-    shades = [PILImage.new("RGB", (2000, 2000), (n, n, n)) for n in range(count)]
+def frames(format: str, count: int, mode: str = "RGB") -> bytes:
+    shades = [PILImage.new(mode, (2000, 2000), (n, n, n) if mode == "RGB" else n) for n in range(count)]
     return saved(shades[0], format, save_all=True, append_images=shades[1:])
 
 
@@ -140,7 +140,7 @@ TAKEN: list[tuple[str, Callable[[], bytes]]] = [
     ("slowly.jpg", lambda: saved(PILImage.new("RGB", (5700, 5700)), "JPEG", progressive=True)),
     ("photo.webp", lambda: saved(PILImage.new("RGB", (4500, 4500)), "WEBP")),
     ("strip.tiff", lambda: tiff_of_one_strip(6400)),
-    ("frames.gif", lambda: frames("GIF", 50)),
+    ("frames.gif", lambda: frames("GIF", 50, "L")),
     ("frames.webp", lambda: frames("WEBP", 20)),
     ("frames.png", lambda: frames("PNG", 30)),
     ("frames.tiff", lambda: frames("TIFF", 8)),

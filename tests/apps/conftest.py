@@ -3,32 +3,46 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import chdir
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
 from click.testing import CliRunner
 from PIL import Image, ImageDraw
 
+from apps.cli.main import main
 from hugginggpt.services import reset
-from tests.servers import prefect_server
 
 COMMAND = [sys.executable, "-m", "apps.cli"]
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture(scope="session")
-def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Prefect profile with nothing in it."""
-    return tmp_path_factory.mktemp("prefect")
+def run_command(
+    arguments: Sequence[str | Path], folder: Path, environment: Mapping[str, str], **more: Any
+) -> "subprocess.CompletedProcess[str]":
+    """Run `hugginggpt` and wait for it; in this process what only looks into the trace, which tests do often.
 
-
-@pytest.fixture(scope="session")
-def prefect_api(prefect_home: Path) -> Iterator[str]:
-    """The API of a real Prefect server."""
-    with prefect_server(prefect_home) as url:
-        yield url
+    Args:
+        arguments: the words after `hugginggpt`.
+        folder: where it runs.
+        environment: all of its variables.
+        more: options of `subprocess.run`.
+    """
+    words = [*map(str, arguments)]
+    if words[0] != "trace":
+        command = [*COMMAND, *words]
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, **more)
+    with mock.patch.dict(os.environ, environment, clear=True), chdir(folder):
+        reset()
+        try:
+            done = CliRunner().invoke(main, words)
+        finally:
+            reset()
+    return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
 
 
 @pytest.fixture
@@ -45,15 +59,8 @@ def hugginggpt(alone: None, tmp_path: Path) -> Run:
     """Run `hugginggpt` in an empty folder and wait for it."""
 
     def run(*arguments: str | Path, stdin: str | None = None, **environment: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [*COMMAND, *map(str, arguments)],
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            cwd=tmp_path,
-            env=os.environ | environment,
-            capture_output=True,
-            text=True,
-        )
+        given = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
+        return run_command(arguments, tmp_path, os.environ | environment, **given)
 
     return run
 

@@ -23,12 +23,7 @@ from tests.apps.conftest import COMMAND, Run
 from tests.stand_ins.openai_server import OpenAIServer, hangs, wrong_key
 
 EDGES = {"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo.png"}}
-CLOSE = {
-    "task": "sentence-similarity",
-    "id": 1,
-    "dep": [-1],
-    "args": {"text1": "A cat sits on a mat.", "text2": "A kitten is on the rug."},
-}
+SPEECH = {"task": "text-to-speech", "id": 1, "dep": [-1], "args": {"text": "A kitten is on the rug."}}
 SUMMARY = {"task": "summarization", "id": 2, "dep": [-1], "args": {"text": "A long text."}}
 SAID = {"task": "summarization", "id": 3, "dep": [2], "args": {"text": "<GENERATED>-2"}}
 
@@ -55,8 +50,8 @@ def written(tmp_path: Path, *tasks: dict[str, Any]) -> Path:
 
 
 def test_a_given_plan_from_request_to_files(hugginggpt: Run, photo: Path, tmp_path: Path) -> None:
-    plan = written(tmp_path, EDGES, CLOSE)
-    arguments = ["ask", "Draw the edges and compare.", "--file", photo.name, "--plan", plan, "--out", "made"]
+    plan = written(tmp_path, EDGES, SPEECH)
+    arguments = ["ask", "Draw the edges and say it.", "--file", photo.name, "--plan", plan, "--out", "made"]
 
     began = time.monotonic()
     first = hugginggpt(*arguments, "--json")
@@ -72,10 +67,10 @@ def test_a_given_plan_from_request_to_files(hugginggpt: Run, photo: Path, tmp_pa
     assert first.returncode == {"completed": 0, "partial": 3}[whole.status], first.stderr
     assert [(t.task, t.status, t.endpoint, t.attempts) for t in whole.tasks] == [
         ("canny-control", "completed", "embedded", 1),
-        ("sentence-similarity", "completed", "embedded", 1),
+        ("text-to-speech", "completed", "embedded", 1),
     ]
-    assert whole.plan == [EDGES, CLOSE]
-    assert sorted(Path(file.path).name for file in whole.files) == ["0-canny-control.png", "1-sentence-similarity.json"]
+    assert whole.plan == [EDGES, SPEECH]
+    assert sorted(Path(file.path).name for file in whole.files) == ["0-canny-control.png", "1-text-to-speech.wav"]
     for file in whole.files:
         content = Path(file.path).read_bytes()
         assert Path(file.path).parent == tmp_path / "made"
@@ -146,7 +141,7 @@ def test_without_the_controller_at_the_end_the_results_are_the_answer(
 def test_what_is_left_of_a_fresh_request_is_done_afresh(
     hugginggpt: Run, controller: OpenAIServer, tmp_path: Path
 ) -> None:
-    arguments = ["ask", "Do it", "--plan", written(tmp_path, CLOSE, SUMMARY), "--json"]
+    arguments = ["ask", "Do it", "--plan", written(tmp_path, SPEECH, SUMMARY), "--json"]
     controller.script = {"summarization": "It is short.", "respond": "It is done."}
     assert hugginggpt(*arguments).returncode == 0
 

@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hugginggpt.environment import POOL
 from tests.apps.test_up import Installation
-from tests.browser import CHROMIUM, Page, browser
+from tests.browser import CHROMIUM, Browser, Page, browser
 from tests.servers import prefect_client, wait_until
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
@@ -95,8 +95,11 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     installation = Installation(tmp_path_factory.mktemp("up"))
     supervisor = installation.begin()
     try:
-        wait_until(lambda: "logs:" in installation.said or supervisor.poll() is not None, seconds=200)
+        wait_until(lambda: "logs:" in installation.said or supervisor.poll() is not None, seconds=280)
         assert supervisor.poll() is None
+        with prefect_client(installation.api) as client:
+            # What is started here is looked at, and need not be answered.
+            client.patch(f"/work_pools/{POOL}", json={"is_paused": True}).raise_for_status()
         installation.submit(SECRET, plan=[])
         yield installation
     finally:
@@ -104,9 +107,16 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         supervisor.wait()
 
 
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    folder = tmp_path_factory.mktemp("chromium") / "browser"
+    with browser(folder, f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1") as chromium:
+        yield chromium
+
+
 @pytest.fixture
-def page(tmp_path: Path) -> Iterator[Page]:
-    with browser(tmp_path / "browser", f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1") as page:
+def page(chromium: Browser) -> Iterator[Page]:
+    with chromium.page() as page:
         yield page
 
 

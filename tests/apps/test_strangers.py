@@ -14,14 +14,7 @@ from tests.servers import free_port
 INSTALLED = [sys.executable, "-P", "-m", "apps.cli"]
 """As the installed command runs: Python does not look into the current folder."""
 
-PLAN = [
-    {
-        "task": "sentence-similarity",
-        "id": 0,
-        "dep": [-1],
-        "args": {"text1": "A cat sits on a mat.", "text2": "A kitten is on the rug."},
-    }
-]
+PLAN = [{"task": "text-to-speech", "id": 0, "dep": [-1], "args": {"text": "A cat sits on a mat."}}]
 
 
 @pytest.fixture
@@ -45,7 +38,7 @@ def test_what_needs_none_of_them_works(alone: None, strangers: Path, command: li
     assert "image-to-text" in listed.stdout
 
 
-@pytest.mark.parametrize("arguments", [["ask", "Compare", "--plan", "plan.json"], ["up"], ["submit", "Compare"]])
+@pytest.mark.parametrize("arguments", [["ask", "Say it", "--plan", "plan.json"], ["up"], ["submit", "Say it"]])
 def test_a_command_that_finds_them_says_so(alone: None, strangers: Path, arguments: list[str]) -> None:
     for name in ("flows", "tasks"):
         refused = run(strangers, *COMMAND, *arguments)
@@ -66,7 +59,7 @@ def test_a_module_of_the_name_is_a_stranger_too(alone: None, tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_the_installed_command_answers_there(alone: None, strangers: Path) -> None:
-    asked = run(strangers, *INSTALLED, "ask", "Compare", "--plan", "plan.json", "--json")
+    asked = run(strangers, *INSTALLED, "ask", "Say it", "--plan", "plan.json", "--json")
     assert asked.returncode in (0, 3), asked.stderr
     assert [task["status"] for task in json.loads(asked.stdout)["tasks"]] == ["completed"]
 
@@ -78,7 +71,7 @@ def test_everything_comes_up_there(alone: None, strangers: Path) -> None:
     try:
         started = run(strangers, *INSTALLED, *arguments, **there)
         assert started.returncode == 0, started.stdout + started.stderr
-        answered = run(strangers, *INSTALLED, "submit", "Compare", "--plan", "plan.json", "--wait", "--json", **there)
+        answered = run(strangers, *INSTALLED, "submit", "Say it", "--plan", "plan.json", "--wait", "--json", **there)
         assert answered.returncode in (0, 3), answered.stderr
         assert [task["status"] for task in json.loads(answered.stdout)["tasks"]] == ["completed"]
     finally:

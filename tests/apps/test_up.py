@@ -24,7 +24,7 @@ from apps.up.certificate import make_certificate
 from apps.up.parts import UpOptions, part_environment
 from hugginggpt.cluster.address import Certificates
 from hugginggpt.settings import CHECKOUT, get_settings
-from tests.apps.conftest import COMMAND
+from tests.apps.conftest import COMMAND, run_command
 from tests.servers import (
     free_port,
     listening,
@@ -74,14 +74,7 @@ class Installation:
         return state
 
     def run(self, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [*COMMAND, *map(str, arguments)],
-            cwd=self.folder,
-            env=self.environment,
-            umask=self.umask,
-            capture_output=True,
-            text=True,
-        )
+        return run_command(arguments, self.folder, self.environment, umask=self.umask)
 
     def up(self, *arguments: str) -> list[str]:
         return ["up", "--port", str(self.port), "--expert-workers", "0", *arguments]

@@ -190,7 +190,7 @@ def test_missing_weights_say_what_to_install(tmp_path: Path) -> None:
 
 def test_a_text_that_goes_round_in_circles_is_no_result(controller: Controller) -> None:
     writer = TextGeneration()
-    asked = {"text": Text("Write the word buffalo again and again, forever."), "seed": 1}
+    asked = {"text": Text("Write the word buffalo again and again, forever."), "seed": 1, "max_new_tokens": 150}
     with pytest.raises(ExpertError, match="too small for this and only repeated itself"):
         writer.run(controller, writer.prepare(asked), Deadline(240))
 

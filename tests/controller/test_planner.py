@@ -21,7 +21,7 @@ from hugginggpt.plan import Plan, parse_plan
 from hugginggpt.plan.notation import read_notation, write_notation
 from hugginggpt.request import Exchange
 from hugginggpt.settings import Settings
-from tests.plan.gbnf import recogniser
+from tests.plan.gbnf import Recogniser
 from tests.stand_ins.openai_server import OpenAIServer
 
 pytest.importorskip("xllamacpp")
@@ -247,4 +247,4 @@ def test_the_right_plans_of_the_test_set_are_let_through() -> None:
         for name, passage in read.passages.items():
             plan = plan.replace(json.dumps(passage, ensure_ascii=False), f'"{name}"')
         written = write_notation(parse_plan(plan), [source.name for source in sources])
-        assert recogniser(plan_grammar(CAPABILITIES, names, read.text)).fullmatch(written), sample.id
+        assert Recogniser(plan_grammar(CAPABILITIES, names, read.text)).fullmatch(written), sample.id

@@ -23,17 +23,15 @@ from hugginggpt.errors import rebuilt
 from hugginggpt.request import RequestOptions
 from hugginggpt.services import get_trace, reset
 from hugginggpt.trace.story import RequestTrace
-from tests import servers
 from tests.stand_ins.inference_server import InferenceServer
 from tests.stand_ins.openai_server import OpenAIServer
 
 
 @pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A Prefect server on loopback with an empty database, for this process and all its threads."""
+def prefect_server(prefect_api: str) -> Iterator[None]:
+    """A Prefect server on loopback, for this process and all its threads."""
     with (
-        servers.prefect_server(tmp_path_factory.mktemp("prefect")) as url,
-        temporary_settings({PREFECT_API_URL: url}),
+        temporary_settings({PREFECT_API_URL: prefect_api}),
         _temporary_global_settings_context(get_settings_context()),
     ):
         yield

@@ -13,12 +13,12 @@ from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.controller.embedded.grammar import MOST_LINES, MOST_STEPS, plan_grammar
 from hugginggpt.plan import parse_plan
 from hugginggpt.plan.notation import write_notation
-from tests.plan.gbnf import recogniser
+from tests.plan.gbnf import Recogniser
 from tests.plan.test_properties import FILES, graphs
 
 REQUEST = 'Read a.png and b.wav, then tell me: "what is it?" In French, please.'
 SOURCES = {ValueType.IMAGE: ["a.png"], ValueType.AUDIO: ["b.wav"]}
-LETS_THROUGH = recogniser(plan_grammar(CAPABILITIES, SOURCES, REQUEST))
+LETS_THROUGH = Recogniser(plan_grammar(CAPABILITIES, SOURCES, REQUEST))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_lets_through(plan: str) -> None:
 
 @pytest.mark.parametrize("text", ["<GENERATED>-0", "<node-1>", "< resource > - 2"])
 def test_no_text_holds_what_plans_call_a_result(text: str) -> None:
-    lets_through = recogniser(plan_grammar(CAPABILITIES, {}, f"Translate: what does {text} mean?"))
+    lets_through = Recogniser(plan_grammar(CAPABILITIES, {}, f"Translate: what does {text} mean?"))
     assert lets_through.fullmatch('"what does <" > translate to=French')
     assert not lets_through.fullmatch(f'"{text}" > translate to=French')
     assert not lets_through.fullmatch(f'"what does {text} mean?" > translate to=French')
@@ -81,7 +81,7 @@ def test_lets_nothing_else_through(plan: str) -> None:
 
 
 def test_holds_to_the_kinds_that_are_offered() -> None:
-    only = recogniser(plan_grammar(["image-to-text", "summarization"], SOURCES, REQUEST))
+    only = Recogniser(plan_grammar(["image-to-text", "summarization"], SOURCES, REQUEST))
     assert only.fullmatch("a.png > read > summarize")
     assert not only.fullmatch("a.png > read > speak")
     assert not only.fullmatch("b.wav > hear")
@@ -89,7 +89,7 @@ def test_holds_to_the_kinds_that_are_offered() -> None:
 
 def test_takes_quotes_line_breaks_and_other_alphabets_as_they_stand() -> None:
     text = 'Sag "Grüß Gott!"\nund\\oder 你好'
-    lets_through = recogniser(plan_grammar(CAPABILITIES, {}, text))
+    lets_through = Recogniser(plan_grammar(CAPABILITIES, {}, text))
     for words in ('Sag "Grüß Gott!"\nund', "und\\oder", "你好", "Grüß Gott!"):
         assert lets_through.fullmatch(f"{json.dumps(words, ensure_ascii=False)} > speak"), words
 
@@ -115,4 +115,4 @@ def test_every_plan_of_what_is_there_is_let_through(tasks: list[dict[str, Any]],
     for type, name in FILES.items():
         if PurePosixPath(name).suffix:
             sources[type].append(name)
-    assert recogniser(plan_grammar(CAPABILITIES, sources, " ".join(["Please: some words", *more]))).fullmatch(written)
+    assert Recogniser(plan_grammar(CAPABILITIES, sources, " ".join(["Please: some words", *more]))).fullmatch(written)
