@@ -16,6 +16,9 @@ from hugginggpt.up_state import own_cluster, read
 POOL = "hugginggpt"
 """Prefect's work pool, whose workers run the deployments."""
 
+POOL_TYPE = "hugginggpt"
+"""The type of the pool and of its workers: ours, so that Prefect's own workers leave it alone."""
+
 RESULTS_BLOCK = "hugginggpt-results"
 """Prefect's block that says where result records are stored if not in the home folder."""
 

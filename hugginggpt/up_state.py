@@ -1,6 +1,7 @@
 """The state file of `hugginggpt up` in a home folder."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -92,6 +93,21 @@ def remove(home: Path) -> None:
         file.unlink(missing_ok=True)
 
 
+def wake_flow_workers(home: Path) -> None:
+    """Have the flow workers of this home folder look for runs now, instead of the next time that they would."""
+    with suppress(OSError):  # they look every other second anyway
+        os.close(os.open(_wake_file(home), os.O_WRONLY | os.O_CREAT, 0o600))
+        os.utime(_wake_file(home))
+
+
+def woken_at(home: Path) -> int:
+    """When the flow workers were last woken, in nanoseconds; 0 if they never were."""
+    try:
+        return _wake_file(home).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def own_cluster(home: Path, address: str | None) -> Cluster | None:
     """The cluster of expert workers that an `up` runs.
 
@@ -107,6 +123,10 @@ def own_cluster(home: Path, address: str | None) -> Cluster | None:
 def certificate_file(home: Path) -> Path:
     """The self-signed certificate of an `up`, with its key."""
     return home / "dask.pem"
+
+
+def _wake_file(home: Path) -> Path:
+    return home / "flow-workers.wake"
 
 
 def _file(home: Path) -> Path:

@@ -9,7 +9,6 @@ from uuid import UUID
 import httpx
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Crashed
 from prefect.types._datetime import now
@@ -17,8 +16,9 @@ from prefect.types._datetime import now
 from hugginggpt.deployments import deployment_of
 from hugginggpt.errors import ConfigurationError, OrchestratorUnavailableError
 from hugginggpt.services import get_trace
-from hugginggpt.settings import data_file
+from hugginggpt.settings import data_file, get_settings
 from hugginggpt.trace.lifecycle import SHOWN_CHARS
+from hugginggpt.up_state import wake_flow_workers
 from tasks.ui.runs import run_name
 
 DEPLOYMENT = deployment_of("flows.answer.answer_request")
@@ -48,44 +48,39 @@ def start_run(request_id: str, text: str, *, died: str | None = None) -> FlowRun
         RequestClosedError: the request has ended: it was cancelled, or given up after too many runs.
     """
     number = get_trace().queue.starts(request_id)
-    with _explaining():
-        _check_deployment()
     while True:
         with _explaining():
             run = _run(request_id, text, request_id if number == 1 else f"{request_id}/{number}")
             if not _is_over(run, died):
-                return run
+                break
         assert run.state is not None
         if run.state.is_cancelled() and not get_trace().queue.has_begun(str(run.id)):
             get_trace().lifecycle.cancel(request_id, "Its flow run was cancelled before it began.")
         number = get_trace().queue.start_again(request_id, number, run.state.message or f"{run.state.name}.")
+    wake_flow_workers(get_settings().home_dir)
+    return run
 
 
-def _check_deployment() -> None:
-    """Raise unless workers get the runs of the deployment; otherwise these would be late for ever.
+def _run(request_id: str, text: str, key: str) -> FlowRun:
+    """Create the flow run with a key, unless it exists.
 
     Raises:
-        ConfigurationError: its work pool was deleted. A worker creates the pool again, but not the deployments in it.
+        ConfigurationError: the deployment's work pool was deleted, so the run would be late for ever. A worker creates
+            the pool again, but not the deployments in it.
     """
     with get_client(sync_client=True) as client:
-        if client.read_deployment_by_name(DEPLOYMENT).work_pool_name is None:
+        deployment = client.read_deployment_by_name(DEPLOYMENT)
+        if deployment.work_pool_name is None:
             raise ConfigurationError(
                 f"The deployment {DEPLOYMENT} has no work pool any more, so nothing would run: apply the deployments "
                 f"again, by `hugginggpt down` and `hugginggpt up`, or with {_deploy()}."
             )
-
-
-def _run(request_id: str, text: str, key: str) -> FlowRun:
-    run = run_deployment(
-        DEPLOYMENT,
-        parameters={"request": text[:SHOWN_CHARS], "request_id": request_id},
-        flow_run_name=run_name(text),
-        idempotency_key=key,
-        timeout=0,
-        as_subflow=False,
-    )
-    assert isinstance(run, FlowRun)
-    return run
+        return client.create_flow_run_from_deployment(
+            deployment.id,
+            parameters={"request": text[:SHOWN_CHARS], "request_id": request_id},
+            name=run_name(text),
+            idempotency_key=key,
+        )
 
 
 @contextmanager

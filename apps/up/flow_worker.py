@@ -30,7 +30,12 @@ def main() -> None:
         sys.exit(2)
     from apps.up.own_flows import FlowWorker
 
-    asyncio.run(_work(FlowWorker(work_pool_name=arguments.pool, name=arguments.name, limit=arguments.limit)))
+    worker = FlowWorker(work_pool_name=arguments.pool, name=arguments.name, limit=arguments.limit)
+    try:
+        asyncio.run(_work(worker))
+    except HuggingGPTError as error:
+        print(f"Error: {error.message}", file=sys.stderr)
+        sys.exit(2)
 
 
 async def _work(worker: "FlowWorker") -> None:

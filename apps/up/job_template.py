@@ -7,6 +7,6 @@ from typing import Any
 
 JOB_TEMPLATE: dict[str, Any] = {
     # Prefect treats a template without either of these keys as no template at all.
-    "job_configuration": {"stream_output": True},
+    "job_configuration": {"env": {}},
     "variables": {"type": "object", "properties": {}, "additionalProperties": False},
 }

@@ -1,86 +1,224 @@
-"""Prefect's process worker, restricted to our own flows.
+"""Prefect's worker of the type `hugginggpt`: runs our own flows, each run in a fork that has them imported.
 
-Prefect's worker does what the server tells it: the pool's template may contain a command, and a deployment may contain
-any entry point and steps to run before it. So anyone who can write to the server could run anything. This worker takes
-the entry points from our own list of deployments; the server only says which of them to run, and with which parameters.
+Prefect's own workers do what the server tells them: the pool's template may contain a command, and a deployment may
+contain any entry point and steps to run before it. So anyone who can write to the server could run anything. This
+worker takes the entry points from our own list of deployments; the server only says which of them to run, and with
+which parameters.
 """
 
-from abc import ABC
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
 
 import anyio
+import httpx
 from anyio.abc import TaskStatus
-from prefect.client.schemas.objects import FlowRun, WorkPool
-from prefect.flows import Flow, load_flow_from_entrypoint
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import Flow, FlowRun, WorkPool
+from prefect.client.schemas.responses import DeploymentResponse, WorkerFlowRunResponse
+from prefect.flows import load_flow_from_entrypoint
 from prefect.runner._flow_run_executor import FlowRunExecutionResult, FlowRunExecutorContext
-from prefect.runner._starter_engine import EngineCommandStarter
-from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
+from prefect.settings import get_current_settings
+from prefect.types._datetime import now
+from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
+from apps.up.fork_starter import ForkStarter
+from apps.up.forks import start_fork_server
 from apps.up.job_template import JOB_TEMPLATE
-from hugginggpt.deployments import is_deployed
+from hugginggpt.deployments import deployment_of, is_deployed
+from hugginggpt.environment import POOL_TYPE
 from hugginggpt.errors import UsageError
+from hugginggpt.settings import get_settings
+from hugginggpt.up_state import woken_at
 
 if TYPE_CHECKING:
+    import prefect
     from prefect.runner._process_manager import ProcessHandle
 
+_LOOK_SECONDS = 0.05
+"""How often to look whether the worker was woken."""
 
-# Prefect registers each worker class under its type unless it is abstract, and this type is taken.
-class FlowWorker(ProcessWorker, ABC):
-    """A worker for work pools of Prefect's type `process`."""
+
+class FlowJob(BaseJobConfiguration):
+    """What the worker knows of a flow run's process. Neither the pool, the deployment nor the run can add to it.
+
+    Attributes:
+        entrypoint: the flow.
+    """
+
+    entrypoint: str = ""
+
+    @classmethod
+    async def resolve_for_flow_run(
+        cls,
+        flow_run: FlowRun,
+        *,
+        client: PrefectClient,
+        work_pool: WorkPool,
+        worker_name: str,
+        worker_id: UUID | None = None,
+        deployment: DeploymentResponse | None = None,
+    ) -> Self:
+        """What is known of a flow run.
+
+        Raises:
+            UsageError: the flow is not one of ours.
+        """
+        if deployment is None and flow_run.deployment_id is not None:
+            deployment = await client.read_deployment(flow_run.deployment_id)
+        if deployment is None:
+            raise UsageError("This worker runs only deployments of HuggingGPT, and the flow run has no deployment.")
+        entrypoint = deployment.entrypoint
+        if entrypoint is None or not is_deployed(entrypoint) or deployment.pull_steps:
+            raise UsageError(
+                f"This worker runs only deployments of HuggingGPT: {deployment.name} is not one, or was changed."
+            )
+        flow = Flow(id=flow_run.flow_id, name=deployment_of(entrypoint).partition("/")[0], labels={})
+        job = cls(entrypoint=entrypoint)
+        job.prepare_for_flow_run(flow_run, deployment, flow, work_pool, worker_name, worker_id)
+        return job
+
+
+class FlowWorker(BaseWorker[FlowJob, BaseVariables, BaseWorkerResult]):
+    """A worker for work pools of the type `hugginggpt`."""
+
+    type = POOL_TYPE
+    job_configuration = FlowJob
+    _display_name = "HuggingGPT"
+    _description = "Runs the flows of HuggingGPT, each run in a process of its own that has them imported."
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._running: set[UUID] = set()
+        self._entrypoints: dict[UUID, str] = {}
+        self._entering = anyio.Lock()
+        self._none_runs = anyio.Event()
+        self._context: FlowRunExecutorContext | None = None
+        self._more_wait = False
+        self._has_room_for_more = False
 
     @classmethod
     def get_default_base_job_template(cls) -> dict[str, Any]:
         """The template of a pool that this worker creates."""
         return JOB_TEMPLATE
 
-    def _record_work_pool_snapshot(self, work_pool: WorkPool) -> None:
-        super()._record_work_pool_snapshot(work_pool.model_copy(update={"base_job_template": JOB_TEMPLATE}))
+    async def setup(self) -> None:
+        """Start the fork server, connect to Prefect's server, and begin to wait for being woken."""
+        # The fork server gets what a Prefect profile says from the environment, as it may read another one.
+        os.environ.update(get_current_settings().to_environment_variables(exclude_unset=True))
+        with TemporaryDirectory() as folder:
+            await anyio.to_thread.run_sync(start_fork_server, Path(folder))
+        await super().setup()
+        assert self._runs_task_group is not None
+        await self._runs_task_group.start(self._poll_when_woken)
+
+    async def _worker_metadata(self) -> None:
+        """Say nothing of Prefect's integrations: to find them, each would be imported, with all of Dask."""
+
+    async def _poll_when_woken(self, task_status: TaskStatus[None]) -> None:
+        """Look for runs as soon as one was scheduled on this machine, or as one ended while others waited."""
+        home = get_settings().home_dir
+        with anyio.CancelScope() as scope:
+            self._scheduled_task_scopes.add(scope)  # cancelled when the worker stops
+            seen = woken_at(home)
+            task_status.started()
+            while True:
+                await anyio.sleep(_LOOK_SECONDS)
+                woken = woken_at(home)
+                if woken != seen or self._has_room_for_more:
+                    seen = woken
+                    # The loop that polls regularly reports what hinders it.
+                    with suppress(httpx.HTTPError):
+                        await self.get_and_submit_flow_runs()
+
+    async def _get_scheduled_flow_runs(self) -> "list[WorkerFlowRunResponse]":
+        """The runs that are due, as many as there is room for. A fork starts at once, so none is taken early."""
+        self._has_room_for_more = False
+        room = None if self._limiter is None else int(self._limiter.available_tokens)
+        if room == 0:
+            self._more_wait = True
+            return []
+        body: dict[str, Any] = {"scheduled_before": str(now("UTC")), "work_queue_names": list(self._work_queues)}
+        if room is not None:
+            body["limit"] = room
+        try:
+            answer = await self.client.request(
+                "POST",
+                "/work_pools/{name}/get_scheduled_flow_runs",
+                path_params={"name": self._work_pool_name},
+                json=body,
+            )
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != httpx.codes.NOT_FOUND:
+                raise
+            return []  # the next heartbeat creates the pool
+        found = WorkerFlowRunResponse.model_validate_list(answer.json())
+        self._more_wait = len(found) == room
+        # An answer can be older than the start of a run.
+        return [one for one in found if one.flow_run.id not in self._running]
+
+    def _release_limit_slot(self, flow_run_id: UUID) -> None:
+        super()._release_limit_slot(flow_run_id)
+        self._has_room_for_more = self._more_wait
 
     async def run(
         self,
         flow_run: FlowRun,
-        configuration: ProcessJobConfiguration,
+        configuration: FlowJob,
         task_status: TaskStatus[int] | None = None,
-    ) -> ProcessWorkerResult:
-        """Run a flow run in a process of its own, and wait until it ends.
-
-        Raises:
-            UsageError: the flow is not one of ours.
-        """
-        entrypoint = await self._entrypoint(flow_run)
-
-        async def flow_of(_: FlowRun) -> Flow[..., Any]:
-            return load_flow_from_entrypoint(entrypoint)
-
-        with TemporaryDirectory(suffix="prefect") as folder:
-            async with FlowRunExecutorContext() as context:
-                starter = EngineCommandStarter(
-                    entrypoint=entrypoint,
-                    cwd=Path(folder).resolve(),
-                    env=dict(configuration.env),
-                    control_channel=context.control_channel,
-                    isolate_process_group=True,
-                    env_overrides_settings=True,
+    ) -> BaseWorkerResult:
+        """Run a flow run in a process of its own, and wait until it ends."""
+        self._running.add(flow_run.id)
+        if flow_run.deployment_id is not None:
+            self._entrypoints[flow_run.deployment_id] = configuration.entrypoint
+        try:
+            context = await self._enter_context()
+            with TemporaryDirectory(suffix="prefect") as folder:
+                environment = {name: value for name, value in configuration.env.items() if value is not None}
+                starter = ForkStarter(configuration.entrypoint, environment, Path(folder), context.control_channel)
+                executor = context.create_executor(
+                    flow_run, starter, resolve_flow=self._flow_of, propose_submitting=False
                 )
-                executor = context.create_executor(flow_run, starter, resolve_flow=flow_of, propose_submitting=False)
                 ended = await _ended(executor.submit, task_status or anyio.TASK_STATUS_IGNORED)
+        finally:
+            self._running.remove(flow_run.id)
+            if not self._running:
+                self._context = None
+                self._none_runs.set()
         if ended is None or ended.status_code is None:
             raise RuntimeError("The process of the flow run could not be started.")
-        return ProcessWorkerResult(status_code=ended.status_code, identifier=str(ended.handle.pid))
+        return BaseWorkerResult(status_code=ended.status_code, identifier=str(ended.handle.pid))
 
-    async def _entrypoint(self, flow_run: FlowRun) -> str:
-        if flow_run.deployment_id is None:
-            raise UsageError("This worker runs only deployments of HuggingGPT, and the flow run has no deployment.")
-        deployment = await self.client.read_deployment(flow_run.deployment_id)
-        entrypoint = deployment.entrypoint
-        if entrypoint is None or not is_deployed(entrypoint) or deployment.pull_steps:
-            raise UsageError(
-                f"This worker runs only deployments of HuggingGPT: {deployment.name} is not one, or was changed."
-            )
-        return entrypoint
+    async def _flow_of(self, flow_run: FlowRun) -> "prefect.Flow[..., Any]":
+        assert flow_run.deployment_id is not None
+        return load_flow_from_entrypoint(self._entrypoints[flow_run.deployment_id])
+
+    async def _enter_context(self) -> FlowRunExecutorContext:
+        """Prefect's connections for starting and cancelling processes, which runs share that overlap."""
+        async with self._entering:
+            if self._context is None:
+                assert self._runs_task_group is not None
+                self._none_runs = anyio.Event()
+                self._context = await self._runs_task_group.start(self._keep_context, self._none_runs)
+            return self._context
+
+    async def _keep_context(self, none_runs: anyio.Event, *, task_status: TaskStatus[FlowRunExecutorContext]) -> None:
+        async with FlowRunExecutorContext() as context:
+            task_status.started(context)
+            try:
+                await none_runs.wait()
+            finally:
+                # Some are left only when the worker is stopped, and then Prefect would stop the first alone.
+                for flow_run_id in context.process_manager.flow_run_ids():
+                    handle = context.process_manager.get(flow_run_id)
+                    if handle is not None:
+                        with suppress(ProcessLookupError):
+                            handle.graceful_kill()
+                        await context.process_manager.remove(flow_run_id)
 
 
 async def _ended(submit: Callable[..., Any], task_status: TaskStatus[int]) -> FlowRunExecutionResult | None:

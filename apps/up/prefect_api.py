@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from apps.up.job_template import JOB_TEMPLATE
 from hugginggpt.deployments import deployment_names
-from hugginggpt.environment import POOL
+from hugginggpt.environment import POOL, POOL_TYPE
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import WorkPool
+    from prefect.client.schemas.responses import DeploymentResponse
 
 
 @dataclass(frozen=True)
@@ -37,26 +39,66 @@ class Limit:
     taken: int
 
 
-def set_up(api_url: str, limits: dict[str, int]) -> None:
+def set_up(api_url: str, limits: dict[str, int]) -> str | None:
     """Create or update the work pool and the limits, and store where Prefect keeps results.
 
-    A pool that an earlier version created, or that was changed, gets our template.
+    A pool that was changed gets our template, and one of another type, as earlier versions created it, is replaced.
+
+    Returns:
+        the type of the pool that was replaced; None if none was.
     """
     from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
-    from prefect.exceptions import ObjectAlreadyExists
+    from prefect.exceptions import ObjectNotFound
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     from flows.server import share_results
 
+    replaced = None
     with _client(api_url) as client:
         try:
-            client.create_work_pool(WorkPoolCreate(name=POOL, type="process", base_job_template=JOB_TEMPLATE))
-        except ObjectAlreadyExists:
-            client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=JOB_TEMPLATE))
+            pool = client.read_work_pool(POOL)
+        except ObjectNotFound:
+            client.create_work_pool(WorkPoolCreate(name=POOL, type=POOL_TYPE, base_job_template=JOB_TEMPLATE))
+        else:
+            if pool.type != POOL_TYPE:
+                _replace(client, pool)
+                replaced = pool.type
+            else:
+                client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=JOB_TEMPLATE))
         for name, slots in limits.items():
             client.upsert_global_concurrency_limit_by_name(name, slots)
     with temporary_settings({PREFECT_API_URL: api_url}):
         share_results()
+    return replaced
+
+
+def _replace(client: "SyncPrefectClient", pool: "WorkPool") -> None:
+    """Replace the pool by one of our type, which Prefect cannot change, and move its deployments there."""
+    from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate
+
+    moving = list(_deployments_in_pool(client))
+    client.delete_work_pool(POOL)
+    client.create_work_pool(
+        WorkPoolCreate(
+            name=POOL,
+            type=POOL_TYPE,
+            base_job_template=JOB_TEMPLATE,
+            description=pool.description,
+            is_paused=pool.is_paused,
+            concurrency_limit=pool.concurrency_limit,
+        )
+    )
+    for deployment in moving:
+        client.update_deployment(deployment.id, DeploymentUpdate(work_pool_name=POOL))
+
+
+def _deployments_in_pool(client: "SyncPrefectClient") -> "Iterator[DeploymentResponse]":
+    from prefect.client.schemas.filters import WorkPoolFilter
+
+    pool, offset = WorkPoolFilter.model_validate({"name": {"any_": [POOL]}}), 0
+    while found := client.read_deployments(work_pool_filter=pool, offset=offset):
+        yield from found
+        offset += len(found)
 
 
 def flow_workers(api_url: str, since: datetime | None = None) -> list[str]:
@@ -96,16 +138,15 @@ def running_flow_runs(api_url: str) -> list[str]:
 
 def deployments(api_url: str) -> list[Deployment]:
     """The pool's deployments, and those of `deployments.yaml` that are in no pool or another."""
-    from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
+    from prefect.client.schemas.filters import FlowRunFilter
     from prefect.client.schemas.objects import StateType
     from prefect.client.schemas.sorting import FlowRunSort
     from prefect.exceptions import ObjectNotFound
 
-    pool = WorkPoolFilter.model_validate({"name": {"any_": [POOL]}})
     with _client(api_url) as client:
         known = {
             f"{client.read_flow(deployment.flow_id).name}/{deployment.name}": deployment
-            for deployment in client.read_deployments(work_pool_filter=pool)
+            for deployment in _deployments_in_pool(client)
         }
         for name in deployment_names():
             if name not in known:

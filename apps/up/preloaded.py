@@ -1,17 +1,82 @@
-"""What the fork server imports, so that no fork has to."""
+"""What the fork server imports, so that no fork has to: the flows, and what they import when they run."""
 
 import gc
+import os
 import signal
+from contextlib import suppress
+from importlib import import_module
 
-import flows.answer
-import flows.evaluate
-import flows.prune
-import flows.queue
-import flows.refresh
-import flows.warm  # noqa: F401
+from pydantic import BaseModel
+from sqlalchemy.orm import configure_mappers
+
+from hugginggpt.experts.registry import experts
+from hugginggpt.settings import get_settings
 
 # `down` asks every process of an `up` to stop. The fork server has to outlive its forks, to report how they ended.
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+_FLOWS = ("answer", "evaluate", "prune", "queue", "refresh", "warm")
+_WHEN_THEY_RUN = (
+    "anyio._backends._asyncio",
+    "encodings.idna",
+    "fsspec.implementations.chained",
+    "fsspec.implementations.local",
+    "graphviz",
+    "hugginggpt.catalog.catalog",
+    "hugginggpt.controller.client",
+    "hugginggpt.experts.embedded",
+    "hugginggpt.experts.local",
+    "hugginggpt.experts.remote",
+    "hugginggpt.media.pictures",
+    "hugginggpt.trace.migrate",
+    "hugginggpt.trace.store",
+    "prefect.concurrency.sync",
+    "prefect.engine",
+    "prefect.flow_engine",
+    "prefect.task_engine",
+    "prefect.utilities.visualization",
+    "stringprep",
+)
+_WHERE_AN_LLM_SERVER_IS_THE_CONTROLLER = ("openai.resources.chat.completions", "openai.types.chat.completions")
+_WHERE_FLOWS_RUN_EXPERTS = ("cv2", "numpy", "PIL.ImageDraw", "PIL.ImageFile", "PIL.PngImagePlugin")
+"""What experts import in the flows' own processes, where there are no expert workers. Extras can be missing."""
+
+
+def _import_all() -> None:
+    for name in _FLOWS:
+        import_module(f"flows.{name}")
+    for name in _WHEN_THEY_RUN:
+        import_module(name)
+    experts()
+    if not get_settings().uses_embedded_controller:
+        for name in _WHERE_AN_LLM_SERVER_IS_THE_CONTROLLER:
+            import_module(name)
+    if get_settings().task_runner == "threads":
+        for name in _WHERE_FLOWS_RUN_EXPERTS:
+            with suppress(ImportError):
+                import_module(name)
+
+
+def _finish_models() -> None:
+    """Do what Pydantic and SQLAlchemy put off until a class is used first."""
+    waiting = [BaseModel]
+    while waiting:
+        model = waiting.pop()
+        waiting += model.__subclasses__()
+        if model.__module__.startswith("prefect."):
+            model.model_rebuild(raise_errors=False)
+    configure_mappers()
+
+
+# A process that has threads cannot be forked safely, and NumPy and OpenCV start some for OpenBLAS.
+_threads = os.environ.get("OPENBLAS_NUM_THREADS")
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+_import_all()
+if _threads is None:
+    del os.environ["OPENBLAS_NUM_THREADS"]
+else:
+    os.environ["OPENBLAS_NUM_THREADS"] = _threads
+_finish_models()
 
 # A collection of garbage would touch, and so copy, pages that all forks share.
 gc.collect()

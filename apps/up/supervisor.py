@@ -24,7 +24,7 @@ from apps.up.prefect_database import prefect_database
 from apps.up.processes import listens, marking, stop
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller_name import fingerprint
-from hugginggpt.environment import ACCELERATOR_LIMIT, CONTROLLER_LIMIT
+from hugginggpt.environment import ACCELERATOR_LIMIT, CONTROLLER_LIMIT, POOL
 from hugginggpt.errors import ConfigurationError, HuggingGPTError
 from hugginggpt.holder import holder_name
 from hugginggpt.home import open_home
@@ -183,7 +183,8 @@ class Supervisor:
             CONTROLLER_LIMIT: self._settings.controller_concurrency,
             ACCELERATOR_LIMIT: max(1, int(counted)) if counted.isdigit() else 1,
         }
-        set_up(self._options.api_url, limits)
+        if replaced := set_up(self._options.api_url, limits):
+            self._report("work pool", f"replaced {POOL}, which was of the type {replaced}, with one of our own type")
         self._report("limits", ", ".join(f"{name} {slots}" for name, slots in limits.items()))
 
     def _deploy(self) -> None:

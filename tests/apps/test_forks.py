@@ -13,6 +13,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from apps.up.forks import CONTEXT, fork, start_fork_server
+from tests.servers import wait_until
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -26,7 +27,7 @@ def _told(told: Connection) -> None:
             "folder": os.getcwd(),
             "leads": os.getpid() == os.getsid(0) == os.getpgrp(),
             "flows": "flows.answer" in sys.modules,
-            "pytest": "pytest" in sys.modules,
+            "main": hasattr(sys.modules["__main__"], "__file__"),
             "threads": [len(psutil.Process(pid).threads()) for pid in (os.getpid(), os.getppid())],
             "sigterm": signal.getsignal(signal.SIGTERM) is signal.SIG_DFL,
         }
@@ -66,7 +67,7 @@ def test_a_fork_begins_with_the_flows_imported_and_in_its_own_place(
         "folder": str(tmp_path),
         "leads": True,
         "flows": True,
-        "pytest": False,  # it has not imported this process's main module
+        "main": False,  # it has not imported this process's main module
         "threads": [1, 1],
         "sigterm": True,
     }
@@ -93,3 +94,12 @@ def test_the_fork_server_outlives_a_signal_that_asks_everything_to_stop(started:
     process.join()
     assert process.exitcode == -signal.SIGTERM
     started(_ended, "return").join()
+
+
+def test_a_fork_server_that_died_is_started_again(started: Callable[..., Any]) -> None:
+    server = psutil.Process(started(_ended, "sleep").pid).parent()
+    server.kill()
+    wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+    process = started(_ended, "exit")
+    process.join()
+    assert process.exitcode == 7

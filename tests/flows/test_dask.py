@@ -373,7 +373,7 @@ def test_cancelling_stops_what_an_expert_worker_is_at(
 def flow_worker(cluster: Cluster) -> Iterator[Callable[[str, list[dict[str, Any]]], None]]:
     """Have a request answered as `up` does: by a process of its own, which a flow worker begins and sees end."""
     with get_client(sync_client=True) as client:
-        pool = client.create_work_pool(WorkPoolCreate(name="dying", type="process"), overwrite=True).name
+        pool = client.create_work_pool(WorkPoolCreate(name="dying", type="hugginggpt"), overwrite=True).name
         flow_id = client.create_flow(answer_request)
         deployment_id = client.create_deployment(
             flow_id, "dying", entrypoint="flows.answer.answer_request", work_pool_name=pool

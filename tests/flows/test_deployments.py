@@ -46,7 +46,7 @@ def applied(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> d
     path: Path = tmp_path_factory.mktemp("deployments") / "deployments.yaml"
     path.write_text(yaml.safe_dump(content), "utf-8")
     with get_client(sync_client=True) as client:
-        client.create_work_pool(WorkPoolCreate(name=POOL, type="process"), overwrite=True)
+        client.create_work_pool(WorkPoolCreate(name=POOL, type="hugginggpt"), overwrite=True)
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(path)]
     environment = os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
     done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=180)

@@ -71,7 +71,7 @@ def _deployed(prefect_server: None) -> None:
 
 def deploy(name: str = "on-demand") -> None:
     with get_client(sync_client=True) as client:
-        client.create_work_pool(WorkPoolCreate(name="hugginggpt", type="process"), overwrite=True)
+        client.create_work_pool(WorkPoolCreate(name="hugginggpt", type="hugginggpt"), overwrite=True)
     names = ["--name", name, "--prefect-file", "deployments.yaml"]
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", *names]
     environment = os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())}

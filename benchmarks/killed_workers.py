@@ -1,0 +1,112 @@
+"""Requests in line while workers are killed: each is answered exactly once.
+
+    python -m benchmarks.killed_workers [--database sqlite|postgresql] [--requests 200] [--flow-workers 2] \\
+        [--expert-workers 2] [--kills 2]
+
+Everything is real and on loopback: Prefect's server, a Dask scheduler, expert workers, flow workers, and the schedule's
+flow, here begun every few seconds. The controller is a scripted stand-in, the plan of each request has two tasks on a
+picture of its own. One worker of each kind is ended by SIGKILL with all that it started, as often as is said, and
+started again ten seconds later.
+
+Printed: requests per minute, how many lives the requests had, and how many tasks were done more than once. The exit
+code is 1 if a request was not answered, or more than once.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from benchmarks.installation import Part, installation
+from benchmarks.queued_requests import EDGES, put_in_line
+from tests.servers import wait_until
+
+if TYPE_CHECKING:
+    from hugginggpt.trace.story import RequestTrace
+
+PLAN = [EDGES, {"task": "hed-control", "id": 1, "dep": [0], "args": {"image": "<GENERATED>-0"}}]
+DOWN_SECONDS = 10.0
+"""How long a killed worker is away."""
+LOOK_SECONDS = 3.0
+
+
+def main() -> None:
+    """Run the check."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
+    parser.add_argument("--requests", type=int, default=200)
+    parser.add_argument("--flow-workers", type=int, default=2)
+    parser.add_argument("--expert-workers", type=int, default=2)
+    parser.add_argument("--kills", type=int, default=2, help="how often one worker of each kind is killed")
+    wanted = parser.parse_args()
+    with installation(wanted.database, experts=bool(wanted.expert_workers)) as here:
+        put_in_line(wanted.requests, plan=PLAN)
+        experts = here.expert_workers(wanted.expert_workers) if wanted.expert_workers else []
+        flows = [here.flow_worker(f"flow-{number}") for number in range(wanted.flow_workers)]
+        began = time.monotonic()
+        _answer(wanted.requests, [flows[0], *experts[:1]], wanted.kills)
+        figures = _figures(wanted.requests) | {"seconds": round(time.monotonic() - began, 1)}
+    print(json.dumps(vars(wanted) | figures))
+    sys.exit(not figures["answered_once"])
+
+
+def _answer(count: int, victims: list[Part], kills: int) -> None:
+    """Have what waits started every few seconds, until everything is answered."""
+    from flows.queue import answer_queued
+    from hugginggpt.services import get_trace
+
+    killed, back_at = 0, 0.0
+    while True:
+        answer_queued()
+        done = sum(story.finished_at is not None for story in get_trace().requests.latest(count))
+        print(f"\r{done} of {count} answered, {killed} times killed", end="", file=sys.stderr, flush=True)
+        if back_at and time.monotonic() > back_at:
+            for victim in victims:
+                victim.start()
+            back_at = 0.0
+        if done == count and not back_at:
+            print(file=sys.stderr)
+            return
+        if not back_at and killed < kills and done >= count * (killed + 1) // (kills + 2):
+            wait_until(lambda: _is_at_work(victims[0]))
+            for victim in victims:
+                victim.kill()
+            killed, back_at = killed + 1, time.monotonic() + DOWN_SECONDS
+        time.sleep(LOOK_SECONDS)
+
+
+def _is_at_work(flow_worker: Part) -> bool:
+    """Whether a request is in the hands of a process that a flow worker started."""
+    from hugginggpt.services import get_trace
+
+    started = {process.pid for process in flow_worker.processes}
+    requests = get_trace().requests
+    stories = [requests.get(one.request_id) for one in requests.latest(1000) if one.status == "running"]
+    holders = [story.lives[-1].holder for story in stories if story.lives and story.lives[-1].ended_at is None]
+    return any(int(holder.split(":")[-2]) in started for holder in holders)
+
+
+def _figures(count: int) -> dict[str, object]:
+    from hugginggpt.services import get_trace
+
+    trace = get_trace()
+    stories = [trace.requests.get(summary.request_id) for summary in trace.requests.latest(count)]
+    completed = [_completed(story) for story in stories]
+    return {
+        "status": dict(Counter(str(story.status) for story in stories)),
+        "answered_once": all(sum(life.ending == "finished" for life in story.lives) == 1 for story in stories),
+        "lives": dict(sorted(Counter(len(story.lives) for story in stories).items())),
+        "tasks": sum(len(tasks) for tasks in completed),
+        "tasks_done_again": sum(times > 1 for tasks in completed for times in tasks),
+    }
+
+
+def _completed(story: "RequestTrace") -> list[int]:
+    """How often each task of a request was completed."""
+    return [sum(attempt.status == "completed" for attempt in task.attempts) for task in story.tasks]
+
+
+if __name__ == "__main__":
+    main()
