@@ -5,24 +5,18 @@ user of the machine. Ours has a login that only this process and the server know
 home folder.
 """
 
-import atexit
 import os
-import secrets
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from threading import Lock
 
-import httpx
 import prefect.context
 from prefect.context import get_settings_context
 from prefect.settings import (
     PREFECT_API_AUTH_STRING,
     PREFECT_API_URL,
     PREFECT_SERVER_ALLOW_EPHEMERAL_MODE,
-    PREFECT_SERVER_API_AUTH_STRING,
     PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
     get_current_settings,
     temporary_settings,
@@ -30,11 +24,8 @@ from prefect.settings import (
 
 from hugginggpt.cluster.address import cluster_of
 from hugginggpt.errors import ConfigurationError, OrchestratorUnavailableError
-from hugginggpt.home import OWNER_ONLY, open_home
-from hugginggpt.settings import CHECKOUT, get_settings
-
-GRACE = 5.0
-"""Seconds that the server gets to stop by itself."""
+from hugginggpt.server_process import ServerProcess, take_early
+from hugginggpt.settings import get_settings
 
 
 class TemporaryServer:
@@ -45,22 +36,9 @@ class TemporaryServer:
     """
 
     def __init__(self) -> None:
-        # Connections that come before the server is up wait in the backlog of this socket.
-        with socket.create_server(("127.0.0.1", 0)) as listening:
-            self.api_url = f"http://127.0.0.1:{listening.getsockname()[1]}/api"
-            self._login = f"hugginggpt:{secrets.token_urlsafe(32)}"
-            self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-P", "-m", "apps.up.prefect_server"),
-                    *("--fd", str(listening.fileno()), "--parent", str(os.getpid())),
-                ],
-                env=_environment(self._login),
-                pass_fds=[listening.fileno()],
-                stdin=subprocess.DEVNULL,
-            )
+        self._process = take_early() or ServerProcess(_environment())
+        self.api_url = self._process.api_url
         self._is_up = False
-        self._owner = os.getpid()
-        atexit.register(self._stop)
 
     @contextmanager
     def used(self) -> Iterator[None]:
@@ -69,58 +47,28 @@ class TemporaryServer:
         Raises:
             OrchestratorUnavailableError: it did not come up.
         """
-        if not self._is_up:
-            self._wait_until_up()
-        with temporary_settings({PREFECT_API_URL: self.api_url, PREFECT_API_AUTH_STRING: self._login}):
+        # First, because it takes a while, and the server may not be up yet.
+        with temporary_settings({PREFECT_API_URL: self.api_url, PREFECT_API_AUTH_STRING: self._process.login}):
             if not self._is_up:
+                self._wait_until_up()
                 # The last log entries are sent from threads that know only the global settings.
                 prefect.context.GLOBAL_SETTINGS_CONTEXT = get_settings_context()
                 self._is_up = True
             yield
 
     def _wait_until_up(self) -> None:
-        seconds = PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS.value()
         try:
-            with httpx.Client(trust_env=False, timeout=seconds) as client:
-                client.get(f"{self.api_url}/health").raise_for_status()
-        except httpx.HTTPError as error:
+            self._process.wait_until_up(PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS.value())
+        except (OSError, HTTPException) as error:
             raise OrchestratorUnavailableError(
                 f"The temporary Prefect server did not start ({type(error).__name__}): run it with --verbose "
                 "to see why, or start a lasting one with `hugginggpt up`."
             ) from None
 
-    def _stop(self) -> None:
-        if os.getpid() != self._owner:
-            return  # a fork
-        self._process.terminate()
-        try:
-            self._process.wait(GRACE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
 
-
-def _environment(login: str) -> dict[str, str]:
-    """The environment of the server's process, which only its user can read."""
-    settings, path = get_current_settings(), [str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {
-        **os.environ,
-        **settings.to_environment_variables(exclude_unset=True),
-        "PYTHONPATH": os.pathsep.join(path),
-        PREFECT_SERVER_API_AUTH_STRING.name: login,
-        PREFECT_API_AUTH_STRING.name: login,
-    }
-    if "home" not in settings.model_fields_set:
-        # The user's profiles apply, but the server does not write into their folder. It does not use the folder of `up`
-        # either: two servers must not share a database, and limits and schedules of `up` are not for this one.
-        home = get_settings().home_dir
-        open_home(home)
-        (home / "prefect").mkdir(mode=OWNER_ONLY, exist_ok=True)
-        environment |= {
-            "PREFECT_HOME": str(home / "prefect" / "temporary"),
-            "PREFECT_PROFILES_PATH": str(settings.profiles_path),
-        }
-    return environment
+def _environment() -> dict[str, str]:
+    """The environment of a server that has the Prefect settings of this process."""
+    return {**os.environ, **get_current_settings().to_environment_variables(exclude_unset=True)}
 
 
 _lock = Lock()

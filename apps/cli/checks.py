@@ -5,9 +5,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import Literal
 
 from apps.cli import prefect_server
@@ -22,10 +26,14 @@ EXHAUSTED = 100_000_000
 """With fewer free bytes, there is an error, because a request may not fit."""
 
 _TORCH = """
-import json, torch
+import gc, json, os
+gc.disable()
+import torch
 gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-print(json.dumps([torch.__version__, gpus, torch.backends.mps.is_available()]))
+print(json.dumps([torch.__version__, gpus, torch.backends.mps.is_available()]), flush=True)
+os._exit(0)
 """
+"""In a separate process, because a broken driver can crash it. What it has imported is not tidied up."""
 
 
 @dataclass(frozen=True)
@@ -44,21 +52,48 @@ class Finding:
 
 def findings() -> Iterator[Finding]:
     """Check every part, even if some are broken. If the settings are, nothing else can be checked."""
-    for part, check in _CHECKS.items():
-        finding = replace(_examined(check), part=part)
+    with _asked_torch() as torch:
+        checks = _CHECKS | {"accelerator": partial(_accelerator, torch)}
+        first, *others = checks
+        finding = _examined(first, checks[first])
         yield finding
-        if part == "settings" and finding.verdict == "broken":
+        if finding.verdict == "broken":
             return
+        found = {part: SimpleQueue[Finding]() for part in others}
+
+        def examine(parts: list[str]) -> None:
+            for part in parts:
+                found[part].put(_examined(part, checks[part]))
+
+        # The embedded controller computes; the others mostly import.
+        for parts in (["controller"], [part for part in others if part != "controller"]):
+            Thread(target=examine, args=(parts,), name=f"doctor-{parts[0]}", daemon=True).start()
+        for part in others:
+            yield found[part].get()
 
 
-def _examined(check: Callable[[], Finding]) -> Finding:
+def _examined(part: str, check: Callable[[], Finding]) -> Finding:
     try:
-        return check()
+        return replace(check(), part=part)
     except HuggingGPTError as error:
-        return Finding("", "broken", error.message)
+        return Finding(part, "broken", error.message)
     except Exception as error:
         # Whatever a library raises here, the user needs to know.
-        return Finding("", "broken", f"{type(error).__name__}: {said(error)}")
+        return Finding(part, "broken", f"{type(error).__name__}: {said(error)}")
+
+
+@contextmanager
+def _asked_torch() -> Iterator["subprocess.Popen[str] | None"]:
+    """The process that asks torch for accelerators, begun before everything else; None without torch."""
+    if find_spec("torch") is None:
+        yield None
+        return
+    command = [sys.executable, "-P", "-c", _TORCH]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as asked:
+        try:
+            yield asked
+        finally:
+            asked.kill()
 
 
 def _ok(detail: str, mend: str = "") -> Finding:
@@ -146,20 +181,19 @@ def _store() -> Finding:
     return _ok(get_store().location)
 
 
-def _accelerator() -> Finding:
+def _accelerator(torch: "subprocess.Popen[str] | None") -> Finding:
     from hugginggpt.settings import get_settings
 
-    if find_spec("torch") is None:
+    if torch is None:
         return _warning(
             "torch is not installed, so models from the Hub cannot run on this machine",
             'Run `pip install "hugginggpt[local]"`.',
         )
-    # In a separate process, because a broken driver can crash it.
-    asked = subprocess.run([sys.executable, "-P", "-c", _TORCH], capture_output=True, text=True, timeout=TORCH_SECONDS)
-    if asked.returncode != 0:
-        reason = next(iter(asked.stderr.strip().splitlines()[-1:]), f"exit code {asked.returncode}")
+    answer, complaint = torch.communicate(timeout=TORCH_SECONDS)
+    if torch.returncode != 0:
+        reason = next(iter(complaint.strip().splitlines()[-1:]), f"exit code {torch.returncode}")
         return Finding("", "broken", f"torch does not work: {reason}", 'Run `pip install "hugginggpt[local]"` again.')
-    version, gpus, mps = json.loads(asked.stdout)
+    version, gpus, mps = json.loads(answer)
     if gpus or mps:
         return _ok(f"torch {version} on {', '.join(gpus) or 'the GPU of this Mac'}")
     return _ok(f"none; torch {version} runs on the CPU with {get_settings().cpu_threads} threads")
@@ -203,7 +237,7 @@ _CHECKS: dict[str, Callable[[], Finding]] = {
     "expert workers": _expert_workers,
     "trace database": _database,
     "artifact store": _store,
-    "accelerator": _accelerator,
+    "accelerator": partial(_accelerator, None),
     "disk": _disk,
     "embedded experts": _embedded,
 }

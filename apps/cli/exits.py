@@ -1,6 +1,8 @@
 """How a command ends: its exit code, and each error as one plain sentence."""
 
+import atexit
 import errno
+import gc
 import io
 import logging
 import signal
@@ -18,6 +20,9 @@ from hugginggpt.errors import ConfigurationError, HuggingGPTError, UsageError
 
 COMPLETED, FAILED, WRONG_USAGE, PARTIAL = 0, 1, 2, 3
 INTERRUPTED, TERMINATED = 130, 143  # as in shells: 128 plus the signal's number
+
+_OBJECTS = 100_000
+"""How many new objects the garbage collector waits for."""
 
 _VERBOSE = "hugginggpt.verbose"
 
@@ -37,6 +42,10 @@ class Commands(click.Group):
         """Run the command line in `args`; without it, that of this process, which began when the process started."""
         from apps.cli.clock import process_start
 
+        if args is None:
+            # What is imported stays: the collector need not look through it over and over, nor once more at the end.
+            gc.set_threshold(_OBJECTS)
+            atexit.register(gc.freeze)
         self.began = process_start() if args is None else datetime.now(UTC)
         return super().main(args, *others, **options)
 

@@ -17,6 +17,14 @@ def quiet() -> None:
         warnings.simplefilter("ignore")
 
 
+def begin() -> None:
+    """Start the temporary server of the run that follows, if it surely needs one, before anything heavy is imported."""
+    from hugginggpt.server_process import start_early
+
+    quiet()
+    start_early()
+
+
 def api_url() -> str | None:
     """The server of the environment or the profile; None if a run would start a temporary one."""
     from hugginggpt.environment import check_api_url, prepare
@@ -49,10 +57,13 @@ def problem(url: str) -> str | None:
 
 def usable() -> str | None:
     """The server that a flow run reports to, which must answer; from here on, Prefect's log is off the terminal."""
+    from hugginggpt.server_process import take_early
     from hugginggpt.settings import get_settings
 
     quiet()
     url = api_url()
+    if url is not None and (needless := take_early()):
+        needless.stop()
     if url is not None and (obstacle := problem(url)):
         raise click.ClickException(obstacle)
     if url is not None and get_settings().results_url is not None:

@@ -67,6 +67,8 @@ def run(
     from apps.cli.progress import watching
     from flows.answer import answer_request
 
+    if server is None:
+        _import_the_rest()
     _check_length(text, files, options, get_current_settings().server.api.max_parameter_size)
     unwind_on_sigterm()
     try:
@@ -97,6 +99,24 @@ def run(
         raise
     url = prefect_server.run_url(story.flow_run_id) if story.flow_run_id and server is not None else None
     return Finished(story, further=f"In Prefect: {url}" if url else prefect_server.LASTING_SERVER)
+
+
+def _import_the_rest() -> None:
+    """Import what the flow run would import, while its server comes up anyway."""
+    import fastapi.encoders
+    import PIL.Image
+    import prefect.concurrency.sync
+    import prefect.flow_engine
+    import prefect.task_engine
+    import prefect.utilities.visualization
+
+    import hugginggpt.catalog.catalog  # noqa: F401
+    from hugginggpt.experts.registry import experts
+    from hugginggpt.services import get_catalog
+
+    experts()
+    get_catalog()
+    PIL.Image.preinit()
 
 
 def _check_length(text: str, files: Sequence[str], options: "RequestOptions", most: int) -> None:

@@ -6,6 +6,7 @@ reach it.
 """
 
 import argparse
+import gc
 import os
 import signal
 import socket
@@ -13,10 +14,12 @@ import sys
 import threading
 import time
 from contextlib import nullcontext
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from apps.up.ports import bind
+from apps.up.prefect_schema import prepare_database
 from hugginggpt.addresses import bracketed, parse_authority
 from hugginggpt.errors import HuggingGPTError
 
@@ -35,6 +38,7 @@ _POLL_SECONDS = 0.2
 def main() -> None:
     """Serve until SIGINT or SIGTERM, or, as a temporary server, until the process that started it is gone."""
     arguments = _arguments()
+    gc.disable()  # until it is up: what is imported stays, and the collector would look through it over and over
     if arguments.parent:
         threading.Thread(target=_stop_with, args=(arguments.parent,), daemon=True).start()
     try:
@@ -42,8 +46,12 @@ def main() -> None:
         # Bind first: everything else takes seconds.
         bound = bind(arguments.host, arguments.port) if arguments.fd is None else socket.socket(fileno=arguments.fd)
         _configure(names, bound.getsockname()[1])
+        if arguments.parent:
+            _configure_temporary()
+        prepare_database()
     except HuggingGPTError as error:
-        print(f"Error: {error.message}", file=sys.stderr)
+        if not arguments.parent:  # otherwise the parent says the same
+            print(f"Error: {error.message}", file=sys.stderr)
         sys.exit(2)
     server = _server(names, temporary=bool(arguments.parent))
     server.run([bound])
@@ -96,6 +104,31 @@ def _configure(names: tuple[str, ...], port: int) -> None:
     os.environ.setdefault("PREFECT_SERVER_SERVICES_REPOSSESSOR_LOOP_SECONDS", "5")
 
 
+def _configure_temporary() -> None:
+    """Keep the data of a temporary server apart, and register nothing that a single run does not use.
+
+    The user's profiles apply, but the server does not write into their folder. It does not use the folder of `up`
+    either: two servers must not share a database, and limits and schedules of `up` are not for this one.
+
+    Raises:
+        ConfigurationError: the home folder cannot be kept private.
+    """
+    from hugginggpt.home import OWNER_ONLY, open_home
+    from hugginggpt.settings import get_settings
+
+    if "PREFECT_HOME" not in os.environ:
+        home = get_settings().home_dir
+        open_home(home)
+        (home / "prefect").mkdir(mode=OWNER_ONLY, exist_ok=True)
+        os.environ.setdefault("PREFECT_PROFILES_PATH", str(Path("~/.prefect/profiles.toml").expanduser()))
+        os.environ["PREFECT_HOME"] = str(home / "prefect" / "temporary")
+    if not any(name.startswith(("PREFECT_API_DATABASE_", "PREFECT_SERVER_DATABASE_")) for name in os.environ):
+        file = Path(os.environ["PREFECT_HOME"]).expanduser() / "prefect.db"
+        os.environ["PREFECT_API_DATABASE_CONNECTION_URL"] = f"sqlite+aiosqlite:///{file}"
+    os.environ.setdefault("PREFECT_API_BLOCKS_REGISTER_ON_START", "false")
+    os.environ.setdefault("PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION", "false")
+
+
 def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
     import uvicorn
     from filelock import FileLock
@@ -110,6 +143,8 @@ def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
             # Two servers that start with the same empty database would both create its tables.
             with FileLock(lock) if temporary else nullcontext():
                 await super().startup(sockets)
+            gc.freeze()
+            gc.enable()
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             # Ctrl-C also reaches a temporary server, but its parent still has to report how the run ended.

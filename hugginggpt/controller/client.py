@@ -76,9 +76,10 @@ class _Server:
     def _connect(self) -> Connection:
         if self.is_embedded:
             from hugginggpt.controller.embedded import server as embedded
+            from hugginggpt.controller.embedded.connection import LocalConnection
 
             address = embedded.start(self.settings)
-            return Connection(address.base_url, address.key, trust_environment=False)
+            return LocalConnection(address.base_url, address.key)
         key = self.settings.openai_api_key
         # Local servers need no key, but the client insists on one.
         return Connection(

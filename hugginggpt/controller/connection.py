@@ -13,6 +13,7 @@ import contextlib
 import re
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -84,10 +85,9 @@ class CallFailed(Exception):
 class Connection:
     """One OpenAI-compatible server, until it is closed."""
 
-    def __init__(self, base_url: str, api_key: str, *, trust_environment: bool = True) -> None:
+    def __init__(self, base_url: str, api_key: str) -> None:
         self.base_url = base_url
-        self._api_key = api_key
-        self._trust_environment = trust_environment
+        self.api_key = api_key
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -129,7 +129,7 @@ class Connection:
         try:
             completion = await self._openai().chat.completions.create(**request, timeout=timeout)
         except openai.APIStatusError as error:
-            raise self._refused(error) from None
+            raise self.refused(error.status_code, error.body, error.response.headers) from None
         except openai.APITimeoutError:
             raise CallFailed(f"no answer within {timeout:g} seconds") from None
         except openai.APIConnectionError as error:
@@ -137,21 +137,31 @@ class Connection:
             raise CallFailed(self.redact(str(cause) or type(cause).__name__ if cause else "no connection")) from None
         except (openai.APIError, ValueError) as error:
             raise CallFailed(f"the reply cannot be read ({type(error).__name__})") from None
-        return _reply(completion)
+        return reply_in(completion)
 
-    def _refused(self, error: openai.APIStatusError) -> CallFailed:
+    def refused(self, status: int, said: object, headers: Mapping[str, str]) -> CallFailed:
+        """Why a call failed whose answer has an HTTP status of failure.
+
+        Args:
+            status: the status.
+            said: what the body says about the error, if it can be read.
+            headers: the answer's headers.
+        """
+        error = said if isinstance(said, dict) else {}
+        message = error.get("message")
+        detail = message if isinstance(message, str) else f"HTTP {status}"
         return CallFailed(
-            self.redact(_detail(error)),
-            status=error.status_code,
-            code=" ".join(str(name) for name in (error.code, error.type) if name),
-            param=_named_parameter(error),
-            retry_after=retry_after(error.response.headers),
-            passing=error.status_code in _PASSING_STATUSES or error.status_code >= 500,
+            self.redact(detail),
+            status=status,
+            code=" ".join(str(error[name]) for name in ("code", "type") if error.get(name)),
+            param=_named_parameter(error.get("param"), detail),
+            retry_after=retry_after(headers),
+            passing=status in _PASSING_STATUSES or status >= 500,
         )
 
     def redact(self, text: str) -> str:
         """The text on one line of bounded length, without the key or anything that looks like one."""
-        return one_line(redact(text, self._api_key), _MOST_DETAIL)
+        return one_line(redact(text, self.api_key), _MOST_DETAIL)
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         """The loop that calls run on; the caller holds the lock."""
@@ -171,9 +181,8 @@ class Connection:
             self._client = openai.AsyncOpenAI(
                 base_url=bare,
                 default_query=dict(parse_qsl(query, keep_blank_values=True)),
-                api_key=self._api_key,
+                api_key=self.api_key,
                 max_retries=0,
-                http_client=openai.DefaultAsyncHttpxClient(trust_env=self._trust_environment),
             )
         return self._client
 
@@ -194,6 +203,9 @@ class Connection:
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
+        await self._disconnect()
+
+    async def _disconnect(self) -> None:
         if self._client is not None:
             await self._client.close()
 
@@ -205,8 +217,12 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
         loop.close()
 
 
-def _reply(completion: Any) -> Reply:
-    # The client does not check the reply, which may be a web page or any JSON.
+def reply_in(completion: Any) -> Reply:
+    """What a completion says; it may be a web page or any JSON, because nobody has checked it.
+
+    Raises:
+        CallFailed: it is not a completion, or too long.
+    """
     choices: Any = getattr(completion, "choices", None)
     message = getattr(choices[0], "message", None) if choices else None
     if message is None:
@@ -226,16 +242,9 @@ def _reply(completion: Any) -> Reply:
     )
 
 
-def _detail(error: openai.APIStatusError) -> str:
-    body = error.body
-    if isinstance(body, dict) and isinstance(body.get("message"), str):
-        return str(body["message"])
-    return f"HTTP {error.status_code}"
-
-
-def _named_parameter(error: openai.APIStatusError) -> str | None:
+def _named_parameter(param: object, detail: str) -> str | None:
     """The parameter that a server rejects, from the field for it or from its message."""
-    if error.param:
-        return error.param
-    found = re.search(r"unsupported (?:parameter|value):? '(\w+)'", _detail(error), re.IGNORECASE)
+    if param:
+        return str(param)
+    found = re.search(r"unsupported (?:parameter|value):? '(\w+)'", detail, re.IGNORECASE)
     return found.group(1) if found else None
