@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.rows import Row, table
 
-MODULES: tuple[str, ...] = ("queued_requests",)
+MODULES: tuple[str, ...] = ("ask", "expert_workers", "queued_requests", "words")
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from hugginggpt.capabilities import CAPABILITIES, ValueType
-from hugginggpt.controller.embedded.answers import distinct_texts, question_in, repeats_itself, tidied
+from hugginggpt.controller.embedded.answers import distinct_texts, questions_in, repeats_itself, tidied
 from hugginggpt.controller.embedded.grammar import plan_grammar
 from hugginggpt.controller.embedded.planner import with_passages
 from hugginggpt.controller.embedded.sources import ReadRequest, named_in, sources_of, take_passages
@@ -182,7 +182,7 @@ READERS: list[tuple[str, Reader, dict[str, str]]] = [
     ("named_in", lambda t: list(named_in(t)), REQUESTS),
     ("sources_of", lambda t: sources_of(ReadRequest(t, {}), [("a b.png", ValueType.IMAGE)]), REQUESTS),
     ("with_passages", lambda t: with_passages(summarised(t), ReadRequest("", {"passage-1": "x"})), REQUESTS),
-    ("question_in", question_in, REQUESTS),
+    ("questions_in", questions_in, REQUESTS),
     ("unfounded", lambda t: unfounded(t, ["x"]), ANSWERS),
     ("unfounded, in what was given", lambda t: unfounded("0.5 a/b x.png 12% c/d", [t], known_models=["e/f"]), ANSWERS),
     ("unfounded, without numbers", lambda t: unfounded(t, [t], numbers=False), ANSWERS),

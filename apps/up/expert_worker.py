@@ -27,8 +27,11 @@ GREETING_SECONDS = 10.0
 _DEVICES = "CUDA_VISIBLE_DEVICES"
 
 _NO_PAGES: dict[str, Any] = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
-_NO_ROUTES: dict[str, list[str]] = {f"distributed.{role}.http.routes": [] for role in ("scheduler", "worker")}
+_NO_ROUTES: dict[str, Any] = {f"distributed.{role}.http.routes": [] for role in ("scheduler", "worker")}
 """Dask's web server has no login and cannot be turned off, so it listens on loopback and has no pages."""
+
+_NO_PROFILE: dict[str, Any] = {"distributed.worker.profile.enabled": False}
+"""Dask samples the stacks of its workers' threads a hundred times a second, for pages that are not there."""
 
 
 def run_scheduler(host: str, port: int) -> None:
@@ -98,7 +101,7 @@ async def _work(cluster: Cluster, threads: int, name: str | None, kinds: Sequenc
 
     stop = _stopped()
     stopped = asyncio.ensure_future(stop.wait())
-    dask.config.set(_NO_ROUTES)
+    dask.config.set(_NO_ROUTES | _NO_PROFILE)
     security = cluster.security()
     while not stop.is_set():
         here = await _find(cluster, stop)

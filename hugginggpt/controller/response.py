@@ -11,6 +11,7 @@ from hugginggpt.controller.call import RESPOND
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded.answers import tidied
 from hugginggpt.controller.embedded.response import answer_from_results
+from hugginggpt.controller.embedded.word_for_word import word_for_word
 from hugginggpt.controller.grounding import repeated_words, unfounded
 from hugginggpt.controller.planning import shown_resources, shown_turns
 from hugginggpt.controller.prompts import Cuttable, Prompt, cuttable, render_within, shorten
@@ -31,14 +32,15 @@ class Response(BaseModel):
     """The answer to a request.
 
     Attributes:
-        source: "controller" if the controller wrote it, "plain" if it is the plain list of results.
+        source: "controller" if the controller wrote it, "results" if the results are the answer, word for word,
+            "plain" if it is the plain list of results.
         problems: why it is the plain list, one sentence each.
     """
 
     model_config = ConfigDict(frozen=True)
 
     text: str
-    source: Literal["controller", "plain"]
+    source: Literal["controller", "results", "plain"]
     problems: tuple[str, ...] = ()
 
 
@@ -56,8 +58,8 @@ def respond(
 
     The answer may only contain paths, addresses, files, hashes, models and numbers that the controller
     was given. An answer with anything else is sent back once. If that does not help, or the controller fails, the
-    answer is the plain list of results. Without outcomes the controller answers directly, and its numbers are not
-    checked.
+    answer is the plain list of results. The embedded controller is not asked where the results are the answer. Without
+    outcomes the controller answers directly, and its numbers are not checked.
 
     Args:
         controller: the controller that writes.
@@ -116,6 +118,8 @@ def _from_results(
     resources: Sequence[Resource],
     known_models: Collection[str],
 ) -> Response:
+    if controller.is_embedded and (answer := word_for_word(text, outcomes)) is not None:
+        return Response(text=answer, source="results")
     problems: list[str] = []
     try:
         if controller.is_embedded:

@@ -33,7 +33,7 @@ def task_runner() -> TaskRunner[Any]:
     if settings.task_runner == "threads":
         return ThreadPoolTaskRunner()
     try:
-        from prefect_dask.task_runners import DaskTaskRunner
+        from tasks.expert_workers.task_runs import ExpertWorkerRunner
     except ImportError:
         raise ConfigurationError(
             "HUGGINGGPT_TASK_RUNNER=dask needs a package that is not installed: pip install 'hugginggpt[dask]', "
@@ -41,7 +41,7 @@ def task_runner() -> TaskRunner[Any]:
         ) from None
     cluster = cluster_of(settings)
     client = {"timeout": CONNECT_SECONDS, "security": cluster.security()}
-    return DaskTaskRunner(address=cluster.address, client_kwargs=client)
+    return ExpertWorkerRunner(address=cluster.address, client_kwargs=client)
 
 
 def dask_runner() -> "DaskTaskRunner | None":

@@ -61,15 +61,20 @@ def test_it_answers_a_question_over_a_given_text(controller: Controller, page: s
 
 
 @pytest.mark.parametrize(("page", "total"), [(INVOICE, "81.99"), (ORDER, "363.40")])
-@pytest.mark.parametrize("request_text", ["What is the total? Read it to me.", "Sum this invoice up and say it."])
-def test_its_answer_over_results_is_true(controller: Controller, page: str, total: str, request_text: str) -> None:
+@pytest.mark.parametrize(
+    ("request_text", "source"),
+    [("What is the total? Read it to me.", "controller"), ("Sum this invoice up and say it.", "results")],
+)
+def test_its_answer_over_results_is_true(
+    controller: Controller, page: str, total: str, request_text: str, source: str
+) -> None:
     outcomes = [
         done(0, "image-to-text", text_artifact(page)),
         done(1, "summarization", text_artifact(summarise(controller, page))),
         done(2, "text-to-speech", sound_artifact(), model="espeak-ng"),
     ]
     response = respond(controller, text=request_text, outcomes=outcomes, deadline=Deadline(240))
-    assert response.source == "controller"
+    assert response.source == source
     assert total in response.text
     assert WAV in response.text
 
@@ -81,8 +86,18 @@ def test_a_summary_holds_no_number_that_the_text_does_not(controller: Controller
 
 def test_it_answers_when_only_a_sound_was_made(controller: Controller) -> None:
     outcomes = invoice_outcomes()[1:]
-    response = respond(controller, text="Say hello.", outcomes=outcomes, deadline=Deadline(240))
+    response = respond(controller, text="How do you say hello?", outcomes=outcomes, deadline=Deadline(240))
     assert response.source == "controller" and WAV in response.text
+
+
+def test_it_is_not_asked_where_the_results_are_the_answer(controller: Controller) -> None:
+    calls: list[ControllerCall] = []
+    asked = {"image": "invoice.png", "text": "What is the total?"}
+    outcome = done(0, "document-question-answering", text_artifact("81.99 EUR"), args=asked)
+    response = respond(
+        controller.recording(calls.append), text="What is the total?", outcomes=[outcome], deadline=Deadline(240)
+    )
+    assert (response.text, response.source, calls) == ("81.99 EUR", "results", [])
 
 
 def test_it_keeps_to_a_schema(controller: Controller) -> None:

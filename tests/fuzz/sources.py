@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hugginggpt.capabilities import ValueType
-from hugginggpt.controller.embedded.answers import distinct_texts, invented, question_in, repeats_itself, tidied
+from hugginggpt.controller.embedded.answers import distinct_texts, invented, questions_in, repeats_itself, tidied
 from hugginggpt.controller.embedded.planner import planner_prompt, with_passages
 from hugginggpt.controller.embedded.sources import named_in, sources_of, take_passages
 from hugginggpt.controller.grounding import foreign_words, repeated_words, unfounded
@@ -134,12 +134,12 @@ class Sources:
 
         def run() -> None:
             tidied(text)
-            question_in(text)
+            questions_in(text)
             repeats_itself(text)
             distinct_texts([text, *others, text])
             invented(text, others)
 
-        return Case("tidied, question_in, distinct_texts, invented", (text, others), run, ())
+        return Case("tidied, questions_in, distinct_texts, invented", (text, others), run, ())
 
     def _namespace(self, rng: random.Random) -> Case:
         text = wording(rng, 100_000)

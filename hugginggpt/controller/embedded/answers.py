@@ -23,9 +23,9 @@ QUOTED_CHARS = 400
 _MOST_LINES = 24
 
 
-def question_in(request: str) -> str:
-    """The questions in a request, which a small model answers well; empty if there are none."""
-    return " ".join(s for s in _SENTENCE.split(request.strip()) if s.endswith("?"))
+def questions_in(request: str) -> list[str]:
+    """The sentences of a request that are questions."""
+    return [sentence for sentence in _SENTENCE.split(request.strip()) if sentence.endswith("?")]
 
 
 def distinct_texts(texts: Iterable[str]) -> list[str]:
