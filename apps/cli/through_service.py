@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 BACK_SECONDS = 60.0
 """How long to wait for a lost service, which `up` starts again."""
+MOST_LOST = 5
+"""After the service was lost so often for one request, the command does without it."""
 _PAUSE = 0.25
 
 
@@ -135,6 +137,7 @@ class _Following:
     def __init__(self, service: Service, request_id: str) -> None:
         self._service = service
         self._request_id = request_id
+        self._lost = 0
 
     def answered(
         self, begin: Callable[[Service], int], again: Callable[[Service], int] | None = None
@@ -205,8 +208,9 @@ class _Following:
 
     def _is_back(self) -> bool:
         """Wait until the service is there again; return False if it does not come back."""
+        self._lost += 1
         deadline = time.monotonic() + BACK_SECONDS
-        while is_up() and time.monotonic() < deadline:
+        while self._lost <= MOST_LOST and is_up() and time.monotonic() < deadline:
             time.sleep(_PAUSE)
             if (found := find_service()) is not None:
                 self._service = found
