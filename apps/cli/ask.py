@@ -36,16 +36,18 @@ def ask(request: str, given: GivenRequest, go_on: bool, output: Output) -> int:
         raise click.UsageError("Pass either --continue or --conversation.")
     if request == "-" and given.plan_file is not None and given.plan_file.name == "<stdin>":
         raise click.UsageError("Only one of the request and the plan can come from stdin.")
-    prefect_server.begin()
+    from apps.cli.through_service import answer, readable, service
+
+    found = service()
+    if found is None:
+        prefect_server.begin()
     text, options = read_request(request), given.plain_options()
 
     from apps.cli.answer import make_folder, present
-    from apps.cli.through_service import answer, readable, service
 
     if output.out is not None:
         make_folder(output.out)
     asked: dict[str, Any] = {"id": uuid.uuid4().hex, "request": text, "files": given.sources, **options}
-    found = service()
     conversation = _conversation(found, given.conversation, go_on)
     if found is not None:
         asked |= {"files": [readable(source) for source in given.sources], "conversation": conversation}

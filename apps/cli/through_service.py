@@ -4,8 +4,6 @@ Where there is no service, or it would do something else than the command itself
 the service is lost on the way, the command waits for it to come back, because what works on the request goes on.
 """
 
-import os
-import stat
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -25,6 +23,8 @@ if TYPE_CHECKING:
 
 BACK_SECONDS = 60.0
 """How long to wait for a lost service, which `up` starts again."""
+MOST_LOST = 5
+"""After the service was lost so often for one request, the command does without it."""
 _PAUSE = 0.25
 
 
@@ -39,17 +39,13 @@ def path_of(name: str, *more: str) -> str:
 
 
 def readable(source: str) -> str:
-    """A file as the service can read it: a pipe, which only this process can read, is stored first.
+    """A file as the service can read it: one that only this process has open, such as /dev/stdin, is stored first.
 
     Raises:
         UsageError: the file cannot be accepted.
         StorageError: the store cannot take it.
     """
-    try:
-        mode = os.stat(source).st_mode if os.path.isabs(source) else stat.S_IFREG
-    except (OSError, ValueError):
-        return source  # the service says what is wrong with it
-    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+    if not source.startswith(("/dev/", "/proc/")):
         return source
     from hugginggpt.resources import artifact_reference, load_resources
     from hugginggpt.services import get_store
@@ -141,6 +137,7 @@ class _Following:
     def __init__(self, service: Service, request_id: str) -> None:
         self._service = service
         self._request_id = request_id
+        self._lost = 0
 
     def answered(
         self, begin: Callable[[Service], int], again: Callable[[Service], int] | None = None
@@ -211,8 +208,9 @@ class _Following:
 
     def _is_back(self) -> bool:
         """Wait until the service is there again; return False if it does not come back."""
+        self._lost += 1
         deadline = time.monotonic() + BACK_SECONDS
-        while is_up() and time.monotonic() < deadline:
+        while self._lost <= MOST_LOST and is_up() and time.monotonic() < deadline:
             time.sleep(_PAUSE)
             if (found := find_service()) is not None:
                 self._service = found

@@ -73,8 +73,11 @@ class Keyed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
-        if scope["type"] != "http" or scope["path"] == HEALTH or self._has_key(scope):
+        if scope["type"] == "lifespan" or scope["path"] == HEALTH or self._has_key(scope):
             await self._application(scope, receive, send)
+            return
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
             return
         refusal = JSONResponse(
             {"detail": "This needs the key of the home folder."}, 401, {"WWW-Authenticate": "Bearer"}
@@ -243,6 +246,8 @@ async def _stream(
             yield _event("ended", await run_in_threadpool(end, story))
             return
         failed = running.over.result() if running is not None and over else None
+        if over and failed is None:
+            running = None  # it was resumed elsewhere since then
         if failed is None and running is None and not resumes and (story is None or story.status is RequestStatus.DIED):
             failed = ENDED_UNEXPECTEDLY
         if failed is not None:

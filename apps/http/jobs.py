@@ -131,7 +131,7 @@ def _telling(connection: Connection, request_id: str | None = None) -> Iterator[
     try:
         yield outbox
     except (KeyboardInterrupt, SystemExit):
-        fail(HuggingGPTError("It was interrupted."))
+        fail(HuggingGPTError("The process that worked on it was stopped."))
     except HuggingGPTError as error:
         fail(error)
     except Exception as error:

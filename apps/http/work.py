@@ -24,6 +24,9 @@ ENDED_UNEXPECTEDLY: Failed = {
     "begun": False,
 }
 
+KEPT_SECONDS = 60.0
+"""How long the service remembers how a job ended."""
+
 Job = Callable[..., None]
 
 
@@ -77,7 +80,7 @@ class Work:
         return running.messages
 
     def answering(self, request_id: str) -> Running | None:
-        """The job that answers a request; None if it does not run in this service."""
+        """The job that answers a request, or did so until just now; None if there is none in this service."""
         return self._answering.get(request_id)
 
     async def interrupt(self, request_id: str) -> bool:
@@ -127,8 +130,13 @@ class Work:
         await _readable(running.process.sentinel)
         running.process.join()
         if request_id is not None:
-            self._answering.pop(request_id, None)
+            # Its client may be about to ask how it ended.
+            asyncio.get_running_loop().call_later(KEPT_SECONDS, self._forget, request_id, running)
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    def _forget(self, request_id: str, running: Running) -> None:
+        if self._answering.get(request_id) is running:
+            del self._answering[request_id]
 
 
 async def _value(taken: "asyncio.Future[Any]") -> None:

@@ -200,7 +200,8 @@ def test_an_interrupted_request_is_resumed(
     hugginggpt: Run, controller: OpenAIServer, photo: Path, tmp_path: Path, interruption: signal.Signals, code: int
 ) -> None:
     controller.script = {"summarization": hangs(), "respond": "It is done."}
-    plan = written(tmp_path, EDGES, SUMMARY)
+    text = f"A text that nobody has summarised before {interruption.name}."
+    plan = written(tmp_path, EDGES, SUMMARY | {"args": {"text": text}})
     asking = subprocess.Popen(
         [*COMMAND, "ask", "Do it", "--file", photo, "--plan", plan],
         cwd=tmp_path,
