@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import gc
 import os
 import shutil
 import signal
@@ -13,6 +14,10 @@ import pytest
 
 from hugginggpt.settings import Settings, get_settings
 from tests import servers
+from tests.stand_ins import tiny_models
+
+# A sixth of a run was spent looking for garbage among the objects of libraries, which are there to stay.
+gc.set_threshold(50_000)
 
 # A shell starts its background jobs with SIGINT ignored, and what the tests interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -32,6 +37,18 @@ _STANDARD = (
     "PREFECT_API_URL",
     "PREFECT_LOCAL_STORAGE_PATH",  # set where tasks are imported, to a home folder that outlives the test
 )
+
+
+def pytest_collection_finish() -> None:
+    """All test modules are imported, and with them most of the libraries."""
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _models_are_trained_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The processes of pytest-xdist have their folders side by side in that of the run."""
+    own = tmp_path_factory.getbasetemp()
+    tiny_models.KEPT = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "trained"
 
 
 @pytest.fixture(autouse=True)

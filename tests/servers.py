@@ -109,6 +109,13 @@ def postgresql(programs: Path) -> Iterator[URL]:
         shutil.rmtree(folder)
 
 
+_SELDOM = {
+    f"PREFECT_SERVER_SERVICES_{service}_LOOP_SECONDS": "60"
+    for service in ("LATE_RUNS", "PAUSE_EXPIRATIONS", "FOREMAN", "REPOSSESSOR", "CANCELLATION_CLEANUP")
+}
+"""A server that waits for a test looks seldom for what no test waits for: that is a third of its work then."""
+
+
 @contextmanager
 def prefect_server(home: Path) -> Iterator[str]:
     """A Prefect server with an empty database; on the system's PostgreSQL, where there is one.
@@ -128,6 +135,7 @@ def prefect_server(home: Path) -> Iterator[str]:
             "PREFECT_HOME": str(home),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
+            **_SELDOM,
         }
         environment.pop("PREFECT_API_URL", None)
         if (programs := postgresql_programs()) is not None:

@@ -95,7 +95,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     installation = Installation(tmp_path_factory.mktemp("up"))
     supervisor = installation.begin()
     try:
-        wait_until(lambda: "logs:" in installation.said or supervisor.poll() is not None, seconds=280)
+        wait_until(lambda: "logs:" in installation.said or supervisor.poll() is not None)
         assert supervisor.poll() is None
         with prefect_client(installation.api) as client:
             # What is started here is looked at, and need not be answered.

@@ -48,7 +48,7 @@ def beside(
             [*COMMAND, *arguments], cwd=installation.folder, env=installation.environment, stdout=said
         )
     try:
-        wait_until(lambda: "logs:" in installation.said or supervisor.poll() is not None, seconds=240)
+        wait_until(lambda: "logs:" in installation.said or supervisor.poll() is not None)
         assert supervisor.poll() is None
         yield installation
     finally:

@@ -62,7 +62,7 @@ def worker(prefect_api: str, prefect_home: Path, home: Path) -> Iterator[None]:
         )
     yield
     process.terminate()
-    process.wait(timeout=60)
+    process.wait()
 
 
 @pytest.fixture
@@ -87,14 +87,12 @@ def sign(tmp_path: Path) -> Path:
 
 
 def ended(request_id: str) -> RequestTrace:
-    for _ in range(600):
-        found = [
-            r for r in get_trace().requests.latest(100) if r.request_id == request_id and r.finished_at is not None
-        ]
-        if found:
-            return get_trace().requests.get(request_id)
-        time.sleep(0.2)
-    raise AssertionError(f"Request {request_id} did not end within two minutes.")
+    def has_ended() -> bool:
+        latest = get_trace().requests.latest(100)
+        return any(one.request_id == request_id and one.finished_at is not None for one in latest)
+
+    wait_until(has_ended)
+    return get_trace().requests.get(request_id)
 
 
 def python(block: str, folder: Path) -> str:
