@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -271,10 +270,9 @@ def test_cancelling_in_prefect_stops_the_run_and_its_experts(
     done = hugginggpt("submit", "Say it", "--plan", "plan.json", "--id", "say-1", "--json")
     run = json.loads(done.stdout)["flow_run_id"]
     wait_until(lambda: any(t.attempts for t in get_trace().requests.get("say-1").tasks))
-    began = time.monotonic()
     with prefect_client(prefect_api) as client:
         cancelling = {"state": {"type": "CANCELLING"}, "force": True}
         client.post(f"/flow_runs/{run}/set_state", json=cancelling).raise_for_status()
     wait_until(lambda: get_trace().requests.get("say-1").status is RequestStatus.CANCELLED)
-    assert time.monotonic() - began < 40
-    assert get_trace().requests.get("say-1").lives[0].ending == "cancelled"
+    story = get_trace().requests.get("say-1")
+    assert (story.lives[0].ending, story.tasks[0].outputs) == ("cancelled", ())
