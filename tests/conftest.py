@@ -10,7 +10,9 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+from filelock import FileLock
 
 from hugginggpt.settings import Settings, get_settings
 from tests import servers
@@ -28,6 +30,11 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 # Several workers share the machine's cores, and tiny models gain nothing from more than one thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# How long an example takes says how busy the machine is.
+_PATIENT = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("patient", _PATIENT)
+hypothesis.settings.load_profile("patient")
+
 _STANDARD = (
     "OPENAI_API_KEY",
     "OPENAI_BASE_URL",
@@ -44,11 +51,27 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _models_are_trained_once(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The processes of pytest-xdist have their folders side by side in that of the run."""
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all processes of a test run: those of pytest-xdist have their own ones side by side in it."""
     own = tmp_path_factory.getbasetemp()
-    tiny_models.KEPT = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "trained"
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _models_are_trained_once(run_folder: Path) -> None:
+    tiny_models.KEPT = run_folder / "trained"
+
+
+@pytest.fixture(scope="session")
+def prefect_tables(run_folder: Path) -> Path:
+    """A database on SQLite with the tables of Prefect's server, which take half of a server's first start."""
+    kept = run_folder / "prefect-tables" / "prefect.db"
+    kept.parent.mkdir(exist_ok=True)
+    with FileLock(f"{kept}.lock"):
+        if not kept.exists():
+            servers.make_prefect_tables(kept)
+    return kept
 
 
 @pytest.fixture(autouse=True)

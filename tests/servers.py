@@ -152,6 +152,15 @@ def prefect_server(home: Path) -> Iterator[str]:
         yield api
 
 
+def make_prefect_tables(path: Path) -> None:
+    """Make a database on SQLite with the tables of Prefect's server."""
+    new = path.with_name(f"new-{path.name}")
+    variables = {"PREFECT_HOME": str(path.parent), "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{new}"}
+    command = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
+    subprocess.run(command, env=os.environ | variables, check=True, capture_output=True)
+    new.rename(path)
+
+
 class _Patient(httpx.HTTPTransport):
     """Asks again for a minute where a Prefect server on SQLite answers that it is busy."""
 

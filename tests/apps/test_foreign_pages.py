@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -90,9 +91,9 @@ SUBMIT = "[...document.querySelectorAll('button')].find(button => button.innerTe
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def here(tmp_path_factory: pytest.TempPathFactory, prefect_tables: Path) -> Iterator[Installation]:
     """An installation that is up, with a run that nobody else is to see."""
-    installation = Installation(tmp_path_factory.mktemp("up"))
+    installation = Installation(tmp_path_factory.mktemp("up"), tables=prefect_tables)
     supervisor = installation.begin()
     try:
         wait_until(lambda: "logs:" in installation.said or supervisor.poll() is not None)
