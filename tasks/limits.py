@@ -31,8 +31,11 @@ from hugginggpt.settings import get_settings
 
 POLL_SECONDS = 1.0
 """Seconds between two requests for a slot."""
-LEASE_SECONDS = 300.0
-"""How long a slot stays taken after its holder has died; a live holder renews its lease in time."""
+LEASE_SECONDS = 60.0
+"""How long a slot stays taken after its holder has died, at most; a live holder renews its lease in time.
+
+Prefect's server accepts nothing shorter. With its default of 300, whoever waits for the slot would run out of time.
+"""
 
 
 @contextmanager

@@ -117,14 +117,12 @@ _SELDOM = {
 
 
 @contextmanager
-def prefect_server(home: Path) -> Iterator[str]:
+def prefect_server(home: Path, *, sqlite: bool = False) -> Iterator[str]:
     """A Prefect server with an empty database; on the system's PostgreSQL, where there is one.
-
-    On SQLite it refuses what comes while it writes something else, and its clients pause for 2, 4, 8 seconds and
-    more before they ask again.
 
     Args:
         home: a folder of its own.
+        sqlite: use SQLite in any case.
 
     Yields:
         the URL of its API.
@@ -138,7 +136,7 @@ def prefect_server(home: Path) -> Iterator[str]:
             **_SELDOM,
         }
         environment.pop("PREFECT_API_URL", None)
-        if (programs := postgresql_programs()) is not None:
+        if not sqlite and (programs := postgresql_programs()) is not None:
             url = stack.enter_context(postgresql(programs)).set(drivername="postgresql+asyncpg")
             environment["PREFECT_API_DATABASE_CONNECTION_URL"] = url.render_as_string(hide_password=False)
         command = [sys.executable, "-m", "apps.up.prefect_server", "--port", str(port)]
@@ -161,17 +159,6 @@ def make_prefect_tables(path: Path) -> None:
     new.rename(path)
 
 
-class _Patient(httpx.HTTPTransport):
-    """Asks again for a minute where a Prefect server on SQLite answers that it is busy."""
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        end = time.monotonic() + 60
-        while (answer := super().handle_request(request)).status_code == 503 and time.monotonic() < end:
-            answer.close()
-            time.sleep(0.2)
-        return answer
-
-
 def prefect_client(api: str, **more: Any) -> httpx.Client:
     """A plain client of a Prefect server's API, which says the token that the server wants of its clients.
 
@@ -179,10 +166,10 @@ def prefect_client(api: str, **more: Any) -> httpx.Client:
         more: options of httpx.
     """
     name = uuid.uuid4().hex
-    with httpx.Client(transport=_Patient(), timeout=30, **more) as client:
+    with httpx.Client(timeout=30, **more) as client:
         given = client.get(f"{api}/csrf-token", params={"client": name}).raise_for_status().json()
     headers = {"Prefect-Csrf-Client": name, "Prefect-Csrf-Token": given["token"]}
-    return httpx.Client(base_url=api, headers=headers, transport=_Patient(), timeout=30, **more)
+    return httpx.Client(base_url=api, headers=headers, timeout=30, **more)
 
 
 def _is_healthy(api: str) -> bool:

@@ -92,6 +92,8 @@ def _configure(names: tuple[str, ...], port: int) -> None:
         # Relative, so that it works under each of the server's names.
         os.environ.setdefault("PREFECT_SERVER_UI_API_URL", "/api")
     os.environ.setdefault("PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE", LEASES)
+    # A slot whose holder was killed comes free this many seconds after its lease has run out, at most.
+    os.environ.setdefault("PREFECT_SERVER_SERVICES_REPOSSESSOR_LOOP_SECONDS", "5")
 
 
 def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
@@ -101,6 +103,7 @@ def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
     from prefect.settings import get_current_settings
 
     from apps.up.guard import Guard
+    from apps.up.sqlite import keep_writers_in_line
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -116,7 +119,7 @@ def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
     lock = get_current_settings().home / "temporary-server.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     settings = get_current_settings().server
-    application: Any = Guard(create_app(ephemeral=temporary, final=True), names)
+    application: Any = Guard(keep_writers_in_line(create_app(ephemeral=temporary, final=True)), names)
     config = uvicorn.Config(
         application,
         timeout_keep_alive=int(settings.api.keepalive_timeout),

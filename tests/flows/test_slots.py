@@ -1,5 +1,9 @@
 """Global limits on a real server: who waits for a slot can be stopped, and a server that is away can come back."""
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +16,9 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from hugginggpt.deadline import Deadline
 from hugginggpt.environment import CONTROLLER_LIMIT
 from hugginggpt.errors import DeadlineExceededError, OrchestratorUnavailableError, PassingError, TaskCancelledError
+from hugginggpt.settings import CHECKOUT
 from tasks.limits import controller_slot
+from tasks.policies import RESPOND
 
 
 @pytest.fixture
@@ -67,3 +73,35 @@ def test_a_server_that_is_away_is_a_cause_that_can_pass(one_slot: None) -> None:
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}), pytest.raises(OrchestratorUnavailableError):
         controller_slot(Deadline(30)).__enter__()
     assert issubclass(OrchestratorUnavailableError, PassingError)
+
+
+HOLDER = """
+import time
+from prefect import flow
+from tasks.limits import controller_slot
+from tasks.policies import RESPOND
+
+@flow
+def hold():
+    with controller_slot(None):
+        print("held", flush=True)
+        time.sleep(600)
+
+hold()
+"""
+
+
+def test_the_slot_of_a_killed_holder_comes_free_long_before_a_stage_runs_out_of_time(one_slot: None) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER],
+        env=os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())},
+        cwd=CHECKOUT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout is not None
+    with holder:
+        assert "held" in holder.stdout.readline()
+        holder.send_signal(signal.SIGKILL)
+    with controller_slot(Deadline(RESPOND.seconds / 2)):
+        pass
