@@ -153,7 +153,11 @@ def prefect_server(home: Path, *, sqlite: bool = False) -> Iterator[str]:
 def make_prefect_tables(path: Path) -> None:
     """Make a database on SQLite with the tables of Prefect's server."""
     new = path.with_name(f"new-{path.name}")
-    variables = {"PREFECT_HOME": str(path.parent), "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{new}"}
+    variables = {
+        "PREFECT_HOME": str(path.parent),
+        "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{new}",
+        "DO_NOT_TRACK": "1",
+    }
     command = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
     subprocess.run(command, env=os.environ | variables, check=True, capture_output=True)
     new.rename(path)
