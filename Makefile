@@ -25,7 +25,7 @@ export PIP_NO_INPUT := 1
 PIP_FLAGS := $(if $(CI),--quiet --progress-bar off)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint planner docs lock clean
+.PHONY: help install demo test tests lint planner docs lock clean
 
 help: ## Show the commands.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -46,14 +46,17 @@ demo: install ## Answer a request about an invoice: no key, no network.
 		"Read the text on this invoice, summarise it, say it aloud. What is the total due?" \
 		--file examples/invoice.png --out out
 
-test: lint ## Check style, types and architecture, then run every test.
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --durations=10 $(PYTEST_ARGS)
+test: install ## Check style, types and architecture, and run every test beside that.
+	@$(MAKE) --no-print-directory --jobs=2 lint tests
+
+tests: install
+	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder --durations=10 $(PYTEST_ARGS)
 
 lint: install ## Check style, types and architecture.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/mypy
 
 planner: $(PLANNER)/train.jsonl ## Train the small planner, an hour or two on two cores. An interrupted run continues.
 	$(BIN)/python -m training.train $(PLANNER)/train.jsonl --out $(PLANNER)

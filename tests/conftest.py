@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import gc
 import os
 import shutil
 import signal
@@ -9,10 +10,16 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+from filelock import FileLock
 
 from hugginggpt.settings import Settings, get_settings
 from tests import servers
+from tests.stand_ins import tiny_models
+
+# A sixth of a run was spent looking for garbage among the objects of libraries, which are there to stay.
+gc.set_threshold(50_000)
 
 # A shell starts its background jobs with SIGINT ignored, and what the tests interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -23,6 +30,11 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 # Several workers share the machine's cores, and tiny models gain nothing from more than one thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# How long an example takes says how busy the machine is.
+_PATIENT = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("patient", _PATIENT)
+hypothesis.settings.load_profile("patient")
+
 _STANDARD = (
     "OPENAI_API_KEY",
     "OPENAI_BASE_URL",
@@ -32,6 +44,34 @@ _STANDARD = (
     "PREFECT_API_URL",
     "PREFECT_LOCAL_STORAGE_PATH",  # set where tasks are imported, to a home folder that outlives the test
 )
+
+
+def pytest_collection_finish() -> None:
+    """All test modules are imported, and with them most of the libraries."""
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all processes of a test run: those of pytest-xdist have their own ones side by side in it."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _models_are_trained_once(run_folder: Path) -> None:
+    tiny_models.KEPT = run_folder / "trained"
+
+
+@pytest.fixture(scope="session")
+def prefect_tables(run_folder: Path) -> Path:
+    """A database on SQLite with the tables of Prefect's server, which take half of a server's first start."""
+    kept = run_folder / "prefect-tables" / "prefect.db"
+    kept.parent.mkdir(exist_ok=True)
+    with FileLock(f"{kept}.lock"):
+        if not kept.exists():
+            servers.make_prefect_tables(kept)
+    return kept
 
 
 @pytest.fixture(autouse=True)

@@ -109,6 +109,13 @@ def postgresql(programs: Path) -> Iterator[URL]:
         shutil.rmtree(folder)
 
 
+_SELDOM = {
+    f"PREFECT_SERVER_SERVICES_{service}_LOOP_SECONDS": "60"
+    for service in ("LATE_RUNS", "PAUSE_EXPIRATIONS", "FOREMAN", "REPOSSESSOR", "CANCELLATION_CLEANUP")
+}
+"""A server that waits for a test looks seldom for what no test waits for: that is a third of its work then."""
+
+
 @contextmanager
 def prefect_server(home: Path, *, sqlite: bool = False) -> Iterator[str]:
     """A Prefect server with an empty database; on the system's PostgreSQL, where there is one.
@@ -126,6 +133,7 @@ def prefect_server(home: Path, *, sqlite: bool = False) -> Iterator[str]:
             "PREFECT_HOME": str(home),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
+            **_SELDOM,
         }
         environment.pop("PREFECT_API_URL", None)
         if not sqlite and (programs := postgresql_programs()) is not None:
@@ -140,6 +148,19 @@ def prefect_server(home: Path, *, sqlite: bool = False) -> Iterator[str]:
         wait_until(lambda: server.poll() is not None or _is_healthy(api))
         assert server.poll() is None, (home / "server.log").read_text()
         yield api
+
+
+def make_prefect_tables(path: Path) -> None:
+    """Make a database on SQLite with the tables of Prefect's server."""
+    new = path.with_name(f"new-{path.name}")
+    variables = {
+        "PREFECT_HOME": str(path.parent),
+        "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{new}",
+        "DO_NOT_TRACK": "1",
+    }
+    command = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
+    subprocess.run(command, env=os.environ | variables, check=True, capture_output=True)
+    new.rename(path)
 
 
 def prefect_client(api: str, **more: Any) -> httpx.Client:

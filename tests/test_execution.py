@@ -147,11 +147,10 @@ def test_the_time_in_line_for_a_model_is_not_the_models(bench: _Bench) -> None:
     bench.run(square(0))
     queued = threading.Event()
     bench.hold(0.8, queued)
-    queued.wait(10)
+    queued.wait()
     began = time.monotonic()
     result = bench.run(square(1))
-    assert time.monotonic() - began > 0.7
-    assert result.seconds < 0.5
+    assert time.monotonic() - began - result.seconds > 0.7
 
 
 def test_what_several_models_say_alike_is_said_once(bench: _Bench) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -90,12 +91,12 @@ SUBMIT = "[...document.querySelectorAll('button')].find(button => button.innerTe
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def here(tmp_path_factory: pytest.TempPathFactory, prefect_tables: Path) -> Iterator[Installation]:
     """An installation that is up, with a run that nobody else is to see."""
-    installation = Installation(tmp_path_factory.mktemp("up"))
+    installation = Installation(tmp_path_factory.mktemp("up"), tables=prefect_tables)
     supervisor = installation.begin()
     try:
-        wait_until(lambda: "logs:" in installation.said or supervisor.poll() is not None, seconds=280)
+        wait_until(lambda: "logs:" in installation.said or supervisor.poll() is not None)
         assert supervisor.poll() is None
         with prefect_client(installation.api) as client:
             # What is started here is looked at, and need not be answered.

@@ -37,18 +37,20 @@ def server() -> Iterator[OpenAIServer]:
 
 @pytest.fixture(scope="module", params=["embedded", "server"])
 def beside(
-    request: pytest.FixtureRequest, server: OpenAIServer, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, server: OpenAIServer, tmp_path_factory: pytest.TempPathFactory, prefect_tables: Path
 ) -> Iterator[Beside]:
     """An `up` whose controller is the embedded one, then one that has a server."""
     own = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "sk-own"}
-    installation = Beside(tmp_path_factory.mktemp("beside"), **(own if request.param == "server" else {}))
+    installation = Beside(
+        tmp_path_factory.mktemp("beside"), tables=prefect_tables, **(own if request.param == "server" else {})
+    )
     arguments = installation.up("--expert-workers", "1", "--dask-port", str(free_port()))
     with installation.said_file.open("wb") as said:
         supervisor = subprocess.Popen(
             [*COMMAND, *arguments], cwd=installation.folder, env=installation.environment, stdout=said
         )
     try:
-        wait_until(lambda: "logs:" in installation.said or supervisor.poll() is not None, seconds=240)
+        wait_until(lambda: "logs:" in installation.said or supervisor.poll() is not None)
         assert supervisor.poll() is None
         yield installation
     finally:

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -62,7 +61,7 @@ def worker(prefect_api: str, prefect_home: Path, home: Path) -> Iterator[None]:
         )
     yield
     process.terminate()
-    process.wait(timeout=60)
+    process.wait()
 
 
 @pytest.fixture
@@ -87,14 +86,12 @@ def sign(tmp_path: Path) -> Path:
 
 
 def ended(request_id: str) -> RequestTrace:
-    for _ in range(600):
-        found = [
-            r for r in get_trace().requests.latest(100) if r.request_id == request_id and r.finished_at is not None
-        ]
-        if found:
-            return get_trace().requests.get(request_id)
-        time.sleep(0.2)
-    raise AssertionError(f"Request {request_id} did not end within two minutes.")
+    def has_ended() -> bool:
+        latest = get_trace().requests.latest(100)
+        return any(one.request_id == request_id and one.finished_at is not None for one in latest)
+
+    wait_until(has_ended)
+    return get_trace().requests.get(request_id)
 
 
 def python(block: str, folder: Path) -> str:
@@ -273,10 +270,9 @@ def test_cancelling_in_prefect_stops_the_run_and_its_experts(
     done = hugginggpt("submit", "Say it", "--plan", "plan.json", "--id", "say-1", "--json")
     run = json.loads(done.stdout)["flow_run_id"]
     wait_until(lambda: any(t.attempts for t in get_trace().requests.get("say-1").tasks))
-    began = time.monotonic()
     with prefect_client(prefect_api) as client:
         cancelling = {"state": {"type": "CANCELLING"}, "force": True}
         client.post(f"/flow_runs/{run}/set_state", json=cancelling).raise_for_status()
     wait_until(lambda: get_trace().requests.get("say-1").status is RequestStatus.CANCELLED)
-    assert time.monotonic() - began < 40
-    assert get_trace().requests.get("say-1").lives[0].ending == "cancelled"
+    story = get_trace().requests.get("say-1")
+    assert (story.lives[0].ending, story.tasks[0].outputs) == ("cancelled", ())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -41,13 +42,22 @@ EDGES = {"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo
 
 
 class Installation:
-    """A home folder, and how its users call; with this process's own umask when it is -1."""
+    """A home folder, and how its users call; with this process's own umask when it is -1.
 
-    def __init__(self, folder: Path, umask: int = -1, **environment: str) -> None:
+    Args:
+        tables: a database that the home folder has a copy of for Prefect's server.
+    """
+
+    def __init__(self, folder: Path, umask: int = -1, tables: Path | None = None, **environment: str) -> None:
         self.umask = umask
         self.folder = folder
         self.home = folder / "home"
         self.port = free_port()
+        if tables is not None:
+            for made in (self.home, self.home / "prefect"):
+                made.mkdir(mode=0o700)
+            shutil.copyfile(tables, self.home / "prefect" / "prefect.db")
+            (self.home / "prefect" / "prefect.db").chmod(0o600)
         others = {name: value for name, value in os.environ.items() if not name.startswith(("HUGGINGGPT_", "PREFECT_"))}
         self.environment = others | {
             "HUGGINGGPT_HOME": str(self.home),
@@ -118,9 +128,9 @@ class Installation:
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def here(tmp_path_factory: pytest.TempPathFactory, prefect_tables: Path) -> Iterator[Installation]:
     """An installation that is up, on SQLite, with `up` in the foreground."""
-    installation = Installation(tmp_path_factory.mktemp("up"))
+    installation = Installation(tmp_path_factory.mktemp("up"), tables=prefect_tables)
     supervisor = installation.begin()
     try:
         wait_until(lambda: "logs:" in installation.said or supervisor.poll() is not None)
@@ -326,7 +336,7 @@ def test_a_server_that_dies_is_started_again_and_nothing_is_lost(here: Installat
         return told
 
     # A flow that ends while there is no server cannot tell it so; the trace knows, and the queue's flow tells it later.
-    wait_until(lambda: story()["status"] == "completed", seconds=200)
+    wait_until(lambda: story()["status"] == "completed")
     assert [life["ending"] for life in story()["lives"]].count("finished") == 1
 
 
@@ -391,17 +401,19 @@ def test_beyond_loopback_without_a_login_nothing_is_started(tmp_path: Path, deta
     assert not installation.processes() and not (installation.home / "up.json").exists()
 
 
-def test_beyond_loopback_with_a_login_everything_works_and_nobody_is_told_it(tmp_path: Path) -> None:
-    everything_works_with_a_login(tmp_path, "0.0.0.0")
+def test_beyond_loopback_with_a_login_everything_works_and_nobody_is_told_it(
+    tmp_path: Path, prefect_tables: Path
+) -> None:
+    everything_works_with_a_login(tmp_path, prefect_tables, "0.0.0.0")
 
 
-def test_on_loopback_with_a_login_everything_works_the_same(tmp_path: Path) -> None:
-    everything_works_with_a_login(tmp_path, "127.0.0.1")
+def test_on_loopback_with_a_login_everything_works_the_same(tmp_path: Path, prefect_tables: Path) -> None:
+    everything_works_with_a_login(tmp_path, prefect_tables, "127.0.0.1")
 
 
-def everything_works_with_a_login(tmp_path: Path, host: str) -> None:
+def everything_works_with_a_login(tmp_path: Path, tables: Path, host: str) -> None:
     secret = "admin:between-us-alone"
-    installation = Installation(tmp_path, HUGGINGGPT_ALLOWED_HOSTS="prefect.example")
+    installation = Installation(tmp_path, tables=tables, HUGGINGGPT_ALLOWED_HOSTS="prefect.example")
     plan = tmp_path / "plan.json"
     plan.write_text(json.dumps([EDGES]))
     knows = installation.environment | {"PREFECT_SERVER_API_AUTH_STRING": secret}
@@ -437,7 +449,7 @@ def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
     wait_until(lambda: (installation.home / "up.json").exists() and installation.state["parts"])
     assert len(installation.processes()) >= 2
     supervisor.send_signal(signal.SIGINT)
-    assert supervisor.wait(60) == 0
+    assert supervisor.wait() == 0
     assert not installation.processes()
     assert not (installation.home / "up.json").exists()
 
@@ -470,7 +482,7 @@ def test_a_server_that_another_has_taken_the_port_of_is_not_up_because_that_answ
     with ThreadingHTTPServer(("127.0.0.1", installation.port), AnswersEverything) as other:
         threading.Thread(target=other.serve_forever).start()
         try:
-            assert supervisor.wait(120) == 1
+            assert supervisor.wait() == 1
         finally:
             other.shutdown()
     assert "Prefect server:" not in installation.said

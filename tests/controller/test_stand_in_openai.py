@@ -26,7 +26,7 @@ def alone(tmp_path: Path) -> Iterator[openai.OpenAI]:
     with openai.OpenAI(base_url=url, api_key="sk-right", max_retries=0) as client:
         yield client
     process.terminate()
-    process.wait(30)
+    process.wait()
     process.stdout.close()
 
 

@@ -562,7 +562,7 @@ def three_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer
 
 def evicted(hub: HubServer, folder: Path, device: str) -> dict[str, Any]:
     arguments = [sys.executable, "-m", "tests.experts.evicting", hub.url, str(folder), device]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(arguments, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     print(done.stdout)
     return dict(json.loads(done.stdout.splitlines()[-1]))

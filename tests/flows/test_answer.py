@@ -52,7 +52,7 @@ def task_runs(story: RequestTrace) -> dict[str, Any]:
     assert story.flow_run_id is not None
     ids = FlowRunFilter(id=FlowRunFilterId(any_=[story.flow_run_id]))  # type: ignore[list-item]
     with get_client(sync_client=True) as client:
-        for _ in range(100):
+        for _ in range(2500):
             runs = client.read_task_runs(flow_run_filter=ids)
             done = [run for run in runs if run.state and run.state.is_final()]
             if any(run.name.startswith("respond") for run in done) and len(done) == len(runs):
@@ -260,7 +260,7 @@ def test_what_two_tasks_have_in_common_by_chance_is_no_edge(stated: bool, edges:
 
 def _inputs_of(task_run_id: UUID) -> list[Any]:
     with get_client(sync_client=True) as client:
-        for _ in range(100):
+        for _ in range(2500):
             try:
                 return client.read_task_run(task_run_id).task_inputs["nothing"]
             except (ObjectNotFound, KeyError):

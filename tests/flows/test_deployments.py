@@ -49,7 +49,7 @@ def applied(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> d
         client.create_work_pool(WorkPoolCreate(name=POOL, type="hugginggpt"), overwrite=True)
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(path)]
     environment = os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
-    done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=180)
+    done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     with get_client(sync_client=True) as client:
         return {name: client.read_deployment_by_name(name) for name in SCHEDULES}

@@ -63,7 +63,7 @@ def test_cancelling_stops_a_request_at_work(controller: OpenAIServer, photo: Pat
     flow.start()
     wait_until(lambda: "summarization" in controller.stages() and 0 in run_of(get_trace(), "stop").results())
     assert get_trace().lifecycle.cancel("stop", "Cancelled by ada.")
-    flow.join(timeout=200)
+    flow.join()
     assert not flow.is_alive()
     assert states[0].is_cancelled() and states[0].message == "Cancelled by ada."
     story = get_trace().requests.get("stop")
@@ -102,7 +102,7 @@ def test_over_its_deadline_it_is_answered_with_what_is_there(
 
 @pytest.fixture
 def dripping(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a picture that comes byte by byte, for a minute, and may be fetched."""
+    """The address of a picture that comes byte by byte, for longer than a test may take, and may be fetched."""
     stopping = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
@@ -110,7 +110,7 @@ def dripping(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
             self.send_response(200)
             self.end_headers()
             with suppress(OSError):
-                for byte in b"\x89PNG\r\n\x1a\n" + bytes(600):
+                for byte in b"\x89PNG\r\n\x1a\n" + bytes(6000):
                     if stopping.wait(0.1):
                         return
                     self.wfile.write(bytes([byte]))
@@ -131,21 +131,17 @@ def dripping(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def test_its_time_counts_from_before_its_files_are_fetched(controller: OpenAIServer, dripping: str) -> None:
     options = RequestOptions(plan=PLAN, deadline=3.0)
-    began = time.monotonic()
     state = answer_request("Do", [dripping], options=options, request_id="files", return_state=True)
     assert state.is_failed()
-    assert time.monotonic() - began < 40  # the address drips for a minute
     assert "files did not all arrive within its 3 seconds" in str(state.message)
     assert not get_trace().requests.latest() and not controller.stages()
 
 
 def test_its_time_ends_the_fetching_of_what_its_plan_names(controller: OpenAIServer, dripping: str) -> None:
     plan = [{**PLAN[0], "args": {"image": dripping}}]
-    began = time.monotonic()
     options = RequestOptions(plan=plan, deadline=3.0)
     state = answer_request("Do", options=options, request_id="plan", return_state=True)
     assert state.is_failed()
-    assert time.monotonic() - began < 40
     assert get_trace().requests.get("plan").error == "The request was not answered within its 3 seconds."
 
 
@@ -162,13 +158,11 @@ def test_its_time_ends_the_looking_up_of_models(
     with socket.create_server(("127.0.0.1", 0), backlog=50) as silent:
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
         reset()
-        monkeypatch.setattr(hub, "PROBE_SECONDS", 50.0)  # a Hub that is slow rather than away
+        monkeypatch.setattr(hub, "PROBE_SECONDS", 3600.0)  # a Hub that is slow rather than away
         plan = [{"task": "image-classification", "id": 0, "args": {"image": "photo.png"}}]
-        began = time.monotonic()
         options = RequestOptions(plan=plan, deadline=3.0)
         state = answer_request("Do", [str(photo)], options=options, request_id="hub", return_state=True)
         assert state.is_failed()
-        assert time.monotonic() - began < 40
         assert "within its 3 seconds" in (get_trace().requests.get("hub").error or "")
 
 

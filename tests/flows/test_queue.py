@@ -75,7 +75,7 @@ def deploy(name: str = "on-demand") -> None:
     names = ["--name", name, "--prefect-file", "deployments.yaml"]
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", *names]
     environment = os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
-    subprocess.run(command, cwd=CHECKOUT, env=environment, check=True, capture_output=True, timeout=180)
+    subprocess.run(command, cwd=CHECKOUT, env=environment, check=True, capture_output=True)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from hugginggpt.catalog.hub import forget_probes
 from hugginggpt.errors import ConfigurationError, HubUnavailableError, UsageError
 from hugginggpt.services import get_trace, reset
 from tasks import refresh
+from tests.servers import wait_until
 from tests.stand_ins.hub_server import HubServer
 
 SENTIMENT, SQUARES = "text-classification", "object-detection"
@@ -103,7 +104,7 @@ def test_a_task_run_looks_up_a_kind_and_all_kinds_of_the_hub_are_looked_up(hub: 
     kinds = [kind for kind in CAPABILITIES if CAPABILITIES[kind].pipeline_tag]
     wanted = {f"{kind} · refresh": 1 for kind in kinds}
     # Prefect's server records task runs a moment after they have ended.
-    assert any(runs(state) == wanted or time.sleep(0.5) for _ in range(60))
+    wait_until(lambda: runs(state) == wanted)
     assert len(kinds) > 30 and table(state).keys() == set(kinds)
 
 

@@ -56,7 +56,7 @@ def test_who_waits_for_a_slot_stops_when_told_and_when_its_time_is_over(one_slot
         second.cancel("Cancelled by ada.")
         first.cancel("Cancelled by ada.")
         for thread in waiting:
-            thread.join(timeout=60)
+            thread.join()
             assert not thread.is_alive()
         with pytest.raises(DeadlineExceededError, match=r"^No slot of the limit hugginggpt-controller came free in t"):
             wait_again = Deadline(1)

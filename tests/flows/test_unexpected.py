@@ -3,7 +3,6 @@
 import importlib
 import logging
 import pkgutil
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from prefect import Task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.objects import TaskRun
 
 import tasks
 from flows.answer import answer_request
@@ -22,6 +22,7 @@ from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace
 from tasks import plan as planning
 from tasks import queue, respond, run, schedule
+from tests.servers import wait_until
 from tests.stand_ins.openai_server import OpenAIServer
 
 SECRET = "sk-stand-in"  # the fixture's OPENAI_API_KEY
@@ -62,12 +63,12 @@ def told_to_prefect(state: Any) -> list[str]:
     flow_run_id = state.state_details.flow_run_id
     wanted = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
     with get_client(sync_client=True) as client:
-        for _ in range(100):  # it records task runs a moment late
-            runs = client.read_task_runs(flow_run_filter=wanted)
-            if all(one.state and one.state.is_final() for one in runs):
-                break
-            time.sleep(0.1)
-        states = [client.read_flow_run(flow_run_id).state, *(one.state for one in runs)]
+
+        def task_runs() -> list[TaskRun]:
+            return client.read_task_runs(flow_run_filter=wanted)
+
+        wait_until(lambda: all(one.state and one.state.is_final() for one in task_runs()))  # recorded a moment late
+        states = [client.read_flow_run(flow_run_id).state, *(one.state for one in task_runs())]
     return [f"{one.name}: {one.message}" for one in states if one is not None]
 
 

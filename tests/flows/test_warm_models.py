@@ -189,7 +189,7 @@ def test_a_dask_worker_that_dies_while_it_loads_is_waited_for_no_longer(
         os.kill(nanny.pid, signal.SIGKILL)
         hub.mode = "up"
         # Tried again, it is loaded by the one that took its place.
-        flow.join(timeout=60)
+        flow.join()
         assert states and states[0].name == "Completed"
         assert warmed(states[0])[SENTIMENT]["loaded"]
 

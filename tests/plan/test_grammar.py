@@ -100,7 +100,7 @@ def is_small(line: str) -> bool:
     return nested <= 2 and line.count(" > ") <= (4 if nested else MOST_STEPS)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(graphs(), st.lists(st.sampled_from(list(FILES.values())), max_size=3))
 def test_every_plan_of_what_is_there_is_let_through(tasks: list[dict[str, Any]], more: list[str]) -> None:
     """Whatever can be planned over the request's files and words can be written."""

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from hugginggpt.capabilities import CAPABILITIES
@@ -115,7 +115,6 @@ def test_what_cannot_be_read_is_said(written: str, said: str) -> None:
         read_notation(written)
 
 
-@settings(deadline=None)
 @given(graphs())
 def test_every_plan_can_be_written_and_read_again(tasks: list[dict[str, Any]]) -> None:
     plan = parse_plan(json.dumps(tasks))

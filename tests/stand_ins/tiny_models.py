@@ -17,10 +17,12 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from PIL import Image, ImageDraw
 
 
@@ -64,6 +66,30 @@ def repeatable(seed: int = 0) -> Iterator[None]:
             torch.set_num_threads(threads)
 
 
+KEPT: Path | None = None
+"""The folder in which all processes of a test run keep the models that are trained; None to train each anew."""
+
+
+def trained_once(build: Callable[[Path], None]) -> Callable[[Path], None]:
+    """Have a model trained once in a test run: from then on it is copied."""
+    name = build.__name__.removeprefix("build_")
+
+    @wraps(build)
+    def copied(folder: Path) -> None:
+        if KEPT is None:
+            build(folder)
+            return
+        KEPT.mkdir(exist_ok=True)
+        kept = KEPT / name
+        with FileLock(KEPT / f"{name}.lock"):
+            if not kept.exists():
+                build(KEPT / "new" / name)
+                (KEPT / "new" / name).rename(kept)
+        shutil.copytree(kept, folder, dirs_exist_ok=True)
+
+    return copied
+
+
 def card(
     folder: Path,
     task: str,
@@ -78,6 +104,7 @@ def card(
     (folder / "README.md").write_text(text, encoding="utf-8")
 
 
+@trained_once
 def build_sentiment(folder: Path) -> None:
     """Text classification: a DistilBERT with a word lexicon, labels POSITIVE and NEGATIVE."""
     import torch
@@ -144,6 +171,7 @@ def draw_square(label: str, box: tuple[int, int, int, int], size: tuple[int, int
     return picture
 
 
+@trained_once
 def build_squares(folder: Path) -> None:
     """Object detection: a YOLOS that boxes one red or blue square."""
     import torch
@@ -221,6 +249,7 @@ def speak(text: str, rate: int = SPEECH_RATE) -> np.ndarray:
     return np.concatenate([*pieces, np.zeros(int(rate * 0.1), np.float32)])
 
 
+@trained_once
 def build_tones(folder: Path) -> None:
     """Speech recognition: a wav2vec 2.0 with CTC that reads `speak`'s tones."""
     import torch

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tests.stand_ins.tiny_models import card, repeatable
+from tests.stand_ins.tiny_models import card, repeatable, trained_once
 from tests.stand_ins.tiny_text import bert_tokenizer, byte_bpe
 
 _SIZE = {"height": 32, "width": 32}
@@ -32,6 +32,7 @@ def digit(number: int) -> Image.Image:
     return Image.fromarray((255 - pixels * 15.9).astype(np.uint8)).resize((32, 32)).convert("RGB")
 
 
+@trained_once
 def build_digits(folder: Path) -> None:
     """Image classification: a ViT that reads digits."""
     import torch
