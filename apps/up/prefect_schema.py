@@ -2,11 +2,12 @@
 
 Prefect's more than a hundred migrations take four seconds of processor time in a new database, and a third of a second
 where there is nothing left to migrate. So a new database gets its tables at once, from a file that the migrations have
-written, and a database that has them all starts without. In every other case, Prefect migrates as it always does.
+written, and a database that has them all starts without. In every other case, also where the file is missing or of
+another version of Prefect, Prefect migrates as it always does.
 
     python -m apps.up.prefect_schema
 
-writes the file for the installed version of Prefect.
+writes the file for the installed version of Prefect. `make install` does that, and a wheel carries the file.
 """
 
 import asyncio
@@ -36,10 +37,10 @@ def prepare_database() -> None:
 
 def _has_all(file: str) -> bool:
     """Whether a database has all tables of the installed version of Prefect; it gets them if it is new."""
-    made_by, _, rest = FILE.read_text(encoding="utf-8").partition("\n")
-    if made_by != _made_by():
-        return False
     try:
+        made_by, _, rest = FILE.read_text(encoding="utf-8").partition("\n")
+        if made_by != _made_by():
+            return False
         if home := os.environ.get("PREFECT_HOME"):
             Path(home).expanduser().mkdir(mode=0o700, parents=True, exist_ok=True)  # as Prefect does
         with closing(sqlite3.connect(file, timeout=_BUSY_SECONDS, isolation_level=None)) as database:
