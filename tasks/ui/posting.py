@@ -42,10 +42,10 @@ RETRY_SECONDS = 1.0
 AT_ONCE = 8
 """How many posts a process sends at the same time."""
 
-TOGETHER = 16
+TOGETHER = 32
 """How many artifacts travel together at most."""
 
-GATHERING_SECONDS = 0.2
+GATHERING_SECONDS = 0.1
 """Seconds for which artifacts wait for others to travel with, unless their flow run waits for them."""
 
 _FAILED_RUN_SECONDS = 3.0
@@ -225,7 +225,7 @@ def _sent_together(batch: Sequence[_Artifact], posts: _Posts) -> bool:
     _mine.set(posts)
     try:
         body = [artifact.make().model_dump(mode="json", exclude_unset=True) for artifact in batch]
-        made = persistently(lambda client: client.request("POST", ARTIFACTS_PATH, json=body)).json()  # type: ignore[arg-type]
+        ids = persistently(lambda client: client.request("POST", ARTIFACTS_PATH, json=body)).json()  # type: ignore[arg-type]
     except httpx.HTTPStatusError as error:
         if error.response.status_code in (404, 405):
             _others.add(PREFECT_API_URL.value())
@@ -233,8 +233,8 @@ def _sent_together(batch: Sequence[_Artifact], posts: _Posts) -> bool:
     except Exception:
         # Which of them failed, and why, shows when each is sent alone.
         return False
-    for artifact, one in zip(batch, made, strict=True):
-        named = {"prefect.resource.id": f"prefect.artifact.{one['id']}", "prefect.resource.name": one["key"]}
+    for artifact, id_, one in zip(batch, ids, body, strict=True):
+        named = {"prefect.resource.id": f"prefect.artifact.{id_}", "prefect.resource.name": one["key"]}
         about = {name: one[name] for name in ("key", "type", "description")}
         emit_event("prefect.artifact.created", resource=named, payload=about)  # as Prefect's client does
         artifact.sent.set_result(True)

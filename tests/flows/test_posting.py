@@ -212,13 +212,13 @@ def test_a_flow_run_waits_for_all_its_posts_together(
 
     @flow
     def many() -> list[str]:
-        for number in range(3 * posting.AT_ONCE):
+        for number in range(3 * posting.TOGETHER):
             posting.post_artifact(f"away-{number}", "markdown", "Away", lambda: asked.append("") or "Shown.")
         return posting.finish_posting()
 
     state: Any = many(return_state=True)
-    assert state.result() == [f"the artifact 'away-{number}'" for number in range(3 * posting.AT_ONCE)]
-    assert len(asked) <= 2 * posting.AT_ONCE, "what has had no turn by then is not tried any more"
+    assert state.result() == [f"the artifact 'away-{number}'" for number in range(3 * posting.TOGETHER)]
+    assert len(asked) <= posting.TOGETHER, "what has had no turn by then is not tried any more"
     told = "\n".join(run_log)
     assert all(what in told for what in state.result())
 
