@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.rows import Row, table
 
-MODULES: tuple[str, ...] = ()
+MODULES: tuple[str, ...] = ("cold", "up", "memory")
 
 
 def main() -> None:
