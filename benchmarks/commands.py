@@ -15,7 +15,8 @@ from tests.servers import free_port
 QUESTION = ["ask", "What is the total?", "--file", str(CHECKOUT / "examples" / "invoice.png")]
 """A request that the embedded controller plans as one document question."""
 
-_SETTINGS = ("HUGGINGGPT_", "PREFECT_", "OPENAI_", "HF_")
+# Like an installed package, the checkout keeps its modules compiled.
+_SETTINGS = ("HUGGINGGPT_", "PREFECT_", "OPENAI_", "HF_", "PYTHONDONTWRITEBYTECODE")
 
 
 def environment(home: Path) -> dict[str, str]:
