@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 INVOICE = ROOT / "examples" / "invoice.png"
 QUESTION = "What is the total?"
 KIND = "document-question-answering"
-ROUNDS, FRESH_ROUNDS = 9, 5
+ROUNDS, FRESH_ROUNDS = 9, 3
 SECONDS_MORE = 1.0
 
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import click
 
-from apps.cli.exits import INTERRUPTED, TERMINATED, began, complain, unwind_on_sigterm, verbose
+from apps.cli.exits import INTERRUPTED, TERMINATED, began, complain, kept, unwind_on_sigterm, verbose
 from apps.cli.progress import showing
 from apps.cli.text import short
 from apps.http.client import Service, ServiceLostError, find_service, is_up
@@ -229,8 +229,3 @@ class _Following:
         if not told["stopped"]:
             return f"Interrupted, but the request goes on: `hugginggpt cancel {short(self._request_id)}` stops it."
         return f"Interrupted. {kept(self._request_id)}"
-
-
-def kept(request_id: str) -> str:
-    """A line on how to resume a request."""
-    return f"Finished results are kept: `hugginggpt resume {short(request_id)}` continues."

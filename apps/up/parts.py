@@ -66,6 +66,7 @@ class UpOptions:
         """
         check_login(self.host)
         bind(self.host, self.port).close()
+        bind(LOOPBACK, self.service_port, "--service-port").close()
         if self.expert_workers:
             if find_spec("distributed") is None or find_spec("prefect_dask") is None:
                 raise ConfigurationError(
@@ -95,7 +96,7 @@ class Part:
 
 
 def parts(options: UpOptions, settings: Settings, database: dict[str, str], service: socket.socket) -> list[Part]:
-    """The parts, each after the parts that it needs.
+    """The parts, each after the parts that it needs; the first two need no other to start.
 
     Args:
         options: how many parts, and where.
@@ -107,6 +108,9 @@ def parts(options: UpOptions, settings: Settings, database: dict[str, str], serv
     server = [*python, "apps.up.prefect_server", "--host", options.host, "--port", str(options.port)]
     is_healthy = partial(_is_healthy, options.api_url)
     found = [Part("prefect-server", server, is_healthy, database, options.port)]
+    serve = [*python, "apps.http.server", "--fd", str(service.fileno())]
+    is_serving = partial(_serves, service.getsockname()[1], settings.home_dir)
+    found.append(Part("service", serve, is_serving, listener=service))
     cluster = own_cluster(settings.home_dir, options.dask_address)
     if cluster is not None:
         ours = [*python, "apps.cli", "expert-worker"]
@@ -124,9 +128,6 @@ def parts(options: UpOptions, settings: Settings, database: dict[str, str], serv
         name = f"flow-worker-{number + 1}"
         is_online = partial(_is_online, options.api_url, name, now)
         found.append(Part(name, [*worker, "--name", name], is_online, polling))
-    serve = [*python, "apps.http.server", "--fd", str(service.fileno())]
-    is_serving = partial(_serves, service.getsockname()[1], settings.home_dir)
-    found.append(Part("service", serve, is_serving, listener=service))
     return found
 
 

@@ -156,16 +156,16 @@ class Supervisor:
         self._state = self._state.model_copy(update={"prefect_database": shown})
         # Counted while the server starts.
         accelerators = self._spawn("accelerators", [sys.executable, "-P", "-c", _ACCELERATORS], stdout=subprocess.PIPE)
-        service = bind(LOOPBACK, self._options.service_port, "--service-port")
-        self._state = self._state.model_copy(update={"service_url": f"http://{LOOPBACK}:{service.getsockname()[1]}"})
-        server, *others = parts(self._options, self._settings, database, service)
-        self._start([server])
+        listener = bind(LOOPBACK, self._options.service_port, "--service-port")
+        self._state = self._state.model_copy(update={"service_url": f"http://{LOOPBACK}:{listener.getsockname()[1]}"})
+        server, service, *others = parts(self._options, self._settings, database, listener)
+        self._start([server, service])
         self._wait_until_ready([server])
         self._report("Prefect server", f"{self._state.ui_url}, with {shown}")
         self._set_up_server(accelerators)
         self._start(others)
         self._deploy()
-        self._wait_until_ready(others)
+        self._wait_until_ready([service, *others])
         if self._options.dask_address:
             self._report("expert workers", f"{self._options.expert_workers} at {self._options.dask_address}")
         workers = f"{self._options.workers}, each for up to {self._options.requests} requests at once"
