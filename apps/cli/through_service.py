@@ -177,9 +177,12 @@ class _Following:
         again: Callable[[Service], int] | None = None,
     ) -> "Ended | None":
         """Show its progress until it has ended."""
+        came_back = False
         with showing(plain=verbose()) as show:
             while True:
                 try:
+                    if came_back and again is not None:
+                        again(self._service)
                     for event in self._service.events(
                         self._request_id, lives=lives, since=began(), waits=waits, resumes=resumes
                     ):
@@ -197,8 +200,7 @@ class _Following:
                 except ServiceLostError:
                     if not self._is_back():
                         return None
-                    if again is not None:
-                        again(self._service)
+                    came_back = True
         self._fail(failed)
 
     def _fail(self, failed: "Failed") -> NoReturn:
