@@ -6,7 +6,7 @@ A document question about examples/invoice.png, with no key and no network. What
 `python -c "import httpx"`, and the bare expert with its model and its controller warm in this process.
 """
 
-import os
+import json
 import resource
 import signal
 import subprocess
@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from benchmarks.commands import QUESTION
+from benchmarks.commands import environment as user_environment
 from benchmarks.rows import Row, main
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import ExpertContext
@@ -28,14 +30,11 @@ from hugginggpt.media.load import load_file
 from hugginggpt.models.bundled import bundled_cards
 from hugginggpt.models.card import Endpoint
 from hugginggpt.services import get_controller, reset
-from hugginggpt.settings import get_settings
+from hugginggpt.settings import CHECKOUT, get_settings
 from tests.servers import free_port
 
-ROOT = Path(__file__).resolve().parent.parent
-INVOICE = ROOT / "examples" / "invoice.png"
-QUESTION = "What is the total?"
 KIND = "document-question-answering"
-ROUNDS, FRESH_ROUNDS = 9, 5
+ROUNDS, FRESH_ROUNDS = 9, 3
 SECONDS_MORE = 1.0
 
 
@@ -45,34 +44,37 @@ class Took:
 
     wall: float
     processor: float
+    output: str
 
 
 def ran(*command: str, environment: dict[str, str]) -> Took:
     """Run a Python command to its end."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.monotonic()
-    done = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, *command], cwd=CHECKOUT, env=environment, capture_output=True, text=True)
     wall = time.monotonic() - began
     if done.returncode:
         raise RuntimeError(f"{command} exited with {done.returncode}: {done.stderr}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return Took(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return Took(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout)
+
+
+def planning(asked: Took, environment: dict[str, str]) -> float:
+    """How long the controller took to plan a request, which `ask --json` has answered."""
+    request_id = json.loads(asked.output)["request_id"]
+    story = json.loads(ran("-m", "apps.cli", "trace", "export", request_id, environment=environment).output)
+    return sum(call["seconds"] for call in story["controller_calls"] if call["stage"] == "plan")
 
 
 @contextmanager
 def up() -> Iterator[dict[str, str]]:
     """A standing installation of its own; yields the environment of its commands."""
-    others = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("HUGGINGGPT_", "PREFECT_", "OPENAI_", "HF_"))
-    }
-    with tempfile.TemporaryDirectory(prefix="hugginggpt-ask-", ignore_cleanup_errors=True) as folder:
-        environment = others | {"HOME": folder, "HUGGINGGPT_HOME": f"{folder}/home", "HF_HUB_OFFLINE": "1"}
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        environment = user_environment(Path(folder))
         ports = ["--port", str(free_port()), "--dask-port", str(free_port())]
         process = subprocess.Popen(
             [sys.executable, "-m", "apps.cli", "up", *ports, "--expert-workers", "1"],
-            cwd=ROOT,
+            cwd=CHECKOUT,
             env=environment,
             stdout=subprocess.PIPE,
             text=True,
@@ -94,8 +96,9 @@ def bare_expert() -> Callable[[], None]:
     assert expert is not None
     context = ExpertContext(get_settings(), get_controller)
     model = expert.load(card, context)
-    file = load_file(str(INVOICE), get_settings())
-    inputs = {"image": decode(file.type, file.data, file.mime), "text": Text(QUESTION)}
+    _, question, _, invoice = QUESTION
+    file = load_file(invoice, get_settings())
+    inputs = {"image": decode(file.type, file.data, file.mime), "text": Text(question)}
 
     def call() -> None:
         ready = expert.for_request(model, context)
@@ -112,9 +115,10 @@ def measure() -> list[Row]:
     submits: list[Took] = []
     fresh: list[float] = []
     bare: list[float] = []
+    planned: list[float] = []
     with up() as environment:
         command = ["-m", "apps.cli"]
-        asked = [QUESTION, "--file", str(INVOICE)]
+        asked = QUESTION[1:]
         for _ in range(2):  # the first is answered and cached, the second finds everything warm
             ran(*command, "ask", *asked, environment=environment)
             ran(*command, "submit", *asked, "--wait", environment=environment)
@@ -127,7 +131,9 @@ def measure() -> list[Row]:
             began = time.monotonic()
             call()
             bare.append(time.monotonic() - began)
-            fresh.append(ran(*command, "ask", *asked, "--fresh", environment=environment).wall)
+            took = ran(*command, "ask", *asked, "--fresh", "--json", environment=environment)
+            fresh.append(took.wall)
+            planned.append(planning(took, environment))
         reset()
     httpx, ask, submit = (median(took.wall for took in each) for each in (imports, asks, submits))
     own = median(took.processor for took in asks)
@@ -144,7 +150,7 @@ def measure() -> list[Row]:
             "ask, fresh, one document question: seconds more than the bare expert call, warm",
             more,
             SECONDS_MORE,
-            details=f"{median(fresh):.2f} s; {median(bare):.2f} s",
+            details=f"{median(fresh):.2f} s, with {median(planned):.2f} s of planning; {median(bare):.2f} s",
         ),
         Row(
             "submit --wait, cached / ask, cached, both beside up",

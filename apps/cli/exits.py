@@ -120,6 +120,13 @@ def _print(label: str, sentence: str) -> None:
         click.echo(f"{label}: {printable(line)}", err=True)
 
 
+def kept(request_id: str) -> str:
+    """A line on how to resume a request."""
+    from apps.cli.text import short
+
+    return f"Finished results are kept: `hugginggpt resume {short(request_id)}` continues."
+
+
 class _NoteHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         note(record.getMessage())

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import click
 
-from apps.cli.exits import INTERRUPTED, TERMINATED, began, complain, unwind_on_sigterm, verbose
+from apps.cli.exits import INTERRUPTED, TERMINATED, began, complain, kept, unwind_on_sigterm, verbose
 from apps.cli.progress import showing
 from apps.cli.text import short
 from apps.http.client import Service, ServiceLostError, find_service, is_up
@@ -177,9 +177,12 @@ class _Following:
         again: Callable[[Service], int] | None = None,
     ) -> "Ended | None":
         """Show its progress until it has ended."""
+        came_back = False
         with showing(plain=verbose()) as show:
             while True:
                 try:
+                    if came_back and again is not None:
+                        again(self._service)
                     for event in self._service.events(
                         self._request_id, lives=lives, since=began(), waits=waits, resumes=resumes
                     ):
@@ -197,8 +200,7 @@ class _Following:
                 except ServiceLostError:
                     if not self._is_back():
                         return None
-                    if again is not None:
-                        again(self._service)
+                    came_back = True
         self._fail(failed)
 
     def _fail(self, failed: "Failed") -> NoReturn:
@@ -229,8 +231,3 @@ class _Following:
         if not told["stopped"]:
             return f"Interrupted, but the request goes on: `hugginggpt cancel {short(self._request_id)}` stops it."
         return f"Interrupted. {kept(self._request_id)}"
-
-
-def kept(request_id: str) -> str:
-    """A line on how to resume a request."""
-    return f"Finished results are kept: `hugginggpt resume {short(request_id)}` continues."

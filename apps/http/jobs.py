@@ -15,12 +15,9 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from apps.http.events import Failed
-from hugginggpt.errors import DatabaseUnavailableError, HuggingGPTError, TraceError, UnexpectedError, UsageError
+from hugginggpt.errors import HuggingGPTError, UnexpectedError
 
 logger = logging.getLogger(__name__)
-
-_ENVELOPE = 1024
-"""Bytes of a flow run's parameters besides the user's."""
 
 
 @dataclass(frozen=True)
@@ -44,40 +41,17 @@ def answer(connection: Connection, asked: dict[str, Any]) -> None:
         connection: where to tell it.
         asked: the request, as JSON data of a `Submission` with an id.
     """
-    with _telling(connection, asked["id"]) as outbox:
-        from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, get_current_settings, temporary_settings
-
-        from flows.answer import answer_request
-        from hugginggpt.acceptance import accept, keep_accepted
+    with _telling(connection, asked["id"]) as outbox, _needing_server():
+        from apps import answering
         from hugginggpt.request import RequestOptions
-        from hugginggpt.services import get_store, get_trace
-        from hugginggpt.settings import get_settings
         from hugginggpt.submission import Submission
 
         submission = Submission.model_validate(asked)
-        assert submission.id is not None
         options = RequestOptions(**submission.options)
-        trace = get_trace()
-        if not trace.requests.knows(submission.id):
-            accepted = accept(submission.request, submission.files, options, settings=get_settings(), store=get_store())
-            keep_accepted(submission.id, accepted)
-        _check_server()
-        _check_length(submission, get_current_settings().server.api.max_parameter_size)
+        answering.accept_new(asked["id"], submission.request, submission.files, options)
+        answering.check_length(submission.request, submission.files, options)
         outbox.tell("taken", None)
-        # Nobody looks for the heartbeats of a run that has a client, and stopping them takes a second.
-        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-            state = answer_request(
-                submission.request,
-                files=list(submission.files),
-                conversation_id=submission.conversation,
-                options=options,
-                request_id=submission.id,
-                return_state=True,
-            )
-        story = trace.requests.get(submission.id) if _is_begun(submission.id) else None
-        if story is None or story.finished_at is None:
-            state.result()
-            raise HuggingGPTError(f"The flow run ended as {state.name}, but in the trace the request has not ended.")
+        answering.answer(asked["id"], submission.request, submission.files, submission.conversation, options)
 
 
 def submit(connection: Connection, asked: dict[str, Any], later: bool) -> None:
@@ -125,7 +99,9 @@ def _telling(connection: Connection, request_id: str | None = None) -> Iterator[
     outbox = Outbox(connection)
 
     def fail(error: HuggingGPTError) -> None:
-        begun = request_id is not None and _is_begun(request_id)
+        from apps.answering import is_begun
+
+        begun = request_id is not None and is_begun(request_id)
         outbox.tell("failed", Failed(type=type(error).__name__, message=error.message, begun=begun))
 
     try:
@@ -152,33 +128,27 @@ def _check_server() -> None:
     """Raise if Prefect's server cannot be used, before anything is stored."""
     from prefect.client.orchestration import get_client
 
-    from hugginggpt.redaction import said
-
     with get_client(sync_client=True) as client:
         error = client.api_healthcheck()
     if error is not None:
-        raise HuggingGPTError(
-            f"The Prefect server at {os.environ['PREFECT_API_URL']} cannot be used ({said(error)}): see its log, or "
-            "start everything again with `hugginggpt down` and `hugginggpt up`."
-        )
+        raise _unusable(error)
 
 
-def _check_length(submission: Any, most: int) -> None:
-    given = [submission.request, list(submission.files), submission.options]
-    if len(json.dumps(given)) > most - _ENVELOPE:
-        raise UsageError(
-            f"The request and its plan exceed the {most} bytes that a flow run can carry: "
-            "put long texts and data URIs into files, and pass those with --file."
-        )
-
-
-def _is_begun(request_id: str) -> bool:
-    """Whether there is something to resume. If the database was lost meanwhile, we assume so."""
-    from hugginggpt.services import get_trace
+@contextmanager
+def _needing_server() -> Iterator[None]:
+    """Say so if Prefect's server cannot be reached in the block."""
+    import httpx
 
     try:
-        return get_trace().requests.knows(request_id)
-    except DatabaseUnavailableError:
-        return True
-    except TraceError:
-        return False
+        yield
+    except httpx.TransportError as error:
+        raise _unusable(error) from error
+
+
+def _unusable(error: Exception) -> HuggingGPTError:
+    from hugginggpt.redaction import said
+
+    return HuggingGPTError(
+        f"The Prefect server at {os.environ['PREFECT_API_URL']} cannot be used ({said(error)}): see its log, or "
+        "start everything again with `hugginggpt down` and `hugginggpt up`."
+    )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from apps.cli.progress import STARTING
 from apps.cli.text import LINE_CHARS, duration
 from apps.http.events import Ended, Planned, Progress, Step, StoredFile
 from hugginggpt.errors import UsageError, rebuilt
@@ -11,8 +12,6 @@ from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.text import counted, one_line
 from hugginggpt.trace.report import report, waited
 from hugginggpt.trace.story import OutputFile, RequestTrace, TaskTrace
-
-STARTING = "Starting"
 
 _SHOWN_SECONDS = 0.05
 """Shorter times would be shown as 0.0 s."""

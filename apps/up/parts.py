@@ -68,6 +68,7 @@ class UpOptions:
         """
         check_login(self.host)
         bind(self.host, self.port).close()
+        bind(LOOPBACK, self.service_port, "--service-port").close()
         if self.expert_workers:
             if find_spec("distributed") is None or find_spec("prefect_dask") is None:
                 raise ConfigurationError(
@@ -97,7 +98,7 @@ class Part:
 
 
 def parts(options: UpOptions, settings: Settings, database: dict[str, str], service: socket.socket) -> list[Part]:
-    """The parts, each after the parts that it needs.
+    """The parts, each after the parts that it needs; the first two need no other to start.
 
     Args:
         options: how many parts, and where.
