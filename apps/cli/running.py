@@ -55,7 +55,8 @@ def run(
     from hugginggpt.services import get_store, get_trace
     from hugginggpt.settings import get_settings
 
-    trace = get_trace()  # first: nothing starts without a trace
+    prefect_server.begin()
+    trace = get_trace()  # nothing runs without a trace
     options = options or RequestOptions()
     if not trace.requests.knows(request_id):
         accepted = accept(text, files, options, settings=get_settings(), store=get_store())
