@@ -88,9 +88,9 @@ _early: ServerProcess | None = None
 
 
 def start_early() -> None:
-    """Start a server for the flow run that this process is about to begin, if that surely needs one."""
+    """Start a server for the flow run that this process is about to begin, once, if that surely needs one."""
     global _early
-    if not _another_is_possible():
+    if _early is None and not _another_is_possible():
         _early = ServerProcess(os.environ)
 
 

@@ -45,7 +45,8 @@ def run(
     from hugginggpt.request import RequestOptions
     from hugginggpt.services import get_trace
 
-    trace = get_trace()  # first: nothing starts without a trace
+    prefect_server.begin()
+    trace = get_trace()  # nothing runs without a trace
     options = options or RequestOptions()
     accept_new(request_id, text, files, options)
     server = prefect_server.usable()

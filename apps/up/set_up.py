@@ -19,6 +19,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+import httpx
+
 from hugginggpt.deployments import entrypoints
 from hugginggpt.environment import ACCELERATOR_LIMIT, CONTROLLER_LIMIT, prepare
 from hugginggpt.settings import data_file, get_settings
@@ -68,7 +70,15 @@ def main() -> None:
     names = [each.name for each in deployments(api_url)]
     if arguments.expert_workers:
         _wait("the expert workers", lambda: _joined() >= arguments.expert_workers)
-    _wait("the flow workers", lambda: {*arguments.flow_workers} <= {*flow_workers(api_url, arguments.since)})
+
+    def are_online() -> bool:
+        try:
+            return {*arguments.flow_workers} <= {*flow_workers(api_url, arguments.since)}
+        except httpx.HTTPError as error:
+            print(f"Prefect's server did not answer ({type(error).__name__}).", file=sys.stderr)
+            return False
+
+    _wait("the flow workers", are_online)
     print(json.dumps(asdict(Ready(limits, names, replaced))))
 
 
