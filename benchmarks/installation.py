@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
-import psutil  # type: ignore[import-untyped]
+import psutil
 import psycopg
 
 from tests.servers import free_port, postgresql, postgresql_programs, wait_until

@@ -199,8 +199,7 @@ def test_the_worker_answers_what_a_deployment_is_given(here: Installation) -> No
 
 def test_a_run_that_is_cancelled_in_prefect_ends_at_once_and_so_does_its_request(here: Installation) -> None:
     run = here.submit("Say it slowly.", plan=[SPEECH])
-    wait_until(lambda: _working_on(here, run) is not None)
-    (process,) = {_working_on(here, run)} - {None}
+    process = _working_on(here, run)
     here.post(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
     wait_until(lambda: httpx.get(f"{here.api}/flow_runs/{run}").json()["state_type"] == "CANCELLED")
     wait_until(lambda: not psutil.pid_exists(process))
@@ -210,8 +209,7 @@ def test_a_run_that_is_cancelled_in_prefect_ends_at_once_and_so_does_its_request
 
 def test_a_run_whose_process_is_killed_has_crashed_and_the_worker_goes_on(here: Installation) -> None:
     run, worker = here.submit("Say it slowly.", plan=[SPEECH]), here.state["parts"]["flow-worker-1"]
-    wait_until(lambda: _working_on(here, run) is not None)
-    (process,) = {_working_on(here, run)} - {None}
+    process = _working_on(here, run)
     os.kill(process, signal.SIGKILL)
     wait_until(lambda: httpx.get(f"{here.api}/flow_runs/{run}").json()["state_type"] == "CRASHED")
     message = httpx.get(f"{here.api}/flow_runs/{run}").json()["state"]["message"]
@@ -220,12 +218,18 @@ def test_a_run_whose_process_is_killed_has_crashed_and_the_worker_goes_on(here: 
     assert here.run("cancel", run).returncode == 0
 
 
-def _working_on(here: Installation, run: str) -> int | None:
-    """The process of a flow run, once the run has begun its request."""
-    (listed, *_) = json.loads(here.run("trace", "list", "--json").stdout)
-    if (listed["request_id"], listed["status"]) != (run, "running"):
-        return None
-    return int(httpx.get(f"{here.api}/flow_runs/{run}").json()["infrastructure_pid"] or 0) or None
+def _working_on(here: Installation, run: str) -> int:
+    """Wait until a flow run has begun its request; return the run's process."""
+
+    def has_begun() -> bool:
+        (listed, *_) = json.loads(here.run("trace", "list", "--json").stdout)
+        return (listed["request_id"], listed["status"]) == (run, "running")
+
+    def process() -> int:
+        return int(httpx.get(f"{here.api}/flow_runs/{run}").json()["infrastructure_pid"] or 0)
+
+    wait_until(lambda: has_begun() and process())
+    return process()
 
 
 def test_no_job_variable_is_taken(here: Installation, tmp_path: Path) -> None:
