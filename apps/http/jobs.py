@@ -3,6 +3,7 @@
 The service itself imports neither Prefect nor anything that reads media, so no request can take it down.
 """
 
+import http.client
 import json
 import logging
 import os
@@ -13,11 +14,15 @@ from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from types import FrameType
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from apps.http.events import Failed
 from hugginggpt.errors import HuggingGPTError, UnexpectedError
 
 logger = logging.getLogger(__name__)
+
+_HEALTH_SECONDS = 60.0
+"""How long a busy server may take to say that it is there."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ def answer(connection: Connection, asked: dict[str, Any]) -> None:
         connection: where to tell it.
         asked: the request, as JSON data of a `Submission` with an id.
     """
-    with _telling(connection, asked["id"]) as outbox, _needing_server():
+    with _telling(connection, asked["id"]) as outbox:
         from apps import answering
         from hugginggpt.request import RequestOptions
         from hugginggpt.submission import Submission
@@ -50,6 +55,7 @@ def answer(connection: Connection, asked: dict[str, Any]) -> None:
         options = RequestOptions(**submission.options)
         answering.accept_new(asked["id"], submission.request, submission.files, options)
         answering.check_length(submission.request, submission.files, options)
+        _check_server()
         outbox.tell("taken", None)
         answering.answer(asked["id"], submission.request, submission.files, submission.conversation, options)
 
@@ -125,30 +131,23 @@ def _unwind(signum: int, frame: FrameType | None) -> NoReturn:
 
 
 def _check_server() -> None:
-    """Raise if Prefect's server cannot be used, before anything is stored."""
-    from prefect.client.orchestration import get_client
+    """Raise if Prefect's server, which is on this machine, cannot be used; nothing is stored then.
 
-    with get_client(sync_client=True) as client:
-        error = client.api_healthcheck()
-    if error is not None:
-        raise _unusable(error)
-
-
-@contextmanager
-def _needing_server() -> Iterator[None]:
-    """Say so if Prefect's server cannot be reached in the block."""
-    import httpx
-
+    Prefect's own client takes several times as long to make.
+    """
+    url = os.environ["PREFECT_API_URL"]
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_HEALTH_SECONDS)
     try:
-        yield
-    except httpx.TransportError as error:
-        raise _unusable(error) from error
-
-
-def _unusable(error: Exception) -> HuggingGPTError:
-    from hugginggpt.redaction import said
-
-    return HuggingGPTError(
-        f"The Prefect server at {os.environ['PREFECT_API_URL']} cannot be used ({said(error)}): see its log, or "
-        "start everything again with `hugginggpt down` and `hugginggpt up`."
-    )
+        connection.request("GET", f"{parts.path}/health")
+        answer = connection.getresponse()
+        reason = "" if answer.status == 200 else f"HTTP {answer.status}"
+    except (OSError, http.client.HTTPException) as error:
+        reason = type(error).__name__
+    finally:
+        connection.close()
+    if reason:
+        raise HuggingGPTError(
+            f"The Prefect server at {url} cannot be used ({reason}): see its log, or start everything again with "
+            "`hugginggpt down` and `hugginggpt up`."
+        )
