@@ -204,7 +204,7 @@ def test_the_folder_of_prefect_that_the_user_names_is_its_folder(
 
 
 def test_a_server_that_does_not_come_up_is_a_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PREFECT_API_DATABASE_CONNECTION_URL", "sqlite+aiosqlite:////nowhere/prefect.db")
+    monkeypatch.setenv("PREFECT_API_DATABASE_CONNECTION_URL", f"sqlite+aiosqlite:///{folder}/nowhere/prefect.db")
     asked = ask(folder, EDGES)
     assert asked.wait() == 1
     assert "Error: The temporary Prefect server did not start (" in (folder / "asked.log").read_text()

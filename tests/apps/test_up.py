@@ -459,7 +459,7 @@ def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_part_that_cannot_start_is_named_and_the_user_s_own_database_kept(tmp_path: Path) -> None:
-    nowhere = "sqlite+aiosqlite:////nowhere/prefect.db"
+    nowhere = f"sqlite+aiosqlite:///{tmp_path}/nowhere/prefect.db"
     installation = Installation(tmp_path, PREFECT_API_DATABASE_CONNECTION_URL=nowhere)
     failed = installation.run(*installation.up())
     log = installation.home / "logs" / "prefect-server.log"
