@@ -51,12 +51,15 @@ def answer(
     Raises:
         HuggingGPTError: the request could not be finished.
     """
-    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+    from prefect.context import SettingsContext, get_settings_context
 
     from flows.answer import answer_request
 
-    # A run that somebody waits for needs no heartbeat, and stopping it takes a second.
-    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    # A run that somebody waits for needs no heartbeat, and stopping it takes a second. Prefect's `temporary_settings`
+    # would read all of its settings again.
+    before = get_settings_context()
+    flows = before.settings.flows.model_copy(update={"heartbeat_frequency": None})
+    with SettingsContext(profile=before.profile, settings=before.settings.model_copy(update={"flows": flows})):
         state: State[Any] = answer_request(
             text,
             files=list(files),

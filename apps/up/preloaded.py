@@ -19,6 +19,7 @@ _FLOWS = ("answer", "evaluate", "prune", "queue", "refresh", "warm")
 _WHEN_THEY_RUN = (
     "anyio._backends._asyncio",
     "encodings.idna",
+    "fastapi",
     "fsspec.implementations.chained",
     "fsspec.implementations.local",
     "graphviz",
