@@ -215,7 +215,8 @@ def _send_waiting(posts: _Posts) -> None:
             if not batch:
                 posts.sending = False
                 return
-        if PREFECT_API_URL.value() in _others or not _sent_together(batch, posts):
+        alone = posts.given_up.is_set() or PREFECT_API_URL.value() in _others
+        if alone or not _sent_together(batch, posts):
             for artifact in batch:
                 _send_alone(artifact, posts)
 
