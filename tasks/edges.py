@@ -1,9 +1,12 @@
-"""Edges between task runs, as Prefect draws them."""
+"""What Prefect sees of the arguments of task runs: the edges between the runs, which it draws, and nothing else."""
 
 from typing import Any
 
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
+from prefect.utilities.annotations import quote
+
+from tasks.expert_workers.runner import dask_runner
 
 
 def edge_from(state: State[Any]) -> State[Any]:
@@ -13,3 +16,11 @@ def edge_from(state: State[Any]) -> State[Any]:
     for a failed one.
     """
     return Completed(data=True, state_details=state.state_details)
+
+
+def unsearched(value: Any) -> Any:
+    """An argument of a task run in whose fields Prefect does not search for states.
+
+    Dask takes Prefect's annotation for a tuple and takes it apart, so there the search stays.
+    """
+    return quote(value) if dask_runner() is None else value

@@ -3,7 +3,6 @@
 import math
 
 from prefect import task
-from prefect.utilities.annotations import quote
 
 from hugginggpt.controller.planning import plan_request as ask_for_plan
 from hugginggpt.deadline import Deadline
@@ -14,6 +13,7 @@ from hugginggpt.resources import Namespace
 from hugginggpt.services import get_catalog, get_store
 from hugginggpt.settings import get_settings
 from tasks.cancelling import cancellable
+from tasks.edges import unsearched
 from tasks.expert_workers.own_controller import offered_kinds
 from tasks.expert_workers.placement import run_controller_task
 from tasks.expert_workers.questions import kinds_of_workers
@@ -65,7 +65,7 @@ def _new_plan(run: RequestRun, deadline: Deadline) -> tuple[Plan, str]:
     if given is None:
         kinds = deadline.wait_for(offered_kinds)
         planning = refreshing(plan_with_controller) if run.options.fresh else plan_with_controller
-        state = run_controller_task(planning, quote(run), kinds, deadline=deadline)
+        state = run_controller_task(planning, unsearched(run), kinds, deadline=deadline)
         plan: Plan = state.result()
         return plan, "cache" if state.name == "Cached" else "controller"
     plan = parse_plan(given)

@@ -8,7 +8,6 @@ from uuid import UUID
 from prefect import task
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
-from prefect.utilities.annotations import quote
 
 from hugginggpt.controller.response import Response, plain_rendering, respond
 from hugginggpt.deadline import Deadline
@@ -22,7 +21,7 @@ from hugginggpt.trace.lifecycle import NO_LONGER_HELD
 from hugginggpt.trace.report import report
 from hugginggpt.trace.story import Answer, RequestTrace
 from tasks.cancelling import cancellable, why_cancelled
-from tasks.edges import edge_from
+from tasks.edges import edge_from, unsearched
 from tasks.expert_workers.placement import run_controller_task
 from tasks.policies import RESPOND
 from tasks.recording import recorded_controller, retry_while_database_is_down
@@ -62,8 +61,7 @@ def respond_and_record(
     finals = [edge_from(state) for state in states]
     deadline = Deadline(math.inf)
     with cancellable(run.key, deadline):
-        # Prefect would look for states in each of their fields.
-        given = map(quote, (run, plan, outcomes, error))
+        given = map(unsearched, (run, plan, outcomes, error))
         state = run_controller_task(_respond_and_record, *given, wait_for=finals, deadline=deadline)
     state.result()
     return final_state(run.request_id, state.state_details.task_run_id)

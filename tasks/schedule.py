@@ -9,7 +9,6 @@ from prefect import Task
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
-from prefect.utilities.annotations import quote
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import (
@@ -26,7 +25,7 @@ from hugginggpt.request_run import RequestRun
 from hugginggpt.results import TaskOutcome, TaskResult, TaskStatus
 from hugginggpt.services import get_store
 from tasks.cancelling import cancellable, cancelled_on_error, why_cancelled
-from tasks.edges import edge_from
+from tasks.edges import edge_from, unsearched
 from tasks.expert_workers.lost import POLL_SECONDS, StrandedRuns, lost, why_lost
 from tasks.expert_workers.own_controller import needs_controller, submit_here
 from tasks.expert_workers.placement import worker_for
@@ -124,7 +123,8 @@ class _Schedule:
 
         def settled(name: str, **why: Any) -> None:
             self._end(
-                planned, cast(State[Any], SETTLED_TASK(quote(planned), name, **why, wait_for=before, return_state=True))
+                planned,
+                cast(State[Any], SETTLED_TASK(unsearched(planned), name, **why, wait_for=before, return_state=True)),
             )
 
         if planned.id in self.recovered:
@@ -145,11 +145,10 @@ class _Schedule:
         needs_ours = any(map(needs_controller, ranked))
         apart = needs_ours and not workers_have_our_controller(planned.task)
         parameters: dict[str, Any] = {
-            # Prefect would look for states in each of their fields.
-            "run": quote(self.request),
-            "planned": quote(planned),
-            "choice": quote(choice),
-            "upstream": quote({k: self.outcomes[k].result for k in planned.needs}),
+            "run": unsearched(self.request),
+            "planned": unsearched(planned),
+            "choice": unsearched(choice),
+            "upstream": unsearched({k: self.outcomes[k].result for k in planned.needs}),
             "without_controller": False,
         }
         future: PrefectFuture[TaskResult]

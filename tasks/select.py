@@ -8,7 +8,6 @@ from typing import Any
 from prefect import task
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
-from prefect.utilities.annotations import quote
 
 from hugginggpt.controller.selection import choose_model, choose_unasked
 from hugginggpt.deadline import Deadline
@@ -19,6 +18,7 @@ from hugginggpt.request_run import RequestRun
 from hugginggpt.services import get_catalog, get_controller
 from hugginggpt.settings import get_settings
 from tasks.cancelling import cancellable
+from tasks.edges import unsearched
 from tasks.expert_workers.own_controller import candidates, submit_here
 from tasks.expert_workers.placement import run_controller_task, submit_controller_task
 from tasks.expert_workers.questions import one_worker_takes, workers_have_our_controller
@@ -62,8 +62,8 @@ def submit_selection(run: RequestRun, planned: PlannedTask, *, fresh: bool) -> P
     """Submit the selection for one task."""
     selection = refreshing(select_model) if fresh else select_model
     if not workers_have_our_controller(planned.task):
-        return submit_here(selection, {"run": quote(run), "planned": quote(planned), "apart": True})
-    return submit_controller_task(selection, quote(run), quote(planned), kinds=[planned.task])
+        return submit_here(selection, {"run": unsearched(run), "planned": unsearched(planned), "apart": True})
+    return submit_controller_task(selection, unsearched(run), unsearched(planned), kinds=[planned.task])
 
 
 def _ranked(run: RequestRun, tasks: Sequence[PlannedTask]) -> dict[int, Selection]:
@@ -80,8 +80,8 @@ def _ranked(run: RequestRun, tasks: Sequence[PlannedTask]) -> dict[int, Selectio
             return {}  # the selections will report that
         if not kinds or not one_worker_takes(kinds):
             return {}
-        ranked = quote([planned for planned in tasks if planned.task in kinds])
-        state = run_controller_task(rank_models, quote(run), ranked, deadline=deadline, kinds=kinds)
+        ranked = unsearched([planned for planned in tasks if planned.task in kinds])
+        state = run_controller_task(rank_models, unsearched(run), ranked, deadline=deadline, kinds=kinds)
     choices: dict[int, ModelChoice] = state.result() if state.is_completed() else {}
     return {task_id: Selected(choice, state) for task_id, choice in choices.items()}
 
