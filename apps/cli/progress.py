@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from apps.cli.text import duration, printable
+from apps.cli.text import STARTING, duration, printable
 from hugginggpt.polling import polling
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.25
 """Pause between two checks of the trace, and between two pictures on a terminal."""
 
-STARTING, STARTING_A_SERVER = "Starting", "Starting a temporary Prefect server"
+STARTING_A_SERVER = "Starting a temporary Prefect server"
 
 _MARKS = {
     "completed": ("✓", "green"),

@@ -39,9 +39,10 @@ def status(as_json: bool) -> int:
 def _status() -> tuple[dict[str, Any], bool]:
     """What runs where, and whether everything does, from the service if there is one."""
     from apps.cli.through_service import service
-    from apps.http.client import ServiceLostError
+    from apps.http.client import ServiceLostError, is_up
 
-    if (known := service()) is not None:
+    # What a killed `up` has left running would count itself as up.
+    if is_up() and (known := service()) is not None:
         with suppress(ServiceLostError):
             told = known.get("/status")
             return told["status"], told["whole"]

@@ -6,6 +6,9 @@ from hugginggpt.text import visible
 
 SHORT_ID = 8
 
+STARTING = "Starting"
+"""What is shown of a request on which nothing works yet."""
+
 LINE_CHARS = 200
 """Most characters of a text that shares its line with others."""
 

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from apps.cli.progress import STARTING
-from apps.cli.text import LINE_CHARS, duration
+from apps.cli.text import LINE_CHARS, STARTING, duration
 from apps.http.events import Ended, Planned, Progress, Step, StoredFile
 from hugginggpt.errors import UsageError, rebuilt
 from hugginggpt.preview import Preview

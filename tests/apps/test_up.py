@@ -312,7 +312,7 @@ def test_a_taken_port_is_named_before_anything_is_started(here: Installation, tm
     assert sentence.endswith("): choose another with --port.")
     assert not list((other.home / "logs").iterdir()) and not other.processes()
     shown = other.run("status")
-    assert shown.returncode == 1
+    assert shown.returncode == 1, shown.stdout
     assert f"up:              nothing for {other.home}; start it with `hugginggpt up`" in shown.stdout
     nothing = other.run("down")
     assert (nothing.returncode, nothing.stdout) == (0, f"Nothing is up for {other.home}.\n")
@@ -350,7 +350,7 @@ def test_the_next_up_ends_what_a_killed_one_left(here: Installation) -> None:
     os.kill(supervisor, signal.SIGKILL)
     assert len(left) >= 3
     shown = here.run("status")
-    assert shown.returncode == 1
+    assert shown.returncode == 1, shown.stdout
     assert "up:              killed, but its parts may still run; `hugginggpt down` stops them" in shown.stdout
     with closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", 0))
@@ -571,7 +571,7 @@ def test_on_postgresql_detached_with_a_request_at_work(database: URL, tmp_path: 
             assert "; running Draw the edges." in shown.stdout
             assert "requests:        1 running" in shown.stdout
             commands = " ".join(" ".join(process.cmdline()) for process in installation.processes())
-            assert "prefect.engine" in commands
+            assert "multiprocessing.forkserver" in commands
             down = installation.run("down")
             assert (down.returncode, down.stdout) == (0, f"Stopped everything for {installation.home}.\n")
             assert not installation.processes()
