@@ -77,7 +77,7 @@ def test_a_given_plan_from_request_to_files(hugginggpt: Run, photo: Path, tmp_pa
         assert (hashlib.sha256(content).hexdigest(), len(content)) == (file.sha256, file.bytes)
     assert Image.open(tmp_path / "made" / "0-canny-control.png").size == (64, 48)
     steps = first.stderr.splitlines()
-    assert steps.index("Planned: 0 · canny-control") < steps.index("Writing the answer")
+    assert steps.index("Planned: 0 · canny-control") < steps.index(said)
     assert any(line.startswith("0 · canny-control: done in ") for line in steps)
 
     again = hugginggpt(*arguments)
