@@ -41,7 +41,7 @@ def ask(request: str, given: GivenRequest, go_on: bool, output: Output) -> int:
     found = service()
     if found is None:
         prefect_server.begin()
-    text, options = read_request(request), given.plain_options()
+    text, options = read_request(request), given.options()
 
     from apps.cli.answer import make_folder, present
 

@@ -5,14 +5,11 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import click
 
 from apps.cli.options import collected, finite
-
-if TYPE_CHECKING:
-    from hugginggpt.request import RequestOptions
 
 _ADDRESS = re.compile(r"(data:|[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
 _MOST_SHOWN = 300
@@ -45,22 +42,10 @@ class GivenRequest:
         """The files, URLs and data URIs, with absolute paths."""
         return [absolute(source) for source in self.files]
 
-    def options(self) -> "RequestOptions":
-        """How to answer the request. This reads the plan."""
-        from hugginggpt.request import RequestOptions
-
-        return RequestOptions(**self.plain_options())
-
-    def plain_options(self) -> dict[str, Any]:
-        """The same as JSON data."""
+    def options(self) -> dict[str, Any]:
+        """How to answer the request, as JSON data. This reads the plan."""
         plan = None if self.plan_file is None else read_plan(self.plan_file)
         return {"plan": plan, "fresh": self.fresh, "deadline": self.deadline, "max_cost": self.max_cost}
-
-    def conversation_id(self) -> str | None:
-        """The whole id of the conversation to continue."""
-        from hugginggpt.services import get_trace
-
-        return None if self.conversation is None else get_trace().requests.conversation(self.conversation)
 
 
 def request_options(command: F) -> F:

@@ -76,7 +76,7 @@ def submit(
     from apps.cli.through_service import conversation, readable, service
 
     assert request is not None
-    text, options = read_request(request), given.plain_options()
+    text, options = read_request(request), given.options()
     found = service()
     sources = given.sources
     if found is None:
