@@ -278,7 +278,7 @@ class LimitSettings(_Section):
         description="Longest input text, and longest text put together from results for one task, in characters.",
     )
     max_decoded_bytes: int = Field(
-        256 * 2**20,
+        320 * 2**20,
         ge=1,
         description="Most memory that decoding an input file may take, in bytes. About a quarter as much is used to "
         "decode the elements of a list ahead.",

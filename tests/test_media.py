@@ -394,6 +394,15 @@ def test_cut_off_recordings_are_refused(tmp_path: Path) -> None:
         assert "damaged" in refused(tmp_path, name, whole[: len(whole) // 2])
 
 
+def test_of_long_recordings_the_end_is_looked_at(tmp_path: Path) -> None:
+    for format, name in (("WAV", "a.wav"), ("FLAC", "a.flac")):
+        whole = recording(format, seconds=1_100)
+        (tmp_path / name).write_bytes(whole)
+        assert load_file(str(tmp_path / name), settings_with()).content == whole
+        assert "damaged" in refused(tmp_path, name, whole[:-100])
+        assert "damaged" in refused(tmp_path, name, whole[: len(whole) // 2])
+
+
 def test_samples_that_are_no_numbers_are_silence() -> None:
     buffer = io.BytesIO()
     samples = np.array([0.5, np.nan, -0.5, np.inf, -np.inf, 0.25], np.float32)
