@@ -4,10 +4,11 @@ Where there is no service, or it would do something else than the command itself
 the service is lost on the way, the command waits for it to come back, because what works on the request goes on.
 """
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import click
@@ -19,7 +20,7 @@ from apps.http.client import Service, ServiceLostError, find_service, is_up
 from hugginggpt.errors import HuggingGPTError, rebuilt
 
 if TYPE_CHECKING:
-    from apps.http.events import Ended, Failed
+    from apps.http.events import Ended
 
 BACK_SECONDS = 60.0
 """How long to wait for a lost service, which `up` starts again."""
@@ -35,7 +36,11 @@ def service() -> Service | None:
 
 def path_of(name: str, *more: str) -> str:
     """The address of a request, whose id may hold anything that a user typed."""
-    return "/".join(["/requests", quote(name, safe=""), *more])
+    return "/".join(["/requests", _quoted(name), *more])
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="", errors="surrogateescape")  # bytes that are not UTF-8
 
 
 def readable(source: str) -> str:
@@ -45,7 +50,7 @@ def readable(source: str) -> str:
         UsageError: the file cannot be accepted.
         StorageError: the store cannot take it.
     """
-    if not source.startswith(("/dev/", "/proc/")):
+    if not any(path.startswith(("/dev/", "/proc/")) for path in (source, os.path.realpath(source))):
         return source
     from hugginggpt.resources import artifact_reference, load_resources
     from hugginggpt.services import get_store
@@ -66,7 +71,7 @@ def conversation(service: Service | None, name: str | None) -> str | None:
         TraceError: no conversation, or more than one, has an id that begins like this.
     """
     if service is not None:
-        path = "/latest-conversation" if name is None else f"/conversations/{quote(name, safe='')}"
+        path = "/latest-conversation" if name is None else f"/conversations/{_quoted(name)}"
         with suppress(ServiceLostError):
             found: str | None = service.get(path)["conversation_id"]
             return found
@@ -201,10 +206,7 @@ class _Following:
                     if not self._is_back():
                         return None
                     came_back = True
-        self._fail(failed)
-
-    def _fail(self, failed: "Failed") -> NoReturn:
-        if failed["begun"]:
+        if failed["begun"] and not resumes:
             click.echo(kept(self._request_id), err=True)
         raise rebuilt(failed["type"], failed["message"])
 
