@@ -24,6 +24,7 @@ from sqlalchemy import URL
 from apps.up.certificate import make_certificate
 from apps.up.parts import UpOptions, part_environment
 from hugginggpt.cluster.address import Certificates
+from hugginggpt.errors import UsageError
 from hugginggpt.settings import CHECKOUT, get_settings
 from tests.apps.conftest import COMMAND, run_command
 from tests.servers import (
@@ -360,6 +361,13 @@ def test_the_next_up_ends_what_a_killed_one_left(here: Installation) -> None:
     assert refused.stdout == "cleanup:         stopped the parts that a killed `up` had left running\n"
     assert not here.processes()
     assert not (here.home / "up.json").exists()
+
+
+@pytest.mark.parametrize("same", ["service_port", "dask_port"])
+def test_two_parts_cannot_have_the_same_port(same: str) -> None:
+    port = free_port()
+    with pytest.raises(UsageError, match="Two parts cannot listen on the same port"):
+        UpOptions(port=port, expert_workers=1, **{same: port}).check()
 
 
 def test_the_parts_use_the_folders_that_are_meant_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
