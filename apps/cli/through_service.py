@@ -5,11 +5,11 @@ the service is lost on the way, the command waits for it to come back, because w
 """
 
 import os
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import click
 
@@ -34,13 +34,14 @@ def service() -> Service | None:
     return None if verbose() else find_service()
 
 
-def path_of(name: str, *more: str) -> str:
-    """The address of a request, whose id may hold anything that a user typed."""
-    return "/".join(["/requests", _quoted(name), *more])
+def may_be_id(name: str) -> bool:
+    """Whether a text that a user typed may begin an id. If not, it is not for the service to say what is wrong."""
+    return re.fullmatch(r"[A-Za-z0-9._-]+", name) is not None
 
 
-def _quoted(name: str) -> str:
-    return quote(name, safe="", errors="surrogateescape")  # bytes that are not UTF-8
+def path_of(request_id: str, *more: str) -> str:
+    """The address of a request, by its id or a beginning of that."""
+    return "/".join(["/requests", request_id, *more])
 
 
 def readable(source: str) -> str:
@@ -70,8 +71,8 @@ def conversation(service: Service | None, name: str | None) -> str | None:
     Raises:
         TraceError: no conversation, or more than one, has an id that begins like this.
     """
-    if service is not None:
-        path = "/latest-conversation" if name is None else f"/conversations/{_quoted(name)}"
+    if service is not None and (name is None or may_be_id(name)):
+        path = "/latest-conversation" if name is None else f"/conversations/{name}"
         with suppress(ServiceLostError):
             found: str | None = service.get(path)["conversation_id"]
             return found
@@ -82,11 +83,13 @@ def conversation(service: Service | None, name: str | None) -> str | None:
 
 
 def known_request(service: Service, name: str) -> dict[str, Any] | None:
-    """The request whose id begins with a text, and whether it was answered; None if the service is lost.
+    """The request whose id begins with a text, and whether it was answered; None if the service cannot tell.
 
     Raises:
         TraceError: no request, or more than one, has an id that begins like this.
     """
+    if not may_be_id(name):
+        return None
     try:
         found: dict[str, Any] = service.get(path_of(name))
     except ServiceLostError:
@@ -125,6 +128,16 @@ def resume(service: Service, request_id: str) -> "Ended | None":
         return lives
 
     return _Following(service, request_id).answered(begin)
+
+
+def answered(service: Service, request_id: str) -> "Ended | None":
+    """A request that was answered before, without the page of its run; None if the service is lost."""
+    with suppress(ServiceLostError):
+        for event in service.events(request_id, lives=0, since=began(), waits="waiting", resumes=False):
+            if event.name == "ended":
+                ended: Ended = {**event.data, "page": None}
+                return ended
+    return None
 
 
 def wait(service: Service, request_id: str) -> "Ended | None":

@@ -46,7 +46,10 @@ def find_service() -> "Service | None":
         return None
     if not _is_ours(state) or state.get("settings_fingerprint") != settings_fingerprint(os.environ, home, key):
         return None
-    service = Service(str(state["service_url"]), key)
+    try:
+        service = Service(str(state["service_url"]), key)
+    except ValueError:  # somebody has edited the file
+        return None
     return service if service.proves_itself() else None
 
 

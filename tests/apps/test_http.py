@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,13 +15,16 @@ import pytest
 import uvicorn
 
 from apps.http.application import application
-from apps.http.client import Service, ServiceLostError
+from apps.http.client import Service, ServiceLostError, find_service
 from apps.http.work import Work
 from hugginggpt import submission
-from hugginggpt.service_key import proof
+from hugginggpt.holder import holder_name
+from hugginggpt.service_key import make_key, proof
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import Settings
+from hugginggpt.settings_fingerprint import settings_fingerprint
 from hugginggpt.submission import Submission
+from hugginggpt.up_state import Up, write
 
 KEY = "the key"
 SINCE = "2026-01-01T00:00:00Z"
@@ -119,6 +123,15 @@ def test_each_connection_proves_itself_before_the_key_goes_there(has_key: bool) 
                 service.post("/requests/a/cancel")
         server.shutdown()
     assert handler.seen and set(handler.seen) == {None}
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:x", "http://[::1", "nonsense", ""])
+def test_a_service_whose_address_is_none_is_not_found(settings: Settings, url: str) -> None:
+    settings.home_dir.mkdir(mode=0o700)
+    same = settings_fingerprint(os.environ, settings.home_dir, make_key(settings.home_dir))
+    state = Up(supervisor=holder_name(), mark="", api_url="http://api", dask_address=None, ready=True)
+    write(settings.home_dir, state.model_copy(update={"service_url": url, "settings_fingerprint": same}))
+    assert find_service() is None
 
 
 def test_a_service_that_closed_its_connection_is_spoken_to_again(address: str) -> None:

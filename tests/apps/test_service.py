@@ -303,15 +303,16 @@ def test_cancelling_and_resuming(hugginggpt: Run, controller: OpenAIServer, tmp_
     assert (resumed.returncode, json.loads(resumed.stdout)["response"]) == (0, "It is done.")
     shown = hugginggpt("resume", "later-1")
     assert (shown.returncode, shown.stdout.splitlines()[0]) == (0, "It is done.")
+    assert shown.stderr == "\nFor every detail: `hugginggpt trace show later-1`\n"
     assert hugginggpt("resume", "typo", "--out", "made").returncode == 1
     assert not (tmp_path / "made").exists()
 
 
 def test_an_id_can_be_any_bytes(hugginggpt: Run) -> None:
-    for command in ("resume", "cancel"):
-        unknown = hugginggpt(command, "\udcff")
+    for command, name in (("resume", "\udcff"), ("cancel", "\udcff"), ("resume", "a/events"), ("resume", "")):
+        unknown = hugginggpt(command, name)
         assert (unknown.returncode, unknown.stdout) == (1, "")
-        assert unknown.stderr.startswith("Error: There is no request '\ufffd' in the trace: ")
+        assert unknown.stderr.startswith("Error: There is no request '")
     elsewhere = hugginggpt("ask", "Read it", "--conversation", "\udcff")
     assert (elsewhere.returncode, elsewhere.stderr[:29]) == (1, "Error: There is no conversati")
     refused = hugginggpt("submit", "Read it", "--id", "\udcff")
@@ -431,6 +432,12 @@ def test_ctrl_c_leaves_a_submitted_request_alone(hugginggpt: Run, controller: Op
     go_on.set()
     wait_until(lambda: latest().finished_at is not None)
     assert (latest().status, len(latest().lives)) == (RequestStatus.COMPLETED, 1)
+
+
+def test_a_command_without_stderr_answers(hugginggpt: Run, photo: Path, tmp_path: Path) -> None:
+    asked = [*COMMAND, "ask", "Draw it.", "--file", str(photo), "--plan", str(written(tmp_path, EDGES)), "--json"]
+    done = subprocess.run(["sh", "-c", 'exec "$@" 2>&-', "sh", *asked], stdout=subprocess.PIPE)
+    assert (done.returncode, json.loads(done.stdout)["status"]) == (0, "completed")
 
 
 def test_the_command_is_light(here: Installation, hugginggpt: Run, photo: Path, tmp_path: Path) -> None:
