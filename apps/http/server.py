@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -18,6 +19,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m apps.http.server", description=__doc__)
     parser.add_argument("--fd", type=int, required=True, help="file descriptor of the bound socket to listen on")
     bound = socket.socket(fileno=parser.parse_args().fd)
+    # So that the folder is deleted: uvicorn raises the signal again when it has stopped, which would end the process.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     with tempfile.TemporaryDirectory(prefix="hugginggpt-service-") as folder:
         try:
             _serve(bound, Path(folder))

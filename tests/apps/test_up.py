@@ -514,7 +514,8 @@ def test_only_its_owner_gets_in(tmp_path: Path) -> None:
 
     dask, plan = free_port(), tmp_path / "plan.json"
     plan.write_text(json.dumps([EDGES]))
-    installation = Installation(tmp_path, umask=0)
+    (tmp_path / "temporary").mkdir()
+    installation = Installation(tmp_path, umask=0, TMPDIR=str(tmp_path / "temporary"))
     try:
         up = installation.run(*installation.up("--expert-workers", "2", "--dask-port", str(dask), "--detach"))
         assert up.returncode == 0, up.stdout + up.stderr
@@ -541,6 +542,7 @@ def test_only_its_owner_gets_in(tmp_path: Path) -> None:
         assert open_to_others(installation.home) == []
         made = {path.name for path in installation.home.iterdir()}
         assert made >= {"trace.db", "artifacts", "results", "logs", "prefect"} and "dask.pem" not in made
+        assert not list((tmp_path / "temporary").glob("hugginggpt-*"))
     finally:
         for process in installation.processes():
             process.kill()
