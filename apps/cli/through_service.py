@@ -135,7 +135,8 @@ def answered(service: Service, request_id: str) -> "Ended | None":
     with suppress(ServiceLostError):
         for event in service.events(request_id, lives=0, since=began(), waits="waiting", resumes=False):
             if event.name == "ended":
-                ended: Ended = {**event.data, "page": None}
+                ended: Ended = event.data
+                ended["page"] = None
                 return ended
     return None
 

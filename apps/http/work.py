@@ -92,7 +92,8 @@ class Work:
             running = await self._begin(job, *arguments)
         if unless is not None:
             other = asyncio.create_task(unless())
-            await asyncio.wait([running.over, other], return_when=asyncio.FIRST_COMPLETED)
+            ends: list[asyncio.Future[Any]] = [running.over, other]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             other.cancel()
             running.interrupt()
         failed = await running.over
