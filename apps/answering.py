@@ -51,23 +51,16 @@ def answer(
     Raises:
         HuggingGPTError: the request could not be finished.
     """
-    from prefect.context import SettingsContext, get_settings_context
-
     from flows.answer import answer_request
 
-    # A run that somebody waits for needs no heartbeat, and stopping it takes a second. Prefect's `temporary_settings`
-    # would read all of its settings again.
-    before = get_settings_context()
-    flows = before.settings.flows.model_copy(update={"heartbeat_frequency": None})
-    with SettingsContext(profile=before.profile, settings=before.settings.model_copy(update={"flows": flows})):
-        state: State[Any] = answer_request(
-            text,
-            files=list(files),
-            conversation_id=conversation_id,
-            options=options,
-            request_id=request_id,
-            return_state=True,
-        )
+    state: State[Any] = answer_request(
+        text,
+        files=list(files),
+        conversation_id=conversation_id,
+        options=options,
+        request_id=request_id,
+        return_state=True,
+    )
     story = get_trace().requests.get(request_id) if is_begun(request_id) else None
     if story is None or story.status in (RequestStatus.RUNNING, RequestStatus.DIED):
         state.result()

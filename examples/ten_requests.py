@@ -56,8 +56,8 @@ HEAD = """\
 # The embedded planner at work
 
 Ten requests in ten styles, and six odd ones, planned by the [embedded planner](embedded-planner.md) and answered by
-embedded models: no key, no network. The output is unedited, mistakes included. `python
-examples/ten_requests.py > docs/embedded-planner-examples.md` asks them again.
+embedded models: no key, no network. The output is unedited, mistakes included; the times are those of two cores that
+had other work to do. `python examples/ten_requests.py > docs/embedded-planner-examples.md` asks them again.
 [Scores](embedded-planner.md#how-well-it-plans) over many requests say how good the plans are in general.
 """
 

@@ -72,8 +72,16 @@ def settings_fingerprint(environment: Mapping[str, str], home: Path, key: str) -
     values = {name.upper(): value for name, value in environment.items() if value}
     counted = {name: value for name, value in values.items() if _counts(name) and not _is_default(name, value, home)}
     relative = any(name in _PATHS and not _is_absolute(value) for name, value in counted.items())
-    place = [__version__, str(Path(__file__).parent), sys.prefix, os.getcwd() if relative else ""]
+    place = [__version__, str(Path(__file__).parent), sys.prefix, _mounts(), os.getcwd() if relative else ""]
     return hmac.new(key.encode(), json.dumps([place, sorted(counted.items())]).encode(), hashlib.sha256).hexdigest()
+
+
+def _mounts() -> str:
+    """The namespace of this process's file systems, because a process can have a /tmp of its own."""
+    try:
+        return os.readlink("/proc/self/ns/mnt")
+    except OSError:  # not on Linux
+        return ""
 
 
 def _counts(name: str) -> bool:

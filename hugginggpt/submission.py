@@ -5,11 +5,11 @@ Every way to start a request calls `submit`, except those that run the flow in t
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import ConfigDict, ValidationError
+from pydantic import AfterValidator, ConfigDict, ValidationError
 from typing_extensions import TypedDict
 
 from hugginggpt.acceptance import accept
@@ -19,7 +19,6 @@ from hugginggpt.errors import (
     OrchestratorUnavailableError,
     RequestInProgressError,
     UsageError,
-    first_problem,
 )
 from hugginggpt.request import RequestOptions
 from hugginggpt.results import RequestStatus
@@ -34,6 +33,16 @@ if TYPE_CHECKING:
 _MOST_SHOWN = 60
 
 
+def _only_text(given: str) -> str:
+    if not is_storable(given):
+        raise ValueError("it contains a character that is not text: NUL or half of a surrogate pair")
+    return given
+
+
+Text = Annotated[str, AfterValidator(_only_text)]
+"""A text that every database can store."""
+
+
 class Submission(RequestOptions):
     """A request as it is submitted; in a batch, one line.
 
@@ -46,10 +55,10 @@ class Submission(RequestOptions):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    request: str
-    files: tuple[str, ...] = ()
-    id: str | None = None
-    conversation: str | None = None
+    request: Text
+    files: tuple[Text, ...] = ()
+    id: Text | None = None
+    conversation: Text | None = None
 
     @property
     def options(self) -> dict[str, Any]:
@@ -78,9 +87,15 @@ def parse_submission(line: bytes) -> Submission:
     try:
         return Submission.model_validate_json(written, strict=True)
     except ValidationError as error:
-        name = one_line(".".join(str(part) for part in error.errors()[0]["loc"]), _MOST_SHOWN)
-        reason = first_problem(error)
-        raise UsageError(f"'{name}' cannot be used: {reason[:1].lower()}{reason[1:]}.") from None
+        raise UsageError(objection(error.errors())) from None
+
+
+def objection(problems: Sequence[Mapping[str, Any]]) -> str:
+    """Why content from outside is refused, in one sentence, from Pydantic's list of what is wrong with it."""
+    name = one_line(".".join(str(part) for part in problems[0]["loc"]), _MOST_SHOWN)
+    reason = problems[0]["msg"].removeprefix("Value error, ")
+    begins = reason[:1] if reason[:2].isupper() else reason[:1].lower()
+    return f"'{name}' cannot be used: {begins}{reason[1:]}."
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def certificate_file(home: Path) -> Path:
 
 
 def _wake_file(home: Path) -> Path:
-    return home / "flow-workers.wake"
+    return home / "up.wake"
 
 
 def _file(home: Path) -> Path:

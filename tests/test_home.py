@@ -42,9 +42,9 @@ def older(home: Path) -> Path:
     """A home of a version that left modes to the umask."""
     for folder in ("artifacts/ab", "results", "logs", "prefect"):
         (home / folder).mkdir(parents=True)
-    for file in ("trace.db", "trace.db-wal", "up.lock", "artifacts/ab/abc", "logs/up.log"):
+    for file in ("trace.db", "trace.db-wal", "up.lock", "up.wake", "artifacts/ab/abc", "logs/up.log"):
         (home / file).write_text("x")
-    assert len(open_to_others(home)) == 11
+    assert len(open_to_others(home)) == 12
     return home
 
 

@@ -1,5 +1,8 @@
 """Two processes have the same fingerprint if their settings are the same, and only then."""
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,3 +68,15 @@ def test_a_relative_path_is_another_one_elsewhere(
     monkeypatch.chdir(tmp_path)
     after = [fingerprint(**{name: value}) for value in (absolute, relative)]
     assert (before[0] == after[0], before[1] == after[1]) == (True, False)
+
+
+def test_who_sees_other_files_has_another_one() -> None:
+    code = "from tests.test_settings_fingerprint import fingerprint; print(fingerprint())"
+    same = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert same.stdout == f"{fingerprint()}\n"
+    if shutil.which("unshare") is None:
+        pytest.skip("there is no unshare here")
+    other = subprocess.run(["unshare", "--mount", sys.executable, "-c", code], capture_output=True, text=True)
+    if other.returncode:
+        pytest.skip("this user may not have file systems of its own")
+    assert other.stdout != same.stdout

@@ -47,10 +47,10 @@ def cancel(ids: tuple[str, ...]) -> int:
 
 def _cancelled(service: "Service | None", name: str) -> "Cancelled":
     """Stop a request; return whether it had not ended yet."""
-    from apps.cli.through_service import path_of
+    from apps.cli.through_service import may_be_id, path_of
     from apps.http.client import ServiceLostError
 
-    if service is not None:
+    if service is not None and may_be_id(name):
         with suppress(ServiceLostError):
             told: Cancelled = service.post(path_of(name, "cancel"))
             return told

@@ -53,7 +53,7 @@ class Finding:
 def findings() -> Iterator[Finding]:
     """Check every part, even if some are broken. If the settings are, nothing else can be checked."""
     with _asked_torch() as torch:
-        checks = _CHECKS | {"accelerator": partial(_accelerator, torch)}
+        checks = _checks(torch)
         first, *others = checks
         finding = _examined(first, checks[first])
         yield finding
@@ -229,15 +229,17 @@ def _embedded() -> Finding:
     return _ok(there)
 
 
-_CHECKS: dict[str, Callable[[], Finding]] = {
-    "settings": _settings,
-    "controller": _controller,
-    "Hub": _hub,
-    "Prefect": _prefect,
-    "expert workers": _expert_workers,
-    "trace database": _database,
-    "artifact store": _store,
-    "accelerator": partial(_accelerator, None),
-    "disk": _disk,
-    "embedded experts": _embedded,
-}
+def _checks(torch: "subprocess.Popen[str] | None") -> dict[str, Callable[[], Finding]]:
+    """The check of each part, in the order in which they are shown."""
+    return {
+        "settings": _settings,
+        "controller": _controller,
+        "Hub": _hub,
+        "Prefect": _prefect,
+        "expert workers": _expert_workers,
+        "trace database": _database,
+        "artifact store": _store,
+        "accelerator": partial(_accelerator, torch),
+        "disk": _disk,
+        "embedded experts": _embedded,
+    }

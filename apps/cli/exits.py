@@ -5,6 +5,7 @@ import errno
 import gc
 import io
 import logging
+import os
 import signal
 import sys
 import traceback
@@ -43,6 +44,7 @@ class Commands(click.Group):
         from apps.cli.clock import process_start
 
         if args is None:
+            _open_streams()
             # What is imported stays: the collector need not look through it over and over, nor once more at the end.
             gc.set_threshold(_OBJECTS)
             atexit.register(gc.freeze)
@@ -56,6 +58,8 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
+        if os.environ.get("NO_COLOR"):
+            ctx.color = False
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # some terminals cannot show every character of an answer
@@ -76,6 +80,13 @@ class Commands(click.Group):
             hint = "" if verbose() else " Run it again with --verbose for the traceback."
             _end(ctx, f"Something unexpected happened: {type(error).__name__}: {said(error)}.{hint}", FAILED)
         ctx.exit(code or COMPLETED)
+
+
+def _open_streams() -> None:
+    """Give a command that was started without stdout or stderr one that leads nowhere, so that nothing fails there."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
 @contextmanager

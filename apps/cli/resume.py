@@ -17,16 +17,16 @@ def resume(id: str, output: Output) -> int:
     id will do. If the request has finished, its answer is shown again.
     """
     from apps.cli.answer import make_folder, present
-    from apps.cli.through_service import known_request, resume, service
+    from apps.cli.through_service import answered, known_request, resume, service
 
     found = service()
     known = None if found is None else known_request(found, id)
     if found is not None and known is not None:
         if output.out is not None:
             make_folder(output.out)
-        ended = resume(found, known["request_id"])
+        ended = (answered if known["answered"] else resume)(found, known["request_id"])
         if ended is not None:
-            return present({**ended, "page": None} if known["answered"] else ended, output)
+            return present(ended, output)
     from apps.cli.answer import ended_request
     from apps.cli.running import run
     from hugginggpt.services import get_trace

@@ -4,11 +4,12 @@ Where there is no service, or it would do something else than the command itself
 the service is lost on the way, the command waits for it to come back, because what works on the request goes on.
 """
 
+import os
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,7 +20,7 @@ from apps.http.client import Service, ServiceLostError, find_service, is_up
 from hugginggpt.errors import HuggingGPTError, rebuilt
 
 if TYPE_CHECKING:
-    from apps.http.events import Ended, Failed
+    from apps.http.events import Ended
 
 BACK_SECONDS = 60.0
 """How long to wait for a lost service, which `up` starts again."""
@@ -33,9 +34,14 @@ def service() -> Service | None:
     return None if verbose() else find_service()
 
 
-def path_of(name: str, *more: str) -> str:
-    """The address of a request, whose id may hold anything that a user typed."""
-    return "/".join(["/requests", quote(name, safe=""), *more])
+def may_be_id(name: str) -> bool:
+    """Whether a text that a user typed may begin an id. If not, it is not for the service to say what is wrong."""
+    return re.fullmatch(r"[A-Za-z0-9._-]+", name) is not None
+
+
+def path_of(request_id: str, *more: str) -> str:
+    """The address of a request, by its id or a beginning of that."""
+    return "/".join(["/requests", request_id, *more])
 
 
 def readable(source: str) -> str:
@@ -45,7 +51,7 @@ def readable(source: str) -> str:
         UsageError: the file cannot be accepted.
         StorageError: the store cannot take it.
     """
-    if not source.startswith(("/dev/", "/proc/")):
+    if not any(path.startswith(("/dev/", "/proc/")) for path in (source, os.path.realpath(source))):
         return source
     from hugginggpt.resources import artifact_reference, load_resources
     from hugginggpt.services import get_store
@@ -65,8 +71,8 @@ def conversation(service: Service | None, name: str | None) -> str | None:
     Raises:
         TraceError: no conversation, or more than one, has an id that begins like this.
     """
-    if service is not None:
-        path = "/latest-conversation" if name is None else f"/conversations/{quote(name, safe='')}"
+    if service is not None and (name is None or may_be_id(name)):
+        path = "/latest-conversation" if name is None else f"/conversations/{name}"
         with suppress(ServiceLostError):
             found: str | None = service.get(path)["conversation_id"]
             return found
@@ -77,11 +83,13 @@ def conversation(service: Service | None, name: str | None) -> str | None:
 
 
 def known_request(service: Service, name: str) -> dict[str, Any] | None:
-    """The request whose id begins with a text, and whether it was answered; None if the service is lost.
+    """The request whose id begins with a text, and whether it was answered; None if the service cannot tell.
 
     Raises:
         TraceError: no request, or more than one, has an id that begins like this.
     """
+    if not may_be_id(name):
+        return None
     try:
         found: dict[str, Any] = service.get(path_of(name))
     except ServiceLostError:
@@ -120,6 +128,17 @@ def resume(service: Service, request_id: str) -> "Ended | None":
         return lives
 
     return _Following(service, request_id).answered(begin)
+
+
+def answered(service: Service, request_id: str) -> "Ended | None":
+    """A request that was answered before, without the page of its run; None if the service is lost."""
+    with suppress(ServiceLostError):
+        for event in service.events(request_id, lives=0, since=began(), waits="waiting", resumes=False):
+            if event.name == "ended":
+                ended: Ended = event.data
+                ended["page"] = None
+                return ended
+    return None
 
 
 def wait(service: Service, request_id: str) -> "Ended | None":
@@ -201,10 +220,7 @@ class _Following:
                     if not self._is_back():
                         return None
                     came_back = True
-        self._fail(failed)
-
-    def _fail(self, failed: "Failed") -> NoReturn:
-        if failed["begun"]:
+        if failed["begun"] and not resumes:
             click.echo(kept(self._request_id), err=True)
         raise rebuilt(failed["type"], failed["message"])
 

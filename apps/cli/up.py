@@ -94,8 +94,9 @@ def up(
     """Start a Prefect server with its UI, the databases, the deployments, and workers that run them.
 
     Everything runs until Ctrl-C or `hugginggpt down`. Meanwhile, `ask` and all other commands with the
-    same HUGGINGGPT_HOME find the server by themselves, unless PREFECT_API_URL names another. A part that
-    dies is restarted. Logs are in the folder logs in HUGGINGGPT_HOME.
+    same HUGGINGGPT_HOME find the server by themselves, unless PREFECT_API_URL names another, and an HTTP
+    service does their work without the time that they take to start. A part that dies is restarted. Logs
+    are in the folder logs in HUGGINGGPT_HOME.
 
     If HUGGINGGPT_DATABASE_URL is on PostgreSQL, Prefect's database is created there too, under the name of
     the trace's database followed by _prefect. Otherwise both are SQLite files in HUGGINGGPT_HOME.

@@ -3,12 +3,13 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 
 from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 
 from apps.http import jobs
@@ -29,7 +30,7 @@ from hugginggpt.errors import (
 from hugginggpt.results import RequestStatus
 from hugginggpt.service_key import is_key, proof
 from hugginggpt.services import get_store, get_trace
-from hugginggpt.submission import Cancelled, Submission, reopen
+from hugginggpt.submission import Cancelled, Submission, Text, objection, reopen
 from hugginggpt.trace.story import RequestTrace
 
 API = "/api/v1"
@@ -49,9 +50,7 @@ class NewRequest(Submission):
             `later`: the next scheduled run.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str
+    id: Text
     start: Literal["now", "deployed", "later"] = "deployed"
 
 
@@ -60,8 +59,8 @@ class OnlyPlan(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    request: str
-    files: list[str] = []
+    request: Text
+    files: list[Text] = []
 
 
 class Keyed:
@@ -103,6 +102,7 @@ def application(key: str, ui_url: str, work: Work) -> Application:
     app = FastAPI(title="HuggingGPT", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.key, app.state.ui_url, app.state.work = key, ui_url, work
     app.add_exception_handler(HuggingGPTError, _refused)
+    app.add_exception_handler(RequestValidationError, _unusable)
     app.include_router(router)
     return Keyed(app, key)
 
@@ -164,23 +164,24 @@ async def cancel(name: str) -> Cancelled:
     return await run_in_threadpool(submission.cancel, get_trace(), name)
 
 
-@router.get("/requests/{request_id}/events")
+@router.get("/requests/{name}/events")
 async def events(
-    request_id: str, request: Request, since: datetime, lives: int = 0, waits: str = "waiting", resumes: bool = False
+    name: str, request: Request, since: AwareDatetime, lives: int = 0, waits: str = "waiting", resumes: bool = False
 ) -> StreamingResponse:
     """The progress of a request as server-sent events, to its end. A client that goes away changes nothing.
 
     Args:
-        request_id: the request.
+        name: the request's id, or any unique beginning of it.
         request: what was sent.
         since: when the user asked for it.
         lives: how many processes had worked on it before.
         waits: how to describe the time in which nothing works on it.
         resumes: whether another process takes over if the one at work dies, so that this is not the end.
     """
-    running = request.app.state.work.answering(request_id)
+    request_id, running = name, request.app.state.work.answering(name)
     if running is None:
-        await run_in_threadpool(get_trace().requests.get, request_id)
+        request_id = (await run_in_threadpool(get_trace().requests.get, name)).request_id
+        running = request.app.state.work.answering(request_id)
 
     def shown(story: RequestTrace) -> Progress:
         return progress(story, lives=lives, since=since, waits=waits)
@@ -209,8 +210,8 @@ async def conversation(name: str) -> dict[str, str]:
 
 @router.post("/plans")
 async def plan(asked: OnlyPlan, request: Request) -> Planned:
-    """Plan a request without running it."""
-    told = await request.app.state.work.do(jobs.plan, asked.request, asked.files)
+    """Plan a request without running it, unless the client goes away."""
+    told = await request.app.state.work.do(jobs.plan, asked.request, asked.files, unless=partial(_gone, request))
     found: Planned = told["plan"]
     return found
 
@@ -221,6 +222,12 @@ async def status(request: Request) -> dict[str, Any]:
     told = await request.app.state.work.do(jobs.status)
     found: dict[str, Any] = told["status"]
     return found
+
+
+async def _gone(request: Request) -> None:
+    """Wait until the client has gone away."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _stream(
@@ -280,6 +287,14 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HuggingGPTError)
     content = {"type": type(error).__name__, "message": error.message}
     return JSONResponse(content, next(status for kind, status in _STATUSES if isinstance(error, kind)))
+
+
+async def _unusable(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    problem = error.errors()[0]
+    where, *names = problem["loc"]
+    known = names if names and isinstance(names[0], str) else (where,)
+    return await _refused(request, UsageError(objection([{**problem, "loc": known}])))
 
 
 _STATUSES: tuple[tuple[type[HuggingGPTError], int], ...] = (

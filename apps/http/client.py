@@ -46,7 +46,10 @@ def find_service() -> "Service | None":
         return None
     if not _is_ours(state) or state.get("settings_fingerprint") != settings_fingerprint(os.environ, home, key):
         return None
-    service = Service(str(state["service_url"]), key)
+    try:
+        service = Service(str(state["service_url"]), key)
+    except ValueError:  # somebody has edited the file
+        return None
     return service if service.proves_itself() else None
 
 
@@ -104,11 +107,11 @@ class Service:
         self._key = key
         self._connection: http.client.HTTPConnection | None = None
 
-    def proves_itself(self) -> bool:
+    def proves_itself(self, seconds: float | None = FIND_SECONDS) -> bool:
         """Whether whoever listens there has the key. Only then does the key go there."""
         challenge = secrets.token_urlsafe(16)
         try:
-            answer = self._call("GET", f"/health?challenge={challenge}", seconds=FIND_SECONDS, with_key=False)
+            answer = self._call("GET", f"/health?challenge={challenge}", seconds=seconds, with_key=False)
         except ServiceLostError:
             return False
         given = answer.get("proof") if isinstance(answer, dict) else None
@@ -150,6 +153,10 @@ class Service:
             self._connection.close()
             self._connection = None
 
+    @property
+    def _is_connected(self) -> bool:
+        return self._connection is not None and self._connection.sock is not None
+
     def _call(
         self,
         method: str,
@@ -171,9 +178,13 @@ class Service:
     def _send(
         self, method: str, path: str, content: Mapping[str, Any] | None, *, seconds: float | None, with_key: bool
     ) -> http.client.HTTPResponse:
-        if self._connection is None:
+        if with_key and not self._is_connected:
+            if not self.proves_itself(seconds) or not self._is_connected:
+                raise ServiceLostError("It does not prove that it has the key.")
+        elif not self._is_connected:
             self._connection = http.client.HTTPConnection(*self._address, timeout=FIND_SECONDS)
             self._connection.connect()
+        assert self._connection is not None
         self._connection.sock.settimeout(seconds)
         headers = {"Content-Type": "application/json"}
         if with_key:

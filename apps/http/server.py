@@ -1,16 +1,22 @@
 """The HTTP service of an `up`, on loopback: `python -m apps.http.server --fd N`."""
 
 import argparse
+import multiprocessing
 import os
+import shutil
+import signal
 import socket
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from hugginggpt.errors import HuggingGPTError
 
 STOP_SECONDS = 5
 """How long open streams may take to end when the service is stopped."""
+JOB_SECONDS = 2.0
+"""How long jobs that are stopped with the service may take to end."""
 
 
 def main() -> None:
@@ -18,12 +24,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m apps.http.server", description=__doc__)
     parser.add_argument("--fd", type=int, required=True, help="file descriptor of the bound socket to listen on")
     bound = socket.socket(fileno=parser.parse_args().fd)
-    with tempfile.TemporaryDirectory(prefix="hugginggpt-service-") as folder:
-        try:
-            _serve(bound, Path(folder))
-        except HuggingGPTError as error:
-            print(f"Error: {error.message}", file=sys.stderr)
-            sys.exit(2)
+    # uvicorn raises the signal again when it has stopped, and by default that ends the process.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    folder = Path(tempfile.mkdtemp(prefix="hugginggpt-service-"))
+    code = 0
+    try:
+        _serve(bound, folder)
+    except HuggingGPTError as error:
+        print(f"Error: {error.message}", file=sys.stderr)
+        code = 2
+    except SystemExit as ending:
+        code = int(ending.code or 0)
+    deadline = time.monotonic() + JOB_SECONDS
+    for job in multiprocessing.active_children():
+        job.join(max(0.0, deadline - time.monotonic()))
+    if multiprocessing.active_children():
+        os._exit(code)  # they go on in their folders; `sys.exit` would wait for them
+    shutil.rmtree(folder, ignore_errors=True)
+    sys.exit(code)
 
 
 def _serve(bound: socket.socket, folder: Path) -> None:

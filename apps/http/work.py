@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
@@ -44,6 +44,11 @@ class Running:
     over: "asyncio.Future[Failed | None]"
     messages: dict[str, Any] = field(default_factory=dict)
 
+    def interrupt(self) -> None:
+        """Have it stop, unless it has ended."""
+        if not self.over.done() and self.process.pid is not None:
+            os.kill(self.process.pid, signal.SIGINT)
+
 
 class Work:
     """The jobs of a service.
@@ -59,21 +64,38 @@ class Work:
         self._watching: set[asyncio.Task[None]] = set()
 
     async def answer(self, asked: dict[str, Any]) -> None:
-        """Begin to answer a request, and return once it has begun.
+        """Begin to answer a request unless that has begun here already, and return once it has begun.
 
         Raises:
             HuggingGPTError: it cannot begin.
         """
-        running = await self._begin(jobs.answer, asked, request_id=asked["id"])
+        async with self._forking:
+            running = self._answering.get(asked["id"])
+            if running is None or running.over.done():
+                running = await self._begin(jobs.answer, asked, request_id=asked["id"])
         await _value(running.taken)
 
-    async def do(self, job: Job, *arguments: Any) -> dict[str, Any]:
+    async def do(
+        self, job: Job, *arguments: Any, unless: Callable[[], Coroutine[Any, Any, None]] | None = None
+    ) -> dict[str, Any]:
         """Do a job, and return what it told.
+
+        Args:
+            job: the job.
+            arguments: its arguments.
+            unless: returns when nobody wants the job any more, which is then stopped.
 
         Raises:
             HuggingGPTError: it failed.
         """
-        running = await self._begin(job, *arguments)
+        async with self._forking:
+            running = await self._begin(job, *arguments)
+        if unless is not None:
+            other = asyncio.create_task(unless())
+            ends: list[asyncio.Future[Any]] = [running.over, other]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            other.cancel()
+            running.interrupt()
         failed = await running.over
         if failed is not None:
             raise rebuilt(failed["type"], failed["message"])
@@ -85,19 +107,19 @@ class Work:
 
     async def interrupt(self, request_id: str) -> bool:
         """Stop the job that answers a request, and wait until it has ended; return whether there was one."""
-        running = self._answering.get(request_id)
+        async with self._forking:
+            running = self._answering.get(request_id)
         if running is None:
             return False
-        if not running.over.done() and running.process.pid is not None:
-            os.kill(running.process.pid, signal.SIGINT)
+        running.interrupt()
         await asyncio.wait([running.over])
         return True
 
     async def _begin(self, job: Job, *arguments: Any, request_id: str | None = None) -> Running:
+        """Begin a job. Its caller holds the lock, so that nobody misses a job that is just being begun."""
         ours, theirs = CONTEXT.Pipe(duplex=False)
         folder = Path(tempfile.mkdtemp(prefix="job-", dir=self._folder))
-        async with self._forking:
-            process = await asyncio.to_thread(fork, job, theirs, *arguments, folder=folder, name=job.__name__)
+        process = await asyncio.to_thread(fork, job, theirs, *arguments, folder=folder, name=job.__name__)
         theirs.close()
         loop = asyncio.get_running_loop()
         running = Running(process, taken=loop.create_future(), over=loop.create_future())

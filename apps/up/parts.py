@@ -13,7 +13,7 @@ from apps.up.login import CLIENT, EVERYWHERE, check_login, login
 from apps.up.ports import bind
 from hugginggpt.addresses import bracketed
 from hugginggpt.environment import POOL
-from hugginggpt.errors import ConfigurationError
+from hugginggpt.errors import ConfigurationError, UsageError
 from hugginggpt.service_key import read_key
 from hugginggpt.settings import CHECKOUT, Settings
 from hugginggpt.trace.database import database_file, parse_url
@@ -63,10 +63,16 @@ class UpOptions:
         """Check that everything can be started.
 
         Raises:
-            UsageError: a port is taken, the host is not this machine's, or others could reach it without a login.
+            UsageError: a port is taken or given twice, the host is not this machine's, or others could reach it without
+                a login.
             ConfigurationError: a package is not installed.
         """
         check_login(self.host)
+        ports = [port for port in (self.port, self.service_port, self.dask_port if self.expert_workers else 0) if port]
+        if len(set(ports)) < len(ports):
+            raise UsageError(
+                "Two parts cannot listen on the same port: choose others with --port, --dask-port or --service-port."
+            )
         bind(self.host, self.port).close()
         bind(LOOPBACK, self.service_port, "--service-port").close()
         if self.expert_workers:

@@ -6,6 +6,7 @@ reach it.
 """
 
 import argparse
+import errno
 import gc
 import os
 import signal
@@ -111,15 +112,25 @@ def _configure_temporary() -> None:
     either: two servers must not share a database, and limits and schedules of `up` are not for this one.
 
     Raises:
-        ConfigurationError: the home folder cannot be kept private.
+        ConfigurationError: the home folder cannot be kept private, or cannot be written.
     """
+    from hugginggpt.errors import ConfigurationError
     from hugginggpt.home import OWNER_ONLY, open_home
+    from hugginggpt.redaction import said
     from hugginggpt.settings import get_settings
 
     if "PREFECT_HOME" not in os.environ:
         home = get_settings().home_dir
         open_home(home)
-        (home / "prefect").mkdir(mode=OWNER_ONLY, exist_ok=True)
+        try:
+            (home / "prefect").mkdir(mode=OWNER_ONLY, exist_ok=True)
+            if not os.access(home / "prefect", os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except OSError as error:
+            raise ConfigurationError(
+                f"The folder {home / 'prefect'} cannot be created or written ({said(error)}): set HUGGINGGPT_HOME to "
+                "another folder."
+            ) from None
         os.environ.setdefault("PREFECT_PROFILES_PATH", str(Path("~/.prefect/profiles.toml").expanduser()))
         os.environ["PREFECT_HOME"] = str(home / "prefect" / "temporary")
     if not any(name.startswith(("PREFECT_API_DATABASE_", "PREFECT_SERVER_DATABASE_")) for name in os.environ):

@@ -1,6 +1,9 @@
 import json
 from pathlib import Path
 
+from click.testing import CliRunner
+
+from apps.cli.main import main
 from hugginggpt.holder import holder_name
 from hugginggpt.up_state import Up, write
 from tests.apps.conftest import Run
@@ -49,6 +52,14 @@ def test_one_broken_part_does_not_hide_the_others(hugginggpt: Run) -> None:
     assert "prefect config unset PREFECT_API_URL" in checked.stdout
     assert "✓ disk" in checked.stdout
     assert "✗ expert workers: Without TLS, anyone who answers at tcp://192.0.2.1:9 could run code" in checked.stdout
+
+
+def test_colours_are_left_out_where_they_are_not_wanted(inside: CliRunner) -> None:
+    def shown(**environment: str) -> str:
+        return inside.invoke(main, ["doctor"], color=True, env={"HUGGINGGPT_TOP_K": "many", **environment}).stdout
+
+    assert "\x1b[" in shown()
+    assert "\x1b[" not in shown(NO_COLOR="1")
 
 
 def test_an_unusable_setting_is_told_once(hugginggpt: Run) -> None:

@@ -9,6 +9,9 @@ import sys
 import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from apps.http.client import find_service
 from hugginggpt.results import RequestStatus
 from hugginggpt.service_key import proof, read_key
 from hugginggpt.services import get_trace, reset
@@ -273,8 +277,10 @@ def test_what_only_the_command_has_open_is_read_by_it(
         )
     assert done.returncode == 0, done.stderr
     assert latest().resources[0].source.startswith("artifact://")
-    piped = hugginggpt("ask", "Draw the edges.", "--file", "/dev/stdin", stdin="x")
-    assert piped.returncode == 2 and "is a pipe; save its content to a file first." in piped.stderr
+    (tmp_path / "link").symlink_to("/dev/stdin")
+    for name in ("/dev/stdin", "link"):
+        piped = hugginggpt("ask", "Draw the edges.", "--file", name, stdin="x")
+        assert piped.returncode == 2 and "is a pipe; save its content to a file first." in piped.stderr
 
 
 def test_other_settings_are_not_the_service_s(here: Installation, hugginggpt: Run, photo: Path, tmp_path: Path) -> None:
@@ -297,11 +303,60 @@ def test_cancelling_and_resuming(hugginggpt: Run, controller: OpenAIServer, tmp_
     assert (resumed.returncode, json.loads(resumed.stdout)["response"]) == (0, "It is done.")
     shown = hugginggpt("resume", "later-1")
     assert (shown.returncode, shown.stdout.splitlines()[0]) == (0, "It is done.")
+    assert shown.stderr == "\nFor every detail: `hugginggpt trace show later-1`\n"
     assert hugginggpt("resume", "typo", "--out", "made").returncode == 1
     assert not (tmp_path / "made").exists()
 
 
+def test_an_id_can_be_any_bytes(hugginggpt: Run) -> None:
+    for command, name in (("resume", "\udcff"), ("cancel", "\udcff"), ("resume", "a/events"), ("resume", "")):
+        unknown = hugginggpt(command, name)
+        assert (unknown.returncode, unknown.stdout) == (1, "")
+        assert unknown.stderr.startswith("Error: There is no request '")
+    elsewhere = hugginggpt("ask", "Read it", "--conversation", "\udcff")
+    assert (elsewhere.returncode, elsewhere.stderr[:29]) == (1, "Error: There is no conversati")
+    refused = hugginggpt("submit", "Read it", "--id", "\udcff")
+    assert refused.returncode == 2 and refused.stderr.startswith("Error: 'id' cannot be used: ")
+
+
+def test_what_is_begun_several_times_at_once_runs_once(
+    here: Installation, hugginggpt: Run, controller: OpenAIServer, tmp_path: Path
+) -> None:
+    controller.script = {"summarization": "It is short.", "respond": "It is done."}
+    asked = {"id": f"at-once-{uuid.uuid4().hex}", "request": "Do it", "start": "now"}
+    asked |= {"plan": json.loads(unseen(tmp_path).read_text())}
+    with ThreadPoolExecutor(4) as clients:
+        begun = [*clients.map(lambda _: call(here, "POST", "/requests", asked)[0], range(4))]
+    assert begun == [201] * 4
+    service = find_service()
+    assert service is not None
+    told = [*service.events(asked["id"], lives=0, since=datetime.now(UTC), waits="waiting", resumes=False)]
+    assert told[-1].name == "ended", told[-1]
+    assert (latest().request_id, latest().response, len(latest().lives)) == (asked["id"], "It is done.", 1)
+
+
 # What is lost
+
+
+def test_a_plan_that_nobody_waits_for_is_given_up(
+    here: Installation, hugginggpt: Run, controller: OpenAIServer, tmp_path: Path
+) -> None:
+    def jobs() -> list[psutil.Process]:
+        found = []
+        for process in here.processes():
+            with suppress(psutil.Error):  # it has just ended
+                found += [process] if Path(process.cwd()).name.startswith("job-") else []
+        return found
+
+    wait_until(lambda: not jobs())
+    controller.script = {"plan": hangs()}
+    client = asking(tmp_path, "plan", "Draw")
+    wait_until(lambda: controller.calls)
+    assert jobs()
+    client.send_signal(signal.SIGINT)
+    _, err = client.communicate()
+    assert (client.returncode, err) == (130, "Error: Interrupted.\n")
+    wait_until(lambda: not jobs())
 
 
 def test_a_client_that_vanishes_changes_nothing(hugginggpt: Run, controller: OpenAIServer, tmp_path: Path) -> None:
@@ -377,6 +432,12 @@ def test_ctrl_c_leaves_a_submitted_request_alone(hugginggpt: Run, controller: Op
     go_on.set()
     wait_until(lambda: latest().finished_at is not None)
     assert (latest().status, len(latest().lives)) == (RequestStatus.COMPLETED, 1)
+
+
+def test_a_command_without_stderr_answers(hugginggpt: Run, photo: Path, tmp_path: Path) -> None:
+    asked = [*COMMAND, "ask", "Draw it.", "--file", str(photo), "--plan", str(written(tmp_path, EDGES)), "--json"]
+    done = subprocess.run(["sh", "-c", 'exec "$@" 2>&-', "sh", *asked], stdout=subprocess.PIPE)
+    assert (done.returncode, json.loads(done.stdout)["status"]) == (0, "completed")
 
 
 def test_the_command_is_light(here: Installation, hugginggpt: Run, photo: Path, tmp_path: Path) -> None:

@@ -209,3 +209,14 @@ def test_a_server_that_does_not_come_up_is_a_sentence(folder: Path, monkeypatch:
     assert asked.wait() == 1
     assert "Error: The temporary Prefect server did not start (" in (folder / "asked.log").read_text()
     assert not servers(folder)
+
+
+def test_what_is_wrong_with_the_home_is_said_by_the_command_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PREFECT_HOME")
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("HUGGINGGPT_HOME", "/dev/null/home")
+    command = [sys.executable, "-m", "apps.up.prefect_server", "--port", "0", "--parent", str(os.getpid())]
+    refused = subprocess.run(command, capture_output=True, text=True)
+    assert (refused.returncode, refused.stdout, refused.stderr) == (2, "", "")

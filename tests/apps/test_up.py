@@ -24,6 +24,7 @@ from sqlalchemy import URL
 from apps.up.certificate import make_certificate
 from apps.up.parts import UpOptions, part_environment
 from hugginggpt.cluster.address import Certificates
+from hugginggpt.errors import UsageError
 from hugginggpt.settings import CHECKOUT, get_settings
 from tests.apps.conftest import COMMAND, run_command
 from tests.servers import (
@@ -362,6 +363,13 @@ def test_the_next_up_ends_what_a_killed_one_left(here: Installation) -> None:
     assert not (here.home / "up.json").exists()
 
 
+@pytest.mark.parametrize("same", ["service_port", "dask_port"])
+def test_two_parts_cannot_have_the_same_port(same: str) -> None:
+    port = free_port()
+    with pytest.raises(UsageError, match="Two parts cannot listen on the same port"):
+        UpOptions(port=port, expert_workers=1, **{same: port}).check()
+
+
 def test_the_parts_use_the_folders_that_are_meant_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HUGGINGGPT_ARTIFACTS_URL", "store")
@@ -506,7 +514,8 @@ def test_only_its_owner_gets_in(tmp_path: Path) -> None:
 
     dask, plan = free_port(), tmp_path / "plan.json"
     plan.write_text(json.dumps([EDGES]))
-    installation = Installation(tmp_path, umask=0)
+    (tmp_path / "temporary").mkdir()
+    installation = Installation(tmp_path, umask=0, TMPDIR=str(tmp_path / "temporary"))
     try:
         up = installation.run(*installation.up("--expert-workers", "2", "--dask-port", str(dask), "--detach"))
         assert up.returncode == 0, up.stdout + up.stderr
@@ -533,6 +542,7 @@ def test_only_its_owner_gets_in(tmp_path: Path) -> None:
         assert open_to_others(installation.home) == []
         made = {path.name for path in installation.home.iterdir()}
         assert made >= {"trace.db", "artifacts", "results", "logs", "prefect"} and "dask.pem" not in made
+        assert not list((tmp_path / "temporary").glob("hugginggpt-*"))
     finally:
         for process in installation.processes():
             process.kill()
