@@ -58,18 +58,20 @@ class RunTrace:
             self._open_row(session)
             add_resources(session, self.request_id, resources, datetime.now(UTC))
 
-    def record_plan(self, plan: Plan, source: str) -> None:
-        """Write the plan.
+    def record_plan(self, plan: Plan, source: str, resources: Sequence[Resource] = ()) -> None:
+        """Write the plan, and add the resources that it names.
 
         Args:
             plan: a valid plan.
             source: where it came from: "controller", "given" by the user, or "cache".
+            resources: as for `record_resources`.
 
         Raises:
             TraceError: another plan is recorded, and work on it has begun.
         """
         with self._database.writing() as session:
             request = self._open_row(session)
+            add_resources(session, self.request_id, resources, datetime.now(UTC))
             recorded = plan_of(request, task_rows(session, self.request_id))
             if recorded == plan:
                 return
@@ -315,6 +317,12 @@ class RunTrace:
         chosen = select(ModelSelectionRow).filter_by(request_id=self.request_id).order_by(ModelSelectionRow.task_id)
         with self._database.reading() as session:
             return {row.task_id: choice_of(row) for row in session.scalars(chosen)}
+
+    def candidates(self) -> set[str]:
+        """The ids of all models that the choices recorded so far name."""
+        ranked = select(ModelSelectionRow.ranked).filter_by(request_id=self.request_id)
+        with self._database.reading() as session:
+            return {candidate["card"]["id"] for candidates in session.scalars(ranked) for candidate in candidates}
 
     def results(self) -> dict[int, TaskResult]:
         """The results recorded so far, computed or cached, by task id."""
