@@ -42,10 +42,10 @@ RETRY_SECONDS = 1.0
 AT_ONCE = 8
 """How many posts a process sends at the same time."""
 
-TOGETHER = 32
+TOGETHER = 128
 """How many artifacts travel together at most."""
 
-GATHERING_SECONDS = 0.1
+GATHERING_SECONDS = 0.5
 """Seconds for which artifacts wait for others to travel with, unless their flow run waits for them."""
 
 _FAILED_RUN_SECONDS = 3.0
