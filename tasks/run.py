@@ -15,7 +15,7 @@ from hugginggpt.errors import ExpertError, HuggingGPTError, PassingError
 from hugginggpt.execution import ExecutionContext, execute
 from hugginggpt.experts.base import ExpertContext
 from hugginggpt.experts.pool import get_pool
-from hugginggpt.models.card import Candidate, ModelChoice
+from hugginggpt.models.card import Candidate, Endpoint, ModelChoice
 from hugginggpt.plan import PlannedTask
 from hugginggpt.redaction import said
 from hugginggpt.request_run import RequestRun
@@ -77,11 +77,7 @@ def run_expert(
                 deadline.wait_for(
                     lambda: bind(planned, run.resources, upstream, get_store(), max_chars=get_settings().max_text_chars)
                 ),
-                (
-                    deadline.wait_for(partial(get_catalog().at_existing_commit, c))
-                    for c in able
-                    if f"{c.endpoint}:{c.card.id}" not in failed
-                ),
+                (_as_it_exists(c, deadline) for c in able if f"{c.endpoint}:{c.card.id}" not in failed),
                 ExecutionContext(
                     pool=get_pool(get_settings()),
                     expert_context=ExpertContext(get_settings(), controller),
@@ -103,6 +99,13 @@ _TURNS: WeakValueDictionary[tuple[str, int, int], threading.Lock] = WeakValueDic
 def _turn(run: RequestRun, task_id: int) -> threading.Lock:
     """The lock for the runs of one planned task in this process, which take turns."""
     return _TURNS.setdefault((run.request_id, run.life, task_id), threading.Lock())
+
+
+def _as_it_exists(candidate: Candidate, deadline: Deadline) -> Candidate:
+    """The candidate at a commit that exists. Only models from the Hub have commits, and are worth a thread."""
+    if candidate.endpoint is not Endpoint.LOCAL:
+        return candidate
+    return deadline.wait_for(partial(get_catalog().at_existing_commit, candidate))
 
 
 def _may_have_run_before(run: RequestRun, run_count: int) -> bool:

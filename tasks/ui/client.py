@@ -36,15 +36,17 @@ def own_client() -> Iterator[SyncPrefectClient]:
         if known is not None:
             _idle.remove(known)
     client = _new_client(url) if known is None else known[1]
+    usable = True
     try:
         yield client
     except httpx.HTTPError as error:
-        if is_about_token(error):
-            client.__exit__(None, None, None)
-        else:
-            _keep(url, client)
+        usable = not is_about_token(error)
         raise
-    _keep(url, client)
+    finally:
+        if usable:
+            _keep(url, client)
+        else:
+            client.__exit__(None, None, None)
 
 
 @contextmanager
