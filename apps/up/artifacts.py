@@ -13,7 +13,7 @@ from fastapi import Depends, FastAPI, status
 from prefect.server.database import PrefectDBInterface, provide_database_interface
 from prefect.server.events import stream, triggers
 from prefect.server.events.clients import PrefectServerEventsClient
-from prefect.server.events.schemas.events import Event, RelatedResource
+from prefect.server.events.schemas.events import Event, RelatedResource, Resource
 from prefect.server.events.schemas.lifecycle import (
     artifact_collection_created_event,
     artifact_collection_updated_event,
@@ -105,12 +105,13 @@ async def _insert(
 def _created(artifact: Artifact, related: Sequence[RelatedResource], moment: DateTime) -> Event:
     """The event that Prefect's client sends when it has created an artifact."""
     about = {"key": artifact.key, "type": artifact.type, "description": artifact.description}
+    named = {"prefect.resource.id": f"prefect.artifact.{artifact.id}", "prefect.resource.name": artifact.key}
     return Event(
         id=uuid4(),
         occurred=moment,
         event="prefect.artifact.created",
-        resource={"prefect.resource.id": f"prefect.artifact.{artifact.id}", "prefect.resource.name": artifact.key},
-        related=related,
+        resource=Resource.model_validate(named),
+        related=list(related),
         payload={name: value for name, value in about.items() if value is not None},
     )
 
