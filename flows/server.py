@@ -12,6 +12,7 @@ from hugginggpt.environment import RESULTS_BLOCK
 from hugginggpt.settings import get_settings
 from tasks.heartbeats import heartbeats, own_heartbeats
 from tasks.temporary_server import check_workers_reach_server, temporary_server
+from tasks.ui.client import kept_client
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,9 +48,9 @@ class OwnFlow(Flow[P, R]):
             # Inside another flow's run, it is reported to the same server.
             server = temporary_server() if FlowRunContext.get() is None else None
             if server is None:
-                with own_heartbeats():
+                with own_heartbeats(), kept_client():
                     return super().__call__(*args, **kwargs)
-            with server.used(), own_heartbeats():
+            with server.used(), own_heartbeats(), kept_client():
                 share_results()
                 return super().__call__(*args, **kwargs)
 

@@ -39,6 +39,11 @@ class RequestRun(BaseModel):
         return self.request_id, self.life
 
     @property
+    def is_first_life(self) -> bool:
+        """Whether no other process has worked on the request before, so that the trace has nothing to go on from."""
+        return self.life == 1
+
+    @property
     def trace(self) -> "RunTrace":
         """The trace of this life.
 

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from prefect.context import FlowRunContext, SettingsContext, get_settings_context
-from prefect.events import RelatedResource, emit_event
-from prefect.events.related import tags_as_related_resources
+from prefect.events import emit_event
 
 from hugginggpt.polling import polling
+from tasks.related import related_to
 
 _seconds: ContextVar[int | None] = ContextVar("heartbeat_seconds", default=None)
 """Seconds between the heartbeats that the flow runs of this context send themselves; None if they send none."""
@@ -42,19 +42,9 @@ def heartbeats() -> Iterator[None]:
     if seconds is None or context is None or context.flow_run is None:
         yield
         return
-    run, flow = context.flow_run, context.flow
+    run = context.flow_run
     resource = {"prefect.resource.id": f"prefect.flow-run.{run.id}", "prefect.resource.name": run.name}
-    of_flow = {
-        "prefect.resource.id": f"prefect.flow.{run.flow_id}",
-        "prefect.resource.role": "flow",
-        "prefect.resource.name": "" if flow is None else flow.name,
-    }
-    of_deployment = {
-        "prefect.resource.id": f"prefect.deployment.{run.deployment_id}",
-        "prefect.resource.role": "deployment",
-    }
-    about = [of_flow, *([of_deployment] if run.deployment_id else [])]
-    related = [*map(RelatedResource.model_validate, about), *tags_as_related_resources(set(run.tags))]
+    related = related_to(run, context)
 
     def beat() -> None:
         emit_event("prefect.flow-run.heartbeat", resource=resource, related=related)

@@ -25,7 +25,7 @@ from hugginggpt.services import get_controller, get_store, get_trace
 from hugginggpt.settings import get_settings
 from hugginggpt.trace.lifecycle import NO_LONGER_HELD
 from hugginggpt.trace.queue import DISK_FULL
-from hugginggpt.trace.story import AskedRequest
+from hugginggpt.trace.story import AskedRequest, Turn
 from tasks.cancelling import cancel
 from tasks.deployed import is_deployed
 from tasks.expert_workers.runner import wait_for_workers
@@ -92,9 +92,11 @@ def open_request(
         )
     )
     draw_stated_edges_only()
-    turns = retry_while_database_is_down(
-        "The conversation", lambda: trace.requests.turns(opened.conversation_id, before=opened.request_id)
-    )
+    turns: list[Turn] = []
+    if opened.known or conversation_id is not None:
+        turns = retry_while_database_is_down(
+            "The conversation", lambda: trace.requests.turns(opened.conversation_id, before=opened.request_id)
+        )
     run = RequestRun(
         request_id=opened.request_id,
         conversation_id=opened.conversation_id,

@@ -45,7 +45,9 @@ def plan_request(run: RequestRun) -> tuple[RequestRun, Plan | None, HuggingGPTEr
 
 
 def _plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
-    known = retry_while_database_is_down("The plan", lambda: run.trace.plan())
+    known: Plan | None = None
+    if not run.is_first_life:
+        known = retry_while_database_is_down("The plan", lambda: run.trace.plan())
     deadline = Deadline(math.inf)
     with cancellable(run.key, deadline):
         plan, source = (known, None) if known is not None else _new_plan(run, deadline)
@@ -53,9 +55,10 @@ def _plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
         namespace = Namespace.of(run.text, run.history, run.resources, given=given, settings=get_settings())
         plan, resources = namespace.resolve(plan, get_store(), deadline)
     run = run.model_copy(update={"resources": resources})
-    retry_while_database_is_down("The files", lambda: run.trace.record_resources(resources))
-    if source is not None:
-        retry_while_database_is_down("The plan", lambda: run.trace.record_plan(plan, source))
+    if source is None:
+        retry_while_database_is_down("The files", lambda: run.trace.record_resources(resources))
+    else:
+        retry_while_database_is_down("The plan", lambda: run.trace.record_plan(plan, source, resources))
     show_plan(plan)
     return run, plan
 

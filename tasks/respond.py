@@ -151,16 +151,10 @@ def _answer(
                 deadline=deadline,
                 resources=run.resources,
                 history=run.history,
-                known_models=_known_models(run),
+                known_models=retry_while_database_is_down("The candidates", lambda: run.trace.candidates()),
             )
     except ControllerError as failure:
         return RequestStatus.FAILED, None, failure
     if response.source == "plain":
         return RequestStatus.PARTIAL, response, ControllerError(" ".join(response.problems))
     return (RequestStatus.COMPLETED if len(made) == len(outcomes) else RequestStatus.PARTIAL), response, None
-
-
-def _known_models(run: RequestRun) -> set[str]:
-    """Every model that was a candidate. The answer may name only those that ran."""
-    choices = retry_while_database_is_down("The choices", lambda: run.trace.choices())
-    return {c.card.id for choice in choices.values() for c in choice.ranked}

@@ -15,7 +15,7 @@ from hugginggpt.errors import ExpertError, HuggingGPTError, PassingError
 from hugginggpt.execution import ExecutionContext, execute
 from hugginggpt.experts.base import ExpertContext
 from hugginggpt.experts.pool import get_pool
-from hugginggpt.models.card import Candidate, ModelChoice
+from hugginggpt.models.card import Candidate, Endpoint, ModelChoice
 from hugginggpt.plan import PlannedTask
 from hugginggpt.redaction import said
 from hugginggpt.request_run import RequestRun
@@ -25,6 +25,7 @@ from hugginggpt.settings import get_settings
 from hugginggpt.trace.story import AttemptEnd
 from tasks.cancelling import cancellable
 from tasks.expert_workers.own_controller import needs_controller
+from tasks.expert_workers.runner import dask_runner
 from tasks.limits import slot_for
 from tasks.policies import EXPERT
 from tasks.recording import recorded_controller, recording, retry_while_database_is_down
@@ -67,7 +68,7 @@ def run_expert(
     able = [c for c in answering if not (without_controller and needs_controller(c))]
     # An abandoned run may still be at work in this process, because threads cannot be interrupted.
     with cancellable(run.key, deadline), deadline.holding(_turn(run, planned.id)):
-        done, failed = _earlier(run, planned.id)
+        done, failed = _earlier(run, planned.id) if _may_have_run_before(run, run_count) else (None, set[str]())
         if done is not None:
             return done
         with showing_progress(run, planned, lambda: attempts.current):
@@ -76,11 +77,7 @@ def run_expert(
                 deadline.wait_for(
                     lambda: bind(planned, run.resources, upstream, get_store(), max_chars=get_settings().max_text_chars)
                 ),
-                (
-                    deadline.wait_for(partial(get_catalog().at_existing_commit, c))
-                    for c in able
-                    if f"{c.endpoint}:{c.card.id}" not in failed
-                ),
+                (_as_it_exists(c, deadline) for c in able if f"{c.endpoint}:{c.card.id}" not in failed),
                 ExecutionContext(
                     pool=get_pool(get_settings()),
                     expert_context=ExpertContext(get_settings(), controller),
@@ -102,6 +99,18 @@ _TURNS: WeakValueDictionary[tuple[str, int, int], threading.Lock] = WeakValueDic
 def _turn(run: RequestRun, task_id: int) -> threading.Lock:
     """The lock for the runs of one planned task in this process, which take turns."""
     return _TURNS.setdefault((run.request_id, run.life, task_id), threading.Lock())
+
+
+def _as_it_exists(candidate: Candidate, deadline: Deadline) -> Candidate:
+    """The candidate at a commit that exists. Only models from the Hub have commits, and are worth a thread."""
+    if candidate.endpoint is not Endpoint.LOCAL:
+        return candidate
+    return deadline.wait_for(partial(get_catalog().at_existing_commit, candidate))
+
+
+def _may_have_run_before(run: RequestRun, run_count: int) -> bool:
+    """Whether an earlier try or life, or a worker that died, may have left something of a task run."""
+    return run_count > 1 or not run.is_first_life or dask_runner() is not None
 
 
 def _earlier(run: RequestRun, task_id: int) -> tuple[TaskResult | None, set[str]]:

@@ -70,7 +70,9 @@ class _Schedule:
         self.deadline = deadline
         self.plan = plan
         self.selections = dict(selections)
-        known = retry_while_database_is_down("The results", lambda: run.trace.results())
+        known: dict[int, TaskResult] = {}
+        if not run.is_first_life:
+            known = retry_while_database_is_down("The results", lambda: run.trace.results())
         self.recovered = {k: r for k, r in known.items() if is_stored(r)}
         self.futures: dict[int, PrefectFuture[TaskResult]] = {}
         self.outcomes: dict[int, TaskOutcome] = {}

@@ -49,7 +49,9 @@ def select_models(run: RequestRun, plan: Plan) -> dict[int, Selection]:
     Choices that need neither the controller nor the Hub are made together, in one task run; for each of the others, a
     selection is submitted.
     """
-    known = retry_while_database_is_down("The choices", lambda: run.trace.choices())
+    known: dict[int, ModelChoice] = {}
+    if not run.is_first_life:
+        known = retry_while_database_is_down("The choices", lambda: run.trace.choices())
     selections: dict[int, Selection] = {task_id: Selected(choice) for task_id, choice in known.items()}
     selections |= _ranked(run, [planned for planned in plan.tasks if planned.id not in known])
     return {

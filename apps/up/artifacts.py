@@ -1,22 +1,34 @@
 """A route of ours on Prefect's server: many artifacts in one request, one transaction and few statements.
 
 Prefect's own route takes one at a time, which costs its server more than everything else that a request makes it do.
+Its clients and its server also send two events for each artifact through the server's message bus. Here, the events of
+artifacts take that way only while somebody listens; otherwise they go straight to where Prefect's pages read them.
 """
+
+from collections.abc import Sequence
+from uuid import uuid4
 
 import sqlalchemy
 from fastapi import Depends, FastAPI, status
 from prefect.server.database import PrefectDBInterface, provide_database_interface
-from prefect.server.models.artifacts import (
-    emit_artifact_collection_created_event,
-    emit_artifact_collection_updated_event,
+from prefect.server.events import stream, triggers
+from prefect.server.events.clients import PrefectServerEventsClient
+from prefect.server.events.schemas.events import Event, RelatedResource, Resource
+from prefect.server.events.schemas.lifecycle import (
+    artifact_collection_created_event,
+    artifact_collection_updated_event,
 )
 from prefect.server.schemas.actions import ArtifactCreate
 from prefect.server.schemas.core import Artifact
 from prefect.server.utilities.server import PrefectRouter
-from prefect.types._datetime import now
+from prefect.settings import PREFECT_MESSAGING_BROKER, get_current_settings
+from prefect.types._datetime import DateTime, now
+from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hugginggpt.environment import ARTIFACTS_PATH
+
+_BUS_OF_THIS_PROCESS = "prefect.server.utilities.messaging.memory"
 
 
 def take_artifacts_together(application: FastAPI) -> None:
@@ -27,25 +39,45 @@ def take_artifacts_together(application: FastAPI) -> None:
 _router = PrefectRouter(prefix=ARTIFACTS_PATH.rstrip("/"), tags=["HuggingGPT"])
 
 
+class NewArtifacts(BaseModel):
+    """Artifacts of one flow run, each with a key.
+
+    Attributes:
+        artifacts: the artifacts.
+        related: what the events of their creation are about, besides the artifacts.
+    """
+
+    artifacts: list[ArtifactCreate]
+    related: list[RelatedResource] = []
+
+
 @_router.post("/", status_code=status.HTTP_201_CREATED)
 async def create_artifacts(
-    artifacts: list[ArtifactCreate],
+    new: NewArtifacts,
     db: PrefectDBInterface = Depends(provide_database_interface),  # noqa: B008 - as FastAPI wants it
-) -> list[str]:
-    """Create artifacts, each with a key: all of them, or none if one cannot be created.
+) -> None:
+    """Create artifacts: all of them, or none if one cannot be created."""
+    moment = now("UTC")
+    created = [Artifact(**artifact.model_dump()) for artifact in new.artifacts]
+    async with db.session_context(begin_transaction=True) as session:
+        events = await _insert(db, session, created, moment)
+        events += [_created(artifact, new.related, moment) for artifact in created]
+        if _somebody_listens():
+            async with PrefectServerEventsClient() as bus:
+                for event in events:
+                    await bus.emit(event)
+        elif get_current_settings().server.services.event_persister.enabled:
+            await _keep(db, session, events)
+
+
+async def _insert(
+    db: PrefectDBInterface, session: AsyncSession, artifacts: Sequence[Artifact], moment: DateTime
+) -> list[Event]:
+    """Insert artifacts, and make each the latest of its key, as `models.artifacts.create_artifact` does for one.
 
     Returns:
-        their ids.
+        the events of their keys.
     """
-    created = [Artifact(**artifact.model_dump()) for artifact in artifacts]
-    async with db.session_context(begin_transaction=True) as session:
-        await _insert(db, session, created)
-    return [str(artifact.id) for artifact in created]
-
-
-async def _insert(db: PrefectDBInterface, session: AsyncSession, artifacts: list[Artifact]) -> None:
-    """Insert artifacts, and make each the latest of its key, as `models.artifacts.create_artifact` does for one."""
-    moment = now("UTC")
     times = {"created": moment, "updated": moment}
     contents = {artifact.id: artifact.model_dump_for_orm(exclude={"id", *times}) for artifact in artifacts}
     latest = {content["key"]: {"latest_id": id_, **content, **times} for id_, content in contents.items()}
@@ -62,8 +94,37 @@ async def _insert(db: PrefectDBInterface, session: AsyncSession, artifacts: list
         sqlalchemy.insert(db.Artifact), [{"id": id_, **content, **times} for id_, content in contents.items()]
     )
     collections = sqlalchemy.select(db.ArtifactCollection).where(db.ArtifactCollection.key.in_(list(latest)))
-    for collection in (await session.execute(collections)).scalars():
-        if collection.created == collection.updated:
-            await emit_artifact_collection_created_event(collection)
-        else:
-            await emit_artifact_collection_updated_event(collection)
+    return [
+        artifact_collection_created_event(collection, moment)
+        if collection.created == collection.updated
+        else artifact_collection_updated_event(collection, moment)
+        for collection in (await session.execute(collections)).scalars()
+    ]
+
+
+def _created(artifact: Artifact, related: Sequence[RelatedResource], moment: DateTime) -> Event:
+    """The event that Prefect's client sends when it has created an artifact."""
+    about = {"key": artifact.key, "type": artifact.type, "description": artifact.description}
+    named = {"prefect.resource.id": f"prefect.artifact.{artifact.id}", "prefect.resource.name": artifact.key}
+    return Event(
+        id=uuid4(),
+        occurred=moment,
+        event="prefect.artifact.created",
+        resource=Resource.model_validate(named),
+        related=list(related),
+        payload={name: value for name, value in about.items() if value is not None},
+    )
+
+
+def _somebody_listens() -> bool:
+    """Whether an automation, the page of an event stream, or another process may be waiting for events."""
+    elsewhere = PREFECT_MESSAGING_BROKER.value() != _BUS_OF_THIS_PROCESS
+    return elsewhere or bool(triggers.automations_by_id or stream.subscribers)
+
+
+async def _keep(db: PrefectDBInterface, session: AsyncSession, events: Sequence[Event]) -> None:
+    """Insert events, as `events.storage.database.write_events` does; that one compiles a statement for each number."""
+    received = [event.receive() for event in events]
+    await session.execute(sqlalchemy.insert(db.Event), [event.as_database_row() for event in received])
+    resources = [row for event in received for row in event.as_database_resource_rows()]
+    await session.execute(sqlalchemy.insert(db.EventResource), resources)

@@ -23,6 +23,7 @@ from hugginggpt.trace.requests import resources_of, task_rows
 from hugginggpt.trace.rows import (
     OPEN,
     SHOWN_ID,
+    RecordedTask,
     add_resources,
     artifact_ids,
     died,
@@ -401,7 +402,9 @@ def finish(
         if task is None:
             raise no_task(request.id, outcome.planned.id)
         if outcome.result is not None and outcome in lacking:
-            store_result(session, task, outcome.result, now, cached=outcome.status is TaskStatus.CACHED)
+            before = RecordedTask(task.status, task.ended_at, task.result)
+            store_result(session, request.id, outcome.result, before, now, cached=outcome.status is TaskStatus.CACHED)
+            session.refresh(task)
             if outcome.status is TaskStatus.COMPLETED:
                 _complete_attempt(session, request, outcome.result, now)
         task.status = outcome.status

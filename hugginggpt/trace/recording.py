@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from hugginggpt.artifacts import Resource
@@ -17,15 +17,20 @@ from hugginggpt.trace.database import Database
 from hugginggpt.trace.lifecycle import finish
 from hugginggpt.trace.requests import choice_of, plan_of, task_rows
 from hugginggpt.trace.rows import (
+    ATTEMPTS,
     OPEN,
+    TASKS,
+    RecordedTask,
     add_resources,
     insert_for,
+    is_task,
+    lock_open,
     locked,
     no_such,
     no_task,
     open_row,
+    recorded_task,
     store_result,
-    task_row,
 )
 from hugginggpt.trace.story import Answer, AttemptEnd
 from hugginggpt.trace.tables import ControllerCallRow, ExpertRunRow, ModelSelectionRow, PlannedTaskRow, RequestRow
@@ -55,21 +60,23 @@ class RunTrace:
     def record_resources(self, resources: Sequence[Resource]) -> None:
         """Add the resources that the plan names besides the request's own files; known names stay as they are."""
         with self._database.writing() as session:
-            self._open_row(session)
+            self._lock_open(session)
             add_resources(session, self.request_id, resources, datetime.now(UTC))
 
-    def record_plan(self, plan: Plan, source: str) -> None:
-        """Write the plan.
+    def record_plan(self, plan: Plan, source: str, resources: Sequence[Resource] = ()) -> None:
+        """Write the plan, and add the resources that it names.
 
         Args:
             plan: a valid plan.
             source: where it came from: "controller", "given" by the user, or "cache".
+            resources: as for `record_resources`.
 
         Raises:
             TraceError: another plan is recorded, and work on it has begun.
         """
         with self._database.writing() as session:
             request = self._open_row(session)
+            add_resources(session, self.request_id, resources, datetime.now(UTC))
             recorded = plan_of(request, task_rows(session, self.request_id))
             if recorded == plan:
                 return
@@ -100,7 +107,7 @@ class RunTrace:
         if not choices:
             return
         with self._database.writing() as session:
-            self._open_row(session)
+            self._lock_open(session)
             known = set(session.scalars(select(PlannedTaskRow.task_id).filter_by(request_id=self.request_id)))
             if unknown := choices.keys() - known:
                 raise no_task(self.request_id, min(unknown))
@@ -137,25 +144,27 @@ class RunTrace:
             The attempt, for `finish_attempt`.
         """
         with self._database.writing() as session:
-            self._open_row(session)
-            task = task_row(session, self.request_id, task_id)
+            self._lock_open(session)
             now = datetime.now(UTC)
-            task.started_at = task.started_at or now
-            attempt = ExpertRunRow(
-                request_id=self.request_id,
-                task_id=task_id,
-                life=self.life,
-                run_count=run_count,
-                model_id=candidate.card.id,
-                revision=candidate.card.revision,
-                endpoint=candidate.endpoint,
-                status="running",
-                passing=False,
-                started_at=now,
-            )
-            session.add(attempt)
-            session.flush()
-            return attempt.id
+            begun = func.coalesce(TASKS.c.started_at, literal(now, TASKS.c.started_at.type))
+            started = update(TASKS).where(is_task(self.request_id, task_id)).values(started_at=begun)
+            connection = session.connection()
+            if connection.execute(started).rowcount == 0:
+                raise no_task(self.request_id, task_id)
+            attempt = {
+                "request_id": self.request_id,
+                "task_id": task_id,
+                "life": self.life,
+                "run_count": run_count,
+                "model_id": candidate.card.id,
+                "revision": candidate.card.revision,
+                "endpoint": candidate.endpoint,
+                "status": "running",
+                "passing": False,
+                "started_at": now,
+            }
+            id_: int = connection.execute(insert(ATTEMPTS).values(attempt).returning(ATTEMPTS.c.id)).scalar_one()
+            return id_
 
     def record_progress(self, attempt_id: int, progress: str) -> None:
         """Record the progress of an attempt. An attempt that has ended keeps the progress that was recorded last.
@@ -191,7 +200,7 @@ class RunTrace:
             passing: the failure may be temporary, so the same model may be tried again.
         """
         with self._database.writing() as session:
-            self._open_row(session)
+            self._lock_open(session)
             _end_attempt(
                 session,
                 AttemptEnd(attempt_id, seconds, load_seconds),
@@ -215,14 +224,14 @@ class RunTrace:
             The result that counts: an earlier one if another run of the task finished while this attempt was at work.
         """
         with self._database.writing() as session:
-            self._open_row(session)
-            if attempt is not None and (first := _finished_meanwhile(session, attempt)) is not None:
+            self._lock_open(session)
+            before = recorded_task(session, self.request_id, result.task_id)
+            if attempt is not None and _finished_meanwhile(session, before, attempt):
                 _end_attempt(session, attempt, status="interrupted", error="Another run of this task finished first.")
-                return first
+                return TaskResult.model_validate(before.result)
             if attempt is not None:
                 _end_attempt(session, attempt, status="completed")
-            task = task_row(session, self.request_id, result.task_id)
-            store_result(session, task, result, datetime.now(UTC), cached=cached)
+            store_result(session, self.request_id, result, before, datetime.now(UTC), cached=cached)
             return result
 
     def record_no_result(self, task_id: int, status: TaskStatus, error: str) -> None:
@@ -234,18 +243,16 @@ class RunTrace:
             error: why, one sentence.
         """
         with self._database.writing() as session:
-            self._open_row(session)
-            task = task_row(session, self.request_id, task_id)
-            if task.result is not None:
+            self._lock_open(session)
+            if recorded_task(session, self.request_id, task_id).result is not None:
                 return
-            task.status = status
-            task.error = error
-            task.ended_at = datetime.now(UTC)
+            ended = {"status": status, "error": error, "ended_at": datetime.now(UTC)}
+            session.connection().execute(update(TASKS).where(is_task(self.request_id, task_id)).values(ended))
 
     def record_controller_call(self, task_id: int | None, call: "ControllerCall") -> None:
         """Record one call to the controller, whether it succeeded or not."""
         with self._database.writing() as session:
-            self._open_row(session)
+            self._lock_open(session)
             session.add(
                 ControllerCallRow(
                     request_id=self.request_id,
@@ -316,6 +323,12 @@ class RunTrace:
         with self._database.reading() as session:
             return {row.task_id: choice_of(row) for row in session.scalars(chosen)}
 
+    def candidates(self) -> set[str]:
+        """The ids of all models that the choices recorded so far name."""
+        ranked = select(ModelSelectionRow.ranked).filter_by(request_id=self.request_id)
+        with self._database.reading() as session:
+            return {candidate["card"]["id"] for candidates in session.scalars(ranked) for candidate in candidates}
+
     def results(self) -> dict[int, TaskResult]:
         """The results recorded so far, computed or cached, by task id."""
         with self._database.reading() as session:
@@ -354,21 +367,22 @@ class RunTrace:
     def _open_row(self, session: Session) -> RequestRow:
         return open_row(session, self.request_id, self.life)
 
+    def _lock_open(self, session: Session) -> None:
+        lock_open(session, self.request_id, self.life)
 
-def _finished_meanwhile(session: Session, end: AttemptEnd) -> TaskResult | None:
-    """The result that another run of the task recorded while the attempt was at work."""
-    attempt = session.get_one(ExpertRunRow, end.attempt_id)
-    task = task_row(session, attempt.request_id, attempt.task_id)
-    if task.status != TaskStatus.COMPLETED or task.ended_at is None or task.ended_at < attempt.started_at:
-        return None
-    return TaskResult.model_validate(task.result)
+
+def _finished_meanwhile(session: Session, task: RecordedTask, end: AttemptEnd) -> bool:
+    """Whether another run of the task recorded a result while the attempt was at work."""
+    if task.status != TaskStatus.COMPLETED or task.ended_at is None:
+        return False
+    began: datetime = (
+        session.connection().execute(select(ATTEMPTS.c.started_at).where(ATTEMPTS.c.id == end.attempt_id)).scalar_one()
+    )
+    return task.ended_at >= began
 
 
 def _end_attempt(session: Session, end: AttemptEnd, **how: Any) -> None:
-    attempt = session.get(ExpertRunRow, end.attempt_id)
-    if attempt is None:
+    values = {"ended_at": datetime.now(UTC), "seconds": end.seconds, "load_seconds": end.load_seconds, **how}
+    ended = update(ATTEMPTS).where(ATTEMPTS.c.id == end.attempt_id).values(values)
+    if session.connection().execute(ended).rowcount == 0:
         raise TraceError(f"There is no attempt {end.attempt_id} in the trace.")
-    attempt.ended_at = datetime.now(UTC)
-    attempt.seconds, attempt.load_seconds = end.seconds, end.load_seconds
-    for name, value in how.items():
-        setattr(attempt, name, value)

@@ -1,9 +1,11 @@
 """Find and add single rows: functions on an open session that all parts of the trace use."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, cast
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import ColumnElement, Table, and_, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -15,6 +17,7 @@ from hugginggpt.text import one_line
 from hugginggpt.trace.tables import (
     ArtifactRow,
     Base,
+    ExpertRunRow,
     PlannedTaskRow,
     RequestResourceRow,
     RequestRow,
@@ -27,11 +30,16 @@ OPEN = (RequestStatus.QUEUED, RequestStatus.RUNNING)
 SHOWN_ID = 80
 """Messages show at most this many characters of an id, because a user can pass any text as one."""
 
+REQUESTS, TASKS, OUTPUTS, ATTEMPTS, ARTIFACTS = (
+    cast(Table, row.__table__) for row in (RequestRow, PlannedTaskRow, TaskOutputRow, ExpertRunRow, ArtifactRow)
+)
+"""For what is recorded while experts run: the same with objects takes several times as long."""
+
 MOST_ROWS = 2**63 - 1
 """The largest row limit that both databases accept."""
 
 
-def insert_for(session: Session, table: type[Base]) -> "postgresql.Insert | sqlite.Insert":
+def insert_for(session: Session, table: type[Base] | Table) -> "postgresql.Insert | sqlite.Insert":
     """An INSERT that supports ON CONFLICT, in the dialect of the session."""
     is_postgresql = session.get_bind().dialect.name == "postgresql"
     return postgresql.insert(table) if is_postgresql else sqlite.insert(table)
@@ -67,11 +75,24 @@ def open_row(session: Session, request_id: str, life: int) -> RequestRow:
         RequestClosedError: it is finished, or was taken over by another process.
     """
     request = locked_known(session, request_id)
-    if request.status != RequestStatus.RUNNING:
-        raise RequestClosedError(f"Request {request_id} is finished ({request.status}): its trace no longer changes.")
-    if life != request.life:
-        raise RequestClosedError(f"Request {request_id} was taken over by another process, so this one stops.")
+    _check_open(request_id, life, request.status, request.life)
     return request
+
+
+def lock_open(session: Session, request_id: str, life: int) -> None:
+    """Lock the request as `open_row` does, without reading the rest of it."""
+    query = select(REQUESTS.c.status, REQUESTS.c.life).where(REQUESTS.c.id == request_id).with_for_update()
+    found = session.connection().execute(query).one_or_none()
+    if found is None:
+        raise no_such("request", request_id)
+    _check_open(request_id, life, found.status, found.life)
+
+
+def _check_open(request_id: str, life: int, status: str, current: int) -> None:
+    if status != RequestStatus.RUNNING:
+        raise RequestClosedError(f"Request {request_id} is finished ({status}): its trace no longer changes.")
+    if life != current:
+        raise RequestClosedError(f"Request {request_id} was taken over by another process, so this one stops.")
 
 
 def died(request: RequestRow, now: datetime) -> bool:
@@ -80,18 +101,6 @@ def died(request: RequestRow, now: datetime) -> bool:
         return False
     lease_over = request.lease_until is None or request.lease_until <= now
     return lease_over or request.holder is None or is_dead(request.holder)
-
-
-def task_row(session: Session, request_id: str, task_id: int) -> PlannedTaskRow:
-    """A task of the request's plan.
-
-    Raises:
-        TraceError: the plan has no such task.
-    """
-    task = session.get(PlannedTaskRow, (request_id, task_id))
-    if task is None:
-        raise no_task(request_id, task_id)
-    return task
 
 
 def no_task(request_id: str, task_id: int) -> TraceError:
@@ -113,12 +122,13 @@ def artifact_ids(session: Session, artifacts: Iterable[Artifact], now: datetime)
     rows = {artifact_key(artifact): artifact for artifact in artifacts}
     if not rows:
         return {}
-    session.execute(
+    found = session.connection().execute(
         # The update changes nothing, but locks the row, so it is not pruned before something refers to it.
-        insert_for(session, ArtifactRow).on_conflict_do_update(
-            index_elements=[ArtifactRow.sha256, ArtifactRow.type, ArtifactRow.mime],
-            set_={"bytes": ArtifactRow.bytes},
-        ),
+        insert_for(session, ARTIFACTS)
+        .on_conflict_do_update(
+            index_elements=[ARTIFACTS.c.sha256, ARTIFACTS.c.type, ARTIFACTS.c.mime], set_={"bytes": ARTIFACTS.c.bytes}
+        )
+        .returning(ARTIFACTS.c.id, ARTIFACTS.c.sha256, ARTIFACTS.c.type, ARTIFACTS.c.mime),
         [
             {
                 "sha256": key[0],
@@ -130,12 +140,6 @@ def artifact_ids(session: Session, artifacts: Iterable[Artifact], now: datetime)
             }
             for key in sorted(rows)
         ],
-    )
-    key_columns = tuple_(ArtifactRow.sha256, ArtifactRow.type, ArtifactRow.mime)
-    found = session.execute(
-        select(ArtifactRow.id, ArtifactRow.sha256, ArtifactRow.type, ArtifactRow.mime).where(
-            key_columns.in_(list(rows))
-        )
     )
     return {(sha256, type_, mime): id_ for id_, sha256, type_, mime in found}
 
@@ -158,28 +162,78 @@ def add_resources(session: Session, request_id: str, resources: Sequence[Resourc
     session.flush()
 
 
-def store_result(session: Session, task: PlannedTaskRow, result: TaskResult, now: datetime, *, cached: bool) -> None:
-    """Give a task its result. The same result may come twice."""
-    made, had_one = result.model_dump(mode="json"), task.result is not None
-    if task.result != made:  # the first result, or another than that of an earlier life
-        task.result, task.ended_at = made, now
-    task.status = TaskStatus.CACHED if cached else TaskStatus.COMPLETED
-    task.cached = cached
-    task.error = None
-    task.model_id, task.revision, task.endpoint = result.model, result.revision, result.endpoint
-    task.seconds = result.seconds
+@dataclass(frozen=True)
+class RecordedTask:
+    """What the trace holds of a task before something more is recorded.
+
+    Attributes:
+        result: its result, as JSON data.
+    """
+
+    status: str
+    ended_at: datetime | None
+    result: dict[str, Any] | None
+
+
+def recorded_task(session: Session, request_id: str, task_id: int) -> RecordedTask:
+    """A task of the request's plan, whose request is locked.
+
+    Raises:
+        TraceError: the plan has no such task.
+    """
+    query = select(TASKS.c.status, TASKS.c.ended_at, TASKS.c.result).where(is_task(request_id, task_id))
+    found = session.connection().execute(query).one_or_none()
+    if found is None:
+        raise no_task(request_id, task_id)
+    return RecordedTask(found.status, found.ended_at, found.result)
+
+
+def is_task(request_id: str, task_id: int) -> ColumnElement[bool]:
+    """The condition for the row of a task."""
+    return and_(TASKS.c.request_id == request_id, TASKS.c.task_id == task_id)
+
+
+def store_result(
+    session: Session, request_id: str, result: TaskResult, before: RecordedTask, now: datetime, *, cached: bool
+) -> None:
+    """Give a task its result. The same result may come twice.
+
+    Args:
+        session: a session of which no object stands for the task, or is read again.
+        request_id: the request.
+        result: the result.
+        before: what was recorded of the task.
+        now: when the task ended, if this result is new.
+        cached: it came from a cache.
+    """
+    made = result.model_dump(mode="json")
+    values: dict[str, Any] = {
+        "status": TaskStatus.CACHED if cached else TaskStatus.COMPLETED,
+        "cached": cached,
+        "error": None,
+        "model_id": result.model,
+        "revision": result.revision,
+        "endpoint": result.endpoint,
+        "seconds": result.seconds,
+    }
+    if before.result != made:  # the first result, or another than that of an earlier life
+        values |= {"result": made, "ended_at": now}
+    connection = session.connection()
+    connection.execute(update(TASKS).where(is_task(request_id, result.task_id)).values(values))
     ids = artifact_ids(session, result.outputs, now)
-    if had_one:
-        session.execute(delete(TaskOutputRow).filter_by(request_id=task.request_id, task_id=task.task_id))
-    for item, element in enumerate(result.items):
-        for position, artifact in enumerate(element.outputs):
-            session.add(
-                TaskOutputRow(
-                    request_id=task.request_id,
-                    task_id=task.task_id,
-                    item=item,
-                    position=position,
-                    artifact_id=ids[artifact_key(artifact)],
-                )
-            )
-    session.flush()
+    if before.result is not None:
+        of_task = and_(OUTPUTS.c.request_id == request_id, OUTPUTS.c.task_id == result.task_id)
+        connection.execute(delete(OUTPUTS).where(of_task))
+    outputs = [
+        {
+            "request_id": request_id,
+            "task_id": result.task_id,
+            "item": item,
+            "position": position,
+            "artifact_id": ids[artifact_key(artifact)],
+        }
+        for item, element in enumerate(result.items)
+        for position, artifact in enumerate(element.outputs)
+    ]
+    if outputs:
+        connection.execute(insert(OUTPUTS), outputs)

@@ -1,12 +1,18 @@
 """Clients of Prefect's server that outlive a run; Prefect closes the client of a flow or task run with the run."""
 
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.context import SyncClientContext
 from prefect.settings import PREFECT_API_URL
+
+from hugginggpt.addresses import is_loopback
 
 _MOST_IDLE = 8
 """How many clients are kept for later."""
@@ -29,17 +35,38 @@ def own_client() -> Iterator[SyncPrefectClient]:
         known = next((one for one in reversed(_idle) if one[0] == url), None)
         if known is not None:
             _idle.remove(known)
-    # With settings of its own, so that Prefect does not return the client of the current run.
-    client = get_client(httpx_settings={}, sync_client=True).__enter__() if known is None else known[1]
+    client = _new_client(url) if known is None else known[1]
+    usable = True
     try:
         yield client
     except httpx.HTTPError as error:
-        if is_about_token(error):
-            client.__exit__(None, None, None)
-        else:
-            _keep(url, client)
+        usable = not is_about_token(error)
         raise
-    _keep(url, client)
+    finally:
+        if usable:
+            _keep(url, client)
+        else:
+            client.__exit__(None, None, None)
+
+
+@contextmanager
+def kept_client() -> Iterator[None]:
+    """Give the flow run inside the block a client that is kept for the next run. Prefect would make and close one."""
+    if SyncClientContext.get() is not None:
+        yield
+        return
+    # Its constructor makes a client.
+    with own_client() as client, SyncClientContext.model_construct(client=client):
+        yield
+
+
+def _new_client(url: str | None) -> SyncPrefectClient:
+    settings: dict[str, Any] = {}
+    if url is not None and (parts := urlsplit(url)).scheme == "http" and is_loopback(parts.hostname or ""):
+        # Otherwise, each client reads the certificates of all authorities, which takes longer than a request.
+        settings["verify"] = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # With settings of its own, so that Prefect does not return the client of the current run.
+    return get_client(httpx_settings=settings, sync_client=True).__enter__()
 
 
 def _keep(url: str | None, client: SyncPrefectClient) -> None:

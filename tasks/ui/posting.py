@@ -20,13 +20,13 @@ import httpx
 from prefect import get_run_logger
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import ArtifactCreate
-from prefect.events import emit_event
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL
 
 from hugginggpt.environment import ARTIFACTS_PATH
 from hugginggpt.errors import HuggingGPTError
 from hugginggpt.redaction import said
+from tasks.related import related_to_artifacts
 from tasks.ui.client import is_about_token, own_client
 
 TRIES_FOR = 120.0
@@ -42,10 +42,10 @@ RETRY_SECONDS = 1.0
 AT_ONCE = 8
 """How many posts a process sends at the same time."""
 
-TOGETHER = 32
+TOGETHER = 128
 """How many artifacts travel together at most."""
 
-GATHERING_SECONDS = 0.1
+GATHERING_SECONDS = 0.5
 """Seconds for which artifacts wait for others to travel with, unless their flow run waits for them."""
 
 _FAILED_RUN_SECONDS = 3.0
@@ -225,8 +225,9 @@ def _sent_together(batch: Sequence[_Artifact], posts: _Posts) -> bool:
     """Send artifacts in one request; return False if each has to be sent alone."""
     _mine.set(posts)
     try:
-        body = [artifact.make().model_dump(mode="json", exclude_unset=True) for artifact in batch]
-        ids = persistently(lambda client: client.request("POST", ARTIFACTS_PATH, json=body)).json()  # type: ignore[arg-type]
+        artifacts = [artifact.make().model_dump(mode="json", exclude_unset=True) for artifact in batch]
+        body = {"artifacts": artifacts, "related": [one.model_dump() for one in related_to_artifacts()]}
+        persistently(lambda client: client.request("POST", ARTIFACTS_PATH, json=body))  # type: ignore[arg-type]
     except httpx.HTTPStatusError as error:
         if error.response.status_code in (404, 405):
             _others.add(PREFECT_API_URL.value())
@@ -234,10 +235,7 @@ def _sent_together(batch: Sequence[_Artifact], posts: _Posts) -> bool:
     except Exception:
         # Which of them failed, and why, shows when each is sent alone.
         return False
-    for artifact, id_, one in zip(batch, ids, body, strict=True):
-        named = {"prefect.resource.id": f"prefect.artifact.{id_}", "prefect.resource.name": one["key"]}
-        about = {name: one[name] for name in ("key", "type", "description")}
-        emit_event("prefect.artifact.created", resource=named, payload=about)  # as Prefect's client does
+    for artifact in batch:
         artifact.sent.set_result(True)
     return True
 

@@ -242,6 +242,45 @@ def test_artifacts_belong_to_the_task_runs_that_made_them(photo: Path, controlle
     }
 
 
+def events(name: str, **about: Any) -> list[dict[str, Any]]:
+    """The events of this name that Prefect's pages show."""
+    with get_client(sync_client=True) as client:
+        found = client.request("POST", "/events/filter", json={"filter": {"event": {"name": [name]}, **about}})
+    shown: list[dict[str, Any]] = found.json()["events"]
+    return shown
+
+
+def test_prefect_has_the_event_of_each_artifact_although_nobody_listens(photo: Path, controller: OpenAIServer) -> None:
+    state: Any = answer_request("Draw its edges", [str(photo)], options={"plan": EDGES}, return_state=True)
+    run = f"prefect.flow-run.{state.state_details.flow_run_id}"
+    made = {f"prefect.artifact.{one.id}": one for one in artifacts_of(state).values()}
+    told = {
+        event["resource"]["prefect.resource.id"]: event
+        for event in events("prefect.artifact.created", related={"id": [run]})
+    }
+    assert told.keys() == made.keys()
+    for id_, event in told.items():
+        assert event["resource"]["prefect.resource.name"] == made[id_].key
+        assert event["payload"] == {name: getattr(made[id_], name) for name in ("key", "type", "description")}
+        assert {one["prefect.resource.role"] for one in event["related"]} >= {"flow-run", "flow"}
+
+
+def test_an_automation_hears_of_artifacts(photo: Path, controller: OpenAIServer) -> None:
+    automation = {
+        "name": "listens",
+        "trigger": {"type": "event", "posture": "Reactive", "expect": ["prefect.artifact.created"], "threshold": 1},
+        "actions": [{"type": "do-nothing"}],
+    }
+    with get_client(sync_client=True) as client:
+        id_ = client.request("POST", "/automations/", json=automation).json()["id"]
+        try:
+            answer_request("Draw its edges", [str(photo)], options={"plan": EDGES}, return_state=True)
+            about = {"resource": {"id": [f"prefect.automation.{id_}"]}}
+            wait_until(lambda: events("prefect.automation.triggered", **about))
+        finally:
+            client.request("DELETE", f"/automations/{id_}")
+
+
 def test_a_request_that_is_resumed_shows_what_an_earlier_life_made(
     photo: Path, controller: OpenAIServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
