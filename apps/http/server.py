@@ -1,4 +1,4 @@
-"""The HTTP service of an `up`, on loopback: `python -m apps.http.server --fd N`."""
+"""The HTTP service of an `up`, on loopback: `python -m apps.http.server --fd N --forks N`."""
 
 import argparse
 import os
@@ -6,7 +6,9 @@ import socket
 import sys
 import tempfile
 from pathlib import Path
+from types import FrameType
 
+from apps.up.forks import Forks
 from hugginggpt.errors import HuggingGPTError
 
 STOP_SECONDS = 5
@@ -17,20 +19,21 @@ def main() -> None:
     """Serve until SIGINT or SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m apps.http.server", description=__doc__)
     parser.add_argument("--fd", type=int, required=True, help="file descriptor of the bound socket to listen on")
-    bound = socket.socket(fileno=parser.parse_args().fd)
+    parser.add_argument(
+        "--forks", type=int, required=True, help="file descriptor of the socket over which to ask the fork server"
+    )
+    arguments = parser.parse_args()
+    bound = socket.socket(fileno=arguments.fd)
+    forks = Forks.inherited(arguments.forks)
     with tempfile.TemporaryDirectory(prefix="hugginggpt-service-") as folder:
         try:
-            _serve(bound, Path(folder))
+            _serve(bound, forks, Path(folder))
         except HuggingGPTError as error:
             print(f"Error: {error.message}", file=sys.stderr)
             sys.exit(2)
 
 
-def _serve(bound: socket.socket, folder: Path) -> None:
-    from apps.up.forks import start_fork_server
-
-    start_fork_server(folder)
-
+def _serve(bound: socket.socket, forks: Forks, folder: Path) -> None:
     import uvicorn
 
     from apps.http.application import application
@@ -50,14 +53,22 @@ def _serve(bound: socket.socket, folder: Path) -> None:
             f"The home folder {settings.home_dir} has no key for the service: run `hugginggpt up`."
         )
     get_trace()
+    forks.check(folder)
+    work = Work(folder, forks)
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            work.stop()
+            super().handle_exit(sig, frame)
+
     ui_url = os.environ.get("PREFECT_UI_URL") or os.environ["PREFECT_API_URL"].removesuffix("/api")
     names = (*LOOPBACK_NAMES, *settings.allowed_hosts)
     config = uvicorn.Config(
-        Guard(application(key, ui_url, Work(folder)), names),
+        Guard(application(key, ui_url, work), names),
         log_level="warning",
         timeout_graceful_shutdown=STOP_SECONDS,
     )
-    uvicorn.Server(config).run([bound])
+    Server(config).run([bound])
 
 
 if __name__ == "__main__":

@@ -7,15 +7,16 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 from apps.http import jobs
 from apps.http.events import Failed
-from apps.up.forks import CONTEXT, fork
+from apps.up.forks import Fork, Forks
 from hugginggpt.errors import rebuilt
 
 ENDED_UNEXPECTEDLY: Failed = {
@@ -39,7 +40,7 @@ class Running:
         over: why it failed, None if it did not; set when it has ended.
     """
 
-    process: ForkServerProcess
+    process: Fork
     taken: "asyncio.Future[Any]"
     over: "asyncio.Future[Failed | None]"
     messages: dict[str, Any] = field(default_factory=dict)
@@ -50,13 +51,15 @@ class Work:
 
     Args:
         folder: where each job gets a working folder.
+        forks: starts their processes.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, forks: Forks) -> None:
         self._folder = folder
-        self._forking = asyncio.Lock()
+        self._forks = forks
         self._answering: dict[str, Running] = {}
-        self._watching: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], Running] = {}
+        """By the task that watches it."""
 
     async def answer(self, asked: dict[str, Any]) -> None:
         """Begin to answer a request, and return once it has begun.
@@ -88,24 +91,31 @@ class Work:
         running = self._answering.get(request_id)
         if running is None:
             return False
-        if not running.over.done() and running.process.pid is not None:
-            os.kill(running.process.pid, signal.SIGINT)
+        if not running.over.done():
+            with suppress(ProcessLookupError):
+                os.kill(running.process.pid, signal.SIGINT)
         await asyncio.wait([running.over])
         return True
 
+    def stop(self) -> None:
+        """Ask all jobs to stop, so that their clients do not wait for them when the service is to stop."""
+        for running in self._running.values():
+            if not running.over.done():
+                with suppress(ProcessLookupError):
+                    os.kill(running.process.pid, signal.SIGTERM)
+
     async def _begin(self, job: Job, *arguments: Any, request_id: str | None = None) -> Running:
-        ours, theirs = CONTEXT.Pipe(duplex=False)
+        ours, theirs = Pipe(duplex=False)
         folder = Path(tempfile.mkdtemp(prefix="job-", dir=self._folder))
-        async with self._forking:
-            process = await asyncio.to_thread(fork, job, theirs, *arguments, folder=folder, name=job.__name__)
-        theirs.close()
+        with theirs:
+            process = await asyncio.to_thread(self._forks.fork, job, *arguments, folder=folder, connection=theirs)
         loop = asyncio.get_running_loop()
         running = Running(process, taken=loop.create_future(), over=loop.create_future())
         if request_id is not None:
             self._answering[request_id] = running
         task = asyncio.create_task(self._watch(running, ours, folder, request_id))
-        self._watching.add(task)
-        task.add_done_callback(self._watching.discard)
+        self._running[task] = running
+        task.add_done_callback(self._running.pop)
         return running
 
     async def _watch(self, running: Running, connection: Connection, folder: Path, request_id: str | None) -> None:
@@ -127,7 +137,7 @@ class Work:
         running.over.set_result(failed)
         if not running.taken.done():
             running.taken.set_result(failed)
-        await _readable(running.process.sentinel)
+        await _readable(running.process.fileno())
         running.process.join()
         if request_id is not None:
             # Its client may be about to ask how it ended.

@@ -1,10 +1,7 @@
 """Starts the process of a flow run as a fork. Everything else about the process is as with Prefect's own worker."""
 
-import os
 from functools import partial
 from pathlib import Path
-from typing import Any
-from uuid import UUID
 
 import anyio
 from anyio.abc import TaskStatus
@@ -12,7 +9,8 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.runner._control_channel import ControlChannel
 from prefect.runner._process_manager import ProcessHandle, create_isolated_termination_scope
 
-from apps.up.forks import fork
+from apps.up.flow_run_process import run_flow
+from apps.up.forks import Forks
 
 
 class ForkStarter:
@@ -23,13 +21,17 @@ class ForkStarter:
         environment: the variables that Prefect gives the process, in addition to those of this one.
         folder: the working folder.
         channel: tells the process that its flow run was cancelled, before it is ended.
+        forks: starts it.
     """
 
-    def __init__(self, entrypoint: str, environment: dict[str, str], folder: Path, channel: ControlChannel) -> None:
+    def __init__(
+        self, entrypoint: str, environment: dict[str, str], folder: Path, channel: ControlChannel, forks: Forks
+    ) -> None:
         self._entrypoint = entrypoint
         self._environment = environment
         self._folder = folder
         self._channel = channel
+        self._forks = forks
 
     async def start(
         self, flow_run: FlowRun, task_status: TaskStatus[ProcessHandle] = anyio.TASK_STATUS_IGNORED
@@ -42,25 +44,14 @@ class ForkStarter:
             # The worker runs these hooks, since the process may be gone.
             "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS": "false",
         }
-        begin = partial(fork, _run_flow, flow_run.id, self._entrypoint, environment, folder=self._folder)
+        begin = partial(self._forks.fork, run_flow, flow_run.id, self._entrypoint, environment, folder=self._folder)
         try:
             process = await anyio.to_thread.run_sync(begin)
-            assert process.pid is not None
             scope = create_isolated_termination_scope(process.pid)
         except BaseException:
             self._channel.unregister(flow_run.id)
             raise
         # Prefect declares the processes that it spawns itself, and uses no more of them than `pid` and `exitcode`.
         task_status.started(ProcessHandle(process, termination_scope=scope))  # type: ignore[arg-type]
-        await anyio.wait_readable(process.sentinel)
+        await anyio.wait_readable(process)
         process.join()
-
-
-def _run_flow(flow_run_id: UUID, entrypoint: str, environment: dict[str, Any]) -> None:
-    """What `python -m prefect.engine` does."""
-    os.environ.update(environment)
-    from prefect import flow_engine
-
-    # The process ends with the flow run, so the thread may be left behind: ending it takes up to a second.
-    flow_engine._send_heartbeats = partial(flow_engine._send_heartbeats, join_on_exit=False)
-    flow_engine._run_flow_from_runtime_entrypoint(flow_run_id, entrypoint)

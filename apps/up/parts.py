@@ -86,7 +86,8 @@ class Part:
         is_ready: whether it has started; None if `set_up` waits for it.
         environment: variables in addition to those of all parts.
         port: the port that it listens on, checked because another program on the port could also satisfy `is_ready`.
-        listener: a bound socket that it listens on. It outlives the process, so that no other program gets the port.
+        sockets: sockets that it inherits. They outlive the process: no other program gets a port that it listens on,
+            and what is sent to it meanwhile waits.
     """
 
     name: str
@@ -94,7 +95,7 @@ class Part:
     is_ready: Callable[[], bool] | None = None
     environment: dict[str, str] = field(default_factory=dict)
     port: int | None = None
-    listener: socket.socket | None = None
+    sockets: tuple[socket.socket, ...] = ()
 
 
 def parts(options: UpOptions, settings: Settings, database: dict[str, str], service: socket.socket) -> list[Part]:
@@ -118,14 +119,19 @@ def parts(options: UpOptions, settings: Settings, database: dict[str, str], serv
         found.append(Part("dask-scheduler", [*ours, "--scheduler", *place], listens, port=options.dask_port))
         for number in range(options.expert_workers):
             found.append(Part(f"expert-worker-{number + 1}", ours))
+    asked, asks = socket.socketpair()
+    forks = ["--forks", str(asks.fileno())]
+    found.append(
+        Part("fork-server", [*python, "apps.up.fork_server", "--requests", str(asked.fileno())], sockets=(asked,))
+    )
     worker = [*python, "apps.up.flow_worker", "--pool", POOL, "--limit", str(options.requests), "--wait-for-pool"]
     # Prefect's default of ten seconds is long for a user who waits for an answer.
     polling = {"PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "2")}
     for name in options.flow_workers:
-        found.append(Part(name, [*worker, "--name", name], environment=polling))
-    serve = [*python, "apps.http.server", "--fd", str(service.fileno())]
+        found.append(Part(name, [*worker, "--name", name, *forks], environment=polling, sockets=(asks,)))
+    serve = [*python, "apps.http.server", "--fd", str(service.fileno()), *forks]
     is_serving = partial(_serves, service.getsockname()[1], settings.home_dir)
-    found.append(Part("service", serve, is_serving, listener=service))
+    found.append(Part("service", serve, is_serving, sockets=(service, asks)))
     return found
 
 

@@ -136,6 +136,7 @@ def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
     from prefect.settings import get_current_settings
 
     from apps.up.artifacts import take_artifacts_together
+    from apps.up.csrf import check_tokens
     from apps.up.guard import Guard
     from apps.up.sqlite import keep_writers_in_line
 
@@ -158,7 +159,7 @@ def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
     application = create_app(ephemeral=temporary, final=True)
     take_artifacts_together(application)
     config = uvicorn.Config(
-        Guard(keep_writers_in_line(application), names),
+        Guard(keep_writers_in_line(check_tokens(application)), names),
         timeout_keep_alive=int(settings.api.keepalive_timeout),
         ws_ping_interval=settings.api.websocket_ping_interval,
         ws_ping_timeout=settings.api.websocket_ping_timeout,

@@ -2,7 +2,6 @@
 
 import gc
 import os
-import signal
 from contextlib import suppress
 from importlib import import_module
 
@@ -11,9 +10,6 @@ from sqlalchemy.orm import configure_mappers
 
 from hugginggpt.experts.registry import experts
 from hugginggpt.settings import get_settings
-
-# `down` asks every process of an `up` to stop. The fork server has to outlive its forks, to report how they ended.
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 _FLOWS = ("answer", "evaluate", "prune", "queue", "refresh", "warm")
 _WHEN_THEY_RUN = (
@@ -69,16 +65,17 @@ def _finish_models() -> None:
     configure_mappers()
 
 
-# A process that has threads cannot be forked safely, and NumPy and OpenCV start some for OpenBLAS.
-_threads = os.environ.get("OPENBLAS_NUM_THREADS")
-os.environ["OPENBLAS_NUM_THREADS"] = "1"
-_import_all()
-if _threads is None:
-    del os.environ["OPENBLAS_NUM_THREADS"]
-else:
-    os.environ["OPENBLAS_NUM_THREADS"] = _threads
-_finish_models()
-
-# A collection of garbage would touch, and so copy, pages that all forks share.
-gc.collect()
-gc.freeze()
+def share() -> None:
+    """Import everything, and keep its memory shared between the forks."""
+    # A process that has threads cannot be forked safely, and NumPy and OpenCV start some for OpenBLAS.
+    threads = os.environ.get("OPENBLAS_NUM_THREADS")
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    _import_all()
+    if threads is None:
+        del os.environ["OPENBLAS_NUM_THREADS"]
+    else:
+        os.environ["OPENBLAS_NUM_THREADS"] = threads
+    _finish_models()
+    # A collection of garbage would touch, and so copy, pages that all forks share.
+    gc.collect()
+    gc.freeze()

@@ -224,7 +224,7 @@ class Supervisor:
         )
 
     def _spawn_part(self, part: Part) -> "subprocess.Popen[bytes]":
-        passed = () if part.listener is None else (part.listener.fileno(),)
+        passed = tuple(each.fileno() for each in part.sockets)
         return self._spawn(part.name, part.command, part.environment, pass_fds=passed)
 
     def _spawn(
