@@ -33,7 +33,8 @@ def check_tokens(application: FastAPI) -> Application:
         application: Prefect's, which has not served a request yet.
     """
     tokens = _Tokens()
-    application.user_middleware = [each for each in application.user_middleware if each.cls is not CsrfMiddleware]
+    others = [each for each in application.user_middleware if each.cls is not CsrfMiddleware]  # type: ignore[comparison-overlap]
+    application.user_middleware = others
     routes = application.api_app.router.routes  # type: ignore[attr-defined]
     routes.insert(0, APIRoute("/csrf-token", tokens.create, methods=["GET"], response_model=CsrfToken))
 

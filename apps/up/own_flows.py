@@ -7,7 +7,8 @@ which parameters.
 """
 
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +19,7 @@ import anyio
 import httpx
 from anyio.abc import TaskStatus
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import Flow, FlowRun, WorkPool
+from prefect.client.schemas.objects import Flow, FlowRun, WorkPool, WorkQueue
 from prefect.client.schemas.responses import DeploymentResponse, WorkerFlowRunResponse
 from prefect.flows import load_flow_from_entrypoint
 from prefect.runner._flow_run_executor import FlowRunExecutionResult, FlowRunExecutorContext
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS = 0.05
 """How often to look whether the worker was woken, or whether its last run has ended."""
+
+
+_REMEMBERED_SECONDS = 1.0
+"""For how long a deployment is as it was read."""
 
 
 class FlowJob(BaseJobConfiguration):
@@ -100,6 +105,7 @@ class FlowWorker(BaseWorker[FlowJob, BaseVariables, BaseWorkerResult]):
         self._forks = forks
         self._running: set[UUID] = set()
         self._entrypoints: dict[UUID, str] = {}
+        self._queues: dict[UUID, WorkQueue] = {}
         self._entering = anyio.Lock()
         self._context: FlowRunExecutorContext | None = None
         self._stopping = anyio.Event()
@@ -120,6 +126,7 @@ class FlowWorker(BaseWorker[FlowJob, BaseVariables, BaseWorkerResult]):
             with TemporaryDirectory() as folder:
                 await anyio.to_thread.run_sync(self._forks.check, Path(folder))
         await super().setup()
+        self.client.read_deployment = _Deployments(self.client.read_deployment)  # type: ignore[assignment, method-assign]
         assert self._runs_task_group is not None
         await self._runs_task_group.start(self._poll_when_woken)
 
@@ -195,7 +202,12 @@ class FlowWorker(BaseWorker[FlowJob, BaseVariables, BaseWorkerResult]):
             with TemporaryDirectory(suffix="prefect") as folder:
                 environment = {name: value for name, value in configuration.env.items() if value is not None}
                 starter = ForkStarter(
-                    configuration.entrypoint, environment, Path(folder), context.control_channel, self._forks
+                    forks=self._forks,
+                    entrypoint=configuration.entrypoint,
+                    environment=environment,
+                    known=await self._known(flow_run, configuration),
+                    folder=Path(folder),
+                    channel=context.control_channel,
                 )
                 executor = context.create_executor(
                     flow_run, starter, resolve_flow=self._flow_of, propose_submitting=False
@@ -208,6 +220,27 @@ class FlowWorker(BaseWorker[FlowJob, BaseVariables, BaseWorkerResult]):
         if ended.status_code is None:
             raise RuntimeError("The fork server died before the process of the flow run ended.")
         return BaseWorkerResult(status_code=ended.status_code, identifier=str(ended.handle.pid))
+
+    async def _known(self, flow_run: FlowRun, configuration: FlowJob) -> dict[str, object]:
+        """What Prefect's events about the flow run name besides it, which its process would have to ask for."""
+        related = configuration._related_objects
+        known: dict[str, object] = {
+            f"flow.{flow_run.flow_id}": related["flow"],
+            f"deployment.{flow_run.deployment_id}": related["deployment"],
+            f"work-pool.{self.work_pool.name}": self.work_pool,
+        }
+        if (queue := flow_run.work_queue_id) is not None:
+            with suppress(httpx.HTTPError):
+                if queue not in self._queues:
+                    self._queues[queue] = await self.client.read_work_queue(queue)
+                known[f"work-queue.{queue}"] = self._queues[queue]
+        return known
+
+    async def _propose_submitting_state(self, flow_run: FlowRun) -> None:
+        """Leave it pending: its process starts at once."""
+
+    async def _give_worker_labels_to_flow_run(self, flow_run_id: UUID) -> None:
+        """Do not: the event of its submission names the worker."""
 
     async def _flow_of(self, flow_run: FlowRun) -> "prefect.Flow[..., Any]":
         assert flow_run.deployment_id is not None
@@ -236,6 +269,21 @@ class FlowWorker(BaseWorker[FlowJob, BaseVariables, BaseWorkerResult]):
                         with suppress(ProcessLookupError):
                             handle.graceful_kill()
                         await context.process_manager.remove(flow_run_id)
+
+
+class _Deployments:
+    """Reads deployments, each once a second at most: for every run, Prefect's worker takes it twice."""
+
+    def __init__(self, read: Callable[[UUID], Awaitable[DeploymentResponse]]) -> None:
+        self._read = read
+        self._known: dict[UUID, tuple[float, DeploymentResponse]] = {}
+
+    async def __call__(self, deployment_id: UUID) -> DeploymentResponse:
+        at, known = self._known.get(deployment_id, (0.0, None))
+        if known is None or time.monotonic() - at > _REMEMBERED_SECONDS:
+            known = await self._read(deployment_id)
+            self._known[deployment_id] = time.monotonic(), known
+        return known
 
 
 async def _ended(submit: Callable[..., Any], task_status: TaskStatus[int]) -> FlowRunExecutionResult | None:

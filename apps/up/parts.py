@@ -21,6 +21,9 @@ from hugginggpt.up_state import own_cluster
 
 LOOPBACK = "127.0.0.1"
 
+_FEW_ARENAS = {"MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2")}
+"""glibc gives each thread an arena of its own, which keeps what was freed. The threads of these parts only wait."""
+
 
 @dataclass(frozen=True)
 class UpOptions:
@@ -110,7 +113,7 @@ def parts(options: UpOptions, settings: Settings, database: dict[str, str], serv
     python = [sys.executable, "-P", "-m"]
     server = [*python, "apps.up.prefect_server", "--host", options.host, "--port", str(options.port)]
     answers = partial(is_healthy, options.api_url)
-    found = [Part("prefect-server", server, answers, database, options.port)]
+    found = [Part("prefect-server", server, answers, database | _FEW_ARENAS, options.port)]
     cluster = own_cluster(settings.home_dir, options.dask_address)
     if cluster is not None:
         ours = [*python, "apps.cli", "expert-worker"]
@@ -126,12 +129,12 @@ def parts(options: UpOptions, settings: Settings, database: dict[str, str], serv
     )
     worker = [*python, "apps.up.flow_worker", "--pool", POOL, "--limit", str(options.requests), "--wait-for-pool"]
     # Prefect's default of ten seconds is long for a user who waits for an answer.
-    polling = {"PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "2")}
+    polling = _FEW_ARENAS | {"PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "2")}
     for name in options.flow_workers:
         found.append(Part(name, [*worker, "--name", name, *forks], environment=polling, sockets=(asks,)))
     serve = [*python, "apps.http.server", "--fd", str(service.fileno()), *forks]
     is_serving = partial(_serves, service.getsockname()[1], settings.home_dir)
-    found.append(Part("service", serve, is_serving, sockets=(service, asks)))
+    found.append(Part("service", serve, is_serving, _FEW_ARENAS, sockets=(service, asks)))
     return found
 
 
