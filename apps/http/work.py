@@ -3,19 +3,22 @@
 import asyncio
 import json
 import os
+import select
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 from apps.http import jobs
 from apps.http.events import Failed
-from apps.up.forks import CONTEXT, fork
+from apps.up.forks import Fork, Forks
 from hugginggpt.errors import rebuilt
 
 ENDED_UNEXPECTEDLY: Failed = {
@@ -39,15 +42,16 @@ class Running:
         over: why it failed, None if it did not; set when it has ended.
     """
 
-    process: ForkServerProcess
+    process: Fork
     taken: "asyncio.Future[Any]"
     over: "asyncio.Future[Failed | None]"
     messages: dict[str, Any] = field(default_factory=dict)
 
-    def interrupt(self) -> None:
-        """Have it stop, unless it has ended."""
-        if not self.over.done() and self.process.pid is not None:
-            os.kill(self.process.pid, signal.SIGINT)
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, unless it has ended."""
+        if not self.over.done():
+            with suppress(ProcessLookupError):
+                os.kill(self.process.pid, number)
 
 
 class Work:
@@ -55,13 +59,17 @@ class Work:
 
     Args:
         folder: where each job gets a working folder.
+        forks: starts their processes.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, forks: Forks) -> None:
         self._folder = folder
+        self._forks = forks
         self._forking = asyncio.Lock()
         self._answering: dict[str, Running] = {}
-        self._watching: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], Running] = {}
+        """By the task that watches it."""
+        self._stopped: list[Fork] = []
 
     async def answer(self, asked: dict[str, Any]) -> None:
         """Begin to answer a request unless that has begun here already, and return once it has begun.
@@ -95,7 +103,7 @@ class Work:
             ends: list[asyncio.Future[Any]] = [running.over, other]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             other.cancel()
-            running.interrupt()
+            running.signal(signal.SIGINT)
         failed = await running.over
         if failed is not None:
             raise rebuilt(failed["type"], failed["message"])
@@ -111,23 +119,39 @@ class Work:
             running = self._answering.get(request_id)
         if running is None:
             return False
-        running.interrupt()
+        running.signal(signal.SIGINT)
         await asyncio.wait([running.over])
+        return True
+
+    def stop(self) -> None:
+        """Ask all jobs to stop, so that their clients do not wait for them when the service is to stop."""
+        self._stopped = [running.process for running in self._running.values()]
+        for running in self._running.values():
+            running.signal(signal.SIGTERM)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the jobs that were asked to stop; return whether all have ended."""
+        deadline = time.monotonic() + seconds
+        for process in self._stopped:
+            if process.fileno() >= 0:
+                if not select.select([process], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                    return False
+                process.join()
         return True
 
     async def _begin(self, job: Job, *arguments: Any, request_id: str | None = None) -> Running:
         """Begin a job. Its caller holds the lock, so that nobody misses a job that is just being begun."""
-        ours, theirs = CONTEXT.Pipe(duplex=False)
+        ours, theirs = Pipe(duplex=False)
         folder = Path(tempfile.mkdtemp(prefix="job-", dir=self._folder))
-        process = await asyncio.to_thread(fork, job, theirs, *arguments, folder=folder, name=job.__name__)
-        theirs.close()
+        with theirs:
+            process = await asyncio.to_thread(self._forks.fork, job, *arguments, folder=folder, connection=theirs)
         loop = asyncio.get_running_loop()
         running = Running(process, taken=loop.create_future(), over=loop.create_future())
         if request_id is not None:
             self._answering[request_id] = running
         task = asyncio.create_task(self._watch(running, ours, folder, request_id))
-        self._watching.add(task)
-        task.add_done_callback(self._watching.discard)
+        self._running[task] = running
+        task.add_done_callback(self._running.pop)
         return running
 
     async def _watch(self, running: Running, connection: Connection, folder: Path, request_id: str | None) -> None:
@@ -149,7 +173,7 @@ class Work:
         running.over.set_result(failed)
         if not running.taken.done():
             running.taken.set_result(failed)
-        await _readable(running.process.sentinel)
+        await _readable(running.process.fileno())
         running.process.join()
         if request_id is not None:
             # Its client may be about to ask how it ended.

@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--name", help="its name in Prefect")
     parser.add_argument("--limit", type=int, help="most runs at once")
     parser.add_argument("--wait-for-pool", action="store_true", help="leave it to `up` to create the pool")
+    parser.add_argument("--forks", type=int, help="file descriptor of the socket over which to ask a fork server")
     arguments = parser.parse_args()
 
     from hugginggpt.environment import prepare
@@ -32,11 +33,13 @@ def main() -> None:
     except HuggingGPTError as error:
         print(f"Error: {error.message}", file=sys.stderr)
         sys.exit(2)
+    from apps.up.forks import Forks
     from apps.up.own_flows import FlowWorker
 
     if arguments.wait_for_pool:
         _wait_for_pool(arguments.pool, FlowWorker.type)
-    worker = FlowWorker(work_pool_name=arguments.pool, name=arguments.name, limit=arguments.limit)
+    forks = None if arguments.forks is None else Forks.inherited(arguments.forks)
+    worker = FlowWorker(work_pool_name=arguments.pool, name=arguments.name, limit=arguments.limit, forks=forks)
     try:
         asyncio.run(_work(worker))
     except HuggingGPTError as error:

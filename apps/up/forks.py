@@ -1,94 +1,154 @@
-"""Processes that begin with the flows imported: each is forked from a fork server, in milliseconds.
+"""Processes that begin with the flows imported: a fork server (`fork_server`) forks each, in milliseconds.
 
-The fork server is `multiprocessing`'s: a process of its own that imports `apps.up.preloaded` and then does nothing but
-fork. It ends when the process that started it and all forks have ended.
+All parts of an `up` ask the same one. A request reaches it over a pair of connected sockets, of which no other process
+has an end, so that it needs neither an address nor a key. The supervisor keeps both ends open: what is asked of a fork
+server that has died waits for the next one.
 """
 
-import multiprocessing
-import os
-import signal
+import pickle
+import socket
+import struct
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from importlib import import_module
+from collections.abc import Callable
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from threading import Lock
-from types import ModuleType
 from typing import Any
 
 from hugginggpt.errors import HuggingGPTError
 
-CONTEXT = multiprocessing.get_context("forkserver")
-"""Makes the pipes and queues that are passed to a fork."""
+NUMBER = struct.Struct("!i")
+"""How a process id and an exit code are told over the channel of a fork."""
 
-_PRELOADED = "apps.up.preloaded"
-_without_main_lock = Lock()
+_TRIES = 2
 
 
-def start_fork_server(folder: Path) -> None:
-    """Start this process's fork server, and wait until it has imported the flows.
+class Fork:
+    """A process that was forked.
+
+    Attributes:
+        pid: its id.
+        exitcode: None until `join` sets it: 0 if the function returned, the code of a SystemExit, 1 after another
+            exception, and the negative number of a signal that killed it. It stays None if nobody knows, because the
+            fork server died before.
+    """
+
+    def __init__(self, pid: int, channel: socket.socket) -> None:
+        self.pid = pid
+        self.exitcode: int | None = None
+        self._channel = channel
+
+    def fileno(self) -> int:
+        """A descriptor that can be read from when the process has ended."""
+        return self._channel.fileno()
+
+    def join(self) -> None:
+        """Wait until the process has ended."""
+        if self._channel.fileno() >= 0:
+            with self._channel:
+                self.exitcode = _number(self._channel)
+
+
+class Forks:
+    """A fork server to ask.
 
     Args:
-        folder: an existing folder.
-
-    Raises:
-        HuggingGPTError: the flows cannot be imported; the reason is on the standard error.
+        requests: gives the socket over which it is asked.
     """
-    CONTEXT.set_forkserver_preload([_PRELOADED])
-    probe = fork(_do_nothing, folder=folder, name="probe")
-    probe.join()
-    if probe.exitcode != 0:
-        raise HuggingGPTError("The flows cannot be imported: see the error above.")
+
+    def __init__(self, requests: Callable[[], socket.socket]) -> None:
+        self._requests = requests
+
+    @classmethod
+    def inherited(cls, descriptor: int) -> "Forks":
+        """The fork server of an `up`, which keeps it running: it is asked over a socket that this process inherited."""
+        requests = socket.socket(fileno=descriptor)
+        requests.set_inheritable(False)
+        return cls(lambda: requests)
+
+    @classmethod
+    def own(cls) -> "Forks":
+        """A fork server of this process: started, and started again, when it is asked. It ends with this process."""
+        return cls(_OwnServer().requests)
+
+    def check(self, folder: Path) -> None:
+        """Wait until the fork server has imported the flows.
+
+        Args:
+            folder: an existing folder.
+
+        Raises:
+            HuggingGPTError: it cannot.
+        """
+        self.fork(_do_nothing, folder=folder).join()
+
+    def fork(self, target: Callable[..., None], *args: Any, folder: Path, connection: Connection | None = None) -> Fork:
+        """Call a function in a process of its own, and return once that process has begun.
+
+        The process leads a session and a process group of its own, so `os.killpg` with its id reaches what it starts.
+        It has the standard output and error of this process, and the environment with which the fork server started.
+        Signals have their default handlers.
+
+        Args:
+            target: a function of a module, found by its name.
+            args: its arguments; they are pickled.
+            folder: its working folder. It belongs to the caller, who deletes it when the process has ended.
+            connection: the function's first argument, if there is one. This process keeps its own end.
+
+        Raises:
+            HuggingGPTError: the fork server ended twice before it could.
+        """
+        content = pickle.dumps((str(folder), target, args))
+        passed = [1, 2] if connection is None else [1, 2, connection.fileno()]
+        for _ in range(_TRIES):
+            channel, theirs = socket.socketpair()
+            try:
+                with theirs:
+                    socket.send_fds(self._requests(), [b"f"], [theirs.fileno(), *passed])
+                channel.sendall(content)
+                pid = _number(channel)
+            except OSError:
+                pid = None
+            if pid is not None:
+                return Fork(pid, channel)
+            channel.close()  # the fork server died, and took the request along
+        raise HuggingGPTError("The fork server ended before it could start a process: its output says why.")
 
 
-def fork(target: Callable[..., None], *args: Any, folder: Path, name: str | None = None) -> ForkServerProcess:
-    """Call a function in a process of its own, and return once that process has begun.
+class _OwnServer:
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._requests: socket.socket | None = None
 
-    The process leads a session and a process group of its own, so `os.killpg` with its id reaches what it starts. It
-    has the environment that this process had when the fork server started. Signals have their default handlers. Its
-    exit code is 0 if the function returns, the code of a SystemExit, 1 after another exception, which is on the
-    standard error, and the negative number of a signal that killed it.
+    def requests(self) -> socket.socket:
+        """The socket over which it is asked."""
+        with self._lock:
+            if self._requests is None or self._process is None or self._process.poll() is not None:
+                self._requests = self._start()
+            return self._requests
 
-    Args:
-        target: a function of a module, found by its name.
-        args: its arguments; they are pickled.
-        folder: its working folder. It belongs to the caller, who deletes it when the process has ended.
-        name: the process's name, for messages.
-    """
-    began, begins = CONTEXT.Pipe(duplex=False)
-    process = CONTEXT.Process(target=_run, args=(begins, str(folder), target, args), name=name)
-    with _without_main():
-        process.start()
-    begins.close()
-    with began:
-        # Until it has a session of its own, a signal to its group would be lost.
-        began.poll(None)
-    return process
+    def _start(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            # It finds modules where this process does.
+            program = f"import sys; sys.path = {sys.path!r}; from apps.up.fork_server import main; main()"
+            command = [sys.executable, "-P", "-c", program, "--requests", str(theirs.fileno())]
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+        return ours
 
 
-def _run(begins: Connection, folder: str, target: Callable[..., None], args: tuple[Any, ...]) -> None:
-    os.setsid()
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    begins.close()
-    os.chdir(folder)
-    # The fork server goes on without a module that it cannot import.
-    import_module(_PRELOADED)
-    target(*args)
+def _number(channel: socket.socket) -> int | None:
+    """The next number over a channel; None if whoever would tell it has died."""
+    told = b""
+    while len(told) < NUMBER.size:
+        more = channel.recv(NUMBER.size - len(told))
+        if not more:
+            return None
+        told += more
+    return int(NUMBER.unpack(told)[0])
 
 
 def _do_nothing() -> None:
     pass
-
-
-@contextmanager
-def _without_main() -> Iterator[None]:
-    """Keep `multiprocessing` from importing this program's main module into each fork."""
-    with _without_main_lock:
-        main = sys.modules["__main__"]
-        sys.modules["__main__"] = ModuleType("__main__")
-        try:
-            yield
-        finally:
-            sys.modules["__main__"] = main

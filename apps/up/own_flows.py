@@ -7,7 +7,8 @@ which parameters.
 """
 
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +19,7 @@ import anyio
 import httpx
 from anyio.abc import TaskStatus
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import Flow, FlowRun, WorkPool
+from prefect.client.schemas.objects import Flow, FlowRun, WorkPool, WorkQueue
 from prefect.client.schemas.responses import DeploymentResponse, WorkerFlowRunResponse
 from prefect.flows import load_flow_from_entrypoint
 from prefect.runner._flow_run_executor import FlowRunExecutionResult, FlowRunExecutorContext
@@ -27,7 +28,7 @@ from prefect.types._datetime import now
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
 from apps.up.fork_starter import ForkStarter
-from apps.up.forks import start_fork_server
+from apps.up.forks import Forks
 from apps.up.job_template import JOB_TEMPLATE
 from hugginggpt.deployments import deployment_of, is_deployed
 from hugginggpt.environment import POOL_TYPE
@@ -40,7 +41,11 @@ if TYPE_CHECKING:
     from prefect.runner._process_manager import ProcessHandle
 
 _LOOK_SECONDS = 0.05
-"""How often to look whether the worker was woken."""
+"""How often to look whether the worker was woken, or whether its last run has ended."""
+
+
+_REMEMBERED_SECONDS = 1.0
+"""For how long a deployment is as it was read."""
 
 
 class FlowJob(BaseJobConfiguration):
@@ -84,22 +89,28 @@ class FlowJob(BaseJobConfiguration):
 
 
 class FlowWorker(BaseWorker[FlowJob, BaseVariables, BaseWorkerResult]):
-    """A worker for work pools of the type `hugginggpt`."""
+    """A worker for work pools of the type `hugginggpt`.
+
+    Args:
+        forks: starts the processes; a fork server of this worker's own if None, as where Prefect creates the worker.
+    """
 
     type = POOL_TYPE
     job_configuration = FlowJob
     _display_name = "HuggingGPT"
     _description = "Runs the flows of HuggingGPT, each run in a process of its own that has them imported."
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(self, *arguments: Any, forks: Forks | None = None, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._forks = forks
         self._running: set[UUID] = set()
         self._entrypoints: dict[UUID, str] = {}
+        self._queues: dict[UUID, WorkQueue] = {}
         self._entering = anyio.Lock()
-        self._none_runs = anyio.Event()
         self._context: FlowRunExecutorContext | None = None
+        self._stopping = anyio.Event()
         self._more_wait = False
-        self._has_room_for_more = False
+        self._has_room_for_more = anyio.Event()
 
     @classmethod
     def get_default_base_job_template(cls) -> dict[str, Any]:
@@ -107,14 +118,22 @@ class FlowWorker(BaseWorker[FlowJob, BaseVariables, BaseWorkerResult]):
         return JOB_TEMPLATE
 
     async def setup(self) -> None:
-        """Start the fork server, connect to Prefect's server, and begin to wait for being woken."""
-        # The fork server gets what a Prefect profile says from the environment, as it may read another one.
-        os.environ.update(get_current_settings().to_environment_variables(exclude_unset=True))
-        with TemporaryDirectory() as folder:
-            await anyio.to_thread.run_sync(start_fork_server, Path(folder))
+        """Connect to Prefect's server, and begin to wait for being woken."""
+        if self._forks is None:
+            # The fork server gets what a Prefect profile says from the environment, as it may read another one.
+            os.environ.update(get_current_settings().to_environment_variables(exclude_unset=True))
+            self._forks = Forks.own()
+            with TemporaryDirectory() as folder:
+                await anyio.to_thread.run_sync(self._forks.check, Path(folder))
         await super().setup()
+        self.client.read_deployment = _Deployments(self.client.read_deployment)  # type: ignore[assignment, method-assign]
         assert self._runs_task_group is not None
         await self._runs_task_group.start(self._poll_when_woken)
+
+    async def teardown(self, *exc_info: Any) -> None:
+        """Wait for the runs that are at work, or stop them if the worker was interrupted; then disconnect."""
+        self._stopping.set()
+        await super().teardown(*exc_info)
 
     async def _worker_metadata(self) -> None:
         """Say nothing of Prefect's integrations: to find them, each would be imported, with all of Dask."""
@@ -127,9 +146,10 @@ class FlowWorker(BaseWorker[FlowJob, BaseVariables, BaseWorkerResult]):
             seen = woken_at(home)
             task_status.started()
             while True:
-                await anyio.sleep(_LOOK_SECONDS)
+                with anyio.move_on_after(_LOOK_SECONDS):
+                    await self._has_room_for_more.wait()
                 woken = woken_at(home)
-                if woken != seen or self._has_room_for_more:
+                if woken != seen or self._has_room_for_more.is_set():
                     seen = woken
                     # The loop that polls regularly reports what hinders it.
                     with suppress(httpx.HTTPError):
@@ -137,7 +157,7 @@ class FlowWorker(BaseWorker[FlowJob, BaseVariables, BaseWorkerResult]):
 
     async def _get_scheduled_flow_runs(self) -> "list[WorkerFlowRunResponse]":
         """The runs that are due, as many as there is room for. A fork starts at once, so none is taken early."""
-        self._has_room_for_more = False
+        self._has_room_for_more = anyio.Event()
         room = None if self._limiter is None else int(self._limiter.available_tokens)
         if room == 0:
             self._more_wait = True
@@ -163,7 +183,8 @@ class FlowWorker(BaseWorker[FlowJob, BaseVariables, BaseWorkerResult]):
 
     def _release_limit_slot(self, flow_run_id: UUID) -> None:
         super()._release_limit_slot(flow_run_id)
-        self._has_room_for_more = self._more_wait
+        if self._more_wait:
+            self._has_room_for_more.set()
 
     async def run(
         self,
@@ -175,50 +196,94 @@ class FlowWorker(BaseWorker[FlowJob, BaseVariables, BaseWorkerResult]):
         self._running.add(flow_run.id)
         if flow_run.deployment_id is not None:
             self._entrypoints[flow_run.deployment_id] = configuration.entrypoint
+        assert self._forks is not None
         try:
             context = await self._enter_context()
             with TemporaryDirectory(suffix="prefect") as folder:
                 environment = {name: value for name, value in configuration.env.items() if value is not None}
-                starter = ForkStarter(configuration.entrypoint, environment, Path(folder), context.control_channel)
+                starter = ForkStarter(
+                    forks=self._forks,
+                    entrypoint=configuration.entrypoint,
+                    environment=environment,
+                    known=await self._known(flow_run, configuration),
+                    folder=Path(folder),
+                    channel=context.control_channel,
+                )
                 executor = context.create_executor(
                     flow_run, starter, resolve_flow=self._flow_of, propose_submitting=False
                 )
                 ended = await _ended(executor.submit, task_status or anyio.TASK_STATUS_IGNORED)
         finally:
             self._running.remove(flow_run.id)
-            if not self._running:
-                self._context = None
-                self._none_runs.set()
-        if ended is None or ended.status_code is None:
+        if ended is None:
             raise RuntimeError("The process of the flow run could not be started.")
+        if ended.status_code is None:
+            raise RuntimeError("The fork server died before the process of the flow run ended.")
         return BaseWorkerResult(status_code=ended.status_code, identifier=str(ended.handle.pid))
+
+    async def _known(self, flow_run: FlowRun, configuration: FlowJob) -> dict[str, object]:
+        """What Prefect's events about the flow run name besides it, which its process would have to ask for."""
+        related = configuration._related_objects
+        known: dict[str, object] = {
+            f"flow.{flow_run.flow_id}": related["flow"],
+            f"deployment.{flow_run.deployment_id}": related["deployment"],
+            f"work-pool.{self.work_pool.name}": self.work_pool,
+        }
+        if (queue := flow_run.work_queue_id) is not None:
+            with suppress(httpx.HTTPError):
+                if queue not in self._queues:
+                    self._queues[queue] = await self.client.read_work_queue(queue)
+                known[f"work-queue.{queue}"] = self._queues[queue]
+        return known
+
+    async def _propose_submitting_state(self, flow_run: FlowRun) -> None:
+        """Leave it pending: its process starts at once."""
+
+    async def _give_worker_labels_to_flow_run(self, flow_run_id: UUID) -> None:
+        """Do not: the event of its submission names the worker."""
 
     async def _flow_of(self, flow_run: FlowRun) -> "prefect.Flow[..., Any]":
         assert flow_run.deployment_id is not None
         return load_flow_from_entrypoint(self._entrypoints[flow_run.deployment_id])
 
     async def _enter_context(self) -> FlowRunExecutorContext:
-        """Prefect's connections for starting and cancelling processes, which runs share that overlap."""
+        """Prefect's connections for starting and cancelling processes, made for the first run and kept for all."""
         async with self._entering:
             if self._context is None:
                 assert self._runs_task_group is not None
-                self._none_runs = anyio.Event()
-                self._context = await self._runs_task_group.start(self._keep_context, self._none_runs)
+                self._context = await self._runs_task_group.start(self._keep_context)
             return self._context
 
-    async def _keep_context(self, none_runs: anyio.Event, *, task_status: TaskStatus[FlowRunExecutorContext]) -> None:
+    async def _keep_context(self, *, task_status: TaskStatus[FlowRunExecutorContext]) -> None:
         async with FlowRunExecutorContext() as context:
             task_status.started(context)
             try:
-                await none_runs.wait()
+                await self._stopping.wait()
+                while self._running or self._submitting_flow_run_ids:
+                    await anyio.sleep(_LOOK_SECONDS)
             finally:
-                # Some are left only when the worker is stopped, and then Prefect would stop the first alone.
+                # Some are left only if the worker is interrupted, and then Prefect would stop the first alone.
                 for flow_run_id in context.process_manager.flow_run_ids():
                     handle = context.process_manager.get(flow_run_id)
                     if handle is not None:
                         with suppress(ProcessLookupError):
                             handle.graceful_kill()
                         await context.process_manager.remove(flow_run_id)
+
+
+class _Deployments:
+    """Reads deployments, each once a second at most: for every run, Prefect's worker takes it twice."""
+
+    def __init__(self, read: Callable[[UUID], Awaitable[DeploymentResponse]]) -> None:
+        self._read = read
+        self._known: dict[UUID, tuple[float, DeploymentResponse]] = {}
+
+    async def __call__(self, deployment_id: UUID) -> DeploymentResponse:
+        at, known = self._known.get(deployment_id, (0.0, None))
+        if known is None or time.monotonic() - at > _REMEMBERED_SECONDS:
+            known = await self._read(deployment_id)
+            self._known[deployment_id] = time.monotonic(), known
+        return known
 
 
 async def _ended(submit: Callable[..., Any], task_status: TaskStatus[int]) -> FlowRunExecutionResult | None:

@@ -21,6 +21,9 @@ from hugginggpt.up_state import own_cluster
 
 LOOPBACK = "127.0.0.1"
 
+_FEW_ARENAS = {"MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2")}
+"""glibc gives each thread an arena of its own, which keeps what was freed. The threads of these parts only wait."""
+
 
 @dataclass(frozen=True)
 class UpOptions:
@@ -92,7 +95,8 @@ class Part:
         is_ready: whether it has started; None if `set_up` waits for it.
         environment: variables in addition to those of all parts.
         port: the port that it listens on, checked because another program on the port could also satisfy `is_ready`.
-        listener: a bound socket that it listens on. It outlives the process, so that no other program gets the port.
+        sockets: sockets that it inherits. They outlive the process: no other program gets a port that it listens on,
+            and what is sent to it meanwhile waits.
     """
 
     name: str
@@ -100,7 +104,7 @@ class Part:
     is_ready: Callable[[], bool] | None = None
     environment: dict[str, str] = field(default_factory=dict)
     port: int | None = None
-    listener: socket.socket | None = None
+    sockets: tuple[socket.socket, ...] = ()
 
 
 def parts(options: UpOptions, settings: Settings, database: dict[str, str], service: socket.socket) -> list[Part]:
@@ -115,7 +119,7 @@ def parts(options: UpOptions, settings: Settings, database: dict[str, str], serv
     python = [sys.executable, "-P", "-m"]
     server = [*python, "apps.up.prefect_server", "--host", options.host, "--port", str(options.port)]
     answers = partial(is_healthy, options.api_url)
-    found = [Part("prefect-server", server, answers, database, options.port)]
+    found = [Part("prefect-server", server, answers, database | _FEW_ARENAS, options.port)]
     cluster = own_cluster(settings.home_dir, options.dask_address)
     if cluster is not None:
         ours = [*python, "apps.cli", "expert-worker"]
@@ -124,14 +128,19 @@ def parts(options: UpOptions, settings: Settings, database: dict[str, str], serv
         found.append(Part("dask-scheduler", [*ours, "--scheduler", *place], listens, port=options.dask_port))
         for number in range(options.expert_workers):
             found.append(Part(f"expert-worker-{number + 1}", ours))
+    asked, asks = socket.socketpair()
+    forks = ["--forks", str(asks.fileno())]
+    found.append(
+        Part("fork-server", [*python, "apps.up.fork_server", "--requests", str(asked.fileno())], sockets=(asked,))
+    )
     worker = [*python, "apps.up.flow_worker", "--pool", POOL, "--limit", str(options.requests), "--wait-for-pool"]
     # Prefect's default of ten seconds is long for a user who waits for an answer.
-    polling = {"PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "2")}
+    polling = _FEW_ARENAS | {"PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "2")}
     for name in options.flow_workers:
-        found.append(Part(name, [*worker, "--name", name], environment=polling))
-    serve = [*python, "apps.http.server", "--fd", str(service.fileno())]
+        found.append(Part(name, [*worker, "--name", name, *forks], environment=polling, sockets=(asks,)))
+    serve = [*python, "apps.http.server", "--fd", str(service.fileno()), *forks]
     is_serving = partial(_serves, service.getsockname()[1], settings.home_dir)
-    found.append(Part("service", serve, is_serving, listener=service))
+    found.append(Part("service", serve, is_serving, _FEW_ARENAS, sockets=(service, asks)))
     return found
 
 

@@ -6,6 +6,8 @@ reach it.
 """
 
 import argparse
+import asyncio
+import ctypes
 import errno
 import gc
 import os
@@ -14,7 +16,7 @@ import socket
 import sys
 import threading
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -33,6 +35,8 @@ when the server dies, while its database goes on counting the slots as taken.
 """
 STOP_SECONDS = 60.0
 """How long the server may take to stop when its parent is gone, because it may be creating its tables."""
+SETTLE_SECONDS = 10.0
+"""So long after its start, a lasting server gives back the memory that only the start took."""
 _POLL_SECONDS = 0.2
 
 
@@ -147,6 +151,7 @@ def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
     from prefect.settings import get_current_settings
 
     from apps.up.artifacts import take_artifacts_together
+    from apps.up.csrf import check_tokens
     from apps.up.guard import Guard
     from apps.up.sqlite import keep_writers_in_line
 
@@ -157,6 +162,8 @@ def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
                 await super().startup(sockets)
             gc.freeze()
             gc.enable()
+            if not temporary:
+                asyncio.get_running_loop().call_later(SETTLE_SECONDS, _give_back_memory)
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             # Ctrl-C also reaches a temporary server, but its parent still has to report how the run ended.
@@ -169,7 +176,7 @@ def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
     application = create_app(ephemeral=temporary, final=True)
     take_artifacts_together(application)
     config = uvicorn.Config(
-        Guard(keep_writers_in_line(application), names),
+        Guard(keep_writers_in_line(check_tokens(application)), names),
         timeout_keep_alive=int(settings.api.keepalive_timeout),
         ws_ping_interval=settings.api.websocket_ping_interval,
         ws_ping_timeout=settings.api.websocket_ping_timeout,
@@ -177,6 +184,14 @@ def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
         lifespan="on",
     )
     return Server(config)
+
+
+def _give_back_memory() -> None:
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+    with suppress(AttributeError):  # only glibc has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _stop_with(parent: int) -> None:

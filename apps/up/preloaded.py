@@ -2,18 +2,17 @@
 
 import gc
 import os
-import signal
+import ssl
 from contextlib import suppress
+from functools import lru_cache
 from importlib import import_module
+from types import SimpleNamespace
 
 from pydantic import BaseModel
 from sqlalchemy.orm import configure_mappers
 
 from hugginggpt.experts.registry import experts
 from hugginggpt.settings import get_settings
-
-# `down` asks every process of an `up` to stop. The fork server has to outlive its forks, to report how they ended.
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 _FLOWS = ("answer", "evaluate", "prune", "queue", "refresh", "warm")
 _WHEN_THEY_RUN = (
@@ -69,16 +68,29 @@ def _finish_models() -> None:
     configure_mappers()
 
 
-# A process that has threads cannot be forked safely, and NumPy and OpenCV start some for OpenBLAS.
-_threads = os.environ.get("OPENBLAS_NUM_THREADS")
-os.environ["OPENBLAS_NUM_THREADS"] = "1"
-_import_all()
-if _threads is None:
-    del os.environ["OPENBLAS_NUM_THREADS"]
-else:
-    os.environ["OPENBLAS_NUM_THREADS"] = _threads
-_finish_models()
+def _share_certificates() -> None:
+    """Have the clients of Prefect's server share TLS contexts: each takes long to make, even where there is no TLS."""
+    from prefect.client import orchestration
 
-# A collection of garbage would touch, and so copy, pages that all forks share.
-gc.collect()
-gc.freeze()
+    shared = SimpleNamespace(**vars(ssl))
+    shared.create_default_context = lru_cache(ssl.create_default_context)
+    orchestration.ssl = shared  # type: ignore[assignment, attr-defined]
+
+
+def share() -> None:
+    """Import everything, and keep its memory shared between the forks."""
+    # Whoever asks for the forks has compared its version with the server's.
+    os.environ.setdefault("PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED", "false")
+    # A process that has threads cannot be forked safely, and NumPy and OpenCV start some for OpenBLAS.
+    threads = os.environ.get("OPENBLAS_NUM_THREADS")
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    _import_all()
+    if threads is None:
+        del os.environ["OPENBLAS_NUM_THREADS"]
+    else:
+        os.environ["OPENBLAS_NUM_THREADS"] = threads
+    _finish_models()
+    _share_certificates()
+    # A collection of garbage would touch, and so copy, pages that all forks share.
+    gc.collect()
+    gc.freeze()

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from multiprocessing import Pipe, get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Event
 from typing import NoReturn
@@ -28,7 +30,7 @@ from apps.up.processes import listens, marking, stop
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller_name import fingerprint
 from hugginggpt.environment import POOL
-from hugginggpt.errors import ConfigurationError, HuggingGPTError
+from hugginggpt.errors import ConfigurationError, HuggingGPTError, rebuilt
 from hugginggpt.holder import holder_name
 from hugginggpt.home import open_home
 from hugginggpt.redaction import said
@@ -146,7 +148,6 @@ class Supervisor:
                 signal.signal(number, handler)
 
     def _start_all(self) -> None:
-        from hugginggpt.services import get_trace
         from hugginggpt.trace.database import parse_url
 
         same = settings_fingerprint(os.environ, self._home, make_key(self._home))
@@ -162,7 +163,7 @@ class Supervisor:
         # The server takes longest. What needs it waits for it while everything else starts.
         self._start([server])
         setting_up = self._spawn("set-up", self._set_up_command(), stdout=subprocess.PIPE)
-        get_trace().check()
+        _check_trace()
         self._report("trace", parse_url(self._settings.database).set(query={}).render_as_string())
         self._start(others)
         self._wait_until_ready([server])
@@ -224,7 +225,7 @@ class Supervisor:
         )
 
     def _spawn_part(self, part: Part) -> "subprocess.Popen[bytes]":
-        passed = () if part.listener is None else (part.listener.fileno(),)
+        passed = tuple(each.fileno() for each in part.sockets)
         return self._spawn(part.name, part.command, part.environment, pass_fds=passed)
 
     def _spawn(
@@ -313,6 +314,37 @@ def make_logs(home: Path) -> None:
         raise ConfigurationError(
             f"The folder {logs} cannot be created or written ({said(error)}): set HUGGINGGPT_HOME to another folder."
         ) from None
+
+
+def _check_trace() -> None:
+    """Open the trace, in a process of its own: this one stays, and would keep what that imports.
+
+    Raises:
+        HuggingGPTError: the trace cannot be used.
+    """
+    told, tells = Pipe(duplex=False)
+    checking = get_context("fork").Process(target=_tell_of_trace, args=(tells,))
+    checking.start()
+    tells.close()
+    with told:
+        try:
+            error = told.recv()
+        except EOFError:
+            raise HuggingGPTError("The trace could not be opened: see the error above.") from None
+    checking.join()
+    if error is not None:
+        raise rebuilt(*error)
+
+
+def _tell_of_trace(tells: Connection) -> None:
+    from hugginggpt.services import get_trace
+
+    try:
+        get_trace().check()
+    except HuggingGPTError as error:
+        tells.send((type(error).__name__, error.message))
+    else:
+        tells.send(None)
 
 
 class _StopRequested(Exception):

@@ -5,20 +5,23 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
-from apps.up.forks import CONTEXT, fork, start_fork_server
+from apps.up.forks import Fork, Forks
 from tests.servers import wait_until
 
 
-@pytest.fixture(scope="module", autouse=True)
-def fork_server(tmp_path_factory: pytest.TempPathFactory) -> None:
-    start_fork_server(tmp_path_factory.mktemp("fork-server"))
+@pytest.fixture(scope="module")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Forks:
+    forks = Forks.own()
+    forks.check(tmp_path_factory.mktemp("check"))
+    return forks
 
 
 def _told(told: Connection) -> None:
@@ -27,9 +30,10 @@ def _told(told: Connection) -> None:
             "folder": os.getcwd(),
             "leads": os.getpid() == os.getsid(0) == os.getpgrp(),
             "flows": "flows.answer" in sys.modules,
-            "main": hasattr(sys.modules["__main__"], "__file__"),
             "threads": [len(psutil.Process(pid).threads()) for pid in (os.getpid(), os.getppid())],
-            "sigterm": signal.getsignal(signal.SIGTERM) is signal.SIG_DFL,
+            "handlers": [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+            == [signal.SIG_DFL, signal.default_int_handler],
+            "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
         }
     )
 
@@ -43,63 +47,102 @@ def _ended(how: str) -> None:
         time.sleep(600)
 
 
+def _length(told: Connection, text: str) -> None:
+    told.send(len(text))
+
+
+Start = Callable[..., Fork]
+
+
 @pytest.fixture
-def started(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+def start(forks: Forks, tmp_path: Path) -> Iterator[Start]:
     found = []
 
-    def start(target: Callable[..., None], *args: Any) -> Any:
-        found.append(fork(target, *args, folder=tmp_path))
+    def start(target: Callable[..., None], *args: object, connection: Connection | None = None) -> Fork:
+        found.append(forks.fork(target, *args, folder=tmp_path, connection=connection))
         return found[-1]
 
     yield start
     for process in found:
-        process.kill()
-        process.join()
+        if process.exitcode is None:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+            process.join()
 
 
-def test_a_fork_begins_with_the_flows_imported_and_in_its_own_place(
-    started: Callable[..., Any], tmp_path: Path
-) -> None:
-    told, tells = CONTEXT.Pipe(duplex=False)
-    started(_told, tells)
-    tells.close()
+def test_a_fork_begins_with_the_flows_imported_and_in_its_own_place(start: Start, tmp_path: Path) -> None:
+    told, tells = Pipe(duplex=False)
+    start(_told, connection=tells)
     assert told.recv() == {
         "folder": str(tmp_path),
         "leads": True,
         "flows": True,
-        "main": False,  # it has not imported this process's main module
         "threads": [1, 1],
-        "sigterm": True,
+        "handlers": True,
+        "blocked": [],
     }
 
 
 @pytest.mark.parametrize(("how", "code"), [("return", 0), ("exit", 7), ("error", 1)])
-def test_a_fork_tells_how_it_ended(started: Callable[..., Any], how: str, code: int) -> None:
-    process = started(_ended, how)
+def test_a_fork_tells_how_it_ended(start: Start, how: str, code: int) -> None:
+    process = start(_ended, how)
     process.join()
     assert process.exitcode == code
 
 
-def test_a_signal_to_the_group_of_a_fork_ends_it_as_soon_as_it_has_begun(started: Callable[..., Any]) -> None:
-    process = started(_ended, "sleep")
+def test_arguments_can_be_large(start: Start) -> None:
+    told, tells = Pipe(duplex=False)
+    start(_length, "a" * 10_000_000, connection=tells).join()
+    assert told.recv() == 10_000_000
+
+
+def test_the_connection_of_a_fork_is_closed_when_it_has_ended(start: Start) -> None:
+    told, tells = Pipe(duplex=False)
+    process = start(_told, connection=tells)
+    tells.close()
+    start(_ended, "sleep")  # has nothing of the other
+    process.join()
+    told.recv()
+    with pytest.raises(EOFError):
+        told.recv()
+
+
+def test_a_signal_to_the_group_of_a_fork_ends_it_as_soon_as_it_has_begun(start: Start) -> None:
+    process = start(_ended, "sleep")
     os.killpg(process.pid, signal.SIGTERM)
     process.join()
     assert process.exitcode == -signal.SIGTERM
 
 
-def test_the_fork_server_outlives_a_signal_that_asks_everything_to_stop(started: Callable[..., Any]) -> None:
-    process = started(_ended, "sleep")
-    psutil.Process(process.pid).parent().terminate()
+def test_a_fork_server_that_is_asked_to_stop_first_tells_how_its_forks_ended(start: Start) -> None:
+    process = start(_ended, "sleep")
+    server = psutil.Process(process.pid).parent()
+    server.terminate()
     os.killpg(process.pid, signal.SIGTERM)
     process.join()
     assert process.exitcode == -signal.SIGTERM
-    started(_ended, "return").join()
+    wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+    start(_ended, "return").join()
 
 
-def test_a_fork_server_that_died_is_started_again(started: Callable[..., Any]) -> None:
-    server = psutil.Process(started(_ended, "sleep").pid).parent()
+def test_forks_outlive_a_fork_server_that_is_killed_and_it_is_started_again(start: Start) -> None:
+    left = start(_ended, "sleep")
+    server = psutil.Process(left.pid).parent()
     server.kill()
     wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
-    process = started(_ended, "exit")
+    process = start(_ended, "exit")
     process.join()
     assert process.exitcode == 7
+    os.kill(left.pid, signal.SIGKILL)
+    left.join()
+    assert left.exitcode is None  # nobody knows
+
+
+def test_a_fork_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    forks = Forks.own()
+    process = forks.fork(_ended, "sleep", folder=tmp_path)
+    server = psutil.Process(process.pid).parent()
+    del forks
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)

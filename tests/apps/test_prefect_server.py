@@ -5,10 +5,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.workers.process import ProcessWorker
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -78,6 +81,30 @@ def test_a_request_without_a_token_changes_nothing(prefect_api: str) -> None:
     for headers in ({}, {"Prefect-Csrf-Client": "a", "Prefect-Csrf-Token": "guessed"}):
         refused = httpx.post(f"{prefect_api}/flows/", json={"name": "made"}, headers=headers)
         assert (refused.status_code, "CSRF token" in refused.json()["detail"]) == (403, True)
+
+
+def test_a_token_is_valid_for_one_client_and_until_it_expires(prefect_api: str) -> None:
+    with httpx.Client(base_url=prefect_api) as plain:
+        given = plain.get("/csrf-token", params={"client": "a"}).json()
+        expires, _, signature = given["token"].partition("-")
+        wrong = [("b", given["token"]), ("a", f"{int(expires) + 1}-{signature}"), ("a", f"0-{signature}")]
+        for name, token in wrong:
+            headers = {"Prefect-Csrf-Client": name, "Prefect-Csrf-Token": token}
+            refused = plain.post("/flows/filter", json={}, headers=headers)
+            assert (refused.status_code, refused.headers["retry-after"]) == (403, "0")
+            assert refused.json()["detail"].startswith("Invalid CSRF token")  # Prefect's clients fetch another then
+        headers = {"Prefect-Csrf-Client": "a", "Prefect-Csrf-Token": given["token"]}
+        assert plain.post("/flows/filter", json={}, headers=headers).is_success
+        assert datetime.fromisoformat(given["expiration"]).timestamp() == int(expires)
+
+
+def test_a_client_goes_on_with_another_token_after_a_restart(prefect_api: str) -> None:
+    with SyncPrefectClient(prefect_api) as client:
+        http: Any = client._client
+        client.read_flows()
+        http.csrf_token = before = "of-the-server-before"
+        client.read_flows()
+        assert http.csrf_token != before
 
 
 def test_a_page_elsewhere_may_open_the_pages_and_show_nothing_of_them(prefect_api: str) -> None:

@@ -416,6 +416,30 @@ def test_a_killed_service_comes_back_to_its_clients(
     assert here.state["service_url"] == address
 
 
+def test_what_runs_outlives_a_killed_fork_server_and_what_comes_next_waits_for_another(
+    here: Installation, hugginggpt: Run, controller: OpenAIServer, photo: Path, tmp_path: Path
+) -> None:
+    go_on = threading.Event()
+
+    def summarise(call: object) -> str:
+        go_on.wait(120)
+        return "It is short."
+
+    controller.script = {"summarization": summarise, "respond": "It is done."}
+    client = asking(tmp_path, "ask", "Do it", "--plan", unseen(tmp_path), "--json")
+    read_until(client, "2 · summarization: running")
+    killed, plan = here.state["parts"]["fork-server"], written(tmp_path, EDGES)
+    psutil.Process(killed).kill()
+    another = hugginggpt("ask", "Draw the edges", "--file", photo, "--plan", plan, "--json")
+    assert AnswerReport.model_validate_json(another.stdout).status is RequestStatus.COMPLETED, another.stderr
+    assert here.state["parts"]["fork-server"] != killed
+    go_on.set()
+    out, err = client.communicate()
+    assert client.returncode == 0, err
+    whole = AnswerReport.model_validate_json(out)
+    assert (whole.response, len(get_trace().requests.get(whole.request_id).lives)) == ("It is done.", 1)
+
+
 def test_ctrl_c_leaves_a_submitted_request_alone(hugginggpt: Run, controller: OpenAIServer, tmp_path: Path) -> None:
     go_on = threading.Event()
 

@@ -581,7 +581,7 @@ def test_on_postgresql_detached_with_a_request_at_work(database: URL, tmp_path: 
             assert "; running Draw the edges." in shown.stdout
             assert "requests:        1 running" in shown.stdout
             commands = " ".join(" ".join(process.cmdline()) for process in installation.processes())
-            assert "multiprocessing.forkserver" in commands
+            assert "apps.up.fork_server" in commands
             down = installation.run("down")
             assert (down.returncode, down.stdout) == (0, f"Stopped everything for {installation.home}.\n")
             assert not installation.processes()
