@@ -1,5 +1,6 @@
 """The parts of an `up`, in the order in which they start."""
 
+import http.client
 import os
 import socket
 import sys
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from apps.up.login import CLIENT, EVERYWHERE, check_login, login
 from apps.up.ports import bind
@@ -20,6 +22,8 @@ from hugginggpt.trace.database import database_file, parse_url
 from hugginggpt.up_state import own_cluster
 
 LOOPBACK = "127.0.0.1"
+
+_HEALTH_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -159,12 +163,16 @@ def part_environment(options: UpOptions, settings: Settings) -> dict[str, str]:
 
 def is_healthy(api_url: str) -> bool:
     """Whether the Prefect server with that API is up."""
-    import httpx
-
+    api = urlsplit(api_url)
+    # With httpx, each call would load all certificates, which takes longer than the pause between two calls.
+    connection = http.client.HTTPConnection(api.netloc, timeout=_HEALTH_SECONDS)
     try:
-        return httpx.get(f"{api_url}/health", timeout=5).is_success
-    except httpx.TransportError:
+        connection.request("GET", f"{api.path}/health")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
         return False
+    finally:
+        connection.close()
 
 
 def _serves(port: int, home: Path) -> bool:
