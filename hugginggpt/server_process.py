@@ -84,24 +84,7 @@ class ServerProcess:
             self._process.wait()
 
 
-_early: ServerProcess | None = None
-
-
-def start_early() -> None:
-    """Start a server for the flow run that this process is about to begin, once, if that surely needs one."""
-    global _early
-    if _early is None and not _another_is_possible():
-        _early = ServerProcess(os.environ)
-
-
-def take_early() -> ServerProcess | None:
-    """The server that was started early, once; its taker uses it or stops it."""
-    global _early
-    taken, _early = _early, None
-    return taken
-
-
-def _another_is_possible() -> bool:
+def another_server_is_possible() -> bool:
     """Whether `up`, a setting of ours, or one of Prefect's may name a server."""
     if any(os.environ.get(name) for name in _DECISIVE) or os.environ.get("HUGGINGGPT_TASK_RUNNER") == "dask":
         return True
@@ -114,6 +97,23 @@ def _another_is_possible() -> bool:
         or _contains(Path(".env"), b"prefect_")
         or _contains(Path("pyproject.toml"), b"tool.prefect")
     )
+
+
+_early: ServerProcess | None = None
+
+
+def start_early() -> None:
+    """Start a server for the flow run that this process is about to begin, once, if that surely needs one."""
+    global _early
+    if _early is None and not another_server_is_possible():
+        _early = ServerProcess(os.environ)
+
+
+def take_early() -> ServerProcess | None:
+    """The server that was started early, once; its taker uses it or stops it."""
+    global _early
+    taken, _early = _early, None
+    return taken
 
 
 def _contains(file: Path, words: bytes) -> bool:

@@ -1,7 +1,9 @@
 """The stages as Prefect tasks, one module for each; `policies` has their retries, time limits and cache keys."""
 
 from hugginggpt.environment import prepare
+from tasks.certificates import share_certificates
 from tasks.run_log import leave_out_tracebacks
 
 prepare()
 leave_out_tracebacks()
+share_certificates()

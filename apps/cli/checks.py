@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from queue import SimpleQueue
@@ -17,7 +18,9 @@ from typing import Literal
 from apps.cli import prefect_server
 from apps.cli.text import size
 from hugginggpt.errors import HuggingGPTError
+from hugginggpt.experts.device import may_have_accelerators
 from hugginggpt.redaction import said
+from hugginggpt.server_process import another_server_is_possible
 
 TORCH_SECONDS = 120.0
 SCARCE = 5_000_000_000
@@ -34,6 +37,14 @@ print(json.dumps([torch.__version__, gpus, torch.backends.mps.is_available()]), 
 os._exit(0)
 """
 """In a separate process, because a broken driver can crash it. What it has imported is not tidied up."""
+
+_TORCH_LIBRARY = """
+import ctypes, json, os, sys
+ctypes.CDLL(sys.argv[1])
+print(json.dumps([sys.argv[2], [], False]), flush=True)
+os._exit(0)
+"""
+"""The same where there is no driver: loads what torch computes with, in a fifth of the time of all of torch."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +96,14 @@ def _examined(part: str, check: Callable[[], Finding]) -> Finding:
 @contextmanager
 def _asked_torch() -> Iterator["subprocess.Popen[str] | None"]:
     """The process that asks torch for accelerators, begun before everything else; None without torch."""
-    if find_spec("torch") is None:
+    spec = find_spec("torch")
+    if spec is None or spec.origin is None:
         yield None
         return
+    library = Path(spec.origin).with_name("lib") / "libtorch_cpu.so"
     command = [sys.executable, "-P", "-c", _TORCH]
+    if not may_have_accelerators() and library.is_file():
+        command = [sys.executable, "-P", "-S", "-c", _TORCH_LIBRARY, str(library), version("torch")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as asked:
         try:
             yield asked
@@ -132,10 +147,17 @@ def _hub() -> Finding:
 
 
 def _prefect() -> Finding:
-    url = prefect_server.api_url()  # before Prefect is imported, because it reads its server's address on import
-    from prefect import __version__
+    from hugginggpt.environment import prepare
 
-    if url is None:
+    may_know_one = another_server_is_possible()
+    prepare()
+    # Prefect takes long to import, so it is asked only where it may know of a server.
+    url = prefect_server.api_url() if may_know_one else None
+    installed = version("prefect")
+    if url is not None:
+        problem = prefect_server.problem(url)
+        return _ok(f"version {installed}; {url} answers") if problem is None else Finding("", "broken", problem)
+    if may_know_one:
         from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE
 
         if not PREFECT_SERVER_ALLOW_EPHEMERAL_MODE.value():
@@ -145,9 +167,7 @@ def _prefect() -> Finding:
                 "there is no server, and temporary servers are not allowed",
                 f"Unset PREFECT_SERVER_ALLOW_EPHEMERAL_MODE. {prefect_server.LASTING_SERVER}",
             )
-        return _ok(f"version {__version__}; each run starts a temporary server", prefect_server.LASTING_SERVER)
-    problem = prefect_server.problem(url)
-    return _ok(f"version {__version__}; {url} answers") if problem is None else Finding("", "broken", problem)
+    return _ok(f"version {installed}; each run starts a temporary server", prefect_server.LASTING_SERVER)
 
 
 def _expert_workers() -> Finding:
@@ -193,10 +213,10 @@ def _accelerator(torch: "subprocess.Popen[str] | None") -> Finding:
     if torch.returncode != 0:
         reason = next(iter(complaint.strip().splitlines()[-1:]), f"exit code {torch.returncode}")
         return Finding("", "broken", f"torch does not work: {reason}", 'Run `pip install "hugginggpt[local]"` again.')
-    version, gpus, mps = json.loads(answer)
+    torch_version, gpus, mps = json.loads(answer)
     if gpus or mps:
-        return _ok(f"torch {version} on {', '.join(gpus) or 'the GPU of this Mac'}")
-    return _ok(f"none; torch {version} runs on the CPU with {get_settings().cpu_threads} threads")
+        return _ok(f"torch {torch_version} on {', '.join(gpus) or 'the GPU of this Mac'}")
+    return _ok(f"none; torch {torch_version} runs on the CPU with {get_settings().cpu_threads} threads")
 
 
 def _disk() -> Finding:

@@ -38,18 +38,34 @@ class Commands(click.Group):
     """
 
     began: datetime
+    _code: object = None
+    """The exit code of this process, once it ends."""
 
     def main(self, args: Sequence[str] | None = None, *others: Any, **options: Any) -> Any:
         """Run the command line in `args`; without it, that of this process, which began when the process started."""
+        if args is not None:
+            self.began = datetime.now(UTC)
+            return super().main(args, *others, **options)
         from apps.cli.clock import process_start
 
-        if args is None:
-            _open_streams()
-            # What is imported stays: the collector need not look through it over and over, nor once more at the end.
-            gc.set_threshold(_OBJECTS)
-            atexit.register(gc.freeze)
-        self.began = process_start() if args is None else datetime.now(UTC)
-        return super().main(args, *others, **options)
+        _open_streams()
+        self.began = process_start()
+        # What is imported stays: the collector need not look through it over and over.
+        gc.set_threshold(_OBJECTS)
+        atexit.register(self._leave)
+        try:
+            return super().main(args, *others, **options)
+        except SystemExit as ending:
+            self._code = ending.code
+            raise
+
+    def _leave(self) -> None:
+        """End the process after everything that is done at its end, without tidying up what it has imported."""
+        logging.shutdown()
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+        if isinstance(self._code, int):
+            os._exit(self._code)
 
     def make_context(self, *given: Any, **extra: Any) -> click.Context:
         """Read the command line."""

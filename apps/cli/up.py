@@ -1,13 +1,12 @@
 """`up`: run everything that a permanent installation needs."""
 
 import os
-import subprocess
-import sys
+import signal
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -16,7 +15,6 @@ from apps.cli.options import collected
 from apps.cli.text import printable
 
 if TYPE_CHECKING:
-    from apps.up.parts import UpOptions
     from hugginggpt.up_state import Up
 
 EPILOG = """\b
@@ -25,6 +23,8 @@ Exit codes:
   1  it is already up, or a part did not start
   2  wrong usage: a port is taken, or a setting cannot be used
 """
+
+_LOOK_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,8 @@ def up(
         service_port=ports.service_port,
     )
     make_logs(settings.home_dir)
-    if detach:
-        return _detach(options, settings.home_dir)
+    if detach and (code := _detach(settings.home_dir)) is not None:
+        return code
     Supervisor(options, settings, _report).run()
     return COMPLETED
 
@@ -143,39 +143,52 @@ def _report(label: str, text: str) -> None:
         click.echo(f"{label + ':':<16} {printable(text)}")
 
 
-def _detach(options: "UpOptions", home: Path) -> int:
-    """Start `up` in a session of its own, and print its output until everything is up or it has ended."""
+def _detach(home: Path) -> int | None:
+    """Go on in a process with a session of its own, forked because it has imported what `up` needs.
+
+    Returns:
+        None in that process; in this one, the exit code, once everything is up or that process has ended.
+    """
     from apps.up.supervisor import logs_of
-    from hugginggpt.settings import CHECKOUT
-    from hugginggpt.up_state import read
 
     log = logs_of(home) / "up.log"
-    command = [sys.executable, "-P", "-m", "apps.cli", "up", "--host", options.host]
-    for option in ("port", "dask_port", "workers", "requests", "expert_workers", "service_port"):
-        command += [f"--{option.replace('_', '-')}", str(getattr(options, option))]
-    path = os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    with log.open("ab") as written, log.open("r", encoding="utf-8", errors="replace") as output:
-        output.seek(0, os.SEEK_END)
-        process = subprocess.Popen(
-            command,
-            env=os.environ | {"PYTHONPATH": path},
-            stdin=subprocess.DEVNULL,
-            stdout=written,
-            stderr=written,
-            start_new_session=True,
-        )
-        try:
-            while True:
-                ended, is_up = process.poll(), _is_up(read(home), process.pid)
-                for line in output:
-                    click.echo(line, nl=False, err=line.startswith("Error: "))
-                if is_up or ended is not None:
-                    return COMPLETED if ended is None else ended
-                time.sleep(0.05)
-        except KeyboardInterrupt:
-            process.terminate()
-            process.wait()
-            raise
+    log.touch()
+    output = log.open("r", encoding="utf-8", errors="replace")
+    output.seek(0, os.SEEK_END)
+    forked = os.fork()
+    if forked == 0:
+        output.close()
+        _become_background(log)
+        return None
+    with output:
+        return _follow(forked, output, home)
+
+
+def _become_background(log: Path) -> None:
+    """Leave the terminal and whatever else the user's shell has opened for this process, and write to the log."""
+    os.setsid()
+    with log.open("ab") as written, open(os.devnull, "rb") as nothing:
+        for file, descriptor in ((nothing, 0), (written, 1), (written, 2)):
+            os.dup2(file.fileno(), descriptor)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+
+
+def _follow(supervisor: int, output: TextIO, home: Path) -> int:
+    """Print the output of the process that runs `up` until everything is up or it has ended; return the exit code."""
+    from hugginggpt.up_state import read
+
+    try:
+        while True:
+            (ended, status), is_up = os.waitpid(supervisor, os.WNOHANG), _is_up(read(home), supervisor)
+            for line in output:
+                click.echo(line, nl=False, err=line.startswith("Error: "))
+            if is_up or ended:
+                return os.waitstatus_to_exitcode(status) if ended else COMPLETED
+            time.sleep(_LOOK_SECONDS)
+    except KeyboardInterrupt:
+        os.kill(supervisor, signal.SIGTERM)
+        os.waitpid(supervisor, 0)
+        raise
 
 
 def _is_up(state: "Up | None", supervisor: int) -> bool:

@@ -153,6 +153,7 @@ def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
     from apps.up.artifacts import take_artifacts_together
     from apps.up.csrf import check_tokens
     from apps.up.guard import Guard
+    from apps.up.routers import ask_only_the_router_of_a_path
     from apps.up.sqlite import keep_writers_in_line
 
     class Server(uvicorn.Server):
@@ -173,8 +174,10 @@ def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
     lock = get_current_settings().home / "temporary-server.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     settings = get_current_settings().server
+    gc.freeze()  # `create_app` collects garbage, and would look through all that was imported
     application = create_app(ephemeral=temporary, final=True)
     take_artifacts_together(application)
+    ask_only_the_router_of_a_path(application)
     config = uvicorn.Config(
         Guard(keep_writers_in_line(check_tokens(application)), names),
         timeout_keep_alive=int(settings.api.keepalive_timeout),

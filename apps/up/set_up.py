@@ -8,6 +8,7 @@ It prints one line of JSON, `Ready`, when all is ready.
 
 import argparse
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -23,6 +24,7 @@ import httpx
 
 from hugginggpt.deployments import entrypoints
 from hugginggpt.environment import ACCELERATOR_LIMIT, CONTROLLER_LIMIT, prepare
+from hugginggpt.experts.device import may_have_accelerators
 from hugginggpt.settings import data_file, get_settings
 
 _POLL_SECONDS = 0.1
@@ -55,6 +57,7 @@ class Ready:
 def main() -> None:
     """Set everything up, then wait for the workers."""
     arguments = _arguments()
+    gc.disable()  # it ends soon
     prepare()
     with _counted_accelerators() as count:
         for entrypoint in entrypoints():
@@ -93,6 +96,9 @@ def _arguments() -> argparse.Namespace:
 @contextlib.contextmanager
 def _counted_accelerators() -> Iterator[Callable[[], int]]:
     """A function that gives the number of accelerators, but at least one, counted since the block began."""
+    if not may_have_accelerators():
+        yield lambda: 1
+        return
     command = [sys.executable, "-P", "-c", _COUNT_ACCELERATORS]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as counting:
 

@@ -170,6 +170,11 @@ def accelerators(settings: Settings) -> tuple[Accelerator, ...]:
     return tuple(Accelerator(name, _budget(name, settings), settings.dtype or _half(name)) for name in names)
 
 
+def may_have_accelerators() -> bool:
+    """Whether torch may find an accelerator here: on Linux, only where there is a driver of one. Imports no torch."""
+    return sys.platform != "linux" or any(Path(driver).exists() for driver in _DRIVERS)
+
+
 def dtype_on(device: str, stored: str, settings: Settings) -> str:
     """The type that a model is loaded as, by torch's name.
 
@@ -203,8 +208,7 @@ def _flags() -> str:
 
 @lru_cache(maxsize=1)
 def _names() -> tuple[str, ...]:
-    drivers = sys.platform != "linux" or any(Path(driver).exists() for driver in _DRIVERS)
-    if not drivers or find_spec("torch") is None:
+    if not may_have_accelerators() or find_spec("torch") is None:
         return ()
     import torch
 
