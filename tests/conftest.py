@@ -12,7 +12,6 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from filelock import FileLock
 
 from hugginggpt.settings import Settings, get_settings
 from tests import servers
@@ -61,17 +60,6 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def _models_are_trained_once(run_folder: Path) -> None:
     tiny_models.KEPT = run_folder / "trained"
-
-
-@pytest.fixture(scope="session")
-def prefect_tables(run_folder: Path) -> Path:
-    """A database on SQLite with the tables of Prefect's server, which take half of a server's first start."""
-    kept = run_folder / "prefect-tables" / "prefect.db"
-    kept.parent.mkdir(exist_ok=True)
-    with FileLock(f"{kept}.lock"):
-        if not kept.exists():
-            servers.make_prefect_tables(kept)
-    return kept
 
 
 @pytest.fixture(autouse=True)

@@ -150,19 +150,6 @@ def prefect_server(home: Path, *, sqlite: bool = False) -> Iterator[str]:
         yield api
 
 
-def make_prefect_tables(path: Path) -> None:
-    """Make a database on SQLite with the tables of Prefect's server."""
-    new = path.with_name(f"new-{path.name}")
-    variables = {
-        "PREFECT_HOME": str(path.parent),
-        "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{new}",
-        "DO_NOT_TRACK": "1",
-    }
-    command = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
-    subprocess.run(command, env=os.environ | variables, check=True, capture_output=True)
-    new.rename(path)
-
-
 def prefect_client(api: str, **more: Any) -> httpx.Client:
     """A plain client of a Prefect server's API, which says the token that the server wants of its clients.
 

@@ -21,6 +21,7 @@ from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace, reset
 from hugginggpt.settings import CHECKOUT
 from hugginggpt.trace.story import RequestTrace
+from tests import forked
 from tests.apps.conftest import Run
 from tests.servers import prefect_client, wait_until
 
@@ -49,11 +50,11 @@ def worker(prefect_api: str, prefect_home: Path, home: Path) -> Iterator[None]:
         "HF_HUB_OFFLINE": "1",
         "DO_NOT_TRACK": "1",
     }
-    prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
-    pool = [*prefect, "work-pool", "create", "hugginggpt", "--type", "process", "--overwrite"]
-    subprocess.run(pool, env=environment, check=True, capture_output=True)
-    deploy = [*prefect, "deploy", "--name", "on-demand", "--prefect-file", "deployments.yaml"]
-    subprocess.run(deploy, cwd=CHECKOUT, env=environment, check=True, capture_output=True)
+    for command in (
+        ["work-pool", "create", "hugginggpt", "--type", "process", "--overwrite"],
+        ["deploy", "--name", "on-demand", "--prefect-file", "deployments.yaml"],
+    ):
+        forked.run(["--no-prompt", *command], CHECKOUT, environment, module="prefect").check_returncode()
     start = [sys.executable, "-m", "apps.up.flow_worker", "--limit", "2"]
     with (home / "worker.log").open("wb") as log:
         process = subprocess.Popen(

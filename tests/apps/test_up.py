@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +16,6 @@ import httpx
 import psutil
 import psycopg
 import pytest
-from PIL import Image
 from prefect.workers.process import ProcessWorker
 from sqlalchemy import URL
 
@@ -25,7 +23,8 @@ from apps.up.certificate import make_certificate
 from apps.up.parts import UpOptions, part_environment
 from hugginggpt.cluster.address import Certificates
 from hugginggpt.settings import CHECKOUT, get_settings
-from tests.apps.conftest import COMMAND, run_command
+from tests.apps.conftest import COMMAND
+from tests.apps.installation import Installation
 from tests.servers import (
     free_port,
     listening,
@@ -41,106 +40,12 @@ SPEECH = {"task": "text-to-speech", "id": 0, "dep": [-1], "args": {"text": "Slow
 EDGES = {"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo.png"}}
 
 
-class Installation:
-    """A home folder, and how its users call; with this process's own umask when it is -1.
-
-    Args:
-        tables: a database that the home folder has a copy of for Prefect's server.
-    """
-
-    def __init__(self, folder: Path, umask: int = -1, tables: Path | None = None, **environment: str) -> None:
-        self.umask = umask
-        self.folder = folder
-        self.home = folder / "home"
-        self.port = free_port()
-        if tables is not None:
-            for made in (self.home, self.home / "prefect"):
-                made.mkdir(mode=0o700)
-            shutil.copyfile(tables, self.home / "prefect" / "prefect.db")
-            (self.home / "prefect" / "prefect.db").chmod(0o600)
-        others = {name: value for name, value in os.environ.items() if not name.startswith(("HUGGINGGPT_", "PREFECT_"))}
-        self.environment = others | {
-            "HUGGINGGPT_HOME": str(self.home),
-            "HUGGINGGPT_CPU_THREADS": "1",
-            "HF_HUB_OFFLINE": "1",
-            "PREFECT_HOME": str(folder / "prefect"),
-            "COLUMNS": "200",
-            **environment,
-        }
-        self.photo = folder / "shared" / "photo.png"
-        self.environment["HUGGINGGPT_FILE_ROOTS"] = str(self.photo.parent)
-        self.photo.parent.mkdir()
-        picture = Image.new("RGB", (64, 48), "white")
-        picture.paste("black", (20, 10, 44, 38))
-        picture.save(self.photo)
-
-    @property
-    def api(self) -> str:
-        return f"http://127.0.0.1:{self.port}/api"
-
-    @property
-    def state(self) -> dict[str, Any]:
-        state: dict[str, Any] = json.loads((self.home / "up.json").read_text())
-        return state
-
-    def run(self, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-        return run_command(arguments, self.folder, self.environment, umask=self.umask)
-
-    def up(self, *arguments: str) -> list[str]:
-        return ["up", "--port", str(self.port), "--expert-workers", "0", *arguments]
-
-    def begin(self) -> "subprocess.Popen[bytes]":
-        """`up` in the foreground; what it says is in a file."""
-        with self.said_file.open("wb") as said:
-            return subprocess.Popen([*COMMAND, *self.up()], cwd=self.folder, env=self.environment, stdout=said)
-
-    @property
-    def said_file(self) -> Path:
-        return self.folder / "said.txt"
-
-    @property
-    def said(self) -> str:
-        return self.said_file.read_text()
-
-    def processes(self) -> list[psutil.Process]:
-        """Whatever runs for this home folder, whoever started it."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get("HUGGINGGPT_HOME") == str(self.home):
-                    found.append(process)
-            except psutil.Error:
-                continue
-        return found
-
-    def post(self, path: str, content: dict[str, Any]) -> Any:
-        with prefect_client(self.api) as client:
-            answer = client.post(path, json=content).raise_for_status()
-        return answer.json() if answer.content else None
-
-    def submit(self, request: str, **options: Any) -> str:
-        """Give a request to the deployment, as any client of Prefect's API does."""
-        deployment = httpx.get(f"{self.api}/deployments/name/answer-request/on-demand").raise_for_status().json()
-        parameters = {"request": request, "files": [str(self.photo)], "options": options}
-        run = self.post(f"/deployments/{deployment['id']}/create_flow_run", {"parameters": parameters})
-        identifier: str = run["id"]
-        return identifier
-
-
 @pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory, prefect_tables: Path) -> Iterator[Installation]:
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An installation that is up, on SQLite, with `up` in the foreground."""
-    installation = Installation(tmp_path_factory.mktemp("up"), tables=prefect_tables)
-    supervisor = installation.begin()
-    try:
-        wait_until(lambda: "logs:" in installation.said or supervisor.poll() is not None)
-        assert supervisor.poll() is None
+    installation = Installation(tmp_path_factory.mktemp("up"))
+    with installation.is_up():
         yield installation
-    finally:
-        installation.run("down")
-        supervisor.wait()
-        for process in installation.processes():
-            process.kill()
 
 
 def test_it_says_where_each_part_is(here: Installation) -> None:
@@ -405,19 +310,17 @@ def test_beyond_loopback_without_a_login_nothing_is_started(tmp_path: Path, deta
     assert not installation.processes() and not (installation.home / "up.json").exists()
 
 
-def test_beyond_loopback_with_a_login_everything_works_and_nobody_is_told_it(
-    tmp_path: Path, prefect_tables: Path
-) -> None:
-    everything_works_with_a_login(tmp_path, prefect_tables, "0.0.0.0")
+def test_beyond_loopback_with_a_login_everything_works_and_nobody_is_told_it(tmp_path: Path) -> None:
+    everything_works_with_a_login(tmp_path, "0.0.0.0")
 
 
-def test_on_loopback_with_a_login_everything_works_the_same(tmp_path: Path, prefect_tables: Path) -> None:
-    everything_works_with_a_login(tmp_path, prefect_tables, "127.0.0.1")
+def test_on_loopback_with_a_login_everything_works_the_same(tmp_path: Path) -> None:
+    everything_works_with_a_login(tmp_path, "127.0.0.1")
 
 
-def everything_works_with_a_login(tmp_path: Path, tables: Path, host: str) -> None:
+def everything_works_with_a_login(tmp_path: Path, host: str) -> None:
     secret = "admin:between-us-alone"
-    installation = Installation(tmp_path, tables=tables, HUGGINGGPT_ALLOWED_HOSTS="prefect.example")
+    installation = Installation(tmp_path, HUGGINGGPT_ALLOWED_HOSTS="prefect.example")
     plan = tmp_path / "plan.json"
     plan.write_text(json.dumps([EDGES]))
     knows = installation.environment | {"PREFECT_SERVER_API_AUTH_STRING": secret}

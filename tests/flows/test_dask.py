@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -540,12 +539,12 @@ def test_its_time_ends_the_wait_for_expert_workers(
     """No worker, no worker for a kind of task, one that does not say what it can do, and none any more."""
     controller.script = {"summarization": hangs(), "respond": "They are edges."}
     controller.calls.clear()
+    monkeypatch.setattr(runner, "WORKER_SECONDS", 600.0)  # longer than this test may take
 
     def run_in_time(request_id: str, plan: list[dict[str, Any]], seconds: float = 3.0) -> State[Any]:
         flow = answer_request.with_options(task_runner=task_runner())
-        options, began = RequestOptions(plan=plan, fresh=True, deadline=seconds), time.monotonic()
+        options = RequestOptions(plan=plan, fresh=True, deadline=seconds)
         state: State[Any] = flow("Do it", [str(photo)], options=options, request_id=request_id, return_state=True)
-        assert time.monotonic() - began < 45  # a worker is waited for for a minute
         return state
 
     with Cluster(tmp_path, OPENAI_BASE_URL=controller.url) as far:
