@@ -117,7 +117,7 @@ class _PutAside(MetaPathFinder, Loader):
         self._spec = self._modules["prefect"].__spec__
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        return spec_from_loader(name, self) if name == "prefect" else None
+        return spec_from_loader(name, self, is_package=True) if name == "prefect" else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         return self._modules["prefect"]
