@@ -101,9 +101,9 @@ def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def prefect_api(prefect_home: Path) -> Iterator[str]:
+def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The API of a real Prefect server, one for the flows and the command line."""
-    with servers.prefect_server(prefect_home) as url:
+    with servers.prefect_server(tmp_path_factory.mktemp("prefect-server")) as url:
         yield url
 
 

@@ -117,12 +117,11 @@ _SELDOM = {
 
 
 @contextmanager
-def prefect_server(home: Path, *, sqlite: bool = False) -> Iterator[str]:
-    """A Prefect server with an empty database; on the system's PostgreSQL, where there is one.
+def prefect_server(home: Path) -> Iterator[str]:
+    """A Prefect server with an empty database on SQLite.
 
     Args:
         home: a folder of its own.
-        sqlite: use SQLite in any case.
 
     Yields:
         the URL of its API.
@@ -131,14 +130,13 @@ def prefect_server(home: Path, *, sqlite: bool = False) -> Iterator[str]:
         port = free_port()
         environment = os.environ | {
             "PREFECT_HOME": str(home),
+            # Named, so that the server makes its tables at once.
+            "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
             **_SELDOM,
         }
         environment.pop("PREFECT_API_URL", None)
-        if not sqlite and (programs := postgresql_programs()) is not None:
-            url = stack.enter_context(postgresql(programs)).set(drivername="postgresql+asyncpg")
-            environment["PREFECT_API_DATABASE_CONNECTION_URL"] = url.render_as_string(hide_password=False)
         command = [sys.executable, "-m", "apps.up.prefect_server", "--port", str(port)]
         with (home / "server.log").open("wb") as log:
             server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

@@ -79,7 +79,7 @@ def deployed(
 @pytest.fixture
 def sign(tmp_path: Path) -> Path:
     path = tmp_path / "sign.png"
-    image = PILImage.new("RGB", (640, 160), "white")
+    image = PILImage.new("RGB", (640, 640), "white")
     ImageDraw.Draw(image).text((30, 40), "TOTAL 42.50 EUR", fill="black", font=ImageFont.load_default(size=56))
     image.save(path)
     (tmp_path / "plan.json").write_text(json.dumps(PLAN))

@@ -4,10 +4,9 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from apps.up.certificate import make_certificate
 from apps.up.parts import UpOptions, part_environment
 from hugginggpt.cluster.address import Certificates
 from hugginggpt.settings import CHECKOUT, get_settings
-from tests.apps.conftest import COMMAND
+from tests.apps.conftest import run_command
 from tests.apps.installation import Installation
 from tests.servers import (
     free_port,
@@ -311,43 +310,44 @@ def test_beyond_loopback_without_a_login_nothing_is_started(tmp_path: Path, deta
 
 
 def test_beyond_loopback_with_a_login_everything_works_and_nobody_is_told_it(tmp_path: Path) -> None:
-    everything_works_with_a_login(tmp_path, "0.0.0.0")
+    with everything_works_with_a_login(Installation(tmp_path, HUGGINGGPT_ALLOWED_HOSTS="prefect.example"), "0.0.0.0"):
+        pass
 
 
-def test_on_loopback_with_a_login_everything_works_the_same(tmp_path: Path) -> None:
-    everything_works_with_a_login(tmp_path, "127.0.0.1")
-
-
-def everything_works_with_a_login(tmp_path: Path, host: str) -> None:
-    secret = "admin:between-us-alone"
-    installation = Installation(tmp_path, HUGGINGGPT_ALLOWED_HOSTS="prefect.example")
-    plan = tmp_path / "plan.json"
+@contextmanager
+def everything_works_with_a_login(installation: Installation, host: str, *arguments: str) -> Iterator[str]:
+    """Begin an `up` with a login that nobody else is told, which works as any other; yield what it says."""
+    plan = installation.folder / "plan.json"
     plan.write_text(json.dumps([EDGES]))
-    knows = installation.environment | {"PREFECT_SERVER_API_AUTH_STRING": secret}
-    command = [*COMMAND, *installation.up("--host", host, "--detach")]
+    knows = installation.environment | {"PREFECT_SERVER_API_AUTH_STRING": "admin:between-us-alone"}
+    command = installation.up("--host", host, *arguments, "--detach")
     try:
-        begun = subprocess.run(command, cwd=tmp_path, env=knows, capture_output=True, text=True)
-        assert begun.returncode == 0, begun.stderr
+        begun = run_command(command, installation.folder, knows, umask=installation.umask)
+        assert begun.returncode == 0, begun.stdout + begun.stderr
         assert httpx.get(f"{installation.api}/flow_runs/x").status_code == 401
         with prefect_client(installation.api, auth=("admin", "between-us-alone")) as client:
             assert client.get("/deployments/name/answer-request/on-demand").is_success
             for name, code in (("prefect.example", 200), ("0.0.0.0", 403), ("evil.example", 403)):
                 assert client.get("/health", headers={"Host": name}).status_code == code
         status = installation.run("status", "--json")
-        arguments = ("--file", installation.photo, "--plan", plan)
-        asked = installation.run("ask", "Draw the edges.", *arguments)
-        submitted = installation.run("submit", "Draw these edges.", *arguments, "--wait")
+        question = ("--file", installation.photo, "--plan", plan)
+        asked = installation.run("ask", "Draw the edges.", *question)
+        submitted = installation.run("submit", "Draw these edges.", *question, "--wait")
         assert (status.returncode, asked.returncode, submitted.returncode) == (0, 0, 0), asked.stderr + submitted.stderr
         assert (installation.home / "up.json").stat().st_mode & 0o077 == 0
         told = [begun.stdout, begun.stderr, status.stdout, asked.stderr, submitted.stderr]
         told += [" ".join(process.cmdline()) for process in installation.processes()]
         told.append(installation.run("trace", "list", "--json").stdout)
+        yield begun.stdout
     finally:
-        installation.run("down")
+        down = installation.run("down")
+        left = installation.processes()
+        for process in left:
+            process.kill()
     kept = [file for file in installation.folder.rglob("*") if file.is_file()]
     assert not any("between-us-alone" in text for text in told)
     assert not [file for file in kept if b"between-us-alone" in file.read_bytes()]
-    assert not installation.processes()
+    assert (down.returncode, left) == (0, [])
 
 
 def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
@@ -403,21 +403,16 @@ def test_a_server_that_another_has_taken_the_port_of_is_not_up_because_that_answ
 
 @pytest.mark.timeout(600)
 def test_only_its_owner_gets_in(tmp_path: Path) -> None:
-    """With a umask that lets everybody in: what listens, who is let in there, and what can be read of the home."""
+    """On loopback, with a login, and a umask that lets everybody in: what listens, who is let in, what can be read."""
     pytest.importorskip("prefect_dask")
     from distributed import Client
 
-    dask, plan = free_port(), tmp_path / "plan.json"
-    plan.write_text(json.dumps([EDGES]))
-    installation = Installation(tmp_path, umask=0)
-    try:
-        up = installation.run(*installation.up("--expert-workers", "2", "--dask-port", str(dask), "--detach"))
-        assert up.returncode == 0, up.stdout + up.stderr
-        assert f"expert workers:  2 at tls://127.0.0.1:{dask}\n" in up.stdout
-        question = ("--file", installation.photo, "--plan", plan)
-        submitted = installation.run("submit", "--wait", "Draw the edges.", *question)
-        assert submitted.returncode in (0, 3), submitted.stderr
-        out = tmp_path / "out"
+    dask, out = free_port(), tmp_path / "out"
+    installation = Installation(tmp_path, umask=0, HUGGINGGPT_ALLOWED_HOSTS="prefect.example")
+    workers = ("--expert-workers", "2", "--dask-port", str(dask))
+    with everything_works_with_a_login(installation, "127.0.0.1", *workers) as said:
+        assert f"expert workers:  2 at tls://127.0.0.1:{dask}\n" in said
+        question = ("--file", installation.photo, "--plan", tmp_path / "plan.json")
         asked = installation.run("ask", "Where are the edges?", *question, "--out", out)
         assert asked.returncode in (0, 3), asked.stderr
         # What is not in the home is as its user has it.
@@ -432,13 +427,9 @@ def test_only_its_owner_gets_in(tmp_path: Path) -> None:
             with pytest.raises(OSError):
                 Client(address, security=known, timeout=5, set_as_default=False)
         assert open_to_others(installation.home) == []
-        assert installation.run("down").returncode == 0
-        assert open_to_others(installation.home) == []
-        made = {path.name for path in installation.home.iterdir()}
-        assert made >= {"trace.db", "artifacts", "results", "logs", "prefect"} and "dask.pem" not in made
-    finally:
-        for process in installation.processes():
-            process.kill()
+    assert open_to_others(installation.home) == []
+    made = {path.name for path in installation.home.iterdir()}
+    assert made >= {"trace.db", "artifacts", "results", "logs", "prefect"} and "dask.pem" not in made
 
 
 @pytest.fixture(scope="module")
