@@ -9,12 +9,14 @@ import gc
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
@@ -22,6 +24,7 @@ from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_loader
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 _LIBRARIES = (
@@ -54,21 +57,57 @@ _LIBRARIES = (
 """What commands import. None but Prefect reads the environment for it."""
 
 
-def run(
+class Fork:
+    """A program that was started in a fork.
+
+    Attributes:
+        pid: its process.
+    """
+
+    def __init__(self, told: socket.socket) -> None:
+        self._told = told.makefile("r")
+        self._code: int | None = None
+        self.pid = int(self._told.readline())
+
+    def wait(self) -> int:
+        """Wait until it has ended; its exit code, or the negative number of the signal that ended it."""
+        if self._code is None:
+            with self._told:
+                self._code = int(self._told.readline())
+        return self._code
+
+    def poll(self) -> int | None:
+        """Its exit code; None while it runs."""
+        if self._code is None and not select.select([self._told], [], [], 0)[0]:
+            return None
+        return self.wait()
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it a signal, if it still runs."""
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it, if it still runs."""
+        self.send_signal(signal.SIGKILL)
+
+
+def start(
     words: Sequence[str],
     folder: Path,
     environment: Mapping[str, str],
-    stdin: str | None = None,
+    streams: Sequence[int] = (0, 1, 2),
     umask: int = -1,
     module: str = "apps.cli",
-) -> "subprocess.CompletedProcess[str]":
-    """Run a program and wait for it.
+) -> Fork:
+    """Start a program.
 
     Args:
         words: its arguments.
         folder: where it runs.
         environment: all of its variables.
-        stdin: what it reads there; None for nothing.
+        streams: the descriptors of what it reads, writes and complains to, this process's own unless others are given.
         umask: its umask; -1 for that of this process.
         module: its main module, `hugginggpt`'s unless another is given.
     """
@@ -80,18 +119,36 @@ def run(
         "umask": umask,
     }
     ours, theirs = socket.socketpair()
-    with ours, tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        said.write((stdin or "").encode("utf-8"))
-        said.seek(0)
+    with ours:
         with theirs:
-            socket.send_fds(_forked(), [b"\0"], [theirs.fileno(), *(file.fileno() for file in (said, out, err))])
+            socket.send_fds(_forked(), [b"\0"], [theirs.fileno(), *streams])
         ours.sendall(json.dumps(command).encode())
         ours.shutdown(socket.SHUT_WR)
-        code = int(ours.recv(16))
-        out.seek(0)
-        err.seek(0)
-        shown, complained = (file.read().decode().replace("\r\n", "\n") for file in (out, err))
-    return subprocess.CompletedProcess([*words], code, shown, complained)
+        return Fork(ours)
+
+
+def run(
+    words: Sequence[str], folder: Path, environment: Mapping[str, str], stdin: str | None = None, **more: Any
+) -> "subprocess.CompletedProcess[str]":
+    """Run a program and wait for it.
+
+    Args:
+        words: its arguments.
+        folder: where it runs.
+        environment: all of its variables.
+        stdin: what it reads there; None for nothing.
+        more: more of what `start` takes.
+    """
+    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
+        asked.write((stdin or "").encode("utf-8"))
+        asked.seek(0)
+        streams = [stream.fileno() for stream in (asked, said, complained)]
+        code = start(words, folder, environment, streams, **more).wait()
+        shown = []
+        for stream in (said, complained):
+            stream.seek(0)
+            shown.append(stream.read().decode())
+    return subprocess.CompletedProcess([*words], code, *shown)
 
 
 @cache
@@ -146,6 +203,7 @@ def _import_libraries() -> None:
 def _wait_for_a_command(control: socket.socket) -> str:
     """Return the main module of each command, in a fork that is otherwise as its process has to be."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests, which end this process
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 1, 4)
         if not message:
@@ -159,11 +217,13 @@ def _wait_for_a_command(control: socket.socket) -> str:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with socket.socket(fileno=answers) as answer:
         if process := os.fork():
+            answer.sendall(f"{process}\n".encode())
             _, status = os.waitpid(process, 0)
-            answer.sendall(str(os.waitstatus_to_exitcode(status)).encode())
+            answer.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
             os._exit(0)
         with answer.makefile("rb") as asked:
             command = json.load(asked)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, descriptor in enumerate(streams):
         os.dup2(descriptor, number)
         os.close(descriptor)

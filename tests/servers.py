@@ -33,15 +33,18 @@ def free_port() -> int:
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 280) -> None:
-    """Wait for something to be so, by default as long as a test may take.
+    """Wait for something to be so, by default as long as a test may take; the longer a look takes, the fewer are had.
 
     Raises:
         AssertionError: it is not, after so many seconds.
     """
-    end = time.monotonic() + seconds
+    began = time.monotonic()
+    end = began + seconds
     while not condition():
-        assert time.monotonic() < end, f"it did not come to pass within {seconds:g} seconds"
-        time.sleep(0.1)
+        looked = time.monotonic()
+        assert looked < end, f"it did not come to pass within {seconds:g} seconds"
+        time.sleep(max(0.1, 2 * (looked - began)))
+        began = time.monotonic()
 
 
 def listening(process: int) -> set[str]:

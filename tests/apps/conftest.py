@@ -39,7 +39,7 @@ def run_command(
     """
     words = [*map(str, arguments)]
     if words[0] != "trace":
-        return forked.run(words, folder, environment, stdin, umask)
+        return forked.run(words, folder, environment, stdin, umask=umask)
     with mock.patch.dict(os.environ, environment, clear=True), chdir(folder):
         reset()
         try:

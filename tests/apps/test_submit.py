@@ -96,7 +96,8 @@ def ended(request_id: str) -> RequestTrace:
 
 
 def python(block: str, folder: Path) -> str:
-    done = subprocess.run([sys.executable, "-c", block], cwd=folder, capture_output=True, text=True, env=os.environ)
+    (folder / "program.py").write_text(block)
+    done = forked.run([], folder, os.environ, module="program")
     assert done.returncode == 0, done.stderr
     return done.stdout
 
