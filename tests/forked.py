@@ -31,6 +31,7 @@ _LIBRARIES = (
     "alembic.command",
     "anyio._backends._asyncio",
     "cv2",
+    "distributed",
     "encodings.idna",
     "fastapi.encoders",
     "fsspec.implementations.local",
@@ -87,6 +88,10 @@ class Fork:
         if self.poll() is None:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Ask it to end, if it still runs."""
+        self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """End it, if it still runs."""
@@ -183,10 +188,11 @@ class _PutAside(MetaPathFinder, Loader):
         sys.meta_path.remove(self)
         sys.modules.update(self._modules)
         module.__spec__ = self._spec
-        from prefect.context import refresh_global_settings_context
+        from prefect import context
         from prefect.logging.configuration import setup_logging
 
-        refresh_global_settings_context()
+        del context.GLOBAL_SETTINGS_CONTEXT  # otherwise the profiles would be looked for where they were before
+        context.refresh_global_settings_context()
         setup_logging(incremental=False)
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import URL
 
 import hugginggpt.cluster.address
 from hugginggpt.cluster.address import Certificates
+from tests import forked
 
 DEBIANS_POSTGRESQL = Path("/usr/lib/postgresql")
 
@@ -193,7 +194,7 @@ class Cluster:
 
         self._host, self._port = host, free_port()
         self.address = f"{'tls' if certificates else 'tcp'}://{host}:{self._port}"
-        self.processes: list[subprocess.Popen[str]] = []
+        self.processes: list[forked.Fork] = []
         self.shared = {
             "HUGGINGGPT_HOME": str(folder / "home"),
             "HUGGINGGPT_MODELS_CACHE": str(folder / "models"),
@@ -214,27 +215,19 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def scheduler(self) -> "subprocess.Popen[str]":
+    def scheduler(self) -> forked.Fork:
         """Start the scheduler, always at the same address."""
         return self.start("--scheduler", "--host", self._host, "--port", str(self._port))
 
-    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+    def start(self, *arguments: str, **environment: str) -> forked.Fork:
         """Start an expert worker, and wait until it says that it is there."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "apps.cli", "expert-worker", *arguments],
-            env=self.environment | environment,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._stack.callback(_end, process)
+        reading, writing = os.pipe()
+        said = self._stack.enter_context(os.fdopen(reading))
+        words = ["expert-worker", *arguments]
+        process = forked.start(words, Path.cwd(), self.environment | environment, (0, writing, 2))
+        os.close(writing)
+        self._stack.callback(process.wait)
+        self._stack.callback(process.kill)
         self.processes.append(process)
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith(("The scheduler of", "Expert worker "))
+        assert said.readline().startswith(("The scheduler of", "Expert worker "))
         return process
-
-
-def _end(process: "subprocess.Popen[str]") -> None:
-    process.kill()
-    process.wait()
-    assert process.stdout is not None
-    process.stdout.close()

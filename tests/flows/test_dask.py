@@ -43,6 +43,7 @@ from hugginggpt.trace.report import report
 from hugginggpt.trace.story import RequestTrace
 from tasks.expert_workers import runner
 from tasks.expert_workers.runner import task_runner
+from tests import forked
 from tests.flows.test_warm_models import MOOD, SENTIMENT
 from tests.servers import Cluster, listening, wait_until
 from tests.stand_ins import tiny_models
@@ -580,7 +581,7 @@ def test_its_time_ends_the_wait_for_expert_workers(
 _OVER = "The request was not answered within its 3 seconds."
 
 
-def _kill_at(stage: str, controller: OpenAIServer, worker: "subprocess.Popen[str]") -> None:
+def _kill_at(stage: str, controller: OpenAIServer, worker: forked.Fork) -> None:
     wait_until(lambda: stage in controller.stages())
     worker.kill()
 
