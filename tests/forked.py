@@ -233,6 +233,9 @@ def _wait_for_a_command(control: socket.socket) -> str:
     for number, descriptor in enumerate(streams):
         os.dup2(descriptor, number)
         os.close(descriptor)
+    # Those that are there know what kind of file they were opened on.
+    sys.stdin, sys.stdout = os.fdopen(0, closefd=False), os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     os.environ.clear()
     os.environ.update(command["environment"])
     os.chdir(command["folder"])
