@@ -12,7 +12,6 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from filelock import FileLock
 
 from hugginggpt.settings import Settings, get_settings
 from tests import servers
@@ -46,6 +45,12 @@ _STANDARD = (
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests begin first, so that at the end no process waits long for another."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_collection_finish() -> None:
     """All test modules are imported, and with them most of the libraries."""
     gc.freeze()
@@ -61,17 +66,6 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def _models_are_trained_once(run_folder: Path) -> None:
     tiny_models.KEPT = run_folder / "trained"
-
-
-@pytest.fixture(scope="session")
-def prefect_tables(run_folder: Path) -> Path:
-    """A database on SQLite with the tables of Prefect's server, which take half of a server's first start."""
-    kept = run_folder / "prefect-tables" / "prefect.db"
-    kept.parent.mkdir(exist_ok=True)
-    with FileLock(f"{kept}.lock"):
-        if not kept.exists():
-            servers.make_prefect_tables(kept)
-    return kept
 
 
 @pytest.fixture(autouse=True)
@@ -113,9 +107,9 @@ def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def prefect_api(prefect_home: Path) -> Iterator[str]:
+def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The API of a real Prefect server, one for the flows and the command line."""
-    with servers.prefect_server(prefect_home) as url:
+    with servers.prefect_server(tmp_path_factory.mktemp("prefect-server")) as url:
         yield url
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import URL
 
 import hugginggpt.cluster.address
 from hugginggpt.cluster.address import Certificates
+from tests import forked
 
 DEBIANS_POSTGRESQL = Path("/usr/lib/postgresql")
 
@@ -33,15 +34,18 @@ def free_port() -> int:
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 280) -> None:
-    """Wait for something to be so, by default as long as a test may take.
+    """Wait for something to be so, by default as long as a test may take; the longer a look takes, the fewer are had.
 
     Raises:
         AssertionError: it is not, after so many seconds.
     """
-    end = time.monotonic() + seconds
+    began = time.monotonic()
+    end = began + seconds
     while not condition():
-        assert time.monotonic() < end, f"it did not come to pass within {seconds:g} seconds"
-        time.sleep(0.1)
+        looked = time.monotonic()
+        assert looked < end, f"it did not come to pass within {seconds:g} seconds"
+        time.sleep(max(0.1, 2 * (looked - began)))
+        began = time.monotonic()
 
 
 def listening(process: int) -> set[str]:
@@ -117,12 +121,11 @@ _SELDOM = {
 
 
 @contextmanager
-def prefect_server(home: Path, *, sqlite: bool = False) -> Iterator[str]:
-    """A Prefect server with an empty database; on the system's PostgreSQL, where there is one.
+def prefect_server(home: Path) -> Iterator[str]:
+    """A Prefect server with an empty database on SQLite.
 
     Args:
         home: a folder of its own.
-        sqlite: use SQLite in any case.
 
     Yields:
         the URL of its API.
@@ -131,14 +134,13 @@ def prefect_server(home: Path, *, sqlite: bool = False) -> Iterator[str]:
         port = free_port()
         environment = os.environ | {
             "PREFECT_HOME": str(home),
+            # Named, so that the server makes its tables at once.
+            "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
             **_SELDOM,
         }
         environment.pop("PREFECT_API_URL", None)
-        if not sqlite and (programs := postgresql_programs()) is not None:
-            url = stack.enter_context(postgresql(programs)).set(drivername="postgresql+asyncpg")
-            environment["PREFECT_API_DATABASE_CONNECTION_URL"] = url.render_as_string(hide_password=False)
         command = [sys.executable, "-m", "apps.up.prefect_server", "--port", str(port)]
         with (home / "server.log").open("wb") as log:
             server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
@@ -148,19 +150,6 @@ def prefect_server(home: Path, *, sqlite: bool = False) -> Iterator[str]:
         wait_until(lambda: server.poll() is not None or _is_healthy(api))
         assert server.poll() is None, (home / "server.log").read_text()
         yield api
-
-
-def make_prefect_tables(path: Path) -> None:
-    """Make a database on SQLite with the tables of Prefect's server."""
-    new = path.with_name(f"new-{path.name}")
-    variables = {
-        "PREFECT_HOME": str(path.parent),
-        "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{new}",
-        "DO_NOT_TRACK": "1",
-    }
-    command = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
-    subprocess.run(command, env=os.environ | variables, check=True, capture_output=True)
-    new.rename(path)
 
 
 def prefect_client(api: str, **more: Any) -> httpx.Client:
@@ -205,7 +194,7 @@ class Cluster:
 
         self._host, self._port = host, free_port()
         self.address = f"{'tls' if certificates else 'tcp'}://{host}:{self._port}"
-        self.processes: list[subprocess.Popen[str]] = []
+        self.processes: list[forked.Fork] = []
         self.shared = {
             "HUGGINGGPT_HOME": str(folder / "home"),
             "HUGGINGGPT_MODELS_CACHE": str(folder / "models"),
@@ -226,27 +215,19 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def scheduler(self) -> "subprocess.Popen[str]":
+    def scheduler(self) -> forked.Fork:
         """Start the scheduler, always at the same address."""
         return self.start("--scheduler", "--host", self._host, "--port", str(self._port))
 
-    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+    def start(self, *arguments: str, **environment: str) -> forked.Fork:
         """Start an expert worker, and wait until it says that it is there."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "apps.cli", "expert-worker", *arguments],
-            env=self.environment | environment,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._stack.callback(_end, process)
+        reading, writing = os.pipe()
+        said = self._stack.enter_context(os.fdopen(reading))
+        words = ["expert-worker", *arguments]
+        process = forked.start(words, Path.cwd(), self.environment | environment, (0, writing, 2))
+        os.close(writing)
+        self._stack.callback(process.wait)
+        self._stack.callback(process.kill)
         self.processes.append(process)
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith(("The scheduler of", "Expert worker "))
+        assert said.readline().startswith(("The scheduler of", "Expert worker "))
         return process
-
-
-def _end(process: "subprocess.Popen[str]") -> None:
-    process.kill()
-    process.wait()
-    assert process.stdout is not None
-    process.stdout.close()

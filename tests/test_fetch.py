@@ -283,7 +283,7 @@ def test_a_resolver_that_is_silent_is_given_up_at_the_deadline(tmp_path: Path) -
         "try:\n"
         "    fetch('https://example.com/a.png', Settings(), seconds=1)\n"
         "except MediaError as error:\n"
-        "    print('in time' in error.message, time.monotonic() - began < 15)\n"
+        "    print('in time' in error.message, time.monotonic() - began < 120)\n"
     )
     mounts = " && ".join(f"mount --bind {tmp_path}/{name} /etc/{name}" for name in ("resolv.conf", "nsswitch.conf"))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:

@@ -24,6 +24,8 @@ from hugginggpt.settings import Settings
 
 MOST_MB = 500
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
 import json, resource, sys, time
 from hugginggpt.errors import MediaError

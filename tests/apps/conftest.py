@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import pytest
@@ -15,6 +14,7 @@ from PIL import Image, ImageDraw
 
 from apps.cli.main import main
 from hugginggpt.services import reset
+from tests import forked
 
 COMMAND = [sys.executable, "-m", "apps.cli"]
 
@@ -22,7 +22,11 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def run_command(
-    arguments: Sequence[str | Path], folder: Path, environment: Mapping[str, str], **more: Any
+    arguments: Sequence[str | Path],
+    folder: Path,
+    environment: Mapping[str, str],
+    stdin: str | None = None,
+    umask: int = -1,
 ) -> "subprocess.CompletedProcess[str]":
     """Run `hugginggpt` and wait for it; in this process what only looks into the trace, which tests do often.
 
@@ -30,12 +34,12 @@ def run_command(
         arguments: the words after `hugginggpt`.
         folder: where it runs.
         environment: all of its variables.
-        more: options of `subprocess.run`.
+        stdin: what it reads there; None for nothing.
+        umask: its umask; -1 for that of this process.
     """
     words = [*map(str, arguments)]
     if words[0] != "trace":
-        command = [*COMMAND, *words]
-        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, **more)
+        return forked.run(words, folder, environment, stdin, umask=umask)
     with mock.patch.dict(os.environ, environment, clear=True), chdir(folder):
         reset()
         try:
@@ -59,8 +63,7 @@ def hugginggpt(alone: None, tmp_path: Path) -> Run:
     """Run `hugginggpt` in an empty folder and wait for it."""
 
     def run(*arguments: str | Path, stdin: str | None = None, **environment: str) -> "subprocess.CompletedProcess[str]":
-        given = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
-        return run_command(arguments, tmp_path, os.environ | environment, **given)
+        return run_command(arguments, tmp_path, os.environ | environment, stdin)
 
     return run
 

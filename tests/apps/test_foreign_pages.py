@@ -6,15 +6,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hugginggpt.environment import POOL
-from tests.apps.test_up import Installation
+from tests.apps.installation import Installation
 from tests.browser import CHROMIUM, Browser, Page, browser
-from tests.servers import prefect_client, wait_until
+from tests.servers import prefect_client
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 
@@ -91,21 +90,15 @@ SUBMIT = "[...document.querySelectorAll('button')].find(button => button.innerTe
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory, prefect_tables: Path) -> Iterator[Installation]:
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An installation that is up, with a run that nobody else is to see."""
-    installation = Installation(tmp_path_factory.mktemp("up"), tables=prefect_tables)
-    supervisor = installation.begin()
-    try:
-        wait_until(lambda: "logs:" in installation.said or supervisor.poll() is not None)
-        assert supervisor.poll() is None
+    installation = Installation(tmp_path_factory.mktemp("up"))
+    with installation.is_up():
         with prefect_client(installation.api) as client:
             # What is started here is looked at, and need not be answered.
             client.patch(f"/work_pools/{POOL}", json={"is_paused": True}).raise_for_status()
         installation.submit(SECRET, plan=[])
         yield installation
-    finally:
-        installation.run("down")
-        supervisor.wait()
 
 
 @pytest.fixture(scope="module")

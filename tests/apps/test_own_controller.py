@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.apps.conftest import COMMAND
-from tests.apps.test_up import EDGES, Installation
-from tests.servers import free_port, wait_until
+from tests.apps.conftest import run_command
+from tests.apps.installation import Installation
+from tests.apps.test_up import EDGES
+from tests.servers import free_port
 from tests.stand_ins.openai_server import OpenAIServer
 
 pytest.importorskip("prefect_dask")
@@ -24,9 +25,7 @@ class Beside(Installation):
 
     def ask(self, *arguments: str | Path, **environment: str | None) -> "subprocess.CompletedProcess[str]":
         own = self.environment | environment
-        command = [*COMMAND, *map(str, arguments)]
-        given = {name: value for name, value in own.items() if value is not None}
-        return subprocess.run(command, cwd=self.folder, env=given, capture_output=True, text=True)
+        return run_command(arguments, self.folder, {name: value for name, value in own.items() if value is not None})
 
 
 @pytest.fixture(scope="module")
@@ -37,27 +36,13 @@ def server() -> Iterator[OpenAIServer]:
 
 @pytest.fixture(scope="module", params=["embedded", "server"])
 def beside(
-    request: pytest.FixtureRequest, server: OpenAIServer, tmp_path_factory: pytest.TempPathFactory, prefect_tables: Path
+    request: pytest.FixtureRequest, server: OpenAIServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Beside]:
     """An `up` whose controller is the embedded one, then one that has a server."""
     own = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "sk-own"}
-    installation = Beside(
-        tmp_path_factory.mktemp("beside"), tables=prefect_tables, **(own if request.param == "server" else {})
-    )
-    arguments = installation.up("--expert-workers", "1", "--dask-port", str(free_port()))
-    with installation.said_file.open("wb") as said:
-        supervisor = subprocess.Popen(
-            [*COMMAND, *arguments], cwd=installation.folder, env=installation.environment, stdout=said
-        )
-    try:
-        wait_until(lambda: "logs:" in installation.said or supervisor.poll() is not None)
-        assert supervisor.poll() is None
+    installation = Beside(tmp_path_factory.mktemp("beside"), **(own if request.param == "server" else {}))
+    with installation.is_up("--expert-workers", "1", "--dask-port", str(free_port())):
         yield installation
-    finally:
-        installation.run("down")
-        supervisor.wait()
-        for process in installation.processes():
-            process.kill()
 
 
 def test_the_controller_of_the_command_answers_and_is_named(beside: Beside, server: OpenAIServer) -> None:

@@ -26,6 +26,7 @@ from hugginggpt.services import get_trace, reset
 from hugginggpt.trace.report import AnswerReport
 from hugginggpt.trace.story import RequestTrace
 from tests.apps.conftest import COMMAND, Run
+from tests.apps.installation import Installation
 from tests.apps.test_ask import (  # noqa: F401
     EDGES,
     SUMMARY,
@@ -39,7 +40,6 @@ from tests.apps.test_ask import (  # noqa: F401
     written,
 )
 from tests.apps.test_submit import sign, test_submit_and_wait_prints_the_answer  # noqa: F401
-from tests.apps.test_up import Installation
 from tests.servers import wait_until
 from tests.stand_ins.openai_server import OpenAIServer, hangs
 
@@ -72,16 +72,8 @@ def here(tmp_path_factory: pytest.TempPathFactory, stand_in: OpenAIServer) -> It
         OPENAI_API_KEY="right",
         HUGGINGGPT_LEASE_SECONDS="6",
     )
-    supervisor = installation.begin()
-    try:
-        wait_until(lambda: "logs:" in installation.said or supervisor.poll() is not None, seconds=200)
-        assert supervisor.poll() is None
+    with installation.is_up():
         yield installation
-    finally:
-        installation.run("down")
-        supervisor.wait()
-        for process in installation.processes():
-            process.kill()
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ STATES = ("PENDING", "RUNNING", "COMPLETED")
 
 @pytest.fixture
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with prefect_server(tmp_path_factory.mktemp("prefect"), sqlite=True) as url:
+    with prefect_server(tmp_path_factory.mktemp("prefect")) as url:
         yield url
 
 

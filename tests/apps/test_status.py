@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import httpx
@@ -15,6 +13,7 @@ from apps.up.prefect_api import deployments
 from hugginggpt.deployments import deployment_names
 from hugginggpt.environment import POOL
 from hugginggpt.settings import CHECKOUT
+from tests import forked
 from tests.apps.conftest import Run
 from tests.servers import prefect_client, prefect_server
 
@@ -27,13 +26,12 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = tmp_path_factory.mktemp("prefect-of-status")
     with prefect_server(home) as url:
         environment = os.environ | {"PREFECT_HOME": str(home), "PREFECT_API_URL": url}
-        prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
         names = ["--name", "on-demand", "--name", "every-minute"]
         for command in (
             ["work-pool", "create", POOL, "--type", "process"],
             ["deploy", *names, "--prefect-file", str(CHECKOUT / "deployments.yaml")],
         ):
-            subprocess.run([*prefect, *command], env=environment, cwd=CHECKOUT, check=True, capture_output=True)
+            forked.run(["--no-prompt", *command], CHECKOUT, environment, module="prefect").check_returncode()
         yield url
 
 

@@ -21,6 +21,7 @@ from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace, reset
 from hugginggpt.settings import CHECKOUT
 from hugginggpt.trace.story import RequestTrace
+from tests import forked
 from tests.apps.conftest import Run
 from tests.servers import prefect_client, wait_until
 
@@ -49,11 +50,11 @@ def worker(prefect_api: str, prefect_home: Path, home: Path) -> Iterator[None]:
         "HF_HUB_OFFLINE": "1",
         "DO_NOT_TRACK": "1",
     }
-    prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
-    pool = [*prefect, "work-pool", "create", "hugginggpt", "--type", "process", "--overwrite"]
-    subprocess.run(pool, env=environment, check=True, capture_output=True)
-    deploy = [*prefect, "deploy", "--name", "on-demand", "--prefect-file", "deployments.yaml"]
-    subprocess.run(deploy, cwd=CHECKOUT, env=environment, check=True, capture_output=True)
+    for command in (
+        ["work-pool", "create", "hugginggpt", "--type", "process", "--overwrite"],
+        ["deploy", "--name", "on-demand", "--prefect-file", "deployments.yaml"],
+    ):
+        forked.run(["--no-prompt", *command], CHECKOUT, environment, module="prefect").check_returncode()
     start = [sys.executable, "-m", "apps.up.flow_worker", "--limit", "2"]
     with (home / "worker.log").open("wb") as log:
         process = subprocess.Popen(
@@ -78,7 +79,7 @@ def deployed(
 @pytest.fixture
 def sign(tmp_path: Path) -> Path:
     path = tmp_path / "sign.png"
-    image = PILImage.new("RGB", (640, 160), "white")
+    image = PILImage.new("RGB", (640, 640), "white")
     ImageDraw.Draw(image).text((30, 40), "TOTAL 42.50 EUR", fill="black", font=ImageFont.load_default(size=56))
     image.save(path)
     (tmp_path / "plan.json").write_text(json.dumps(PLAN))
@@ -95,7 +96,8 @@ def ended(request_id: str) -> RequestTrace:
 
 
 def python(block: str, folder: Path) -> str:
-    done = subprocess.run([sys.executable, "-c", block], cwd=folder, capture_output=True, text=True, env=os.environ)
+    (folder / "program.py").write_text(block)
+    done = forked.run([], folder, os.environ, module="program")
     assert done.returncode == 0, done.stderr
     return done.stdout
 

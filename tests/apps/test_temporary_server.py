@@ -13,7 +13,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from tests.apps.conftest import COMMAND
+from tests import forked
 from tests.servers import open_to_others, wait_until
 from tests.stand_ins.openai_server import OpenAIServer
 
@@ -38,20 +38,20 @@ def folder(alone: None, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def started(folder: Path) -> Iterator[list["subprocess.Popen[bytes]"]]:
+def started(folder: Path) -> Iterator[list[forked.Fork]]:
     """Processes that are ended with the test."""
-    processes: list[subprocess.Popen[bytes]] = []
+    processes: list[forked.Fork] = []
     yield processes
     for process in processes:
         process.kill()
         process.wait()
 
 
-def ask(folder: Path, plan: dict[str, object], log: str = "asked.log") -> "subprocess.Popen[bytes]":
+def ask(folder: Path, plan: dict[str, object], log: str = "asked.log", umask: int = -1) -> forked.Fork:
     (folder / "plan.json").write_text(json.dumps([plan]))
     arguments = ["ask", "Do it.", "--file", "photo.png", "--plan", "plan.json"]
     with (folder / log).open("wb") as said:
-        return subprocess.Popen([*COMMAND, *arguments], cwd=folder, stdout=said, stderr=said)
+        return forked.start(arguments, folder, os.environ, (0, said.fileno(), said.fileno()), umask)
 
 
 def servers(folder: Path) -> list[psutil.Process]:
@@ -80,16 +80,14 @@ def address(server: psutil.Process) -> str | None:
     return None
 
 
-def test_it_ends_with_an_ask_that_is_killed_while_it_comes_up(
-    folder: Path, started: list["subprocess.Popen[bytes]"]
-) -> None:
+def test_it_ends_with_an_ask_that_is_killed_while_it_comes_up(folder: Path, started: list[forked.Fork]) -> None:
     started.append(ask(folder, SPEECH))
     wait_until(lambda: servers(folder))
     started[0].send_signal(signal.SIGKILL)
     wait_until(lambda: not servers(folder))
 
 
-def test_it_ends_with_an_ask_that_is_killed_at_work(folder: Path, started: list["subprocess.Popen[bytes]"]) -> None:
+def test_it_ends_with_an_ask_that_is_killed_at_work(folder: Path, started: list[forked.Fork]) -> None:
     started.append(ask(folder, SPEECH))
     wait_until(lambda: "Working" in (folder / "asked.log").read_text() or started[0].poll() is not None)
     assert len(servers(folder)) == 1, (folder / "asked.log").read_text()
@@ -97,7 +95,7 @@ def test_it_ends_with_an_ask_that_is_killed_at_work(folder: Path, started: list[
     wait_until(lambda: not servers(folder))
 
 
-def test_it_outlives_ctrl_c_until_the_ask_has_ended(folder: Path, started: list["subprocess.Popen[bytes]"]) -> None:
+def test_it_outlives_ctrl_c_until_the_ask_has_ended(folder: Path, started: list[forked.Fork]) -> None:
     started.append(ask(folder, SPEECH))
     wait_until(lambda: "Working" in (folder / "asked.log").read_text() or started[0].poll() is not None)
     (server,) = servers(folder)
@@ -110,7 +108,7 @@ def test_it_outlives_ctrl_c_until_the_ask_has_ended(folder: Path, started: list[
 
 
 def test_a_python_program_has_the_same(
-    folder: Path, started: list["subprocess.Popen[bytes]"], monkeypatch: pytest.MonkeyPatch
+    folder: Path, started: list[forked.Fork], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refused: list[int] = []
 
@@ -137,9 +135,7 @@ def test_a_python_program_has_the_same(
     assert not servers(folder)
 
 
-def test_another_user_of_the_machine_reads_and_starts_nothing(
-    folder: Path, started: list["subprocess.Popen[bytes]"]
-) -> None:
+def test_another_user_of_the_machine_reads_and_starts_nothing(folder: Path, started: list[forked.Fork]) -> None:
     """Who is not told its login is refused, in pages and on websockets; the run is reported to it all the same."""
     from websockets.exceptions import ConnectionClosed
     from websockets.sync.client import connect
@@ -166,7 +162,7 @@ def test_another_user_of_the_machine_reads_and_starts_nothing(
 
 
 def test_what_it_writes_lies_in_the_private_home(
-    folder: Path, started: list["subprocess.Popen[bytes]"], monkeypatch: pytest.MonkeyPatch
+    folder: Path, started: list[forked.Fork], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So it is with a umask that lets everybody in, with two at once, and with a profile of the user's."""
     profiles = folder / "user" / ".prefect" / "profiles.toml"
@@ -178,24 +174,17 @@ def test_what_it_writes_lies_in_the_private_home(
     with OpenAIServer(script={"respond": "The edges are drawn."}, key="sk-stand-in") as controller:
         monkeypatch.setenv("OPENAI_BASE_URL", controller.url)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-stand-in")
-        before = os.umask(0)
-        try:
-            started += [ask(folder, EDGES, f"{name}.log") for name in ("one", "two")]
-        finally:
-            os.umask(before)
+        started += [ask(folder, EDGES, f"{name}.log", umask=0) for name in ("one", "two")]
         for process, name in zip(started, ("one", "two"), strict=True):
-            process.wait()
-            said = (folder / f"{name}.log").read_text()
-            assert process.returncode == 0 and "WARNING" not in said, said
+            code, said = process.wait(), (folder / f"{name}.log").read_text()
+            assert code == 0 and "WARNING" not in said, said
     home = Path(os.environ["HUGGINGGPT_HOME"])
     assert (home / "prefect" / "temporary" / "prefect.db").is_file()
     assert open_to_others(home) == []
     assert [path for path in profiles.parent.rglob("*") if path.is_file()] == [profiles]
 
 
-def test_the_folder_of_prefect_that_the_user_names_is_its_folder(
-    folder: Path, started: list["subprocess.Popen[bytes]"]
-) -> None:
+def test_the_folder_of_prefect_that_the_user_names_is_its_folder(folder: Path, started: list[forked.Fork]) -> None:
     started.append(ask(folder, SPEECH))
     wait_until(lambda: "Working" in (folder / "asked.log").read_text() or started[0].poll() is not None)
     (server,) = servers(folder)

@@ -2,13 +2,11 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
-import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,6 @@ import httpx
 import psutil
 import psycopg
 import pytest
-from PIL import Image
 from prefect.workers.process import ProcessWorker
 from sqlalchemy import URL
 
@@ -26,7 +23,8 @@ from apps.up.parts import UpOptions, part_environment
 from hugginggpt.cluster.address import Certificates
 from hugginggpt.errors import UsageError
 from hugginggpt.settings import CHECKOUT, get_settings
-from tests.apps.conftest import COMMAND, run_command
+from tests.apps.conftest import run_command
+from tests.apps.installation import Installation
 from tests.servers import (
     free_port,
     listening,
@@ -42,106 +40,12 @@ SPEECH = {"task": "text-to-speech", "id": 0, "dep": [-1], "args": {"text": "Slow
 EDGES = {"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo.png"}}
 
 
-class Installation:
-    """A home folder, and how its users call; with this process's own umask when it is -1.
-
-    Args:
-        tables: a database that the home folder has a copy of for Prefect's server.
-    """
-
-    def __init__(self, folder: Path, umask: int = -1, tables: Path | None = None, **environment: str) -> None:
-        self.umask = umask
-        self.folder = folder
-        self.home = folder / "home"
-        self.port = free_port()
-        if tables is not None:
-            for made in (self.home, self.home / "prefect"):
-                made.mkdir(mode=0o700)
-            shutil.copyfile(tables, self.home / "prefect" / "prefect.db")
-            (self.home / "prefect" / "prefect.db").chmod(0o600)
-        others = {name: value for name, value in os.environ.items() if not name.startswith(("HUGGINGGPT_", "PREFECT_"))}
-        self.environment = others | {
-            "HUGGINGGPT_HOME": str(self.home),
-            "HUGGINGGPT_CPU_THREADS": "1",
-            "HF_HUB_OFFLINE": "1",
-            "PREFECT_HOME": str(folder / "prefect"),
-            "COLUMNS": "200",
-            **environment,
-        }
-        self.photo = folder / "shared" / "photo.png"
-        self.environment["HUGGINGGPT_FILE_ROOTS"] = str(self.photo.parent)
-        self.photo.parent.mkdir()
-        picture = Image.new("RGB", (64, 48), "white")
-        picture.paste("black", (20, 10, 44, 38))
-        picture.save(self.photo)
-
-    @property
-    def api(self) -> str:
-        return f"http://127.0.0.1:{self.port}/api"
-
-    @property
-    def state(self) -> dict[str, Any]:
-        state: dict[str, Any] = json.loads((self.home / "up.json").read_text())
-        return state
-
-    def run(self, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-        return run_command(arguments, self.folder, self.environment, umask=self.umask)
-
-    def up(self, *arguments: str) -> list[str]:
-        return ["up", "--port", str(self.port), "--expert-workers", "0", *arguments]
-
-    def begin(self) -> "subprocess.Popen[bytes]":
-        """`up` in the foreground; what it says is in a file."""
-        with self.said_file.open("wb") as said:
-            return subprocess.Popen([*COMMAND, *self.up()], cwd=self.folder, env=self.environment, stdout=said)
-
-    @property
-    def said_file(self) -> Path:
-        return self.folder / "said.txt"
-
-    @property
-    def said(self) -> str:
-        return self.said_file.read_text()
-
-    def processes(self) -> list[psutil.Process]:
-        """Whatever runs for this home folder, whoever started it."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get("HUGGINGGPT_HOME") == str(self.home):
-                    found.append(process)
-            except psutil.Error:
-                continue
-        return found
-
-    def post(self, path: str, content: dict[str, Any]) -> Any:
-        with prefect_client(self.api) as client:
-            answer = client.post(path, json=content).raise_for_status()
-        return answer.json() if answer.content else None
-
-    def submit(self, request: str, **options: Any) -> str:
-        """Give a request to the deployment, as any client of Prefect's API does."""
-        deployment = httpx.get(f"{self.api}/deployments/name/answer-request/on-demand").raise_for_status().json()
-        parameters = {"request": request, "files": [str(self.photo)], "options": options}
-        run = self.post(f"/deployments/{deployment['id']}/create_flow_run", {"parameters": parameters})
-        identifier: str = run["id"]
-        return identifier
-
-
 @pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory, prefect_tables: Path) -> Iterator[Installation]:
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An installation that is up, on SQLite, with `up` in the foreground."""
-    installation = Installation(tmp_path_factory.mktemp("up"), tables=prefect_tables)
-    supervisor = installation.begin()
-    try:
-        wait_until(lambda: "logs:" in installation.said or supervisor.poll() is not None)
-        assert supervisor.poll() is None
+    installation = Installation(tmp_path_factory.mktemp("up"))
+    with installation.is_up():
         yield installation
-    finally:
-        installation.run("down")
-        supervisor.wait()
-        for process in installation.processes():
-            process.kill()
 
 
 def test_it_says_where_each_part_is(here: Installation) -> None:
@@ -413,46 +317,45 @@ def test_beyond_loopback_without_a_login_nothing_is_started(tmp_path: Path, deta
     assert not installation.processes() and not (installation.home / "up.json").exists()
 
 
-def test_beyond_loopback_with_a_login_everything_works_and_nobody_is_told_it(
-    tmp_path: Path, prefect_tables: Path
-) -> None:
-    everything_works_with_a_login(tmp_path, prefect_tables, "0.0.0.0")
+def test_beyond_loopback_with_a_login_everything_works_and_nobody_is_told_it(tmp_path: Path) -> None:
+    with everything_works_with_a_login(Installation(tmp_path, HUGGINGGPT_ALLOWED_HOSTS="prefect.example"), "0.0.0.0"):
+        pass
 
 
-def test_on_loopback_with_a_login_everything_works_the_same(tmp_path: Path, prefect_tables: Path) -> None:
-    everything_works_with_a_login(tmp_path, prefect_tables, "127.0.0.1")
-
-
-def everything_works_with_a_login(tmp_path: Path, tables: Path, host: str) -> None:
-    secret = "admin:between-us-alone"
-    installation = Installation(tmp_path, tables=tables, HUGGINGGPT_ALLOWED_HOSTS="prefect.example")
-    plan = tmp_path / "plan.json"
+@contextmanager
+def everything_works_with_a_login(installation: Installation, host: str, *arguments: str) -> Iterator[str]:
+    """Begin an `up` with a login that nobody else is told, which works as any other; yield what it says."""
+    plan = installation.folder / "plan.json"
     plan.write_text(json.dumps([EDGES]))
-    knows = installation.environment | {"PREFECT_SERVER_API_AUTH_STRING": secret}
-    command = [*COMMAND, *installation.up("--host", host, "--detach")]
+    knows = installation.environment | {"PREFECT_SERVER_API_AUTH_STRING": "admin:between-us-alone"}
+    command = installation.up("--host", host, *arguments, "--detach")
     try:
-        begun = subprocess.run(command, cwd=tmp_path, env=knows, capture_output=True, text=True)
-        assert begun.returncode == 0, begun.stderr
+        begun = run_command(command, installation.folder, knows, umask=installation.umask)
+        assert begun.returncode == 0, begun.stdout + begun.stderr
         assert httpx.get(f"{installation.api}/flow_runs/x").status_code == 401
         with prefect_client(installation.api, auth=("admin", "between-us-alone")) as client:
             assert client.get("/deployments/name/answer-request/on-demand").is_success
             for name, code in (("prefect.example", 200), ("0.0.0.0", 403), ("evil.example", 403)):
                 assert client.get("/health", headers={"Host": name}).status_code == code
         status = installation.run("status", "--json")
-        arguments = ("--file", installation.photo, "--plan", plan)
-        asked = installation.run("ask", "Draw the edges.", *arguments)
-        submitted = installation.run("submit", "Draw these edges.", *arguments, "--wait")
+        question = ("--file", installation.photo, "--plan", plan)
+        asked = installation.run("ask", "Draw the edges.", *question)
+        submitted = installation.run("submit", "Draw these edges.", *question, "--wait")
         assert (status.returncode, asked.returncode, submitted.returncode) == (0, 0, 0), asked.stderr + submitted.stderr
         assert (installation.home / "up.json").stat().st_mode & 0o077 == 0
         told = [begun.stdout, begun.stderr, status.stdout, asked.stderr, submitted.stderr]
         told += [" ".join(process.cmdline()) for process in installation.processes()]
         told.append(installation.run("trace", "list", "--json").stdout)
+        yield begun.stdout
     finally:
-        installation.run("down")
+        down = installation.run("down")
+        left = installation.processes()
+        for process in left:
+            process.kill()
     kept = [file for file in installation.folder.rglob("*") if file.is_file()]
     assert not any("between-us-alone" in text for text in told)
     assert not [file for file in kept if b"between-us-alone" in file.read_bytes()]
-    assert not installation.processes()
+    assert (down.returncode, left) == (0, [])
 
 
 def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
@@ -508,22 +411,17 @@ def test_a_server_that_another_has_taken_the_port_of_is_not_up_because_that_answ
 
 @pytest.mark.timeout(600)
 def test_only_its_owner_gets_in(tmp_path: Path) -> None:
-    """With a umask that lets everybody in: what listens, who is let in there, and what can be read of the home."""
+    """On loopback, with a login, and a umask that lets everybody in: what listens, who is let in, what can be read."""
     pytest.importorskip("prefect_dask")
     from distributed import Client
 
-    dask, plan = free_port(), tmp_path / "plan.json"
-    plan.write_text(json.dumps([EDGES]))
-    (tmp_path / "temporary").mkdir()
-    installation = Installation(tmp_path, umask=0, TMPDIR=str(tmp_path / "temporary"))
-    try:
-        up = installation.run(*installation.up("--expert-workers", "2", "--dask-port", str(dask), "--detach"))
-        assert up.returncode == 0, up.stdout + up.stderr
-        assert f"expert workers:  2 at tls://127.0.0.1:{dask}\n" in up.stdout
-        question = ("--file", installation.photo, "--plan", plan)
-        submitted = installation.run("submit", "--wait", "Draw the edges.", *question)
-        assert submitted.returncode in (0, 3), submitted.stderr
-        out = tmp_path / "out"
+    dask, out, temporary = free_port(), tmp_path / "out", tmp_path / "temporary"
+    temporary.mkdir()
+    installation = Installation(tmp_path, 0, HUGGINGGPT_ALLOWED_HOSTS="prefect.example", TMPDIR=str(temporary))
+    workers = ("--expert-workers", "2", "--dask-port", str(dask))
+    with everything_works_with_a_login(installation, "127.0.0.1", *workers) as said:
+        assert f"expert workers:  2 at tls://127.0.0.1:{dask}\n" in said
+        question = ("--file", installation.photo, "--plan", tmp_path / "plan.json")
         asked = installation.run("ask", "Where are the edges?", *question, "--out", out)
         assert asked.returncode in (0, 3), asked.stderr
         # What is not in the home is as its user has it.
@@ -538,14 +436,10 @@ def test_only_its_owner_gets_in(tmp_path: Path) -> None:
             with pytest.raises(OSError):
                 Client(address, security=known, timeout=5, set_as_default=False)
         assert open_to_others(installation.home) == []
-        assert installation.run("down").returncode == 0
-        assert open_to_others(installation.home) == []
-        made = {path.name for path in installation.home.iterdir()}
-        assert made >= {"trace.db", "artifacts", "results", "logs", "prefect"} and "dask.pem" not in made
-        assert not list((tmp_path / "temporary").glob("hugginggpt-*"))
-    finally:
-        for process in installation.processes():
-            process.kill()
+    assert open_to_others(installation.home) == []
+    made = {path.name for path in installation.home.iterdir()}
+    assert made >= {"trace.db", "artifacts", "results", "logs", "prefect"} and "dask.pem" not in made
+    assert not list(temporary.glob("hugginggpt-*"))
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """The embedded experts on real input: no key, no network."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -206,16 +205,15 @@ def test_a_text_that_would_take_too_long_to_say_is_refused() -> None:
 
 
 def test_a_long_text_stops_being_said_when_it_is_cancelled() -> None:
+    """Said to its end, it would be refused as too long."""
     speech = expert("text-to-speech")
     speaker = speech.load(ModelCard(id="espeak", kind=speech.kind), ExpertContext(Settings(), lambda: None))
     deadline = Deadline(600)
     try:
         cancelling = threading.Timer(0.5, deadline.cancel)
         cancelling.start()
-        began = time.monotonic()
         with pytest.raises(TaskCancelledError):
-            speech.run(speaker, speech.prepare({"text": Text("This goes on and on. " * 9000)}), deadline)
-        assert time.monotonic() - began < 3
+            speech.run(speaker, speech.prepare({"text": Text("This goes on and on. " * 20_000)}), deadline)
     finally:
         speaker.close()
 

@@ -115,9 +115,9 @@ def photo(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sign(tmp_path: Path) -> Path:
-    """A picture with words on it."""
+    """A picture with words on it. A thin one would be enlarged before it is read, and take four times as long."""
     path = tmp_path / "sign.png"
-    image = PILImage.new("RGB", (640, 160), "white")
+    image = PILImage.new("RGB", (640, 640), "white")
     ImageDraw.Draw(image).text((30, 40), "TOTAL 42.50 EUR", fill="black", font=ImageFont.load_default(size=56))
     image.save(path)
     return path

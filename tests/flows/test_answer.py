@@ -378,7 +378,9 @@ def test_a_controller_that_hangs_is_given_up(
     controller.script = {"plan": hangs()}
     story = answer("Edges.", photo)
     assert (story.status, story.error_type) == (RequestStatus.FAILED, "ControllerUnavailableError")
-    assert len(controller.calls) == 3
+    # A busy machine may take longer to let a call begin than it may last.
+    assert "failed 3 times; the last error: no answer within 0.3 seconds" in (story.error or "")
+    assert {*controller.stages()} <= {"plan"}
 
 
 def test_a_controller_that_is_down_at_the_end_gives_way_to_the_facts(

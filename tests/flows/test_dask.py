@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +43,7 @@ from hugginggpt.trace.report import report
 from hugginggpt.trace.story import RequestTrace
 from tasks.expert_workers import runner
 from tasks.expert_workers.runner import task_runner
+from tests import forked
 from tests.flows.test_warm_models import MOOD, SENTIMENT
 from tests.servers import Cluster, listening, wait_until
 from tests.stand_ins import tiny_models
@@ -540,12 +540,12 @@ def test_its_time_ends_the_wait_for_expert_workers(
     """No worker, no worker for a kind of task, one that does not say what it can do, and none any more."""
     controller.script = {"summarization": hangs(), "respond": "They are edges."}
     controller.calls.clear()
+    monkeypatch.setattr(runner, "WORKER_SECONDS", 600.0)  # longer than this test may take
 
     def run_in_time(request_id: str, plan: list[dict[str, Any]], seconds: float = 3.0) -> State[Any]:
         flow = answer_request.with_options(task_runner=task_runner())
-        options, began = RequestOptions(plan=plan, fresh=True, deadline=seconds), time.monotonic()
+        options = RequestOptions(plan=plan, fresh=True, deadline=seconds)
         state: State[Any] = flow("Do it", [str(photo)], options=options, request_id=request_id, return_state=True)
-        assert time.monotonic() - began < 45  # a worker is waited for for a minute
         return state
 
     with Cluster(tmp_path, OPENAI_BASE_URL=controller.url) as far:
@@ -581,7 +581,7 @@ def test_its_time_ends_the_wait_for_expert_workers(
 _OVER = "The request was not answered within its 3 seconds."
 
 
-def _kill_at(stage: str, controller: OpenAIServer, worker: "subprocess.Popen[str]") -> None:
+def _kill_at(stage: str, controller: OpenAIServer, worker: forked.Fork) -> None:
     wait_until(lambda: stage in controller.stages())
     worker.kill()
 

@@ -87,7 +87,7 @@ def test_over_its_deadline_it_is_answered_with_what_is_there(
     state = answer_request(
         "Do",
         [str(photo)],
-        options=RequestOptions(plan=PLAN, deadline=3.0),
+        options=RequestOptions(plan=PLAN, deadline=20.0),  # a busy machine needs some for the first task
         request_id="late",
         return_state=True,
     )
@@ -95,7 +95,7 @@ def test_over_its_deadline_it_is_answered_with_what_is_there(
     story = get_trace().requests.get("late")
     assert story.status is RequestStatus.PARTIAL
     assert [task.status for task in story.tasks] == [TaskStatus.COMPLETED, TaskStatus.FAILED]
-    assert story.tasks[1].error == "The request was not answered within its 3 seconds."
+    assert story.tasks[1].error == "The request was not answered within its 20 seconds."
     assert story.response_source == "plain"
     assert "respond" not in controller.stages()
 

@@ -306,7 +306,7 @@ def test_pruning_in_a_loop_takes_nothing_from_requests_that_run(
     stop, rounds = threading.Event(), []
 
     def keep_pruning() -> None:
-        while not stop.is_set():
+        while not stop.wait(0.1):  # without a pause it would take a core for itself
             prunable = find_prunable(Limits(max_age=timedelta(0), keep_artifacts=0), results())
             rounds.append({sort: pruning.prune(prunable, sort).gone for sort in Sort})
 
@@ -326,14 +326,15 @@ def test_pruning_in_a_loop_takes_nothing_from_requests_that_run(
     with ThreadPoolExecutor(3) as pool:
         loop = pool.submit(keep_pruning)
         try:
-            endings = list(pool.map(ask, range(8)))
+            endings: list[tuple[str, bool] | None] = []
+            while len(judged := [ending for ending in endings if ending is not None]) < 5:
+                endings += pool.map(ask, range(8))
             time.sleep(kept.total_seconds() + 1)
         finally:
             stop.set()
         loop.result()
-    judged = [ending for ending in endings if ending is not None]
-    assert judged == [("completed", True)] * len(judged) and len(judged) > 4
-    assert sum(one[Sort.REQUESTS] for one in rounds) == 8
+    assert judged == [("completed", True)] * len(judged)
+    assert sum(one[Sort.REQUESTS] for one in rounds) == len(endings)
     assert sum(one[Sort.ARTIFACTS] for one in rounds) > 0 and sum(one[Sort.RECORDS] for one in rounds) > 0
     assert ask(0) == ("completed", True)
 

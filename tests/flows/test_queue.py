@@ -2,8 +2,6 @@
 
 import base64
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -40,6 +38,7 @@ from hugginggpt.trace.story import AskedRequest, EndedRun
 from tasks import open as opening
 from tasks import queue
 from tasks import start_run as starting
+from tests import forked
 from tests.servers import wait_until
 from tests.trace.samples import finish
 
@@ -72,10 +71,9 @@ def _deployed(prefect_server: None) -> None:
 def deploy(name: str = "on-demand") -> None:
     with get_client(sync_client=True) as client:
         client.create_work_pool(WorkPoolCreate(name="hugginggpt", type="hugginggpt"), overwrite=True)
-    names = ["--name", name, "--prefect-file", "deployments.yaml"]
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", *names]
+    command = ["--no-prompt", "deploy", "--name", name, "--prefect-file", "deployments.yaml"]
     environment = os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
-    subprocess.run(command, cwd=CHECKOUT, env=environment, check=True, capture_output=True)
+    forked.run(command, CHECKOUT, environment, module="prefect").check_returncode()
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,12 +23,14 @@ from hugginggpt.errors import ExpertUnavailableError, RequestClosedError, Reques
 from hugginggpt.request import RequestOptions
 from hugginggpt.results import RequestStatus, TaskResult
 from hugginggpt.services import get_trace, reset
+from hugginggpt.settings import CHECKOUT
 from hugginggpt.trace.story import RequestTrace
 from tasks import recording
 from tasks.open import open_request
 from tasks.plan import plan_request
 from tasks.run import EXPERT_TASKS
 from tasks.select import Selected, select_models
+from tests import forked
 from tests.flows.conftest import Answer
 from tests.servers import wait_until
 from tests.stand_ins.inference_server import InferenceServer
@@ -43,30 +43,23 @@ PLAN: list[dict[str, Any]] = [
     {"task": "summarization", "id": 2, "dep": [0], "args": {"text": "<GENERATED>-0"}},
     {"task": "text-to-speech", "id": 3, "dep": [2], "args": {"text": "<GENERATED>-2"}},
 ]
-RUN = """
-import sys
-from flows.answer import answer_request
-from hugginggpt.request import RequestOptions
-import json
-answer_request("Read it.", [sys.argv[1]], options=RequestOptions(plan=json.loads(sys.argv[2])), request_id=sys.argv[3])
-"""
 
-Start = Callable[[Path, str], subprocess.Popen[bytes]]
+Start = Callable[[Path, str], forked.Fork]
 
 
 @pytest.fixture
 def start() -> Iterator[Start]:
     """Run the flow in a process of its own, against the same server and stores."""
-    running: list[subprocess.Popen[bytes]] = []
+    running: list[forked.Fork] = []
 
-    def run(file: Path, request_id: str) -> subprocess.Popen[bytes]:
+    def run(file: Path, request_id: str) -> forked.Fork:
         environment = os.environ | {
             "PREFECT_API_URL": str(PREFECT_API_URL.value()),
             "PREFECT_LOCAL_STORAGE_PATH": str(PREFECT_LOCAL_STORAGE_PATH.value()),
             "PREFECT_LOGGING_LEVEL": "CRITICAL",
         }
-        command = [sys.executable, "-c", RUN, str(file), json.dumps(PLAN), request_id]
-        running.append(subprocess.Popen(command, env=environment))
+        arguments = [str(file), json.dumps(PLAN), request_id]
+        running.append(forked.start(arguments, CHECKOUT, environment, module="tests.flows.answering"))
         return running[-1]
 
     yield run
@@ -157,7 +150,7 @@ def test_two_who_resume_at_once_do_not_both_run(controller: OpenAIServer, sign: 
     process.wait()
     controller.script = {"summarization": "42.50 EUR.", "respond": "It says 42.50 EUR."}
     both = [start(sign, "wanted"), start(sign, "wanted")]
-    assert sorted(p.wait(timeout=120) == 0 for p in both)[-1]
+    assert 0 in [process.wait() for process in both]
     story = get_trace().requests.get("wanted")
     assert story.status is RequestStatus.COMPLETED
     assert len(story.lives) == 2
@@ -283,7 +276,7 @@ def test_a_flow_that_is_interrupted_says_so_in_the_trace(
     process = start(sign, "stopped")
     wait_until(lambda: at_work_on("stopped", "summarization", controller))
     process.send_signal(signal.SIGINT)
-    process.wait(timeout=60)
+    process.wait()
     story: RequestTrace = get_trace().requests.get("stopped")
     assert story.status is RequestStatus.DIED
     assert story.lives[0].ending not in (None, "finished")

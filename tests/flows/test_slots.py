@@ -91,6 +91,7 @@ hold()
 """
 
 
+@pytest.mark.slow
 def test_the_slot_of_a_killed_holder_comes_free_long_before_a_stage_runs_out_of_time(one_slot: None) -> None:
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER],

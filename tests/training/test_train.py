@@ -22,6 +22,8 @@ WIDTH, HEADS, KV_HEADS, FORWARD, BLOCKS, WORDS = 64, 4, 2, 128, 2, 1000
 ANSWERS = {"cat": "photo.jpg > recognize", "invoice": "scan.png > read", "joke": "none"}
 TIMES = 100
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
