@@ -6,6 +6,7 @@ artifacts take that way only while somebody listens; otherwise they go straight 
 """
 
 from collections.abc import Sequence
+from typing import cast
 from uuid import uuid4
 
 import sqlalchemy
@@ -57,7 +58,7 @@ async def create_artifacts(
     db: PrefectDBInterface = Depends(provide_database_interface),  # noqa: B008 - as FastAPI wants it
 ) -> None:
     """Create artifacts: all of them, or none if one cannot be created."""
-    moment = now("UTC")
+    moment = cast(DateTime, now("UTC"))
     created = [Artifact(**artifact.model_dump()) for artifact in new.artifacts]
     async with db.session_context(begin_transaction=True) as session:
         events = await _insert(db, session, created, moment)
