@@ -23,8 +23,6 @@ from hugginggpt.up_state import own_cluster
 
 LOOPBACK = "127.0.0.1"
 
-_HEALTH_SECONDS = 5.0
-
 
 @dataclass(frozen=True)
 class UpOptions:
@@ -165,7 +163,7 @@ def is_healthy(api_url: str) -> bool:
     """Whether the Prefect server with that API is up."""
     api = urlsplit(api_url)
     # With httpx, each call would load all certificates, which takes longer than the pause between two calls.
-    connection = http.client.HTTPConnection(api.netloc, timeout=_HEALTH_SECONDS)
+    connection = http.client.HTTPConnection(api.netloc, timeout=5)
     try:
         connection.request("GET", f"{api.path}/health")
         return connection.getresponse().status == http.client.OK
