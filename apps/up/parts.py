@@ -26,8 +26,6 @@ LOOPBACK = "127.0.0.1"
 _FEW_ARENAS = {"MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2")}
 """glibc gives each thread an arena of its own, which keeps what was freed. The threads of these parts only wait."""
 
-_HEALTH_SECONDS = 5.0
-
 
 @dataclass(frozen=True)
 class UpOptions:
@@ -180,7 +178,7 @@ def is_healthy(api_url: str) -> bool:
     """Whether the Prefect server with that API is up."""
     api = urlsplit(api_url)
     # With httpx, each call would load all certificates, which takes longer than the pause between two calls.
-    connection = http.client.HTTPConnection(api.netloc, timeout=_HEALTH_SECONDS)
+    connection = http.client.HTTPConnection(api.netloc, timeout=5)
     try:
         connection.request("GET", f"{api.path}/health")
         return connection.getresponse().status == http.client.OK

@@ -2,11 +2,8 @@
 
 import gc
 import os
-import ssl
 from contextlib import suppress
-from functools import lru_cache
 from importlib import import_module
-from types import SimpleNamespace
 
 from pydantic import BaseModel
 from sqlalchemy.orm import configure_mappers
@@ -68,15 +65,6 @@ def _finish_models() -> None:
     configure_mappers()
 
 
-def _share_certificates() -> None:
-    """Have the clients of Prefect's server share TLS contexts: each takes long to make, even where there is no TLS."""
-    from prefect.client import orchestration
-
-    shared = SimpleNamespace(**vars(ssl))
-    shared.create_default_context = lru_cache(ssl.create_default_context)
-    orchestration.ssl = shared  # type: ignore[assignment, attr-defined]
-
-
 def share() -> None:
     """Import everything, and keep its memory shared between the forks."""
     # Whoever asks for the forks has compared its version with the server's.
@@ -90,7 +78,6 @@ def share() -> None:
     else:
         os.environ["OPENBLAS_NUM_THREADS"] = threads
     _finish_models()
-    _share_certificates()
     # A collection of garbage would touch, and so copy, pages that all forks share.
     gc.collect()
     gc.freeze()

@@ -1,18 +1,13 @@
 """Clients of Prefect's server that outlive a run; Prefect closes the client of a flow or task run with the run."""
 
-import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.context import SyncClientContext
 from prefect.settings import PREFECT_API_URL
-
-from hugginggpt.addresses import is_loopback
 
 _MOST_IDLE = 8
 """How many clients are kept for later."""
@@ -35,7 +30,7 @@ def own_client() -> Iterator[SyncPrefectClient]:
         known = next((one for one in reversed(_idle) if one[0] == url), None)
         if known is not None:
             _idle.remove(known)
-    client = _new_client(url) if known is None else known[1]
+    client = _new_client() if known is None else known[1]
     usable = True
     try:
         yield client
@@ -60,13 +55,9 @@ def kept_client() -> Iterator[None]:
         yield
 
 
-def _new_client(url: str | None) -> SyncPrefectClient:
-    settings: dict[str, Any] = {}
-    if url is not None and (parts := urlsplit(url)).scheme == "http" and is_loopback(parts.hostname or ""):
-        # Otherwise, each client reads the certificates of all authorities, which takes longer than a request.
-        settings["verify"] = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+def _new_client() -> SyncPrefectClient:
     # With settings of its own, so that Prefect does not return the client of the current run.
-    return get_client(httpx_settings=settings, sync_client=True).__enter__()
+    return get_client(httpx_settings={}, sync_client=True).__enter__()
 
 
 def _keep(url: str | None, client: SyncPrefectClient) -> None:
