@@ -1,6 +1,7 @@
 """One planned task on its expert models: a task object for each kind."""
 
 import threading
+from dataclasses import dataclass, field
 from functools import partial
 from weakref import WeakValueDictionary
 
@@ -67,10 +68,14 @@ def run_expert(
     answering = map(get_catalog().with_own_controller, choice.ranked)
     able = [c for c in answering if not (without_controller and needs_controller(c))]
     # An abandoned run may still be at work in this process, because threads cannot be interrupted.
-    with cancellable(run.key, deadline), deadline.holding(_turn(run, planned.id)):
-        done, failed = _earlier(run, planned.id) if _may_have_run_before(run, run_count) else (None, set[str]())
+    turns = _TURNS.setdefault((run.request_id, run.life, planned.id), _Turns())
+    with cancellable(run.key, deadline), deadline.holding(turns.lock):
+        done, failed = None, set[str]()
+        if turns.taken or _may_have_run_elsewhere(run, run_count):
+            done, failed = _earlier(run, planned.id)
         if done is not None:
             return done
+        turns.taken = True
         with showing_progress(run, planned, lambda: attempts.current):
             result = execute(
                 planned,
@@ -93,12 +98,19 @@ def run_expert(
     return result
 
 
-_TURNS: WeakValueDictionary[tuple[str, int, int], threading.Lock] = WeakValueDictionary()
+@dataclass(eq=False)
+class _Turns:
+    """The turns that the runs of one planned task in this process take.
+
+    Attributes:
+        taken: whether one has begun.
+    """
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    taken: bool = False
 
 
-def _turn(run: RequestRun, task_id: int) -> threading.Lock:
-    """The lock for the runs of one planned task in this process, which take turns."""
-    return _TURNS.setdefault((run.request_id, run.life, task_id), threading.Lock())
+_TURNS: WeakValueDictionary[tuple[str, int, int], _Turns] = WeakValueDictionary()
 
 
 def _as_it_exists(candidate: Candidate, deadline: Deadline) -> Candidate:
@@ -108,7 +120,7 @@ def _as_it_exists(candidate: Candidate, deadline: Deadline) -> Candidate:
     return deadline.wait_for(partial(get_catalog().at_existing_commit, candidate))
 
 
-def _may_have_run_before(run: RequestRun, run_count: int) -> bool:
+def _may_have_run_elsewhere(run: RequestRun, run_count: int) -> bool:
     """Whether an earlier try or life, or a worker that died, may have left something of a task run."""
     return run_count > 1 or not run.is_first_life or dask_runner() is not None
 

@@ -235,6 +235,7 @@ def _wait_for_a_command(control: socket.socket) -> str:
         os.close(descriptor)
     # Those that are there know what kind of file they were opened on.
     sys.stdin, sys.stdout = os.fdopen(0, closefd=False), os.fdopen(1, "w", closefd=False)
+    sys.stdin.buffer.raw.name = "<stdin>"  # type: ignore[attr-defined]
     sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     os.environ.clear()
     os.environ.update(command["environment"])

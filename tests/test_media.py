@@ -398,7 +398,7 @@ def test_of_long_recordings_the_end_is_looked_at(tmp_path: Path) -> None:
     for format, name in (("WAV", "a.wav"), ("FLAC", "a.flac")):
         whole = recording(format, seconds=1_100)
         (tmp_path / name).write_bytes(whole)
-        assert load_file(str(tmp_path / name), settings_with()).content == whole
+        assert load_file(str(tmp_path / name), settings_with()).data == whole
         assert "damaged" in refused(tmp_path, name, whole[:-100])
         assert "damaged" in refused(tmp_path, name, whole[: len(whole) // 2])
 

@@ -17,6 +17,7 @@ import uvicorn
 from apps.http.application import application
 from apps.http.client import Service, ServiceLostError, find_service
 from apps.http.work import Work
+from apps.up.forks import Forks
 from hugginggpt import submission
 from hugginggpt.holder import holder_name
 from hugginggpt.service_key import make_key, proof
@@ -34,7 +35,9 @@ SINCE = "2026-01-01T00:00:00Z"
 def address(tmp_path: Path) -> Iterator[str]:
     """Where the service listens."""
     reset()
-    server = uvicorn.Server(uvicorn.Config(application(KEY, "http://ui", Work(tmp_path)), log_level="critical"))
+    server = uvicorn.Server(
+        uvicorn.Config(application(KEY, "http://ui", Work(tmp_path, Forks.own())), log_level="critical")
+    )
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()

@@ -87,7 +87,7 @@ def check(state: Any, lines: list[str]) -> list[str]:
     [
         (planning, "ask_for_plan"),
         (planning, "show_plan"),
-        (schedule, "retry_while_database_is_down"),
+        (schedule, "show_choice"),
         (respond, "respond"),
     ],
 )
