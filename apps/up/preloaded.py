@@ -8,7 +8,10 @@ from importlib import import_module
 from pydantic import BaseModel
 from sqlalchemy.orm import configure_mappers
 
-from hugginggpt.experts.registry import experts
+from hugginggpt.capabilities import CAPABILITIES
+from hugginggpt.catalog.known import known_cards
+from hugginggpt.experts.memory import memory_budget
+from hugginggpt.experts.registry import expert_for, experts, is_installed
 from hugginggpt.settings import get_settings
 
 _FLOWS = ("answer", "evaluate", "prune", "queue", "refresh", "warm")
@@ -65,6 +68,17 @@ def _finish_models() -> None:
     configure_mappers()
 
 
+def _know_what_can_run() -> None:
+    """Find the packages and the models that a request is planned with."""
+    memory_budget(get_settings())
+    for kind in CAPABILITIES:
+        for card in known_cards(kind):
+            for endpoint in card.runs_on:
+                expert = expert_for(card, endpoint)
+                for package in (*card.needs, *(expert.packages if expert else ())):
+                    is_installed(package)
+
+
 def share() -> None:
     """Import everything, and keep its memory shared between the forks."""
     # Whoever asks for the forks has compared its version with the server's.
@@ -78,6 +92,7 @@ def share() -> None:
     else:
         os.environ["OPENBLAS_NUM_THREADS"] = threads
     _finish_models()
+    _know_what_can_run()
     # A collection of garbage would touch, and so copy, pages that all forks share.
     gc.collect()
     gc.freeze()

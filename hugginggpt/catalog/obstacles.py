@@ -1,12 +1,10 @@
 """Why a model cannot run here: one sentence that says what to do."""
 
-from importlib.util import find_spec
-
 from hugginggpt.catalog.filters import refusal
 from hugginggpt.catalog.hub import Hub
 from hugginggpt.experts.device import accelerators
 from hugginggpt.experts.memory import memory_budget
-from hugginggpt.experts.registry import expert_for, experts_for, missing_packages
+from hugginggpt.experts.registry import expert_for, experts_for, is_installed, missing_packages
 from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.settings import Settings
 
@@ -63,7 +61,7 @@ def _weights(card: ModelCard, endpoint: Endpoint, settings: Settings) -> str | N
             return f"{card.id} needs code from its own repository, which is never run here: choose another model."
         if card.safetensors is False and not card.sha256:
             return f"{card.id} has no safetensors weights, and pickles are never loaded: choose another model."
-    missing = [name for name in card.needs if find_spec(name) is None]
+    missing = [name for name in card.needs if not is_installed(name)]
     if missing:
         return f"{card.id} needs the package {' and '.join(missing)}: run pip install {' '.join(missing)}."
     return _memory(card, endpoint, settings)

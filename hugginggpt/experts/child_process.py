@@ -7,6 +7,7 @@ bytes over pipes of their own, so that the output of libraries does not get in b
 
 import importlib
 import json
+import logging
 import os
 import struct
 import subprocess
@@ -19,13 +20,16 @@ from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 from hugginggpt.deadline import POLL_SECONDS, Deadline
-from hugginggpt.errors import ExpertError, HuggingGPTError, error_class
-from hugginggpt.redaction import said
+from hugginggpt.errors import ExpertError, ExpertUnavailableError, HuggingGPTError, error_class
+from hugginggpt.redaction import redact, said
 
 Message = tuple[Mapping[str, Any], bytes]
 Handler = Callable[[Mapping[str, Any], bytes], Message]
 
+logger = logging.getLogger(__name__)
+
 _LENGTHS = struct.Struct("!IQ")
+_OUTPUT_CHARS = 4000
 
 
 def write_message(stream: IO[bytes], header: Mapping[str, Any], data: bytes = b"") -> None:
@@ -76,7 +80,8 @@ class Child:
         Raises:
             DeadlineExceededError: the handler was not ready in time.
             HuggingGPTError: the factory raised it.
-            ExpertError: the process ended, or the factory raised some other error.
+            ExpertUnavailableError: the process ended.
+            ExpertError: the factory raised some other error.
         """
         with deadline.holding(self._turn), self._killed_when_over(deadline):
             self._ensure_started()
@@ -87,7 +92,8 @@ class Child:
         Raises:
             DeadlineExceededError: the handler did not answer in time, or earlier calls took too long.
             HuggingGPTError: the handler raised it.
-            ExpertError: the process ended, or the handler raised some other error.
+            ExpertUnavailableError: the process ended.
+            ExpertError: the handler raised some other error.
         """
         with deadline.holding(self._turn), self._killed_when_over(deadline):
             process = self._ensure_started()
@@ -118,7 +124,12 @@ class Child:
         except (EOFError, OSError) as error:
             self._kill()
             deadline.check()
-            raise ExpertError(f"The process of {self._factory} ended unexpectedly. {self._last_output()}") from error
+            output = self._written()
+            logger.warning("The process of %s ended unexpectedly. Its output:\n%s", self._factory, output)
+            last = output.splitlines()[-1:]
+            said_last = f" Its last output: {last[0][:300]}" if last else ""
+            # It may have been killed for its memory, and another one may live.
+            raise ExpertUnavailableError(f"The process of {self._factory} ended unexpectedly.{said_last}") from error
         finally:
             done.set()
             watcher.join()
@@ -170,12 +181,12 @@ class Child:
             raise _rebuilt(header["error"], header["message"])
         return header, data
 
-    def _last_output(self) -> str:
+    def _written(self) -> str:
+        """The end of what the process wrote."""
         if self._output is None:
             return ""
         self._output.seek(0)
-        lines = self._output.read().decode(errors="replace").strip().splitlines()
-        return f"Its last output: {lines[-1][:300]}" if lines else ""
+        return redact(self._output.read().decode(errors="replace").strip()[-_OUTPUT_CHARS:])
 
 
 def _rebuilt(name: str, message: str) -> HuggingGPTError:

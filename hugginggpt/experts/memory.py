@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 from hugginggpt.settings import Settings
@@ -26,7 +27,12 @@ def memory_budget(settings: Settings) -> int:
     """Bytes that all models together may take: the setting, else half of the memory available to this process."""
     if settings.model_memory is not None:
         return settings.model_memory
-    return min(_limits()) // 2
+    return _least_limit() // 2
+
+
+@cache
+def _least_limit() -> int:
+    return min(_limits())
 
 
 def _limits() -> Iterator[int]:

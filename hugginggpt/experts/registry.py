@@ -105,8 +105,18 @@ def expert_for(card: ModelCard, endpoint: Endpoint) -> Expert | None:
 
 def missing_packages(expert: Expert) -> str | None:
     """One sentence on the packages that an expert lacks, with the command to install them; None if it lacks none."""
-    missing = [name for name in expert.packages if find_spec(name) is None]
+    missing = [name for name in expert.packages if not is_installed(name)]
     if not missing:
         return None
     wanted = f'"{expert.requirement}"' if expert.requirement else " ".join(missing)
     return f"{expert.kind} ({expert.endpoint}) needs {', '.join(missing)}: run pip install {wanted}."
+
+
+_found: set[str] = set()
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package can be imported. What was found once is not looked for again, what was not found is."""
+    if package not in _found and find_spec(package) is not None:
+        _found.add(package)
+    return package in _found

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import DeadlineExceededError, ExpertError, ModelLoadError
+from hugginggpt.errors import DeadlineExceededError, ExpertError, ExpertUnavailableError, ModelLoadError
 from hugginggpt.experts.child_process import Child, Handler, Message
 
 
@@ -122,7 +122,7 @@ def test_errors_keep_their_class_and_message(child: Child) -> None:
 
 
 def test_a_crash_is_one_error_and_the_next_call_works(child: Child) -> None:
-    with pytest.raises(ExpertError, match=r"ended unexpectedly.*something went very wrong"):
+    with pytest.raises(ExpertUnavailableError, match=r"ended unexpectedly.*something went very wrong"):
         child.call({"do": "crash"}, deadline=Deadline(60))
     assert child.call({"do": "greet", "name": "you"}, deadline=Deadline(60))[0]["text"] == "good morning you"
 

@@ -254,12 +254,14 @@ def test_prefect_has_the_event_of_each_artifact_although_nobody_listens(photo: P
     state: Any = answer_request("Draw its edges", [str(photo)], options={"plan": EDGES}, return_state=True)
     run = f"prefect.flow-run.{state.state_details.flow_run_id}"
     made = {f"prefect.artifact.{one.id}": one for one in artifacts_of(state).values()}
-    told = {
-        event["resource"]["prefect.resource.id"]: event
-        for event in events("prefect.artifact.created", related={"id": [run]})
-    }
-    assert told.keys() == made.keys()
-    for id_, event in told.items():
+
+    def told() -> dict[str, dict[str, Any]]:
+        found = events("prefect.artifact.created", related={"id": [run]})
+        return {event["resource"]["prefect.resource.id"]: event for event in found}
+
+    # Another test's automation may still be listening; then they come a moment late.
+    wait_until(lambda: told().keys() == made.keys())
+    for id_, event in told().items():
         assert event["resource"]["prefect.resource.name"] == made[id_].key
         assert event["payload"] == {name: getattr(made[id_], name) for name in ("key", "type", "description")}
         assert {one["prefect.resource.role"] for one in event["related"]} >= {"flow-run", "flow"}
