@@ -11,10 +11,9 @@ import itertools
 import time
 from collections.abc import Callable
 from statistics import median
-from typing import Any
 
 from benchmarks.rows import Row, main
-from benchmarks.waiting import KIND, home
+from benchmarks.waiting import answer, bare_flow, home
 
 TARGETS = {12: 4.0, 50: 2.0}
 ROUNDS = 5
@@ -25,31 +24,12 @@ SETTLING_SECONDS = 2.0
 def measure() -> list[Row]:
     """Run both, and compare the medians."""
     with home():
-        from prefect import flow, task
         from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-        from flows.answer import answer_request
-        from hugginggpt.request import RequestOptions
-
-        fresh = itertools.count()
-
-        @task
-        def nothing(number: int) -> int:
-            return number
-
-        @flow
-        def bare(tasks: int) -> list[int]:
-            runs = [nothing.submit(number) for number in range(tasks)]
-            return [run.result() for run in runs]
+        bare, fresh = bare_flow(), itertools.count()
 
         def ours(tasks: int) -> None:
-            number = next(fresh)
-            plan = [
-                {"task": KIND, "id": k, "dep": [-1], "args": {"text": f"task {k} of flow {number}"}}
-                for k in range(tasks)
-            ]
-            state: Any = answer_request(f"Do {number}.", options=RequestOptions(plan=plan), return_state=True)
-            assert state.name == "Completed", state.message
+            answer(tasks, next(fresh))
 
         def seconds_of(work: Callable[[int], object], tasks: int) -> float:
             began = time.perf_counter()

@@ -10,7 +10,6 @@ and counting takes some, too.
 
 import itertools
 import re
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ from typing import Any
 import httpx
 import psutil
 
-from benchmarks.waiting import KIND, home
+from benchmarks.waiting import answer, bare_flow, home
 
 TASKS = 12
 SETTLING_SECONDS = 2.0
@@ -106,31 +105,10 @@ def counting_transactions(cost: Cost) -> Iterator[None]:
 def main() -> None:
     """Print the table and the calls."""
     with home():
-        from prefect import flow, task
         from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-        from flows.answer import answer_request
-        from hugginggpt.request import RequestOptions
-
         (server,) = psutil.Process().children()
-        fresh = itertools.count()
-
-        @task
-        def nothing(number: int) -> int:
-            return number
-
-        @flow
-        def bare(tasks: int) -> list[int]:
-            runs = [nothing.submit(number) for number in range(tasks)]
-            return [run.result() for run in runs]
-
-        def ours(tasks: int, number: int) -> None:
-            plan = [
-                {"task": KIND, "id": k, "dep": [-1], "args": {"text": f"task {k} of flow {number}"}}
-                for k in range(tasks)
-            ]
-            state: Any = answer_request(f"Do {number}.", options=RequestOptions(plan=plan), return_state=True)
-            assert state.name == "Completed", state.message
+        bare, fresh = bare_flow(), itertools.count()
 
         def cost_of(work: Callable[..., object], *given: int) -> Cost:
             cost = Cost()
@@ -145,14 +123,14 @@ def main() -> None:
             return cost
 
         with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-            for work, given in ((bare, (1,)), (ours, (1, next(fresh)))):
+            for work, given in ((bare, (1,)), (answer, (1, next(fresh)))):
                 cost_of(work, *given)  # opens everything
             plain = cost_of(bare, TASKS)
             number = next(fresh)
-            new, again = cost_of(ours, TASKS, number), cost_of(ours, TASKS, number)
+            new, again = cost_of(answer, TASKS, number), cost_of(answer, TASKS, number)
             one = next(fresh)
-            cost_of(ours, 1, one)
-            cached = cost_of(ours, 1, one)
+            cost_of(answer, 1, one)
+            cached = cost_of(answer, 1, one)
     print(table({"bare": plain, "fresh": new, "cached": again}))
     print(f"\nOne cached task, {cached.seconds:.2f} s:\n")
     for start, seconds, what in sorted(cached.calls):
@@ -174,4 +152,4 @@ def table(costs: dict[str, Cost]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

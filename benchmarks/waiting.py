@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -94,6 +94,32 @@ def home() -> Iterator[Path]:
         api = os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
         wait_until(lambda: _is_healthy(api))
         yield folder
+
+
+def bare_flow() -> Callable[[int], list[int]]:
+    """A flow of Prefect's alone, of as many independent tasks as it is given, which do nothing."""
+    from prefect import flow, task
+
+    @task
+    def nothing(number: int) -> int:
+        return number
+
+    @flow
+    def bare(tasks: int) -> list[int]:
+        runs = [nothing.submit(number) for number in range(tasks)]
+        return [run.result() for run in runs]
+
+    return bare
+
+
+def answer(tasks: int, number: int) -> None:
+    """Answer a request with so many independent tasks, which do nothing; the same number is the same request."""
+    from flows.answer import answer_request
+    from hugginggpt.request import RequestOptions
+
+    plan = [{"task": KIND, "id": k, "dep": [-1], "args": {"text": f"task {k} of flow {number}"}} for k in range(tasks)]
+    state: Any = answer_request(f"Do {number}.", options=RequestOptions(plan=plan), return_state=True)
+    assert state.name == "Completed", state.message
 
 
 def _is_healthy(api: str) -> bool:

@@ -152,6 +152,20 @@ def read_until(process: "subprocess.Popen[str]", *wanted: str) -> str:
     return seen
 
 
+def at_work(controller: OpenAIServer, folder: Path, *command: str) -> "tuple[subprocess.Popen[str], threading.Event]":
+    """A command with a request whose last expert is at work until the event is set."""
+    go_on = threading.Event()
+
+    def summarise(call: object) -> str:
+        go_on.wait(120)
+        return "It is short."
+
+    controller.script = {"summarization": summarise, "respond": "It is done."}
+    client = asking(folder, *command, "--plan", unseen(folder))
+    read_until(client, "2 · summarization: running")
+    return client, go_on
+
+
 def latest() -> RequestTrace:
     return get_trace().requests.get(get_trace().requests.latest(1)[0].request_id)
 
@@ -352,15 +366,7 @@ def test_a_plan_that_nobody_waits_for_is_given_up(
 
 
 def test_a_client_that_vanishes_changes_nothing(hugginggpt: Run, controller: OpenAIServer, tmp_path: Path) -> None:
-    go_on = threading.Event()
-
-    def summarise(call: object) -> str:
-        go_on.wait(60)
-        return "It is short."
-
-    controller.script = {"summarization": summarise, "respond": "It is done."}
-    client = asking(tmp_path, "ask", "Do it", "--plan", unseen(tmp_path))
-    read_until(client, "2 · summarization: running")
+    client, go_on = at_work(controller, tmp_path, "ask", "Do it")
     client.kill()
     client.communicate()
     go_on.set()
@@ -388,15 +394,7 @@ def test_a_killed_run_is_told_and_resumed(hugginggpt: Run, controller: OpenAISer
 def test_a_killed_service_comes_back_to_its_clients(
     here: Installation, hugginggpt: Run, controller: OpenAIServer, tmp_path: Path
 ) -> None:
-    go_on = threading.Event()
-
-    def summarise(call: object) -> str:
-        go_on.wait(120)
-        return "It is short."
-
-    controller.script = {"summarization": summarise, "respond": "It is done."}
-    client = asking(tmp_path, "ask", "Do it", "--plan", unseen(tmp_path), "--json")
-    read_until(client, "2 · summarization: running")
+    client, go_on = at_work(controller, tmp_path, "ask", "Do it", "--json")
     killed, address = here.state["parts"]["service"], here.state["service_url"]
     psutil.Process(killed).kill()
     wait_until(lambda: here.state["parts"].get("service", killed) != killed)
@@ -411,15 +409,7 @@ def test_a_killed_service_comes_back_to_its_clients(
 def test_what_runs_outlives_a_killed_fork_server_and_what_comes_next_waits_for_another(
     here: Installation, hugginggpt: Run, controller: OpenAIServer, photo: Path, tmp_path: Path
 ) -> None:
-    go_on = threading.Event()
-
-    def summarise(call: object) -> str:
-        go_on.wait(120)
-        return "It is short."
-
-    controller.script = {"summarization": summarise, "respond": "It is done."}
-    client = asking(tmp_path, "ask", "Do it", "--plan", unseen(tmp_path), "--json")
-    read_until(client, "2 · summarization: running")
+    client, go_on = at_work(controller, tmp_path, "ask", "Do it", "--json")
     killed, plan = here.state["parts"]["fork-server"], written(tmp_path, EDGES)
     psutil.Process(killed).kill()
     another = hugginggpt("ask", "Draw the edges", "--file", photo, "--plan", plan, "--json")
@@ -433,15 +423,7 @@ def test_what_runs_outlives_a_killed_fork_server_and_what_comes_next_waits_for_a
 
 
 def test_ctrl_c_leaves_a_submitted_request_alone(hugginggpt: Run, controller: OpenAIServer, tmp_path: Path) -> None:
-    go_on = threading.Event()
-
-    def summarise(call: object) -> str:
-        go_on.wait(60)
-        return "It is short."
-
-    controller.script = {"summarization": summarise, "respond": "It is done."}
-    client = asking(tmp_path, "submit", "Do it", "--wait", "--plan", unseen(tmp_path))
-    read_until(client, "2 · summarization: running")
+    client, go_on = at_work(controller, tmp_path, "submit", "Do it", "--wait")
     client.send_signal(signal.SIGINT)
     _, err = client.communicate()
     assert client.returncode == 130 and err.endswith("Error: Interrupted.\n")
