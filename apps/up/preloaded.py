@@ -11,7 +11,7 @@ from sqlalchemy.orm import configure_mappers
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.known import known_cards
 from hugginggpt.experts.memory import memory_budget
-from hugginggpt.experts.registry import expert_for, experts, is_installed
+from hugginggpt.experts.registry import experts, is_installed, missing_packages
 from hugginggpt.settings import get_settings
 
 _FLOWS = ("answer", "evaluate", "prune", "queue", "refresh", "warm")
@@ -69,14 +69,12 @@ def _finish_models() -> None:
 
 
 def _know_what_can_run() -> None:
-    """Find the packages and the models that a request is planned with."""
+    """Find the packages and the memory that models are chosen by."""
     memory_budget(get_settings())
-    for kind in CAPABILITIES:
-        for card in known_cards(kind):
-            for endpoint in card.runs_on:
-                expert = expert_for(card, endpoint)
-                for package in (*card.needs, *(expert.packages if expert else ())):
-                    is_installed(package)
+    for expert in experts():
+        missing_packages(expert)
+    for package in {name for kind in CAPABILITIES for card in known_cards(kind) for name in card.needs}:
+        is_installed(package)
 
 
 def share() -> None:
