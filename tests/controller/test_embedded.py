@@ -129,11 +129,11 @@ def test_a_text_beyond_its_context_is_cut_or_refused_not_mangled(controller: Con
 
 def test_its_memory_does_not_grow_with_its_requests(controller: Controller) -> None:
     def resident_after_a_request(number: int) -> int:
-        text = f"Note {number}. {REEF * 4}"
+        text = f"Note {number}. {REEF * 3}"
         controller.chat(render("summarization", text=text), stage="summarization", max_tokens=1)
         return psutil.Process().memory_info().rss
 
-    sizes = [resident_after_a_request(number) for number in range(6)]
+    sizes = [resident_after_a_request(number) for number in range(5)]
     assert sizes[-1] - sizes[1] < 14 * 2**20
 
 

@@ -141,15 +141,25 @@ def test_another_server_is_another_subject_whoever_asks_it(write: Write, setting
 
 
 HASHES = """
+import importlib, sys
 from pathlib import Path
 from pydantic import SecretStr
-from hugginggpt.evaluation.datasets import read_dataset
-from hugginggpt.evaluation.subject import subject_of
-from hugginggpt.settings import Settings
-dataset = read_dataset(Path("requests.jsonl"))
-for settings in Settings(embedded_planner=Path("none")), Settings(openai_api_key=SecretStr("sk")):
-    print(subject_of(dataset, settings).planner_sha256)
+
+def hashes():
+    from hugginggpt.evaluation.datasets import read_dataset
+    from hugginggpt.evaluation.subject import subject_of
+    from hugginggpt.settings import Settings
+    dataset = read_dataset(Path("requests.jsonl"))
+    for settings in Settings(embedded_planner=Path("none")), Settings(openai_api_key=SecretStr("sk")):
+        yield subject_of(dataset, settings).planner_sha256
+
+for line in sys.stdin:
+    print(*hashes(), flush=True)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "hugginggpt"]:
+        del sys.modules[name]
+    importlib.invalidate_caches()
 """
+"""For each line, hashes by a project that is imported anew."""
 
 
 def test_prompts_and_grammar_count_where_they_are_used(write: Write, tmp_path: Path) -> None:
@@ -158,9 +168,15 @@ def test_prompts_and_grammar_count_where_they_are_used(write: Write, tmp_path: P
     shutil.copytree(PACKAGE, tmp_path / "hugginggpt", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(data_folder("prompts"), tmp_path / "prompts")
 
+    hashing = subprocess.Popen(
+        [sys.executable, "-Bc", HASHES], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert hashing.stdin is not None and hashing.stdout is not None
+    asked, answers = hashing.stdin, hashing.stdout
+
     def hashes() -> list[str]:
-        command = [sys.executable, "-c", HASHES]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split()
+        print(file=asked, flush=True)
+        return answers.readline().split()
 
     def changed(file: str, old: str, new: str) -> tuple[bool, ...]:
         whole = (tmp_path / file).read_text("utf-8")
@@ -180,6 +196,8 @@ def test_prompts_and_grammar_count_where_they_are_used(write: Write, tmp_path: P
     assert changed("hugginggpt/plan/schema.py", "\n", "\n\n") == served
     for file in {path.name for path in (PACKAGE / "plan").glob("*.py")} - {"__init__.py", "notation.py", "schema.py"}:
         assert changed(f"hugginggpt/plan/{file}", "\n", "\n\n") == (True, True)
+    with hashing:
+        asked.close()
 
 
 def test_the_controller_can_be_chosen(settings: Settings) -> None:

@@ -480,7 +480,7 @@ def test_odd_pictures_are_taken(settings: Settings, kind: str, model: str, size:
     assert all(value.image.size == size for value in outputs if isinstance(value, Image))
 
 
-@pytest.mark.parametrize("size", [(1, 1), (3000, 1), (1, 3000)])
+@pytest.mark.parametrize("size", [(1, 1), (800, 1), (1, 800)])
 @pytest.mark.parametrize("kind", ["depth-estimation", "depth-control", "normal-control"])
 @pytest.mark.parametrize("model", [DEPTH, RELATIVE_DEPTH])
 def test_the_depth_of_the_thinnest_picture(settings: Settings, model: str, kind: str, size: tuple[int, int]) -> None:
