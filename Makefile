@@ -50,8 +50,8 @@ demo: install ## Answer a request about an invoice: no key, no network.
 test: install ## Check style, types and architecture, and run every test beside that.
 	@$(MAKE) --no-print-directory --jobs=2 lint tests
 
-tests: install
-	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder --durations=10 $(PYTEST_ARGS)
+tests: install # Hundreds of processes import the same modules: the first one compiles them for all.
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder --durations=10 $(PYTEST_ARGS)
 
 lint: install ## Check style, types and architecture.
 	$(BIN)/ruff check

@@ -26,8 +26,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # As the embedded controller sets it; here torch may load OpenMP first.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-# Several workers share the machine's cores, and tiny models gain nothing from more than one thread.
+# Several workers share the machine's cores, and tiny models gain nothing from more than one thread. The second one is
+# for what is there longer than a test.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["HUGGINGGPT_CPU_THREADS"] = "1"
 
 # How long an example takes says how busy the machine is.
 _PATIENT = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])

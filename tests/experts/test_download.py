@@ -78,7 +78,7 @@ def test_ten_processes_download_each_file_once(hub: HubServer, settings: Setting
     (large / WEIGHTS).unlink()
     save_file({"weight": np.zeros(8 * 2**20, np.uint8)}, large / WEIGHTS)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["huggingface_hub", "hugginggpt.experts.local.runtime.download"])
+    context.set_forkserver_preload(["huggingface_hub", "hugginggpt.experts.local.runtime.download", __name__])
     ready, folders = context.Barrier(TEN), context.Queue()
     processes = [
         context.Process(target=_fetch, args=(hub.url, settings.models_cache_dir, ready, folders)) for _ in range(TEN)

@@ -6,13 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers import (
-    AutoPipelineForImage2Image,
-    StableDiffusionInstructPix2PixPipeline,
-    StableDiffusionPipeline,
-    StableVideoDiffusionPipeline,
-    TextToVideoSDPipeline,
-)
 from PIL import Image as PILImage
 
 from hugginggpt.capabilities import CAPABILITIES
@@ -46,6 +39,8 @@ def pixels(picture: PILImage.Image) -> np.ndarray:
 
 
 def test_a_text_becomes_the_picture_that_the_library_makes(settings: Settings, folder: Path) -> None:
+    from diffusers import StableDiffusionPipeline
+
     (made,) = run(settings, "text-to-image", PAINTER, text=Text("a red house"), **FEW)
     direct = StableDiffusionPipeline.from_pretrained(folder / "models" / PAINTER)
     wanted = direct("a red house", num_inference_steps=2, generator=torch.Generator("cpu").manual_seed(7)).images[0]
@@ -119,6 +114,8 @@ def photo(size: tuple[int, int] = (48, 24), mode: str = "RGB") -> PILImage.Image
 
 
 def test_a_picture_is_varied_as_the_library_varies_it(settings: Settings, folder: Path) -> None:
+    from diffusers import AutoPipelineForImage2Image
+
     (made,) = run(settings, "image-to-image", PAINTER, image=Image(photo()), steps=4, seed=7)
     direct = AutoPipelineForImage2Image.from_pretrained(folder / "models" / PAINTER)
     given = photo().resize((64, 32), PILImage.Resampling.LANCZOS)
@@ -130,6 +127,8 @@ def test_a_picture_is_varied_as_the_library_varies_it(settings: Settings, folder
 
 
 def test_a_picture_is_edited_as_the_library_edits_it(settings: Settings, folder: Path) -> None:
+    from diffusers import StableDiffusionInstructPix2PixPipeline
+
     (made,) = run(settings, "image-to-image", EDITOR, image=Image(photo((64, 64))), text=Text("winter"), **FEW)
     direct = StableDiffusionInstructPix2PixPipeline.from_pretrained(folder / "models" / EDITOR)
     noise = torch.Generator("cpu").manual_seed(7)
@@ -216,6 +215,8 @@ def like(first: PILImage.Image, second: PILImage.Image) -> bool:
 
 
 def test_a_text_becomes_the_video_that_the_library_makes(settings: Settings, folder: Path) -> None:
+    from diffusers import TextToVideoSDPipeline
+
     inputs = {"text": Text("waves"), "width": 64, "height": 64, **FEW}
     (made,) = run(settings, "text-to-video", FILMER, **inputs)
     direct = TextToVideoSDPipeline.from_pretrained(folder / "models" / FILMER)
@@ -226,6 +227,8 @@ def test_a_text_becomes_the_video_that_the_library_makes(settings: Settings, fol
 
 
 def test_a_picture_becomes_the_video_that_the_library_makes(settings: Settings, folder: Path) -> None:
+    from diffusers import StableVideoDiffusionPipeline
+
     inputs = {"image": Image(photo((64, 64))), "width": 64, **FEW}
     (made,) = run(settings, "image-to-video", ANIMATOR, **inputs)
     direct = StableVideoDiffusionPipeline.from_pretrained(folder / "models" / ANIMATOR)

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import numpy as np
 import pytest
 import torch
@@ -46,6 +45,8 @@ def settings(folder: Path) -> Iterator[Settings]:
 
 def direct(folder: Path, model: str, pipeline: str, **arguments: Any) -> Any:
     """What the library makes of the same."""
+    import diffusers
+
     made = getattr(diffusers, pipeline).from_pretrained(folder / "models" / model)
     made.set_progress_bar_config(disable=True)
     return made(num_inference_steps=2, generator=torch.Generator("cpu").manual_seed(7), **arguments)
@@ -69,10 +70,12 @@ def test_pictures_from_texts(settings: Settings, folder: Path, model: str, pipel
 
 
 def test_pictures_under_control(settings: Settings, folder: Path) -> None:
+    from diffusers import ControlNetModel, StableDiffusionXLControlNetPipeline
+
     card = ModelCard(id=CONTROLNET_XL, kind="canny-text-to-image", companions=(PAINTER_XL,))
     picture = made(settings, card.kind, card, image=Image(photo((64, 32))), text=Text("a red house"))
-    controlnet = diffusers.ControlNetModel.from_pretrained(folder / "models" / CONTROLNET_XL)
-    pipeline = diffusers.StableDiffusionXLControlNetPipeline.from_pretrained(
+    controlnet = ControlNetModel.from_pretrained(folder / "models" / CONTROLNET_XL)
+    pipeline = StableDiffusionXLControlNetPipeline.from_pretrained(
         folder / "models" / PAINTER_XL, controlnet=controlnet
     )
     noise = torch.Generator("cpu").manual_seed(7)

@@ -181,10 +181,10 @@ def build_squares(folder: Path) -> None:
     labels = list(SQUARE_COLOURS)
     processor = YolosImageProcessorPil(size={"height": 32, "width": 32})
     config = YolosConfig(
-        hidden_size=96,
+        hidden_size=64,
         num_hidden_layers=2,
-        num_attention_heads=6,
-        intermediate_size=192,
+        num_attention_heads=4,
+        intermediate_size=128,
         image_size=[32, 32],
         patch_size=8,
         num_detection_tokens=3,
@@ -203,8 +203,8 @@ def build_squares(folder: Path) -> None:
         std = torch.tensor(processor.image_std).view(3, 1, 1)
         colours = list(SQUARE_COLOURS.values())
         steps = 350
-        optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=steps)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3, fused=True)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=5e-3, total_steps=steps)
         random = np.random.default_rng(0)
         model.train()
         for _ in range(steps):
@@ -295,8 +295,8 @@ def build_tones(folder: Path) -> None:
     )
     with repeatable():
         model = Wav2Vec2ForCTC(config)
-        steps = 250
-        optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+        steps = 120
+        optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, fused=True)
         random = np.random.default_rng(0)
         model.train()
         for _ in range(steps):

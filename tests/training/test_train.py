@@ -20,7 +20,7 @@ from training import base
 
 WIDTH, HEADS, KV_HEADS, FORWARD, BLOCKS, WORDS = 64, 4, 2, 128, 2, 1000
 ANSWERS = {"cat": "photo.jpg > recognize", "invoice": "scan.png > read", "joke": "none"}
-TIMES = 100
+TIMES = 60
 
 pytestmark = pytest.mark.slow
 
