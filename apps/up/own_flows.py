@@ -47,7 +47,6 @@ Ts = TypeVarTuple("Ts")
 _LOOK_SECONDS = 0.05
 """How often to look whether the worker was woken, or whether its last run has ended."""
 
-
 _REMEMBERED_SECONDS = 10.0
 """For how long a deployment is as it was read, and results are kept where the server said."""
 
@@ -132,7 +131,7 @@ class FlowWorker(BaseWorker[FlowJob, BaseVariables, BaseWorkerResult]):
         await super().setup()
         self.client.read_deployment = _Remembered(self.client.read_deployment)  # type: ignore[assignment, method-assign]
         self.client.update_flow_run = self._leave_to_process  # type: ignore[assignment, method-assign]
-        self._result_storage = _Remembered(self._read_result_storage)
+        self._result_storage = _Remembered(self.client.read_server_default_result_storage)
         assert self._runs_task_group is not None
         await self._runs_task_group.start(self._poll_when_woken)
 
@@ -240,13 +239,10 @@ class FlowWorker(BaseWorker[FlowJob, BaseVariables, BaseWorkerResult]):
                 if queue not in self._queues:
                     self._queues[queue] = await self.client.read_work_queue(queue)
                 related[f"work-queue.{queue}"] = self._queues[queue]
-        return Known(related, await self._result_storage())
-
-    async def _read_result_storage(self) -> UUID | None:
-        try:
-            return (await self.client.read_server_default_result_storage()).default_result_storage_block_id
-        except httpx.HTTPError:
-            return None  # as the process itself would take it
+        storage = None  # as a process takes it that cannot ask
+        with suppress(httpx.HTTPError):
+            storage = (await self._result_storage()).default_result_storage_block_id
+        return Known(related, storage)
 
     async def _leave_to_process(self, flow_run_id: UUID, infrastructure_pid: str) -> None:
         """Do not tell the id of the process of a flow run: that process does."""
