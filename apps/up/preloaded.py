@@ -5,7 +5,6 @@ import os
 from contextlib import suppress
 from importlib import import_module
 
-from PIL import Image
 from pydantic import BaseModel
 from sqlalchemy.orm import configure_mappers
 
@@ -38,7 +37,6 @@ _WHEN_THEY_RUN = (
     "prefect.flow_engine",
     "prefect.task_engine",
     "prefect.utilities.visualization",
-    "rich._emoji_codes",
     "stringprep",
 )
 _WHERE_AN_LLM_SERVER_IS_THE_CONTROLLER = (
@@ -64,7 +62,6 @@ def _import_all() -> None:
         for name in _WHERE_FLOWS_RUN_EXPERTS:
             with suppress(ImportError):
                 import_module(name)
-        Image.preinit()
 
 
 def _finish_models() -> None:
