@@ -22,8 +22,8 @@ POOL_TYPE = "hugginggpt"
 RESULTS_BLOCK = "hugginggpt-results"
 """Prefect's block that says where result records are stored if not in the home folder."""
 
-ARTIFACTS_PATH = "/hugginggpt/artifacts/"
-"""Where Prefect's server, as `hugginggpt up` runs it, takes many artifacts at once."""
+ARTIFACTS_PATH = "/hugginggpt/flow_run/artifacts/"
+"""Where Prefect's server, as `hugginggpt up` runs it, takes artifacts of a flow run and changes of it together."""
 
 CONTROLLER_LIMIT, ACCELERATOR_LIMIT = "hugginggpt-controller", "hugginggpt-accelerator"
 """Prefect's global concurrency limits on controller calls and on local models that run on an accelerator."""

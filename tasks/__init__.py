@@ -3,7 +3,9 @@
 from hugginggpt.environment import prepare
 from tasks.certificates import share_certificates
 from tasks.run_log import leave_out_tracebacks
+from tasks.tokens import share_tokens
 
 prepare()
 leave_out_tracebacks()
 share_certificates()
+share_tokens()

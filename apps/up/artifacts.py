@@ -1,25 +1,27 @@
 """A route of ours on Prefect's server: many artifacts in one request, one transaction and few statements.
 
 Prefect's own route takes one at a time, which costs its server more than everything else that a request makes it do.
+The new name and tags of their flow run come along.
 Its clients and its server also send two events for each artifact through the server's message bus. Here, the events of
 artifacts take that way only while somebody listens; otherwise they go straight to where Prefect's pages read them.
 """
 
 from collections.abc import Sequence
 from typing import cast
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import sqlalchemy
-from fastapi import Depends, FastAPI, status
+from fastapi import Depends, FastAPI, HTTPException, status
 from prefect.server.database import PrefectDBInterface, provide_database_interface
 from prefect.server.events import stream, triggers
 from prefect.server.events.clients import PrefectServerEventsClient
-from prefect.server.events.schemas.events import Event, RelatedResource, Resource
+from prefect.server.events.schemas.events import Event, ReceivedEvent, RelatedResource, Resource
 from prefect.server.events.schemas.lifecycle import (
     artifact_collection_created_event,
     artifact_collection_updated_event,
 )
-from prefect.server.schemas.actions import ArtifactCreate
+from prefect.server.models.flow_runs import update_flow_run
+from prefect.server.schemas.actions import ArtifactCreate, FlowRunUpdate
 from prefect.server.schemas.core import Artifact
 from prefect.server.utilities.server import PrefectRouter
 from prefect.settings import PREFECT_MESSAGING_BROKER, get_current_settings
@@ -27,6 +29,7 @@ from prefect.types._datetime import DateTime, now
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from apps.up.recording import write_events
 from hugginggpt.environment import ARTIFACTS_PATH
 
 _BUS_OF_THIS_PROCESS = "prefect.server.utilities.messaging.memory"
@@ -40,16 +43,27 @@ def take_artifacts_together(application: FastAPI) -> None:
 _router = PrefectRouter(prefix=ARTIFACTS_PATH.rstrip("/"), tags=["HuggingGPT"])
 
 
+class Changes(BaseModel):
+    """Fields of a flow run that change, and no others: Prefect's own route would check some of them."""
+
+    name: str | None = None
+    tags: list[str] | None = None
+
+
 class NewArtifacts(BaseModel):
-    """Artifacts of one flow run, each with a key.
+    """Artifacts of one flow run, each with a key, and changes of the flow run.
 
     Attributes:
         artifacts: the artifacts.
         related: what the events of their creation are about, besides the artifacts.
+        flow_run_id: the flow run that changes.
+        changes: its changes.
     """
 
-    artifacts: list[ArtifactCreate]
+    artifacts: list[ArtifactCreate] = []
     related: list[RelatedResource] = []
+    flow_run_id: UUID | None = None
+    changes: Changes = Changes()
 
 
 @_router.post("/", status_code=status.HTTP_201_CREATED)
@@ -57,18 +71,26 @@ async def create_artifacts(
     new: NewArtifacts,
     db: PrefectDBInterface = Depends(provide_database_interface),  # noqa: B008 - as FastAPI wants it
 ) -> None:
-    """Create artifacts: all of them, or none if one cannot be created."""
+    """Create artifacts and change their flow run: all of it, or nothing if a part of it cannot be done."""
     moment = cast(DateTime, now("UTC"))
     created = [Artifact(**artifact.model_dump()) for artifact in new.artifacts]
     async with db.session_context(begin_transaction=True) as session:
+        if new.flow_run_id is not None:
+            changes = FlowRunUpdate(**new.changes.model_dump(exclude_unset=True))
+            if not await update_flow_run(session, flow_run_id=new.flow_run_id, flow_run=changes):  # type: ignore[attr-defined]
+                # Not 404, which would say that there is no such route.
+                raise HTTPException(status.HTTP_409_CONFLICT, "The flow run does not exist.")
+        if not created:
+            return
         events = await _insert(db, session, created, moment)
         events += [_created(artifact, new.related, moment) for artifact in created]
-        if _somebody_listens():
+        received = [event.receive() for event in events]
+        if _somebody_listens(received):
             async with PrefectServerEventsClient() as bus:
                 for event in events:
                     await bus.emit(event)
         elif get_current_settings().server.services.event_persister.enabled:
-            await _keep(db, session, events)
+            await write_events(session, received)
 
 
 async def _insert(
@@ -117,15 +139,9 @@ def _created(artifact: Artifact, related: Sequence[RelatedResource], moment: Dat
     )
 
 
-def _somebody_listens() -> bool:
-    """Whether an automation, the page of an event stream, or another process may be waiting for events."""
+def _somebody_listens(events: Sequence[ReceivedEvent]) -> bool:
+    """Whether an automation, the page of an event stream, or another process may be waiting for these events."""
     elsewhere = PREFECT_MESSAGING_BROKER.value() != _BUS_OF_THIS_PROCESS
-    return elsewhere or bool(triggers.automations_by_id or stream.subscribers)
-
-
-async def _keep(db: PrefectDBInterface, session: AsyncSession, events: Sequence[Event]) -> None:
-    """Insert events, as `events.storage.database.write_events` does; that one compiles a statement for each number."""
-    received = [event.receive() for event in events]
-    await session.execute(sqlalchemy.insert(db.Event), [event.as_database_row() for event in received])
-    resources = [row for event in received for row in event.as_database_resource_rows()]
-    await session.execute(sqlalchemy.insert(db.EventResource), resources)
+    filters = [stream.filters[subscriber] for subscriber in stream.subscribers]
+    wanted = any(not filter.excludes(event) for filter in filters for event in events)
+    return elsewhere or wanted or bool(triggers.automations_by_id)

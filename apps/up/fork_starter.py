@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.runner._control_channel import ControlChannel
 from prefect.runner._process_manager import ProcessHandle, create_isolated_termination_scope
 
-from apps.up.flow_run_process import run_flow
+from apps.up.flow_run_process import Known, run_flow
 from apps.up.forks import Forks
 
 
@@ -23,7 +23,7 @@ class ForkStarter:
         forks: starts the process.
         entrypoint: the flow.
         environment: the variables that Prefect gives the process, in addition to those of the fork server.
-        known: as `run_flow` takes it.
+        known: what the process need not ask for.
         folder: the working folder.
         channel: tells the process that its flow run was cancelled, before it is ended.
     """
@@ -31,7 +31,7 @@ class ForkStarter:
     forks: Forks
     entrypoint: str
     environment: Mapping[str, str]
-    known: Mapping[str, object]
+    known: Known
     folder: Path
     channel: ControlChannel
 

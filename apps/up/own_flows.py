@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, TypeVarTuple
 from uuid import UUID
 
 import anyio
@@ -27,6 +27,7 @@ from prefect.settings import get_current_settings
 from prefect.types._datetime import now
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
+from apps.up.flow_run_process import Known
 from apps.up.fork_starter import ForkStarter
 from apps.up.forks import Forks
 from apps.up.job_template import JOB_TEMPLATE
@@ -40,12 +41,14 @@ if TYPE_CHECKING:
     import prefect
     from prefect.runner._process_manager import ProcessHandle
 
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
 _LOOK_SECONDS = 0.05
 """How often to look whether the worker was woken, or whether its last run has ended."""
 
-
-_REMEMBERED_SECONDS = 1.0
-"""For how long a deployment is as it was read."""
+_REMEMBERED_SECONDS = 10.0
+"""For how long a deployment is as it was read, and results are kept where the server said."""
 
 
 class FlowJob(BaseJobConfiguration):
@@ -126,7 +129,9 @@ class FlowWorker(BaseWorker[FlowJob, BaseVariables, BaseWorkerResult]):
             with TemporaryDirectory() as folder:
                 await anyio.to_thread.run_sync(self._forks.check, Path(folder))
         await super().setup()
-        self.client.read_deployment = _Deployments(self.client.read_deployment)  # type: ignore[assignment, method-assign]
+        self.client.read_deployment = _Remembered(self.client.read_deployment)  # type: ignore[assignment, method-assign]
+        self.client.update_flow_run = self._leave_to_process  # type: ignore[assignment, method-assign]
+        self._result_storage = _Remembered(self.client.read_server_default_result_storage)
         assert self._runs_task_group is not None
         await self._runs_task_group.start(self._poll_when_woken)
 
@@ -221,20 +226,26 @@ class FlowWorker(BaseWorker[FlowJob, BaseVariables, BaseWorkerResult]):
             raise RuntimeError("The fork server died before the process of the flow run ended.")
         return BaseWorkerResult(status_code=ended.status_code, identifier=str(ended.handle.pid))
 
-    async def _known(self, flow_run: FlowRun, configuration: FlowJob) -> dict[str, object]:
-        """What Prefect's events about the flow run name besides it, which its process would have to ask for."""
-        related = configuration._related_objects
-        known: dict[str, object] = {
-            f"flow.{flow_run.flow_id}": related["flow"],
-            f"deployment.{flow_run.deployment_id}": related["deployment"],
+    async def _known(self, flow_run: FlowRun, configuration: FlowJob) -> Known:
+        """What the process of a flow run would have to ask for."""
+        objects = configuration._related_objects
+        related: dict[str, object] = {
+            f"flow.{flow_run.flow_id}": objects["flow"],
+            f"deployment.{flow_run.deployment_id}": objects["deployment"],
             f"work-pool.{self.work_pool.name}": self.work_pool,
         }
         if (queue := flow_run.work_queue_id) is not None:
             with suppress(httpx.HTTPError):
                 if queue not in self._queues:
                     self._queues[queue] = await self.client.read_work_queue(queue)
-                known[f"work-queue.{queue}"] = self._queues[queue]
-        return known
+                related[f"work-queue.{queue}"] = self._queues[queue]
+        storage = None  # as a process takes it that cannot ask
+        with suppress(httpx.HTTPError):
+            storage = (await self._result_storage()).default_result_storage_block_id
+        return Known(related, storage)
+
+    async def _leave_to_process(self, flow_run_id: UUID, infrastructure_pid: str) -> None:
+        """Do not tell the id of the process of a flow run: that process does."""
 
     async def _propose_submitting_state(self, flow_run: FlowRun) -> None:
         """Leave it pending: its process starts at once."""
@@ -271,19 +282,19 @@ class FlowWorker(BaseWorker[FlowJob, BaseVariables, BaseWorkerResult]):
                         await context.process_manager.remove(flow_run_id)
 
 
-class _Deployments:
-    """Reads deployments, each once a second at most: for every run, Prefect's worker takes it twice."""
+class _Remembered(Generic[*Ts, T]):
+    """Asks Prefect's server the same again only after a while. Prefect's worker reads a deployment twice for a run."""
 
-    def __init__(self, read: Callable[[UUID], Awaitable[DeploymentResponse]]) -> None:
-        self._read = read
-        self._known: dict[UUID, tuple[float, DeploymentResponse]] = {}
+    def __init__(self, ask: Callable[[*Ts], Awaitable[T]]) -> None:
+        self._ask = ask
+        self._known: dict[tuple[*Ts], tuple[float, T]] = {}
 
-    async def __call__(self, deployment_id: UUID) -> DeploymentResponse:
-        at, known = self._known.get(deployment_id, (0.0, None))
-        if known is None or time.monotonic() - at > _REMEMBERED_SECONDS:
-            known = await self._read(deployment_id)
-            self._known[deployment_id] = time.monotonic(), known
-        return known
+    async def __call__(self, *about: *Ts) -> T:
+        if about in self._known and time.monotonic() - self._known[about][0] < _REMEMBERED_SECONDS:
+            return self._known[about][1]
+        answer = await self._ask(*about)
+        self._known[about] = time.monotonic(), answer
+        return answer
 
 
 async def _ended(submit: Callable[..., Any], task_status: TaskStatus[int]) -> FlowRunExecutionResult | None:

@@ -153,6 +153,7 @@ def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
     from apps.up.artifacts import take_artifacts_together
     from apps.up.csrf import check_tokens
     from apps.up.guard import Guard
+    from apps.up.recording import record_together
     from apps.up.routers import ask_only_the_router_of_a_path
     from apps.up.sqlite import keep_writers_in_line
 
@@ -177,6 +178,7 @@ def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
     gc.freeze()  # `create_app` collects garbage, and would look through all that was imported
     application = create_app(ephemeral=temporary, final=True)
     take_artifacts_together(application)
+    record_together()
     ask_only_the_router_of_a_path(application)
     config = uvicorn.Config(
         Guard(keep_writers_in_line(check_tokens(application)), names),

@@ -10,6 +10,8 @@ from sqlalchemy.orm import configure_mappers
 
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.known import known_cards
+from hugginggpt.controller.connection import certificates
+from hugginggpt.controller.prompts import compile_prompts
 from hugginggpt.experts.memory import memory_budget
 from hugginggpt.experts.registry import experts, is_installed, missing_packages
 from hugginggpt.settings import get_settings
@@ -37,7 +39,10 @@ _WHEN_THEY_RUN = (
     "prefect.utilities.visualization",
     "stringprep",
 )
-_WHERE_AN_LLM_SERVER_IS_THE_CONTROLLER = ("openai.resources.chat.completions", "openai.types.chat.completions")
+_WHERE_AN_LLM_SERVER_IS_THE_CONTROLLER = (
+    "openai.resources.chat.completions.completions",
+    "openai.types.chat.completions",
+)
 _WHERE_FLOWS_RUN_EXPERTS = ("cv2", "numpy", "PIL.ImageDraw", "PIL.ImageFile", "PIL.PngImagePlugin")
 """What experts import in the flows' own processes, where there are no expert workers. Extras can be missing."""
 
@@ -48,9 +53,11 @@ def _import_all() -> None:
     for name in _WHEN_THEY_RUN:
         import_module(name)
     experts()
+    compile_prompts()
     if not get_settings().uses_embedded_controller:
         for name in _WHERE_AN_LLM_SERVER_IS_THE_CONTROLLER:
             import_module(name)
+        certificates()
     if get_settings().task_runner == "threads":
         for name in _WHERE_FLOWS_RUN_EXPERTS:
             with suppress(ImportError):

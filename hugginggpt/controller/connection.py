@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -25,6 +26,8 @@ from hugginggpt.retry_after import retry_after
 from hugginggpt.text import one_line, storable
 
 if TYPE_CHECKING:
+    import ssl
+
     import openai
 
 _SLICE = 0.05  # seconds between two looks at the deadline
@@ -49,6 +52,14 @@ class Reply:
     refusal: str | None
     prompt_tokens: int
     completion_tokens: int
+
+
+@lru_cache(maxsize=1)
+def certificates() -> ssl.SSLContext:
+    """The TLS context of all connections: it has read the certificates of all authorities, which takes 20 ms."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
 
 
 class CallFailed(Exception):
@@ -183,6 +194,7 @@ class Connection:
                 default_query=dict(parse_qsl(query, keep_blank_values=True)),
                 api_key=self.api_key,
                 max_retries=0,
+                http_client=openai.DefaultAsyncHttpxClient(verify=certificates()),
             )
         return self._client
 

@@ -1,7 +1,7 @@
 """Sends Prefect's server what its UI shows: while the work goes on, and completely before the flow run ends.
 
 A post is retried as long as its failure may be temporary. If it fails for good, the run's log says so, and
-`finish_posting` returns its name. Artifacts that come while others are on their way travel together, where Prefect's
+`finish_posting` returns its name. Posts that come while others are on their way travel together, where Prefect's
 server is ours and can take them so.
 """
 
@@ -13,7 +13,7 @@ from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
@@ -43,10 +43,10 @@ AT_ONCE = 8
 """How many posts a process sends at the same time."""
 
 TOGETHER = 128
-"""How many artifacts travel together at most."""
+"""How many posts travel together at most."""
 
 GATHERING_SECONDS = 0.5
-"""Seconds for which artifacts wait for others to travel with, unless their flow run waits for them."""
+"""Seconds for which posts wait for others to travel with, unless their flow run waits for them."""
 
 _FAILED_RUN_SECONDS = 3.0
 """How long a flow run that fails or is interrupted waits for its posts."""
@@ -68,6 +68,32 @@ class _Artifact:
     make: Callable[[], ArtifactCreate]
     sent: Future[bool] = field(default_factory=Future)
 
+    def send(self) -> None:
+        """Send it alone."""
+        new = self.make()
+        persistently(lambda client: client.create_artifact(new))
+
+
+@dataclass
+class _Change:
+    """A change of a flow run that waits to be sent.
+
+    Attributes:
+        what: its name in the log and in the note on the run.
+        flow_run_id: the flow run.
+        changes: the new values of its fields.
+        sent: whether it has reached the server.
+    """
+
+    what: str
+    flow_run_id: UUID
+    changes: dict[str, Any]
+    sent: Future[bool] = field(default_factory=Future)
+
+    def send(self) -> None:
+        """Send it alone."""
+        persistently(lambda client: client.update_flow_run(self.flow_run_id, **self.changes))
+
 
 @dataclass
 class _Posts:
@@ -75,14 +101,14 @@ class _Posts:
 
     Attributes:
         sent: the name of each, and whether it has reached the server.
-        waiting: the artifacts that have not been sent yet.
+        waiting: those that have not been sent yet.
         sending: whether a thread sends them.
         wanted: set when the flow run waits for its posts.
         given_up: set when the flow run no longer waits for them.
     """
 
     sent: list[tuple[str, Future[bool]]] = field(default_factory=list)
-    waiting: list[_Artifact] = field(default_factory=list)
+    waiting: list[_Artifact | _Change] = field(default_factory=list)
     sending: bool = False
     wanted: threading.Event = field(default_factory=threading.Event)
     given_up: threading.Event = field(default_factory=threading.Event)
@@ -92,7 +118,7 @@ _under_way: defaultdict[str | None, _Posts] = defaultdict(_Posts)
 """The posts of each flow run in this process."""
 
 _others: set[str | None] = set()
-"""The URLs of Prefect servers that are not ours, which take artifacts one by one."""
+"""The URLs of Prefect servers that are not ours, which take posts one by one."""
 
 _lock = threading.Lock()
 _turns = threading.BoundedSemaphore(AT_ONCE)
@@ -123,26 +149,29 @@ def post_artifact(
             task_run_id=task_run_id,
         )
 
-    artifact = _Artifact(f"the artifact '{key}'", make)
+    _post(_Artifact(f"the artifact '{key}'", make))
+
+
+def post_change(what: str, **changes: Any) -> None:
+    """Change the current flow run in Prefect.
+
+    Args:
+        what: the name of the change in the log and in the note on the run.
+        changes: the new values of fields: `name` or `tags`.
+    """
+    flow_run_id = flow_run.get_id()
+    if flow_run_id is not None:
+        _post(_Change(what, UUID(flow_run_id), changes))
+
+
+def _post(one: _Artifact | _Change) -> None:
     with _lock:
-        posts = _under_way[flow_run_id]
-        posts.sent.append((artifact.what, artifact.sent))
-        posts.waiting.append(artifact)
+        posts = _under_way[flow_run.get_id()]
+        posts.sent.append((one.what, one.sent))
+        posts.waiting.append(one)
         if not posts.sending:
             posts.sending = True
             beside(lambda: _send_waiting(posts))
-
-
-def post(what: str, send: Callable[[], object]) -> None:
-    """Send Prefect's server something for the current flow run, in a thread of its own.
-
-    Args:
-        what: its name in the log and in the note on the run.
-        send: sends it, with `persistently`.
-    """
-    with _lock:
-        posts = _under_way[flow_run.get_id()]
-        posts.sent.append((what, beside(lambda: _sent(what, send, posts))))
 
 
 def finish_posting(seconds: float | None = None) -> list[str]:
@@ -207,7 +236,7 @@ def beside(work: Callable[[], T]) -> Future[T]:
 
 
 def _send_waiting(posts: _Posts) -> None:
-    """Send a flow run's artifacts until none waits."""
+    """Send the posts of a flow run until none waits."""
     while True:
         posts.wanted.wait(GATHERING_SECONDS)
         with _lock:
@@ -217,16 +246,22 @@ def _send_waiting(posts: _Posts) -> None:
                 return
         alone = posts.given_up.is_set() or PREFECT_API_URL.value() in _others
         if alone or not _sent_together(batch, posts):
-            for artifact in batch:
-                _send_alone(artifact, posts)
+            for one in batch:
+                _send_alone(one, posts)
 
 
-def _sent_together(batch: Sequence[_Artifact], posts: _Posts) -> bool:
-    """Send artifacts in one request; return False if each has to be sent alone."""
+def _sent_together(batch: Sequence[_Artifact | _Change], posts: _Posts) -> bool:
+    """Send posts in one request; return False if each has to be sent alone."""
     _mine.set(posts)
     try:
-        artifacts = [artifact.make().model_dump(mode="json", exclude_unset=True) for artifact in batch]
-        body = {"artifacts": artifacts, "related": [one.model_dump() for one in related_to_artifacts()]}
+        artifacts = [one.make() for one in batch if isinstance(one, _Artifact)]
+        body: dict[str, Any] = {
+            "artifacts": [artifact.model_dump(mode="json", exclude_unset=True) for artifact in artifacts],
+            "related": [one.model_dump() for one in related_to_artifacts()],
+        }
+        for one in batch:
+            if isinstance(one, _Change):
+                body |= {"flow_run_id": str(one.flow_run_id), "changes": body.get("changes", {}) | one.changes}
         persistently(lambda client: client.request("POST", ARTIFACTS_PATH, json=body))  # type: ignore[arg-type]
     except httpx.HTTPStatusError as error:
         if error.response.status_code in (404, 405):
@@ -235,17 +270,13 @@ def _sent_together(batch: Sequence[_Artifact], posts: _Posts) -> bool:
     except Exception:
         # Which of them failed, and why, shows when each is sent alone.
         return False
-    for artifact in batch:
-        artifact.sent.set_result(True)
+    for one in batch:
+        one.sent.set_result(True)
     return True
 
 
-def _send_alone(artifact: _Artifact, posts: _Posts) -> None:
-    def send() -> None:
-        new = artifact.make()
-        persistently(lambda client: client.create_artifact(new))
-
-    beside(lambda: artifact.sent.set_result(_sent(artifact.what, send, posts)))
+def _send_alone(one: _Artifact | _Change, posts: _Posts) -> None:
+    beside(lambda: one.sent.set_result(_sent(one.what, one.send, posts)))
 
 
 def _sent(what: str, send: Callable[[], object], posts: _Posts) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from typing import Any
-from uuid import UUID
 
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
@@ -11,7 +10,7 @@ from prefect.states import Failed
 
 from hugginggpt.errors import HuggingGPTError
 from hugginggpt.text import one_line
-from tasks.ui.posting import finish_posting, persistently, post
+from tasks.ui.posting import finish_posting, post_change
 from tasks.unexpected import explaining
 
 NAME_CHARS = 100
@@ -72,16 +71,9 @@ def draw_stated_edges_only() -> None:
 
 def tag_run(conversation_id: str) -> None:
     """Tag this flow run with its conversation, so that the runs of a conversation can be found."""
-    flow_run_id = flow_run.get_id()
-    if flow_run_id is not None:
-        tags = [*flow_run.get_tags(), f"conversation:{conversation_id[:8]}"]
-        run = UUID(flow_run_id)
-        post("the tag of the conversation", lambda: persistently(lambda client: client.update_flow_run(run, tags=tags)))
+    post_change("the tag of the conversation", tags=[*flow_run.get_tags(), f"conversation:{conversation_id[:8]}"])
 
 
 def name_run(name: str) -> None:
     """Give this flow run another name, now that more of its work is known."""
-    flow_run_id = flow_run.get_id()
-    if flow_run_id is not None:
-        run = UUID(flow_run_id)
-        post("the name of the run", lambda: persistently(lambda client: client.update_flow_run(run, name=name)))
+    post_change("the name of the run", name=name)

@@ -5,10 +5,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import WorkerStatus
+from prefect.client.schemas.objects import FlowRun, WorkerStatus
 from prefect.settings import PREFECT_API_URL
 
 from flows.queue import start_run
@@ -53,6 +54,12 @@ def _has_looked() -> bool:
     )
 
 
+def _ended(flow_run_id: UUID) -> FlowRun:
+    with get_client(sync_client=True) as client:
+        wait_until(lambda: client.read_flow_run(flow_run_id).state.is_final())  # type: ignore[union-attr]
+        return client.read_flow_run(flow_run_id)
+
+
 def _start(request_id: str, text: str) -> str:
     return str(start_run(request_id, text).id)
 
@@ -68,6 +75,12 @@ def test_it_is_woken_by_a_run_that_is_started_here_and_looks_for_the_next_as_one
     requests = get_trace().requests
     wait_until(lambda: all(requests.get(f"r{number}").finished_at for number in range(3)))
     assert {str(requests.get(f"r{number}").status) for number in range(3)} == {"completed"}
+    (life,) = requests.get("r0").lives
+    run = _ended(UUID(life.flow_run_id))
+    assert run.name == "Draw its edges 0 → The edges were drawn."
+    assert f"conversation:{requests.get('r0').conversation_id[:8]}" in run.tags
+    # What its process tells, and does not ask again.
+    assert (run.infrastructure_pid or "").isdecimal() and run.start_time is not None and run.run_count == 1
 
 
 def test_waking_is_seen_by_those_who_looked_before(tmp_path: Path) -> None:
