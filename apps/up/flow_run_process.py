@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -27,13 +27,12 @@ def run_flow(flow_run: "FlowRun", entrypoint: str, environment: Mapping[str, str
         known: what Prefect's events about the flow run name besides it, each by its kind and its id or name.
     """
     os.environ.update(environment)
-    from prefect import flow_engine, results
+    from prefect import flow_engine
     from prefect.events.related import RESOURCE_CACHE
     from prefect.types._datetime import now
 
     for key, each in known.items():
         RESOURCE_CACHE[key] = {"kind": key.partition(".")[0], "object": each}, now("UTC")  # type: ignore[assignment]
-    results._read_server_default_result_storage_block_id = cache(results._read_server_default_result_storage_block_id)
     # The process ends with the flow run, so the thread may be left behind: ending it takes up to a second.
     flow_engine._send_heartbeats = partial(flow_engine._send_heartbeats, join_on_exit=False)
     # Prefect has itself told, over a websocket of its own for each run: it does not begin a flow before that is there,
