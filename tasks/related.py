@@ -9,9 +9,10 @@ from prefect.types._datetime import now
 
 def remember_flow(run: FlowRun, context: FlowRunContext) -> None:
     """Tell Prefect what its events name of the flow of a run; for its first event it would ask the server."""
-    if context.flow is not None:
+    key = f"flow.{run.flow_id}"
+    if context.flow is not None and key not in RESOURCE_CACHE:
         flow = Flow(id=run.flow_id, name=context.flow.name, labels={})
-        RESOURCE_CACHE[f"flow.{run.flow_id}"] = {"kind": "flow", "object": flow}, now("UTC")  # type: ignore[assignment]
+        RESOURCE_CACHE[key] = {"kind": "flow", "object": flow}, now("UTC")  # type: ignore[assignment]
 
 
 def related_to(run: FlowRun, context: FlowRunContext) -> list[RelatedResource]:
