@@ -5,7 +5,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from prefect import Flow
-from prefect.context import FlowRunContext
+from prefect.context import FlowRunContext, get_settings_context
 from prefect.filesystems import RemoteFileSystem
 
 from hugginggpt.environment import RESULTS_BLOCK
@@ -26,6 +26,14 @@ def begin_temporary() -> None:
     """
     check_workers_reach_server()
     temporary_server()
+
+
+def write_settings() -> None:
+    """Serialize the settings that flow runs of this process and its forks send to expert workers."""
+    from tasks.expert_workers.task_runs import written
+
+    with own_heartbeats():
+        written(get_settings_context())
 
 
 def share_results() -> None:

@@ -11,7 +11,7 @@ from prefect.context import FlowRunContext, SettingsContext, get_settings_contex
 from prefect.events import emit_event
 
 from hugginggpt.polling import polling
-from tasks.related import related_to
+from tasks.related import related_to, remember_flow
 
 _seconds: ContextVar[int | None] = ContextVar("heartbeat_seconds", default=None)
 """Seconds between the heartbeats that the flow runs of this context send themselves; None if they send none."""
@@ -43,6 +43,7 @@ def heartbeats() -> Iterator[None]:
         yield
         return
     run = context.flow_run
+    remember_flow(run, context)
     resource = {"prefect.resource.id": f"prefect.flow-run.{run.id}", "prefect.resource.name": run.name}
     related = related_to(run, context)
 

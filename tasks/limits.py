@@ -1,8 +1,9 @@
 """Prefect's global concurrency limits on controller calls and accelerators, shared by all processes on one server.
 
 A limit applies only if it exists: `prefect gcl create hugginggpt-controller --limit 4`. Within a process, the
-controller's own limit and the turns on the processor always apply. If a process dies, its slots come free when their
-leases run out; a restart of the server does not delay that if it keeps leases in files, as under `hugginggpt up`.
+controller's own limit and the turns on the processor always apply. That is enough where expert workers keep the
+embedded controller: they take no slots for it. If a process dies, its slots come free when their leases run out; a
+restart of the server does not delay that if it keeps leases in files, as under `hugginggpt up`.
 """
 
 import math

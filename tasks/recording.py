@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 from prefect import get_run_logger
@@ -75,4 +75,7 @@ def recorded_controller(run: RequestRun, task_id: int | None = None) -> Controll
         budget = retry_while_database_is_down("The budget", lambda: run.trace.budget(), deadline)
         check_spent(budget, get_settings())
 
-    return get_controller().recording(record, controller_slot, check)
+    controller = get_controller()
+    # Each expert worker has an embedded model of its own, whose calls take turns there.
+    takes_turns = controller.is_embedded and get_settings().task_runner == "dask"
+    return controller.recording(record, nullcontext if takes_turns else controller_slot, check)

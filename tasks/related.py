@@ -1,9 +1,18 @@
 """What the events of a flow run are about besides the run: its flow, its deployment and its tags."""
 
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import Flow, FlowRun
 from prefect.context import FlowRunContext
 from prefect.events import RelatedResource
-from prefect.events.related import object_as_related_resource, tags_as_related_resources
+from prefect.events.related import RESOURCE_CACHE, object_as_related_resource, tags_as_related_resources
+from prefect.types._datetime import now
+
+
+def remember_flow(run: FlowRun, context: FlowRunContext) -> None:
+    """Tell Prefect what its events name of the flow of a run; for its first event it would ask the server."""
+    key = f"flow.{run.flow_id}"
+    if context.flow is not None and key not in RESOURCE_CACHE:
+        flow = Flow(id=run.flow_id, name=context.flow.name, labels={})
+        RESOURCE_CACHE[key] = {"kind": "flow", "object": flow}, now("UTC")  # type: ignore[assignment]
 
 
 def related_to(run: FlowRun, context: FlowRunContext) -> list[RelatedResource]:

@@ -38,6 +38,8 @@ HEALTH = f"{API}/health"
 
 LOOK_SECONDS = 0.1
 """Pause between two looks at the trace of a request that a client watches."""
+LOOK_SECONDS_HERE = 0.25
+"""The same while a process of this service answers it, whose end wakes who watches: looking takes time from experts."""
 SILENT_SECONDS = 10.0
 """A stream that had nothing to say for so long says that it is still there, which also shows whether its client is."""
 
@@ -266,11 +268,12 @@ async def _stream(
         elif silent >= SILENT_SECONDS:
             silent = 0.0
             yield ": still here\n\n"
-        silent += LOOK_SECONDS
         if running is None:
+            silent += LOOK_SECONDS
             await asyncio.sleep(LOOK_SECONDS)
         else:
-            await asyncio.wait([running.over], timeout=LOOK_SECONDS)
+            silent += LOOK_SECONDS_HERE
+            await asyncio.wait([running.over], timeout=LOOK_SECONDS_HERE)
 
 
 def _story(request_id: str) -> RequestTrace | None:

@@ -1,8 +1,13 @@
-"""What the fork server imports, so that no fork has to: the flows, and what they import when they run."""
+"""What the fork server does once, so that no fork has to.
+
+It imports the flows and what they import when they run, and makes what would be the same in every fork.
+"""
 
 import gc
+import logging
 import os
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
 
 from pydantic import BaseModel
@@ -10,15 +15,26 @@ from sqlalchemy.orm import configure_mappers
 
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.catalog.known import known_cards
+from hugginggpt.cluster.resources import controller_resource
 from hugginggpt.controller.connection import certificates
 from hugginggpt.controller.prompts import compile_prompts
+from hugginggpt.errors import HuggingGPTError
 from hugginggpt.experts.memory import memory_budget
 from hugginggpt.experts.registry import experts, is_installed, missing_packages
+from hugginggpt.services import get_trace
 from hugginggpt.settings import get_settings
+
+logger = logging.getLogger(__name__)
 
 _FLOWS = ("answer", "evaluate", "prune", "queue", "refresh", "warm")
 _WHEN_THEY_RUN = (
+    "PIL.BmpImagePlugin",
+    "PIL.GifImagePlugin",
+    "PIL.JpegImagePlugin",
+    "PIL.PngImagePlugin",
+    "PIL.PpmImagePlugin",
     "anyio._backends._asyncio",
+    "apps.answering",
     "encodings.idna",
     "fastapi",
     "fsspec.implementations.chained",
@@ -30,6 +46,7 @@ _WHEN_THEY_RUN = (
     "hugginggpt.experts.local",
     "hugginggpt.experts.remote",
     "hugginggpt.media.pictures",
+    "hugginggpt.submission",
     "hugginggpt.trace.migrate",
     "hugginggpt.trace.store",
     "prefect.concurrency.sync",
@@ -37,13 +54,14 @@ _WHEN_THEY_RUN = (
     "prefect.flow_engine",
     "prefect.task_engine",
     "prefect.utilities.visualization",
+    "rich._emoji_codes",
     "stringprep",
 )
 _WHERE_AN_LLM_SERVER_IS_THE_CONTROLLER = (
     "openai.resources.chat.completions.completions",
     "openai.types.chat.completions",
 )
-_WHERE_FLOWS_RUN_EXPERTS = ("cv2", "numpy", "PIL.ImageDraw", "PIL.ImageFile", "PIL.PngImagePlugin")
+_WHERE_FLOWS_RUN_EXPERTS = ("cv2", "numpy", "PIL.ImageDraw")
 """What experts import in the flows' own processes, where there are no expert workers. Extras can be missing."""
 
 
@@ -84,6 +102,39 @@ def _know_what_can_run() -> None:
         is_installed(package)
 
 
+def _ask_once() -> None:
+    """Have each fork ask Prefect's server only once where it keeps results by default."""
+    from prefect import results
+
+    results._read_server_default_result_storage_block_id = cache(results._read_server_default_result_storage_block_id)
+
+
+def _know_whom_to_ask() -> None:
+    """Read the certificates that clients of Prefect's server need, and compute what expert workers are asked with."""
+    from prefect.client.orchestration import SyncPrefectClient
+
+    SyncPrefectClient("http://127.0.0.1")  # it connects when it is used first
+    settings = get_settings()
+    controller_resource(settings)
+    if settings.task_runner == "dask":
+        import_module("flows.server").write_settings()
+
+
+def _open_trace() -> None:
+    """Open the trace, and leave no connection to it, which forks must not share.
+
+    They go on with the open trace, which has its tables and knows in SQL what was read here.
+    """
+    try:
+        trace = get_trace()
+        trace.requests.knows("")
+        trace.models.measurement(get_settings().figures_ttl)
+        trace.close()
+    except HuggingGPTError as error:
+        logger.warning("Each fork opens the trace for itself: %s", error.message)
+        get_trace.forget()
+
+
 def share() -> None:
     """Import everything, and keep its memory shared between the forks."""
     # Whoever asks for the forks has compared its version with the server's.
@@ -98,6 +149,9 @@ def share() -> None:
         os.environ["OPENBLAS_NUM_THREADS"] = threads
     _finish_models()
     _know_what_can_run()
+    _ask_once()
+    _know_whom_to_ask()
+    _open_trace()
     # A collection of garbage would touch, and so copy, pages that all forks share.
     gc.collect()
     gc.freeze()

@@ -2,7 +2,7 @@
 
 With Prefect's own runner, each task run carries all of Prefect's settings. The worker validates them and makes two
 clients of the server, each of which loads the certificates of all authorities. That takes more time than the rest of
-the task run. With this runner, a flow run serializes its settings once, and each thread of a worker keeps the settings
+the task run. With this runner, a process serializes its settings once, and each thread of a worker keeps the settings
 and the client of its last task run for the next one, unless the settings differ.
 """
 
@@ -47,16 +47,21 @@ class ExpertWorkerRunner(DaskTaskRunner):
             wait_for=wait_for,
             dependencies=dependencies,
             context=context,
-            settings=self._written(settings),
+            settings=written(settings),
         )
         return PrefectDaskFuture[R](wrapped_future=future, task_run_id=task_run_id)
 
-    def _written(self, settings: SettingsContext) -> bytes:
-        """The settings, written down; once, because they stay the same during a flow run."""
-        known: tuple[SettingsContext, bytes] | None = getattr(self, "_known", None)
-        if known is None or known[0] is not settings:
-            self._known = known = settings, pickle.dumps(settings.serialize())
-        return known[1]
+
+_written: tuple[SettingsContext, bytes] | None = None
+
+
+def written(settings: SettingsContext) -> bytes:
+    """The settings as they are sent to workers. This takes 20 ms, so the last ones are remembered."""
+    global _written
+    known = _written
+    if known is None or (known[0].settings, known[0].profile) != (settings.settings, settings.profile):
+        _written = known = settings, pickle.dumps(settings.serialize())
+    return known[1]
 
 
 class _SentApart(SettingsContext):

@@ -14,13 +14,16 @@ import psutil
 import pytest
 
 from apps.up.forks import Fork, Forks
+from hugginggpt.services import get_trace
 from tests.servers import wait_until
 
 
 @pytest.fixture(scope="module")
 def forks(tmp_path_factory: pytest.TempPathFactory) -> Forks:
     forks = Forks.own()
-    forks.check(tmp_path_factory.mktemp("check"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HUGGINGGPT_HOME", str(tmp_path_factory.mktemp("home")))
+        forks.check(tmp_path_factory.mktemp("check"))
     return forks
 
 
@@ -31,6 +34,8 @@ def _told(told: Connection) -> None:
             "leads": os.getpid() == os.getsid(0) == os.getpgrp(),
             "flows": "flows.answer" in sys.modules,
             "threads": [len(psutil.Process(pid).threads()) for pid in (os.getpid(), os.getppid())],
+            "databases": [file.path for file in psutil.Process(os.getppid()).open_files() if ".db" in file.path],
+            "knows": get_trace().requests.knows("unknown"),
             "handlers": [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
             == [signal.SIG_DFL, signal.default_int_handler],
             "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
@@ -78,6 +83,8 @@ def test_a_fork_begins_with_the_flows_imported_and_in_its_own_place(start: Start
         "leads": True,
         "flows": True,
         "threads": [1, 1],
+        "databases": [],
+        "knows": False,
         "handlers": True,
         "blocked": [],
     }
@@ -136,6 +143,11 @@ def test_forks_outlive_a_fork_server_that_is_killed_and_it_is_started_again(star
     os.kill(left.pid, signal.SIGKILL)
     left.join()
     assert left.exitcode is None  # nobody knows
+
+
+def test_a_fork_server_starts_while_the_trace_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUGGINGGPT_DATABASE_URL", "sqlite:////proc/trace.db")
+    Forks.own().check(tmp_path)
 
 
 def test_a_fork_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
