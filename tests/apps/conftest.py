@@ -13,8 +13,11 @@ from click.testing import CliRunner
 from PIL import Image, ImageDraw
 
 from apps.cli.main import main
+from hugginggpt.environment import POOL
 from hugginggpt.services import reset
+from hugginggpt.settings import CHECKOUT
 from tests import forked
+from tests.servers import prefect_client
 
 COMMAND = [sys.executable, "-m", "apps.cli"]
 
@@ -47,6 +50,34 @@ def run_command(
         finally:
             reset()
     return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
+
+
+def deploy(api: str, prefect_home: Path, *names: str) -> None:
+    """Create the work pool on a Prefect server, and those deployments of `deployments.yaml`."""
+    environment = os.environ | {"PREFECT_HOME": str(prefect_home), "PREFECT_API_URL": api}
+    chosen = [word for name in names for word in ("--name", name)]
+    for command in (
+        ["work-pool", "create", POOL, "--type", "process", "--overwrite"],
+        ["deploy", *chosen, "--prefect-file", "deployments.yaml"],
+    ):
+        forked.run(["--no-prompt", *command], CHECKOUT, environment, module="prefect").check_returncode()
+
+
+@pytest.fixture(scope="module")
+def without_deployments(prefect_api: str) -> Iterator[str]:
+    """The API of the Prefect server that lasts, without pool and deployments before and after."""
+
+    def clear() -> None:
+        with prefect_client(prefect_api) as client:
+            for deployment in client.post("/deployments/filter", json={}).raise_for_status().json():
+                client.delete(f"/deployments/{deployment['id']}").raise_for_status()
+            if client.get(f"/work_pools/{POOL}").is_success:
+                # With it goes the queue that a worker would take runs from.
+                client.delete(f"/work_pools/{POOL}").raise_for_status()
+
+    clear()
+    yield prefect_api
+    clear()
 
 
 @pytest.fixture
