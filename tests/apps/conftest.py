@@ -1,8 +1,10 @@
 """The command line as its users have it: a process, with a Prefect server to report to."""
 
 import os
+import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir
 from pathlib import Path
@@ -52,6 +54,50 @@ def run_command(
     return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
 
 
+class Begun:
+    """A command that was begun.
+
+    Attributes:
+        stderr: what it says there, as it says it.
+        returncode: None until `communicate` sets it.
+    """
+
+    def __init__(self, words: Sequence[str | Path], folder: Path, module: str = "apps.cli") -> None:
+        self.returncode: int | None = None
+        self._said = folder / f"{uuid.uuid4().hex}.stdout"
+        reading, writing = os.pipe()
+        self.stderr = os.fdopen(reading, encoding="utf-8")
+        with open(os.devnull) as nothing, self._said.open("w") as stdout, os.fdopen(writing, "w") as stderr:
+            streams = [stream.fileno() for stream in (nothing, stdout, stderr)]
+            self._process = forked.start([*map(str, words)], folder, os.environ, streams, module=module)
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    def read_until(self, *wanted: str) -> str:
+        """What it says on stderr until it has said all of these."""
+        seen = ""
+        while not all(part in seen for part in wanted):
+            line = self.stderr.readline()
+            assert line, seen
+            seen += line
+        return seen
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def communicate(self) -> tuple[str, str]:
+        """Wait until it has ended; what it has written to stdout, and the rest of stderr."""
+        with self.stderr:
+            rest = self.stderr.read()
+        self.returncode = self._process.wait()
+        return self._said.read_text("utf-8"), rest
+
+
+Begin = Callable[..., Begun]
+
+
 def deploy(api: str, prefect_home: Path, *names: str) -> None:
     """Create the work pool on a Prefect server, and those deployments of `deployments.yaml`."""
     environment = os.environ | {"PREFECT_HOME": str(prefect_home), "PREFECT_API_URL": api}
@@ -97,6 +143,12 @@ def hugginggpt(alone: None, tmp_path: Path) -> Run:
         return run_command(arguments, tmp_path, os.environ | environment, stdin)
 
     return run
+
+
+@pytest.fixture
+def begin(alone: None, tmp_path: Path) -> Begin:
+    """Begin `hugginggpt` in an empty folder."""
+    return lambda *arguments: Begun(arguments, tmp_path)
 
 
 @pytest.fixture

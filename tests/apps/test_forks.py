@@ -18,10 +18,16 @@ from tests.servers import wait_until
 
 
 @pytest.fixture(scope="module")
-def forks(tmp_path_factory: pytest.TempPathFactory) -> Forks:
-    forks = Forks.own()
-    forks.check(tmp_path_factory.mktemp("check"))
-    return forks
+def held(tmp_path_factory: pytest.TempPathFactory) -> list[Forks]:
+    """Holds the only reference to the fork server of all tests."""
+    held = [Forks.own()]
+    held[0].check(tmp_path_factory.mktemp("check"))
+    return held
+
+
+@pytest.fixture
+def forks(held: list[Forks]) -> Forks:
+    return held[0]
 
 
 def _told(told: Connection) -> None:
@@ -138,8 +144,8 @@ def test_forks_outlive_a_fork_server_that_is_killed_and_it_is_started_again(star
     assert left.exitcode is None  # nobody knows
 
 
-def test_a_fork_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
-    forks = Forks.own()
+def test_a_fork_server_ends_with_the_process_that_started_it(held: list[Forks], tmp_path: Path) -> None:
+    forks = held.pop()
     process = forks.fork(_ended, "sleep", folder=tmp_path)
     server = psutil.Process(process.pid).parent()
     del forks

@@ -17,8 +17,8 @@ from apps.up.certificate import make_certificate
 from hugginggpt.cluster.address import Certificates
 from tests.apps.installation import Installation
 from tests.apps.test_strangers import INSTALLED, PLAN, put_strangers
+from tests.apps.test_up import EDGES
 from tests.apps.test_up_on_postgresql import (  # noqa: F401
-    EDGES,
     server,
     test_the_controller_of_the_command_answers_and_is_named,
 )

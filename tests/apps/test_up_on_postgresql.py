@@ -42,7 +42,7 @@ def here(
     """On SQLite where PostgreSQL is not installed."""
     stored = {} if database is None else {"HUGGINGGPT_DATABASE_URL": database.render_as_string(hide_password=False)}
     installation = Installation(
-        tmp_path_factory.mktemp("up"), OPENAI_BASE_URL=server.url, OPENAI_API_KEY="sk-own", **stored
+        tmp_path_factory.mktemp("up"), -1, OPENAI_BASE_URL=server.url, OPENAI_API_KEY="sk-own", **stored
     )
     command = installation.up("--expert-workers", "1", "--dask-port", str(free_port()), "--detach")
     try:
@@ -74,7 +74,7 @@ def test_the_controller_of_the_command_answers_and_is_named(beside: Installation
     far = {"model": "gpt-4o-mini", "server": server.url}
     expected, of_up = (here, far) if up_has_server else (far, here)
     # The embedded model plans what it likes.
-    given = ["--plan", plan] if up_has_server else []
+    given: list[str | Path] = ["--plan", plan] if up_has_server else []
 
     asked = beside.run("ask", "Draw its edges.", "--file", beside.photo, *given, "--json", **own)
     told = json.loads(asked.stdout)
@@ -115,7 +115,7 @@ def test_the_controller_of_the_command_answers_and_is_named(beside: Installation
 def rows(url: URL, database: str, query: str) -> list[Any]:
     where = {"host": str(url.query["host"]), "user": url.username, "password": url.password, "dbname": database}
     with psycopg.connect(**where) as connection:  # type: ignore[arg-type]
-        return connection.execute(query).fetchall()  # type: ignore[arg-type]
+        return connection.execute(query).fetchall()
 
 
 def test_it_goes_down_with_a_request_at_work_and_nobody_is_told_the_password(
