@@ -13,7 +13,7 @@ import psutil
 from PIL import Image
 
 from tests.apps.conftest import COMMAND, run_command
-from tests.servers import free_port, prefect_client, wait_until
+from tests.servers import SELDOM, free_port, prefect_client, wait_until
 
 
 class Installation:
@@ -31,6 +31,7 @@ class Installation:
             "HF_HUB_OFFLINE": "1",
             "PREFECT_HOME": str(folder / "prefect"),
             "COLUMNS": "200",
+            **SELDOM,
             **environment,
         }
         self.photo = folder / "shared" / "photo.png"
