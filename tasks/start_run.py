@@ -122,8 +122,8 @@ def _deploy() -> str:
 def _is_over(run: FlowRun, died: str | None) -> bool:
     """Whether a flow run will no longer answer its request. A lost one is also ended in Prefect."""
     state = run.state
-    if state is None or (state.is_scheduled() and run.work_queue_id is not None):
-        return False
+    if state is None or state.is_paused() or (state.is_scheduled() and run.work_queue_id is not None):
+        return False  # one that is paused goes on when it is resumed in Prefect, or fails when its pause has expired
     if state.is_final():
         return True
     if state.is_scheduled():

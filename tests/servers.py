@@ -113,7 +113,7 @@ def postgresql(programs: Path) -> Iterator[URL]:
         shutil.rmtree(folder)
 
 
-_SELDOM = {
+SELDOM = {
     f"PREFECT_SERVER_SERVICES_{service}_LOOP_SECONDS": "60"
     for service in ("LATE_RUNS", "PAUSE_EXPIRATIONS", "FOREMAN", "REPOSSESSOR", "CANCELLATION_CLEANUP")
 }
@@ -138,7 +138,7 @@ def prefect_server(home: Path) -> Iterator[str]:
             "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
-            **_SELDOM,
+            **SELDOM,
         }
         environment.pop("PREFECT_API_URL", None)
         command = [sys.executable, "-m", "apps.up.prefect_server", "--port", str(port)]

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Lock
@@ -99,14 +100,9 @@ class Forks:
         Raises:
             HuggingGPTError: the fork server ended twice before it could.
         """
-        content = pickle.dumps((str(folder), target, args))
-        passed = [1, 2] if connection is None else [1, 2, connection.fileno()]
         for _ in range(_TRIES):
-            channel, theirs = socket.socketpair()
+            channel = self.ask(target, *args, folder=folder, connection=connection)
             try:
-                with theirs:
-                    socket.send_fds(self._requests(), [b"f"], [theirs.fileno(), *passed])
-                channel.sendall(content)
                 pid = _number(channel)
             except OSError:
                 pid = None
@@ -114,6 +110,29 @@ class Forks:
                 return Fork(pid, channel)
             channel.close()  # the fork server died, and took the request along
         raise HuggingGPTError("The fork server ended before it could start a process: its output says why.")
+
+    def ask(
+        self,
+        target: Callable[..., None],
+        *args: Any,
+        folder: Path,
+        connection: Connection | None = None,
+        streams: tuple[int, int] = (1, 2),
+    ) -> socket.socket:
+        """Ask for what `fork` does, without waiting until the process has begun.
+
+        Args:
+            streams: the descriptors of its standard output and error.
+
+        Returns:
+            the channel of the process, to be kept open until it has ended.
+        """
+        passed = [*streams] if connection is None else [*streams, connection.fileno()]
+        channel, theirs = socket.socketpair()
+        with theirs, suppress(OSError):  # of a fork server that has died, the channel tells
+            socket.send_fds(self._requests(), [b"f"], [theirs.fileno(), *passed])
+            channel.sendall(pickle.dumps((str(folder), target, args)))
+        return channel
 
 
 class _OwnServer:

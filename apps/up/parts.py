@@ -109,7 +109,13 @@ class Part:
     sockets: tuple[socket.socket, ...] = ()
 
 
-def parts(options: UpOptions, settings: Settings, database: dict[str, str], service: socket.socket) -> list[Part]:
+def parts(
+    options: UpOptions,
+    settings: Settings,
+    database: dict[str, str],
+    service: socket.socket,
+    forks: tuple[socket.socket, socket.socket],
+) -> list[Part]:
     """The parts, each after the parts that it needs; the first two need no other to start.
 
     Args:
@@ -117,6 +123,7 @@ def parts(options: UpOptions, settings: Settings, database: dict[str, str], serv
         settings: the settings.
         database: the variables that tell Prefect's server its database.
         service: the bound socket of the HTTP service.
+        forks: connected sockets: over the first the fork server takes requests, over the second it is asked.
     """
     python = [sys.executable, "-P", "-m"]
     server = [*python, "apps.up.prefect_server", "--host", options.host, "--port", str(options.port)]
@@ -130,8 +137,8 @@ def parts(options: UpOptions, settings: Settings, database: dict[str, str], serv
         found.append(Part("dask-scheduler", [*ours, "--scheduler", *place], listens, port=options.dask_port))
         for number in range(options.expert_workers):
             found.append(Part(f"expert-worker-{number + 1}", ours))
-    asked, asks = socket.socketpair()
-    forks = ["--forks", str(asks.fileno())]
+    asked, asks = forks
+    over = ["--forks", str(asks.fileno())]
     found.append(
         Part("fork-server", [*python, "apps.up.fork_server", "--requests", str(asked.fileno())], sockets=(asked,))
     )
@@ -139,8 +146,8 @@ def parts(options: UpOptions, settings: Settings, database: dict[str, str], serv
     # Prefect's default of ten seconds is long for a user who waits for an answer.
     polling = _FEW_ARENAS | {"PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "2")}
     for name in options.flow_workers:
-        found.append(Part(name, [*worker, "--name", name, *forks], environment=polling, sockets=(asks,)))
-    serve = [*python, "apps.http.server", "--fd", str(service.fileno()), *forks]
+        found.append(Part(name, [*worker, "--name", name, *over], environment=polling, sockets=(asks,)))
+    serve = [*python, "apps.http.server", "--fd", str(service.fileno()), *over]
     is_serving = partial(_serves, service.getsockname()[1], settings.home_dir)
     found.append(Part("service", serve, is_serving, _FEW_ARENAS, sockets=(service, asks)))
     return found

@@ -1,30 +1,22 @@
 """Sets up the Prefect server of an `up`, and waits until the flow workers and the expert workers are there.
 
-The supervisor starts it beside everything else. It is a process of its own because the supervisor stays, and should not
+The supervisor has the fork server begin it. It is a process of its own because the supervisor stays, and should not
 keep what only this takes: Prefect, the flows and Dask's client.
-
-It prints one line of JSON, `Ready`, when all is ready.
 """
 
-import argparse
 import contextlib
 import gc
-import importlib
-import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
+from multiprocessing.connection import Connection
 from pathlib import Path
 
-import httpx
-
-from hugginggpt.deployments import entrypoints
-from hugginggpt.environment import ACCELERATOR_LIMIT, CONTROLLER_LIMIT, prepare
-from hugginggpt.experts.device import may_have_accelerators
+from hugginggpt.environment import ACCELERATOR_LIMIT, CONTROLLER_LIMIT
 from hugginggpt.settings import data_file, get_settings
 
 _POLL_SECONDS = 0.1
@@ -54,48 +46,47 @@ class Ready:
     replaced: str | None
 
 
-def main() -> None:
-    """Set everything up, then wait for the workers."""
-    arguments = _arguments()
-    gc.disable()  # it ends soon
-    prepare()
-    with _counted_accelerators() as count:
-        for entrypoint in entrypoints():
-            importlib.import_module(entrypoint.rpartition(".")[0])
-        from apps.up.parts import is_healthy
-        from apps.up.prefect_api import deployments, flow_workers, set_up
+def set_up(tells: Connection, since: datetime, flow_workers: list[str], expert_workers: int) -> None:
+    """Set everything up, then wait for the workers.
 
-        api_url = os.environ["PREFECT_API_URL"]
+    Args:
+        tells: is sent a `Ready` when all is ready.
+        since: when the workers were started.
+        flow_workers: the names of those to wait for.
+        expert_workers: how many to wait for.
+    """
+    import httpx
+
+    from apps.up import prefect_api
+    from apps.up.parts import is_healthy
+
+    gc.disable()  # it ends soon
+    api_url = os.environ["PREFECT_API_URL"]
+    with _counted_accelerators() as count:
         _wait("Prefect's server", lambda: is_healthy(api_url))
         limits = {CONTROLLER_LIMIT: get_settings().controller_concurrency, ACCELERATOR_LIMIT: count()}
-        replaced = set_up(api_url, limits)
+        replaced = prefect_api.set_up(api_url, limits)
     _deploy(data_file("deployments.yaml"))
-    names = [each.name for each in deployments(api_url)]
-    if arguments.expert_workers:
-        _wait("the expert workers", lambda: _joined() >= arguments.expert_workers)
+    names = [each.name for each in prefect_api.deployments(api_url)]
+    if expert_workers:
+        _wait("the expert workers", lambda: _joined() >= expert_workers)
 
     def are_online() -> bool:
         try:
-            return {*arguments.flow_workers} <= {*flow_workers(api_url, arguments.since)}
+            return {*flow_workers} <= {*prefect_api.flow_workers(api_url, since)}
         except httpx.HTTPError as error:
             print(f"Prefect's server did not answer ({type(error).__name__}).", file=sys.stderr)
             return False
 
     _wait("the flow workers", are_online)
-    print(json.dumps(asdict(Ready(limits, names, replaced))))
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m apps.up.set_up", description=__doc__)
-    parser.add_argument("--expert-workers", type=int, default=0, help="how many to wait for")
-    parser.add_argument("--flow-workers", nargs="*", default=[], help="the names of those to wait for")
-    parser.add_argument("--since", type=datetime.fromisoformat, help="when those were started")
-    return parser.parse_args()
+    tells.send(Ready(limits, names, replaced))
 
 
 @contextlib.contextmanager
 def _counted_accelerators() -> Iterator[Callable[[], int]]:
     """A function that gives the number of accelerators, but at least one, counted since the block began."""
+    from hugginggpt.experts.device import may_have_accelerators
+
     if not may_have_accelerators():
         yield lambda: 1
         return
@@ -115,8 +106,7 @@ def _deploy(file: Path) -> None:
 
     sys.argv = ["prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)]
     try:
-        with contextlib.redirect_stdout(sys.stderr):
-            app()
+        app()
     except SystemExit as ending:
         if ending.code:
             raise
@@ -133,7 +123,3 @@ def _wait(what: str, is_there: Callable[[], bool]) -> None:
     print(f"Waiting for {what}.", file=sys.stderr)
     while not is_there():
         time.sleep(_POLL_SECONDS)
-
-
-if __name__ == "__main__":
-    main()

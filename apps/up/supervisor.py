@@ -1,11 +1,10 @@
 """Starts the parts of an `up`, restarts those that die, and stops all of them in reverse order."""
 
 import errno
-import json
 import os
 import signal
+import socket
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -22,11 +21,13 @@ from typing import NoReturn
 from filelock import FileLock, Timeout
 
 from apps.up.certificate import make_certificate
+from apps.up.forks import Forks
 from apps.up.login import login
 from apps.up.parts import LOOPBACK, Part, UpOptions, part_environment, parts
 from apps.up.ports import bind
 from apps.up.prefect_database import prefect_database
 from apps.up.processes import listens, marking, stop
+from apps.up.set_up import Ready, set_up
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller_name import fingerprint
 from hugginggpt.environment import POOL
@@ -159,23 +160,28 @@ class Supervisor:
         self._state = self._state.model_copy(update={"prefect_database": shown})
         service = bind(LOOPBACK, self._options.service_port, "--service-port")
         self._state = self._state.model_copy(update={"service_url": f"http://{LOOPBACK}:{service.getsockname()[1]}"})
-        server, *others = parts(self._options, self._settings, database, service)
+        sockets = socket.socketpair()
+        server, *others = parts(self._options, self._settings, database, service, sockets)
         # The server takes longest. What needs it waits for it while everything else starts.
         self._start([server])
-        setting_up = self._spawn("set-up", self._set_up_command(), stdout=subprocess.PIPE)
         _check_trace()
         self._report("trace", parse_url(self._settings.database).set(query={}).render_as_string())
+        since = datetime.now(UTC)
         self._start(others)
-        self._wait_until_ready([server])
-        self._report("Prefect server", f"{self._state.ui_url}, with {shown}")
-        self._wait_until(lambda: setting_up.poll() is not None, "set-up")
-        if setting_up.returncode != 0:
-            self._fail("set-up")
-        ready = json.loads(setting_up.communicate()[0])
-        if replaced := ready["replaced"]:
-            self._report("work pool", f"replaced {POOL}, which was of the type {replaced}, with one of our own type")
-        self._report("limits", ", ".join(f"{name} {slots}" for name, slots in ready["limits"].items()))
-        self._report("deployments", ", ".join(ready["deployments"]))
+        with self._setting_up(Forks(lambda: sockets[1]), since) as told:
+            self._wait_until_ready([server])
+            self._report("Prefect server", f"{self._state.ui_url}, with {shown}")
+            self._wait_until(told.poll, "set-up")
+            try:
+                ready: Ready = told.recv()
+            except EOFError:
+                self._fail("set-up")
+        if ready.replaced:
+            self._report(
+                "work pool", f"replaced {POOL}, which was of the type {ready.replaced}, with one of our own type"
+            )
+        self._report("limits", ", ".join(f"{name} {slots}" for name, slots in ready.limits.items()))
+        self._report("deployments", ", ".join(ready.deployments))
         self._wait_until_ready(others)
         if self._options.dask_address:
             self._report("expert workers", f"{self._options.expert_workers} at {self._options.dask_address}")
@@ -185,10 +191,22 @@ class Supervisor:
         self._state = self._state.model_copy(update={"ready": True})
         write(self._home, self._state)
 
-    def _set_up_command(self) -> list[str]:
-        command = [sys.executable, "-P", "-m", "apps.up.set_up", "--since", datetime.now(UTC).isoformat()]
-        command += ["--expert-workers", str(self._options.expert_workers)]
-        return [*command, "--flow-workers", *self._options.flow_workers]
+    @contextmanager
+    def _setting_up(self, forks: Forks, since: datetime) -> Iterator[Connection]:
+        """Have a fork set up Prefect's server, and wait for the workers, which were started since then.
+
+        Yields:
+            what gets a `Ready`, or is closed if the fork fails.
+        """
+        told, tells = Pipe(duplex=False)
+        options = self._options
+        with told:
+            with tells, self._log("set-up").open("ab") as log:
+                workers = (options.flow_workers, options.expert_workers)
+                streams = (log.fileno(), log.fileno())
+                asked = forks.ask(set_up, since, *workers, folder=self._home, connection=tells, streams=streams)
+            with asked:
+                yield told
 
     def _pause(self, seconds: float) -> None:
         if self._stopping.wait(seconds):
@@ -196,7 +214,7 @@ class Supervisor:
 
     def _start(self, wanted: list[Part]) -> None:
         for part in wanted:
-            process = self._spawn_part(part)
+            process = self._spawn(part)
             self._supervised.append(_Supervised(part, process, time.monotonic()))
         self._write_state()
 
@@ -224,27 +242,16 @@ class Supervisor:
             part.port is None or listens(self._mark, part.name, part.port)
         )
 
-    def _spawn_part(self, part: Part) -> "subprocess.Popen[bytes]":
-        passed = tuple(each.fileno() for each in part.sockets)
-        return self._spawn(part.name, part.command, part.environment, pass_fds=passed)
-
-    def _spawn(
-        self,
-        name: str,
-        command: list[str],
-        environment: dict[str, str] | None = None,
-        stdout: int | None = None,
-        pass_fds: tuple[int, ...] = (),
-    ) -> "subprocess.Popen[bytes]":
-        with self._log(name).open("ab") as log:
+    def _spawn(self, part: Part) -> "subprocess.Popen[bytes]":
+        with self._log(part.name).open("ab") as log:
             return subprocess.Popen(
-                command,
-                env=self._environment | (environment or {}) | marking(self._mark, name),
+                part.command,
+                env=self._environment | part.environment | marking(self._mark, part.name),
                 cwd=self._home,
                 stdin=subprocess.DEVNULL,
-                stdout=log if stdout is None else stdout,
+                stdout=log,
                 stderr=log,
-                pass_fds=pass_fds,
+                pass_fds=tuple(each.fileno() for each in part.sockets),
                 start_new_session=True,  # Ctrl-C in a terminal goes to the supervisor alone
             )
 
@@ -276,7 +283,7 @@ class Supervisor:
         self._write_state()
 
     def _restart(self, one: _Supervised) -> None:
-        one.process = self._spawn_part(one.part)
+        one.process = self._spawn(one.part)
         one.started = time.monotonic()
         one.restart_at = None
         self._write_state()

@@ -13,7 +13,7 @@ import psutil
 from PIL import Image
 
 from tests.apps.conftest import COMMAND, run_command
-from tests.servers import free_port, prefect_client, wait_until
+from tests.servers import SELDOM, free_port, prefect_client, wait_until
 
 
 class Installation:
@@ -31,6 +31,7 @@ class Installation:
             "HF_HUB_OFFLINE": "1",
             "PREFECT_HOME": str(folder / "prefect"),
             "COLUMNS": "200",
+            **SELDOM,
             **environment,
         }
         self.photo = folder / "shared" / "photo.png"
@@ -49,8 +50,10 @@ class Installation:
         state: dict[str, Any] = json.loads((self.home / "up.json").read_text())
         return state
 
-    def run(self, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-        return run_command(arguments, self.folder, self.environment, umask=self.umask)
+    def run(self, *arguments: str | Path, **environment: str | None) -> "subprocess.CompletedProcess[str]":
+        """Run `hugginggpt` here and wait for it, with variables set otherwise, or not set where they are None."""
+        own = {name: value for name, value in (self.environment | environment).items() if value is not None}
+        return run_command(arguments, self.folder, own, umask=self.umask)
 
     def up(self, *arguments: str) -> list[str]:
         return ["up", "--port", str(self.port), "--expert-workers", "0", *arguments]
@@ -70,10 +73,15 @@ class Installation:
             assert supervisor.poll() is None
             yield
         finally:
-            self.run("down")
+            self.end()
             supervisor.wait()
-            for process in self.processes():
-                process.kill()
+
+    def end(self) -> None:
+        """Stop whatever runs here, if a test has left it."""
+        if (self.home / "up.json").exists():
+            self.run("down")
+        for process in self.processes():
+            process.kill()
 
     @property
     def said_file(self) -> Path:

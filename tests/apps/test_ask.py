@@ -7,7 +7,6 @@ import pty
 import re
 import signal
 import sqlite3
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,8 @@ from PIL import Image
 
 from hugginggpt.trace.report import AnswerReport
 from hugginggpt.trace.story import RequestTrace
-from tests.apps.conftest import COMMAND, Run
+from tests import forked
+from tests.apps.conftest import Begin, Run
 from tests.stand_ins.openai_server import OpenAIServer, hangs, wrong_key
 
 EDGES = {"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo.png"}}
@@ -139,22 +139,15 @@ def test_without_the_controller_at_the_end_the_results_are_the_answer(
 
 @pytest.mark.slow
 def test_what_is_left_of_a_fresh_request_is_done_afresh(
-    hugginggpt: Run, controller: OpenAIServer, tmp_path: Path
+    hugginggpt: Run, begin: Begin, controller: OpenAIServer, tmp_path: Path
 ) -> None:
     arguments = ["ask", "Do it", "--plan", written(tmp_path, SPEECH, SUMMARY), "--json"]
     controller.script = {"summarization": "It is short.", "respond": "It is done."}
     assert hugginggpt(*arguments).returncode == 0
 
     controller.script = {"summarization": hangs(), "respond": "It is done."}
-    asking = subprocess.Popen(
-        [*COMMAND, *map(str, arguments), "--fresh"], cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert asking.stderr is not None
-    seen = b""
-    while b"2 \xc2\xb7 summarization: running" not in seen:
-        line = asking.stderr.readline()
-        assert line, seen
-        seen += line
+    asking = begin(*arguments, "--fresh")
+    asking.read_until("2 · summarization: running")
     asking.send_signal(signal.SIGINT)
     asking.communicate()
 
@@ -197,24 +190,19 @@ def test_a_plan_that_cannot_run_here_fails(hugginggpt: Run, photo: Path, tmp_pat
     ("interruption", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
 )
 def test_an_interrupted_request_is_resumed(
-    hugginggpt: Run, controller: OpenAIServer, photo: Path, tmp_path: Path, interruption: signal.Signals, code: int
+    hugginggpt: Run,
+    begin: Begin,
+    controller: OpenAIServer,
+    photo: Path,
+    tmp_path: Path,
+    interruption: signal.Signals,
+    code: int,
 ) -> None:
     controller.script = {"summarization": hangs(), "respond": "It is done."}
     text = f"A text that nobody has summarised before {interruption.name}."
     plan = written(tmp_path, EDGES, SUMMARY | {"args": {"text": text}})
-    asking = subprocess.Popen(
-        [*COMMAND, "ask", "Do it", "--file", photo, "--plan", plan],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert asking.stderr is not None
-    seen = ""
-    while "0 · canny-control: done" not in seen or "2 · summarization: running" not in seen:
-        line = asking.stderr.readline()
-        assert line, seen
-        seen += line
+    asking = begin("ask", "Do it", "--file", photo, "--plan", plan)
+    seen = asking.read_until("0 · canny-control: done", "2 · summarization: running")
     request_id = json.loads(hugginggpt("trace", "list", "--json").stdout)[0]["request_id"]
     meddling = hugginggpt("resume", request_id)
     assert meddling.returncode == 1
@@ -332,14 +320,8 @@ def test_on_a_terminal_with_a_temporary_server(
     controller.script = {"plan": {"tasks": [EDGES]}, "respond": "The edges\x1b[K are drawn."}
     monkeypatch.delenv("PREFECT_API_URL")
     terminal, child = pty.openpty()
-    asking = subprocess.Popen(
-        [*COMMAND, "ask", "Draw the edges", "--file", photo],
-        cwd=tmp_path,
-        env=os.environ | {"TERM": "xterm-256color"},
-        stdin=child,
-        stdout=child,
-        stderr=child,
-    )
+    words = ["ask", "Draw the edges", "--file", str(photo)]
+    asking = forked.start(words, tmp_path, os.environ | {"TERM": "xterm-256color"}, (child, child, child))
     os.close(child)
     shown = _read(terminal)
     assert asking.wait() == 0

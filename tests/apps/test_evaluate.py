@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import time
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -20,7 +18,8 @@ from apps.cli.scores import score_tables
 from hugginggpt.evaluation.datasets import Form
 from hugginggpt.evaluation.metrics import Group
 from hugginggpt.evaluation.report import EvaluationReport, GroupScores
-from tests.apps.conftest import COMMAND, Run
+from tests.apps.conftest import Begin, Run
+from tests.servers import wait_until
 from tests.stand_ins.openai_server import OpenAIServer, hangs, wrong_key
 
 READ = {"task": "image-to-text", "id": 0, "dep": [-1], "args": {"image": "scan.png"}}
@@ -182,14 +181,15 @@ def test_wrong_options_are_a_sentence(inside: CliRunner, tmp_path: Path, options
     assert sentence in refused.stderr
 
 
-def test_an_interrupted_evaluation_goes_on(hugginggpt: Run, controller: OpenAIServer, tmp_path: Path) -> None:
+def test_an_interrupted_evaluation_goes_on(
+    hugginggpt: Run, begin: Begin, controller: OpenAIServer, tmp_path: Path
+) -> None:
     controller.script = {"plan": [{"tasks": [READ]}, hangs()]}
     path = written(tmp_path, *(OWN | {"id": n} for n in range(8)))
     arguments = ["evaluate", "--dataset", str(path), "--json"]
-    process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while controller.stages().count("plan") < 5:  # one is planned, four hang
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.1)
+    process = begin(*arguments)
+    # One is planned, four hang.
+    wait_until(lambda: controller.stages().count("plan") == 5 or not process.is_running)
     process.send_signal(signal.SIGINT)
     out, told = process.communicate()
     assert (process.returncode, out) == (130, "")

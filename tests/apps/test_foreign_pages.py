@@ -1,4 +1,4 @@
-"""In a real browser: pages elsewhere get nothing of Prefect's server under `up`, and its own pages work."""
+"""In a real browser: pages elsewhere get nothing of the Prefect server that `up` runs, and its own pages work."""
 
 import json
 import threading
@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hugginggpt.environment import POOL
-from tests.apps.installation import Installation
+from tests.apps.conftest import deploy
 from tests.browser import CHROMIUM, Browser, Page, browser
 from tests.servers import prefect_client
 
@@ -90,15 +90,14 @@ SUBMIT = "[...document.querySelectorAll('button')].find(button => button.innerTe
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """An installation that is up, with a run that nobody else is to see."""
-    installation = Installation(tmp_path_factory.mktemp("up"))
-    with installation.is_up():
-        with prefect_client(installation.api) as client:
-            # What is started here is looked at, and need not be answered.
-            client.patch(f"/work_pools/{POOL}", json={"is_paused": True}).raise_for_status()
-        installation.submit(SECRET, plan=[])
-        yield installation
+def api(without_deployments: str, prefect_home: Path) -> str:
+    """The API of a server, with a run that nobody else is to see. What is started there is not answered."""
+    deploy(without_deployments, prefect_home, "on-demand")
+    with prefect_client(without_deployments) as client:
+        deployment = client.get("/deployments/name/answer-request/on-demand").raise_for_status().json()["id"]
+        parameters = {"request": SECRET, "options": {"plan": []}}
+        client.post(f"/deployments/{deployment}/create_flow_run", json={"parameters": parameters}).raise_for_status()
+    return without_deployments
 
 
 @pytest.fixture(scope="module")
@@ -115,17 +114,23 @@ def page(chromium: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def deployment(here: Installation) -> str:
-    with prefect_client(here.api) as client:
+def deployment(api: str) -> str:
+    with prefect_client(api) as client:
         identifier: str = client.get("/deployments/name/answer-request/on-demand").raise_for_status().json()["id"]
     return identifier
 
 
-def requests(here: Installation) -> list[str]:
-    """What the flow runs that there are were asked."""
-    with prefect_client(here.api) as client:
-        runs: list[dict[str, Any]] = client.post("/flow_runs/filter", json={}).raise_for_status().json()
+def requests(api: str, deployment: str) -> list[str]:
+    """What the flow runs of the deployment were asked."""
+    asked = {"deployments": {"id": {"any_": [deployment]}}}
+    with prefect_client(api) as client:
+        runs: list[dict[str, Any]] = client.post("/flow_runs/filter", json=asked).raise_for_status().json()
     return [run["parameters"]["request"] for run in runs if "request" in run["parameters"]]
+
+
+def own_pages(api: str, name: str) -> str:
+    """Where the server's own pages are, by a name that leads to loopback."""
+    return api.removesuffix("/api").replace("127.0.0.1", name)
 
 
 @contextmanager
@@ -151,40 +156,39 @@ def another_server() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", REBOUND])
-def test_a_page_of_another_origin_reads_and_starts_nothing(
-    here: Installation, page: Page, deployment: str, name: str
-) -> None:
+def test_a_page_of_another_origin_reads_and_starts_nothing(api: str, page: Page, deployment: str, name: str) -> None:
     with another_server() as elsewhere:
         page.open(f"http://{name}:{elsewhere}/")
         assert page.run("document.title") == "elsewhere"
-        for api in (here.api, here.api.replace("127.0.0.1", "localhost"), here.api.replace("127.0.0.1", REBOUND)):
-            read = page.run(f"{ATTACK}({json.dumps(api)}, {json.dumps(deployment)})")
+        for to in ("127.0.0.1", "localhost", REBOUND):
+            at = api.replace("127.0.0.1", to)
+            read = page.run(f"{ATTACK}({json.dumps(at)}, {json.dumps(deployment)})")
             opaque = {"beacon": "queued true", "form": "sent", "frame": "hidden: TypeError"}
             unread = {name: text for name, text in read.items() if not text.startswith(("refused: ", "opaque 0"))}
             assert unread == opaque
-    assert "planted" not in requests(here) and SECRET in requests(here)
+    assert "planted" not in requests(api, deployment) and SECRET in requests(api, deployment)
 
 
 def test_a_page_whose_name_was_made_to_lead_here_reads_and_starts_nothing(
-    here: Installation, page: Page, deployment: str
+    api: str, page: Page, deployment: str
 ) -> None:
-    page.open(f"http://{REBOUND}:{here.port}/")
+    page.open(f"{own_pages(api, REBOUND)}/")
     assert page.run("location.hostname") == REBOUND
-    read = page.run(f"{ATTACK}({json.dumps(here.api.replace('127.0.0.1', REBOUND))}, {json.dumps(deployment)})")
+    read = page.run(f"{ATTACK}({json.dumps(api.replace('127.0.0.1', REBOUND))}, {json.dumps(deployment)})")
     answers = {name: text for name, text in read.items() if not text.startswith("refused: ")}
     assert answers.pop("beacon") == "queued true" and answers.pop("form") == "sent"
     assert answers and all("This server does not answer to that host name" in text for text in answers.values())
-    assert "planted" not in requests(here) and SECRET in requests(here)
+    assert "planted" not in requests(api, deployment) and SECRET in requests(api, deployment)
 
 
 @pytest.mark.parametrize("ui", ["", "/v2"])
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
 def test_prefect_s_own_pages_work_and_their_form_starts_a_run(
-    here: Installation, page: Page, deployment: str, name: str, ui: str
+    api: str, page: Page, deployment: str, name: str, ui: str
 ) -> None:
-    request = f"Say hello to {name}{ui}."
-    page.call("Network.setCookie", name="prefect_ui_version", value=ui[1:] or "v1", url=f"http://{name}:{here.port}/")
-    page.open(f"http://{name}:{here.port}{ui}/deployments/deployment/{deployment}/run")
+    request, pages = f"Say hello to {name}{ui}.", own_pages(api, name)
+    page.call("Network.setCookie", name="prefect_ui_version", value=ui[1:] or "v1", url=f"{pages}/")
+    page.open(f"{pages}{ui}/deployments/deployment/{deployment}/run")
     page.wait(
         "document.querySelector('textarea') && document.body.innerText.includes('the request, in plain language')"
     )
@@ -193,10 +197,10 @@ def test_prefect_s_own_pages_work_and_their_form_starts_a_run(
     page.wait(f"document.querySelector('textarea').value === {json.dumps(request)}")
     # The server on SQLite turns a page away now and then, which then says so and lets one try again.
     again = time.monotonic()
-    while request not in requests(here):
+    while request not in requests(api, deployment):
         if time.monotonic() >= again:
             page.run(f"{SUBMIT}?.click()")
             again = time.monotonic() + 20
         time.sleep(0.5)
-    page.open(f"http://{name}:{here.port}{ui}/runs")
+    page.open(f"{pages}{ui}/runs")
     page.wait("document.body.innerText.includes('answer-request')")

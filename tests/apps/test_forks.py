@@ -19,12 +19,18 @@ from tests.servers import wait_until
 
 
 @pytest.fixture(scope="module")
-def forks(tmp_path_factory: pytest.TempPathFactory) -> Forks:
-    forks = Forks.own()
+def held(tmp_path_factory: pytest.TempPathFactory) -> list[Forks]:
+    """Holds the only reference to the fork server of all tests."""
+    held = [Forks.own()]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HUGGINGGPT_HOME", str(tmp_path_factory.mktemp("home")))
-        forks.check(tmp_path_factory.mktemp("check"))
-    return forks
+        held[0].check(tmp_path_factory.mktemp("check"))
+    return held
+
+
+@pytest.fixture
+def forks(held: list[Forks]) -> Forks:
+    return held[0]
 
 
 def _told(told: Connection) -> None:
@@ -150,8 +156,8 @@ def test_a_fork_server_starts_while_the_trace_cannot_be_opened(tmp_path: Path, m
     Forks.own().check(tmp_path)
 
 
-def test_a_fork_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
-    forks = Forks.own()
+def test_a_fork_server_ends_with_the_process_that_started_it(held: list[Forks], tmp_path: Path) -> None:
+    forks = held.pop()
     process = forks.fork(_ended, "sleep", folder=tmp_path)
     server = psutil.Process(process.pid).parent()
     del forks

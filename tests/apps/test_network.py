@@ -4,12 +4,12 @@ import ipaddress
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from hugginggpt.settings import CHECKOUT
+from tests.apps.test_strangers import INSTALLED, put_strangers
 
 # Every Python process of the run, Prefect's server too, notes each look-up and connection.
 WATCH = """
@@ -36,6 +36,8 @@ def is_here(host: str) -> bool:
 
 
 def test_a_run_contacts_nothing_but_loopback(tmp_path: Path) -> None:
+    """Nor does the installed command look at the packages of somebody else in its folder that have our names."""
+    put_strangers(tmp_path / "strangers")
     (tmp_path / "sitecustomize.py").write_text(WATCH)
     log = tmp_path / "connections"
     plan = tmp_path / "plan.json"
@@ -56,10 +58,13 @@ def test_a_run_contacts_nothing_but_loopback(tmp_path: Path) -> None:
         "PYTHONPATH": f"{tmp_path}{os.pathsep}{CHECKOUT}",
         "WATCH_LOG": str(log),
         "LANG": "C.UTF-8",
+        # Tests share the machine's cores.
+        "HUGGINGGPT_CPU_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
     }
-    command = [sys.executable, "-m", "apps.cli", "ask", "What is the total due?", "--json"]
+    command = [*INSTALLED, "ask", "What is the total due?", "--json"]
     command += ["--file", str(CHECKOUT / "examples" / "invoice.png"), "--plan", str(plan)]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(command, env=environment, cwd=tmp_path / "strangers", capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "1,593.96" in json.loads(done.stdout)["response"]
 

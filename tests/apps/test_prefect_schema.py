@@ -12,19 +12,24 @@ import pytest
 
 PREPARE = "from apps.up.prefect_schema import prepare_database; prepare_database()"
 MIGRATE = """
-import asyncio
+import asyncio, sys
 from prefect.server.database import provide_database_interface
-asyncio.run(provide_database_interface().create_db())
+from prefect.server.database.dependencies import temporary_database_config
+from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, temporary_settings
+for database in sys.argv[1:]:
+    url = f"sqlite+aiosqlite:///{database}"
+    with temporary_settings({PREFECT_API_DATABASE_CONNECTION_URL: url}), temporary_database_config(None):
+        asyncio.run(provide_database_interface().create_db())
 """
 MIGRATES = "; import os; print(os.environ.get('PREFECT_SERVER_DATABASE_MIGRATE_ON_START', 'true'))"
 
 
-def run(code: str, database: Path, **more: str) -> str:
+def run(code: str, database: Path, *words: str | Path, **more: str) -> str:
     environment = os.environ | {
         "PREFECT_HOME": os.environ["HUGGINGGPT_HOME"] + "/prefect",
         "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{database}",
     }
-    command = [sys.executable, "-c", code]
+    command = [sys.executable, "-c", code, *words]
     return subprocess.run(command, env=environment | more, check=True, capture_output=True, text=True).stdout.strip()
 
 
@@ -38,13 +43,12 @@ def tables(file: Path) -> tuple[dict[str, list[str]], list[tuple[str]]]:
 
 def test_they_are_those_of_prefects_migrations(tmp_path: Path) -> None:
     migrated, prepared = tmp_path / "migrated.db", tmp_path / "prepared.db"
-    run(MIGRATE, migrated)
     assert run(PREPARE + MIGRATES, prepared) == "false"
-    assert tables(prepared) == tables(migrated)
-    # Prefect finds nothing to migrate in them.
-    before = prepared.read_bytes()
-    run(MIGRATE, prepared)
-    assert tables(prepared) == tables(migrated) and prepared.read_bytes() == before
+    before, made = prepared.read_bytes(), tables(prepared)
+    run(MIGRATE, migrated, migrated, prepared)
+    assert made == tables(migrated)
+    # Prefect found nothing to migrate in those that were there.
+    assert tables(prepared) == made and prepared.read_bytes() == before
     # A database that Prefect migrated itself needs no migrations either.
     assert run(PREPARE + MIGRATES, migrated) == "false"
 

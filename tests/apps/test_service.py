@@ -8,10 +8,10 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,14 @@ import pytest
 from PIL import Image
 
 from apps.http.client import find_service
+from apps.up.flow_run_process import LOOK_SECONDS
 from hugginggpt.results import RequestStatus
 from hugginggpt.service_key import proof, read_key
 from hugginggpt.services import get_trace, reset
 from hugginggpt.trace.report import AnswerReport
 from hugginggpt.trace.story import RequestTrace
-from tests.apps.conftest import COMMAND, Run
+from tests import forked
+from tests.apps.conftest import COMMAND, Begin, Begun, Run
 from tests.apps.installation import Installation
 from tests.apps.test_ask import (  # noqa: F401
     EDGES,
@@ -40,7 +42,7 @@ from tests.apps.test_ask import (  # noqa: F401
     written,
 )
 from tests.apps.test_submit import sign, test_submit_and_wait_prints_the_answer  # noqa: F401
-from tests.servers import wait_until
+from tests.servers import prefect_client, wait_until
 from tests.stand_ins.openai_server import OpenAIServer, hangs
 
 WITHOUT_PREFECT = """
@@ -54,6 +56,11 @@ class Refusing:
 
 
 sys.meta_path.insert(0, Refusing())
+"""
+COMMAND_WITHOUT_PREFECT = f"""{WITHOUT_PREFECT}
+import runpy
+
+runpy.run_module("apps.cli", run_name="__main__", alter_sys=True)
 """
 
 
@@ -109,6 +116,7 @@ def hugginggpt(
     """Run commands in the environment of the `up`, where they cannot import Prefect."""
     (tmp_path / "without").mkdir()
     (tmp_path / "without" / "sitecustomize.py").write_text(WITHOUT_PREFECT)
+    (tmp_path / "without" / "command_without_prefect.py").write_text(COMMAND_WITHOUT_PREFECT)
     for name in [name for name in os.environ if name.startswith(("HUGGINGGPT_", "PREFECT_"))]:
         monkeypatch.delenv(name)
     path = os.pathsep.join([str(tmp_path / "without"), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
@@ -117,18 +125,14 @@ def hugginggpt(
     reset()
 
     def run(*arguments: str | Path, stdin: str | None = None, **environment: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [*COMMAND, *map(str, arguments)],
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            cwd=tmp_path,
-            env=os.environ | environment,
-            capture_output=True,
-            text=True,
-        )
+        words = [*map(str, arguments)]
+        return forked.run(words, tmp_path, os.environ | environment, stdin, module="command_without_prefect")
 
     yield run
     reset()
+
+
+STEPS = 6
 
 
 def unseen(folder: Path) -> Path:
@@ -136,34 +140,32 @@ def unseen(folder: Path) -> Path:
     return written(folder, SUMMARY | {"args": {"text": f"A text about {uuid.uuid4().hex}."}})
 
 
-def asking(folder: Path, *arguments: str | Path) -> "subprocess.Popen[str]":
-    command = [*COMMAND, *map(str, arguments)]
-    return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+@pytest.fixture
+def begin(hugginggpt: Run, tmp_path: Path) -> Begin:
+    """Begin commands in the environment of the `up`, where they cannot import Prefect."""
+    return lambda *arguments: Begun(arguments, tmp_path, "command_without_prefect")
 
 
-def read_until(process: "subprocess.Popen[str]", *wanted: str) -> str:
-    """What a command says on stderr, until it has said all of these."""
-    assert process.stderr is not None
-    seen = ""
-    while not all(part in seen for part in wanted):
-        line = process.stderr.readline()
-        assert line, seen
-        seen += line
-    return seen
+AtWork = Callable[..., tuple[Begun, threading.Event]]
 
 
-def at_work(controller: OpenAIServer, folder: Path, *command: str) -> "tuple[subprocess.Popen[str], threading.Event]":
-    """A command with a request whose last expert is at work until the event is set."""
-    go_on = threading.Event()
+@pytest.fixture
+def at_work(begin: Begin, controller: OpenAIServer, tmp_path: Path) -> AtWork:
+    """Begin a command with a request whose last expert is at work until the event is set."""
 
-    def summarise(call: object) -> str:
-        go_on.wait(120)
-        return "It is short."
+    def at_work(*command: str) -> tuple[Begun, threading.Event]:
+        go_on = threading.Event()
 
-    controller.script = {"summarization": summarise, "respond": "It is done."}
-    client = asking(folder, *command, "--plan", unseen(folder))
-    read_until(client, "2 · summarization: running")
-    return client, go_on
+        def summarise(call: object) -> str:
+            go_on.wait(120)
+            return "It is short."
+
+        controller.script = {"summarization": summarise, "respond": "It is done."}
+        client = begin(*command, "--plan", unseen(tmp_path))
+        client.read_until("2 · summarization: running")
+        return client, go_on
+
+    return at_work
 
 
 def latest() -> RequestTrace:
@@ -285,7 +287,8 @@ def test_what_only_the_command_has_open_is_read_by_it(
     assert latest().resources[0].source.startswith("artifact://")
     (tmp_path / "link").symlink_to("/dev/stdin")
     for name in ("/dev/stdin", "link"):
-        piped = hugginggpt("ask", "Draw the edges.", "--file", name, stdin="x")
+        asked = [*COMMAND, "ask", "Draw the edges.", "--file", name]
+        piped = subprocess.run(asked, input="x", cwd=tmp_path, capture_output=True, text=True)
         assert piped.returncode == 2 and "is a pipe; save its content to a file first." in piped.stderr
 
 
@@ -344,9 +347,7 @@ def test_what_is_begun_several_times_at_once_runs_once(
 # What is lost
 
 
-def test_a_plan_that_nobody_waits_for_is_given_up(
-    here: Installation, hugginggpt: Run, controller: OpenAIServer, tmp_path: Path
-) -> None:
+def test_a_plan_that_nobody_waits_for_is_given_up(here: Installation, begin: Begin, controller: OpenAIServer) -> None:
     def jobs() -> list[psutil.Process]:
         found = []
         for process in here.processes():
@@ -356,7 +357,7 @@ def test_a_plan_that_nobody_waits_for_is_given_up(
 
     wait_until(lambda: not jobs())
     controller.script = {"plan": hangs()}
-    client = asking(tmp_path, "plan", "Draw")
+    client = begin("plan", "Draw")
     wait_until(lambda: controller.calls)
     assert jobs()
     client.send_signal(signal.SIGINT)
@@ -365,19 +366,21 @@ def test_a_plan_that_nobody_waits_for_is_given_up(
     wait_until(lambda: not jobs())
 
 
-def test_a_client_that_vanishes_changes_nothing(hugginggpt: Run, controller: OpenAIServer, tmp_path: Path) -> None:
-    client, go_on = at_work(controller, tmp_path, "ask", "Do it")
-    client.kill()
+def test_a_client_that_vanishes_changes_nothing(at_work: AtWork) -> None:
+    client, go_on = at_work("ask", "Do it")
+    client.send_signal(signal.SIGKILL)
     client.communicate()
     go_on.set()
     wait_until(lambda: latest().finished_at is not None)
     assert (latest().status, latest().response, len(latest().lives)) == (RequestStatus.COMPLETED, "It is done.", 1)
 
 
-def test_a_killed_run_is_told_and_resumed(hugginggpt: Run, controller: OpenAIServer, tmp_path: Path) -> None:
+def test_a_killed_run_is_told_and_resumed(
+    hugginggpt: Run, begin: Begin, controller: OpenAIServer, tmp_path: Path
+) -> None:
     controller.script = {"summarization": hangs(), "respond": "It is done."}
-    client = asking(tmp_path, "ask", "Do it", "--plan", unseen(tmp_path))
-    read_until(client, "2 · summarization: running")
+    client = begin("ask", "Do it", "--plan", unseen(tmp_path))
+    client.read_until("2 · summarization: running")
     holder(latest()).kill()
     out, err = client.communicate()
     assert (client.returncode, out) == (1, "")
@@ -391,10 +394,8 @@ def test_a_killed_run_is_told_and_resumed(hugginggpt: Run, controller: OpenAISer
     assert [life.ending for life in latest().lives] == ["died", "finished"]
 
 
-def test_a_killed_service_comes_back_to_its_clients(
-    here: Installation, hugginggpt: Run, controller: OpenAIServer, tmp_path: Path
-) -> None:
-    client, go_on = at_work(controller, tmp_path, "ask", "Do it", "--json")
+def test_a_killed_service_comes_back_to_its_clients(here: Installation, at_work: AtWork) -> None:
+    client, go_on = at_work("ask", "Do it", "--json")
     killed, address = here.state["parts"]["service"], here.state["service_url"]
     psutil.Process(killed).kill()
     wait_until(lambda: here.state["parts"].get("service", killed) != killed)
@@ -407,9 +408,9 @@ def test_a_killed_service_comes_back_to_its_clients(
 
 
 def test_what_runs_outlives_a_killed_fork_server_and_what_comes_next_waits_for_another(
-    here: Installation, hugginggpt: Run, controller: OpenAIServer, photo: Path, tmp_path: Path
+    here: Installation, hugginggpt: Run, at_work: AtWork, photo: Path, tmp_path: Path
 ) -> None:
-    client, go_on = at_work(controller, tmp_path, "ask", "Do it", "--json")
+    client, go_on = at_work("ask", "Do it", "--json")
     killed, plan = here.state["parts"]["fork-server"], written(tmp_path, EDGES)
     psutil.Process(killed).kill()
     another = hugginggpt("ask", "Draw the edges", "--file", photo, "--plan", plan, "--json")
@@ -422,14 +423,62 @@ def test_what_runs_outlives_a_killed_fork_server_and_what_comes_next_waits_for_a
     assert (whole.response, len(get_trace().requests.get(whole.request_id).lives)) == ("It is done.", 1)
 
 
-def test_ctrl_c_leaves_a_submitted_request_alone(hugginggpt: Run, controller: OpenAIServer, tmp_path: Path) -> None:
-    client, go_on = at_work(controller, tmp_path, "submit", "Do it", "--wait")
+def test_ctrl_c_leaves_a_submitted_request_alone(at_work: AtWork) -> None:
+    client, go_on = at_work("submit", "Do it", "--wait")
     client.send_signal(signal.SIGINT)
     _, err = client.communicate()
     assert client.returncode == 130 and err.endswith("Error: Interrupted.\n")
     go_on.set()
     wait_until(lambda: latest().finished_at is not None)
     assert (latest().status, len(latest().lives)) == (RequestStatus.COMPLETED, 1)
+
+
+def test_a_run_that_is_suspended_in_prefect_stops_at_its_next_step_and_goes_on_when_it_is_resumed(
+    here: Installation, hugginggpt: Run, controller: OpenAIServer, tmp_path: Path
+) -> None:
+    """The steps take four times as long as the time between two looks."""
+    asked: list[object] = []
+    is_suspended, is_resumed = threading.Event(), threading.Event()
+
+    def summarise(call: object) -> str:
+        asked.append(call)
+        is_suspended.wait(120)
+        is_resumed.wait(4 * LOOK_SECONDS / STEPS)
+        return f"It is short: {uuid.uuid4().hex}."
+
+    controller.script = {"summarization": summarise, "respond": "It is done."}
+    first = SUMMARY | {"id": 0, "args": {"text": f"A text about {uuid.uuid4().hex}."}}
+    steps = [first]
+    for number in range(1, STEPS):
+        steps.append(SUMMARY | {"id": number, "dep": [number - 1], "args": {"text": f"<GENERATED>-{number - 1}"}})
+    submitted = hugginggpt("submit", "Do it", "--plan", written(tmp_path, *steps), "--json")
+    run = f"/flow_runs/{json.loads(submitted.stdout)['flow_run_id']}"
+    wait_until(lambda: asked)
+    process = holder(latest())
+    # As Prefect's page asks for it.
+    until = datetime.now(UTC) + timedelta(hours=1)
+    details = {"pause_timeout": until.isoformat(), "pause_reschedule": True}
+    suspended = {"type": "PAUSED", "name": "Suspended", "state_details": details}
+    here.post(f"{run}/set_state", {"state": suspended, "force": True})
+    is_suspended.set()
+    wait_until(lambda: not process.is_running())
+    with prefect_client(here.api) as client:
+        assert client.get(run).json()["state"]["name"] == "Suspended"
+        # Nor does it go on before it is resumed, although nothing works on its request.
+        wait_until(lambda: latest().status == "died")
+        queue = client.get("/deployments/name/answer-queued/every-minute").raise_for_status().json()["id"]
+        looked = here.post(f"/deployments/{queue}/create_flow_run", {})["id"]
+        wait_until(lambda: client.get(f"/flow_runs/{looked}").json()["state_type"] == "COMPLETED")
+        assert client.get(run).json()["state"]["name"] == "Suspended"
+    done = len(asked)
+    assert done < STEPS and len(latest().lives) == 1
+    is_resumed.set()
+    here.post(f"{run}/resume", {})
+    wait_until(lambda: latest().finished_at is not None)
+    assert (latest().status, latest().response) == (RequestStatus.COMPLETED, "It is done.")
+    assert [life.ending for life in latest().lives] == ["died", "finished"]
+    assert len({life.flow_run_id for life in latest().lives}) == 1
+    assert len(asked) == STEPS
 
 
 def test_a_command_without_stderr_answers(hugginggpt: Run, photo: Path, tmp_path: Path) -> None:

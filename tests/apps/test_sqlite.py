@@ -1,7 +1,6 @@
 """Prefect's server on SQLite, with many clients that write at once."""
 
 import asyncio
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -11,27 +10,21 @@ from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, temporary_sett
 
 from apps.up.guard import Application, Receive, Scope, Send
 from apps.up.sqlite import keep_writers_in_line
-from tests.servers import prefect_client, prefect_server
+from tests.servers import prefect_client
 
 CLIENTS = 8
 RUNS_EACH = 6
 STATES = ("PENDING", "RUNNING", "COMPLETED")
 
 
-@pytest.fixture
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with prefect_server(tmp_path_factory.mktemp("prefect")) as url:
-        yield url
-
-
-def test_writers_are_never_turned_away(api: str) -> None:
-    with prefect_client(api) as client:
+def test_writers_are_never_turned_away(prefect_api: str) -> None:
+    with prefect_client(prefect_api) as client:
         flow = client.post("/flows/", json={"name": "busy"}).raise_for_status().json()["id"]
 
     def runs(number: int) -> list[int]:
         """Begin and end runs, each in transactions that read before they write; the status of every answer."""
         codes = []
-        with prefect_client(api) as client:
+        with prefect_client(prefect_api) as client:
             for count in range(RUNS_EACH):
                 made = client.post("/flow_runs/", json={"flow_id": flow, "name": f"{number}-{count}"})
                 changes = [client.patch(f"/flow_runs/{made.json()['id']}", json={"tags": [str(number)]})]

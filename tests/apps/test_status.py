@@ -1,8 +1,7 @@
 """`status` where no `up` runs: what it says of the server of PREFECT_API_URL."""
 
 import json
-import os
-from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,26 +12,17 @@ from apps.up.prefect_api import deployments
 from hugginggpt.deployments import deployment_names
 from hugginggpt.environment import POOL
 from hugginggpt.settings import CHECKOUT
-from tests import forked
-from tests.apps.conftest import Run
-from tests.servers import prefect_client, prefect_server
+from tests.apps.conftest import Run, deploy
+from tests.servers import prefect_client
 
 NOWHERE = "http://127.0.0.1:9/api"
 
 
 @pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of its own, with the pool and two of the deployments."""
-    home = tmp_path_factory.mktemp("prefect-of-status")
-    with prefect_server(home) as url:
-        environment = os.environ | {"PREFECT_HOME": str(home), "PREFECT_API_URL": url}
-        names = ["--name", "on-demand", "--name", "every-minute"]
-        for command in (
-            ["work-pool", "create", POOL, "--type", "process"],
-            ["deploy", *names, "--prefect-file", str(CHECKOUT / "deployments.yaml")],
-        ):
-            forked.run(["--no-prompt", *command], CHECKOUT, environment, module="prefect").check_returncode()
-        yield url
+def api(without_deployments: str, prefect_home: Path) -> str:
+    """A server with the pool and two of the deployments."""
+    deploy(without_deployments, prefect_home, "on-demand", "every-minute")
+    return without_deployments
 
 
 def test_the_deployments_that_are_looked_for_are_those_of_the_file() -> None:

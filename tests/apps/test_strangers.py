@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.apps.conftest import COMMAND
-from tests.servers import free_port
 
 INSTALLED = [sys.executable, "-P", "-m", "apps.cli"]
 """As the installed command runs: Python does not look into the current folder."""
@@ -17,13 +16,17 @@ INSTALLED = [sys.executable, "-P", "-m", "apps.cli"]
 PLAN = [{"task": "text-to-speech", "id": 0, "dep": [-1], "args": {"text": "A cat sits on a mat."}}]
 
 
+def put_strangers(folder: Path) -> None:
+    """Make a folder of somebody else, whose packages end every process that imports them."""
+    for name in ("flows", "tasks"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text("raise SystemExit('somebody else')\n")
+    (folder / "plan.json").write_text(json.dumps(PLAN))
+
+
 @pytest.fixture
 def strangers(tmp_path: Path) -> Path:
-    """A folder of somebody else, whose packages end every process that imports them."""
-    for name in ("flows", "tasks"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "__init__.py").write_text("raise SystemExit('somebody else')\n")
-    (tmp_path / "plan.json").write_text(json.dumps(PLAN))
+    put_strangers(tmp_path)
     return tmp_path
 
 
@@ -55,25 +58,3 @@ def test_a_module_of_the_name_is_a_stranger_too(alone: None, tmp_path: Path) -> 
     refused = run(tmp_path, *INSTALLED, "status", PYTHONPATH=str(tmp_path))
     assert refused.returncode == 2
     assert f"Python finds {tmp_path / 'tasks.py'} instead of HuggingGPT's package tasks" in refused.stderr
-
-
-@pytest.mark.slow
-def test_the_installed_command_answers_there(alone: None, strangers: Path) -> None:
-    asked = run(strangers, *INSTALLED, "ask", "Say it", "--plan", "plan.json", "--json")
-    assert asked.returncode in (0, 3), asked.stderr
-    assert [task["status"] for task in json.loads(asked.stdout)["tasks"]] == ["completed"]
-
-
-@pytest.mark.slow
-def test_everything_comes_up_there(alone: None, strangers: Path) -> None:
-    there = {"HUGGINGGPT_HOME": str(strangers / "home"), "PREFECT_WORKER_QUERY_SECONDS": "1"}
-    arguments = ["up", "--port", str(free_port()), "--expert-workers", "1", "--dask-port", str(free_port()), "--detach"]
-    try:
-        started = run(strangers, *INSTALLED, *arguments, **there)
-        assert started.returncode == 0, started.stdout + started.stderr
-        answered = run(strangers, *INSTALLED, "submit", "Say it", "--plan", "plan.json", "--wait", "--json", **there)
-        assert answered.returncode in (0, 3), answered.stderr
-        assert [task["status"] for task in json.loads(answered.stdout)["tasks"]] == ["completed"]
-    finally:
-        stopped = run(strangers, *INSTALLED, "down", **there)
-    assert stopped.stdout == f"Stopped everything for {strangers / 'home'}.\n"

@@ -22,7 +22,7 @@ from hugginggpt.services import get_trace, reset
 from hugginggpt.settings import CHECKOUT
 from hugginggpt.trace.story import RequestTrace
 from tests import forked
-from tests.apps.conftest import Run
+from tests.apps.conftest import Run, deploy
 from tests.servers import prefect_client, wait_until
 
 DOCS = (CHECKOUT / "docs" / "triggering.md").read_text()
@@ -50,11 +50,7 @@ def worker(prefect_api: str, prefect_home: Path, home: Path) -> Iterator[None]:
         "HF_HUB_OFFLINE": "1",
         "DO_NOT_TRACK": "1",
     }
-    for command in (
-        ["work-pool", "create", "hugginggpt", "--type", "process", "--overwrite"],
-        ["deploy", "--name", "on-demand", "--prefect-file", "deployments.yaml"],
-    ):
-        forked.run(["--no-prompt", *command], CHECKOUT, environment, module="prefect").check_returncode()
+    deploy(prefect_api, prefect_home, "on-demand")
     start = [sys.executable, "-m", "apps.up.flow_worker", "--limit", "2"]
     with (home / "worker.log").open("wb") as log:
         process = subprocess.Popen(

@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -15,9 +16,10 @@ from PIL import Image
 
 from tests import forked
 from tests.servers import open_to_others, wait_until
-from tests.stand_ins.openai_server import OpenAIServer
+from tests.stand_ins.openai_server import OpenAIServer, hangs
 
 EDGES = {"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "photo.png"}}
+SUMMARY = {"task": "summarization", "id": 0, "dep": [-1], "args": {"text": "A long text."}}
 SPEECH = {"task": "text-to-speech", "id": 0, "dep": [-1], "args": {"text": "Slowly. " * 2000}}
 
 PROGRAM = """
@@ -29,12 +31,16 @@ print(state.name)
 """
 
 
-@pytest.fixture
-def folder(alone: None, tmp_path: Path) -> Path:
+def with_photo(folder: Path) -> Path:
     picture = Image.new("RGB", (64, 48), "white")
     picture.paste("black", (20, 10, 44, 38))
-    picture.save(tmp_path / "photo.png")
-    return tmp_path
+    picture.save(folder / "photo.png")
+    return folder
+
+
+@pytest.fixture
+def folder(alone: None, tmp_path: Path) -> Path:
+    return with_photo(tmp_path)
 
 
 @pytest.fixture
@@ -47,20 +53,26 @@ def started(folder: Path) -> Iterator[list[forked.Fork]]:
         process.wait()
 
 
-def ask(folder: Path, plan: dict[str, object], log: str = "asked.log", umask: int = -1) -> forked.Fork:
+def ask(
+    folder: Path,
+    plan: dict[str, object],
+    log: str = "asked.log",
+    umask: int = -1,
+    environment: Mapping[str, str] = os.environ,
+) -> forked.Fork:
     (folder / "plan.json").write_text(json.dumps([plan]))
     arguments = ["ask", "Do it.", "--file", "photo.png", "--plan", "plan.json"]
     with (folder / log).open("wb") as said:
-        return forked.start(arguments, folder, os.environ, (0, said.fileno(), said.fileno()), umask)
+        return forked.start(arguments, folder, environment, (0, said.fileno(), said.fileno()), umask)
 
 
 def servers(folder: Path) -> list[psutil.Process]:
-    """The Prefect servers that were started for the test's home folder, whoever runs them now."""
+    """The Prefect servers that were started for the home in a folder, whoever runs them now."""
     found = []
     for process in psutil.process_iter():
         try:
             home, command = process.environ().get("HUGGINGGPT_HOME"), process.cmdline()
-            ours = home == os.environ["HUGGINGGPT_HOME"] and process.status() != psutil.STATUS_ZOMBIE
+            ours = home == str(folder / "home") and process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             continue
         if ours and any("uvicorn" in word or "prefect_server" in word for word in command):
@@ -80,17 +92,82 @@ def address(server: psutil.Process) -> str | None:
     return None
 
 
+@dataclass(frozen=True)
+class AtWork:
+    """An `ask` whose last expert is at work."""
+
+    folder: Path
+    prefect_home: Path
+    process: forked.Fork
+
+    @property
+    def said(self) -> str:
+        return (self.folder / "asked.log").read_text()
+
+    @property
+    def server(self) -> psutil.Process:
+        (server,) = servers(self.folder)
+        return server
+
+
+@pytest.fixture(scope="module")
+def at_work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AtWork]:
+    folder = with_photo(tmp_path_factory.mktemp("at-work"))
+    others = {name: value for name, value in os.environ.items() if not name.startswith(("HUGGINGGPT_", "PREFECT_"))}
+    with OpenAIServer(script={"summarization": hangs()}, key="sk-stand-in") as controller:
+        environment = others | {
+            "HUGGINGGPT_HOME": str(folder / "home"),
+            "HF_HUB_OFFLINE": "1",
+            "PREFECT_HOME": str(folder / "prefect"),
+            "OPENAI_BASE_URL": controller.url,
+            "OPENAI_API_KEY": "sk-stand-in",
+        }
+        found = AtWork(folder, folder / "prefect", ask(folder, SUMMARY, environment=environment))
+        try:
+            wait_until(lambda: controller.calls or found.process.poll() is not None)
+            yield found
+        finally:
+            found.process.kill()
+            found.process.wait()
+
+
+def test_the_folder_of_prefect_that_the_user_names_is_its_folder(at_work: AtWork) -> None:
+    databases = {Path(file.path).parent for file in at_work.server.open_files() if file.path.endswith("prefect.db")}
+    assert databases == {at_work.prefect_home}
+
+
+def test_another_user_of_the_machine_reads_and_starts_nothing(at_work: AtWork) -> None:
+    """Who is not told its login is refused, in pages and on websockets; the run is reported to it all the same."""
+    from websockets.exceptions import ConnectionClosed
+    from websockets.sync.client import connect
+    from websockets.typing import Subprotocol
+
+    url = address(at_work.server)
+    assert url is not None
+    with httpx.Client(base_url=f"{url}/api", headers={"Prefect-Csrf-Client": "a-stranger"}) as stranger:
+        assert stranger.get("/csrf-token", params={"client": "a-stranger"}).status_code == 401
+        for path in ("/flow_runs/count", "/deployments/filter", "/flows/", "/events/filter", "/logs/filter"):
+            assert stranger.post(path, json={}).status_code in (401, 403)
+        for path in ("/admin/version", "/admin/settings", "/artifacts/plan/latest", "/variables/name/health"):
+            assert stranger.get(path).status_code == 401
+    for path, login in (("events/out", None), ("events/in", "guessed"), ("logs/out", "guessed")):
+        with connect(f"{url.replace('http', 'ws')}/api/{path}", subprotocols=[Subprotocol("prefect")]) as socket:
+            socket.send(json.dumps({"type": "auth", "token": login}))
+            with pytest.raises(ConnectionClosed):
+                while json.loads(socket.recv(timeout=30))["type"] != "auth_success":
+                    pass
+    assert at_work.process.poll() is None, at_work.said
+
+
+def test_it_ends_with_an_ask_that_is_killed_at_work(at_work: AtWork) -> None:
+    assert at_work.server.is_running(), at_work.said
+    at_work.process.send_signal(signal.SIGKILL)
+    wait_until(lambda: not servers(at_work.folder))
+
+
 def test_it_ends_with_an_ask_that_is_killed_while_it_comes_up(folder: Path, started: list[forked.Fork]) -> None:
     started.append(ask(folder, SPEECH))
     wait_until(lambda: servers(folder))
-    started[0].send_signal(signal.SIGKILL)
-    wait_until(lambda: not servers(folder))
-
-
-def test_it_ends_with_an_ask_that_is_killed_at_work(folder: Path, started: list[forked.Fork]) -> None:
-    started.append(ask(folder, SPEECH))
-    wait_until(lambda: "Working" in (folder / "asked.log").read_text() or started[0].poll() is not None)
-    assert len(servers(folder)) == 1, (folder / "asked.log").read_text()
     started[0].send_signal(signal.SIGKILL)
     wait_until(lambda: not servers(folder))
 
@@ -128,37 +205,11 @@ def test_a_python_program_has_the_same(
         monkeypatch.setenv("OPENAI_BASE_URL", controller.url)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-stand-in")
         monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", "admin:meant for an up")
-        program = f"PLAN = {[EDGES]!r}\n{PROGRAM}"
-        done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True)
+        (folder / "program.py").write_text(f"PLAN = {[EDGES]!r}\n{PROGRAM}")
+        done = forked.run([], folder, os.environ, module="program")
     assert (done.returncode, done.stdout) == (0, "Completed\n"), done.stderr
     assert refused == [403, 403, 403, 401, 401]
     assert not servers(folder)
-
-
-def test_another_user_of_the_machine_reads_and_starts_nothing(folder: Path, started: list[forked.Fork]) -> None:
-    """Who is not told its login is refused, in pages and on websockets; the run is reported to it all the same."""
-    from websockets.exceptions import ConnectionClosed
-    from websockets.sync.client import connect
-    from websockets.typing import Subprotocol
-
-    started.append(ask(folder, SPEECH))
-    wait_until(lambda: "Working" in (folder / "asked.log").read_text() or started[0].poll() is not None)
-    (server,) = servers(folder)
-    url = address(server)
-    assert url is not None
-    with httpx.Client(base_url=f"{url}/api", headers={"Prefect-Csrf-Client": "a-stranger"}) as stranger:
-        assert stranger.get("/csrf-token", params={"client": "a-stranger"}).status_code == 401
-        for path in ("/flow_runs/count", "/deployments/filter", "/flows/", "/events/filter", "/logs/filter"):
-            assert stranger.post(path, json={}).status_code in (401, 403)
-        for path in ("/admin/version", "/admin/settings", "/artifacts/plan/latest", "/variables/name/health"):
-            assert stranger.get(path).status_code == 401
-    for path, login in (("events/out", None), ("events/in", "guessed"), ("logs/out", "guessed")):
-        with connect(f"{url.replace('http', 'ws')}/api/{path}", subprotocols=[Subprotocol("prefect")]) as socket:
-            socket.send(json.dumps({"type": "auth", "token": login}))
-            with pytest.raises(ConnectionClosed):
-                while json.loads(socket.recv(timeout=30))["type"] != "auth_success":
-                    pass
-    assert started[0].poll() is None, (folder / "asked.log").read_text()
 
 
 def test_what_it_writes_lies_in_the_private_home(
@@ -182,14 +233,6 @@ def test_what_it_writes_lies_in_the_private_home(
     assert (home / "prefect" / "temporary" / "prefect.db").is_file()
     assert open_to_others(home) == []
     assert [path for path in profiles.parent.rglob("*") if path.is_file()] == [profiles]
-
-
-def test_the_folder_of_prefect_that_the_user_names_is_its_folder(folder: Path, started: list[forked.Fork]) -> None:
-    started.append(ask(folder, SPEECH))
-    wait_until(lambda: "Working" in (folder / "asked.log").read_text() or started[0].poll() is not None)
-    (server,) = servers(folder)
-    databases = {Path(file.path).parent for file in server.open_files() if file.path.endswith("prefect.db")}
-    assert databases == {Path(os.environ["PREFECT_HOME"])}
 
 
 def test_a_server_that_does_not_come_up_is_a_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,16 +1,14 @@
 """The work pool that `up` makes, and what it finds in its place."""
 
-from pathlib import Path
-
 from apps.up.job_template import JOB_TEMPLATE
 from apps.up.prefect_api import set_up
 from hugginggpt.environment import POOL
-from tests.servers import prefect_client, prefect_server
+from tests.servers import prefect_client
 
 
-def test_a_pool_of_another_type_is_replaced_and_its_deployments_stay_in_it(tmp_path: Path) -> None:
-    # A server of its own, because other tests have deployments in the pool.
-    with prefect_server(tmp_path) as api, prefect_client(api) as client:
+def test_a_pool_of_another_type_is_replaced_and_its_deployments_stay_in_it(without_deployments: str) -> None:
+    api = without_deployments
+    with prefect_client(api) as client:
         old = {"name": POOL, "type": "process", "concurrency_limit": 3, "description": "Mine"}
         client.post("/work_pools/", json=old).raise_for_status()
         flow = client.post("/flows/", json={"name": "somebodys"}).raise_for_status().json()["id"]
