@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from pydantic import SecretStr
 
 from hugginggpt.settings import Settings, get_settings
 from tests import servers
@@ -51,9 +53,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in slow)
 
 
+_frozen = 0
+"""How many modules were imported when their objects were put aside."""
+
+
+def _freeze() -> None:
+    """Put aside what there is: nobody looks for garbage in it again."""
+    global _frozen
+    gc.freeze()
+    _frozen = len(sys.modules)
+
+
 def pytest_collection_finish() -> None:
     """All test modules are imported, and with them most of the libraries."""
-    gc.freeze()
+    _freeze()
+
+
+def pytest_runtest_logfinish() -> None:
+    """The others, such as torch, are a million objects that are imported by a test."""
+    if len(sys.modules) > _frozen + 100:
+        gc.collect()
+        _freeze()
 
 
 @pytest.fixture(scope="session")
@@ -144,6 +164,64 @@ def postgresql_url(postgresql_server: str) -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="session")
+def new_trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trace database on SQLite with nothing in it, to be copied: the migrations take ten times as long."""
+    from hugginggpt.trace.store import Trace
+
+    home = tmp_path_factory.mktemp("new-trace")
+    Trace.open(Settings(home=home, database_url=None)).close()
+    return home / "trace.db"
+
+
+@pytest.fixture(scope="session")
+def _postgresql_trace(postgresql_server: str) -> Iterator[tuple[str, str]]:
+    """A trace database on PostgreSQL that the tests have after each other, and what empties it.
+
+    To make one and drop it takes a third of a second of processor time.
+    """
+    import psycopg
+
+    from hugginggpt.trace.store import Trace
+
+    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE trace")
+    url = postgresql_server.replace("/postgres?", "/trace?")
+    Trace.open(Settings(database_url=SecretStr(url))).close()
+    with psycopg.connect(url) as connection:
+        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        counters = connection.execute("SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'").fetchall()
+    statements = [
+        "SET session_replication_role = replica",  # in any order, whatever refers to whatever
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'trace' AND pid <> pg_backend_pid()",
+        *(f"DELETE FROM {table}" for (table,) in tables if table != "alembic_version"),
+        *(f"ALTER SEQUENCE {counter} RESTART" for (counter,) in counters),
+    ]
+    yield url, "; ".join(statements)
+
+
+@pytest.fixture
+def postgresql_trace(_postgresql_trace: tuple[str, str]) -> Iterator[str]:
+    """A trace database on PostgreSQL with nothing in it."""
+    import psycopg
+
+    url, emptying = _postgresql_trace
+    yield url
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(emptying.encode())
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def trace_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A trace database of each kind that it can be kept in, with nothing in it."""
+    if request.param == "sqlite":
+        (tmp_path / "trace").mkdir()
+        copied = shutil.copy(request.getfixturevalue("new_trace"), tmp_path / "trace")
+        return f"sqlite:///{copied}"
+    url: str = request.getfixturevalue("postgresql_trace")
+    return url
+
+
 @pytest.fixture
 def s3() -> Iterator[dict[str, str]]:
     """An S3-compatible server on loopback with a bucket `hugginggpt`, as the environment that leads there."""
@@ -173,7 +251,7 @@ def s3() -> Iterator[dict[str, str]]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind that the trace can be kept in."""
+    """A database of each kind that the trace can be kept in, without its tables."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'trace' / 'trace.db'}"
     url: str = request.getfixturevalue("postgresql_url")
