@@ -11,15 +11,18 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import certifi
 import hypothesis
 import pytest
 from pydantic import SecretStr
 
 from hugginggpt.settings import Settings, get_settings
-from tests import servers
+from tests import forked, servers
 from tests.stand_ins import tiny_models
 
-# A sixth of a run was spent looking for garbage among the objects of libraries, which are there to stay.
+# A sixth of a run was spent looking for garbage among the objects of libraries, which are there to stay. It begins
+# when all test modules are imported.
+gc.disable()
 gc.set_threshold(50_000)
 
 # A shell starts its background jobs with SIGINT ignored, and what the tests interrupt would inherit that.
@@ -67,6 +70,7 @@ def _freeze() -> None:
 def pytest_collection_finish() -> None:
     """All test modules are imported, and with them most of the libraries."""
     _freeze()
+    gc.enable()
 
 
 def pytest_runtest_logfinish() -> None:
@@ -84,8 +88,19 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _models_are_trained_once(run_folder: Path) -> None:
+def _certificates_are_few(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Each HTTP client reads them all, in 20 ms of processor time, and no test trusts a server of the world."""
+    first, end, _ = Path(certifi.where()).read_text("utf-8").partition("-----END CERTIFICATE-----\n")
+    few = tmp_path_factory.mktemp("certificates") / "few.pem"
+    few.write_text(first + end, "utf-8")
+    os.environ["SSL_CERT_FILE"] = str(few)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _processes_of_a_run_share(run_folder: Path) -> None:
+    """Models are trained once, and libraries imported once for what is forked."""
     tiny_models.KEPT = run_folder / "trained"
+    forked.SHARED = run_folder
 
 
 @pytest.fixture(autouse=True)
