@@ -28,6 +28,10 @@ gc.set_threshold(50_000)
 # A shell starts its background jobs with SIGINT ignored, and what the tests interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Hundreds of processes import the same modules, and each would compile them.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # As the embedded controller sets it; here torch may load OpenMP first.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
