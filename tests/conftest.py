@@ -71,7 +71,8 @@ def _freeze() -> None:
     _frozen = len(sys.modules)
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
     """All test modules are imported, and with them most of the libraries."""
     _freeze()
     gc.enable()
