@@ -5,23 +5,32 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import certifi
 import hypothesis
 import pytest
+from pydantic import SecretStr
 
 from hugginggpt.settings import Settings, get_settings
-from tests import servers
+from tests import forked, servers
 from tests.stand_ins import tiny_models
 
-# A sixth of a run was spent looking for garbage among the objects of libraries, which are there to stay.
+# A sixth of a run was spent looking for garbage among the objects of libraries, which are there to stay. It begins
+# when all test modules are imported.
+gc.disable()
 gc.set_threshold(50_000)
 
 # A shell starts its background jobs with SIGINT ignored, and what the tests interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Hundreds of processes import the same modules, and each would compile them.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # As the embedded controller sets it; here torch may load OpenMP first.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
@@ -53,9 +62,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in slow)
 
 
-def pytest_collection_finish() -> None:
-    """All test modules are imported, and with them most of the libraries."""
+_frozen = 0
+"""How many modules were imported when their objects were put aside."""
+
+
+def _freeze() -> None:
+    """Put aside what there is: nobody looks for garbage in it again."""
+    global _frozen
     gc.freeze()
+    _frozen = len(sys.modules)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """All test modules are imported, and with them most of the libraries."""
+    _freeze()
+    gc.enable()
+
+
+def pytest_runtest_logfinish() -> None:
+    """The others, such as torch, are a million objects that are imported by a test."""
+    if len(sys.modules) > _frozen + 100:
+        gc.collect()
+        _freeze()
 
 
 @pytest.fixture(scope="session")
@@ -66,8 +95,19 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _models_are_trained_once(run_folder: Path) -> None:
+def _certificates_are_few(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Each HTTP client reads them all, in 20 ms of processor time, and no test trusts a server of the world."""
+    first, end, _ = Path(certifi.where()).read_text("utf-8").partition("-----END CERTIFICATE-----\n")
+    few = tmp_path_factory.mktemp("certificates") / "few.pem"
+    few.write_text(first + end, "utf-8")
+    os.environ["SSL_CERT_FILE"] = str(few)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _processes_of_a_run_share(run_folder: Path) -> None:
+    """Models are trained once, and libraries imported once for what is forked."""
     tiny_models.KEPT = run_folder / "trained"
+    forked.SHARED = run_folder
 
 
 @pytest.fixture(autouse=True)
@@ -146,6 +186,64 @@ def postgresql_url(postgresql_server: str) -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="session")
+def new_trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trace database on SQLite with nothing in it, to be copied: the migrations take ten times as long."""
+    from hugginggpt.trace.store import Trace
+
+    home = tmp_path_factory.mktemp("new-trace")
+    Trace.open(Settings(home=home, database_url=None)).close()
+    return home / "trace.db"
+
+
+@pytest.fixture(scope="session")
+def _postgresql_trace(postgresql_server: str) -> Iterator[tuple[str, str]]:
+    """A trace database on PostgreSQL that the tests have after each other, and what empties it.
+
+    To make one and drop it takes a third of a second of processor time.
+    """
+    import psycopg
+
+    from hugginggpt.trace.store import Trace
+
+    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE trace")
+    url = postgresql_server.replace("/postgres?", "/trace?")
+    Trace.open(Settings(database_url=SecretStr(url))).close()
+    with psycopg.connect(url) as connection:
+        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        counters = connection.execute("SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'").fetchall()
+    statements = [
+        "SET session_replication_role = replica",  # in any order, whatever refers to whatever
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'trace' AND pid <> pg_backend_pid()",
+        *(f"DELETE FROM {table}" for (table,) in tables if table != "alembic_version"),
+        *(f"ALTER SEQUENCE {counter} RESTART" for (counter,) in counters),
+    ]
+    yield url, "; ".join(statements)
+
+
+@pytest.fixture
+def postgresql_trace(_postgresql_trace: tuple[str, str]) -> Iterator[str]:
+    """A trace database on PostgreSQL with nothing in it."""
+    import psycopg
+
+    url, emptying = _postgresql_trace
+    yield url
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(emptying.encode())
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def trace_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A trace database of each kind that it can be kept in, with nothing in it."""
+    if request.param == "sqlite":
+        (tmp_path / "trace").mkdir()
+        copied = shutil.copy(request.getfixturevalue("new_trace"), tmp_path / "trace")
+        return f"sqlite:///{copied}"
+    url: str = request.getfixturevalue("postgresql_trace")
+    return url
+
+
 @pytest.fixture
 def s3() -> Iterator[dict[str, str]]:
     """An S3-compatible server on loopback with a bucket `hugginggpt`, as the environment that leads there."""
@@ -175,7 +273,7 @@ def s3() -> Iterator[dict[str, str]]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind that the trace can be kept in."""
+    """A database of each kind that the trace can be kept in, without its tables."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'trace' / 'trace.db'}"
     url: str = request.getfixturevalue("postgresql_url")

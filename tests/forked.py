@@ -15,8 +15,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from functools import cache
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
@@ -26,7 +26,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from filelock import FileLock
+
 ROOT = Path(__file__).resolve().parents[1]
+SHARED: Path | None = None
+"""A folder of processes that fork the same one; None for one of this process's own."""
 _LIBRARIES = (
     "alembic.command",
     "anyio._backends._asyncio",
@@ -47,6 +51,7 @@ _LIBRARIES = (
     "prefect.deployments",
     "prefect.engine",
     "prefect.flow_engine",
+    "prefect.server.api.server",
     "prefect.task_engine",
     "prefect.utilities.urls",
     "psutil",
@@ -158,16 +163,29 @@ def run(
 
 @cache
 def _forked() -> socket.socket:
-    """Start the process that is forked. It ends with this one, whose end of the socket is closed then."""
-    ours, theirs = socket.socketpair()
-    others = ("HUGGINGGPT_", "PREFECT_", "PYTHONPATH")
+    """Connect to the process that is forked, started if need be. It ends when nobody is connected any more."""
+    ours = socket.socket(socket.AF_UNIX)
+    with tempfile.TemporaryDirectory() as own, FileLock((SHARED or Path(own)) / "forks.lock"):
+        path = (SHARED or Path(own)) / "forks"
+        try:
+            ours.connect(str(path))
+        except OSError:
+            path.unlink(missing_ok=True)
+            with socket.socket(socket.AF_UNIX) as door:
+                door.bind(str(path))
+                door.listen()
+                _start(door)
+            ours.connect(str(path))
+    return ours
+
+
+def _start(door: socket.socket) -> None:
+    others = ("HUGGINGGPT_", "PREFECT_", "PYTHONPATH", "SSL_CERT_FILE")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(others)}
     # Threads cannot be forked, and NumPy would start some.
     environment["OPENBLAS_NUM_THREADS"] = "1"
-    command = [sys.executable, "-m", "tests.forked", str(theirs.fileno())]
-    with theirs:
-        subprocess.Popen(command, env=environment, cwd=ROOT, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
-    return ours
+    command = [sys.executable, "-m", "tests.forked", str(door.fileno())]
+    subprocess.Popen(command, env=environment, cwd=ROOT, pass_fds=[door.fileno()], stdin=subprocess.DEVNULL)
 
 
 class _PutAside(MetaPathFinder, Loader):
@@ -206,19 +224,36 @@ def _import_libraries() -> None:
     gc.freeze()
 
 
-def _wait_for_a_command(control: socket.socket) -> str:
+def _messages(door: socket.socket) -> Generator[list[int]]:
+    """The descriptors that each message brings, from all who are connected, until nobody is."""
+    with ExitStack() as stack:
+        stack.enter_context(door)
+        connected = {stack.enter_context(door.accept()[0])}
+        while connected:
+            for ready in select.select([door, *connected], [], [])[0]:
+                if ready is door:
+                    connected.add(stack.enter_context(door.accept()[0]))
+                    continue
+                message, descriptors, _, _ = socket.recv_fds(ready, 1, 4)
+                if message:
+                    yield descriptors
+                else:
+                    connected.remove(ready)
+
+
+def _wait_for_a_command(door: socket.socket) -> str:
     """Return the main module of each command, in a fork that is otherwise as its process has to be."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests, which end this process
-    while True:
-        message, descriptors, _, _ = socket.recv_fds(control, 1, 4)
-        if not message:
-            sys.exit()
+    messages = _messages(door)
+    for descriptors in messages:
         if os.fork() == 0:
             break
         for descriptor in descriptors:
             os.close(descriptor)
-    control.close()
+    else:
+        sys.exit()
+    messages.close()
     answers, *streams = descriptors
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with socket.socket(fileno=answers) as answer:

@@ -5,7 +5,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
@@ -115,7 +114,7 @@ def postgresql(programs: Path) -> Iterator[URL]:
 
 SELDOM = {
     f"PREFECT_SERVER_SERVICES_{service}_LOOP_SECONDS": "60"
-    for service in ("LATE_RUNS", "PAUSE_EXPIRATIONS", "FOREMAN", "REPOSSESSOR", "CANCELLATION_CLEANUP")
+    for service in ("LATE_RUNS", "PAUSE_EXPIRATIONS", "FOREMAN", "CANCELLATION_CLEANUP")
 }
 """A server that waits for a test looks seldom for what no test waits for: that is a third of its work then."""
 
@@ -141,9 +140,9 @@ def prefect_server(home: Path) -> Iterator[str]:
             **SELDOM,
         }
         environment.pop("PREFECT_API_URL", None)
-        command = [sys.executable, "-m", "apps.up.prefect_server", "--port", str(port)]
         with (home / "server.log").open("wb") as log:
-            server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+            streams, module = (0, log.fileno(), log.fileno()), "apps.up.prefect_server"
+            server = forked.start(["--port", str(port)], Path.cwd(), environment, streams, module=module)
         stack.callback(server.wait)
         stack.callback(server.terminate)
         api = f"http://127.0.0.1:{port}/api"

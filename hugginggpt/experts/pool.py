@@ -9,7 +9,7 @@
 5. If too much is in use, a new model waits, unless no request waits for it any more. A load that has begun is finished.
 6. The size that a loaded model reports replaces the estimate. A model that runs elsewhere takes no memory.
 7. A failed load is not remembered: every waiting request gets the error, and the next request tries again.
-8. An evicted model is closed, and its memory goes back to the system.
+8. An evicted model is closed, and its memory, if that is much, goes back to the system at once.
 """
 
 import atexit
@@ -47,6 +47,9 @@ _Key = tuple[str, str, str | None]
 
 _MEMORIES = {CPU: "in the processor's memory"}
 
+_MUCH = 16 * 2**20
+"""From so many bytes on it is worth looking through all objects of the process, which takes up to half a second."""
+
 
 @dataclass
 class _Entry:
@@ -65,6 +68,11 @@ class _Entry:
     error: HuggingGPTError | None = None
     users: int = 0
     last_used: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes that the model takes in all memories."""
+        return sum(self.takes.values())
 
 
 class ModelPool:
@@ -192,7 +200,7 @@ class ModelPool:
                 self._forget(key, entry)
                 gone = []
             self._changed.notify_all()
-        if error is not None:
+        if error is not None and entry.size >= _MUCH:
             release_memory()  # of a partial load
         _dispose(gone)
 
@@ -212,9 +220,9 @@ class ModelPool:
             with self._changed:
                 entry.takes[lies_in] = size
             if size > self._budgets[lies_in]:
-                unwanted = [model]
+                unwanted = _Entry({lies_in: size}, model=model)
                 del model
-                _dispose(unwanted)
+                _dispose([unwanted])
                 raise self._too_big(card, [Placement(placement.device, {lies_in: size})])
         return model
 
@@ -297,15 +305,13 @@ class ModelPool:
             for memory, budget in self._budgets.items()
         }
 
-    def _trim(self) -> list[Any]:
+    def _trim(self) -> list[_Entry]:
         """Remove idle models from memories over budget, or all idle models once the pool is closed; return them."""
         gone = []
         for key in self._idle():
             over = [memory for memory, room in self._rooms().items() if room.used > room.budget]
             if self._closed or any(self._entries[key].takes.get(memory) for memory in over):
-                entry = self._entries.pop(key)
-                gone.append(entry.model)
-                entry.model = None
+                gone.append(self._entries.pop(key))
         return gone
 
 
@@ -325,19 +331,18 @@ def _mib(size: int) -> str:
     return f"{size / 2**20:,.0f} MiB"
 
 
-def _dispose(models: list[Any]) -> None:
-    """Close models and release their memory. Empties the list, so that nothing holds them any more."""
-    if not models:
-        return
-    while models:
-        model = models.pop()
+def _dispose(gone: Sequence[_Entry]) -> None:
+    """Close models and release their memory. Afterwards nothing here holds them any more."""
+    for entry in gone:
+        model, entry.model = entry.model, None
         if hasattr(model, "close"):
             try:
                 model.close()
             except Exception:
                 logger.warning("A model could not be closed.", exc_info=True)
         del model
-    release_memory()
+    if sum(entry.size for entry in gone) >= _MUCH:
+        release_memory()
 
 
 _pool: ModelPool | None = None

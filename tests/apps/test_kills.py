@@ -11,7 +11,7 @@ pytest.importorskip("xllamacpp")
 
 
 def test_killed_requests_are_answered_whole_and_leave_nothing(tmp_path: Path) -> None:
-    wanted = [Round(1, ALONE, "ask", 0.6, scheduled=False)]
+    wanted = [Round(1, ALONE, "ask", 0.5, scheduled=False)]
     assert [str(round) for round in kill(wanted, tmp_path, at_once=1) if round.faults] == []
 
 

@@ -20,8 +20,8 @@ from tests.evaluation.test_report import SUBJECT, predicted
 
 
 @pytest.fixture
-def evaluations(settings: Settings, database_url: str) -> Iterator[Evaluations]:
-    trace = Trace.open(settings.model_copy(update={"database_url": SecretStr(database_url)}))
+def evaluations(settings: Settings, trace_url: str) -> Iterator[Evaluations]:
+    trace = Trace.open(settings.model_copy(update={"database_url": SecretStr(trace_url)}))
     yield trace.evaluations
     trace.close()
 
@@ -74,11 +74,11 @@ def test_whatever_a_request_holds_can_be_kept(evaluations: Evaluations) -> None:
     assert evaluations.predictions("first")[0].request == "Read \ufffd and \ufffd"
 
 
-def test_the_report_is_that_of_the_most_samples(evaluations: Evaluations, write: Write, database_url: str) -> None:
+def test_the_report_is_that_of_the_most_samples(evaluations: Evaluations, write: Write, trace_url: str) -> None:
     path = write(OWN, OWN | {"id": "b"})
     evaluations.open(SUBJECT, "a.jsonl", "e")
     made: dict[int, Prediction] = {0: predicted(0, [READ, SPEAK], 1.0), 1: predicted(1, None, 1.0)}
-    engine = create_engine(parse_url(database_url))
+    engine = create_engine(parse_url(trace_url))
     for limit, kept in ((1, 1), (2, 2), (1, 2), (2, 2)):
         evaluations.record_report(make_report("e", read_dataset(path, limit), SUBJECT, made))
         with engine.connect() as connection:

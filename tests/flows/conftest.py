@@ -1,5 +1,6 @@
 """A real Prefect server for the flows, and services that start anew for every test."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from flows.answer import answer_request
 from hugginggpt.errors import rebuilt
 from hugginggpt.request import RequestOptions
 from hugginggpt.services import get_trace, reset
+from hugginggpt.settings import get_settings
 from hugginggpt.trace.story import RequestTrace
 from tests.stand_ins.inference_server import InferenceServer
 from tests.stand_ins.openai_server import OpenAIServer
@@ -41,9 +43,12 @@ def prefect_server(prefect_api: str) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def house(prefect_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def house(prefect_server: None, new_trace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Empty stores and fresh services."""
     reset()
+    home = get_settings().home_dir
+    home.mkdir(mode=0o700)
+    shutil.copy(new_trace, home)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     settings = {
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,

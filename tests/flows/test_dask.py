@@ -58,17 +58,6 @@ EDGES: dict[str, Any] = {"task": "canny-control", "id": 0, "dep": [-1], "args": 
 SOFT_EDGES: dict[str, Any] = {"task": "hed-control", "id": 1, "dep": [0], "args": {"image": "<GENERATED>-0"}}
 SUMMARY: dict[str, Any] = {"task": "summarization", "id": 0, "dep": [-1], "args": {"text": "Edges are borders."}}
 TRANSLATION = {"task": "translation", "id": 3, "dep": [2], "args": {"text": "<GENERATED>-2", "target_language": "de"}}
-RUN = """
-import json, sys
-from hugginggpt.environment import prepare
-prepare()
-import tasks.run
-from flows.answer import answer_request
-from hugginggpt.request import RequestOptions
-options = RequestOptions(plan=json.loads(sys.argv[1]), fresh=True)
-answer_request("Do it", options=options, request_id=sys.argv[2], return_state=True)
-print("torch" in sys.modules)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -340,14 +329,15 @@ def test_a_flow_in_a_new_process_loads_no_model_again(
     from distributed import Client
 
     controller.script = {"respond": "It is a good mood."}
-    plan = json.dumps([{"task": SENTIMENT, "id": 0, "dep": [-1], "args": {"text": "a great day"}}])
+    plan = [{"task": SENTIMENT, "id": 0, "dep": [-1], "args": {"text": "a great day"}}]
+    options = json.dumps({"plan": plan, "fresh": True})
 
     def ask(request_id: str) -> float | None:
         """Seconds that loading the model took."""
         records = str(Path(cluster.shared["HUGGINGGPT_HOME"]) / "results")
         environment = cluster.environment | {"PREFECT_LOCAL_STORAGE_PATH": records}
-        done = subprocess.run([sys.executable, "-c", RUN, plan, request_id], env=environment, capture_output=True)
-        assert done.stdout.split()[-1] == b"False", "no model is in the flow's own process"
+        done = forked.run([options, request_id], CHECKOUT, environment, module="tests.flows.answering")
+        assert json.loads(done.stdout.splitlines()[-1])["torch"] is False, "no model is in the flow's own process"
         (attempt,) = get_trace().requests.get(request_id).tasks[0].attempts
         assert (attempt.model, attempt.endpoint, attempt.status) == (MOOD, "local", "completed")
         return attempt.load_seconds
@@ -396,13 +386,13 @@ def flow_worker(cluster: Cluster) -> Iterator[Callable[[str, list[dict[str, Any]
         deployment_id = client.create_deployment(
             flow_id, "dying", entrypoint="flows.answer.answer_request", work_pool_name=pool
         )
-        worker: list[subprocess.Popen[bytes]] = []
+        worker: list[forked.Fork] = []
 
         def ask(request_id: str, plan: list[dict[str, Any]]) -> None:
             parameters = {"request": "Do it", "options": {"plan": plan, "fresh": True}, "request_id": request_id}
             client.create_flow_run_from_deployment(deployment_id, parameters=parameters)
-            command = [sys.executable, "-m", "apps.up.flow_worker", "--pool", pool]
-            worker.append(subprocess.Popen(command, env=cluster.environment, stderr=subprocess.DEVNULL))
+            words, module = ["--pool", pool], "apps.up.flow_worker"
+            worker.append(forked.start(words, CHECKOUT, cluster.environment, module=module))
 
         yield ask
     for process in worker:
@@ -663,17 +653,15 @@ def test_over_tls_two_workers_do_a_request_and_strangers_are_turned_away(
         refused: State[Any] = flow("Do it", [str(photo)], return_state=True)
         with pytest.raises(ClusterUnavailableError, match="has certificates of another authority than HUGGINGGPT"):
             refused.result()
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "apps.cli", "expert-worker", "--kinds", "canny-control"],
-            env=far.environment | hugginggpt.cluster.address.Cluster(far.address, forged).variables,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert worker.stderr is not None
-        assert worker.stderr.readline().startswith(f"There is no scheduler at {far.address} yet ([SSL: ")
-        worker.terminate()
-        assert worker.wait() == 0
-        worker.stderr.close()
+        reading, writing = os.pipe()
+        environment = far.environment | hugginggpt.cluster.address.Cluster(far.address, forged).variables
+        words = ["expert-worker", "--kinds", "canny-control"]
+        worker = forked.start(words, CHECKOUT, environment, (0, 1, writing))
+        os.close(writing)
+        with os.fdopen(reading) as complained:
+            assert complained.readline().startswith(f"There is no scheduler at {far.address} yet ([SSL: ")
+            worker.terminate()
+            assert worker.wait() == 0
         with Client(far.address, security=ours.security(), set_as_default=False) as client:
             assert len(client.nthreads()) == 2
 
@@ -689,9 +677,7 @@ def test_a_scheduler_for_other_machines_without_tls_has_to_be_called_insecure(
     reset()
     with pytest.raises(ConfigurationError, match=r"^Without TLS, anyone who answers at tcp://192\.0\.2\.1:8786"):
         task_runner()
-    asked = subprocess.run(
-        [sys.executable, "-m", "apps.cli", "ask", "Draw it", "--file", str(photo)], capture_output=True, text=True
-    )
+    asked = forked.run(["ask", "Draw it", "--file", str(photo)], CHECKOUT, os.environ)
     assert asked.returncode == 2
     assert asked.stderr.startswith("Error: Without TLS, anyone who answers at tcp://192.0.2.1:8786 could run code on")
     monkeypatch.setenv("HUGGINGGPT_DASK_INSECURE_NO_TLS", "true")
@@ -708,8 +694,7 @@ def test_no_cluster_is_said_at_once(photo: Path, tmp_path: Path) -> None:
         "PREFECT_API_URL": str(PREFECT_API_URL.value()),
         "PREFECT_LOCAL_STORAGE_PATH": str(PREFECT_LOCAL_STORAGE_PATH.value()),
     }
-    command = [sys.executable, "-m", "apps.cli", "ask", "Draw it", "--file", str(photo), "--plan", str(plan)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    done = forked.run(["ask", "Draw it", "--file", str(photo), "--plan", str(plan)], CHECKOUT, environment)
     assert done.returncode == 1
     assert "Error: There is no Dask cluster at tcp://127.0.0.1:9: start one with `hugginggpt up`" in done.stderr
     assert "Traceback" not in done.stderr
@@ -735,6 +720,5 @@ def test_a_cluster_is_no_use_without_the_package(monkeypatch: pytest.MonkeyPatch
     ],
 )
 def test_a_worker_that_cannot_be_meant_is_refused(arguments: tuple[str, ...], sentence: str) -> None:
-    command = [sys.executable, "-m", "apps.cli", "expert-worker", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = forked.run(["expert-worker", *arguments], CHECKOUT, os.environ)
     assert done.returncode == 2 and sentence in done.stderr

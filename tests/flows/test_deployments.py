@@ -1,8 +1,6 @@
 """Prefect takes `deployments.yaml` as it is, and its entry points load."""
 
 import os
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from prefect.settings import PREFECT_API_URL
 from hugginggpt.deployments import deployment_names
 from hugginggpt.environment import POOL
 from hugginggpt.settings import CHECKOUT
+from tests import forked
 
 SCHEDULES = {
     "answer-request/on-demand": None,
@@ -47,9 +46,9 @@ def applied(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> d
     path.write_text(yaml.safe_dump(content), "utf-8")
     with get_client(sync_client=True) as client:
         client.create_work_pool(WorkPoolCreate(name=POOL, type="hugginggpt"), overwrite=True)
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(path)]
+    command = ["--no-prompt", "deploy", "--all", "--prefect-file", str(path)]
     environment = os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
-    done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True)
+    done = forked.run(command, CHECKOUT, environment, module="prefect")
     assert done.returncode == 0, done.stdout + done.stderr
     with get_client(sync_client=True) as client:
         return {name: client.read_deployment_by_name(name) for name in SCHEDULES}

@@ -1,8 +1,6 @@
 """The flow worker: when it looks for runs."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
@@ -14,9 +12,10 @@ from prefect.settings import PREFECT_API_URL
 
 from flows.queue import start_run
 from hugginggpt.services import get_store, get_trace
-from hugginggpt.settings import get_settings
+from hugginggpt.settings import CHECKOUT, get_settings
 from hugginggpt.submission import Submission, submit
 from hugginggpt.up_state import wake_flow_workers, woken_at
+from tests import forked
 from tests.flows.test_queue import deploy
 from tests.servers import wait_until
 from tests.stand_ins.openai_server import OpenAIServer
@@ -35,14 +34,14 @@ def worker(prefect_server: None) -> Iterator[None]:
             "OPENAI_BASE_URL": controller.url,
             "OPENAI_API_KEY": "sk-stand-in",
         }
-        command = [sys.executable, "-m", "apps.up.flow_worker", "--limit", "1", "--name", "hourly"]
-        process = subprocess.Popen(command, env=environment)
+        words = ["--limit", "1", "--name", "hourly"]
+        process = forked.start(words, CHECKOUT, environment, module="apps.up.flow_worker")
         try:
             wait_until(_has_looked)
             yield
         finally:
             process.terminate()
-            process.wait(timeout=60)
+            process.wait()
 
 
 def _has_looked() -> bool:

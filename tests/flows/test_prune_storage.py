@@ -31,6 +31,7 @@ from hugginggpt.upkeep import pruning
 from hugginggpt.upkeep.pruning import Limits, Sort, find_prunable
 from hugginggpt.upkeep.records import read_records
 from tests.flows.conftest import Answer
+from tests.servers import wait_until
 from tests.stand_ins.openai_server import OpenAIServer
 from tests.trace.samples import candidate, choice, finish, planned, run_of
 
@@ -39,9 +40,9 @@ TABLES = ("conversations", "requests", "flow_runs", "request_resources", "planne
 
 
 @pytest.fixture(autouse=True)
-def stores(database_url: str, controller: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def stores(trace_url: str, controller: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A trace in each kind of database, and a controller that answers."""
-    monkeypatch.setenv("HUGGINGGPT_DATABASE_URL", database_url)
+    monkeypatch.setenv("HUGGINGGPT_DATABASE_URL", trace_url)
     controller.script = {"respond": "Done.", "plan": {"tasks": EDGES}}
     reset()
 
@@ -303,12 +304,15 @@ def test_pruning_in_a_loop_takes_nothing_from_requests_that_run(
     kept = timedelta(seconds=10)  # instead of an hour, so that there is something to prune
     monkeypatch.setattr(artifacts, "KEPT", kept)
     monkeypatch.setattr(pruning, "KEPT", kept)
-    stop, rounds = threading.Event(), []
+    asked, stop, rounds = threading.Event(), threading.Event(), []
 
     def keep_pruning() -> None:
-        while not stop.wait(0.1):  # without a pause it would take a core for itself
+        while not stop.wait(2.0 if asked.is_set() else 0.1):  # without a pause it would take a core for itself
             prunable = find_prunable(Limits(max_age=timedelta(0), keep_artifacts=0), results())
             rounds.append({sort: pruning.prune(prunable, sort).gone for sort in Sort})
+
+    def gone(sort: Sort) -> int:
+        return sum(one[sort] for one in rounds)
 
     def ask(number: int) -> tuple[str, bool] | None:
         began = time.monotonic()
@@ -329,13 +333,17 @@ def test_pruning_in_a_loop_takes_nothing_from_requests_that_run(
             endings: list[tuple[str, bool] | None] = []
             while len(judged := [ending for ending in endings if ending is not None]) < 5:
                 endings += pool.map(ask, range(8))
-            time.sleep(kept.total_seconds() + 1)
+            asked.set()
+            wait_until(
+                lambda: (
+                    loop.done() or (gone(Sort.REQUESTS) == len(endings) and gone(Sort.ARTIFACTS) and gone(Sort.RECORDS))
+                )
+            )
         finally:
             stop.set()
         loop.result()
     assert judged == [("completed", True)] * len(judged)
-    assert sum(one[Sort.REQUESTS] for one in rounds) == len(endings)
-    assert sum(one[Sort.ARTIFACTS] for one in rounds) > 0 and sum(one[Sort.RECORDS] for one in rounds) > 0
+    assert gone(Sort.REQUESTS) == len(endings) and gone(Sort.ARTIFACTS) > 0 and gone(Sort.RECORDS) > 0
     assert ask(0) == ("completed", True)
 
 

@@ -58,7 +58,7 @@ def start() -> Iterator[Start]:
             "PREFECT_LOCAL_STORAGE_PATH": str(PREFECT_LOCAL_STORAGE_PATH.value()),
             "PREFECT_LOGGING_LEVEL": "CRITICAL",
         }
-        arguments = [str(file), json.dumps(PLAN), request_id]
+        arguments = [json.dumps({"plan": PLAN}), request_id, str(file)]
         running.append(forked.start(arguments, CHECKOUT, environment, module="tests.flows.answering"))
         return running[-1]
 
@@ -71,7 +71,7 @@ def start() -> Iterator[Start]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def each_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "postgresql":
-        monkeypatch.setenv("HUGGINGGPT_DATABASE_URL", request.getfixturevalue("postgresql_url"))
+        monkeypatch.setenv("HUGGINGGPT_DATABASE_URL", request.getfixturevalue("postgresql_trace"))
     reset()
 
 

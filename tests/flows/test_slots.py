@@ -1,9 +1,6 @@
 """Global limits on a real server: who waits for a slot can be stopped, and a server that is away can come back."""
 
 import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +16,7 @@ from hugginggpt.errors import DeadlineExceededError, OrchestratorUnavailableErro
 from hugginggpt.settings import CHECKOUT
 from tasks.limits import controller_slot
 from tasks.policies import RESPOND
+from tests import forked
 
 
 @pytest.fixture
@@ -75,34 +73,15 @@ def test_a_server_that_is_away_is_a_cause_that_can_pass(one_slot: None) -> None:
     assert issubclass(OrchestratorUnavailableError, PassingError)
 
 
-HOLDER = """
-import time
-from prefect import flow
-from tasks.limits import controller_slot
-from tasks.policies import RESPOND
-
-@flow
-def hold():
-    with controller_slot(None):
-        print("held", flush=True)
-        time.sleep(600)
-
-hold()
-"""
-
-
 @pytest.mark.slow
 def test_the_slot_of_a_killed_holder_comes_free_long_before_a_stage_runs_out_of_time(one_slot: None) -> None:
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLDER],
-        env=os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())},
-        cwd=CHECKOUT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert holder.stdout is not None
-    with holder:
-        assert "held" in holder.stdout.readline()
-        holder.send_signal(signal.SIGKILL)
+    reading, writing = os.pipe()
+    environment = os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
+    holder = forked.start([], CHECKOUT, environment, (0, writing, 2), module="tests.flows.holding")
+    os.close(writing)
+    with os.fdopen(reading) as said:
+        assert "held" in said.readline()
+    holder.kill()
+    holder.wait()
     with controller_slot(Deadline(RESPOND.seconds / 2)):
         pass

@@ -1,9 +1,7 @@
 """The flow that warms models, on a real Prefect server, a stand-in Hub and tiny models."""
 
 import json
-import os
 import shutil
-import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +23,7 @@ from hugginggpt.services import get_catalog, get_trace, reset
 from hugginggpt.settings import get_settings
 from hugginggpt.upkeep.warming import kinds_to_warm
 from tasks import warm
-from tests.servers import wait_until
+from tests.servers import Cluster, wait_until
 from tests.stand_ins import tiny_models
 from tests.stand_ins.hub_server import HubServer
 from tests.trace.samples import candidate, planned, run_of
@@ -153,45 +151,47 @@ def test_an_unknown_kind_is_refused(hub: HubServer) -> None:
         warm_models([SENTIMENT, "nonsense"])
 
 
-def test_on_dask_every_worker_loads_it(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, processes=True
-    ) as cluster:
-        monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "dask")
-        monkeypatch.setenv("HUGGINGGPT_DASK_ADDRESS", cluster.scheduler_address)
+@pytest.fixture
+def cluster(hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """A cluster of no workers yet, on which the flows of this process are done."""
+    pytest.importorskip("distributed")
+    with Cluster(tmp_path, HUGGINGGPT_MODELS_CACHE=str(tmp_path / "cache"), HF_ENDPOINT=hub.url) as cluster:
+        cluster.scheduler()
+        for name, value in cluster.shared.items():
+            monkeypatch.setenv(name, value)
         reset()
-        state = warm_models([EDGES], return_state=True)
-        assert state.name == "Completed"
-        found = state.result()
-        assert [one["loaded"] for one in found] == [True, True]
-        assert len({one["where"] for one in found}) == 2
-        assert get_pool(get_settings()).loaded() == ()
+        yield cluster
+
+
+def test_on_dask_every_worker_loads_it(cluster: Cluster) -> None:
+    for _ in range(2):
+        cluster.start()
+    state = warm_models([EDGES], return_state=True)
+    assert state.name == "Completed"
+    found = state.result()
+    assert [one["loaded"] for one in found] == [True, True]
+    assert len({one["where"] for one in found}) == 2
+    assert get_pool(get_settings()).loaded() == ()
 
 
 def test_a_dask_worker_that_dies_while_it_loads_is_waited_for_no_longer(
-    hub: HubServer, monkeypatch: pytest.MonkeyPatch
+    hub: HubServer, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    distributed = pytest.importorskip("distributed")
     monkeypatch.setattr(warm.load_model, "retry_delay_seconds", [5.0] * warm.load_model.retries)
     states: list[State[Any]] = []
-    with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, processes=True
-    ) as cluster:
-        monkeypatch.setenv("HUGGINGGPT_TASK_RUNNER", "dask")
-        monkeypatch.setenv("HUGGINGGPT_DASK_ADDRESS", cluster.scheduler_address)
-        reset()
-        hub.mode = "hang"
-        flow = threading.Thread(target=lambda: states.append(warm_models([SENTIMENT], return_state=True)), daemon=True)
-        flow.start()
-        wait_until(lambda: hub.requests)
-        (nanny,) = cluster.workers.values()
-        os.kill(nanny.pid, signal.SIGKILL)
-        hub.mode = "up"
-        # Tried again, it is loaded by the one that took its place.
-        flow.join()
-        assert states and states[0].name == "Completed"
-        assert warmed(states[0])[SENTIMENT]["loaded"]
+    worker = cluster.start()
+    hub.requests.clear()
+    hub.mode = "hang"
+    flow = threading.Thread(target=lambda: states.append(warm_models([SENTIMENT], return_state=True)), daemon=True)
+    flow.start()
+    wait_until(lambda: hub.requests)
+    worker.kill()
+    hub.mode = "up"
+    cluster.start()
+    # Tried again, it is loaded by the one that took its place.
+    flow.join()
+    assert states and states[0].name == "Completed"
+    assert warmed(states[0])[SENTIMENT]["loaded"]
 
 
 def test_a_dask_cluster_that_is_not_there_is_a_sentence(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:

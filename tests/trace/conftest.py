@@ -13,7 +13,7 @@ def trace_settings(settings: Settings, database_url: str) -> Settings:
 
 
 @pytest.fixture
-def trace(trace_settings: Settings) -> Iterator[Trace]:
-    opened = Trace.open(trace_settings)
+def trace(settings: Settings, trace_url: str) -> Iterator[Trace]:
+    opened = Trace.open(settings.model_copy(update={"database_url": SecretStr(trace_url)}))
     yield opened
     opened.close()

@@ -20,7 +20,7 @@ def test_there_are_queries() -> None:
 
 
 @pytest.fixture
-def url_of_a_trace(trace: Trace, database_url: str) -> str:
+def url_of_a_trace(trace: Trace, trace_url: str) -> str:
     done = planned(trace, text="Read the invoice.")
     run_of(trace, done.request_id).record_controller_call(None, call())
     run_of(trace, done.request_id).record_choices({0: choice()})
@@ -41,7 +41,7 @@ def url_of_a_trace(trace: Trace, database_url: str) -> str:
         response_source="plain",
     )
     trace.models.measurement(max_age=0)
-    return database_url
+    return trace_url
 
 
 def test_every_query_finds_something(url_of_a_trace: str) -> None:

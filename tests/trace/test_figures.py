@@ -102,10 +102,10 @@ def test_only_the_latest_runs_count(trace: Trace) -> None:
     assert now(trace)["a/b"] == Figures(runs=LATEST, completed=LATEST, blame=0.0, seconds=1.0)
 
 
-def test_what_is_long_ago_is_forgiven(trace: Trace, database_url: str) -> None:
+def test_what_is_long_ago_is_forgiven(trace: Trace, trace_url: str) -> None:
     request_id = planned(trace).request_id
     run(trace, request_id, "a/b", "ExpertError")
-    with make_engine(parse_url(database_url), pooled=False).begin() as connection:
+    with make_engine(parse_url(trace_url), pooled=False).begin() as connection:
         connection.execute(
             text("UPDATE expert_runs SET started_at = :then"),
             {"then": (datetime.now(UTC) - 2 * MEMORY).replace(tzinfo=None).isoformat(sep=" ")},

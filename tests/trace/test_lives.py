@@ -290,9 +290,10 @@ def _work(settings: Settings, n: int, barrier: object, wins: object) -> None:
 
 
 def test_processes_that_start_at_once_share_a_new_database(trace_settings: Settings) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    barrier, wins = spawn.Barrier(4), spawn.Queue()
-    processes = [spawn.Process(target=_work, args=(trace_settings, n, barrier, wins)) for n in range(4)]
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload([__name__])
+    barrier, wins = forks.Barrier(4), forks.Queue()
+    processes = [forks.Process(target=_work, args=(trace_settings, n, barrier, wins)) for n in range(4)]
     for process in processes:
         process.start()
     for process in processes:

@@ -196,9 +196,9 @@ def test_runs_that_never_begin_their_request_come_ever_more_slowly_and_then_no_m
 def test_what_is_begun_is_claimed_as_soon_as_its_process_died_however_long_the_claim_was(trace: Trace) -> None:
     put(trace, "begun")
     assert claimed(trace, seconds=3600) == ["begun"]
-    begin(trace, request_id="begun", lease_seconds=0.05, holder="elsewhere:1:0.0")
+    begin(trace, request_id="begun", holder="elsewhere:1:0.0")
     assert claimed(trace) == []
-    time.sleep(0.1)
+    trace.lifecycle.renew_lease("begun", "elsewhere:1:0.0", -1.0)
     assert claimed(trace) == ["begun"]
 
 
