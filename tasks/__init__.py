@@ -3,7 +3,9 @@
 from hugginggpt.environment import prepare
 from tasks.certificates import share_certificates
 from tasks.run_log import leave_out_tracebacks
+from tasks.tag_limits import ask_for_tag_limits_once
 
 prepare()
 leave_out_tracebacks()
 share_certificates()
+ask_for_tag_limits_once()
