@@ -46,7 +46,10 @@ TOGETHER = 128
 """How many artifacts travel together at most."""
 
 GATHERING_SECONDS = 0.5
-"""Seconds for which artifacts wait for others to travel with, unless their flow run waits for them."""
+"""Seconds for which artifacts wait for others to travel with, unless they are enough, or their flow run waits."""
+
+ENOUGH = 32
+"""How many artifacts do not wait for others, so that a large plan does not leave all of its work to the end."""
 
 _FAILED_RUN_SECONDS = 3.0
 """How long a flow run that fails or is interrupted waits for its posts."""
@@ -77,7 +80,8 @@ class _Posts:
         sent: the name of each, and whether it has reached the server.
         waiting: the artifacts that have not been sent yet.
         sending: whether a thread sends them.
-        wanted: set when the flow run waits for its posts.
+        wanted: set when enough artifacts wait, and when the flow run waits for its posts.
+        ending: whether the flow run waits for its posts.
         given_up: set when the flow run no longer waits for them.
     """
 
@@ -85,6 +89,7 @@ class _Posts:
     waiting: list[_Artifact] = field(default_factory=list)
     sending: bool = False
     wanted: threading.Event = field(default_factory=threading.Event)
+    ending: bool = False
     given_up: threading.Event = field(default_factory=threading.Event)
 
 
@@ -128,6 +133,8 @@ def post_artifact(
         posts = _under_way[flow_run_id]
         posts.sent.append((artifact.what, artifact.sent))
         posts.waiting.append(artifact)
+        if len(posts.waiting) >= ENOUGH:
+            posts.wanted.set()
         if not posts.sending:
             posts.sending = True
             beside(lambda: _send_waiting(posts))
@@ -154,7 +161,8 @@ def finish_posting(seconds: float | None = None) -> list[str]:
     seconds = TRIES_FOR if seconds is None else seconds
     with _lock:
         posts = _under_way.pop(flow_run.get_id(), _Posts())
-    posts.wanted.set()
+        posts.ending = True
+        posts.wanted.set()
     late = wait([sent for _, sent in posts.sent], seconds).not_done
     posts.given_up.set()
     if late:
@@ -212,6 +220,8 @@ def _send_waiting(posts: _Posts) -> None:
         posts.wanted.wait(GATHERING_SECONDS)
         with _lock:
             batch, posts.waiting = posts.waiting[:TOGETHER], posts.waiting[TOGETHER:]
+            if not posts.ending and len(posts.waiting) < ENOUGH:
+                posts.wanted.clear()
             if not batch:
                 posts.sending = False
                 return
