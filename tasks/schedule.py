@@ -80,6 +80,7 @@ class _Schedule:
         self.states: dict[int, State[Any]] = {}
         self.chosen: dict[int, State[ModelChoice]] = {}
         self.final: SimpleQueue[PrefectFuture[Any]] = SimpleQueue()
+        self.cached: list[TaskResult] = []
         self.losses = 0
         self.apart: set[int] = set()
 
@@ -97,7 +98,12 @@ class _Schedule:
             if len(self.outcomes) == len(self.plan.tasks):
                 ids = [planned.id for planned in self.plan.tasks]
                 return [self.outcomes[k] for k in ids], [self.states[k] for k in ids]
-            self._settle(self._next_final())
+            try:
+                self._settle(self._next_final())
+                while not self.final.empty():
+                    self._settle(self._next_final())
+            finally:
+                self._record_cached()
 
     def _next_final(self) -> PrefectFuture[Any]:
         stranded = StrandedRuns(self.deadline)
@@ -224,11 +230,18 @@ class _Schedule:
         # Here and not in the task run, whose function may not have run, or whose process may be gone.
         if outcome.result is not None:
             show_result(outcome.result, state.state_details.task_run_id)
-        with recording(f"The end of task {planned.name}"):
-            if outcome.result is None:
+            if state.name == CACHED:
+                self.cached.append(outcome.result)
+        else:
+            with recording(f"The end of task {planned.name}"):
                 self.request.trace.record_no_result(planned.id, outcome.status, outcome.error or "unknown")
-            elif state.name == CACHED:
-                self.request.trace.record_result(outcome.result, cached=True)
+
+    def _record_cached(self) -> None:
+        """Record the results that came from the cache, before tasks that need them begin."""
+        if self.cached:
+            with recording("Cached results"):
+                self.request.trace.record_cached(self.cached)
+            self.cached.clear()
 
     def _why_not(self, state: State[Any]) -> str:
         """Why there is no result. A task run that had no worker when time was up does not count as lost."""

@@ -214,22 +214,23 @@ class RunTrace:
             end = _end(AttemptEnd(attempt_id, seconds, load_seconds), datetime.now(UTC), status, error)
             session.connection().execute(_ENDED, [{**end, "error_type": error_type, "passing": passing}])
 
-    def record_result(
-        self, result: TaskResult, cached: bool = False, *, attempt: AttemptEnd | None = None
-    ) -> TaskResult:
+    def record_result(self, result: TaskResult, *, attempt: AttemptEnd | None = None) -> TaskResult:
         """Record the result of a task, and link its outputs.
 
         Args:
             result: the result.
-            cached: it came from a cache.
             attempt: the attempt that made it, which is recorded as completed in the same transaction.
 
         Returns:
             The result that counts: an earlier one if another run of the task finished while this attempt was at work.
         """
-        return self._results.commit(_Made(result, cached, attempt), self._record_all)
+        return self._results.commit(_Made(result, attempt), self._record_all)
 
-    def _record_all(self, made: Sequence["_Made"]) -> Sequence[TaskResult]:
+    def record_cached(self, results: Sequence[TaskResult]) -> None:
+        """Record results that came from a cache, of different tasks, and link their outputs."""
+        self._record_all([_Made(result) for result in results], cached=True)
+
+    def _record_all(self, made: Sequence["_Made"], cached: bool = False) -> Sequence[TaskResult]:
         """Record results and the ends of their attempts; return the results that count, in the same order."""
         with self._database.writing() as session:
             self._lock_open(session)
@@ -239,7 +240,7 @@ class RunTrace:
             counting: list[TaskResult] = []
             ends: list[dict[str, Any]] = []
             new: list[NewResult] = []
-            for result, cached, attempt in made:
+            for result, attempt in made:
                 before = recorded[result.task_id]
                 is_late = attempt is not None and _finished_since(before, began[attempt.attempt_id])
                 if attempt is not None:
@@ -390,16 +391,10 @@ class RunTrace:
 
 
 class _Made(NamedTuple):
-    """A result to record.
-
-    Attributes:
-        cached: it came from a cache.
-        attempt: the attempt that made it, if one did.
-    """
+    """A result to record, and the attempt that made it, if one did."""
 
     result: TaskResult
-    cached: bool
-    attempt: AttemptEnd | None
+    attempt: AttemptEnd | None = None
 
 
 # Made once: making a statement takes longer than executing it.
