@@ -8,18 +8,18 @@ from typing import Generic, TypeVar
 
 from hugginggpt.errors import DatabaseUnavailableError
 
-I = TypeVar("I")  # noqa: E741
-O = TypeVar("O")  # noqa: E741
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
-class GroupCommit(Generic[I, O]):
+class GroupCommit(Generic[Item, Made]):
     """Commits items of one sort. The first comer does not wait; who comes meanwhile shares the next transaction."""
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
-        self._waiting: deque[tuple[I, Future[O]]] = deque()
+        self._waiting: deque[tuple[Item, Future[Made]]] = deque()
 
-    def commit(self, item: I, commit_all: Callable[[Sequence[I]], Sequence[O]]) -> O:
+    def commit(self, item: Item, commit_all: Callable[[Sequence[Item]], Sequence[Made]]) -> Made:
         """Commit an item; return what came of it, once it is durable.
 
         Args:
@@ -30,7 +30,7 @@ class GroupCommit(Generic[I, O]):
         Raises:
             Exception: whatever `commit_all` raises about the item.
         """
-        mine: Future[O] = Future()
+        mine: Future[Made] = Future()
         self._waiting.append((item, mine))
         with self._turn:
             if not mine.done():
@@ -39,7 +39,9 @@ class GroupCommit(Generic[I, O]):
         return mine.result()
 
 
-def _commit(batch: Sequence[tuple[I, "Future[O]"]], commit_all: Callable[[Sequence[I]], Sequence[O]]) -> None:
+def _commit(
+    batch: Sequence[tuple[Item, "Future[Made]"]], commit_all: Callable[[Sequence[Item]], Sequence[Made]]
+) -> None:
     try:
         made = commit_all([item for item, _ in batch])
     except BaseException as error:

@@ -213,8 +213,7 @@ class NewResult(NamedTuple):
     cached: bool
 
 
-_OF_TASK = and_(TASKS.c.request_id == bindparam("request"), TASKS.c.task_id == bindparam("task"))
-_SETTLED = update(TASKS).where(_OF_TASK)
+_SETTLED = update(TASKS).where(TASKS.c.request_id == bindparam("request"), TASKS.c.task_id == bindparam("task"))
 _NO_OUTPUTS = delete(OUTPUTS).where(
     OUTPUTS.c.request_id == bindparam("request"), OUTPUTS.c.task_id == bindparam("task")
 )
