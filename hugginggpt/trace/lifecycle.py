@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
@@ -394,13 +394,12 @@ def finish(
     """
     tasks = {row.task_id: row for row in task_rows(session, request.id)}
     new = [outcome for outcome in outcomes if not outcome.recovered]
-    for outcome in new:
-        if outcome.planned.id not in tasks:
-            raise no_task(request.id, outcome.planned.id)
+    if unknown := {outcome.planned.id for outcome in new} - tasks.keys():
+        raise no_task(request.id, min(unknown))
     lacking: dict[int, NewResult] = {}
     for outcome in new:
-        if outcome.result is not None and not _is_recorded(outcome, tasks):
-            task = tasks[outcome.planned.id]
+        task = tasks[outcome.planned.id]
+        if outcome.result is not None and not _is_recorded(outcome.result, outcome.status, task):
             before = RecordedTask(task.status, task.ended_at, task.result)
             lacking[task.task_id] = NewResult(outcome.result, before, outcome.status is TaskStatus.CACHED)
     # All at once, and so in one order: requests that end at the same time cannot deadlock.
@@ -425,15 +424,9 @@ def finish(
     request.finished_at = now
 
 
-def _is_recorded(outcome: TaskOutcome, tasks: Mapping[int, PlannedTaskRow]) -> bool:
+def _is_recorded(result: TaskResult, status: TaskStatus, task: PlannedTaskRow) -> bool:
     """Whether the task run itself recorded this result, together with the end of the attempt that made it."""
-    task = tasks.get(outcome.planned.id)
-    return (
-        task is not None
-        and outcome.result is not None
-        and task.status == outcome.status
-        and task.result == outcome.result.model_dump(mode="json")
-    )
+    return task.status == status and task.result == result.model_dump(mode="json")
 
 
 def _complete_attempt(session: Session, request: RequestRow, result: TaskResult, now: datetime) -> None:
