@@ -8,7 +8,7 @@ from typing import Any
 from prefect import Task
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
-from prefect.results import ResultRecord
+from prefect.results import ResultRecord  # type: ignore[attr-defined]
 from prefect.states import Completed, Failed
 
 from hugginggpt.deadline import Deadline

@@ -1,7 +1,7 @@
 """Concurrency limits on the tags of tasks, which a user may create on Prefect's server."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from typing import Any
@@ -19,10 +19,10 @@ def ask_for_tag_limits_once() -> None:
     from prefect import task_engine  # reads the environment, which `prepare` completes first
     from prefect.concurrency.services import _cache_lock, _no_limits_cache
 
-    hold = task_engine._concurrency
+    hold = task_engine._concurrency  # type: ignore[attr-defined]
 
     @contextmanager
-    def holding(names: Sequence[str], **how: Any) -> Iterator[None]:
+    def holding(names: list[str], **how: Any) -> Iterator[None]:
         tags = frozenset(names)
         with ExitStack() as held:
             if tags not in _unlimited:
@@ -35,7 +35,7 @@ def ask_for_tag_limits_once() -> None:
                                 _unlimited.add(tags)
             yield
 
-    task_engine._concurrency = holding  # type: ignore[assignment]
+    task_engine._concurrency = holding  # type: ignore[assignment, attr-defined]
 
 
 @lru_cache(maxsize=64)
