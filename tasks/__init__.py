@@ -3,9 +3,11 @@
 from hugginggpt.environment import prepare
 from tasks.certificates import share_certificates
 from tasks.run_log import leave_out_tracebacks
+from tasks.tag_limits import ask_for_tag_limits_once
 from tasks.tokens import share_tokens
 
 prepare()
 leave_out_tracebacks()
 share_certificates()
 share_tokens()
+ask_for_tag_limits_once()

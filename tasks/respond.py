@@ -21,7 +21,7 @@ from hugginggpt.trace.lifecycle import NO_LONGER_HELD
 from hugginggpt.trace.report import report
 from hugginggpt.trace.story import Answer, RequestTrace
 from tasks.cancelling import cancellable, why_cancelled
-from tasks.edges import edge_from, unsearched
+from tasks.edges import unsearched
 from tasks.expert_workers.placement import run_controller_task
 from tasks.policies import RESPOND
 from tasks.recording import recorded_controller, retry_while_database_is_down
@@ -58,11 +58,10 @@ def respond_and_record(
     """
     if _status(run) is RequestStatus.CANCELLED:
         return final_state(run.request_id)
-    finals = [edge_from(state) for state in states]
     deadline = Deadline(math.inf)
     with cancellable(run.key, deadline):
         given = map(unsearched, (run, plan, outcomes, error))
-        state = run_controller_task(_respond_and_record, *given, wait_for=finals, deadline=deadline)
+        state = run_controller_task(_respond_and_record, *given, after=states, deadline=deadline)
     state.result()
     return final_state(run.request_id, state.state_details.task_run_id)
 

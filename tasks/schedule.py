@@ -3,11 +3,12 @@
 import math
 from collections.abc import Mapping
 from queue import Empty, SimpleQueue
-from typing import Any, cast
+from typing import Any
 
 from prefect import Task
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
+from prefect.results import ResultRecord  # type: ignore[attr-defined]
 from prefect.states import Completed, Failed
 
 from hugginggpt.deadline import Deadline
@@ -25,7 +26,7 @@ from hugginggpt.request_run import RequestRun
 from hugginggpt.results import TaskOutcome, TaskResult, TaskStatus
 from hugginggpt.services import get_store
 from tasks.cancelling import cancellable, cancelled_on_error, why_cancelled
-from tasks.edges import edge_from, unsearched
+from tasks.edges import run_after, submit_after, unsearched
 from tasks.expert_workers.lost import POLL_SECONDS, StrandedRuns, lost, why_lost
 from tasks.expert_workers.own_controller import needs_controller, submit_here
 from tasks.expert_workers.placement import worker_for
@@ -79,6 +80,7 @@ class _Schedule:
         self.states: dict[int, State[Any]] = {}
         self.chosen: dict[int, State[ModelChoice]] = {}
         self.final: SimpleQueue[PrefectFuture[Any]] = SimpleQueue()
+        self.cached: list[TaskResult] = []
         self.losses = 0
         self.apart: set[int] = set()
 
@@ -96,7 +98,12 @@ class _Schedule:
             if len(self.outcomes) == len(self.plan.tasks):
                 ids = [planned.id for planned in self.plan.tasks]
                 return [self.outcomes[k] for k in ids], [self.states[k] for k in ids]
-            self._settle(self._next_final())
+            try:
+                self._settle(self._next_final())
+                while not self.final.empty():
+                    self._settle(self._next_final())
+            finally:
+                self._record_cached()
 
     def _next_final(self) -> PrefectFuture[Any]:
         stranded = StrandedRuns(self.deadline)
@@ -121,13 +128,10 @@ class _Schedule:
             fresh: ignore cached results; None follows the request's options.
             here: try the models that need the controller, because the workers' models could not do the task.
         """
-        before = [edge_from(self.states[k]) for k in planned.dep]
+        before = [self.states[k] for k in planned.dep]
 
         def settled(name: str, **why: Any) -> None:
-            self._end(
-                planned,
-                cast(State[Any], SETTLED_TASK(unsearched(planned), name, **why, wait_for=before, return_state=True)),
-            )
+            self._end(planned, run_after(before, SETTLED_TASK, unsearched(planned), name, **why))
 
         if planned.id in self.recovered:
             return settled(RECOVERED, result=self.recovered[planned.id])
@@ -137,9 +141,9 @@ class _Schedule:
         chosen = selection.by if isinstance(selection, Selected) else self.chosen[planned.id]
         if chosen is not None and not chosen.is_completed():
             return settled("Failed", reason=self._why_not(chosen))
-        choice: ModelChoice = selection.choice if isinstance(selection, Selected) else self.chosen[planned.id].result()
+        choice: ModelChoice = selection.choice if isinstance(selection, Selected) else _result(self.chosen[planned.id])
         if chosen is not None:
-            before.append(edge_from(chosen))
+            before.append(chosen)
         expert = EXPERT_TASKS[planned.task]
         if self.request.options.fresh if fresh is None else fresh:
             expert = refreshing(expert)
@@ -156,13 +160,13 @@ class _Schedule:
         future: PrefectFuture[TaskResult]
         if apart and (here or needs_controller(ranked[0])):
             self.apart.discard(planned.id)
-            future = submit_here(expert, parameters, wait_for=before)
+            future = submit_here(expert, parameters, after=before)
         else:
             if apart:
                 self.apart.add(planned.id)
             try:
                 with worker_for(planned.task, ranked[0], self.deadline, with_controller=needs_ours and not apart):
-                    future = expert.submit(**(parameters | {"without_controller": apart}), wait_for=before)
+                    future = submit_after(before, expert, **(parameters | {"without_controller": apart}))
             except SelectionError as error:
                 if apart:
                     return self._start(planned, fresh, here=True)
@@ -185,7 +189,7 @@ class _Schedule:
             self._settle_choice(future)
             return
         state = future.state
-        stored = state.result() if state.is_completed() and state.name == CACHED else None
+        stored = _result(state) if state.is_completed() and state.name == CACHED else None
         if stored is not None and not (is_stored(stored) and _is_whole(stored)):
             self._start(planned, fresh=True)
         elif self._is_to_be_done_again(future):
@@ -210,7 +214,7 @@ class _Schedule:
         """
         if isinstance(error := _error(state), DiskFullError):
             raise error
-        result: TaskResult | None = state.result() if state.is_completed() and state.name != SKIPPED else None
+        result: TaskResult | None = _result(state) if state.is_completed() and state.name != SKIPPED else None
         outputs = result.outputs if result is not None else ()
         self.states[planned.id] = state
         outcome = self.outcomes[planned.id] = TaskOutcome(
@@ -226,11 +230,18 @@ class _Schedule:
         # Here and not in the task run, whose function may not have run, or whose process may be gone.
         if outcome.result is not None:
             show_result(outcome.result, state.state_details.task_run_id)
-        with recording(f"The end of task {planned.name}"):
-            if outcome.result is None:
+            if state.name == CACHED:
+                self.cached.append(outcome.result)
+        else:
+            with recording(f"The end of task {planned.name}"):
                 self.request.trace.record_no_result(planned.id, outcome.status, outcome.error or "unknown")
-            elif state.name == CACHED:
-                self.request.trace.record_result(outcome.result, cached=True)
+
+    def _record_cached(self) -> None:
+        """Record the results that came from the cache, before tasks that need them begin."""
+        if self.cached:
+            with recording("Cached results"):
+                self.request.trace.record_cached(self.cached)
+            self.cached.clear()
 
     def _why_not(self, state: State[Any]) -> str:
         """Why there is no result. A task run that had no worker when time was up does not count as lost."""
@@ -244,7 +255,7 @@ class _Schedule:
             return
         state = future.state
         if state.is_completed():
-            choice: ModelChoice = state.result()
+            choice: ModelChoice = _result(state)
             if state.name == CACHED and choice.provisional:
                 self._choose_again(task_id, fresh=True)
                 return
@@ -258,6 +269,11 @@ class _Schedule:
         again = submit_selection(self.request, self.plan.task(task_id), fresh=fresh)
         self.selections[task_id] = again
         again.add_done_callback(self.final.put)
+
+
+def _result(state: State[Any]) -> Any:
+    """The result of a completed task run. Prefect takes a turn of its event loop even for one that is in memory."""
+    return state.data.result if isinstance(state.data, ResultRecord) else state.result()
 
 
 def _has_no_model(state: State[Any]) -> bool:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
@@ -23,16 +23,16 @@ from hugginggpt.trace.requests import resources_of, task_rows
 from hugginggpt.trace.rows import (
     OPEN,
     SHOWN_ID,
+    NewResult,
     RecordedTask,
     add_resources,
-    artifact_ids,
     died,
     insert_for,
     locked,
     locked_known,
     no_such,
     no_task,
-    store_result,
+    store_results,
 )
 from hugginggpt.trace.story import Answer, AskedRequest, OpenedRequest
 from hugginggpt.trace.tables import ConversationRow, ExpertRunRow, FlowRunRow, PlannedTaskRow, RequestRow
@@ -394,19 +394,22 @@ def finish(
     """
     tasks = {row.task_id: row for row in task_rows(session, request.id)}
     new = [outcome for outcome in outcomes if not outcome.recovered]
-    lacking = [outcome for outcome in new if outcome.result is not None and not _is_recorded(outcome, tasks)]
-    # All in one statement, and so in one order: requests that end at the same time cannot deadlock.
-    artifact_ids(session, [a for outcome in lacking if outcome.result for a in outcome.result.outputs], now)
+    if unknown := {outcome.planned.id for outcome in new} - tasks.keys():
+        raise no_task(request.id, min(unknown))
+    lacking: dict[int, NewResult] = {}
     for outcome in new:
-        task = tasks.get(outcome.planned.id)
-        if task is None:
-            raise no_task(request.id, outcome.planned.id)
-        if outcome.result is not None and outcome in lacking:
+        task = tasks[outcome.planned.id]
+        if outcome.result is not None and not _is_recorded(outcome.result, outcome.status, task):
             before = RecordedTask(task.status, task.ended_at, task.result)
-            store_result(session, request.id, outcome.result, before, now, cached=outcome.status is TaskStatus.CACHED)
+            lacking[task.task_id] = NewResult(outcome.result, before, outcome.status is TaskStatus.CACHED)
+    # All at once, and so in one order: requests that end at the same time cannot deadlock.
+    store_results(session, request.id, list(lacking.values()), now)
+    for outcome in new:
+        task = tasks[outcome.planned.id]
+        if task.task_id in lacking:
             session.refresh(task)
             if outcome.status is TaskStatus.COMPLETED:
-                _complete_attempt(session, request, outcome.result, now)
+                _complete_attempt(session, request, lacking[task.task_id].result, now)
         task.status = outcome.status
         task.cached = outcome.status is TaskStatus.CACHED
         task.error = outcome.error
@@ -421,15 +424,9 @@ def finish(
     request.finished_at = now
 
 
-def _is_recorded(outcome: TaskOutcome, tasks: Mapping[int, PlannedTaskRow]) -> bool:
+def _is_recorded(result: TaskResult, status: TaskStatus, task: PlannedTaskRow) -> bool:
     """Whether the task run itself recorded this result, together with the end of the attempt that made it."""
-    task = tasks.get(outcome.planned.id)
-    return (
-        task is not None
-        and outcome.result is not None
-        and task.status == outcome.status
-        and task.result == outcome.result.model_dump(mode="json")
-    )
+    return task.status == status and task.result == result.model_dump(mode="json")
 
 
 def _complete_attempt(session: Session, request: RequestRow, result: TaskResult, now: datetime) -> None:

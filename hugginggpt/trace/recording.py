@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import delete, func, insert, literal, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from hugginggpt.artifacts import Resource
@@ -14,12 +14,14 @@ from hugginggpt.plan import Plan
 from hugginggpt.request import Budget
 from hugginggpt.results import RequestStatus, TaskOutcome, TaskResult, TaskStatus
 from hugginggpt.trace.database import Database
+from hugginggpt.trace.group_commit import GroupCommit
 from hugginggpt.trace.lifecycle import finish
 from hugginggpt.trace.requests import choice_of, plan_of, task_rows
 from hugginggpt.trace.rows import (
     ATTEMPTS,
     OPEN,
     TASKS,
+    NewResult,
     RecordedTask,
     add_resources,
     insert_for,
@@ -29,8 +31,8 @@ from hugginggpt.trace.rows import (
     no_such,
     no_task,
     open_row,
-    recorded_task,
-    store_result,
+    recorded_tasks,
+    store_results,
 )
 from hugginggpt.trace.story import Answer, AttemptEnd
 from hugginggpt.trace.tables import ControllerCallRow, ExpertRunRow, ModelSelectionRow, PlannedTaskRow, RequestRow
@@ -40,9 +42,10 @@ if TYPE_CHECKING:
 
 
 class RunTrace:
-    """The trace of one life of a request. Raises the errors of `Trace`.
+    """The trace of one life of a request. Raises the errors of `Trace`. Safe to share between threads.
 
-    Once another life has taken over, every write raises `RequestClosedError`.
+    Once another life has taken over, every write raises `RequestClosedError`. What threads record around their experts
+    at the same time is committed together.
 
     Args:
         database: where the trace is.
@@ -54,6 +57,8 @@ class RunTrace:
         self._database = database
         self.request_id = request_id
         self.life = life
+        self._starts: GroupCommit[dict[str, Any], int] = GroupCommit()
+        self._results: GroupCommit[_Made, TaskResult] = GroupCommit()
 
     # What the stages record
 
@@ -143,28 +148,32 @@ class RunTrace:
         Returns:
             The attempt, for `finish_attempt`.
         """
+        start = {
+            "task_id": task_id,
+            "run_count": run_count,
+            "model_id": candidate.card.id,
+            "revision": candidate.card.revision,
+            "endpoint": candidate.endpoint,
+        }
+        return self._starts.commit(start, self._start_all)
+
+    def _start_all(self, starts: Sequence[dict[str, Any]]) -> Sequence[int]:
+        """Record attempts that begin; return their ids in the same order."""
         with self._database.writing() as session:
             self._lock_open(session)
-            now = datetime.now(UTC)
-            begun = func.coalesce(TASKS.c.started_at, literal(now, TASKS.c.started_at.type))
-            started = update(TASKS).where(is_task(self.request_id, task_id)).values(started_at=begun)
-            connection = session.connection()
-            if connection.execute(started).rowcount == 0:
-                raise no_task(self.request_id, task_id)
-            attempt = {
+            connection, now = session.connection(), datetime.now(UTC)
+            tasks = {start["task_id"] for start in starts}
+            begun = {"request": self.request_id, "tasks": sorted(tasks), "now": now}
+            if connection.execute(_BEGUN, begun).rowcount != len(tasks):
+                recorded_tasks(session, self.request_id, tasks)  # raises for the one that is unknown
+            common = {
                 "request_id": self.request_id,
-                "task_id": task_id,
                 "life": self.life,
-                "run_count": run_count,
-                "model_id": candidate.card.id,
-                "revision": candidate.card.revision,
-                "endpoint": candidate.endpoint,
                 "status": "running",
                 "passing": False,
                 "started_at": now,
             }
-            id_: int = connection.execute(insert(ATTEMPTS).values(attempt).returning(ATTEMPTS.c.id)).scalar_one()
-            return id_
+            return connection.execute(_NEW_ATTEMPTS, [common | start for start in starts]).scalars().all()
 
     def record_progress(self, attempt_id: int, progress: str) -> None:
         """Record the progress of an attempt. An attempt that has ended keeps the progress that was recorded last.
@@ -201,38 +210,48 @@ class RunTrace:
         """
         with self._database.writing() as session:
             self._lock_open(session)
-            _end_attempt(
-                session,
-                AttemptEnd(attempt_id, seconds, load_seconds),
-                status=status,
-                error=error,
-                error_type=error_type,
-                passing=passing,
-            )
+            _attempts_began(session, [attempt_id])
+            end = _end(AttemptEnd(attempt_id, seconds, load_seconds), datetime.now(UTC), status, error)
+            session.connection().execute(_ENDED, [{**end, "error_type": error_type, "passing": passing}])
 
-    def record_result(
-        self, result: TaskResult, cached: bool = False, *, attempt: AttemptEnd | None = None
-    ) -> TaskResult:
+    def record_result(self, result: TaskResult, *, attempt: AttemptEnd | None = None) -> TaskResult:
         """Record the result of a task, and link its outputs.
 
         Args:
             result: the result.
-            cached: it came from a cache.
             attempt: the attempt that made it, which is recorded as completed in the same transaction.
 
         Returns:
             The result that counts: an earlier one if another run of the task finished while this attempt was at work.
         """
+        return self._results.commit(_Made(result, attempt), self._record_all)
+
+    def record_cached(self, results: Sequence[TaskResult]) -> None:
+        """Record results that came from a cache, of different tasks, and link their outputs."""
+        self._record_all([_Made(result) for result in results], cached=True)
+
+    def _record_all(self, made: Sequence["_Made"], cached: bool = False) -> Sequence[TaskResult]:
+        """Record results and the ends of their attempts; return the results that count, in the same order."""
         with self._database.writing() as session:
             self._lock_open(session)
-            before = recorded_task(session, self.request_id, result.task_id)
-            if attempt is not None and _finished_meanwhile(session, before, attempt):
-                _end_attempt(session, attempt, status="interrupted", error="Another run of this task finished first.")
-                return TaskResult.model_validate(before.result)
-            if attempt is not None:
-                _end_attempt(session, attempt, status="completed")
-            store_result(session, self.request_id, result, before, datetime.now(UTC), cached=cached)
-            return result
+            now = datetime.now(UTC)
+            recorded = recorded_tasks(session, self.request_id, [one.result.task_id for one in made])
+            began = _attempts_began(session, [one.attempt.attempt_id for one in made if one.attempt is not None])
+            counting: list[TaskResult] = []
+            ends: list[dict[str, Any]] = []
+            new: list[NewResult] = []
+            for result, attempt in made:
+                before = recorded[result.task_id]
+                is_late = attempt is not None and _finished_since(before, began[attempt.attempt_id])
+                if attempt is not None:
+                    ends.append(_end(attempt, now, *(_LATE if is_late else ("completed", None))))
+                if not is_late:
+                    new.append(NewResult(result, before, cached))
+                counting.append(TaskResult.model_validate(before.result) if is_late else result)
+            if ends:
+                session.connection().execute(_ENDED, ends)
+            store_results(session, self.request_id, new, now)
+            return counting
 
     def record_no_result(self, task_id: int, status: TaskStatus, error: str) -> None:
         """Record why a task has no result. A task that has a result keeps it.
@@ -244,7 +263,7 @@ class RunTrace:
         """
         with self._database.writing() as session:
             self._lock_open(session)
-            if recorded_task(session, self.request_id, task_id).result is not None:
+            if recorded_tasks(session, self.request_id, [task_id])[task_id].result is not None:
                 return
             ended = {"status": status, "error": error, "ended_at": datetime.now(UTC)}
             session.connection().execute(update(TASKS).where(is_task(self.request_id, task_id)).values(ended))
@@ -371,18 +390,49 @@ class RunTrace:
         lock_open(session, self.request_id, self.life)
 
 
-def _finished_meanwhile(session: Session, task: RecordedTask, end: AttemptEnd) -> bool:
-    """Whether another run of the task recorded a result while the attempt was at work."""
-    if task.status != TaskStatus.COMPLETED or task.ended_at is None:
-        return False
-    began: datetime = (
-        session.connection().execute(select(ATTEMPTS.c.started_at).where(ATTEMPTS.c.id == end.attempt_id)).scalar_one()
-    )
-    return task.ended_at >= began
+class _Made(NamedTuple):
+    """A result to record, and the attempt that made it, if one did."""
+
+    result: TaskResult
+    attempt: AttemptEnd | None = None
 
 
-def _end_attempt(session: Session, end: AttemptEnd, **how: Any) -> None:
-    values = {"ended_at": datetime.now(UTC), "seconds": end.seconds, "load_seconds": end.load_seconds, **how}
-    ended = update(ATTEMPTS).where(ATTEMPTS.c.id == end.attempt_id).values(values)
-    if session.connection().execute(ended).rowcount == 0:
-        raise TraceError(f"There is no attempt {end.attempt_id} in the trace.")
+# Made once: making a statement takes longer than executing it.
+_BEGUN = (
+    update(TASKS)
+    .where(TASKS.c.request_id == bindparam("request"), TASKS.c.task_id.in_(bindparam("tasks", expanding=True)))
+    .values(started_at=func.coalesce(TASKS.c.started_at, bindparam("now", type_=TASKS.c.started_at.type)))
+)
+_NEW_ATTEMPTS = insert(ATTEMPTS).returning(ATTEMPTS.c.id, sort_by_parameter_order=True)
+_STARTED = select(ATTEMPTS.c.id, ATTEMPTS.c.started_at).where(ATTEMPTS.c.id.in_(bindparam("attempts", expanding=True)))
+_ENDED = update(ATTEMPTS).where(ATTEMPTS.c.id == bindparam("attempt"))
+_LATE = ("interrupted", "Another run of this task finished first.")
+
+
+def _attempts_began(session: Session, attempt_ids: Sequence[int]) -> dict[int, datetime]:
+    """When attempts began, by their ids.
+
+    Raises:
+        TraceError: one of them is unknown.
+    """
+    began = {row.id: row.started_at for row in session.connection().execute(_STARTED, {"attempts": attempt_ids})}
+    if unknown := set(attempt_ids) - began.keys():
+        raise TraceError(f"There is no attempt {min(unknown)} in the trace.")
+    return began
+
+
+def _finished_since(task: RecordedTask, began: datetime) -> bool:
+    """Whether another run of the task recorded a result while an attempt was at work."""
+    return task.status == TaskStatus.COMPLETED and task.ended_at is not None and task.ended_at >= began
+
+
+def _end(end: AttemptEnd, now: datetime, status: str, error: str | None) -> dict[str, Any]:
+    """The values for `_ENDED`."""
+    return {
+        "attempt": end.attempt_id,
+        "ended_at": now,
+        "seconds": end.seconds,
+        "load_seconds": end.load_seconds,
+        "status": status,
+        "error": error,
+    }

@@ -1,11 +1,11 @@
 """Find and add single rows: functions on an open session that all parts of the trace use."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Table, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -79,10 +79,12 @@ def open_row(session: Session, request_id: str, life: int) -> RequestRow:
     return request
 
 
+_LOCKED = select(REQUESTS.c.status, REQUESTS.c.life).where(REQUESTS.c.id == bindparam("request")).with_for_update()
+
+
 def lock_open(session: Session, request_id: str, life: int) -> None:
     """Lock the request as `open_row` does, without reading the rest of it."""
-    query = select(REQUESTS.c.status, REQUESTS.c.life).where(REQUESTS.c.id == request_id).with_for_update()
-    found = session.connection().execute(query).one_or_none()
+    found = session.connection().execute(_LOCKED, {"request": request_id}).one_or_none()
     if found is None:
         raise no_such("request", request_id)
     _check_open(request_id, life, found.status, found.life)
@@ -175,17 +177,22 @@ class RecordedTask:
     result: dict[str, Any] | None
 
 
-def recorded_task(session: Session, request_id: str, task_id: int) -> RecordedTask:
-    """A task of the request's plan, whose request is locked.
+_RECORDED = select(TASKS.c.task_id, TASKS.c.status, TASKS.c.ended_at, TASKS.c.result).where(
+    TASKS.c.request_id == bindparam("request"), TASKS.c.task_id.in_(bindparam("tasks", expanding=True))
+)
+
+
+def recorded_tasks(session: Session, request_id: str, task_ids: Collection[int]) -> dict[int, RecordedTask]:
+    """Tasks of the request's plan, by their ids; the request is locked.
 
     Raises:
-        TraceError: the plan has no such task.
+        TraceError: the plan does not have one of them.
     """
-    query = select(TASKS.c.status, TASKS.c.ended_at, TASKS.c.result).where(is_task(request_id, task_id))
-    found = session.connection().execute(query).one_or_none()
-    if found is None:
-        raise no_task(request_id, task_id)
-    return RecordedTask(found.status, found.ended_at, found.result)
+    found = session.connection().execute(_RECORDED, {"request": request_id, "tasks": sorted(set(task_ids))})
+    recorded = {row.task_id: RecordedTask(row.status, row.ended_at, row.result) for row in found}
+    if unknown := set(task_ids) - recorded.keys():
+        raise no_task(request_id, min(unknown))
+    return recorded
 
 
 def is_task(request_id: str, task_id: int) -> ColumnElement[bool]:
@@ -193,37 +200,60 @@ def is_task(request_id: str, task_id: int) -> ColumnElement[bool]:
     return and_(TASKS.c.request_id == request_id, TASKS.c.task_id == task_id)
 
 
-def store_result(
-    session: Session, request_id: str, result: TaskResult, before: RecordedTask, now: datetime, *, cached: bool
-) -> None:
-    """Give a task its result. The same result may come twice.
+class NewResult(NamedTuple):
+    """A result to store.
 
-    Args:
-        session: a session of which no object stands for the task, or is read again.
-        request_id: the request.
-        result: the result.
-        before: what was recorded of the task.
-        now: when the task ended, if this result is new.
+    Attributes:
+        before: what was recorded of its task.
         cached: it came from a cache.
     """
-    made = result.model_dump(mode="json")
-    values: dict[str, Any] = {
-        "status": TaskStatus.CACHED if cached else TaskStatus.COMPLETED,
-        "cached": cached,
-        "error": None,
-        "model_id": result.model,
-        "revision": result.revision,
-        "endpoint": result.endpoint,
-        "seconds": result.seconds,
-    }
-    if before.result != made:  # the first result, or another than that of an earlier life
-        values |= {"result": made, "ended_at": now}
+
+    result: TaskResult
+    before: RecordedTask
+    cached: bool
+
+
+_SETTLED = update(TASKS).where(TASKS.c.request_id == bindparam("request"), TASKS.c.task_id == bindparam("task"))
+_NO_OUTPUTS = delete(OUTPUTS).where(
+    OUTPUTS.c.request_id == bindparam("request"), OUTPUTS.c.task_id == bindparam("task")
+)
+_OUTPUTS = insert(OUTPUTS)
+
+
+def store_results(session: Session, request_id: str, new: Sequence[NewResult], now: datetime) -> None:
+    """Give tasks their results. The same result may come twice.
+
+    Args:
+        session: a session of which no object stands for one of the tasks, or is read again.
+        request_id: the request.
+        new: the results, at most one for each task.
+        now: when the tasks ended whose result is new.
+    """
     connection = session.connection()
-    connection.execute(update(TASKS).where(is_task(request_id, result.task_id)).values(values))
-    ids = artifact_ids(session, result.outputs, now)
-    if before.result is not None:
-        of_task = and_(OUTPUTS.c.request_id == request_id, OUTPUTS.c.task_id == result.task_id)
-        connection.execute(delete(OUTPUTS).where(of_task))
+    ids = artifact_ids(session, [artifact for result, _, _ in new for artifact in result.outputs], now)
+    # Statements for many rows need the same columns in each.
+    values: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
+    for result, before, cached in new:
+        made = result.model_dump(mode="json")
+        is_new = before.result != made  # the first result, or another than that of an earlier life
+        values[is_new].append(
+            {
+                "request": request_id,
+                "task": result.task_id,
+                "status": TaskStatus.CACHED if cached else TaskStatus.COMPLETED,
+                "cached": cached,
+                "error": None,
+                "model_id": result.model,
+                "revision": result.revision,
+                "endpoint": result.endpoint,
+                "seconds": result.seconds,
+                **({"result": made, "ended_at": now} if is_new else {}),
+            }
+        )
+    for rows in filter(None, values.values()):
+        connection.execute(_SETTLED, rows)
+    if known := [{"request": request_id, "task": n.result.task_id} for n in new if n.before.result is not None]:
+        connection.execute(_NO_OUTPUTS, known)
     outputs = [
         {
             "request_id": request_id,
@@ -232,8 +262,9 @@ def store_result(
             "position": position,
             "artifact_id": ids[artifact_key(artifact)],
         }
+        for result, _, _ in new
         for item, element in enumerate(result.items)
         for position, artifact in enumerate(element.outputs)
     ]
     if outputs:
-        connection.execute(insert(OUTPUTS), outputs)
+        connection.execute(_OUTPUTS, outputs)

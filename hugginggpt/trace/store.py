@@ -6,6 +6,9 @@ request locks the request's row, so nothing is written once the request is finis
 
 from __future__ import annotations
 
+import threading
+from weakref import WeakValueDictionary
+
 from sqlalchemy import select
 
 from hugginggpt.settings import Settings
@@ -44,6 +47,8 @@ class Trace:
         self.models = Models(database)
         self.evaluations = Evaluations(database)
         self.pruning = Pruning(database)
+        self._runs: WeakValueDictionary[tuple[str, int], RunTrace] = WeakValueDictionary()
+        self._lock = threading.Lock()
 
     @classmethod
     def open(cls, settings: Settings) -> Trace:
@@ -59,8 +64,12 @@ class Trace:
         return cls(Database(url))
 
     def run(self, request_id: str, life: int) -> RunTrace:
-        """The trace of one life of a request."""
-        return RunTrace(self._database, request_id, life)
+        """The trace of one life of a request; the same one for all threads that use it at the same time."""
+        with self._lock:
+            run = self._runs.get((request_id, life))
+            if run is None:
+                run = self._runs[request_id, life] = RunTrace(self._database, request_id, life)
+            return run
 
     def close(self) -> None:
         """Close every connection."""

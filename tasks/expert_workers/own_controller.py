@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from prefect import Task
+from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.task_runners import ThreadPoolTaskRunner
 
@@ -20,6 +21,7 @@ from hugginggpt.experts.registry import expert_for
 from hugginggpt.models.card import Candidate, Endpoint
 from hugginggpt.services import get_catalog
 from hugginggpt.settings import get_settings
+from tasks.edges import submit_after
 from tasks.expert_workers.questions import ask_workers, kinds_of_workers, workers_have_our_controller
 
 R = TypeVar("R")
@@ -70,9 +72,11 @@ def _candidates(kind: str, apart: bool) -> list[Candidate]:
     return ranked(found, settings.inference_mode, small_controller=settings.uses_embedded_controller)
 
 
-def submit_here(task: Task[..., R], parameters: Mapping[str, Any], wait_for: Sequence[Any] = ()) -> PrefectFuture[R]:
+def submit_here(
+    task: Task[..., R], parameters: Mapping[str, Any], after: Sequence[State[Any]] = ()
+) -> PrefectFuture[R]:
     """Submit a task to a thread of this process, whatever task runner the flow run has."""
-    return _threads().submit(task, parameters=dict(parameters), wait_for=wait_for)
+    return submit_after(after, task, runner=_threads(), **parameters)
 
 
 @lru_cache(maxsize=1)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from prefect import Task
 from prefect.client.schemas.objects import State
@@ -16,6 +16,7 @@ from hugginggpt.deadline import NO_DEADLINE, Deadline
 from hugginggpt.errors import SelectionError
 from hugginggpt.models.card import Candidate
 from hugginggpt.settings import get_settings
+from tasks.edges import run_after, submit_after
 from tasks.expert_workers import runner
 from tasks.expert_workers.lost import POLL_SECONDS, StrandedRuns, lost
 from tasks.expert_workers.questions import kinds_of_workers, workers_have_our_controller
@@ -89,7 +90,7 @@ def _able_workers(
 
 
 def submit_controller_task(
-    task: Task[..., R], *arguments: Any, kinds: Collection[str] = (), wait_for: Sequence[Any] = ()
+    task: Task[..., R], *arguments: Any, kinds: Collection[str] = (), after: Sequence[State[Any]] = ()
 ) -> PrefectFuture[R]:
     """Submit a task that calls the controller; on a cluster, to a worker that keeps the same controller loaded.
 
@@ -97,22 +98,22 @@ def submit_controller_task(
         task: what to submit.
         arguments: its arguments.
         kinds: the kinds of task that it is about; prefer a worker that takes such tasks.
-        wait_for: states that it waits for.
+        after: final states of the task runs that it comes after.
     """
     if dask_runner() is None:
-        return task.submit(*arguments, wait_for=wait_for)
+        return submit_after(after, task, *arguments)
     from dask import annotate  # type: ignore[attr-defined]
 
     taken = kinds_of_workers() or () if kinds else ()
     with annotate(resources={controller_resource(get_settings()): 1, **{kind: 1 for kind in kinds if kind in taken}}):
-        return task.submit(*arguments, wait_for=wait_for)
+        return submit_after(after, task, *arguments)
 
 
 def run_controller_task(
     task: Task[..., R],
     *arguments: Any,
     kinds: Collection[str] = (),
-    wait_for: Sequence[Any] = (),
+    after: Sequence[State[Any]] = (),
     deadline: Deadline = NO_DEADLINE,
 ) -> State[R]:
     """Run a task that calls the controller to its end; return its final state.
@@ -123,11 +124,11 @@ def run_controller_task(
         task: what to run.
         arguments: its arguments, including the deadline that ends it.
         kinds: the kinds of task that it is about; prefer a worker that takes such tasks.
-        wait_for: states that it waits for.
+        after: final states of the task runs that it comes after.
         deadline: ends the wait for a worker.
     """
     if dask_runner() is not None and workers_have_our_controller():
-        future = submit_controller_task(task, *arguments, kinds=kinds, wait_for=wait_for)
+        future = submit_controller_task(task, *arguments, kinds=kinds, after=after)
         assert isinstance(future, PrefectWrappedFuture)
         stranded = StrandedRuns(deadline)
         while not future.wrapped_future.done():
@@ -136,4 +137,4 @@ def run_controller_task(
         future.wait()
         if not lost(future):
             return future.state
-    return cast(State[R], task(*arguments, wait_for=wait_for, return_state=True))
+    return run_after(after, task, *arguments)

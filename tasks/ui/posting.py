@@ -46,7 +46,10 @@ TOGETHER = 128
 """How many posts travel together at most."""
 
 GATHERING_SECONDS = 0.5
-"""Seconds for which posts wait for others to travel with, unless their flow run waits for them."""
+"""Seconds for which posts wait for others to travel with, unless they are enough, or their flow run waits for them."""
+
+ENOUGH = 32
+"""How many posts do not wait for others, so that a large plan does not leave all of its work to the end."""
 
 _FAILED_RUN_SECONDS = 3.0
 """How long a flow run that fails or is interrupted waits for its posts."""
@@ -103,7 +106,8 @@ class _Posts:
         sent: the name of each, and whether it has reached the server.
         waiting: those that have not been sent yet.
         sending: whether a thread sends them.
-        wanted: set when the flow run waits for its posts.
+        wanted: set when enough of them wait, and when the flow run waits for its posts.
+        ending: whether the flow run waits for its posts.
         given_up: set when the flow run no longer waits for them.
     """
 
@@ -111,6 +115,7 @@ class _Posts:
     waiting: list[_Artifact | _Change] = field(default_factory=list)
     sending: bool = False
     wanted: threading.Event = field(default_factory=threading.Event)
+    ending: bool = False
     given_up: threading.Event = field(default_factory=threading.Event)
 
 
@@ -169,6 +174,8 @@ def _post(one: _Artifact | _Change) -> None:
         posts = _under_way[flow_run.get_id()]
         posts.sent.append((one.what, one.sent))
         posts.waiting.append(one)
+        if len(posts.waiting) >= ENOUGH:
+            posts.wanted.set()
         if not posts.sending:
             posts.sending = True
             beside(lambda: _send_waiting(posts))
@@ -183,7 +190,8 @@ def finish_posting(seconds: float | None = None) -> list[str]:
     seconds = TRIES_FOR if seconds is None else seconds
     with _lock:
         posts = _under_way.pop(flow_run.get_id(), _Posts())
-    posts.wanted.set()
+        posts.ending = True
+        posts.wanted.set()
     late = wait([sent for _, sent in posts.sent], seconds).not_done
     posts.given_up.set()
     if late:
@@ -241,6 +249,8 @@ def _send_waiting(posts: _Posts) -> None:
         posts.wanted.wait(GATHERING_SECONDS)
         with _lock:
             batch, posts.waiting = posts.waiting[:TOGETHER], posts.waiting[TOGETHER:]
+            if not posts.ending and len(posts.waiting) < ENOUGH:
+                posts.wanted.clear()
             if not batch:
                 posts.sending = False
                 return

@@ -175,7 +175,7 @@ def test_a_call_to_the_controller_belongs_to_its_life(trace: Trace) -> None:
 
 def test_what_an_earlier_life_made_stays_as_it_was(trace: Trace) -> None:
     opened = planned(trace, holder=ELSEWHERE, lease_seconds=0.0)
-    run_of(trace, opened.request_id, 1).record_result(result(0), cached=True)
+    run_of(trace, opened.request_id, 1).record_cached([result(0)])
     run_of(trace, opened.request_id, 1).start_attempt(1, candidate(), run_count=1)
     run_of(trace, opened.request_id, 1).record_result(result(1))
     before = trace.requests.get(opened.request_id).tasks[:2]
