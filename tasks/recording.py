@@ -1,7 +1,7 @@
 """How the stages read and write the trace, even if its database is away for a while."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ from hugginggpt.controller.call import ControllerCall
 from hugginggpt.controller.client import Controller
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DatabaseUnavailableError, RequestClosedError
+from hugginggpt.models.card import ModelChoice
 from hugginggpt.request import check_spent
 from hugginggpt.request_run import RequestRun
 from hugginggpt.services import get_controller
@@ -49,7 +50,7 @@ def retry_while_database_is_down(what: str, ask: Callable[[], T], deadline: Dead
 
 @contextmanager
 def recording(what: str) -> Iterator[None]:
-    """Record something in the trace that another stage records again at the end.
+    """Record something in the trace that the work does not need.
 
     While the database is away, the work goes on: Prefect's result store holds what was made, and the final stage, or
     a resume, records it. Results of a cancelled request are not recorded.
@@ -60,6 +61,13 @@ def recording(what: str) -> Iterator[None]:
         get_run_logger().warning("%s could not be recorded now: %s", what, error.message)
     except RequestClosedError as error:
         get_run_logger().info("%s is not recorded: %s", what, error.message)
+
+
+def record_choices(run: RequestRun, choices: Mapping[int, ModelChoice], *, cached: bool = False) -> None:
+    """Record the models chosen for tasks, by task id, which no later stage records again."""
+    what = "A choice of models"
+    with recording(what):
+        retry_while_database_is_down(what, lambda: run.trace.record_choices(choices, cached=cached))
 
 
 def recorded_controller(run: RequestRun, task_id: int | None = None) -> Controller:

@@ -32,7 +32,7 @@ from tasks.expert_workers.own_controller import needs_controller, submit_here
 from tasks.expert_workers.placement import worker_for
 from tasks.expert_workers.questions import workers_have_our_controller
 from tasks.policies import SETTLE, refreshing
-from tasks.recording import recording, retry_while_database_is_down
+from tasks.recording import record_choices, recording, retry_while_database_is_down
 from tasks.run import EXPERT_TASKS, TASK_RUN_NAME, is_stored
 from tasks.select import Selected, Selection, submit_selection
 from tasks.ui.artifacts import show_choice, show_result
@@ -260,8 +260,7 @@ class _Schedule:
                 self._choose_again(task_id, fresh=True)
                 return
             if state.name == CACHED:
-                with recording("A cached selection"):
-                    self.request.trace.record_choices({task_id: choice}, cached=True)
+                record_choices(self.request, {task_id: choice}, cached=True)
             show_choice(self.plan.task(task_id), choice, state.state_details.task_run_id)
         self.chosen[task_id] = state
 

@@ -23,7 +23,7 @@ from tasks.expert_workers.own_controller import candidates, submit_here
 from tasks.expert_workers.placement import run_controller_task, submit_controller_task
 from tasks.expert_workers.questions import one_worker_takes, workers_have_our_controller
 from tasks.policies import RANK, SELECT, refreshing
-from tasks.recording import recorded_controller, recording, retry_while_database_is_down
+from tasks.recording import record_choices, recorded_controller, retry_while_database_is_down
 from tasks.unexpected import explained
 
 
@@ -100,8 +100,7 @@ def rank_models(run: RequestRun, tasks: Sequence[PlannedTask]) -> dict[int, Mode
     with cancellable(run.key, deadline):
         first = {kind: _first_in_rank(kind, deadline) for kind in {planned.task for planned in tasks}}
     choices = {planned.id: choice for planned in tasks if (choice := first[planned.task]) is not None}
-    with recording("The selections"):
-        run.trace.record_choices(choices)
+    record_choices(run, choices)
     return choices
 
 
@@ -159,6 +158,5 @@ def select_model(run: RequestRun, planned: PlannedTask, apart: bool = False) -> 
         )
         pinned = [c.model_copy(update={"card": deadline.wait_for(partial(catalog.pin, c.card))}) for c in choice.ranked]
     choice = choice.model_copy(update={"chosen": pinned[0], "alternatives": tuple(pinned[1:])})
-    with recording("A selection"):
-        run.trace.record_choices({planned.id: choice})
+    record_choices(run, {planned.id: choice})
     return choice

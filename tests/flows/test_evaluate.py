@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
 from flows.evaluate import evaluate_planner
 from hugginggpt.errors import ControllerAuthError, UsageError
 from hugginggpt.evaluation.datasets import sample_set
 from hugginggpt.evaluation.report import EvaluationReport
 from hugginggpt.services import get_trace, reset
+from tests.flows.prefect_runs import task_runs_of
 from tests.stand_ins.openai_server import OpenAIServer, RecordedCall, Reply, wrong_key
 
 READ = {"task": "image-to-text", "id": 0, "dep": [-1], "args": {"image": "scan.png"}}
@@ -147,9 +148,7 @@ def test_without_a_dataset_it_is_the_one_that_comes_with_the_package(controller:
 def test_a_task_run_takes_a_batch(controller: OpenAIServer, dataset: Path) -> None:
     controller.script = {"plan": {"tasks": [READ]}}
     state = evaluate_planner(str(dataset), return_state=True)
-    with get_client(sync_client=True) as client:
-        this = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
-        names = {task.name for task in client.read_task_runs(flow_run_filter=this)}
+    names = {run.name for run in task_runs_of(state.state_details.flow_run_id)}
     assert run_of(state).name == f"evaluate-planner: {dataset.name}, 40 of 40 requests to plan"
     assert names == {"plan 1 to 10", "plan 11 to 20", "plan 21 to 30", "plan 31 to 40"}
 

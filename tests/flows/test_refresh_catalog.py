@@ -12,8 +12,6 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
-    FlowRunFilter,
-    FlowRunFilterId,
 )
 
 from flows.refresh import refresh_catalog
@@ -22,6 +20,7 @@ from hugginggpt.catalog.hub import forget_probes
 from hugginggpt.errors import ConfigurationError, HubUnavailableError, UsageError
 from hugginggpt.services import get_trace, reset
 from tasks import refresh
+from tests.flows.prefect_runs import task_runs_of
 from tests.servers import wait_until
 from tests.stand_ins.hub_server import HubServer
 
@@ -71,9 +70,7 @@ def table(state: Any) -> dict[str, dict[str, Any]]:
 
 def runs(state: Any) -> dict[str, int]:
     """How often each task run of a flow run was tried."""
-    this = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
-    with get_client(sync_client=True) as client:
-        return {run.name: run.run_count for run in client.read_task_runs(flow_run_filter=this)}
+    return {run.name: run.run_count for run in task_runs_of(state.state_details.flow_run_id)}
 
 
 def known(kind: str) -> list[str]:

@@ -10,8 +10,6 @@ import httpx
 import pytest
 from prefect import Task
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-from prefect.client.schemas.objects import TaskRun
 
 import tasks
 from flows.answer import answer_request
@@ -22,7 +20,7 @@ from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace
 from tasks import plan as planning
 from tasks import queue, respond, run, schedule
-from tests.servers import wait_until
+from tests.flows.prefect_runs import task_runs_of
 from tests.stand_ins.openai_server import OpenAIServer
 
 SECRET = "sk-stand-in"  # the fixture's OPENAI_API_KEY
@@ -61,14 +59,8 @@ def logged() -> Iterator[list[str]]:
 def told_to_prefect(state: Any) -> list[str]:
     """What Prefect's server keeps of the final states of a flow run and its task runs."""
     flow_run_id = state.state_details.flow_run_id
-    wanted = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
     with get_client(sync_client=True) as client:
-
-        def task_runs() -> list[TaskRun]:
-            return client.read_task_runs(flow_run_filter=wanted)
-
-        wait_until(lambda: all(one.state and one.state.is_final() for one in task_runs()))  # recorded a moment late
-        states = [client.read_flow_run(flow_run_id).state, *(one.state for one in task_runs())]
+        states = [client.read_flow_run(flow_run_id).state, *(run.state for run in task_runs_of(flow_run_id))]
     return [f"{one.name}: {one.message}" for one in states if one is not None]
 
 
