@@ -26,7 +26,7 @@ from tasks.expert_workers.placement import run_controller_task
 from tasks.policies import RESPOND
 from tasks.recording import recorded_controller, retry_while_database_is_down
 from tasks.ui.artifacts import show_answer
-from tasks.ui.posting import finish_posting
+from tasks.ui.posting import finish_posting, post_now
 from tasks.ui.runs import MESSAGE_CHARS, answered_name, name_run, noting_missing
 from tasks.unexpected import explained
 
@@ -58,6 +58,7 @@ def respond_and_record(
     """
     if _status(run) is RequestStatus.CANCELLED:
         return final_state(run.request_id)
+    post_now()  # while the answer is written
     deadline = Deadline(math.inf)
     with cancellable(run.key, deadline):
         given = map(unsearched, (run, plan, outcomes, error))

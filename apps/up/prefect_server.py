@@ -37,6 +37,8 @@ STOP_SECONDS = 60.0
 """How long the server may take to stop when its parent is gone, because it may be creating its tables."""
 SETTLE_SECONDS = 10.0
 """So long after its start, a lasting server gives back the memory that only the start took."""
+QUIET_SECONDS = 1.0
+"""It does so once nothing was asked of it for so long, because it answers nobody meanwhile, for a third of a second."""
 _POLL_SECONDS = 0.2
 
 
@@ -165,7 +167,13 @@ def _server(names: tuple[str, ...], *, temporary: bool) -> "uvicorn.Server":
             gc.freeze()
             gc.enable()
             if not temporary:
-                asyncio.get_running_loop().call_later(SETTLE_SECONDS, _give_back_memory)
+                asyncio.get_running_loop().call_later(SETTLE_SECONDS, self.give_back_memory, -1)
+
+        def give_back_memory(self, requests: int) -> None:
+            if requests == (now := self.server_state.total_requests):
+                _give_back_memory()
+            else:
+                asyncio.get_running_loop().call_later(QUIET_SECONDS, self.give_back_memory, now)
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             # Ctrl-C also reaches a temporary server, but its parent still has to report how the run ended.

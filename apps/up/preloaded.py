@@ -7,7 +7,6 @@ import gc
 import logging
 import os
 from contextlib import suppress
-from functools import cache
 from importlib import import_module
 
 from pydantic import BaseModel
@@ -102,13 +101,6 @@ def _know_what_can_run() -> None:
         is_installed(package)
 
 
-def _ask_once() -> None:
-    """Have each fork ask Prefect's server only once where it keeps results by default."""
-    from prefect import results
-
-    results._read_server_default_result_storage_block_id = cache(results._read_server_default_result_storage_block_id)
-
-
 def _know_whom_to_ask() -> None:
     """Read the certificates that clients of Prefect's server need, and compute what expert workers are asked with."""
     from prefect.client.orchestration import SyncPrefectClient
@@ -149,7 +141,6 @@ def share() -> None:
         os.environ["OPENBLAS_NUM_THREADS"] = threads
     _finish_models()
     _know_what_can_run()
-    _ask_once()
     _know_whom_to_ask()
     _open_trace()
     # A collection of garbage would touch, and so copy, pages that all forks share.

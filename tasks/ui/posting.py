@@ -106,7 +106,7 @@ class _Posts:
         sent: the name of each, and whether it has reached the server.
         waiting: those that have not been sent yet.
         sending: whether a thread sends them.
-        wanted: set when enough of them wait, and when the flow run waits for its posts.
+        wanted: set when those that wait are to be sent at once.
         ending: whether the flow run waits for its posts.
         given_up: set when the flow run no longer waits for them.
     """
@@ -179,6 +179,13 @@ def _post(one: _Artifact | _Change) -> None:
         if not posts.sending:
             posts.sending = True
             beside(lambda: _send_waiting(posts))
+
+
+def post_now() -> None:
+    """Send what this flow run has posted so far without waiting for more to send with it."""
+    with _lock:
+        if (posts := _under_way.get(flow_run.get_id())) is not None and posts.waiting:
+            posts.wanted.set()
 
 
 def finish_posting(seconds: float | None = None) -> list[str]:
