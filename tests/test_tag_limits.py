@@ -1,4 +1,4 @@
-"""Whether the tags of a task have limits is asked once in a process, unless they have some."""
+"""Whether the tags of a task have limits is asked once a minute in a process, unless they have some."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,8 +25,8 @@ def prefects_own(names: Sequence[str], **how: Any) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(task_engine, "_concurrency", prefects_own)
-    monkeypatch.setattr(tag_limits, "_unlimited", set())
-    tag_limits.ask_for_tag_limits_once()
+    monkeypatch.setattr(tag_limits, "_unlimited", {})
+    tag_limits.ask_for_tag_limits_seldom()
     ASKED.clear()
     yield
     _no_limits_cache.clear()
@@ -42,6 +42,11 @@ def run_twice(*names: str) -> int:
 
 def test_tags_without_a_limit_are_asked_about_once() -> None:
     assert run_twice("tag:expert", "tag:image-to-text") == 1
+
+
+def test_a_new_limit_is_noticed_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tag_limits, "REMEMBERED_SECONDS", 0.0)
+    assert run_twice("tag:expert", "tag:image-to-text") == 2
 
 
 def test_tags_with_a_limit_take_a_slot_each_time() -> None:

@@ -240,7 +240,7 @@ class FlowWorker(BaseWorker[FlowJob, BaseVariables, BaseWorkerResult]):
                     self._queues[queue] = await self.client.read_work_queue(queue)
                 related[f"work-queue.{queue}"] = self._queues[queue]
         storage = None  # as a process takes it that cannot ask
-        with suppress(httpx.HTTPError):
+        with suppress(httpx.HTTPError, RuntimeError, ValueError):
             storage = (await self._result_storage()).default_result_storage_block_id
         return Known(related, storage)
 

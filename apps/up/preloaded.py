@@ -6,7 +6,7 @@ It imports the flows and what they import when they run, and makes what would be
 import gc
 import logging
 import os
-from contextlib import suppress
+from contextlib import closing, suppress
 from importlib import import_module
 
 from pydantic import BaseModel
@@ -118,10 +118,9 @@ def _open_trace() -> None:
     They go on with the open trace, which has its tables and knows in SQL what was read here.
     """
     try:
-        trace = get_trace()
-        trace.requests.knows("")
-        trace.models.measurement(get_settings().figures_ttl)
-        trace.close()
+        with closing(get_trace()) as trace:
+            trace.requests.knows("")
+            trace.models.measurement(get_settings().figures_ttl)
     except HuggingGPTError as error:
         logger.warning("Each fork opens the trace for itself: %s", error.message)
         get_trace.forget()

@@ -34,8 +34,17 @@ class GroupCommit(Generic[Item, Made]):
         self._waiting.append((item, mine))
         with self._turn:
             if not mine.done():
-                batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
-                _commit(batch, commit_all)
+                batch = list(self._waiting)
+                try:
+                    _commit(batch, commit_all)
+                except BaseException as error:  # this process is being stopped
+                    for _, future in batch:
+                        if not future.done():
+                            future.set_exception(error)
+                    raise
+                finally:
+                    for _ in batch:
+                        self._waiting.popleft()
         return mine.result()
 
 
@@ -44,9 +53,9 @@ def _commit(
 ) -> None:
     try:
         made = commit_all([item for item, _ in batch])
-    except BaseException as error:
-        # A database that is away is away for each of them, and so is a process that is being stopped.
-        if len(batch) > 1 and isinstance(error, Exception) and not isinstance(error, DatabaseUnavailableError):
+    except Exception as error:
+        # A database that is away is away for each of them.
+        if len(batch) > 1 and not isinstance(error, DatabaseUnavailableError):
             for one in batch:
                 _commit([one], commit_all)
             return

@@ -1,13 +1,18 @@
 """What Prefect's server records of events, task runs and artifacts, which come in large numbers."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 
+from apps.up.recording import AWAY_SECONDS
 from hugginggpt.environment import ARTIFACTS_PATH
 from tests.servers import prefect_client, prefect_server, wait_until
 
@@ -15,8 +20,13 @@ RUNS = 120
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    with prefect_server(tmp_path_factory.mktemp("prefect")) as api, prefect_client(api) as client:
+def server_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("prefect")
+
+
+@pytest.fixture(scope="module")
+def client(server_home: Path) -> Iterator[httpx.Client]:
+    with prefect_server(server_home) as api, prefect_client(api) as client:
         yield client
 
 
@@ -51,6 +61,12 @@ def event(flow_run: str, number: int, task_run: str, state: str, seconds: float)
     }
 
 
+def completed(client: httpx.Client, flow_run: str) -> int:
+    """How many task runs of a flow run have the state Completed."""
+    wanted = {"flow_run_id": {"any_": [flow_run]}, "state": {"name": {"any_": ["Completed"]}}}
+    return int(client.post("/task_runs/count", json={"task_runs": wanted}).raise_for_status().json())
+
+
 def test_each_state_of_a_task_run_and_each_event_is_recorded_once(client: httpx.Client, flow_run: str) -> None:
     runs = {str(uuid4()): number for number in range(RUNS)}
     sent = [
@@ -62,14 +78,29 @@ def test_each_state_of_a_task_run_and_each_event_is_recorded_once(client: httpx.
         client.post("/events", json=sent).raise_for_status()
     about = f"prefect.flow-run.{flow_run}"
 
-    def completed() -> int:
-        wanted = {"flow_run_id": {"any_": [flow_run]}, "state": {"name": {"any_": ["Completed"]}}}
-        return int(client.post("/task_runs/count", json={"task_runs": wanted}).raise_for_status().json())
-
-    wait_until(lambda: completed() == RUNS and events_of(client, "prefect.task-run.Completed", about) == RUNS)
+    wait_until(
+        lambda: completed(client, flow_run) == RUNS and events_of(client, "prefect.task-run.Completed", about) == RUNS
+    )
     assert events_of(client, "prefect.task-run.Running", about) == RUNS
     states = client.get("/task_run_states/", params={"task_run_id": next(iter(runs))}).raise_for_status().json()
     assert [state["name"] for state in states] == ["Pending", "Running", "Completed"]
+
+
+def test_a_state_that_cannot_be_recorded_takes_no_others_along(client: httpx.Client, flow_run: str) -> None:
+    gone = str(uuid4())
+    sent = [event(of, number, str(uuid4()), "Completed", 0.0) for number in range(RUNS // 3) for of in (gone, flow_run)]
+    client.post("/events", json=sent).raise_for_status()
+    wait_until(lambda: completed(client, flow_run) == RUNS // 3)
+    assert completed(client, gone) == 0
+
+
+def test_states_wait_for_a_database_that_is_away(client: httpx.Client, flow_run: str, server_home: Path) -> None:
+    with closing(sqlite3.connect(server_home / "prefect.db", timeout=60, isolation_level=None)) as database:
+        database.execute("ALTER TABLE task_run RENAME TO away")
+        client.post("/events", json=[event(flow_run, 0, str(uuid4()), "Completed", 0.0)]).raise_for_status()
+        time.sleep(2 * AWAY_SECONDS)
+        database.execute("ALTER TABLE away RENAME TO task_run")
+    wait_until(lambda: completed(client, flow_run) == 1)
 
 
 def test_a_flow_run_changes_with_its_artifacts(client: httpx.Client, flow_run: str) -> None:
