@@ -268,12 +268,12 @@ async def _stream(
         elif silent >= SILENT_SECONDS:
             silent = 0.0
             yield ": still here\n\n"
+        pause = LOOK_SECONDS if running is None else LOOK_SECONDS_HERE
+        silent += pause
         if running is None:
-            silent += LOOK_SECONDS
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(pause)
         else:
-            silent += LOOK_SECONDS_HERE
-            await asyncio.wait([running.over], timeout=LOOK_SECONDS_HERE)
+            await asyncio.wait([running.over], timeout=pause)
 
 
 def _story(request_id: str) -> RequestTrace | None:
