@@ -12,7 +12,7 @@ import pytest
 from markdown_it import MarkdownIt
 from prefect import flow, task
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, FlowRunFilter, FlowRunFilterId
 from prefect.exceptions import ObjectNotFound
 
 from flows.answer import answer_request
@@ -22,7 +22,6 @@ from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.trace.story import RequestTrace
 from tasks.ui.runs import draw_stated_edges_only
 from tests.flows.conftest import Answer
-from tests.flows.prefect_runs import task_runs_of
 from tests.stand_ins.inference_server import InferenceServer
 from tests.stand_ins.openai_server import (
     OpenAIServer,
@@ -50,9 +49,16 @@ def stages(story: RequestTrace) -> dict[int, str]:
 
 def task_runs(story: RequestTrace) -> dict[str, Any]:
     """What Prefect knows of the flow run: task runs by name. Its server records them a moment late."""
-    runs = {run.name: run for run in task_runs_of(story.flow_run_id)}
-    assert any(name.startswith("respond") for name in runs)
-    return runs
+    assert story.flow_run_id is not None
+    ids = FlowRunFilter(id=FlowRunFilterId(any_=[story.flow_run_id]))  # type: ignore[list-item]
+    with get_client(sync_client=True) as client:
+        for _ in range(2500):
+            runs = client.read_task_runs(flow_run_filter=ids)
+            done = [run for run in runs if run.state and run.state.is_final()]
+            if any(run.name.startswith("respond") for run in done) and len(done) == len(runs):
+                return {run.name: run for run in runs}
+            time.sleep(0.1)
+    raise AssertionError("Prefect's server did not record the task runs.")
 
 
 def test_four_stages_with_the_controller_planning_choosing_and_answering(
