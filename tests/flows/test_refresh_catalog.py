@@ -70,7 +70,7 @@ def table(state: Any) -> dict[str, dict[str, Any]]:
 
 def runs(state: Any) -> dict[str, int]:
     """How often each task run of a flow run was tried."""
-    return {run.name: run.run_count for run in task_runs_of(state.state_details.flow_run_id)}
+    return {run.name: run.run_count for run in task_runs_of(state.state_details.flow_run_id, at_least=1)}
 
 
 def known(kind: str) -> list[str]:
