@@ -48,9 +48,20 @@ def wait_until(condition: Callable[[], Any], seconds: float = 280) -> None:
 
 
 def listening(process: int) -> set[str]:
-    """The addresses that a process listens on, without ports."""
-    found = psutil.Process(process).net_connections("inet")
+    """The addresses that a process listens on, without ports. One that has ended listens on none."""
+    try:
+        found = psutil.Process(process).net_connections("inet")
+    except psutil.NoSuchProcess:
+        return set()
     return {one.laddr.ip for one in found if one.status == psutil.CONN_LISTEN}
+
+
+def has_ended(process: int) -> bool:
+    """Whether a process has ended, even if nobody has asked how."""
+    try:
+        return psutil.Process(process).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def open_to_others(folder: Path) -> list[Path]:

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,14 @@ class Installation:
             except psutil.Error:
                 continue
         return found
+
+    def commands(self) -> str:
+        """What everybody on this machine can read of them: their command lines."""
+        lines = []
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):  # it has just ended
+                lines.append(" ".join(process.cmdline()))
+        return "\n".join(lines)
 
     def post(self, path: str, content: dict[str, Any]) -> Any:
         with prefect_client(self.api) as client:

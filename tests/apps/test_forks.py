@@ -15,7 +15,7 @@ import pytest
 
 from apps.up.forks import Fork, Forks
 from hugginggpt.services import get_trace
-from tests.servers import wait_until
+from tests.servers import has_ended, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def test_a_fork_server_that_is_asked_to_stop_first_tells_how_its_forks_ended(sta
     os.killpg(process.pid, signal.SIGTERM)
     process.join()
     assert process.exitcode == -signal.SIGTERM
-    wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: has_ended(server.pid))
     start(_ended, "return").join()
 
 
@@ -142,7 +142,7 @@ def test_forks_outlive_a_fork_server_that_is_killed_and_it_is_started_again(star
     left = start(_ended, "sleep")
     server = psutil.Process(left.pid).parent()
     server.kill()
-    wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: has_ended(server.pid))
     process = start(_ended, "exit")
     process.join()
     assert process.exitcode == 7
@@ -163,4 +163,4 @@ def test_a_fork_server_ends_with_the_process_that_started_it(held: list[Forks], 
     del forks
     os.kill(process.pid, signal.SIGKILL)
     process.join()
-    wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: has_ended(server.pid))

@@ -136,7 +136,7 @@ def test_only_its_owner_gets_in_and_nobody_is_told_the_login(here: Guarded) -> N
     assert open_to_others(here.home) == []
     assert (here.home / "up.json").stat().st_mode & 0o077 == 0
     here.run("trace", "list", "--json")
-    here.told += [" ".join(process.cmdline()) for process in here.processes()]
+    here.told.append(here.commands())
     down = here.run_installed("down")
     assert (down.returncode, down.stdout) == (0, f"Stopped everything for {here.home}.\n")
     assert not here.processes()

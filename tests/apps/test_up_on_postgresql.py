@@ -132,7 +132,7 @@ def test_it_goes_down_with_a_request_at_work_and_nobody_is_told_the_password(
     assert "; running Draw the edges." in shown.stdout
     (counts,) = [line for line in shown.stdout.splitlines() if line.startswith("requests:")]
     assert "1 running" in counts
-    commands = " ".join(" ".join(process.cmdline()) for process in here.processes())
+    commands = here.commands()
     assert "apps.up.fork_server" in commands
     down = here.run("down")
     assert (down.returncode, down.stdout) == (0, f"Stopped everything for {here.home}.\n")

@@ -16,6 +16,7 @@ import pytest
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ExpertUnavailableError, ModelLoadError
 from hugginggpt.experts.child_process import Child, Handler, Message
+from tests.servers import has_ended, wait_until
 
 
 def make_handler(greeting: str = "hello") -> Handler:
@@ -157,5 +158,4 @@ def test_it_dies_with_its_parent_even_in_the_middle_of_a_call() -> None:
         env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
     )
     pid = int(parent.stdout)
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        time.sleep(0.1)
+    wait_until(lambda: has_ended(pid))
