@@ -89,7 +89,7 @@ class Generator:
         roll = rng.random()
         if roll < 0.045 and self._nothing:
             return self.of_block(rng.choice(self._nothing))
-        if roll < 0.58 and self._something:
+        if roll < 0.66 and self._something:
             return self.of_block(rng.choice(self._something))
         return self._composed()
 

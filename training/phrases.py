@@ -101,6 +101,12 @@ class Bank:
         return {sort: Mentions(**lists) for sort, lists in sections.items()}
 
     @cached_property
+    def decoys(self) -> list[tuple[frozenset[str], str]]:
+        """Sentences that mention a step which is not wished for, each with the kinds that it may not stand beside."""
+        sections = _sections(self._folder / "decoys.txt")
+        return [(frozenset(kinds.split()), line) for _, kinds, lines in sections for line in lines]
+
+    @cached_property
     def frames(self) -> dict[str, list[str]]:
         """The frames around a wish: openings, joints, context."""
         return {key: lines for _, key, lines in _sections(self._folder / "frames.txt")}

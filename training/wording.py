@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Set
 from dataclasses import dataclass
 
-from hugginggpt.plan.notation import named, quoted
+from hugginggpt.plan.notation import NOTHING, named, quoted
 from training.fills import drawn
 from training.graphs import FILE_SORTS, File, Literal, Step
 from training.marks import CLOSE, OPEN, kept
@@ -15,6 +16,8 @@ from training.phrases import Bank, Block
 
 _SLOT = re.compile(r"\{([A-Za-z]+)(\d?)\}")
 _QUOTED = re.compile(r'"([^"]*)"')
+_KIND = re.compile(r"> ([a-z0-9-]+)")
+_BLOCKS_WITH_A_DECOY = 0.08
 _QUOTES = ('"{}"', '"{}"', '"{}"', "'{}'", "“{}”", "«{}»")
 
 
@@ -37,6 +40,12 @@ def listed(items: list[str], rng: random.Random) -> str:
         return ", ".join(f'"{m}"' for m in marked)
     last = rng.choice((" or ", " and ", " or "))
     return ", ".join(marked[:-1]) + last + marked[-1]
+
+
+def with_decoy(text: str, kinds: Set[str], bank: Bank, rng: random.Random) -> str:
+    """The request with a sentence before or after it that mentions a step which is none of its kinds."""
+    decoy = rng.choice([line for others, line in bank.decoys if not others & kinds])
+    return f"{decoy} {text}" if rng.random() < 0.5 else f"{text.rstrip()} {decoy}"
 
 
 @dataclass
@@ -112,6 +121,8 @@ class Wording:
             text = re.sub("|".join(map(re.escape, plain)), lambda match: kept(match.group()), text)
         text = _SLOT.sub(worded, text)
         plan = "\n".join(_SLOT.sub(planned, _QUOTED.sub(inside, line)) for line in plan.splitlines())
+        if plan != NOTHING and "\n" not in text and rng.random() < _BLOCKS_WITH_A_DECOY:
+            text = with_decoy(text, set(_KIND.findall(plan)), bank, rng)
         return Worded(text, speaking.files, speaking.attached(), speaking.counted), plan
 
     # Requests composed step by step
@@ -398,7 +409,10 @@ class _Composing:
             parts.append(rng.choice(frames["context"]))
         if rng.random() < 0.12:
             parts.append(rng.choice(frames["closing"]))
-        return " ".join(parts)
+        framed = " ".join(parts)
+        if rng.random() >= 0.25:
+            return framed
+        return with_decoy(framed, {kind for step in self._steps for kind in step.sense.kinds}, self._bank, rng)
 
 
 def _before_end(text: str, tail: str) -> str:
