@@ -522,8 +522,8 @@ def test_the_embedded_default_offers_what_runs_here_and_asks_no_hub(
 
 
 def test_why_not_names_what_is_missing(hub: HubServer, make_settings: MakeSettings) -> None:
-    assert "HF_HUB_OFFLINE" in Catalog(make_settings(hf_hub_offline=True, inference_mode="local")).why_not(KIND)
-    assert "HF_TOKEN" in Catalog(make_settings(inference_mode="remote")).why_not(KIND)
+    assert "HF_HUB_OFFLINE" in Catalog(make_settings(hf_hub_offline=True, inference_mode="local")).why_not("fill-mask")
+    assert "HF_TOKEN" in Catalog(make_settings(inference_mode="remote")).why_not("fill-mask")
     assert "set it to hybrid" in Catalog(make_settings(inference_mode="remote")).why_not("canny-control")
 
 

