@@ -42,9 +42,7 @@ class Person:
 
 
 class BlazePose:
-    """The networks, which are not for several threads at once.
-
-    One finds a person, one the joints and a rough outline, and one a sharp outline of all people together.
+    """The networks: one finds a person, one the joints and a rough outline, one a sharp outline of all people together.
 
     Args:
         folder: the folder of MediaPipe's modules.

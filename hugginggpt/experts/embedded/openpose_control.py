@@ -3,7 +3,6 @@
 from typing import Any
 
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.embedded.blazepose import Person
 from hugginggpt.experts.embedded.people import PersonExpert
 from hugginggpt.experts.openpose import Joint, drawn_people, openpose_joints
 from hugginggpt.media import Image
@@ -20,12 +19,13 @@ class OpenposeControl(PersonExpert):
 
     kind = "openpose-control"
 
-    def render(self, raw: Person, inputs: Inputs) -> Outputs:
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        person, _ = raw
         size = inputs["image"].image.size
-        seen = [_seen(*joint, size) for joint in zip(*raw.joints.T, raw.visible, strict=True)]
+        seen = [_seen(*joint, size) for joint in person["joints"]]
         return [Image(drawn_people([openpose_joints(seen, _FROM_BLAZEPOSE, _SHOULDERS)], size))]
 
 
-def _seen(x: Any, y: Any, visible: Any, size: tuple[int, int]) -> Joint:
+def _seen(x: float, y: float, visible: float, size: tuple[int, int]) -> Joint:
     inside = 0 <= x < size[0] and 0 <= y < size[1]
-    return (float(x), float(y)) if inside and visible >= _VISIBLE else None
+    return (x, y) if inside and visible >= _VISIBLE else None
