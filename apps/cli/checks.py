@@ -243,7 +243,7 @@ def _embedded() -> Finding:
 
     ours = [expert for expert in experts() if expert.endpoint is Endpoint.EMBEDDED]
     missing = {expert.kind: reason for expert in ours if (reason := missing_packages(expert))}
-    there = ", ".join(expert.kind for expert in ours if expert.kind not in missing)
+    there = ", ".join(dict.fromkeys(expert.kind for expert in ours if expert.kind not in missing))
     if missing or not ours:
         return _warning(" ".join(missing.values()) or "none is installed", 'Run `pip install "hugginggpt[embedded]"`.')
     return _ok(there)

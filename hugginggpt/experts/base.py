@@ -59,7 +59,7 @@ class Expert(ABC):
         kind: a name in `CAPABILITIES`. Set it in `__init__` if one class serves several kinds.
         endpoint: where the models run.
         packages: importable names of the packages that have to be installed.
-        requirement: what to `pip install` for them, if that is not their names.
+        requirement: what to `pip install` for them, if that is not their names; it may begin with an option of pip.
         supports_batching: `run_batch` is faster than `run` on each element.
         supports_offloading: `load` obeys `ExpertContext.offloaded`.
         needs_large_controller: the embedded controller is too small for this expert.

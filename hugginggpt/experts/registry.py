@@ -108,7 +108,8 @@ def missing_packages(expert: Expert) -> str | None:
     missing = [name for name in expert.packages if not is_installed(name)]
     if not missing:
         return None
-    wanted = f'"{expert.requirement}"' if expert.requirement else " ".join(missing)
+    quoted = expert.requirement if expert.requirement.startswith("-") else f'"{expert.requirement}"'
+    wanted = quoted if expert.requirement else " ".join(missing)
     return f"{expert.kind} ({expert.endpoint}) needs {', '.join(missing)}: run pip install {wanted}."
 
 

@@ -9,6 +9,7 @@ from PIL import Image as PILImage
 from hugginggpt.experts.base import Outputs
 from hugginggpt.experts.drawing import with_boxes, with_regions
 from hugginggpt.media import Image, Structured
+from hugginggpt.text import counted
 
 _TOLD = 5
 """How many results the text of a value names."""
@@ -75,7 +76,7 @@ def regions(found: Sequence[dict[str, Any]], picture: PILImage.Image) -> Outputs
     ]
     named = [f"{entry['label']} ({share:.0%})" for entry, share in zip(found, shares, strict=True) if entry["label"]]
     told = f": {', '.join(named)}" if named else ""
-    text = f"{len(found)} regions found{told}." if found else "No regions were found."
+    text = f"{counted(len(found), 'region')} found{told}." if found else "No regions were found."
     return [Structured(data, text), Image(with_regions(picture, [(e["label"], e["mask"]) for e in found]))]
 
 

@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,13 @@ CONFIGURED = ("HF_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE", "OPENAI_API_KEY", "OP
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The models of text classification, those that must be refused among them."""
     return tiny_models.build_all(tmp_path_factory.mktemp("hub"), ("text-classification",))
+
+
+@pytest.fixture(autouse=True)
+def without_a_lexicon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave text classification to the models of the Hub."""
+    monkeypatch.setattr("hugginggpt.experts.registry._found", set())
+    monkeypatch.setitem(sys.modules, "vaderSentiment", None)
 
 
 @pytest.fixture

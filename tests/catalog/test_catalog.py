@@ -26,6 +26,9 @@ from tests.trace.samples import begin, candidate, result, run_of, run_of_attempt
 
 KIND = "text-classification"
 TINY = tiny_models.MODELS[KIND]
+LISTED = next(card for card in bundled_cards()[KIND] if Endpoint.LOCAL in card.runs_on)
+"""A model of the Hub."""
+
 MakeSettings = Callable[..., Settings]
 
 
@@ -97,7 +100,7 @@ def test_a_model_that_the_hub_has_can_run_and_comes_first(hub: HubServer, make_s
 def test_a_bundled_model_takes_the_hubs_facts_and_keeps_its_description(
     models: Path, tmp_path: Path, make_settings: MakeSettings
 ) -> None:
-    bundled = bundled_cards()[KIND][0]
+    bundled = LISTED
     shutil.copytree(models / TINY, tmp_path / "hub" / bundled.id)
     (tmp_path / "hub" / bundled.id / ".hub.json").write_text(json.dumps({"downloads": 7, "likes": 3}))
     with HubServer(tmp_path / "hub") as hub:
@@ -111,7 +114,7 @@ def test_a_bundled_model_takes_the_hubs_facts_and_keeps_its_description(
 def test_a_bundled_model_under_another_tag_is_found_too(
     models: Path, tmp_path: Path, make_settings: MakeSettings
 ) -> None:
-    bundled = bundled_cards()[KIND][0]
+    bundled = LISTED
     folder = tmp_path / "hub" / bundled.id
     shutil.copytree(models / TINY, folder)
     (folder / "README.md").write_text("---\npipeline_tag: fill-mask\nlibrary_name: transformers\n---\n")
@@ -278,7 +281,7 @@ def test_a_hub_that_goes_down_after_it_was_reached_leaves_the_bundled_list(
     hub.close()
     found = catalog.candidates(KIND)
     assert {c.card.id for c in found} == {c.id for c in bundled_cards()[KIND]}
-    assert "cannot be reached" in obstacle(found, bundled_cards()[KIND][0].id)
+    assert "cannot be reached" in obstacle(found, LISTED.id)
     assert f"Could not list the models of {KIND}" in caplog.text
 
 
@@ -292,7 +295,7 @@ def test_the_hub_is_tried_once_for_all_kinds(hub: HubServer, make_settings: Make
 
 def test_offline_means_that_nothing_is_asked(hub: HubServer, make_settings: MakeSettings) -> None:
     catalog = Catalog(make_settings(hf_hub_offline=True))
-    assert "HF_HUB_OFFLINE is set" in obstacle(catalog.candidates(KIND), bundled_cards()[KIND][0].id)
+    assert "HF_HUB_OFFLINE is set" in obstacle(catalog.candidates(KIND), LISTED.id)
     catalog.offered_kinds()
     assert hub.requests == []
 
@@ -317,7 +320,7 @@ def test_a_gated_model_wants_a_token(hub: HubServer, make_settings: MakeSettings
 
 
 def test_a_model_that_this_hub_lacks(hub: HubServer, make_settings: MakeSettings) -> None:
-    model = bundled_cards()[KIND][0].id
+    model = LISTED.id
     assert f"is not on the Hub at {hub.url}" in obstacle(Catalog(make_settings()).candidates(KIND), model)
 
 
@@ -413,7 +416,7 @@ def test_the_embedded_controller_does_not_translate(hub: HubServer, make_setting
 
 def test_an_installed_model_runs_without_the_hub(hub: HubServer, make_settings: MakeSettings) -> None:
     settings = make_settings(hf_hub_offline=True)
-    model = bundled_cards()[KIND][0].id
+    model = LISTED.id
     shutil.copytree(hub.models / TINY, hub.models / model)
     try:
         commit = install(settings, model).name
@@ -519,8 +522,8 @@ def test_the_embedded_default_offers_what_runs_here_and_asks_no_hub(
 
 
 def test_why_not_names_what_is_missing(hub: HubServer, make_settings: MakeSettings) -> None:
-    assert "HF_HUB_OFFLINE" in Catalog(make_settings(hf_hub_offline=True, inference_mode="local")).why_not(KIND)
-    assert "HF_TOKEN" in Catalog(make_settings(inference_mode="remote")).why_not(KIND)
+    assert "HF_HUB_OFFLINE" in Catalog(make_settings(hf_hub_offline=True, inference_mode="local")).why_not("fill-mask")
+    assert "HF_TOKEN" in Catalog(make_settings(inference_mode="remote")).why_not("fill-mask")
     assert "set it to hybrid" in Catalog(make_settings(inference_mode="remote")).why_not("canny-control")
 
 

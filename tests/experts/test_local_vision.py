@@ -25,9 +25,10 @@ from hugginggpt.errors import ExpertError
 from hugginggpt.experts.drawing import with_regions
 from hugginggpt.experts.local.mask_generation import _apart
 from hugginggpt.experts.local.normal_control import NormalControl
-from hugginggpt.experts.local.openpose_control import _drawn, _joints
+from hugginggpt.experts.local.openpose_control import _joints
 from hugginggpt.experts.local.runtime.ade20k_palette import COLOURS
 from hugginggpt.experts.local.zero_shot_object_detection import _named
+from hugginggpt.experts.openpose import drawn_people
 from hugginggpt.experts.rendering import regions
 from hugginggpt.media import Image, Structured, Text
 from hugginggpt.models.card import ModelCard
@@ -246,7 +247,7 @@ def test_a_region_is_told_with_its_share_and_box() -> None:
     assert told.data == [  # type: ignore[union-attr]
         {"label": "sea", "score": 0.9, "share": 0.2, "box": {"xmin": 50, "ymin": 20, "xmax": 150, "ymax": 60}}
     ]
-    assert told.text == "1 regions found: sea (20%)."  # type: ignore[union-attr]
+    assert told.text == "1 region found: sea (20%)."  # type: ignore[union-attr]
     coloured = np.asarray(drawn.image).any(axis=2)  # type: ignore[union-attr]
     assert np.array_equal(coloured, mask)
 
@@ -459,7 +460,7 @@ def test_the_neck_stands_between_the_shoulders_and_what_is_not_seen_is_not_drawn
     assert joints[1] == (5.5, 15.5) and joints[0] == (0.0, 10.0) and joints[2] == (6.0, 16.0)
     unseen = _joints(points, [0.9] * 5 + [0.1] * 12)
     assert unseen[1] is None and sum(joint is not None for joint in unseen) == 5
-    assert not np.asarray(_drawn([[None] * 18], (20, 20))).any()
+    assert not np.asarray(drawn_people([[None] * 18], (20, 20))).any()
 
 
 # Odd pictures

@@ -157,6 +157,14 @@ def test_our_missing_packages_name_the_extra(monkeypatch: pytest.MonkeyPatch) ->
     )
 
 
+def test_packages_that_are_installed_without_their_requirements_are_named_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    expert = expert_for(card("openpose-control"), Endpoint.EMBEDDED)
+    assert expert is not None
+    monkeypatch.setattr(type(expert), "packages", ("surely_not_installed",))
+    told = str(missing_packages(expert))
+    assert told.endswith("run pip install --no-deps mediapipe==0.10.21 ai-edge-litert.")
+
+
 def test_looking_them_up_imports_nothing_heavy() -> None:
     code = (
         "import sys; from hugginggpt.experts.registry import experts, missing_packages; "

@@ -64,7 +64,7 @@ def task_runs(story: RequestTrace) -> dict[str, Any]:
 def test_four_stages_with_the_controller_planning_choosing_and_answering(
     answer: Answer, controller: OpenAIServer, provider: InferenceServer, sign: Path
 ) -> None:
-    plan = [*READ_ALOUD, {"task": "text-classification", "id": 3, "dep": [0], "args": {"text": "<GENERATED>-0"}}]
+    plan = [*READ_ALOUD, {"task": "fill-mask", "id": 3, "dep": [0], "args": {"text": "<GENERATED>-0"}}]
     controller.script = {
         "plan": {"tasks": plan},
         "select": lambda call: {"id": call.choices[1], "reason": "It fits short texts."},
@@ -153,7 +153,7 @@ def test_what_failed_in_a_list_is_tried_again_and_not_taken_from_the_cache(
 def test_a_choice_that_the_controller_failed_to_make_is_asked_for_again(
     answer: Answer, controller: OpenAIServer, provider: InferenceServer
 ) -> None:
-    plan = [{"task": "text-classification", "id": 0, "dep": [-1], "args": {"text": "I like it."}}]
+    plan = [{"task": "fill-mask", "id": 0, "dep": [-1], "args": {"text": "I like it."}}]
     controller.script = {"select": "no idea", "respond": "It is POSITIVE."}
     (task,) = answer("Mood?", plan=plan).tasks
     assert task.selection is not None and task.selection.choice.chosen_by == "ranking"
@@ -173,7 +173,7 @@ def test_a_model_that_keeps_failing_sinks_and_a_choice_is_kept_until_that_is_mea
 
     def mood(text: str) -> list[str]:
         """The models that were tried, the last of which did the task."""
-        plan = [{"task": "text-classification", "id": 0, "dep": [-1], "args": {"text": text}}]
+        plan = [{"task": "fill-mask", "id": 0, "dep": [-1], "args": {"text": text}}]
         (task,) = answer("Mood?", plan=plan).tasks
         assert task.status is TaskStatus.COMPLETED
         return [attempt.model for attempt in task.attempts]
@@ -200,7 +200,7 @@ def test_a_diamond_with_a_failing_branch(
     plan = [
         {"task": "image-to-text", "id": 0, "dep": [-1], "args": {"image": "sign.png"}},
         {"task": "summarization", "id": 1, "dep": [0], "args": {"text": "<GENERATED>-0"}},
-        {"task": "text-classification", "id": 2, "dep": [0], "args": {"text": "<GENERATED>-0"}},
+        {"task": "fill-mask", "id": 2, "dep": [0], "args": {"text": "<GENERATED>-0"}},
         {"task": "text-generation", "id": 3, "dep": [1, 2], "args": {"text": "<GENERATED>-1 and <GENERATED>-2"}},
         {"task": "text-to-speech", "id": 4, "dep": [3], "args": {"text": "<GENERATED>-3"}},
         {"task": "canny-control", "id": 5, "dep": [-1], "args": {"image": "sign.png"}},
@@ -216,11 +216,11 @@ def test_a_diamond_with_a_failing_branch(
     failed, skipped, after = story.tasks[2:5]
     assert len(failed.attempts) > 1, "the fallbacks were tried"
     assert all(not attempt.passing for attempt in failed.attempts)
-    assert skipped.error == "It needs the result of task 2 · text-classification, which failed."
+    assert skipped.error == "It needs the result of task 2 · fill-mask, which failed."
     assert after.error == "It needs the result of task 3 · text-generation, which was skipped."
 
     runs = task_runs(story)
-    assert runs["2 · text-classification"].state.type.value == "FAILED"
+    assert runs["2 · fill-mask"].state.type.value == "FAILED"
     for name in ("3 · text-generation", "4 · text-to-speech"):
         assert (runs[name].state.type.value, runs[name].state.name) == ("COMPLETED", "Skipped")
 
@@ -229,8 +229,8 @@ def test_a_diamond_with_a_failing_branch(
         return {n for n, run in runs.items() if run.id in wanted and "select" not in n}
 
     assert upstream("0 · image-to-text") == set()
-    assert upstream("1 · summarization") == upstream("2 · text-classification") == {"0 · image-to-text"}
-    assert upstream("3 · text-generation") == {"1 · summarization", "2 · text-classification"}
+    assert upstream("1 · summarization") == upstream("2 · fill-mask") == {"0 · image-to-text"}
+    assert upstream("3 · text-generation") == {"1 · summarization", "2 · fill-mask"}
     assert upstream("4 · text-to-speech") == {"3 · text-generation"}
 
 
@@ -272,7 +272,7 @@ def test_a_cause_that_passes_is_tried_again_and_one_that_does_not_moves_on(
     answer: Answer, controller: OpenAIServer, provider: InferenceServer
 ) -> None:
     controller.script = {"respond": "It is POSITIVE.", "select": "no idea"}
-    plan = [{"task": "text-classification", "id": 0, "dep": [-1], "args": {"text": "I like it."}}]
+    plan = [{"task": "fill-mask", "id": 0, "dep": [-1], "args": {"text": "I like it."}}]
     provider.script.extend(["busy", "missing"])
     (task,) = answer("Mood?", plan=plan).tasks
     assert task.status is TaskStatus.COMPLETED

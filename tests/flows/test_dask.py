@@ -44,9 +44,9 @@ from hugginggpt.trace.story import RequestTrace
 from tasks.expert_workers import runner
 from tasks.expert_workers.runner import task_runner
 from tests import forked
-from tests.flows.test_warm_models import MOOD, SENTIMENT
+from tests.flows.test_warm_models import BLANKS, FILLER
 from tests.servers import Cluster, listening, wait_until
-from tests.stand_ins import tiny_models
+from tests.stand_ins import tiny_text
 from tests.stand_ins.hub_server import HubServer
 from tests.stand_ins.openai_server import OpenAIServer, Reply, hangs
 
@@ -72,7 +72,7 @@ def cluster(
 ) -> Iterator[Cluster]:
     """One with a worker."""
     models = tmp_path_factory.mktemp("hub")
-    tiny_models.build_sentiment(models / MOOD)
+    tiny_text.build_blanks(models / FILLER)
     with (
         HubServer(models) as hub,
         Cluster(
@@ -328,8 +328,8 @@ def test_a_flow_in_a_new_process_loads_no_model_again(
 ) -> None:
     from distributed import Client
 
-    controller.script = {"respond": "It is a good mood."}
-    plan = [{"task": SENTIMENT, "id": 0, "dep": [-1], "args": {"text": "a great day"}}]
+    controller.script = {"respond": "It is a good day."}
+    plan = [{"task": BLANKS, "id": 0, "dep": [-1], "args": {"text": "a [MASK] day"}}]
     options = json.dumps({"plan": plan, "fresh": True})
 
     def ask(request_id: str) -> float | None:
@@ -339,16 +339,16 @@ def test_a_flow_in_a_new_process_loads_no_model_again(
         done = forked.run([options, request_id], CHECKOUT, environment, module="tests.flows.answering")
         assert json.loads(done.stdout.splitlines()[-1])["torch"] is False, "no model is in the flow's own process"
         (attempt,) = get_trace().requests.get(request_id).tasks[0].attempts
-        assert (attempt.model, attempt.endpoint, attempt.status) == (MOOD, "local", "completed")
+        assert (attempt.model, attempt.endpoint, attempt.status) == (FILLER, "local", "completed")
         return attempt.load_seconds
 
     with Client(cluster.address, set_as_default=False) as client:
         assert ask("cold") is not None
-        wait_until(lambda: MOOD in _published(client))
+        wait_until(lambda: FILLER in _published(client))
         (before,) = client.run(_loaded_objects).values()
         assert ask("warm") is None
         (after,) = client.run(_loaded_objects).values()
-    assert before.keys() >= {MOOD} and after == before
+    assert before.keys() >= {FILLER} and after == before
 
 
 def _published(client: Any) -> list[str]:

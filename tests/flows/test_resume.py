@@ -204,7 +204,7 @@ def test_a_database_that_goes_away_for_seconds_is_waited_for(
 ) -> None:
     monkeypatch.setenv("HUGGINGGPT_DATABASE_URL", postgresql_url)
     reset()
-    plan = [{"task": "text-classification", "id": 0, "dep": [-1], "args": {"text": "I like it."}}]
+    plan = [{"task": "fill-mask", "id": 0, "dep": [-1], "args": {"text": "I like it."}}]
     replies: dict[str, Any] = {
         "plan": {"tasks": plan},
         "select": lambda call: {"id": call.choices[0], "reason": "It fits."},
@@ -248,7 +248,7 @@ def test_a_selection_begins_while_the_database_is_away(
     away = threading.Thread(target=cut_off)
     away.start()
     plan = [
-        {"task": "text-classification", "id": number, "dep": [-1], "args": {"text": f"I like it, {number}."}}
+        {"task": "fill-mask", "id": number, "dep": [-1], "args": {"text": f"I like it, {number}."}}
         for number in range(3)
     ]
     controller.script = {"select": lambda call: {"id": call.choices[0], "reason": "It fits."}, "respond": "It is."}

