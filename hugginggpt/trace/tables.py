@@ -170,7 +170,7 @@ class ArtifactRow(Base):
     __table_args__ = (UniqueConstraint("sha256", "type", "mime"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    sha256: Mapped[str] = mapped_column(doc="hash of the encoded bytes, which is also the name in the store")
+    sha256: Mapped[str] = mapped_column(doc="hash of the encoded bytes, which names it in the store")
     type: Mapped[str] = mapped_column(doc="`text`, `image`, `audio`, `video`, `table` or `structured`")
     mime: Mapped[str]
     bytes: Mapped[int] = mapped_column(BigInteger, doc="encoded size")
