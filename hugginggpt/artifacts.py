@@ -70,6 +70,7 @@ class Resource(BaseModel):
     Attributes:
         name: what a plan calls it, `invoice.png` for example; unique within a request.
         source: where it came from, as the user gave it (path or URL), or the earlier request's id.
+        earlier: it belongs to an earlier turn of the conversation.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -77,6 +78,7 @@ class Resource(BaseModel):
     name: str
     artifact: Artifact
     source: str
+    earlier: bool = False
 
 
 @dataclass(frozen=True)

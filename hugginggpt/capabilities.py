@@ -115,7 +115,11 @@ class Capability:
     @property
     def result(self) -> str:
         """What its result is called."""
-        return self.makes or _RESULTS[self.outputs[0]]
+        return self.result_of(self.outputs[0])
+
+    def result_of(self, type: ValueType) -> str:
+        """What its output of a type is called."""
+        return self.makes if self.makes and type is self.outputs[0] else _RESULTS[type]
 
     @property
     def answers(self) -> bool:
