@@ -12,6 +12,7 @@ from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded.composition import compose
 from hugginggpt.controller.embedded.direct import direct_answer
 from hugginggpt.controller.grounding import repeated_words, unfounded
+from hugginggpt.controller.not_done import not_done
 from hugginggpt.controller.planning import shown_resources, shown_turns
 from hugginggpt.controller.prompts import Cuttable, Prompt, cuttable, render_within, shorten
 from hugginggpt.deadline import Deadline
@@ -91,6 +92,8 @@ def plain_rendering(text: str, outcomes: Sequence[TaskOutcome]) -> str:
         outcomes: one per planned task.
     """
     done = sum(outcome.result is not None for outcome in outcomes)
+    if not done:
+        return "\n".join(not_done(outcomes))
     request = shorten(" ".join(text.split()), 200)
     lines = [f"{done} of {len(outcomes)} tasks were done for: {request}"]
     for outcome in outcomes:

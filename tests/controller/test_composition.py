@@ -166,7 +166,7 @@ def test_results_of_several_files_say_of_which() -> None:
         read(2, "two", "b.png"),
         summed_up(3, of=2, text="Second."),
     ]
-    shown = compose("Summarise both pages.".replace("both", "these"), outcomes, ["a.png", "b.png"])
+    shown = compose("Summarise both pages.", outcomes, ["a.png", "b.png"])
     assert shown == "Summary of a.png: First.\n\nSummary of b.png: Second."
 
 

@@ -55,7 +55,7 @@ def test_a_wish_among_small_talk_is_no_small_talk(text: str) -> None:
 def test_what_it_cannot_know_it_does_not_say(text: str) -> None:
     answer = direct_answer(text, [picture("old.png").model_copy(update={"earlier": True})])
     assert answer.startswith("Without a file to look in or a larger model I cannot know this: attach a file, or set ")
-    assert answer.endswith("for a larger model.")
+    assert answer.endswith("set OPENAI_API_KEY or OPENAI_BASE_URL.")
 
 
 def test_what_it_did_not_understand_it_says_so() -> None:

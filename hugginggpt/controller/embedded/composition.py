@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from hugginggpt.artifacts import Artifact
 from hugginggpt.controller.embedded.questions import unplanned_questions
+from hugginggpt.controller.not_done import not_done
 from hugginggpt.plan import PlannedTask
 from hugginggpt.plan.origins import origins
-from hugginggpt.plan.references import references_in, replace_references, sole_reference
-from hugginggpt.results import LONG_TEXT, ItemResult, TaskOutcome, TaskStatus
+from hugginggpt.plan.references import replace_references, sole_reference
+from hugginggpt.results import LONG_TEXT, ItemResult, TaskOutcome
 from hugginggpt.text import visible
 
 _SPOKEN_CHARS = 500
@@ -17,7 +18,9 @@ _SPOKEN_CHARS = 500
 
 _SPEECH = "text-to-speech"
 
-_WHOLE = r"(?:full|whole|original|complete) text|transcri\w+|writ(?:e|ten) (?:it )?down|in writing|both"
+_WHOLE = (
+    r"(?:full|whole|original|complete) text|transcri\w+|writ(?:e|ten) (?:it )?down|in writing|both (?:the|its) text"
+)
 
 
 def _patterns(words: dict[str, str]) -> dict[str, re.Pattern[str]]:
@@ -124,7 +127,9 @@ class _Composition:
         return [o for o in self.made.values() if self._spoken_by(o.planned) == task_id]
 
     def _question(self, outcome: TaskOutcome) -> str:
-        return self._filled(str(outcome.planned.args.get("text", "")))
+        question = self._filled(str(outcome.planned.args.get("text", "")))
+        mark = "" if question.endswith(("?", ".", "!")) or not question else "?"
+        return question[:1].upper() + question[1:] + mark
 
     def _filled(self, text: str) -> str:
         """A text with the results in the place of references, as far as they are there."""
@@ -180,38 +185,6 @@ class _Composition:
         if len(names) == 1 and (is_list or len(alike) > 1):
             return f"{label} of {names[0]}"
         return f"{label} {number + 1}" if is_list else label
-
-
-def not_done(outcomes: Sequence[TaskOutcome]) -> list[str]:
-    """What was not done and why, one sentence each."""
-    failed = [o for o in outcomes if o.result is None and o.status is not TaskStatus.SKIPPED]
-    skipped = [o for o in outcomes if o.status is TaskStatus.SKIPPED]
-    tasks = []
-    for outcome in failed:
-        lost = {outcome.planned.id}
-        names = [_lost(outcome)]
-        for other in [*skipped]:  # in the plan's order, so what they need comes before
-            if lost & set(other.planned.needs):
-                lost.add(other.planned.id)
-                names.append(_lost(other))
-                skipped.remove(other)
-        tasks.append(f"Not done: {', '.join(dict.fromkeys(names))}. {outcome.error or ''}".rstrip())
-    tasks += [f"Not done: {_lost(outcome)}. {outcome.error or ''}".rstrip() for outcome in skipped]
-    elements = [
-        f"Not done: {_lost(o)} {number}. {item.error}"
-        for o in outcomes
-        if o.result is not None
-        for number, item in enumerate(o.result.items, 1)
-        if item.error is not None
-    ]
-    return tasks + elements
-
-
-def _lost(outcome: TaskOutcome) -> str:
-    capability, question = outcome.planned.capability, outcome.planned.args.get("text")
-    if capability.answers and isinstance(question, str) and not references_in(question):
-        return f'the answer to "{visible(question).strip()}"'
-    return f"the {capability.result}"
 
 
 def _is_about(outcome: TaskOutcome, question: str) -> bool:

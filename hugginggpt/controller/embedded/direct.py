@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from hugginggpt.artifacts import Resource
 from hugginggpt.controller.embedded.questions import asked_in
 
-_LARGER = "set OPENAI_API_KEY or OPENAI_BASE_URL for a larger model"
 _MOST_CHARS = 120
 """The longest clause of small talk."""
 
@@ -84,7 +83,10 @@ def direct_answer(text: str, resources: Sequence[Resource]) -> str:
     if said is not None:
         return said
     if asked_in(text):
-        return f"Without a file to look in or a larger model I cannot know this: attach a file, or {_LARGER}."
+        return (
+            "Without a file to look in or a larger model I cannot know this: attach a file, or set OPENAI_API_KEY or "
+            "OPENAI_BASE_URL."
+        )
     there = " and ".join(resource.name for resource in resources if not resource.earlier)
     return not_understood(there)
 
@@ -92,7 +94,10 @@ def direct_answer(text: str, resources: Sequence[Resource]) -> str:
 def not_understood(files: str = "") -> str:
     """One sentence for a request in which nothing was found to do."""
     todo = f"what to do with {files}" if files else "what to do"
-    return f"I did not understand {todo}: say it in other words, in English, or {_LARGER}."
+    return (
+        f"I did not understand {todo}: say it in other words, in English, or set OPENAI_API_KEY or OPENAI_BASE_URL for "
+        "a larger model."
+    )
 
 
 def _said_to(clause: str) -> str | None:
