@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.capabilities import ValueType
 from hugginggpt.errors import StorageError
-from hugginggpt.filesystems import open_filesystem, storage_error, written_at
+from hugginggpt.filesystems import open_filesystem, storage_error, write_new, written_at
 from hugginggpt.redaction import redact
 from hugginggpt.text import file_name, one_line, storable
 
@@ -302,7 +302,7 @@ class ArtifactStore:
             number = 1
             while True:
                 path = folder / (f"{stem}{extension}" if number == 1 else f"{stem}-{number}{extension}")
-                if _write_new(path, data) or (path.is_file() and path.read_bytes() == data):
+                if write_new(path, data) or (path.is_file() and path.read_bytes() == data):
                     return path
                 number += 1
         except OSError as error:
@@ -432,19 +432,3 @@ def _file_name(name: str, mime: str) -> tuple[str, str]:
     if ending.lower() == extension or ending.lower() in EXTENSIONS.values():
         stem = stem.removesuffix(ending)
     return file_name(stem, _MOST_STEM_BYTES), extension
-
-
-def _write_new(path: Path, data: bytes) -> bool:
-    """Write a file unless one of that name exists."""
-    try:
-        file = path.open("xb")
-    except FileExistsError:
-        return False
-    try:
-        with file:
-            file.write(data)
-    except BaseException:
-        with suppress(OSError):
-            path.unlink()
-        raise
-    return True
