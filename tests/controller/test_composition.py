@@ -193,6 +193,18 @@ def test_a_list_is_shown_element_by_element() -> None:
     )
 
 
+def test_each_of_several_speeches_is_shown_with_its_words() -> None:
+    one = done(0, "text-to-speech", args={"text": ["Good morning.", "Good night."]})
+    speeches = [
+        ItemResult(outputs=(Artifact(sha256=digit * 64, type=ValueType.AUDIO, mime="audio/wav", bytes=9),))
+        for digit in "ab"
+    ]
+    files = {"a" * 64: "/speech-1.wav", "b" * 64: "/speech-2.wav"}
+    assert compose("Say both.", [listed(one, *speeches).model_copy(update={"files": files})]) == (
+        "Speech 1: Good morning.\nSpeech: /speech-1.wav\n\nSpeech 2: Good night.\nSpeech: /speech-2.wav"
+    )
+
+
 def test_what_was_not_done_is_said_last_with_what_hangs_on_it() -> None:
     outcomes = [
         asked(0, "Who has to pay?", "Jane Roe"),

@@ -157,12 +157,18 @@ class _Composition:
             for speech in spoken:
                 items = self.results[speech.planned.id].items
                 files += [_file(speech, a) for a in (items[number].outputs if number < len(items) else ())]
-            yield _Part(self._label(outcome, number), self._text(outcome, item, is_spoken=bool(spoken)), files)
+            said = outcome.planned.task == _SPEECH
+            text = self._words(outcome, number) if said else self._text(outcome, item, is_spoken=bool(spoken))
+            yield _Part(self._label(outcome, number), text, files)
+
+    def _words(self, speech: TaskOutcome, number: int) -> str:
+        """The words of a speech that says no other task's text; those of a file are not repeated."""
+        words = speech.planned.args.get("text", "")
+        if isinstance(words, list):
+            words = words[number] if number < len(words) else ""
+        return "" if words in self.files else _beginning(self._filled(str(words)), _SPOKEN_CHARS)
 
     def _text(self, outcome: TaskOutcome, item: ItemResult, *, is_spoken: bool) -> str:
-        if outcome.planned.task == _SPEECH:
-            words = str(outcome.planned.args.get("text", ""))
-            return "" if words in self.files else _beginning(self._filled(words), _SPOKEN_CHARS)
         artifact = next((a for a in item.outputs if a.preview is not None), None)
         if artifact is None:
             return ""
