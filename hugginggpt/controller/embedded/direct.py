@@ -87,12 +87,7 @@ def direct_answer(text: str, resources: Sequence[Resource]) -> str:
             "Without a file to look in or a larger model I cannot know this: attach a file, or set OPENAI_API_KEY or "
             "OPENAI_BASE_URL."
         )
-    there = " and ".join(resource.name for resource in resources if not resource.earlier)
-    return not_understood(there)
-
-
-def not_understood(files: str = "") -> str:
-    """One sentence for a request in which nothing was found to do."""
+    files = " and ".join(resource.name for resource in resources if not resource.earlier)
     todo = f"what to do with {files}" if files else "what to do"
     return (
         f"I did not understand {todo}: say it in other words, in English, or set OPENAI_API_KEY or OPENAI_BASE_URL for "

@@ -64,8 +64,7 @@ def plan_in_notation(
         A plan without objections; empty if the controller is to answer directly.
 
     Raises:
-        PlanError: the caller objects, no plan can be read, or there is nothing to do with the request's files; it
-            lists every problem.
+        PlanError: the caller objects, or no plan can be read; it lists every problem.
         ControllerError: and its subclasses, as `Controller.chat` raises them.
     """
     read = take_passages(text)

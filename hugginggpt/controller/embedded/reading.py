@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import ValueType
-from hugginggpt.controller.embedded.direct import not_understood, small_talk
+from hugginggpt.controller.embedded.direct import small_talk
 from hugginggpt.controller.embedded.questions import asked_in
 from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan, PlannedTask
@@ -34,8 +34,8 @@ def reading_plan(
 ) -> Plan | None:
     """The plan that asks the request's files; None if the plan of the planner stands.
 
-    It stands if it works on a file or a text, or if the request asks nothing and there is a plan. Questions whose
-    answers were to be spoken are answered aloud. Without a file to ask, the plan is empty.
+    It stands if it works on a file or a text, if no file came with the request, or if the request asks nothing.
+    Questions whose answers were to be spoken are answered aloud.
 
     Args:
         text: the request.
@@ -44,19 +44,14 @@ def reading_plan(
         check: returns objections to a plan, one sentence each.
 
     Raises:
-        PlanError: the request asks nothing, and there is nothing to do; or nothing can answer a question about such a
-            file; or it is not clear which file a question is about.
+        PlanError: nothing can answer a question about such a file, or it is not clear which file it is about.
     """
     own = [resource for resource in resources if not resource.earlier]
-    if not own and plan.tasks and all(_knows(task, resources) for task in plan.tasks if not task.needs):
-        return Plan(repairs=("There is no file to look in for an answer.",))
     if not own or not _is_from_nowhere(plan, resources) or small_talk(text) is not None:
         return None
     questions = asked_in(text)[:_MOST_QUESTIONS]
     if not questions:
-        if plan.tasks:
-            return None
-        raise PlanError(not_understood(" and ".join(resource.name for resource in own)))
+        return None
     tasks: list[PlannedTask] = []
     aloud = any(task.task == _SPEECH for task in plan.tasks)
     for question in questions:
@@ -66,11 +61,6 @@ def reading_plan(
             if aloud:
                 tasks.append(_task(_SPEECH, len(tasks), text=reference(len(tasks) - 1)))
     return Plan(tasks=tuple(tasks), repairs=("No file of the request was used; its questions are put to its files.",))
-
-
-def _knows(task: PlannedTask, resources: Sequence[Resource]) -> bool:
-    """Whether a task answers a question from nothing."""
-    return task.task == _ANSWER and not _uses_a_text(task, resources)
 
 
 def _is_from_nowhere(plan: Plan, resources: Sequence[Resource]) -> bool:
