@@ -118,8 +118,8 @@ def _unnamed(ended: "Ended", folder: Path | None) -> list[str]:
         others = ", ".join(name for name in names if str(folder / name) not in answer)
         return [f"Saved {'here' if folder == Path() else f'in {folder}'}: {others}"] if others else []
     media = {file["artifact"]["sha256"] for file in ended["files"] if file["artifact"]["preview"] is None}
-    others = [file for file in made if file["sha256"] in media and file["path"] not in answer]
-    return [f"{file['path']} ({file['mime']}, {size(file['bytes'])})" for file in others]
+    unnamed = [file for file in made if file["sha256"] in media and file["path"] not in answer]
+    return [f"{file['path']} ({file['mime']}, {size(file['bytes'])})" for file in unnamed]
 
 
 def exit_code(ended: "Ended") -> int:

@@ -173,8 +173,8 @@ def choose(
         young: anything younger always stays.
     """
     sizes: Counter[str] = Counter()
-    for one in artifacts:
-        sizes[one.sha256] += one.bytes
+    for artifact in artifacts:
+        sizes[artifact.sha256] += artifact.bytes
     needed = [one for one in conversations if one.goes_on or one.last >= young]
     held = {sha256 for one in needed for sha256 in one.sha256s} | {one.sha256 for one in artifacts if one.at >= young}
     room = _Room(sizes, held, keep)
