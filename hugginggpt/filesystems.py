@@ -1,9 +1,11 @@
-"""The file systems that an artifact store can be on: a local folder, or any that fsspec supports."""
+"""The file systems of an artifact store, a local folder or any that fsspec supports, and of its copies."""
 
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hugginggpt.errors import NO_SPACE, ConfigurationError, DiskFullError, StorageError
@@ -65,3 +67,19 @@ def storage_error(what: str, error: Exception) -> StorageError:
     unknown = f"{type(error).__name__}: {said(getattr(error, 'strerror', None) or error)}".rstrip(".: ")
     error_class = DiskFullError if code in NO_SPACE else StorageError
     return error_class(f"{what}: {_CAUSES.get(code, unknown)}.")
+
+
+def write_new(path: Path, data: bytes) -> bool:
+    """Write a file unless one of that name exists; return whether it was written."""
+    try:
+        file = path.open("xb")
+    except FileExistsError:
+        return False
+    try:
+        with file:
+            file.write(data)
+    except BaseException:
+        with suppress(OSError):
+            path.unlink()
+        raise
+    return True

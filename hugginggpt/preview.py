@@ -45,14 +45,14 @@ def preview(text: str, files: Sequence[str]) -> Preview:
     resources = tuple(load_resources(files, get_settings(), get_store()))
     namespace = Namespace(resources=resources, wording=text, given=False, settings=get_settings())
     catalog = get_catalog()
-    kinds = catalog.offered_kinds()
+    kinds, controller = catalog.offered_kinds(), get_controller()
     plan = plan_request(
-        get_controller(),
+        controller,
         text=text,
         resources=resources,
         history=(),
         kinds=kinds,
         deadline=Deadline(PLANNING_SECONDS),
-        check=lambda plan: namespace.problems(plan) + catalog.obstacles(plan),
+        check=lambda plan: namespace.problems(plan) + catalog.obstacles(plan, half=controller.is_embedded),
     )
-    return Preview(plan, kinds, get_controller().name)
+    return Preview(plan, kinds, controller.name)

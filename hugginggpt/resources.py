@@ -24,7 +24,7 @@ from hugginggpt.text import is_storable, one_line
 
 _MOST_SHOWN = 200
 _IN_STORE = "artifact://"
-_REFERENCE = re.compile(rf"{_IN_STORE}(?P<sha256>[0-9a-f]{{64}})/(?P<name>[^/]+)")
+_REFERENCE = re.compile(rf"{_IN_STORE}(?P<sha256>[0-9a-f]{{64}})(?P<ending>(?:\.[a-z0-9]{{1,8}})?)/(?P<name>[^/]+)")
 _MOST_PATH_CHARS = 4096  # no file system takes a longer one
 _URL = re.compile(r"https?://\S+", re.IGNORECASE)
 _FILE_NAME = re.compile(
@@ -70,18 +70,18 @@ def load_resources(
 
 
 def artifact_reference(resource: Resource) -> str:
-    """A reference to a stored file: `artifact://<sha256>/<name>`.
+    """A reference to a stored file: `artifact://<sha256><ending>/<name>`.
 
     Every process with the same store accepts it in place of the file, even if it cannot read this disk.
     """
-    return f"{_IN_STORE}{resource.artifact.sha256}/{quote(resource.name)}"
+    return f"{_IN_STORE}{resource.artifact.sha256}{resource.artifact.ending}/{quote(resource.name)}"
 
 
 def _from_store(source: str, settings: Settings, store: ArtifactStore, deadline: Deadline) -> LoadedFile:
     match = _REFERENCE.fullmatch(source)
     if match is None or not is_storable(source):
         raise MediaError(f"{_shown(source)} is not a valid reference: write {_IN_STORE}<sha256>/<name>.")
-    data = store.find(match["sha256"])
+    data = store.find(match["sha256"], match["ending"])
     if data is None:
         raise MediaError(
             f"The file {_shown(unquote(match['name']))} is not in the artifact store at {store.location}: "

@@ -11,6 +11,9 @@ from hugginggpt.capabilities import Input
 from hugginggpt.models.card import Endpoint
 from hugginggpt.plan import PlannedTask
 
+LONG_TEXT = 2000
+"""Characters of a text that an answer shows; a longer one is shown as a file, too."""
+
 
 class TaskStatus(StrEnum):
     """The status of a planned task: PLANNED until it has ended."""
@@ -84,7 +87,7 @@ class TaskOutcome(BaseModel):
     Attributes:
         result: None if the task failed or was skipped; `error` then says why.
         recovered: an earlier life of the request made the result, and its records stay in the trace.
-        files: address of each output to show as a file, by its SHA-256.
+        files: address of each output to show as a file, by its SHA-256: media and long texts.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -97,6 +97,7 @@ def open_request(
         turns = retry_while_database_is_down(
             "The conversation", lambda: trace.requests.turns(opened.conversation_id, before=opened.request_id)
         )
+    earlier = [r.model_copy(update={"earlier": True}) for t in reversed(turns) for r in (*t.files, *t.resources)]
     run = RequestRun(
         request_id=opened.request_id,
         conversation_id=opened.conversation_id,
@@ -104,9 +105,7 @@ def open_request(
         status=opened.status,
         text=opened.text,
         options=RequestOptions.kept(opened.options),
-        resources=_distinct(
-            [*opened.resources, *[r for t in reversed(turns) for r in (*t.files, *t.resources)][:MOST_EARLIER]]
-        ),
+        resources=_distinct([*opened.resources, *earlier[:MOST_EARLIER]]),
         history=tuple(Exchange(text=turn.text, response=turn.response) for turn in turns),
     )
     with _lease(run, holder) if run.status is RequestStatus.RUNNING else nullcontext(), all_posted():

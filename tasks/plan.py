@@ -92,16 +92,20 @@ def _new_plan(run: RequestRun, deadline: Deadline) -> tuple[Plan, str]:
 def plan_with_controller(run: RequestRun, kinds: tuple[str, ...]) -> Plan:
     """Ask the controller for a plan over the offered kinds."""
     namespace = Namespace.of(run.text, run.history, run.resources, given=False, settings=get_settings())
-    deadline = Deadline(PLAN.seconds)
+    deadline, controller = Deadline(PLAN.seconds), recorded_controller(run)
+
+    def objections(plan: Plan) -> list[str]:
+        # The embedded planner plans with every kind, so that what cannot be done here costs no more than its own step.
+        half = controller.is_embedded
+        return namespace.problems(plan) + deadline.wait_for(lambda: get_catalog().obstacles(plan, kinds, half=half))
+
     with cancellable(run.key, deadline):
         return ask_for_plan(
-            recorded_controller(run),
+            controller,
             text=run.text,
             resources=run.resources,
             history=run.history,
             kinds=kinds,
             deadline=deadline,
-            check=lambda plan: (
-                namespace.problems(plan) + deadline.wait_for(lambda: get_catalog().obstacles(plan, kinds))
-            ),
+            check=objections,
         )

@@ -11,6 +11,7 @@ from prefect.futures import PrefectFuture
 from prefect.results import ResultRecord  # type: ignore[attr-defined]
 from prefect.states import Completed, Failed
 
+from hugginggpt.artifacts import Artifact
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import (
     DeadlineExceededError,
@@ -23,7 +24,7 @@ from hugginggpt.models.card import ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.redaction import said
 from hugginggpt.request_run import RequestRun
-from hugginggpt.results import TaskOutcome, TaskResult, TaskStatus
+from hugginggpt.results import LONG_TEXT, TaskOutcome, TaskResult, TaskStatus
 from hugginggpt.services import get_store
 from tasks.cancelling import cancellable, cancelled_on_error, why_cancelled
 from tasks.edges import run_after, submit_after, unsearched
@@ -223,7 +224,7 @@ class _Schedule:
             result=None if result is None else result.model_copy(update={"task_id": planned.id}),
             error=None if result is not None else self._why_not(state),
             recovered=state.name == RECOVERED,
-            files={artifact.sha256: get_store().address(artifact) for artifact in outputs if artifact.preview is None},
+            files={artifact.sha256: get_store().address(artifact) for artifact in outputs if _is_file(artifact)},
             ended_at=state.timestamp,
             prefect_task_run_id=str(state.state_details.task_run_id),
         )
@@ -279,6 +280,11 @@ def _has_no_model(state: State[Any]) -> bool:
     """Whether a task run failed because no candidate could do the task."""
     error = state.result(raise_on_failure=False) if state.is_failed() else None
     return isinstance(error, ExpertError) and not isinstance(error, DeadlineExceededError)
+
+
+def _is_file(artifact: Artifact) -> bool:
+    """Whether an answer shows where an output is: media, and texts that it cannot show whole."""
+    return artifact.preview is None or len(artifact.preview) > LONG_TEXT
 
 
 def _is_whole(result: TaskResult) -> bool:

@@ -114,6 +114,70 @@ def test_the_name_is_the_hash_and_the_same_bytes_are_kept_once(store: ArtifactSt
     assert store.exists(artifact)
 
 
+@pytest.mark.parametrize(
+    ("value", "ending"),
+    [
+        (Text("hello"), ".txt"),
+        (Table(columns=("a",), rows=(("1",),)), ".csv"),
+        (Structured({"a": 1}, "a is 1"), ".json"),
+        (Image(PILImage.new("RGB", (2, 2))), ".png"),
+        (Audio(np.zeros((100, 1), dtype=np.float32), 16000), ".wav"),
+        (Video(b"\x00\x00\x00\x18ftypmp42", "video/mp4"), ".mp4"),
+    ],
+)
+def test_a_file_has_the_ending_of_what_is_in_it(store: ArtifactStore, value: Any, ending: str) -> None:
+    artifact = store.put(value)
+    assert Path(store.address(artifact)).name == f"{artifact.sha256}{ending}" and Path(store.address(artifact)).exists()
+
+
+def test_a_type_without_an_ending_is_stored_under_its_hash(store: ArtifactStore) -> None:
+    artifact = store.put_bytes(b"hello", TEXT, "text/x-odd")
+    assert Path(store.address(artifact)).name == artifact.sha256
+    assert store.read_bytes(artifact) == b"hello" and store.exists(artifact)
+
+
+@pytest.fixture(params=["local", "elsewhere"])
+def earlier(request: pytest.FixtureRequest, settings: Settings) -> tuple[ArtifactStore, Artifact]:
+    """A store in which an earlier version left an artifact, without an ending."""
+    url = settings.artifacts if request.param == "local" else f"memory://{uuid.uuid4().hex}/artifacts"
+    store = ArtifactStore(url)
+    artifact = store.put_bytes(b"hello", TEXT, "text/plain", "hello")
+    fs, path = fsspec.core.url_to_fs(store.address(artifact))
+    fs.mv(path, path.removesuffix(".txt"))
+    return ArtifactStore(url), artifact
+
+
+def test_what_an_earlier_version_stored_is_read_kept_and_removed(
+    earlier: tuple[ArtifactStore, Artifact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, artifact = earlier
+    assert store.address(artifact).endswith(artifact.sha256)
+    assert store.get(artifact) == Text("hello") and store.exists(artifact) and store.keep(artifact)
+    assert store.find(artifact.sha256) == store.find(artifact.sha256, ".txt") == b"hello"
+    (listed,) = store.stored()
+    assert (listed.sha256, listed.ending, listed.bytes) == (artifact.sha256, "", 5)
+    assert not store.remove(listed)
+    monkeypatch.setattr(artifacts, "KEPT", timedelta(0))
+    assert store.remove(listed) and not store.exists(artifact) and not list(store.stored())
+
+
+def test_what_an_earlier_version_stored_is_stored_again_under_its_name(
+    earlier: tuple[ArtifactStore, Artifact],
+) -> None:
+    store, artifact = earlier
+    assert store.put_bytes(b"hello", TEXT, "text/plain", "hello") == artifact
+    assert store.address(artifact).endswith(f"{artifact.sha256}.txt")
+    assert sorted(one.ending for one in store.stored()) == ["", ".txt"]
+
+
+@pytest.mark.parametrize("where", ["local", "memory"])
+def test_a_hash_alone_finds_a_file_whatever_its_ending(where: str, tmp_path: Path) -> None:
+    store = ArtifactStore(str(tmp_path) if where == "local" else f"memory://{uuid.uuid4().hex}")
+    assert store.find("0" * 64) is None
+    artifact = store.put(Text("hello"))
+    assert store.find(artifact.sha256) == b"hello"
+
+
 def test_previews_are_cut_and_media_have_none(store: ArtifactStore) -> None:
     long = store.put(Text("x" * (PREVIEW_CHARS + 1)))
     assert long.preview == "x" * PREVIEW_CHARS
@@ -154,7 +218,7 @@ def test_a_full_disk_keeps_what_was_there_and_no_half_files(small_disk: Path, tm
     with pytest.raises(DiskFullError, match="there is no space left"):
         store.put_bytes(os.urandom(2_000_000), ValueType.VIDEO, "video/mp4")
     assert store.read_bytes(kept) == b"kept"
-    assert [p.name for p in small_disk.rglob("*") if p.is_file()] == [kept.sha256]
+    assert [p.name for p in small_disk.rglob("*") if p.is_file()] == [f"{kept.sha256}.txt"]
 
     big = ArtifactStore(str(tmp_path / "big"))
     video = big.put_bytes(os.urandom(2_000_000), ValueType.VIDEO, "video/mp4")
@@ -221,7 +285,7 @@ def test_stores_that_are_not_local_have_urls() -> None:
     artifact = store.put(Text("hello"))
     store.check()
 
-    assert store.address(artifact) == f"memory:///{name}/artifacts/{artifact.sha256[:2]}/{artifact.sha256}"
+    assert store.address(artifact) == f"memory:///{name}/artifacts/{artifact.sha256[:2]}/{artifact.sha256}.txt"
     assert store.get(artifact) == Text("hello")
     assert not store.exists(artifact.model_copy(update={"sha256": "0" * 64}))
 
@@ -287,8 +351,8 @@ def test_threads_and_processes_may_share_it(store: ArtifactStore, settings: Sett
 
     assert found[0] == found[1] == found[2] and len(found[0]) == 10
     files = [p for p in (settings.home_dir / "artifacts").rglob("*") if p.is_file()]
-    assert {p.name for p in files} == found[0]
-    assert all(hashlib.sha256(p.read_bytes()).hexdigest() == p.name for p in files)
+    assert {p.name for p in files} == {f"{sha256}.txt" for sha256 in found[0]}
+    assert all(hashlib.sha256(p.read_bytes()).hexdigest() == p.stem for p in files)
     assert all(re.fullmatch("[0-9a-f]{2}", p.parent.name) for p in files)
 
 
@@ -316,15 +380,15 @@ def test_all_that_is_stored_is_listed_with_size_and_time(store: ArtifactStore) -
 
 def test_only_what_nobody_asked_for_lately_is_removed(store: ArtifactStore) -> None:
     artifact = store.put_bytes(b"hello", TEXT, "text/plain")
-    assert not store.remove(artifact.sha256)
+    assert not store.remove(artifact)
     _grow_old(store, artifact)
-    assert store.keep(artifact) and not store.remove(artifact.sha256)
+    assert store.keep(artifact) and not store.remove(artifact)
     _grow_old(store, artifact)
     store.put_bytes(b"hello", TEXT, "text/plain")
-    assert not store.remove(artifact.sha256) and store.exists(artifact)
+    assert not store.remove(artifact) and store.exists(artifact)
     _grow_old(store, artifact)
-    assert store.exists(artifact) and store.remove(artifact.sha256)
-    assert not store.exists(artifact) and not store.keep(artifact) and not store.remove(artifact.sha256)
+    assert store.exists(artifact) and store.remove(artifact)
+    assert not store.exists(artifact) and not store.keep(artifact) and not store.remove(artifact)
     assert list(Path(store.address(artifact)).parent.iterdir()) == []
 
 
@@ -336,7 +400,7 @@ def test_what_is_put_while_it_is_removed_is_there(store: ArtifactStore) -> None:
         while time.monotonic() < stop:
             with suppress(FileNotFoundError):
                 _grow_old(store, artifact)
-            gone += store.remove(artifact.sha256)
+            gone += store.remove(artifact)
         return gone
 
     artifact = store.put_bytes(b"hello", TEXT, "text/plain")
@@ -358,7 +422,7 @@ def test_a_store_elsewhere_lists_keeps_and_removes_too(monkeypatch: pytest.Monke
     assert store.keep(artifact) and next(store.stored()).at == first.at  # young enough as it is
     monkeypatch.setattr(artifacts, "_FRESH", timedelta(0))
     assert store.keep(artifact) and next(store.stored()).at > first.at
-    assert not store.remove(artifact.sha256)
+    assert not store.remove(artifact)
     monkeypatch.setattr(artifacts, "KEPT", timedelta(0))
-    assert store.remove(artifact.sha256) and list(store.stored()) == []
+    assert store.remove(artifact) and list(store.stored()) == []
     assert not store.keep(artifact)

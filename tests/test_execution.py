@@ -230,7 +230,7 @@ def test_what_fails_holds_no_more_than_its_own_picture(
 def test_a_value_that_is_gone_ends_the_task(counting: tuple[_Bench, _Counting]) -> None:
     bench, store = counting
     pictures = unread_in(store, *map(square, range(3)))
-    (store.folder or Path()).joinpath(pictures[2].artifact.sha256[:2], pictures[2].artifact.sha256).unlink()
+    Path(store.address(pictures[2].artifact)).unlink()
     with pytest.raises(StorageError, match="no longer has the result"):
         bench.run(*pictures)
 

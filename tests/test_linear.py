@@ -15,10 +15,14 @@ from typing import Any
 
 import pytest
 
+from hugginggpt.artifacts import PREVIEW_CHARS
 from hugginggpt.capabilities import CAPABILITIES, ValueType
-from hugginggpt.controller.embedded.answers import distinct_texts, questions_in, repeats_itself, tidied
+from hugginggpt.controller.embedded.answers import repeats_itself, tidied
+from hugginggpt.controller.embedded.composition import compose
+from hugginggpt.controller.embedded.direct import small_talk
 from hugginggpt.controller.embedded.grammar import plan_grammar
 from hugginggpt.controller.embedded.planner import with_passages
+from hugginggpt.controller.embedded.questions import asked_in, questions_in, unplanned_questions
 from hugginggpt.controller.embedded.sources import ReadRequest, named_in, sources_of, take_passages
 from hugginggpt.controller.grounding import foreign_words, repeated_words, unfounded
 from hugginggpt.controller.passages import condensed, passages, relevant_passages
@@ -34,10 +38,12 @@ from hugginggpt.plan.notation import named, read_notation
 from hugginggpt.plan.references import any_reference, canonical, references_in, sole_reference, split_list
 from hugginggpt.redaction import redact, said
 from hugginggpt.resources import Namespace
+from hugginggpt.results import TaskOutcome
 from hugginggpt.retry_after import retry_after
 from hugginggpt.settings import Settings
 from hugginggpt.text import file_name, one_line, storable_json, terminal_json, visible
 from tasks.ui.markdown import as_cell, as_text, fence
+from tests.controller.samples import done, text_artifact
 
 SHORT, MIDDLE, LONG = 2_000, 20_000, 190_000  # a plan's text may have 200,000 characters, quotes and names included
 SLACK = 12.0
@@ -57,6 +63,10 @@ def detection(image: str) -> Plan:
 
 def summarised(text: str) -> Plan:
     return Plan(tasks=(PlannedTask(task="summarization", id=0, args={"text": text}),))
+
+
+def made_from(image: str, text: str) -> TaskOutcome:
+    return done(0, "image-to-text", text_artifact(text[:PREVIEW_CHARS]), args={"image": image})
 
 
 def problems_of(plan: Plan, wording: str = "", given: bool = False) -> list[str]:
@@ -115,6 +125,16 @@ REQUESTS = {
     "address and brackets": "http://a(b",
     "list items": "|1) ",
     "wishes": "|and then ",
+}
+QUESTIONS = {
+    "beginnings": "|and ",
+    "questions": "|who? ",
+    "what is said": "tell me |a ",
+    "indirect": "|tell me ",
+    "thanks": "thanks| a lot",
+    "praise": "|very ",
+    "clauses": "|ok, ",
+    "lines": "|who\n",
 }
 ANSWERS = {
     "lines": "|\n",
@@ -185,13 +205,16 @@ READERS: list[tuple[str, Reader, dict[str, str]]] = [
     ("named_in", lambda t: list(named_in(t)), REQUESTS),
     ("sources_of", lambda t: sources_of(ReadRequest(t, {}), [("a b.png", ValueType.IMAGE)]), REQUESTS),
     ("with_passages", lambda t: with_passages(summarised(t), ReadRequest("", {"passage-1": "x"})), REQUESTS),
-    ("questions_in", questions_in, REQUESTS),
+    ("questions_in", questions_in, REQUESTS | QUESTIONS),
+    ("asked_in", asked_in, REQUESTS | QUESTIONS),
+    ("unplanned_questions", lambda t: unplanned_questions(t, ["Who pays?", "When?"]), REQUESTS | QUESTIONS),
+    ("small_talk", small_talk, REQUESTS | QUESTIONS),
+    ("compose", lambda t: compose(t, [made_from("a.png", text=t)]), REQUESTS | QUESTIONS),
     ("unfounded", lambda t: unfounded(t, ["x"]), ANSWERS),
     ("unfounded, in what was given", lambda t: unfounded("0.5 a/b x.png 12% c/d", [t], known_models=["e/f"]), ANSWERS),
     ("unfounded, without numbers", lambda t: unfounded(t, [t], numbers=False), ANSWERS),
     ("repeated_words", lambda t: repeated_words([t]), ANSWERS),
     ("foreign_words", lambda t: foreign_words(t, [t]), ANSWERS),
-    ("distinct_texts", lambda t: distinct_texts([t, f"{t}x"]), ANSWERS),
     ("tidied", tidied, REQUESTS | ANSWERS),
     ("repeats_itself", repeats_itself, ANSWERS),
     ("passages", lambda t: passages(t, 2_000), REQUESTS),

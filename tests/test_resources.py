@@ -135,6 +135,14 @@ def test_a_reference_that_is_not_text_is_refused(settings: Settings, store: Arti
         assert odd not in refused.value.message
 
 
+def test_a_reference_may_lack_the_ending(settings: Settings, store: ArtifactStore, photo: Path) -> None:
+    resource = load_resources([str(photo)], settings, store)[0]
+    whole, sha256 = artifact_reference(resource), resource.artifact.sha256
+    assert whole == f"artifact://{sha256}.png/{photo.name}"
+    for reference in (whole, f"artifact://{sha256}/{photo.name}"):
+        assert load_resources([reference], settings, store)[0].artifact == resource.artifact
+
+
 def test_a_missing_file_is_named(settings: Settings, store: ArtifactStore) -> None:
     with pytest.raises(MediaError, match=r"nowhere\.png"):
         load_resources(["nowhere.png"], settings, store)

@@ -59,9 +59,8 @@ def present(ended: "Ended", output: Output, further: str = "") -> int:
     else:
         if report["response"]:
             click.echo(printable(report["response"]))
-        for made in {made["sha256"]: made for made in report["files"]}.values():
-            described = f"{made['mime']}, {size(made['bytes'])}, from task {made['task_id']}"
-            click.echo(f"\n{printable(made['path'])}\n  {described}")
+        for line in _unnamed(ended, output.out):
+            click.echo(f"\n{printable(line)}")
     if report["error"]:
         (note if report["status"] == "partial" else complain)(report["error"])
     if unwritten:
@@ -83,23 +82,44 @@ def stored_paths(story: "RequestTrace") -> dict[str, str]:
 
 
 def _copy(ended: "Ended", folder: Path) -> str:
-    """Copy the files of a request, and put the copies' paths into its report; return why one could not be written."""
+    """Copy the files of a request, and put the copies in the place of the stored files in its report and its answer.
+
+    Returns:
+        why a file could not be written; empty if all were.
+    """
     from hugginggpt.artifacts import Artifact
     from hugginggpt.errors import StorageError
     from hugginggpt.services import get_store
 
     unwritten = ""
-    paths: dict[str, str] = {}
+    copies: dict[str, Path] = {}
     for file in ended["files"]:
         artifact = Artifact.model_validate(file["artifact"])
         try:
-            paths[artifact.sha256] = str(get_store().export(artifact, folder.resolve(), file["name"]))
+            copies[artifact.sha256] = get_store().export(artifact, folder.resolve(), file["name"])
         except StorageError as error:
             unwritten = error.message
     report = ended["report"]
     for shown in (*report["files"], *(output for task in report["tasks"] for output in task["outputs"])):
-        shown["path"] = paths.get(shown["sha256"], shown["path"])
+        if (copy := copies.get(shown["sha256"])) is not None:
+            if report["response"]:
+                report["response"] = report["response"].replace(shown["path"], str(folder / copy.name))
+            shown["path"] = str(copy)
     return unwritten
+
+
+def _unnamed(ended: "Ended", folder: Path | None) -> list[str]:
+    """Where the files are that the answer does not name. Without a folder for copies, its texts are not shown again."""
+    report = ended["report"]
+    made = {file["sha256"]: file for file in report["files"]}.values()
+    answer = report["response"] or ""
+    if folder is not None:
+        names = [Path(file["path"]).name for file in made]
+        others = ", ".join(name for name in names if str(folder / name) not in answer)
+        return [f"Saved {'here' if folder == Path() else f'in {folder}'}: {others}"] if others else []
+    media = {file["artifact"]["sha256"] for file in ended["files"] if file["artifact"]["preview"] is None}
+    unnamed = [file for file in made if file["sha256"] in media and file["path"] not in answer]
+    return [f"{file['path']} ({file['mime']}, {size(file['bytes'])})" for file in unnamed]
 
 
 def exit_code(ended: "Ended") -> int:

@@ -9,8 +9,9 @@ from hugginggpt.errors import UsageError, rebuilt
 from hugginggpt.preview import Preview
 from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.text import counted, one_line
+from hugginggpt.trace.file_names import named_files
 from hugginggpt.trace.report import report, waited
-from hugginggpt.trace.story import OutputFile, RequestTrace, TaskTrace
+from hugginggpt.trace.story import RequestTrace, TaskTrace
 
 _SHOWN_SECONDS = 0.05
 """Shorter times would be shown as 0.0 s."""
@@ -142,14 +143,3 @@ def standing(task: TaskTrace, story: RequestTrace) -> str:
 
 def _stage(story: RequestTrace, task_id: int) -> TaskStatus:
     return next(task.status for task in story.tasks if task.id == task_id)
-
-
-def named_files(story: RequestTrace) -> list[tuple[str, OutputFile]]:
-    """Each distinct output with a readable name such as `2-text-to-speech`; elements of a list are numbered."""
-    kinds = {task.id: task for task in story.tasks}
-    names: dict[str, tuple[str, OutputFile]] = {}
-    for file in story.files:
-        task = kinds[file.task_id]
-        number = f"-{file.item + 1}" if task.result and task.result.is_list else ""
-        names.setdefault(file.artifact.sha256, (f"{task.id}-{task.task}{number}", file))
-    return list(names.values())

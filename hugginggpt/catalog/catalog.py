@@ -140,15 +140,18 @@ class Catalog:
             )
         return f"{kind} cannot run here: no installed expert does it, so install a package that offers one."
 
-    def obstacles(self, plan: Plan, elsewhere: Container[str] = ()) -> list[str]:
+    def obstacles(self, plan: Plan, elsewhere: Container[str] = (), *, half: bool = False) -> list[str]:
         """Why tasks of a plan cannot run here, one sentence each.
 
         Args:
             plan: the plan.
             elsewhere: kinds that other processes can do, so they need not run here.
+            half: it is enough that some task can run.
         """
         kinds = {task.task for task in plan.tasks if task.task not in elsewhere}
         reasons = {kind: why for kind in kinds if (why := self.why_not(kind))}
+        if half and any(not task.needs and task.task not in reasons for task in plan.tasks):
+            return []
         return [f"Task {task.id} cannot be done: {reasons[task.task]}" for task in plan.tasks if task.task in reasons]
 
     def refresh(self, kind: str) -> CatalogChanges:

@@ -47,7 +47,7 @@ def find_obstacle(
 
 
 def _controller(card: ModelCard, settings: Settings) -> str | None:
-    if not settings.uses_embedded_controller:
+    if not settings.uses_embedded_controller or settings.embedded_controller_gguf is not None:
         return None
     return (
         f"{card.id} is too small for {card.kind}: run `hugginggpt models fetch --kind {card.kind}`, "

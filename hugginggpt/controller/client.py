@@ -155,6 +155,11 @@ class Controller:
         return self._server.is_embedded
 
     @property
+    def knows_little(self) -> bool:
+        """Whether it is the packaged small model, which works on what it is given and knows next to nothing."""
+        return self.is_embedded and self.settings.embedded_controller_gguf is None
+
+    @property
     def settings(self) -> Settings:
         """The settings that it was made from."""
         return self._server.settings

@@ -9,10 +9,10 @@ from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.capabilities import ValueType
 from hugginggpt.controller.call import RESPOND
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.embedded.answers import tidied
-from hugginggpt.controller.embedded.response import answer_from_results
-from hugginggpt.controller.embedded.word_for_word import word_for_word
+from hugginggpt.controller.embedded.composition import compose
+from hugginggpt.controller.embedded.direct import direct_answer
 from hugginggpt.controller.grounding import repeated_words, unfounded
+from hugginggpt.controller.not_done import not_done
 from hugginggpt.controller.planning import shown_resources, shown_turns
 from hugginggpt.controller.prompts import Cuttable, Prompt, cuttable, render_within, shorten
 from hugginggpt.deadline import Deadline
@@ -33,14 +33,14 @@ class Response(BaseModel):
 
     Attributes:
         source: "controller" if the controller wrote it, "results" if the results are the answer, word for word,
-            "plain" if it is the plain list of results.
+            "fixed" if it is a fixed text, "plain" if it is the plain list of results.
         problems: why it is the plain list, one sentence each.
     """
 
     model_config = ConfigDict(frozen=True)
 
     text: str
-    source: Literal["controller", "results", "plain"]
+    source: Literal["controller", "results", "fixed", "plain"]
     problems: tuple[str, ...] = ()
 
 
@@ -58,8 +58,9 @@ def respond(
 
     The answer may only contain paths, addresses, files, hashes, models and numbers that the controller
     was given. An answer with anything else is sent back once. If that does not help, or the controller fails, the
-    answer is the plain list of results. The embedded controller is not asked where the results are the answer. Without
-    outcomes the controller answers directly, and its numbers are not checked.
+    answer is the plain list of results. Without outcomes the controller answers directly, and its numbers are not
+    checked. The embedded controller writes nothing from results: the answer is put together. Without outcomes, the
+    packaged model does not write either: the answer is a fixed text.
 
     Args:
         controller: the controller that writes.
@@ -74,8 +75,12 @@ def respond(
         ControllerError: there are no outcomes, and the controller gives no answer.
     """
     text = visible(text)
+    if outcomes and controller.is_embedded:
+        return Response(text=compose(text, outcomes, [resource.name for resource in resources]), source="results")
     if outcomes:
         return _from_results(controller, text, outcomes, deadline, resources, known_models)
+    if controller.knows_little:
+        return Response(text=direct_answer(text, resources), source="fixed")
     return _directly(controller, text, deadline, resources, history, known_models)
 
 
@@ -87,6 +92,8 @@ def plain_rendering(text: str, outcomes: Sequence[TaskOutcome]) -> str:
         outcomes: one per planned task.
     """
     done = sum(outcome.result is not None for outcome in outcomes)
+    if not done:
+        return "\n".join(not_done(outcomes))
     request = shorten(" ".join(text.split()), 200)
     lines = [f"{done} of {len(outcomes)} tasks were done for: {request}"]
     for outcome in outcomes:
@@ -118,14 +125,8 @@ def _from_results(
     resources: Sequence[Resource],
     known_models: Collection[str],
 ) -> Response:
-    if controller.is_embedded and (answer := word_for_word(text, outcomes)) is not None:
-        return Response(text=answer, source="results")
-    problems: list[str] = []
     try:
-        if controller.is_embedded:
-            answer = answer_from_results(controller, text, outcomes, deadline)
-        else:
-            answer, problems = _by_model(controller, text, outcomes, deadline, resources, known_models)
+        answer, problems = _by_model(controller, text, outcomes, deadline, resources, known_models)
     except ControllerError as error:
         answer, problems = "", [error.message]
     if problems:
@@ -169,8 +170,6 @@ def _directly(
         return unfounded(answer, given, numbers=False, known_models=known_models)
 
     answer, problems = _ask_checked(controller, "answer", data, problems_of, deadline)
-    if controller.is_embedded:
-        answer = tidied(answer)
     if problems:
         withheld = "The controller's answer was withheld because it names things that do not exist here: "
         return Response(text=withheld + " ".join(problems), source="plain", problems=tuple(problems))

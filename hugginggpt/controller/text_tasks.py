@@ -6,7 +6,7 @@ counts where the text supports it; otherwise a part of the text takes its place.
 
 from typing import TYPE_CHECKING
 
-from hugginggpt.controller.embedded.answers import QUOTED_CHARS, invented, quotation, repeats_itself, tidied
+from hugginggpt.controller.embedded.answers import QUOTED_CHARS, invented, quotation, tidied
 from hugginggpt.controller.passages import condensed
 from hugginggpt.controller.prompts import shorten
 from hugginggpt.deadline import Deadline
@@ -40,8 +40,3 @@ def trusted_answer(
         return answer
     lines = [shorten(" ".join(line.split()), QUOTED_CHARS) for line in context.splitlines() if line.strip()]
     return quotation(controller, question, lines, stage=stage, deadline=deadline)
-
-
-def is_going_in_circles(controller: "Controller", written: str) -> bool:
-    """Whether the embedded model only repeated itself."""
-    return controller.is_embedded and repeats_itself(written)

@@ -69,22 +69,6 @@ class _Talk:
             deadline=self.deadline,
         )
 
-    def write(self, prompt: str, **data: Any) -> str:
-        """A text of the controller's own, in one call.
-
-        Raises:
-            ExpertError: the embedded controller went round in circles.
-        """
-        from hugginggpt.controller.text_tasks import is_going_in_circles
-
-        written = self.ask(prompt, _LONG_ANSWER, **data)
-        if is_going_in_circles(self.controller, written):
-            raise ExpertError(
-                f"{self.controller.model} is too small for this and only repeated itself: run `hugginggpt models fetch "
-                f"--kind {self.kind}`, or configure a controller with OPENAI_API_KEY or OPENAI_BASE_URL."
-            )
-        return written
-
 
 class _ByController(Expert):
     """What the text kinds share: the controller is the model."""
@@ -184,6 +168,11 @@ class QuestionAnswering(_ByController):
         from hugginggpt.controller.text_tasks import trusted_answer
 
         question, context = talk.asked.get("text"), talk.asked.get("context")
+        if talk.controller.knows_little and not context:
+            raise ExpertError(
+                f"Without a text to look in, {talk.controller.model} cannot know this: attach a file, or configure a "
+                "controller with OPENAI_API_KEY or OPENAI_BASE_URL."
+            )
         if context:
             room = talk.room(_SHORT_ANSWER, self.kind, question=question, context="-")
             context = relevant_passages(context, question, room, CUT)
@@ -195,29 +184,32 @@ class Conversational(_ByController):
     """Replies to a message."""
 
     kind = "conversational"
+    needs_large_controller = True
     temperature = 0.3
 
     def answer(self, talk: _Talk) -> str:
-        return talk.write(self.kind, text=talk.asked.get("text"))
+        return talk.ask(self.kind, _LONG_ANSWER, text=talk.asked.get("text"))
 
 
 class TextGeneration(_ByController):
     """Writes a text that a prompt asks for."""
 
     kind = "text-generation"
+    needs_large_controller = True
     temperature = 0.7
 
     def answer(self, talk: _Talk) -> str:
-        return talk.write(self.kind, text=talk.asked.get("text"))
+        return talk.ask(self.kind, _LONG_ANSWER, text=talk.asked.get("text"))
 
 
 class Text2TextGeneration(_ByController):
     """Turns one text into another as it instructs."""
 
     kind = "text2text-generation"
+    needs_large_controller = True
 
     def answer(self, talk: _Talk) -> str:
-        return talk.write(self.kind, text=talk.asked.get("text"))
+        return talk.ask(self.kind, _LONG_ANSWER, text=talk.asked.get("text"))
 
 
 EXPERTS = [

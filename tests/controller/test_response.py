@@ -82,6 +82,11 @@ def test_the_plain_rendering_tells_everything() -> None:
     assert rendering == plain_rendering(REQUEST, outcomes)
 
 
+def test_the_plain_rendering_of_nothing_says_why() -> None:
+    rendering = plain_rendering(REQUEST, [failed(0, "image-to-text", "No text was found in the picture.")])
+    assert rendering == "Not done: the text. No text was found in the picture."
+
+
 def test_a_failed_task_is_told_to_the_controller(server: OpenAIServer, controller: Controller) -> None:
     answer(controller, [*invoice_outcomes(), failed(2, "translation", "The model is gone.")])
     assert "The model is gone." in server.calls[0].text

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from hugginggpt.capabilities import ValueType
-from hugginggpt.controller.embedded.answers import distinct_texts, invented, questions_in, repeats_itself, tidied
+from hugginggpt.controller.embedded.answers import invented, repeats_itself, tidied
+from hugginggpt.controller.embedded.direct import direct_answer
 from hugginggpt.controller.embedded.planner import planner_prompt, with_passages
+from hugginggpt.controller.embedded.questions import asked_in, questions_in, unplanned_questions
 from hugginggpt.controller.embedded.sources import named_in, sources_of, take_passages
 from hugginggpt.controller.grounding import foreign_words, repeated_words, unfounded
 from hugginggpt.controller.passages import condensed, passages, relevant_passages
@@ -134,9 +136,10 @@ class Sources:
 
         def run() -> None:
             tidied(text)
-            questions_in(text)
+            assert {*questions_in(text)} <= {*asked_in(text)}, "a question that does not ask"
+            assert {*unplanned_questions(text, others)} <= {*questions_in(text)}
+            assert direct_answer(text, []).count(".") < 10, "more than a fixed text"
             repeats_itself(text)
-            distinct_texts([text, *others, text])
             invented(text, others)
 
         return Case("tidied, questions_in, distinct_texts, invented", (text, others), run, ())

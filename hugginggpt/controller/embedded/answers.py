@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hugginggpt.controller.grounding import foreign_words, unfounded
@@ -21,24 +21,6 @@ QUOTED_CHARS = 400
 """The longest text to quote, and the most tokens that it takes: SmolLM2 spends one on each digit."""
 
 _MOST_LINES = 24
-
-
-def questions_in(request: str) -> list[str]:
-    """The sentences of a request that are questions."""
-    return [sentence for sentence in _SENTENCE.split(request.strip()) if sentence.endswith("?")]
-
-
-def distinct_texts(texts: Iterable[str]) -> list[str]:
-    """The texts without those that only repeat an earlier one."""
-    kept: list[str] = []
-    for text in (text.strip() for text in texts):
-        if text and not (kept and _adds_nothing(text, kept)):
-            kept.append(text)
-    return kept
-
-
-def _adds_nothing(text: str, others: Sequence[str]) -> bool:
-    return foreign_words(text, others)[0] == 0 and not unfounded(text, others)
 
 
 def tidied(answer: str) -> str:

@@ -13,6 +13,7 @@ from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.controller.call import PLAN
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded.grammar import plan_grammar
+from hugginggpt.controller.embedded.reading import reading_plan
 from hugginggpt.controller.embedded.server import planner_options
 from hugginggpt.controller.embedded.sources import ReadRequest, Source, sources_of, take_passages
 from hugginggpt.controller.prompts import Cuttable, Prompt, render_within
@@ -46,7 +47,7 @@ def plan_in_notation(
     deadline: Deadline | None,
     check: Callable[[Plan], list[str]],
 ) -> Plan:
-    """Have the embedded planner plan a request.
+    """Have the embedded planner plan a request. If it leaves the files of a question aside, a rule plans to ask them.
 
     It may use every kind of the table, so that a request for a kind that cannot run here is recognised
     and not bent into another kind. It is up to `check` to refuse such a plan.
@@ -85,6 +86,7 @@ def plan_in_notation(
         plan, problems = _read(written, read)
     if plan is None:
         raise PlanError("\n".join([_not_understood(written, read, sources), *problems]))
+    plan = reading_plan(text, plan, resources, check) or plan
     objections = check(plan)
     if objections:
         raise PlanError("\n".join(objections))

@@ -1,0 +1,82 @@
+"""The questions of a request, and the words that a question is about."""
+
+import re
+from collections.abc import Iterable
+
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[^\W_])|\n\s*")
+_LIST_MARK = re.compile(r"(?:\d{1,3}[.)]|[-*•])\s+")
+_BEGINNING = r"(?:(?:please|hi|hello|hey|ok|okay|and|but|so|also|then|now|well|oh)\b[,.!]?\s+){0,4}"
+_INTERROGATIVE = r"(?:who|whom|whose|what|which|when|where|why|how)"
+_WISH = re.compile(
+    rf"{_BEGINNING}(?:(?:can|could|would|will|won't|may|might|shall|should)\s+(?:you|i|we|someone|somebody)|"
+    r"(?:do|would) you mind|how about|why (?:not|don't you))\b",
+    re.IGNORECASE,
+)
+_ASKS = re.compile(
+    rf"{_BEGINNING}(?:{_INTERROGATIVE}(?:'s|'re|s)?|(?:is|are|was|were|does|do|did|has|have)(?:n't)? "
+    r"(?:it|he|she|they|there|this|that|the|a|an|any|my|our|i|we|you|someone|anyone|all|each|\w+ed))\b",
+    re.IGNORECASE,
+)
+_INDIRECT = re.compile(
+    rf"\b(?:tell (?:me|us)|say|know|wonder(?:ing)?|find out|check|see|explain|look up|figure out|work out)\b"
+    rf"[^.?!\n]{{0,40}}\b(?:{_INTERROGATIVE}|whether|if)\b",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"\w+")
+_LITTLE_WORDS = frozenset(
+    _WORD.findall(
+        "a an the of on in at to for from by with and or is are was were be been do does did has have had it its this "
+        "that these those there here my our your me us i we you he she they what who whom whose which when where why "
+        "how much many please can could would will tell say know"
+    )
+)
+
+
+def questions_in(request: str) -> list[str]:
+    """The sentences of a request that end with a question mark and ask for information; a polite wish does not."""
+    return [sentence for sentence in _sentences(request) if sentence.endswith("?") and not _is_wish(sentence)]
+
+
+def asked_in(request: str) -> list[str]:
+    """The sentences that ask for information, with a question mark or without."""
+    return [
+        sentence
+        for sentence in _sentences(request)
+        if not _is_wish(sentence) and (sentence.endswith("?") or _ASKS.match(sentence) or _INDIRECT.search(sentence))
+    ]
+
+
+def unplanned_questions(request: str, planned: Iterable[str]) -> list[str]:
+    """The questions of a request that no task was planned for.
+
+    Args:
+        request: the request.
+        planned: the questions of the tasks. Each stands for one of the request that shares half of its words.
+    """
+    left, unplanned = list(planned), []
+    for question in questions_in(request):
+        found = next((other for other in left if _may_be_the_same(question, other)), None)
+        if found is None:
+            unplanned.append(question)
+        else:
+            left.remove(found)
+    return unplanned
+
+
+def _may_be_the_same(one: str, other: str) -> bool:
+    words, others = _words(one), _words(other)
+    return 2 * len(words & others) >= min(len(words), len(others))
+
+
+def _sentences(request: str) -> list[str]:
+    """The sentences of a request, without the marks of a list."""
+    found = (_LIST_MARK.sub("", sentence.strip(), count=1).strip() for sentence in _SENTENCE.split(request))
+    return [sentence for sentence in found if sentence]
+
+
+def _is_wish(sentence: str) -> bool:
+    return _WISH.match(sentence) is not None and _INDIRECT.search(sentence) is None
+
+
+def _words(text: str) -> set[str]:
+    return set(_WORD.findall(text.lower())) - _LITTLE_WORDS

@@ -1,0 +1,128 @@
+"""Plans by rule for questions that the planner did not take to a file: a question about a file reads the file."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import PurePosixPath
+
+from hugginggpt.artifacts import Resource
+from hugginggpt.capabilities import ValueType
+from hugginggpt.controller.embedded.direct import small_talk
+from hugginggpt.controller.embedded.questions import asked_in
+from hugginggpt.errors import PlanError
+from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.plan.references import reference, refuse_references
+
+_MOST_FILES = 4
+"""How many files a question that names none of them is put to."""
+_MOST_QUESTIONS = 4
+
+_SPEECH, _HEAR, _ANSWER = "text-to-speech", "automatic-speech-recognition", "question-answering"
+_FROM_NOWHERE = (_ANSWER, "conversational", "text-generation")
+_LOOK, _ASK, _QUERY = "visual-question-answering", "document-question-answering", "table-question-answering"
+_WITH_TEXT = (ValueType.TEXT, ValueType.TABLE, ValueType.STRUCTURED)
+
+# What a document would not say of itself.
+_SEEN = re.compile(
+    r"\b(?:colou?rs?|wear(?:s|ing)?|hold(?:s|ing)?|sitting|standing|look(?:s|ing)? like|background|foreground|"
+    r"in (?:the|this) (?:photo|picture|image|drawing)|person|people|man|woman|child in|dogs?|cats?|animals?|weather)\b",
+    re.IGNORECASE,
+)
+
+
+def reading_plan(
+    text: str, plan: Plan, resources: Sequence[Resource], check: Callable[[Plan], list[str]]
+) -> Plan | None:
+    """The plan that asks the request's files; None if the plan of the planner stands.
+
+    It stands if it works on a file or a text, if no file came with the request, or if the request asks nothing.
+    Questions whose answers were to be spoken are answered aloud.
+
+    Args:
+        text: the request.
+        plan: what the planner planned.
+        resources: the request's files and the results of earlier turns.
+        check: returns objections to a plan, one sentence each.
+
+    Raises:
+        PlanError: nothing can answer a question about such a file, or it is not clear which file it is about.
+    """
+    own = [resource for resource in resources if not resource.earlier]
+    if not own or not _is_from_nowhere(plan, resources) or small_talk(text) is not None:
+        return None
+    questions = asked_in(text)[:_MOST_QUESTIONS]
+    if not questions:
+        return None
+    tasks: list[PlannedTask] = []
+    aloud = any(task.task == _SPEECH for task in plan.tasks)
+    for question in questions:
+        refuse_references(question)
+        for file in _files_of(question, own):
+            tasks += _runnable(question, file, len(tasks), check)
+            if aloud:
+                tasks.append(_task(_SPEECH, len(tasks), text=reference(len(tasks) - 1)))
+    return Plan(tasks=tuple(tasks), repairs=("No file of the request was used; its questions are put to its files.",))
+
+
+def _is_from_nowhere(plan: Plan, resources: Sequence[Resource]) -> bool:
+    """Whether a plan only answers, talks or writes, and uses no file or text for that."""
+    begun = [task for task in plan.tasks if not task.needs]
+    return all(task.task in _FROM_NOWHERE and not _uses_a_text(task, resources) for task in begun)
+
+
+def _uses_a_text(task: PlannedTask, resources: Sequence[Resource]) -> bool:
+    if "context" in task.args:
+        return True
+    text = task.args.get("text")
+    named = (name for r in resources if r.artifact.type in _WITH_TEXT for name in (r.name, r.source))
+    return any(text == name or (task.capability.templated and str(text).endswith(f" {name}")) for name in named)
+
+
+def _files_of(question: str, files: Sequence[Resource]) -> Sequence[Resource]:
+    """The files that a question is about: those that it names, else all.
+
+    Raises:
+        PlanError: they are too many.
+    """
+    named = [f for f in files if any(_is_named(n, question) for n in (f.name, PurePosixPath(f.name).stem))]
+    if len(named or files) > _MOST_FILES:
+        raise PlanError(f'The question "{question}" may be about any of the {len(files)} files: name one of them.')
+    return named or files
+
+
+def _is_named(name: str, question: str) -> bool:
+    return len(name) > 2 and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", question, re.IGNORECASE) is not None
+
+
+def _runnable(question: str, file: Resource, first: int, check: Callable[[Plan], list[str]]) -> list[PlannedTask]:
+    """The tasks of the first way to answer a question from a file that can run here.
+
+    Raises:
+        PlanError: none can; what the last one lacks.
+    """
+    objections = [f"No kind of task answers questions about {file.artifact.type} files such as {file.name}."]
+    for tasks in _ways(question, file, first):
+        objections = check(Plan(tasks=tuple(tasks)))
+        if not objections:
+            return tasks
+    raise PlanError("\n".join(objections))
+
+
+def _ways(question: str, file: Resource, first: int) -> Iterator[list[PlannedTask]]:
+    """The ways to answer a question from a file, the likeliest first; their tasks are numbered from `first`."""
+    match file.artifact.type:
+        case ValueType.IMAGE:
+            for kind in (_LOOK, _ASK) if _SEEN.search(question) else (_ASK, _LOOK):
+                yield [_task(kind, first, image=file.name, text=question)]
+        case ValueType.TABLE:
+            yield [_task(_QUERY, first, table=file.name, text=question)]
+            yield [_task(_ANSWER, first, text=question, context=file.name)]
+        case ValueType.TEXT | ValueType.STRUCTURED:
+            yield [_task(_ANSWER, first, text=question, context=file.name)]
+        case ValueType.AUDIO:
+            heard = _task(_HEAR, first, audio=file.name)
+            yield [heard, _task(_ANSWER, first + 1, text=question, context=reference(first))]
+
+
+def _task(kind: str, task_id: int, **args: str) -> PlannedTask:
+    task = PlannedTask(task=kind, id=task_id, args=dict(args))
+    return task.model_copy(update={"dep": task.needs})

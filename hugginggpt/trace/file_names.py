@@ -1,0 +1,44 @@
+"""Names for the files that a request made, such as `invoice-summary.txt`."""
+
+import re
+from pathlib import PurePosixPath
+
+from hugginggpt.capabilities import CAPABILITIES
+from hugginggpt.plan.origins import Names, origins
+from hugginggpt.trace.story import OutputFile, RequestTrace
+
+_OF_EARLIER_TURN = re.compile(r"turn-\d+-task-\d+")
+
+
+def named_files(story: RequestTrace) -> list[tuple[str, OutputFile]]:
+    """Each distinct output with the name that its copy gets: the file it comes from, if it is one, and what it is.
+
+    The names have no ending. Files with the same ending have different names.
+    """
+    plan = story.plan.tasks if story.plan is not None else ()
+    results = {task.id: _result(task.task) for task in plan}
+    behind = origins(plan, {resource.name for resource in story.resources})
+    names: dict[str, tuple[str, OutputFile]] = {}
+    taken: set[tuple[str, str]] = set()
+    for file in story.files:
+        if file.artifact.sha256 in names:
+            continue
+        elements = behind[file.task_id]
+        base = _name(elements[file.item] if file.item < len(elements) else (), results[file.task_id])
+        name, number = base, 1
+        while (name, file.artifact.ending) in taken:
+            number += 1
+            name = f"{base}-{number}"
+        taken.add((name, file.artifact.ending))
+        names[file.artifact.sha256] = name, file
+    return list(names.values())
+
+
+def _result(kind: str) -> str:
+    """What the result of a kind is called; its own name if it is no longer installed."""
+    return CAPABILITIES[kind].result if kind in CAPABILITIES else kind
+
+
+def _name(files: Names, result: str) -> str:
+    stems = [stem for name in files if not _OF_EARLIER_TURN.match(stem := PurePosixPath(name).stem)]
+    return "-".join([*(stems if len(stems) == 1 else ()), *result.split()])

@@ -1,0 +1,108 @@
+"""What is said without a plan, and which requests are questions, wishes or small talk."""
+
+import pytest
+
+from hugginggpt.controller.embedded import direct
+from hugginggpt.controller.embedded.direct import direct_answer, small_talk
+from hugginggpt.controller.embedded.questions import asked_in, questions_in, unplanned_questions
+from tests.controller.samples import picture
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Hello!", direct.GREETING),
+        ("Hi there, how are you today?", direct.GREETING),
+        ("Good morning.", direct.GREETING),
+        ("Thanks, that was great!", direct.WELCOME),
+        ("thank you so much", direct.WELCOME),
+        ("Great, thanks a lot!", direct.WELCOME),
+        ("Perfect. That's all for today. Bye!", direct.WELCOME),
+        ("OK", direct.WELCOME),
+        ("Goodbye.", direct.GOODBYE),
+        ("Who are you?", direct.WHO),
+        ("Hi! Are you a robot?", direct.WHO),
+        ("What can you do?", direct.CAN),
+        ("Could you tell me what you can do for me?", direct.CAN),
+        ("help", direct.CAN),
+        ("How does this work?", direct.HOW),
+        ("Thanks. And how does this work?", direct.HOW),
+    ],
+)
+def test_small_talk_has_fixed_answers(text: str, said: str) -> None:
+    assert small_talk(text) == direct_answer(text, []) == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Thanks! And now in French?",
+        "Great, now translate it into Spanish.",
+        "Hello, what is the total?",
+        "Good morning, would you kindly copy out what the attached notice says?",
+        "What can you do about the boiler in this letter, and who pays?" * 3,
+        "No, the other one.",
+        "What are you seeing in this picture?",
+        "Help me translate this letter.",
+        "",
+    ],
+)
+def test_a_wish_among_small_talk_is_no_small_talk(text: str) -> None:
+    assert small_talk(text) is None
+
+
+@pytest.mark.parametrize("text", ["What is the capital of Peru?", "who wrote Hamlet", "Tell me how tall Everest is."])
+def test_what_it_cannot_know_it_does_not_say(text: str) -> None:
+    answer = direct_answer(text, [picture("old.png").model_copy(update={"earlier": True})])
+    assert answer.startswith("Without a file to look in or a larger model I cannot know this: attach a file, or set ")
+    assert answer.endswith("set OPENAI_API_KEY or OPENAI_BASE_URL.")
+
+
+def test_what_it_did_not_understand_it_says_so() -> None:
+    assert direct_answer("Bitte lies mir den Brief vor.", []).startswith("I did not understand what to do: say it in ")
+    answer = direct_answer("Bitte lies mir den Brief vor.", [picture("brief.png")])
+    assert answer.startswith("I did not understand what to do with brief.png: say it in other words, in English, or ")
+
+
+def test_questions_are_told_from_polite_wishes() -> None:
+    for wish in (
+        "Could you read this to me?",
+        "Please, can you summarise it?",
+        "Would you mind drawing the edges?",
+        "Can I have it in French?",
+    ):
+        assert questions_in(wish) == [] and asked_in(wish) == []
+    for question in (
+        "Who has to pay?",
+        "Can you tell me who has to pay?",
+        "Is this sign about parking?",
+        "And by when?",
+        "Do you know how much it is?",
+    ):
+        assert questions_in(f"Hello. {question} Thanks!") == [question] == asked_in(question)
+
+
+def test_questions_without_a_mark_count_where_they_are_to_be_planned() -> None:
+    for asked in (
+        "how much is a ticket for a child",
+        "Tell me who has to pay.",
+        "is there a phone number on it",
+        "I'd like to know when the water is off.",
+    ):
+        assert asked_in(asked) == [asked] and questions_in(asked) == []
+    for other in ("Read it aloud.", "The boiler is broken.", "notice.png -> text"):
+        assert asked_in(other) == []
+
+
+def test_the_items_of_a_list_are_questions_of_their_own() -> None:
+    request = "1. What is the invoice number on invoice.png?\n2. On which day does the engineer come (letter.png)?"
+    first, second = questions_in(request)
+    assert (first, second[:12]) == ("What is the invoice number on invoice.png?", "On which day")
+    assert unplanned_questions(request, [first, first]) == [second]
+    assert unplanned_questions(request, [second, first]) == []
+
+
+def test_a_question_is_planned_if_a_task_has_half_of_its_words() -> None:
+    assert unplanned_questions("Who has to pay the invoice?", ["who must pay the invoice"]) == []
+    assert unplanned_questions("Who has to pay? And by when?", ["Who has to pay?"]) == ["And by when?"]
+    assert unplanned_questions("How much is it?", ["What does it cost"]) == []
