@@ -33,6 +33,7 @@ from hugginggpt.plan.notation import (
     write_notation,
 )
 from hugginggpt.plan.references import reference, references_in
+from hugginggpt.request import Exchange
 from training.conversations import Conversation, Conversations
 from training.graphs import File, Graphs, Literal, Step, notation
 from training.noise import noisy
@@ -51,7 +52,8 @@ class Sample:
         messages: the planner's prompt, in the form of a chat.
         completion: the right plan in pipeline notation, with passages by name.
         attached: names of the attached files.
-        history: whether the conversation has earlier requests.
+        resources: name and type of these, and of the files and results of earlier turns.
+        history: the earlier turns of its conversation.
         origin: "request" or "follow-up" from a block, or "composed".
     """
 
@@ -59,7 +61,8 @@ class Sample:
     completion: str
     request: str
     attached: list[str]
-    history: bool
+    resources: list[tuple[str, ValueType]]
+    history: tuple[Exchange, ...]
     origin: str
 
 
@@ -106,6 +109,13 @@ class Generator:
         if roll < 0.63 and self._something:
             return self.of_block(rng.choice(self._something))
         return self._composed()
+
+    def follow_ups(self) -> Iterator[Sample]:
+        """Follow-ups of the hand-written blocks, without end."""
+        while True:
+            sample = self.of_follow_up(self._rng.choice(self._follow_ups))
+            if sample is not None:
+                yield sample
 
     def of_block(self, block: Block) -> Sample | None:
         """A sample of a block; None if its plan cannot be derived from its request."""
@@ -191,7 +201,8 @@ class Generator:
             completion=write_notation(read_plan, [source.name for source in request.sources]),
             request=text,
             attached=[name for name, _ in attached],
-            history=bool(held.turns),
+            resources=attached + earlier,
+            history=tuple(held.turns),
             origin=origin,
         )
 

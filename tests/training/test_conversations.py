@@ -4,8 +4,13 @@ import itertools
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from hugginggpt.controller.client import Controller
 from hugginggpt.plan.notation import read_notation
+from hugginggpt.settings import Settings
+from tests.stand_ins.openai_server import OpenAIServer
+from training.follow_ups import wrong_plans
 from training.generate import Generator, Sample
 from training.phrases import Bank, Before, Block
 
@@ -130,3 +135,12 @@ def test_follow_ups_are_a_tenth_of_the_data() -> None:
     assert 0.06 < sum(sample.origin == "follow-up" for sample in samples) / len(samples) < 0.14
     composed = [s for s in samples if s.origin == "composed" and s.history]
     assert composed and all("\nDid: " in s.messages[-1]["content"] for s in composed)
+
+
+def test_wrong_plans_of_follow_ups_are_told() -> None:
+    right, other = itertools.islice(Generator(4).follow_ups(), 2)
+    with OpenAIServer(key="sk-stand-in") as server:
+        server.script = {"*": [right.completion, "none > nothing", "none > nothing"]}
+        settings = Settings(openai_base_url=server.url, openai_api_key=SecretStr("sk-stand-in"))
+        told = list(wrong_plans(Controller.from_settings(settings), [right, other]))
+    assert [sample for sample, _ in told] == [other] and "was not understood" in told[0][1]
