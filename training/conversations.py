@@ -26,7 +26,6 @@ _ENDINGS = {"image": ".png", "audio": ".wav", "video": ".mp4", "text": ".txt", "
 _RESULT = re.compile(r"\{(?:(\d+):)?(\d+)\}")
 _TEXT = Input("text", ValueType.TEXT)
 _NEXT_STEP = re.compile(r" > ([\w-]+)")
-_MOST_ANSWER = 300
 _DONE = (
     "Done.",
     "Here it is.",
@@ -175,4 +174,4 @@ class Conversations:
                 said += drawn(self._bank, rng.choice(("sentence", "sentence", "passage")), rng)
             else:
                 said.append(rng.choice(_DONE).format(kind=task.task, ending=_ENDINGS[task.capability.outputs[-1]]))
-        return "\n".join(said)[:_MOST_ANSWER] or rng.choice(_DONE[:4])
+        return "\n".join(said) or rng.choice(_DONE[:4])

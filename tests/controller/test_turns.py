@@ -131,6 +131,21 @@ def test_a_long_text_of_an_earlier_turn_has_a_name(asked: str) -> None:
     assert whole.tasks[0].args["text"] == LONG.strip()
 
 
+def test_a_long_text_keeps_its_name_through_a_conversation() -> None:
+    plans = [
+        Plan(tasks=(PlannedTask(task=kind, id=0, args={"text": LONG.strip()}),))
+        for kind in ("summarization", "text-to-speech")
+    ]
+    first, second = (turn(n, "Do it.", plan) for n, plan in enumerate(plans, start=1))
+    shown = prompt("Louder.", first, second)
+    assert "passage-1 > summarize [turn1-0.txt]" in shown and "passage-1 > speak [turn2-0.wav]" in shown
+
+
+def test_a_line_is_a_line_whatever_its_text_holds() -> None:
+    plan = Plan(tasks=(PlannedTask(task="text-to-speech", id=0, args={"text": "one\u2028two\x85three\nfour"}),))
+    assert '\nDid: "one two three four" > speak [turn1-0.wav]\n' in prompt("Louder.", turn(1, "Say it.", plan))
+
+
 def test_long_conversations_stay_short() -> None:
     steps = [{"task": "image-to-text", "id": n, "args": {"image": "letter.png"}} for n in range(1)]
     many = turn(1, "word " * 900, parse_plan(json.dumps(steps)), answer="word " * 900, items=60)

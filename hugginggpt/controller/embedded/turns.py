@@ -34,6 +34,7 @@ _REQUEST_CHARS = 300
 _ANSWER_CHARS = 200  # enough to tell what it was about
 _TEXT_CHARS = PASSAGE_CHARS
 _MOST_LINES = 8
+_LINE_CHARS = 400
 _MOST_RESULTS = 4  # of one step
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 
@@ -77,37 +78,37 @@ def shown_request(text: str, resources: Sequence[tuple[str, ValueType]], history
         history: earlier turns, oldest first.
     """
     read = take_passages(text)
-    turns, passages = [], dict(read.passages)
+    turns, passages = [], read.passages
     files = {name for name, _ in resources}
     for turn in history[-_MOST_TURNS:]:
-        others = [read.text, *passages]
-        before = _with_long_texts(take_passages(visible(turn.text), others), turn, others)
-        passages |= before.passages
-        turns.append(_shown_turn(turn, before, files))
+        before = take_passages(visible(turn.text), [read.text, *passages])
+        passages = _with_long_texts(passages | before.passages, turn, [read.text, before.text])
+        turns.append(_shown_turn(turn, ReadRequest(before.text, passages), files))
     whole = ReadRequest(read.text, passages)
     wording = [turn.text for turn in history[-_MOST_TURNS:]]
     return ShownRequest(whole, tuple(sources_of(whole, resources, wording)), tuple(turns))
 
 
-def _with_long_texts(before: ReadRequest, turn: Exchange, others: Sequence[str]) -> ReadRequest:
-    """The request of a turn, with the long texts of its plan among its passages."""
-    passages = dict(before.passages)
-    free = passage_names(before.text, *passages, *others)
+def _with_long_texts(passages: Mapping[str, str], turn: Exchange, others: Sequence[str]) -> dict[str, str]:
+    """The passages so far, and the long texts of a turn's plan under names that are in no other text."""
+    found = dict(passages)
+    free = passage_names(*found, *others)
     values = (value for task in (turn.plan.tasks if turn.plan else ()) for value in task.args.values())
     for text in (element for value in values for element in (value if isinstance(value, list) else [value])):
         if not isinstance(text, str) or len(text) <= _TEXT_CHARS or references_in(text):
             continue
-        if not any(passage in text for passage in passages.values()):
-            passages[next(free)] = text
-    return ReadRequest(before.text, passages)
+        if not any(passage in text for passage in found.values()):
+            found[next(free)] = text
+    return found
 
 
 def _shown_turn(turn: Exchange, before: ReadRequest, files: set[str]) -> ShownTurn:
     results = _results(turn)
-    did = _did(turn.plan, before, files, results) if turn.plan else ()
+    lines = _did(turn.plan, before, files, results) if turn.plan else ()
+    did = tuple(shorten(line, _LINE_CHARS) for line in lines)
     names = {name for made in results.values() for name in made} | files | before.passages.keys()
     shown = frozenset(name for name in names if any(_stands_in(name, line) for line in did))
-    quoted = [text for line in did for text in _QUOTED.findall(line)]
+    quoted = [text for line in lines for text in _QUOTED.findall(line)]
     whole = (t for t in dict.fromkeys(quoted) if t[1:-1] not in names and not t.endswith('…"'))
     texts = tuple(text for text in whole if any_reference(text) is None)
     request = shorten(before.text, _REQUEST_CHARS)
@@ -161,4 +162,4 @@ def _did(
         written = write_notation(Plan(tasks=tuple(tasks)), names, results)
     except PlanError:
         return ()  # longer than a plan may be
-    return () if written == NOTHING else tuple(written.splitlines()[:_MOST_LINES])
+    return () if written == NOTHING else tuple(written.split("\n")[:_MOST_LINES])
