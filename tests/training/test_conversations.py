@@ -142,5 +142,7 @@ def test_wrong_plans_of_follow_ups_are_told() -> None:
     with OpenAIServer(key="sk-stand-in") as server:
         server.script = {"*": [right.completion, "none > nothing", "none > nothing"]}
         settings = Settings(openai_base_url=server.url, openai_api_key=SecretStr("sk-stand-in"))
-        told = list(wrong_plans(Controller.from_settings(settings), [right, other]))
+        controller = Controller.from_settings(settings)
+        told = list(wrong_plans(controller, [right, other]))
+        controller.close()
     assert [sample for sample, _ in told] == [other] and "was not understood" in told[0][1]
