@@ -22,7 +22,8 @@ def wrong_plans(controller: Controller, samples: Iterable[Sample]) -> Iterator[t
     """The samples that are planned wrongly, each with what was planned."""
     for sample in samples:
         request = shown_request(sample.request, sample.resources, sample.history)
-        right = with_passages(read_notation(sample.completion), request.read)
+        names = [source.name for source in request.sources]
+        right = write_notation(with_passages(read_notation(sample.completion), request.read), names)
         resources = [
             Resource(name=name, source=name, artifact=Artifact(sha256="0" * 64, type=type, mime="", bytes=0))
             for name, type in sample.resources
@@ -39,8 +40,9 @@ def wrong_plans(controller: Controller, samples: Iterable[Sample]) -> Iterator[t
         except PlanError as error:
             yield sample, error.problems[0]
             continue
-        if plan.tasks != right.tasks:
-            yield sample, write_notation(plan, [source.name for source in request.sources])
+        # A repaired plan may be the same with other ids.
+        if (planned := write_notation(plan, names)) != right:
+            yield sample, planned
 
 
 def main() -> None:
