@@ -8,9 +8,11 @@ LOCK_VENV := .venv-lock
 PYTEST_ARGS ?=
 PLANNER := build/planner
 # What the training data is made by and of.
-DATA_SOURCES := $(addprefix training/,fills.py generate.py graphs.py marks.py mentions.py noise.py phrases.py wording.py) \
+DATA_SOURCES := $(addprefix training/,conversations.py fills.py generate.py graphs.py marks.py mentions.py noise.py \
+		phrases.py slots.py steps.py wording.py) \
 	$(wildcard training/phrases/*.txt training/phrases/*/*.txt) \
-	hugginggpt/capabilities.py hugginggpt/plan/notation.py hugginggpt/controller/embedded/sources.py \
+	hugginggpt/capabilities.py hugginggpt/conversation.py hugginggpt/plan/notation.py \
+	hugginggpt/controller/embedded/sources.py hugginggpt/controller/embedded/turns.py \
 	$(wildcard prompts/embedded/planning*.j2 prompts/embedded/_request.j2)
 
 # The weights of the embedded controller, and of the models that find people; newer versions of mediapipe have none.
@@ -79,6 +81,7 @@ planner: $(PLANNER)/train.jsonl ## Train the small planner, an hour or two on tw
 		$(BIN)/hugginggpt evaluate --dataset $$set --controller embedded --fresh --json \
 			> $(PLANNER)/$$(basename $$set .jsonl).json || exit; done
 	cat $(addprefix $(PLANNER)/,evaluation.json seen.json held-out.json)
+	$(BIN)/python -m training.follow_ups
 
 # From other examples training begins anew; from the same ones, generated again, it goes on.
 $(PLANNER)/train.jsonl: $(DATA_SOURCES) | install

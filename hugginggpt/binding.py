@@ -266,10 +266,13 @@ class Fingerprint:
 
     Attributes:
         whole: every input is available.
+        seed: a seed for the task. It stays when only a parameter with a range changes, so that louder speech is the
+            same speech.
     """
 
     sha256: str
     whole: bool
+    seed: int
 
 
 def fingerprint(task: PlannedTask, resources: Sequence[Resource], upstream: Mapping[int, TaskResult]) -> Fingerprint:
@@ -278,7 +281,7 @@ def fingerprint(task: PlannedTask, resources: Sequence[Resource], upstream: Mapp
     If they exceed the limits of `bind`, only the arguments are hashed, and `whole` is false.
     """
     if _too_much(task, upstream) is not None:
-        return Fingerprint(_digest([task.task, task.args]), whole=False)
+        return _fingerprint(task, task.args, whole=False)
     whole = True
     inputs: dict[str, Any] = {}
     for name, value in task.args.items():
@@ -291,7 +294,13 @@ def fingerprint(task: PlannedTask, resources: Sequence[Resource], upstream: Mapp
         whole = whole and all(content.whole for content in contents)
         named = [content.data for content in contents]
         inputs[name] = named if isinstance(value, list) else named[0]
-    return Fingerprint(_digest([task.task, inputs]), whole)
+    return _fingerprint(task, inputs, whole=whole)
+
+
+def _fingerprint(task: PlannedTask, inputs: Mapping[str, Any], *, whole: bool) -> Fingerprint:
+    seeding = {name: content for name, content in inputs.items() if name not in task.capability.ranges}
+    seed = int(_digest([task.task, seeding])[:8], 16) % 2**31
+    return Fingerprint(_digest([task.task, inputs]), whole, seed)
 
 
 def _digest(data: Any) -> str:
@@ -331,4 +340,4 @@ def seed_for(task: PlannedTask, inputs: Fingerprint) -> int | None:
     if not task.capability.generative:
         return None
     given = task.args.get("seed")
-    return int(given) if isinstance(given, int | float) else int(inputs.sha256[:8], 16) % 2**31
+    return int(given) if isinstance(given, int | float) else inputs.seed

@@ -66,6 +66,19 @@ class Input:
 
 
 @dataclass(frozen=True)
+class Range:
+    """The numbers that a parameter may have; 1 leaves everything as usual.
+
+    Attributes:
+        offered: those that the embedded planner chooses from, in ascending order.
+    """
+
+    least: float
+    most: float
+    offered: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Capability:
     """One kind of AI task.
 
@@ -79,6 +92,8 @@ class Capability:
         timeout: the deadline of one task, in seconds.
         retries: how often the task is retried after a temporary failure.
         control: for a `*-text-to-image` kind, the kind it becomes without a text.
+        parameters: numbers that a plan may give, by name, with their types.
+        ranges: the limits of parameters that have any.
     """
 
     kind: str
@@ -94,6 +109,7 @@ class Capability:
     retries: int = 2
     control: str | None = None
     parameters: Mapping[str, type] = field(default_factory=lambda: MappingProxyType({}))
+    ranges: Mapping[str, Range] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         """Raise ValueError for a kind that plans or prompts could not name."""
@@ -152,7 +168,13 @@ _source = Input("source_language", TEXT, required=False, aliases=("src_lang", "s
 _text1 = Input("text1", TEXT, aliases=("text", "source_sentence", "sentence1", "source"))
 _text2 = Input("text2", TEXT, aliases=("sentences", "target_sentence", "sentence2", "target"))
 
-_seed = MappingProxyType({"seed": int})
+_speech = MappingProxyType({"seed": int, "rate": float, "volume": float})
+_speech_ranges = MappingProxyType(
+    {
+        "rate": Range(0.25, 4.0, offered=(0.5, 0.75, 1.25, 1.5, 2.0)),
+        "volume": Range(0.1, 4.0, offered=(0.25, 0.4, 0.6, 1.6, 2.5, 4.0)),
+    }
+)
 _diffusion = MappingProxyType({"seed": int, "steps": int, "guidance_scale": float, "width": int, "height": int})
 _text_parameters = MappingProxyType({"seed": int, "max_new_tokens": int, "temperature": float})
 
@@ -256,7 +278,7 @@ _ROWS = (
         makes="label", word="watch"),
     # Sound
     Capability("text-to-speech", "Say a text aloud.", (_text,), (AUDIO,), ("tts", "text-to-voice"),
-        makes="speech", word="speak", parameters=_seed),
+        makes="speech", word="speak", parameters=_speech, ranges=_speech_ranges),
     Capability("text-to-audio", "Generate music or sound from a text.", (_prompt,), (AUDIO,), ("text-to-music",),
         word="compose", timeout=1800.0, parameters=MappingProxyType({"seed": int, "seconds": float})),
     Capability("automatic-speech-recognition", "Write down the speech in a recording.", (_audio,), (TEXT,),

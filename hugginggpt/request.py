@@ -6,7 +6,9 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from hugginggpt.capabilities import ValueType
 from hugginggpt.errors import CostCeilingError, UsageError
+from hugginggpt.plan import Plan
 from hugginggpt.settings import Settings
 from hugginggpt.text import storable_json
 
@@ -135,10 +137,37 @@ def check_spent(budget: Budget, settings: Settings) -> None:
         )
 
 
+class EarlierResult(BaseModel):
+    """A result of an earlier turn.
+
+    Attributes:
+        item: which element of the task's list it belongs to; 0 where there is no list.
+        name: how plans of later turns name it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    task_id: int
+    item: int
+    name: str
+    type: ValueType
+
+
 class Exchange(BaseModel):
-    """An earlier turn of the conversation: a request and its answer."""
+    """An earlier turn of the conversation: a request, what was done for it, and its answer.
+
+    Attributes:
+        plan: what was done; None if the trace has no plan.
+        results: what came of it, in the order of the tasks.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     text: str
     response: str
+    plan: Plan | None = None
+    results: tuple[EarlierResult, ...] = ()
+
+    def results_of(self, task_id: int) -> tuple[EarlierResult, ...]:
+        """What came of one task."""
+        return tuple(result for result in self.results if result.task_id == task_id)

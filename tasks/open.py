@@ -18,7 +18,7 @@ from hugginggpt.errors import DatabaseUnavailableError, DeadlineExceededError, D
 from hugginggpt.holder import Hold, holder_name
 from hugginggpt.polling import polling
 from hugginggpt.redaction import redact
-from hugginggpt.request import Exchange, RequestOptions
+from hugginggpt.request import RequestOptions
 from hugginggpt.request_run import RequestRun
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_controller, get_store, get_trace
@@ -106,7 +106,7 @@ def open_request(
         text=opened.text,
         options=RequestOptions.kept(opened.options),
         resources=_distinct([*opened.resources, *earlier[:MOST_EARLIER]]),
-        history=tuple(Exchange(text=turn.text, response=turn.response) for turn in turns),
+        history=tuple(turn.exchange for turn in turns),
     )
     with _lease(run, holder) if run.status is RequestStatus.RUNNING else nullcontext(), all_posted():
         tag_run(run.conversation_id)

@@ -96,7 +96,7 @@ def _plan_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
         "plan",
         run.text,
         [[r.name, r.artifact.sha256] for r in run.resources],
-        [[turn.text, turn.response] for turn in run.history],
+        [turn.model_dump(mode="json") for turn in run.history],
         list(parameters["kinds"]),
         controller.model,
         planner_sha256(controller),

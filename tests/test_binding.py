@@ -8,7 +8,7 @@ from PIL import Image as PILImage
 
 from hugginggpt import binding
 from hugginggpt.artifacts import Artifact, ArtifactStore, Resource
-from hugginggpt.binding import BoundTask, Fingerprint, MissingInput, fingerprint, seed_for
+from hugginggpt.binding import BoundTask, MissingInput, fingerprint, seed_for
 from hugginggpt.capabilities import ValueType
 from hugginggpt.errors import UsageError
 from hugginggpt.media import Image, Structured, Text, Value
@@ -166,12 +166,17 @@ def test_a_fingerprint_says_whether_an_input_is_missing(store: ArtifactStore) ->
 
 
 def test_a_seed_is_given_or_derived_and_only_for_generative_kinds() -> None:
-    one, other = Fingerprint("ab" * 32, whole=True), Fingerprint("cd" * 32, whole=False)
+    one, other = (fingerprint(task("text-to-image", text=text), [], {}) for text in "xy")
     assert seed_for(task("text-to-image", text="x", seed=7), one) == 7
     derived = seed_for(task("text-to-image", text="x"), one)
-    assert derived == seed_for(task("text-to-image", text="x"), one)
-    assert derived not in (None, seed_for(task("text-to-image", text="x"), other))
+    assert derived not in (None, seed_for(task("text-to-image", text="y"), other))
     assert seed_for(task("object-detection", image="a.png"), one) is None
+
+
+def test_louder_speech_is_another_result_of_the_same_seed() -> None:
+    usual, louder, slower = (task("text-to-speech", text="x", **how) for how in ({}, {"volume": 1.6}, {"rate": 0.75}))
+    marks = [fingerprint(each, [], {}) for each in (usual, louder, slower)]
+    assert len({mark.sha256 for mark in marks}) == 3 and len({mark.seed for mark in marks}) == 1
 
 
 def test_previews_are_not_what_an_expert_gets(store: ArtifactStore) -> None:

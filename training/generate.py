@@ -11,26 +11,37 @@ import json
 import random
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hugginggpt.capabilities import ValueType
-from hugginggpt.controller.embedded.planner import ANSWER_CHARS, planner_prompt, with_passages
-from hugginggpt.controller.embedded.sources import sources_of, take_passages
+from hugginggpt.capabilities import Input, ValueType
+from hugginggpt.controller.embedded.planner import planner_prompt, with_passages
+from hugginggpt.controller.embedded.sources import take_passages
+from hugginggpt.controller.embedded.turns import shown_request
+from hugginggpt.conversation import fitting
 from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan
-from hugginggpt.plan.notation import INPUT_WORDS, NOTHING, TEMPLATED, named, quoted, read_notation, write_notation
+from hugginggpt.plan.notation import (
+    INPUT_WORDS,
+    NOTHING,
+    PIPED,
+    TEMPLATED,
+    named,
+    quoted,
+    read_notation,
+    write_notation,
+)
 from hugginggpt.plan.references import reference, references_in
-from training.fills import drawn
-from training.graphs import FILE_SORTS, File, Graphs, Literal, Step, notation
+from hugginggpt.request import Exchange
+from training.conversations import Conversation, Conversations
+from training.graphs import File, Graphs, Literal, Step, notation
 from training.noise import noisy
 from training.phrases import Bank, Block, is_held_out
+from training.slots import SLOT, Slots
 from training.wording import Worded, Wording
 
 _SIZES = {1: 26, 2: 27, 3: 22, 4: 12, 5: 6, 6: 4, 7: 2, 8: 1}
-_SORTS = ("textfile", "image", "audio", "video", "table")
-_ENDINGS = {"image": "png", "audio": "wav", "video": "mp4", "text": "txt", "structured": "json"}
 
 
 @dataclass(frozen=True)
@@ -41,15 +52,17 @@ class Sample:
         messages: the planner's prompt, in the form of a chat.
         completion: the right plan in pipeline notation, with passages by name.
         attached: names of the attached files.
-        history: whether the conversation has earlier requests.
-        origin: "request" from a block, or "composed".
+        resources: name and type of these, and of the files and results of earlier turns.
+        history: the earlier turns of its conversation.
+        origin: "request" or "follow-up" from a block, or "composed".
     """
 
     messages: list[dict[str, str]]
     completion: str
     request: str
     attached: list[str]
-    history: bool
+    resources: list[tuple[str, ValueType]]
+    history: tuple[Exchange, ...]
     origin: str
 
 
@@ -68,6 +81,8 @@ class Generator:
         self._wording = Wording(self._bank, self._rng, held_out)
         self._blocks = [b for b in self._bank.blocks if held_out is None or is_held_out(b.requests[0]) is held_out]
         self._something = [b for b in self._blocks if b.pipelines != (NOTHING,)]
+        self._follow_ups = [*_on_one_side(self._bank.follow_ups, held_out)]
+        self._conversations = Conversations(self._bank, self._rng, held_out, self._wording, self._something)
         # Each request for nothing is a family of its own.
         self._nothing = [
             Block((NOTHING,), (request,))
@@ -89,14 +104,34 @@ class Generator:
         roll = rng.random()
         if roll < 0.045 and self._nothing:
             return self.of_block(rng.choice(self._nothing))
-        if roll < 0.66 and self._something:
+        if roll < 0.145 and self._follow_ups:
+            return self.of_follow_up(rng.choice(self._follow_ups))
+        if roll < 0.7 and self._something:
             return self.of_block(rng.choice(self._something))
         return self._composed()
+
+    def follow_ups(self) -> Iterator[Sample]:
+        """Follow-ups of the hand-written blocks, without end."""
+        while True:
+            sample = self.of_follow_up(self._rng.choice(self._follow_ups))
+            if sample is not None:
+                yield sample
 
     def of_block(self, block: Block) -> Sample | None:
         """A sample of a block; None if its plan cannot be derived from its request."""
         worded, plan = self._wording.block(block)
-        return self._finished(worded, plan, [], "request")
+        return self._finished(worded, plan, Conversation(), "request")
+
+    def of_follow_up(self, block: Block) -> Sample | None:
+        """A sample of a block that continues a conversation; None if the conversation cannot be worded."""
+        rng, slots = self._rng, Slots(self._bank, self._rng)
+        earlier = self._graphs.draw(rng.choice((1, 1, 2))) if rng.random() < 0.2 else []
+        held = self._conversations.before(block, slots, earlier)
+        if held is None:
+            return None
+        known = held.since(len(held.turns) - len(block.before))
+        worded, plan = self._wording.block(Block(tuple(map(known.referred, block.pipelines)), block.requests), slots)
+        return self._finished(worded, plan, held, "follow-up")
 
     def _composed(self) -> Sample | None:
         rng = self._rng
@@ -107,7 +142,7 @@ class Generator:
         if rng.random() < 0.14 and (before := self._before(steps)) is not None:
             return self._continued(before, steps)
         worded = self._wording.steps(steps)
-        return self._finished(worded, notation(steps), [], "composed")
+        return self._finished(worded, notation(steps), Conversation(), "composed")
 
     def _before(self, steps: list[Step]) -> list[Step] | None:
         """Steps of an earlier turn that make the only file of these; None if there is no such file."""
@@ -115,40 +150,25 @@ class Generator:
         if len(files) != 1:
             return None
         (file,) = files.values()
+        wanted = Input("file", file.type)
         tries = (self._graphs.draw(self._rng.choice((1, 1, 2))) for _ in range(10))
-        return next((made for made in tries if _result(made).type is file.type), None)
+        return next((made for made in tries if any(map(wanted.accepts, made[-1].outputs))), None)
 
     def _continued(self, made: list[Step], steps: list[Step]) -> Sample | None:
         """Steps as a later turn of a conversation, on the result of the turn before."""
         rng = self._rng
+        held = Conversation()
+        for _ in range(rng.choice((0, 0, 0, 1, 2))):
+            self._conversations.add_steps(held, self._graphs.draw(1))
+        self._conversations.add_steps(held, made)
         file = next(file for step in steps for file in step.files())
-        file.made = True
-        turns = rng.choice((1, 1, 1, 2, 3))
-        history: list[dict[str, str]] = []
-        attached: list[File] = []
-        for turn in range(1, turns + 1):
-            before = made if turn == turns else self._graphs.draw(1)
-            earlier, result = self._wording.steps(before), _result(before)
-            result.name = f"turn-{turn}-task-{len(before) - 1}.{_ENDINGS[before[-1].outputs[0].value]}"
-            history.append({"text": noisy(earlier.text, rng), "response": self._answer(result)})
-            attached += [*earlier.attached, result]
-        file.name = result.name
+        file.made, file.name = True, fitting(held.turns[-1].results, Input("file", file.type))[-1].name
         worded = self._wording.steps(steps)
-        worded.attached = [*attached[:-1], file]
-        return self._finished(worded, notation(steps), history, "composed")
+        worded.files.remove(file)
+        worded.attached = [f for f in worded.attached if f is not file]
+        return self._finished(worded, notation(steps), held, "composed")
 
-    def _answer(self, result: File) -> str:
-        """The answer to the turn that made a result, as far as the planner sees it."""
-        rng = self._rng
-        said = rng.choice(("Done.", "Here it is.", "The result is ready.", "I have made it.", "Here is what came out."))
-        if result.type is ValueType.TEXT and rng.random() < 0.7:
-            fill = rng.choice(("sentence", "passage", "things"))
-            said = rng.choice(("It says: ", "The result: ", "", "")) + drawn(self._bank, fill, rng)[0]
-        if rng.random() < 0.5:
-            said = f"{said} ({result.name})"
-        return said[:ANSWER_CHARS]
-
-    def _finished(self, worded: Worded, plan: str, history: list[dict[str, str]], origin: str) -> Sample | None:
+    def _finished(self, worded: Worded, plan: str, held: Conversation, origin: str) -> Sample | None:
         """The sample as the planner sees it; None if the request does not hold what the plan needs."""
         rng = self._rng
         text = noisy(_with_articles(worded.text, self._bank.fills["lang"]), rng)
@@ -161,26 +181,28 @@ class Generator:
             rng.shuffle(attached)
         # A file with a path is attached under the last part of it.
         attached = [(name.rsplit("/", 1)[-1] if "://" not in name else name, type) for name, type in attached]
-        read = take_passages(text)
-        for name, passage in read.passages.items():
-            plan = plan.replace(quoted(passage), name)
-        wording = [turn["text"] for turn in history]
-        known = {source.name for source in sources_of(read, attached, wording)}
+        earlier = held.resources()
+        known = {source.name for source in shown_request(text, attached + earlier, held.turns).sources}
         attached += [(f.name, f.type) for f in worded.files if not {f.name, f.name.rsplit("/", 1)[-1]} & known]
-        sources = sources_of(read, attached, wording)
-        plan = _by_source(plan, worded, {source.name for source in sources})
+        request = shown_request(text, attached + earlier, held.turns)
+        for name, passage in request.read.passages.items():
+            plan = plan.replace(quoted(passage), name)
+        names = {source.name for source in request.sources}
+        plan = _by_source(plan, worded, names)
         try:
             read_plan = read_notation(plan)
         except PlanError:
             return None
-        if len(read_plan.tasks) > 9 or not _grounded(read_plan, read.text, {s.name for s in sources}):
+        repeated = {json.loads(text) for turn in request.turns for text in turn.texts}
+        if len(read_plan.tasks) > 9 or not _grounded(read_plan, request.read.text, names, repeated):
             return None
         return Sample(
-            messages=list(planner_prompt(read, sources, history).messages),
-            completion=write_notation(read_plan, [source.name for source in sources]),
+            messages=list(planner_prompt(request).messages),
+            completion=write_notation(read_plan, [source.name for source in request.sources]),
             request=text,
             attached=[name for name, _ in attached],
-            history=bool(history),
+            resources=attached + earlier,
+            history=tuple(held.turns),
             origin=origin,
         )
 
@@ -191,10 +213,12 @@ class Generator:
         return [] if file.type in types else [(self._rng.choice(self._bank.mentions[sort].names), file.type)]
 
 
-def _result(steps: list[Step]) -> File:
-    """The file that holds the last step's result."""
-    made = steps[-1].outputs[0]
-    return next(File(sort) for sort in _SORTS if FILE_SORTS[sort] is made or made is ValueType.STRUCTURED)
+def _on_one_side(blocks: Iterable[Block], held_out: bool | None) -> Iterator[Block]:
+    """The blocks with their requests on one side of the split. Follow-ups are short: the same words are one family."""
+    for block in blocks:
+        requests = (r for r in block.requests if held_out is None or is_held_out(SLOT.sub(r"\1", r)) is held_out)
+        if kept := tuple(requests):
+            yield replace(block, requests=kept)
 
 
 def _with_articles(text: str, languages: Iterable[str]) -> str:
@@ -222,11 +246,11 @@ def _by_source(plan: str, worded: Worded, names: set[str]) -> str:
     return plan
 
 
-def _grounded(plan: Plan, text: str, names: set[str]) -> bool:
-    """Whether every value of the plan is a source or is in the request."""
+def _grounded(plan: Plan, text: str, names: set[str], repeated: set[str]) -> bool:
+    """Whether every value of the plan is a source, is in the request, or repeats a text of an earlier plan."""
     for task in plan.tasks:
         for name, value in task.args.items():
-            if name in INPUT_WORDS:
+            if name in INPUT_WORDS or name in task.capability.parameters:
                 continue
             for element in value if isinstance(value, list) else [value]:
                 parts = [str(element)]
@@ -234,7 +258,8 @@ def _grounded(plan: Plan, text: str, names: set[str]) -> bool:
                     parts = parts[0].split(": ", 1)
                 elif task.task in TEMPLATED:
                     parts = [_without_end(parts[0], names)]
-                if not all(references_in(part) or part in names or part in text for part in parts):
+                known = names | repeated | {words.removesuffix(PIPED).rstrip(": ") for words in repeated}
+                if not all(references_in(part) or part in known or part in text for part in parts):
                     return False
     return True
 

@@ -58,8 +58,7 @@ FILE_SORTS = {
     "textfile": ValueType.TEXT,
 }
 
-# What a sense may begin with, beside its own sort of file.
-_NEAR = {
+NEAR = {
     "photo": ("photo", "photo", "image"),
     "doc": ("doc", "doc", "image"),
     "image": ("photo", "image", "doc"),
@@ -70,6 +69,7 @@ _NEAR = {
     "table": ("table",),
     "textfile": ("textfile",),
 }
+"""What a sense may begin with, by its own sort of file."""
 
 LITERAL_SOURCES = {
     "text-generation": "write",
@@ -220,7 +220,7 @@ class Graphs:
         """A step on a file or on words of the request."""
         rng = self._rng
         if file is not None:
-            fitting = [s for s in self._plain if file.sort in _NEAR.get(s.takes, ())]
+            fitting = [s for s in self._plain if file.sort in NEAR.get(s.takes, ())]
             if fitting:
                 return self._filled(self._choose(fitting), file)
         sense = self._choose(self._plain)
@@ -234,7 +234,7 @@ class Graphs:
                 return self._filled(sense, File("textfile"))
             fill = "passage" if rng.random() < 0.35 or kind in ("summarization", "question-answering") else "sentence"
             return self._filled(sense, self._literal(fill))
-        sort = rng.choice(_NEAR[sense.takes]) if sense.takes in _NEAR else "image"
+        sort = rng.choice(NEAR[sense.takes]) if sense.takes in NEAR else "image"
         if rng.random() < 0.06 and len(sense.kinds) == 1:
             return self._filled(sense, [File(sort) for _ in range(rng.choice((2, 2, 3)))])
         return self._filled(sense, File(sort))
@@ -251,7 +251,7 @@ class Graphs:
         fitting = [
             s
             for s in self._plain
-            if _takes(s, step.outputs)
+            if takes(s, step.outputs)
             and s.kinds != step.sense.kinds
             and not s.takes.startswith("q")
             and (self._rng.random() < 0.2 or not _unlikely(step.sense.kinds[-1], s))
@@ -268,12 +268,12 @@ class Graphs:
         others = [s for s in steps if s is not inner]
         for _ in range(6):
             sense = self._choose(self._joining)
-            fitting = [s for s in others if _takes(sense, s.outputs)]
+            fitting = [s for s in others if takes(sense, s.outputs)]
             slot = next(iter(sense.fills))
             if fitting and rng.random() < 0.6:
                 return Step(sense, rng.choice(fitting), {slot: inner})
-            if sense.takes in _NEAR:
-                return Step(sense, File(rng.choice(_NEAR[sense.takes])), {slot: inner})
+            if sense.takes in NEAR:
+                return Step(sense, File(rng.choice(NEAR[sense.takes])), {slot: inner})
         return None
 
     def _filled(self, sense: Sense, piped: Step | File | Literal | list[File]) -> Step:
@@ -287,7 +287,8 @@ class Graphs:
         return step
 
 
-def _takes(sense: Sense, outputs: tuple[ValueType, ...]) -> bool:
+def takes(sense: Sense, outputs: tuple[ValueType, ...]) -> bool:
+    """Whether a sense can work on a result of these types."""
     capability = CAPABILITIES[sense.kinds[0]]
     wanted = capability.input("context") or capability.inputs[0]
     return any(wanted.accepts(output) for output in outputs)

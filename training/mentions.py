@@ -41,18 +41,23 @@ def _shown_by_name(name: str) -> str | None:
 
 @dataclass
 class Mentioned:
-    """Files, and how one request has mentioned them so far."""
+    """Files, and how one request has mentioned them so far.
+
+    Attributes:
+        taken: names that no file may get.
+    """
 
     bank: Bank
     rng: random.Random
     files: list[File]
     held_out: bool | None
+    taken: frozenset[str] = frozenset()
     mentioned: set[int] = field(default_factory=set)
     needed: set[int] = field(default_factory=set)
     counted: bool = False
 
     def __post_init__(self) -> None:
-        taken: set[str] = set()
+        taken = {*self.taken}
         for file in self.files:
             names = self.bank.mentions[file.sort].names
             while not file.name or file.name in taken:

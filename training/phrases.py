@@ -48,11 +48,30 @@ class Sense:
 
 
 @dataclass(frozen=True)
+class Before:
+    """An earlier turn of a conversation.
+
+    Attributes:
+        pipelines: what it did; `{1}` is the result of the first step of the turn before it.
+        requests: its wordings; empty if any request for this plan fits.
+    """
+
+    pipelines: tuple[str, ...]
+    requests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Block:
-    """Whole requests for one plan, written together: one family."""
+    """Whole requests for one plan, written together: one family.
+
+    Attributes:
+        before: the turns before it; in its pipelines, `{2}` is the result of the second step of the last of them, and
+            `{1:2}` that of the first.
+    """
 
     pipelines: tuple[str, ...]
     requests: tuple[str, ...]
+    before: tuple[Before, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,7 +102,16 @@ class Bank:
 
     @cached_property
     def blocks(self) -> list[Block]:
-        """Every block of whole requests."""
+        """Every block of whole requests that begin a conversation."""
+        return [block for block in self._all_blocks if not block.before]
+
+    @cached_property
+    def follow_ups(self) -> list[Block]:
+        """Every block of requests that continue a conversation."""
+        return [block for block in self._all_blocks if block.before]
+
+    @cached_property
+    def _all_blocks(self) -> list[Block]:
         return [block for path in sorted((self._folder / "requests").glob("*.txt")) for block in _blocks(path)]
 
     @cached_property
@@ -159,15 +187,37 @@ def _senses(path: Path) -> Iterator[Sense]:
 
 
 def _blocks(path: Path) -> Iterator[Block]:
+    """`&` and what the first turn did, `+` for each further turn, `<` for its wordings; `@` and the plan; the requests.
+
+    Lines that begin alike belong together: several pipelines of one turn or plan.
+    """
+    before: list[Before] = []
     pipelines: list[str] = []
     requests: list[str] = []
-    for line in [*_lines(path), "@"]:
-        if line.startswith("#"):
+    last = "@"
+    lines = [(n, line.rstrip()) for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)]
+    for number, line in [*lines, (len(lines) + 1, "@")]:
+        if not line or line.startswith("#"):
             continue
-        if line.startswith("@"):
-            if requests:
-                yield Block(tuple(pipelines), tuple(requests))
-                pipelines, requests = [], []
-            pipelines.append(line[1:].strip())
+        mark, said = (line[0], line[1:].strip()) if line[0] in "&+<@" else ("", line.replace("\\n", "\n"))
+        if mark and requests:
+            yield Block(tuple(pipelines), tuple(requests), tuple(before))
+            before, pipelines, requests, last = [], [], [], "@"
+        place = f"{path.name}, line {number}"
+        if (mark in ("+", "<") and not before) or (mark in ("&", "+", "<") and pipelines):
+            raise ValueError(f"{place}: the first turn begins with &, and all turns stand before the plan.")
+        if mark == "&" and before and last != "&":
+            raise ValueError(f"{place}: a further turn begins with +.")
+        if not mark and not pipelines:
+            raise ValueError(f"{place}: a request without a plan.")
+        if mark == "&" and before:
+            before[-1] = Before((*before[-1].pipelines, said))
+        elif mark in ("&", "+"):
+            before.append(Before((said,)))
+        elif mark == "<":
+            before[-1] = Before(before[-1].pipelines, (*before[-1].requests, said.replace("\\n", "\n")))
+        elif mark == "@":
+            pipelines.append(said)
         else:
-            requests.append(line.replace("\\n", "\n"))
+            requests.append(said)
+        last = mark

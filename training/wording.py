@@ -8,13 +8,12 @@ from collections.abc import Set
 from dataclasses import dataclass
 
 from hugginggpt.plan.notation import NOTHING, named, quoted
-from training.fills import drawn
 from training.graphs import FILE_SORTS, File, Literal, Step
 from training.marks import CLOSE, OPEN, kept
 from training.mentions import SORT_NOUNS, Mentioned
 from training.phrases import Bank, Block
+from training.slots import SLOT, Slots
 
-_SLOT = re.compile(r"\{([A-Za-z]+)(\d?)\}")
 _QUOTED = re.compile(r'"([^"]*)"')
 _KIND = re.compile(r"> ([a-z0-9-]+)")
 _BLOCKS_WITH_A_DECOY = 0.08
@@ -73,21 +72,21 @@ class Wording:
 
     # Whole requests from the bank
 
-    def block(self, block: Block) -> tuple[Worded, str]:
-        """A request of a block with its slots filled, and its plan."""
-        rng, bank = self._rng, self._bank
+    def block(self, block: Block, slots: Slots | None = None) -> tuple[Worded, str]:
+        """A request of a block with its slots filled, and its plan.
+
+        Args:
+            block: the block.
+            slots: what the conversation has filled its slots with so far.
+        """
+        rng = self._rng
+        slots = slots or Slots(self._bank, rng)
         text = rng.choice(block.requests)
         plan = "\n".join(block.pipelines)
-        slots = sorted(dict.fromkeys(_SLOT.findall(text + plan)), key=lambda slot: slot[1])
-        files: dict[tuple[str, str], File] = {}
-        values: dict[tuple[str, str], list[str]] = {}
-        for name, number in slots:
-            key = (name.lower(), number)
-            if key[0] in FILE_SORTS:
-                files.setdefault(key, File(key[0]))
-            elif key not in values:
-                values[key] = drawn(bank, key[0], rng)
-        speaking = Mentioned(bank, rng, list(files.values()), self._held_out)
+        known = frozenset(file.name for file in slots.files.values())
+        new = slots.fill(text + plan)
+        files, values = slots.files, slots.values
+        speaking = Mentioned(self._bank, rng, new, self._held_out, known)
 
         def worded(match: re.Match[str]) -> str:
             key = (match.group(1).lower(), match.group(2))
@@ -100,9 +99,9 @@ class Wording:
 
         def inside(match: re.Match[str]) -> str:
             """A quoted text of the plan with its slots filled."""
-            if (whole := _SLOT.fullmatch(match.group(1))) is not None:
+            if (whole := SLOT.fullmatch(match.group(1))) is not None:
                 return planned(whole)
-            return quoted(_SLOT.sub(lambda m: values[m.group(1), m.group(2)][0], match.group(1)))
+            return quoted(SLOT.sub(lambda m: values[m.group(1), m.group(2)][0], match.group(1)))
 
         def planned(match: re.Match[str]) -> str:
             key = (match.group(1).lower(), match.group(2))
@@ -119,10 +118,10 @@ class Wording:
         fixed = {words.removesuffix("{}").rstrip(": ") for words in _QUOTED.findall(plan)}
         if OPEN not in text and (plain := sorted((w for w in fixed if w and "{" not in w), key=len, reverse=True)):
             text = re.sub("|".join(map(re.escape, plain)), lambda match: kept(match.group()), text)
-        text = _SLOT.sub(worded, text)
-        plan = "\n".join(_SLOT.sub(planned, _QUOTED.sub(inside, line)) for line in plan.splitlines())
+        text = SLOT.sub(worded, text)
+        plan = "\n".join(SLOT.sub(planned, _QUOTED.sub(inside, line)) for line in plan.splitlines())
         if plan != NOTHING and "\n" not in text and rng.random() < _BLOCKS_WITH_A_DECOY:
-            text = with_decoy(text, set(_KIND.findall(plan)), bank, rng)
+            text = with_decoy(text, set(_KIND.findall(plan)), self._bank, rng)
         return Worded(text, speaking.files, speaking.attached(), speaking.counted), plan
 
     # Requests composed step by step

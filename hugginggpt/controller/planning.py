@@ -9,10 +9,12 @@ from hugginggpt.controller.call import PLAN
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded import server as embedded
 from hugginggpt.controller.embedded.planner import plan_in_notation
-from hugginggpt.controller.prompts import Cuttable, Prompt, prompt_data, render_within, shorten
+from hugginggpt.controller.prompts import Cuttable, Prompt, cuttable, prompt_data, render_within, shorten
+from hugginggpt.conversation import without_hearing_ourselves
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan, parse_plan, plan_schema
+from hugginggpt.plan.references import replace_references
 from hugginggpt.request import Exchange
 from hugginggpt.text import visible
 
@@ -63,7 +65,7 @@ def plan_request(
     data: dict[str, Any] = {
         "request": text,
         "resources": shown_resources(resources, _PREVIEW_CHARS),
-        "history": shown_turns(history),
+        "history": [shown | {"tasks": _shown_tasks(t)} for t, shown in zip(history, shown_turns(history), strict=True)],
         "kinds": [_described_kind(CAPABILITIES[kind]) for kind in offered],
         "demos": [demo for demo in prompt_data("planning_demos") if {t["task"] for t in demo["tasks"]} <= {*offered}],
     }
@@ -73,12 +75,15 @@ def plan_request(
             prompt, stage=PLAN, max_tokens=answer_tokens, schema=plan_schema(offered), deadline=deadline
         )
 
+    def read(answer: str) -> tuple[Plan | None, list[str]]:
+        return _read(answer, set(offered), history, check)
+
     answer = ask(render_within("planning", budget, **data))
-    plan, problems = _read(answer, set(offered), check)
+    plan, problems = read(answer)
     if plan is None:
         repair = {"answer": shorten(answer, 4 * answer_tokens), "problems": problems[:_MOST_PROBLEMS]}
         answer = ask(render_within("planning_repair", budget, **data, **repair))
-        plan, problems = _read(answer, set(offered), check)
+        plan, problems = read(answer)
     if plan is None:
         raise PlanError("\n".join(problems))
     return plan
@@ -101,9 +106,28 @@ def shown_turns(history: Sequence[Exchange]) -> list[dict[str, str]]:
     return [{"text": turn.text, "response": turn.response} for turn in history]
 
 
-def _read(answer: str, offered: set[str], check: Callable[[Plan], list[str]]) -> tuple[Plan | None, list[str]]:
+def _shown_tasks(turn: Exchange) -> list[dict[str, Any]]:
+    """What an earlier turn did, with the names of results in the place of references."""
+
+    def names(task_id: int) -> list[str]:
+        return [result.name for result in turn.results_of(task_id)]
+
+    def shown(value: Any) -> Any:
+        if isinstance(value, list):
+            return [shown(element) for element in value]
+        return replace_references(value, lambda k: ", ".join(names(k))) if isinstance(value, str) else value
+
+    return [
+        {"task": task.task, "args": cuttable({n: shown(v) for n, v in task.args.items()}), "results": names(task.id)}
+        for task in (turn.plan.tasks if turn.plan else ())
+    ]
+
+
+def _read(
+    answer: str, offered: set[str], history: Sequence[Exchange], check: Callable[[Plan], list[str]]
+) -> tuple[Plan | None, list[str]]:
     try:
-        plan = parse_plan(answer)
+        plan = without_hearing_ourselves(parse_plan(answer), history)
     except PlanError as error:
         return None, error.problems
     problems = [
@@ -117,7 +141,7 @@ def _read(answer: str, offered: set[str], check: Callable[[Plan], list[str]]) ->
 
 def _described_kind(capability: Capability) -> dict[str, str]:
     arguments = [_described_input(wanted) for wanted in capability.inputs]
-    arguments += [f"{name}?: number" for name in capability.parameters if name != "seed"]
+    arguments += [_described_parameter(name, capability) for name in capability.parameters if name != "seed"]
     return {
         "kind": capability.kind,
         "arguments": ", ".join(arguments),
@@ -129,3 +153,8 @@ def _described_kind(capability: Capability) -> dict[str, str]:
 def _described_input(wanted: Input) -> str:
     listed = "list of " if wanted.many else ""
     return f"{wanted.name}{'' if wanted.required else '?'}: {listed}{wanted.type.value}"
+
+
+def _described_parameter(name: str, capability: Capability) -> str:
+    limits = capability.ranges.get(name)
+    return f"{name}?: number" + (f" from {limits.least:g} to {limits.most:g}, 1 is usual" if limits else "")

@@ -9,6 +9,7 @@ _SEARCHED = 5.0
 _QUIET = 0.1
 _SHORTEST = 0.1
 _CANCELLED = 0.1
+_ROUNDED = 0.5
 
 
 def mono(audio: Audio) -> Any:
@@ -23,6 +24,22 @@ def mono(audio: Audio) -> Any:
     if np.square(mean, dtype=np.float64).sum() < _CANCELLED * energies.max(initial=0.0):
         mean = samples[:, energies.argmax()]
     return np.ascontiguousarray(mean)
+
+
+def amplified(samples: Any, volume: float) -> Any:
+    """Samples in [-1, 1] times a volume. Peaks that would leave that range are rounded off instead of cut off."""
+    if volume == 1.0:
+        return samples
+    import numpy as np
+
+    louder = samples * np.float32(volume)
+    size = np.abs(louder)
+    peaks = size > _ROUNDED
+    if volume > 1.0 and peaks.any():
+        room = np.float32(1.0 - _ROUNDED)
+        rounded = np.float32(_ROUNDED) + room * np.tanh((size[peaks] - np.float32(_ROUNDED)) / room)
+        louder[peaks] = np.copysign(rounded, louder[peaks])
+    return louder
 
 
 def resample(samples: Any, rate: int, wanted: int) -> Any:

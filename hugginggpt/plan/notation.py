@@ -7,6 +7,7 @@ cannot refer to what does not exist, and most steps take one token. `docs/embedd
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 
 from hugginggpt.capabilities import CAPABILITIES, Capability, Input, ValueType
 from hugginggpt.errors import PlanError
@@ -51,24 +52,33 @@ def named(name: str) -> str:
     return name if _BARE.fullmatch(name) and name != NOTHING else quoted(name)
 
 
+def written_number(value: Argument) -> str:
+    """The value of a parameter as the notation writes it: `0.5`, `2`."""
+    return str(value).removesuffix(".0")
+
+
 def piped_input(capability: Capability, args: Mapping[str, Argument]) -> str:
     """The input that is piped: the context of a question, else the first."""
     return "context" if "context" in args and capability.input("context") else capability.inputs[0].name
 
 
-def write_notation(plan: Plan, names: Collection[str] = ()) -> str:
-    """The plan in pipeline notation; parameters, and an order that only `dep` asks for, are lost.
+def write_notation(
+    plan: Plan, names: Collection[str] = (), results: Mapping[int, Mapping[str, ValueType]] = MappingProxyType({})
+) -> str:
+    """The plan in pipeline notation; an order that only `dep` asks for is lost.
 
     Args:
         plan: one whose texts hold no more than one reference each.
         names: values of text inputs that are the names of files.
+        results: names and types of the results of each task. They are written in brackets behind its step, which is
+            written only once; where its result is needed again, its name is written.
 
     Raises:
         PlanError: it is longer than a plan may be, because the steps to a result are repeated wherever it is used.
     """
     tasks = {task.id: task for task in plan.tasks}
     used = {k for task in plan.tasks for k in task.needs}
-    writing = _Writing(tasks, names)
+    writing = _Writing(tasks, names, results)
     return _joined("\n", (writing.pipeline(task) for task in plan.tasks if task.id not in used)) or NOTHING
 
 
@@ -88,14 +98,22 @@ def _joined(mark: str, parts: Iterable[str]) -> str:
 
 
 class _Writing:
-    def __init__(self, tasks: Mapping[int, PlannedTask], names: Collection[str]) -> None:
-        self._tasks, self._names = tasks, names
+    def __init__(
+        self,
+        tasks: Mapping[int, PlannedTask],
+        names: Collection[str],
+        results: Mapping[int, Mapping[str, ValueType]],
+    ) -> None:
+        self._tasks, self._names, self._results = tasks, names, results
         self._pipelines: dict[int, str] = {}
 
-    def pipeline(self, task: PlannedTask) -> str:
-        """The pipeline that ends with a task."""
+    def pipeline(self, task: PlannedTask, wanted: Input | None = None) -> str:
+        """The pipeline that ends with a task, or the names of the results that another input wants of it."""
+        results = self._results.get(task.id, {})
         if task.id not in self._pipelines:
-            self._pipelines[task.id] = self._pipeline(task)
+            self._pipelines[task.id] = self._pipeline(task) + (f" [{', '.join(results)}]" if results else "")
+        elif found := [name for name, type in results.items() if wanted and wanted.accepts(type)]:
+            return ", ".join(map(named, found))
         return self._pipelines[task.id]
 
     def _pipeline(self, task: PlannedTask) -> str:
@@ -108,8 +126,12 @@ class _Writing:
             if wanted.name in task.args and wanted.name != piped:
                 word = INPUT_WORDS.get(wanted.name, wanted.name)
                 words.append(f"{word}={self._written(task.args[wanted.name], wanted)}")
+        for name in task.capability.parameters:
+            if name in task.args:
+                words.append(f"{name}={written_number(task.args[name])}")
         k = sole_reference(value)
-        source = self.pipeline(self._tasks[k]) if k is not None else self._written(value, task.capability.input(piped))
+        into = task.capability.input(piped)
+        source = self.pipeline(self._tasks[k], into) if k is not None else self._written(value, into)
         return _joined(" > ", [source, _joined(" ", words)])
 
     def _template(self, kind: str, value: Argument) -> tuple[Argument, str] | None:
@@ -136,7 +158,8 @@ class _Writing:
             return _joined(", ", (self._written(element, wanted) for element in value))
         k = sole_reference(value)
         if k is not None:
-            return f"({self.pipeline(self._tasks[k])})"
+            inner = self.pipeline(self._tasks[k], wanted)
+            return f"({inner})" if " > " in inner else inner
         text = str(value)
         free = wanted is None or (wanted.type is ValueType.TEXT and wanted.name not in INPUT_WORDS)
         return quoted(text) if free and text not in self._names else named(text)

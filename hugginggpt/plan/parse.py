@@ -160,9 +160,16 @@ class _Reading:
             number = float(value)
             if isinstance(value, bool) or not math.isfinite(number) or abs(number) > 2**53:
                 raise ValueError
-            draft.args[name] = int(number) if wanted is int else number
         except (TypeError, ValueError, OverflowError):
             self.problems.append(f"{draft.label} has a {name} that is not a number.")
+            return
+        limits = draft.capability.ranges.get(name)
+        if limits is not None and not limits.least <= number <= limits.most:
+            self.problems.append(
+                f"{draft.label} has a {name} of {number:g}: give a number from {limits.least:g} to {limits.most:g}."
+            )
+            return
+        draft.args[name] = int(number) if wanted is int else number
 
 
 def _first(raw: RawTask, *keys: str) -> Any:

@@ -22,6 +22,11 @@ def _task(capability: Capability) -> dict[str, Any]:
         i.name: {"type": "array", "items": text} if i.many else {"anyOf": [text, {"type": "array", "items": text}]}
         for i in capability.inputs
     }
+    arguments |= {
+        name: {"type": "integer" if type is int else "number"}
+        for name, type in capability.parameters.items()
+        if name != "seed"  # it is derived from the inputs
+    }
     return {
         "type": "object",
         "properties": {

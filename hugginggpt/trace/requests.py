@@ -4,7 +4,7 @@
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import and_, func, or_, select
@@ -12,10 +12,12 @@ from sqlalchemy.orm import Session
 
 from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.controller_name import ControllerName
+from hugginggpt.conversation import result_name
 from hugginggpt.errors import TraceError
 from hugginggpt.media import EXTENSIONS
 from hugginggpt.models.card import Candidate, Endpoint, ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.request import EarlierResult, Exchange
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
 from hugginggpt.text import is_storable, one_line
 from hugginggpt.trace.database import Database
@@ -138,22 +140,32 @@ class Requests:
             conversation_id: the conversation.
             before: a request of it, to get only the requests before that one.
         """
-        query = select(RequestRow).where(RequestRow.conversation_id == conversation_id)
+        steps = (PlannedTaskRow.task_id, PlannedTaskRow.kind, PlannedTaskRow.dep, PlannedTaskRow.args)
+        query = (
+            select(RequestRow, *steps)
+            .outerjoin(PlannedTaskRow, PlannedTaskRow.request_id == RequestRow.id)
+            .where(RequestRow.conversation_id == conversation_id)
+            .order_by(RequestRow.created_at, RequestRow.id, PlannedTaskRow.position)
+        )
         with self._database.reading() as session:
             if before is not None and (until := session.get(RequestRow, before)) is not None:
                 same_moment = and_(RequestRow.created_at == until.created_at, RequestRow.id < until.id)
                 query = query.where(or_(RequestRow.created_at < until.created_at, same_moment))
-            in_order = session.scalars(query.order_by(RequestRow.created_at, RequestRow.id)).all()
-            return [
-                Turn(
-                    request_id=request.id,
-                    text=request.text,
-                    response=request.response,
-                    resources=_turn_resources(number, request.id, _outputs(session, request.id)),
-                    files=resources_of(session, request.id),
-                )
-                for number, request in enumerate(in_order, start=1)
+            tasks: dict[RequestRow, list[PlannedTask]] = {}
+            for request, task_id, kind, dep, args in session.execute(query):
+                planned = tasks.setdefault(request, [])
+                if task_id is not None:
+                    planned.append(PlannedTask(task=kind, id=task_id, dep=tuple(dep), args=args))
+            numbered = {
+                number: request
+                for number, request in enumerate(tasks, start=1)
                 if request.response is not None and request.finished_at is not None
+            }
+            ids = [request.id for request in numbered.values()]
+            outputs, files = _outputs(session, ids), _resources(session, ids)
+            return [
+                _turn(number, request, Plan(tasks=tuple(tasks[request])), outputs[request.id], files[request.id])
+                for number, request in numbered.items()
             ]
 
 
@@ -180,13 +192,21 @@ def _find_id(session: Session, table: type[RequestRow] | type[ConversationRow], 
 
 def resources_of(session: Session, request_id: str) -> tuple[Resource, ...]:
     """The resources that a request's plan can name."""
+    return tuple(_resources(session, [request_id])[request_id])
+
+
+def _resources(session: Session, request_ids: Sequence[str]) -> dict[str, list[Resource]]:
+    """The resources of each request."""
     rows = session.execute(
         select(RequestResourceRow, ArtifactRow)
         .join(ArtifactRow)
-        .where(RequestResourceRow.request_id == request_id)
-        .order_by(RequestResourceRow.position)
+        .where(RequestResourceRow.request_id.in_(request_ids))
+        .order_by(RequestResourceRow.request_id, RequestResourceRow.position)
     )
-    return tuple(Resource(name=row.name, artifact=_artifact(stored), source=row.source) for row, stored in rows)
+    found: dict[str, list[Resource]] = defaultdict(list)
+    for row, stored in rows:
+        found[row.request_id].append(Resource(name=row.name, artifact=_artifact(stored), source=row.source))
+    return found
 
 
 def _story_of(session: Session, request_id: str, now: datetime) -> RequestTrace:
@@ -219,7 +239,7 @@ def _story_of(session: Session, request_id: str, now: datetime) -> RequestTrace:
         plan_source=request.plan_source,
         tasks=tasks,
         controller_calls=calls,
-        files=_outputs(session, request_id),
+        files=tuple(_outputs(session, [request_id])[request_id]),
         totals=Totals(
             seconds=round(sum(_seconds(life, now, working=status is RequestStatus.RUNNING) for life in lives), 3),
             controller_calls=len(calls),
@@ -230,16 +250,29 @@ def _story_of(session: Session, request_id: str, now: datetime) -> RequestTrace:
     )
 
 
-def _turn_resources(turn: int, request_id: str, outputs: Iterable[OutputFile]) -> tuple[Resource, ...]:
-    """Name the outputs of a turn like `turn-2-task-0.png`; the second output of a task and later ones get a number."""
+def _turn(
+    number: int, request: RequestRow, plan: Plan, outputs: Sequence[OutputFile], files: Sequence[Resource]
+) -> Turn:
+    """A finished request as a turn of its conversation, with a name for each of its results."""
     seen: dict[int, int] = defaultdict(int)
-    resources = []
+    results, resources = [], []
     for output in outputs:
         seen[output.task_id] += 1
-        number = f"-{seen[output.task_id]}" if seen[output.task_id] > 1 else ""
-        name = f"turn-{turn}-task-{output.task_id}{number}{EXTENSIONS.get(output.artifact.mime, '')}"
-        resources.append(Resource(name=name, artifact=output.artifact, source=request_id))
-    return tuple(resources)
+        artifact = output.artifact
+        name = result_name(number, output.task_id, seen[output.task_id], EXTENSIONS.get(artifact.mime, ""))
+        results.append(EarlierResult(task_id=output.task_id, item=output.item, name=name, type=artifact.type))
+        resources.append(Resource(name=name, artifact=artifact, source=request.id))
+    return Turn(
+        request_id=request.id,
+        exchange=Exchange(
+            text=request.text,
+            response=request.response or "",
+            plan=None if request.planned_at is None else plan,
+            results=tuple(results),
+        ),
+        resources=tuple(resources),
+        files=tuple(files),
+    )
 
 
 def task_rows(session: Session, request_id: str) -> Sequence[PlannedTaskRow]:
@@ -285,17 +318,19 @@ def _tasks(session: Session, request_id: str, rows: Sequence[PlannedTaskRow]) ->
     )
 
 
-def _outputs(session: Session, request_id: str) -> tuple[OutputFile, ...]:
+def _outputs(session: Session, request_ids: Sequence[str]) -> dict[str, list[OutputFile]]:
+    """The outputs of each request."""
     rows = session.execute(
         select(TaskOutputRow, ArtifactRow)
         .join(ArtifactRow)
-        .where(TaskOutputRow.request_id == request_id)
-        .order_by(TaskOutputRow.task_id, TaskOutputRow.item, TaskOutputRow.position)
+        .where(TaskOutputRow.request_id.in_(request_ids))
+        .order_by(TaskOutputRow.request_id, TaskOutputRow.task_id, TaskOutputRow.item, TaskOutputRow.position)
     )
-    return tuple(
-        OutputFile(task_id=row.task_id, item=row.item, position=row.position, artifact=_artifact(stored))
-        for row, stored in rows
-    )
+    found: dict[str, list[OutputFile]] = defaultdict(list)
+    for row, stored in rows:
+        output = OutputFile(task_id=row.task_id, item=row.item, position=row.position, artifact=_artifact(stored))
+        found[row.request_id].append(output)
+    return found
 
 
 def _status(request: RequestRow, now: datetime) -> RequestStatus:

@@ -9,6 +9,7 @@ from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.controller_name import ControllerName
 from hugginggpt.models.card import Endpoint, ModelChoice
 from hugginggpt.plan import Argument, Plan
+from hugginggpt.request import Exchange
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
 
 
@@ -293,12 +294,12 @@ class Turn(_Frozen):
     """An earlier, finished request of a conversation, as history for the next one.
 
     Attributes:
-        resources: its tasks' outputs, under names that are unique in the conversation.
+        exchange: its text and answer, its plan, and the names of its results.
+        resources: its tasks' outputs, under these names, which are unique in the conversation.
         files: the files that the request itself came with.
     """
 
     request_id: str
-    text: str
-    response: str
+    exchange: Exchange
     resources: tuple[Resource, ...]
     files: tuple[Resource, ...]

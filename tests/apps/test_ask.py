@@ -107,7 +107,7 @@ def test_a_plan_by_the_controller_and_a_second_turn(hugginggpt: Run, controller:
     assert (second.returncode, more.conversation_id) == (0, told.conversation_id)
     planning = [call.text for call in controller.calls if call.stage == "plan"][-1]
     assert "The edges are drawn." in planning
-    assert "turn-1-task-0.png" in planning
+    assert "turn1-0.png" in planning
 
     third = hugginggpt("ask", "Really?", "--conversation", told.conversation_id[:8], "--json")
     assert AnswerReport.model_validate_json(third.stdout).conversation_id == told.conversation_id

@@ -4,9 +4,11 @@ import hashlib
 
 from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.capabilities import ValueType
+from hugginggpt.conversation import result_name
 from hugginggpt.models.card import Candidate, Endpoint, ModelCard
 from hugginggpt.models.figures import Figures
-from hugginggpt.plan import PlannedTask
+from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.request import EarlierResult, Exchange
 from hugginggpt.results import ItemResult, TaskOutcome, TaskResult, TaskStatus
 
 INVOICE = "ACME Tools Ltd\nInvoice No. 2024-0117\nHammer 2 x 14.50 29.00\nVAT 19% 13.09\nTotal 81.99 EUR"
@@ -68,3 +70,19 @@ def candidate(
 ) -> Candidate:
     card = ModelCard(id=model, kind="text-classification", downloads=10, description=description)
     return Candidate(card=card, endpoint=endpoint, obstacle=obstacle, figures=figures)
+
+
+ENDINGS = {
+    ValueType.TEXT: ".txt", ValueType.STRUCTURED: ".json", ValueType.IMAGE: ".png", ValueType.AUDIO: ".wav",
+    ValueType.VIDEO: ".mp4",
+}  # fmt: skip
+
+
+def turn(number: int, text: str, plan: Plan, answer: str = "Here it is.", items: int = 1) -> Exchange:
+    """An earlier turn in which every task of the plan made its results, for as many elements."""
+    results = [
+        EarlierResult(task_id=task.id, item=item, name=result_name(number, task.id, n, ENDINGS[type]), type=type)
+        for task in plan.tasks
+        for n, (item, type) in enumerate(((i, t) for i in range(items) for t in task.capability.outputs), start=1)
+    ]
+    return Exchange(text=text, response=answer, plan=plan, results=tuple(results))

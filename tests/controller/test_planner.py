@@ -9,10 +9,9 @@ from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.controller.call import ControllerCall, Sampling
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.embedded.grammar import plan_grammar
-from hugginggpt.controller.embedded.planner import plan_in_notation, planner_prompt
+from hugginggpt.controller.embedded.planner import plan_in_notation, planner_prompt, request_grammar
 from hugginggpt.controller.embedded.server import planner_options
-from hugginggpt.controller.embedded.sources import sources_of, take_passages
+from hugginggpt.controller.embedded.turns import shown_request
 from hugginggpt.controller.planning import plan_request
 from hugginggpt.controller.prompts import render
 from hugginggpt.errors import PlanError
@@ -129,16 +128,13 @@ def test_its_calls_are_short_and_recorded(controller: Controller) -> None:
 def test_whatever_it_writes_is_a_valid_plan_over_what_is_there(controller: Controller, seed: int) -> None:
     """Under a temperature at which a model writes nonsense, so that it is the grammar that keeps it right."""
     text = 'Read scan.png, compare it with "the old one", and say both in note.wav aloud in French'
-    read = take_passages(text)
-    sources = sources_of(read, [("scan.png", PICTURE), ("my photo.png", PICTURE)])
-    names = {type: [s.name for s in sources if type in s.types] for type in ValueType}
-    grammar = plan_grammar(CAPABILITIES, names, read.text)
+    request = shown_request(text, [("scan.png", PICTURE), ("my photo.png", PICTURE)], [])
     written = controller.chat(
-        planner_prompt(read, sources, []),
+        planner_prompt(request),
         stage="plan",
         max_tokens=1500,
         sampling=Sampling(temperature=2.0, seed=seed),
-        extra={"grammar": grammar} | planner_options(controller.settings),
+        extra={"grammar": request_grammar(request)} | planner_options(controller.settings),
     )
     plan = read_notation(written)
     assert not plan.repairs
@@ -263,11 +259,9 @@ def test_the_right_plans_of_the_test_set_are_let_through() -> None:
     for line, sample in zip(
         TEST_SET.read_text(encoding="utf-8").splitlines(), read_dataset(TEST_SET).samples, strict=True
     ):
-        read = take_passages(sample.request)
-        sources = sources_of(read, [(r.name, r.artifact.type) for r in sample.resources])
-        names = {type: [s.name for s in sources if type in s.types] for type in ValueType}
+        request = shown_request(sample.request, [(r.name, r.artifact.type) for r in sample.resources], [])
         plan = json.dumps(json.loads(line)["plan"], ensure_ascii=False)
-        for name, passage in read.passages.items():
+        for name, passage in request.read.passages.items():
             plan = plan.replace(json.dumps(passage, ensure_ascii=False), f'"{name}"')
-        written = write_notation(parse_plan(plan), [source.name for source in sources])
-        assert Recogniser(plan_grammar(CAPABILITIES, names, read.text)).fullmatch(written), sample.id
+        written = write_notation(parse_plan(plan), [source.name for source in request.sources])
+        assert Recogniser(request_grammar(request)).fullmatch(written), sample.id

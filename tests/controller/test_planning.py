@@ -1,6 +1,5 @@
 import json
-from collections.abc import Callable, Sequence
-from types import SimpleNamespace
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +9,9 @@ from hugginggpt.controller.planning import plan_request
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerUnavailableError, PlanError
 from hugginggpt.plan import Plan
-from tests.controller.samples import picture, resource, text_artifact
+from hugginggpt.plan.notation import read_notation
+from hugginggpt.request import Exchange
+from tests.controller.samples import picture, resource, text_artifact, turn
 from tests.stand_ins.openai_server import OpenAIServer, hangs, in_prose, invalid_json
 
 KINDS = ("image-to-text", "text-to-speech", "summarization")
@@ -39,10 +40,7 @@ def test_a_plan_comes_out(server: OpenAIServer, controller: Controller) -> None:
 
 def test_the_controller_sees_what_it_can_use_and_nothing_else(server: OpenAIServer, controller: Controller) -> None:
     notes = resource("notes.txt", text_artifact("Remember the milk." + " And more." * 200))
-    past: Sequence[Any] = [
-        SimpleNamespace(text="Hello", response="Good day"),
-        SimpleNamespace(text="Hm", response=None),
-    ]
+    past = [Exchange(text="Hello", response="Good day"), Exchange(text="Hm", response="")]
     plan(controller, resources=[picture("invoice.png"), notes], history=past)
 
     said = server.calls[0].text
@@ -55,6 +53,32 @@ def test_the_controller_sees_what_it_can_use_and_nothing_else(server: OpenAIServ
     assert {branch["properties"]["task"]["enum"][0] for branch in schema["properties"]["tasks"]["items"]["anyOf"]} == {
         *KINDS
     }
+
+
+def test_the_controller_sees_what_earlier_turns_did_and_may_set_how_speech_sounds(
+    server: OpenAIServer, controller: Controller
+) -> None:
+    done = turn(1, "Read it to me.", read_notation("invoice.png > read > speak"))
+    louder = {"task": "text-to-speech", "id": 0, "dep": [-1], "args": {"text": "turn1-0.txt", "volume": 1.6}}
+    server.script = {"plan": {"tasks": [louder]}}
+    assert plan(controller, text="Louder.", history=[done]).to_list() == [louder]
+    said = server.calls[0].text
+    assert '{"task": "text-to-speech", "args": {"text": "turn1-0.txt"}, "results": ["turn1-1.wav"]}' in said
+    assert "volume?: number from 0.1 to 4, 1 is usual" in said
+    schema = server.calls[0].request["response_format"]["json_schema"]["schema"]
+    speech = next(b for b in schema["properties"]["tasks"]["items"]["anyOf"] if "volume" in json.dumps(b))
+    assert speech["properties"]["args"]["properties"]["volume"] == {"type": "number"}
+
+
+def test_no_controller_transcribes_what_an_earlier_turn_said(server: OpenAIServer, controller: Controller) -> None:
+    """Not even where speech cannot be recognised."""
+    done = turn(1, "Read it to me.", read_notation("invoice.png > read > speak"))
+    hear = {"task": "automatic-speech-recognition", "id": 0, "dep": [-1], "args": {"audio": "turn1-1.wav"}}
+    brief = {"task": "summarization", "id": 1, "dep": [0], "args": {"text": "<GENERATED>-0"}}
+    server.script = {"plan": {"tasks": [hear, brief]}}
+    made = plan(controller, text="Now in one sentence.", history=[done])
+    assert [(t.task, t.dep, t.args) for t in made.tasks] == [("summarization", (), {"text": "turn1-0.txt"})]
+    assert "turn1-0.txt" in made.repairs[0]
 
 
 @pytest.mark.parametrize("structures", [("json_schema",), ("json_object",), ()])
@@ -110,7 +134,7 @@ def test_the_deadline_holds(server: OpenAIServer, controller: Controller) -> Non
 
 
 def test_a_long_conversation_fits_the_budget(server: OpenAIServer, connect: Callable[..., Controller]) -> None:
-    history = [SimpleNamespace(text="x" * 2000, response=f"Turn {n}.") for n in range(50)]
+    history = [Exchange(text="x" * 2000, response=f"Turn {n}.") for n in range(50)]
     plan(connect(controller_context_tokens=4096), history=history)
     said = server.calls[0].text
     assert "Turn 49." in said and "Turn 0." not in said

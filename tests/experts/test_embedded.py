@@ -26,6 +26,8 @@ from hugginggpt.settings import Settings
 
 Ask = Callable[..., Outputs]
 
+SPOKEN = "The total is one hundred and eighteen euros and fifty cents. Please pay within fourteen days of this letter."
+
 ROWS = (
     ("INVOICE 2041", ""),
     ("ACME Supplies Ltd.", "12 March 2026"),
@@ -173,6 +175,32 @@ def test_speech_is_audible_and_longer_for_longer_texts(ask: Ask) -> None:
 def test_speech_of_the_same_text_is_the_same(ask: Ask) -> None:
     (first,), (second,) = (ask("text-to-speech", text=Text("The total is 118.50 euros.")) for _ in range(2))
     assert np.array_equal(first.samples, second.samples)
+
+
+@pytest.mark.parametrize("text", [SPOKEN, "Сегодня очень хорошая погода, и завтра тоже будет хорошая погода."])
+def test_speech_takes_a_rate(ask: Ask, text: str) -> None:
+    lengths = {}
+    for rate in (0.25, 0.5, 0.75, 1.0, 1.25, 2.0, 4.0):
+        (sound,) = ask("text-to-speech", text=Text(text), rate=rate)
+        lengths[rate] = len(sound.samples)
+    for rate, length in lengths.items():
+        assert length == pytest.approx(lengths[1.0] / rate, rel=0.25), rate
+    (usual,) = ask("text-to-speech", text=Text(text))
+    assert len(usual.samples) == lengths[1.0]
+
+
+def test_speech_takes_a_volume(ask: Ask) -> None:
+    def loudness(volume: float) -> float:
+        (sound,) = ask("text-to-speech", text=Text(SPOKEN), volume=volume)
+        assert np.abs(sound.samples).max() <= 1.0
+        # Peaks that are cut off stand at the limit: of this text 0.9 % at 2.5 times the volume, 3 % at 4 times.
+        assert np.mean(np.abs(sound.samples) > 0.99) < 0.01
+        return float(np.sqrt(np.mean(np.square(sound.samples))))
+
+    usual = loudness(1.0)
+    for volume in (0.1, 0.25, 0.6):
+        assert loudness(volume) == pytest.approx(volume * usual, rel=0.01)
+    assert 1.4 * usual < loudness(1.6) <= 1.6 * usual < loudness(2.5) < loudness(4.0)
 
 
 def test_the_voice_follows_the_script(ask: Ask) -> None:

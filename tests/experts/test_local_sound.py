@@ -159,6 +159,16 @@ def test_vits_says_what_the_library_says(settings: Settings, at: Any) -> None:
     assert np.array_equal(again.samples, made.samples)
 
 
+def test_vits_takes_rate_and_volume(settings: Settings) -> None:
+    def spoken(**how: float) -> np.ndarray:
+        return sound(settings, "text-to-speech", VITS, text=Text("hello world"), seed=3, **how).samples
+
+    usual = spoken()
+    assert np.array_equal(spoken(rate=1.0, volume=1.0), usual)
+    assert np.allclose(spoken(volume=0.5), usual / 2)
+    assert len(spoken(rate=0.5)) > 1.5 * len(usual) and len(spoken(rate=2.0)) < 0.75 * len(usual)
+
+
 def test_speecht5_says_what_the_library_says(settings: Settings, at: Any) -> None:
     card = ModelCard(id=SPEECHT5, kind="text-to-speech", companions=(VOCODER,))
     made = sound(settings, "text-to-speech", card, text=Text("The food was good"), seed=3)

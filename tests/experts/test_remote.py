@@ -256,6 +256,9 @@ def test_sounds(provider: InferenceServer) -> None:
     for kind, inputs in (("text-to-speech", {"text": Text("Hello")}), ("audio-to-audio", {"audio": SOUND})):
         made = served(provider, kind, **inputs)
         assert isinstance(made, Audio) and made.rate == 8000 and made.samples.shape == (800, 1)
+    quiet = served(provider, "text-to-speech", text=Text("Hello"), volume=0.5)
+    usual = served(provider, "text-to-speech", text=Text("Hello"))
+    assert np.allclose(quiet.samples, usual.samples / 2) and np.abs(usual.samples).max() > 0
 
 
 FULL: dict[str, Any] = {

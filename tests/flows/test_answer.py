@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 from prefect import flow, task
@@ -324,6 +325,29 @@ def test_a_conversation_knows_its_earlier_turns_and_their_results(
     second = answer("Once more, on the result.", conversation_id=first.conversation_id)
     assert second.status is RequestStatus.COMPLETED
     assert second.conversation_id == first.conversation_id
+
+
+def test_a_later_turn_says_the_same_louder_and_slower_and_never_transcribes_it(
+    answer: Answer, controller: OpenAIServer
+) -> None:
+    controller.script = {"respond": "Done."}
+    say = [{"task": "text-to-speech", "id": 0, "dep": [-1], "args": {"text": "The total is 42 euros."}}]
+    first = answer("Say it.", plan=say)
+    usual = get_store().get(first.tasks[0].outputs[0])
+
+    hear = {"task": "automatic-speech-recognition", "id": 0, "dep": [-1], "args": {"audio": "turn1-0.wav"}}
+    louder = {"text": "<GENERATED>-0", "rate": 0.5, "volume": 1.6}
+    plan = [hear, {"task": "text-to-speech", "id": 1, "dep": [0], "args": louder}]
+    controller.script = {"plan": {"tasks": plan}, "respond": "Done."}
+    second = answer("Louder and slower.", conversation_id=first.conversation_id)
+    assert stages(second) == {1: "completed"} and second.plan is not None
+    assert "took 'turn1-0.wav', which is 'The total is 42 euros.' spoken" in second.plan.repairs[0]
+    changed = get_store().get(second.tasks[0].outputs[0])
+    assert len(changed.samples) > 1.6 * len(usual.samples)
+    assert np.square(changed.samples).mean() > 1.8 * np.square(usual.samples).mean()
+
+    again = answer("Again.", conversation_id=first.conversation_id, plan=say)
+    assert stages(again) == {0: "cached"}
 
 
 # When the controller misbehaves

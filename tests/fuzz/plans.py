@@ -65,7 +65,7 @@ def graph(rng: random.Random, most: int = 10) -> list[dict[str, Any]]:
                 args[wanted.name] = [given, given] if wanted.many else given
         for name in capability.parameters:
             if rng.random() < 0.2:
-                args[name] = rng.choice((1, 7, 0.5, 512))
+                args[name] = rng.choice((1, 0.5) if name in capability.ranges else (1, 7, 0.5, 512))
         tasks.append({"task": capability.kind, "id": task_id, "dep": [-1], "args": args})
     return tasks
 

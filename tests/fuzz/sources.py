@@ -1,5 +1,6 @@
 """Requests as the small planner reads them, and the answers that are held against what was given."""
 
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -11,15 +12,18 @@ from hugginggpt.controller.embedded.direct import direct_answer
 from hugginggpt.controller.embedded.planner import planner_prompt, with_passages
 from hugginggpt.controller.embedded.questions import asked_in, questions_in, unplanned_questions
 from hugginggpt.controller.embedded.sources import named_in, sources_of, take_passages
+from hugginggpt.controller.embedded.turns import shown_request
 from hugginggpt.controller.grounding import foreign_words, repeated_words, unfounded
 from hugginggpt.controller.passages import condensed, passages, relevant_passages
 from hugginggpt.controller.prompts import shorten
 from hugginggpt.errors import ControllerError, HuggingGPTError, PlanError
-from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.plan import Plan, PlannedTask, parse_plan
+from hugginggpt.request import Exchange
 from hugginggpt.resources import Namespace
 from hugginggpt.settings import get_settings
 from tests.fuzz.case import Case
 from tests.fuzz.material import VALUES, changed, characters, pumped, value
+from tests.fuzz.plans import graph
 
 SCRAPS = (
     " ", "\n", "\n\n", "\t", "a", "A", ".", ".png", "a.png", "a/", "/", "//", "~/", "http://", "https://h/", "(", ")",
@@ -95,11 +99,13 @@ class Sources:
 
     def _prompt(self, rng: random.Random) -> Case:
         text = wording(rng, 50_000)
-        history = [{"text": wording(rng, 3000), "response": wording(rng, 200)} for _ in range(rng.choice((0, 1, 3)))]
+        history = [
+            Exchange(text=wording(rng, 3000), response=wording(rng, 200), plan=parse_plan(json.dumps(graph(rng))))
+            for _ in range(rng.choice((0, 1, 3)))
+        ]
 
         def run() -> None:
-            read = take_passages(text)
-            prompt = planner_prompt(read, sources_of(read, []), history)
+            prompt = planner_prompt(shown_request(text, [("a.png", ValueType.IMAGE)], history))
             assert prompt.tokens <= 1200, "a prompt over its budget"
 
         return Case("planner_prompt", text, run, (ControllerError,))

@@ -35,6 +35,8 @@ LETS_THROUGH = Recogniser(plan_grammar(CAPABILITIES, SOURCES, REQUEST))
         'a.png > read > rewrite text="tell me: {}"',
         'a.png > match labels="what is", "it"',
         "a.png, a.png > detect",
+        "a.png > read > speak rate=0.75",
+        "a.png > read > speak rate=2 volume=1.6",
         '"what is it?" > speak',
         "(a.png > read), (b.wav > hear) > summarize",
         "a.png > edit > edit > edit > edit > detect",
@@ -71,6 +73,9 @@ def test_no_text_holds_what_plans_call_a_result(text: str) -> None:
         'a.png > look text="what is that?"',  # other words than the request's
         '"say something" > speak',
         "b.wav > hear > translate to=french;x",
+        "a.png > read > speak rate=0.9",
+        "a.png > read > speak volume=1.6 rate=2",  # in this order
+        "a.png > read > speak seed=1",
         "a.png" + " > edit" * 9,
         "\n".join(["a.png > read"] * 9),
         "a.png > edit text=(((b.wav > hear), (b.wav > hear) > summarize), (b.wav > hear) > summarize)",  # too deep

@@ -38,6 +38,8 @@ def steps_of(plan: Plan) -> set[str]:
         '"Good morning" > compare text2="Hello there"',
         '"Pay now" > label labels="urgent", "can wait"',
         "room.jpg > edit text=(note.wav > hear)",
+        "scan.png > read > speak rate=0.75 volume=2",
+        '"a red car" > draw guidance_scale=7.5 width=512',
         'photo.jpg > read > write text="a limerick about {}"',
         'a.jpg, "b (1).jpg" > detect > summarize',
         "(a.png > read), (b.wav > hear) > summarize",
@@ -108,6 +110,8 @@ def test_a_template_takes_what_is_piped() -> None:
         ("(" * 5000, "too many parentheses"),
         ('"say <GENERATED>-0" > speak', "reads as a reference to a result"),
         ('"<node-1>" > speak', "reads as a reference to a result"),
+        ('"hello" > speak rate=9', r"has a rate of 9: give a number from 0\.25 to 4"),
+        ('"hello" > speak volume=loud', "has a volume that is not a number"),
     ],
 )
 def test_what_cannot_be_read_is_said(written: str, said: str) -> None:

@@ -347,10 +347,13 @@ def test_turns_give_history_with_named_results(trace: Trace) -> None:
 
     (turn,) = trace.requests.turns(first.conversation_id, before=third.request_id)
 
-    assert (turn.request_id, turn.text, turn.response) == (first.request_id, "Read it.", "It says one and two.")
+    said = turn.exchange
+    assert (turn.request_id, said.text, said.response) == (first.request_id, "Read it.", "It says one and two.")
+    assert said.plan is not None and said.plan.tasks == PLAN.tasks
+    assert [(r.task_id, r.item, r.name) for r in said.results] == [(0, 0, "turn1-0.txt"), (0, 1, "turn1-0-2.txt")]
     assert [(r.name, r.artifact.preview) for r in turn.resources] == [
-        ("turn-1-task-0.txt", "one"),
-        ("turn-1-task-0-2.txt", "two"),
+        ("turn1-0.txt", "one"),
+        ("turn1-0-2.txt", "two"),
     ]
     assert {r.source for r in turn.resources} == {first.request_id}
     assert turn.files == (INVOICE,)

@@ -37,11 +37,13 @@ def test_every_plan_is_valid_and_holds_only_what_the_request_says(samples: list[
     for sample in samples:
         plan = read_notation(sample.completion)
         asked = sample.messages[-1]["content"]
-        listed, _, request = asked.partition("\nRequest: ")
+        listed, _, request = asked.rpartition("\nRequest: ")
+        # Texts of earlier plans stand there as the notation quotes them.
+        listed += "\n".join(map(_read, re.findall(r'"(?:[^"\\]|\\.)*"', listed)))
         assert request.strip() and not plan.repairs, sample
         for task in plan.tasks:
             for name, value in task.args.items():
-                if name.endswith("_language"):
+                if name.endswith("_language") or name in task.capability.parameters:
                     continue
                 for element in value if isinstance(value, list) else [value]:
                     # "make it shorter: " and what is piped stand apart in the request.
@@ -50,9 +52,18 @@ def test_every_plan_is_valid_and_holds_only_what_the_request_says(samples: list[
                     assert there or _joined(words, request, listed), sample
 
 
+def _read(text: str) -> str:
+    """A quoted text as the notation reads it; other quotes stay as they are."""
+    try:
+        return str(json.loads(text))
+    except ValueError:
+        return text
+
+
 def _joined(words: str, request: str, listed: str) -> bool:
     """An instruction and the text it is for, which stand apart in the request."""
-    return any(words[:n] in request and words[n:].lstrip(": ") in request + listed for n in range(1, len(words)))
+    known = request + listed
+    return any(words[:n] in known and words[n:].lstrip(": ") in known for n in range(1, len(words)))
 
 
 def test_every_kind_and_shape_is_there(samples: list[Sample]) -> None:
@@ -85,8 +96,9 @@ def test_no_wording_that_is_held_out_is_trained_on(bank: Bank) -> None:
 
 def test_every_slot_of_the_bank_can_be_filled(bank: Bank) -> None:
     known = {*FILE_SORTS, *bank.fills}
-    for block in bank.blocks:
-        slots = re.findall(r"\{([A-Za-z]+)\d?\}", " ".join([*block.pipelines, *block.requests]))
+    for block in [*bank.blocks, *bank.follow_ups]:
+        earlier = [text for turn in block.before for text in (*turn.pipelines, *turn.requests)]
+        slots = re.findall(r"\{([A-Za-z]+)\d?\}", " ".join([*earlier, *block.pipelines, *block.requests]))
         assert {slot.lower() for slot in slots} <= known, block.pipelines
     for sense in bank.senses:
         slots = re.findall(r"\{(\w+)\}", " ".join(p for phrases in sense.phrases.values() for p in phrases))

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from hugginggpt.capabilities import CAPABILITIES, Capability, Input, ValueType
-from hugginggpt.plan.notation import INPUT_WORDS, NOTHING, PIPED, TEMPLATED, named, word_of
+from hugginggpt.plan.notation import INPUT_WORDS, NOTHING, PIPED, TEMPLATED, named, word_of, written_number
 from hugginggpt.plan.references import starts_of_references
 
 MOST_LINES = 8
@@ -33,18 +33,21 @@ _UNIT = re.compile(r"\w+|[^\w\s]")
 _Rules = dict[str, list[tuple[str, ...]]]
 
 
-def plan_grammar(kinds: Collection[str], sources: Mapping[ValueType, Sequence[str]], text: str) -> str:
+def plan_grammar(
+    kinds: Collection[str], sources: Mapping[ValueType, Sequence[str]], text: str, repeated: Sequence[str] = ()
+) -> str:
     """The grammar of the possible plans for a request.
 
     Args:
         kinds: the kinds that may be planned.
         sources: names of the files and other sources, by the type of value they hold.
         text: the request, which texts are taken from.
+        repeated: texts and templates of earlier plans that may be written again, quoted as in the notation.
 
     Returns:
         A GBNF grammar whose every sentence `read_notation` can read.
     """
-    rules = _texts(text)
+    rules = _texts(text, repeated)
     # A request names languages in its own language, a plan names them in English.
     rules["language"] = [('[A-Z] [a-z]{2,20} | "\\"" [A-Z] [a-z]{2,20} (" " [A-Z] [a-z]{2,20}){1,2} "\\""',)]
     for type in _FILES:
@@ -144,7 +147,7 @@ def _steps(capability: Capability, depth: int) -> Iterator[tuple[str, ...]]:
         required = [symbol for wanted in others if wanted.required for symbol in _given(wanted, depth)]
         optional = [wanted for wanted in others if not wanted.required]
         for chosen in itertools.product(*([(), _given(wanted, depth)] for wanted in optional)):
-            yield (_literal(word), *required, *itertools.chain(*chosen))
+            yield (_literal(word), *required, *itertools.chain(*chosen), *_parameters(capability))
 
 
 def _given(wanted: Input, depth: int) -> tuple[str, str]:
@@ -154,8 +157,18 @@ def _given(wanted: Input, depth: int) -> tuple[str, str]:
     return _literal(f" {INPUT_WORDS.get(wanted.name, wanted.name)}="), value
 
 
-def _texts(text: str) -> _Rules:
-    """Every run of the request's words: `span`, a text; `template`, a text with a place for the piped value."""
+def _parameters(capability: Capability) -> Iterator[str]:
+    """The parameters that have limits, each with one of a few numbers, or left out."""
+    for name, limits in capability.ranges.items():
+        numbers = " | ".join(_literal(written_number(number)) for number in limits.offered)
+        yield f"({_literal(f' {name}=')} ({numbers}))?"
+
+
+def _texts(text: str, repeated: Sequence[str]) -> _Rules:
+    """Every run of the request's words: `span`, a text; `template`, a text with a place for the piped value.
+
+    Repeated texts are taken as a whole.
+    """
     units = list(_UNIT.finditer(text))
     cut = len(units)
     if cut > _MOST_UNITS:
@@ -171,8 +184,11 @@ def _texts(text: str) -> _Rules:
             rules[f"w{n}"] = [(f'"{here}" ("{gap}" w{n + 1})?',)]
         else:
             rules[f"w{n}"] = [(f'"{here}"',)]
-    rules["span"] = [('"\\""', "words", '"\\""')]
-    rules["template"] = [('"\\""', "words", f'":"? " {PIPED}\\""')]
+    whole: dict[bool, list[tuple[str, ...]]] = {False: [], True: []}
+    for quoted_text in dict.fromkeys(repeated):
+        whole[quoted_text.endswith(f'{PIPED}"')].append((_literal(quoted_text),))
+    rules["span"] = [('"\\""', "words", '"\\""'), *whole[False]]
+    rules["template"] = [('"\\""', "words", f'":"? " {PIPED}\\""'), *whole[True]]
     rules["labels"] = [("span", f'(", " span){{0,{_MOST_VALUES - 1}}}')]
     return rules
 

@@ -15,8 +15,10 @@ from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded.grammar import plan_grammar
 from hugginggpt.controller.embedded.reading import reading_plan
 from hugginggpt.controller.embedded.server import planner_options
-from hugginggpt.controller.embedded.sources import ReadRequest, Source, sources_of, take_passages
+from hugginggpt.controller.embedded.sources import ReadRequest
+from hugginggpt.controller.embedded.turns import ShownRequest, shown_request
 from hugginggpt.controller.prompts import Cuttable, Prompt, render_within
+from hugginggpt.conversation import without_hearing_ourselves
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan, PlannedTask
@@ -29,9 +31,6 @@ PROMPT = "embedded/planning"
 
 _PROMPT_TOKENS = 1200
 _PLAN_TOKENS = 600
-_MOST_TURNS = 3
-ANSWER_CHARS = 200
-"""How much of an earlier answer is shown: enough to tell what it was about."""
 _SHOWN_CHARS = 60
 _MOST_PROBLEMS = 5
 _PASSAGE = re.compile(r"(?<![\w-])passage-\d+(?![\w-]|\.\w)")
@@ -67,25 +66,25 @@ def plan_in_notation(
         PlanError: the caller objects, or no plan can be read; it lists every problem.
         ControllerError: and its subclasses, as `Controller.chat` raises them.
     """
-    read = take_passages(text)
-    turns = [turn.text for turn in history[-_MOST_TURNS:]]
-    sources = sources_of(read, [(r.name, r.artifact.type) for r in resources], turns)
-    past = [{"text": turn.text, "response": turn.response[:ANSWER_CHARS]} for turn in history[-_MOST_TURNS:]]
-    prompt = planner_prompt(read, sources, past)
-    grammar = plan_grammar(CAPABILITIES, _names(sources), read.text)
+    request = shown_request(text, [(r.name, r.artifact.type) for r in resources], history)
+    grammar = request_grammar(request)
     extra = {"grammar": grammar} | planner_options(controller.settings)
 
     def ask(prompt: Prompt) -> str:
         return controller.chat(prompt, stage=PLAN, max_tokens=_PLAN_TOKENS, extra=extra, deadline=deadline)
 
-    written = ask(prompt)
-    plan, problems = _read(written, read)
+    def read(written: str) -> tuple[Plan | None, list[str]]:
+        plan, problems = _read(written, request.read)
+        return plan and without_hearing_ourselves(plan, history), problems
+
+    written = ask(planner_prompt(request))
+    plan, problems = read(written)
     if plan is None:
         repair = {"written": Cuttable(written), "problems": problems[:_MOST_PROBLEMS]}
-        written = ask(render_within("embedded/planning_repair", _PROMPT_TOKENS, **_data(read, sources, past), **repair))
-        plan, problems = _read(written, read)
+        written = ask(render_within("embedded/planning_repair", _PROMPT_TOKENS, **_data(request), **repair))
+        plan, problems = read(written)
     if plan is None:
-        raise PlanError("\n".join([_not_understood(written, read, sources), *problems]))
+        raise PlanError("\n".join([_not_understood(written, request), *problems]))
     plan = reading_plan(text, plan, resources, check) or plan
     objections = check(plan)
     if objections:
@@ -93,16 +92,25 @@ def plan_in_notation(
     return plan
 
 
-def planner_prompt(request: ReadRequest, sources: Sequence[Source], history: Sequence[dict[str, str]]) -> Prompt:
+def planner_prompt(request: ShownRequest) -> Prompt:
     """The planner's prompt, the same in training and in use."""
-    return render_within(PROMPT, _PROMPT_TOKENS, **_data(request, sources, history))
+    return render_within(PROMPT, _PROMPT_TOKENS, **_data(request))
 
 
-def _data(request: ReadRequest, sources: Sequence[Source], history: Sequence[dict[str, str]]) -> dict[str, Any]:
+def request_grammar(request: ShownRequest) -> str:
+    """The grammar of the plans that are possible for a request."""
+    names = {type: [s.name for s in request.sources if type in s.types] for type in ValueType}
+    # A picture may show a table.
+    names[ValueType.TABLE] = list(dict.fromkeys(names[ValueType.TABLE] + names[ValueType.IMAGE]))
+    repeated = [text for turn in request.turns for text in turn.texts]
+    return plan_grammar(CAPABILITIES, names, request.read.text, repeated)
+
+
+def _data(request: ShownRequest) -> dict[str, Any]:
     return {
-        "request": Cuttable(request.text),
-        "sources": [f"{source.name} ({source.label})" for source in sources],
-        "history": list(history),
+        "request": Cuttable(request.read.text),
+        "sources": [{"name": source.name, "label": source.label} for source in request.sources],
+        "history": request.turns,
     }
 
 
@@ -113,21 +121,15 @@ def _read(written: str, request: ReadRequest) -> tuple[Plan | None, list[str]]:
         return None, error.problems
 
 
-def _not_understood(written: str, request: ReadRequest, sources: Sequence[Source]) -> str:
+def _not_understood(written: str, request: ShownRequest) -> str:
     """One sentence on the part of the request that the unreadable lines are about."""
-    unread = [line for line in written.split("\n", MAX_TASKS)[:MAX_TASKS] if _read(line, request)[0] is None]
+    unread = [line for line in written.split("\n", MAX_TASKS)[:MAX_TASKS] if _read(line, request.read)[0] is None]
     words = {word for line in unread for word in re.split(r"[\s,()\"]+", line)}
-    names = [source.name for source in sources if {*source.name.split()} <= words]
+    names = [source.name for source in request.sources if {*source.name.split()} <= words]
     texts = [text.replace('\\"', '"') for line in unread for text in _TEXT.findall(line)]
     part = ", ".join(f"'{words[:_SHOWN_CHARS]}'" for words in names or texts)
     subject = f"The part of the request about {part}" if part else "The request"
     return f"{subject} was not understood; say it in other words."
-
-
-def _names(sources: Sequence[Source]) -> dict[ValueType, list[str]]:
-    """The names of the sources by the type of value they may hold. A picture may show a table."""
-    names = {type: [s.name for s in sources if type in s.types] for type in ValueType}
-    return names | {ValueType.TABLE: list(dict.fromkeys(names[ValueType.TABLE] + names[ValueType.IMAGE]))}
 
 
 def with_passages(plan: Plan, read: ReadRequest) -> Plan:

@@ -97,12 +97,12 @@ class ReadRequest:
     passages: dict[str, str]
 
 
-def take_passages(text: str) -> ReadRequest:
-    """Replace every long text in a request with a name."""
+def take_passages(text: str, others: Sequence[str] = ()) -> ReadRequest:
+    """Replace every long text in a request with a name, which is neither in the request nor in other texts."""
     spans = sorted(_passages(text), key=lambda span: (span[0], -span[1]))
     passages: dict[str, str] = {}
     shown, end = [], 0
-    free = (name for n in itertools.count(1) if (name := f"passage-{n}") not in text)
+    free = passage_names(text, *others)
     for start, stop in spans:
         if start < end:
             continue
@@ -111,6 +111,12 @@ def take_passages(text: str) -> ReadRequest:
         shown += [text[end:start], name]
         end = stop
     return ReadRequest("".join([*shown, text[end:]]), passages)
+
+
+def passage_names(*texts: str) -> Iterator[str]:
+    """Names for passages that are in none of the texts."""
+    names = (f"passage-{n}" for n in itertools.count(1))
+    return (name for name in names if not any(name in text for text in texts))
 
 
 def _passages(text: str) -> Iterator[tuple[int, int]]:

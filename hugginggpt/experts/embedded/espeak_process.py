@@ -15,13 +15,22 @@ _AUDIO_OUTPUT_SYNCHRONOUS = 2
 _INITIALIZE_DONT_EXIT = 0x8000
 _POSITION_CHARACTER = 1
 _CHARACTERS_UTF8 = 1
+_RATE = 1
+_WORD_GAP = 7
 _OK = 0
+
+# In words a minute. Speech that is to be slower still gets pauses between its words.
+_USUAL_RATE = 175
+_LEAST_RATE = 80
+_GAP = 10.0  # for each time that a word is to take its usual time more, as measured
 
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 
 
 def make_speaker(max_seconds: float) -> Handler:
-    """Returns the handler: text and voice in, 16-bit mono samples out. The same text always gives the same samples.
+    """Returns the handler: text, voice and speed in, 16-bit mono samples out.
+
+    The speed is relative to the usual one. The same input always gives the same samples.
 
     Args:
         max_seconds: the longest recording allowed.
@@ -37,7 +46,7 @@ def make_speaker(max_seconds: float) -> Handler:
     def speak(header: Mapping[str, Any], data: bytes) -> Message:
         with _library(path) as (library, rate):
             longest = int(2 * rate * max_seconds)
-            samples = _say(library, header["text"], header["voice"], longest)
+            samples = _say(library, header["text"], header["voice"], header["speed"], longest)
         if len(samples) > longest:
             raise ExpertError(f"The text is too long to speak in {max_seconds:g} seconds: shorten it.")
         if not samples.strip(b"\0"):
@@ -61,7 +70,7 @@ def _library(path: str) -> Iterator[tuple[ctypes.CDLL, int]]:
         dlclose(library._handle)
 
 
-def _say(library: ctypes.CDLL, text: str, voice: str, longest: int) -> bytes:
+def _say(library: ctypes.CDLL, text: str, voice: str, speed: float, longest: int) -> bytes:
     """The samples of a text, cut off soon after this many bytes."""
     said = bytearray()
 
@@ -74,6 +83,8 @@ def _say(library: ctypes.CDLL, text: str, voice: str, longest: int) -> bytes:
     library.espeak_SetSynthCallback(callback)
     if library.espeak_SetVoiceByName(voice.encode()) != _OK:
         raise ExpertError(f"eSpeak NG has no voice {voice}.")
+    library.espeak_SetParameter(_RATE, max(_LEAST_RATE, round(_USUAL_RATE * speed)), 0)
+    library.espeak_SetParameter(_WORD_GAP, max(0, round(_GAP * (1 / speed - _USUAL_RATE / _LEAST_RATE))), 0)
     encoded = text.replace("\0", " ").encode() + b"\0"
     library.espeak_Synth(
         encoded, ctypes.c_size_t(len(encoded)), 0, _POSITION_CHARACTER, 0, _CHARACTERS_UTF8, None, None

@@ -5,6 +5,7 @@ from typing import Any
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
+from hugginggpt.experts.audio import amplified
 from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Outputs
 from hugginggpt.experts.child_process import Child
 from hugginggpt.experts.embedded.espeak_voices import voice_for
@@ -42,20 +43,22 @@ class TextToSpeech(Expert):
         text = inputs["text"].text.strip()
         if not text:
             raise ExpertError("There is no text to speak.")
-        return {"text": text, "voice": voice_for(text)}
+        spoken = {"text": text, "voice": voice_for(text), "speed": inputs.get("rate", 1.0)}
+        return spoken, inputs.get("volume", 1.0)
 
     def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
         import numpy as np
 
+        spoken, volume = prepared
         with computing(deadline):
-            answer, said = model.call(prepared, deadline=deadline)
+            answer, said = model.call(spoken, deadline=deadline)
         whole = np.frombuffer(said, np.int16)
         samples = np.empty(len(whole), np.float32)
         # For hours of speech this takes seconds.
         for start in range(0, len(whole), _BLOCK_FRAMES):
             deadline.check_cancelled()
             block = slice(start, start + _BLOCK_FRAMES)
-            np.divide(whole[block], np.float32(32768.0), out=samples[block])
+            samples[block] = amplified(whole[block] / np.float32(32768.0), volume)
         return samples, answer["rate"]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:

@@ -8,6 +8,7 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, ModelLoadError
+from hugginggpt.experts.audio import amplified
 from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.expert import LocalExpert
@@ -38,7 +39,7 @@ class _Speaker:
 
 
 class TextToSpeech(LocalExpert):
-    """Speaks a text, sentence by sentence."""
+    """Speaks a text, sentence by sentence. Only VITS models can speak faster or slower."""
 
     kind = "text-to-speech"
 
@@ -56,22 +57,22 @@ class TextToSpeech(LocalExpert):
         said = list(sentences(inputs["text"].text))
         if not said:
             raise ExpertError("There is no text to speak.")
-        return said, inputs.get("seed")
+        return said, inputs.get("seed"), inputs.get("rate", 1.0)
 
     def run(self, model: LoadedModel[_Speaker], prepared: Any, deadline: Deadline) -> Any:
         import numpy as np
 
-        said, seed = prepared
+        said, seed, speed = prepared
         rate = _rate(model.tool)
         pause = np.zeros(int(_PAUSE * rate), np.float32)
         sound: list[Any] = []
         for sentence in said:
-            sound += [model.run(partial(_spoken, sentence, seed), deadline), pause]
+            sound += [model.run(partial(_spoken, sentence, seed, speed), deadline), pause]
         return np.concatenate(sound[:-1]), rate
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         samples, rate = raw
-        return [Audio(samples[:, None], rate)]
+        return [Audio(amplified(samples, inputs.get("volume", 1.0))[:, None], rate)]
 
 
 def _family(card: ModelCard, target: LoadTarget) -> str:
@@ -92,7 +93,7 @@ def _rate(speaker: _Speaker) -> int:
     return int(getattr(model.config, "sampling_rate", None) or model.generation_config.sample_rate)
 
 
-def _spoken(sentence: str, seed: int | None, speaker: _Speaker) -> Any:
+def _spoken(sentence: str, seed: int | None, speed: float, speaker: _Speaker) -> Any:
     """One sentence as samples: float32 in [-1, 1], shape (frames,)."""
     import numpy as np
     import torch
@@ -110,6 +111,6 @@ def _spoken(sentence: str, seed: int | None, speaker: _Speaker) -> Any:
         elif model.can_generate():
             made = model.generate(**given.to(model.device))
         else:
-            made = model(**given.to(model.device)).waveform
+            made = model(**given.to(model.device), speaking_rate=speed * model.speaking_rate).waveform
     samples = made.flatten().float().cpu().numpy()
     return np.clip(samples, -1.0, 1.0)

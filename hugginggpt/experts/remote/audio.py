@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from hugginggpt.errors import ExpertError
+from hugginggpt.experts.audio import amplified
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.remote import parsing, payload
 from hugginggpt.experts.remote.provider import RemoteExpert
 from hugginggpt.experts.rendering import classification
-from hugginggpt.media import Text
+from hugginggpt.media import Audio, Text
 
 
 class _Hearing(RemoteExpert):
@@ -58,7 +59,7 @@ class AudioToAudio(_Hearing):
 
 
 class TextToSpeech(RemoteExpert):
-    """Speaks a text."""
+    """Speaks a text. Providers take no rate."""
 
     kind = "text-to-speech"
 
@@ -69,7 +70,7 @@ class TextToSpeech(RemoteExpert):
         return parsing.sound(answer)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        return [raw]
+        return [Audio(amplified(raw.samples, inputs.get("volume", 1.0)), raw.rate)]
 
 
 EXPERTS = (AutomaticSpeechRecognition(), AudioClassification(), AudioToAudio(), TextToSpeech())
