@@ -13,9 +13,9 @@ from hugginggpt.models.card import ModelCard
 from hugginggpt.settings import Settings
 
 RATE = 16_000
-VOICE = "en-us+f2"
+VOICE = "en-us+f5"
 MESSAGE = """
-Good morning, this is Laura from the garden centre. The two apple trees that you ordered have arrived.
+Good morning, this is Laura from the garden center. Your two apple trees have arrived.
 Unfortunately, one of them is damaged, and we have ordered another one. We can bring both trees to your house
 on Friday afternoon. Somebody has to be at home, because the driver needs a signature.
 Please call me back today if that does not suit you. Thank you, and goodbye.

@@ -16,6 +16,7 @@ from hugginggpt.errors import DeadlineExceededError, ExpertError, TaskCancelledE
 from hugginggpt.experts.embedded.speech_spans import best_cut, speech_spans, utterances
 from hugginggpt.media import Audio, Text
 from hugginggpt.progress import Progress, listening
+from hugginggpt.settings import CHECKOUT
 from tests.experts.embedded import Embedded, embedded
 
 # Charles Dickens, A Tale of Two Cities (1859): what is read in two_cities.wav.
@@ -69,6 +70,13 @@ def test_the_word_error_rate_is_under_ten_percent(hear: Embedded, name: str, sai
     (text,) = hear(audio=recorded(name))
     assert word_errors(said, text.text) < 0.1
     assert text.text[0].isupper() and text.text[-1] in ".!?"
+
+
+def test_the_example_is_heard(hear: Embedded) -> None:
+    samples, rate = soundfile.read(CHECKOUT / "examples" / "message.wav", dtype="float32", always_2d=True)
+    (text,) = hear(audio=Audio(samples, rate))
+    for said in ("two apple trees have arrived", "on Friday afternoon", "the driver needs a signature"):
+        assert said in text.text
 
 
 def test_a_long_recording_loses_and_doubles_no_word_where_it_is_cut(hear: Embedded) -> None:

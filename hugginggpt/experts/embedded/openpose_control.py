@@ -22,7 +22,7 @@ class OpenposeControl(PersonExpert):
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         person, _ = raw
         size = inputs["image"].image.size
-        seen = [_seen(*joint, size) for joint in person["joints"]]
+        seen = [_seen(x, y, visible, size) for x, y, visible in person["joints"]]
         return [Image(drawn_people([openpose_joints(seen, _FROM_BLAZEPOSE, _SHOULDERS)], size))]
 
 
