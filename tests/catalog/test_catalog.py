@@ -18,6 +18,7 @@ from hugginggpt.models.bundled import bundled_cards
 from hugginggpt.models.card import Candidate, Endpoint, ModelCard
 from hugginggpt.models.figures import Measurement
 from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.plan.notation import read_notation
 from hugginggpt.settings import Settings
 from hugginggpt.trace.store import Trace
 from tests.stand_ins import tiny_models
@@ -399,16 +400,31 @@ def test_the_embedded_default_asks_no_hub_for_what_it_can_do(hub: HubServer, mak
     assert catalog.candidates(KIND)[0].card.id == TINY
 
 
-def test_the_embedded_controller_does_not_translate(hub: HubServer, make_settings: MakeSettings) -> None:
+@pytest.mark.parametrize("kind", ["translation", "text-generation", "text2text-generation", "conversational"])
+def test_the_embedded_controller_makes_nothing_up(
+    hub: HubServer, make_settings: MakeSettings, tmp_path: Path, kind: str
+) -> None:
     def by_controller(**settings: object) -> str | None:
         catalog = Catalog(make_settings(**settings), controller_model="SmolLM2")
-        return next(c.obstacle for c in catalog.candidates("translation") if c.endpoint is Endpoint.CONTROLLER)
+        return next(c.obstacle for c in catalog.candidates(kind) if c.endpoint is Endpoint.CONTROLLER)
 
     refused = by_controller(openai_base_url=None)
-    assert refused and refused.startswith("SmolLM2 is too small for translation: run `hugginggpt models fetch")
+    assert refused and refused.startswith(f"SmolLM2 is too small for {kind}: run `hugginggpt models fetch")
     assert by_controller() is None
+    assert by_controller(openai_base_url=None, embedded_controller_gguf=tmp_path / "larger.gguf") is None
     offline = make_settings(openai_base_url=None, hf_hub_offline=True)
-    assert "too small" in Catalog(offline, controller_model="SmolLM2").why_not("translation")
+    assert "too small" in Catalog(offline, controller_model="SmolLM2").why_not(kind)
+
+
+def test_half_a_plan_may_be_enough(hub: HubServer, make_settings: MakeSettings) -> None:
+    settings = make_settings(openai_base_url=None, hf_hub_offline=True)
+    catalog = Catalog(settings, controller_model="SmolLM2")
+    plan = read_notation("notice.png > read > translate to=German")
+    (obstacle,) = catalog.obstacles(plan)
+    assert obstacle.startswith("Task 1 cannot be done: translation cannot run here: ")
+    assert catalog.obstacles(plan, half=True) == []
+    nothing = read_notation('"Good day" > translate to=German > speak')
+    assert catalog.obstacles(nothing, half=True) == catalog.obstacles(nothing) != []
 
 
 # What is installed
