@@ -34,9 +34,9 @@ _MOST_QUESTIONS = 14
 _MOST_WORDS = 420  # of several documents, one after the other
 _COMMON = frozenset(
     (
-        "what", "which", "when", "where", "does", "there", "that", "this", "with", "have", "from", "will", "must", "their",
-        "they", "your", "long", "much", "many", "about", "into", "before", "after", "only", "than", "then", "also",
-        "should", "could", "would", "been", "being", "take", "give", "given", "says", "said",
+        "what", "which", "when", "where", "does", "there", "that", "this", "with", "have", "from", "will", "must",
+        "their", "they", "your", "long", "much", "many", "about", "into", "before", "after", "only", "than", "then",
+        "also", "should", "could", "would", "been", "being", "take", "give", "given", "says", "said",
     )
 )  # fmt: skip
 _IN = ("In the {}: {}", "In the {}, {}", "{1} (in the {0})", "About the {}: {}")
