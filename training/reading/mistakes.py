@@ -56,7 +56,7 @@ class Mistakes:
         severity, spaces = rng.choice(self.severity), rng.choice(self.space_severity)
         found: list[tuple[Box, Traced]] = []
         for piece in page.pieces:
-            if rng.random() < self.missing[str(min(len(piece.text.text), _LONG))]:
+            if rng.random() < self.missing.get(str(min(len(piece.text.text), _LONG)), 0):
                 continue
             left, top, right, bottom = piece.box
             more = (bottom - top) * self.padding * rng.uniform(0.7, 1.3)
@@ -123,7 +123,7 @@ def count(pages: Iterable[Lines], padding: float) -> Mistakes:
                 if after not in ("", " "):
                     kinds = _kinds(sign, after)
                     beside[kinds] += 1
-                    added[kinds] += got.endswith(" ")
+                    added[kinds] += " " in got
                 signs, times[sign] = signs + 1, times[sign] + 1
                 if (without := got.replace(" ", "")) != sign:
                     wrong += 1

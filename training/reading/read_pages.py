@@ -1,8 +1,9 @@
 """Reads pages with the embedded OCR: real texts for the reader's training, and its mistakes, counted.
 
 `python -m training.reading.read_pages --pages 300` writes `pages.jsonl` and `mistakes.json` beside this module. A row
-is a page: its document's family, the text as read, the questions with their answers in that text, and its pieces, each
-as drawn and, if that differs, as read. It takes about two seconds a page, and goes on where it was interrupted.
+is a page: its document's family, the text as read, questions with their answers in that text, a summary, and its
+pieces, each as drawn and, if that differs, as read. It takes about two seconds a page, and goes on where it was
+interrupted.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from training.reading.layout import compose
 from training.reading.ocr import Corners, Ocr
 from training.reading.page import Box
 from training.reading.pictures import draw
+from training.reading.questions import further
 from training.reading.renderings import in_order
+from training.reading.samples import PAGES
+from training.reading.summaries import summary_of
 from training.reading.templates import Says, Template, templates
 from training.reading.traced import Traced
-
-FILE = Path(__file__).with_name("pages.jsonl")
 
 _STRIDE = 101  # prime: neighbouring pages are of different files
 
@@ -39,8 +41,12 @@ class _Match:
     read: list[int]
 
 
-def read_page(template: Template, ocr: Ocr, rng: random.Random) -> dict[str, Any]:
-    """A row: a page of the template, as OCR reads it."""
+def read_page(template: Template, others: Sequence[Template], ocr: Ocr, rng: random.Random) -> dict[str, Any]:
+    """A row: a page of the template, as OCR reads it.
+
+    Args:
+        others: templates to take questions from that the page does not answer.
+    """
     document = filled(template, rng)
     page = compose(document, rng)
     picture = draw(page, rng)
@@ -58,12 +64,18 @@ def read_page(template: Template, ocr: Ocr, rng: random.Random) -> dict[str, Any
             paddings.append(_height(found[seen][0]) / _height(boxes[drawn]) - 1)
     text = in_order([(box, traced[n]) for n, (box, _) in enumerate(found)])
     asked = []
-    for question in document.asked:
+    for question in (*document.asked, *further(document, others, rng)):
         span = "" if question.says is Says.NOTHING else text.span(question.places)
         if span is not None:
             asked.append({"wordings": question.wordings, "says": question.says, "span": span})
-    padding = round(median(paddings) / 2, 3) if paddings else None
-    return {"family": template.family, "text": text.text, "asked": asked, "lines": lines, "padding": padding}
+    return {
+        "family": template.family,
+        "text": text.text,
+        "asked": asked,
+        "summary": summary_of(document, text, rng),
+        "lines": lines,
+        "padding": round(median(paddings) / 2, 3) if paddings else None,
+    }
 
 
 def _matches(drawn: Sequence[Box], found: Sequence[Box]) -> Iterator[_Match]:
@@ -107,20 +119,20 @@ def _height(box: Box) -> float:
     return box[3] - box[1]
 
 
-def write(pages: int, seed: int, threads: int, file: Path = FILE) -> None:
+def write(pages: int, seed: int, threads: int, file: Path = PAGES) -> None:
     """Read pages of the documents for training until the file has that many, and count the mistakes of all."""
     known = [t for t in templates() if not t.held_out]
     done = len(file.read_text(encoding="utf-8").splitlines()) if file.exists() else 0
     ocr = Ocr(threads)
     with file.open("a", encoding="utf-8") as rows:
         for n in range(done, pages):
-            row = read_page(known[n * _STRIDE % len(known)], ocr, random.Random(f"{seed} {n}"))
+            row = read_page(known[n * _STRIDE % len(known)], known, ocr, random.Random(f"{seed} {n}"))
             rows.write(json.dumps(row, ensure_ascii=False) + "\n")
             rows.flush()
     mistakes.save(counted(file))
 
 
-def counted(file: Path = FILE) -> mistakes.Mistakes:
+def counted(file: Path = PAGES) -> mistakes.Mistakes:
     """The mistakes on the pages of a file."""
     rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     pages = [[(line[0], line[-1]) for line in row["lines"]] for row in rows]

@@ -15,7 +15,7 @@ import itertools
 import json
 import random
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,19 @@ from typing import Any
 from training.noise import noisy
 from training.reading.documents import Asked, Document, filled
 from training.reading.layout import compose
+from training.reading.mistakes import measured
 from training.reading.questions import further
-from training.reading.renderings import as_speech, as_text, in_order, is_speakable
+from training.reading.renderings import as_speech, as_text, is_speakable
+from training.reading.summaries import summary_of
 from training.reading.templates import Says, Template, templates
 from training.reading.traced import Traced
 
 NOT_SAID = "not said"
 
+PAGES = Path(__file__).with_name("pages.jsonl")
+"""Pages of the documents for training, as OCR has read them."""
+
+_FROM_PAGES = 0.06  # of the samples
 _MOST_QUESTIONS = 14
 _MOST_WORDS = 420  # of several documents, one after the other
 _COMMON = frozenset(
@@ -66,13 +72,25 @@ class Samples:
     def __init__(self, seed: int, held_out: bool = False, given: Sequence[Template] | None = None) -> None:
         self._rng = random.Random(seed)
         self._templates = [t for t in (templates() if given is None else given) if t.held_out is held_out]
+        families = {template.family for template in self._templates}
+        rows = map(json.loads, PAGES.read_text(encoding="utf-8").splitlines())
+        self._pages = [row for row in rows if row["family"] in families]
 
     def __iter__(self) -> Iterator[Sample]:
         """Samples without end: every document comes equally often."""
         while True:
             for template in self._rng.sample(self._templates, len(self._templates)):
+                if self._pages and self._rng.random() < _FROM_PAGES:
+                    yield self._from_page(self._rng.choice(self._pages))
                 if (sample := self._sample(template)) is not None:
                     yield sample
+
+    def _from_page(self, row: Mapping[str, Any]) -> Sample:
+        """A page that OCR has read."""
+        asked = [self._pair(a["wordings"], Says(a["says"]), a["span"]) for a in row["asked"]]
+        asked += [{"summary": row["summary"]}] if row["summary"] else []
+        chosen = self._rng.sample(asked, min(len(asked), _MOST_QUESTIONS))
+        return Sample(row["text"], tuple(chosen), row["family"], held_out=False)
 
     def _sample(self, template: Template) -> Sample | None:
         rng = self._rng
@@ -84,7 +102,7 @@ class Samples:
             text, asked = self._between(document, text, others, asked)
         answered = [pair for question in asked if (pair := self._answered(question, text)) is not None]
         answered = rng.sample(answered, min(len(answered), _MOST_QUESTIONS))
-        if not others and rng.random() < 0.6 and (summary := _summary(document, text, rng)) is not None:
+        if not others and rng.random() < 0.6 and (summary := summary_of(document, text, rng)) is not None:
             answered.insert(rng.randint(0, len(answered)), {"summary": summary})
         return Sample(text.text, tuple(answered), template.family, template.held_out) if answered else None
 
@@ -96,7 +114,7 @@ class Samples:
             return as_speech(document, rng)
         if roll < 0.28:
             return as_text(document, rng)
-        return in_order([(piece.box, piece.text) for piece in compose(document, rng).pieces])
+        return measured().read(compose(document, rng), rng)
 
     def _others(self, document: Document, text: Traced) -> list[tuple[Document, Traced]]:
         """One or two documents of other types that make no text of more than some hundred words with this one."""
@@ -129,14 +147,17 @@ class Samples:
         return Traced.joined(texts, rng.choice(("\n", "\n\n", "\n\n"))), kept
 
     def _answered(self, asked: Asked, text: Traced) -> dict[str, str] | None:
-        """A question as somebody types it, and its answer in the text; None if the answer cannot be read there."""
-        question = _typed(self._rng.choice(asked.wordings), self._rng)
-        if asked.says is Says.NOTHING:
-            return {"question": question, "answer": NOT_SAID}
-        span = text.span(asked.places)
-        if span is None or not question:
-            return None
-        return {"question": question, "answer": span if asked.says is Says.SPAN else f"{asked.says}: {span}"}
+        """A question and its answer in the text; None if the answer cannot be read there."""
+        span = "" if asked.says is Says.NOTHING else text.span(asked.places)
+        return self._pair(asked.wordings, asked.says, span) if span is not None else None
+
+    def _pair(self, wordings: Sequence[str], says: Says, span: str) -> dict[str, str]:
+        """A question as somebody types it, and what answers it."""
+        answers = {Says.NOTHING: NOT_SAID, Says.SPAN: span}
+        return {
+            "question": _typed(self._rng.choice(wordings), self._rng),
+            "answer": answers.get(says, f"{says}: {span}"),
+        }
 
 
 def _points_to(wording: str, own: str, around: str) -> bool:
@@ -151,20 +172,6 @@ def _typed(question: str, rng: random.Random) -> str:
     if rng.random() < 0.15:
         question = question.lower()
     return question.rstrip("?. ") if rng.random() < 0.15 else question
-
-
-def _summary(document: Document, text: Traced, rng: random.Random) -> str | None:
-    """A summary with its values as the text has them; None if a value, number or name of it is not there."""
-    parts = []
-    for part in rng.choice(document.summaries):
-        words: str | None = part if isinstance(part, str) else text.span(part)
-        if words is None:
-            return None
-        parts.append(words)
-    summary = "".join(parts)
-    known = text.text.casefold()
-    checked = re.findall(r"\w*\d\w*", summary) + re.findall(r"(?<=[\w,;:] )[A-Z]\w+", summary)
-    return summary if all(word.casefold() in known for word in checked) else None
 
 
 def write(folder: Path, seed: int, samples: int, tests: int) -> None:
