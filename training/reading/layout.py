@@ -118,7 +118,7 @@ class _Composer:
         top = float(self._margin)
         if rng.random() < 0.12:
             top = self._marginal(region, top) + style.size
-        stanzas = list(_stanzas(self._document.blocks))
+        stanzas = list(_stanzas(self._document.blocks, divided=rng.random() < 0.4))
         if len(stanzas) > 3 and rng.random() < 0.09:
             head, stanzas = (stanzas[:1], stanzas[1:]) if rng.random() < 0.7 else ([], stanzas)
             top = self._flow(head, region, top)
@@ -142,25 +142,29 @@ class _Composer:
         """Stanzas below one another, short ones at times beside each other; returns where they end."""
         n = 0
         while n < len(stanzas):
-            pair = stanzas[n : n + 2]
-            if len(pair) == 2 and all(self._narrow(s, region) for s in pair) and self._rng.random() < _BESIDE:
-                left, right = region.parts(2, 2.0 * self._style.size)
-                align = "right" if self._rng.random() < 0.3 else "left"
-                top = max(self._stanza(pair[0], left, top, "left"), self._stanza(pair[1], right, top, align))
-                n += 2
+            beside = stanzas[n : n + self._rng.choice((2, 2, 2, 3))]
+            parts = region.parts(len(beside), 2.0 * self._style.size)
+            if (
+                len(beside) > 1
+                and self._rng.random() < _BESIDE
+                and all(self._fits(stanza, part) for stanza, part in zip(beside, parts, strict=True))
+            ):
+                last = "right" if self._rng.random() < 0.3 else "left"
+                aligns = [*["left"] * (len(beside) - 1), last]
+                top = max(map(self._stanza, beside, parts, [top] * len(beside), aligns))
             else:
-                top = self._stanza(stanzas[n], region, top, self._style.align)
-                n += 1
+                beside = stanzas[n : n + 1]
+                top = self._stanza(beside[0], region, top, self._style.align)
+            n += len(beside)
             top += self._style.space * self._style.size
         return top
 
-    def _narrow(self, stanza: list[Block], region: _Region) -> bool:
-        """Whether a stanza can stand beside another one."""
+    def _fits(self, stanza: list[Block], region: _Region) -> bool:
+        """Whether a stanza is short enough to stand beside another one."""
         face = self._style.family.face(self._style.size, bold=True)
         texts = [" ".join(self._document.cells[cell] for cell in block.cells) for block in stanza]
-        most = 0.45 * region.width
         return len(texts) <= _MOST_BESIDE and all(
-            block.form in ("text", "pair") and face.getlength(text) < most
+            block.form in ("text", "pair") and face.getlength(text) < region.width
             for block, text in zip(stanza, texts, strict=True)
         )
 
@@ -301,10 +305,13 @@ class _Composer:
         return self._style.family.face(round(self._style.size * scale), bold)
 
 
-def _stanzas(blocks: Sequence[Block]) -> Iterator[list[Block]]:
-    """The lines between empty lines."""
+def _stanzas(blocks: Sequence[Block], divided: bool) -> Iterator[list[Block]]:
+    """The lines between empty lines; divided further where texts and pairs follow each other, if asked."""
     for blank, group in itertools.groupby(blocks, key=lambda block: block.form == "blank"):
-        if not blank:
+        if not blank and divided:
+            for _, part in itertools.groupby(group, key=lambda block: block.form):
+                yield list(part)
+        elif not blank:
             yield list(group)
 
 

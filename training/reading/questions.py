@@ -22,7 +22,7 @@ _ON_ANY_KEY = ("{}?", "{}?", "{}", "What does it say for {}?", "What stands besi
 _ON_CELLS = ("What is the {1} of {0}?", "{1} of {0}?", "{0}: {1}?", "{0} {1}?", "What does the table say for {0}, {1}?")
 _VERBAL = re.compile(
     r"\b(pay|bring|call|please|leave|send|return|report|valid|use|store|keep|made|paid|signed|for|from|to|by|in|on|at|of"
-    r"|born|is|are|was|were|we|you|your|i|my|who|what|when|where|how|why|if|do|does)\b",
+    r"|born|is|are|was|were|we|you|your|i|my|who|what|when|where|how|why|if|do|does|\w+ed)\b",
     re.IGNORECASE,
 )
 
