@@ -45,6 +45,11 @@ _COMMON = frozenset(
         "also", "should", "could", "would", "been", "being", "take", "give", "given", "says", "said",
     )
 )  # fmt: skip
+_AROUND = (
+    "Please tell me: {}", "Can you tell me: {}", "According to this document, {}", "I'd like to know: {}", "hi, {}",
+    "Look at the document: {}", "{} Please answer briefly.", "From the text: {}", "Quick question: {}", "Tell me, {}",
+    "In this picture, {}", "{} I can't find it.",
+)  # fmt: skip
 _IN = ("In the {}: {}", "In the {}, {}", "{1} (in the {0})", "About the {}: {}")
 
 
@@ -168,6 +173,10 @@ def _points_to(wording: str, own: str, around: str) -> bool:
 
 def _typed(question: str, rng: random.Random) -> str:
     """A question as somebody types it."""
+    if rng.random() < 0.07:
+        around = rng.choice(_AROUND)
+        inside = ", {}" in around and question[1:2].islower()
+        question = around.format(question[0].lower() + question[1:] if inside else question)
     question = noisy(question, rng)
     if rng.random() < 0.15:
         question = question.lower()
