@@ -161,7 +161,8 @@ def test_reading_order_without_pictures() -> None:
 
 def test_a_page_that_stands_on_its_head_is_read(ask: Ask) -> None:
     (text,) = ask("image-to-text", image=Image(invoice(180)))
-    assert "Toner" in text.value and "INVOICE 2041" in text.value
+    assert isinstance(text, Text)
+    assert "Toner" in text.text and "INVOICE 2041" in text.text
 
 
 @pytest.mark.parametrize(("upside_down", "turned"), [(1, False), (2, True), (3, True)])

@@ -89,7 +89,7 @@ class _Filling:
         start = r"(?<!\w)" if signed[0].isalnum() else ""
         end = r"(?!\w)" if signed[-1].isalnum() else ""
         pattern = re.compile(start + re.escape(signed) + end)
-        found = []
+        found: list[tuple[bool, int, Place]] = []
         for cell, text in enumerate(self._signed):
             for match in pattern.finditer(text):
                 first = len(self._filled(text[: match.start()]))

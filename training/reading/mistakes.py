@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -25,6 +26,7 @@ _EVERYWHERE = 0.25  # a rate above which good pages have it as well
 _LONG = 3  # characters: OCR misses shorter pieces more often
 _LEGIBLE = 0.5  # of a piece's characters are right if it counts as read
 _MOST_COST = 3.0
+_DOTS = re.compile(r"\.{4,}")  # a leader, of which OCR reads some dots
 
 Lines = Sequence[tuple[str, str]]
 """The pieces of a page, each as drawn and as read: "" if it was not found."""
@@ -66,6 +68,9 @@ class Mistakes:
 
     def _misread(self, text: Traced, severity: float, spaces: float, rng: random.Random) -> Traced:
         parts = []
+        for leader in reversed(list(_DOTS.finditer(text.text))):
+            kept = text[: leader.start() + rng.choice((0, 0, 1, 2, 3, 3, 4, 6, 9))]
+            text = Traced.joined((kept, text[leader.end() :]))
         for n, sign in enumerate(text.text):
             origin = text.origins[n]
             before, after = text.text[max(0, n - 1) : n], text.text[n + 1 : n + 2]
@@ -105,7 +110,7 @@ def count(pages: Iterable[Lines], padding: float) -> Mistakes:
     rates, space_rates = list[float](), list[float]()
     for lines in pages:
         wrong = signs = gone = gaps = 0
-        for drawn, read in lines:
+        for drawn, read in ((_DOTS.sub("...", part) for part in line) for line in lines if "\n" not in line[0]):
             length = str(min(len(drawn), _LONG))
             lengths[length] += 1
             became = _as_read(drawn, read)

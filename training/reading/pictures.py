@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from training.reading.page import Box, Page
 
-_CLEAN = 0.45  # of the pictures are as on a screen
+_CLEAN = 0.5  # of the pictures are as on a screen
+_SMALLEST = 500  # pixels: narrower pictures do not get smaller
 
 
 @dataclass(frozen=True)
@@ -38,20 +39,20 @@ def draw(page: Page, rng: random.Random) -> Picture:
         return Picture(image.convert("RGB"), boxes)
     if rng.random() < 0.35:
         image, boxes = _turned(image, boxes, rng.gauss(0, 0.8), paper)
-    if rng.random() < 0.35:
-        factor = rng.uniform(0.65, 1.0)
+    if page.width > _SMALLEST and rng.random() < 0.3:
+        factor = rng.uniform(0.75, 1.0)
         image = image.resize((round(image.width * factor), round(image.height * factor)), Image.Resampling.BILINEAR)
         boxes = [(a * factor, b * factor, c * factor, d * factor) for a, b, c, d in boxes]
     if rng.random() < 0.35:
-        image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.1)))
-    pixels = np.asarray(image, np.float32)
+        image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 0.8)))
+    pixels = np.asarray(image, float)
     if rng.random() < 0.3:
-        pixels = 255 - (255 - pixels) * rng.uniform(0.35, 0.8)
+        pixels = 255 - (255 - pixels) * rng.uniform(0.45, 0.8)
     if rng.random() < 0.4:
-        pixels = pixels + np.random.default_rng(rng.getrandbits(32)).normal(0, rng.uniform(3, 16), pixels.shape)
+        pixels = pixels + np.random.default_rng(rng.getrandbits(32)).normal(0, rng.uniform(3, 12), pixels.shape)
     image = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
     if rng.random() < 0.4:
-        image = _compressed(image, rng.randint(25, 70))
+        image = _compressed(image, rng.randint(30, 75))
     return Picture(image.convert("RGB"), boxes)
 
 

@@ -17,10 +17,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from hugginggpt.experts.embedded.ocr_process import Box as Corners
 from training.reading import mistakes
 from training.reading.documents import filled
 from training.reading.layout import compose
-from training.reading.ocr import Corners, Ocr
+from training.reading.ocr import Ocr
 from training.reading.page import Box
 from training.reading.pictures import draw
 from training.reading.questions import further

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from hugginggpt.experts.embedded.ocr_process import in_reading_order
 from training.reading.documents import Block, Document
 from training.reading.page import Box
+from training.reading.templates import Form
 from training.reading.traced import Traced
 
 _FIRST_MARK = 0xF0000  # of Unicode's second private use area: one mark stands for one piece
@@ -51,7 +52,7 @@ def as_speech(document: Document, rng: random.Random) -> Traced:
 def is_speakable(document: Document) -> bool:
     """Whether the document is prose."""
     forms = [block.form for block in document.blocks]
-    return "row" not in forms and forms.count("pair") < 2
+    return Form.ROW not in forms and forms.count(Form.PAIR) < 2
 
 
 class _TextFile:

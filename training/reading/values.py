@@ -154,7 +154,7 @@ class _Values:
 
     def _in_order(self, moments: list[_T], write: Callable[[_T], str]) -> Iterator[str]:
         if self.rng.random() < 0.65:
-            moments.sort()  # type: ignore[type-var]
+            moments.sort()
         return map(write, moments)
 
     def _unused(self, make: Callable[[], str], kind: str) -> str:
