@@ -68,8 +68,8 @@ class Mistakes:
 
     def _misread(self, text: Traced, severity: float, spaces: float, rng: random.Random) -> Traced:
         parts = []
-        for leader in reversed(list(_DOTS.finditer(text.text))):
-            kept = text[: leader.start() + rng.choice((0, 0, 1, 2, 3, 3, 4, 6, 9))]
+        for leader in reversed([*_DOTS.finditer(text.text)]):
+            kept = text[: leader.start() + rng.randint(0, 4)]
             text = Traced.joined((kept, text[leader.end() :]))
         for n, sign in enumerate(text.text):
             origin = text.origins[n]
