@@ -103,7 +103,7 @@ def make_reader(folder: str, threads: int) -> Handler:
             raise ModelLoadError(f"The {stage} model of RapidOCR is missing: reinstall the package rapidocr.")
         # Explicit paths, because the library downloads models that it does not find.
         models[f"{stage}.model_path"] = str(path)
-    engine = RapidOCR(
+    engine: Any = RapidOCR(
         params={
             "Global.log_level": "error",
             "EngineConfig.onnxruntime.intra_op_num_threads": threads,
