@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from training.reading.page import Box, Page
+from training.reading.page import Page, corners
 from training.reading.renderings import in_order
 from training.reading.traced import Traced
 
@@ -56,14 +56,15 @@ class Mistakes:
     def read(self, page: Page, rng: random.Random) -> Traced:
         """The text of a page as OCR reads it."""
         severity, spaces = rng.choice(self.severity), rng.choice(self.space_severity)
-        found: list[tuple[Box, Traced]] = []
+        found = []
         for piece in page.pieces:
             if rng.random() < self.missing.get(str(min(len(piece.text.text), _LONG)), 0):
                 continue
             left, top, right, bottom = piece.box
             more = (bottom - top) * self.padding * rng.uniform(0.7, 1.3)
             text = self._misread(piece.text, severity, spaces, rng)
-            found.append(((left - more / 2, top - more, right + more / 2, bottom + more), text))
+            box = left - more / 2, top - more, right + more / 2, bottom + more
+            found.append((corners(box), text))
         return in_order(found)
 
     def _misread(self, text: Traced, severity: float, spaces: float, rng: random.Random) -> Traced:

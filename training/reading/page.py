@@ -6,10 +6,17 @@ from dataclasses import dataclass, field
 
 from PIL import ImageFont
 
+from hugginggpt.experts.embedded.ocr_process import Box as Corners
 from training.reading.traced import Traced
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom in pixels."""
+
+
+def corners(box: Box) -> Corners:
+    """A box as OCR gives it: top left, top right, bottom right, bottom left."""
+    left, top, right, bottom = box
+    return (left, top), (right, top), (right, bottom), (left, bottom)
 
 
 @dataclass(frozen=True)

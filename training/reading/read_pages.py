@@ -22,7 +22,7 @@ from training.reading import mistakes
 from training.reading.documents import filled
 from training.reading.layout import compose
 from training.reading.ocr import Ocr
-from training.reading.page import Box
+from training.reading.page import Box, corners
 from training.reading.pictures import draw
 from training.reading.questions import further
 from training.reading.renderings import in_order
@@ -52,18 +52,19 @@ def read_page(template: Template, others: Sequence[Template], ocr: Ocr, rng: ran
     page = compose(document, rng)
     picture = draw(page, rng)
     texts, boxes = [piece.text for piece in page.pieces], picture.boxes
-    found = [(_around(corners), text) for text, corners in ocr.lines(picture.image)]
+    found = [(place, text) for text, place in ocr.lines(picture.image)]
+    around = [_around(place) for place, _ in found]
     lines, paddings = list[list[str]](), list[float]()
     traced = {n: Traced.foreign(text) for n, (_, text) in enumerate(found)}
-    for match in _matches(boxes, [box for box, _ in found]):
-        whole = in_order([(boxes[n], texts[n]) for n in match.drawn])
+    for match in _matches(boxes, around):
+        whole = in_order([(corners(boxes[n]), texts[n]) for n in match.drawn])
         read = in_order([(found[n][0], Traced.of_cell(found[n][1], n)) for n in match.read])
         lines.append([whole.text] if read.text == whole.text else [whole.text, read.text])
         traced.update(_divided(read, mistakes.aligned(whole, read.text)))
         if len(match.drawn) == len(match.read) == 1:
             (drawn,), (seen,) = match.drawn, match.read
-            paddings.append(_height(found[seen][0]) / _height(boxes[drawn]) - 1)
-    text = in_order([(box, traced[n]) for n, (box, _) in enumerate(found)])
+            paddings.append(_height(around[seen]) / _height(boxes[drawn]) - 1)
+    text = in_order([(place, traced[n]) for n, (place, _) in enumerate(found)])
     asked = []
     for question in (*document.asked, *further(document, others, rng)):
         span = "" if question.says is Says.NOTHING else text.span(question.places)
@@ -111,8 +112,8 @@ def _divided(joined: Traced, aligned: Traced) -> dict[int, Traced]:
     return {piece: Traced.joined(signs) for piece, signs in parts.items()}
 
 
-def _around(corners: Corners) -> Box:
-    xs, ys = zip(*corners, strict=True)
+def _around(place: Corners) -> Box:
+    xs, ys = zip(*place, strict=True)
     return min(xs), min(ys), max(xs), max(ys)
 
 

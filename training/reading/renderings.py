@@ -6,9 +6,9 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 
+from hugginggpt.experts.embedded.ocr_process import Box as Corners
 from hugginggpt.experts.embedded.ocr_process import in_reading_order
 from training.reading.documents import Block, Document
-from training.reading.page import Box
 from training.reading.templates import Form
 from training.reading.traced import Traced
 
@@ -16,13 +16,9 @@ _FIRST_MARK = 0xF0000  # of Unicode's second private use area: one mark stands f
 _WIDTH = 76
 
 
-def in_order(found: Sequence[tuple[Box, Traced]]) -> Traced:
+def in_order(found: Sequence[tuple[Corners, Traced]]) -> Traced:
     """The text of pieces of a page, in the order in which OCR's pieces are read."""
-    marked = []
-    for n, ((left, top, right, bottom), _) in enumerate(found):
-        corners = ((left, top), (right, top), (right, bottom), (left, bottom))
-        marked.append((corners, chr(_FIRST_MARK + n)))
-    order = in_reading_order(marked)
+    order = in_reading_order([(corners, chr(_FIRST_MARK + n)) for n, (corners, _) in enumerate(found)])
     return Traced.joined(
         found[ord(sign) - _FIRST_MARK][1].stripped() if ord(sign) >= _FIRST_MARK else Traced.foreign(sign)
         for sign in order
