@@ -1,7 +1,7 @@
 """RapidOCR in a child process, and the reading order of the boxes it finds."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median
@@ -9,6 +9,9 @@ from typing import Any
 
 from hugginggpt.errors import ModelLoadError
 from hugginggpt.experts.child_process import Handler, Message
+
+# RapidOCR's classifier of directions takes pictures of lines that are four times as long as high.
+_HEAD = 4
 
 Box = Sequence[Sequence[float]]
 """Four corners (x, y) in pixels, relative to the text: top left, top right, bottom right, bottom left."""
@@ -65,6 +68,24 @@ def _same_row(row: Sequence[_Piece], piece: _Piece) -> bool:
     return min(bottom, piece.bottom) - max(top, piece.top) > 0.5 * low and high < 3 * low
 
 
+def one_direction(classify: Callable[[Sequence[Any]], Any]) -> Callable[[Sequence[Any]], Any]:
+    """A classifier of directions that turns all lines of a page, or none, as most of them stand.
+
+    By itself RapidOCR's takes some lines for upside down, above all long ones, which it squeezes to look at them.
+
+    Args:
+        classify: takes pictures of lines; answers with them, turned, as `img_list`, and their directions as `cls_res`.
+    """
+
+    def turn(lines: Sequence[Any]) -> Any:
+        answer = classify([line[:, : _HEAD * line.shape[0]] for line in lines])
+        upside_down = sum("180" in direction for direction, _ in answer.cls_res)
+        answer.img_list = [line[::-1, ::-1] if upside_down > len(lines) / 2 else line for line in lines]
+        return answer
+
+    return turn
+
+
 def make_reader(folder: str, threads: int) -> Handler:
     """Returns the handler: the pixels of a picture in, its text and its lines with their corners out.
 
@@ -82,7 +103,7 @@ def make_reader(folder: str, threads: int) -> Handler:
             raise ModelLoadError(f"The {stage} model of RapidOCR is missing: reinstall the package rapidocr.")
         # Explicit paths, because the library downloads models that it does not find.
         models[f"{stage}.model_path"] = str(path)
-    engine = RapidOCR(
+    engine: Any = RapidOCR(
         params={
             "Global.log_level": "error",
             "EngineConfig.onnxruntime.intra_op_num_threads": threads,
@@ -90,6 +111,7 @@ def make_reader(folder: str, threads: int) -> Handler:
             **models,
         }
     )
+    engine.text_cls = one_direction(engine._load_cls_model())
 
     def read(header: Mapping[str, Any], data: bytes) -> Message:
         pixels = np.frombuffer(data, np.uint8).reshape(header["height"], header["width"], 3)
