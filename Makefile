@@ -59,8 +59,9 @@ $(STAMP): pyproject.toml requirements.lock
 	$(Q)$(BIN)/python -m apps.up.prefect_schema
 	@touch $@
 
-demo: install ## Answer a request about an invoice: no key, no network.
+demo: install ## Answer a request about an invoice and one about a recording: no key, no network.
 	$(call ask,Read the text on this invoice$(,) summarise it$(,) say it aloud. What is the total due?,invoice.png)
+	$(call ask,What does she say in this recording? Summarise it.,message.wav)
 
 test: install ## Check style, types and architecture, and run every test beside that.
 	@$(MAKE) --no-print-directory --jobs=2 lint tests
