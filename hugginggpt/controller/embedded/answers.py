@@ -23,9 +23,14 @@ QUOTED_CHARS = 400
 _MOST_LINES = 24
 
 
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, which begin with letters."""
+    return _SENTENCE.split(text.strip())
+
+
 def questions_in(request: str) -> list[str]:
     """The sentences of a request that are questions."""
-    return [sentence for sentence in _SENTENCE.split(request.strip()) if sentence.endswith("?")]
+    return [sentence for sentence in sentences(request) if sentence.endswith("?")]
 
 
 def distinct_texts(texts: Iterable[str]) -> list[str]:
@@ -43,10 +48,10 @@ def _adds_nothing(text: str, others: Sequence[str]) -> bool:
 
 def tidied(answer: str) -> str:
     """The first paragraph, without repeated sentences and an unfinished last one."""
-    sentences = list(dict.fromkeys(_SENTENCE.split(answer.strip().split("\n\n")[0])))
-    if len(sentences) > 1 and not sentences[-1].endswith((".", "!", "?")):
-        sentences.pop()
-    return " ".join(sentences)
+    written = list(dict.fromkeys(sentences(answer.strip().split("\n\n")[0])))
+    if len(written) > 1 and not written[-1].endswith((".", "!", "?")):
+        written.pop()
+    return " ".join(written)
 
 
 def invented(answer: str, given: Sequence[str]) -> list[str]:

@@ -1,0 +1,75 @@
+"""The grammar of answers from a text: it lets every span of the text through, and nothing else."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hugginggpt.controller.embedded.spans import answer_grammar
+from tests.plan.gbnf import Recogniser
+
+TEXT = 'INVOICE "4402"\nTotal:  1,593.96 EUR\nPaid by 2.11.2026, 14:05-15:00 \\ a/b\n'
+LETS_THROUGH = Recogniser(answer_grammar(TEXT))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "not said",
+        "4402",
+        '"4402"\nTotal',
+        "1,593.96 EUR",
+        "EUR",
+        "2.11.2026",
+        "14:05-15:00",
+        "yes: Paid",
+        "no: Total:  1,593.96",
+        "\\ a/b",
+        TEXT.strip(),
+    ],
+)
+def test_lets_spans_through(answer: str) -> None:
+    assert LETS_THROUGH.fullmatch(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "not",
+        "402",  # a part of a number
+        "593.96",
+        "1,593",
+        "Total: 1,593.96",  # other spaces than the text's
+        "4403",
+        "yes",
+        "yes: not said",
+        "EUR INVOICE",
+        "Paid by 2.11.2026 14:05",
+    ],
+)
+def test_lets_nothing_else_through(answer: str) -> None:
+    assert not LETS_THROUGH.fullmatch(answer)
+
+
+def test_an_empty_text_says_nothing() -> None:
+    lets_through = Recogniser(answer_grammar(" \n"))
+    assert lets_through.fullmatch("not said") and not lets_through.fullmatch("yes: ")
+
+
+WORDS = st.lists(st.sampled_from(["a", "b", "c", "1", "2", "é", '"', "\\", ".", ","]), min_size=1, max_size=12)
+
+
+@settings(max_examples=100, deadline=None)
+@given(units=WORDS, gaps=st.lists(st.sampled_from([" ", "\n", "  "]), min_size=12, max_size=12), data=st.data())
+def test_what_it_lets_through_stands_in_the_text(units: list[str], gaps: list[str], data: st.DataObject) -> None:
+    text = "".join(unit + gap for unit, gap in zip(units, gaps, strict=False)).strip()
+    lets_through = Recogniser(answer_grammar(text))
+    start = data.draw(st.integers(0, len(units) - 1))
+    end = data.draw(st.integers(start + 1, len(units)))
+    span = "".join(unit + gap for unit, gap in zip(units[start:end], gaps[start:end], strict=False)).strip()
+    assert lets_through.fullmatch(span) and lets_through.fullmatch(f"no: {span}")
+    other = data.draw(st.text(alphabet='abc12é"\\., \n', min_size=1, max_size=8))
+    if lets_through.fullmatch(other):
+        assert other in text and re.fullmatch(r"\S(.*\S)?", other, re.DOTALL)
