@@ -19,7 +19,10 @@ from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.controller.embedded.answers import distinct_texts, questions_in, repeats_itself, tidied
 from hugginggpt.controller.embedded.grammar import plan_grammar
 from hugginggpt.controller.embedded.planner import with_passages
+from hugginggpt.controller.embedded.questions import single_questions
 from hugginggpt.controller.embedded.sources import ReadRequest, named_in, sources_of, take_passages
+from hugginggpt.controller.embedded.spans import answer_grammar
+from hugginggpt.controller.embedded.summary import chosen_sentences, trusted_summary
 from hugginggpt.controller.grounding import foreign_words, repeated_words, unfounded
 from hugginggpt.controller.passages import condensed, passages, relevant_passages
 from hugginggpt.errors import HuggingGPTError
@@ -186,6 +189,10 @@ READERS: list[tuple[str, Reader, dict[str, str]]] = [
     ("sources_of", lambda t: sources_of(ReadRequest(t, {}), [("a b.png", ValueType.IMAGE)]), REQUESTS),
     ("with_passages", lambda t: with_passages(summarised(t), ReadRequest("", {"passage-1": "x"})), REQUESTS),
     ("questions_in", questions_in, REQUESTS),
+    ("single_questions", single_questions, REQUESTS),
+    ("answer_grammar", answer_grammar, ANSWERS),
+    ("trusted_summary", lambda t: trusted_summary(t, t), REQUESTS | ANSWERS),
+    ("chosen_sentences", chosen_sentences, {"line": "|a ", "short lines": "|a\n"}),
     ("unfounded", lambda t: unfounded(t, ["x"]), ANSWERS),
     ("unfounded, in what was given", lambda t: unfounded("0.5 a/b x.png 12% c/d", [t], known_models=["e/f"]), ANSWERS),
     ("unfounded, without numbers", lambda t: unfounded(t, [t], numbers=False), ANSWERS),

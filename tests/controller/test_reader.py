@@ -179,9 +179,9 @@ def test_a_summary_is_short(many: str) -> None:
 
 
 def test_of_a_document_who_how_much_and_by_when_are_chosen() -> None:
-    bill = "\n".join([*LETTER.splitlines()[:4], "Account: 4402", "Meter: 88-1", "Thank you", "Phone: 555 0100"])
-    summary = summarise(Server(lambda text, question: "Nonsense 17."), bill)
-    assert summary == "NORTHWIND WATER; Total due: $ 363.40"
+    lines = ["Date: 3 May 2026", "Net total: 300.00", *LETTER.splitlines()[1:4], *["Paper, white, 80 g 2 4.00"] * 10]
+    summary = summarise(Server(lambda text, question: "Nonsense 17."), "\n".join(["NORTHWIND WATER", *lines]))
+    assert summary == "NORTHWIND WATER; Bill to: Jane Roe; Total due: $ 363.40; Please pay by 2 November 2026."
 
 
 @pytest.mark.parametrize("text", ["The pool is closed on Monday.", "SALE\n50 % off\nonly today", "  Hello  you "])

@@ -6,6 +6,7 @@ the text are chosen.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded.answers import invented, sentences
@@ -27,8 +28,24 @@ _UNCUT_CHARS = 200
 _ONE_LINE = "root ::= [^\\n]+\n"
 _NAME = re.compile(r"(?<=[^.!?\s] )[^\W\d_a-z]\w+")
 _FACT = re.compile(rf"\d|{_NAME.pattern}")
-_AMOUNT = re.compile(r"\b(?:total|amount due|balance|to pay|sum|price|cost|fee)\b.*\d", re.IGNORECASE)
-_TERM = re.compile(r"\b(?:due|deadline|until|by|before|within|valid|expires?|date|from|on)\b.*\d", re.IGNORECASE)
+_LINES = [
+    [re.compile(way, re.IGNORECASE) for way in ways]
+    for ways in (
+        (r"\b(?:bill(?:ed)?|invoiced?|sold) to\b", r"^(?:for|to|customer|name):", r"^dear\b"),
+        (
+            r"\b(?:total|amount)(?: \w+)? due\b.*\d",
+            r"\b(?:grand total|to pay)\b.*\d",
+            r"\btotal\b.*\d",
+            r"\b(?:price|fee)\b.*\d",
+        ),
+        (
+            r"\bdue (?:by|date|in|on|within)\b.*\d",
+            r"\b(?:before|by|deadline|expires?|until|valid|within)\b.*\d",
+            r"\b(?:date|from|on)\b.*\d",
+        ),
+    )
+]
+"""Lines of a document that say who, how much and by when, each in the ways to look for it, the best first."""
 
 
 def read_summary(controller: Controller, text: str, *, stage: str, deadline: Deadline | None) -> str:
@@ -68,7 +85,7 @@ def _summary(controller: Controller, text: str, stage: str, deadline: Deadline |
 
 def trusted_summary(written: str, text: str) -> str:
     """The written summary of a text as far as it fits; sentences of the text instead if it invents something."""
-    summary = _fitting(sentences(written), len(text), " ")
+    summary = _fitting(sentences(written)[:MOST_SENTENCES], len(text), " ")
     names = {word.casefold() for word in re.findall(r"\w+", text)}
     is_true = all(name.casefold() in names for name in _NAME.findall(summary)) and not invented(summary, [text])
     return summary if summary.endswith((".", "!", "?")) and is_true else chosen_sentences(text)
@@ -76,15 +93,19 @@ def trusted_summary(written: str, text: str) -> str:
 
 def chosen_sentences(text: str) -> str:
     """The first sentences of a text that state facts; of a document, the lines that say who, how much and by when."""
-    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()] or [""]
     prose = list(_prose(lines))
     if 2 * sum(map(len, prose)) > sum(map(len, lines)):
         found = sentences(" ".join(prose))
-        return _fitting([s for s in found if _FACT.search(s)], len(text), " ") or _cut(found[0], text)
-    amount, term = (next(filter(what.search, lines[1:]), None) for what in (_AMOUNT, _TERM))
-    return _fitting(dict.fromkeys(line for line in (lines[0], amount, term) if line), len(text), "; ") or _cut(
-        lines[0], text
-    )
+        facts = [sentence for sentence in found if _FACT.search(sentence)]
+        return _fitting(facts[:MOST_SENTENCES], len(text), " ") or _cut(found[0], text)
+    chosen = [lines[0], *(line for ways in _LINES for line in _first(ways, lines[1:]))]
+    return _fitting(dict.fromkeys(chosen), len(text), "; ") or _cut(lines[0], text)
+
+
+def _first(ways: Sequence[re.Pattern[str]], lines: Sequence[str]) -> list[str]:
+    """The first line that is found in the best way."""
+    return list(islice((line for way in ways for line in lines if way.search(line, 0, _UNCUT_CHARS)), 1))
 
 
 def _cut(sentence: str, text: str) -> str:
@@ -104,7 +125,7 @@ def _prose(lines: Sequence[str]) -> Iterator[str]:
 def _fitting(parts: Iterable[str], length: int, between: str) -> str:
     """As many of the first parts as a summary of a text of this length may hold."""
     kept: list[str] = []
-    for part in list(parts)[:MOST_SENTENCES]:
+    for part in parts:
         if len(between.join([*kept, part])) * SHARE > length:
             break
         kept.append(part)
