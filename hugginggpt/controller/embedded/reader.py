@@ -109,9 +109,5 @@ def _read(controller: Controller, question: str, text: str, stage: str, deadline
     confidence = math.exp(sum(reply.logprobs)) if reply.logprobs else 0.0
     for word, is_true in ((YES, True), (NO, False)):
         if answer.startswith(word):
-            return Reading(_on_one_line(answer.removeprefix(word)), is_true, confidence)
-    return Reading(_on_one_line(answer), None, confidence)
-
-
-def _on_one_line(span: str) -> str:
-    return " ".join(span.split())
+            return Reading(answer.removeprefix(word), is_true, confidence)
+    return Reading(answer, None, confidence)
