@@ -1,6 +1,8 @@
 """Measure how well a controller reads: `python -m training.measure FILE`.
 
-Each line of the file is `{"document", "text", "question", "answers": [spans], "says": "span", "yes", "no" or "none"}`.
+Each line of the file is `{"document", "text", "question", "answers": [spans], "says": "span", "yes", "no" or "none"}`,
+or a sample as in the training data, such as those of `held-out.jsonl`.
+
 The questions are asked as the product asks them. An answer is right if it is one of the spans, but for marks at its
 ends or a word more or less; what a model words itself is right if it contains one of them. The answer to a yes/no
 question is right if it begins so.
@@ -22,6 +24,7 @@ from typing import Literal
 
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, LEAST_CONFIDENCE, Reading, read_answer
+from hugginggpt.controller.embedded.spans import NO, NOT_SAID, YES
 from hugginggpt.controller.text_tasks import reads
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.controller import QuestionAnswering
@@ -29,6 +32,7 @@ from hugginggpt.media import Text
 from hugginggpt.settings import get_settings
 
 Outcome = Literal["right", "wrong", "unsaid"]
+Says = Literal["span", "yes", "no", "none"]
 
 _SECONDS = 120.0  # for one question
 _LEAST_F1 = 0.8
@@ -43,7 +47,28 @@ class Question:
     text: str
     question: str
     answers: list[str]
-    says: Literal["span", "yes", "no", "none"]
+    says: Says
+
+
+def questions_in(file: Path) -> Iterator[Question]:
+    """The questions of a file."""
+    with file.open(encoding="utf-8") as lines:
+        for row in map(json.loads, lines):
+            if "asked" not in row:
+                yield Question(**row)
+            else:
+                asked = [one for one in row["asked"] if "question" in one]
+                yield from (_of_sample(row["family"], row["text"], **one) for one in asked)
+
+
+def _of_sample(document: str, text: str, question: str, answer: str) -> Question:
+    if answer == NOT_SAID:
+        return Question(document, text, question, [], "none")
+    verdicts: list[tuple[str, Says]] = [(YES, "yes"), (NO, "no")]
+    for word, says in verdicts:
+        if answer.startswith(word):
+            return Question(document, text, question, [answer.removeprefix(word)], says)
+    return Question(document, text, question, [answer], "span")
 
 
 def outcome(said: str, question: Question) -> Outcome:
@@ -138,8 +163,7 @@ def main() -> None:
     parser.add_argument("--confidences", action="store_true", help="show what each least confidence would give")
     parser.add_argument("--misses", action="store_true", help="show every answer that is not right")
     arguments = parser.parse_args()
-    with arguments.file.open(encoding="utf-8") as lines:
-        questions = [Question(**json.loads(line)) for line in lines]
+    questions = list(questions_in(arguments.file))
     controller = Controller.from_settings(get_settings())
     if arguments.confidences:
         if not reads(controller):

@@ -8,7 +8,10 @@ from typing import Any
 from hugginggpt.capabilities import ValueType
 from hugginggpt.controller.embedded.answers import distinct_texts, invented, questions_in, repeats_itself, tidied
 from hugginggpt.controller.embedded.planner import planner_prompt, with_passages
+from hugginggpt.controller.embedded.questions import single_questions
 from hugginggpt.controller.embedded.sources import named_in, sources_of, take_passages
+from hugginggpt.controller.embedded.spans import answer_grammar
+from hugginggpt.controller.embedded.summary import chosen_sentences
 from hugginggpt.controller.grounding import foreign_words, repeated_words, unfounded
 from hugginggpt.controller.passages import condensed, passages, relevant_passages
 from hugginggpt.controller.prompts import shorten
@@ -138,8 +141,11 @@ class Sources:
             repeats_itself(text)
             distinct_texts([text, *others, text])
             invented(text, others)
+            assert all(question.asked.endswith("?") for question in single_questions(text))
+            assert len(chosen_sentences(text)) <= max(200, len(text))
+            answer_grammar(text)
 
-        return Case("tidied, questions_in, distinct_texts, invented", (text, others), run, ())
+        return Case("tidied, distinct_texts, invented, single_questions, chosen_sentences", (text, others), run, ())
 
     def _namespace(self, rng: random.Random) -> Case:
         text = wording(rng, 100_000)

@@ -1,9 +1,13 @@
 """What an answer of the reader is worth."""
 
+import json
+from dataclasses import asdict
+from pathlib import Path
+
 import pytest
 
 from hugginggpt.controller.embedded.reader import DOES_NOT_SAY
-from training.measure import Outcome, Question, Score, outcome
+from training.measure import Outcome, Question, Score, outcome, questions_in
 
 
 def asked(says: str, *answers: str) -> Question:
@@ -40,3 +44,18 @@ def test_the_shares() -> None:
     score = Score.of(questions, ["right", "right", "right", "unsaid", "right", "wrong", "unsaid"])
     assert (score.right_spans, score.right_yes_or_no, score.recognised_as_not_said) == (75.0, 50.0, 100.0)
     assert score.wrong_as_facts == pytest.approx(100 / 7)
+
+
+def test_questions_come_from_test_sets_and_from_samples(tmp_path: Path) -> None:
+    answers = {"Who?": "Jane", "Is it?": "no: it is not", "When?": "not said"}
+    asked = [{"question": question, "answer": answer} for question, answer in answers.items()]
+    sample = {"text": "…", "asked": [*asked, {"summary": "Jane."}], "family": "letter", "held_out": True}
+    file = tmp_path / "questions.jsonl"
+    row = Question("bill", "…", "What?", ["80"], "span")
+    file.write_text("".join(json.dumps(line) + "\n" for line in (asdict(row), sample)))
+    assert list(questions_in(file)) == [
+        row,
+        Question("letter", "…", "Who?", ["Jane"], "span"),
+        Question("letter", "…", "Is it?", ["it is not"], "no"),
+        Question("letter", "…", "When?", [], "none"),
+    ]
