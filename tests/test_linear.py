@@ -19,7 +19,7 @@ from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.controller.embedded.answers import distinct_texts, questions_in, repeats_itself, tidied
 from hugginggpt.controller.embedded.grammar import plan_grammar
 from hugginggpt.controller.embedded.planner import with_passages
-from hugginggpt.controller.embedded.questions import single_questions
+from hugginggpt.controller.embedded.single_questions import single_questions
 from hugginggpt.controller.embedded.sources import ReadRequest, named_in, sources_of, take_passages
 from hugginggpt.controller.embedded.spans import answer_grammar
 from hugginggpt.controller.embedded.summary import chosen_sentences, trusted_summary

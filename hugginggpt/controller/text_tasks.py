@@ -6,9 +6,9 @@ one, for example because it is another model, its answer only counts where the t
 
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded.answers import invented, repeats_itself, tidied
-from hugginggpt.controller.embedded.questions import single_questions
 from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, read_answer
 from hugginggpt.controller.embedded.server import reader
+from hugginggpt.controller.embedded.single_questions import single_questions
 from hugginggpt.controller.embedded.summary import read_summary, trusted_summary
 from hugginggpt.deadline import Deadline
 

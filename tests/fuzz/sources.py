@@ -8,7 +8,7 @@ from typing import Any
 from hugginggpt.capabilities import ValueType
 from hugginggpt.controller.embedded.answers import distinct_texts, invented, questions_in, repeats_itself, tidied
 from hugginggpt.controller.embedded.planner import planner_prompt, with_passages
-from hugginggpt.controller.embedded.questions import single_questions
+from hugginggpt.controller.embedded.single_questions import single_questions
 from hugginggpt.controller.embedded.sources import named_in, sources_of, take_passages
 from hugginggpt.controller.embedded.spans import answer_grammar
 from hugginggpt.controller.embedded.summary import chosen_sentences

@@ -23,14 +23,9 @@ QUOTED_CHARS = 400
 _MOST_LINES = 24
 
 
-def sentences(text: str) -> list[str]:
-    """The sentences of a text, which begin with letters."""
-    return _SENTENCE.split(text.strip())
-
-
 def questions_in(request: str) -> list[str]:
     """The sentences of a request that are questions."""
-    return [sentence for sentence in sentences(request) if sentence.endswith("?")]
+    return [sentence for sentence in _SENTENCE.split(request.strip()) if sentence.endswith("?")]
 
 
 def distinct_texts(texts: Iterable[str]) -> list[str]:
@@ -48,10 +43,10 @@ def _adds_nothing(text: str, others: Sequence[str]) -> bool:
 
 def tidied(answer: str) -> str:
     """The first paragraph, without repeated sentences and an unfinished last one."""
-    written = list(dict.fromkeys(sentences(answer.strip().split("\n\n")[0])))
-    if len(written) > 1 and not written[-1].endswith((".", "!", "?")):
-        written.pop()
-    return " ".join(written)
+    sentences = list(dict.fromkeys(_SENTENCE.split(answer.strip().split("\n\n")[0])))
+    if len(sentences) > 1 and not sentences[-1].endswith((".", "!", "?")):
+        sentences.pop()
+    return " ".join(sentences)
 
 
 def invented(answer: str, given: Sequence[str]) -> list[str]:
@@ -69,6 +64,11 @@ def repeats_itself(answer: str) -> bool:
     """Whether most words of an answer are repeated."""
     written = answer.split()
     return len(written) > 20 and len(set(written)) < len(written) / 2
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, which begin with letters."""
+    return _SENTENCE.split(text.strip())
 
 
 def quotation(

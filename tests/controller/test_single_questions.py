@@ -2,7 +2,7 @@
 
 import pytest
 
-from hugginggpt.controller.embedded.questions import single_questions
+from hugginggpt.controller.embedded.single_questions import single_questions
 
 
 @pytest.mark.parametrize(

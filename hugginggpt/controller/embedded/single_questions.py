@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from hugginggpt.controller.embedded.answers import questions_in
+from hugginggpt.controller.embedded.answers import sentences
 
 _PLACED = r"(?:(?:by|until|till|from|since|at|in|on|for|to|with|about) )?"
 _ASKED = r"(?:how (?:much|many|long|often|far|old|big)|(?:what|which) (?:time|day|date|room|place)|\w+)"
@@ -42,8 +42,8 @@ def single_questions(text: str) -> list[Question]:
     Args:
         text: a question, a request, or only what is to be found.
     """
-    sentences = questions_in(text) or [text.strip()]
-    return list(chain.from_iterable(_parts(" ".join(sentence.split()).rstrip("?. ")) for sentence in sentences))
+    asked = [sentence for sentence in sentences(text) if sentence.endswith("?")] or [text.strip()]
+    return list(chain.from_iterable(_parts(" ".join(sentence.split()).rstrip("?. ")) for sentence in asked))
 
 
 def _parts(sentence: str) -> Iterator[Question]:
