@@ -1,14 +1,17 @@
 """Packed examples: questions on one text learn as if each were alone with it."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from training import model, ops
+from hugginggpt.controller.embedded.reader import question_prompt, summary_prompt
+from training import base, model, ops
 from training.base import Base, Shape
-from training.examples import Batch, Example, Part, collate
+from training.examples import Batch, Example, Part, Tokenizer, collate, read
 from training.model import Llama
 
 WIDTH, HEADS, KV_HEADS, FORWARD, WORDS, LONGEST = 32, 4, 2, 48, 50, 64
@@ -84,3 +87,40 @@ def test_only_answers_are_learnt() -> None:
 
 def test_one_part_is_not_packed() -> None:
     assert collate([Example(TEXT, ASKED[:1]), Example(TEXT, ASKED[1:2])]).packing is None
+
+
+BILL = "NORTHWIND  <b>\n\nTotal:\t€ 363.40 \n"
+QUESTIONS = {"Who has to pay?": "Jane Roe", "the total": "€ 363.40", "Is it due?": "not said"}
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return Tokenizer(base.packaged(), base.template(base.packaged()))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """One text with three questions and a summary."""
+    asked = [{"question": question, "answer": answer} for question, answer in QUESTIONS.items()]
+    file = tmp_path / "train.jsonl"
+    file.write_text(json.dumps({"text": BILL, "asked": [*asked, {"summary": "Jane owes € 363.40."}]}) + "\n")
+    return file
+
+
+def test_the_reader_learns_the_prompts_that_it_is_asked_with(tokenizer: Tokenizer, data: Path) -> None:
+    (example,) = read(data, tokenizer, 1024)
+    prompts = [*(question_prompt(BILL, question) for question in QUESTIONS), summary_prompt(BILL)]
+    for part, prompt in zip(example.parts, prompts, strict=True):
+        whole = tokenizer.tokens(tokenizer.text(prompt.messages, asks=True), special=True)
+        assert [*example.prompt, *part.tokens[: part.answer]] == whole
+    answers = [*QUESTIONS.values(), "Jane owes € 363.40."]
+    assert [part.tokens[part.answer :] for part in example.parts] == [tokenizer.answer(answer) for answer in answers]
+
+
+def test_questions_that_do_not_fit_beside_the_others_get_the_text_once_more(tokenizer: Tokenizer, data: Path) -> None:
+    (whole,) = read(data, tokenizer, 1024)
+    several = read(data, tokenizer, len(whole) - 1)
+    assert len(several) > 1 and all(len(example) < len(whole) for example in several)
+    assert all(example.prompt == whole.prompt for example in several)
+    assert [part for example in several for part in example.parts] == whole.parts
+    assert read(data, tokenizer, len(whole.prompt)) == []
