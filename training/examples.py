@@ -24,6 +24,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from torch import Tensor
 
 from hugginggpt.controller.embedded.reader import question_prompt, summary_prompt
+from hugginggpt.controller.embedded.spans import written_answer
 from hugginggpt.controller.prompts import Message
 
 END = "<|im_end|>"
@@ -144,7 +145,16 @@ class Tokenizer:
         prompt = summary_prompt(text) if question is None else question_prompt(text, question)
         # What divides messages is one token, so the tokens before it do not depend on what follows.
         words = self.tokens(self.text(prompt.messages, asks=True).removeprefix(before), special=True)
-        return Part([*words, *self.answer(asked["summary" if question is None else "answer"])], len(words))
+        answer = asked["summary"] if question is None else written_answer(*said_in(asked["answer"]))
+        return Part([*words, *self.answer(answer)], len(words))
+
+
+def said_in(answer: str) -> tuple[str | None, bool | None]:
+    """Span and verdict of an answer in a file: a span, "yes: span", "no: span", or "not said"."""
+    for words, verdict in (("yes: ", True), ("no: ", False)):
+        if answer.startswith(words):
+            return answer.removeprefix(words), verdict
+    return (None if answer == "not said" else answer), None
 
 
 def read(file: Path, tokenizer: Tokenizer, longest: int) -> list[Example]:

@@ -24,12 +24,12 @@ from typing import Literal
 
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, LEAST_CONFIDENCE, Reading, read_answer
-from hugginggpt.controller.embedded.spans import NO, NOT_SAID, YES
 from hugginggpt.controller.text_tasks import reads
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.controller import QuestionAnswering
 from hugginggpt.media import Text
 from hugginggpt.settings import get_settings
+from training.examples import said_in
 
 Outcome = Literal["right", "wrong", "unsaid"]
 Says = Literal["span", "yes", "no", "none"]
@@ -62,13 +62,9 @@ def questions_in(file: Path) -> Iterator[Question]:
 
 
 def _of_sample(document: str, text: str, question: str, answer: str) -> Question:
-    if answer == NOT_SAID:
-        return Question(document, text, question, [], "none")
-    verdicts: list[tuple[str, Says]] = [(YES, "yes"), (NO, "no")]
-    for word, says in verdicts:
-        if answer.startswith(word):
-            return Question(document, text, question, [answer.removeprefix(word)], says)
-    return Question(document, text, question, [answer], "span")
+    span, verdict = said_in(answer)
+    says: Says = "none" if span is None else "span" if verdict is None else "yes" if verdict else "no"
+    return Question(document, text, question, [] if span is None else [span], says)
 
 
 def outcome(said: str, question: Question) -> Outcome:

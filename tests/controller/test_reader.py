@@ -45,7 +45,7 @@ class Server:
         said, logprob = found if isinstance(found, tuple) else (found, SURE)
         if question != "Summarise.":
             assert Recogniser(extra["grammar"]).fullmatch(said)
-        return Reply(said, "stop", None, 1, 2, (logprob, 0.0))
+        return Reply(said, "stop", None, 1, 2, (0.0, logprob, 0.0, 0.0))
 
     def chat(self, prompt: Prompt, **options: Any) -> str:
         return self.reply(prompt, **options).text
@@ -72,16 +72,26 @@ def adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("Jane Roe", "Jane Roe"),
         ("2 November 2026", "2 November 2026"),
-        ("no: there is no hot water", "No: there is no hot water"),
-        ("yes: Please pay", "Yes: Please pay"),
+        ("there is no hot water = no", "No: there is no hot water"),
+        ("Please pay = yes", "Yes: Please pay"),
         ("Jane Roe Total", "Jane Roe Total"),
         ("not said", DOES_NOT_SAY),
         (("Jane Roe", UNSURE), DOES_NOT_SAY),
-        (("yes: Please pay", UNSURE), DOES_NOT_SAY),
+        (("Please pay = yes", UNSURE), DOES_NOT_SAY),
     ],
 )
 def test_an_answer_is_a_span_a_yes_or_no_or_not_said(said: str | tuple[str, float], shown: str) -> None:
     assert str(read(Server(lambda text, question: said), "What?")) == shown
+
+
+def test_a_verdict_can_be_sure_although_its_span_is_not() -> None:
+    server = Server(lambda text, question: "Please pay = yes")
+    probabilities = (0.4, 0.9, 0.99, 0.99, 0.99)  # of "Please", " pay", " =", " yes" and the end
+    reply = Reply("Please pay = yes", "stop", None, 1, 2, tuple(map(math.log, probabilities)))
+    server.reply = lambda *_, **__: reply  # type: ignore[method-assign]
+    reading = read(server, "Do I have to pay?")
+    assert reading.verdict is True
+    assert reading.confidence == pytest.approx(0.6 * 0.99**3)
 
 
 def test_an_answer_without_an_end_is_none() -> None:
@@ -132,7 +142,7 @@ def test_several_questions_are_asked_one_by_one() -> None:
     ("question", "said", "shown"),
     [
         ("Who has to pay?", "Jane Roe", "Jane Roe"),
-        ("Is there hot water on Tuesday?", "no: there is no hot water", "No: there is no hot water"),
+        ("Is there hot water on Tuesday?", "there is no hot water = no", "No: there is no hot water"),
         ("Who repairs it?", "not said", DOES_NOT_SAY),
     ],
 )
@@ -182,6 +192,12 @@ def test_of_a_document_who_how_much_and_by_when_are_chosen() -> None:
     lines = ["Date: 3 May 2026", "Net total: 300.00", *LETTER.splitlines()[1:4], *["Paper, white, 80 g 2 4.00"] * 10]
     summary = summarise(Server(lambda text, question: "Nonsense 17."), "\n".join(["NORTHWIND WATER", *lines]))
     assert summary == "NORTHWIND WATER; Bill to: Jane Roe; Total due: $ 363.40; Please pay by 2 November 2026."
+
+
+def test_initials_and_titles_do_not_end_sentences() -> None:
+    text = "Dear all,\n" + "Dr. Marisol J. Vega of Mill Lane Bakery bought the house next door for 240,000 euros. " * 4
+    summary = summarise(Server(lambda text, question: "Nonsense 17."), text)
+    assert summary == "Dr. Marisol J. Vega of Mill Lane Bakery bought the house next door for 240,000 euros."
 
 
 @pytest.mark.parametrize("text", ["The pool is closed on Monday.", "SALE\n50 % off\nonly today", "  Hello  you "])

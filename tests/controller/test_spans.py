@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hugginggpt.controller.embedded.spans import answer_grammar
+from hugginggpt.controller.embedded.spans import answer_grammar, answer_in, written_answer
 from tests.plan.gbnf import Recogniser
 
 TEXT = 'INVOICE "4402"\nTotal:  1,593.96 EUR\nPaid by 2.11.2026, 14:05-15:00 \\ a/b 7.50€ 2,300.00EUR\n'
@@ -25,8 +25,8 @@ LETS_THROUGH = Recogniser(answer_grammar(TEXT))
         "EUR",
         "2.11.2026",
         "14:05-15:00",
-        "yes: Paid",
-        "no: Total: 1,593.96",
+        "Paid = yes",
+        "Total: 1,593.96 = no",
         "\\ a/b",
         " ".join(TEXT.split()),
     ],
@@ -47,7 +47,9 @@ def test_lets_spans_through(answer: str) -> None:
         "1,593.96EUR",
         "4403",
         "yes",
-        "yes: not said",
+        "not said = yes",
+        "= yes",
+        "Paid = maybe",
         "300.00EUR",
         "EUR INVOICE",
         "Paid by 2.11.2026 14:05",
@@ -59,7 +61,7 @@ def test_lets_nothing_else_through(answer: str) -> None:
 
 def test_an_empty_text_says_nothing() -> None:
     lets_through = Recogniser(answer_grammar(" \n"))
-    assert lets_through.fullmatch("not said") and not lets_through.fullmatch("yes: ")
+    assert lets_through.fullmatch("not said") and not lets_through.fullmatch(" = yes")
 
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "1", "2", "é", '"', "\\", ".", ","]), min_size=1, max_size=12)
@@ -73,7 +75,12 @@ def test_what_it_lets_through_stands_in_the_text(units: list[str], gaps: list[st
     start = data.draw(st.integers(0, len(units) - 1))
     end = data.draw(st.integers(start + 1, len(units)))
     span = " ".join(units[start:end])
-    assert lets_through.fullmatch(span) and lets_through.fullmatch(f"no: {span}")
+    assert lets_through.fullmatch(span) and lets_through.fullmatch(f"{span} = no")
     other = data.draw(st.text(alphabet='abc12é"\\., \n', min_size=1, max_size=8))
     if lets_through.fullmatch(other):
         assert other in " ".join(units) and re.fullmatch(r"\S(.*\S)?", other, re.DOTALL)
+
+
+@pytest.mark.parametrize("answer", [("2 November", None), ("closed on Monday", False), ("open", True), (None, None)])
+def test_what_is_written_can_be_read(answer: tuple[str | None, bool | None]) -> None:
+    assert answer_in(written_answer(*answer)) == answer

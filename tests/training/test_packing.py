@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from hugginggpt.controller.embedded.reader import question_prompt, summary_prompt
+from hugginggpt.controller.embedded.spans import VERDICT_TOKENS, written_answer
 from training import base, model, ops
 from training.base import Base, Shape
 from training.examples import Batch, Example, Part, Tokenizer, collate, read
@@ -90,7 +91,7 @@ def test_one_part_is_not_packed() -> None:
 
 
 BILL = "NORTHWIND  <b>\n\nTotal:\t€ 363.40 \n"
-QUESTIONS = {"Who has to pay?": "Jane Roe", "the total": "€ 363.40", "Is it due?": "not said"}
+QUESTIONS = {"Who has to pay?": "Jane Roe", "the total": "€ 363.40", "When?": "not said", "Is it due?": "yes: Total"}
 
 
 @pytest.fixture(scope="module")
@@ -113,8 +114,11 @@ def test_the_reader_learns_the_prompts_that_it_is_asked_with(tokenizer: Tokenize
     for part, prompt in zip(example.parts, prompts, strict=True):
         whole = tokenizer.tokens(tokenizer.text(prompt.messages, asks=True), special=True)
         assert [*example.prompt, *part.tokens[: part.answer]] == whole
-    answers = [*QUESTIONS.values(), "Jane owes € 363.40."]
+    answers = ["Jane Roe", "€ 363.40", "not said", "Total = yes", "Jane owes € 363.40."]
     assert [part.tokens[part.answer :] for part in example.parts] == [tokenizer.answer(answer) for answer in answers]
+    for verdict in (True, False):
+        span, both = (tokenizer.answer(written_answer("Total", means)) for means in (None, verdict))
+        assert len(both) - len(span) + 1 == VERDICT_TOKENS
 
 
 def test_questions_that_do_not_fit_beside_the_others_get_the_text_once_more(tokenizer: Tokenizer, data: Path) -> None:

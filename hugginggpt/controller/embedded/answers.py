@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from hugginggpt.controller.client import Controller
 
 _FEW_FOREIGN, _MOST_FOREIGN = 2, 0.3  # how many words need not be in the text: a number, or a share
-_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[^\W\d_])")
+# Initials and titles have a full stop too: "J. Roe", "Dr. Lind".
+_SENTENCE = re.compile(r"(?<=[.!?])(?<!\b[A-Z]\.)(?<!\b[A-Z][a-z]\.)(?<!\bMrs\.)\s+(?=[^\W\d_])")
 
 
 QUOTED_CHARS = 400

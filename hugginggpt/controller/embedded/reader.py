@@ -5,13 +5,14 @@ is not sure of a span, the answer is that the text does not say.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded.model import CONTEXT_TOKENS
 from hugginggpt.controller.embedded.server import reader_options
-from hugginggpt.controller.embedded.spans import NO, NOT_SAID, YES, answer_grammar
+from hugginggpt.controller.embedded.spans import VERDICT_TOKENS, answer_grammar, answer_in
 from hugginggpt.controller.passages import by_relevance, passages
 from hugginggpt.controller.prompts import Cuttable, Prompt, render_within
 from hugginggpt.deadline import Deadline
@@ -38,18 +39,18 @@ class Reading:
 
     Attributes:
         span: the part of the text that answers, on one line; None if the text does not say.
-        is_true: the answer to a question that is to be answered yes or no; else None.
+        verdict: the answer to a question that is to be answered yes or no; else None.
         confidence: how sure the model is, from 0 to 1.
     """
 
     span: str | None
-    is_true: bool | None = None
+    verdict: bool | None = None
     confidence: float = 0.0
 
     def __str__(self) -> str:
         if self.span is None:
             return DOES_NOT_SAY
-        return self.span if self.is_true is None else f"{'Yes' if self.is_true else 'No'}: {self.span}"
+        return self.span if self.verdict is None else f"{'Yes' if self.verdict else 'No'}: {self.span}"
 
 
 def question_prompt(text: str, question: str) -> Prompt:
@@ -103,11 +104,18 @@ def _read(controller: Controller, question: str, text: str, stage: str, deadline
         extra={"grammar": answer_grammar(text)} | _WITH_PROBABILITIES | reader_options(controller.settings),
         deadline=deadline,
     )
-    answer = reply.text.strip()
-    if answer == NOT_SAID or reply.finish == "length":
+    span, verdict = answer_in(reply.text.strip())
+    if span is None or reply.finish == "length":
         return Reading(None)
-    confidence = math.exp(sum(reply.logprobs)) if reply.logprobs else 0.0
-    for word, is_true in ((YES, True), (NO, False)):
-        if answer.startswith(word):
-            return Reading(answer.removeprefix(word), is_true, confidence)
-    return Reading(answer, None, confidence)
+    return Reading(span, verdict, _confidence(reply.logprobs, has_verdict=verdict is not None))
+
+
+def _confidence(logprobs: Sequence[float], *, has_verdict: bool) -> float:
+    """The probability of a span; of a verdict its own, times the mean one of its span's tokens.
+
+    A verdict can be right although the span has a word more or less.
+    """
+    if not has_verdict:
+        return math.exp(sum(logprobs)) if logprobs else 0.0
+    span, verdict = logprobs[:-VERDICT_TOKENS], logprobs[-VERDICT_TOKENS:]
+    return math.exp(sum(verdict) + sum(span) / len(span)) if span else 0.0

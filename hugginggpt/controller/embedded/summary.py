@@ -100,7 +100,7 @@ def chosen_sentences(text: str) -> str:
         facts = [sentence for sentence in found if _FACT.search(sentence)]
         return _fitting(facts[:MOST_SENTENCES], len(text), " ") or _cut(found[0], text)
     chosen = [lines[0], *(line for ways in _LINES for line in _first(ways, lines[1:]))]
-    return _fitting(dict.fromkeys(chosen), len(text), "; ") or _cut(lines[0], text)
+    return _fitting((line.rstrip(",;") for line in dict.fromkeys(chosen)), len(text), "; ") or _cut(lines[0], text)
 
 
 def _first(ways: Sequence[re.Pattern[str]], lines: Sequence[str]) -> list[str]:
