@@ -74,7 +74,7 @@ $(PLANNER)/train.jsonl: $(DATA_SOURCES) | install
 	$(BIN)/python -m training.generate --out $(PLANNER) --samples 32000 --seed 1
 
 reader: $(READER)/train.jsonl ## Train the small reader, an hour or two on two cores. An interrupted run continues.
-	$(BIN)/python -m training.train $(READER)/train.jsonl --out $(READER) --longest 1024 --tokens 3072
+	$(BIN)/python -m training.train $(READER)/train.jsonl --out $(READER) --longest 1024
 	cp $(READER)/adapter.gguf models_cache/reader/reader.gguf
 	$(BIN)/python -m training.measure models_cache/reader/evaluation.jsonl
 
