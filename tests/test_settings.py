@@ -69,7 +69,9 @@ def test_an_address_that_is_shown_has_no_query(monkeypatch: pytest.MonkeyPatch, 
     assert "sesame" not in raised.value.message
 
 
-@pytest.mark.parametrize("name", ["HOME", "MODELS_CACHE", "FILE_ROOTS", "ARTIFACTS_URL", "EMBEDDED_PLANNER"])
+@pytest.mark.parametrize(
+    "name", ["HOME", "MODELS_CACHE", "FILE_ROOTS", "ARTIFACTS_URL", "EMBEDDED_PLANNER", "EMBEDDED_READER"]
+)
 def test_a_folder_of_an_unknown_user_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(f"HUGGINGGPT_{name}", "~nobody-of-that-name/folder")
     with pytest.raises(ConfigurationError, match=f"^The setting HUGGINGGPT_{name} cannot be used: it begins with"):
@@ -98,6 +100,7 @@ def test_files_and_folders_are_the_same_wherever_a_process_goes(
     monkeypatch.setenv("HUGGINGGPT_FILE_ROOTS", "in:~/pictures")
     monkeypatch.setenv("HUGGINGGPT_EMBEDDED_CONTROLLER_GGUF", "model.gguf")
     monkeypatch.setenv("HUGGINGGPT_EMBEDDED_PLANNER", "none")
+    monkeypatch.setenv("HUGGINGGPT_EMBEDDED_READER", "reader.gguf")
     settings = get_settings()
     assert settings.artifacts == str(tmp_path / "store")
     assert settings.embedded_controller_gguf == tmp_path / "model.gguf"
@@ -108,6 +111,7 @@ def test_files_and_folders_are_the_same_wherever_a_process_goes(
         "HUGGINGGPT_FILE_ROOTS": f"{tmp_path / 'in'}:{Path.home() / 'pictures'}",
         "HUGGINGGPT_EMBEDDED_CONTROLLER_GGUF": str(tmp_path / "model.gguf"),
         "HUGGINGGPT_EMBEDDED_PLANNER": "none",
+        "HUGGINGGPT_EMBEDDED_READER": str(tmp_path / "reader.gguf"),
     }
 
 

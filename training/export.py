@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from gguf import GGUFType, GGUFWriter
 
-from training.model import Planner
+from training.model import Llama
 
 
-def write(model: Planner, file: Path) -> None:
+def write(model: Llama, file: Path) -> None:
     """Write the adapter, in float16."""
     writer = GGUFWriter(file, "llama")
     writer.add_type(GGUFType.ADAPTER)

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from training import base, export
 from training.examples import Batch, Example, Tokenizer, batches, read
-from training.model import Planner
+from training.model import Llama
 
 log = logging.getLogger("training")
 
@@ -70,7 +70,7 @@ class Trainer:
         self.examples = examples
         self.device = device
         torch.manual_seed(recipe.seed)
-        self.model = Planner(base.load(weights), recipe.rank, recipe.scale, recipe.longest).to(device)
+        self.model = Llama(base.load(weights), recipe.rank, recipe.scale, recipe.longest).to(device)
         self.parameters: list[Tensor] = list(self.model.parameters())
         self.optimizer = torch.optim.AdamW(self.parameters, lr=0.0, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
         # On a CPU, batches run in parallel, because cores that share a batch wait for each other at every operation.
@@ -109,7 +109,7 @@ class Trainer:
 
     def _gradients(self, batch: Batch, learnt: int) -> tuple[float, tuple[Tensor, ...]]:
         with torch.enable_grad():
-            loss = self.model.loss(batch.tokens, batch.at, batch.targets) / learnt
+            loss = self.model.loss(batch) / learnt
             return loss.item(), torch.autograd.grad(loss, self.parameters)
 
     def rate(self) -> float:
@@ -197,7 +197,7 @@ def train(recipe: Recipe, weights: Path, data: Path, out: Path, device: torch.de
             saved = now
             save(trainer.state(), checkpoint)
     save(trainer.state(), checkpoint)
-    adapter = out / "planner.gguf"
+    adapter = out / "adapter.gguf"
     export.write(trainer.model, adapter)
     log.info("%.0f s; wrote %s", time.monotonic() - start, adapter.name)
     return adapter
@@ -213,7 +213,7 @@ def save(state: dict[str, Any], file: Path) -> None:
 def main() -> None:
     """Read the arguments and train."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("data", type=Path, help="JSON lines of prompt and completion")
+    parser.add_argument("data", type=Path, help="JSON lines; training/examples.py says of what")
     parser.add_argument("--base", type=Path, help="GGUF file of a Llama model; by default the packaged one")
     parser.add_argument("--out", type=Path, required=True, help="folder of adapter, checkpoint and log")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

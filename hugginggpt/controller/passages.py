@@ -3,6 +3,7 @@
 import math
 import re
 from collections import Counter
+from collections.abc import Sequence
 
 from hugginggpt.controller.prompts import estimate_tokens, shorten, tokens_of
 
@@ -48,6 +49,16 @@ def relevant_passages(text: str, question: str, tokens: int, mark: str) -> str:
     if estimate_tokens(text) <= tokens:
         return text
     pieces = passages(text, max(40, tokens // 8))
+    kept: set[int] = set()
+    for number in by_relevance(pieces, question):
+        if estimate_tokens(_joined(pieces, kept | {number}, mark)) > tokens:
+            break
+        kept.add(number)
+    return _joined(pieces, kept, mark)
+
+
+def by_relevance(pieces: Sequence[str], question: str) -> list[int]:
+    """The numbers of a text's pieces, those that share the question's rarest words first."""
     words = [set(_words(piece)) for piece in pieces]
     frequency = Counter(word for found in words for word in found)
     asked = set(_words(question))
@@ -55,12 +66,7 @@ def relevant_passages(text: str, question: str, tokens: int, mark: str) -> str:
     def weight(number: int) -> float:
         return sum(math.log(1 + len(pieces) / frequency[word]) for word in asked & words[number])
 
-    kept: set[int] = set()
-    for number in sorted(range(len(pieces)), key=lambda n: (-weight(n), n)):
-        if estimate_tokens(_joined(pieces, kept | {number}, mark)) > tokens:
-            break
-        kept.add(number)
-    return _joined(pieces, kept, mark)
+    return sorted(range(len(pieces)), key=lambda n: (-weight(n), n))
 
 
 def _joined(pieces: list[str], kept: set[int], mark: str) -> str:

@@ -1,42 +1,53 @@
 """The controller's answers to text tasks, used only as far as they can be trusted.
 
-A large model's answer is taken as it is. The embedded model makes things up, so its answer only
-counts where the text supports it; otherwise a part of the text takes its place.
+A large model's answer is taken as it is. The embedded model has a reader, whose answers are parts of the text. Without
+one, for example because it is another model, its answer only counts where the text supports it.
 """
 
-from typing import TYPE_CHECKING
-
-from hugginggpt.controller.embedded.answers import QUOTED_CHARS, invented, quotation, tidied
-from hugginggpt.controller.passages import condensed
-from hugginggpt.controller.prompts import shorten
+from hugginggpt.controller.client import Controller
+from hugginggpt.controller.embedded.answers import invented, tidied
+from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, read_answer
+from hugginggpt.controller.embedded.server import reader
+from hugginggpt.controller.embedded.single_questions import single_questions
+from hugginggpt.controller.embedded.summary import read_summary, trusted_summary
 from hugginggpt.deadline import Deadline
 
-if TYPE_CHECKING:
-    from hugginggpt.controller.client import Controller
-
-_EXTRACT_CHARS = 500
+__all__ = ["checked_answer", "checked_summary", "read_answers", "read_summary", "reads"]
 
 
-def trusted_summary(controller: "Controller", written: str, text: str) -> str:
-    """The controller's summary of a text, or an extract of the text that is marked as one."""
-    if not controller.is_embedded:
-        return written
-    summary = tidied(written)
-    return f"Extract: {condensed(text, _EXTRACT_CHARS)}" if invented(summary, [text]) else summary
+def reads(controller: Controller) -> bool:
+    """Whether the controller is the embedded model with a reader."""
+    return controller.is_embedded and reader(controller.settings) is not None
 
 
-def trusted_answer(
-    controller: "Controller", written: str, question: str, context: str, *, stage: str, deadline: Deadline
-) -> str:
-    """The controller's answer from a context, or the line of the context that answers best.
+def read_answers(controller: Controller, question: str, text: str, *, stage: str, deadline: Deadline) -> str:
+    """The reader's answer to a question; to several questions in one, each answer after its question.
+
+    Args:
+        controller: a controller that reads.
+        question: one question or several.
+        text: of any length.
+        stage: for the trace.
+        deadline: when it has to be done.
 
     Raises:
-        ControllerError: the embedded controller names no such line.
+        ControllerError: and its subclasses, as `Controller.reply` raises them.
     """
-    if not (controller.is_embedded and context):
+    questions = single_questions(question)
+    answers = [str(read_answer(controller, one.asked, text, stage=stage, deadline=deadline)) for one in questions]
+    if len(answers) == 1:
+        return answers[0]
+    return "\n\n".join(f"{one.shown}\n{answer}" for one, answer in zip(questions, answers, strict=True))
+
+
+def checked_answer(controller: Controller, written: str, question: str, context: str) -> str:
+    """The controller's answer from a context; that the text does not say if the embedded model invents something."""
+    if not controller.is_embedded:
         return written
     answer = tidied(written)
-    if answer and not invented(answer, [question, context]):
-        return answer
-    lines = [shorten(" ".join(line.split()), QUOTED_CHARS) for line in context.splitlines() if line.strip()]
-    return quotation(controller, question, lines, stage=stage, deadline=deadline)
+    return DOES_NOT_SAY if not answer or invented(answer, [question, context]) else answer
+
+
+def checked_summary(controller: Controller, written: str, text: str) -> str:
+    """The controller's summary of a text; sentences of the text if the embedded model invents something."""
+    return trusted_summary(tidied(written), text) if controller.is_embedded else written

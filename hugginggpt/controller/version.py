@@ -7,14 +7,14 @@ from pathlib import Path
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.controller import planning
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.embedded import direct, grammar, planner, questions, reading, sources
+from hugginggpt.controller.embedded import direct, file_questions, grammar, planner, questions, sources, turns
 from hugginggpt.controller.embedded import server as embedded
 from hugginggpt.controller.prompts import prompt_hash
 from hugginggpt.plan import draft, extract, limits, loose, model, notation, parse, references, repair, schema
 from hugginggpt.settings import Settings
 
 _READING = (draft, extract, limits, loose, model, parse, references, repair)
-_BY_NOTATION = (planner, reading, questions, direct, sources, grammar, notation, *_READING)
+_BY_NOTATION = (planner, turns, file_questions, questions, direct, sources, grammar, notation, *_READING)
 _BY_JSON = (planning, schema, *_READING)
 
 

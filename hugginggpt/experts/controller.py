@@ -118,8 +118,11 @@ class Summarization(_ByController):
 
     def answer(self, talk: _Talk) -> str:
         from hugginggpt.controller.passages import passages
+        from hugginggpt.controller.text_tasks import read_summary, reads
 
         text, first = talk.asked.get("text"), True
+        if reads(talk.controller):
+            return read_summary(talk.controller, text, stage=talk.kind, deadline=talk.deadline)
         while True:
             prompt = "summarization" if first else "summarization_merge"
             parts = passages(text, talk.room(_SHORT_ANSWER, prompt, text=""))
@@ -131,10 +134,9 @@ class Summarization(_ByController):
 
     @staticmethod
     def _summary(talk: _Talk, prompt: str, text: str, max_tokens: int = _SHORT_ANSWER) -> str:
-        """A summary; where a small model makes things up, an extract of the text that says so."""
-        from hugginggpt.controller.text_tasks import trusted_summary
+        from hugginggpt.controller.text_tasks import checked_summary
 
-        return trusted_summary(talk.controller, talk.ask(prompt, max_tokens, text=text), text)
+        return checked_summary(talk.controller, talk.ask(prompt, max_tokens, text=text), text)
 
 
 class Translation(_ByController):
@@ -162,22 +164,24 @@ class QuestionAnswering(_ByController):
     kind = "question-answering"
 
     def answer(self, talk: _Talk) -> str:
-        """The small model's answer is checked against the text."""
         from hugginggpt.controller.passages import relevant_passages
         from hugginggpt.controller.prompts import CUT
-        from hugginggpt.controller.text_tasks import trusted_answer
+        from hugginggpt.controller.text_tasks import checked_answer, read_answers, reads
 
         question, context = talk.asked.get("text"), talk.asked.get("context")
-        if talk.controller.knows_little and not context:
-            raise ExpertError(
-                f"Without a text to look in, {talk.controller.model} cannot know this: attach a file, or configure a "
-                "controller with OPENAI_API_KEY or OPENAI_BASE_URL."
-            )
-        if context:
-            room = talk.room(_SHORT_ANSWER, self.kind, question=question, context="-")
-            context = relevant_passages(context, question, room, CUT)
+        if not context:
+            if talk.controller.knows_little:
+                raise ExpertError(
+                    f"Without a text to look in, {talk.controller.model} cannot know this: attach a file, or configure "
+                    "a controller with OPENAI_API_KEY or OPENAI_BASE_URL."
+                )
+            return talk.ask(self.kind, _SHORT_ANSWER, question=question, context=context)
+        if reads(talk.controller):
+            return read_answers(talk.controller, question, context, stage=talk.kind, deadline=talk.deadline)
+        room = talk.room(_SHORT_ANSWER, self.kind, question=question, context="-")
+        context = relevant_passages(context, question, room, CUT)
         answer = talk.ask(self.kind, _SHORT_ANSWER, question=question, context=context)
-        return trusted_answer(talk.controller, answer, question, context, stage=talk.kind, deadline=talk.deadline)
+        return checked_answer(talk.controller, answer, question, context)
 
 
 class Conversational(_ByController):

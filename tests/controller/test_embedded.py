@@ -13,8 +13,10 @@ import pytest
 from hugginggpt.controller.call import ControllerCall
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded import server as embedded
+from hugginggpt.controller.embedded.reader import DOES_NOT_SAY
 from hugginggpt.controller.prompts import render
 from hugginggpt.controller.response import Response, respond
+from hugginggpt.controller.text_tasks import read_answers
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, ControllerUnavailableError, ExpertError
@@ -62,7 +64,7 @@ def test_it_answers_a_question_over_a_given_text(controller: Controller, page: s
 
 def test_a_summary_holds_no_number_that_the_text_does_not(controller: Controller) -> None:
     summary = summarise(controller, REEF)
-    assert "coral" in summary and len(summary.removeprefix("Extract: ")) <= len(REEF)
+    assert "coral" in summary and len(summary) <= len(REEF)
 
 
 def test_it_is_never_asked_to_write_the_answer(controller: Controller) -> None:
@@ -90,6 +92,65 @@ def test_it_keeps_to_a_schema(controller: Controller) -> None:
     prompt = render("conversational", text="Which colour is grass? Answer as JSON.")
     answer = controller.chat(prompt, stage="colour", max_tokens=40, schema=schema)
     assert json.loads(answer)["colour"] in ("red", "green")
+
+
+QUESTIONS = [
+    ("Who has to pay?", "Jane Roe"),
+    ("What is the invoice number?", "88213"),
+    ("How much is to be paid in total?", "$ 363.40"),
+    ("How long do I have to pay?", "14 days"),
+    ("What is the phone number?", DOES_NOT_SAY),
+]
+
+
+@pytest.mark.parametrize(("question", "answer"), QUESTIONS)
+def test_it_reads_answers_from_a_text(controller: Controller, question: str, answer: str) -> None:
+    assert read_answers(controller, question, ORDER, stage="question-answering", deadline=Deadline(240)) == answer
+
+
+def test_what_it_has_read_does_not_mix_with_what_it_plans(controller: Controller) -> None:
+    def plan() -> str:
+        prompt = render(
+            "embedded/planning", request="Read invoice.png aloud.", sources=["invoice.png (image)"], history=[]
+        )
+        return controller.chat(prompt, stage="plan", max_tokens=40, extra=embedded.planner_options(controller.settings))
+
+    first = plan()
+    for question, answer in QUESTIONS[:2]:
+        read = read_answers(controller, question, ORDER, stage="question-answering", deadline=Deadline(240))
+        assert (read, plan()) == (answer, first)
+
+
+def test_a_request_switches_its_own_adapter_on(tmp_path: Path) -> None:
+    planner, reader = (tmp_path / f"{name}.gguf" for name in ("planner", "reader"))
+    for file in (planner, reader):
+        file.touch()
+    both = Settings(embedded_planner=planner, embedded_reader=reader)
+    alone = Settings(embedded_planner=Path("none"), embedded_reader=reader)
+    assert embedded.planner_options(both)["lora"] == [{"id": 0, "scale": 1.0}]
+    assert embedded.reader_options(both)["lora"] == [{"id": 1, "scale": 1.0}]
+    assert embedded.reader_options(alone)["lora"] == [{"id": 0, "scale": 1.0}]
+    assert embedded.planner_options(alone) == {}
+
+
+def test_another_base_model_has_no_reader_unless_one_is_given(tmp_path: Path) -> None:
+    for file in (tmp_path / "other.gguf", tmp_path / "reader.gguf"):
+        file.touch()
+    other = Settings(embedded_controller_gguf=tmp_path / "other.gguf")
+    assert embedded.reader(other) is None
+    given = other.model_copy(update={"embedded_reader": tmp_path / "reader.gguf"})
+    assert embedded.reader(given) == tmp_path / "reader.gguf"
+    with pytest.raises(ControllerError, match="set HUGGINGGPT_EMBEDDED_READER to a file that does, or to none"):
+        embedded.reader(Settings(embedded_reader=tmp_path / "missing.gguf"))
+
+
+def test_without_a_reader_what_the_model_invents_does_not_count() -> None:
+    controller = Controller.from_settings(Settings(embedded_reader=Path("none")))
+    expert = QuestionAnswering()
+    asked = expert.prepare({"text": Text("What is the total due?"), "context": Text(ORDER)})
+    answer = expert.run(controller, asked, Deadline(240))
+    assert "363.40" in answer or answer == DOES_NOT_SAY
+    controller.close()
 
 
 def test_it_is_started_once_for_all_threads() -> None:

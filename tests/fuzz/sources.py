@@ -11,7 +11,10 @@ from hugginggpt.controller.embedded.answers import invented, repeats_itself, tid
 from hugginggpt.controller.embedded.direct import direct_answer
 from hugginggpt.controller.embedded.planner import planner_prompt, with_passages
 from hugginggpt.controller.embedded.questions import asked_in, questions_in, unplanned_questions
+from hugginggpt.controller.embedded.single_questions import single_questions
 from hugginggpt.controller.embedded.sources import named_in, sources_of, take_passages
+from hugginggpt.controller.embedded.spans import answer_grammar
+from hugginggpt.controller.embedded.summary import chosen_sentences
 from hugginggpt.controller.embedded.turns import shown_request
 from hugginggpt.controller.grounding import foreign_words, repeated_words, unfounded
 from hugginggpt.controller.passages import condensed, passages, relevant_passages
@@ -147,8 +150,11 @@ class Sources:
             assert direct_answer(text, []).count(".") < 10, "more than a fixed text"
             repeats_itself(text)
             invented(text, others)
+            assert all(question.asked.endswith("?") for question in single_questions(text))
+            assert len(chosen_sentences(text)) <= max(200, len(text))
+            answer_grammar(text)
 
-        return Case("tidied, questions_in, distinct_texts, invented", (text, others), run, ())
+        return Case("tidied, distinct_texts, invented, single_questions, chosen_sentences", (text, others), run, ())
 
     def _namespace(self, rng: random.Random) -> Case:
         text = wording(rng, 100_000)

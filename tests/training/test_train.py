@@ -112,7 +112,7 @@ def trained(weights: Path, data: Path, tmp_path_factory: pytest.TempPathFactory)
     """The adapter of a run that nothing interrupts, and what the run said."""
     out = tmp_path_factory.mktemp("out")
     said = finished(training(weights, data, out))
-    return out / "planner.gguf", said
+    return out / "adapter.gguf", said
 
 
 def test_the_loss_falls(trained: tuple[Path, str]) -> None:
@@ -129,11 +129,11 @@ def test_a_run_that_was_killed_goes_on_to_the_same_adapter(
         time.sleep(0.01)
     run.kill()
     run.communicate()
-    assert not (tmp_path / "planner.gguf").exists()
+    assert not (tmp_path / "adapter.gguf").exists()
     reached = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"]
     said = finished(training(weights, data, tmp_path))
     assert f"continuing from step {reached}" in said
-    assert (tmp_path / "planner.gguf").read_bytes() == trained[0].read_bytes()
+    assert (tmp_path / "adapter.gguf").read_bytes() == trained[0].read_bytes()
 
 
 def test_other_examples_begin_anew(trained: tuple[Path, str], weights: Path, data: Path, tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_other_examples_begin_anew(trained: tuple[Path, str], weights: Path, dat
     other.write_text(data.read_text(encoding="utf-8").replace("joke", "song"), encoding="utf-8")
     said = finished(training(weights, other, tmp_path))
     assert "belongs to another recipe, other weights or other examples: starting anew" in said
-    assert (tmp_path / "planner.gguf").read_bytes() != trained[0].read_bytes()
+    assert (tmp_path / "adapter.gguf").read_bytes() != trained[0].read_bytes()
 
 
 def test_the_server_plans_with_it(trained: tuple[Path, str], weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,9 +14,10 @@ WHO = (
     "results together. Without a key, a small model on this machine plans."
 )
 CAN = (
-    "I can read the text in pictures, answer questions about documents, summarise, read texts aloud, write down what is "
-    "said in recordings and clean them, sort texts by labels or mood, draw the edges in pictures, and more. `hugginggpt "
-    "kinds` lists every kind of task and where it runs, and `hugginggpt models fetch` gets models for others."
+    "I can read the text in pictures, answer questions about documents, summarise, read texts aloud, write down what "
+    "is said in recordings and clean them, sort texts by labels or mood, draw the edges in pictures, and more. "
+    "`hugginggpt kinds` lists every kind of task and where it runs, and `hugginggpt models fetch` gets models for "
+    "others."
 )
 HOW = (
     "I turn your request into a plan of AI tasks, choose an expert model for each, run each as soon as its inputs are "

@@ -1,7 +1,7 @@
-"""The small model that answers without a key, and the adapter that plans: another one is named here.
+"""The small model that answers without a key, and its adapters: another one is named here.
 
 Its package is also in `pyproject.toml` and in the `Makefile`. An adapter fits one model only: docs/embedded-planner.md
-says how to train it.
+and docs/reader.md say how to train them.
 """
 
 MODEL = "SmolLM2-135M-Instruct"
@@ -11,6 +11,8 @@ FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 PLANNER = "planner/planner.gguf"
 """The adapter that plans, in `models_cache/`."""
+READER = "reader/reader.gguf"
+"""The adapter that reads, in `models_cache/`."""
 
 CONTEXT_TOKENS = 2048
 """Budget of one call. The model takes 8192 tokens, but reads only 200 to 600 per second on two cores."""

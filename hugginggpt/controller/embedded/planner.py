@@ -12,8 +12,8 @@ from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.controller.call import PLAN
 from hugginggpt.controller.client import Controller
+from hugginggpt.controller.embedded.file_questions import reading_plan
 from hugginggpt.controller.embedded.grammar import plan_grammar
-from hugginggpt.controller.embedded.reading import reading_plan
 from hugginggpt.controller.embedded.server import planner_options
 from hugginggpt.controller.embedded.sources import ReadRequest
 from hugginggpt.controller.embedded.turns import ShownRequest, shown_request

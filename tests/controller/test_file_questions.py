@@ -7,7 +7,7 @@ import pytest
 
 from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.capabilities import ValueType
-from hugginggpt.controller.embedded.reading import reading_plan
+from hugginggpt.controller.embedded.file_questions import reading_plan
 from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan
 from hugginggpt.plan.notation import read_notation, write_notation
