@@ -103,15 +103,23 @@ QUESTIONS = [
 ]
 
 
+trained = pytest.mark.skipif(embedded.reader(Settings()) is None, reason="the reader is not trained: make reader")
+
+
+@trained
 @pytest.mark.parametrize(("question", "answer"), QUESTIONS)
 def test_it_reads_answers_from_a_text(controller: Controller, question: str, answer: str) -> None:
     assert read_answers(controller, question, ORDER, stage="question-answering", deadline=Deadline(240)) == answer
 
 
+@trained
 def test_what_it_has_read_does_not_mix_with_what_it_plans(controller: Controller) -> None:
     def plan() -> str:
         prompt = render(
-            "embedded/planning", request="Read invoice.png aloud.", sources=["invoice.png (image)"], history=[]
+            "embedded/planning",
+            request="Read invoice.png aloud.",
+            sources=[{"name": "invoice.png", "label": "image"}],
+            history=[],
         )
         return controller.chat(prompt, stage="plan", max_tokens=40, extra=embedded.planner_options(controller.settings))
 

@@ -74,11 +74,13 @@ def planner(settings: Settings) -> Path | None:
 
 
 def reader(settings: Settings) -> Path | None:
-    """The adapter that reads; None if the embedded model has none.
+    """The adapter that reads; None if the embedded model has none, or if it has not been trained yet.
 
     Raises:
-        ControllerError: the file does not exist.
+        ControllerError: the file that the settings name does not exist.
     """
+    if settings.embedded_reader is None and not (data_folder("models_cache") / READER).is_file():
+        return None
     return _adapter(settings, settings.embedded_reader, READER)
 
 
