@@ -136,7 +136,7 @@ def test_the_model_of_a_kind_is_fetched_though_nothing_is_downloaded_unasked(ins
     tiny_tables.build_all(tmp_path / "models")
     with HubServer(tmp_path / "models") as hub:
         at = {"HF_ENDPOINT": hub.url, "HUGGINGGPT_MODELS_CACHE": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "0"}
-        before = inside.invoke(main, ["models", "--kind", "conversational"], env=at)
+        before = inside.invoke(main, ["models", "--kind", "summarization"], env=at)
         assert "downloads no models for tasks that it can do itself" in before.stdout
         for kind in ("conversational", "tabular-classification"):
             fetched = inside.invoke(main, ["models", "fetch", "--kind", kind], env=at)

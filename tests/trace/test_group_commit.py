@@ -23,7 +23,7 @@ class Doubling:
         self.transactions.append(list(items))
         if len(self.transactions) == 1:
             self.first_is_in.set()
-            while len(self.group._waiting) < self.others:
+            while len(self.group._waiting) < 1 + self.others:
                 threading.Event().wait(0.001)
             return [2 * items[0]]
         if self.away:
