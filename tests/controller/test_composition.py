@@ -248,6 +248,11 @@ def test_a_question_that_nothing_belongs_to_is_said_to_be_unanswered() -> None:
     assert second.startswith('Who has to pay?\nJane Roe\n\nNot answered: "And by when?"')
 
 
+def test_a_question_of_little_words_takes_no_answer_from_another() -> None:
+    outcomes = [read(), asked(1, "When will the hot water be off?", "From 8:00")]
+    assert compose("What does it say? When will the hot water be off?", outcomes) == f"From 8:00\n\nText:\n{INVOICE}"
+
+
 def test_a_polite_wish_is_no_question() -> None:
     assert compose("Could you read this to me?", invoice_outcomes()) == f"{INVOICE}\nSpeech: {WAV}"
     assert compose("Can I have a summary of it, please?", [read(), summed_up(1, of=0)]) == SUMMARY

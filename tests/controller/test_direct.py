@@ -70,6 +70,9 @@ def test_questions_are_told_from_polite_wishes() -> None:
         "Please, can you summarise it?",
         "Would you mind drawing the edges?",
         "Can I have it in French?",
+        "Would it be possible to read this out loud?",
+        "Any chance you could transcribe this?",
+        "Kannst du das vorlesen?",
     ):
         assert questions_in(wish) == [] and asked_in(wish) == []
     for question in (
@@ -77,9 +80,15 @@ def test_questions_are_told_from_polite_wishes() -> None:
         "Can you tell me who has to pay?",
         "Is this sign about parking?",
         "And by when?",
+        "Are pets allowed?",
         "Do you know how much it is?",
     ):
         assert questions_in(f"Hello. {question} Thanks!") == [question] == asked_in(question)
+
+
+@pytest.mark.parametrize("text", ["Read this aloud, please?", "You know what I found in the attic? Read it."])
+def test_a_mark_alone_makes_no_question_that_has_to_be_answered(text: str) -> None:
+    assert questions_in(text) == []
 
 
 def test_questions_without_a_mark_count_where_they_are_to_be_planned() -> None:
@@ -106,3 +115,5 @@ def test_a_question_is_planned_if_a_task_has_half_of_its_words() -> None:
     assert unplanned_questions("Who has to pay the invoice?", ["who must pay the invoice"]) == []
     assert unplanned_questions("Who has to pay? And by when?", ["Who has to pay?"]) == ["And by when?"]
     assert unplanned_questions("How much is it?", ["What does it cost"]) == []
+    assert unplanned_questions("What does it say? When is it off?", ["When is it off?"]) == ["What does it say?"]
+    assert unplanned_questions("When is it off? What does it say?", ["What does it say?"]) == ["When is it off?"]

@@ -9,12 +9,20 @@ _BEGINNING = r"(?:(?:please|hi|hello|hey|ok|okay|and|but|so|also|then|now|well|o
 _INTERROGATIVE = r"(?:who|whom|whose|what|which|when|where|why|how)"
 _WISH = re.compile(
     rf"{_BEGINNING}(?:(?:can|could|would|will|won't|may|might|shall|should)\s+(?:you|i|we|someone|somebody)|"
-    r"(?:do|would) you mind|how about|why (?:not|don't you))\b",
+    r"(?:do|would) you mind|how about|why (?:not|don't you)|would it be (?:possible|okay?|all right|too much)|"
+    r"(?:is there )?(?:any|a) (?:chance|way)(?: that)? (?:you|i|we)|(?:kannst|könntest|würdest|magst) du|"
+    r"(?:können|könnten|würden) (?:sie|wir))\b",
     re.IGNORECASE,
 )
+_CHATTER = re.compile(rf"{_BEGINNING}(?:guess what|you know {_INTERROGATIVE}|did you know)\b", re.IGNORECASE)
+_PREPOSITION = r"(?:(?:about|after|as of|at|before|by|for|from|in|of|on|since|to|until|up to|with)\s+)?"
 _ASKS = re.compile(
-    rf"{_BEGINNING}(?:{_INTERROGATIVE}(?:'s|'re|s)?|(?:is|are|was|were|does|do|did|has|have)(?:n't)? "
+    rf"{_BEGINNING}(?:{_PREPOSITION}{_INTERROGATIVE}(?:'s|'re|s)?|(?:is|are|was|were|does|do|did|has|have)(?:n't)? "
     r"(?:it|he|she|they|there|this|that|the|a|an|any|my|our|i|we|you|someone|anyone|all|each|\w+ed))\b",
+    re.IGNORECASE,
+)
+_ASKS_WITH_A_MARK = re.compile(
+    rf"{_BEGINNING}(?:is|are|was|were|does|do|did|has|have|had|can|could|will|would|should|may|might|must)(?:n't)?\s",
     re.IGNORECASE,
 )
 _INDIRECT = re.compile(
@@ -34,7 +42,7 @@ _LITTLE_WORDS = frozenset(
 
 def questions_in(request: str) -> list[str]:
     """The sentences of a request that end with a question mark and ask for information; a polite wish does not."""
-    return [sentence for sentence in _sentences(request) if sentence.endswith("?") and not _is_wish(sentence)]
+    return [sentence for sentence in _sentences(request) if sentence.endswith("?") and _asks(sentence)]
 
 
 def asked_in(request: str) -> list[str]:
@@ -42,7 +50,7 @@ def asked_in(request: str) -> list[str]:
     return [
         sentence
         for sentence in _sentences(request)
-        if not _is_wish(sentence) and (sentence.endswith("?") or _ASKS.match(sentence) or _INDIRECT.search(sentence))
+        if not _is_wish(sentence) and (sentence.endswith("?") or _asks(sentence))
     ]
 
 
@@ -51,21 +59,24 @@ def unplanned_questions(request: str, planned: Iterable[str]) -> list[str]:
 
     Args:
         request: the request.
-        planned: the questions of the tasks. Each stands for one of the request that shares half of its words.
+        planned: the questions of the tasks. Each stands for one of the request that shares half of its words; one that
+            is left then stands for a question of little words only, such as "How much is it?".
     """
-    left, unplanned = list(planned), []
-    for question in questions_in(request):
-        found = next((other for other in left if _may_be_the_same(question, other)), None)
-        if found is None:
-            unplanned.append(question)
-        else:
-            left.remove(found)
-    return unplanned
+    questions, left = questions_in(request), list(planned)
+    unplanned = [question for question in questions if not _take(question, left)]
+    wordless = [question for question in unplanned if not _words(question)][: len(left)]
+    return [question for question in unplanned if question not in wordless]
 
 
-def _may_be_the_same(one: str, other: str) -> bool:
-    words, others = _words(one), _words(other)
-    return 2 * len(words & others) >= min(len(words), len(others))
+def _take(question: str, planned: list[str]) -> bool:
+    """Remove the planned question that a question is; False if there is none."""
+    words = _words(question)
+    for other in planned:
+        others = _words(other)
+        if (shared := len(words & others)) and 2 * shared >= min(len(words), len(others)):
+            planned.remove(other)
+            return True
+    return False
 
 
 def _sentences(request: str) -> list[str]:
@@ -74,7 +85,17 @@ def _sentences(request: str) -> list[str]:
     return [sentence for sentence in found if sentence]
 
 
+def _asks(sentence: str) -> bool:
+    """Whether a sentence asks for information by its words."""
+    patterns = (_ASKS, _ASKS_WITH_A_MARK) if sentence.endswith("?") else (_ASKS,)
+    found = any(pattern.match(sentence) for pattern in patterns) or _INDIRECT.search(sentence) is not None
+    return found and not _is_wish(sentence)
+
+
 def _is_wish(sentence: str) -> bool:
+    """Whether a sentence only looks like a question: a polite wish, or words to begin a talk with."""
+    if _CHATTER.match(sentence):
+        return True
     return _WISH.match(sentence) is not None and _INDIRECT.search(sentence) is None
 
 
