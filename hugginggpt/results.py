@@ -14,6 +14,9 @@ from hugginggpt.plan import PlannedTask
 LONG_TEXT = 2000
 """Characters of a text that an answer shows; a longer one is shown as a file, too."""
 
+SPOKEN_TEXT = 500
+"""Characters that an answer shows of a text that is also spoken, unless the request asks for the text itself."""
+
 
 class TaskStatus(StrEnum):
     """The status of a planned task: PLANNED until it has ended."""

@@ -12,6 +12,7 @@ from prefect.results import ResultRecord  # type: ignore[attr-defined]
 from prefect.states import Completed, Failed
 
 from hugginggpt.artifacts import Artifact
+from hugginggpt.conversation import SPEAKING
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import (
     DeadlineExceededError,
@@ -22,9 +23,10 @@ from hugginggpt.errors import (
 )
 from hugginggpt.models.card import ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.plan.references import sole_reference
 from hugginggpt.redaction import said
 from hugginggpt.request_run import RequestRun
-from hugginggpt.results import LONG_TEXT, TaskOutcome, TaskResult, TaskStatus
+from hugginggpt.results import LONG_TEXT, SPOKEN_TEXT, TaskOutcome, TaskResult, TaskStatus
 from hugginggpt.services import get_store
 from tasks.cancelling import cancellable, cancelled_on_error, why_cancelled
 from tasks.edges import run_after, submit_after, unsearched
@@ -224,7 +226,7 @@ class _Schedule:
             result=None if result is None else result.model_copy(update={"task_id": planned.id}),
             error=None if result is not None else self._why_not(state),
             recovered=state.name == RECOVERED,
-            files={artifact.sha256: get_store().address(artifact) for artifact in outputs if _is_file(artifact)},
+            files={a.sha256: get_store().address(a) for a in outputs if _is_file(a, self._shown_chars(planned))},
             ended_at=state.timestamp,
             prefect_task_run_id=str(state.state_details.task_run_id),
         )
@@ -236,6 +238,11 @@ class _Schedule:
         else:
             with recording(f"The end of task {planned.name}"):
                 self.request.trace.record_no_result(planned.id, outcome.status, outcome.error or "unknown")
+
+    def _shown_chars(self, planned: PlannedTask) -> int:
+        """How much an answer shows of a task's text."""
+        spoken = (task.args.get("text") for task in self.plan.tasks if task.task == SPEAKING)
+        return SPOKEN_TEXT if planned.id in map(sole_reference, spoken) else LONG_TEXT
 
     def _record_cached(self) -> None:
         """Record the results that came from the cache, before tasks that need them begin."""
@@ -282,9 +289,9 @@ def _has_no_model(state: State[Any]) -> bool:
     return isinstance(error, ExpertError) and not isinstance(error, DeadlineExceededError)
 
 
-def _is_file(artifact: Artifact) -> bool:
+def _is_file(artifact: Artifact, shown_chars: int) -> bool:
     """Whether an answer shows where an output is: media, and texts that it cannot show whole."""
-    return artifact.preview is None or len(artifact.preview) > LONG_TEXT
+    return artifact.preview is None or len(artifact.preview) > shown_chars
 
 
 def _is_whole(result: TaskResult) -> bool:

@@ -137,11 +137,21 @@ def test_a_long_text_that_is_spoken_is_shown_by_its_beginning() -> None:
     assert said == f"Speech: {WAV}"
 
 
+def test_a_long_text_that_is_spoken_and_wished_for_is_shown_whole() -> None:
+    long = " ".join(f"This is sentence {n}." for n in range(80))
+    outcomes = [with_path(read(text=long)), spoken(1, "<GENERATED>-0")]
+    assert compose("Give me the full text, and read it aloud.", outcomes) == f"{long}\nSpeech: {WAV}"
+    cut = compose("Read it aloud.", outcomes)
+    assert cut.endswith(f". …\n\nThe whole text: /home/me/page.txt\nSpeech: {WAV}")
+
+
+def with_path(outcome: TaskOutcome) -> TaskOutcome:
+    assert outcome.result is not None
+    return outcome.model_copy(update={"files": {outcome.result.outputs[0].sha256: "/home/me/page.txt"}})
+
+
 def test_a_text_that_is_too_long_to_show_is_a_file() -> None:
-    long = read(text="One line of the page.\n" * 200)
-    assert long.result is not None
-    listed = long.model_copy(update={"files": {long.result.outputs[0].sha256: "/home/me/page.txt"}})
-    shown = compose("Read it.", [listed])
+    shown = compose("Read it.", [with_path(read(text="One line of the page.\n" * 200))])
     assert shown.endswith("One line of the page. …\n\nThe whole text: /home/me/page.txt")
     assert len(shown) < LONG_TEXT + 50
 
@@ -149,6 +159,19 @@ def test_a_text_that_is_too_long_to_show_is_a_file() -> None:
 def test_no_result_is_shown_twice() -> None:
     outcomes = [asked(0, "What is the total?", "81.99 EUR"), read(1, "81.99  EUR")]
     assert compose("What is the total? And read it.", outcomes) == "81.99 EUR"
+
+
+def test_the_same_result_for_another_file_is_shown_too() -> None:
+    files, positive = ["a.txt", "b.txt"], text_artifact("positive (1.00)")
+    moods = [done(k, "text-classification", positive, args={"text": name}) for k, name in enumerate(files)]
+    shown = compose("What is the mood of these reviews?", moods, files)
+    assert [line.partition(" of ")[2] for line in shown.split("\n\n")] == [f"{n}: positive (1.00)" for n in files]
+    photos = done(0, "object-detection", args={"image": ["a.png", "b.png"]})
+    items = [ItemResult(outputs=(text_artifact("No objects were found.", ValueType.STRUCTURED),))] * 2
+    shown = compose("What is on these photos?", [listed(photos, *items)], ["a.png", "b.png"])
+    assert shown.count("No objects were found.") == 2
+    of_a = [read(0, "one", "a.png"), read(1, "one", "a.png")]
+    assert compose("Read it.", of_a, ["a.png"]).count("one") == 1
 
 
 def test_a_file_is_named_by_what_it_is() -> None:
@@ -190,6 +213,15 @@ def test_a_list_is_shown_element_by_element() -> None:
     files = {"a" * 64: "/a-edges.png", "b" * 64: "/b-edges.png"}
     assert compose("Draw the edges.", [listed(drawn, *pictures).model_copy(update={"files": files})]) == (
         "Edges: /a-edges.png\n\nEdges: /b-edges.png"
+    )
+
+
+def test_each_question_of_a_list_stands_before_its_answer() -> None:
+    questions = ["Who has to pay?", "What is the total"]
+    one = done(0, ASKED, args={"image": "invoice.png", "text": questions})
+    answers = [ItemResult(outputs=(text_artifact(text),)) for text in ("Jane Roe", "81.99 EUR")]
+    assert compose("Who has to pay? What is the total?", [listed(one, *answers)], ["invoice.png"]) == (
+        "Who has to pay?\nJane Roe\n\nWhat is the total?\n81.99 EUR"
     )
 
 

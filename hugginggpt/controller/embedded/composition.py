@@ -1,6 +1,7 @@
 """The answer put together from the results, as docs/answers.md describes it. No model writes a word of it."""
 
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -8,13 +9,10 @@ from hugginggpt.artifacts import Artifact
 from hugginggpt.controller.embedded.questions import unplanned_questions
 from hugginggpt.controller.not_done import not_done
 from hugginggpt.plan import PlannedTask
-from hugginggpt.plan.origins import origins
+from hugginggpt.plan.origins import Names, origins
 from hugginggpt.plan.references import replace_references, sole_reference
-from hugginggpt.results import LONG_TEXT, ItemResult, TaskOutcome
+from hugginggpt.results import LONG_TEXT, SPOKEN_TEXT, ItemResult, TaskOutcome
 from hugginggpt.text import visible
-
-_SPOKEN_CHARS = 500
-"""How much is shown of a text that is also spoken."""
 
 _SPEECH = "text-to-speech"
 
@@ -51,11 +49,18 @@ _ABOUT = _patterns(
 
 @dataclass
 class _Part:
-    """A part of the answer: what it is, its text, and the files that belong to it."""
+    """A part of the answer: what it is, its text, the files that belong to it, and which element of which task it is.
+
+    Attributes:
+        behind: the names of the files that it comes from.
+    """
 
     label: str
     text: str
     files: list[str]
+    task_id: int
+    number: int
+    behind: Names
 
     def written(self, *, labelled: bool) -> str:
         """The part as the answer shows it."""
@@ -82,7 +87,9 @@ class _Composition:
         self.made = {o.planned.id: o for o in outcomes if o.result is not None}
         self.results = {o.planned.id: o.result for o in outcomes if o.result is not None}
         self.behind = origins([o.planned for o in outcomes], files)
-        unplanned = unplanned_questions(text, [self._question(o) for o in outcomes if o.planned.capability.answers])
+        unplanned = unplanned_questions(
+            text, [question for o in outcomes if o.planned.capability.answers for question in self._questions(o)]
+        )
         found = {question: [o for o in outcomes if _is_about(o, question)] for question in unplanned}
         self.unanswered = [question for question, about in found.items() if not about]
         self.asked = {o.planned.id for about in found.values() for o in about}
@@ -94,12 +101,17 @@ class _Composition:
         others = sorted((o for o in shown if o not in answers), key=lambda o: o.planned.id not in self.asked)
         for outcome in answers:
             yield self._answer(outcome, alone=len(answers) + len(self.unanswered) == 1)
-        told = {_plain(part.text) for outcome in answers for part in self._result(outcome)}
+        told: dict[str, list[_Part]] = defaultdict(list)
+        for part in (part for outcome in answers for part in self._result(outcome)):
+            told[_plain(part.text)].append(part)
         parts = [part for outcome in others for part in self._result(outcome)]
         several = len(answers) + sum(bool(part.text) for part in parts) > 1
         for part in parts:
-            part.text, plain = "" if _plain(part.text) in told else part.text, _plain(part.text)
-            told.add(plain)
+            alike = told[_plain(part.text)]
+            repeated = any(_is_repeated(part, other) for other in alike)
+            alike.append(part)
+            if repeated:
+                part.text = ""
             if part.text or part.files:
                 yield part.written(labelled=several)
         for question in self.unanswered:
@@ -112,7 +124,11 @@ class _Composition:
             return False  # it is shown with the text that it says
         if planned.id in self.asked or self._speeches_of(planned.id) or not self._feeds_another(planned.id):
             return True
-        wished = _WISHED.get(planned.task)
+        return self._is_wished(outcome)
+
+    def _is_wished(self, outcome: TaskOutcome) -> bool:
+        """Whether the request asks for the text itself."""
+        wished = _WISHED.get(outcome.planned.task)
         return wished is not None and wished.search(self.text) is not None
 
     def _feeds_another(self, task_id: int) -> bool:
@@ -126,10 +142,10 @@ class _Composition:
     def _speeches_of(self, task_id: int) -> list[TaskOutcome]:
         return [o for o in self.made.values() if self._spoken_by(o.planned) == task_id]
 
-    def _question(self, outcome: TaskOutcome) -> str:
-        question = self._filled(str(outcome.planned.args.get("text", "")))
-        mark = "" if question.endswith(("?", ".", "!")) or not question else "?"
-        return question[:1].upper() + question[1:] + mark
+    def _questions(self, outcome: TaskOutcome) -> list[str]:
+        """The questions of a task: one, or one for each element."""
+        asked = outcome.planned.args.get("text", "")
+        return [_as_question(self._filled(str(one))) for one in (asked if isinstance(asked, list) else [asked])]
 
     def _filled(self, text: str) -> str:
         """A text with the results in the place of references, as far as they are there."""
@@ -141,11 +157,13 @@ class _Composition:
         return visible(replace_references(text, made)).strip()
 
     def _answer(self, outcome: TaskOutcome, *, alone: bool) -> str:
-        """The answer to a question: by itself, or after the question."""
-        is_list = self.results[outcome.planned.id].is_list
-        lines = [part.written(labelled=is_list) for part in self._result(outcome)]
-        question = "" if alone else self._question(outcome)
-        return "\n".join(filter(None, [question, *lines]))
+        """The answer to a question: by itself, or after the question. Each of a list stands after its own."""
+        questions, parts = self._questions(outcome), self._result(outcome)
+        if len(questions) == len(self.results[outcome.planned.id].items) > 1:
+            several = sum(isinstance(value, list) for value in outcome.planned.args.values()) > 1
+            return "\n\n".join(f"{questions[part.number]}\n{part.written(labelled=several)}" for part in parts)
+        lines = [part.written(labelled=self.results[outcome.planned.id].is_list) for part in parts]
+        return "\n".join(filter(None, ["" if alone else " ".join(questions), *lines]))
 
     def _result(self, outcome: TaskOutcome) -> Iterator[_Part]:
         """A part for each element of a result, with the speech that says it."""
@@ -159,14 +177,15 @@ class _Composition:
                 files += [_file(speech, a) for a in (items[number].outputs if number < len(items) else ())]
             said = outcome.planned.task == _SPEECH
             text = self._words(outcome, number) if said else self._text(outcome, item, is_spoken=bool(spoken))
-            yield _Part(self._label(outcome, number), text, files)
+            behind = self._behind(outcome, number)
+            yield _Part(self._label(outcome, number), text, files, outcome.planned.id, number, behind)
 
     def _words(self, speech: TaskOutcome, number: int) -> str:
         """The words of a speech that says no other task's text; those of a file are not repeated."""
         words = speech.planned.args.get("text", "")
         if isinstance(words, list):
             words = words[number] if number < len(words) else ""
-        return "" if words in self.files else _beginning(self._filled(str(words)), _SPOKEN_CHARS)
+        return "" if words in self.files else _beginning(self._filled(str(words)), SPOKEN_TEXT)
 
     def _text(self, outcome: TaskOutcome, item: ItemResult, *, is_spoken: bool) -> str:
         artifact = next((a for a in item.outputs if a.preview is not None), None)
@@ -175,15 +194,14 @@ class _Composition:
         text = visible(artifact.preview or "").strip()
         if not text:
             return f"The {outcome.planned.capability.result} is empty."
-        shown = _beginning(text, _SPOKEN_CHARS if is_spoken else LONG_TEXT)
+        shown = _beginning(text, SPOKEN_TEXT if is_spoken and not self._is_wished(outcome) else LONG_TEXT)
         path = outcome.files.get(artifact.sha256)
-        return f"{shown}\n\nThe whole text: {path}" if shown != text and path and not is_spoken else shown
+        return f"{shown}\n\nThe whole text: {path}" if shown != text and path else shown
 
     def _label(self, outcome: TaskOutcome, number: int) -> str:
         """What a result is, and of which file, if it is not the only one of its kind."""
         capability, is_list = outcome.planned.capability, self.results[outcome.planned.id].is_list
-        elements = self.behind[outcome.planned.id]
-        names = elements[number] if number < len(elements) else ()
+        names = self._behind(outcome, number)
         if capability.answers:
             return names[0] if len(names) == 1 else f"{number + 1}"
         label = capability.result.capitalize()
@@ -191,6 +209,22 @@ class _Composition:
         if len(names) == 1 and (is_list or len(alike) > 1):
             return f"{label} of {names[0]}"
         return f"{label} {number + 1}" if is_list else label
+
+    def _behind(self, outcome: TaskOutcome, number: int) -> Names:
+        """The files that an element of a result comes from."""
+        elements = self.behind[outcome.planned.id]
+        return elements[number] if number < len(elements) else ()
+
+
+def _is_repeated(part: _Part, other: _Part) -> bool:
+    """Whether one of two parts with the same text says nothing more: it is of the same file, or of none."""
+    of_same = not part.behind or not other.behind or part.behind == other.behind
+    return of_same and part.task_id != other.task_id
+
+
+def _as_question(text: str) -> str:
+    mark = "" if text.endswith(("?", ".", "!")) or not text else "?"
+    return text[:1].upper() + text[1:] + mark
 
 
 def _is_about(outcome: TaskOutcome, question: str) -> bool:
