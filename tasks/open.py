@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
@@ -97,7 +97,6 @@ def open_request(
         turns = retry_while_database_is_down(
             "The conversation", lambda: trace.requests.turns(opened.conversation_id, before=opened.request_id)
         )
-    earlier = [r.model_copy(update={"earlier": True}) for t in reversed(turns) for r in (*t.files, *t.resources)]
     run = RequestRun(
         request_id=opened.request_id,
         conversation_id=opened.conversation_id,
@@ -105,7 +104,7 @@ def open_request(
         status=opened.status,
         text=opened.text,
         options=RequestOptions.kept(opened.options),
-        resources=_distinct([*opened.resources, *earlier[:MOST_EARLIER]]),
+        resources=nameable(opened.resources, turns, is_first_life=opened.life == 1),
         history=tuple(turn.exchange for turn in turns),
     )
     with _lease(run, holder) if run.status is RequestStatus.RUNNING else nullcontext(), all_posted():
@@ -153,9 +152,28 @@ def _accepted(text: str, files: Sequence[str], options: RequestOptions, request_
         return Accepted([])
 
 
-def _distinct(resources: Sequence[Resource]) -> tuple[Resource, ...]:
-    """One resource for each name; the request's own files take precedence over those of earlier turns."""
-    return tuple({resource.name: resource for resource in reversed(resources)}.values())[::-1]
+def nameable(recorded: Sequence[Resource], turns: Sequence[Turn], *, is_first_life: bool) -> tuple[Resource, ...]:
+    """What a plan can name, one resource for each name: the request's own files, then those of earlier turns.
+
+    Args:
+        recorded: the resources that the trace has of the request. In its first life, they are its own files; from then
+            on, they include those of earlier turns that its first plan could name.
+        turns: the earlier turns, oldest first. The latest files and results are kept.
+        is_first_life: no other run has worked on the request before.
+    """
+    of_turns = [r.model_copy(update={"earlier": True}) for t in reversed(turns) for r in (*t.resources, *t.files)]
+    earlier = _distinct(of_turns)
+    known = {(r.name, r.artifact.sha256) for r in earlier if not is_first_life}
+    own = [r.model_copy(update={"earlier": r.earlier or (r.name, r.artifact.sha256) in known}) for r in recorded]
+    return _distinct([*own, *earlier[:MOST_EARLIER]])
+
+
+def _distinct(resources: Iterable[Resource]) -> tuple[Resource, ...]:
+    """The first resource of each name."""
+    found: dict[str, Resource] = {}
+    for resource in resources:
+        found.setdefault(resource.name, resource)
+    return tuple(found.values())
 
 
 @contextmanager

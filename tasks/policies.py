@@ -95,7 +95,7 @@ def _plan_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     return _key_of(
         "plan",
         run.text,
-        [[r.name, r.artifact.sha256] for r in run.resources],
+        [[r.name, r.artifact.sha256, r.earlier] for r in run.resources],
         [turn.model_dump(mode="json") for turn in run.history],
         list(parameters["kinds"]),
         controller.model,
