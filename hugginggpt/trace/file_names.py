@@ -7,7 +7,8 @@ from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.plan.origins import Names, origins
 from hugginggpt.trace.story import OutputFile, RequestTrace
 
-_OF_EARLIER_TURN = re.compile(r"turn-\d+-task-\d+")
+_OF_EARLIER_TURN = re.compile(r"turn\d+-\d+(?:-\d+)?|turn-\d+-task-\d+(?:-\d+)?")
+"""What `hugginggpt.conversation.result_name` gives, without the ending, and what it gave in earlier versions."""
 
 
 def named_files(story: RequestTrace) -> list[tuple[str, OutputFile]]:
@@ -40,5 +41,5 @@ def _result(kind: str) -> str:
 
 
 def _name(files: Names, result: str) -> str:
-    stems = [stem for name in files if not _OF_EARLIER_TURN.match(stem := PurePosixPath(name).stem)]
+    stems = [stem for name in files if not _OF_EARLIER_TURN.fullmatch(stem := PurePosixPath(name).stem)]
     return "-".join([*(stems if len(stems) == 1 else ()), *result.split()])

@@ -106,9 +106,9 @@ def test_small_talk_over_a_file_reads_nothing(controller: Controller) -> None:
 
 
 def test_a_later_turn_may_name_what_an_earlier_one_made(controller: Controller) -> None:
-    earlier = Exchange(text="Draw a cat on a roof.", response="Done. (turn-1-task-0.png)")
-    plan = planned(controller, "Now describe this picture.", ("turn-1-task-0.png", PICTURE), history=[earlier])
-    assert write_notation(plan) == "turn-1-task-0.png > read"
+    earlier = Exchange(text="Draw a cat on a roof.", response="Done. (turn1-0.png)")
+    plan = planned(controller, "Now describe this picture.", ("turn1-0.png", PICTURE), history=[earlier])
+    assert write_notation(plan) == "turn1-0.png > read"
 
 
 def test_a_long_text_of_the_request_comes_back_word_for_word(controller: Controller) -> None:

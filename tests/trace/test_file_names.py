@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import ValueType
+from hugginggpt.conversation import result_name
 from hugginggpt.models.card import Endpoint
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.plan.notation import read_notation
@@ -83,8 +84,11 @@ def test_each_element_of_a_list_is_named_by_its_file(trace: Trace) -> None:
 
 
 def test_a_result_of_an_earlier_turn_gives_no_name(trace: Trace) -> None:
-    plan = read_notation("turn-1-task-0.png > canny")
-    assert names(trace, plan, ["turn-1-task-0.png"]) == ["edges.png"]
+    for number in (1, 2):
+        name = result_name(1, 0, number, ".png")
+        assert names(trace, read_notation(f"{name} > canny"), [name]) == ["edges.png"]
+    own = read_notation("turn1.png > canny")
+    assert names(trace, own, ["turn1.png"]) == ["turn1-edges.png"]
 
 
 def test_a_kind_that_is_not_installed_any_more_names_its_files_itself(trace: Trace) -> None:
