@@ -1,6 +1,8 @@
 """Print a finished request: its answer, its files, and how to find out more."""
 
 import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,13 +55,13 @@ def present(ended: "Ended", output: Output, further: str = "") -> int:
         The command's exit code.
     """
     report = ended["report"]
-    unwritten = _copy(ended, output.out) if output.out is not None and ended["files"] else ""
+    copies, unwritten = ({}, "") if output.out is None else _copy(ended, output.out)
     if output.as_json:
         click.echo(terminal_json(json.dumps(report, indent=2, ensure_ascii=False)))
     else:
         if report["response"]:
             click.echo(printable(report["response"]))
-        for line in _unnamed(ended, output.out):
+        for line in _unnamed(ended, output.out, copies):
             click.echo(f"\n{printable(line)}")
     if report["error"]:
         (note if report["status"] == "partial" else complain)(report["error"])
@@ -81,11 +83,11 @@ def stored_paths(story: "RequestTrace") -> dict[str, str]:
     return {file.artifact.sha256: get_store().address(file.artifact) for file in story.files}
 
 
-def _copy(ended: "Ended", folder: Path) -> str:
+def _copy(ended: "Ended", folder: Path) -> tuple[dict[str, Path], str]:
     """Copy the files of a request, and put the copies in the place of the stored files in its report and its answer.
 
     Returns:
-        why a file could not be written; empty if all were.
+        the copies, by their SHA-256, and why a file could not be written; empty if all were.
     """
     from hugginggpt.artifacts import Artifact
     from hugginggpt.errors import StorageError
@@ -105,21 +107,28 @@ def _copy(ended: "Ended", folder: Path) -> str:
             if report["response"]:
                 report["response"] = report["response"].replace(shown["path"], str(folder / copy.name))
             shown["path"] = str(copy)
-    return unwritten
+    return copies, unwritten
 
 
-def _unnamed(ended: "Ended", folder: Path | None) -> list[str]:
-    """Where the files are that the answer does not name. Without a folder for copies, its texts are not shown again."""
+def _unnamed(ended: "Ended", folder: Path | None, copies: Mapping[str, Path]) -> list[str]:
+    """Where the files are that the answer does not name. Texts are listed only if they have copies in the folder."""
     report = ended["report"]
     made = {file["sha256"]: file for file in report["files"]}.values()
     answer = report["response"] or ""
+    lines: list[str] = []
     if folder is not None:
-        names = [Path(file["path"]).name for file in made]
-        others = ", ".join(name for name in names if str(folder / name) not in answer)
-        return [f"Saved {'here' if folder == Path() else f'in {folder}'}: {others}"] if others else []
+        names = [copies[file["sha256"]].name for file in made if file["sha256"] in copies]
+        others = ", ".join(name for name in names if not _names(answer, str(folder / name)))
+        lines += [f"Saved {'here' if folder == Path() else f'in {folder}'}: {others}"] if others else []
     media = {file["artifact"]["sha256"] for file in ended["files"] if file["artifact"]["preview"] is None}
-    unnamed = [file for file in made if file["sha256"] in media and file["path"] not in answer]
-    return [f"{file['path']} ({file['mime']}, {size(file['bytes'])})" for file in unnamed]
+    stored = [file for file in made if file["sha256"] in media and file["sha256"] not in copies]
+    unnamed = [file for file in stored if not _names(answer, file["path"])]
+    return lines + [f"{file['path']} ({file['mime']}, {size(file['bytes'])})" for file in unnamed]
+
+
+def _names(answer: str, path: str) -> bool:
+    """Whether an answer has a path, and not only as a part of a longer one."""
+    return re.search(rf"(?<![\w./\\-]){re.escape(path)}(?![\w-]|\.\w)", answer) is not None
 
 
 def exit_code(ended: "Ended") -> int:

@@ -249,6 +249,31 @@ def test_an_answer_names_its_copies_and_then_the_other_files(
     ]
 
 
+def test_only_what_was_saved_is_said_to_be_saved(
+    inside: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = with_files("lost")
+    Path(path).unlink()
+    monkeypatch.chdir(tmp_path)
+    shown = inside.invoke(main, ["resume", "lost", "--out", "made"])
+    assert shown.exit_code == 1
+    assert shown.stdout == f"12.50\n\nSpeech: {path}\n\nSaved in made: invoice-text.txt\n"
+
+
+def test_a_copy_is_named_only_if_its_whole_path_is(
+    inside: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace, store = get_trace(), get_store()
+    opened = planned(trace, request_id="parts")
+    made = store.put(Text("TOTAL 12.50"))
+    items = (ItemResult(outputs=(made,)),)
+    run_of(trace, opened.request_id).record_result(result(0).model_copy(update={"items": items}))
+    finish(trace, opened.request_id, response="It is in my-invoice-text.txt.", response_source="results")
+    monkeypatch.chdir(tmp_path)
+    shown = inside.invoke(main, ["resume", "parts", "--out", "."])
+    assert shown.stdout == "It is in my-invoice-text.txt.\n\nSaved here: invoice-text.txt\n"
+
+
 def test_a_file_that_the_answer_does_not_name_is_named_after_it(inside: CliRunner) -> None:
     trace = get_trace()
     opened = planned(trace, request_id="unnamed")
