@@ -42,6 +42,7 @@ def test_small_talk_has_fixed_answers(text: str, said: str) -> None:
         "Good morning, would you kindly copy out what the attached notice says?",
         "What can you do about the boiler in this letter, and who pays?" * 3,
         "No, the other one.",
+        "No.",
         "What are you seeing in this picture?",
         "Help me translate this letter.",
         "",
@@ -49,6 +50,19 @@ def test_small_talk_has_fixed_answers(text: str, said: str) -> None:
 )
 def test_a_wish_among_small_talk_is_no_small_talk(text: str) -> None:
     assert small_talk(text) is None
+
+
+def test_with_a_file_it_is_the_file_that_is_asked_about() -> None:
+    manual = [picture("manual.png")]
+    for text in ("How does it work?", "How do I use this?"):
+        assert small_talk(text, has_files=True) is None and direct_answer(text, manual) != direct.HOW
+    for text, said in (
+        ("How do you work?", direct.HOW),
+        ("How does HuggingGPT work?", direct.HOW),
+        ("help", direct.CAN),
+        ("Thanks!", direct.WELCOME),
+    ):
+        assert small_talk(text, has_files=True) == direct_answer(text, manual) == said
 
 
 @pytest.mark.parametrize("text", ["What is the capital of Peru?", "who wrote Hamlet", "Tell me how tall Everest is."])

@@ -48,6 +48,11 @@ def test_a_question_that_was_answered_from_nowhere_reads_the_file(notation: str)
     assert planned(question, notation, files("notice.png")) == f'notice.png > ask text="{question}"'
 
 
+def test_how_it_works_is_asked_of_the_manual() -> None:
+    question = "How does it work?"
+    assert planned(question, "none", files("manual.png")) == f'manual.png > ask text="{question}"'
+
+
 @pytest.mark.parametrize(
     ("file", "plan"),
     [

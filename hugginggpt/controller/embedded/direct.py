@@ -43,6 +43,9 @@ _ABOUT = (
 )
 """What a clause about this program ends with, and what is said to it."""
 
+_NAMED = re.compile(r"\byou\b|\byour\b|\bhugginggpt\b|^(?:please )?help(?: me)?$", re.IGNORECASE)
+"""What a clause about this program has where it could be about a file, too."""
+
 _ENDING = (
     r"(?: (?:a lot|so much|very much|again|everyone|there|all|for (?:now|today|your help|everything|that|this)|"
     r"i needed|then|you|friend))*"
@@ -52,7 +55,7 @@ _TALK = (
     (
         r"(?:(?:that|this|it|you)(?:'s| is| was|'re| are| were)? )?(?:(?:a|an|really|very|so|just|all) )*"
         r"(?:ok(?:ay)?|great|good|perfect|nice|cool|wow|super|fine|excellent|wonderful|brilliant|awesome|helpful|kind|"
-        r"got it|well done|good job|all|enough|yes|no)" + _ENDING,
+        r"got it|well done|good job|all|enough|yes)" + _ENDING,
         WELCOME,
     ),
     (r"(?:good ?bye|bye(?: bye)?|see you(?: later| soon)?|good night)" + _ENDING, GOODBYE),
@@ -64,9 +67,14 @@ _TALK = (
 _CLAUSE = re.compile(r"[.!?…,;\n]+\s*")
 
 
-def small_talk(text: str) -> str | None:
-    """What to say to a request that is only small talk, or about this program; None for any other."""
-    said = [_said_to(clause.strip()) for clause in _CLAUSE.split(text) if clause.strip()]
+def small_talk(text: str, *, has_files: bool = False) -> str | None:
+    """What to say to a request that is only small talk, or about this program; None for any other.
+
+    Args:
+        text: the request.
+        has_files: files came with it, so that "it" means one of them, and not this program.
+    """
+    said = [_said_to(clause.strip(), has_files) for clause in _CLAUSE.split(text) if clause.strip()]
     if not said or None in said:
         return None
     order = [answer for _, answer in (*_ABOUT, *_TALK)]
@@ -80,7 +88,7 @@ def direct_answer(text: str, resources: Sequence[Resource]) -> str:
         text: the request.
         resources: the request's files and the results of earlier turns.
     """
-    said = small_talk(text)
+    said = small_talk(text, has_files=any(not resource.earlier for resource in resources))
     if said is not None:
         return said
     if asked_in(text):
@@ -96,8 +104,10 @@ def direct_answer(text: str, resources: Sequence[Resource]) -> str:
     )
 
 
-def _said_to(clause: str) -> str | None:
+def _said_to(clause: str, has_files: bool) -> str | None:
     if len(clause) > _MOST_CHARS:
         return None
-    about = next((answer for words, answer in _ABOUT if re.search(words, clause, re.IGNORECASE)), None)
+    about = None
+    if not has_files or _NAMED.search(clause):
+        about = next((answer for words, answer in _ABOUT if re.search(words, clause, re.IGNORECASE)), None)
     return about or next((answer for words, answer in _TALK if re.fullmatch(words, clause, re.IGNORECASE)), None)

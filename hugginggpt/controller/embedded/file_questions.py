@@ -47,7 +47,7 @@ def reading_plan(
         PlanError: nothing can answer a question about such a file, or it is not clear which file it is about.
     """
     own = [resource for resource in resources if not resource.earlier]
-    if not own or not _is_from_nowhere(plan, resources) or small_talk(text) is not None:
+    if not own or not _is_from_nowhere(plan, resources) or small_talk(text, has_files=True) is not None:
         return None
     questions = asked_in(text)[:_MOST_QUESTIONS]
     if not questions:
