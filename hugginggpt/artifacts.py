@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -37,7 +36,7 @@ _MOST_STEM_BYTES = 200
 """Longest stem of a file name, which leaves room for a number and the extension."""
 _NAME = re.compile(r"([0-9a-f]{64})((?:\.[a-z0-9]{1,8})?)")
 _MOST_PLACES = 1024
-"""Artifacts of a store that is not local whose addresses are remembered."""
+"""Artifacts of a store whose paths are remembered."""
 
 
 class Artifact(BaseModel):
@@ -109,7 +108,7 @@ class ArtifactStore:
     def __init__(self, url: str) -> None:
         self._shown = redact(url)
         self._fs, self._root, self._local = open_filesystem(url, self._shown)
-        self._remote_place = lru_cache(_MOST_PLACES)(self._place)
+        self._places: dict[tuple[str, str], str] = {}
 
     @classmethod
     def from_settings(cls, settings: Settings) -> ArtifactStore:
@@ -163,6 +162,7 @@ class ArtifactStore:
         with self._explained("written"):
             if not (self._renew(path) and self._holds(path, data)):
                 self._write(path, data)
+        self._remember(sha256, _ending(mime), path)
         # Models write halves of characters, which Prefect and the trace cannot store.
         shown = None if preview is None else storable(preview[:PREVIEW_CHARS])
         return Artifact(sha256=sha256, type=type, mime=mime, bytes=len(data), preview=shown)
@@ -274,7 +274,7 @@ class ArtifactStore:
             return True
 
     def address(self, artifact: Artifact) -> str:
-        """An artifact's path, or its URL in a store that is not local."""
+        """An artifact's path, or its URL in a store that is not local. It never fails, even if the store is away."""
         if self._local:
             return self._place(artifact.sha256, artifact.ending)
         return str(self._fs.unstrip_protocol(self._remote_place(artifact.sha256, artifact.ending)))
@@ -331,6 +331,21 @@ class ArtifactStore:
     def _place(self, sha256: str, ending: str) -> str:
         paths = self._paths(sha256, ending)
         return next((path for path in paths if self._fs.exists(path)), paths[0])
+
+    def _remote_place(self, sha256: str, ending: str) -> str:
+        """As `_place`, but the store is asked only once, and not about what was written here."""
+        if (path := self._places.get((sha256, ending))) is None:
+            try:
+                path = self._place(sha256, ending)
+            except Exception:  # each file system has its own; whoever reads the file is told what is wrong
+                return self._path(sha256, ending)
+            self._remember(sha256, ending, path)
+        return path
+
+    def _remember(self, sha256: str, ending: str, path: str) -> None:
+        if len(self._places) >= _MOST_PLACES:
+            self._places.clear()
+        self._places[sha256, ending] = path
 
     def _listed(self, sha256: str) -> Iterator[str]:
         """The paths of an artifact under any ending, which are looked for only if they are asked for."""

@@ -290,6 +290,23 @@ def test_stores_that_are_not_local_have_urls() -> None:
     assert not store.exists(artifact.model_copy(update={"sha256": "0" * 64}))
 
 
+def test_an_address_costs_no_request_for_what_was_just_written_and_never_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"memory://{uuid.uuid4().hex}/artifacts"
+    store = ArtifactStore(url)
+    artifact = store.put(Text("hello"))
+    address = store.address(artifact)
+
+    def away(self: object, path: str, **options: object) -> bool:
+        raise LookupError("the store is away")
+
+    monkeypatch.setattr(MemoryFileSystem, "exists", away)
+    assert store.address(artifact) == address
+    other = ArtifactStore(url)
+    assert other.address(artifact) == address
+    monkeypatch.undo()
+    assert other.address(artifact) == address
+
+
 def test_folders_are_made_where_a_store_needs_them() -> None:
     store = ArtifactStore(f"folders://{uuid.uuid4().hex}/artifacts")
     assert store.get(store.put(Text("hello"))) == Text("hello")
