@@ -157,7 +157,7 @@ def nameable(recorded: Sequence[Resource], turns: Sequence[Turn], *, is_first_li
 
     Args:
         recorded: the resources that the trace has of the request. In its first life, they are its own files; from then
-            on, they include those of earlier turns that its first plan could name.
+            on, they include those of earlier turns that its plan uses.
         turns: the earlier turns, oldest first. The latest files and results are kept.
         is_first_life: no other run has worked on the request before.
     """

@@ -19,10 +19,10 @@ def resource(name: str, digit: str = "a", **changes: Any) -> Resource:
 
 
 def turns(count: int) -> list[Turn]:
-    """Turns with one result each; each could name what the turns before it had."""
+    """Turns with one result each; each used a file and the result of the turn before."""
     made: list[Turn] = []
     for number in range(1, count + 1):
-        files = [r for turn in made for r in turn.resources] + [resource("a.png")]
+        files = [resource("a.png"), *(made[-1].resources if made else ())]
         made.append(
             Turn(
                 request_id=f"r{number}",
@@ -39,7 +39,7 @@ def test_the_latest_results_can_be_named_in_a_long_conversation() -> None:
     names = [r.name for r in given]
     assert names[:2] == ["b.png", f"turn{MOST_EARLIER + 5}-0.png"]
     assert len(names) == len({*names}) == MOST_EARLIER + 1
-    assert f"turn{MOST_EARLIER + 3}-0.png" in names
+    assert "turn10-0.png" in names and "a.png" in names
     assert [r.name for r in given if not r.earlier] == ["b.png"]
 
 

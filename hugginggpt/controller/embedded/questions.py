@@ -15,14 +15,14 @@ _WISH = re.compile(
     re.IGNORECASE,
 )
 _CHATTER = re.compile(rf"{_BEGINNING}(?:guess what|you know {_INTERROGATIVE}|did you know)\b", re.IGNORECASE)
-_PREPOSITION = r"(?:(?:about|after|as of|at|before|by|for|from|in|of|on|since|to|until|up to|with)\s+)?"
 _ASKS = re.compile(
-    rf"{_BEGINNING}(?:{_PREPOSITION}{_INTERROGATIVE}(?:'s|'re|s)?|(?:is|are|was|were|does|do|did|has|have)(?:n't)? "
+    rf"{_BEGINNING}(?:{_INTERROGATIVE}(?:'s|'re|s)?|(?:is|are|was|were|does|do|did|has|have)(?:n't)? "
     r"(?:it|he|she|they|there|this|that|the|a|an|any|my|our|i|we|you|someone|anyone|all|each|\w+ed))\b",
     re.IGNORECASE,
 )
 _ASKS_WITH_A_MARK = re.compile(
-    rf"{_BEGINNING}(?:is|are|was|were|does|do|did|has|have|had|can|could|will|would|should|may|might|must)(?:n't)?\s",
+    rf"{_BEGINNING}(?:(?:is|are|was|were|does|do|did|has|have|had|can|could|will|would|should|may|might|must)(?:n't)?\s|"
+    rf"(?:about|after|as of|at|before|by|for|from|in|of|on|since|to|until|up to|with)\s+{_INTERROGATIVE}\b)",
     re.IGNORECASE,
 )
 _INDIRECT = re.compile(
