@@ -19,8 +19,9 @@ def ranked(candidates: Iterable[Candidate], mode: InferenceMode, *, small_contro
 
     First come those that can run; among these, those that have not mostly failed here lately
     (`Figures.failing`); then the nearest: embedded, controller, installed, to be downloaded, remote
-    (in remote mode, remote before the controller). An embedded model that does only a part of its kind comes after what
-    is installed. Ties go to more downloads, smaller size, id, endpoint.
+    (in remote mode, remote before the controller). An embedded model that does only a part of its kind comes just
+    before what has to be downloaded, and before a small controller. Ties go to more downloads, smaller size, id,
+    endpoint.
 
     Args:
         candidates: of one kind.
