@@ -95,6 +95,18 @@ def test_four_stages_with_the_controller_planning_choosing_and_answering(
     assert story.totals.prompt_tokens == sum(call.prompt_tokens or 0 for call in story.controller_calls)
 
 
+def test_a_long_text_that_is_spoken_is_given_with_its_file(
+    answer: Answer, controller: OpenAIServer, sign: Path
+) -> None:
+    long = "The total is 42.50 EUR. " * 25
+    controller.script = {"summarization": long, "respond": "It says 42.50 EUR."}
+    story = answer("Read this aloud.", sign, plan=READ_ALOUD[:2])
+    text = get_store().address(story.tasks[1].outputs[0])
+    assert text not in controller.calls[-1].text, "the answer shows it whole"
+    answer("Read this aloud.", sign, plan=READ_ALOUD)
+    assert text in controller.calls[-1].text, "the answer shows its beginning"
+
+
 def test_the_same_request_again_calls_no_planner_and_no_expert(
     answer: Answer, controller: OpenAIServer, sign: Path
 ) -> None:
