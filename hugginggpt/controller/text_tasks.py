@@ -7,7 +7,7 @@ one, for example because it is another model, its answer only counts where the t
 import re
 
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.embedded.answers import invented, sentences, tidied
+from hugginggpt.controller.embedded.answers import invented, repeats_itself, sentences, tidied
 from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, read_answer
 from hugginggpt.controller.embedded.server import reader
 from hugginggpt.controller.embedded.single_questions import single_questions
@@ -16,7 +16,7 @@ from hugginggpt.controller.passages import by_relevance
 from hugginggpt.controller.prompts import CUT, shorten
 from hugginggpt.deadline import Deadline
 
-__all__ = ["checked_answer", "checked_summary", "read_answers", "read_summary", "reads"]
+__all__ = ["checked_answer", "checked_summary", "is_going_in_circles", "read_answers", "read_summary", "reads"]
 
 _QUOTED_CHARS = 400
 _ASKING = re.compile(
@@ -75,3 +75,8 @@ def _quoted_line(question: str, context: str) -> str:
 def checked_summary(controller: Controller, written: str, text: str) -> str:
     """The controller's summary of a text; sentences of the text if the embedded model invents something."""
     return trusted_summary(tidied(written), text) if controller.is_embedded else written
+
+
+def is_going_in_circles(controller: Controller, written: str) -> bool:
+    """Whether an embedded model only repeated itself."""
+    return controller.is_embedded and repeats_itself(written)

@@ -129,6 +129,18 @@ def test_without_a_reader_a_line_takes_the_place_of_what_is_invented(question: s
     controller.close()
 
 
+@pytest.mark.parametrize("kind", ["conversational", "text-generation", "text2text-generation"])
+def test_an_embedded_model_that_goes_in_circles_fails(
+    server: OpenAIServer, connect: Callable[..., Controller], monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    server.script = {kind: "The cat sat on the mat. " * 20}
+    large = connect()
+    assert run(kind, large, text="Write about a cat.").startswith("The cat")
+    monkeypatch.setattr(Controller, "is_embedded", True)
+    with pytest.raises(ExpertError, match="only repeated itself"):
+        run(kind, large, text="Write about a cat.")
+
+
 def test_what_is_too_long_to_be_cut_is_refused(connect: Callable[..., Controller]) -> None:
     with pytest.raises(ExpertError, match="CONTEXT_TOKENS"):
         run("text-generation", connect(controller_context_tokens=512), text="word " * 2000)
