@@ -28,7 +28,7 @@ from hugginggpt.controller.embedded.sources import ReadRequest, named_in, source
 from hugginggpt.controller.embedded.spans import answer_grammar
 from hugginggpt.controller.embedded.summary import chosen_sentences, trusted_summary
 from hugginggpt.controller.grounding import foreign_words, repeated_words, unfounded
-from hugginggpt.controller.passages import condensed, passages, relevant_passages
+from hugginggpt.controller.passages import passages, relevant_passages
 from hugginggpt.errors import HuggingGPTError
 from hugginggpt.evaluation.datasets import read_dataset
 from hugginggpt.evaluation.taskbench import graph_of_nodes
@@ -226,7 +226,6 @@ READERS: list[tuple[str, Reader, dict[str, str]]] = [
     ("repeats_itself", repeats_itself, ANSWERS),
     ("passages", lambda t: passages(t, 2_000), REQUESTS),
     ("relevant_passages", lambda t: relevant_passages(t, "which a", 500, " … "), REQUESTS),
-    ("condensed", lambda t: condensed(t, 400), REQUESTS),
     ("redact", lambda t: redact(t, "secret-word123"), ANSWERS | SECRETS),
     ("said", said, SECRETS),
     ("visible", visible, TERMINAL),
