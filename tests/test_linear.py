@@ -213,7 +213,7 @@ READERS: list[tuple[str, Reader, dict[str, str]]] = [
     ("unplanned_questions", lambda t: unplanned_questions(t, ["Who pays?", "When?"]), REQUESTS | QUESTIONS),
     ("small_talk", small_talk, REQUESTS | QUESTIONS),
     ("compose", lambda t: compose(t, [made_from("a.png", text=t)]), REQUESTS | QUESTIONS),
-    ("single_questions", single_questions, REQUESTS),
+    ("single_questions", single_questions, REQUESTS | {"clauses": "|a, when I", "things": "|the a of the b, and "}),
     ("answer_grammar", answer_grammar, ANSWERS),
     ("trusted_summary", lambda t: trusted_summary(t, t), REQUESTS | ANSWERS),
     ("chosen_sentences", chosen_sentences, {"line": "|a ", "short lines": "|a\n"}),

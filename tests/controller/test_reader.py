@@ -199,9 +199,11 @@ TWO = "The pool in Mill Lane is closed on Monday and Tuesday. Please use the one
 
 @pytest.mark.parametrize("length", [2, 3, 5, 8])
 def test_a_short_text_has_a_shorter_summary(length: int) -> None:
-    text = ". ".join(ARTICLE.split(". ")[0:length]) + "."
-    summary = summarise(Server(lambda text, question: "Nonsense 17."), text * 2)
-    assert len(summary) <= max(120, 2 * len(text) / 3) and summary in text
+    text = " ".join([f"{sentence}." for sentence in ARTICLE.split(". ")[:length]] * 2)
+    summary = summarise(Server(lambda text, question: "Nonsense 17."), text)
+    assert summary.startswith("Marisol Vega opened a bakery in Mill Lane in 2019.")
+    assert len(summary) <= max(120, len(text) / 3)
+    assert all(summary.count(sentence) <= 1 for sentence in ARTICLE.split(". "))
 
 
 def test_a_part_that_is_too_long_does_not_keep_out_the_next() -> None:

@@ -110,7 +110,10 @@ def test_a_question_without_a_text_is_answered_directly(server: OpenAIServer, co
     assert "Text:" not in server.calls[0].text
 
 
-LETTER = "NORTHWIND WATER\nBill to: Jane Roe\nTotal due: $ 363.40\nThere is no hot water on Tuesday. Dr. Low repairs it."
+LETTER = """NORTHWIND WATER
+Bill to: Jane Roe
+Total due: $ 363.40
+There is no hot water on Tuesday. Dr. Low repairs it."""
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def chosen_sentences(text: str) -> str:
     prose = list(_prose(lines))
     if 2 * sum(map(len, prose)) > sum(map(len, lines)):
         found = sentences(" ".join(prose))
-        facts = [sentence for sentence in found if _FACT.search(sentence)]
+        facts = list(dict.fromkeys(sentence for sentence in found if _FACT.search(sentence)))
         return _fitting(facts, text, " ") or _fitting(found, text, " ") or _cut(found[0], text)
     chosen = [lines[0], *(line for ways in _LINES for line in _first(ways, lines[1:]))]
     chosen = [line.rstrip(",;") for line in dict.fromkeys(chosen)]
@@ -127,7 +127,7 @@ def _prose(lines: Sequence[str]) -> Iterator[str]:
 
 
 def _fitting(parts: Sequence[str], text: str, between: str, most: int = MOST_SENTENCES) -> str:
-    """The first parts that a summary of the text may hold together; if none is so short, the first that may stand alone.
+    """The first parts that a summary of the text may hold together; if none is so short, the first fit to stand alone.
 
     Args:
         parts: sentences or lines, the best first.
