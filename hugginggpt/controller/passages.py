@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from hugginggpt.controller.prompts import estimate_tokens, shorten, tokens_of
+from hugginggpt.controller.prompts import estimate_tokens, tokens_of
 
 _BREAKS = (r"(?<=\n)(?=\n)", r"(?<=\n)", r"(?<=[.!?])(?=\s)", r"(?<=\s)")
 
@@ -79,12 +79,3 @@ def _joined(pieces: list[str], kept: set[int], mark: str) -> str:
 
 def _words(text: str) -> list[str]:
     return re.findall(r"\w{2,}", text.lower())
-
-
-def condensed(text: str, limit: int) -> str:
-    """The lines of a text joined into one, cut in the middle to at most `limit` characters.
-
-    Both ends stay, because a title is at the beginning and a result or a total at the end.
-    """
-    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
-    return shorten("; ".join(lines), limit)

@@ -4,15 +4,28 @@ A large model's answer is taken as it is. The embedded model has a reader, whose
 one, for example because it is another model, its answer only counts where the text supports it.
 """
 
+import re
+
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.embedded.answers import invented, tidied
+from hugginggpt.controller.embedded.answers import invented, repeats_itself, sentences, tidied
 from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, read_answer
 from hugginggpt.controller.embedded.server import reader
 from hugginggpt.controller.embedded.single_questions import single_questions
 from hugginggpt.controller.embedded.summary import read_summary, trusted_summary
+from hugginggpt.controller.passages import by_relevance
+from hugginggpt.controller.prompts import CUT, shorten
 from hugginggpt.deadline import Deadline
 
-__all__ = ["checked_answer", "checked_summary", "read_answers", "read_summary", "reads"]
+__all__ = ["checked_answer", "checked_summary", "is_going_in_circles", "read_answers", "read_summary", "reads"]
+
+_QUOTED_CHARS = 400
+_ASKING = re.compile(
+    r"\b(?:who|whom|whose|what|which|when|where|why|how|many|much|is|are|was|were|am|be|been|do|does|did|can|could|must|"
+    r"should|will|would|has|have|had|the|an?|and|or|of|to|for|from|in|on|at|by|with|about|it|its|this|that|there|they|"
+    r"he|she|we|you|i|me|my|our|your|any|please|tell|give|text)\b",
+    re.IGNORECASE,
+)
+"""The words of a question that do not tell what it is about."""
 
 
 def reads(controller: Controller) -> bool:
@@ -41,13 +54,29 @@ def read_answers(controller: Controller, question: str, text: str, *, stage: str
 
 
 def checked_answer(controller: Controller, written: str, question: str, context: str) -> str:
-    """The controller's answer from a context; that the text does not say if the embedded model invents something."""
+    """The controller's answer from a context; a line of the context instead if the embedded model invents something."""
     if not controller.is_embedded:
         return written
     answer = tidied(written)
-    return DOES_NOT_SAY if not answer or invented(answer, [question, context]) else answer
+    return _quoted_line(question, context) if not answer or invented(answer, [question, context]) else answer
+
+
+def _quoted_line(question: str, context: str) -> str:
+    """The line or sentence that shares most of the question's rarest words; that the text does not say if none does."""
+    about = _ASKING.sub(" ", question)
+    lines = [part for line in context.replace(CUT, "\n").splitlines() for part in sentences(line) if part]
+    found = by_relevance(lines, about)
+    wanted = set(re.findall(r"\w{2,}", about.lower()))
+    if not found or wanted.isdisjoint(re.findall(r"\w+", lines[found[0]].lower())):
+        return DOES_NOT_SAY
+    return f'"{shorten(" ".join(lines[found[0]].split()), _QUOTED_CHARS)}"'
 
 
 def checked_summary(controller: Controller, written: str, text: str) -> str:
     """The controller's summary of a text; sentences of the text if the embedded model invents something."""
     return trusted_summary(tidied(written), text) if controller.is_embedded else written
+
+
+def is_going_in_circles(controller: Controller, written: str) -> bool:
+    """Whether an embedded model only repeated itself."""
+    return controller.is_embedded and repeats_itself(written)

@@ -1,13 +1,28 @@
-"""A hash of everything that a controller's plans depend on: while it stays the same, cached plans and scores count."""
+"""Hashes of everything that a controller's plans and answers depend on: while they stay the same, cached ones count."""
 
 import hashlib
 import inspect
+from functools import cache
 from pathlib import Path
 
 from hugginggpt.capabilities import CAPABILITIES
-from hugginggpt.controller import planning
+from hugginggpt.controller import grounding, passages, planning, text_tasks
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.embedded import direct, file_questions, grammar, planner, questions, sources, turns
+from hugginggpt.controller.embedded import (
+    answers,
+    direct,
+    file_questions,
+    grammar,
+    planner,
+    questions,
+    reader,
+    single_questions,
+    sources,
+    spans,
+    summary,
+    turns,
+)
+from hugginggpt.controller.embedded import model as packaged
 from hugginggpt.controller.embedded import server as embedded
 from hugginggpt.controller.prompts import prompt_hash
 from hugginggpt.plan import draft, extract, limits, loose, model, notation, parse, references, repair, schema
@@ -16,6 +31,20 @@ from hugginggpt.settings import Settings
 _READING = (draft, extract, limits, loose, model, parse, references, repair)
 _BY_NOTATION = (planner, turns, file_questions, questions, direct, sources, grammar, notation, *_READING)
 _BY_JSON = (planning, schema, *_READING)
+
+_TEXTS = (answers, grounding, packaged, passages, reader, single_questions, spans, summary, text_tasks)
+_TEXT_PROMPTS = (
+    "embedded/reading",
+    "embedded/summary",
+    "conversational",
+    "document-question-answering",
+    "question-answering",
+    "summarization",
+    "summarization_merge",
+    "text-generation",
+    "text2text-generation",
+    "translation",
+)
 
 
 def planner_sha256(controller: Controller) -> str:
@@ -32,7 +61,7 @@ def planner_sha256(controller: Controller) -> str:
     digest.update(repr(list(CAPABILITIES.values())).encode())
     files = [Path(inspect.getfile(module)) for module in code]
     if controller.is_embedded:
-        files += _weights(controller.settings)
+        files += _weights(controller.settings, embedded.planner(controller.settings))
     else:
         digest.update(controller.label.encode())
     for path in files:
@@ -41,7 +70,33 @@ def planner_sha256(controller: Controller) -> str:
     return digest.hexdigest()
 
 
-def _weights(settings: Settings) -> list[Path]:
-    """The planner's adapter, and the base model unless it is the packaged one, which never changes."""
-    adapter, base = embedded.planner(settings), settings.embedded_controller_gguf
+def reading_sha256(settings: Settings) -> str:
+    """Hash of everything that the embedded controller's text tasks depend on: prompts, code, base model and reader.
+
+    A file is read again only if it has changed.
+
+    Raises:
+        ControllerError: the reader's weights are missing.
+    """
+    files = [(path, path.stat()) for path in _weights(settings, embedded.reader(settings))]
+    weights = (_sha256(path, stat.st_size, stat.st_mtime_ns) for path, stat in files)
+    return hashlib.sha256(" ".join([_reading_code(), *weights]).encode()).hexdigest()
+
+
+@cache
+def _reading_code() -> str:
+    parts = [prompt_hash(name) for name in _TEXT_PROMPTS]
+    parts += [hashlib.sha256(Path(inspect.getfile(module)).read_bytes()).hexdigest() for module in _TEXTS]
+    return " ".join(parts)
+
+
+@cache
+def _sha256(path: Path, size: int, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _weights(settings: Settings, adapter: Path | None) -> list[Path]:
+    """The adapter, and the base model unless it is the packaged one, which never changes."""
+    base = settings.embedded_controller_gguf
     return [path for path in (adapter, base and base.expanduser()) if path is not None and path.is_file()]

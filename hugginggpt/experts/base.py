@@ -60,6 +60,7 @@ class Expert(ABC):
         endpoint: where the models run.
         packages: importable names of the packages that have to be installed.
         requirement: what to `pip install` for them, if that is not their names; it may begin with an option of pip.
+        not_here: what one would need for them to exist, if they do not for this machine or this Python.
         supports_batching: `run_batch` is faster than `run` on each element.
         supports_offloading: `load` obeys `ExpertContext.offloaded`.
         needs_large_controller: the embedded controller is too small for this expert.
@@ -71,6 +72,7 @@ class Expert(ABC):
     endpoint: ClassVar[Endpoint]
     packages: ClassVar[tuple[str, ...]] = ()
     requirement: ClassVar[str] = ""
+    not_here: ClassVar[str] = ""
     supports_batching: ClassVar[bool] = False
     supports_offloading: ClassVar[bool] = False
     needs_large_controller: ClassVar[bool] = False

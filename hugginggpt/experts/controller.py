@@ -69,6 +69,22 @@ class _Talk:
             deadline=self.deadline,
         )
 
+    def write(self) -> str:
+        """A text of the controller's own, in one call.
+
+        Raises:
+            ExpertError: an embedded controller only repeated itself.
+        """
+        from hugginggpt.controller.text_tasks import is_going_in_circles
+
+        written = self.ask(self.kind, _LONG_ANSWER, text=self.asked.get("text"))
+        if is_going_in_circles(self.controller, written):
+            raise ExpertError(
+                f"{self.controller.model} is too small for this and only repeated itself: run `hugginggpt models fetch "
+                f"--kind {self.kind}`, or configure a controller with OPENAI_API_KEY or OPENAI_BASE_URL."
+            )
+        return written
+
 
 class _ByController(Expert):
     """What the text kinds share: the controller is the model."""
@@ -192,7 +208,7 @@ class Conversational(_ByController):
     temperature = 0.3
 
     def answer(self, talk: _Talk) -> str:
-        return talk.ask(self.kind, _LONG_ANSWER, text=talk.asked.get("text"))
+        return talk.write()
 
 
 class TextGeneration(_ByController):
@@ -203,7 +219,7 @@ class TextGeneration(_ByController):
     temperature = 0.7
 
     def answer(self, talk: _Talk) -> str:
-        return talk.ask(self.kind, _LONG_ANSWER, text=talk.asked.get("text"))
+        return talk.write()
 
 
 class Text2TextGeneration(_ByController):
@@ -213,7 +229,7 @@ class Text2TextGeneration(_ByController):
     needs_large_controller = True
 
     def answer(self, talk: _Talk) -> str:
-        return talk.ask(self.kind, _LONG_ANSWER, text=talk.asked.get("text"))
+        return talk.write()
 
 
 EXPERTS = [

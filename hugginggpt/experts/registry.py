@@ -104,13 +104,16 @@ def expert_for(card: ModelCard, endpoint: Endpoint) -> Expert | None:
 
 
 def missing_packages(expert: Expert) -> str | None:
-    """One sentence on the packages that an expert lacks, with the command to install them; None if it lacks none."""
+    """One sentence on the packages that an expert lacks, with how to get them; None if it lacks none."""
     missing = [name for name in expert.packages if not is_installed(name)]
     if not missing:
         return None
+    needs = f"{expert.kind} ({expert.endpoint}) needs {', '.join(missing)}"
+    if expert.not_here:
+        return f"{needs}, which cannot be installed here: use {expert.not_here}."
     quoted = expert.requirement if expert.requirement.startswith("-") else f'"{expert.requirement}"'
     wanted = quoted if expert.requirement else " ".join(missing)
-    return f"{expert.kind} ({expert.endpoint}) needs {', '.join(missing)}: run pip install {wanted}."
+    return f"{needs}: run pip install {wanted}."
 
 
 _found: set[str] = set()

@@ -157,7 +157,7 @@ def test_without_a_reader_what_the_model_invents_does_not_count() -> None:
     expert = QuestionAnswering()
     asked = expert.prepare({"text": Text("What is the total due?"), "context": Text(ORDER)})
     answer = expert.run(controller, asked, Deadline(240))
-    assert "363.40" in answer or answer == DOES_NOT_SAY
+    assert "363.40" in answer
     controller.close()
 
 

@@ -194,13 +194,31 @@ def test_of_a_document_who_how_much_and_by_when_are_chosen() -> None:
     assert summary == "NORTHWIND WATER; Bill to: Jane Roe; Total due: $ 363.40; Please pay by 2 November 2026."
 
 
+TWO = "The pool in Mill Lane is closed on Monday and Tuesday. Please use the one at the school on these two days."
+
+
+@pytest.mark.parametrize("length", [2, 3, 5, 8])
+def test_a_short_text_has_a_shorter_summary(length: int) -> None:
+    text = " ".join([f"{sentence}." for sentence in ARTICLE.split(". ")[:length]] * 2)
+    summary = summarise(Server(lambda text, question: "Nonsense 17."), text)
+    assert summary.startswith("Marisol Vega opened a bakery in Mill Lane in 2019.")
+    assert len(summary) <= max(120, len(text) / 3)
+    assert all(summary.count(sentence) <= 1 for sentence in ARTICLE.split(". "))
+
+
+def test_a_part_that_is_too_long_does_not_keep_out_the_next() -> None:
+    long = "On 1 May 2024 " + "very " * 60 + "many came."
+    summary = summarise(Server(lambda text, question: "Nonsense 17."), f"{long} The party cost 300 euros.")
+    assert summary == "The party cost 300 euros."
+
+
 def test_initials_and_titles_do_not_end_sentences() -> None:
     text = "Dear all,\n" + "Dr. Marisol J. Vega of Mill Lane Bakery bought the house next door for 240,000 euros. " * 4
     summary = summarise(Server(lambda text, question: "Nonsense 17."), text)
     assert summary == "Dr. Marisol J. Vega of Mill Lane Bakery bought the house next door for 240,000 euros."
 
 
-@pytest.mark.parametrize("text", ["The pool is closed on Monday.", "SALE\n50 % off\nonly today", "  Hello  you "])
+@pytest.mark.parametrize("text", ["The pool is closed on Monday.", "SALE\n50 % off\nonly today", "  Hello  you ", TWO])
 def test_a_short_text_is_its_own_summary(text: str) -> None:
     server = Server(lambda text, question: "Never asked.")
     assert summarise(server, text) == " ".join(text.split())

@@ -1,6 +1,7 @@
 """The text kinds by the controller, through the expert interface."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.controller.call import ControllerCall
 from hugginggpt.controller.client import Controller
+from hugginggpt.controller.text_tasks import checked_answer
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ExpertUnavailableError
 from hugginggpt.experts.base import ExpertContext
@@ -106,6 +108,40 @@ def test_a_question_without_a_text_is_answered_directly(server: OpenAIServer, co
     server.script = {"question-answering": "Paris."}
     assert run("question-answering", controller, text="What is the capital of France?") == "Paris."
     assert "Text:" not in server.calls[0].text
+
+
+LETTER = """NORTHWIND WATER
+Bill to: Jane Roe
+Total due: $ 363.40
+There is no hot water on Tuesday. Dr. Low repairs it."""
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("What is the total due?", '"Total due: $ 363.40"'),
+        ("Who repairs the water?", '"Dr. Low repairs it."'),
+        ("What is the phone number?", "The text does not say."),
+        ("Who is it?", "The text does not say."),
+    ],
+)
+def test_without_a_reader_a_line_takes_the_place_of_what_is_invented(question: str, said: str) -> None:
+    controller = Controller.from_settings(Settings(embedded_reader=Path("none")))
+    for written in ("It was 9,417 wonderful planets beyond our galaxy.", ""):
+        assert checked_answer(controller, written, question, LETTER) == said
+    controller.close()
+
+
+@pytest.mark.parametrize("kind", ["conversational", "text-generation", "text2text-generation"])
+def test_an_embedded_model_that_goes_in_circles_fails(
+    server: OpenAIServer, connect: Callable[..., Controller], monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    server.script = {kind: "The cat sat on the mat. " * 20}
+    large = connect()
+    assert run(kind, large, text="Write about a cat.").startswith("The cat")
+    monkeypatch.setattr(Controller, "is_embedded", True)
+    with pytest.raises(ExpertError, match="only repeated itself"):
+        run(kind, large, text="Write about a cat.")
 
 
 def test_what_is_too_long_to_be_cut_is_refused(connect: Callable[..., Controller]) -> None:

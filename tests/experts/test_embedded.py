@@ -167,14 +167,16 @@ def test_a_page_that_stands_on_its_head_is_read(ask: Ask) -> None:
     assert "Toner" in text.text and "INVOICE 2041" in text.text
 
 
-@pytest.mark.parametrize(("upside_down", "turned"), [(1, False), (2, True), (3, True)])
-def test_lines_are_turned_all_or_none(upside_down: int, turned: bool) -> None:
+@pytest.mark.parametrize(
+    ("upside_down", "score", "turned"), [(1, 0.99, False), (2, 0.99, True), (3, 0.99, True), (3, 0.6, False)]
+)
+def test_lines_are_turned_all_or_none(upside_down: int, score: float, turned: bool) -> None:
     lines = [np.arange(20 * width * 3).reshape(20, width, 3) for width in (60, 800, 90)]
     seen = []
 
     def classify(pictures: list[Any]) -> Any:
         seen.extend(picture.shape for picture in pictures)
-        directions = [("180", 0.99)] * upside_down + [("0", 0.99)] * (len(pictures) - upside_down)
+        directions = [("180", score)] * upside_down + [("0", 0.99)] * (len(pictures) - upside_down)
         return SimpleNamespace(cls_res=directions, img_list=None)
 
     answer = one_direction(classify)(lines)

@@ -9,6 +9,7 @@ import pytest
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, TaskCancelledError
 from hugginggpt.experts.audio import resample
+from hugginggpt.experts.embedded import speech_enhancement
 from hugginggpt.media import Audio
 from hugginggpt.progress import Progress, listening
 from tests.experts.embedded import Embedded, embedded
@@ -55,6 +56,21 @@ def test_where_pieces_meet_nothing_is_heard(clean: Embedded) -> None:
     there = slice(9 * 48_000, 11 * 48_000)
     assert si_sdr(shifted.samples[there, 0], whole.samples[around, 0]) > 25.0
     assert si_sdr(speech[around], whole.samples[around, 0]) > 12.6
+
+
+def test_never_is_more_than_a_piece_resampled(clean: Embedded, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hours of sound at the networks' rate would not fit into memory."""
+    lengths = []
+
+    def counted(samples: Any, rate: int, wanted: int) -> Any:
+        lengths.append(len(samples) / rate)
+        return resample(samples, rate, wanted)
+
+    monkeypatch.setattr(speech_enhancement, "resample", counted)
+    speech, dirty = noisy(16_000)
+    assert len(speech) > 40 * 16_000
+    clean(audio=Audio(dirty[:, None], 16_000))
+    assert max(lengths) < 25
 
 
 def test_what_holds_no_speech_is_left_to_another_expert(clean: Embedded) -> None:

@@ -161,8 +161,13 @@ def test_packages_that_are_installed_without_their_requirements_are_named_so(mon
     expert = expert_for(card("openpose-control"), Endpoint.EMBEDDED)
     assert expert is not None
     monkeypatch.setattr(type(expert), "packages", ("surely_not_installed",))
+    monkeypatch.setattr(type(expert), "not_here", "")
     told = str(missing_packages(expert))
     assert told.endswith("run pip install --no-deps mediapipe==0.10.21 ai-edge-litert.")
+    monkeypatch.setattr(type(expert), "not_here", "Python 3.11")
+    assert missing_packages(expert) == (
+        "openpose-control (embedded) needs surely_not_installed, which cannot be installed here: use Python 3.11."
+    )
 
 
 def test_looking_them_up_imports_nothing_heavy() -> None:

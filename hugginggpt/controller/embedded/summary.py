@@ -1,11 +1,11 @@
-"""Summaries by the embedded reader: at most three sentences and a third of the text, made of what is in it.
+"""Summaries by the embedded reader: at most three sentences, short, and made of what is in the text.
 
 The model writes a summary. It only counts if its numbers and names stand in the text; otherwise sentences or lines of
 the text are chosen.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from hugginggpt.controller.client import Controller
@@ -19,12 +19,15 @@ from hugginggpt.text import visible
 
 MOST_SENTENCES = 3
 SHARE = 3
-"""A text is at least this many times as long as its summary."""
+"""A text is at least this many times as long as its summary, unless no part of it is that short."""
 
 _SUMMARY_TOKENS = 160
-_SHORT_WORDS, _LINE_WORDS = 12, 30
+_SHORT_WORDS, _LINE_WORDS, _FEW_SENTENCES = 12, 30, 2
 _LINE_OF_PROSE = 40
-_UNCUT_CHARS = 200
+_LEAST_CHARS = 120
+"""A whole sentence or line of up to this length may be a summary, even if it is more than that share."""
+
+_SEARCHED_CHARS = 200
 _ONE_LINE = "root ::= [^\\n]+\n"
 _NAME = re.compile(r"(?<=[^.!?\s] )[^\W\d_a-z]\w+")
 _FACT = re.compile(rf"\d|{_NAME.pattern}")
@@ -63,7 +66,7 @@ def read_summary(controller: Controller, text: str, *, stage: str, deadline: Dea
     text = visible(text).strip()
     while True:
         words = text.split()
-        is_one_line = "\n" not in text and len(sentences(text)) == 1
+        is_one_line = "\n" not in text and len(sentences(text)) <= _FEW_SENTENCES
         if len(words) <= (_LINE_WORDS if is_one_line else _SHORT_WORDS):
             return " ".join(words)
         parts = passages(text, WINDOW_TOKENS)
@@ -85,7 +88,7 @@ def _summary(controller: Controller, text: str, stage: str, deadline: Deadline |
 
 def trusted_summary(written: str, text: str) -> str:
     """The written summary of a text as far as it fits; sentences of the text instead if it invents something."""
-    summary = _fitting(sentences(written)[:MOST_SENTENCES], len(text), " ")
+    summary = _fitting(sentences(written)[:MOST_SENTENCES], text, " ")
     names = {word.casefold() for word in re.findall(r"\w+", text)}
     is_true = all(name.casefold() in names for name in _NAME.findall(summary)) and not invented(summary, [text])
     return summary if summary.endswith((".", "!", "?")) and is_true else chosen_sentences(text)
@@ -97,20 +100,21 @@ def chosen_sentences(text: str) -> str:
     prose = list(_prose(lines))
     if 2 * sum(map(len, prose)) > sum(map(len, lines)):
         found = sentences(" ".join(prose))
-        facts = [sentence for sentence in found if _FACT.search(sentence)]
-        return _fitting(facts[:MOST_SENTENCES], len(text), " ") or _cut(found[0], text)
+        facts = list(dict.fromkeys(sentence for sentence in found if _FACT.search(sentence)))
+        return _fitting(facts, text, " ") or _fitting(found, text, " ") or _cut(found[0], text)
     chosen = [lines[0], *(line for ways in _LINES for line in _first(ways, lines[1:]))]
-    return _fitting((line.rstrip(",;") for line in dict.fromkeys(chosen)), len(text), "; ") or _cut(lines[0], text)
+    chosen = [line.rstrip(",;") for line in dict.fromkeys(chosen)]
+    return _fitting(chosen, text, "; ", len(chosen)) or _cut(lines[0], text)
 
 
 def _first(ways: Sequence[re.Pattern[str]], lines: Sequence[str]) -> list[str]:
     """The first line that is found in the best way."""
-    return list(islice((line for way in ways for line in lines if way.search(line, 0, _UNCUT_CHARS)), 1))
+    return list(islice((line for way in ways for line in lines if way.search(line, 0, _SEARCHED_CHARS)), 1))
 
 
 def _cut(sentence: str, text: str) -> str:
-    """The sentence, cut if it is nearly the whole of a long text, as where nothing tells the ends of sentences."""
-    return shorten(sentence, max(_UNCUT_CHARS, len(text) // SHARE))
+    """The sentence, cut if it is long, as where nothing tells the ends of sentences."""
+    return shorten(sentence, max(_LEAST_CHARS, len(text) // SHARE))
 
 
 def _prose(lines: Sequence[str]) -> Iterator[str]:
@@ -122,11 +126,17 @@ def _prose(lines: Sequence[str]) -> Iterator[str]:
         runs_on = len(line) >= _LINE_OF_PROSE and not line.endswith((".", "!", "?", ":"))
 
 
-def _fitting(parts: Iterable[str], length: int, between: str) -> str:
-    """As many of the first parts as a summary of a text of this length may hold."""
+def _fitting(parts: Sequence[str], text: str, between: str, most: int = MOST_SENTENCES) -> str:
+    """The first parts that a summary of the text may hold together; if none is so short, the first fit to stand alone.
+
+    Args:
+        parts: sentences or lines, the best first.
+        text: what is summarised.
+        between: stands between two parts.
+        most: the largest number of parts.
+    """
     kept: list[str] = []
     for part in parts:
-        if len(between.join([*kept, part])) * SHARE > length:
-            break
-        kept.append(part)
-    return between.join(kept)
+        if len(kept) < most and len(between.join([*kept, part])) * SHARE <= len(text):
+            kept.append(part)
+    return between.join(kept) or next((part for part in parts if len(part) <= _LEAST_CHARS), "")

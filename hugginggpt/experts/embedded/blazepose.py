@@ -58,7 +58,13 @@ class BlazePose:
     def __call__(self, picture: PILImage.Image) -> Person | None:
         """The person in the foreground of a picture in RGB; None if there is none."""
         ends = self._ends(picture)
-        return None if ends is None else self._person(picture, *ends)
+        if ends is None or (ends[0] == ends[1]).all():
+            return None
+        person = self._person(picture, *ends)
+        if person is None:
+            return None
+        left, top, right, bottom = _around(person.square, picture)
+        return person if left < right and top < bottom else None
 
     def mask(self, picture: PILImage.Image, person: Person) -> Any:
         """Which pixels of the picture belong to the person: boolean, shape (height, width)."""
@@ -68,10 +74,7 @@ class BlazePose:
         rough = PILImage.fromarray(person.outline).transform(
             picture.size, PILImage.Transform.AFFINE, into_square.ravel().tolist(), PILImage.Resampling.BILINEAR
         )
-        corners = np.array([[0, 0], [_SIDE, 0], [0, _SIDE], [_SIDE, _SIDE]]) @ person.square[:, :2].T
-        corners += person.square[:, 2]
-        left, top = np.clip(corners.min(axis=0), 0, None).astype(int).tolist()
-        right, bottom = np.minimum(np.ceil(corners.max(axis=0)), picture.size).astype(int).tolist()
+        left, top, right, bottom = _around(person.square, picture)
         around = picture.crop((left, top, right, bottom))
         (sharp,) = self._outline(_pixels(around.resize((_SIDE, _SIDE), PILImage.Resampling.BILINEAR)))
         sharp = PILImage.fromarray(sharp[0, :, :, 0]).resize(around.size, PILImage.Resampling.BILINEAR)
@@ -84,18 +87,18 @@ class BlazePose:
         """The middle of the hips and the end of the body of the likeliest person, in pixels."""
         import numpy as np
 
-        side = max(picture.size)
-        margin = ((side - picture.width) // 2, (side - picture.height) // 2)
-        page = PILImage.new("RGB", (side, side))
-        page.paste(picture, margin)
-        page = page.resize((_DETECTOR_SIDE, _DETECTOR_SIDE), PILImage.Resampling.BILINEAR)
+        # Made small before it is made square: the square of a long picture may not fit into memory.
+        width, height = (max(1, round(length * _DETECTOR_SIDE / max(picture.size))) for length in picture.size)
+        margin = ((_DETECTOR_SIDE - width) // 2, (_DETECTOR_SIDE - height) // 2)
+        page = PILImage.new("RGB", (_DETECTOR_SIDE, _DETECTOR_SIDE))
+        page.paste(picture.resize((width, height), PILImage.Resampling.BILINEAR), margin)
         guesses, scores = self._detect(np.asarray(page, np.float32) / 127.5 - 1.0)
         best = int(scores[0, :, 0].argmax())
         if _probability(scores[0, best, 0]) < _SURE:
             return None
         # A box, then four points, of which the first two are the middle of the hips and the end of the body.
         points = guesses[0, best, 4:8].reshape(2, 2) / _DETECTOR_SIDE + self._centres[best]
-        hips, end = points * side - margin
+        hips, end = (points * _DETECTOR_SIDE - margin) * picture.size / (width, height)
         return hips, end
 
     def _person(self, picture: PILImage.Image, hips: Any, end: Any) -> Person | None:
@@ -137,6 +140,16 @@ def _network(file: Path, threads: int) -> Callable[[Any], Sequence[Any]]:
         return [interpreter.get_tensor(output) for output in outputs]
 
     return run
+
+
+def _around(square: Any, picture: PILImage.Image) -> tuple[int, int, int, int]:
+    """The left, top, right and bottom end of a person's square in the picture, which may be outside of it."""
+    import numpy as np
+
+    corners = np.array([[0, 0], [_SIDE, 0], [0, _SIDE], [_SIDE, _SIDE]]) @ square[:, :2].T + square[:, 2]
+    left, top = np.clip(corners.min(axis=0), 0, None).astype(int).tolist()
+    right, bottom = np.minimum(np.ceil(corners.max(axis=0)), picture.size).astype(int).tolist()
+    return left, top, right, bottom
 
 
 def _pixels(picture: PILImage.Image) -> Any:

@@ -13,6 +13,9 @@ from hugginggpt.experts.child_process import Handler, Message
 # RapidOCR's classifier of directions takes pictures of lines that are four times as long as high.
 _HEAD = 4
 
+# The probability that RapidOCR itself demands before it turns a line.
+_SURE = 0.9
+
 Box = Sequence[Sequence[float]]
 """Four corners (x, y) in pixels, relative to the text: top left, top right, bottom right, bottom left."""
 
@@ -79,7 +82,7 @@ def one_direction(classify: Callable[[Sequence[Any]], Any]) -> Callable[[Sequenc
 
     def turn(lines: Sequence[Any]) -> Any:
         answer = classify([line[:, : _HEAD * line.shape[0]] for line in lines])
-        upside_down = sum("180" in direction for direction, _ in answer.cls_res)
+        upside_down = sum("180" in direction and score > _SURE for direction, score in answer.cls_res)
         answer.img_list = [line[::-1, ::-1] if upside_down > len(lines) / 2 else line for line in lines]
         return answer
 

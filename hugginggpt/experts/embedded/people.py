@@ -1,5 +1,7 @@
 """What the experts that look at people share."""
 
+import platform
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +18,8 @@ from hugginggpt.models.card import Endpoint, ModelCard
 
 START_SECONDS = 60.0
 
+_HAS_MEDIAPIPE = sys.version_info < (3, 13) and platform.machine() != "aarch64"
+
 
 class PersonExpert(Expert):
     """Finds the person in the foreground of a picture with MediaPipe's models. MediaPipe itself is not used."""
@@ -23,6 +27,7 @@ class PersonExpert(Expert):
     endpoint = Endpoint.EMBEDDED
     packages = ("mediapipe", "ai_edge_litert")
     requirement = "--no-deps mediapipe==0.10.21 ai-edge-litert"
+    not_here = "" if _HAS_MEDIAPIPE else "Python 3.11 or 3.12 on x86-64"
     pool_key = "blazepose"
     masks = False
     """Whether the mask of the person is wanted."""

@@ -1,6 +1,5 @@
 """Speech without the noise around it, with DeepFilterNet 3."""
 
-import math
 from typing import Any
 
 from hugginggpt.cpu import computing
@@ -21,12 +20,14 @@ START_SECONDS = 60.0
 
 _MODEL = "rikorose/deepfilternet3"
 
-_PIECE, _SEARCHED = 20 * RATE, 20 * SEARCH_RATE
-_BEFORE = 4 * RATE
-"""What the networks hear before each piece but the first, because they carry a state."""
+_PIECE = 20
+"""The seconds that are cleaned at once: hours of sound at the networks' rate may not fit into memory."""
 
-_FADE = RATE // 50
-"""How long a piece fades into the next."""
+_BEFORE = 4
+"""The seconds that the networks hear before each piece but the first, because they carry a state."""
+
+_FADES = 50
+"""A piece fades into the next in this fraction of a second."""
 
 
 class SpeechEnhancement(Expert):
@@ -64,43 +65,43 @@ class SpeechEnhancement(Expert):
         if not _has_speech(model, prepared, deadline):
             raise ExpertError("No speech was found in the recording, and this model keeps nothing else.")
         samples = np.asarray(prepared.samples, np.float32)
-        channels = samples[:, None] if samples.ndim == 1 else samples
-        with computing(deadline):
-            noisy = [resample(np.ascontiguousarray(channel), prepared.rate, RATE) for channel in channels.T]
-        speech = np.zeros((len(noisy), len(noisy[0])), np.float32)
-        steps = math.ceil(len(noisy[0]) / _PIECE)
-        for number, channel in enumerate(noisy):
-            for step in range(steps):
-                report(Progress(number * steps + step, len(noisy) * steps))
-                _add_piece(model, channel, speech[number], step * _PIECE, deadline)
-        return np.stack([_fitted(resample(s, RATE, prepared.rate), len(channels)) for s in speech], axis=1)
+        noisy = samples[:, None] if samples.ndim == 1 else samples
+        speech = np.zeros_like(noisy)
+        starts = range(0, len(noisy), _PIECE * prepared.rate)
+        for number in range(noisy.shape[1]):
+            for step, start in enumerate(starts):
+                report(Progress(number * len(starts) + step, noisy.shape[1] * len(starts)))
+                _add_piece(model, noisy[:, number], speech[:, number], start, prepared.rate, deadline)
+        return np.clip(speech, -1.0, 1.0, out=speech)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         return [Audio(raw, inputs["audio"].rate)]
 
 
 def _has_speech(cleaner: Child, audio: Audio, deadline: Deadline) -> bool:
-    with computing(deadline):
-        samples = resample(mono(audio), audio.rate, SEARCH_RATE)
-    for start in range(0, len(samples), _SEARCHED):
+    length = _PIECE * audio.rate
+    for start in range(0, len(audio.samples), length):
         with computing(deadline):
-            answer, _ = cleaner.call({"search": True}, samples[start : start + _SEARCHED].tobytes(), deadline=deadline)
+            piece = mono(Audio(audio.samples[start : start + length], audio.rate))
+            searched = resample(piece, audio.rate, SEARCH_RATE).tobytes()
+            answer, _ = cleaner.call({"search": True}, searched, deadline=deadline)
         if answer["found"]:
             return True
     return False
 
 
-def _add_piece(cleaner: Child, noisy: Any, speech: Any, start: int, deadline: Deadline) -> None:
+def _add_piece(cleaner: Child, noisy: Any, speech: Any, start: int, rate: int, deadline: Deadline) -> None:
     """Write the speech in one piece, and fade it in over the end of the piece before, which overlaps."""
     import numpy as np
 
-    before = min(start, _BEFORE)
-    heard = noisy[start - before : start + _PIECE + _FADE]
+    before, fade = min(start, _BEFORE * rate), rate // _FADES
+    heard = np.ascontiguousarray(noisy[start - before : start + _PIECE * rate + fade])
     with computing(deadline):
-        _, cleaned = cleaner.call({}, heard.tobytes(), deadline=deadline)
-    piece = np.frombuffer(cleaned, np.float32)[before:].copy()
+        _, cleaned = cleaner.call({}, resample(heard, rate, RATE).tobytes(), deadline=deadline)
+        whole = _fitted(resample(np.frombuffer(cleaned, np.float32), RATE, rate), len(heard))
+    piece = whole[before:].copy()
     if start:
-        faded = min(_FADE, len(piece))
+        faded = min(fade, len(piece))
         rising = np.linspace(0.0, 1.0, faded, dtype=np.float32)
         piece[:faded] = rising * piece[:faded] + (1 - rising) * speech[start : start + faded]
     speech[start : start + len(piece)] = piece
@@ -110,4 +111,4 @@ def _fitted(samples: Any, length: int) -> Any:
     """Samples of a length that resampling may have missed by a few."""
     import numpy as np
 
-    return np.clip(np.pad(samples[:length], (0, max(0, length - len(samples)))), -1.0, 1.0)
+    return np.pad(samples[:length], (0, max(0, length - len(samples))))
