@@ -24,7 +24,8 @@ from hugginggpt.models.card import Endpoint, ModelCard
 from tests.servers import free_port, wait_until
 from tests.stand_ins.openai_server import OpenAIServer
 
-KIND = "text-classification"
+KIND = "token-classification"
+"""A kind that no embedded model does, so that there is nothing to choose."""
 ROOT = Path(__file__).resolve().parent.parent
 
 
