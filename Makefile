@@ -9,13 +9,13 @@ PYTEST_ARGS ?=
 PLANNER := build/planner
 READER := build/reader
 # What the training data is made by and of.
-DATA_SOURCES := $(addprefix training/,conversations.py fills.py generate.py graphs.py marks.py mentions.py noise.py \
+DATA_SOURCES := $(addprefix training/,conversations.py fills.py generate.py graphs.py lines.py marks.py mentions.py noise.py \
 		phrases.py slots.py steps.py wording.py) \
 	$(wildcard training/phrases/*.txt training/phrases/*/*.txt) \
 	hugginggpt/capabilities.py hugginggpt/conversation.py hugginggpt/plan/notation.py \
 	hugginggpt/controller/embedded/sources.py hugginggpt/controller/embedded/turns.py \
 	$(wildcard prompts/embedded/planning*.j2 prompts/embedded/_request.j2)
-READER_SOURCES := training/noise.py $(wildcard $(addprefix training/reading/*.,py txt json jsonl)) $(wildcard training/documents/*.txt)
+READER_SOURCES := training/lines.py training/noise.py $(wildcard $(addprefix training/reading/*.,py txt json jsonl)) $(wildcard training/documents/*.txt)
 
 # The weights of the embedded controller, and of the models that find people; newer versions of mediapipe have none.
 # The packages are installed without their requirements, which want a compiler and an old NumPy.

@@ -36,6 +36,7 @@ from hugginggpt.plan.references import reference, references_in
 from hugginggpt.request import Exchange
 from training.conversations import Conversation, Conversations
 from training.graphs import File, Graphs, Literal, Step, notation
+from training.lines import write_lines
 from training.noise import noisy
 from training.phrases import Bank, Block, is_held_out
 from training.slots import SLOT, Slots
@@ -279,24 +280,16 @@ def write(folder: Path, seed: int, samples: int, tests: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, held_out in (("seen", False), ("held-out", True)):
         drawn = (s for s in Generator(seed + 1, held_out=held_out).samples() if not s.history)
-        _write(
+        write_lines(
             folder / f"{name}.jsonl", (_test(f"{name}-{n}", s) for n, s in enumerate(itertools.islice(drawn, tests)))
         )
     chosen = itertools.islice(Generator(seed).samples(), samples)
-    _write(folder / "train.jsonl", ({"prompt": s.messages, "completion": s.completion} for s in chosen))
+    write_lines(folder / "train.jsonl", ({"prompt": s.messages, "completion": s.completion} for s in chosen))
 
 
 def _test(id: str, sample: Sample) -> dict[str, Any]:
     plan = with_passages(read_notation(sample.completion), take_passages(sample.request))
     return {"id": id, "request": sample.request, "files": sample.attached, "plan": plan.to_list()}
-
-
-def _write(file: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Write JSON lines; the file appears only when it is complete."""
-    partial = file.with_suffix(".partial")
-    with partial.open("w", encoding="utf-8") as lines:
-        lines.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    partial.replace(file)
 
 
 def main() -> None:

@@ -42,7 +42,7 @@ def listed(items: list[str], rng: random.Random) -> str:
 
 
 def with_decoy(text: str, kinds: Set[str], bank: Bank, rng: random.Random) -> str:
-    """The request with a sentence before or after it that mentions a step which is none of its kinds."""
+    """The request with a sentence before or after it that mentions a step its plan does not have."""
     decoy = rng.choice([line for others, line in bank.decoys if not others & kinds])
     return f"{decoy} {text}" if rng.random() < 0.5 else f"{text.rstrip()} {decoy}"
 

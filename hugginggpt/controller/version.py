@@ -59,14 +59,13 @@ def planner_sha256(controller: Controller) -> str:
     prompts, code = ("embedded/planning", _BY_NOTATION) if in_notation else ("planning", _BY_JSON)
     digest = hashlib.sha256("".join(prompt_hash(name) for name in (prompts, f"{prompts}_repair")).encode())
     digest.update(repr(list(CAPABILITIES.values())).encode())
-    files = [Path(inspect.getfile(module)) for module in code]
-    if controller.is_embedded:
-        files += _weights(controller.settings, embedded.planner(controller.settings))
-    else:
+    if not controller.is_embedded:
         digest.update(controller.label.encode())
-    for path in files:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+    for module in code:
+        digest.update(hashlib.sha256(Path(inspect.getfile(module)).read_bytes()).digest())
+    if controller.is_embedded:
+        for found in _weights_sha256(controller.settings, embedded.planner(controller.settings)):
+            digest.update(bytes.fromhex(found))
     return digest.hexdigest()
 
 
@@ -78,8 +77,7 @@ def reading_sha256(settings: Settings) -> str:
     Raises:
         ControllerError: the reader's weights are missing.
     """
-    files = [(path, path.stat()) for path in _weights(settings, embedded.reader(settings))]
-    weights = (_sha256(path, stat.st_size, stat.st_mtime_ns) for path, stat in files)
+    weights = _weights_sha256(settings, embedded.reader(settings))
     return hashlib.sha256(" ".join([_reading_code(), *weights]).encode()).hexdigest()
 
 
@@ -88,6 +86,11 @@ def _reading_code() -> str:
     parts = [prompt_hash(name) for name in _TEXT_PROMPTS]
     parts += [hashlib.sha256(Path(inspect.getfile(module)).read_bytes()).hexdigest() for module in _TEXTS]
     return " ".join(parts)
+
+
+def _weights_sha256(settings: Settings, adapter: Path | None) -> list[str]:
+    files = [(path, path.stat()) for path in _weights(settings, adapter)]
+    return [_sha256(path, stat.st_size, stat.st_mtime_ns) for path, stat in files]
 
 
 @cache

@@ -15,11 +15,12 @@ import itertools
 import json
 import random
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from training.lines import write_lines
 from training.noise import noisy
 from training.reading.documents import Asked, Document, filled
 from training.reading.layout import compose
@@ -188,14 +189,7 @@ def write(folder: Path, seed: int, samples: int, tests: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, held_out, count in (("held-out", True, tests), ("train", False, samples)):
         drawn = itertools.islice(Samples(seed + held_out, held_out), count)
-        _write(folder / f"{name}.jsonl", (asdict(sample) for sample in drawn))
-
-
-def _write(file: Path, rows: Iterable[dict[str, Any]]) -> None:
-    partial = file.with_suffix(".partial")
-    with partial.open("w", encoding="utf-8") as lines:
-        lines.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    partial.replace(file)
+        write_lines(folder / f"{name}.jsonl", (asdict(sample) for sample in drawn))
 
 
 def main() -> None:
