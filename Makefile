@@ -13,7 +13,8 @@ DATA_SOURCES := $(addprefix training/,conversations.py fills.py generate.py grap
 		phrases.py slots.py steps.py wording.py) \
 	$(wildcard training/phrases/*.txt training/phrases/*/*.txt) \
 	hugginggpt/capabilities.py hugginggpt/conversation.py hugginggpt/plan/notation.py \
-	hugginggpt/controller/embedded/sources.py hugginggpt/controller/embedded/turns.py \
+	hugginggpt/controller/embedded/composition.py hugginggpt/controller/embedded/sources.py \
+	hugginggpt/controller/embedded/turns.py \
 	$(wildcard prompts/embedded/planning*.j2 prompts/embedded/_request.j2)
 READER_SOURCES := training/lines.py training/noise.py $(wildcard $(addprefix training/reading/*.,py txt json jsonl)) $(wildcard training/documents/*.txt)
 
@@ -96,7 +97,7 @@ reader: $(READER)/train.jsonl ## Train the small reader, an hour or two on two c
 	$(BIN)/python -m training.measure models_cache/reader/evaluation.jsonl
 
 $(READER)/train.jsonl: $(READER_SOURCES) | install
-	$(BIN)/python -m training.reading.samples --out $(READER) --samples 7000 --seed 1
+	$(BIN)/python -m training.reading.samples --out $(READER) --samples 4600 --seed 1
 
 docs: install ## Update the generated parts of the docs: commands, settings, kinds and tables.
 	$(BIN)/python docs/generate.py

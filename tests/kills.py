@@ -10,7 +10,7 @@ is, in every second round, left to the schedule of `up`.
 
 A round passes when
 
-- the answer is whole: the same tasks are completed as without a kill,
+- the answer is whole: every task of the plan is completed,
 - no task of the plan has two completed attempts,
 - no process of the round is left (under `up`: no process that `up` does not keep running),
 - no unfinished file is in the home folder after `hugginggpt prune`.
@@ -31,7 +31,7 @@ import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -78,7 +78,8 @@ class Round:
 
     Attributes:
         victim: what is killed: `ask`, `flow-worker`, `flow-run` or `expert-worker`.
-        moment: when, as a part of the usual time that a request takes.
+        moment: when, as a part of the usual time that a request takes; None,
+            for an `ask`: as soon as a task is done.
         scheduled: the schedule of `up` is to go on with the request, and not `resume`.
         killed: how far the request was then.
         faults: what should not be.
@@ -87,7 +88,7 @@ class Round:
     number: int
     half: str
     victim: str
-    moment: float
+    moment: float | None
     scheduled: bool
     killed: str = ""
     seconds: float = 0.0
@@ -203,31 +204,28 @@ class Kills:
         self._template = Home(folder / "template")
         self._template.folder.mkdir()
         self.usual: dict[str, float] = {}
-        self._whole: dict[int, TaskStatus] = {}
 
-    def prepare(self, names: Sequence[str]) -> None:
-        """Answer requests without a kill: how long the last takes, and what a whole answer is.
-
-        Args:
-            names: of the requests. The first in a new home folder makes the databases, which takes longer than usual.
+    def prepare(self) -> None:
+        """See how long an answer takes without a kill.
 
         Raises:
-            AssertionError: one was not answered.
+            AssertionError: there is none.
         """
-        for name in names:
-            began = time.monotonic()
-            story = self._unkilled(self._template, name)
-            self.usual[ALONE] = time.monotonic() - began
-        self._whole = {task.id: task.status for task in story.tasks}
+        # The first in a new home folder makes the databases, which takes longer than usual.
+        self._unkilled(self._template, "first")
+        self.usual[ALONE] = self._unkilled(self._template, "usual")
 
-    def _unkilled(self, home: Home, name: str) -> RequestTrace:
-        mark = uuid.uuid4().hex
+    def _unkilled(self, home: Home, name: str) -> float:
+        """The seconds that an answer takes."""
+        mark, began = uuid.uuid4().hex, time.monotonic()
         code = home.run(mark, *self._ask(home.picture(mark), name))
+        seconds = time.monotonic() - began
         with home.trace() as trace:
-            story = trace.requests.get(trace.requests.latest(1)[0].request_id)
+            story = _asked(trace, name)
         log = (home.folder / f"{mark}.log").read_text(errors="replace")
-        assert code == 0 and story.status is RequestStatus.COMPLETED, f"the request was not answered: {log}"
-        return story
+        whole = story is not None and story.status is RequestStatus.COMPLETED
+        assert code == 0 and whole, f"the request was not answered: {log}"
+        return seconds
 
     def _ask(self, picture: Path, text: str) -> list[str | Path]:
         return ["ask", text, "--file", picture, "--plan", self._plan]
@@ -238,21 +236,25 @@ class Kills:
         """Kill an `ask` where nothing is up, and resume."""
         mark = uuid.uuid4().hex
         home = self._template.copy_to(self._folder / f"round-{round.number}")
-        self._kill_ask(round, home, mark, self.usual[ALONE])
+        self._kill_ask(round, home, mark, ALONE)
         self._check_leavings(round, mark)
         _prune(round, home)
         if not round.faults:
             shutil.rmtree(home.folder, ignore_errors=True)
 
-    def _kill_ask(self, round: Round, home: Home, mark: str, usual: float) -> None:
+    def _kill_ask(self, round: Round, home: Home, mark: str, half: str) -> None:
         text, picture = f"Kill {mark}", home.picture(mark)
         process = home.start(mark, *self._ask(picture, text))
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=round.moment * usual)
-        if process.poll() is None:
-            kill_group(process.pid)
-        process.wait()
         with home.trace() as trace:
+            if round.moment is None:
+                while process.poll() is None and not _has_done_a_task(_asked(trace, text)):
+                    time.sleep(0.05)
+            else:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=round.moment * self.usual[half])
+            if process.poll() is None:
+                kill_group(process.pid)
+            process.wait()
             story = _asked(trace, text)
             round.killed = how_far(story)
             if story is None:
@@ -272,9 +274,7 @@ class Kills:
             up.begin()
             # The first loads the models into the expert worker, which is not the usual.
             for name in ("first beside up", "beside up"):
-                began = time.monotonic()
-                self._unkilled(home, name)
-                self.usual[UP] = time.monotonic() - began
+                self.usual[UP] = self._unkilled(home, name)
             yield up
         finally:
             up.end()
@@ -283,7 +283,7 @@ class Kills:
         """Kill something of, or beside, an `up`, and see the request answered."""
         mark = uuid.uuid4().hex
         if round.victim == "ask":
-            self._kill_ask(round, up.home, mark, self.usual[UP])
+            self._kill_ask(round, up.home, mark, UP)
         else:
             self._kill_part(round, up, mark)
         self._check_leavings(round, mark)
@@ -325,10 +325,10 @@ class Kills:
             round.faults.append(f"the request is {story.status}: {story.error or 'no error'}")
         for task in story.tasks:
             if task.status not in DONE:
-                round.faults.append(f"task {task.id} is {task.status}, not {self._whole.get(task.id)}: {task.error}")
+                round.faults.append(f"task {task.id} is {task.status}: {task.error}")
             if sum(attempt.status == "completed" for attempt in task.attempts) > 1:
                 round.faults.append(f"task {task.id} was done twice")
-        if {task.id for task in story.tasks} != self._whole.keys():
+        if {task.id for task in story.tasks} != {task["id"] for task in PLAN}:
             round.faults.append("tasks of the plan are missing")
 
     def _check_leavings(self, round: Round, mark: str) -> None:
@@ -397,6 +397,10 @@ def _asked(trace: Trace, text: str) -> RequestTrace | None:
     return None
 
 
+def _has_done_a_task(story: RequestTrace | None) -> bool:
+    return story is not None and any(task.status in DONE for task in story.tasks)
+
+
 def _prune(round: Round, home: Home) -> None:
     """What was cut off is gone after pruning, once it is so old that nobody can be writing it any more."""
     long_ago = time.time() - 7 * 86400
@@ -426,7 +430,7 @@ def rounds(kills: int, seed: int, half: str | None = None) -> list[Round]:
 def kill(wanted: list[Round], folder: Path, at_once: int, say: Callable[[str], None] = print) -> list[Round]:
     """Do the rounds, so many at a time; return them with what came of them."""
     kills = Kills(folder)
-    kills.prepare(("first", "usual") if len(wanted) > 1 else ("first",))
+    kills.prepare()
     say(f"An answer takes {kills.usual[ALONE]:.1f} s where nothing is up.")
 
     def do(round: Round, work: Callable[[Round], Any]) -> None:

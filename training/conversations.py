@@ -8,34 +8,30 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from hugginggpt.artifacts import Artifact
 from hugginggpt.capabilities import CAPABILITIES, Input, ValueType
+from hugginggpt.controller.embedded.composition import compose
 from hugginggpt.conversation import fitting, result_name
 from hugginggpt.errors import PlanError
-from hugginggpt.plan import Plan
+from hugginggpt.models.card import Endpoint
+from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.plan.notation import named, read_notation
 from hugginggpt.request import EarlierResult, Exchange
+from hugginggpt.results import ItemResult, TaskOutcome, TaskResult, TaskStatus
 from training.fills import drawn
 from training.graphs import File, Step, notation
 from training.noise import noisy
 from training.phrases import Bank, Before, Block
 from training.slots import Slots
 from training.steps import Steps
-from training.wording import Wording
+from training.wording import Worded, Wording
 
 _ENDINGS = {"image": ".png", "audio": ".wav", "video": ".mp4", "text": ".txt", "structured": ".json"}
 _RESULT = re.compile(r"\{(?:(\d+):)?(\d+)\}")
 _TEXT = Input("text", ValueType.TEXT)
 _NEXT_STEP = re.compile(r" > ([\w-]+)")
-_DONE = (
-    "Done.",
-    "Here it is.",
-    "The result is ready.",
-    "I have made it.",
-    "Here is what came out.",
-    "{kind} made /home/ada/made{ending}",
-    "made/{kind}{ending}",
-    "{kind}: answer{ending}",
-)
+_DONE = ("Done.", "Here it is.", "The result is ready.", "I have made it.", "Here is what came out.")
+_FOLDERS = ("out", "out", "results", "/home/ada/.hugginggpt/artifacts/5e")
 
 
 @dataclass
@@ -49,19 +45,10 @@ class Conversation:
     turns: list[Exchange] = field(default_factory=list)
     files: list[list[tuple[str, ValueType]]] = field(default_factory=list)
 
-    def add(self, text: str, plan: str, files: Iterable[File], answer: str) -> None:
-        """Add a turn. From now on, its files go by the last part of their names.
-
-        Raises:
-            PlanError: the plan cannot be read.
-        """
-        files = list(files)
-        for file in files:
-            last = file.name.rsplit("/", 1)[-1]
-            plan, file.name = plan.replace(named(file.name), named(last)), last
-        done = read_notation(plan)
-        results = tuple(_results(done, len(self.turns) + 1))
-        self.turns.append(Exchange(text=text, response=answer, plan=done, results=results))
+    def add(self, text: str, plan: Plan, files: Iterable[File], answer: str) -> None:
+        """Add a turn."""
+        results = tuple(_results(plan, len(self.turns) + 1))
+        self.turns.append(Exchange(text=text, response=answer, plan=plan, results=results))
         self.files.append([(file.name, file.type) for file in files])
 
     def since(self, first: int) -> Conversation:
@@ -91,12 +78,19 @@ class Conversation:
         return _RESULT.sub(names, pipeline)
 
 
-def _results(plan: Plan, turn: int) -> Iterable[EarlierResult]:
+def _items(plan: Plan) -> dict[int, int]:
+    """How many elements the result of each task has."""
     counts: dict[int, int] = {}
     for task in plan.tasks:
         lists = [len(value) for name, value in task.args.items() if isinstance(value, list) and name != "labels"]
         counts[task.id] = max([1, *lists, *(counts[k] for k in task.needs)])
-        outputs = [(item, type) for item in range(counts[task.id]) for type in task.capability.outputs]
+    return counts
+
+
+def _results(plan: Plan, turn: int) -> Iterable[EarlierResult]:
+    items = _items(plan)
+    for task in plan.tasks:
+        outputs = [(item, type) for item in range(items[task.id]) for type in task.capability.outputs]
         for number, (item, type) in enumerate(outputs, start=1):
             name = result_name(turn, task.id, number, _ENDINGS[type])
             yield EarlierResult(task_id=task.id, item=item, name=name, type=type)
@@ -152,7 +146,7 @@ class Conversations:
                 return False
             worded, plan = self._wording.steps(steps), notation(steps)
         try:
-            held.add(noisy(worded.text, self._rng), plan, worded.files, self._answer(plan))
+            self._turn(held, worded, plan)
         except PlanError:
             return False
         return True
@@ -160,18 +154,56 @@ class Conversations:
     def add_steps(self, held: Conversation, steps: Sequence[Step]) -> None:
         """Add a turn that consists of these steps."""
         worded, plan = self._wording.steps(list(steps)), notation(list(steps))
-        held.add(noisy(worded.text, self._rng), plan, worded.files, self._answer(plan))
+        self._turn(held, worded, plan)
 
-    def _answer(self, plan: str) -> str:
-        """An answer, as far as it matters to the planner."""
-        rng, tasks = self._rng, read_notation(plan).tasks
-        used = {k for task in tasks for k in task.needs}
-        said = []
-        for task in tasks:
-            if task.id in used:
-                continue
-            if ValueType.TEXT in task.capability.outputs and rng.random() < 0.8:
-                said += drawn(self._bank, rng.choice(("sentence", "sentence", "passage")), rng)
-            else:
-                said.append(rng.choice(_DONE).format(kind=task.task, ending=_ENDINGS[task.capability.outputs[-1]]))
-        return "\n".join(said) or rng.choice(_DONE[:4])
+    def _turn(self, held: Conversation, worded: Worded, plan: str) -> None:
+        """Add a turn. From now on, its files go by the last part of their names.
+
+        Raises:
+            PlanError: the plan cannot be read.
+        """
+        for file in worded.files:
+            last = file.name.rsplit("/", 1)[-1]
+            plan, file.name = plan.replace(named(file.name), named(last)), last
+        text, done = noisy(worded.text, self._rng), read_notation(plan)
+        own_words = not done.tasks or self._rng.random() < 0.3
+        answer = self._words() if own_words else self._put_together(text, done, [file.name for file in worded.files])
+        held.add(text, done, worded.files, answer)
+
+    def _words(self) -> str:
+        """An answer as a larger model might word it."""
+        chance = self._rng.random()
+        return self._rng.choice(_DONE) if chance < 0.4 else self._text()
+
+    def _put_together(self, text: str, plan: Plan, files: Sequence[str]) -> str:
+        """An answer as it is put together without a key."""
+        items, folder = _items(plan), self._rng.choice(_FOLDERS)
+        return compose(text, [self._outcome(task, items[task.id], folder) for task in plan.tasks], files)
+
+    def _outcome(self, task: PlannedTask, items: int, folder: str) -> TaskOutcome:
+        capability = task.capability
+        outputs = [tuple(map(self._artifact, capability.outputs)) for _ in range(items)]
+        result = TaskResult(
+            task_id=task.id,
+            kind=task.task,
+            items=tuple(ItemResult(outputs=made) for made in outputs),
+            is_list=items > 1,
+            model="any",
+            revision=None,
+            endpoint=Endpoint.EMBEDDED,
+        )
+        names = {
+            artifact.sha256: f"{folder}/{capability.result_of(artifact.type).replace(' ', '-')}-{number}"
+            f"{_ENDINGS[artifact.type]}"
+            for number, artifact in enumerate(result.outputs, start=1)
+        }
+        return TaskOutcome(planned=task, status=TaskStatus.COMPLETED, result=result, files=names)
+
+    def _artifact(self, type: ValueType) -> Artifact:
+        is_media = type in (ValueType.IMAGE, ValueType.AUDIO, ValueType.VIDEO)
+        name = f"{self._rng.getrandbits(256):064x}"
+        return Artifact(sha256=name, type=type, mime="", bytes=1, preview=None if is_media else self._text())
+
+    def _text(self) -> str:
+        (text,) = drawn(self._bank, self._rng.choice(("sentence", "sentence", "passage")), self._rng)
+        return text

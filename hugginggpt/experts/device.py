@@ -146,7 +146,7 @@ def configure_torch(settings: Settings) -> str:
     from transformers.utils import logging as transformers_logging
 
     torch.set_num_threads(settings.cpu_threads)
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()
     return next((one.name for one in accelerators(settings)), CPU)
 
 

@@ -1,18 +1,19 @@
-"""A few kills of what `python -m tests.kills` does fifty of."""
+"""A kill of what `python -m tests.kills` does fifty of."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.kills import ALONE, UP, Round, kill, rounds
+from tests.kills import ALONE, UP, Kills, Round, rounds
 
 pytest.importorskip("prefect_dask")
 pytest.importorskip("xllamacpp")
 
 
 def test_killed_requests_are_answered_whole_and_leave_nothing(tmp_path: Path) -> None:
-    wanted = [Round(1, ALONE, "ask", 0.5, scheduled=False)]
-    assert [str(round) for round in kill(wanted, tmp_path, at_once=1) if round.faults] == []
+    round = Round(1, ALONE, "ask", moment=None, scheduled=False)
+    Kills(tmp_path).alone(round)
+    assert round.faults == [] and round.lives > 1
 
 
 def test_the_same_seed_kills_the_same() -> None:
