@@ -197,7 +197,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--out", type=Path, help="folder to write to; without it samples are printed")
     parser.add_argument("--samples", type=int, default=5)
-    parser.add_argument("--tests", type=int, default=300, help="samples of the documents kept from training")
+    parser.add_argument("--tests", type=int, default=60, help="samples of the documents kept from training")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     if given.out is not None:
