@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hugginggpt.catalog.kinds import supported_kinds
 from hugginggpt.settings import CHECKOUT
 
 DOCS = CHECKOUT / "docs"
@@ -46,6 +47,14 @@ def test_every_page_that_the_readme_names_is_there() -> None:
     assert "docs/README.md" in named
     for link in named:
         assert (CHECKOUT / link.partition("#")[0]).exists(), link
+
+
+def test_the_readme_counts_the_kinds() -> None:
+    everywhere = [row.runtimes for row in supported_kinds()]
+    embedded, controller = (sum(name in where for where in everywhere) for name in ("embedded", "controller"))
+    readme = " ".join((CHECKOUT / "README.md").read_text("utf-8").split())
+    assert f"There are {len(everywhere)} [kinds of AI task]" in readme
+    assert f"{embedded} run with no key and no download, the LLM itself can do {controller}," in readme
 
 
 def test_the_index_names_every_page_once() -> None:
