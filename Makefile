@@ -92,12 +92,12 @@ $(PLANNER)/train.jsonl: $(DATA_SOURCES) | install
 	$(BIN)/python -m training.generate --out $(PLANNER) --samples 32000 --seed 1
 
 reader: $(READER)/train.jsonl ## Train the small reader, an hour or two on two cores. An interrupted run continues.
-	$(BIN)/python -m training.train $(READER)/train.jsonl --out $(READER) --longest 1024
-	cp $(READER)/adapter.gguf models_cache/reader/reader.gguf
+	$(BIN)/python -m training.reading.train $(READER)/train.jsonl --out $(READER)
+	cp $(READER)/reader.safetensors models_cache/reader/reader.safetensors
 	$(BIN)/python -m training.measure models_cache/reader/evaluation.jsonl
 
 $(READER)/train.jsonl: $(READER_SOURCES) | install
-	$(BIN)/python -m training.reading.samples --out $(READER) --samples 4600 --seed 1
+	$(BIN)/python -m training.reading.samples --out $(READER) --samples 9000 --seed 1
 
 docs: install ## Update the generated parts of the docs: commands, settings, kinds and tables.
 	$(BIN)/python docs/generate.py

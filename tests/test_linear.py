@@ -17,15 +17,16 @@ import pytest
 
 from hugginggpt.artifacts import PREVIEW_CHARS
 from hugginggpt.capabilities import CAPABILITIES, ValueType
+from hugginggpt.controller.embedded.answer_types import wanted
 from hugginggpt.controller.embedded.answers import repeats_itself, tidied
 from hugginggpt.controller.embedded.composition import compose
 from hugginggpt.controller.embedded.direct import small_talk
 from hugginggpt.controller.embedded.grammar import plan_grammar
 from hugginggpt.controller.embedded.planner import with_passages
 from hugginggpt.controller.embedded.questions import asked_in, questions_in, unplanned_questions
+from hugginggpt.controller.embedded.reader_tokens import units_of
 from hugginggpt.controller.embedded.single_questions import single_questions
 from hugginggpt.controller.embedded.sources import ReadRequest, named_in, sources_of, take_passages
-from hugginggpt.controller.embedded.spans import answer_grammar
 from hugginggpt.controller.embedded.summary import chosen_sentences, trusted_summary
 from hugginggpt.controller.grounding import foreign_words, repeated_words, unfounded
 from hugginggpt.controller.passages import passages, relevant_passages
@@ -214,7 +215,8 @@ READERS: list[tuple[str, Reader, dict[str, str]]] = [
     ("small_talk", small_talk, REQUESTS | QUESTIONS),
     ("compose", lambda t: compose(t, [made_from("a.png", text=t)]), REQUESTS | QUESTIONS),
     ("single_questions", single_questions, REQUESTS | {"clauses": "|a, when I", "things": "|the a of the b, and "}),
-    ("answer_grammar", answer_grammar, ANSWERS),
+    ("units_of", units_of, ANSWERS),
+    ("wanted", wanted, REQUESTS | QUESTIONS | {"words": "what is the |a "}),
     ("trusted_summary", lambda t: trusted_summary(t, t), REQUESTS | ANSWERS),
     ("chosen_sentences", chosen_sentences, {"line": "|a ", "short lines": "|a\n"}),
     ("unfounded", lambda t: unfounded(t, ["x"]), ANSWERS),

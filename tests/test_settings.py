@@ -100,7 +100,7 @@ def test_files_and_folders_are_the_same_wherever_a_process_goes(
     monkeypatch.setenv("HUGGINGGPT_FILE_ROOTS", "in:~/pictures")
     monkeypatch.setenv("HUGGINGGPT_EMBEDDED_CONTROLLER_GGUF", "model.gguf")
     monkeypatch.setenv("HUGGINGGPT_EMBEDDED_PLANNER", "none")
-    monkeypatch.setenv("HUGGINGGPT_EMBEDDED_READER", "reader.gguf")
+    monkeypatch.setenv("HUGGINGGPT_EMBEDDED_READER", "reader.safetensors")
     settings = get_settings()
     assert settings.artifacts == str(tmp_path / "store")
     assert settings.embedded_controller_gguf == tmp_path / "model.gguf"
@@ -111,7 +111,7 @@ def test_files_and_folders_are_the_same_wherever_a_process_goes(
         "HUGGINGGPT_FILE_ROOTS": f"{tmp_path / 'in'}:{Path.home() / 'pictures'}",
         "HUGGINGGPT_EMBEDDED_CONTROLLER_GGUF": str(tmp_path / "model.gguf"),
         "HUGGINGGPT_EMBEDDED_PLANNER": "none",
-        "HUGGINGGPT_EMBEDDED_READER": str(tmp_path / "reader.gguf"),
+        "HUGGINGGPT_EMBEDDED_READER": str(tmp_path / "reader.safetensors"),
     }
 
 

@@ -59,7 +59,7 @@ def test_nobody_without_the_key_can_try_secrets() -> None:
         ("HUGGINGGPT_FILE_ROOTS", "/data:/more", "/data:more"),
         ("HUGGINGGPT_DATABASE_URL", "sqlite:////data/trace.db", "sqlite:///trace.db"),
         ("HUGGINGGPT_EMBEDDED_PLANNER", "none", "planner.gguf"),
-        ("HUGGINGGPT_EMBEDDED_READER", "none", "reader.gguf"),
+        ("HUGGINGGPT_EMBEDDED_READER", "none", "reader.safetensors"),
     ],
 )
 def test_a_relative_path_is_another_one_elsewhere(

@@ -1,4 +1,4 @@
-"""The base model of planner and reader, read from the GGUF file that serves it.
+"""The planner's base model, read from the GGUF file that serves it.
 
 Training starts from exactly the weights that serve: the quantised weights, dequantised. They keep the
 layout of the file, in which the two numbers that RoPE rotates together are neighbours, so the trained

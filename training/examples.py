@@ -1,18 +1,13 @@
-"""Training examples: from conversations to batches of tokens.
+"""The planner's training examples: from lines of `{"prompt": [messages], "completion": text}` to batches of tokens.
 
-The server that runs the model also makes the tokens, so that training and use read a text alike.
-
-A file for the planner has lines of `{"prompt": [messages], "completion": text}`. A file for the reader has lines of
-`{"text": text, "asked": [{"question": text, "answer": text} or {"summary": text}]}`. A text is long and its questions
-are short, so one example holds a text once and all its questions, none of which sees another.
+The server that runs the planner also makes the tokens, so that training and use read a text alike.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
-import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,45 +18,20 @@ import xllamacpp
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from torch import Tensor
 
-from hugginggpt.controller.embedded.reader import question_prompt, summary_prompt
-from hugginggpt.controller.embedded.spans import written_answer
-from hugginggpt.controller.prompts import Message
+from training.trainer import in_batches
 
 END = "<|im_end|>"
-
-_POOL = 50  # batches sorted by length together
-
-
-@dataclass(frozen=True)
-class Part:
-    """What follows a prompt; its tokens from `answer` on are learnt."""
-
-    tokens: list[int]
-    answer: int
 
 
 @dataclass(frozen=True)
 class Example:
-    """The tokens of a prompt and of its parts. Each part follows the prompt at once and sees no other part."""
+    """The tokens of a conversation; those from `answer` on are learnt."""
 
-    prompt: list[int]
-    parts: list[Part]
+    tokens: list[int]
+    answer: int
 
     def __len__(self) -> int:
-        return len(self.prompt) + sum(len(part.tokens) for part in self.parts)
-
-
-@dataclass(frozen=True)
-class Packing:
-    """Where the tokens of a batch belong.
-
-    Attributes:
-        places: [batch, length], the place of each token in its own text, from 0.
-        parts: [batch, length], the number of its part; 0 in the prompt.
-    """
-
-    places: Tensor
-    parts: Tensor
+        return len(self.tokens)
 
 
 @dataclass(frozen=True)
@@ -72,18 +42,20 @@ class Batch:
         tokens: [batch, length].
         at: positions in the flattened batch whose next token is learnt.
         targets: these next tokens.
-        packing: None if no example has several parts.
     """
 
     tokens: Tensor
     at: Tensor
     targets: Tensor
-    packing: Packing | None = None
+
+    @property
+    def learnt(self) -> int:
+        """How many tokens are learnt."""
+        return len(self.at)
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device."""
-        packing = self.packing and Packing(self.packing.places.to(device), self.packing.parts.to(device))
-        return Batch(self.tokens.to(device), self.at.to(device), self.targets.to(device), packing)
+        return Batch(self.tokens.to(device), self.at.to(device), self.targets.to(device))
 
 
 class Tokenizer:
@@ -114,100 +86,35 @@ class Tokenizer:
             tokens: list[int] = json.load(answer)["tokens"]
         return tokens
 
-    def text(self, messages: Sequence[Message], *, asks: bool) -> str:
-        """The messages as the model reads them; if it is asked, the beginning of its answer comes after them."""
-        return self._template.render(messages=messages, add_generation_prompt=asks)
+    def prompt(self, messages: Sequence[dict[str, str]]) -> str:
+        """The text that the model reads before it answers."""
+        return self._template.render(messages=messages, add_generation_prompt=True)
 
-    def answer(self, text: str) -> list[int]:
-        """The tokens of an answer of the model."""
-        return [*self.tokens(text, special=False), self.end]
-
-    def planned(self, row: dict[str, Any]) -> Example:
-        """The example of a line for the planner."""
-        prompt = self.tokens(self.text(row["prompt"], asks=True), special=True)
-        return Example(prompt, [Part(self.answer(row["completion"]), 0)])
-
-    def asked(self, row: dict[str, Any], longest: int) -> Iterator[Example]:
-        """The examples of a line for the reader: as many as its text, with some of the questions, fits into."""
-        before = self.text(summary_prompt(row["text"]).messages[:-1], asks=False)
-        prompt = self.tokens(before, special=True)
-        parts: list[Part] = []
-        for asked in row["asked"]:
-            part = self._part(before, row["text"], asked)
-            if parts and len(Example(prompt, [*parts, part])) > longest:
-                yield Example(prompt, parts)
-                parts = []
-            parts.append(part)
-        yield Example(prompt, parts)
-
-    def _part(self, before: str, text: str, asked: dict[str, str]) -> Part:
-        question = asked.get("question")
-        prompt = summary_prompt(text) if question is None else question_prompt(text, question)
-        # What divides messages is one token, so the tokens before it do not depend on what follows.
-        words = self.tokens(self.text(prompt.messages, asks=True).removeprefix(before), special=True)
-        answer = asked["summary"] if question is None else written_answer(*said_in(asked["answer"]))
-        return Part([*words, *self.answer(answer)], len(words))
-
-
-def said_in(answer: str) -> tuple[str | None, bool | None]:
-    """Span and verdict of an answer in a file: a span, "yes: span", "no: span", or "not said"."""
-    for words, verdict in (("yes: ", True), ("no: ", False)):
-        if answer.startswith(words):
-            return answer.removeprefix(words), verdict
-    return (None if answer == "not said" else answer), None
+    def encode(self, row: dict[str, Any]) -> Example:
+        """The example of a line."""
+        prompt = self.tokens(self.prompt(row["prompt"]), special=True)
+        return Example([*prompt, *self.tokens(row["completion"], special=False), self.end], len(prompt))
 
 
 def read(file: Path, tokenizer: Tokenizer, longest: int) -> list[Example]:
     """The examples of a file of JSON lines, without those of more than `longest` tokens."""
-    examples: list[Example] = []
     with file.open(encoding="utf-8") as lines:
-        for row in map(json.loads, lines):
-            examples += tokenizer.asked(row, longest) if "asked" in row else [tokenizer.planned(row)]
+        examples = [tokenizer.encode(json.loads(line)) for line in lines]
     return [example for example in examples if len(example) <= longest]
 
 
-def batches(examples: Sequence[Example], tokens: int, seed: int | str) -> Iterator[Batch]:
+def batches(examples: Sequence[Example], tokens: int, seed: str) -> Iterator[Batch]:
     """Every example once, in an order drawn from the seed, in batches of at most `tokens` tokens including padding."""
-    order = random.Random(seed)
-    shuffled = order.sample(examples, len(examples))
-    mean = sum(len(example) for example in shuffled) / max(1, len(shuffled))
-    pool = max(1, round(_POOL * tokens / max(1.0, mean)))
-    for start in range(0, len(shuffled), pool):
-        cut = list(_cut(sorted(shuffled[start : start + pool], key=len), tokens))
-        order.shuffle(cut)
-        for group in cut:
-            yield collate(group)
-
-
-def _cut(examples: Iterable[Example], tokens: int) -> Iterator[list[Example]]:
-    group: list[Example] = []
-    for example in examples:
-        if group and len(example) * (len(group) + 1) > tokens:
-            yield group
-            group = []
-        group.append(example)
-    if group:
-        yield group
+    return map(collate, in_batches(examples, tokens, seed))
 
 
 def collate(examples: Sequence[Example]) -> Batch:
     """Pad examples to a batch, and collect the tokens to learn."""
-    shape = len(examples), max(len(example) for example in examples)
-    tokens, places, parts = (torch.zeros(shape, dtype=torch.long) for _ in range(3))
+    length = max(map(len, examples))
+    tokens = torch.zeros(len(examples), length, dtype=torch.long)
     at: list[int] = []
-    targets: list[int] = []
     for row, example in enumerate(examples):
-        end = len(example.prompt)
-        tokens[row, :end] = torch.tensor(example.prompt)
-        places[row, :end] = torch.arange(end)
-        for number, part in enumerate(example.parts, 1):
-            start, end = end, end + len(part.tokens)
-            tokens[row, start:end] = torch.tensor(part.tokens)
-            places[row, start:end] = torch.arange(end - start) + len(example.prompt)
-            parts[row, start:end] = number
-            # The end of the prompt tells the first token of a part.
-            before = [len(example.prompt) - 1, *range(start, end - 1)][part.answer :]
-            at += [row * shape[1] + position for position in before]
-            targets += part.tokens[part.answer :]
-    packed = any(len(example.parts) > 1 for example in examples)
-    return Batch(tokens, torch.tensor(at), torch.tensor(targets), Packing(places, parts) if packed else None)
+        tokens[row, : len(example)] = torch.tensor(example.tokens)
+        at += range(row * length + example.answer - 1, row * length + len(example) - 1)
+    positions = torch.tensor(at)
+    return Batch(tokens, positions, tokens.flatten()[positions + 1])

@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Literal
 
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, LEAST_CONFIDENCE, Reading, read_answer
-from hugginggpt.controller.text_tasks import reads
+from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, LEAST_CONFIDENCE, Reader
+from hugginggpt.controller.text_tasks import reader_of
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.controller import QuestionAnswering
 from hugginggpt.media import Text
 from hugginggpt.settings import get_settings
-from training.examples import said_in
+from training.reading.samples import said_in
 
 Outcome = Literal["right", "wrong", "unsaid"]
 Says = Literal["span", "yes", "no", "none"]
@@ -139,14 +139,9 @@ def answers(controller: Controller, questions: Sequence[Question]) -> Iterator[t
         yield said, time.monotonic() - start
 
 
-def by_confidence(controller: Controller, questions: Sequence[Question]) -> Iterator[tuple[float, Score]]:
+def by_confidence(reader: Reader, questions: Sequence[Question]) -> Iterator[tuple[float, Score]]:
     """The score for each confidence that could be the least of an answer."""
-
-    def read(asked: Question) -> Reading:
-        deadline = Deadline(_SECONDS)
-        return read_answer(controller, asked.question, asked.text, stage="measure", deadline=deadline, least=0.0)
-
-    readings = [read(question) for question in questions]
+    readings = [reader.read(asked.question, asked.text, least=0.0) for asked in questions]
     for least in (step / _STEPS for step in range(_STEPS)):
         said = [str(found) if found.confidence >= least else DOES_NOT_SAY for found in readings]
         yield least, Score.of(questions, [outcome(*both) for both in zip(said, questions, strict=True)])
@@ -162,9 +157,9 @@ def main() -> None:
     questions = list(questions_in(arguments.file))
     controller = Controller.from_settings(get_settings())
     if arguments.confidences:
-        if not reads(controller):
-            sys.exit("Only the embedded model's reader says how sure it is.")
-        for least, score in by_confidence(controller, questions):
+        if (reader := reader_of(controller)) is None:
+            sys.exit("Only the embedded reader says how sure it is.")
+        for least, score in by_confidence(reader, questions):
             print(f"{least:.2f}{' *' if least == LEAST_CONFIDENCE else ''}: {score}")
         return
     said, seconds = zip(*answers(controller, questions), strict=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from training.base import Base
-from training.examples import Batch, Packing
+from training.examples import Batch
 from training.ops import COMPUTE, Attention, Gate, Linear, Loss, Norm
 
 GROUPS = (("attn_q", "attn_k", "attn_v"), ("attn_output",), ("ffn_gate", "ffn_up"), ("ffn_down",))
@@ -108,6 +108,10 @@ class Llama(nn.Module):
         """All modules with a LoRA, block by block."""
         return (module for module in self.modules() if isinstance(module, Adapted))
 
+    def learning(self) -> dict[str, nn.Parameter]:
+        """What learns, by name."""
+        return dict(self.named_parameters())
+
     def merge(self) -> None:
         """Merge the current LoRA weights."""
         for adapted in self.adapted():
@@ -115,26 +119,14 @@ class Llama(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """The normalised stream where a batch learns the next token."""
-        turn, mask = self._packed(batch.packing) if batch.packing else self._plain(batch.tokens.shape[1])
+        length = batch.tokens.shape[1]
+        turn = self.turn[:, :length]
+        mask = self.mask[:length, :length].repeat(self.shape.heads // self.shape.kv_heads, 1)
         x = self.embedding[batch.tokens.flatten()].float()
         for block in self.blocks:
             x = block(x, turn, mask)
         result: Tensor = Norm.apply(x[batch.at], self.output_norm, self.shape.norm_epsilon)
         return result
-
-    def _plain(self, length: int) -> tuple[Tensor, Tensor]:
-        """The angles and the mask of texts that nothing is packed in."""
-        return self.turn[:, :length], self.mask[:length, :length].repeat(self.shape.heads // self.shape.kv_heads, 1)
-
-    def _packed(self, packing: Packing) -> tuple[Tensor, Tensor]:
-        """The angles and the masks of packed texts: a part sees the prompt and itself."""
-        parts, length = packing.parts, packing.parts.shape[1]
-        sees = (parts[:, None] == 0) | (parts[:, None] == parts[:, :, None])
-        masks = self.mask[:length, :length].masked_fill(~sees, -math.inf)
-        groups = self.shape.heads // self.shape.kv_heads
-        # One mask is broadcast to all heads.
-        heads = self.shape.kv_heads if len(parts) > 1 else 1
-        return self.turn[0, packing.places], masks.repeat_interleave(heads, 0).repeat(1, groups, 1)
 
     def loss(self, batch: Batch) -> Tensor:
         """Sum of the cross-entropies of the tokens that a batch learns."""

@@ -89,7 +89,7 @@ class Gate(Function):
 
 
 class Attention(Function):
-    """Attention with RoPE over sequences that are padded at the end.
+    """Causal attention with RoPE over sequences that start at position 0 and are padded at the end.
 
     Heads that share keys are stacked, so that nothing is repeated. On a CPU this takes a tenth of the
     time of `scaled_dot_product_attention` with its gradients, at the lengths of a request.

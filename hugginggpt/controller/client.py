@@ -192,30 +192,7 @@ class Controller:
         extra: dict[str, Any] | None = None,
         deadline: Deadline | None = None,
     ) -> str:
-        """Ask the controller as `reply` does, and return the text of its answer."""
-        reply = self.reply(
-            prompt,
-            stage=stage,
-            max_tokens=max_tokens,
-            schema=schema,
-            sampling=sampling,
-            extra=extra,
-            deadline=deadline,
-        )
-        return reply.text.strip()
-
-    def reply(
-        self,
-        prompt: Prompt,
-        *,
-        stage: str,
-        max_tokens: int,
-        schema: dict[str, Any] | None = None,
-        sampling: Sampling = LIKELIEST,
-        extra: dict[str, Any] | None = None,
-        deadline: Deadline | None = None,
-    ) -> Reply:
-        """Ask the controller, and return its answer.
+        """Ask the controller, and return the text of its answer.
 
         A temporary failure is retried up to `HUGGINGGPT_CONTROLLER_RETRIES` times, no earlier than the server asks for
         and never beyond the deadline.
@@ -264,7 +241,7 @@ class Controller:
                     self._wait_before_repeat(failure, failures, deadline)
                 else:
                     remember_dialect(connection.base_url, self.model, dialect)
-                    return reply
+                    return reply.text.strip()
         except DeadlineExceededError as error:
             raise self._unavailable(f"gave no answer: {error.message.rstrip('.')}") from error
 

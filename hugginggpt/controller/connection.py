@@ -45,7 +45,6 @@ class Reply:
     Attributes:
         finish: "stop", "length", "content_filter", or another reason that the server gives.
         refusal: the model's own words, if it declined.
-        logprobs: the logarithm of each token's probability, if the request asked for them.
     """
 
     text: str
@@ -53,7 +52,6 @@ class Reply:
     refusal: str | None
     prompt_tokens: int
     completion_tokens: int
-    logprobs: tuple[float, ...] = ()
 
 
 @lru_cache(maxsize=1)
@@ -242,7 +240,6 @@ def reply_in(completion: Any) -> Reply:
     if message is None:
         raise CallFailed("the reply is not a chat completion", passing=isinstance(choices, list))
     usage = completion.usage
-    tokens: Any = getattr(getattr(choices[0], "logprobs", None), "content", None)
     text = storable(message.content or "")
     if len(text) > _MOST_REPLY:
         raise CallFailed(f"the reply is longer than {_MOST_REPLY:,} characters", passing=False)
@@ -254,7 +251,6 @@ def reply_in(completion: Any) -> Reply:
         refusal=getattr(message, "refusal", None),
         prompt_tokens=getattr(usage, "prompt_tokens", None) or 0,
         completion_tokens=getattr(usage, "completion_tokens", None) or 0,
-        logprobs=tuple(p for token in tokens or () if isinstance(p := getattr(token, "logprob", None), int | float)),
     )
 
 

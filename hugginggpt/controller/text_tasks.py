@@ -8,15 +8,14 @@ import re
 
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded.answers import invented, repeats_itself, sentences, tidied
-from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, read_answer
-from hugginggpt.controller.embedded.server import reader
+from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, Reader, get_reader, reader_file
 from hugginggpt.controller.embedded.single_questions import single_questions
-from hugginggpt.controller.embedded.summary import read_summary, trusted_summary
+from hugginggpt.controller.embedded.summary import chosen_summary, trusted_summary
 from hugginggpt.controller.passages import by_relevance
 from hugginggpt.controller.prompts import CUT, shorten
 from hugginggpt.deadline import Deadline
 
-__all__ = ["checked_answer", "checked_summary", "is_going_in_circles", "read_answers", "read_summary", "reads"]
+__all__ = ["checked_answer", "checked_summary", "chosen_summary", "is_going_in_circles", "read_answers", "reader_of"]
 
 _QUOTED_CHARS = 400
 _ASKING = re.compile(
@@ -28,26 +27,30 @@ _ASKING = re.compile(
 """The words of a question that do not tell what it is about."""
 
 
-def reads(controller: Controller) -> bool:
-    """Whether the controller is the embedded model with a reader."""
-    return controller.is_embedded and reader(controller.settings) is not None
+def reader_of(controller: Controller) -> Reader | None:
+    """What reads in the place of a controller that knows little; None if that is switched off, or not needed.
+
+    Raises:
+        ControllerError: the reader's file or its encoder is missing.
+    """
+    file = reader_file(controller.settings) if controller.knows_little else None
+    return None if file is None else get_reader(file)
 
 
-def read_answers(controller: Controller, question: str, text: str, *, stage: str, deadline: Deadline) -> str:
+def read_answers(reader: Reader, question: str, text: str, deadline: Deadline) -> str:
     """The reader's answer to a question; to several questions in one, each answer after its question.
 
     Args:
-        controller: a controller that reads.
+        reader: what reads.
         question: one question or several.
         text: of any length.
-        stage: for the trace.
         deadline: when it has to be done.
 
     Raises:
-        ControllerError: and its subclasses, as `Controller.reply` raises them.
+        DeadlineExceededError: time is up.
     """
     questions = single_questions(question)
-    answers = [str(read_answer(controller, one.asked, text, stage=stage, deadline=deadline)) for one in questions]
+    answers = [str(reader.read(one.asked, text, deadline)) for one in questions]
     if len(answers) == 1:
         return answers[0]
     return "\n\n".join(f"{one.shown}\n{answer}" for one, answer in zip(questions, answers, strict=True))

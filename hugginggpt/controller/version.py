@@ -9,6 +9,7 @@ from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.controller import grounding, passages, planning, text_tasks
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded import (
+    answer_types,
     answers,
     direct,
     file_questions,
@@ -16,9 +17,9 @@ from hugginggpt.controller.embedded import (
     planner,
     questions,
     reader,
+    reader_tokens,
     single_questions,
     sources,
-    spans,
     summary,
     turns,
 )
@@ -32,10 +33,19 @@ _READING = (draft, extract, limits, loose, model, parse, references, repair)
 _BY_NOTATION = (planner, turns, file_questions, questions, direct, sources, grammar, notation, *_READING)
 _BY_JSON = (planning, schema, *_READING)
 
-_TEXTS = (answers, grounding, packaged, passages, reader, single_questions, spans, summary, text_tasks)
+_TEXTS = (
+    answer_types,
+    answers,
+    grounding,
+    packaged,
+    passages,
+    reader,
+    reader_tokens,
+    single_questions,
+    summary,
+    text_tasks,
+)
 _TEXT_PROMPTS = (
-    "embedded/reading",
-    "embedded/summary",
     "conversational",
     "document-question-answering",
     "question-answering",
@@ -77,7 +87,8 @@ def reading_sha256(settings: Settings) -> str:
     Raises:
         ControllerError: the reader's weights are missing.
     """
-    weights = _weights_sha256(settings, embedded.reader(settings))
+    reads = settings.embedded_controller_gguf is None
+    weights = _weights_sha256(settings, reader.reader_file(settings) if reads else None)
     return hashlib.sha256(" ".join([_reading_code(), *weights]).encode()).hexdigest()
 
 

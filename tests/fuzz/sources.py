@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from hugginggpt.capabilities import ValueType
+from hugginggpt.controller.embedded.answer_types import wanted
 from hugginggpt.controller.embedded.answers import invented, repeats_itself, tidied
 from hugginggpt.controller.embedded.direct import direct_answer
 from hugginggpt.controller.embedded.planner import planner_prompt, with_passages
 from hugginggpt.controller.embedded.questions import asked_in, questions_in, unplanned_questions
+from hugginggpt.controller.embedded.reader_tokens import units_of
 from hugginggpt.controller.embedded.single_questions import single_questions
 from hugginggpt.controller.embedded.sources import named_in, sources_of, take_passages
-from hugginggpt.controller.embedded.spans import answer_grammar
 from hugginggpt.controller.embedded.summary import chosen_sentences
 from hugginggpt.controller.embedded.turns import shown_request
 from hugginggpt.controller.grounding import foreign_words, repeated_words, unfounded
@@ -151,7 +152,8 @@ class Sources:
             invented(text, others)
             assert all(question.asked.endswith("?") for question in single_questions(text))
             assert len(chosen_sentences(text)) <= max(200, len(text))
-            answer_grammar(text)
+            units_of(text)
+            wanted(others[0])
 
         return Case("tidied, distinct_texts, invented, single_questions, chosen_sentences", (text, others), run, ())
 

