@@ -172,8 +172,7 @@ class Conversations:
 
     def _words(self) -> str:
         """An answer as a larger model might word it."""
-        chance = self._rng.random()
-        return self._rng.choice(_DONE) if chance < 0.4 else self._text()
+        return self._rng.choice(_DONE) if self._rng.random() < 0.4 else self._text()
 
     def _put_together(self, text: str, plan: Plan, files: Sequence[str]) -> str:
         """An answer as it is put together without a key."""

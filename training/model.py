@@ -108,10 +108,6 @@ class Llama(nn.Module):
         """All modules with a LoRA, block by block."""
         return (module for module in self.modules() if isinstance(module, Adapted))
 
-    def learning(self) -> dict[str, nn.Parameter]:
-        """What learns, by name."""
-        return dict(self.named_parameters())
-
     def merge(self) -> None:
         """Merge the current LoRA weights."""
         for adapted in self.adapted():

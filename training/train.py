@@ -6,19 +6,17 @@ An interrupted run continues from its last checkpoint.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import logging
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import torch
 
 from training import base, export
-from training.examples import Example, Tokenizer, batches, read
+from training.examples import Tokenizer, batches, read
 from training.model import Llama
-from training.trainer import Recipe, Trainer, arguments, run
+from training.trainer import Recipe, Trainer, arguments, fingerprint, run
 
 log = logging.getLogger("training")
 
@@ -50,26 +48,17 @@ RECIPE = LoraRecipe(
 )
 
 
-def _fingerprint(weights: Path, examples: Sequence[Example]) -> str:
-    """A hash of the weights and the examples."""
-    digest = hashlib.sha256(weights.read_bytes())
-    for example in examples:
-        digest.update(repr(example).encode())
-    return digest.hexdigest()
-
-
 def main() -> None:
     """Read the arguments and train."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--base", type=Path, help="GGUF file of a Llama model; by default the packaged one")
-    given = arguments(parser, RECIPE)
-    recipe = LoraRecipe(**{name: getattr(given, name) for name in asdict(RECIPE)})
+    given, recipe = arguments(parser, RECIPE)
     weights, device = given.base or base.packaged(), torch.device(given.device)
     examples = read(given.data, Tokenizer(weights, base.template(weights)), recipe.longest)
     log.info("%d examples", len(examples))
     torch.manual_seed(recipe.seed)
     model = Llama(base.load(weights), recipe.rank, recipe.scale, recipe.longest).to(device)
-    learns = _fingerprint(weights, examples)
+    learns = fingerprint(weights, examples)
     trainer = Trainer(recipe, model, partial(batches, examples), learns, device, before_step=model.merge)
     run(trainer, given.out, given.checkpoint_minutes)
     adapter = given.out / "adapter.gguf"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import hashlib
 import itertools
 import logging
 import math
@@ -15,7 +16,7 @@ import random
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -78,11 +79,24 @@ B_contra = TypeVar("B_contra", bound=Batch, contravariant=True)
 class Model(Protocol[B_contra]):
     """What learns."""
 
-    def learning(self) -> Mapping[str, nn.Parameter]:
-        """What learns, by name."""
+    def named_parameters(self) -> Iterable[tuple[str, nn.Parameter]]:
+        """Its parameters; those that require gradients learn."""
 
     def loss(self, batch: B_contra) -> Tensor:
         """Sum of the losses of a batch."""
+
+
+def learning(model: Model[Any]) -> dict[str, nn.Parameter]:
+    """What learns of a model, by name."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def fingerprint(weights: Path, examples: Iterable[object]) -> str:
+    """A hash of the weights that training begins with and of the examples."""
+    digest = hashlib.sha256(weights.read_bytes())
+    for example in examples:
+        digest.update(repr(example).encode())
+    return digest.hexdigest()
 
 
 class Trainer(Generic[B]):
@@ -108,7 +122,7 @@ class Trainer(Generic[B]):
     ) -> None:
         self.recipe, self.model, self.learns, self.device = recipe, model, learns, device
         self._batches, self._before_step = batches, before_step
-        self.learning = model.learning()
+        self.learning = learning(model)
         self.parameters: list[Tensor] = list(self.learning.values())
         self.optimizer = torch.optim.AdamW(self.parameters, lr=0.0, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
         # On a CPU, batches run in parallel, because cores that share a batch wait for each other at every operation.
@@ -234,17 +248,14 @@ def _peak_megabytes(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
-class Sized(Protocol):
-    """An example; its length is in tokens."""
-
-    def __len__(self) -> int: ...
-
-
 S = TypeVar("S", bound=Sized)
 
 
 def in_batches(examples: Sequence[S], tokens: int, seed: str) -> Iterator[list[S]]:
-    """Every example once, in an order drawn from the seed, in groups of at most `tokens` tokens including padding."""
+    """Every example once, in an order drawn from the seed, in groups of at most `tokens` tokens including padding.
+
+    The length of an example is in tokens.
+    """
     order = random.Random(seed)
     shuffled = order.sample(examples, len(examples))
     mean = sum(len(example) for example in shuffled) / max(1, len(shuffled))
@@ -266,8 +277,11 @@ def _cut(examples: Iterable[S], tokens: int) -> Iterator[list[S]]:
         yield group
 
 
-def arguments(parser: argparse.ArgumentParser, usual: Recipe) -> argparse.Namespace:
-    """Read the command line of a training program, make its folder, and begin its log.
+R = TypeVar("R", bound=Recipe)
+
+
+def arguments(parser: argparse.ArgumentParser, usual: R) -> tuple[argparse.Namespace, R]:
+    """Read the command line of a training program and the recipe in it, make its folder, and begin its log.
 
     Args:
         parser: with the arguments of the program alone.
@@ -287,7 +301,7 @@ def arguments(parser: argparse.ArgumentParser, usual: Recipe) -> argparse.Namesp
         handlers=[logging.StreamHandler(sys.stdout), logging.FileHandler(given.out / "train.log")],
     )
     _keep_memory()
-    return given
+    return given, type(usual)(**{name: getattr(given, name) for name in asdict(usual)})
 
 
 def _keep_memory() -> None:

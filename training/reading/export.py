@@ -9,6 +9,7 @@ from safetensors.numpy import save_file
 
 from hugginggpt.controller.embedded.encoder import HEAD, SCALE, load_weights
 from training.reading.model import SpanReader
+from training.trainer import learning
 
 
 def write(model: SpanReader, file: Path) -> None:
@@ -18,7 +19,7 @@ def write(model: SpanReader, file: Path) -> None:
     """
     base = load_weights()
     written: dict[str, np.ndarray] = {}
-    for name, parameter in model.learning().items():
+    for name, parameter in learning(model).items():
         value = parameter.detach().float().cpu().numpy()
         own = name.removeprefix("encoder.")
         if own == name:

@@ -106,10 +106,6 @@ class SpanReader(nn.Module):
             nn.init.zeros_(head.bias)
         self.encoder.embeddings.requires_grad_(False)
 
-    def learning(self) -> dict[str, nn.Parameter]:
-        """What learns, by name."""
-        return {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}
-
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Score every token as the first and the last one of the answer, [2, batch, length]; give the vectors, too."""
         with torch.autocast(batch.tokens.device.type, dtype=torch.bfloat16):

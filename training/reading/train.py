@@ -6,12 +6,10 @@ An interrupted run continues from its last checkpoint.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import logging
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -21,7 +19,7 @@ from hugginggpt.controller.embedded.reader_tokens import Vocabulary, Window, uni
 from training.reading.export import write
 from training.reading.model import NO_VERDICT, Batch, Example, SpanReader, collate
 from training.reading.samples import said_in
-from training.trainer import Recipe, Trainer, arguments, in_batches, run
+from training.trainer import Recipe, Trainer, arguments, fingerprint, in_batches, run
 
 log = logging.getLogger("training")
 
@@ -62,18 +60,10 @@ def _places(units: Sequence[str], span: Sequence[str]) -> list[tuple[int, int]]:
     return [(start, start + length - 1) for start in starts if units[start : start + length] == span]
 
 
-def _fingerprint(encoder: Path, examples: Sequence[Example]) -> str:
-    """A hash of the encoder and the examples."""
-    digest = hashlib.sha256((encoder / "model.safetensors").read_bytes())
-    for example in examples:
-        digest.update(repr(example).encode())
-    return digest.hexdigest()
-
-
 def main() -> None:
     """Read the arguments and train."""
-    given = arguments(argparse.ArgumentParser(description="Train the reader."), RECIPE)
-    recipe, device = Recipe(**{name: getattr(given, name) for name in asdict(RECIPE)}), torch.device(given.device)
+    given, recipe = arguments(argparse.ArgumentParser(description="Train the reader."), RECIPE)
+    device = torch.device(given.device)
     encoder = packaged_encoder()
     examples = read(given.data, Vocabulary(encoder / "tokenizer.json"), recipe.longest, recipe.seed)
     log.info("%d questions", len(examples))
@@ -83,7 +73,8 @@ def main() -> None:
     def batches(tokens: int, seed: str) -> Iterator[Batch]:
         return map(collate, in_batches(examples, tokens, seed))
 
-    trainer = Trainer(recipe, model, batches, _fingerprint(encoder, examples), device)
+    learns = fingerprint(encoder / "model.safetensors", examples)
+    trainer = Trainer(recipe, model, batches, learns, device)
     run(trainer, given.out, given.checkpoint_minutes)
     write(model, given.out / "reader.safetensors")
 

@@ -6,7 +6,7 @@ for word. Where the reader is not sure of one, the answer is that the text does 
 
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, pairwise
@@ -118,15 +118,17 @@ class Reader:
         found: list[_Found] = []
         for number in islice(by_relevance(shown, question), _MOST_WINDOWS):
             with computing(deadline):
-                found += self._found(windows[number], text, units, asked)
+                likeliest = self._found(windows[number], text, units, asked)
+            if likeliest is not None:
+                found.append(likeliest)
         best = max(found, key=lambda one: one.confidence, default=None)
         if best is None or best.confidence < least:
             return Reading(None)
         span = " ".join(text[units[best.first].start() : units[best.last].end()].split())
         return Reading(span, best.verdict, best.confidence)
 
-    def _found(self, window: Window, text: str, units: Sequence[re.Match[str]], asked: Wanted) -> Iterator[_Found]:
-        """The likeliest answer in a window, if any is possible."""
+    def _found(self, window: Window, text: str, units: Sequence[re.Match[str]], asked: Wanted) -> _Found | None:
+        """The likeliest answer in a window; None if none is possible."""
         import numpy as np
 
         vectors = self._encoder.vectors(window.tokens, window.types)
@@ -134,7 +136,7 @@ class Reader:
         scores = begins[window.firsts][:, None] + ends[window.lasts][None, :]
         possible = _possible(text, units[window.begin : window.begin + len(window.firsts)], asked)
         if not possible.any():
-            return
+            return None
         # The first token stands for a text that does not say.
         not_said = float(begins[0] + ends[0])
         top = max(not_said, float(scores[possible].max()))
@@ -144,7 +146,7 @@ class Reader:
         verdict, sure = None, 1.0
         if asked.verdict:
             verdict, sure = self._verdict(vectors, window.firsts[first])
-        yield _Found(window.begin + first, window.begin + last, verdict, float(chances[first, last]) * sure)
+        return _Found(window.begin + first, window.begin + last, verdict, float(chances[first, last]) * sure)
 
     def _verdict(self, vectors: "Array", first: int) -> tuple[bool, float]:
         """Whether an answer means yes, and how sure that is."""
