@@ -5,7 +5,7 @@ or a sample as in the training data, such as those of `held-out.jsonl`.
 
 The questions are asked as the product asks them. An answer is right if it is one of the spans, but for marks at its
 ends or a word more or less; what a model words itself is right if it contains one of them. The answer to a yes/no
-question is right if it begins so.
+question is right if it begins so. An answer that begins with "Perhaps" is a guess, and no fact.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, LEAST_CONFIDENCE, Reader
+from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, GUESS, LEAST_CONFIDENCE, SURE, Reader
 from hugginggpt.controller.text_tasks import reader_of
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.controller import QuestionAnswering
@@ -68,15 +68,22 @@ def _of_sample(document: str, text: str, question: str, answer: str) -> Question
 
 
 def outcome(said: str, question: Question) -> Outcome:
-    """What an answer is worth."""
+    """What an answer is worth, as a fact or as a guess."""
     if said == DOES_NOT_SAY:
         return "unsaid"
+    if said.startswith(GUESS):
+        said = _guessed(said)
     if question.says in ("yes", "no"):
         return "right" if said.casefold().startswith(question.says) else "wrong"
     span = re.sub(r"\A(?:Yes|No): ", "", said)
     return (
         "right" if any(_f1(span, right) >= _LEAST_F1 or _holds(said, right) for right in question.answers) else "wrong"
     )
+
+
+def _guessed(said: str) -> str:
+    """What a guess says, without the place that it quotes."""
+    return re.sub(r': ".*"\Z', "", said.removeprefix(GUESS), flags=re.DOTALL)
 
 
 def _words(text: str) -> list[str]:
@@ -99,33 +106,36 @@ def _holds(said: str, right: str) -> bool:
 
 @dataclass(frozen=True)
 class Score:
-    """Shares of questions, in percent."""
+    """Shares of questions, in percent. What is right may be a guess."""
 
     right_spans: float
     right_yes_or_no: float
     recognised_as_not_said: float
     wrong_as_facts: float
+    wrong_as_guesses: float
 
     @classmethod
-    def of(cls, questions: Sequence[Question], outcomes: Sequence[Outcome]) -> Score:
+    def of(cls, questions: Sequence[Question], said: Sequence[str]) -> Score:
         """The score of the answers to some questions."""
-        both = list(zip(questions, outcomes, strict=True))
+        both = [(asked.says, outcome(answer, asked), answer) for asked, answer in zip(questions, said, strict=True)]
 
-        def share(wanted: Outcome, *says: str) -> float:
-            asked = [found for question, found in both if question.says in says]
+        def share(wanted: Outcome, *says: Says) -> float:
+            asked = [found for about, found, _ in both if about in says]
             return 100 * asked.count(wanted) / max(1, len(asked))
 
+        guessed = [answer.startswith(GUESS) for _, found, answer in both if found == "wrong"]
         return cls(
             share("right", "span"),
             share("right", "yes", "no"),
             share("unsaid", "none"),
-            share("wrong", "span", "yes", "no", "none"),
+            *(100 * guessed.count(kind) / max(1, len(both)) for kind in (False, True)),
         )
 
     def __str__(self) -> str:
         return (
             f"right spans {self.right_spans:.1f} %, right yes or no {self.right_yes_or_no:.1f} %, "
-            f"recognised as not said {self.recognised_as_not_said:.1f} %, wrong as facts {self.wrong_as_facts:.1f} %"
+            f"recognised as not said {self.recognised_as_not_said:.1f} %, wrong as facts {self.wrong_as_facts:.1f} %, "
+            f"wrong as guesses {self.wrong_as_guesses:.1f} %"
         )
 
 
@@ -140,11 +150,13 @@ def answers(controller: Controller, questions: Sequence[Question]) -> Iterator[t
 
 
 def by_confidence(reader: Reader, questions: Sequence[Question]) -> Iterator[tuple[float, Score]]:
-    """The score for each confidence that could be the least of an answer."""
+    """The score for each confidence that could be the least of a fact, if nothing was guessed."""
     readings = [reader.read(asked.question, asked.text, least=0.0) for asked in questions]
     for least in (step / _STEPS for step in range(_STEPS)):
-        said = [str(found) if found.confidence >= least else DOES_NOT_SAY for found in readings]
-        yield least, Score.of(questions, [outcome(*both) for both in zip(said, questions, strict=True)])
+        said = [
+            str(replace(found, confidence=1.0)) if found.confidence >= least else DOES_NOT_SAY for found in readings
+        ]
+        yield least, Score.of(questions, said)
 
 
 def main() -> None:
@@ -160,18 +172,17 @@ def main() -> None:
         if (reader := reader_of(controller)) is None:
             sys.exit("Only the embedded reader says how sure it is.")
         for least, score in by_confidence(reader, questions):
-            print(f"{least:.2f}{' *' if least == LEAST_CONFIDENCE else ''}: {score}")
+            print(f"{least:.2f}{' *' if least in (LEAST_CONFIDENCE, SURE) else ''}: {score}")
         return
     said, seconds = zip(*answers(controller, questions), strict=True)
-    outcomes = [outcome(answer, question) for answer, question in zip(said, questions, strict=True)]
     if arguments.misses:
-        for answer, question, found in zip(said, questions, outcomes, strict=True):
-            if found != ("unsaid" if question.says == "none" else "right"):
+        for answer, question in zip(said, questions, strict=True):
+            if outcome(answer, question) != ("unsaid" if question.says == "none" else "right"):
                 print(json.dumps([question.document, question.question, question.says, question.answers, answer]))
     print(
         f"{len(questions)} questions on {len({question.text for question in questions})} documents, {controller.name}"
     )
-    print(f"{Score.of(questions, outcomes)}, median {statistics.median(seconds):.2f} s a question")
+    print(f"{Score.of(questions, said)}, median {statistics.median(seconds):.2f} s a question")
 
 
 if __name__ == "__main__":

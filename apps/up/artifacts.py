@@ -52,9 +52,9 @@ def take_artifacts_together(application: FastAPI) -> None:
     whole = application.router.lifespan_context
 
     @asynccontextmanager
-    async def lifespan(application: FastAPI) -> AsyncIterator[object]:
-        async with whole(application) as state:
-            yield state
+    async def lifespan(application: FastAPI) -> AsyncIterator[None]:
+        async with whole(application):
+            yield
             await _later.write()
 
     application.router.lifespan_context = lifespan

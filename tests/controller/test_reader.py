@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hugginggpt.controller.embedded.encoder import packaged_encoder
-from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, LEAST_CONFIDENCE, Reader, Reading
+from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, LEAST_CONFIDENCE, SURE, Reader, Reading
 from hugginggpt.controller.embedded.reader_tokens import WINDOW, Vocabulary
 from hugginggpt.controller.embedded.summary import chosen_summary
 from hugginggpt.controller.text_tasks import read_answers
@@ -29,8 +29,16 @@ HEADS = {
     "verdict.bias": np.zeros(1, np.float32),
 }
 NOT_SAID = 5.0
-SURE = NOT_SAID + 5
-UNSURE = NOT_SAID + math.log(LEAST_CONFIDENCE) / 2
+CERTAIN = NOT_SAID + 5
+
+
+def score_of(confidence: float) -> float:
+    """The score of the bounds of a span that gives it this confidence, beside that the text does not say."""
+    return NOT_SAID + math.log(confidence / (1 - confidence)) / 2
+
+
+UNSURE = score_of((LEAST_CONFIDENCE + SURE) / 2)
+HARDLY = score_of(LEAST_CONFIDENCE * 0.9)
 
 
 class Encoder:
@@ -75,14 +83,16 @@ def reader(vocabulary: Vocabulary, spans: Mapping[str, float], means: float = 0.
 @pytest.mark.parametrize(
     ("question", "span", "score", "means", "shown"),
     [
-        ("Who?", "Jane Roe", SURE, 0, "Jane Roe"),
-        ("Until when?", "2 November 2026", SURE, 0, "2 November 2026"),
-        ("Which line?", "to: Jane Roe\nTotal due", SURE, 0, "to: Jane Roe Total due"),
-        ("Is there hot water?", "there is no hot water", SURE, -9, "No: there is no hot water"),
-        ("Do I have to pay?", "Please pay", SURE, 9, "Yes: Please pay"),
+        ("Who?", "Jane Roe", CERTAIN, 0, "Jane Roe"),
+        ("Until when?", "2 November 2026", CERTAIN, 0, "2 November 2026"),
+        ("Which line?", "to: Jane Roe\nTotal due", CERTAIN, 0, "to: Jane Roe Total due"),
+        ("Is there hot water?", "there is no hot water", CERTAIN, -9, "No: there is no hot water"),
+        ("Do I have to pay?", "Please pay", CERTAIN, 9, "Yes: Please pay"),
         ("Who?", "Jane Roe", -9, 0, DOES_NOT_SAY),
-        ("Who?", "Jane Roe", UNSURE, 0, DOES_NOT_SAY),
-        ("Do I have to pay?", "Please pay", SURE, 0, "Yes: Please pay" if LEAST_CONFIDENCE < 0.5 else DOES_NOT_SAY),
+        ("Who?", "Jane Roe", HARDLY, 0, DOES_NOT_SAY),
+        ("Who?", "Jane Roe", UNSURE, 0, 'Perhaps Jane Roe: "Bill to: Jane Roe"'),
+        ("Who?", "NORTHWIND WATER", UNSURE, 0, "Perhaps NORTHWIND WATER"),
+        ("Do I have to pay?", "Please pay", UNSURE, 9, 'Perhaps yes: "Please pay by 2 November 2026."'),
     ],
 )
 def test_an_answer_is_a_span_a_yes_or_no_or_not_said(
@@ -96,7 +106,19 @@ def test_it_is_as_sure_as_the_chances_are(vocabulary: Vocabulary) -> None:
     found = reader(vocabulary, spans)[0].read("Who?", LETTER, least=0.0)
     # Two spans, which are too many lines apart for one from one to the other, and that the text does not say.
     chances = np.exp([2, 0, 0])
-    assert found == Reading("Jane Roe", None, pytest.approx(chances[0] / chances.sum(), rel=1e-5))
+    confidence = pytest.approx(chances[0] / chances.sum(), rel=1e-5)
+    assert found == Reading("Jane Roe", None, confidence, "Bill to: Jane Roe")
+
+
+def test_the_place_of_a_guess_is_its_sentence_or_its_lines(vocabulary: Vocabulary) -> None:
+    text = f"Dear Jane. The pool is closed on Monday. {'Bring a towel, ' * 30}\nOpen: 9 to\n12 on Sunday"
+    for span, place in [
+        ("Monday", "The pool is closed on Monday."),
+        ("9 to\n12", "Open: 9 to 12 on Sunday"),
+    ]:
+        assert reader(vocabulary, {span: CERTAIN})[0].read("On which?", text).place == place
+    long = reader(vocabulary, {"towel": CERTAIN})[0].read("What?", text, least=0.0).place
+    assert len(long) <= 200 and "towel" in long
 
 
 @pytest.mark.parametrize(
@@ -107,17 +129,17 @@ def test_it_is_as_sure_as_the_chances_are(vocabulary: Vocabulary) -> None:
     ],
 )
 def test_the_answer_is_of_the_kind_that_is_asked_for(vocabulary: Vocabulary, question: str, read: str) -> None:
-    made, _ = reader(vocabulary, {read: SURE - 2, "NORTHWIND": SURE})
+    made, _ = reader(vocabulary, {read: CERTAIN - 2, "NORTHWIND": CERTAIN})
     assert made.read(question, LETTER, least=0.0).span == read
 
 
 def test_no_answer_ends_inside_a_number(vocabulary: Vocabulary) -> None:
-    made, _ = reader(vocabulary, {"363": SURE, "363.40": SURE - 4})
+    made, _ = reader(vocabulary, {"363": CERTAIN, "363.40": CERTAIN - 4})
     assert made.read("How much?", LETTER, least=0.0).span in ("363.40", "$ 363.40")
 
 
 def test_hidden_characters_are_read_as_the_model_sees_them(vocabulary: Vocabulary) -> None:
-    made, _ = reader(vocabulary, {"Jane Roe": SURE})
+    made, _ = reader(vocabulary, {"Jane Roe": CERTAIN})
     assert made.read("Who?", LETTER.replace("Jane Roe", "Ja\u200bne\u202e Roe")).span == "Jane Roe"
 
 
@@ -132,14 +154,14 @@ def test_of_a_long_text_the_surest_window_answers(vocabulary: Vocabulary) -> Non
     filler = "The weather in the valley was mild and the harvest was good. " * 60
     keeper, other = "The lighthouse keeper was called Marisol Vega.", "The keeper of the sheep was called Ann Low."
     for parts in ([filler, keeper, filler, other, filler], [other, filler, keeper, filler]):
-        made, encoder = reader(vocabulary, {"Marisol Vega": SURE, "Ann Low": SURE - 2})
+        made, encoder = reader(vocabulary, {"Marisol Vega": CERTAIN, "Ann Low": CERTAIN - 2})
         assert made.read("What was the lighthouse keeper called?", "\n\n".join(parts)).span == "Marisol Vega"
         assert 1 < len(encoder.read) <= 24
 
 
 def test_of_a_very_long_text_what_the_question_is_about_is_read_first(vocabulary: Vocabulary) -> None:
     filler = "\n".join("The weather in the valley was mild and the harvest was good." for _ in range(2000))
-    made, encoder = reader(vocabulary, {"Marisol Vega": SURE})
+    made, encoder = reader(vocabulary, {"Marisol Vega": CERTAIN})
     text = f"{filler}\nThe lighthouse keeper was called Marisol Vega.\n{filler}"
     assert made.read("What was the lighthouse keeper called?", text).span == "Marisol Vega"
     assert len(encoder.read) == 24
@@ -153,7 +175,7 @@ def test_its_time_ends_it(vocabulary: Vocabulary) -> None:
 
 
 def test_several_questions_are_asked_one_by_one(vocabulary: Vocabulary) -> None:
-    made, encoder = reader(vocabulary, {"who? Jane Roe": SURE, "when? 2 November 2026": SURE})
+    made, encoder = reader(vocabulary, {"who? Jane Roe": CERTAIN, "when? 2 November 2026": CERTAIN})
     said = read_answers(made, "Who has to pay, and by when?", LETTER, Deadline(60))
     assert said == "Who has to pay?\nJane Roe\n\nBy when?\n2 November 2026"
     assert len(encoder.read) == 2
@@ -189,7 +211,12 @@ DOCUMENT = "\n".join(["NORTHWIND WATER", *LETTER.splitlines()[1:4], *["Paper, wh
 
 
 def test_of_a_document_the_reader_finds_out_who_how_much_and_by_when(vocabulary: Vocabulary) -> None:
-    spans = {"from? northwind water": SURE, "for? Jane Roe": SURE, "much? $ 363.40": SURE, "due? 2 November 2026": SURE}
+    spans = {
+        "from? northwind water": CERTAIN,
+        "for? Jane Roe": CERTAIN,
+        "much? $ 363.40": CERTAIN,
+        "due? 2 November 2026": CERTAIN,
+    }
     assert summarise(reader(vocabulary, spans)[0], DOCUMENT) == (
         "NORTHWIND WATER; To: Jane Roe; Amount: $ 363.40; When: 2 November 2026"
     )

@@ -33,6 +33,9 @@ def asked(says: str, *answers: str) -> Question:
         (DOES_NOT_SAY, asked("none"), "unsaid"),
         (DOES_NOT_SAY, asked("span", "2 November 2026"), "unsaid"),
         ("2 November 2026", asked("none"), "wrong"),
+        ('Perhaps 2 November 2026: "Dated 2 November 2026."', asked("span", "2 November 2026"), "right"),
+        ('Perhaps 3 November 2026: "Not 2 November 2026."', asked("span", "2 November 2026"), "wrong"),
+        ('Perhaps no: "It is closed."', asked("no", "It is closed"), "right"),
     ],
 )
 def test_an_answer_is_right_wrong_or_unsaid(said: str, question: Question, worth: Outcome) -> None:
@@ -40,10 +43,10 @@ def test_an_answer_is_right_wrong_or_unsaid(said: str, question: Question, worth
 
 
 def test_the_shares() -> None:
-    questions = [asked("span"), asked("span"), asked("span"), asked("span"), asked("yes"), asked("no"), asked("none")]
-    score = Score.of(questions, ["right", "right", "right", "unsaid", "right", "wrong", "unsaid"])
-    assert (score.right_spans, score.right_yes_or_no, score.recognised_as_not_said) == (75.0, 50.0, 100.0)
-    assert score.wrong_as_facts == pytest.approx(100 / 7)
+    about = [asked("span", "80"), asked("span", "80"), asked("span", "80"), asked("yes"), asked("no"), asked("none")]
+    score = Score.of(about, ["80", "Perhaps 80", DOES_NOT_SAY, "Yes: 80", 'Perhaps yes: "80 cars"', DOES_NOT_SAY])
+    assert (score.right_spans, score.right_yes_or_no, score.recognised_as_not_said) == (200 / 3, 50.0, 100.0)
+    assert (score.wrong_as_facts, score.wrong_as_guesses) == (0.0, 100 / 6)
 
 
 def test_questions_come_from_test_sets_and_from_samples(tmp_path: Path) -> None:

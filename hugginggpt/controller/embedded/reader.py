@@ -1,7 +1,8 @@
 """The embedded reader: it finds the answer to a question in a text, or that the text does not say.
 
 It is a sentence encoder that was trained to mark where an answer begins and ends. So an answer stands in the text word
-for word. Where the reader is not sure of one, the answer is that the text does not say.
+for word. Where the reader is not sure of one, it says so and shows the place; where it is less sure than that, the
+answer is that the text does not say.
 """
 
 import re
@@ -14,9 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hugginggpt.controller.embedded.answer_types import Wanted, wanted
+from hugginggpt.controller.embedded.answers import sentences
 from hugginggpt.controller.embedded.model import READER
 from hugginggpt.controller.embedded.reader_tokens import Vocabulary, Window, units_of
 from hugginggpt.controller.passages import by_relevance
+from hugginggpt.controller.prompts import shorten
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError
@@ -26,39 +29,53 @@ from hugginggpt.text import visible
 if TYPE_CHECKING:
     from hugginggpt.controller.embedded.encoder import Array, Encoder
 
-LEAST_CONFIDENCE = 0.5
-"""An answer of less confidence counts as not said: docs/reader.md says how this was chosen."""
+SURE = 0.6
+"""An answer of less confidence is a guess: docs/reader.md says how both limits were chosen."""
+
+LEAST_CONFIDENCE = 0.3
+"""An answer of less confidence counts as not said."""
 
 DOES_NOT_SAY = "The text does not say."
 """The answer to a question that a text does not answer."""
+
+GUESS = "Perhaps "
+"""Begins an answer that the reader is not sure of."""
 
 _MOST_WINDOWS = 24
 _MOST_UNITS = 40
 """Most words and marks of an answer."""
 _MOST_LINES = 2
 """Most lines that an answer stands on."""
+_PLACE_CHARS = 200
+"""Most characters of what is shown of the place of a guess."""
 
 _LOADING = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a text says to a question.
+    """What a text says to a question. As a string, it is the answer for the user.
 
     Attributes:
         span: the part of the text that answers, on one line; None if the text does not say.
         verdict: the answer to a question that is to be answered yes or no; else None.
         confidence: how sure the reader is, from 0 to 1.
+        place: the line or sentence that the span stands in.
     """
 
     span: str | None
     verdict: bool | None = None
     confidence: float = 0.0
+    place: str = ""
 
     def __str__(self) -> str:
         if self.span is None:
             return DOES_NOT_SAY
-        return self.span if self.verdict is None else f"{'Yes' if self.verdict else 'No'}: {self.span}"
+        word = None if self.verdict is None else "yes" if self.verdict else "no"
+        if self.confidence >= SURE:
+            return self.span if word is None else f"{word.capitalize()}: {self.span}"
+        guess = f"{GUESS}{word or self.span}"
+        return guess if guess == f"{GUESS}{self.place}" else f'{guess}: "{self.place}"'
 
 
 @dataclass(frozen=True)
@@ -124,8 +141,9 @@ class Reader:
         best = max(found, key=lambda one: one.confidence, default=None)
         if best is None or best.confidence < least:
             return Reading(None)
-        span = " ".join(text[units[best.first].start() : units[best.last].end()].split())
-        return Reading(span, best.verdict, best.confidence)
+        begin, end = units[best.first].start(), units[best.last].end()
+        span = " ".join(text[begin:end].split())
+        return Reading(span, best.verdict, best.confidence, _place(span, text, begin, end))
 
     def _found(self, window: Window, text: str, units: Sequence[re.Match[str]], asked: Wanted) -> _Found | None:
         """The likeliest answer in a window; None if none is possible."""
@@ -156,6 +174,14 @@ class Reader:
         score = float((seen @ self._heads["verdict.weight"].T + self._heads["verdict.bias"])[0])
         yes = 1 / (1 + np.exp(-score))
         return yes > 0.5, float(max(yes, 1 - yes))
+
+
+def _place(span: str, text: str, begin: int, end: int) -> str:
+    """The sentence around a span; its lines, where the span does not stand in one sentence."""
+    first, last = text.rfind("\n", 0, begin) + 1, text.find("\n", end)
+    place = " ".join(text[first : None if last < 0 else last].split())
+    place = next((sentence for sentence in sentences(place) if span in sentence), place)
+    return " ".join(shorten(place, _PLACE_CHARS).split())
 
 
 def _possible(text: str, units: Sequence[re.Match[str]], asked: Wanted) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from hugginggpt.controller.embedded.answers import invented, sentences
-from hugginggpt.controller.embedded.reader import Reader
+from hugginggpt.controller.embedded.reader import SURE, Reader
 from hugginggpt.controller.prompts import shorten
 from hugginggpt.deadline import Deadline
 from hugginggpt.text import visible
@@ -74,7 +74,7 @@ def chosen_summary(reader: Reader, text: str, deadline: Deadline | None) -> str:
         return chosen_sentences(text)
     facts = [lines[0]]
     for label, question in _FACTS:
-        span = reader.read(question, text, deadline).span
+        span = reader.read(question, text, deadline, least=SURE).span
         if span is not None and not any(span.casefold() in fact.casefold() for fact in facts):
             facts.append(f"{label}: {span}")
     return _fitting(facts, text, "; ", len(facts)) if len(facts) > 1 else chosen_sentences(text)
