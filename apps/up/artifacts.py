@@ -3,14 +3,10 @@
 Prefect's own route takes one at a time, which costs its server more than everything else that a request makes it do.
 The new name and tags of their flow run come along.
 Its clients and its server also send two events for each artifact through the server's message bus. Here, the events of
-artifacts take that way only while somebody listens; otherwise they go straight to where Prefect's pages read them, a
-moment after the reply, which does not wait for them.
+artifacts take that way only while somebody listens; otherwise they go straight to where Prefect's pages read them.
 """
 
-import asyncio
-import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import cast
 from uuid import UUID, uuid4
 
@@ -31,66 +27,19 @@ from prefect.server.utilities.server import PrefectRouter
 from prefect.settings import PREFECT_MESSAGING_BROKER, get_current_settings
 from prefect.types._datetime import DateTime, now
 from pydantic import BaseModel
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from apps.up.recording import write_events
 from hugginggpt.environment import ARTIFACTS_PATH
 
-logger = logging.getLogger(__name__)
-
 _BUS_OF_THIS_PROCESS = "prefect.server.utilities.messaging.memory"
 
 
-LATER_SECONDS = 0.5
-"""So long after the reply, events are written: by then, a flow run that ends with these artifacts has ended."""
-
-
 def take_artifacts_together(application: FastAPI) -> None:
-    """Add the route to Prefect's server application, which writes the last events before it stops."""
+    """Add the route to Prefect's server application."""
     application.api_app.include_router(_router)  # type: ignore[attr-defined]
-    whole = application.router.lifespan_context
-
-    @asynccontextmanager
-    async def lifespan(application: FastAPI) -> AsyncIterator[None]:
-        async with whole(application):
-            yield
-            await _later.write()
-
-    application.router.lifespan_context = lifespan
 
 
-class _Later:
-    """Events that are written in a moment."""
-
-    def __init__(self) -> None:
-        self._events: list[ReceivedEvent] = []
-        self._writing = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
-
-    def add(self, events: Sequence[ReceivedEvent]) -> None:
-        self._events += events
-        if self._task is None:
-            self._task = asyncio.create_task(self._write_all())
-
-    async def write(self) -> None:
-        """Write those that wait, and wait until those before them are written."""
-        async with self._writing:
-            events, self._events = self._events, []
-            try:
-                async with provide_database_interface().session_context(begin_transaction=True) as session:
-                    await write_events(session, events)
-            except SQLAlchemyError as error:
-                logger.warning("Prefect's feed lacks %d events about artifacts: %s", len(events), error)
-
-    async def _write_all(self) -> None:
-        while self._events:
-            await asyncio.sleep(LATER_SECONDS)
-            await self.write()
-        self._task = None
-
-
-_later = _Later()
 _router = PrefectRouter(prefix=ARTIFACTS_PATH.rstrip("/"), tags=["HuggingGPT"])
 
 
@@ -135,13 +84,13 @@ async def create_artifacts(
             return
         events = await _insert(db, session, created, moment)
         events += [_created(artifact, new.related, moment) for artifact in created]
-    received = [event.receive() for event in events]
-    if _somebody_listens(received):
-        async with PrefectServerEventsClient() as bus:
-            for event in events:
-                await bus.emit(event)
-    elif get_current_settings().server.services.event_persister.enabled:
-        _later.add(received)
+        received = [event.receive() for event in events]
+        if _somebody_listens(received):
+            async with PrefectServerEventsClient() as bus:
+                for event in events:
+                    await bus.emit(event)
+        elif get_current_settings().server.services.event_persister.enabled:
+            await write_events(session, received)
 
 
 async def _insert(
