@@ -89,7 +89,7 @@ planner: $(PLANNER)/train.jsonl ## Train the small planner, an hour or two on tw
 
 # From other examples training begins anew; from the same ones, generated again, it goes on.
 $(PLANNER)/train.jsonl: $(DATA_SOURCES) | install
-	$(BIN)/python -m training.generate --out $(PLANNER) --samples 32000 --seed 1
+	$(BIN)/python -m training.generate --out $(PLANNER) --samples 27000 --seed 1
 
 reader: $(READER)/train.jsonl ## Train the small reader, an hour or two on two cores. An interrupted run continues.
 	$(BIN)/python -m training.reading.train $(READER)/train.jsonl --out $(READER)
