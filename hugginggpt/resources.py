@@ -189,8 +189,12 @@ class Namespace:
         if wanted.type is not ValueType.TEXT:
             if _URL.fullmatch(text):
                 return "a URL that is not in the request"
-            return "neither a file of the request nor in a configured folder (HUGGINGGPT_FILE_ROOTS)"
-        return "not one of the request's files" if _FILE_NAME.fullmatch(text) or _FILE_PATH.fullmatch(text) else None
+            return "not a file of the request: attach it with --file, or add its folder to HUGGINGGPT_FILE_ROOTS"
+        return (
+            "not a file of the request: attach it with --file"
+            if _FILE_NAME.fullmatch(text) or _FILE_PATH.fullmatch(text)
+            else None
+        )
 
     def _known(self, value: Scalar, wanted: Input, resources: Sequence[Resource]) -> Resource | None:
         found = find_resource(value, wanted, resources)

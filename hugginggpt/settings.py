@@ -196,7 +196,7 @@ class ControllerSettings(_Section):
         None, description="GGUF adapter that plans, or `none`. When unset: the bundled one."
     )
     embedded_reader: Annotated[Path, AfterValidator(_absolute_adapter)] | None = Field(
-        None, description="What makes a reader of the sentence encoder, or `none`. When unset: the bundled file."
+        None, description="File that turns the sentence encoder into a reader, or `none`. When unset: the bundled file."
     )
 
 

@@ -163,7 +163,7 @@ def test_a_file_outside_the_request_is_refused(settings: Settings, store: Artifa
         space(settings, *load_resources([str(photo)], settings, store)).problems(detect("/elsewhere/photo.png")) != []
     )
     for name in (str(photo), "/etc/hostname", "../photo.png", "other.png"):
-        with pytest.raises(PlanError, match="neither a file of the request"):
+        with pytest.raises(PlanError, match="not a file of the request: attach it with --file"):
             space(settings).resolve(detect(name), store)
 
 

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 EXAMPLES = """\b
 Examples:
   hugginggpt ask "What is the total? Say it aloud." --file invoice.png --out .
-  hugginggpt ask "And in French?" --continue
+  hugginggpt ask "Who has to pay?" --continue
   hugginggpt ask "Read it" --file scan.png --plan plan.json --json
 """
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(epilog=EXAMPLES, short_help="Answer a request in plain language.")
 @click.argument("request")
 @request_options
 @click.option("--continue", "go_on", is_flag=True, help="Continue the latest conversation.")

@@ -131,7 +131,7 @@ def _controller() -> Finding:
     controller = get_controller()
     controller.check()
     if controller.is_embedded:
-        return _ok(f"{controller.model}, embedded: plans, chooses and answers without a key")
+        return _ok(f"{controller.model}, embedded: plans without a key; answers are put together from the results")
     return _ok(f"{controller.model} answers")
 
 
@@ -245,7 +245,10 @@ def _embedded() -> Finding:
     missing = {expert.kind: reason for expert in ours if (reason := missing_packages(expert))}
     there = ", ".join(dict.fromkeys(expert.kind for expert in ours if expert.kind not in missing))
     if missing or not ours:
-        return _warning(" ".join(missing.values()) or "none is installed", 'Run `pip install "hugginggpt[embedded]"`.')
+        return _warning(
+            " ".join(missing.values()) or "none is installed",
+            "" if missing else 'Run `pip install "hugginggpt[embedded]"`.',
+        )
     return _ok(there)
 
 

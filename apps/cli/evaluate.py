@@ -31,7 +31,7 @@ Examples:
 """
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(epilog=EXAMPLES, short_help="Measure how well the controller plans.")
 @click.option(
     "--dataset",
     metavar="FILE",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 @verbose_option
 def kinds(as_json: bool) -> None:
-    """List every kind of task: its inputs and outputs, the runtimes that support it, and its default model.
+    """List every kind of task: its inputs and outputs, where it can run, and its default model.
 
     `hugginggpt models` lists the models that can run on this machine.
     """

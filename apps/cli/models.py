@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.group(invoke_without_command=True, short_help="List, download and delete models.")
-@click.option("--kind", metavar="KIND", help="List only this kind of task, and ask the Hub for its latest models.")
+@click.option("--kind", metavar="KIND", help="List only this kind, and ask the Hub for its most downloaded models.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 @verbose_option
 @click.pass_context

@@ -41,9 +41,9 @@ def plan(request: str, files: tuple[str, ...], as_json: bool) -> None:
     for repair in whole["repairs"]:
         click.echo(f"Repaired: {printable(repair)}", err=True)
     if not whole["plan"]:
-        click.echo("No tasks are needed: the controller answers by itself.", err=True)
-    offered = f"{len(whole['offered_kinds'])} kinds of task were offered to {planned['controller']}"
-    click.echo(f"{offered}: `hugginggpt models` lists them.", err=True)
+        click.echo("No tasks are needed: the request is answered directly.", err=True)
+    kinds = f"{len(whole['offered_kinds'])} kinds of task that can run here"
+    click.echo(f"Planned by {planned['controller']}; `hugginggpt models` lists the {kinds}.", err=True)
 
 
 def _planned(text: str, files: list[str]) -> "Planned":

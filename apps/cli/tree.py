@@ -132,7 +132,7 @@ def _add_plan(tree: Tree, story: RequestTrace) -> None:
     at = f", after {duration((story.planned_at - story.created_at).total_seconds())}" if story.planned_at else ""
     branch = tree.add(Text.assemble(("plan", "bold"), f"  {source}{at}"))
     for line in story.plan.to_json().splitlines():
-        branch.add(Text(printable(line.strip("[] ,"))) if line.strip("[] ,") else "no tasks: the controller answers")
+        branch.add(Text(printable(line.strip("[] ,"))) if line.strip("[] ,") else "no tasks: answered directly")
     for repair in story.plan.repairs:
         branch.add(_words("repaired", repair))
 

@@ -131,11 +131,11 @@ class Catalog:
         # Something that an expert lacks can be fixed; a missing expert is the least helpful reason.
         nearest = next((c for c in candidates if experts_for(kind, c.endpoint)), None)
         if nearest is not None:
-            return f"{kind} cannot run here: {nearest.obstacle}"
+            return f"{kind} cannot run here. {nearest.obstacle}"
         others = sorted({e for e in Endpoint if e not in self._allowed and experts_for(kind, e)})
         if others:
             return (
-                f"{kind} runs only at the endpoint {' or '.join(others)}, which "
+                f"{kind} runs only {' or '.join(others)}, which "
                 f"HUGGINGGPT_INFERENCE_MODE={self._settings.inference_mode} rules out: set it to hybrid."
             )
         return f"{kind} cannot run here: no installed expert does it, so install a package that offers one."
@@ -152,7 +152,7 @@ class Catalog:
         reasons = {kind: why for kind in kinds if (why := self.why_not(kind))}
         if half and any(not task.needs and task.task not in reasons for task in plan.tasks):
             return []
-        return [f"Task {task.id} cannot be done: {reasons[task.task]}" for task in plan.tasks if task.task in reasons]
+        return [f"Task {task.id}: {reasons[task.task]}" for task in plan.tasks if task.task in reasons]
 
     def refresh(self, kind: str) -> CatalogChanges:
         """Look a kind up on the Hub, however recent the last lookup is. If that fails, the last lookup stays in use.

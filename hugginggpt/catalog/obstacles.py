@@ -27,12 +27,11 @@ def find_obstacle(
     """
     if not experts_for(card.kind, endpoint):
         return (
-            f"No installed expert runs {card.kind} at the endpoint {endpoint}: "
-            "install a package that offers one, or use another kind."
+            f"No installed expert runs {card.kind} {endpoint}: install a package that offers one, or use another kind."
         )
     expert = expert_for(card, endpoint)
     if expert is None:
-        return f"No expert for {card.kind} at the endpoint {endpoint} can run {card.id}: choose another model."
+        return f"No expert for {card.kind} runs {card.id} {endpoint}: choose another model."
     if refused := refusal(card, endpoint, settings):
         return refused
     if missing := missing_packages(expert):
@@ -63,7 +62,7 @@ def _weights(card: ModelCard, endpoint: Endpoint, settings: Settings) -> str | N
             return f"{card.id} has no safetensors weights, and pickles are never loaded: choose another model."
     missing = [name for name in card.needs if not is_installed(name)]
     if missing:
-        return f"{card.id} needs the package {' and '.join(missing)}: run pip install {' '.join(missing)}."
+        return f"{card.id} needs the package {' and '.join(missing)}: run `pip install {' '.join(missing)}`."
     return _memory(card, endpoint, settings)
 
 
@@ -91,7 +90,8 @@ def _download(card: ModelCard, settings: Settings, hub: Hub, *, fetches: bool, l
         return None if listed else f"{card.id} is not on the Hub at {hub.url}: choose another model."
     return (
         f"{card.id} is not installed, and the embedded controller downloads no models for tasks that it can do itself: "
-        "configure a controller with OPENAI_API_KEY or OPENAI_BASE_URL, or download the model beforehand."
+        f"run `hugginggpt models fetch {card.id} --kind {card.kind}`, or configure a controller with OPENAI_API_KEY or "
+        "OPENAI_BASE_URL."
     )
 
 

@@ -354,9 +354,9 @@ class Controller:
             deadline.sleep(wait)
 
     def _unavailable(self, what: str) -> ControllerUnavailableError:
-        mend = (
-            "try again, or set OPENAI_API_KEY or OPENAI_BASE_URL to use another"
+        who, mend = (
+            ("The embedded controller", "try again, or set OPENAI_API_KEY or OPENAI_BASE_URL to use another")
             if self._server.is_embedded
-            else "try again later, or check OPENAI_BASE_URL"
+            else (f"The controller at {self._server.label}", "try again later, or check OPENAI_BASE_URL")
         )
-        return ControllerUnavailableError(f"The controller at {self._server.label} {what}; {mend}.")
+        return ControllerUnavailableError(f"{who} {what}; {mend}.")

@@ -113,7 +113,7 @@ def missing_packages(expert: Expert) -> str | None:
         return f"{needs}, which cannot be installed here: use {expert.not_here}."
     quoted = expert.requirement if expert.requirement.startswith("-") else f'"{expert.requirement}"'
     wanted = quoted if expert.requirement else " ".join(missing)
-    return f"{needs}: run pip install {wanted}."
+    return f"{needs}: run `pip install {wanted}`."
 
 
 _found: set[str] = set()

@@ -38,7 +38,7 @@ def test_an_empty_plan_says_so(inside: CliRunner, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         planned = inside.invoke(main, ["plan", "Hello"])
     assert (planned.exit_code, planned.stdout) == (0, "[]\n")
-    assert "the controller answers by itself" in planned.stderr
+    assert "the request is answered directly" in planned.stderr
 
 
 def test_problems_that_remain_are_a_line_each(inside: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,8 +56,8 @@ def test_problems_that_remain_are_a_line_each(inside: CliRunner, monkeypatch: py
     [
         (["plan", "  "], 2, "The request is empty: say what to do."),
         (["plan", "Read it", "--file", "nowhere.png"], 2, "nowhere.png does not exist; check the path."),
-        (["plan", "Read scan.png aloud"], 1, "names 'scan.png', which is neither a file of the request"),
-        (["plan", "Draw a red car on a beach"], 1, "text-to-image cannot run here: "),
+        (["plan", "Read scan.png aloud"], 1, "names 'scan.png', which is not a file of the request"),
+        (["plan", "Draw a red car on a beach"], 1, "text-to-image cannot run here. "),
     ],
 )
 def test_what_cannot_be_planned(inside: CliRunner, arguments: list[str], code: int, sentence: str) -> None:

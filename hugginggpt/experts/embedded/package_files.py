@@ -37,5 +37,8 @@ def packaged_files(card: ModelCard, *packages: str) -> tuple[Path, ...]:
 def _folder(card: ModelCard, package: str) -> Path:
     spec = find_spec(package)
     if spec is None or spec.origin is None:
-        raise ModelLoadError(f"The package {package}, which contains the model {card.id}, is not installed.")
+        raise ModelLoadError(
+            f"The package {package}, which contains the model {card.id}, is not installed: `hugginggpt doctor` says "
+            "how to get it."
+        )
     return Path(spec.origin).parent
