@@ -17,7 +17,7 @@ import pytest
 
 from hugginggpt.artifacts import PREVIEW_CHARS
 from hugginggpt.capabilities import CAPABILITIES, ValueType
-from hugginggpt.controller.embedded.answer_types import wanted
+from hugginggpt.controller.embedded.answer_types import answer_type
 from hugginggpt.controller.embedded.answers import repeats_itself, tidied
 from hugginggpt.controller.embedded.composition import compose
 from hugginggpt.controller.embedded.direct import small_talk
@@ -25,6 +25,7 @@ from hugginggpt.controller.embedded.grammar import plan_grammar
 from hugginggpt.controller.embedded.planner import with_passages
 from hugginggpt.controller.embedded.questions import asked_in, questions_in, unplanned_questions
 from hugginggpt.controller.embedded.reader_tokens import units_of
+from hugginggpt.controller.embedded.sentences import list_items, sentences
 from hugginggpt.controller.embedded.single_questions import single_questions
 from hugginggpt.controller.embedded.sources import ReadRequest, named_in, sources_of, take_passages
 from hugginggpt.controller.embedded.summary import chosen_sentences, trusted_summary
@@ -215,8 +216,10 @@ READERS: list[tuple[str, Reader, dict[str, str]]] = [
     ("small_talk", small_talk, REQUESTS | QUESTIONS),
     ("compose", lambda t: compose(t, [made_from("a.png", text=t)]), REQUESTS | QUESTIONS),
     ("single_questions", single_questions, REQUESTS | {"clauses": "|a, when I", "things": "|the a of the b, and "}),
+    ("sentences", sentences, REQUESTS | ANSWERS),
+    ("list_items", list_items, REQUESTS | ANSWERS | {"items": "|\n 1. a", "marks": "|. - "}),
     ("units_of", units_of, ANSWERS),
-    ("wanted", wanted, REQUESTS | QUESTIONS | {"words": "what is the |a "}),
+    ("answer_type", answer_type, REQUESTS | QUESTIONS | {"words": "what is the |a ", "clauses": "a|, or b"}),
     ("trusted_summary", lambda t: trusted_summary(t, t), REQUESTS | ANSWERS),
     ("chosen_sentences", chosen_sentences, {"line": "|a ", "short lines": "|a\n"}),
     ("unfounded", lambda t: unfounded(t, ["x"]), ANSWERS),

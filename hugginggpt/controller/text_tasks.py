@@ -7,8 +7,10 @@ one, for example because it is another model, its answer only counts where the t
 import re
 
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.embedded.answers import invented, repeats_itself, sentences, tidied
+from hugginggpt.controller.embedded.answers import invented, repeats_itself, tidied
+from hugginggpt.controller.embedded.questions import content_words
 from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, Reader, get_reader, reader_file
+from hugginggpt.controller.embedded.sentences import sentences
 from hugginggpt.controller.embedded.single_questions import single_questions
 from hugginggpt.controller.embedded.summary import chosen_summary, trusted_summary
 from hugginggpt.controller.passages import by_relevance
@@ -18,13 +20,6 @@ from hugginggpt.deadline import Deadline
 __all__ = ["checked_answer", "checked_summary", "chosen_summary", "is_going_in_circles", "read_answers", "reader_of"]
 
 _QUOTED_CHARS = 400
-_ASKING = re.compile(
-    r"\b(?:who|whom|whose|what|which|when|where|why|how|many|much|is|are|was|were|am|be|been|do|does|did|can|could|must|"
-    r"should|will|would|has|have|had|the|an?|and|or|of|to|for|from|in|on|at|by|with|about|it|its|this|that|there|they|"
-    r"he|she|we|you|i|me|my|our|your|any|please|tell|give|text)\b",
-    re.IGNORECASE,
-)
-"""The words of a question that do not tell what it is about."""
 
 
 def reader_of(controller: Controller) -> Reader | None:
@@ -66,11 +61,10 @@ def checked_answer(controller: Controller, written: str, question: str, context:
 
 def _quoted_line(question: str, context: str) -> str:
     """The line or sentence that shares most of the question's rarest words; that the text does not say if none does."""
-    about = _ASKING.sub(" ", question)
+    about = content_words(question)
     lines = [part for line in context.replace(CUT, "\n").splitlines() for part in sentences(line) if part]
-    found = by_relevance(lines, about)
-    wanted = set(re.findall(r"\w{2,}", about.lower()))
-    if not found or wanted.isdisjoint(re.findall(r"\w+", lines[found[0]].lower())):
+    found = by_relevance(lines, " ".join(about))
+    if not found or about.isdisjoint(re.findall(r"\w+", lines[found[0]].lower())):
         return DOES_NOT_SAY
     return f'"{shorten(" ".join(lines[found[0]].split()), _QUOTED_CHARS)}"'
 

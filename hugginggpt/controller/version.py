@@ -15,9 +15,11 @@ from hugginggpt.controller.embedded import (
     file_questions,
     grammar,
     planner,
+    question_words,
     questions,
     reader,
     reader_tokens,
+    sentences,
     single_questions,
     sources,
     summary,
@@ -30,10 +32,12 @@ from hugginggpt.plan import draft, extract, limits, loose, model, notation, pars
 from hugginggpt.settings import Settings
 
 _READING = (draft, extract, limits, loose, model, parse, references, repair)
-_BY_NOTATION = (planner, turns, file_questions, questions, direct, sources, grammar, notation, *_READING)
+_ASKED = (questions, question_words, sentences)
+_BY_NOTATION = (planner, turns, file_questions, *_ASKED, direct, sources, grammar, notation, *_READING)
 _BY_JSON = (planning, schema, *_READING)
 
 _TEXTS = (
+    *_ASKED,
     answer_types,
     answers,
     grounding,

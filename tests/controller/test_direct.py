@@ -84,6 +84,8 @@ def test_questions_are_told_from_polite_wishes() -> None:
         "Please, can you summarise it?",
         "Would you mind drawing the edges?",
         "Can I have it in French?",
+        "Could I also get a summary?",
+        "Any way I could hear it?",
         "Would it be possible to read this out loud?",
         "Any chance you could transcribe this?",
         "Kannst du das vorlesen?",
@@ -96,6 +98,18 @@ def test_questions_are_told_from_polite_wishes() -> None:
         "And by when?",
         "Are pets allowed?",
         "Do you know how much it is?",
+        "Can I bring my dog?",
+        "May I smoke there?",
+        "Can I get a full refund?",
+        "Can we get our money back?",
+        "Any chance I can cancel?",
+        "Can someone else collect it?",
+        "Should you take it with food?",
+        "When is Dr. Low's appointment?",
+        "What does Mr. Smith owe?",
+        "When does bus no. 12 leave?",
+        "Is it open at 8 a.m. on Monday?",
+        "Can't I pay later?",
     ):
         assert questions_in(f"Hello. {question} Thanks!") == [question] == asked_in(question)
 
@@ -131,3 +145,12 @@ def test_a_question_is_planned_if_a_task_has_half_of_its_words() -> None:
     assert unplanned_questions("How much is it?", ["What does it cost"]) == []
     assert unplanned_questions("What does it say? When is it off?", ["When is it off?"]) == ["What does it say?"]
     assert unplanned_questions("When is it off? What does it say?", ["What does it say?"]) == ["When is it off?"]
+    assert unplanned_questions("What's the total? Who's the sender?", ["What's the total?"]) == ["Who's the sender?"]
+
+
+def test_a_curly_apostrophe_is_an_apostrophe() -> None:
+    assert questions_in("Doesn\u2019t she pay? What\u2019s due?") == ["Doesn't she pay?", "What's due?"]
+
+
+def test_an_item_after_a_wish_is_a_question_too() -> None:
+    assert questions_in("1. Read it aloud. 2. Who pays? 3) And when?") == ["Who pays?", "And when?"]

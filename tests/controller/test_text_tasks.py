@@ -121,6 +121,7 @@ There is no hot water on Tuesday. Dr. Low repairs it."""
     [
         ("What is the total due?", '"Total due: $ 363.40"'),
         ("Who repairs the water?", '"Dr. Low repairs it."'),
+        ("What\u2019s due?", '"Total due: $ 363.40"'),
         ("What is the phone number?", "The text does not say."),
         ("Who is it?", "The text does not say."),
     ],

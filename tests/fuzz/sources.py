@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hugginggpt.capabilities import ValueType
-from hugginggpt.controller.embedded.answer_types import wanted
+from hugginggpt.controller.embedded.answer_types import answer_type
 from hugginggpt.controller.embedded.answers import invented, repeats_itself, tidied
 from hugginggpt.controller.embedded.direct import direct_answer
 from hugginggpt.controller.embedded.planner import planner_prompt, with_passages
@@ -153,7 +153,7 @@ class Sources:
             assert all(question.asked.endswith("?") for question in single_questions(text))
             assert len(chosen_sentences(text)) <= max(200, len(text))
             units_of(text)
-            wanted(others[0])
+            answer_type(others[0])
 
         return Case("tidied, distinct_texts, invented, single_questions, chosen_sentences", (text, others), run, ())
 

@@ -3,85 +3,126 @@
 import re
 from dataclasses import dataclass
 
-_MONTHS = "jan feb mar apr may jun jul aug sept? oct nov dec"
-_LONG_MONTHS = "january february march april may june july august september october november december"
-_DAYS = "mon tue tues wed thu thurs fri sat sun"
+from hugginggpt.controller.embedded.question_words import (
+    ASKS_TO_BE_TOLD,
+    AUXILIARY,
+    BEGINS_AS_QUESTION,
+    INTERROGATIVE,
+    MODAL,
+    PREPOSITION,
+    SUBJECT,
+    plain_apostrophes,
+)
+from hugginggpt.controller.embedded.sentences import sentences
+
+CARDINAL = (
+    "(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|"
+    "(?:twen|thir|for|fif|six|seven|eigh|nine)ty|hundreds?|thousands?|millions?|dozens?)"
+)
+"""A number in one word."""
+
+# Either word lists begin with these: "a tenth off", "on the third try", "a week", "twice a day".
+_AMOUNTS = (
+    f"{CARDINAL} first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth last "
+    "half halves quarters? thirds once twice seconds? minutes? hours? days? weeks? weekends? months? years? "
+    "fortnights? hourly daily weekly monthly quarterly yearly annual(?:ly)? fortnightly"
+)
 _NUMBERS = (
-    "one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty hundred thousand million "
-    "dozen half quarter third once twice single double both no none nothing zero nil free unlimited all"
+    "single double triple both no none nothing zero nil free unlimited all some several few couple pairs? many little "
+    "enough full entire whole tenths tenner fiver (?:two|three|four|six)pence penny "
+    "lit(?:re|er)s? gallons? pints? cups? glass(?:es)? bottles? cans? bunch(?:es)? pinch(?:es)? handfuls? drops? "
+    "slices? spoons? (?:tea|table)spoons? tsp tbsp grams? kilos? pounds? inch(?:es)? foot feet miles? met(?:re|er)s?"
 )
 _TIMES = (
-    "(?:mon|tues|wednes|thurs|fri|satur|sun)days? today tomorrow tonight yesterday noon midday midnight mornings? "
-    "afternoons? evenings? nights? dawn dusk sunrise sunset daily weekly monthly quarterly yearly annual(?:ly)? hourly "
-    "nightly every each spring summer autumn winter christmas easter seconds? minutes? hours? days? weeks? weekends? "
-    "months? years? fortnights? now immediately always never before after during until when(?:ever)? while once twice "
-    "arrival departure receipt request one two three four five six seven eight nine ten eleven twelve half"
+    "jan feb mar apr may jun jul aug sept? oct nov dec january february march april june july august september october "
+    "november december mon tue tues wed thu thurs fri sat sun (?:mon|tues|wednes|thurs|fri|satur|sun)days? "
+    "today tomorrow tonight yesterday overnight noon midday midnight daytime mornings? afternoons? evenings? nights? "
+    "nightly nightfall dawn dusk sunrise sunset bedtime breakfast lunch(?:time)? dinner supper meals? "
+    "spring summers? autumn winters? christmas easter holidays? terms? season breaks? life lifelong lifetime "
+    "birth death arrival departure receipt request collection delivery enrolment payment start beginning end eve "
+    "every each now immediately always never before after during until till since when(?:ever)? while as if"
 )
 
-_DIGIT = r".*\d.*"
+_DIGIT = r".*[\d¼-¾⅐-⅞].*"
 
 
 def _any_of(*words: str) -> re.Pattern[str]:
     return re.compile("|".join([_DIGIT, *" ".join(words).split()]), re.IGNORECASE)
 
 
-_NUMBER = _any_of(_NUMBERS)
-_TIME = _any_of(_TIMES, _MONTHS, _LONG_MONTHS, _DAYS)
+_NUMBER = _any_of(_AMOUNTS, _NUMBERS)
+_TIME = _any_of(_AMOUNTS, _TIMES)
 
-_THE = r"(?:(?:the|my|our|your|his|her|its|their|this|a) )?(?:[\w'-]+ ){0,2}?"
-_ASKS = rf"\A(?:and )?(?:only |just )?(?:what(?:'s| is| are| was| were)|which is|give me|tell me)?\s*{_THE}"
-_ASKED_FOR = (
-    (re.compile(r"\A(?:and )?(?:(?:for|at|by|in|of|to|within) )?how (?:many|much)\b", re.IGNORECASE), _NUMBER),
-    (
-        re.compile(
-            r"\A(?:and )?(?:(?:by|until|till|since|from|on|at|in|for) )?(?:when\b|how (?:long|often|soon|late|early)\b|"
-            r"(?:what|which) (?:[\w'-]+ )?(?:time|date|day|month|year)s?\b)",
-            re.IGNORECASE,
+_DETERMINER = r"(?:the|an?|my|our|your|his|her|its|their|this)"
+# Up to two words may stand before what is asked for, "the monthly fee", but not those of a sentence: "Why the fee?"
+_NAMED = rf"(?:{_DETERMINER} )?(?:(?!(?:{_DETERMINER}|{INTERROGATIVE}|{AUXILIARY}|{MODAL})\b)[\w'-]+ ){{0,2}}?"
+_ASKS = rf"\A(?:only |just )?(?:what(?:'s| is| are| was| were)?\s+|which is\s+)?{_NAMED}"
+_OTHER_DAYS = r"(?:trip|tour|group|care|pass|ticket|zone|nursery|school|return|rate|room|clinic|job)s?"
+_ASKED_FOR = tuple(
+    (re.compile(asks, re.IGNORECASE), unit)
+    for asks, unit in (
+        (r"\Ahow much(?: more)? (?:time|notice|longer|sooner|earlier|later)\b", _TIME),
+        (rf"\A(?:{PREPOSITION} )?how (?:many|much)\b", _NUMBER),
+        (
+            # "When I cancel, any money back?" asks for no time.
+            rf"\A(?:{PREPOSITION} )?(?:when\b(?! {SUBJECT}\b[^,]*,)|how (?:long|often|soon|late|early)\b|"
+            rf"(?:what|which) (?:[\w'-]+ )?(?:time|date|day|month|year)s?\b(?! {_OTHER_DAYS}\b))",
+            _TIME,
         ),
-        _TIME,
-    ),
-    (re.compile(rf"{_ASKS}(?:due date|date|deadline|expiry date)s?\W*\Z", re.IGNORECASE), _TIME),
-    (
-        re.compile(
+        (rf"{_ASKS}(?:date|deadline)s?\W*\Z", _TIME),
+        (
             rf"{_ASKS}(?:total|amount|price|cost|fee|balance|deposit|(?:phone|telephone|invoice|order|account) number)"
             r"(?: (?:due|to pay|owed))?\W*\Z",
-            re.IGNORECASE,
+            _NUMBER,
         ),
-        _NUMBER,
-    ),
+    )
 )
 
-
-_PLACED = r"(?:(?:and|so|also) )?(?:(?:by|until|till|since|from|on|at|in|for|to|with|about|under|of|within) )?"
-_WORDED = re.compile(rf"\A{_PLACED}(?:who|whom|whose|what|which|when|where|why|how)\b", re.IGNORECASE)
-_YES_OR_NO = re.compile(
-    r"\A(?:(?:and|so|also) )?(?!(?:can|could|will|would) you\b)"
-    r"(?:(?:is|are|was|were|do|does|did|has|have|had|can|could|must|should|need)(?:n't)?|"
-    r"am|will|would|may|shall|won't|can't)\b",
-    re.IGNORECASE,
+_POLITE = re.compile(r"\A(?:(?:and|so|also|but|hi|hello|hey|please|ok|okay)\b[,.!]? )+", re.IGNORECASE)
+_TO_BE_TOLD = re.compile(rf"\A(?:{ASKS_TO_BE_TOLD} )+", re.IGNORECASE)
+_WHETHER = re.compile(r"\A(?:if|whether)\b", re.IGNORECASE)
+# "If I cancel, is there a refund?", "In the letter: who pays?"
+_CLAUSE_BEFORE = re.compile(rf"\A(?!{BEGINS_AS_QUESTION}).*?(?:[,:;]| [-–]) (?={BEGINS_AS_QUESTION})", re.IGNORECASE)
+_YES_OR_NO = re.compile(rf"\A(?:(?:{AUXILIARY}|{MODAL}|had|need)(?:n't)?|am|shall|won't|can't)\b", re.IGNORECASE)
+# "Is it a boy or a girl?" and "Is it collected or how?" want one of the two.
+_EITHER_OR = re.compile(
+    rf"\A(?:is|are|was|were)\b(?! there\b).* or (?!not?\b)| or (?:{INTERROGATIVE}|only)\b", re.IGNORECASE
 )
 
 
 @dataclass(frozen=True)
-class Wanted:
+class AnswerType:
     """What an answer has to be.
 
     Attributes:
-        word: what one of its words has to match as a whole; None if they may be any.
-        verdict: whether it is yes or no with what shows it; None if that is not certain.
+        unit: what one of its words or numbers has to match as a whole; None if they may be any.
+        verdict: whether it is yes or no, with the place that shows it.
     """
 
-    word: re.Pattern[str] | None = None
-    verdict: bool | None = None
+    unit: re.Pattern[str] | None = None
+    verdict: bool = False
 
 
-def wanted(question: str) -> Wanted:
+def answer_type(question: str) -> AnswerType:
     """What the answer to a question has to be.
 
     Args:
-        question: one question, or only what is to be found, such as "the due date".
+        question: one question, perhaps beside a statement, or only what is to be found, such as "the due date".
     """
-    question = question.strip()
-    word = next((words for asks, words in _ASKED_FOR if asks.search(question)), None)
-    verdict = False if word or _WORDED.search(question) else True if _YES_OR_NO.search(question) else None
-    return Wanted(word, verdict)
+    said = sentences(plain_apostrophes(question))
+    direct, asks_whether = _direct(next((one for one in reversed(said) if one.endswith("?")), said[-1]))
+    unit = next((unit for asks, unit in _ASKED_FOR if asks.search(direct)), None)
+    is_verdict = asks_whether or (_YES_OR_NO.search(direct) is not None and _EITHER_OR.search(direct) is None)
+    return AnswerType(unit, verdict=unit is None and is_verdict)
+
+
+def _direct(question: str) -> tuple[str, bool]:
+    """A question without what comes before it, as "how much is it" of "Do you know how much it is"; if it asks whether.
+
+    Only a question that is indirect asks whether: "If I cancel" does not.
+    """
+    question = _POLITE.sub("", question)
+    direct = _TO_BE_TOLD.sub("", question)
+    if direct != question and _WHETHER.match(direct):
+        return direct, True
+    return _CLAUSE_BEFORE.sub("", direct), False

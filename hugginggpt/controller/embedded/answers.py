@@ -1,21 +1,19 @@
 """Texts that the embedded model wrote, and how to tell whether they are usable."""
 
-import re
 from collections.abc import Sequence
 
+from hugginggpt.controller.embedded.sentences import sentences
 from hugginggpt.controller.grounding import foreign_words, unfounded
 
 _FEW_FOREIGN, _MOST_FOREIGN = 2, 0.3  # how many words need not be in the text: a number, or a share
-# Initials and titles have a full stop too: "J. Roe", "Dr. Lind".
-_SENTENCE = re.compile(r"(?<=[.!?])(?<!\b[A-Z]\.)(?<!\b[A-Z][a-z]\.)(?<!\bMrs\.)\s+(?=[^\W\d_])")
 
 
 def tidied(answer: str) -> str:
     """The first paragraph, without repeated sentences and an unfinished last one."""
-    sentences = list(dict.fromkeys(_SENTENCE.split(answer.strip().split("\n\n")[0])))
-    if len(sentences) > 1 and not sentences[-1].endswith((".", "!", "?")):
-        sentences.pop()
-    return " ".join(sentences)
+    written = list(dict.fromkeys(sentences(answer.strip().split("\n\n")[0])))
+    if len(written) > 1 and not written[-1].endswith((".", "!", "?")):
+        written.pop()
+    return " ".join(written)
 
 
 def invented(answer: str, given: Sequence[str]) -> list[str]:
@@ -33,8 +31,3 @@ def repeats_itself(answer: str) -> bool:
     """Whether most words of an answer are repeated."""
     written = answer.split()
     return len(written) > 20 and len(set(written)) < len(written) / 2
-
-
-def sentences(text: str) -> list[str]:
-    """The sentences of a text, which begin with letters."""
-    return _SENTENCE.split(text.strip())

@@ -3,39 +3,54 @@
 import re
 from collections.abc import Iterable
 
-_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[^\W_])|\n\s*")
-_LIST_MARK = re.compile(r"(?:\d{1,3}[.)]|[-*•])\s+")
+from hugginggpt.controller.embedded.question_words import (
+    AUXILIARY,
+    INTERROGATIVE,
+    MODAL,
+    PREPOSITION,
+    plain_apostrophes,
+)
+from hugginggpt.controller.embedded.sentences import list_items, sentences
+
 _BEGINNING = r"(?:(?:please|hi|hello|hey|ok|okay|and|but|so|also|then|now|well|oh)\b[,.!]?\s+){0,4}"
-_INTERROGATIVE = r"(?:who|whom|whose|what|which|when|where|why|how)"
+# "Can I have it in French?" is a wish, "Can I bring my dog?" and "Can I get a refund?" are questions.
+_HAVE = (
+    r"(?:(?:please|also|maybe)\s+)*(?:have|get|see|hear|listen|ask|trouble)\b"
+    r"(?!\s+(?:(?:a|an|any|my|the|our|some)\s+)?(?:full\s+)?(?:refund|money|discount|reduction|deposit|replacement)\b)"
+)
 _WISH = re.compile(
-    rf"{_BEGINNING}(?:(?:can|could|would|will|won't|may|might|shall|should)\s+(?:you|i|we|someone|somebody)|"
+    rf"{_BEGINNING}(?:(?:can|could|would|will|won't|might)\s+(?:you|someone|somebody)(?!\s+else)|"
+    rf"(?:can|could|may|might)\s+(?:i|we)\s+{_HAVE}|shall\s+(?:i|we)|"
     r"(?:do|would) you mind|how about|why (?:not|don't you)|would it be (?:possible|okay?|all right|too much)|"
-    r"(?:is there )?(?:any|a) (?:chance|way)(?: that)? (?:you|i|we)|(?:kannst|könntest|würdest|magst) du|"
-    r"(?:können|könnten|würden) (?:sie|wir))\b",
+    r"(?:is there )?(?:any|a) (?:chance|way)(?: that)? "
+    rf"(?:you|(?:i|we)\s+(?:(?:can|could|may|might)\s+)?{_HAVE})|"
+    r"(?:kannst|könntest|würdest|magst) du|(?:können|könnten|würden) (?:sie|wir))\b",
     re.IGNORECASE,
 )
-_CHATTER = re.compile(rf"{_BEGINNING}(?:guess what|you know {_INTERROGATIVE}|did you know)\b", re.IGNORECASE)
+_CHATTER = re.compile(rf"{_BEGINNING}(?:guess what|you know {INTERROGATIVE}|did you know)\b", re.IGNORECASE)
 _ASKS = re.compile(
-    rf"{_BEGINNING}(?:{_INTERROGATIVE}(?:'s|'re|s)?|(?:is|are|was|were|does|do|did|has|have)(?:n't)? "
+    rf"{_BEGINNING}(?:{INTERROGATIVE}(?:'s|'re|s)?|{AUXILIARY}(?:n't)? "
     r"(?:it|he|she|they|there|this|that|the|a|an|any|my|our|i|we|you|someone|anyone|all|each|\w+ed))\b",
     re.IGNORECASE,
 )
 _ASKS_WITH_A_MARK = re.compile(
-    rf"{_BEGINNING}(?:(?:is|are|was|were|does|do|did|has|have|had|can|could|will|would|should|may|might|must)(?:n't)?\s|"
-    rf"(?:about|after|as of|at|before|by|for|from|in|of|on|since|to|until|up to|with)\s+{_INTERROGATIVE}\b)",
+    rf"{_BEGINNING}(?:(?:(?:{AUXILIARY}|{MODAL}|had)(?:n't)?|can't|won't)\s|"
+    rf"any\s+(?:chance|way)\b|{PREPOSITION}\s+{INTERROGATIVE}\b)",
     re.IGNORECASE,
 )
 _INDIRECT = re.compile(
     rf"\b(?:tell (?:me|us)|say|know|wonder(?:ing)?|find out|check|see|explain|look up|figure out|work out)\b"
-    rf"[^.?!\n]{{0,40}}\b(?:{_INTERROGATIVE}|whether|if)\b",
+    rf"[^.?!\n]{{0,40}}\b(?:{INTERROGATIVE}|whether|if)\b",
     re.IGNORECASE,
 )
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"\w{2,}|\d")
 _LITTLE_WORDS = frozenset(
     _WORD.findall(
-        "a an the of on in at to for from by with and or is are was were be been do does did has have had it its this "
-        "that these those there here my our your me us i we you he she they what who whom whose which when where why "
-        "how much many please can could would will tell say know"
+        "a an the of on in at to for from by with about and or is are was were am be been do does did has have had can "
+        "could must should will would it its this that these those there here my our your me us i we you he she they "
+        "who whom whose what which when where why how much many any please tell give say know text "
+        # What an apostrophe leaves: "don't", "they're".
+        "don doesn didn isn aren wasn weren re ll ve"
     )
 )
 
@@ -64,25 +79,30 @@ def unplanned_questions(request: str, planned: Iterable[str]) -> list[str]:
     """
     questions, left = questions_in(request), list(planned)
     unplanned = [question for question in questions if not _take(question, left)]
-    wordless = [question for question in unplanned if not _words(question)][: len(left)]
+    wordless = [question for question in unplanned if not content_words(question)][: len(left)]
     return [question for question in unplanned if question not in wordless]
 
 
 def _take(question: str, planned: list[str]) -> bool:
     """Remove the planned question that a question is; False if there is none."""
-    words = _words(question)
+    words = content_words(question)
     for other in planned:
-        others = _words(other)
+        others = content_words(other)
         if (shared := len(words & others)) and 2 * shared >= min(len(words), len(others)):
             planned.remove(other)
             return True
     return False
 
 
+def content_words(text: str) -> set[str]:
+    """The words of a question that tell what it is about, in lower case."""
+    return set(_WORD.findall(text.lower())) - _LITTLE_WORDS
+
+
 def _sentences(request: str) -> list[str]:
-    """The sentences of a request, without the marks of a list."""
-    found = (_LIST_MARK.sub("", sentence.strip(), count=1).strip() for sentence in _SENTENCE.split(request))
-    return [sentence for sentence in found if sentence]
+    """The sentences of a request, without the marks of a list. A line ends a sentence, too."""
+    lines = [line for item in list_items(plain_apostrophes(request)) for line in item.splitlines()]
+    return [sentence for line in lines for sentence in sentences(line) if sentence]
 
 
 def _asks(sentence: str) -> bool:
@@ -97,7 +117,3 @@ def _is_wish(sentence: str) -> bool:
     if _CHATTER.match(sentence):
         return True
     return _WISH.match(sentence) is not None and _INDIRECT.search(sentence) is None
-
-
-def _words(text: str) -> set[str]:
-    return set(_WORD.findall(text.lower())) - _LITTLE_WORDS

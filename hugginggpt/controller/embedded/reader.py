@@ -14,10 +14,10 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hugginggpt.controller.embedded.answer_types import Wanted, wanted
-from hugginggpt.controller.embedded.answers import sentences
+from hugginggpt.controller.embedded.answer_types import AnswerType, answer_type
 from hugginggpt.controller.embedded.model import READER
 from hugginggpt.controller.embedded.reader_tokens import Vocabulary, Window, units_of
+from hugginggpt.controller.embedded.sentences import sentences
 from hugginggpt.controller.passages import by_relevance
 from hugginggpt.controller.prompts import shorten
 from hugginggpt.cpu import computing
@@ -129,7 +129,7 @@ class Reader:
             DeadlineExceededError: time is up.
         """
         text = visible(text).strip()
-        units, asked = units_of(text), wanted(question)
+        units, asked = units_of(text), answer_type(question)
         windows = list(self._vocabulary.windows(question, text))
         shown = [text[units[w.begin].start() : units[w.begin + len(w.firsts) - 1].end()] for w in windows]
         found: list[_Found] = []
@@ -145,7 +145,7 @@ class Reader:
         span = " ".join(text[begin:end].split())
         return Reading(span, best.verdict, best.confidence, _place(span, text, begin, end))
 
-    def _found(self, window: Window, text: str, units: Sequence[re.Match[str]], asked: Wanted) -> _Found | None:
+    def _found(self, window: Window, text: str, units: Sequence[re.Match[str]], asked: AnswerType) -> _Found | None:
         """The likeliest answer in a window; None if none is possible."""
         import numpy as np
 
@@ -184,7 +184,7 @@ def _place(span: str, text: str, begin: int, end: int) -> str:
     return " ".join(shorten(place, _PLACE_CHARS).split())
 
 
-def _possible(text: str, units: Sequence[re.Match[str]], asked: Wanted) -> Any:
+def _possible(text: str, units: Sequence[re.Match[str]], asked: AnswerType) -> Any:
     """Which runs of units may be the answer: [first, last], as booleans."""
     import numpy as np
 
@@ -194,8 +194,8 @@ def _possible(text: str, units: Sequence[re.Match[str]], asked: Wanted) -> Any:
     breaks = [text.count("\n", one.end(), other.start()) > 0 for one, other in pairwise(units)]
     lines = np.cumsum([False, *breaks])[: len(units)]
     possible &= lines[None, :] - lines[:, None] < _MOST_LINES
-    if asked.word is not None:
-        fits = np.array([asked.word.fullmatch(unit.group()) is not None for unit in units])
+    if asked.unit is not None:
+        fits = np.array([asked.unit.fullmatch(unit.group()) is not None for unit in units])
         before = np.concatenate([[0], fits.cumsum()])
         possible &= before[None, 1:] > before[:-1, None]
     return possible

@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from hugginggpt.controller.embedded.answers import invented, sentences
+from hugginggpt.controller.embedded.answers import invented
 from hugginggpt.controller.embedded.reader import SURE, Reader
+from hugginggpt.controller.embedded.sentences import sentences
 from hugginggpt.controller.prompts import shorten
 from hugginggpt.deadline import Deadline
 from hugginggpt.text import visible
