@@ -4,8 +4,9 @@ Each line of the file is `{"document", "text", "question", "answers": [spans], "
 or a sample as in the training data, such as those of `held-out.jsonl`.
 
 The questions are asked as the product asks them. An answer is right if it is one of the spans, but for marks at its
-ends or a word more or less; what a model words itself is right if it contains one of them. The answer to a yes/no
-question is right if it begins so. An answer that begins with "Perhaps" is a guess, and no fact.
+ends or a word more or less; a sentence that a model words itself is right if it contains one of them. The answer to a
+yes/no question is right if it begins so. The reader's guesses begin with "Perhaps" and are no facts. It answers a
+question in parts part by part: one of the answers has to be right.
 """
 
 from __future__ import annotations
@@ -30,9 +31,12 @@ from hugginggpt.experts.controller import QuestionAnswering
 from hugginggpt.media import Text
 from hugginggpt.settings import get_settings
 from training.reading.samples import said_in
+from training.reading.templates import Says
 
-Outcome = Literal["right", "wrong", "unsaid"]
-Says = Literal["span", "yes", "no", "none"]
+Outcome = Literal["right", "wrong fact", "wrong guess", "unsaid"]
+
+_WORTH: tuple[Outcome, ...] = ("right", "wrong fact", "wrong guess", "unsaid")
+"""Of several answers to one question, what stands first here counts."""
 
 _SECONDS = 120.0  # for one question
 _LEAST_F1 = 0.8
@@ -55,7 +59,7 @@ def questions_in(file: Path) -> Iterator[Question]:
     with file.open(encoding="utf-8") as lines:
         for row in map(json.loads, lines):
             if "asked" not in row:
-                yield Question(**row)
+                yield Question(**{**row, "says": Says(row["says"])})
             else:
                 asked = [one for one in row["asked"] if "question" in one]
                 yield from (_of_sample(row["family"], row["text"], **one) for one in asked)
@@ -63,22 +67,42 @@ def questions_in(file: Path) -> Iterator[Question]:
 
 def _of_sample(document: str, text: str, question: str, answer: str) -> Question:
     span, verdict = said_in(answer)
-    says: Says = "none" if span is None else "span" if verdict is None else "yes" if verdict else "no"
+    says = Says.NOTHING if span is None else {None: Says.SPAN, True: Says.YES, False: Says.NO}[verdict]
     return Question(document, text, question, [] if span is None else [span], says)
 
 
-def outcome(said: str, question: Question) -> Outcome:
-    """What an answer is worth, as a fact or as a guess."""
+def outcome(said: str, question: Question, *, is_worded: bool = False) -> Outcome:
+    """What an answer is worth, as a fact or as a guess.
+
+    Args:
+        said: the answer.
+        question: the question.
+        is_worded: a model has worded the answer; else it is the reader's.
+    """
     if said == DOES_NOT_SAY:
         return "unsaid"
-    if said.startswith(GUESS):
-        said = _guessed(said)
-    if question.says in ("yes", "no"):
-        return "right" if said.casefold().startswith(question.says) else "wrong"
+    if is_worded:
+        return "right" if _is_right(said, question, is_worded=True) else "wrong fact"
+    # Each of the reader's answers is one line; of several, each comes after its question.
+    answers = [part.partition("\n")[2] for part in said.split("\n\n")] if "\n" in said else [said]
+    return min((_outcome_of_one(answer, question) for answer in answers), key=_WORTH.index)
+
+
+def _outcome_of_one(said: str, question: Question) -> Outcome:
+    if said == DOES_NOT_SAY:
+        return "unsaid"
+    # A fact may be the text's own "Perhaps rain".
+    is_guess = said.startswith(GUESS) and said not in " ".join(question.text.split())
+    if _is_right(_guessed(said) if is_guess else said, question, is_worded=False):
+        return "right"
+    return "wrong guess" if is_guess else "wrong fact"
+
+
+def _is_right(said: str, question: Question, *, is_worded: bool) -> bool:
+    if question.says in (Says.YES, Says.NO):
+        return re.match(rf"{question.says}\b", said, re.IGNORECASE) is not None
     span = re.sub(r"\A(?:Yes|No): ", "", said)
-    return (
-        "right" if any(_f1(span, right) >= _LEAST_F1 or _holds(said, right) for right in question.answers) else "wrong"
-    )
+    return any(_f1(span, right) >= _LEAST_F1 or (is_worded and _holds(said, right)) for right in question.answers)
 
 
 def _guessed(said: str) -> str:
@@ -115,20 +139,19 @@ class Score:
     wrong_as_guesses: float
 
     @classmethod
-    def of(cls, questions: Sequence[Question], said: Sequence[str]) -> Score:
-        """The score of the answers to some questions."""
-        both = [(asked.says, outcome(answer, asked), answer) for asked, answer in zip(questions, said, strict=True)]
+    def of(cls, questions: Sequence[Question], outcomes: Sequence[Outcome]) -> Score:
+        """The score of some questions."""
 
         def share(wanted: Outcome, *says: Says) -> float:
-            asked = [found for about, found, _ in both if about in says]
-            return 100 * asked.count(wanted) / max(1, len(asked))
+            among = [found for asked, found in zip(questions, outcomes, strict=True) if asked.says in says]
+            return 100 * among.count(wanted) / max(1, len(among))
 
-        guessed = [answer.startswith(GUESS) for _, found, answer in both if found == "wrong"]
         return cls(
-            share("right", "span"),
-            share("right", "yes", "no"),
-            share("unsaid", "none"),
-            *(100 * guessed.count(kind) / max(1, len(both)) for kind in (False, True)),
+            share("right", Says.SPAN),
+            share("right", Says.YES, Says.NO),
+            share("unsaid", Says.NOTHING),
+            share("wrong fact", *Says),
+            share("wrong guess", *Says),
         )
 
     def __str__(self) -> str:
@@ -156,7 +179,7 @@ def by_confidence(reader: Reader, questions: Sequence[Question]) -> Iterator[tup
         said = [
             str(replace(found, confidence=1.0)) if found.confidence >= least else DOES_NOT_SAY for found in readings
         ]
-        yield least, Score.of(questions, said)
+        yield least, Score.of(questions, [outcome(*both) for both in zip(said, questions, strict=True)])
 
 
 def main() -> None:
@@ -168,21 +191,23 @@ def main() -> None:
     arguments = parser.parse_args()
     questions = list(questions_in(arguments.file))
     controller = Controller.from_settings(get_settings())
+    reader = reader_of(controller)
     if arguments.confidences:
-        if (reader := reader_of(controller)) is None:
+        if reader is None:
             sys.exit("Only the embedded reader says how sure it is.")
         for least, score in by_confidence(reader, questions):
             print(f"{least:.2f}{' *' if least in (LEAST_CONFIDENCE, SURE) else ''}: {score}")
         return
     said, seconds = zip(*answers(controller, questions), strict=True)
+    outcomes = [outcome(*both, is_worded=reader is None) for both in zip(said, questions, strict=True)]
     if arguments.misses:
-        for answer, question in zip(said, questions, strict=True):
-            if outcome(answer, question) != ("unsaid" if question.says == "none" else "right"):
+        for answer, found, question in zip(said, outcomes, questions, strict=True):
+            if found != ("unsaid" if question.says is Says.NOTHING else "right"):
                 print(json.dumps([question.document, question.question, question.says, question.answers, answer]))
     print(
         f"{len(questions)} questions on {len({question.text for question in questions})} documents, {controller.name}"
     )
-    print(f"{Score.of(questions, said)}, median {statistics.median(seconds):.2f} s a question")
+    print(f"{Score.of(questions, outcomes)}, median {statistics.median(seconds):.2f} s a question")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,10 @@ def summed_up(task_id: int, of: int, text: str = SUMMARY) -> TaskOutcome:
     return done(task_id, "summarization", text_artifact(text), args={"text": f"<GENERATED>-{of}"})
 
 
+def translated() -> TaskOutcome:
+    return done(0, "translation", text_artifact("Guten Tag."), args={"text": "letter.txt", "target_language": "German"})
+
+
 def spoken(task_id: int, text: str) -> TaskOutcome:
     return done(task_id, "text-to-speech", sound_artifact(), args={"text": text})
 
@@ -278,6 +282,27 @@ def test_a_question_that_nothing_belongs_to_is_said_to_be_unanswered() -> None:
     )
     second = compose("Who has to pay? And by when?", [asked(0, "Who has to pay?", "Jane Roe")])
     assert second.startswith('Who has to pay?\nJane Roe\n\nNot answered: "And by when?"')
+
+
+@pytest.mark.parametrize(
+    ("question", "outcome"),
+    [
+        ("When is the meeting in the town hall?", translated()),
+        ("When is the meeting in Leeds?", translated()),
+        ("Who pays in the meantime?", translated()),
+        ("When does the summer camp start?", summed_up(0, of=9)),
+        ("How much is the lump sum?", summed_up(0, of=9)),
+    ],
+)
+def test_words_that_only_look_alike_make_no_answer(question: str, outcome: TaskOutcome) -> None:
+    assert compose(question, [outcome]).endswith(
+        f'Not answered: "{question}" No step of the plan looked for it; ask it by itself.'
+    )
+
+
+@pytest.mark.parametrize("question", ["What is that in German?", "how is it in german?", "What does that mean?"])
+def test_a_question_for_the_translation_is_answered_by_it(question: str) -> None:
+    assert compose(question, [translated()]) == "Guten Tag."
 
 
 def test_a_question_of_little_words_takes_no_answer_from_another() -> None:

@@ -1,6 +1,7 @@
 """The embedded controller: SmolLM2 on llama.cpp, really answering."""
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -65,6 +66,7 @@ def test_it_answers_a_question_over_a_given_text(controller: Controller, page: s
 def test_a_summary_holds_no_number_that_the_text_does_not(controller: Controller) -> None:
     summary = summarise(controller, REEF)
     assert "coral" in summary and len(summary) <= len(REEF)
+    assert set(re.findall(r"\d[\d,]*", summary)) <= set(re.findall(r"\d[\d,]*", REEF))
 
 
 def test_it_is_never_asked_to_write_the_answer(controller: Controller) -> None:
@@ -139,9 +141,16 @@ def test_a_file_that_is_no_reader(tmp_path: Path) -> None:
 def test_without_a_reader_what_the_model_invents_does_not_count() -> None:
     controller = Controller.from_settings(Settings(embedded_reader=Path("none")))
     expert = QuestionAnswering()
-    asked = expert.prepare({"text": Text("What is the total due?"), "context": Text(ORDER)})
-    answer = expert.run(controller, asked, Deadline(240))
-    assert "363.40" in answer
+
+    def answer(question: str) -> str:
+        asked = expert.prepare({"text": Text(question), "context": Text(ORDER)})
+        return str(expert.run(controller, asked, Deadline(240)))
+
+    assert "363.40" in answer("What is the total due?")
+    # The model writes "The phone number is 123-456-7890." and the like.
+    for question in ("What is the phone number?", "When does the concert in Oslo begin?", "How tall is the mountain?"):
+        said = answer(question)
+        assert said == DOES_NOT_SAY or said.strip('"') in ORDER
     controller.close()
 
 

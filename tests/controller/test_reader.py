@@ -2,19 +2,20 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hugginggpt.controller.embedded.encoder import packaged_encoder
+from hugginggpt.controller.embedded.encoder import HEAD, SCALE, packaged_encoder, read_changed
 from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, LEAST_CONFIDENCE, SURE, Reader, Reading
-from hugginggpt.controller.embedded.reader_tokens import WINDOW, Vocabulary
+from hugginggpt.controller.embedded.reader_tokens import WINDOW, Vocabulary, units_of
 from hugginggpt.controller.embedded.summary import chosen_summary
 from hugginggpt.controller.text_tasks import read_answers
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import DeadlineExceededError
+from hugginggpt.errors import ControllerError, DeadlineExceededError
 
 LETTER = """NORTHWIND WATER
 Bill to: Jane Roe
@@ -93,6 +94,8 @@ def reader(vocabulary: Vocabulary, spans: Mapping[str, float], means: float = 0.
         ("Who?", "Jane Roe", UNSURE, 0, 'Perhaps Jane Roe: "Bill to: Jane Roe"'),
         ("Who?", "NORTHWIND WATER", UNSURE, 0, "Perhaps NORTHWIND WATER"),
         ("Do I have to pay?", "Please pay", UNSURE, 9, 'Perhaps yes: "Please pay by 2 November 2026."'),
+        # The span is certain, but not whether it means yes or no.
+        ("Do I have to pay?", "Please pay", CERTAIN, 0, 'Perhaps no: "Please pay by 2 November 2026."'),
     ],
 )
 def test_an_answer_is_a_span_a_yes_or_no_or_not_said(
@@ -111,14 +114,46 @@ def test_it_is_as_sure_as_the_chances_are(vocabulary: Vocabulary) -> None:
 
 
 def test_the_place_of_a_guess_is_its_sentence_or_its_lines(vocabulary: Vocabulary) -> None:
-    text = f"Dear Jane. The pool is closed on Monday. {'Bring a towel, ' * 30}\nOpen: 9 to\n12 on Sunday"
+    text = "Dear Jane. The pool is closed on Monday. It opens again. Bye\nOpen: 9 to\n12 on Sunday. Not on 1 May"
     for span, place in [
         ("Monday", "The pool is closed on Monday."),
-        ("9 to\n12", "Open: 9 to 12 on Sunday"),
+        ("Monday. It opens", "The pool is closed on Monday. It opens again."),
+        ("Bye", "Bye"),
+        ("9 to\n12", "Open: 9 to 12 on Sunday."),
+        ("1 May", "Not on 1 May"),
     ]:
-        assert reader(vocabulary, {span: CERTAIN})[0].read("On which?", text).place == place
-    long = reader(vocabulary, {"towel": CERTAIN})[0].read("What?", text, least=0.0).place
-    assert len(long) <= 200 and "towel" in long
+        assert reader(vocabulary, {span: CERTAIN})[0].read("Which?", text).place == place
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "span", "place"),
+    [
+        ("The shop opened on 15 May. It has 5 rooms.", "How many rooms?", "5", "It has 5 rooms."),
+        ("Adults pay 12 EUR. Children pay 2 EUR. All pay on Monday.", "How much?", "2 EUR", "Children pay 2 EUR."),
+        ("Room 12: Ann\nRoom 1: Bob", "Which?", "Room 1", "Room 1: Bob"),
+    ],
+)
+def test_the_place_is_where_the_span_stands_not_where_its_letters_stand_first(
+    vocabulary: Vocabulary, text: str, question: str, span: str, place: str
+) -> None:
+    assert reader(vocabulary, {span: CERTAIN})[0].read(question, text).place == place
+
+
+@pytest.mark.parametrize(("before", "after"), [(400, 400), (400, 0), (0, 400), (90, 300)])
+def test_of_a_long_sentence_the_place_is_what_stands_around_the_span(
+    vocabulary: Vocabulary, before: int, after: int
+) -> None:
+    words = "swimming costume "
+    text = f"{(words * 30)[:before].rsplit(' ', 1)[0]} towel {(words * 30)[:after].rsplit(' ', 1)[0]}".strip()
+    place = reader(vocabulary, {"towel": CERTAIN})[0].read("What?", text).place
+    assert "towel" in place and len(place) <= 200 + 2 * len("… ")
+    assert (place.startswith("… "), place.endswith(" …")) == (before > 100, after > 100)
+    assert place.strip("… ") in text and set(place.split()) <= {*text.split(), "…"}
+
+
+def test_where_nothing_divides_words_the_place_is_cut_between_letters(vocabulary: Vocabulary) -> None:
+    place = reader(vocabulary, {"5": CERTAIN})[0].read("What?", f"{'漢' * 300} 5 {'字' * 300}").place
+    assert 190 < len(place) <= 204 and place.startswith("… 漢漢") and place.endswith("字字 …") and "漢 5 字" in place
 
 
 @pytest.mark.parametrize(
@@ -165,6 +200,86 @@ def test_of_a_very_long_text_what_the_question_is_about_is_read_first(vocabulary
     text = f"{filler}\nThe lighthouse keeper was called Marisol Vega.\n{filler}"
     assert made.read("What was the lighthouse keeper called?", text).span == "Marisol Vega"
     assert len(encoder.read) == 24
+
+
+def test_a_line_that_is_too_long_is_cut_between_sentences(vocabulary: Vocabulary) -> None:
+    for number in range(40, 80):
+        filler = "The day was mild. " * number
+        made, _ = reader(vocabulary, {"2 November 2026": CERTAIN})
+        # With some of these numbers, a window that ended with any word would end inside the date.
+        text = f"{filler}Please pay the fee by 2 November 2026 at the latest. {filler}"
+        assert made.read("When is the fee due?", text).span == "2 November 2026"
+        *whole, last = vocabulary.windows("When is the fee due?", text)
+        assert all(vocabulary.text(window.tokens).endswith(". [SEP]") for window in whole)
+        assert all(len(window.tokens) > WINDOW / 2 for window in whole) and last.firsts
+
+
+@pytest.mark.parametrize(
+    "text", ["word " * 900, "Hello. " + "word " * 900, "Version 3.10.2, " * 200, "a.b.c/d?e " * 300]
+)
+def test_a_sentence_that_is_too_long_is_cut_between_words(vocabulary: Vocabulary, text: str) -> None:
+    *whole, _ = vocabulary.windows("Who?", text)
+    assert all(len(window.tokens) > WINDOW - 20 for window in whole)
+
+
+def test_of_a_long_question_the_end_is_read(vocabulary: Vocabulary) -> None:
+    made, encoder = reader(vocabulary, {"who has to pay? Jane Roe": CERTAIN})
+    question = f"I have been looking at this letter {'for hours ' * 40}and still wonder who has to pay?"
+    assert made.read(question, LETTER).span == "Jane Roe"
+    assert "letter" not in encoder.read[0].partition("[SEP]")[0]
+
+
+def written(folder: Path, changes: Mapping[str, NDArray[Any] | None]) -> Path:
+    """A reader's file that adds nothing to the encoder, with some changes."""
+    from safetensors.numpy import save_file
+
+    vector = "encoder.layer.0.attention.self.query.bias"
+    weights: dict[str, NDArray[Any] | None] = {
+        HEAD + "bounds.weight": np.zeros((2, 384), np.float32),
+        HEAD + "bounds.bias": np.zeros(2, np.float32),
+        HEAD + "verdict.weight": np.zeros((1, 768), np.float32),
+        HEAD + "verdict.bias": np.zeros(1, np.float32),
+        vector: np.zeros(384, np.float32),
+        MATRIX: np.zeros((384, 384), np.int8),
+        MATRIX + SCALE: np.ones((384, 1), np.float32),
+    }
+    file = folder / "reader.safetensors"
+    save_file({name: array for name, array in {**weights, **changes}.items() if array is not None}, file)
+    return file
+
+
+MATRIX = "encoder.layer.0.attention.self.query.weight"
+
+
+def test_a_file_adds_to_the_encoder(vocabulary: Vocabulary, tmp_path: Path) -> None:
+    plain, heads = read_changed(written(tmp_path, {}))
+    more, _ = read_changed(
+        written(tmp_path, {MATRIX: np.full((384, 384), 2, np.int8), MATRIX + SCALE: np.full((384, 1), 0.5, np.float32)})
+    )
+    assert sorted(heads) == ["bounds.bias", "bounds.weight", "verdict.bias", "verdict.weight"]
+    np.testing.assert_allclose(more[MATRIX], plain[MATRIX] + 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({HEAD + "bounds.weight": None}, "bounds.weight"),
+        ({HEAD + "verdict.bias": None}, "verdict.bias"),
+        ({HEAD + "verdict.weight": np.zeros((1, 1536), np.float32)}, "verdict.weight"),
+        ({"encoder.layer.9.output.dense.bias": np.zeros(384, np.float32)}, "encoder.layer.9"),
+        ({MATRIX: np.zeros((768, 768), np.int8)}, MATRIX),
+        # NumPy would stretch these two.
+        ({MATRIX: np.zeros((1, 384), np.int8), MATRIX + SCALE: None}, MATRIX),
+        ({MATRIX + SCALE: np.ones((384, 384), np.float32)}, MATRIX),
+        ({MATRIX + SCALE: np.ones((7, 1), np.float32)}, MATRIX),
+    ],
+)
+def test_a_file_for_another_encoder_is_refused(
+    vocabulary: Vocabulary, tmp_path: Path, changes: dict[str, NDArray[Any] | None], why: str
+) -> None:
+    file = written(tmp_path, changes)
+    with pytest.raises(ControllerError, match=rf"reader.safetensors cannot be read \(.*{why}.*\); set .* or to none"):
+        read_changed(file)
 
 
 def test_its_time_ends_it(vocabulary: Vocabulary) -> None:
@@ -228,6 +343,53 @@ def test_where_it_finds_nothing_lines_are_chosen(silent: Reader) -> None:
     )
 
 
+INVOICE = """Fenwright Interiors Ltd, 12 Mill Lane, Leeds INVOICE
+Bill to: Lindgren Architects Invoice no. 88213
+Oak desk 160 x 80 cm 2 pcs 540.00 EUR 1,080.00
+Total due by 2 November 2026 1,593.96 EUR"""
+
+
+@pytest.mark.parametrize("end", ["", "\nPlease pay within 14 days. Thank you for your order."])
+def test_a_document_in_two_columns_is_no_prose(vocabulary: Vocabulary, end: str) -> None:
+    spans = {"for? Lindgren Architects": CERTAIN, "much? 1,593.96 EUR": CERTAIN, "due? 2 November 2026": CERTAIN}
+    made, encoder = reader(vocabulary, spans)
+    summary = summarise(made, INVOICE + end)
+    assert encoder.read and "[…]" not in summary
+    assert summary.startswith("Fenwright Interiors Ltd, 12 Mill Lane, Leeds INVOICE")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Lines that are wrapped, some before a capital letter.
+        "NOTICE\nOn Monday the pool in Mill Lane is closed because\n"
+        "Mrs Lind has to repair the heating, which broke on\n3 May and has been cold "
+        "since then. The pool will\nopen again on Tuesday at nine in the morning.",
+        # A paragraph on each line.
+        "On Monday the pool in Mill Lane is closed all day long.\nMrs Lind has to repair the heating in the cellar.\n"
+        "Please use the pool at the school on this day.",
+        # What was heard, without marks.
+        "so on monday the pool in mill lane is closed because the heating broke on 3 may and it has been cold since",
+        # A heading over one sentence.
+        "Opening hours\nOn Monday the pool in Mill Lane is closed because the heating broke on 3 May at night.",
+    ],
+)
+def test_prose_is_not_taken_for_a_document(vocabulary: Vocabulary, text: str) -> None:
+    made, encoder = reader(vocabulary, {})
+    assert summarise(made, text) in " ".join(text.split())
+    assert encoder.read == []
+
+
+def test_a_summary_is_never_empty(vocabulary: Vocabulary) -> None:
+    # Neither the first line nor what the reader finds is short enough.
+    sender = "Hall-Management-International-Holding " * 4
+    text = f"{'Northwind-Supplies ' * 8}\n{sender}\n{'Paper-A4 ' * 8}"
+    made, _ = reader(vocabulary, {f"from? {sender.strip()}": CERTAIN})
+    assert made.read("Who is it from?", text).span == sender.strip()
+    summary = summarise(made, text)
+    assert summary.startswith("Northwind-Supplies") and len(summary) <= max(120, len(text) / 3)
+
+
 TWO = "The pool in Mill Lane is closed on Monday and Tuesday. Please use the one at the school on these two days."
 
 
@@ -271,8 +433,6 @@ def test_a_short_text_is_its_own_summary(vocabulary: Vocabulary, text: str) -> N
     ],
 )
 def test_every_word_of_a_text_is_in_one_window(vocabulary: Vocabulary, text: str) -> None:
-    from hugginggpt.controller.embedded.reader_tokens import units_of
-
     number = 0
     for window in vocabulary.windows("Who has to pay?", text):
         assert len(window.tokens) == len(window.types) <= WINDOW

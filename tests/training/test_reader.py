@@ -64,7 +64,7 @@ def test_it_learns_and_reads_what_it_learnt(data: Path, tmp_path: Path) -> None:
     for text, asked in TEXTS.items():
         for question, answer in asked.items():
             found = reader.read(question, text)
-            verdict = {"y": "yes: ", "n": "no: "}["y" if found.verdict else "n"] if found.verdict is not None else ""
+            verdict = {None: "", True: "yes: ", False: "no: "}[found.verdict]
             assert f"{verdict}{found.span or 'not said'}" == answer, question
 
 

@@ -4,11 +4,13 @@ import json
 import random
 import re
 from collections import Counter
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
+from training.reading import evaluation
 from training.reading.documents import Document, filled
 from training.reading.evaluation import questions
 from training.reading.fonts import Family
@@ -150,6 +152,7 @@ def test_every_question_of_every_document_finds_its_answer_in_its_text(bank: lis
 
 
 def test_a_page_shows_every_answer_that_fits_on_a_line(tmp_path: Path) -> None:
+    on_a_line = 0
     for seed in range(40):
         letter = document(tmp_path, seed)
         page = compose(letter, random.Random(seed))
@@ -157,7 +160,9 @@ def test_a_page_shows_every_answer_that_fits_on_a_line(tmp_path: Path) -> None:
         phone = letter.asked[3].places[0]
         lines = [piece.text.text for piece in page.pieces]
         if any(shown(letter, phone) in line for line in lines):
+            on_a_line += 1
             assert text.span([phone]) == " ".join(shown(letter, phone).split())
+    assert on_a_line > 20
 
 
 def test_the_same_seed_sets_the_same_page(tmp_path: Path) -> None:
@@ -277,3 +282,27 @@ def test_questions_of_the_test_set_are_read(tmp_path: Path) -> None:
     file.write_text("? When?\nat eight\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"pool\.txt, line 2"):
         questions(file)
+
+
+def test_an_answer_counts_if_enough_of_it_was_read() -> None:
+    # 14 of 25 characters are just enough.
+    word = "abcdefghijklmnopqrstuvwxy"
+    for left, span in ((14, word[:14]), (13, None)):
+        assert Traced.of_cell(word[:left], 0).span([Place(0, 0, len(word))]) == span
+
+
+def test_an_interrupted_run_leaves_the_test_set_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "evaluation.jsonl"
+    file.write_text("as it was", encoding="utf-8")
+
+    def interrupted(*_: object) -> Iterator[dict[str, str]]:
+        yield {"document": "pool"}
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(evaluation, "rows", interrupted)
+    monkeypatch.setattr(evaluation, "Ocr", lambda threads: None)
+    monkeypatch.setattr("shutil.which", lambda name: name)
+    monkeypatch.setattr("sys.argv", ["evaluation", "--out", str(file)])
+    with pytest.raises(KeyboardInterrupt):
+        evaluation.main()
+    assert file.read_text(encoding="utf-8") == "as it was"

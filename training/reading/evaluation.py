@@ -20,8 +20,6 @@ It needs Chromium.
 from __future__ import annotations
 
 import argparse
-import json
-import re
 import shutil
 import subprocess
 import tempfile
@@ -31,8 +29,9 @@ from typing import Any
 
 from PIL import Image, ImageChops
 
+from training.lines import write_lines
 from training.reading.ocr import Ocr
-from training.reading.templates import Says
+from training.reading.templates import ANSWER, Says
 
 FOLDER = Path(__file__).parents[1] / "reading_test"
 FILE = Path(__file__).parents[2] / "models_cache" / "reader" / "evaluation.jsonl"
@@ -41,7 +40,6 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _WIDTH, _HEIGHT = 1100, 4000  # of the window in pixels: more than any of the pages needs
 _MARGIN = 24
 _SECONDS = 120
-_ANSWER = re.compile(r"(?:(yes|no) )?> *(\S.*)")
 
 
 def questions(file: Path) -> list[dict[str, Any]]:
@@ -53,7 +51,7 @@ def questions(file: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     asked: str | None = None
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
-        match = _ANSWER.fullmatch(line.strip())
+        match = ANSWER.fullmatch(line.strip())
         if line.startswith("? ") and asked is None:
             asked = line[2:].strip()
         elif asked is not None and line.strip() == Says.NOTHING:
@@ -117,9 +115,7 @@ def main() -> None:
     if browser is None:
         raise SystemExit("There is no Chromium on this machine: install it to take pictures of the test pages.")
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    with given.out.open("w", encoding="utf-8") as file:
-        for row in rows(given.pages, browser, Ocr(given.threads)):
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    write_lines(given.out, rows(given.pages, browser, Ocr(given.threads)))
 
 
 if __name__ == "__main__":

@@ -41,7 +41,8 @@ class Mistakes:
         signs: for each character how often it was drawn, and how often it was read as something else.
         lost: for two kinds of character how often a space stood between them, and how often it was lost.
         added: for two kinds of character how often they stood side by side, and how often with a space put in.
-        severity: of signs, and of spaces: pages' rates by the mean rate, in order.
+        severity: of signs: pages' rates by the mean rate, in order.
+        space_severity: the same of spaces.
         padding: by how much its boxes are larger than the letters, by their height.
     """
 
@@ -103,7 +104,7 @@ def count(pages: Iterable[Lines], padding: float) -> Mistakes:
     """The mistakes of some pages.
 
     Args:
-        padding: the mean padding of OCR's boxes.
+        padding: the median padding of OCR's boxes.
     """
     lengths, missing = Counter[str](), Counter[str]()
     times, ways = Counter[str](), dict[str, Counter[str]]()

@@ -189,7 +189,7 @@ def said_in(answer: str) -> tuple[str | None, bool | None]:
     for words, verdict in (("yes: ", True), ("no: ", False)):
         if answer.startswith(words):
             return answer.removeprefix(words), verdict
-    return (None if answer == "not said" else answer), None
+    return (None if answer == NOT_SAID else answer), None
 
 
 def write(folder: Path, seed: int, samples: int, tests: int) -> None:

@@ -32,10 +32,12 @@ from training.reading.values import KINDS
 
 FOLDER = Path(__file__).parents[1] / "documents"
 
+ANSWER = re.compile(r"(?:(yes|no) )?> *(\S.*)")
+"""The line after a question that the document answers."""
+
 _SLOT = re.compile(r"\{([^{}]*)\}")
 _BETWEEN = re.compile(r"\s\|\s")
 _PAIR = re.compile(r"- (.*?\S) ::(?:\s+(.*))?")
-_ANSWER = re.compile(r"(?:(yes|no) )?> *(\S.*)")
 _FIRST_SIGN = 0xE000  # of Unicode's private use area: one sign stands for one slot
 
 
@@ -184,7 +186,7 @@ class _Reading:
     def _question(self, wordings: tuple[str, ...], line: str, template: Template) -> Question:
         if line.strip() == Says.NOTHING:
             return Question(wordings, Says.NOTHING)
-        match = _ANSWER.fullmatch(line.strip())
+        match = ANSWER.fullmatch(line.strip())
         self._expect(match is not None, "a question needs an answer: a span, yes or no with a span, or none")
         assert match is not None
         question = Question(wordings, Says(match[1] or "span"), _squashed(self._signed(match[2], template)))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 UNIT = re.compile(r"\w+|[^\w\s]")
 """What an answer is cut at."""
 
-_LEAST_LEFT = 0.7  # of an answer's characters
+_LEAST_LEFT = 56  # percent of an answer's characters, white space included
 _MOST_STUCK = 12  # characters of other words that are stuck to an answer
 
 
@@ -82,7 +82,7 @@ class Traced:
             return origin is not None and origin[0] == place.cell and place.start <= origin[1] < place.end
 
         shown = [n for n, origin in enumerate(self.origins) if inside(origin) and not self.text[n].isspace()]
-        if not shown or len(shown) < _LEAST_LEFT * (place.end - place.start) * 0.8:
+        if not shown or 100 * len(shown) < _LEAST_LEFT * (place.end - place.start):
             return None
         between = range(shown[0], shown[-1] + 1)
         if any(self.origins[n] is not None and not inside(self.origins[n]) for n in between):

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from hugginggpt.controller.embedded.encoder import packaged_encoder
-from hugginggpt.controller.embedded.reader_tokens import Vocabulary, Window, units_of
+from hugginggpt.controller.embedded.reader_tokens import WINDOW, Vocabulary, Window, units_of
 from training.reading.export import write
 from training.reading.model import NO_VERDICT, Batch, Example, SpanReader, collate
 from training.reading.samples import said_in
@@ -23,7 +23,7 @@ from training.trainer import Recipe, Trainer, arguments, fingerprint, in_batches
 
 log = logging.getLogger("training")
 
-RECIPE = Recipe(tokens=4096, batches=2, rate=4e-4, warmup=0.05, floor=0.02, clip=1.0, epochs=1, longest=384, seed=0)
+RECIPE = Recipe(tokens=4096, batches=2, rate=4e-4, warmup=0.05, floor=0.02, clip=1.0, epochs=1, longest=WINDOW, seed=0)
 _QUESTIONS = 8
 """How many questions on one text are learnt, at most."""
 

@@ -40,8 +40,9 @@ _ABOUT = _patterns(
         "image-to-text": "says?|written|text|words?|see|shows?|happening|going on|looks? like|"
         "what(?:'s| is) (?:this|that|it|in|on)",
         "automatic-speech-recognition": r"says?|said|talk\w*|speaks?|speaking|spoken|hear|tells?|told|wants?|about",
-        "summarization": r"about|main|points?|gist|short|brief|important|sum\w*|says?|contents?|news",
-        "translation": r"mean\w*|says?|translat\w*|english|language|in [A-Z]\w+",
+        "summarization": r"about|main|points?|gist|short|brief|important|summar\w+|sum(?:s|med)? up|says?|contents?|"
+        "news",
+        "translation": r"mean(?:s|t|ing)?|says?|translat\w*|english|language",
         _SPEECH: r"pronounce\w*|sounds?|say|said|speak|spoken|hear",
     }
 )
@@ -232,7 +233,11 @@ def _is_about(outcome: TaskOutcome, question: str) -> bool:
     if outcome.planned.capability.answers:
         return False
     words = _ABOUT.get(outcome.planned.task)
-    return words is None or words.search(question) is not None
+    if words is None or words.search(question):
+        return True
+    # "What is it in German?", but not "Who lives in Leeds?"
+    language = outcome.planned.args.get("target_language")
+    return bool(language) and f"in {language}".casefold() in question.casefold()
 
 
 def _file(outcome: TaskOutcome, artifact: Artifact) -> str:

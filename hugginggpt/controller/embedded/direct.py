@@ -68,7 +68,13 @@ _TALK = (
 )
 """What a whole clause of small talk may be, and what is said to it."""
 
-_CLAUSE = re.compile(r"[.!?…,;\n]+\s*")
+_CLAUSE = re.compile(
+    # An emoticon with a letter: ":D".
+    r"(?:[:;=]-?[DPp]\b|<3|"
+    # Any mark or emoji, but for those inside words: "that's", "follow-up".
+    r"[^\w\s'-]|(?<!\w)['-]|['-](?!\w)|\n)+\s*"
+)
+"""What stands between clauses."""
 
 
 def small_talk(text: str, *, has_files: bool = False) -> str | None:
@@ -78,6 +84,7 @@ def small_talk(text: str, *, has_files: bool = False) -> str | None:
         text: the request.
         has_files: files came with it, so that "it" means one of them, and not this program.
     """
+    text = text.replace("’", "'")
     said = [_said_to(clause.strip(), has_files) for clause in _CLAUSE.split(text) if clause.strip()]
     if not said or None in said:
         return None

@@ -66,22 +66,36 @@ def read_changed(file: Path) -> tuple[dict[str, Array], dict[str, Array]]:
     """The encoder's weights with what a file adds to them, and the heads in the file.
 
     Raises:
-        ControllerError: as `load_weights` does; or the file cannot be read.
+        ControllerError: as `load_weights` does; or the file cannot be read, or was made for another encoder.
     """
     try:
         stored = load_file(file)
     except (OSError, SafetensorError) as error:
-        raise ControllerError(
-            f"The reader's file {file} cannot be read ({said(error)}); set HUGGINGGPT_EMBEDDED_READER to another file, "
-            "or to none."
-        ) from None
-    weights, heads = load_weights(), {}
-    for name, array in stored.items():
-        if name.startswith(HEAD):
-            heads[name.removeprefix(HEAD)] = array
-        elif not name.endswith(SCALE):
-            weights[name] = weights[name] + array * stored.get(name + SCALE, np.float32(1))
+        raise _unusable(file, said(error)) from None
+    weights = load_weights()
+    heads = {name.removeprefix(HEAD): array for name, array in stored.items() if name.startswith(HEAD)}
+    changes = {name: array for name, array in stored.items() if not name.startswith(HEAD) and not name.endswith(SCALE)}
+    shapes = _head_shapes(width=len(weights["embeddings.LayerNorm.weight"]))
+    for name, shape in shapes.items():
+        if name not in heads or heads[name].shape != shape:
+            raise _unusable(file, f"it has no weights {HEAD}{name} of the right shape")
+    for name, change in changes.items():
+        scale = stored.get(name + SCALE, np.ones(1, np.float32))
+        if name not in weights or change.shape != weights[name].shape or scale.shape not in ((1,), (len(change), 1)):
+            raise _unusable(file, f"its {name} is of another encoder")
+        weights[name] = weights[name] + change * scale
     return weights, heads
+
+
+def _head_shapes(width: int) -> dict[str, tuple[int, ...]]:
+    """The shapes of the heads' weights on vectors of a width."""
+    return {"bounds.weight": (2, width), "bounds.bias": (2,), "verdict.weight": (1, 2 * width), "verdict.bias": (1,)}
+
+
+def _unusable(file: Path, why: str) -> ControllerError:
+    return ControllerError(
+        f"The reader's file {file} cannot be read ({why}); set HUGGINGGPT_EMBEDDED_READER to another file, or to none."
+    )
 
 
 class Encoder:

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any
 from hugginggpt.controller.embedded.answer_types import AnswerType, answer_type
 from hugginggpt.controller.embedded.model import READER
 from hugginggpt.controller.embedded.reader_tokens import Vocabulary, Window, units_of
-from hugginggpt.controller.embedded.sentences import sentences
+from hugginggpt.controller.embedded.sentences import SENTENCE_END
 from hugginggpt.controller.passages import by_relevance
-from hugginggpt.controller.prompts import shorten
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError
@@ -47,7 +46,7 @@ _MOST_UNITS = 40
 _MOST_LINES = 2
 """Most lines that an answer stands on."""
 _PLACE_CHARS = 200
-"""Most characters of what is shown of the place of a guess."""
+"""Most characters that are shown of a long sentence around a guess, unless the guess itself is longer."""
 
 _LOADING = threading.Lock()
 
@@ -60,7 +59,7 @@ class Reading:
         span: the part of the text that answers, on one line; None if the text does not say.
         verdict: the answer to a question that is to be answered yes or no; else None.
         confidence: how sure the reader is, from 0 to 1.
-        place: the line or sentence that the span stands in.
+        place: the line or sentence that the span stands in; of a long one, the words around the span.
     """
 
     span: str | None
@@ -143,7 +142,7 @@ class Reader:
             return Reading(None)
         begin, end = units[best.first].start(), units[best.last].end()
         span = " ".join(text[begin:end].split())
-        return Reading(span, best.verdict, best.confidence, _place(span, text, begin, end))
+        return Reading(span, best.verdict, best.confidence, _place(text, begin, end))
 
     def _found(self, window: Window, text: str, units: Sequence[re.Match[str]], asked: AnswerType) -> _Found | None:
         """The likeliest answer in a window; None if none is possible."""
@@ -173,15 +172,27 @@ class Reader:
         seen = np.concatenate([vectors[0], vectors[first]])
         score = float((seen @ self._heads["verdict.weight"].T + self._heads["verdict.bias"])[0])
         yes = 1 / (1 + np.exp(-score))
-        return yes > 0.5, float(max(yes, 1 - yes))
+        return bool(yes > 0.5), float(max(yes, 1 - yes))
 
 
-def _place(span: str, text: str, begin: int, end: int) -> str:
-    """The sentence around a span; its lines, where the span does not stand in one sentence."""
-    first, last = text.rfind("\n", 0, begin) + 1, text.find("\n", end)
-    place = " ".join(text[first : None if last < 0 else last].split())
-    place = next((sentence for sentence in sentences(place) if span in sentence), place)
-    return " ".join(shorten(place, _PLACE_CHARS).split())
+def _place(text: str, begin: int, end: int) -> str:
+    """The sentence or line around a span, or those that it stands in; of a long one, the words around the span."""
+    first, line_end = text.rfind("\n", 0, begin) + 1, text.find("\n", end)
+    last = line_end if line_end >= 0 else len(text)
+    marks = list(SENTENCE_END.finditer(text, first, last))
+    first = max((mark.end() for mark in marks if mark.end() <= begin), default=first)
+    last = min((mark.start() for mark in marks if mark.start() >= end), default=last)
+    before, after = text[first:begin], text[end:last]
+    room = max(0, _PLACE_CHARS - (end - begin)) // 2
+    if last - first > _PLACE_CHARS:
+        # As many whole words as there is room for, or letters where nothing divides words.
+        if len(before) > room:
+            near = before[len(before) - room :]
+            before = f"… {near.partition(' ')[2] or near}"
+        if len(after) > room:
+            near = after[:room]
+            after = f"{near.rpartition(' ')[0] or near} …"
+    return " ".join(f"{before}{text[begin:end]}{after}".split())
 
 
 def _possible(text: str, units: Sequence[re.Match[str]], asked: AnswerType) -> Any:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from hugginggpt.controller.embedded.sentences import SENTENCE_END
+
 WINDOW = 384
 """The most tokens that are read at once."""
 
@@ -14,6 +16,10 @@ _LINE_END = ";"
 
 _BEGIN, _DIVIDE, _UNKNOWN = 101, 102, 100  # [CLS], [SEP] and [UNK]
 _QUESTION_TOKENS = 64
+"""Most tokens of a question. Of a longer one its end is read: what comes before is what leads to it."""
+
+_Word = tuple[list[int], bool]
+"""The tokens of a unit, and whether a sentence ends with it."""
 
 # Numbers are whole: no answer ends inside "1,593.96" or "14:05".
 _UNIT = re.compile(r"\d+(?:[.,:]\d+)+\w*|\w+|[^\w\s]")
@@ -59,21 +65,21 @@ class Vocabulary:
         (self._line_end,) = self._tokenizer.encode(_LINE_END, add_special_tokens=False).ids
 
     def windows(self, question: str, text: str) -> Iterator[Window]:
-        """A question on a text, in windows that end with a line where lines are short enough."""
-        asked = self._tokenizer.encode(question, add_special_tokens=False).ids[:_QUESTION_TOKENS]
+        """A question on a text, in windows that end with a line, or with a sentence of a line that is too long."""
+        asked = self._tokenizer.encode(question, add_special_tokens=False).ids[-_QUESTION_TOKENS:]
         room = WINDOW - len(asked) - 3
         begin, unit = 0, 0
         held: list[list[list[int]]] = []
         size = 0
         for line in self._lines(text):
-            for words in _within(line, room):
-                length = sum(map(len, words)) + 1
+            for part in _within(line, room):
+                length = sum(map(len, part)) + 1
                 if held and size + length > room:
                     yield self._window(asked, begin, held)
                     begin, held, size = unit, [], 0
-                held.append(words)
+                held.append(part)
                 size += length
-                unit += len(words)
+                unit += len(part)
         if begin < unit:
             yield self._window(asked, begin, held)
 
@@ -81,16 +87,19 @@ class Vocabulary:
         """What tokens stand for, in lower case."""
         return self._tokenizer.decode(list(tokens), skip_special_tokens=False)
 
-    def _lines(self, text: str) -> Iterator[list[list[int]]]:
-        """The tokens of each unit of each line."""
+    def _lines(self, text: str) -> Iterator[list[_Word]]:
+        """The units of each line."""
         for line in text.split("\n"):
-            words = [unit.group() for unit in units_of(line)]
-            encoded = self._tokenizer.encode(words, is_pretokenized=True, add_special_tokens=False)
+            units = units_of(line)
+            ends = {match.start() for match in SENTENCE_END.finditer(line)}
+            encoded = self._tokenizer.encode(
+                [unit.group() for unit in units], is_pretokenized=True, add_special_tokens=False
+            )
             tokens = zip(encoded.word_ids, encoded.ids, strict=True)
             by_word = {word: [token for _, token in some] for word, some in groupby(tokens, key=lambda pair: pair[0])}
-            if words:
+            if units:
                 # Some control characters have no token.
-                yield [by_word.get(number, [_UNKNOWN]) for number in range(len(words))]
+                yield [(by_word.get(number, [_UNKNOWN]), unit.end() in ends) for number, unit in enumerate(units)]
 
     def _window(self, asked: list[int], begin: int, lines: list[list[list[int]]]) -> Window:
         tokens = [_BEGIN, *asked, _DIVIDE]
@@ -106,14 +115,19 @@ class Vocabulary:
         return Window(tokens, types + [1] * (len(tokens) - len(types)), begin, firsts, lasts)
 
 
-def _within(words: list[list[int]], room: int) -> Iterator[list[list[int]]]:
-    """A line in parts of fewer tokens than there is room for."""
+def _within(line: Sequence[_Word], room: int) -> Iterator[list[list[int]]]:
+    """A line in parts of fewer tokens than there is room for, which end with a sentence if that leaves half of them."""
     part: list[list[int]] = []
-    size = 0
-    for word in (word[: room - 1] for word in words):
-        if size + len(word) > room - 1:
-            yield part
-            part, size = [], 0
+    size = sentence_end = 0
+    for tokens, ends_sentence in line:
+        word = tokens[: room - 1]
+        while size + len(word) > room - 1:
+            cut = sentence_end if 2 * sentence_end >= len(part) else len(part)
+            yield part[:cut]
+            part, sentence_end = part[cut:], 0
+            size = sum(map(len, part))
         part.append(word)
         size += len(word)
+        if ends_sentence:
+            sentence_end = len(part)
     yield part

@@ -10,16 +10,15 @@ _ABBREVIATED = "".join(rf"(?<!\b(?i:{word})\.)" for word in _ABBREVIATIONS) + r"
 # These end a sentence only where the next word does not go on in lower case: "at 8 a.m. on Monday".
 _SHORTENED = r"[ap]\.m|Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 
-SENTENCE_END = rf"(?<=\?)\s+|(?<=[.!]){_ABBREVIATED}(?!(?<=\b(?:{_SHORTENED})\.)\s+[a-z])\s+(?=[^\W\d_])"
+SENTENCE_END = re.compile(rf"(?<=\?)\s+|(?<=[.!]){_ABBREVIATED}(?!(?<=\b(?:{_SHORTENED})\.)\s+[a-z])\s+(?=[^\W\d_])")
 """What stands between two sentences. After a full stop, a sentence begins with a letter; after "?", with anything."""
 
-_SENTENCE_END = re.compile(SENTENCE_END)
 _LIST_MARK = re.compile(r"(?:\A|\n|(?<=[.!?]) )[^\S\n]*(?:\d{1,3}[.)]|[a-z]\)|[-–*•])[^\S\n]+")
 
 
 def sentences(text: str) -> list[str]:
     """The sentences of a text; of an empty one, one that is empty."""
-    return _SENTENCE_END.split(text.strip())
+    return SENTENCE_END.split(text.strip())
 
 
 def list_items(text: str) -> list[str]:

@@ -6,7 +6,7 @@ it: who, what, how much and by when.
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 
 from hugginggpt.controller.embedded.answers import invented
 from hugginggpt.controller.embedded.reader import SURE, Reader
@@ -15,12 +15,13 @@ from hugginggpt.controller.prompts import shorten
 from hugginggpt.deadline import Deadline
 from hugginggpt.text import visible
 
-MOST_SENTENCES = 3
-SHARE = 3
+_MOST_SENTENCES = 3
+_SHARE = 3
 """A text is at least this many times as long as its summary, unless no part of it is that short."""
 
 _SHORT_WORDS, _LINE_WORDS, _FEW_SENTENCES = 12, 30, 2
 _LINE_OF_PROSE = 40
+_ENDS = (".", "!", "?", ":")  # of a line after which another sentence begins
 _LEAST_CHARS = 120
 """A whole sentence or line of up to this length may be a summary, even if it is more than that share."""
 
@@ -78,12 +79,13 @@ def chosen_summary(reader: Reader, text: str, deadline: Deadline | None) -> str:
         span = reader.read(question, text, deadline, least=SURE).span
         if span is not None and not any(span.casefold() in fact.casefold() for fact in facts):
             facts.append(f"{label}: {span}")
-    return _fitting(facts, text, "; ", len(facts)) if len(facts) > 1 else chosen_sentences(text)
+    found = _fitting(facts, text, "; ", len(facts)) if len(facts) > 1 else ""
+    return found or chosen_sentences(text)
 
 
 def trusted_summary(written: str, text: str) -> str:
     """The written summary of a text as far as it fits; sentences of the text instead if it invents something."""
-    summary = _fitting(sentences(written)[:MOST_SENTENCES], text, " ")
+    summary = _fitting(sentences(written)[:_MOST_SENTENCES], text, " ")
     names = {word.casefold() for word in re.findall(r"\w+", text)}
     is_true = all(name.casefold() in names for name in _NAME.findall(summary)) and not invented(summary, [text])
     return summary if summary.endswith((".", "!", "?")) and is_true else chosen_sentences(text)
@@ -106,8 +108,19 @@ def _lines(text: str) -> list[str]:
 
 
 def _is_prose(lines: Sequence[str]) -> bool:
-    """Whether most of a text runs on from line to line."""
-    return 2 * sum(map(len, _prose(lines))) > sum(map(len, lines))
+    """Whether most of a text runs on from line to line.
+
+    The lines of an invoice in two columns are as long as those of prose, but most end neither with a sentence nor
+    between two words of one.
+    """
+    prose = list(_prose(lines))
+    runs_on = [line.endswith(_ENDS) or _is_within_a_sentence(line, after) for line, after in pairwise(prose)]
+    return 2 * sum(map(len, prose)) > sum(map(len, lines)) and 2 * sum(runs_on) >= len(runs_on)
+
+
+def _is_within_a_sentence(line: str, after: str) -> bool:
+    """Whether a word in lower case stands before or after the end of a line."""
+    return line.split()[-1].islower() or after.split()[0].islower()
 
 
 def _first(ways: Sequence[re.Pattern[str]], lines: Sequence[str]) -> list[str]:
@@ -117,7 +130,7 @@ def _first(ways: Sequence[re.Pattern[str]], lines: Sequence[str]) -> list[str]:
 
 def _cut(sentence: str, text: str) -> str:
     """The sentence, cut if it is long, as where nothing tells the ends of sentences."""
-    return shorten(sentence, max(_LEAST_CHARS, len(text) // SHARE))
+    return shorten(sentence, max(_LEAST_CHARS, len(text) // _SHARE))
 
 
 def _prose(lines: Sequence[str]) -> Iterator[str]:
@@ -126,10 +139,10 @@ def _prose(lines: Sequence[str]) -> Iterator[str]:
     for line in lines:
         if len(line) >= _LINE_OF_PROSE or runs_on:
             yield line
-        runs_on = len(line) >= _LINE_OF_PROSE and not line.endswith((".", "!", "?", ":"))
+        runs_on = len(line) >= _LINE_OF_PROSE and not line.endswith(_ENDS)
 
 
-def _fitting(parts: Sequence[str], text: str, between: str, most: int = MOST_SENTENCES) -> str:
+def _fitting(parts: Sequence[str], text: str, between: str, most: int = _MOST_SENTENCES) -> str:
     """The first parts that a summary of the text may hold together; if none is so short, the first fit to stand alone.
 
     Args:
@@ -140,6 +153,6 @@ def _fitting(parts: Sequence[str], text: str, between: str, most: int = MOST_SEN
     """
     kept: list[str] = []
     for part in parts:
-        if len(kept) < most and len(between.join([*kept, part])) * SHARE <= len(text):
+        if len(kept) < most and len(between.join([*kept, part])) * _SHARE <= len(text):
             kept.append(part)
     return between.join(kept) or next((part for part in parts if len(part) <= _LEAST_CHARS), "")
