@@ -18,13 +18,13 @@ import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, GUESS, LEAST_CONFIDENCE, SURE, Reader
+from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, GUESS, LEAST_SAID, SURE, Reader, Reading
 from hugginggpt.controller.text_tasks import reader_of
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.controller import QuestionAnswering
@@ -40,7 +40,8 @@ _WORTH: tuple[Outcome, ...] = ("right", "wrong fact", "wrong guess", "unsaid")
 
 _SECONDS = 120.0  # for one question
 _LEAST_F1 = 0.8
-_STEPS = 20  # of the table over confidences
+_LIMITS = [step / 20 for step in range(17)] + [step / 100 for step in range(82, 100, 2)]
+_CHOSEN = (("confidence", SURE), ("said", LEAST_SAID))
 
 
 @dataclass(frozen=True)
@@ -172,31 +173,41 @@ def answers(controller: Controller, questions: Sequence[Question]) -> Iterator[t
         yield said, time.monotonic() - start
 
 
-def by_confidence(reader: Reader, questions: Sequence[Question]) -> Iterator[tuple[float, Score]]:
-    """The score for each confidence that could be the least of a fact, if nothing was guessed."""
-    readings = [reader.read(asked.question, asked.text, least=0.0) for asked in questions]
-    for least in (step / _STEPS for step in range(_STEPS)):
-        said = [
-            str(replace(found, confidence=1.0)) if found.confidence >= least else DOES_NOT_SAY for found in readings
-        ]
-        yield least, Score.of(questions, [outcome(*both) for both in zip(said, questions, strict=True)])
+def by_limit(reader: Reader, questions: Sequence[Question]) -> Iterator[tuple[str, float, Score]]:
+    """The scores for each confidence and each chance that the text says something, if each was the limit of facts.
+
+    Yields:
+        the name of the limit, the limit and the score. Nothing is guessed.
+    """
+    readings = [reader.read(asked.question, asked.text) for asked in questions]
+    values: dict[str, Callable[[Reading], float]] = {
+        "confidence": lambda found: found.confidence,
+        "said": lambda found: found.said,
+    }
+    for name, value in values.items():
+        for limit in _LIMITS:
+            said = [
+                str(replace(found, confidence=1.0)) if value(found) >= limit else DOES_NOT_SAY for found in readings
+            ]
+            outcomes = [outcome(*both) for both in zip(said, questions, strict=True)]
+            yield name, limit, Score.of(questions, outcomes)
 
 
 def main() -> None:
     """Read the arguments, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("file", type=Path, help="JSON lines; the module's docstring says of what")
-    parser.add_argument("--confidences", action="store_true", help="show what each least confidence would give")
+    parser.add_argument("--limits", action="store_true", help="show what each limit of the reader would give")
     parser.add_argument("--misses", action="store_true", help="show every answer that is not right")
     arguments = parser.parse_args()
     questions = list(questions_in(arguments.file))
     controller = Controller.from_settings(get_settings())
     reader = reader_of(controller)
-    if arguments.confidences:
+    if arguments.limits:
         if reader is None:
             sys.exit("Only the embedded reader says how sure it is.")
-        for least, score in by_confidence(reader, questions):
-            print(f"{least:.2f}{' *' if least in (LEAST_CONFIDENCE, SURE) else ''}: {score}")
+        for name, limit, score in by_limit(reader, questions):
+            print(f"{name} {limit:.2f}{' *' if (name, limit) in _CHOSEN else ''}: {score}")
         return
     said, seconds = zip(*answers(controller, questions), strict=True)
     outcomes = [outcome(*both, is_worded=reader is None) for both in zip(said, questions, strict=True)]

@@ -14,7 +14,7 @@ import pytest
 from hugginggpt.controller.call import ControllerCall
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded import server as embedded
-from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, reader_file
+from hugginggpt.controller.embedded.reader import DOES_NOT_SAY
 from hugginggpt.controller.prompts import render
 from hugginggpt.controller.response import Response, respond
 from hugginggpt.controller.text_tasks import read_answers, reader_of
@@ -100,12 +100,11 @@ QUESTIONS = [
     ("Who has to pay?", "Jane Roe"),
     ("What is the invoice number?", "88213"),
     ("How much is to be paid in total?", "$ 363.40"),
-    ("How long do I have to pay?", "14 days"),
+    ("How long do I have to pay?", 'Perhaps within 14 days: "Please pay within 14 days"'),
     ("What is the phone number?", DOES_NOT_SAY),
 ]
 
 
-@pytest.mark.skipif(reader_file(Settings()) is None, reason="the reader is not trained: make reader")
 @pytest.mark.parametrize(("question", "answer"), QUESTIONS)
 def test_it_reads_answers_from_a_text(controller: Controller, question: str, answer: str) -> None:
     reader = reader_of(controller)

@@ -58,22 +58,32 @@ _DETERMINER = r"(?:the|an?|my|our|your|his|her|its|their|this)"
 _NAMED = rf"(?:{_DETERMINER} )?(?:(?!(?:{_DETERMINER}|{INTERROGATIVE}|{AUXILIARY}|{MODAL})\b)[\w'-]+ ){{0,2}}?"
 _ASKS = rf"\A(?:only |just )?(?:what(?:'s| is| are| was| were)?\s+|which is\s+)?{_NAMED}"
 _OTHER_DAYS = r"(?:trip|tour|group|care|pass|ticket|zone|nursery|school|return|rate|room|clinic|job)s?"
+_PHONE_DIGITS = 6
+"""Fewest digits of a phone number, but for those of emergencies and inside a house."""
+
 _ASKED_FOR = tuple(
-    (re.compile(asks, re.IGNORECASE), unit)
-    for asks, unit in (
-        (r"\Ahow much(?: more)? (?:time|notice|longer|sooner|earlier|later)\b", _TIME),
-        (rf"\A(?:{PREPOSITION} )?how (?:many|much)\b", _NUMBER),
+    (re.compile(asks, re.IGNORECASE), unit, digits)
+    for asks, unit, digits in (
+        (r"\Ahow much(?: more)? (?:time|notice|longer|sooner|earlier|later)\b", _TIME, 0),
+        (rf"\A(?:{PREPOSITION} )?how (?:many|much)\b", _NUMBER, 0),
         (
             # "When I cancel, any money back?" asks for no time.
             rf"\A(?:{PREPOSITION} )?(?:when\b(?! {SUBJECT}\b[^,]*,)|how (?:long|often|soon|late|early)\b|"
             rf"(?:what|which) (?:[\w'-]+ )?(?:time|date|day|month|year)s?\b(?! {_OTHER_DAYS}\b))",
             _TIME,
+            0,
         ),
-        (rf"{_ASKS}(?:date|deadline)s?\W*\Z", _TIME),
+        (rf"{_ASKS}(?:date|deadline)s?\W*\Z", _TIME, 0),
         (
-            rf"{_ASKS}(?:total|amount|price|cost|fee|balance|deposit|(?:phone|telephone|invoice|order|account) number)"
-            r"(?: (?:due|to pay|owed))?\W*\Z",
+            rf"{_ASKS}(?<!emergency )(?<!internal )(?:(?:tele|mobile |cell)?phone|mobile|cell|fax) numbers?\W*\Z",
             _NUMBER,
+            _PHONE_DIGITS,
+        ),
+        (
+            rf"{_ASKS}(?:total|amount|price|cost|fee|balance|deposit|"
+            r"(?:emergency|internal|invoice|order|account)(?: phone)? number)(?: (?:due|to pay|owed))?\W*\Z",
+            _NUMBER,
+            0,
         ),
     )
 )
@@ -96,10 +106,12 @@ class AnswerType:
 
     Attributes:
         unit: what one of its words or numbers has to match as a whole; None if they may be any.
+        digits: how many digits it has at least.
         verdict: whether it is yes or no, with the place that shows it.
     """
 
     unit: re.Pattern[str] | None = None
+    digits: int = 0
     verdict: bool = False
 
 
@@ -111,9 +123,9 @@ def answer_type(question: str) -> AnswerType:
     """
     said = sentences(plain_apostrophes(question))
     direct, asks_whether = _direct(next((one for one in reversed(said) if one.endswith("?")), said[-1]))
-    unit = next((unit for asks, unit in _ASKED_FOR if asks.search(direct)), None)
+    unit, digits = next(((unit, digits) for asks, unit, digits in _ASKED_FOR if asks.search(direct)), (None, 0))
     is_verdict = asks_whether or (_YES_OR_NO.search(direct) is not None and _EITHER_OR.search(direct) is None)
-    return AnswerType(unit, verdict=unit is None and is_verdict)
+    return AnswerType(unit, digits, verdict=unit is None and is_verdict)
 
 
 def _direct(question: str) -> tuple[str, bool]:

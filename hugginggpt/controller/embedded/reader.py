@@ -28,11 +28,11 @@ from hugginggpt.text import visible
 if TYPE_CHECKING:
     from hugginggpt.controller.embedded.encoder import Array, Encoder
 
-SURE = 0.6
+SURE = 0.75
 """An answer of less confidence is a guess: docs/reader.md says how both limits were chosen."""
 
-LEAST_CONFIDENCE = 0.3
-"""An answer of less confidence counts as not said."""
+LEAST_SAID = 0.94
+"""There is no guess where it is less likely that the text says something."""
 
 DOES_NOT_SAY = "The text does not say."
 """The answer to a question that a text does not answer."""
@@ -53,25 +53,32 @@ _LOADING = threading.Lock()
 
 @dataclass(frozen=True)
 class Reading:
-    """What a text says to a question. As a string, it is the answer for the user.
+    """The likeliest answer of a text to a question. As a string, it is the answer for the user.
 
     Attributes:
-        span: the part of the text that answers, on one line; None if the text does not say.
+        span: the part of the text that answers, on one line; None if no part of it can.
         verdict: the answer to a question that is to be answered yes or no; else None.
-        confidence: how sure the reader is, from 0 to 1.
+        confidence: how likely this span and verdict are, from 0 to 1.
+        said: how likely the text says anything at all, from 0 to 1.
         place: the line or sentence that the span stands in; of a long one, the words around the span.
     """
 
     span: str | None
     verdict: bool | None = None
     confidence: float = 0.0
+    said: float = 0.0
     place: str = ""
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether the answer may be given as a fact."""
+        return self.confidence >= SURE
+
     def __str__(self) -> str:
-        if self.span is None:
+        if self.span is None or not (self.is_sure or self.said >= LEAST_SAID):
             return DOES_NOT_SAY
         word = None if self.verdict is None else "yes" if self.verdict else "no"
-        if self.confidence >= SURE:
+        if self.is_sure:
             return self.span if word is None else f"{word.capitalize()}: {self.span}"
         guess = f"{GUESS}{word or self.span}"
         return guess if guess == f"{GUESS}{self.place}" else f'{guess}: "{self.place}"'
@@ -85,6 +92,7 @@ class _Found:
     last: int
     verdict: bool | None
     confidence: float
+    said: float
 
 
 class Reader:
@@ -111,9 +119,7 @@ class Reader:
         weights, heads = read_changed(file)
         return cls(Encoder(weights), heads, Vocabulary(packaged_encoder() / "tokenizer.json"))
 
-    def read(
-        self, question: str, text: str, deadline: Deadline | None = None, least: float = LEAST_CONFIDENCE
-    ) -> Reading:
+    def read(self, question: str, text: str, deadline: Deadline | None = None) -> Reading:
         """What a text says to one question.
 
         Of a text in many windows, those that share the question's rarest words are read, and the surest answer counts.
@@ -122,7 +128,6 @@ class Reader:
             question: one question.
             text: of any length.
             deadline: when it has to be done.
-            least: the confidence below which an answer counts as not said.
 
         Raises:
             DeadlineExceededError: time is up.
@@ -138,11 +143,11 @@ class Reader:
             if likeliest is not None:
                 found.append(likeliest)
         best = max(found, key=lambda one: one.confidence, default=None)
-        if best is None or best.confidence < least:
+        if best is None:
             return Reading(None)
         begin, end = units[best.first].start(), units[best.last].end()
         span = " ".join(text[begin:end].split())
-        return Reading(span, best.verdict, best.confidence, _place(text, begin, end))
+        return Reading(span, best.verdict, best.confidence, best.said, _place(text, begin, end))
 
     def _found(self, window: Window, text: str, units: Sequence[re.Match[str]], asked: AnswerType) -> _Found | None:
         """The likeliest answer in a window; None if none is possible."""
@@ -158,12 +163,13 @@ class Reader:
         not_said = float(begins[0] + ends[0])
         top = max(not_said, float(scores[possible].max()))
         chances = np.where(possible, np.exp(scores - top), 0.0)
-        chances /= chances.sum() + np.exp(not_said - top)
+        said = float(chances.sum() / (chances.sum() + np.exp(not_said - top)))
+        chances *= said / chances.sum()
         first, last = divmod(int(chances.argmax()), len(chances))
         verdict, sure = None, 1.0
         if asked.verdict:
             verdict, sure = self._verdict(vectors, window.firsts[first])
-        return _Found(window.begin + first, window.begin + last, verdict, float(chances[first, last]) * sure)
+        return _Found(window.begin + first, window.begin + last, verdict, float(chances[first, last]) * sure, said)
 
     def _verdict(self, vectors: "Array", first: int) -> tuple[bool, float]:
         """Whether an answer means yes, and how sure that is."""
@@ -207,13 +213,22 @@ def _possible(text: str, units: Sequence[re.Match[str]], asked: AnswerType) -> A
     possible &= lines[None, :] - lines[:, None] < _MOST_LINES
     if asked.unit is not None:
         fits = np.array([asked.unit.fullmatch(unit.group()) is not None for unit in units])
-        before = np.concatenate([[0], fits.cumsum()])
-        possible &= before[None, 1:] > before[:-1, None]
+        possible &= _within(fits) > 0
+    if asked.digits:
+        possible &= _within(np.array([sum(map(str.isdigit, unit.group())) for unit in units])) >= asked.digits
     return possible
 
 
+def _within(counts: Any) -> Any:
+    """The sum of counts over each run of units: [first, last]."""
+    import numpy as np
+
+    before = np.concatenate([[0], counts.cumsum()])
+    return before[None, 1:] - before[:-1, None]
+
+
 def reader_file(settings: Settings) -> Path | None:
-    """The file of the reader; None if the settings switch it off, or if it has not been trained yet.
+    """The file of the reader; None if the settings switch it off.
 
     Raises:
         ControllerError: the file that the settings name does not exist.
@@ -222,8 +237,7 @@ def reader_file(settings: Settings) -> Path | None:
     if given == NO_ADAPTER:
         return None
     if given is None:
-        bundled = data_folder("models_cache") / READER
-        return bundled if bundled.is_file() else None
+        return data_folder("models_cache") / READER
     if not given.is_file():
         raise ControllerError(
             f"The reader's file {given} does not exist; set HUGGINGGPT_EMBEDDED_READER to a file that does, or to none."

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise
 
 from hugginggpt.controller.embedded.answers import invented
-from hugginggpt.controller.embedded.reader import SURE, Reader
+from hugginggpt.controller.embedded.reader import Reader
 from hugginggpt.controller.embedded.sentences import sentences
 from hugginggpt.controller.prompts import shorten
 from hugginggpt.deadline import Deadline
@@ -76,7 +76,8 @@ def chosen_summary(reader: Reader, text: str, deadline: Deadline | None) -> str:
         return chosen_sentences(text)
     facts = [lines[0]]
     for label, question in _FACTS:
-        span = reader.read(question, text, deadline, least=SURE).span
+        found = reader.read(question, text, deadline)
+        span = found.span if found.is_sure else None
         if span is not None and not any(span.casefold() in fact.casefold() for fact in facts):
             facts.append(f"{label}: {span}")
     found = _fitting(facts, text, "; ", len(facts)) if len(facts) > 1 else ""
