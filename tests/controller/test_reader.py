@@ -90,6 +90,8 @@ def reader(vocabulary: Vocabulary, spans: Mapping[str, float], means: float = 0.
         ("Do I have to pay?", "Please pay", CERTAIN, 9, "Yes: Please pay"),
         ("Who?", "Jane Roe", -9, 0, DOES_NOT_SAY),
         ("Who?", "Jane Roe", UNLIKELY, 0, DOES_NOT_SAY),
+        ("Is this letter about water?", "no hot water", CERTAIN, -9, "Yes: no hot water"),
+        ("Is this letter about the harbour?", "no hot water", CERTAIN, -9, "No: no hot water"),
         # The span is certain, but not whether it means yes or no.
         ("Do I have to pay?", "Please pay", CERTAIN, 0, 'Perhaps no: "Please pay by 2 November 2026."'),
     ],

@@ -98,6 +98,9 @@ _YES_OR_NO = re.compile(rf"\A(?:(?:{AUXILIARY}|{MODAL}|had|need)(?:n't)?|am|shal
 _EITHER_OR = re.compile(
     rf"\A(?:is|are|was|were)\b(?! there\b).* or (?!not?\b)| or (?:{INTERROGATIVE}|only)\b", re.IGNORECASE
 )
+_ABOUT = re.compile(
+    rf"\A(?:is|are|was|were)(?:n't)? {SUBJECT}\b(?: [\w'-]+){{0,2}}? about (?P<topic>[^,;]+?)\W*\Z", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -108,11 +111,13 @@ class AnswerType:
         unit: what one of its words or numbers has to match as a whole; None if they may be any.
         digits: how many digits it has at least.
         verdict: whether it is yes or no, with the place that shows it.
+        topic: what the question asks whether the text is about. A place that names it means yes.
     """
 
     unit: re.Pattern[str] | None = None
     digits: int = 0
     verdict: bool = False
+    topic: str = ""
 
 
 def answer_type(question: str) -> AnswerType:
@@ -125,7 +130,8 @@ def answer_type(question: str) -> AnswerType:
     direct, asks_whether = _direct(next((one for one in reversed(said) if one.endswith("?")), said[-1]))
     unit, digits = next(((unit, digits) for asks, unit, digits in _ASKED_FOR if asks.search(direct)), (None, 0))
     is_verdict = asks_whether or (_YES_OR_NO.search(direct) is not None and _EITHER_OR.search(direct) is None)
-    return AnswerType(unit, digits, verdict=unit is None and is_verdict)
+    about = _ABOUT.match(direct) if is_verdict else None
+    return AnswerType(unit, digits, verdict=unit is None and is_verdict, topic=about["topic"] if about else "")
 
 
 def _direct(question: str) -> tuple[str, bool]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from hugginggpt.controller.embedded.answer_types import AnswerType, answer_type
 from hugginggpt.controller.embedded.model import READER
+from hugginggpt.controller.embedded.questions import content_words
 from hugginggpt.controller.embedded.reader_tokens import Vocabulary, Window, units_of
 from hugginggpt.controller.embedded.sentences import SENTENCE_END
 from hugginggpt.controller.passages import by_relevance
@@ -168,7 +169,9 @@ class Reader:
         first, last = divmod(int(chances.argmax()), len(chances))
         verdict, sure = None, 1.0
         if asked.verdict:
-            verdict, sure = self._verdict(vectors, window.firsts[first])
+            named = {unit.group().casefold() for unit in units[window.begin + first : window.begin + last + 1]}
+            is_named = not named.isdisjoint(content_words(asked.topic))
+            verdict, sure = (True, 1.0) if is_named else self._verdict(vectors, window.firsts[first])
         return _Found(window.begin + first, window.begin + last, verdict, float(chances[first, last]) * sure, said)
 
     def _verdict(self, vectors: "Array", first: int) -> tuple[bool, float]:

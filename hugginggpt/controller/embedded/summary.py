@@ -76,8 +76,8 @@ def chosen_summary(reader: Reader, text: str, deadline: Deadline | None) -> str:
         return chosen_sentences(text)
     facts = [lines[0]]
     for label, question in _FACTS:
-        found = reader.read(question, text, deadline)
-        span = found.span if found.is_sure else None
+        reading = reader.read(question, text, deadline)
+        span = reading.span if reading.is_sure else None
         if span is not None and not any(span.casefold() in fact.casefold() for fact in facts):
             facts.append(f"{label}: {span}")
     found = _fitting(facts, text, "; ", len(facts)) if len(facts) > 1 else ""
