@@ -26,12 +26,10 @@ def find_obstacle(
         listed: the Hub may have it.
     """
     if not experts_for(card.kind, endpoint):
-        return (
-            f"No installed expert runs {card.kind} {endpoint}: install a package that offers one, or use another kind."
-        )
+        return f"No installed expert does {card.kind} ({endpoint}): install a package that does, or use another kind."
     expert = expert_for(card, endpoint)
     if expert is None:
-        return f"No expert for {card.kind} runs {card.id} {endpoint}: choose another model."
+        return f"No expert for {card.kind} ({endpoint}) runs {card.id}: choose another model."
     if refused := refusal(card, endpoint, settings):
         return refused
     if missing := missing_packages(expert):

@@ -345,7 +345,7 @@ def test_a_remote_model_wants_a_token_or_an_endpoint_of_its_own(hub: HubServer, 
 def test_a_kind_without_an_expert_at_an_endpoint(hub: HubServer, make_settings: MakeSettings) -> None:
     found = Catalog(make_settings()).candidates("tabular-regression")
     why = obstacle(found, "scikit-learn/Fish-Weight", Endpoint.REMOTE)
-    assert "No installed expert runs tabular-regression remote" in why
+    assert "No installed expert does tabular-regression (remote)" in why
 
 
 def test_no_token_shows_in_a_candidate(hub: HubServer, make_settings: MakeSettings) -> None:

@@ -115,4 +115,4 @@ def test_the_catalog_has_it_and_no_other_file_is_taken() -> None:
         return find_obstacle(card, Endpoint.LOCAL, settings, Hub(settings), **where)
 
     assert obstacle() is None
-    assert "can run lllyasviel/Annotators: choose another model" in (obstacle(sha256={}) or "")
+    assert "No expert for hed-control (local) runs lllyasviel/Annotators: choose another" in (obstacle(sha256={}) or "")
