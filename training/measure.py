@@ -62,8 +62,7 @@ def questions_in(file: Path) -> Iterator[Question]:
             if "asked" not in row:
                 yield Question(**{**row, "says": Says(row["says"])})
             else:
-                asked = [one for one in row["asked"] if "question" in one]
-                yield from (_of_sample(row["family"], row["text"], **one) for one in asked)
+                yield from (_of_sample(row["family"], row["text"], **one) for one in row["asked"])
 
 
 def _of_sample(document: str, text: str, question: str, answer: str) -> Question:

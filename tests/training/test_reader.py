@@ -39,7 +39,7 @@ TIMES = 120
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("data") / "train.jsonl"
     rows = [
-        {"text": text, "asked": [{"question": q, "answer": a} for q, a in asked.items()] + [{"summary": "Nothing."}]}
+        {"text": text, "asked": [{"question": q, "answer": a} for q, a in asked.items()]}
         for text, asked in TEXTS.items()
     ]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows * TIMES), encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from training.reading.templates import Form, Says, Template
@@ -36,7 +36,6 @@ class Document:
     Attributes:
         cells: its texts.
         slots: where the values of each kind stand: for each value its places.
-        summaries: each a list of parts: words, or the places of a value.
     """
 
     template: Template
@@ -44,7 +43,6 @@ class Document:
     blocks: tuple[Block, ...]
     asked: tuple[Asked, ...]
     slots: Mapping[str, tuple[tuple[Place, ...], ...]]
-    summaries: tuple[tuple[str | tuple[Place, ...], ...], ...]
 
 
 def filled(template: Template, rng: random.Random) -> Document:
@@ -78,7 +76,6 @@ class _Filling:
                 for q in template.questions
             ),
             slots={kind: tuple(places for places in found if places) for kind, found in slots.items()},
-            summaries=tuple(tuple(self._parts(summary)) for summary in template.summaries),
         )
 
     def _filled(self, text: str) -> str:
@@ -96,13 +93,6 @@ class _Filling:
                 place = Place(cell, first, first + len(self._filled(match.group())))
                 found.append((match.group() != text, len(found), place))
         return tuple(place for *_, place in sorted(found))
-
-    def _parts(self, signed: str) -> Iterator[str | tuple[Place, ...]]:
-        for part in re.split(f"([{''.join(self._template.slots)}])", signed) if self._template.slots else [signed]:
-            if part in self._template.slots:
-                yield self._places(part)
-            elif part:
-                yield part
 
 
 def _drawn(template: Template, rng: random.Random) -> dict[str, str]:

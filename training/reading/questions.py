@@ -37,7 +37,8 @@ _LOOKS = {
     "temperature": r"°|degree",
     "weight": r"\d ?(?:k?g|lb|oz)\b",
     "money": r"[€$£¥₹]|\b(?:EUR|USD|GBP|CHF|kr|free|Rs)\b|\d[.,]\d\d\b|cent|euro|pound|dollar",
-    "date": r"\d(?:st|nd|rd|th)\b|[./-]\d|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|day\b|tomorrow|week|month",
+    "date": r"\d(?:st|nd|rd|th)\b|[./-]\d|day\b|tomorrow|week|month|"
+    r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)",
     "time": r"\d ?[ap]\.?m|\d[:.]\d\d|o'clock|noon|midnight|morning|evening|night|hour|minute",
     "code": r"\d{3}|no\.|number",
 }
@@ -144,6 +145,6 @@ def _of_others(document: Document, others: Sequence[Template], rng: random.Rando
         wordings = tuple(w for w in question.wordings if not any(sign in other.slots for sign in w))
         if kind not in _LOOKS or not wordings or any(near in document.slots for near in (kind, *_ALSO.get(kind, ()))):
             continue
-        if not re.search(_LOOKS[kind], text):
+        if not re.search(_LOOKS[kind], text, re.IGNORECASE):
             return [Asked(wordings, Says.NOTHING)]
     return []

@@ -1,7 +1,7 @@
 """Reads pages with the embedded OCR: real texts for the reader's training, and its mistakes, counted.
 
 `python -m training.reading.read_pages --pages 300` writes `pages.jsonl` and `mistakes.json` beside this module. A row
-is a page: its document's family, the text as read, questions with their answers in that text, a summary, and its
+is a page: its document's family, the text as read, questions with their answers in that text, and its
 pieces, each as drawn and, if that differs, as read. It takes about two seconds a page, and goes on where it was
 interrupted.
 """
@@ -27,7 +27,6 @@ from training.reading.pictures import draw
 from training.reading.questions import further
 from training.reading.renderings import in_order
 from training.reading.samples import PAGES
-from training.reading.summaries import summary_of
 from training.reading.templates import Says, Template, templates
 from training.reading.traced import Traced
 
@@ -74,7 +73,6 @@ def read_page(template: Template, others: Sequence[Template], ocr: Ocr, rng: ran
         "family": template.family,
         "text": text.text,
         "asked": asked,
-        "summary": summary_of(document, text, rng),
         "lines": lines,
         "padding": round(median(paddings) / 2, 3) if paddings else None,
     }

@@ -1,9 +1,9 @@
-"""The reader's training data: texts with questions, answers and summaries, drawn without end from one seed.
+"""The reader's training data: texts with questions and answers, drawn without end from one seed.
 
 `python -m training.reading.samples --out FOLDER --samples N --seed S` writes it as JSON lines: `train.jsonl`, and
 `held-out.jsonl` from the documents that training never sees. Without `--out` it prints some samples. A sample:
 
-    {"text": ..., "asked": [{"question": ..., "answer": ...}, {"summary": ...}], "family": ..., "held_out": false}
+    {"text": ..., "asked": [{"question": ..., "answer": ...}], "family": ..., "held_out": false}
 
 An answer is a run of the text's units (white space as single spaces), "yes: " or "no: " and such a run, or "not said".
 """
@@ -27,7 +27,6 @@ from training.reading.layout import compose
 from training.reading.mistakes import measured
 from training.reading.questions import further
 from training.reading.renderings import as_speech, as_text, is_speakable
-from training.reading.summaries import summary_of
 from training.reading.templates import Says, Template, templates
 from training.reading.traced import Traced
 
@@ -94,7 +93,6 @@ class Samples:
     def _from_page(self, row: Mapping[str, Any]) -> Sample:
         """A page that OCR has read."""
         asked = [self._pair(a["wordings"], Says(a["says"]), a["span"]) for a in row["asked"]]
-        asked += [{"summary": row["summary"]}] if row["summary"] else []
         chosen = self._rng.sample(asked, min(len(asked), _MOST_QUESTIONS))
         return Sample(row["text"], tuple(chosen), row["family"], held_out=False)
 
@@ -108,8 +106,6 @@ class Samples:
             text, asked = self._between(document, text, others, asked)
         answered = [pair for question in asked if (pair := self._answered(question, text)) is not None]
         answered = rng.sample(answered, min(len(answered), _MOST_QUESTIONS))
-        if not others and rng.random() < 0.6 and (summary := summary_of(document, text, rng)) is not None:
-            answered.insert(rng.randint(0, len(answered)), {"summary": summary})
         return Sample(text.text, tuple(answered), template.family, template.held_out) if answered else None
 
     def _text(self, document: Document) -> Traced:
@@ -214,7 +210,7 @@ def main() -> None:
     for sample in itertools.islice(Samples(given.seed), given.samples):
         print(f"[{sample.family}]\n{sample.text}\n")
         for row in sample.asked:
-            print(f"{row['question']}  ->  {row['answer']}" if "question" in row else f"* {row['summary']}")
+            print(f"{row['question']}  ->  {row['answer']}")
         print()
 
 

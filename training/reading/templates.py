@@ -1,4 +1,4 @@
-"""The hand-written documents in `training/documents/`, with questions, answers and summaries.
+"""The hand-written documents in `training/documents/`, with questions and answers.
 
 A document:
 
@@ -14,7 +14,6 @@ A document:
     no > Cold water stays on                     a question answered by yes or no, and where that stands
     ? What does it cost?
     none                                         the document does not say
-    * {company a} turns the hot water off.       a summary
 
 Slots are `{kind}` or `{kind name}`, and `{one name: this|that}` for alternatives of its own.
 """
@@ -109,7 +108,6 @@ class Template:
     family: str
     lines: list[Line] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
-    summaries: list[str] = field(default_factory=list)
     slots: dict[str, Slot] = field(default_factory=dict)
 
     @property
@@ -165,10 +163,8 @@ class _Reading:
             elif wordings:
                 template.questions.append(self._question(wordings, line, template))
                 wordings = ()
-            elif line.startswith("* "):
-                template.summaries.append(_squashed(self._signed(line[2:], template)))
-            elif template.questions or template.summaries:
-                self._expect(not line.strip(), "neither a question, an answer nor a summary")
+            elif template.questions:
+                self._expect(not line.strip(), "neither a question nor an answer")
             else:
                 template.lines.append(_line(self._signed(line, template)))
         if template is not None:

@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-UNIT = re.compile(r"\w+|[^\w\s]")
-"""What an answer is cut at."""
+from hugginggpt.controller.embedded.reader_tokens import units_of
 
 _LEAST_LEFT = 56  # percent of an answer's characters, white space included
 _MOST_STUCK = 12  # characters of other words that are stuck to an answer
@@ -87,7 +86,7 @@ class Traced:
         between = range(shown[0], shown[-1] + 1)
         if any(self.origins[n] is not None and not inside(self.origins[n]) for n in between):
             return None
-        units = [unit for unit in UNIT.finditer(self.text) if unit.end() > shown[0] and unit.start() <= shown[-1]]
+        units = [unit for unit in units_of(self.text) if unit.end() > shown[0] and unit.start() <= shown[-1]]
         if not units:
             return None
         start, end = units[0].start(), units[-1].end()

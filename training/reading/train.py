@@ -34,8 +34,7 @@ def read(file: Path, vocabulary: Vocabulary, longest: int, seed: int) -> list[Ex
     examples: list[Example] = []
     with file.open(encoding="utf-8") as lines:
         for row in map(json.loads, lines):
-            asked = [one for one in row["asked"] if "question" in one]
-            for one in chance.sample(asked, min(_QUESTIONS, len(asked))):
+            for one in chance.sample(row["asked"], min(_QUESTIONS, len(row["asked"]))):
                 windows = list(vocabulary.windows(one["question"], row["text"]))
                 if len(windows) == 1 and len(windows[0].tokens) <= longest:
                     examples += _examples(windows[0], row["text"], one["answer"])
