@@ -97,7 +97,7 @@ reader: $(READER)/train.jsonl ## Train the small reader, an hour or two on two c
 	$(BIN)/python -m training.measure models_cache/reader/evaluation.jsonl
 
 $(READER)/train.jsonl: $(READER_SOURCES) | install
-	$(BIN)/python -m training.reading.samples --out $(READER) --samples 9000 --seed 1
+	$(BIN)/python -m training.reading.samples --out $(READER) --samples 14000 --seed 1
 
 docs: install ## Update the generated parts of the docs: commands, settings, kinds and tables.
 	$(BIN)/python docs/generate.py
