@@ -21,6 +21,7 @@ def score_tables(report: EvaluationReport) -> Iterator[Table | Text]:
     yield Text(
         f"{counted(report.samples, 'request')}: {report.valid:.1f} % with a valid plan, "
         f"{report.exact:.1f} % with exactly the right tasks"
+        + (f", {report.superfluous:.1f} % with a task too many" if report.superfluous is not None else "")
     )
     yield Text(
         f"{report.seconds_median:.2f} s per plan (median), {report.seconds_p95:.2f} s (95th percentile), "

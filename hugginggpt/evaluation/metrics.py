@@ -3,6 +3,7 @@
 `docs/evaluation.md` defines each metric and names its source. Shares are from 0 to 1.
 """
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -129,6 +130,12 @@ def accuracy(pairs: Sequence[Pair]) -> float:
 def exact_set_rate(pairs: Sequence[Pair]) -> float:
     """Share of samples with exactly the right set of task names."""
     return _share(tasks_of(right) == tasks_of(predicted) for right, predicted in pairs)
+
+
+def superfluous_rate(pairs: Sequence[Pair]) -> float:
+    """Share of samples whose plan has a task that the right plan does not have, or has it more often."""
+    counts = [(Counter(n.task for n in right), Counter(n.task for n in predicted)) for right, predicted in pairs]
+    return _share(bool(predicted - right) for right, predicted in counts) if counts else 0.0
 
 
 def edit_distance(pairs: Sequence[Pair]) -> float:

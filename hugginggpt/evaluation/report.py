@@ -16,6 +16,7 @@ from hugginggpt.evaluation.metrics import (
     exact_set_rate,
     names_of,
     overlap,
+    superfluous_rate,
     tasks_of,
     values_of,
 )
@@ -50,6 +51,7 @@ class EvaluationReport(BaseModel):
         node_f1: F1 of the task names, micro-averaged over the samples.
         edge_f1: of the edges; `name_f1` of the parameter names, `value_f1` of the parameter values.
         exact: share of samples with exactly the right set of task names.
+        superfluous: share of samples with a task too many; null in reports of older versions.
         valid: share of samples with a valid plan; the others count as empty plans.
         prompt_tokens: over all samples, as are `completion_tokens` and `calls`.
     """
@@ -69,6 +71,7 @@ class EvaluationReport(BaseModel):
     name_f1: float
     value_f1: float
     exact: float
+    superfluous: float | None = None
     valid: float
     seconds_median: float
     seconds_p95: float
@@ -108,6 +111,7 @@ def make_report(
         name_f1=_percent(overlap(pairs, names_of).f1),
         value_f1=_percent(overlap(pairs, values_of).f1),
         exact=_percent(exact_set_rate(pairs)),
+        superfluous=_percent(superfluous_rate(pairs)),
         valid=_percent(sum(prediction.plan is not None for prediction in made) / len(made)),
         seconds_median=round(statistics.median(seconds), 3),
         seconds_p95=round(seconds[math.ceil(0.95 * len(seconds)) - 1], 3),

@@ -19,6 +19,7 @@ from hugginggpt.evaluation.metrics import (
     group_of,
     names_of,
     overlap,
+    superfluous_rate,
     tasks_of,
     values_of,
 )
@@ -69,6 +70,12 @@ def test_a_task_that_occurs_twice_counts_once_in_the_sets_and_twice_in_the_accur
     assert (exact_set_rate(pairs), accuracy(pairs)) == (1.0, 0.0)
     # One of two is to be inserted.
     assert edit_distance(pairs) == 0.5
+
+
+def test_a_task_too_many_is_superfluous_also_one_that_is_there_twice_by_hand() -> None:
+    plans = [(SPEAK_ALONE,), (SPEAK_ALONE, SPEAK_ALONE), (), (SPEAK_ALONE, READ)]
+    assert superfluous_rate([((SPEAK_ALONE,), plan) for plan in plans]) == 0.5
+    assert superfluous_rate([]) == 0.0
 
 
 def test_the_order_of_tasks_is_for_the_edit_distance_alone_by_hand() -> None:

@@ -56,6 +56,8 @@ def test_a_report_by_hand(write: Write) -> None:
     assert (made.name_f1, made.value_f1) == (66.67, 66.67)
     # Exactly right are the first and the third; the last has no valid plan.
     assert (made.samples, made.exact, made.valid) == (4, 50.0, 75.0)
+    # The second speaks without being asked to.
+    assert made.superfluous == 25.0
     # 1, 2, 3 and 4 seconds: the middle of 2 and 3; the 95th percentile is the 4th of 4 (0.95 * 4 = 3.8).
     assert (made.seconds_median, made.seconds_p95, made.seconds_mean) == (2.5, 4.0, 2.5)
     assert (made.calls, made.prompt_tokens, made.completion_tokens) == (4, 400, 40)
