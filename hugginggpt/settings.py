@@ -179,6 +179,9 @@ class ControllerSettings(_Section):
     controller_model: str = Field("gpt-4o-mini", description="Model that plans, chooses models and answers.")
     controller_timeout: float = Field(60.0, gt=0, description="Seconds that a controller call may take.")
     controller_retries: int = Field(3, ge=0, description="How often a failed controller call is repeated.")
+    controller_patience: float = Field(
+        300.0, ge=0, description="Seconds to wait for a controller's server that says that it is loading its model."
+    )
     controller_context_tokens: int = Field(
         8192, ge=512, description="Token budget of a controller call, including its answer."
     )

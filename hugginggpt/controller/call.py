@@ -34,6 +34,7 @@ class ControllerCall(BaseModel):
         attempt: 1 for the first attempt at a call.
         cost_microdollars: millionths of a US dollar; None if no prices are configured.
         error: why there was no usable reply.
+        thoughts: what the model thought aloud, from the beginning; None if it did not.
         started_at: in UTC.
     """
 
@@ -49,6 +50,7 @@ class ControllerCall(BaseModel):
     seconds: float
     cost_microdollars: int | None = None
     error: str | None = None
+    thoughts: str | None = None
     started_at: datetime
 
 
