@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from hugginggpt.addresses import AddressError, holds_user, parse_authority, scheduler_address, web_address
 from hugginggpt.errors import ConfigurationError, first_problem
-from hugginggpt.text import is_storable
+from hugginggpt.text import is_storable, visible
 
 PACKAGE = Path(__file__).resolve().parent
 CHECKOUT = PACKAGE.parent
@@ -103,6 +103,15 @@ def _absolute_store(url: str) -> str:
     return str(_absolute(Path(url.removeprefix("file://")))) if is_local else url
 
 
+def _sendable(key: SecretStr) -> SecretStr:
+    odd = next((sign for sign in key.get_secret_value() if not "!" <= sign <= "~"), None)
+    if odd is not None:
+        what = "a line break" if odd in "\r\n" else "white space" if odd.isspace() else f"the character {visible(odd)}"
+        raise ValueError(f"it holds {what}, which no key does; copy the key again")
+    return key
+
+
+Key = Annotated[SecretStr, AfterValidator(_sendable)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Hosts = Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_split)]
 Paths = Annotated[tuple[Annotated[Path, AfterValidator(_absolute)], ...], NoDecode, BeforeValidator(_split_paths)]
@@ -170,7 +179,7 @@ class AccessSettings(_Section):
 class ControllerSettings(_Section):
     """The controller, which plans, chooses models and answers."""
 
-    openai_api_key: SecretStr | None = Field(
+    openai_api_key: Key | None = Field(
         None, validation_alias=AliasChoices("OPENAI_API_KEY"), description="API key for the controller's server."
     )
     openai_base_url: WebAddress | None = Field(
@@ -206,7 +215,7 @@ class ControllerSettings(_Section):
 class ModelSettings(_Section):
     """The Hugging Face Hub, and which of its models may run."""
 
-    hf_token: SecretStr | None = Field(
+    hf_token: Key | None = Field(
         None, validation_alias=AliasChoices("HF_TOKEN"), description="Token for gated models and remote experts."
     )
     hf_endpoint: Endpoint = Field(

@@ -287,6 +287,7 @@ class RunTrace:
                     seconds=call.seconds,
                     cost_microdollars=call.cost_microdollars,
                     error=call.error,
+                    thoughts=call.thoughts,
                     started_at=call.started_at,
                 )
             )

@@ -194,7 +194,11 @@ class TaskTrace(_Frozen):
 
 
 class CallTrace(_Frozen):
-    """One call to the controller, whether it succeeded or not."""
+    """One call to the controller, whether it succeeded or not.
+
+    Attributes:
+        thoughts: what the model thought aloud, from the beginning; None if it did not.
+    """
 
     life: int
     task_id: int | None
@@ -208,6 +212,7 @@ class CallTrace(_Frozen):
     seconds: float
     cost_microdollars: int | None
     error: str | None
+    thoughts: str | None
     started_at: datetime
 
 

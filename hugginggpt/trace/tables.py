@@ -327,6 +327,7 @@ class ControllerCallRow(Base):
         BigInteger, doc="cost in millionths of a US dollar; null if no prices are configured"
     )
     error: Mapped[str | None]
+    thoughts: Mapped[str | None] = mapped_column(doc="what the model thought aloud, from the beginning")
     started_at: Mapped[datetime]
 
 

@@ -1,0 +1,19 @@
+"""Add what the controller thought aloud in a call."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add what the controller thought aloud in a call."""
+    op.add_column("controller_calls", sa.Column("thoughts", sa.Text(), nullable=True))
+
+
+def downgrade() -> None:
+    """Undo it."""
+    op.drop_column("controller_calls", "thoughts")
