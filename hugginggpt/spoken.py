@@ -60,11 +60,10 @@ def spoken_in(message: Mapping[str, Any]) -> Spoken:
     Args:
         message: its content may be a text, a list of parts, or nothing.
     """
-    said, thoughts, refusals = [], [], []
-    for kind, text in _parts(message.get("content")):
-        {"said": said, "thought": thoughts, "refusal": refusals}[kind].append(text)
-    refusals = [text for _, text in _parts(message.get("refusal"))] or refusals
-    apart = without_thoughts("".join(said))
+    content = list(_parts(message.get("content")))
+    thoughts = [text for kind, text in content if kind == "thought"]
+    refusals = [text for _, text in _parts(message.get("refusal"))] or [t for kind, t in content if kind == "refusal"]
+    apart = without_thoughts("".join(text for kind, text in content if kind == "said"))
     for field in _FIELDS_OF_THOUGHTS:
         thoughts += [text for _, text in _parts(message.get(field))]
     thoughts.append(apart.thoughts)
@@ -108,7 +107,7 @@ def _parts(content: Any, kind: str = "said", deeper: int = _MOST_NESTED) -> Iter
 
 
 def _on_channels(text: str) -> Spoken:
-    said, thoughts = [], []
+    said, thoughts = list[str](), list[str]()
     for channel in _CHANNEL.finditer(text):
         end = _CHANNEL_END.search(text, channel.end())
         part = text[channel.end() : end.start() if end else len(text)].strip()
@@ -117,7 +116,7 @@ def _on_channels(text: str) -> Spoken:
 
 
 def _in_tags(text: str) -> Spoken:
-    said, thoughts = [], []
+    said, thoughts = list[str](), list[str]()
     position, inside = 0, False
     for mark in _MARK.finditer(text):
         between = text[position : mark.start()]

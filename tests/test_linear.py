@@ -39,6 +39,7 @@ from hugginggpt.media.problem import ContentProblem
 from hugginggpt.plan import Plan, PlannedTask, parse_plan
 from hugginggpt.plan.loose import loose_values
 from hugginggpt.plan.notation import named, read_notation
+from hugginggpt.plan.placeholders import rewritten, unnumbered
 from hugginggpt.plan.references import any_reference, canonical, references_in, sole_reference, split_list
 from hugginggpt.redaction import redact, said
 from hugginggpt.resources import Namespace
@@ -98,6 +99,13 @@ PLANS = {
     "escapes": '[{"a\\\\',
     "empty objects": "|{},",
     "references": "|<GENERATED>-1,",
+}
+PLACEHOLDERS = {
+    "dollars": "$|1 ",
+    "braces": "{|{{1",
+    "by kind": "<|a-b ",
+    "brackets": "[|generated",
+    "previous": "the |last ",
 }
 TEXTS = {
     "reference and spaces": "<generated> ",
@@ -202,6 +210,8 @@ READERS: list[tuple[str, Reader, dict[str, str]]] = [
     ("any_reference", any_reference, TEXTS),
     ("canonical", lambda t: canonical(t, lambda k: k), TEXTS),
     ("references_in", references_in, TEXTS),
+    ("rewritten", lambda t: rewritten(t, known=bool, waits_for=(1,), is_text=True), TEXTS | PLACEHOLDERS),
+    ("unnumbered", unnumbered, TEXTS | PLACEHOLDERS),
     ("sole_reference", sole_reference, TEXTS),
     ("split_list", split_list, TEXTS | {"references": "<GENERATED>-1|,<GENERATED>-1"}),
     ("named", named, TEXTS),

@@ -185,7 +185,7 @@ class Tries:
 
     def _wait(self, failure: CallFailed, deadline: Deadline | None) -> float:
         if failure.retry_after is None:
-            return min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (self._failures - 1)) * random.uniform(0.5, 1.0)
+            return min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** (self._failures - 1)) * random.uniform(0.5, 1.0)
         wait, longest = failure.retry_after, self._server.settings.controller_timeout
         if wait > (longest if deadline is None else min(longest, deadline.remaining())):
             raise self.unavailable(f"asks to wait {wait:.0f} s, longer than the time left: {failure.detail}", failure)
