@@ -117,6 +117,38 @@ def test_two_bad_plans_are_an_error_with_every_problem(server: OpenAIServer, con
     assert len(server.calls) == 2
 
 
+def cannot_see(found: Plan, half: bool) -> list[str]:
+    """As the catalog objects where objects cannot be detected."""
+    seeing = [task for task in found.tasks if task.task == "object-detection"]
+    if half and any(not task.needs for task in found.tasks if task not in seeing):
+        return []
+    return [f"Task {task.id}: object-detection cannot run here. Set HF_TOKEN." for task in seeing]
+
+
+def test_half_a_plan_is_better_than_none(server: OpenAIServer, controller: Controller) -> None:
+    half = [READ, SEE | {"id": 1}]
+    server.script = {"plan": {"tasks": half}}
+    kinds = (*KINDS, "zero-shot-object-detection", "image-classification")
+    assert plan(controller, kinds=kinds, obstacles=cannot_see).to_list() == half
+    assert [call.correction for call in server.calls] == [False, True]
+    assert "- Task 1: object-detection cannot run here. Set HF_TOKEN." in server.calls[1].text
+    assert "- In place of object-detection, image-classification may do nearly the same." in server.calls[1].text
+
+
+@pytest.mark.parametrize("second", [invalid_json(), {"tasks": [SEE]}])
+def test_half_of_the_first_plan_is_better_than_a_second_that_is_none(
+    server: OpenAIServer, controller: Controller, second: Any
+) -> None:
+    server.script = {"plan": [{"tasks": [READ, SEE | {"id": 1}]}, second]}
+    assert [task.id for task in plan(controller, obstacles=cannot_see).tasks] == [0, 1]
+
+
+def test_a_plan_of_which_nothing_can_run_is_none(server: OpenAIServer, controller: Controller) -> None:
+    server.script = {"plan": {"tasks": [SEE]}}
+    with pytest.raises(PlanError, match="HF_TOKEN"):
+        plan(controller, obstacles=cannot_see)
+
+
 def test_an_empty_plan_is_one(server: OpenAIServer, controller: Controller) -> None:
     server.script = {"plan": {"tasks": []}}
     assert plan(controller) == Plan()
