@@ -7,11 +7,11 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from hugginggpt.controller.call import LIKELIEST, ControllerCall, Recorder, Sampling
 from hugginggpt.controller.failures import check_reply
-from hugginggpt.controller.prompts import Prompt, render
+from hugginggpt.controller.prompts import Prompt, estimate_tokens, render
 from hugginggpt.controller.reply import CallFailed, Reply
 from hugginggpt.controller.server import Server
 from hugginggpt.controller.tries import NoEndError, Tries
@@ -28,6 +28,12 @@ logger = logging.getLogger(__name__)
 Slot = Callable[[Deadline | None], contextlib.AbstractContextManager[object]]
 
 Check = Callable[[Deadline | None], None]
+
+
+class _Used(NamedTuple):
+    prompt: int
+    completion: int
+    estimated: bool = False
 
 
 class Controller:
@@ -209,26 +215,34 @@ class Controller:
                             prompt_sha256=prompt.sha256,
                             model=self.model,
                             attempt=tries.number,
-                            prompt_tokens=(reply.prompt_tokens or 0) if reply else 0,
-                            completion_tokens=(reply.completion_tokens or 0) if reply else 0,
+                            prompt_tokens=(used := _used(reply, prompt)).prompt,
+                            completion_tokens=used.completion,
                             seconds=time.monotonic() - start,
-                            cost_microdollars=self._cost(reply),
+                            cost_microdollars=self._cost(used),
+                            estimated=used.estimated,
                             error=error,
                             thoughts=(reply.thoughts[:_MOST_THOUGHTS] or None) if reply else None,
                             started_at=started_at,
                         )
                     )
 
-    def _cost(self, reply: Reply | None) -> int | None:
+    def _cost(self, used: _Used) -> int | None:
         settings = self.settings
         prices = (settings.price_per_million_prompt_tokens, settings.price_per_million_completion_tokens)
         if prices == (None, None):
             return None
-        if reply is None:
-            return 0
         # Dollars per million tokens equal millionths of a dollar per token.
-        prompt, completion = reply.prompt_tokens or 0, reply.completion_tokens or 0
-        return round(prompt * (prices[0] or 0.0) + completion * (prices[1] or 0.0))
+        return round(used.prompt * (prices[0] or 0.0) + used.completion * (prices[1] or 0.0))
+
+
+def _used(reply: Reply | None, prompt: Prompt) -> _Used:
+    """The tokens of a call. One without a reply counts as none: nobody knows whether it was begun."""
+    if reply is None:
+        return _Used(0, 0)
+    if reply.prompt_tokens is not None and reply.completion_tokens is not None:
+        return _Used(reply.prompt_tokens, reply.completion_tokens)
+    written = estimate_tokens(reply.thoughts + reply.text + reply.arguments)
+    return _Used(reply.prompt_tokens or prompt.tokens, reply.completion_tokens or written, estimated=True)
 
 
 def _pause(seconds: float, deadline: Deadline | None) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -325,6 +326,9 @@ class ControllerCallRow(Base):
     seconds: Mapped[float]
     cost_microdollars: Mapped[int | None] = mapped_column(
         BigInteger, doc="cost in millionths of a US dollar; null if no prices are configured"
+    )
+    estimated: Mapped[bool] = mapped_column(
+        server_default=false(), doc="tokens and cost are estimated, because the server does not count"
     )
     error: Mapped[str | None]
     thoughts: Mapped[str | None] = mapped_column(doc="what the model thought aloud, from the beginning")

@@ -391,7 +391,16 @@ def test_tokens_that_only_the_total_counts_are_counted(
     }
     for _ in range(3):
         say(patient.recording(calls.append))
-    assert [(call.prompt_tokens, call.completion_tokens) for call in calls] == [(10, 105), (0, 0), (0, 0)]
+    assert [(call.prompt_tokens, call.completion_tokens, call.estimated) for call in calls[:1]] == [(10, 105, False)]
+    assert all(call.prompt_tokens > 10 and call.completion_tokens > 1 and call.estimated for call in calls[1:])
+
+
+def test_what_nobody_counts_costs_about_what_its_length_costs(
+    server: OpenAIServer, connect: Connect, calls: list[ControllerCall]
+) -> None:
+    server.script = {"conversational": Reply("Yes. " * 700, usage={})}
+    say(connect(price_per_million_completion_tokens=1.0).recording(calls.append))
+    assert calls[0].estimated and 800 < (calls[0].cost_microdollars or 0) < 1200
 
 
 def test_the_key_is_not_in_what_a_success_complains_of(server: OpenAIServer, patient: Controller) -> None:
