@@ -258,7 +258,9 @@ class ModelSelectionRow(Base):
     revision: Mapped[str | None]
     endpoint: Mapped[str]
     reason: Mapped[str]
-    chosen_by: Mapped[str] = mapped_column(doc="`controller` if it picked among several models, else `ranking`")
+    chosen_by: Mapped[str] = mapped_column(
+        doc="`request` if that named the model, `controller` if it picked among several, else `ranking`"
+    )
     ranked: Mapped[list[Any]] = mapped_column(
         doc="the chosen candidate, then its fallbacks in order, each with its card"
     )
