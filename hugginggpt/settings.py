@@ -192,7 +192,10 @@ class ControllerSettings(_Section):
         300.0, ge=0, description="Seconds to wait for a controller's server that says that it is loading its model."
     )
     controller_context_tokens: int = Field(
-        8192, ge=512, description="Token budget of a controller call, including its answer."
+        8192,
+        ge=512,
+        description="Token budget of a controller call, including its answer. When unset, a GGUF file of one's own has "
+        "what it says, up to 32,768.",
     )
     controller_concurrency: int = Field(4, ge=1, description="Most concurrent controller calls in a process.")
     price_per_million_prompt_tokens: float | None = Field(

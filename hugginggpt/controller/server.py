@@ -39,9 +39,9 @@ class Server:
         """Token budget of one call, including the answer."""
         if not self.is_embedded:
             return self.settings.controller_context_tokens
-        from hugginggpt.controller.embedded.model import CONTEXT_TOKENS
+        from hugginggpt.controller.embedded import server as embedded
 
-        return min(self.settings.controller_context_tokens, CONTEXT_TOKENS)
+        return embedded.context_tokens(self.settings)
 
     @property
     def label(self) -> str:
