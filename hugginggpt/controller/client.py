@@ -14,10 +14,10 @@ from hugginggpt.controller.failures import check_reply
 from hugginggpt.controller.prompts import Prompt, estimate_tokens, render
 from hugginggpt.controller.reply import CallFailed, Reply
 from hugginggpt.controller.server import Server
-from hugginggpt.controller.tries import NoEndError, Tries
+from hugginggpt.controller.tries import Tries
 from hugginggpt.controller_name import EMBEDDED, ControllerName
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import DeadlineExceededError
+from hugginggpt.errors import DeadlineExceededError, EndlessAnswerError
 from hugginggpt.settings import Settings
 
 _CHECK_TOKENS = 256
@@ -176,7 +176,7 @@ class Controller:
         try:
             unrecorded = Controller(self._server, owner=False)
             unrecorded.chat(render("check"), stage="check", max_tokens=_CHECK_TOKENS, deadline=deadline)
-        except NoEndError:
+        except EndlessAnswerError:
             logger.info("The controller at %s thinks longer than a check may take.", self.label)
 
     def close(self) -> None:

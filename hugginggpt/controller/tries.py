@@ -14,7 +14,7 @@ from hugginggpt.controller.prompts import Prompt
 from hugginggpt.controller.reply import LATE, CallFailed, Reply
 from hugginggpt.controller.server import Server
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ControllerError, ControllerUnavailableError
+from hugginggpt.errors import ControllerError, ControllerUnavailableError, EndlessAnswerError
 
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 8.0
@@ -24,10 +24,6 @@ _MORE_ROOM, _MORE_ROOM_TO_THINK = 2, 4
 _CUT_OFF_NOTE = "(The answer was cut off here, at its token limit.)"
 
 logger = logging.getLogger(__name__)
-
-
-class NoEndError(ControllerError):
-    """The model was still thinking, or writing, when its room was used up."""
 
 
 class Tries:
@@ -153,8 +149,8 @@ class Tries:
         before, self._max_tokens = self._max_tokens, min(times * self._max_tokens, self._room)
         return self._max_tokens > before
 
-    def _no_end(self, failure: CallFailed) -> NoEndError:
-        return NoEndError(
+    def _no_end(self, failure: CallFailed) -> EndlessAnswerError:
+        return EndlessAnswerError(
             f"{self._named()} did not come to an end within {self._max_tokens} tokens ({failure.detail.rstrip('.')}); "
             f"set HUGGINGGPT_CONTROLLER_CONTEXT_TOKENS to more (now {self._server.context_tokens}), if the model takes "
             "it, or use a model that thinks less."
