@@ -10,6 +10,7 @@ from hugginggpt.controller.call import PLAN
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded import server as embedded
 from hugginggpt.controller.embedded.planner import plan_in_notation
+from hugginggpt.controller.passages import by_relevance
 from hugginggpt.controller.prompts import Cuttable, Prompt, cuttable, prompt_data, render_within, shorten
 from hugginggpt.conversation import without_hearing_ourselves
 from hugginggpt.deadline import Deadline
@@ -80,7 +81,11 @@ def plan_request(
         "resources": shown_resources(resources, _PREVIEW_CHARS),
         "history": [shown | {"tasks": _shown_tasks(t)} for t, shown in zip(history, shown_turns(history), strict=True)],
         "kinds": [_described_kind(CAPABILITIES[kind]) for kind in offered],
-        "demos": [demo for demo in prompt_data("planning_demos") if {t["task"] for t in demo["tasks"]} <= {*offered}],
+        "demos": _nearest_last(
+            [demo for demo in prompt_data("planning_demos") if {t["task"] for t in demo["tasks"]} <= {*offered}],
+            text,
+            resources,
+        ),
     }
 
     def ask(prompt: Prompt) -> str:
@@ -102,6 +107,13 @@ def plan_request(
     if draft.problems:
         raise PlanError("\n".join(draft.problems))
     return draft.plan
+
+
+def _nearest_last(demos: Sequence[Any], text: str, resources: Sequence[Resource]) -> list[Any]:
+    """The demonstrations, with those last that share the request's rarest words and the types of its files."""
+    types = " ".join(resource.artifact.type.value for resource in resources)
+    shown = [f"{demo['request']} {' '.join(demo['resources'])}" for demo in demos]
+    return [demos[n] for n in reversed(by_relevance(shown, f"{text} {types}"))]
 
 
 def shown_resources(resources: Sequence[Resource], preview_chars: int) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.planning import plan_request
 from hugginggpt.deadline import Deadline
@@ -53,6 +54,24 @@ def test_the_controller_sees_what_it_can_use_and_nothing_else(server: OpenAIServ
     assert {branch["properties"]["task"]["enum"][0] for branch in schema["properties"]["tasks"]["items"]["anyOf"]} == {
         *KINDS
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "nearest"),
+    [
+        ("How much does the plumber want, according to this invoice?", "plumber.png", "How much do we owe the electr"),
+        ("What colour is the bird in this photo?", "bird.jpg", "I took this at the harbour. What colour is"),
+        ("Keep the outlines of the car and paint it as a spaceship.", "car.jpg", "Keep the outlines of the house"),
+    ],
+)
+def test_the_nearest_demonstration_is_last_and_the_beginning_never_changes(
+    server: OpenAIServer, controller: Controller, text: str, name: str, nearest: str
+) -> None:
+    for asked in (text, "Hello there."):
+        plan(controller, text=asked, resources=[picture(name)], kinds=tuple(CAPABILITIES))
+    first, second = (call.request["messages"][0]["content"] for call in server.calls)
+    assert first.rpartition("Request: ")[2].startswith(nearest)
+    assert first.partition("Examples:")[0] == second.partition("Examples:")[0]
 
 
 def test_the_controller_sees_what_earlier_turns_did_and_may_set_how_speech_sounds(
