@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from hugginggpt.controller.error_body import ErrorBody, read_error
-from hugginggpt.redaction import redact
+from hugginggpt.redaction import MASK, redact
 from hugginggpt.spoken import spoken_in
 from hugginggpt.text import one_line, storable
 
 _MOST_REPLY = 1_000_000  # characters, including what a model thinks aloud
 _MOST_DETAIL = 300
+_SHORTEST_SECRET = 8
 _PASSING_STATUSES = {408, 409, 425, 429}
 _LASTING_CODES = re.compile(
     r"invalid|unauthori[sz]ed|forbidden|permission|not_?found|unsupported|insufficient|billing|content_?filter|moderation"
@@ -110,7 +111,7 @@ def reply_in(body: Any, *secrets: str) -> Reply:
         if choices is None and (inside := read_error(body)).message:
             raise failed(inside, None, *secrets)
         raise CallFailed("the reply is not a chat completion", passing=isinstance(choices, list))
-    reply = _reply(message, finish if isinstance(finish, str) else "stop", *_usage(body.get("usage")))
+    reply = _reply(message, finish if isinstance(finish, str) else "stop", body.get("usage"), *secrets)
     if len(reply.text) + len(reply.thoughts) > _MOST_REPLY:
         raise CallFailed(f"the reply is longer than {_MOST_REPLY:,} characters", code=ENDLESS, passing=False)
     return reply
@@ -145,17 +146,25 @@ def shown(text: str, *secrets: str) -> str:
     return one_line(redact(text, *secrets), _MOST_DETAIL)
 
 
-def _reply(message: dict[str, Any], finish: str, prompt_tokens: int | None, completion_tokens: int | None) -> Reply:
+def _reply(message: dict[str, Any], finish: str, usage: Any, *secrets: str) -> Reply:
     spoken = spoken_in(message)
+    prompt_tokens, completion_tokens = _usage(usage)
     return Reply(
-        text=storable(spoken.said),
+        # What looks like a key may be what was asked for; our own never is.
+        text=_masked(storable(spoken.said), *secrets),
         finish=finish,
-        thoughts=storable(spoken.thoughts),
-        arguments=storable(_arguments(message)),
-        refusal=storable(spoken.refusal) or None,
+        thoughts=redact(storable(spoken.thoughts), *secrets),
+        arguments=_masked(storable(_arguments(message)), *secrets),
+        refusal=shown(spoken.refusal, *secrets) or None,
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
     )
+
+
+def _masked(text: str, *secrets: str) -> str:
+    for secret in secrets:
+        text = text.replace(secret, MASK) if len(secret) >= _SHORTEST_SECRET else text
+    return text
 
 
 def _arguments(message: dict[str, Any]) -> str:
