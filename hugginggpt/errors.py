@@ -65,6 +65,10 @@ class ControllerAuthError(ControllerError):
     """The controller's server did not accept the key, or the account has no quota left."""
 
 
+class EndlessAnswerError(ControllerError):
+    """The controller was still thinking, or writing, when its room was used up."""
+
+
 class CostCeilingError(ControllerError):
     """A request has reached its cost ceiling."""
 

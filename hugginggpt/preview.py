@@ -53,6 +53,7 @@ def preview(text: str, files: Sequence[str]) -> Preview:
         history=(),
         kinds=kinds,
         deadline=Deadline(PLANNING_SECONDS),
-        check=lambda plan: namespace.problems(plan) + catalog.obstacles(plan, half=controller.is_embedded),
+        check=namespace.problems,
+        obstacles=lambda plan, half: catalog.obstacles(plan, half=half),
     )
     return Preview(plan, kinds, controller.name)

@@ -1,20 +1,24 @@
 """What belongs to a request: its options, its limits, and the earlier turns."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from hugginggpt.capabilities import ValueType
+from hugginggpt.capabilities import ValueType, find_kind
 from hugginggpt.errors import CostCeilingError, UsageError
-from hugginggpt.plan import Plan
+from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.settings import Settings
-from hugginggpt.text import storable_json
+from hugginggpt.text import is_storable, one_line, storable_json
 
 MOST_NESTED = 20
 """Levels of lists and objects in a given plan; a real plan has fewer."""
 
+_MOST_NAME = 200
+_MOST_SHOWN = 60
+_TASK_ID = re.compile(r"\d{1,4}")
 _MOST_INTEGER = 2**53
 """The largest integer that every JSON reader reads exactly."""
 
@@ -27,6 +31,7 @@ class RequestOptions(BaseModel):
         fresh: run everything again and replace cached results.
         deadline: how many seconds the request may take from its beginning; resuming it by hand starts the time anew.
         max_cost: how many US dollars the controller may cost.
+        models: ids of models to use instead of choosing, by kind or by the id of a task.
     """
 
     # Otherwise, a misspelt option would be ignored.
@@ -40,6 +45,7 @@ class RequestOptions(BaseModel):
     max_cost: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="US dollars that the controller may cost."
     )
+    models: dict[str, str] = Field({}, description="Models to use instead of choosing, by kind or by task id.")
 
     @field_validator("plan")
     @classmethod
@@ -57,6 +63,28 @@ class RequestOptions(BaseModel):
         except ValueError:
             raise ValueError("the plan contains NaN or infinity") from None
         return kept
+
+    @field_validator("models")
+    @classmethod
+    def _are_for_something(cls, models: dict[str, str]) -> dict[str, str]:
+        found = {}
+        for what, model in models.items():
+            kind = find_kind(what)
+            if kind is None and not _TASK_ID.fullmatch(what.strip()):
+                raise ValueError(f"'{one_line(what, _MOST_SHOWN)}' is neither a kind of task nor the id of a task")
+            if not model.strip() or len(model) > _MOST_NAME or not is_storable(model):
+                raise ValueError(f"'{one_line(model, _MOST_SHOWN)}' is no name of a model")
+            found[kind or str(int(what))] = model.strip()
+        return found
+
+    def model_for(self, task: PlannedTask) -> str | None:
+        """The model that a task has to use: for this task, in its plan, or for its kind; None if it is to be chosen."""
+        in_plan = next((raw.get("model") for raw in self.plan or () if str(raw.get("id")) == str(task.id)), None)
+        return (
+            self.models.get(str(task.id))
+            or (in_plan if isinstance(in_plan, str) else None)
+            or self.models.get(task.task)
+        )
 
     @classmethod
     def kept(cls, options: Mapping[str, Any]) -> Self:

@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from hugginggpt.addresses import AddressError, holds_user, parse_authority, scheduler_address, web_address
 from hugginggpt.errors import ConfigurationError, first_problem
-from hugginggpt.text import is_storable
+from hugginggpt.text import is_storable, visible
 
 PACKAGE = Path(__file__).resolve().parent
 CHECKOUT = PACKAGE.parent
@@ -103,6 +103,15 @@ def _absolute_store(url: str) -> str:
     return str(_absolute(Path(url.removeprefix("file://")))) if is_local else url
 
 
+def _sendable(key: SecretStr) -> SecretStr:
+    odd = next((sign for sign in key.get_secret_value() if not "!" <= sign <= "~"), None)
+    if odd is not None:
+        what = "a line break" if odd in "\r\n" else "white space" if odd.isspace() else f"the character {visible(odd)}"
+        raise ValueError(f"it holds {what}, which no key does; copy the key again")
+    return key
+
+
+Key = Annotated[SecretStr, AfterValidator(_sendable)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Hosts = Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_split)]
 Paths = Annotated[tuple[Annotated[Path, AfterValidator(_absolute)], ...], NoDecode, BeforeValidator(_split_paths)]
@@ -170,7 +179,7 @@ class AccessSettings(_Section):
 class ControllerSettings(_Section):
     """The controller, which plans, chooses models and answers."""
 
-    openai_api_key: SecretStr | None = Field(
+    openai_api_key: Key | None = Field(
         None, validation_alias=AliasChoices("OPENAI_API_KEY"), description="API key for the controller's server."
     )
     openai_base_url: WebAddress | None = Field(
@@ -179,8 +188,14 @@ class ControllerSettings(_Section):
     controller_model: str = Field("gpt-4o-mini", description="Model that plans, chooses models and answers.")
     controller_timeout: float = Field(60.0, gt=0, description="Seconds that a controller call may take.")
     controller_retries: int = Field(3, ge=0, description="How often a failed controller call is repeated.")
+    controller_patience: float = Field(
+        300.0, ge=0, description="Seconds to wait for a controller's server that says that it is loading its model."
+    )
     controller_context_tokens: int = Field(
-        8192, ge=512, description="Token budget of a controller call, including its answer."
+        8192,
+        ge=512,
+        description="Token budget of a controller call, including its answer. When unset, a GGUF file of one's own has "
+        "what it says, up to 32,768.",
     )
     controller_concurrency: int = Field(4, ge=1, description="Most concurrent controller calls in a process.")
     price_per_million_prompt_tokens: float | None = Field(
@@ -203,7 +218,7 @@ class ControllerSettings(_Section):
 class ModelSettings(_Section):
     """The Hugging Face Hub, and which of its models may run."""
 
-    hf_token: SecretStr | None = Field(
+    hf_token: Key | None = Field(
         None, validation_alias=AliasChoices("HF_TOKEN"), description="Token for gated models and remote experts."
     )
     hf_endpoint: Endpoint = Field(

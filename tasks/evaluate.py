@@ -17,9 +17,9 @@ from prefect.states import Completed
 
 from hugginggpt.controller.client import Controller
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import UsageError
+from hugginggpt.errors import ControllerError, UsageError
 from hugginggpt.evaluation.datasets import Dataset, Sample, read_dataset, sample_set
-from hugginggpt.evaluation.prediction import predict
+from hugginggpt.evaluation.prediction import common_failure, predict
 from hugginggpt.evaluation.report import make_report
 from hugginggpt.evaluation.subject import ControllerChoice, Subject, settings_with, subject_of
 from hugginggpt.roots import find_in_roots
@@ -88,6 +88,9 @@ def open_evaluation(
     evaluations = get_trace().evaluations
     latest = None if fresh else evaluations.latest(subject)
     known = {} if latest is None else evaluations.predictions(latest)
+    if latest is not None and common_failure(known.values(), samples=1) is not None:
+        evaluations.forget(latest)  # what other batches recorded when the evaluation stopped
+        known = {}
     left = [sample for sample in dataset.samples if sample.position not in known]
     controller = Controller.from_settings(settings)
     with closing(controller), cancelled_on_error((run, _LIFE), "The evaluation was stopped."):
@@ -119,7 +122,7 @@ def plan_samples(evaluation: OpenEvaluation) -> None:
     """Plan every sample that has no prediction yet, several at a time.
 
     Raises:
-        ControllerError: the controller does not work. What was planned is kept.
+        ControllerError: the controller does not work, or every plan fails for one reason. What was planned is kept.
     """
     left = evaluation.left
     samples = len(evaluation.dataset.samples)
@@ -132,7 +135,7 @@ def plan_samples(evaluation: OpenEvaluation) -> None:
     while waiting or running:
         while waiting and len(running) < evaluation.at_once:
             batch = waiting.popleft()
-            running.append(plan_batch.submit(batch, evaluation.id, evaluation.run, evaluation.controller))
+            running.append(plan_batch.submit(batch, evaluation.id, evaluation.run, evaluation.controller, samples))
         finished = next(iter(as_completed(running)))
         running.remove(finished)
         finished.result()
@@ -145,13 +148,34 @@ def _batch_name() -> str:
 
 @task(name="plan-batch", task_run_name=_batch_name, tags={"controller"}, **PLAN_SAMPLE.options)
 @explained
-def plan_batch(samples: Sequence[Sample], evaluation_id: str, run: str, controller: Controller) -> None:
-    """Plan samples one after another; record each as soon as it is planned."""
+def plan_batch(samples: Sequence[Sample], evaluation_id: str, run: str, controller: Controller, whole: int) -> None:
+    """Plan samples one after another; record each as soon as it is planned.
+
+    Args:
+        samples: those to plan.
+        evaluation_id: the evaluation that they belong to.
+        run: the name by which the work of this flow run is cancelled.
+        controller: the controller that plans.
+        whole: how many samples the evaluation has.
+
+    Raises:
+        ControllerError: the controller does not work, or has failed for one reason with every sample so far.
+    """
     for sample in samples:
         deadline = Deadline(PLAN_SAMPLE.seconds)
         with cancellable((run, _LIFE), deadline):
             prediction = predict(controller, sample, deadline=deadline, slot=controller_slot)
         get_trace().evaluations.record(evaluation_id, prediction)
+        if prediction.error is not None:
+            _stop_at_a_common_failure(evaluation_id, whole)
+
+
+def _stop_at_a_common_failure(evaluation_id: str, samples: int) -> None:
+    evaluations = get_trace().evaluations
+    reason = common_failure(evaluations.predictions(evaluation_id).values(), samples)
+    if reason is not None:
+        evaluations.forget(evaluation_id)  # they do not count as predictions
+        raise ControllerError(f"Every plan failed for one reason. {reason}")
 
 
 def score(evaluation: OpenEvaluation) -> State[Any]:

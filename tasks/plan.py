@@ -74,7 +74,7 @@ def _new_plan(run: RequestRun, deadline: Deadline) -> tuple[Plan, str]:
     plan = parse_plan(given)
 
     def find_obstacles() -> list[str]:
-        return get_catalog().obstacles(plan, () if kinds_of_workers() is None else offered_kinds())
+        return get_catalog().obstacles(plan, () if kinds_of_workers() is None else offered_kinds(), half=True)
 
     obstacles = deadline.wait_for(find_obstacles)
     if obstacles:
@@ -94,10 +94,8 @@ def plan_with_controller(run: RequestRun, kinds: tuple[str, ...]) -> Plan:
     namespace = Namespace.of(run.text, run.history, run.resources, given=False, settings=get_settings())
     deadline, controller = Deadline(PLAN.seconds), recorded_controller(run)
 
-    def objections(plan: Plan) -> list[str]:
-        # The embedded planner plans with every kind, so that what cannot be done here costs no more than its own step.
-        half = controller.is_embedded
-        return namespace.problems(plan) + deadline.wait_for(lambda: get_catalog().obstacles(plan, kinds, half=half))
+    def obstacles(plan: Plan, half: bool) -> list[str]:
+        return deadline.wait_for(lambda: get_catalog().obstacles(plan, kinds, half=half))
 
     with cancellable(run.key, deadline):
         return ask_for_plan(
@@ -107,5 +105,6 @@ def plan_with_controller(run: RequestRun, kinds: tuple[str, ...]) -> Plan:
             history=run.history,
             kinds=kinds,
             deadline=deadline,
-            check=objections,
+            check=namespace.problems,
+            obstacles=obstacles,
         )

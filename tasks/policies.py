@@ -118,7 +118,8 @@ def _selection_key(context: TaskRunContext, parameters: dict[str, Any]) -> str |
     )
     controller, settings = get_controller(), get_settings()
     chooser = [controller.model, controller.label]
-    return _key_of("select", planned.task, run.text, cards, [settings.top_k, settings.fallbacks], chooser)
+    limits, given = [settings.top_k, settings.fallbacks], run.options.model_for(planned)
+    return _key_of("select", planned.task, run.text, cards, limits, chooser, given)
 
 
 def _gist(candidate: Candidate) -> str:

@@ -9,10 +9,10 @@ from prefect import task
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 
-from hugginggpt.controller.selection import choose_model, choose_unasked
+from hugginggpt.controller.selection import choose_given, choose_model, choose_unasked
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, SelectionError
-from hugginggpt.models.card import ModelChoice
+from hugginggpt.models.card import Candidate, ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.request_run import RequestRun
 from hugginggpt.services import get_catalog, get_controller
@@ -53,7 +53,8 @@ def select_models(run: RequestRun, plan: Plan) -> dict[int, Selection]:
     if not run.is_first_life:
         known = retry_while_database_is_down("The choices", lambda: run.trace.choices())
     selections: dict[int, Selection] = {task_id: Selected(choice) for task_id, choice in known.items()}
-    selections |= _ranked(run, [planned for planned in plan.tasks if planned.id not in known])
+    free = [p for p in plan.tasks if p.id not in known and run.options.model_for(p) is None]
+    selections |= _ranked(run, free)
     return {
         planned.id: selections.get(planned.id) or submit_selection(run, planned, fresh=run.options.fresh)
         for planned in plan.tasks
@@ -134,29 +135,36 @@ def select_model(run: RequestRun, planned: PlannedTask, apart: bool = False) -> 
         apart: experts run in workers that have another controller than this process.
 
     Raises:
-        SelectionError: no candidate can run here.
+        SelectionError: no candidate can run here, or not the one that the request names.
         DeadlineExceededError: the request's time is up, or it was cancelled.
         DatabaseUnavailableError: the trace stayed unreachable.
     """
     catalog, deadline = get_catalog(), Deadline(SELECT.seconds)
     with cancellable(run.key, deadline):
-        runnable = [c for c in candidates(planned.task, deadline, apart=apart) if c.obstacle is None]
-        if not runnable:
-            raise SelectionError(
-                deadline.wait_for(lambda: catalog.why_not(planned.task))
-                or f"Neither the models of the expert workers nor this controller can do {planned.task}: "
-                "configure another controller with OPENAI_API_KEY or OPENAI_BASE_URL."
-            )
-        choice = choose_model(
-            recorded_controller(run, planned.id),
-            request=run.text,
-            task=planned,
-            candidates=runnable,
-            top_k=get_settings().top_k,
-            fallbacks=get_settings().fallbacks,
-            deadline=deadline,
-        )
+        found, given = candidates(planned.task, deadline, apart=apart), run.options.model_for(planned)
+        if given is not None:
+            choice = choose_given(planned.task, given, found)
+        else:
+            choice = _choose(run, planned, [c for c in found if c.obstacle is None], deadline)
         pinned = [c.model_copy(update={"card": deadline.wait_for(partial(catalog.pin, c.card))}) for c in choice.ranked]
     choice = choice.model_copy(update={"chosen": pinned[0], "alternatives": tuple(pinned[1:])})
     record_choices(run, {planned.id: choice})
     return choice
+
+
+def _choose(run: RequestRun, planned: PlannedTask, runnable: Sequence[Candidate], deadline: Deadline) -> ModelChoice:
+    if not runnable:
+        raise SelectionError(
+            deadline.wait_for(lambda: get_catalog().why_not(planned.task))
+            or f"Neither the models of the expert workers nor this controller can do {planned.task}: "
+            "configure another controller with OPENAI_API_KEY or OPENAI_BASE_URL."
+        )
+    return choose_model(
+        recorded_controller(run, planned.id),
+        request=run.text,
+        task=planned,
+        candidates=runnable,
+        top_k=get_settings().top_k,
+        fallbacks=get_settings().fallbacks,
+        deadline=deadline,
+    )

@@ -34,18 +34,19 @@ from hugginggpt.controller.passages import passages, relevant_passages
 from hugginggpt.errors import HuggingGPTError
 from hugginggpt.evaluation.datasets import read_dataset
 from hugginggpt.evaluation.taskbench import graph_of_nodes
-from hugginggpt.experts.local.runtime.generation import without_thinking
 from hugginggpt.media import load_file, tables, texts
 from hugginggpt.media.problem import ContentProblem
 from hugginggpt.plan import Plan, PlannedTask, parse_plan
 from hugginggpt.plan.loose import loose_values
 from hugginggpt.plan.notation import named, read_notation
+from hugginggpt.plan.placeholders import rewritten, unnumbered
 from hugginggpt.plan.references import any_reference, canonical, references_in, sole_reference, split_list
 from hugginggpt.redaction import redact, said
 from hugginggpt.resources import Namespace
 from hugginggpt.results import TaskOutcome
 from hugginggpt.retry_after import retry_after
 from hugginggpt.settings import Settings
+from hugginggpt.spoken import without_thoughts
 from hugginggpt.text import file_name, one_line, storable_json, terminal_json, visible
 from tasks.ui.markdown import as_cell, as_text, fence
 from tests.controller.samples import done, text_artifact
@@ -98,6 +99,13 @@ PLANS = {
     "escapes": '[{"a\\\\',
     "empty objects": "|{},",
     "references": "|<GENERATED>-1,",
+}
+PLACEHOLDERS = {
+    "dollars": "$|1 ",
+    "braces": "{|{{1",
+    "by kind": "<|a-b ",
+    "brackets": "[|generated",
+    "previous": "the |last ",
 }
 TEXTS = {
     "reference and spaces": "<generated> ",
@@ -202,6 +210,8 @@ READERS: list[tuple[str, Reader, dict[str, str]]] = [
     ("any_reference", any_reference, TEXTS),
     ("canonical", lambda t: canonical(t, lambda k: k), TEXTS),
     ("references_in", references_in, TEXTS),
+    ("rewritten", lambda t: rewritten(t, known=bool, waits_for=(1,), is_text=True), TEXTS | PLACEHOLDERS),
+    ("unnumbered", unnumbered, TEXTS | PLACEHOLDERS),
     ("sole_reference", sole_reference, TEXTS),
     ("split_list", split_list, TEXTS | {"references": "<GENERATED>-1|,<GENERATED>-1"}),
     ("named", named, TEXTS),
@@ -241,7 +251,17 @@ READERS: list[tuple[str, Reader, dict[str, str]]] = [
     ("as_text", as_text, TERMINAL | ANSWERS),
     ("as_cell", as_cell, TERMINAL | ANSWERS),
     ("fence", fence, TERMINAL),
-    ("without_thinking", without_thinking, {"open": "|<think>", "closed": "|</think>"}),
+    (
+        "without_thoughts",
+        without_thoughts,
+        {
+            "open": "|<think>",
+            "closed": "|</think>",
+            "channels": "<|channel|>a",
+            "a channel": "<|channel|>|a",
+            "bare": "analysisX|assistantfinal",
+        },
+    ),
     ("problems, of a file", lambda t: problems_of(detection(t)), REQUESTS),
     ("problems, of a text", lambda t: problems_of(summarised(t)), REQUESTS),
     ("problems, of the wording", lambda t: problems_of(detection("http://a"), wording=t), REQUESTS),

@@ -139,3 +139,22 @@ def test_records_for_several_machines_are_in_no_folder(monkeypatch: pytest.Monke
         ConfigurationError, match=r"^The setting HUGGINGGPT_RESULTS_URL cannot be used: give a URL such"
     ):
         get_settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("OPENAI_API_KEY", "sk-key-1\n", "a line break"),
+        ("OPENAI_API_KEY", "sk-key 1", "white space"),
+        ("OPENAI_API_KEY", "\u201csk-key-1\u201d", "the character \u201c"),
+        ("HF_TOKEN", "hf_key\r\nHost: elsewhere", "a line break"),
+    ],
+)
+def test_a_key_that_cannot_be_sent_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    get_settings.cache_clear()
+    with pytest.raises(ConfigurationError, match=f"{variable} cannot be used: it holds {said}") as caught:
+        get_settings()
+    assert "key-1" not in str(caught.value) and "elsewhere" not in str(caught.value)

@@ -31,11 +31,13 @@ class GivenRequest:
     fresh: bool
     deadline: float | None
     max_cost: float | None
+    models: tuple[tuple[str, str], ...]
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is given besides the text."""
-        return not (self.files or self.plan_file or self.conversation or self.fresh or self.deadline or self.max_cost)
+        limits = self.deadline or self.max_cost
+        return not (self.files or self.plan_file or self.conversation or self.fresh or limits or self.models)
 
     @property
     def sources(self) -> list[str]:
@@ -45,7 +47,8 @@ class GivenRequest:
     def options(self) -> dict[str, Any]:
         """How to answer the request, as JSON data. This reads the plan."""
         plan = None if self.plan_file is None else read_plan(self.plan_file)
-        return {"plan": plan, "fresh": self.fresh, "deadline": self.deadline, "max_cost": self.max_cost}
+        limits = {"deadline": self.deadline, "max_cost": self.max_cost}
+        return {"plan": plan, "fresh": self.fresh, **limits, "models": dict(self.models)}
 
 
 def request_options(command: F) -> F:
@@ -79,7 +82,22 @@ def request_options(command: F) -> F:
             callback=finite("dollars"),
             help="How much the controller may cost, in US dollars. After that, the answer is a plain list of results.",
         ),
+        click.option(
+            "--model",
+            "models",
+            metavar="KIND=ID",
+            multiple=True,
+            callback=_pairs,
+            help="Use this model for a kind of task; with a number in place of the kind, for the task of that id.",
+        ),
     )(command)
+
+
+def _pairs(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    pairs = [tuple(map(str.strip, text.partition("=")[::2])) for text in given]
+    if any(not (what and model) for what, model in pairs):
+        raise click.BadParameter("give a kind or the id of a task, an equals sign, and the id of a model.")
+    return tuple((what, model) for what, model in pairs)
 
 
 def absolute(source: str) -> str:

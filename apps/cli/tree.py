@@ -187,7 +187,8 @@ def _add_call(tree: Tree, call: CallTrace) -> None:
     again = f", try {call.attempt}" if call.attempt > 1 else ""
     cost = f", {dollars(call.cost_microdollars)}" if call.cost_microdollars is not None else ""
     line = Text.assemble((call.stage, "bold"), f"{where}  {printable(call.model)}, {duration(call.seconds)}, ")
-    line.append(f"{call.prompt_tokens} + {call.completion_tokens} tokens{cost}{again}")
+    about = "about " if call.estimated else ""
+    line.append(f"{about}{call.prompt_tokens} + {call.completion_tokens} tokens{cost}{again}")
     line.append(f", prompt {call.prompt_name} {call.prompt_sha256[:8]}", "dim")
     branch = tree.add(line)
     if call.error:
@@ -201,7 +202,7 @@ def _totals(story: RequestTrace) -> str:
     if story.finished_at is not None:
         parts.append(f"ended {moment(story.finished_at)}")
     parts.append(counted(totals.controller_calls, "controller call"))
-    parts.append(f"{totals.prompt_tokens} + {totals.completion_tokens} tokens")
+    parts.append(f"{'about ' if totals.estimated else ''}{totals.prompt_tokens} + {totals.completion_tokens} tokens")
     if totals.cost_microdollars is not None:
         parts.append(dollars(totals.cost_microdollars))
     return ", ".join(parts)

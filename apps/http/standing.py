@@ -72,10 +72,16 @@ def headline(story: RequestTrace) -> str:
     if story.status is RequestStatus.DIED:
         return "Stopped"
     if story.plan is None:
-        return ("Reading the plan" if story.options.get("plan") is not None else "Planning") + again
+        return ("Reading the plan" if story.options.get("plan") is not None else "Planning") + again + _trouble(story)
     if any(task.status is TaskStatus.PLANNED for task in story.tasks):
         return f"Working{again}"
-    return f"Writing the answer{again}"
+    return f"Writing the answer{again}{_trouble(story)}"
+
+
+def _trouble(story: RequestTrace) -> str:
+    """Why the controller has to be asked again, if it has."""
+    last = story.controller_calls[-1] if story.controller_calls else None
+    return f": the controller says {one_line(last.error, LINE_CHARS)!r}" if last is not None and last.error else ""
 
 
 def ending(story: RequestTrace, since: datetime, waits: str) -> str:

@@ -33,7 +33,9 @@ class ControllerCall(BaseModel):
         stage: the purpose: "plan", "select", "respond", or the kind of a text task.
         attempt: 1 for the first attempt at a call.
         cost_microdollars: millionths of a US dollar; None if no prices are configured.
+        estimated: tokens and cost are estimated from the length of the texts, because the server did not say.
         error: why there was no usable reply.
+        thoughts: what the model thought aloud, from the beginning; None if it did not.
         started_at: in UTC.
     """
 
@@ -48,7 +50,9 @@ class ControllerCall(BaseModel):
     completion_tokens: int = 0
     seconds: float
     cost_microdollars: int | None = None
+    estimated: bool = False
     error: str | None = None
+    thoughts: str | None = None
     started_at: datetime
 
 

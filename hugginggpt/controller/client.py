@@ -3,105 +3,37 @@
 from __future__ import annotations
 
 import contextlib
-import random
-import threading
+import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from hugginggpt.addresses import shown
 from hugginggpt.controller.call import LIKELIEST, ControllerCall, Recorder, Sampling
-from hugginggpt.controller.connection import CallFailed, Connection, Reply
-from hugginggpt.controller.dialect import known_dialect, remember_dialect
-from hugginggpt.controller.failures import check_reply, is_too_long, lasting_error
-from hugginggpt.controller.prompts import Prompt, render
+from hugginggpt.controller.failures import check_reply
+from hugginggpt.controller.prompts import Prompt, estimate_tokens, render
+from hugginggpt.controller.reply import CallFailed, Reply
+from hugginggpt.controller.server import Server
+from hugginggpt.controller.tries import Tries
 from hugginggpt.controller_name import EMBEDDED, ControllerName
-from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ControllerUnavailableError, DeadlineExceededError
+from hugginggpt.errors import DeadlineExceededError, EndlessAnswerError
 from hugginggpt.settings import Settings
 
-OPENAI_URL = "https://api.openai.com/v1"
+_CHECK_TOKENS = 256
+_MOST_THOUGHTS = 20_000  # characters in the trace
 
-_FIRST_WAIT = 0.5
-_LONGEST_WAIT = 8.0
-_CHECK_TOKENS = 16
-
+logger = logging.getLogger(__name__)
 
 Slot = Callable[[Deadline | None], contextlib.AbstractContextManager[object]]
 
 Check = Callable[[Deadline | None], None]
 
 
-class _Server:
-    """The connection and its slots, which all controllers of one configuration share."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.is_embedded = settings.uses_embedded_controller
-        self.slots = threading.BoundedSemaphore(settings.controller_concurrency)
-        self._lock = threading.Lock()
-        self._connection: Connection | None = None
-
-    @property
-    def model(self) -> str:
-        if not self.is_embedded:
-            return self.settings.controller_model
-        from hugginggpt.controller.embedded import server as embedded
-
-        return embedded.model_name(self.settings)
-
-    @property
-    def context_tokens(self) -> int:
-        if not self.is_embedded:
-            return self.settings.controller_context_tokens
-        from hugginggpt.controller.embedded.model import CONTEXT_TOKENS
-
-        return min(self.settings.controller_context_tokens, CONTEXT_TOKENS)
-
-    @property
-    def label(self) -> str:
-        """The server's name for error messages."""
-        if self.is_embedded:
-            return "the embedded controller"
-        return shown(self.settings.openai_base_url or OPENAI_URL)
-
-    def connection(self) -> Connection:
-        with self._lock:
-            if self._connection is None:
-                self._connection = self._connect()
-            return self._connection
-
-    def _connect(self) -> Connection:
-        if self.is_embedded:
-            from hugginggpt.controller.embedded import server as embedded
-            from hugginggpt.controller.embedded.connection import LocalConnection
-
-            address = embedded.start(self.settings)
-            return LocalConnection(address.base_url, address.key)
-        key = self.settings.openai_api_key
-        # Local servers need no key, but the client insists on one.
-        return Connection(
-            self.settings.openai_base_url or OPENAI_URL, key.get_secret_value() if key is not None else "none"
-        )
-
-    @contextlib.contextmanager
-    def slot(self, deadline: Deadline | None) -> Iterator[None]:
-        while not self.slots.acquire(timeout=0.1):
-            if deadline is not None:
-                deadline.check()
-        try:
-            with computing(deadline) if self.is_embedded else contextlib.nullcontext():
-                yield
-        finally:
-            self.slots.release()
-
-    def close(self) -> None:
-        with self._lock:
-            connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+class _Used(NamedTuple):
+    prompt: int
+    completion: int
+    estimated: bool = False
 
 
 class Controller:
@@ -116,7 +48,7 @@ class Controller:
 
     def __init__(
         self,
-        server: _Server,
+        server: Server,
         record: Recorder | None = None,
         *,
         slot: Slot = contextlib.nullcontext,
@@ -132,7 +64,7 @@ class Controller:
     @classmethod
     def from_settings(cls, settings: Settings) -> Controller:
         """The configured server, or the embedded model if neither a key nor a base URL is set."""
-        return cls(_Server(settings))
+        return cls(Server(settings))
 
     @property
     def model(self) -> str:
@@ -195,7 +127,9 @@ class Controller:
         """Ask the controller, and return the text of its answer.
 
         A temporary failure is retried up to `HUGGINGGPT_CONTROLLER_RETRIES` times, no earlier than the server asks for
-        and never beyond the deadline.
+        and never beyond the deadline. A server that is loading its model is waited for up to
+        `HUGGINGGPT_CONTROLLER_PATIENCE` seconds. An answer that was cut off is asked for again with more room; a text
+        that is cut off once more ends with a note.
 
         Args:
             prompt: from `hugginggpt.controller.prompts`.
@@ -212,38 +146,23 @@ class Controller:
             ControllerUnavailableError: no usable reply within the retries or the deadline.
             ControllerError: the server refuses the request, or the model declines it.
         """
-        connection = self._server.connection()
-        dialect = known_dialect(connection.base_url, self.model)
-        room = max(max_tokens, self.context_tokens - prompt.tokens)
-        attempt, failures = 0, 0
+        tries = Tries(
+            self._server, prompt, stage=stage, max_tokens=max_tokens, schema=schema, sampling=sampling, extra=extra
+        )
         try:
             while True:
                 if deadline is not None:
                     deadline.check()
-                attempt += 1
-                request = {"model": self.model, "messages": list(prompt.messages)} | dialect.options(
-                    stage=stage, max_tokens=max_tokens, schema=schema, sampling=sampling
-                )
-                if self.is_embedded:
-                    # llama.cpp would reuse one request's cache for the next, although the adapter may differ.
-                    request["extra_body"] = {"cache_prompt": False} | (extra or {})
+                request = tries.next()
                 try:
-                    reply = self._attempt(prompt, stage, attempt, request, schema is not None, deadline)
+                    reply = self._try(tries, prompt, stage, request, deadline)
                 except CallFailed as failure:
-                    if failure.status in (400, 422) and not is_too_long(failure):
-                        other = dialect.without(failure.param, schema is not None)
-                        if other is not None:
-                            dialect = other
-                            continue
-                    if failure.code == "cut_off":
-                        max_tokens = min(2 * max_tokens, room)
-                    failures += 1
-                    self._wait_before_repeat(failure, failures, deadline)
+                    _pause(tries.after(failure, request, deadline), deadline)
                 else:
-                    remember_dialect(connection.base_url, self.model, dialect)
-                    return reply.text.strip()
+                    if (text := tries.answer(reply)) is not None:
+                        return text
         except DeadlineExceededError as error:
-            raise self._unavailable(f"gave no answer: {error.message.rstrip('.')}") from error
+            raise tries.unavailable(f"gave no answer: {error.message}") from error
 
     def check(self, deadline: Deadline | None = None) -> None:
         """Ask the controller for one word, to see whether it works.
@@ -254,33 +173,25 @@ class Controller:
         Raises:
             ControllerError: and its subclasses, as `chat` does.
         """
-        failed: list[ControllerCall] = []
-        asking = Controller(self._server, lambda call: failed.append(call), owner=False)
         try:
-            asking.chat(render("check"), stage="check", max_tokens=_CHECK_TOKENS, deadline=deadline)
-        except ControllerUnavailableError:
-            # A model that thinks first does not get to a word within so few tokens, but it did answer.
-            if not (failed and failed[-1].completion_tokens):
-                raise
+            unrecorded = Controller(self._server, owner=False)
+            unrecorded.chat(render("check"), stage="check", max_tokens=_CHECK_TOKENS, deadline=deadline)
+        except EndlessAnswerError:
+            logger.info("The controller at %s thinks longer than a check may take.", self.label)
 
     def close(self) -> None:
         """Close the connection; the next call opens it again."""
         if self._owner:
             self._server.close()
 
-    def _attempt(
-        self,
-        prompt: Prompt,
-        stage: str,
-        attempt: int,
-        request: dict[str, Any],
-        structured: bool,
-        deadline: Deadline | None,
+    def _try(
+        self, tries: Tries, prompt: Prompt, stage: str, request: dict[str, Any], deadline: Deadline | None
     ) -> Reply:
-        """Make one attempt, and record it whatever its outcome."""
+        """Make one try, and record it whatever its outcome, but for those that a loading server turns away again."""
         connection = self._server.connection()
         reply: Reply | None = None
         error: str | None = None
+        recorded = self._record is not None
         with self._slot(deadline), self._server.slot(deadline):
             if self._check is not None:
                 self._check(deadline)
@@ -290,73 +201,52 @@ class Controller:
             started_at, start = datetime.now(UTC), time.monotonic()
             try:
                 reply = connection.send(request, timeout, deadline)
-                check_reply(reply, structured)
-                return reply
+                return check_reply(reply, tries.is_structured)
             except BaseException as failure:
                 error = str(failure) or type(failure).__name__
+                recorded = recorded and not (isinstance(failure, CallFailed) and tries.is_still_loading(failure))
                 raise
             finally:
-                if self._record is not None:
+                if recorded and self._record is not None:
                     self._record(
                         ControllerCall(
                             stage=stage,
                             prompt_name=prompt.name,
                             prompt_sha256=prompt.sha256,
                             model=self.model,
-                            attempt=attempt,
-                            prompt_tokens=reply.prompt_tokens if reply else 0,
-                            completion_tokens=reply.completion_tokens if reply else 0,
+                            attempt=tries.number,
+                            prompt_tokens=(used := _used(reply, prompt)).prompt,
+                            completion_tokens=used.completion,
                             seconds=time.monotonic() - start,
-                            cost_microdollars=self._cost(reply),
+                            cost_microdollars=self._cost(used),
+                            estimated=used.estimated,
                             error=error,
+                            thoughts=(reply.thoughts[:_MOST_THOUGHTS] or None) if reply else None,
                             started_at=started_at,
                         )
                     )
 
-    def _cost(self, reply: Reply | None) -> int | None:
+    def _cost(self, used: _Used) -> int | None:
         settings = self.settings
         prices = (settings.price_per_million_prompt_tokens, settings.price_per_million_completion_tokens)
         if prices == (None, None):
             return None
-        if reply is None:
-            return 0
         # Dollars per million tokens equal millionths of a dollar per token.
-        return round(reply.prompt_tokens * (prices[0] or 0.0) + reply.completion_tokens * (prices[1] or 0.0))
+        return round(used.prompt * (prices[0] or 0.0) + used.completion * (prices[1] or 0.0))
 
-    def _wait_before_repeat(self, failure: CallFailed, failures: int, deadline: Deadline | None) -> None:
-        """Wait before the next attempt.
 
-        Raises:
-            ControllerError: and its subclasses, if another attempt cannot help or there is no time for it.
-        """
-        settings = self.settings
-        lasting = lasting_error(
-            failure,
-            server=self.label,
-            model=self.model,
-            has_key=settings.openai_api_key is not None,
-            context_tokens=self.context_tokens,
-        )
-        if lasting is not None:
-            raise lasting
-        if failures > settings.controller_retries:
-            times = "once" if failures == 1 else f"{failures} times"
-            raise self._unavailable(f"failed {times}; the last error: {failure.detail}")
-        wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (failures - 1)) * random.uniform(0.5, 1.0)
-        if failure.retry_after is not None:
-            wait = failure.retry_after
-            longest = settings.controller_timeout
-            if wait > (longest if deadline is None else min(longest, deadline.remaining())):
-                raise self._unavailable(f"asks to wait {wait:.0f} s, longer than the time left: {failure.detail}")
-        if deadline is None:
-            time.sleep(wait)
-        else:
-            deadline.sleep(wait)
+def _used(reply: Reply | None, prompt: Prompt) -> _Used:
+    """The tokens of a call. One without a reply counts as none: nobody knows whether it was begun."""
+    if reply is None:
+        return _Used(0, 0)
+    if reply.prompt_tokens is not None and reply.completion_tokens is not None:
+        return _Used(reply.prompt_tokens, reply.completion_tokens)
+    written = estimate_tokens(reply.thoughts + reply.text + reply.arguments)
+    return _Used(reply.prompt_tokens or prompt.tokens, reply.completion_tokens or written, estimated=True)
 
-    def _unavailable(self, what: str) -> ControllerUnavailableError:
-        who, mend = (
-            ("The embedded controller", "try again, or set OPENAI_API_KEY or OPENAI_BASE_URL to use another")
-            if self._server.is_embedded
-            else (f"The controller at {self._server.label}", "try again later, or check OPENAI_BASE_URL")
-        )
-        return ControllerUnavailableError(f"{who} {what}; {mend}.")
+
+def _pause(seconds: float, deadline: Deadline | None) -> None:
+    if deadline is None:
+        time.sleep(seconds)
+    else:
+        deadline.sleep(seconds)

@@ -10,20 +10,19 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-import re
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from hugginggpt.addresses import shown as shown_address
+from hugginggpt.controller.error_body import read_error, read_text
+from hugginggpt.controller.reply import ENDLESS, LATE, CallFailed, Reply, failed, reply_in, shown
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import TaskCancelledError
-from hugginggpt.redaction import redact
 from hugginggpt.retry_after import retry_after
-from hugginggpt.text import one_line, storable
 
 if TYPE_CHECKING:
     import ssl
@@ -33,25 +32,7 @@ if TYPE_CHECKING:
 _SLICE = 0.05  # seconds between two looks at the deadline
 _CLOSING_SECONDS = 2.0
 _CLOSED = "Its connection was closed."
-_MOST_DETAIL = 300
-_MOST_REPLY = 1_000_000  # characters, including what a model thinks aloud
-_PASSING_STATUSES = {408, 409, 429}
-
-
-@dataclass(frozen=True)
-class Reply:
-    """The controller's answer.
-
-    Attributes:
-        finish: "stop", "length", "content_filter", or another reason that the server gives.
-        refusal: the model's own words, if it declined.
-    """
-
-    text: str
-    finish: str
-    refusal: str | None
-    prompt_tokens: int
-    completion_tokens: int
+_MOST_BYTES = 16_000_000
 
 
 @lru_cache(maxsize=1)
@@ -60,37 +41,6 @@ def certificates() -> ssl.SSLContext:
     import httpx2
 
     return httpx2.create_ssl_context()
-
-
-class CallFailed(Exception):
-    """A call gave no usable reply.
-
-    Attributes:
-        status: HTTP status; None if there was no answer at all.
-        code: the server's code for the cause.
-        param: the parameter that the server rejected.
-        detail: the server's message, without secrets.
-        retry_after: seconds that the server asks to wait.
-        passing: another attempt may work.
-    """
-
-    def __init__(
-        self,
-        detail: str,
-        *,
-        status: int | None = None,
-        code: str | None = None,
-        param: str | None = None,
-        retry_after: float | None = None,
-        passing: bool = True,
-    ) -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.status = status
-        self.code = code
-        self.param = param
-        self.retry_after = retry_after
-        self.passing = passing
 
 
 class Connection:
@@ -127,7 +77,7 @@ class Connection:
                 if deadline is not None:
                     deadline.check()
                 if time.monotonic() >= end:
-                    raise CallFailed(f"no answer within {timeout:g} seconds")
+                    raise self.late(timeout)
             return future.result()
         except concurrent.futures.CancelledError:
             raise TaskCancelledError(_CLOSED) from None
@@ -135,44 +85,54 @@ class Connection:
             future.cancel()
 
     async def _create(self, request: dict[str, Any], timeout: float) -> Reply:
+        import httpx2
         import openai
 
+        create = self._openai().chat.completions.with_streaming_response.create
+        body = bytearray()
         try:
-            completion = await self._openai().chat.completions.create(**request, timeout=timeout)
+            async with create(**request, timeout=timeout) as answer:
+                async for part in answer.iter_bytes():
+                    body += part
+                    if len(body) > _MOST_BYTES:
+                        raise CallFailed(f"the reply is longer than {_MOST_BYTES:,} bytes", code=ENDLESS, passing=False)
         except openai.APIStatusError as error:
-            raise self.refused(error.status_code, error.body, error.response.headers) from None
-        except openai.APITimeoutError:
-            raise CallFailed(f"no answer within {timeout:g} seconds") from None
+            raise self.refused(error.status_code, error.response.text, error.response.headers) from None
+        except (openai.APITimeoutError, httpx2.TimeoutException):
+            raise self.late(timeout) from None
         except openai.APIConnectionError as error:
             cause = error.__cause__
-            raise CallFailed(self.redact(str(cause) or type(cause).__name__ if cause else "no connection")) from None
+            raise CallFailed(self._shown(str(cause) or type(cause).__name__ if cause else "no connection")) from None
+        except httpx2.HTTPError as error:
+            raise CallFailed(self._shown(str(error) or type(error).__name__)) from None
         except (openai.APIError, ValueError) as error:
             raise CallFailed(f"the reply cannot be read ({type(error).__name__})") from None
-        return reply_in(completion)
+        return self.reply(bytes(body))
 
-    def refused(self, status: int, said: object, headers: Mapping[str, str]) -> CallFailed:
-        """Why a call failed whose answer has an HTTP status of failure.
+    def reply(self, body: bytes) -> Reply:
+        """What the body of a successful answer says.
 
-        Args:
-            status: the status.
-            said: what the body says about the error, if it can be read.
-            headers: the answer's headers.
+        Raises:
+            CallFailed: it is no chat completion, or an error.
         """
-        error = said if isinstance(said, dict) else {}
-        message = error.get("message")
-        detail = message if isinstance(message, str) else f"HTTP {status}"
-        return CallFailed(
-            self.redact(detail),
-            status=status,
-            code=" ".join(str(error[name]) for name in ("code", "type") if error.get(name)),
-            param=_named_parameter(error.get("param"), detail),
-            retry_after=retry_after(headers),
-            passing=status in _PASSING_STATUSES or status >= 500,
-        )
+        return reply_in(read_text(body.decode("utf-8", "replace")), self.api_key)
 
-    def redact(self, text: str) -> str:
-        """The text on one line of bounded length, without the key or anything that looks like one."""
-        return one_line(redact(text, self.api_key), _MOST_DETAIL)
+    def refused(self, status: int, body: str, headers: Mapping[str, str]) -> CallFailed:
+        """Why a call failed whose answer has no HTTP status of success."""
+        if 300 <= status < 400:
+            to = shown_address(headers.get("location", ""))
+            return CallFailed(f"redirects {f'to {to}' if to else 'elsewhere'}", status=status, passing=False)
+        failure = failed(read_error(read_text(body)), status, self.api_key)
+        if (wait := retry_after(headers)) is not None:
+            failure.retry_after = wait
+        return failure
+
+    def late(self, timeout: float) -> CallFailed:
+        """The failure of a call that took too long."""
+        return CallFailed(f"no answer within {timeout:g} seconds", code=LATE)
+
+    def _shown(self, text: str) -> str:
+        return shown(text, self.api_key)
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         """The loop that calls run on; the caller holds the lock."""
@@ -194,7 +154,8 @@ class Connection:
                 default_query=dict(parse_qsl(query, keep_blank_values=True)),
                 api_key=self.api_key,
                 max_retries=0,
-                http_client=openai.DefaultAsyncHttpxClient(verify=certificates()),
+                # A redirected POST becomes a GET, or loses its key.
+                http_client=openai.DefaultAsyncHttpxClient(verify=certificates(), follow_redirects=False),
             )
         return self._client
 
@@ -227,36 +188,3 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_forever()
     finally:
         loop.close()
-
-
-def reply_in(completion: Any) -> Reply:
-    """What a completion says; it may be a web page or any JSON, because nobody has checked it.
-
-    Raises:
-        CallFailed: it is not a completion, or too long.
-    """
-    choices: Any = getattr(completion, "choices", None)
-    message = getattr(choices[0], "message", None) if choices else None
-    if message is None:
-        raise CallFailed("the reply is not a chat completion", passing=isinstance(choices, list))
-    usage = completion.usage
-    text = storable(message.content or "")
-    if len(text) > _MOST_REPLY:
-        raise CallFailed(f"the reply is longer than {_MOST_REPLY:,} characters", passing=False)
-    # Models that think aloud do so before the answer.
-    text = re.sub(r"\A\s*<think>.*?</think>", "", text, flags=re.DOTALL)
-    return Reply(
-        text=text,
-        finish=choices[0].finish_reason or "stop",
-        refusal=getattr(message, "refusal", None),
-        prompt_tokens=getattr(usage, "prompt_tokens", None) or 0,
-        completion_tokens=getattr(usage, "completion_tokens", None) or 0,
-    )
-
-
-def _named_parameter(param: object, detail: str) -> str | None:
-    """The parameter that a server rejects, from the field for it or from its message."""
-    if param:
-        return str(param)
-    found = re.search(r"unsupported (?:parameter|value):? '(\w+)'", detail, re.IGNORECASE)
-    return found.group(1) if found else None

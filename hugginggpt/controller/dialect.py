@@ -1,34 +1,66 @@
 """The parts of the OpenAI protocol that a server supports, learned from its refusals.
 
 For structured output, JSON schema is tried first, then JSON mode, then plain text for the tolerant
-parsers. Models also differ in the name of the token limit and in whether they accept a temperature
-or a seed.
+parsers. Models also differ in the name of the token limit, in whether they accept a temperature
+or a seed, and in whether they know a system message.
 """
 
+import re
 import threading
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from hugginggpt.controller.call import Sampling
+from hugginggpt.controller.reply import CallFailed
 
 Structure = Literal["json_schema", "json_object", "text"]
+Message = Mapping[str, Any]
 
 _WAY_DOWN: dict[Structure, Structure | None] = {"json_schema": "json_object", "json_object": "text", "text": None}
+_LIMITS = ("max_tokens", "max_completion_tokens")
+_SYSTEM = "system"
+_FORMAT = "response_format"
+# How refusals speak of what they are about.
+_NAMED = {
+    "temperature": r"\btemperature\b",
+    "seed": r"\bseed\b",
+    "max_tokens": r"\bmax[_ ]tokens\b",
+    "max_completion_tokens": r"\bmax[_ ](?:completion|output)[_ ]tokens\b",
+    _FORMAT: r"response[_ .]?format|json[_ -]?(?:schema|object|mode)|structured[_ ](?:output|generation|decoding)"
+    r"|\bgrammars?\b|\bguided|output[_ ]schema|\bschema\b",
+    _SYSTEM: r"\bsystem[_ '\"]*(?:role|message|prompt|instruction)|roles?\b.{0,40}\bsystem\b|developer instruction"
+    r"|roles must alternate",
+}
+_REFUSING = (400, 404, 415, 422, 500, 501)
+_MALFORMED = (400, 422)
+_MOST = re.compile(r"(?:at most|maximum(?: value)?(?: of| is|:)?|less than or equal to|up to|<=)\s*:?\s*(\d{2,7})\b")
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How to ask one model on one server."""
+    """How to ask one model on one server.
+
+    Attributes:
+        structure: what it understands of structured output.
+        limit: its name for the token limit.
+        dropped: the parameters that it refuses.
+        most_tokens: the largest limit that it takes; None if it has said nothing about it.
+        knows_system: it takes a system message. Otherwise that is said at the beginning of the user's.
+    """
 
     structure: Structure = "json_schema"
     limit: str = "max_tokens"
     dropped: frozenset[str] = frozenset()
+    most_tokens: int | None = None
+    knows_system: bool = True
 
     def options(
         self, *, stage: str, max_tokens: int, schema: dict[str, Any] | None, sampling: Sampling
     ) -> dict[str, Any]:
         """The request's options besides model and messages. The stage names the schema."""
-        options: dict[str, Any] = {self.limit: max_tokens, "temperature": sampling.temperature}
+        limit = max_tokens if self.most_tokens is None else min(max_tokens, self.most_tokens)
+        options: dict[str, Any] = {self.limit: limit, "temperature": sampling.temperature}
         if sampling.seed is not None:
             options["seed"] = sampling.seed
         if schema is not None and self.structure == "json_schema":
@@ -38,19 +70,61 @@ class Dialect:
             options["response_format"] = {"type": "json_object"}
         return {name: value for name, value in options.items() if name not in self.dropped}
 
-    def without(self, refused: str | None, structured: bool) -> "Dialect | None":
-        """The dialect to try after a request was refused as malformed; None if there is no other.
+    def messages(self, messages: Sequence[Message]) -> list[Message]:
+        """The messages as the server takes them."""
+        if self.knows_system:
+            return list(messages)
+        system = "\n\n".join(str(m["content"]) for m in messages if m["role"] == "system")
+        others = [m for m in messages if m["role"] != "system"]
+        if not system:
+            return others
+        if not others or others[0]["role"] != "user":
+            return [{"role": "user", "content": system}, *others]
+        first = others[0]
+        return [{**first, "content": f"{system}\n\n{first['content']}"}, *others[1:]]
+
+    def without(self, refusal: CallFailed, request: Mapping[str, Any], *, guess: bool) -> "Dialect | None":
+        """The dialect to try after a refusal; None if it is about something else, or there is no other.
 
         Args:
-            refused: the parameter that the server rejected, if it named one.
-            structured: whether the refused request asked for structured output.
+            refusal: how the request was refused.
+            request: what was sent.
+            guess: whether a refusal that names nothing is taken to be about the form of the answer.
         """
-        if refused == "max_tokens" and self.limit == "max_tokens":
-            return replace(self, limit="max_completion_tokens")
-        if refused in ("temperature", "seed") and refused not in self.dropped:
-            return replace(self, dropped=self.dropped | {refused})
-        lower = _WAY_DOWN[self.structure]
-        return replace(self, structure=lower) if structured and lower is not None else None
+        if refusal.status not in _REFUSING:
+            return None
+        sent = {*request} | {_SYSTEM for m in request.get("messages", ()) if m["role"] == "system"}
+        about = _about(refusal, sent)
+        if about in _LIMITS:
+            return self._with_other_limit(refusal, request[about])
+        if about in ("temperature", "seed"):
+            return replace(self, dropped=self.dropped | {about})
+        if about == _SYSTEM:
+            return replace(self, knows_system=False)
+        if about == _FORMAT or (guess and about is None and refusal.status in _MALFORMED and _FORMAT in sent):
+            lower = _WAY_DOWN[self.structure]
+            return replace(self, structure=lower) if lower is not None else None
+        return None
+
+    def _with_other_limit(self, refusal: CallFailed, asked: int) -> "Dialect | None":
+        most = [int(number) for number in _MOST.findall(refusal.detail)]
+        if any(number < asked for number in most):
+            return replace(self, most_tokens=min(number for number in most if number < asked))
+        if self.limit == "max_tokens" and "max_completion_tokens" not in self.dropped:
+            # Which of the names have been tried is told by what is dropped.
+            return replace(self, limit="max_completion_tokens", dropped=self.dropped | {"max_tokens"})
+        return replace(self, dropped=self.dropped | {self.limit})
+
+
+def _about(refusal: CallFailed, sent: Iterable[str]) -> str | None:
+    """The part of what was sent that a refusal is about: what it names first."""
+    words = f"{refusal.param or ''} {refusal.detail}".lower()
+    found = {
+        name: match.start()
+        for name, words_for in _NAMED.items()
+        if name in sent and (match := re.search(words_for, words))
+    }
+    return min(found, key=lambda name: found[name]) if found else None
 
 
 def is_strict(schema: Any) -> bool:

@@ -1,14 +1,16 @@
 """Stage one: from a request to a valid plan."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from hugginggpt.artifacts import Resource
-from hugginggpt.capabilities import CAPABILITIES, Capability, Input
+from hugginggpt.capabilities import CAPABILITIES, Capability, Input, ValueType
 from hugginggpt.controller.call import PLAN
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded import server as embedded
 from hugginggpt.controller.embedded.planner import plan_in_notation
+from hugginggpt.controller.passages import by_relevance
 from hugginggpt.controller.prompts import Cuttable, Prompt, cuttable, prompt_data, render_within, shorten
 from hugginggpt.conversation import without_hearing_ourselves
 from hugginggpt.deadline import Deadline
@@ -22,6 +24,9 @@ _ANSWER_TOKENS = 1500
 _ANSWER_SHARE = 4  # at most one part in this many of a small context is reserved for the answer
 _PREVIEW_CHARS = 400
 _MOST_PROBLEMS = 12
+_MOST_NEAR = 3
+
+Obstacles = Callable[[Plan, bool], list[str]]
 
 
 def plan_request(
@@ -33,8 +38,11 @@ def plan_request(
     kinds: Iterable[str],
     deadline: Deadline | None,
     check: Callable[[Plan], list[str]],
+    obstacles: Obstacles = lambda plan, half: [],
 ) -> Plan:
     """Have the controller plan a request, and plan again if the plan cannot run.
+
+    A plan of which a part cannot run here is planned again once, and then counts as it is: half is better than none.
 
     Args:
         controller: the controller that plans.
@@ -44,6 +52,7 @@ def plan_request(
         kinds: the kinds that can run here.
         deadline: when planning has to be done.
         check: returns the caller's objections to a plan, one sentence each.
+        obstacles: returns why tasks of a plan cannot run here, one sentence each; with `half`, only if none can.
 
     Returns:
         A plan without objections; empty if the controller is to answer directly.
@@ -55,7 +64,12 @@ def plan_request(
     text = visible(text)
     if controller.is_embedded and embedded.plans_in_notation(controller.settings):
         return plan_in_notation(
-            controller, text=text, resources=resources, history=history, deadline=deadline, check=check
+            controller,
+            text=text,
+            resources=resources,
+            history=history,
+            deadline=deadline,
+            check=lambda plan: check(plan) + obstacles(plan, True),
         )
     offered = tuple(dict.fromkeys(kinds))
     if not offered:
@@ -67,7 +81,11 @@ def plan_request(
         "resources": shown_resources(resources, _PREVIEW_CHARS),
         "history": [shown | {"tasks": _shown_tasks(t)} for t, shown in zip(history, shown_turns(history), strict=True)],
         "kinds": [_described_kind(CAPABILITIES[kind]) for kind in offered],
-        "demos": [demo for demo in prompt_data("planning_demos") if {t["task"] for t in demo["tasks"]} <= {*offered}],
+        "demos": _nearest_last(
+            [demo for demo in prompt_data("planning_demos") if {t["task"] for t in demo["tasks"]} <= {*offered}],
+            text,
+            resources,
+        ),
     }
 
     def ask(prompt: Prompt) -> str:
@@ -75,18 +93,27 @@ def plan_request(
             prompt, stage=PLAN, max_tokens=answer_tokens, schema=plan_schema(offered), deadline=deadline
         )
 
-    def read(answer: str) -> tuple[Plan | None, list[str]]:
-        return _read(answer, set(offered), history, check)
+    def read(answer: str) -> _Draft:
+        return _read(answer, offered, history, check, obstacles)
 
     answer = ask(render_within("planning", budget, **data))
-    plan, problems = read(answer)
-    if plan is None:
-        repair = {"answer": shorten(answer, 4 * answer_tokens), "problems": problems[:_MOST_PROBLEMS]}
-        answer = ask(render_within("planning_repair", budget, **data, **repair))
-        plan, problems = read(answer)
-    if plan is None:
-        raise PlanError("\n".join(problems))
-    return plan
+    first = draft = read(answer)
+    if draft.problems or draft.obstacles:
+        told = [*draft.problems, *draft.obstacles]
+        repair = {"answer": shorten(answer, 4 * answer_tokens), "problems": told[:_MOST_PROBLEMS]}
+        draft = read(ask(render_within("planning_repair", budget, **data, **repair)))
+    # Half of the first plan is better than none of the second.
+    draft = first if draft.problems and not first.problems else draft
+    if draft.problems:
+        raise PlanError("\n".join(draft.problems))
+    return draft.plan
+
+
+def _nearest_last(demos: Sequence[Any], text: str, resources: Sequence[Resource]) -> list[Any]:
+    """The demonstrations, with those last that share the request's rarest words and the types of its files."""
+    types = " ".join(resource.artifact.type.value for resource in resources)
+    shown = [f"{demo['request']} {' '.join(demo['resources'])}" for demo in demos]
+    return [demos[n] for n in reversed(by_relevance(shown, f"{text} {types}"))]
 
 
 def shown_resources(resources: Sequence[Resource], preview_chars: int) -> list[dict[str, Any]]:
@@ -123,20 +150,50 @@ def _shown_tasks(turn: Exchange) -> list[dict[str, Any]]:
     ]
 
 
+@dataclass(frozen=True)
+class _Draft:
+    """A plan as the controller wrote it.
+
+    Attributes:
+        problems: why it cannot run at all.
+        obstacles: why parts of it cannot run here.
+    """
+
+    plan: Plan
+    problems: list[str]
+    obstacles: list[str]
+
+
 def _read(
-    answer: str, offered: set[str], history: Sequence[Exchange], check: Callable[[Plan], list[str]]
-) -> tuple[Plan | None, list[str]]:
+    answer: str,
+    offered: Sequence[str],
+    history: Sequence[Exchange],
+    check: Callable[[Plan], list[str]],
+    obstacles: Obstacles,
+) -> _Draft:
     try:
         plan = without_hearing_ourselves(parse_plan(answer), history)
     except PlanError as error:
-        return None, error.problems
-    problems = [
-        f"Task {task.id} is of the kind {task.task}, which cannot run here."
-        for task in plan.tasks
-        if task.task not in offered
-    ]
-    problems += check(plan)
-    return (None, problems) if problems else (plan, [])
+        return _Draft(Plan(), error.problems, [])
+    lacking = obstacles(plan, False)
+    problems = check(plan) + obstacles(plan, True)
+    foreign = [task for task in plan.tasks if task.task not in offered]
+    if not lacking:
+        problems += [f"Task {task.id} is of the kind {task.task}, which cannot run here." for task in foreign]
+    hints = [_near(kind, offered) for kind in dict.fromkeys(task.task for task in foreign)]
+    return _Draft(plan, problems, [*lacking, *filter(None, hints)])
+
+
+def _near(kind: str, offered: Sequence[str]) -> str:
+    """Which of the offered kinds take and make what another kind does."""
+    wanted = CAPABILITIES[kind]
+    alike = [k for k in offered if k != kind and _shape(CAPABILITIES[k]) == _shape(wanted)]
+    return f"In place of {kind}, {' or '.join(alike[:_MOST_NEAR])} may do nearly the same." if alike else ""
+
+
+def _shape(capability: Capability) -> tuple[frozenset[ValueType], ValueType]:
+    """The types that a kind needs, and the one that it makes first of all."""
+    return frozenset(wanted.type for wanted in capability.inputs if wanted.required), capability.outputs[0]
 
 
 def _described_kind(capability: Capability) -> dict[str, str]:

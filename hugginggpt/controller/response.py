@@ -131,7 +131,9 @@ def _from_results(
         answer, problems = "", [error.message]
     if problems:
         return Response(text=plain_rendering(text, outcomes), source="plain", problems=tuple(problems))
-    return Response(text=answer, source="controller")
+    # What to do about it is said in our words, whatever the controller makes of it.
+    lacking = [line for line in not_done(outcomes) if line not in answer]
+    return Response(text="\n\n".join([answer, *(["\n".join(lacking)] if lacking else [])]), source="controller")
 
 
 def _by_model(

@@ -80,6 +80,26 @@ def choose_unasked(
     return None
 
 
+def choose_given(kind: str, model: str, candidates: Sequence[Candidate]) -> ModelChoice:
+    """The model that the request names, at every endpoint where it can run.
+
+    Raises:
+        SelectionError: it is not known for the kind, or it cannot run here.
+    """
+    named = [candidate for candidate in candidates if candidate.card.id == model]
+    runnable = [candidate for candidate in named if candidate.obstacle is None]
+    if not named:
+        raise SelectionError(
+            f"No model {one_line(model, _REASON_CHARS)} is known for {kind}: choose one that "
+            f"`hugginggpt models list --kind {kind}` shows, or run `hugginggpt models fetch {model} --kind {kind}`."
+        )
+    if not runnable:
+        raise SelectionError(f"The model of the request cannot run here: {named[0].obstacle}")
+    first, *others = runnable
+    reason = "The request names it."
+    return ModelChoice(kind=kind, chosen=first, reason=reason, chosen_by="request", alternatives=tuple(others))
+
+
 def _first(kind: str, ranked: Sequence[Candidate], reason: str, provisional: bool = False) -> ModelChoice:
     first, *rest = ranked
     return ModelChoice(

@@ -28,10 +28,22 @@ from hugginggpt.controller.embedded import (
 from hugginggpt.controller.embedded import model as packaged
 from hugginggpt.controller.embedded import server as embedded
 from hugginggpt.controller.prompts import prompt_hash
-from hugginggpt.plan import draft, extract, limits, loose, model, notation, parse, references, repair, schema
+from hugginggpt.plan import (
+    draft,
+    extract,
+    limits,
+    loose,
+    model,
+    notation,
+    parse,
+    placeholders,
+    references,
+    repair,
+    schema,
+)
 from hugginggpt.settings import Settings
 
-_READING = (draft, extract, limits, loose, model, parse, references, repair)
+_READING = (draft, extract, limits, loose, model, parse, placeholders, references, repair)
 _ASKED = (questions, question_words, sentences)
 _BY_NOTATION = (planner, turns, file_questions, *_ASKED, direct, sources, grammar, notation, *_READING)
 _BY_JSON = (planning, schema, *_READING)

@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Collection
 
 from pydantic import BaseModel, ConfigDict
 
@@ -10,12 +11,14 @@ from hugginggpt.controller.call import ControllerCall
 from hugginggpt.controller.client import Controller, Slot
 from hugginggpt.controller.planning import plan_request
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ControllerError, HuggingGPTError, PassingError
+from hugginggpt.errors import ControllerError, HuggingGPTError, PassingError, error_class
 from hugginggpt.evaluation.datasets import Sample
 from hugginggpt.plan import Plan
 
 _CHECK_SECONDS = 60.0
 """Seconds for a controller to show that it works after planning has used up its own time."""
+_ENOUGH = 8
+"""How many failures for the same reason show that it is not one of the request."""
 
 
 class Prediction(BaseModel):
@@ -41,6 +44,21 @@ class Prediction(BaseModel):
     calls: int
     prompt_tokens: int
     completion_tokens: int
+
+
+def common_failure(predictions: Collection[Prediction], samples: int) -> str | None:
+    """The reason for which every plan failed because of the controller's server; None if there is not one alone.
+
+    Args:
+        predictions: those made so far.
+        samples: how many there will be.
+    """
+    reasons = {(made.error_type, made.error) for made in predictions}
+    if len(predictions) < min(_ENOUGH, samples) or len(reasons) != 1:
+        return None
+    ((kind, reason),) = reasons
+    failed = error_class(kind)
+    return reason if failed is not None and issubclass(failed, ControllerError) else None
 
 
 def predict(

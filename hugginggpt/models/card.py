@@ -104,7 +104,7 @@ class ModelChoice(BaseModel):
     """The candidate chosen for a planned task, why, and the rest in fallback order.
 
     Attributes:
-        chosen_by: "controller" if it picked among several, otherwise "ranking".
+        chosen_by: "request" if that names it, "controller" if it picked among several, otherwise "ranking".
         provisional: the controller gave no usable answer, so it is worth asking again.
     """
 

@@ -7,6 +7,7 @@ import string
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from hugginggpt.capabilities import find_kind
 from hugginggpt.errors import PlanError
 from hugginggpt.plan.limits import check_length
 from hugginggpt.plan.loose import loose_values
@@ -17,8 +18,20 @@ _MOST_DIGITS = 20  # of a whole number
 _MOST_FENCES = 100
 _MOST_FAILED = 2_000  # brackets that begin no JSON
 _READ_AGAIN = 8  # a text is read at most this many times over, if bracket after bracket begins no JSON
-_WRAPPERS = ("tasks", "plan", "task_nodes")
-_KIND_KEYS = ("task", "kind", "tool")
+_WRAPPERS = (
+    "tasks", "plan", "steps", "task_nodes", "task_list", "subtasks", "nodes", "workflow", "actions", "result", "output",
+    "response", "answer", "data", "json", "arguments", "parameters",
+)  # fmt: skip
+_MOST_WRAPPED = 6
+KIND_KEYS = ("task", "kind", "tool")
+"""Fields for the kind of a task, in the order in which they count."""
+ID_KEYS = ("id", "task_id")
+"""Fields for its id."""
+_OTHER_KIND_KEYS = ("task_type", "type", "action", "name", "step")
+_EXAMPLE = re.compile(
+    r"\be\.g|\bfor instance\b|\b(?:for|an?|this|one|as an?) (?:example|sample)\b|\bexamples?:?$", re.IGNORECASE
+)
+_SAID_BEFORE = 80  # characters before a block that can call it an example
 
 RawTask = dict[str, Any]
 
@@ -26,23 +39,44 @@ RawTask = dict[str, Any]
 def extract_tasks(text: str) -> list[RawTask]:
     """The planned tasks as the controller wrote them, not yet checked.
 
-    If the text as a whole is a plan, it is taken as it stands. Otherwise it is read in several ways, and
-    the reading with the most tasks counts; among equals the last, because a controller may think aloud
-    or give an example before the plan.
+    If the text as a whole is a plan, it is taken as it stands. Of several plans in it the last one counts that is not
+    called an example: a controller may first show the form, or try. If no list of tasks is correct JSON, the text is
+    read loosely, and the reading with the most tasks counts; among equals the last.
 
     Raises:
         PlanError: there is no plan in the text, or it is too long.
     """
     check_length(text)
-    fenced = _fenced(text)
-    whole = [tasks for block in (text.strip(), *fenced) if (tasks := _as_tasks(_strictly(block))) is not None]
-    if whole and not fenced:
-        return whole[0]
-    read = [_plans(_values(text)), *(_plans(loose_values(block)) for block in (*fenced, text))]
-    found = [*whole, *itertools.chain.from_iterable(read)]
-    if not found:
-        raise PlanError("There is no plan in this text: a JSON list of tasks was expected.")
-    return max(reversed(found), key=len)
+    if (whole := _as_tasks(_strictly(text.strip()))) is not None:
+        return whole
+    correct = [(tasks, start, end) for value, start, end in _values(text) if (tasks := _as_tasks(value, many=True))]
+    meant = [tasks for tasks, start, _ in correct if not _is_called_example(text, start)]
+    rest = text[correct[-1][2] :] if correct else text
+    if later := _plans(loose_values(rest), many=bool(correct)):
+        return max(reversed(later), key=len)
+    if meant:
+        return meant[-1]
+    read = [_plans(value for value, _, _ in _values(text)), *(_plans(loose_values(block)) for block in _fenced(text))]
+    found = [*itertools.chain.from_iterable(read), *(tasks for tasks, _, _ in correct)]
+    if found:
+        return max(reversed(found), key=len)
+    if _says_empty(text):
+        return []
+    raise PlanError("There is no plan in this text: a JSON list of tasks was expected.")
+
+
+def _is_called_example(text: str, start: int) -> bool:
+    """Whether what is said right before a block calls it an example."""
+    before = text[max(0, start - _SAID_BEFORE) : start].rstrip().removesuffix("json").removesuffix(_FENCE).rstrip()
+    return _EXAMPLE.search(re.split(r"\n|[.!?] ", before)[-1]) is not None
+
+
+def _says_empty(text: str) -> bool:
+    """Whether the text holds an empty plan: in a wrapper, in a fence or on a line of its own."""
+    found = [value for value, _, _ in _values(text)] + [_strictly(block) for block in _fenced(text)]
+    return any(isinstance(value, dict) and _as_tasks(value) == [] for value in found) or any(
+        line.strip() == "[]" for line in (*text.splitlines(), *_fenced(text))
+    )
 
 
 def _fenced(text: str) -> list[str]:
@@ -52,17 +86,48 @@ def _fenced(text: str) -> list[str]:
     return [block for block in blocks if block.startswith(("[", "{"))][-_MOST_FENCES:]
 
 
-def _as_tasks(found: Any) -> list[RawTask] | None:
-    if isinstance(found, dict):
-        if any(key in found for key in _KIND_KEYS):
-            return [found]
-        inside = next((found[key] for key in _WRAPPERS if key in found), None)
-        return inside if _is_list_of_objects(inside) else None
-    return found if _is_list_of_objects(found) else None
+def _as_tasks(found: Any, *, many: bool = False, deeper: int = _MOST_WRAPPED) -> list[RawTask] | None:
+    """The tasks that a value holds, however it is wrapped; None if it is no plan.
+
+    Args:
+        many: a single task outside a list is no plan.
+    """
+    if isinstance(found, list):
+        return found if all(isinstance(element, dict) for element in found) and (not many or _has_task(found)) else None
+    if not isinstance(found, dict) or deeper <= 0:
+        return None
+    if _is_task(found):
+        return None if many else [found]
+    if found and all(isinstance(task, dict) and _is_task(task) for task in found.values()):
+        return [_with_id(task, str(name)) for name, task in found.items()]
+    named = {str(name).strip().lower(): value for name, value in found.items()}
+    for wrapper in _WRAPPERS:
+        inside = named.get(wrapper)
+        inside = _strictly(inside) if isinstance(inside, str) else inside
+        if isinstance(inside, list | dict) and (tasks := _as_tasks(inside, many=many, deeper=deeper - 1)) is not None:
+            return tasks
+    return None
 
 
-def _is_list_of_objects(found: Any) -> bool:
-    return isinstance(found, list) and all(isinstance(element, dict) for element in found)
+def _has_task(found: list[RawTask]) -> bool:
+    return any(_is_task(task) for task in found)
+
+
+def _is_task(found: RawTask) -> bool:
+    """Whether an object says what kind of task it is, in a field for it, or in another one by the name of a kind."""
+    named = {str(name).strip().lower(): value for name, value in found.items()}
+    return any(isinstance(named.get(key), str) for key in KIND_KEYS) or kind_elsewhere(named) is not None
+
+
+def kind_elsewhere(task: RawTask) -> str | None:
+    """The kind that a task names in a field that is not for it, such as its type or name; None if there is none."""
+    named = (task.get(key) for key in _OTHER_KIND_KEYS)
+    return next((value for value in named if isinstance(value, str) and find_kind(value) is not None), None)
+
+
+def _with_id(task: RawTask, name: str) -> RawTask:
+    """A task with the id that it has as a member of an object."""
+    return task if any(str(key).lower() in ID_KEYS for key in task) else {**task, "id": name}
 
 
 def _strictly(text: str) -> Any:
@@ -77,8 +142,8 @@ def _whole(digits: str) -> int | str:
     return int(digits) if len(digits) <= _MOST_DIGITS else digits
 
 
-def _values(text: str) -> Iterator[Any]:
-    """Every piece of correct JSON in the text."""
+def _values(text: str) -> Iterator[tuple[Any, int, int]]:
+    """Every piece of correct JSON in the text, with its start and end."""
     decoder = json.JSONDecoder(strict=False, parse_int=_whole)
     position, failed, left = 0, 0, _READ_AGAIN * len(text)
     while failed < _MOST_FAILED and left > 0 and (start := _BRACKET.search(text, position)) is not None:
@@ -89,7 +154,7 @@ def _values(text: str) -> Iterator[Any]:
             left -= _read_in_vain(error, text, start.start())
             position = start.end()
         else:
-            yield value
+            yield value, start.start(), position
 
 
 def _read_in_vain(error: Exception, text: str, start: int) -> int:
@@ -99,14 +164,13 @@ def _read_in_vain(error: Exception, text: str, start: int) -> int:
     return max(1, end - start)
 
 
-def _plans(values: Iterable[Any]) -> list[list[RawTask]]:
-    """The values that are plans; single tasks outside a list make one plan together."""
+def _plans(values: Iterable[Any], *, many: bool = False) -> list[list[RawTask]]:
+    """The values that are plans; single tasks outside a list make one plan together, unless only lists count."""
     plans: list[list[RawTask]] = []
     single: list[RawTask] = []
     for value in values:
-        tasks = _as_tasks(value)
-        if tasks and tasks == [value]:
+        if isinstance(value, dict) and _is_task(value):
             single.append(value)
-        elif tasks:
+        elif tasks := _as_tasks(value, many=many):
             plans.append(tasks)
-    return [single, *plans] if single else plans
+    return [single, *plans] if single and not many else plans

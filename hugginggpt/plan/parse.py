@@ -5,17 +5,22 @@ import math
 import re
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Collection, Iterator
 from typing import Any
 
-from hugginggpt.capabilities import CAPABILITIES, find_kind
+from hugginggpt.capabilities import CAPABILITIES, Input, ValueType, find_kind
 from hugginggpt.errors import PlanError
+from hugginggpt.plan import placeholders
 from hugginggpt.plan.draft import Draft, Drafts, argument_of, count_of
-from hugginggpt.plan.extract import RawTask, extract_tasks
+from hugginggpt.plan.extract import ID_KEYS, KIND_KEYS, RawTask, extract_tasks, kind_elsewhere
 from hugginggpt.plan.limits import MAX_ARGUMENTS, MAX_TASKS
 from hugginggpt.plan.model import Plan, Scalar
-from hugginggpt.plan.references import canonical, split_list
+from hugginggpt.plan.references import canonical, reference, split_list
 from hugginggpt.plan.repair import finished_plan
 
+_DEP_KEYS = ("dep", "deps", "depends_on", "dependencies", "dependency")
+_NUMBER = re.compile(r"(?<!\w)-\d{1,5}|(?<!\d)\d{1,5}(?!\d)")
+_MOST_NESTED = 4
 _MAX_ID = 9999
 _MAX_ID_CHARS = 100  # digits of an id that is written as a text, such as "task 3"
 
@@ -44,7 +49,7 @@ class _Reading:
         if len(raw) > MAX_TASKS:
             raise PlanError(f"The plan has {len(raw):,} tasks; the limit is {MAX_TASKS}: split the request.")
         self.raw = [{str(key).strip().lower(): value for key, value in task.items()} for task in raw]
-        self.declared = [_as_id(_first(task, "id", "task_id")) for task in self.raw]
+        self.declared = [_as_id(_first(task, *ID_KEYS)) for task in self.raw]
         self.ids = self._assign_ids()
         self.places: dict[int, list[int]] = defaultdict(list)
         for position, declared in enumerate(self.declared):
@@ -88,10 +93,9 @@ class _Reading:
 
     def _read_task(self, position: int) -> None:
         raw, task_id = self.raw[position], self.ids[position]
-        name = _first(raw, "task", "kind", "tool")
-        kind = find_kind(name) if isinstance(name, str) else None
+        kind = _kind_of(raw)
         if kind is None:
-            self.problems.append(_unknown_kind(task_id, name))
+            self.problems.append(_unknown_kind(task_id, _first(raw, *KIND_KEYS)))
             return
         draft = self.drafts.tasks[task_id] = Draft(task_id, CAPABILITIES[kind])
         arguments = _first(raw, "args", "arguments", "inputs")
@@ -102,22 +106,16 @@ class _Reading:
         if len(arguments) > MAX_ARGUMENTS:
             self.problems.append(f"{draft.label} has {len(arguments):,} arguments; the limit is {MAX_ARGUMENTS}.")
             return
-        for key, value in arguments.items():
-            self._read_argument(draft, position, str(key), value)
-        deps = _first(raw, "dep", "deps", "depends_on")
-        declared_deps = deps if isinstance(deps, list) else [deps]
-        if len(declared_deps) > MAX_TASKS:
-            self.problems.append(
-                f"{draft.label} names {len(declared_deps):,} tasks in 'dep'; the limit is {MAX_TASKS}."
-            )
+        declared = list(_ids_in(_first(raw, *_DEP_KEYS)))
+        if len(declared) > MAX_TASKS:
+            self.problems.append(f"{draft.label} names {len(declared):,} tasks in 'dep'; the limit is {MAX_TASKS}.")
             return
-        for dep in declared_deps:
-            declared = _as_id(dep)
-            if declared is not None:
-                draft.order.add(self._resolve(position, declared))
+        for key, value in arguments.items():
+            self._read_argument(draft, position, str(key), value, declared)
+        draft.order |= {self._resolve(position, dep) for dep in declared}
         draft.order -= draft.needs | {task_id}
 
-    def _read_argument(self, draft: Draft, position: int, key: str, value: Any) -> None:
+    def _read_argument(self, draft: Draft, position: int, key: str, value: Any, waits_for: Collection[int]) -> None:
         if value is None or value == "" or value == []:
             return
         parameter = next((p for p in draft.capability.parameters if p == key.strip().lower()), None)
@@ -134,7 +132,7 @@ class _Reading:
         elements = value if isinstance(value, list) else [value]
         if self.drafts.is_too_long(draft, wanted.name, len(elements)):
             return
-        scalars = [self._scalar(position, element) for element in elements]
+        scalars = [self._scalar(draft, position, element, wanted, waits_for) for element in elements]
         if None in scalars:
             draft.unreadable.add(wanted.name)
             self.problems.append(
@@ -149,10 +147,42 @@ class _Reading:
             draft.args[wanted.name] = argument_of(wanted, texts, isinstance(value, list))
         self.drafts.is_too_long(draft, wanted.name, count_of(draft.args.get(wanted.name)))
 
-    def _scalar(self, position: int, value: Any) -> str | None:
+    def _scalar(self, draft: Draft, position: int, value: Any, wanted: Input, waits_for: Collection[int]) -> str | None:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             return None
-        return canonical(_clean(str(value)), lambda k: self._resolve(position, k)).strip()
+        text = placeholders.rewritten(
+            _clean(str(value)),
+            known=lambda k: any(place != position for place in self.places.get(k, ())),
+            waits_for=waits_for,
+            is_text=wanted.type is ValueType.TEXT,
+        )
+        if (found := placeholders.unnumbered(text)) is not None:
+            text = self._numbered(draft, position, text, found, wanted, waits_for)
+        return canonical(text, lambda k: self._resolve(position, k)).strip()
+
+    def _numbered(
+        self, draft: Draft, position: int, text: str, found: str, wanted: Input, waits_for: Collection[int]
+    ) -> str:
+        """The text with a number for a result that has none: of the task that it waits for, or of the only possible."""
+        candidates = [k for k in dict.fromkeys(waits_for) if k in self.places]
+        if not candidates:
+            makers = [other for other in range(position) if self._makes(other, wanted)]
+            candidates = [self.ids[other] for other in makers]
+        if len(candidates) == 1:
+            self.repairs.append(
+                f"{draft.label} has '{_short(found)}' in '{wanted.name}'; it means task {candidates[0]}."
+            )
+            return text.replace(found, reference(candidates[0]))
+        self.problems.append(
+            f"{draft.label} has '{_short(found)}' in '{wanted.name}', which does not say whose result it is: "
+            f"write {reference(0)} with the id of the task."
+        )
+        return text
+
+    def _makes(self, position: int, wanted: Input) -> bool:
+        """Whether the task at a position makes a value of the type that is wanted."""
+        kind = _kind_of(self.raw[position])
+        return kind is not None and CAPABILITIES[kind].gives(wanted)
 
     def _read_parameter(self, draft: Draft, name: str, value: Any) -> None:
         wanted = draft.capability.parameters[name]
@@ -170,6 +200,23 @@ class _Reading:
             )
             return
         draft.args[name] = int(number) if wanted is int else number
+
+
+def _kind_of(raw: RawTask) -> str | None:
+    name = _first(raw, *KIND_KEYS) or kind_elsewhere(raw)
+    return find_kind(name) if isinstance(name, str) else None
+
+
+def _ids_in(value: Any, deeper: int = _MOST_NESTED) -> Iterator[int]:
+    """The ids in a `dep`, however it is written: a list, a number, a text such as "0, 1", or an object."""
+    if isinstance(value, str):
+        yield from (int(number) for number in _NUMBER.findall(value) if not number.startswith("-"))
+    elif isinstance(value, list | dict) and deeper > 0:
+        inside = value.values() if isinstance(value, dict) else value
+        found = [k for one in inside for k in _ids_in(one, deeper - 1)]
+        yield from found or (k for name in (value if isinstance(value, dict) else ()) for k in _ids_in(str(name)))
+    elif (declared := _as_id(value)) is not None:
+        yield declared
 
 
 def _first(raw: RawTask, *keys: str) -> Any:

@@ -9,6 +9,7 @@ from hugginggpt.errors import PlanError
 from hugginggpt.plan.draft import Draft, Drafts, argument_of, count_of
 from hugginggpt.plan.limits import MAX_CHARS, MAX_PLAN_ELEMENTS, check_length, listed
 from hugginggpt.plan.model import Argument, Plan, PlannedTask, Scalar
+from hugginggpt.plan.placeholders import is_open
 from hugginggpt.plan.references import occurrences, reference, references_in, replace_references, sole_reference
 
 
@@ -33,6 +34,8 @@ class _Repair:
                 self._check_arguments(draft)
         self.drafts.stop_at_problems()
         self._drop_dangling_order()
+        for draft in self.drafts.tasks.values():
+            self._use_what_is_awaited(draft)
         self._check_references()
         self.drafts.stop_at_problems()
         ids = self._order()
@@ -59,6 +62,22 @@ class _Repair:
             if dangling:
                 self.repairs.append(f"{draft.label} depended on {_ids(dangling)}, not in the plan; this was left out.")
                 draft.order -= dangling
+
+    def _use_what_is_awaited(self, draft: Draft) -> None:
+        """A task that waits for one other task without using its result lacks it, if it has a place for it."""
+        open_ = [
+            i for i in draft.capability.inputs
+            if i.required and i.name not in draft.unreadable and _is_open(draft.args.get(i.name))
+        ]  # fmt: skip
+        sources = sorted(draft.order)
+        if len(open_) != 1 or len(sources) != 1:
+            return
+        (wanted,), (source,) = open_, sources
+        if not self.drafts.tasks[source].capability.gives(wanted):
+            return
+        draft.args[wanted.name] = reference(source)
+        draft.order.discard(source)
+        self.repairs.append(f"{draft.label} waits for task {source} and lacked '{wanted.name}'; it takes its result.")
 
     def _check_references(self) -> None:
         for draft in self.drafts.tasks.values():
@@ -217,6 +236,10 @@ def _sorted(graph: dict[int, set[int]]) -> list[int]:
         for task_id in sorter.get_ready():
             heapq.heappush(ready, task_id)
     return ids
+
+
+def _is_open(value: Argument | None) -> bool:
+    return value is None or (isinstance(value, str) and is_open(value))
 
 
 def _chars(value: Argument) -> int:

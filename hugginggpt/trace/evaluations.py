@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, delete, func, select
 
 from hugginggpt.evaluation.prediction import Prediction
 from hugginggpt.evaluation.report import EvaluationReport
@@ -53,6 +53,11 @@ class Evaluations:
         with self._database.writing() as session:
             row["created_at"] = self._database.now(session)
             session.execute(insert_for(session, PredictionRow).values(row).on_conflict_do_nothing())
+
+    def forget(self, evaluation_id: str) -> None:
+        """Delete the predictions of an evaluation, so that each sample is planned anew."""
+        with self._database.writing() as session:
+            session.execute(delete(PredictionRow).filter_by(evaluation_id=evaluation_id))
 
     def reports(self, dataset_sha256: str, most: int) -> list[tuple[datetime, EvaluationReport]]:
         """The scores of the latest evaluations of a dataset, newest first, each with the time of its last scoring."""

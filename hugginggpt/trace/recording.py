@@ -286,7 +286,9 @@ class RunTrace:
                     completion_tokens=call.completion_tokens,
                     seconds=call.seconds,
                     cost_microdollars=call.cost_microdollars,
+                    estimated=call.estimated,
                     error=call.error,
+                    thoughts=call.thoughts,
                     started_at=call.started_at,
                 )
             )

@@ -246,6 +246,7 @@ def _story_of(session: Session, request_id: str, now: datetime) -> RequestTrace:
             prompt_tokens=sum(call.prompt_tokens for call in calls),
             completion_tokens=sum(call.completion_tokens for call in calls),
             cost_microdollars=sum(costs) if costs else None,
+            estimated=any(call.estimated for call in calls),
         ),
     )
 

@@ -194,7 +194,12 @@ class TaskTrace(_Frozen):
 
 
 class CallTrace(_Frozen):
-    """One call to the controller, whether it succeeded or not."""
+    """One call to the controller, whether it succeeded or not.
+
+    Attributes:
+        estimated: tokens and cost are estimated, because the server does not count.
+        thoughts: what the model thought aloud, from the beginning; None if it did not.
+    """
 
     life: int
     task_id: int | None
@@ -207,7 +212,9 @@ class CallTrace(_Frozen):
     completion_tokens: int
     seconds: float
     cost_microdollars: int | None
+    estimated: bool
     error: str | None
+    thoughts: str | None
     started_at: datetime
 
 
@@ -226,6 +233,7 @@ class Totals(_Frozen):
     Attributes:
         seconds: how long processes worked on it, without the time between a death and a resume.
         cost_microdollars: millionths of a US dollar; None if no prices are configured.
+        estimated: tokens and cost are partly estimated, because the controller's server does not count.
     """
 
     seconds: float
@@ -233,6 +241,7 @@ class Totals(_Frozen):
     prompt_tokens: int
     completion_tokens: int
     cost_microdollars: int | None
+    estimated: bool
 
 
 class RequestTrace(_Frozen):

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -257,7 +258,9 @@ class ModelSelectionRow(Base):
     revision: Mapped[str | None]
     endpoint: Mapped[str]
     reason: Mapped[str]
-    chosen_by: Mapped[str] = mapped_column(doc="`controller` if it picked among several models, else `ranking`")
+    chosen_by: Mapped[str] = mapped_column(
+        doc="`request` if that named the model, `controller` if it picked among several, else `ranking`"
+    )
     ranked: Mapped[list[Any]] = mapped_column(
         doc="the chosen candidate, then its fallbacks in order, each with its card"
     )
@@ -326,7 +329,11 @@ class ControllerCallRow(Base):
     cost_microdollars: Mapped[int | None] = mapped_column(
         BigInteger, doc="cost in millionths of a US dollar; null if no prices are configured"
     )
+    estimated: Mapped[bool] = mapped_column(
+        server_default=false(), doc="tokens and cost are estimated, because the server does not count"
+    )
     error: Mapped[str | None]
+    thoughts: Mapped[str | None] = mapped_column(doc="what the model thought aloud, from the beginning")
     started_at: Mapped[datetime]
 
 

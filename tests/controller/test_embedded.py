@@ -1,5 +1,6 @@
 """The embedded controller: SmolLM2 on llama.cpp, really answering."""
 
+import importlib.util
 import json
 import re
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -208,6 +210,42 @@ def test_another_gguf_can_be_given(tmp_path: Path) -> None:
         controller.check()
     with pytest.raises(ControllerError, match="not a file"):
         Controller.from_settings(Settings(embedded_controller_gguf=tmp_path / "none.gguf")).check()
+
+
+def packaged_weights() -> Path:
+    (package,) = importlib.util.find_spec(embedded.PACKAGE).submodule_search_locations  # type: ignore[union-attr, misc]
+    return Path(package) / embedded.FILE
+
+
+def test_a_gguf_of_ones_own_has_the_context_that_it_says_within_memory() -> None:
+    def tokens(**settings: Any) -> int:
+        return Controller.from_settings(
+            Settings(embedded_controller_gguf=packaged_weights(), **settings)
+        ).context_tokens
+
+    assert tokens() == 8192
+    assert tokens(controller_context_tokens=1024) == 1024
+    assert tokens(controller_context_tokens=100_000) == 8192
+    # 30 layers with 3 heads of 64 values each, for keys and for values, in half precision.
+    room = 2000 * 2 * 30 * 3 * 64 * 2
+    assert tokens(model_memory=packaged_weights().stat().st_size + room) == 2000
+    assert tokens(model_memory=1) == 512
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "is no GGUF"),
+        (b"GGUF\x03\0\0\0", "damaged"),
+        (b"GGUF" + bytes(60), "no GGUF"),
+        (b"GGUF\x03" + bytes(60), "how long"),
+    ],
+)
+def test_a_gguf_that_is_none_is_a_sentence(tmp_path: Path, content: bytes, why: str) -> None:
+    given = tmp_path / "mine.gguf"
+    given.write_bytes(content)
+    with pytest.raises(ControllerError, match=rf"mine\.gguf cannot be loaded .*{why}.*EMBEDDED_CONTROLLER_GGUF"):
+        Controller.from_settings(Settings(embedded_controller_gguf=given)).context_tokens  # noqa: B018
 
 
 def test_damaged_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.planning import plan_request
 from hugginggpt.deadline import Deadline
@@ -53,6 +54,24 @@ def test_the_controller_sees_what_it_can_use_and_nothing_else(server: OpenAIServ
     assert {branch["properties"]["task"]["enum"][0] for branch in schema["properties"]["tasks"]["items"]["anyOf"]} == {
         *KINDS
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "nearest"),
+    [
+        ("How much does the plumber want, according to this invoice?", "plumber.png", "How much do we owe the electr"),
+        ("What colour is the bird in this photo?", "bird.jpg", "I took this at the harbour. What colour is"),
+        ("Keep the outlines of the car and paint it as a spaceship.", "car.jpg", "Keep the outlines of the house"),
+    ],
+)
+def test_the_nearest_demonstration_is_last_and_the_beginning_never_changes(
+    server: OpenAIServer, controller: Controller, text: str, name: str, nearest: str
+) -> None:
+    for asked in (text, "Hello there."):
+        plan(controller, text=asked, resources=[picture(name)], kinds=tuple(CAPABILITIES))
+    first, second = (call.request["messages"][0]["content"] for call in server.calls)
+    assert first.rpartition("Request: ")[2].startswith(nearest)
+    assert first.partition("Examples:")[0] == second.partition("Examples:")[0]
 
 
 def test_the_controller_sees_what_earlier_turns_did_and_may_set_how_speech_sounds(
@@ -115,6 +134,38 @@ def test_two_bad_plans_are_an_error_with_every_problem(server: OpenAIServer, con
     with pytest.raises(PlanError, match="mind-reading"):
         plan(controller)
     assert len(server.calls) == 2
+
+
+def cannot_see(found: Plan, half: bool) -> list[str]:
+    """As the catalog objects where objects cannot be detected."""
+    seeing = [task for task in found.tasks if task.task == "object-detection"]
+    if half and any(not task.needs for task in found.tasks if task not in seeing):
+        return []
+    return [f"Task {task.id}: object-detection cannot run here. Set HF_TOKEN." for task in seeing]
+
+
+def test_half_a_plan_is_better_than_none(server: OpenAIServer, controller: Controller) -> None:
+    half = [READ, SEE | {"id": 1}]
+    server.script = {"plan": {"tasks": half}}
+    kinds = (*KINDS, "zero-shot-object-detection", "image-classification")
+    assert plan(controller, kinds=kinds, obstacles=cannot_see).to_list() == half
+    assert [call.correction for call in server.calls] == [False, True]
+    assert "- Task 1: object-detection cannot run here. Set HF_TOKEN." in server.calls[1].text
+    assert "- In place of object-detection, image-classification may do nearly the same." in server.calls[1].text
+
+
+@pytest.mark.parametrize("second", [invalid_json(), {"tasks": [SEE]}])
+def test_half_of_the_first_plan_is_better_than_a_second_that_is_none(
+    server: OpenAIServer, controller: Controller, second: Any
+) -> None:
+    server.script = {"plan": [{"tasks": [READ, SEE | {"id": 1}]}, second]}
+    assert [task.id for task in plan(controller, obstacles=cannot_see).tasks] == [0, 1]
+
+
+def test_a_plan_of_which_nothing_can_run_is_none(server: OpenAIServer, controller: Controller) -> None:
+    server.script = {"plan": {"tasks": [SEE]}}
+    with pytest.raises(PlanError, match="HF_TOKEN"):
+        plan(controller, obstacles=cannot_see)
 
 
 def test_an_empty_plan_is_one(server: OpenAIServer, controller: Controller) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.selection import choose_model
+from hugginggpt.controller.selection import choose_given, choose_model
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import SelectionError
 from hugginggpt.models.card import Candidate, Endpoint, ModelChoice
@@ -136,3 +136,20 @@ def test_without_schemas_the_answer_is_read_out_of_its_prose(
 def test_the_embedded_controller_takes_the_first() -> None:
     choice = choose(Controller.from_settings(Settings()), THREE)
     assert (ids(choice)[0], choice.chosen_by) == ("org/first", "ranking")
+
+
+def test_the_model_of_the_request_is_taken_wherever_it_runs() -> None:
+    remote = candidate("org/second", endpoint=Endpoint.REMOTE)
+    choice = choose_given("text-classification", "org/second", [*THREE, remote])
+    assert [(c.card.id, c.endpoint) for c in choice.ranked] == [("org/second", "local"), ("org/second", "remote")]
+    assert choice.chosen_by == "request"
+
+
+def test_a_model_of_the_request_that_cannot_run_is_refused_with_the_obstacle() -> None:
+    found = [*THREE, candidate("org/fourth", obstacle="org/fourth is gated: set HF_TOKEN.")]
+    with pytest.raises(SelectionError, match=r"cannot run here: org/fourth is gated: set HF_TOKEN\."):
+        choose_given("text-classification", "org/fourth", found)
+    with pytest.raises(
+        SelectionError, match=r"No model org/fifth is known for text-classification.*models fetch org/fi"
+    ):
+        choose_given("text-classification", "org/fifth", found)

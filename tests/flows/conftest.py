@@ -67,12 +67,9 @@ Answer = Callable[..., RequestTrace]
 def answer() -> Answer:
     """Run the flow to its end and read its story from the trace."""
 
-    def run(
-        request: str, *files: str | Path, plan: list[dict[str, Any]] | None = None, fresh: bool = False, **more: Any
-    ) -> RequestTrace:
-        state = answer_request(
-            request, [str(f) for f in files], options=RequestOptions(plan=plan, fresh=fresh), return_state=True, **more
-        )
+    def run(request: str, *files: str | Path, **more: Any) -> RequestTrace:
+        options = RequestOptions(**{name: more.pop(name) for name in RequestOptions.model_fields if name in more})
+        state = answer_request(request, [str(f) for f in files], options=options, return_state=True, **more)
         story = get_trace().requests.get(more.get("request_id") or get_trace().requests.latest(1)[0].request_id)
         if state.is_failed():
             with pytest.raises(rebuilt(story.error_type, "").__class__):

@@ -95,6 +95,35 @@ def test_four_stages_with_the_controller_planning_choosing_and_answering(
     assert story.totals.prompt_tokens == sum(call.prompt_tokens or 0 for call in story.controller_calls)
 
 
+@pytest.mark.parametrize("given", [False, True])
+def test_a_step_that_cannot_run_here_costs_only_itself(
+    answer: Answer, controller: OpenAIServer, sign: Path, given: bool
+) -> None:
+    move = {"task": "image-to-video", "id": 3, "dep": [-1], "args": {"image": "sign.png"}}
+    tasks = [*READ_ALOUD, move]
+    controller.script = {"plan": {"tasks": tasks}, "summarization": "42.50 EUR.", "respond": "It says 42.50 EUR."}
+    options = {"plan": tasks} if given else {}
+    story = answer("Read this, sum it up, say it aloud, make it move.", sign, **options)
+    assert story.status is RequestStatus.PARTIAL
+    assert stages(story) == {0: "completed", 1: "completed", 2: "completed", 3: "failed"}
+    assert story.response is not None
+    said, _, lacking = story.response.partition("\n\n")
+    assert said == "It says 42.50 EUR."
+    assert re.fullmatch(r"Not done: the video\. Image-to-video cannot run here\. .*: (?:set|run|raise) .+\.", lacking)
+
+
+def test_the_models_of_the_request_are_used(answer: Answer, controller: OpenAIServer, sign: Path) -> None:
+    tasks = [READ_ALOUD[0], READ_ALOUD[2] | {"args": {"text": "<GENERATED>-0"}, "model": "org/unknown"}]
+    controller.script = {"respond": "It says 42.50 EUR."}
+    story = answer("Read it.", sign, plan=tasks, models={"image-to-text": "rapidocr/PP-OCRv6-small"})
+    reading, speech = story.tasks
+    assert reading.selection is not None
+    choice = reading.selection.choice
+    assert (choice.chosen.card.id, choice.chosen_by, choice.alternatives) == ("rapidocr/PP-OCRv6-small", "request", ())
+    assert speech.status is TaskStatus.FAILED and "No model org/unknown is known" in (speech.error or "")
+    assert "select" not in controller.stages()
+
+
 def test_a_long_text_that_is_spoken_is_given_with_its_file(
     answer: Answer, controller: OpenAIServer, sign: Path
 ) -> None:

@@ -10,12 +10,23 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
 from flows.evaluate import evaluate_planner
-from hugginggpt.errors import ControllerAuthError, UsageError
+from hugginggpt.errors import ControllerAuthError, ControllerError, UsageError
 from hugginggpt.evaluation.datasets import sample_set
 from hugginggpt.evaluation.report import EvaluationReport
 from hugginggpt.services import get_trace, reset
 from tests.flows.prefect_runs import task_runs_of
-from tests.stand_ins.openai_server import OpenAIServer, RecordedCall, Reply, wrong_key
+from tests.stand_ins.openai_server import (
+    OpenAIServer,
+    RecordedCall,
+    Reply,
+    answer_in_thoughts,
+    declined,
+    error_in_success,
+    thinking,
+    tool_call,
+    unfinished,
+    wrong_key,
+)
 
 READ = {"task": "image-to-text", "id": 0, "dep": [-1], "args": {"image": "scan.png"}}
 
@@ -115,6 +126,46 @@ def test_a_failed_plan_counts_as_an_empty_one(controller: OpenAIServer, dataset:
     report = evaluate(dataset, limit=1)
     assert (report.valid, report.node_f1, report.calls) == (0.0, 0.0, 2)
     assert evaluate(dataset, limit=1) == report  # nor is a failure asked for again
+
+
+def test_it_stops_if_every_plan_fails_for_one_reason_and_goes_on_once_that_is_mended(
+    controller: OpenAIServer, dataset: Path
+) -> None:
+    overflow = Reply(status=400, code="context_length_exceeded", message="Too many tokens.")
+    controller.script = {"plan": overflow}
+    with pytest.raises(ControllerError, match=r"Every plan failed for one reason\..*CONTROLLER_CONTEXT_TOKENS"):
+        evaluate(dataset)
+    assert planned(controller) < 40
+    controller.script = {"plan": {"tasks": [READ]}}
+    assert evaluate(dataset).valid == 100.0
+
+
+FAULTS = (
+    thinking({"tasks": [READ]}, "no beginning"),
+    [error_in_success(), {"tasks": [READ]}],
+    [unfinished(), {"tasks": [READ]}],
+    [Reply(status=400, message="`temperature` is deprecated for this model."), {"tasks": [READ]}],
+    tool_call({"tasks": [READ]}),
+    answer_in_thoughts({"tasks": [READ]}),
+)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults_of_the_server_cost_no_plan(controller: OpenAIServer, dataset: Path, fault: Any) -> None:
+    controller.script = {"plan": fault}
+    assert evaluate(dataset, limit=3).node_f1 == 100.0
+
+
+@pytest.mark.parametrize("fault", [wrong_key(), declined(), Reply(status=404, message="model 'x' not found")])
+def test_it_resumes_after_a_fault(controller: OpenAIServer, dataset: Path, fault: Reply) -> None:
+    good: Any = {"tasks": [READ]}
+    controller.script = {"plan": [*[good] * 3, fault], "check": ["OK.", fault]}
+    with pytest.raises(ControllerError):
+        evaluate(dataset, limit=6)
+    controller.script = {"plan": good}
+    before = planned(controller)
+    assert evaluate(dataset, limit=6).node_f1 == 100.0
+    assert planned(controller) - before < 6
 
 
 def test_the_prefect_ui_shows_the_scores(controller: OpenAIServer, dataset: Path) -> None:

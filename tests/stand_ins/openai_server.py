@@ -48,10 +48,14 @@ class Reply:
     """What the server does with one request.
 
     Attributes:
-        content: the answer's text.
+        content: the answer's text, or parts.
+        beside: fields of the message beside its content.
         status: HTTP status; anything but 200 makes it an error.
         code: the error's code, and `param` the parameter it is about.
+        error: the whole JSON body, in place of a completion or of an error in OpenAI's form.
+        location: where a redirect leads.
         finish: finish_reason of the choice.
+        usage: what it says about tokens, in place of an estimate.
         hang: never answer.
         cut_off: break the connection in the middle of the body.
         body: the whole body, in place of a completion.
@@ -59,13 +63,17 @@ class Reply:
         tokens: completion tokens to report, in place of an estimate.
     """
 
-    content: str | None = ""
+    content: Any = ""
+    beside: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200
     code: str | None = None
     param: str | None = None
     message: str = "The stand-in was told to refuse."
+    error: Any = None
+    location: str | None = None
     retry_after: float | None = None
     finish: str = "stop"
+    usage: Any = None
     hang: bool = False
     cut_off: bool = False
     body: bytes | None = None
@@ -113,6 +121,95 @@ def invalid_json() -> Reply:
     return Reply('{"tasks": [{"task": "image-to-te')
 
 
+def loading() -> Reply:
+    """A llama.cpp server that is not ready."""
+    return Reply(status=503, error={"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}})
+
+
+def thinking(content: Any, how: str = "tags") -> Reply:
+    """An answer with thoughts that hold a draft, in one of the ways that servers show them.
+
+    Args:
+        content: the answer.
+        how: "tags", "no beginning", "thought tags", "brackets", "channels", "parts" or "a field of its own".
+    """
+    said = content if isinstance(content, str) else json.dumps(content)
+    draft = f"Hm. First I thought of {json.dumps(DRAFT)}, but no."
+    match how:
+        case "tags":
+            return Reply(f"<think>\n{draft}\n</think>\n\n{said}")
+        case "no beginning":
+            return Reply(f"{draft}\n</think>\n\n{said}")
+        case "thought tags":
+            return Reply(f"<thought>{draft}</thought>{said}")
+        case "brackets":
+            return Reply(f"[THINK]{draft}[/THINK]{said}")
+        case "channels":
+            return Reply(
+                f"<|channel|>analysis<|message|>{draft}<|end|><|start|>assistant<|channel|>final<|message|>{said}"
+            )
+        case "parts":
+            thoughts = {"type": "thinking", "thinking": [{"type": "text", "text": draft}]}
+            return Reply([thoughts, {"type": "text", "text": said}])
+        case "a field of its own":
+            return Reply(said, beside={"reasoning_content": draft})
+    raise ValueError(how)
+
+
+DRAFT = [{"task": "image-to-text", "id": k, "dep": [-1], "args": {"image": "draft.jpg"}} for k in range(3)]
+"""A plan that no model means: it only thinks of it."""
+
+
+def only_thinking(closed: bool = False) -> Reply:
+    """Thoughts that used up the token limit."""
+    return Reply(f"<think>\nLet me see. {json.dumps(DRAFT)}" + "</think>" * closed, finish="length")
+
+
+def answer_in_thoughts(value: Any) -> Reply:
+    """A server that takes everything for thoughts."""
+    return Reply("", beside={"reasoning_content": json.dumps(value)})
+
+
+def tool_call(arguments: Any) -> Reply:
+    call = {"id": "call-1", "type": "function", "function": {"name": "plan", "arguments": json.dumps(arguments)}}
+    return Reply(None, beside={"tool_calls": [call]}, finish="tool_calls")
+
+
+def declined(words: str = "I cannot help with that.") -> Reply:
+    return Reply(None, beside={"refusal": words})
+
+
+def error_in_success(message: str = "Upstream is overloaded", code: Any = 502) -> Reply:
+    """OpenRouter's way."""
+    return Reply(error={"error": {"message": message, "code": code}})
+
+
+def broken_off() -> Reply:
+    return Reply("Half of the ans", finish="error")
+
+
+def unfinished() -> Reply:
+    """What gpt-5 says if its thoughts need more than the limit."""
+    message = "Could not finish the message because max_tokens or model output limit was reached."
+    return Reply(status=400, code="invalid_request_error", message=message)
+
+
+def listed_error() -> Reply:
+    """Gemini's way."""
+    info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "0.2s"}
+    error = {"code": 429, "message": "Resource exhausted.", "status": "RESOURCE_EXHAUSTED", "details": [info]}
+    return Reply(status=429, error=[{"error": error}])
+
+
+def text_error(message: str = "Model crashed.") -> Reply:
+    """LM Studio's way."""
+    return Reply(status=500, error={"error": message})
+
+
+def redirected(to: str) -> Reply:
+    return Reply(status=301, error={}, location=to)
+
+
 MISBEHAVIOUR: dict[str, Callable[..., Reply]] = {
     "rate_limited": rate_limited,
     "out_of_quota": out_of_quota,
@@ -124,6 +221,18 @@ MISBEHAVIOUR: dict[str, Callable[..., Reply]] = {
     "at_limit": at_limit,
     "in_prose": in_prose,
     "invalid_json": invalid_json,
+    "loading": loading,
+    "thinking": thinking,
+    "only_thinking": only_thinking,
+    "answer_in_thoughts": answer_in_thoughts,
+    "tool_call": tool_call,
+    "declined": declined,
+    "error_in_success": error_in_success,
+    "broken_off": broken_off,
+    "unfinished": unfinished,
+    "listed_error": listed_error,
+    "text_error": text_error,
+    "redirected": redirected,
 }
 
 
@@ -184,12 +293,14 @@ class OpenAIServer:
         key: the key to accept; None to accept anything.
         structures: the response formats it understands; others are refused with 400.
         refused_parameters: parameters that are refused with 400, as some models do.
+        knows_system: takes system messages; otherwise they are refused, as Gemma's template does.
     """
 
     script: Script = field(default_factory=dict)
     key: str | None = None
     structures: tuple[str, ...] = ("json_schema", "json_object")
     refused_parameters: tuple[str, ...] = ()
+    knows_system: bool = True
     port: int = 0
     calls: list[RecordedCall] = field(default_factory=list)
 
@@ -237,6 +348,8 @@ class OpenAIServer:
             refused = next((name for name in self.refused_parameters if name in request), None)
             if refused is not None:
                 return Reply(status=400, param=refused, code="unsupported_parameter")
+            if not self.knows_system and any(message["role"] == "system" for message in request["messages"]):
+                return Reply(status=500, message="Jinja Exception: System role not supported")
             scripted = self._next(call)
         while callable(scripted):
             scripted = scripted(call)
@@ -303,6 +416,9 @@ def _handler(server: OpenAIServer) -> type[BaseHTTPRequestHandler]:
             time.sleep(reply.delay)
             if reply.body is not None:
                 return self._bytes(200, reply.body, {"Content-Type": "text/html"})
+            if reply.error is not None:
+                headers = {} if reply.location is None else {"Location": reply.location}
+                return self._send(reply.status, reply.error, headers)
             if reply.status != 200:
                 error = {"message": reply.message, "type": reply.code, "code": reply.code, "param": reply.param}
                 headers = {} if reply.retry_after is None else {"Retry-After": f"{reply.retry_after:g}"}
@@ -341,7 +457,8 @@ def _handler(server: OpenAIServer) -> type[BaseHTTPRequestHandler]:
 
 def _completion(request: dict[str, Any], reply: Reply) -> dict[str, Any]:
     prompt = sum(len(message["content"]) for message in request["messages"]) // 4
-    written = len(reply.content or "") // 4 if reply.tokens is None else reply.tokens
+    written = len(str(reply.content or "")) // 4 if reply.tokens is None else reply.tokens
+    usage = {"prompt_tokens": prompt, "completion_tokens": written, "total_tokens": prompt + written}
     return {
         "id": "chatcmpl-stand-in",
         "object": "chat.completion",
@@ -350,11 +467,11 @@ def _completion(request: dict[str, Any], reply: Reply) -> dict[str, Any]:
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": reply.content},
+                "message": {"role": "assistant", "content": reply.content, **reply.beside},
                 "finish_reason": reply.finish,
             }
         ],
-        "usage": {"prompt_tokens": prompt, "completion_tokens": written, "total_tokens": prompt + written},
+        "usage": usage if reply.usage is None else reply.usage,
     }
 
 

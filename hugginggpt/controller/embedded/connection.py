@@ -1,12 +1,11 @@
 """Calls to the embedded server without the `openai` client, whose import takes longer than a short answer."""
 
-import json
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
 
-from hugginggpt.controller.connection import CallFailed, Connection, Reply, reply_in
+from hugginggpt.controller.connection import Connection
+from hugginggpt.controller.reply import CallFailed, Reply, shown
 
 
 class LocalConnection(Connection):
@@ -22,22 +21,14 @@ class LocalConnection(Connection):
         body = {name: value for name, value in request.items() if name != "extra_body"} | request.get("extra_body", {})
         try:
             answer = await self._http.post(f"{self.base_url}/chat/completions", json=body, timeout=timeout)
-            said = json.loads(answer.content, object_hook=None if answer.is_error else _namespace)
         except httpx.TimeoutException:
-            raise CallFailed(f"no answer within {timeout:g} seconds") from None
+            raise self.late(timeout) from None
         except httpx.HTTPError as error:
-            raise CallFailed(self.redact(str(error) or type(error).__name__)) from None
-        except ValueError as error:
-            raise CallFailed(f"the reply cannot be read ({type(error).__name__})") from None
+            raise CallFailed(shown(str(error) or type(error).__name__, self.api_key)) from None
         if answer.is_error:
-            reason = said.get("error") if isinstance(said, dict) else None
-            raise self.refused(answer.status_code, reason, answer.headers)
-        return reply_in(said)
+            raise self.refused(answer.status_code, answer.text, answer.headers)
+        return self.reply(answer.content)
 
     async def _disconnect(self) -> None:
         if self._http is not None:
             await self._http.aclose()
-
-
-def _namespace(read: dict[str, Any]) -> SimpleNamespace:
-    return SimpleNamespace(**read)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hugginggpt.controller.embedded.gguf_header import GGUFError, context_within
 from hugginggpt.controller.embedded.model import (
     CONTEXT_TOKENS,
     DISTRIBUTION,
@@ -26,10 +27,14 @@ from hugginggpt.controller.embedded.model import (
     SHA256,
 )
 from hugginggpt.errors import ControllerError
+from hugginggpt.experts.memory import memory_budget
 from hugginggpt.settings import NO_ADAPTER, Settings, data_folder
 
 # Room for texts with more tokens than estimated: SmolLM2 spends one token on each digit.
 _SERVER_TOKENS = 2 * CONTEXT_TOKENS
+_MOST_CONTEXT = 32_768
+"""The longest context of a model of the user's, unless HUGGINGGPT_CONTROLLER_CONTEXT_TOKENS asks for more."""
+_LEAST_CONTEXT = 512
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,23 @@ def model_name(settings: Settings) -> str:
     return settings.embedded_controller_gguf.stem if settings.embedded_controller_gguf else MODEL
 
 
+def context_tokens(settings: Settings) -> int:
+    """Budget of one call: of the packaged model a fixed one, of another what its file says, within memory.
+
+    Raises:
+        ControllerError: the file does not exist, or is no GGUF file.
+    """
+    if settings.embedded_controller_gguf is None:
+        return min(settings.controller_context_tokens, CONTEXT_TOKENS)
+    given = "controller_context_tokens" in settings.model_fields_set
+    weights = _weights(settings)
+    try:
+        possible = context_within(weights, memory_budget(settings))
+    except (GGUFError, OSError) as error:
+        raise _unloadable(weights, error) from None
+    return max(_LEAST_CONTEXT, min(possible, settings.controller_context_tokens if given else _MOST_CONTEXT))
+
+
 def start(settings: Settings) -> Address:
     """Start the server once per process and weights; later calls return the same address.
 
@@ -58,7 +80,9 @@ def start(settings: Settings) -> Address:
     parts = _weights(settings), planner(settings)
     with _lock:
         if parts not in _running:
-            _running[parts] = _serve(*parts, settings.cpu_threads)
+            own = settings.embedded_controller_gguf is not None
+            tokens = context_tokens(settings) if own else _SERVER_TOKENS
+            _running[parts] = _serve(*parts, tokens, settings.cpu_threads)
         return _running[parts][1]
 
 
@@ -90,7 +114,7 @@ def planner_options(settings: Settings) -> dict[str, Any]:
     return {"lora": [{"id": 0, "scale": 1.0}]} if planner(settings) is not None else {}
 
 
-def _serve(weights: Path, adapter: Path | None, threads: int) -> tuple[Any, Address]:
+def _serve(weights: Path, adapter: Path | None, tokens: int, threads: int) -> tuple[Any, Address]:
     # OpenMP's threads wait for each other by spinning, so a thread whose core is taken by another process
     # stalls all others. A short spin is as fast as the default on idle cores, and twice as fast on busy
     # ones. The library reads this variable once, when it is loaded.
@@ -110,7 +134,7 @@ def _serve(weights: Path, adapter: Path | None, threads: int) -> tuple[Any, Addr
         lora.path = str(adapter)
         lora.scale = 0.0  # on only where a request says so
         params.lora_adapters = [lora]
-    params.n_ctx = _SERVER_TOKENS
+    params.n_ctx = tokens
     params.n_parallel = 1
     params.cache_ram_mib = 0  # no request continues another's prompt, and the cache would grow to gigabytes
     for cpu in (params.cpuparams, params.cpuparams_batch):
@@ -127,11 +151,15 @@ def _serve(weights: Path, adapter: Path | None, threads: int) -> tuple[Any, Addr
     try:
         server = xllamacpp.Server(params)
     except (RuntimeError, ValueError) as error:
-        raise ControllerError(
-            f"The embedded controller's weights {weights.name} cannot be loaded ({error}); "
-            "set HUGGINGGPT_EMBEDDED_CONTROLLER_GGUF to another GGUF file."
-        ) from None
+        raise _unloadable(weights, error) from None
     return server, Address(f"{server.listening_address}/v1", key)
+
+
+def _unloadable(weights: Path, why: Exception) -> ControllerError:
+    return ControllerError(
+        f"The embedded controller's weights {weights.name} cannot be loaded ({why}); "
+        "set HUGGINGGPT_EMBEDDED_CONTROLLER_GGUF to another GGUF file."
+    )
 
 
 def _weights(settings: Settings) -> Path:

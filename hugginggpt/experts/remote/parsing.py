@@ -1,7 +1,6 @@
 """Parses answers of `InferenceClient`. An invalid answer raises a ValueError or ContentProblem."""
 
 import math
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,11 +9,14 @@ from PIL import ImageOps
 
 from hugginggpt.errors import ExpertError
 from hugginggpt.media import Audio, Video
+from hugginggpt.redaction import redact
+from hugginggpt.spoken import spoken_in, without_thoughts
+from hugginggpt.text import one_line
 
 _MOST_PIXELS = 64_000_000
 _MOST_BYTES = 512 * 2**20
 """The most memory that decoding an answer may take."""
-_THINKING = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+_MOST_REFUSAL = 300
 
 
 def number(given: Any) -> float:
@@ -108,12 +110,24 @@ def mask(answer: PILImage.Image) -> Any:
 
 
 def reply(answer: Any) -> str:
-    """The reply of a chat model, without its reasoning.
+    """The reply of a chat model, without its thoughts.
 
     Raises:
-        ExpertError: the reply is empty.
+        ExpertError: the model declined, or the reply is empty.
     """
-    return words(_THINKING.sub("", name(answer.choices[0].message.content)))
+    spoken = spoken_in(vars(answer.choices[0].message))
+    if spoken.refusal and not spoken.said:
+        raise ExpertError(f'The model declined to answer: "{one_line(redact(spoken.refusal), _MOST_REFUSAL)}"')
+    return words(spoken.said)
+
+
+def text(answer: Any) -> str:
+    """A generated text, without the model's thoughts.
+
+    Raises:
+        ExpertError: there is nothing else.
+    """
+    return words(without_thoughts(name(answer)).said)
 
 
 def unit_vector(answer: Any) -> list[float]:

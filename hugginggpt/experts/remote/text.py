@@ -140,7 +140,7 @@ class TextToText(_Writing):
         return {"prompt": payload.text(inputs), **payload.generation(inputs), **payload.seed(inputs)}
 
     def parse(self, answer: Any) -> Any:
-        return parsing.words(answer)
+        return parsing.text(answer)
 
 
 class Conversational(_Writing):

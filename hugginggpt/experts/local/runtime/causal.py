@@ -8,9 +8,10 @@ from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
 from hugginggpt.experts.inputs import model_max_tokens
 from hugginggpt.experts.loaded_model import LoadedModel
-from hugginggpt.experts.local.runtime.generation import generation_options, seeded, without_thinking
+from hugginggpt.experts.local.runtime.generation import generation_options, seeded
 from hugginggpt.experts.local.runtime.model_class import Network, NetworkExpert
 from hugginggpt.media import Text
+from hugginggpt.spoken import without_thoughts
 
 _USUAL_TOKENS = 512
 
@@ -54,7 +55,7 @@ class CausalExpert(NetworkExpert):
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
         """The text without the model's reasoning."""
-        text = without_thinking(raw)
+        text = without_thoughts(raw).said
         if not text:
             raise ExpertError(
                 "The model wrote no answer within its token limit: raise max_new_tokens, or choose another model."

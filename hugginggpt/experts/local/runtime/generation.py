@@ -1,13 +1,10 @@
 """Generating text with transformers, by the parameters of a request."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from hugginggpt.experts.base import Inputs
-
-_THINKING = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 
 def generation_options(inputs: Inputs, usual: int, places: int | None = None) -> dict[str, Any]:
@@ -39,8 +36,3 @@ def seeded(seed: int | None, device: Any) -> Iterator[None]:
     with torch.random.fork_rng(devices=own):
         torch.manual_seed(seed)
         yield
-
-
-def without_thinking(text: str) -> str:
-    """The text without the reasoning that a model writes before its answer."""
-    return _THINKING.sub("", text).strip()

@@ -9,9 +9,10 @@ from PIL import Image as PILImage
 
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs
-from hugginggpt.experts.local.runtime.generation import generation_options, seeded, without_thinking
+from hugginggpt.experts.local.runtime.generation import generation_options, seeded
 from hugginggpt.experts.local.runtime.model_class import Network, NetworkExpert, load_processor
 from hugginggpt.experts.local.runtime.model_loading import LoadTarget
+from hugginggpt.spoken import without_thoughts
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def generate_text(
     options = generation_options(inputs, usual)
     with torch.inference_mode(), seeded(inputs.get("seed"), model.device):
         made = model.generate(**at_home, **options)[0, skipped:]
-    text = without_thinking(str(decoder.decode(made, skip_special_tokens=True)))
+    text = without_thoughts(str(decoder.decode(made, skip_special_tokens=True))).said
     if not text:
         raise ExpertError("The model wrote nothing about the picture: choose another.")
     return text

@@ -1,0 +1,132 @@
+"""What a language model says, apart from what it thinks aloud.
+
+Models think in tags (`<think>...</think>`, in brackets or in special tokens), or on channels (gpt-oss's `analysis`,
+with the answer on `final`). Servers take such marks out, or only the first one, or none; or they send thoughts as parts
+of the content, or in fields of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_NAMES = r"(?:\w{1,20}:)?(?:think|thinking|thoughts?|reason|reasoning|reflection|analysis|scratchpad|inner_monologue)"
+_OPENING = "|".join((
+    rf"<{_NAMES}>", r"\[THINK\]", r"◁think▷", r"<\|(?:begin_of_thought|START_THINKING|begin_of_thinking)\|>",
+    r"<unused94>", r"<\|channel>thought\b",
+))  # fmt: skip
+_CLOSING = "|".join((
+    rf"</{_NAMES}>", r"\[/THINK\]", r"◁/think▷", r"<\|(?:end_of_thought|END_THINKING|end_of_thinking)\|>",
+    r"<unused95>", r"<channel\|>",
+))  # fmt: skip
+# A mark in quotation marks is spoken of; so is an opening one in the middle of a line.
+_MARK = re.compile(
+    rf"(?<![`\"'])(?:(?P<closing>{_CLOSING})|(?:^|(?<=[>\]▷]))[ \t]*+(?P<opening>{_OPENING}))(?![`\"'])",
+    re.IGNORECASE | re.MULTILINE,
+)
+_CHANNEL = re.compile(r"<\|channel\|>\s*+(?P<name>\w++)[^<]*+(?:<\|constrain\|>[^<]*+)?<\|message\|>")
+_CHANNEL_END = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
+_SPOKEN = "final"
+# What is left of the marks of channels where a server takes out special tokens.
+_BARE_BEGIN, _BARE_END = re.compile(r"\s*analysis(?=[^a-z ])"), "assistantfinal"
+
+
+_FIELDS_OF_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
+_FIELDS_OF_TEXT = ("text", "thinking", "reasoning", "summary", "refusal", "content")
+_MOST_PARTS = 1000
+_MOST_NESTED = 8
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A model's words.
+
+    Attributes:
+        said: what it says.
+        thoughts: what it thinks aloud.
+        refusal: why it declines, if it does.
+    """
+
+    said: str
+    thoughts: str = ""
+    refusal: str = ""
+
+
+def spoken_in(message: Mapping[str, Any]) -> Spoken:
+    """What a message of the OpenAI protocol says.
+
+    Args:
+        message: its content may be a text, a list of parts, or nothing.
+    """
+    content = list(_parts(message.get("content")))
+    thoughts = [text for kind, text in content if kind == "thought"]
+    refusals = [text for _, text in _parts(message.get("refusal"))] or [t for kind, t in content if kind == "refusal"]
+    apart = without_thoughts("".join(text for kind, text in content if kind == "said"))
+    for field in _FIELDS_OF_THOUGHTS:
+        thoughts += [text for _, text in _parts(message.get(field))]
+    thoughts.append(apart.thoughts)
+    return Spoken(
+        apart.said,
+        "\n".join(dict.fromkeys(text.strip() for text in thoughts if text.strip())),
+        " ".join(text.strip() for text in refusals if text.strip()),
+    )
+
+
+def without_thoughts(text: str) -> Spoken:
+    """A model's text without what it thinks aloud, which is returned beside it.
+
+    Thoughts whose end is missing reach until the end of the text, those whose beginning is missing from its start.
+    """
+    if _CHANNEL.search(text):
+        return _on_channels(text)
+    if (begin := _BARE_BEGIN.match(text)) and _BARE_END in text:
+        thoughts, _, spoken = text[begin.end() :].rpartition(_BARE_END)
+        return Spoken(spoken.strip(), thoughts.strip())
+    return _in_tags(text)
+
+
+def _parts(content: Any, kind: str = "said", deeper: int = _MOST_NESTED) -> Iterator[tuple[str, str]]:
+    """The texts of a message's content, each with what it is: said, a thought, or a refusal."""
+    if deeper <= 0:
+        return
+    if isinstance(content, str):
+        yield kind, content
+    elif isinstance(content, list):
+        for part in content[:_MOST_PARTS]:
+            yield from _parts(part, kind, deeper - 1)
+    elif isinstance(content, Mapping):
+        sort = str(content.get("type", "")).lower()
+        if any(word in sort for word in ("think", "reason", "thought")) or content.get("thought") is True:
+            kind = "thought"
+        elif "refusal" in sort:
+            kind = "refusal"
+        inside = next((content[name] for name in _FIELDS_OF_TEXT if isinstance(content.get(name), str | list)), None)
+        yield from _parts(inside, kind, deeper - 1)
+
+
+def _on_channels(text: str) -> Spoken:
+    said, thoughts = list[str](), list[str]()
+    for channel in _CHANNEL.finditer(text):
+        end = _CHANNEL_END.search(text, channel.end())
+        part = text[channel.end() : end.start() if end else len(text)].strip()
+        (said if channel["name"].lower() == _SPOKEN else thoughts).append(part)
+    return Spoken("\n".join(filter(None, said)), "\n".join(filter(None, thoughts)))
+
+
+def _in_tags(text: str) -> Spoken:
+    said, thoughts = list[str](), list[str]()
+    position, inside = 0, False
+    for mark in _MARK.finditer(text):
+        between = text[position : mark.start()]
+        if mark["closing"]:
+            # Without a beginning of its own, it ends the thoughts that everything before was.
+            thoughts += [between] if inside else [*said, between]
+            said = said if inside else []
+            position, inside = mark.end(), False
+        elif not inside:
+            said.append(between)
+            position, inside = mark.end(), True
+    (thoughts if inside else said).append(text[position:])
+    return Spoken("".join(said).strip(), "\n".join(part.strip() for part in thoughts if part.strip()))

@@ -1,0 +1,32 @@
+"""The options of a request."""
+
+import pytest
+from pydantic import ValidationError
+
+from hugginggpt.plan import PlannedTask
+from hugginggpt.request import RequestOptions
+
+READ = PlannedTask(task="image-to-text", id=0, args={"image": "a.png"})
+
+
+def test_the_most_exact_name_of_a_model_counts() -> None:
+    plan = [{"task": "image-to-text", "id": 0, "args": {"image": "a.png"}, "model": "org/in-plan"}]
+    kinds = {"OCR": "org/of-kind"}
+    assert RequestOptions().model_for(READ) is None
+    assert RequestOptions(models=kinds).model_for(READ) == "org/of-kind"
+    assert RequestOptions(models=kinds, plan=plan).model_for(READ) == "org/in-plan"
+    assert RequestOptions(models=kinds | {"00": "org/of-task"}, plan=plan).model_for(READ) == "org/of-task"
+    assert RequestOptions(models={"1": "org/other"}).model_for(READ) is None
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        ({"mind-reading": "org/a"}, "'mind-reading' is neither a kind of task nor the id of a task"),
+        ({"image-to-text": " "}, "is no name of a model"),
+        ({"12345": "org/a"}, "neither a kind"),
+    ],
+)
+def test_a_model_for_nothing_is_refused(models: dict[str, str], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        RequestOptions(models=models)
