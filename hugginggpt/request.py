@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from hugginggpt.answer_schema import schema_problem
 from hugginggpt.capabilities import ValueType, find_kind
 from hugginggpt.errors import CostCeilingError, UsageError
 from hugginggpt.plan import Plan, PlannedTask
@@ -32,6 +33,7 @@ class RequestOptions(BaseModel):
         deadline: how many seconds the request may take from its beginning; resuming it by hand starts the time anew.
         max_cost: how many US dollars the controller may cost.
         models: ids of models to use instead of choosing, by kind or by the id of a task.
+        answer_schema: a JSON schema of the answer, which is then an object that keeps to it, as text.
     """
 
     # Otherwise, a misspelt option would be ignored.
@@ -62,6 +64,23 @@ class RequestOptions(BaseModel):
             kept: list[dict[str, Any]] = json.loads(storable_json(plan))
         except ValueError:
             raise ValueError("the plan contains NaN or infinity") from None
+        return kept
+
+    answer_schema: dict[str, Any] | None = Field(None, description="JSON schema of the answer.")
+
+    @field_validator("answer_schema")
+    @classmethod
+    def _can_be_kept_to(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
+        if schema is None:
+            return None
+        if any(depth > MOST_NESTED for depth, _ in _inside(schema)):
+            raise ValueError(f"the schema is nested deeper than {MOST_NESTED} times")
+        try:
+            kept: dict[str, Any] = json.loads(storable_json(schema))
+        except ValueError:
+            raise ValueError("the schema contains NaN or infinity") from None
+        if (problem := schema_problem(kept)) is not None:
+            raise ValueError(f"the schema cannot be used: {problem}")
         return kept
 
     @field_validator("models")

@@ -9,7 +9,7 @@ from prefect import task
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
-from hugginggpt.controller.response import Response, plain_rendering, respond
+from hugginggpt.controller.response import Response, plain_rendering, respond, respond_in_form
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, ExpertError, HuggingGPTError, RequestClosedError, rebuilt
 from hugginggpt.plan import Plan
@@ -144,17 +144,33 @@ def _answer(
     deadline = Deadline(RESPOND.seconds)
     try:
         with cancellable(run.key, deadline):
-            response = respond(
-                recorded_controller(run),
-                text=run.text,
-                outcomes=outcomes,
-                deadline=deadline,
-                resources=run.resources,
-                history=run.history,
-                known_models=retry_while_database_is_down("The candidates", lambda: run.trace.candidates()),
-            )
+            response = _respond(run, outcomes, deadline)
     except ControllerError as failure:
         return RequestStatus.FAILED, None, failure
     if response.source == "plain":
         return RequestStatus.PARTIAL, response, ControllerError(" ".join(response.problems))
     return (RequestStatus.COMPLETED if len(made) == len(outcomes) else RequestStatus.PARTIAL), response, None
+
+
+def _respond(run: RequestRun, outcomes: Sequence[TaskOutcome], deadline: Deadline) -> Response:
+    controller, schema = recorded_controller(run), run.options.answer_schema
+    known_models = retry_while_database_is_down("The candidates", lambda: run.trace.candidates())
+    if schema is not None:
+        return respond_in_form(
+            controller,
+            text=run.text,
+            outcomes=outcomes,
+            schema=schema,
+            deadline=deadline,
+            resources=run.resources,
+            known_models=known_models,
+        )
+    return respond(
+        controller,
+        text=run.text,
+        outcomes=outcomes,
+        deadline=deadline,
+        resources=run.resources,
+        history=run.history,
+        known_models=known_models,
+    )

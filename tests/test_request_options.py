@@ -30,3 +30,12 @@ def test_the_most_exact_name_of_a_model_counts() -> None:
 def test_a_model_for_nothing_is_refused(models: dict[str, str], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         RequestOptions(models=models)
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [({"type": "string"}, "its type has to be"), ({"type": "object", "minimum": float("nan")}, "NaN")],
+)
+def test_a_schema_that_cannot_be_kept_to_is_refused(schema: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        RequestOptions(answer_schema=schema)

@@ -1,5 +1,6 @@
 """A request on the command line: its text, its files and its options."""
 
+import json
 import os
 import re
 import sys
@@ -32,12 +33,14 @@ class GivenRequest:
     deadline: float | None
     max_cost: float | None
     models: tuple[tuple[str, str], ...]
+    schema_file: IO[str] | None
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is given besides the text."""
         limits = self.deadline or self.max_cost
-        return not (self.files or self.plan_file or self.conversation or self.fresh or limits or self.models)
+        files = self.files or self.plan_file or self.schema_file
+        return not (files or self.conversation or self.fresh or limits or self.models)
 
     @property
     def sources(self) -> list[str]:
@@ -48,7 +51,8 @@ class GivenRequest:
         """How to answer the request, as JSON data. This reads the plan."""
         plan = None if self.plan_file is None else read_plan(self.plan_file)
         limits = {"deadline": self.deadline, "max_cost": self.max_cost}
-        return {"plan": plan, "fresh": self.fresh, **limits, "models": dict(self.models)}
+        schema = None if self.schema_file is None else read_schema(self.schema_file)
+        return {"plan": plan, "fresh": self.fresh, **limits, "models": dict(self.models), "answer_schema": schema}
 
 
 def request_options(command: F) -> F:
@@ -90,6 +94,13 @@ def request_options(command: F) -> F:
             callback=_pairs,
             help="Use this model for a kind of task; with a number in place of the kind, for the task of that id.",
         ),
+        click.option(
+            "--schema",
+            "schema_file",
+            metavar="FILE",
+            type=click.File(encoding="utf-8"),
+            help="Answer with JSON that keeps to this JSON schema of an object; - reads it from stdin.",
+        ),
     )(command)
 
 
@@ -127,6 +138,27 @@ def read_request(argument: str) -> str:
     if "\x00" in text:
         raise UsageError("The request contains a NUL character: remove it.")
     return text.rstrip("\r\n") if argument == "-" else text
+
+
+def read_schema(file: IO[str]) -> dict[str, Any]:
+    """The schema of an answer."""
+    from pydantic import ValidationError
+
+    from hugginggpt.errors import UsageError, first_problem
+    from hugginggpt.request import RequestOptions
+
+    try:
+        given = json.loads(file.read())
+    except (ValueError, RecursionError):  # UnicodeDecodeError is one
+        raise UsageError(f"The schema {file.name} is not JSON: give a JSON schema of an object.") from None
+    if not isinstance(given, dict):
+        raise UsageError(f"The schema {file.name} is not a JSON object: give a JSON schema of an object.")
+    try:
+        kept = RequestOptions(answer_schema=given).answer_schema
+    except ValidationError as error:
+        raise UsageError(f"{file.name}: {first_problem(error)}.") from None
+    assert kept is not None
+    return kept
 
 
 def read_plan(file: IO[str]) -> list[dict[str, Any]]:

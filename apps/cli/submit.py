@@ -59,7 +59,7 @@ def submit(
 
     A batch may have broken lines: each is reported, the others are submitted, and the exit code is 3. Each
     line is an object with "request" and, optionally, "files", "id", "conversation", "plan", "fresh",
-    "deadline", "max_cost" and "models".
+    "deadline", "max_cost", "models" and "answer_schema".
     """
     if (request is None) == (batch is None):
         raise click.UsageError("Pass either a request or --batch.")

@@ -18,8 +18,8 @@ from hugginggpt.cluster.resources import controller_resource
 from hugginggpt.controller.connection import certificates
 from hugginggpt.controller.prompts import compile_prompts
 from hugginggpt.errors import HuggingGPTError
-from hugginggpt.experts.memory import memory_budget
 from hugginggpt.experts.registry import experts, is_installed, missing_packages
+from hugginggpt.memory import memory_budget
 from hugginggpt.services import get_trace
 from hugginggpt.settings import get_settings
 

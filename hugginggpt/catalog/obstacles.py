@@ -3,8 +3,8 @@
 from hugginggpt.catalog.filters import refusal
 from hugginggpt.catalog.hub import Hub
 from hugginggpt.experts.device import accelerators
-from hugginggpt.experts.memory import memory_budget
 from hugginggpt.experts.registry import expert_for, experts_for, is_installed, missing_packages
+from hugginggpt.memory import memory_budget
 from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.settings import Settings
 

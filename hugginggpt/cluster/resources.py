@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from hugginggpt.controller_name import fingerprint
 from hugginggpt.experts.device import accelerators
-from hugginggpt.experts.memory import memory_budget
+from hugginggpt.memory import memory_budget
 from hugginggpt.models.card import Candidate, Endpoint
 from hugginggpt.settings import Settings
 

@@ -1,5 +1,6 @@
 """Stage four: writing the answer from the results, and checking it against them."""
 
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -7,14 +8,17 @@ from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.capabilities import ValueType
+from hugginggpt.controller.answer_form import form_problems, read_form, written_form
 from hugginggpt.controller.call import RESPOND
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded.composition import compose
 from hugginggpt.controller.embedded.direct import direct_answer
+from hugginggpt.controller.embedded.form_reading import filled_from
 from hugginggpt.controller.grounding import repeated_words, unfounded
 from hugginggpt.controller.not_done import not_done
 from hugginggpt.controller.planning import shown_resources, shown_turns
 from hugginggpt.controller.prompts import Cuttable, Prompt, cuttable, render_within, shorten
+from hugginggpt.controller.text_tasks import reader_of
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError
 from hugginggpt.request import Exchange
@@ -33,14 +37,15 @@ class Response(BaseModel):
 
     Attributes:
         source: "controller" if the controller wrote it, "results" if the results are the answer, word for word,
-            "fixed" if it is a fixed text, "plain" if it is the plain list of results.
+            "form" if it is JSON that keeps to a schema, "fixed" if it is a fixed text, "plain" if it is the plain list
+            of results.
         problems: why it is the plain list, one sentence each.
     """
 
     model_config = ConfigDict(frozen=True)
 
     text: str
-    source: Literal["controller", "results", "fixed", "plain"]
+    source: Literal["controller", "results", "form", "fixed", "plain"]
     problems: tuple[str, ...] = ()
 
 
@@ -82,6 +87,76 @@ def respond(
     if controller.knows_little:
         return Response(text=direct_answer(text, resources), source="fixed")
     return _directly(controller, text, deadline, resources, history, known_models)
+
+
+def respond_in_form(
+    controller: Controller,
+    *,
+    text: str,
+    outcomes: Sequence[TaskOutcome],
+    schema: Mapping[str, Any],
+    deadline: Deadline | None,
+    resources: Sequence[Resource] = (),
+    known_models: Collection[str] = (),
+) -> Response:
+    """Answer a request with JSON that keeps to a schema and holds only values from the results.
+
+    The packaged model does not write it; its reader is asked for each value. If the form has problems after one
+    correction, the answer is the plain list of results.
+
+    Args:
+        controller: the controller that writes.
+        text: the request.
+        outcomes: one per planned task.
+        schema: JSON schema of an object.
+        deadline: when the controller has to be done.
+        resources: the request's files.
+        known_models: ids of models that may only be named if they ran.
+
+    Raises:
+        ControllerError: there are no outcomes, and the controller gives no answer.
+    """
+    tasks = [_facts(outcome) for outcome in outcomes]
+    given = [text, *_strings(tasks), *_strings_of(resources)]
+    counts = _counts(outcomes, resources)
+
+    def problems_of(answer: str) -> list[str]:
+        return form_problems(read_form(answer), schema, given, counts=counts, known_models=known_models)
+
+    try:
+        if controller.knows_little:
+            answer = _read_form_in(outcomes, schema, controller, deadline)
+            problems = problems_of(answer)
+        else:
+            data = {
+                "request": visible(text),
+                "resources": shown_resources(resources, _PREVIEW_CHARS),
+                "tasks": tasks,
+                "schema": schema,
+            }
+            answer, problems = _ask_checked(controller, "form", data, problems_of, deadline, schema=dict(schema))
+    except ControllerError as error:
+        if not outcomes:
+            raise
+        answer, problems = "", [error.message]
+    if problems:
+        return Response(text=plain_rendering(text, outcomes), source="plain", problems=tuple(problems))
+    return Response(text=written_form(read_form(answer)), source="form")
+
+
+def _read_form_in(
+    outcomes: Sequence[TaskOutcome], schema: Mapping[str, Any], controller: Controller, deadline: Deadline | None
+) -> str:
+    """What the reader finds for a form in the texts that the tasks made, as JSON."""
+    reader = reader_of(controller)
+    if reader is None:
+        raise ControllerError(
+            "The embedded controller cannot fill in a form without its reader; set HUGGINGGPT_EMBEDDED_READER, "
+            "or OPENAI_API_KEY or OPENAI_BASE_URL."
+        )
+    made = [artifact for outcome in outcomes if outcome.result is not None for artifact in outcome.result.outputs]
+    texts = dict.fromkeys(artifact.preview for artifact in made if artifact.preview)
+    return json.dumps(filled_from("\n\n".join(texts), schema, reader, deadline))
 
 
 def plain_rendering(text: str, outcomes: Sequence[TaskOutcome]) -> str:
@@ -184,13 +259,14 @@ def _ask_checked(
     data: dict[str, Any],
     problems_of: Callable[[str], list[str]],
     deadline: Deadline | None,
+    schema: dict[str, Any] | None = None,
 ) -> tuple[str, list[str]]:
     """An answer, corrected once if necessary, and what is still wrong with it."""
     answer_tokens = min(_ANSWER_TOKENS, controller.context_tokens // _ANSWER_SHARE)
     budget = controller.context_tokens - answer_tokens
 
     def ask(prompt: Prompt) -> str:
-        return controller.chat(prompt, stage=RESPOND, max_tokens=answer_tokens, deadline=deadline)
+        return controller.chat(prompt, stage=RESPOND, max_tokens=answer_tokens, schema=schema, deadline=deadline)
 
     answer = ask(render_within(name, budget, **data))
     problems = problems_of(answer)

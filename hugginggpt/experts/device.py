@@ -13,8 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from hugginggpt.errors import ConfigurationError
-from hugginggpt.experts.memory import memory_budget
 from hugginggpt.experts.weights import Weights
+from hugginggpt.memory import memory_budget
 from hugginggpt.settings import Settings
 
 CPU = "cpu"

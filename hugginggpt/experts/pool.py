@@ -35,8 +35,8 @@ from hugginggpt.experts.device import (
     feasible,
     placements,
 )
-from hugginggpt.experts.memory import loading_weights, memory_budget, release_memory
 from hugginggpt.experts.weights import Weights
+from hugginggpt.memory import loading_weights, memory_budget, release_memory
 from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.progress import Progress, listening, report
 from hugginggpt.settings import Settings

@@ -148,8 +148,8 @@ class Answer(NamedTuple):
     """The answer to a request.
 
     Attributes:
-        source: "controller", "results" if the results are the answer, "fixed" for a fixed text, or "plain" for the
-            plain rendering of the facts.
+        source: "controller", "results" if the results are the answer, "form" for JSON that keeps to a schema, "fixed"
+            for a fixed text, or "plain" for the plain rendering of the facts.
     """
 
     text: str

@@ -36,10 +36,10 @@ from hugginggpt.experts.device import (
     placements,
 )
 from hugginggpt.experts.local.text_to_image import TextToImage
-from hugginggpt.experts.memory import memory_budget
 from hugginggpt.experts.pool import ModelPool, get_pool
 from hugginggpt.experts.weights import Part, Weights
 from hugginggpt.media import Text
+from hugginggpt.memory import memory_budget
 from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.progress import Progress, listening, report
 from hugginggpt.settings import Settings

@@ -112,6 +112,18 @@ def test_a_step_that_cannot_run_here_costs_only_itself(
     assert re.fullmatch(r"Not done: the video\. Image-to-video cannot run here\. .*: (?:set|run|raise) .+\.", lacking)
 
 
+def test_the_answer_is_in_the_form_that_the_request_gives(answer: Answer, controller: OpenAIServer, sign: Path) -> None:
+    schema = {"type": "object", "properties": {"total": {"type": "number"}}, "required": ["total"]}
+    controller.script = {"respond": {"total": 42.5}}
+    story = answer("What is it?", sign, plan=READ_ALOUD[:1], answer_schema=schema)
+    assert (json.loads(story.response or ""), story.response_source) == ({"total": 42.5}, "form")
+    assert story.status is RequestStatus.COMPLETED and story.options["answer_schema"] == schema
+    controller.script = {"respond": {"total": 43.5}}
+    story = answer("What is it?", sign, plan=READ_ALOUD[:1], answer_schema=schema)
+    assert (story.status, story.response_source) == (RequestStatus.PARTIAL, "plain")
+    assert "43.5" in (story.error or "") and "42.50" in (story.response or "")
+
+
 def test_the_models_of_the_request_are_used(answer: Answer, controller: OpenAIServer, sign: Path) -> None:
     tasks = [READ_ALOUD[0], READ_ALOUD[2] | {"args": {"text": "<GENERATED>-0"}, "model": "org/unknown"}]
     controller.script = {"respond": "It says 42.50 EUR."}

@@ -27,7 +27,7 @@ from hugginggpt.controller.embedded.model import (
     SHA256,
 )
 from hugginggpt.errors import ControllerError
-from hugginggpt.experts.memory import memory_budget
+from hugginggpt.memory import memory_budget
 from hugginggpt.settings import NO_ADAPTER, Settings, data_folder
 
 # Room for texts with more tokens than estimated: SmolLM2 spends one token on each digit.
