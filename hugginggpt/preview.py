@@ -34,7 +34,7 @@ def preview(text: str, files: Sequence[str]) -> Preview:
         PlanError: no plan is valid.
         ControllerError: the controller cannot plan.
     """
-    from hugginggpt.controller.planning import plan_request
+    from hugginggpt.controller.planning import Checks, plan_request
     from hugginggpt.deadline import Deadline
     from hugginggpt.request import check_size
     from hugginggpt.resources import Namespace, load_resources
@@ -53,7 +53,6 @@ def preview(text: str, files: Sequence[str]) -> Preview:
         history=(),
         kinds=kinds,
         deadline=Deadline(PLANNING_SECONDS),
-        check=namespace.problems,
-        obstacles=lambda plan, half: catalog.obstacles(plan, half=half),
+        checks=Checks(namespace.problems, lambda plan, half: catalog.obstacles(plan, half=half)),
     )
     return Preview(plan, kinds, controller.name)

@@ -4,6 +4,7 @@ import math
 
 from prefect import task
 
+from hugginggpt.controller.planning import Checks
 from hugginggpt.controller.planning import plan_request as ask_for_plan
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DatabaseUnavailableError, DiskFullError, HuggingGPTError, PlanError, UnexpectedError
@@ -105,6 +106,5 @@ def plan_with_controller(run: RequestRun, kinds: tuple[str, ...]) -> Plan:
             history=run.history,
             kinds=kinds,
             deadline=deadline,
-            check=namespace.problems,
-            obstacles=obstacles,
+            checks=Checks(namespace.problems, obstacles),
         )

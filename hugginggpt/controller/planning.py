@@ -26,7 +26,18 @@ _PREVIEW_CHARS = 400
 _MOST_PROBLEMS = 12
 _MOST_NEAR = 3
 
-Obstacles = Callable[[Plan, bool], list[str]]
+
+@dataclass(frozen=True)
+class Checks:
+    """What a plan has to pass. Each check returns a sentence for each objection.
+
+    Attributes:
+        problems: why the plan cannot run at all.
+        obstacles: why tasks of it cannot run here; if the second argument is true, only if no task can.
+    """
+
+    problems: Callable[[Plan], list[str]] = lambda plan: []
+    obstacles: Callable[[Plan, bool], list[str]] = lambda plan, half: []
 
 
 def plan_request(
@@ -37,8 +48,7 @@ def plan_request(
     history: Sequence[Exchange],
     kinds: Iterable[str],
     deadline: Deadline | None,
-    check: Callable[[Plan], list[str]],
-    obstacles: Obstacles = lambda plan, half: [],
+    checks: Checks,
 ) -> Plan:
     """Have the controller plan a request, and plan again if the plan cannot run.
 
@@ -51,8 +61,7 @@ def plan_request(
         history: earlier turns, oldest first.
         kinds: the kinds that can run here.
         deadline: when planning has to be done.
-        check: returns the caller's objections to a plan, one sentence each.
-        obstacles: returns why tasks of a plan cannot run here, one sentence each; with `half`, only if none can.
+        checks: what a plan has to pass.
 
     Returns:
         A plan without objections; empty if the controller is to answer directly.
@@ -69,7 +78,7 @@ def plan_request(
             resources=resources,
             history=history,
             deadline=deadline,
-            check=lambda plan: check(plan) + obstacles(plan, True),
+            check=lambda plan: checks.problems(plan) + checks.obstacles(plan, True),
         )
     offered = tuple(dict.fromkeys(kinds))
     if not offered:
@@ -94,7 +103,7 @@ def plan_request(
         )
 
     def read(answer: str) -> _Draft:
-        return _read(answer, offered, history, check, obstacles)
+        return _read(answer, offered, history, checks)
 
     answer = ask(render_within("planning", budget, **data))
     first = draft = read(answer)
@@ -168,15 +177,14 @@ def _read(
     answer: str,
     offered: Sequence[str],
     history: Sequence[Exchange],
-    check: Callable[[Plan], list[str]],
-    obstacles: Obstacles,
+    checks: Checks,
 ) -> _Draft:
     try:
         plan = without_hearing_ourselves(parse_plan(answer), history)
     except PlanError as error:
         return _Draft(Plan(), error.problems, [])
-    lacking = obstacles(plan, False)
-    problems = check(plan) + obstacles(plan, True)
+    lacking = checks.obstacles(plan, False)
+    problems = checks.problems(plan) + checks.obstacles(plan, True)
     foreign = [task for task in plan.tasks if task.task not in offered]
     if not lacking:
         problems += [f"Task {task.id} is of the kind {task.task}, which cannot run here." for task in foreign]

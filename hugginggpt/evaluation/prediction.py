@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.controller.call import ControllerCall
 from hugginggpt.controller.client import Controller, Slot
-from hugginggpt.controller.planning import plan_request
+from hugginggpt.controller.planning import Checks, plan_request
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, HuggingGPTError, PassingError, error_class
 from hugginggpt.evaluation.datasets import Sample
@@ -84,7 +84,7 @@ def predict(
                 history=(),
                 kinds=tuple(CAPABILITIES),
                 deadline=deadline,
-                check=lambda plan: [],
+                checks=Checks(),
             )
         except HuggingGPTError as error:
             failure = error

@@ -6,7 +6,7 @@ import pytest
 
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.planning import plan_request
+from hugginggpt.controller.planning import Checks, plan_request
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerUnavailableError, PlanError
 from hugginggpt.plan import Plan
@@ -28,7 +28,7 @@ def plan(controller: Controller, **changes: Any) -> Plan:
         "history": [],
         "kinds": KINDS,
         "deadline": Deadline(60),
-        "check": lambda plan: [],
+        "checks": Checks(),
     }
     return plan_request(controller, **given | changes)
 
@@ -125,7 +125,7 @@ def test_the_callers_objections_are_sent_back_too(server: OpenAIServer, controll
     def check(found: Plan) -> list[str]:
         return [] if found.tasks[0].args["image"] == "invoice.png" else ["There is no file other.png."]
 
-    assert plan(controller, check=check).to_list() == [READ]
+    assert plan(controller, checks=Checks(check)).to_list() == [READ]
     assert "- There is no file other.png." in server.calls[1].text
 
 
@@ -148,7 +148,7 @@ def test_half_a_plan_is_better_than_none(server: OpenAIServer, controller: Contr
     half = [READ, SEE | {"id": 1}]
     server.script = {"plan": {"tasks": half}}
     kinds = (*KINDS, "zero-shot-object-detection", "image-classification")
-    assert plan(controller, kinds=kinds, obstacles=cannot_see).to_list() == half
+    assert plan(controller, kinds=kinds, checks=Checks(obstacles=cannot_see)).to_list() == half
     assert [call.correction for call in server.calls] == [False, True]
     assert "- Task 1: object-detection cannot run here. Set HF_TOKEN." in server.calls[1].text
     assert "- In place of object-detection, image-classification may do nearly the same." in server.calls[1].text
@@ -159,13 +159,13 @@ def test_half_of_the_first_plan_is_better_than_a_second_that_is_none(
     server: OpenAIServer, controller: Controller, second: Any
 ) -> None:
     server.script = {"plan": [{"tasks": [READ, SEE | {"id": 1}]}, second]}
-    assert [task.id for task in plan(controller, obstacles=cannot_see).tasks] == [0, 1]
+    assert [task.id for task in plan(controller, checks=Checks(obstacles=cannot_see)).tasks] == [0, 1]
 
 
 def test_a_plan_of_which_nothing_can_run_is_none(server: OpenAIServer, controller: Controller) -> None:
     server.script = {"plan": {"tasks": [SEE]}}
     with pytest.raises(PlanError, match="HF_TOKEN"):
-        plan(controller, obstacles=cannot_see)
+        plan(controller, checks=Checks(obstacles=cannot_see))
 
 
 def test_an_empty_plan_is_one(server: OpenAIServer, controller: Controller) -> None:

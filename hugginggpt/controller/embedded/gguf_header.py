@@ -1,7 +1,7 @@
 """What a GGUF file says about its model, without loading it.
 
-The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. The `gguf` package would read the whole
-vocabulary, which takes seconds; what is wanted here stands before it.
+The format is described in ggml's repository (github.com/ggml-org/ggml, gguf.md). The `gguf` package would read the
+whole vocabulary, which takes seconds; what is wanted here stands before it.
 """
 
 from __future__ import annotations
