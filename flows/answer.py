@@ -14,8 +14,9 @@ from hugginggpt.results import RequestStatus
 from tasks.expert_workers.runner import task_runner
 from tasks.open import open_request, record_ending
 from tasks.plan import plan_request
+from tasks.replan import replan
 from tasks.respond import final_state, respond_and_record
-from tasks.schedule import run_experts
+from tasks.schedule import finished, run_experts
 from tasks.select import select_models
 from tasks.ui.runs import run_name
 from tasks.unexpected import explaining
@@ -69,8 +70,12 @@ def answer_request(
             # 4. Run each planned task as soon as the tasks that it refers to have ended.
             # 5. If a model fails, the next candidate takes over; if all fail, tasks that need the result are skipped.
             outcomes, states = run_experts(run, plan, selections)
-            # 6. In any case, have the controller write the answer, and complete the trace.
+            # 6. If tasks failed for good, have the controller plan another way for the rest, at most twice.
+            while (further := replan(run, outcomes)) is not None:
+                plan, before = further, finished(outcomes, states)
+                outcomes, states = run_experts(run, plan, select_models(run, plan, before), before)
+            # 7. In any case, have the controller write the answer, and complete the trace.
             return respond_and_record(run, plan, outcomes, states)
     except HuggingGPTError as error:
-        # 7. Each stage has recorded its results, so a resumed request continues from there.
+        # 8. Each stage has recorded its results, so a resumed request continues from there.
         return Failed(message=error.message, data=error)

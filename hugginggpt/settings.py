@@ -191,6 +191,9 @@ class ControllerSettings(_Section):
     controller_patience: float = Field(
         300.0, ge=0, description="Seconds to wait for a controller's server that says that it is loading its model."
     )
+    replanning_rounds: int = Field(
+        2, ge=0, le=2, description="How often the controller plans the rest anew after tasks have failed for good."
+    )
     controller_context_tokens: int = Field(
         8192,
         ge=512,

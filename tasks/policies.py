@@ -146,6 +146,7 @@ def _controller_parts() -> list[str]:
 # Answering a request
 
 PLAN = Policy(seconds=600, cache_key=_plan_key)
+REPLAN = Policy(seconds=600)
 RANK = Policy()
 SELECT = Policy(seconds=120, retries=2, cache_key=_selection_key)
 EXPERT = {kind: Policy(row.timeout, row.retries, cache_key=_expert_key) for kind, row in CAPABILITIES.items()}

@@ -1,7 +1,7 @@
 """Stage three: the plan's tasks as task runs, each submitted as soon as the tasks that it refers to are final."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -46,10 +46,20 @@ MOST_LOSSES = 3
 """How many task runs of one request may be started again because their workers went away."""
 
 
+Finished = dict[int, tuple[TaskOutcome, State[Any]]]
+"""Tasks of an earlier version of a plan that have results, by id."""
+
+
+def finished(outcomes: Sequence[TaskOutcome], states: Sequence[State[Any]]) -> Finished:
+    """The tasks that have results, which a further version of the plan keeps."""
+    both = zip(outcomes, states, strict=True)
+    return {outcome.planned.id: (outcome, state) for outcome, state in both if outcome.result is not None}
+
+
 def run_experts(
-    run: RequestRun, plan: Plan, selections: Mapping[int, Selection]
+    run: RequestRun, plan: Plan, selections: Mapping[int, Selection], before: Finished | None = None
 ) -> tuple[list[TaskOutcome], list[State[Any]]]:
-    """Run every task of the plan.
+    """Run every task of the plan, but those that an earlier version of it has finished.
 
     A task is submitted as soon as its choice and its upstream tasks are final, with their states, so that Prefect
     knows the plan's edges. A task is skipped if a result that it needs is missing.
@@ -61,7 +71,7 @@ def run_experts(
         DiskFullError: there is no room for a result. Finished results are kept, and nothing counts as failed.
     """
     deadline = Deadline(math.inf)
-    schedule = _Schedule(run, plan, selections, deadline)
+    schedule = _Schedule(run, plan, selections, deadline, before or {})
     with cancelled_on_error(run.key, "Its process was stopped."), cancellable(run.key, deadline):
         return schedule.run()
 
@@ -69,7 +79,14 @@ def run_experts(
 class _Schedule:
     """The tasks that wait, run, and have ended."""
 
-    def __init__(self, run: RequestRun, plan: Plan, selections: Mapping[int, Selection], deadline: Deadline) -> None:
+    def __init__(
+        self,
+        run: RequestRun,
+        plan: Plan,
+        selections: Mapping[int, Selection],
+        deadline: Deadline,
+        before: Finished,
+    ) -> None:
         self.request = run
         self.deadline = deadline
         self.plan = plan
@@ -79,8 +96,8 @@ class _Schedule:
             known = retry_while_database_is_down("The results", lambda: run.trace.results())
         self.recovered = {k: r for k, r in known.items() if is_stored(r)}
         self.futures: dict[int, PrefectFuture[TaskResult]] = {}
-        self.outcomes: dict[int, TaskOutcome] = {}
-        self.states: dict[int, State[Any]] = {}
+        self.outcomes: dict[int, TaskOutcome] = {task_id: outcome for task_id, (outcome, _) in before.items()}
+        self.states: dict[int, State[Any]] = {task_id: state for task_id, (_, state) in before.items()}
         self.chosen: dict[int, State[ModelChoice]] = {}
         self.final: SimpleQueue[PrefectFuture[Any]] = SimpleQueue()
         self.cached: list[TaskResult] = []

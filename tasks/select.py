@@ -1,6 +1,6 @@
 """Stage two: a model for each planned task (HuggingGPT, section 3.2), all at once."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -43,8 +43,8 @@ class Selected:
 Selection = Selected | PrefectFuture[ModelChoice]
 
 
-def select_models(run: RequestRun, plan: Plan) -> dict[int, Selection]:
-    """Choose a model for each task of the plan, unless an earlier life has chosen it.
+def select_models(run: RequestRun, plan: Plan, without: Container[int] = ()) -> dict[int, Selection]:
+    """Choose a model for each task of the plan but those without, unless an earlier life has chosen it.
 
     Choices that need neither the controller nor the Hub are made together, in one task run; for each of the others, a
     selection is submitted.
@@ -53,11 +53,12 @@ def select_models(run: RequestRun, plan: Plan) -> dict[int, Selection]:
     if not run.is_first_life:
         known = retry_while_database_is_down("The choices", lambda: run.trace.choices())
     selections: dict[int, Selection] = {task_id: Selected(choice) for task_id, choice in known.items()}
-    free = [p for p in plan.tasks if p.id not in known and run.options.model_for(p) is None]
+    tasks = [planned for planned in plan.tasks if planned.id not in without]
+    free = [p for p in tasks if p.id not in known and run.options.model_for(p) is None]
     selections |= _ranked(run, free)
     return {
         planned.id: selections.get(planned.id) or submit_selection(run, planned, fresh=run.options.fresh)
-        for planned in plan.tasks
+        for planned in tasks
     }
 
 

@@ -135,6 +135,10 @@ def _add_plan(tree: Tree, story: RequestTrace) -> None:
         branch.add(Text(printable(line.strip("[] ,"))) if line.strip("[] ,") else "no tasks: answered directly")
     for repair in story.plan.repairs:
         branch.add(_words("repaired", repair))
+    for earlier in reversed(story.earlier_plans):
+        given_up = branch.add(Text("before, given up", "dim"))
+        for line in earlier.to_json().splitlines():
+            given_up.add(Text(printable(line.strip("[] ,")), "dim"))
 
 
 def _add_task(tree: Tree, task: TaskTrace, story: RequestTrace) -> None:

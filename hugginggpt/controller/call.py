@@ -22,7 +22,7 @@ class Sampling:
 
 LIKELIEST = Sampling()
 
-PLAN, SELECT, RESPOND = "plan", "select", "respond"
+PLAN, REPLAN, SELECT, RESPOND = "plan", "replan", "select", "respond"
 """The purposes of calls, besides the kinds of text tasks."""
 
 
@@ -30,7 +30,7 @@ class ControllerCall(BaseModel):
     """One attempt at one call, as the trace keeps it.
 
     Attributes:
-        stage: the purpose: "plan", "select", "respond", or the kind of a text task.
+        stage: the purpose: "plan", "replan", "select", "respond", or the kind of a text task.
         attempt: 1 for the first attempt at a call.
         cost_microdollars: millionths of a US dollar; None if no prices are configured.
         estimated: tokens and cost are estimated from the length of the texts, because the server did not say.

@@ -83,19 +83,9 @@ def plan_request(
     offered = tuple(dict.fromkeys(kinds))
     if not offered:
         return Plan()
-    answer_tokens = min(_ANSWER_TOKENS, controller.context_tokens // _ANSWER_SHARE)
+    answer_tokens = answer_room(controller)
     budget = controller.context_tokens - answer_tokens
-    data: dict[str, Any] = {
-        "request": text,
-        "resources": shown_resources(resources, _PREVIEW_CHARS),
-        "history": [shown | {"tasks": _shown_tasks(t)} for t, shown in zip(history, shown_turns(history), strict=True)],
-        "kinds": [_described_kind(CAPABILITIES[kind]) for kind in offered],
-        "demos": _nearest_last(
-            [demo for demo in prompt_data("planning_demos") if {t["task"] for t in demo["tasks"]} <= {*offered}],
-            text,
-            resources,
-        ),
-    }
+    data = planning_data(text, resources, history, offered)
 
     def ask(prompt: Prompt) -> str:
         return controller.chat(
@@ -116,6 +106,26 @@ def plan_request(
     if draft.problems:
         raise PlanError("\n".join(draft.problems))
     return draft.plan
+
+
+def answer_room(controller: Controller) -> int:
+    """The most tokens that a plan may take."""
+    return min(_ANSWER_TOKENS, controller.context_tokens // _ANSWER_SHARE)
+
+
+def planning_data(
+    text: str, resources: Sequence[Resource], history: Sequence[Exchange], offered: Sequence[str]
+) -> dict[str, Any]:
+    """What the prompts for plans show."""
+    turns = zip(history, shown_turns(history), strict=True)
+    demos = [demo for demo in prompt_data("planning_demos") if {t["task"] for t in demo["tasks"]} <= {*offered}]
+    return {
+        "request": text,
+        "resources": shown_resources(resources, _PREVIEW_CHARS),
+        "history": [shown | {"tasks": _shown_tasks(turn)} for turn, shown in turns],
+        "kinds": [_described_kind(CAPABILITIES[kind]) for kind in offered],
+        "demos": _nearest_last(demos, text, resources),
+    }
 
 
 def _nearest_last(demos: Sequence[Any], text: str, resources: Sequence[Resource]) -> list[Any]:

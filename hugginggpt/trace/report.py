@@ -43,6 +43,7 @@ class TaskReport(_Frozen):
         model: the model that made the result, or else the last one tried; None if none was tried.
         attempts: how many times a model ran for it in this request; 0 if the result came from a cache.
         error: why there is no result, or which elements of a list have none and why.
+        replaced: it has none, and a further plan went another way.
     """
 
     id: int
@@ -54,6 +55,7 @@ class TaskReport(_Frozen):
     attempts: int
     seconds: float | None
     error: str | None
+    replaced: bool
     outputs: tuple[OutputReport, ...]
 
 
@@ -199,6 +201,7 @@ def _task(task: TaskTrace, paths: Mapping[str, str]) -> TaskReport:
         attempts=len(task.attempts),
         seconds=task.seconds,
         error=task.error or _missing_elements(task),
+        replaced=task.replaced,
         outputs=tuple(
             OutputReport(
                 item=item,

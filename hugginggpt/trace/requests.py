@@ -236,6 +236,7 @@ def _story_of(session: Session, request_id: str, now: datetime) -> RequestTrace:
         finished_at=request.finished_at,
         lives=lives,
         plan=plan_of(request, rows),
+        earlier_plans=_earlier_plans(rows),
         plan_source=request.plan_source,
         tasks=tasks,
         controller_calls=calls,
@@ -283,11 +284,28 @@ def task_rows(session: Session, request_id: str) -> Sequence[PlannedTaskRow]:
 
 
 def plan_of(request: RequestRow, rows: Sequence[PlannedTaskRow]) -> Plan | None:
-    """A request's plan; None if none is recorded."""
+    """The latest version of a request's plan; None if none is recorded."""
     if request.planned_at is None:
         return None
-    tasks = tuple(PlannedTask(task=row.kind, id=row.task_id, dep=tuple(row.dep), args=row.args) for row in rows)
-    return Plan(tasks=tasks, repairs=tuple(request.plan_repairs or ()))
+    return Plan(tasks=_tasks_of(rows, version_of(rows)), repairs=tuple(request.plan_repairs or ()))
+
+
+def version_of(rows: Sequence[PlannedTaskRow]) -> int:
+    """The latest version of a plan, from 1."""
+    return max((row.added_in for row in rows), default=1)
+
+
+def _earlier_plans(rows: Sequence[PlannedTaskRow]) -> tuple[Plan, ...]:
+    return tuple(Plan(tasks=_tasks_of(rows, version)) for version in range(1, version_of(rows)))
+
+
+def _tasks_of(rows: Sequence[PlannedTaskRow], version: int) -> tuple[PlannedTask, ...]:
+    """The tasks of a version of a plan."""
+    return tuple(
+        PlannedTask(task=row.kind, id=row.task_id, dep=tuple(row.dep), args=row.args)
+        for row in rows
+        if row.added_in <= version and (row.dropped_in is None or row.dropped_in > version)
+    )
 
 
 def _tasks(session: Session, request_id: str, rows: Sequence[PlannedTaskRow]) -> tuple[TaskTrace, ...]:
@@ -314,6 +332,7 @@ def _tasks(session: Session, request_id: str, rows: Sequence[PlannedTaskRow]) ->
             selection=selections.get(row.task_id),
             attempts=tuple(attempts[row.task_id]),
             result=None if row.result is None else TaskResult.model_validate(row.result),
+            replaced=row.dropped_in is not None,
         )
         for row in rows
     )

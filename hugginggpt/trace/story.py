@@ -170,7 +170,11 @@ class AttemptEnd(NamedTuple):
 
 
 class TaskTrace(_Frozen):
-    """One planned task as the trace has it: the model that did it, why that one, when, and the result."""
+    """One planned task as the trace has it: the model that did it, why that one, when, and the result.
+
+    Attributes:
+        replaced: a later version of the plan goes another way.
+    """
 
     id: int
     task: str
@@ -186,6 +190,7 @@ class TaskTrace(_Frozen):
     selection: Selection | None
     attempts: tuple[Attempt, ...]
     result: TaskResult | None
+    replaced: bool
 
     @property
     def outputs(self) -> tuple[Artifact, ...]:
@@ -245,7 +250,13 @@ class Totals(_Frozen):
 
 
 class RequestTrace(_Frozen):
-    """Everything that happened for one request."""
+    """Everything that happened for one request.
+
+    Attributes:
+        plan: its latest version.
+        earlier_plans: the versions that were given up because tasks failed for good, oldest first.
+        tasks: those of every version.
+    """
 
     request_id: str
     conversation_id: str
@@ -262,6 +273,7 @@ class RequestTrace(_Frozen):
     finished_at: datetime | None
     lives: tuple[Life, ...]
     plan: Plan | None
+    earlier_plans: tuple[Plan, ...]
     plan_source: str | None
     tasks: tuple[TaskTrace, ...]
     controller_calls: tuple[CallTrace, ...]

@@ -216,6 +216,8 @@ class PlannedTaskRow(Base):
     ended_at: Mapped[datetime | None]
     prefect_task_run_id: Mapped[str | None]
     result: Mapped[dict[str, Any] | None] = mapped_column(doc="the whole result, as the flow passes it to later tasks")
+    added_in: Mapped[int] = mapped_column(server_default="1", doc="the version of the plan that it came with, from 1")
+    dropped_in: Mapped[int | None] = mapped_column(doc="the version that goes another way; null if the last one has it")
 
 
 class TaskOutputRow(Base):

@@ -112,6 +112,84 @@ def test_a_step_that_cannot_run_here_costs_only_itself(
     assert re.fullmatch(r"Not done: the video\. Image-to-video cannot run here\. .*: (?:set|run|raise) .+\.", lacking)
 
 
+MOVE = {"task": "image-to-video", "id": 3, "dep": [-1], "args": {"image": "sign.png"}}
+OUTLINE = {"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "sign.png"}}
+
+
+def test_another_way_is_found_for_what_failed_for_good(answer: Answer, controller: OpenAIServer, sign: Path) -> None:
+    controller.script = {
+        "plan": {"tasks": [*READ_ALOUD, MOVE]},
+        "replan": {"tasks": [READ_ALOUD[0], OUTLINE | {"id": 7}]},
+        "summarization": "42.50 EUR.",
+        "respond": "It says 42.50 EUR.",
+    }
+    story = answer("Read this, sum it up, say it aloud, make it move.", sign)
+    assert story.status is RequestStatus.COMPLETED and story.response == "It says 42.50 EUR."
+    assert stages(story) == {0: "completed", 1: "completed", 2: "completed", 3: "failed", 4: "completed"}
+    assert [task.replaced for task in story.tasks] == [False, False, False, True, False]
+    (earlier,) = story.earlier_plans
+    assert story.plan is not None
+    assert (earlier.to_list(), [task.id for task in story.plan.tasks]) == ([*READ_ALOUD, MOVE], [0, 1, 2, 4])
+    assert story.plan.task(4).task == "canny-control"
+    assert controller.stages().count("replan") == 1
+    (asked,) = (call for call in controller.calls if call.stage == "replan")
+    assert "image-to-video cannot run here" in asked.text and "TOTAL 42.50 EUR" in asked.text
+    assert "plan again" in task_runs(story)
+    this = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(story.flow_run_id)]))
+    with get_client(sync_client=True) as client:
+        plans = [a for a in client.read_artifacts(artifact_filter=this) if a.key == "plan"]
+    assert len(plans) == 2 and any("canny-control" in str(plan.data) for plan in plans)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        {"tasks": []},
+        {"tasks": [MOVE]},
+        {"tasks": [*READ_ALOUD, MOVE]},
+        invalid_json(),
+        broken(),
+        "There is no other way.",
+    ],
+)
+def test_a_controller_with_nothing_better_leaves_the_rest_undone(
+    answer: Answer, controller: OpenAIServer, sign: Path, monkeypatch: pytest.MonkeyPatch, rest: Any
+) -> None:
+    monkeypatch.setenv("HUGGINGGPT_CONTROLLER_RETRIES", "0")
+    controller.script = {"plan": {"tasks": [READ_ALOUD[0], MOVE]}, "replan": rest, "respond": "It says 42.50 EUR."}
+    story = answer("Read this and make it move.", sign)
+    assert (story.status, story.earlier_plans) == (RequestStatus.PARTIAL, ())
+    assert stages(story) == {0: "completed", 3: "failed"}
+
+
+def test_there_are_as_many_further_plans_as_the_setting_says(
+    answer: Answer, controller: OpenAIServer, sign: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    films = [{"task": "text-to-video", "id": 0, "dep": [-1], "args": {"text": text}} for text in ("a", "b", "c")]
+    monkeypatch.setattr("tasks.replan.get_catalog", lambda: _AllCanRun())
+    controller.script = {
+        "plan": {"tasks": [READ_ALOUD[0], MOVE]},
+        "replan": [{"tasks": [film | {"id": 9}]} for film in films],
+        "respond": "It says 42.50 EUR.",
+    }
+    story = answer("Read this and make it move.", sign)
+    assert story.status is RequestStatus.PARTIAL
+    assert [[task.id for task in plan.tasks] for plan in (*story.earlier_plans, story.plan)] == [[0, 3], [0, 4], [0, 5]]
+    assert controller.stages().count("replan") == 2
+    monkeypatch.setenv("HUGGINGGPT_REPLANNING_ROUNDS", "0")
+    reset()
+    answer("Read this and make it move, please.", sign)
+    assert controller.stages().count("replan") == 2
+
+
+class _AllCanRun:
+    """A catalog that thinks too well of this machine."""
+
+    def obstacles(self, *given: Any, **more: Any) -> list[str]:
+        """None at all."""
+        return []
+
+
 def test_the_answer_is_in_the_form_that_the_request_gives(answer: Answer, controller: OpenAIServer, sign: Path) -> None:
     schema = {"type": "object", "properties": {"total": {"type": "number"}}, "required": ["total"]}
     controller.script = {"respond": {"total": 42.5}}

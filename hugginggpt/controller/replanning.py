@@ -1,0 +1,84 @@
+"""Another way to the same end, after tasks of a plan have failed for good."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from hugginggpt.artifacts import Resource
+from hugginggpt.controller.call import REPLAN
+from hugginggpt.controller.client import Controller
+from hugginggpt.controller.planning import Checks, answer_room, planning_data
+from hugginggpt.controller.prompts import Cuttable, cuttable, render_within, shorten
+from hugginggpt.deadline import Deadline
+from hugginggpt.plan import Plan, PlannedTask, parse_plan, plan_schema
+from hugginggpt.plan.extract import RawTask, extract_tasks
+from hugginggpt.results import TaskOutcome
+from hugginggpt.text import visible
+
+_PREVIEW_CHARS = 400
+
+
+def plan_rest(
+    controller: Controller,
+    *,
+    text: str,
+    resources: Sequence[Resource],
+    kinds: Iterable[str],
+    outcomes: Sequence[TaskOutcome],
+    deadline: Deadline | None,
+    checks: Checks,
+) -> Plan | None:
+    """Have the controller plan what is missing after tasks have failed for good.
+
+    Args:
+        controller: the controller that plans; not the small one, which plans from the request alone.
+        text: the request.
+        resources: what the plan may name.
+        kinds: the kinds that can run here.
+        outcomes: how each task of the plan ended.
+        deadline: when planning has to be done.
+        checks: what the plan has to pass.
+
+    Returns:
+        the tasks that are done, unchanged, with others for the rest; None if the controller has nothing better.
+
+    Raises:
+        PlanError: its answer is no plan.
+        ControllerError: and its subclasses, as `Controller.chat` raises them.
+    """
+    done = [outcome for outcome in outcomes if outcome.result is not None]
+    failed = [outcome for outcome in outcomes if outcome.result is None]
+    offered = tuple(dict.fromkeys(kinds))
+    data = planning_data(visible(text), resources, (), offered)
+    data |= {"done": list(map(_facts, done)), "failed": list(map(_facts, failed))}
+    room = answer_room(controller)
+    answer = controller.chat(
+        render_within("replanning", controller.context_tokens - room, **data),
+        stage=REPLAN,
+        max_tokens=room,
+        schema=plan_schema(offered),
+        deadline=deadline,
+    )
+    kept = [outcome.planned for outcome in done]
+    new = [task for task in extract_tasks(answer) if not _is_one_of(task, kept)]
+    plan = parse_plan(json.dumps([*Plan(tasks=tuple(kept)).to_list(), *new]))
+    rest = Plan(tasks=tuple(task for task in plan.tasks if task.id not in {task.id for task in kept}))
+    tried = [(outcome.planned.task, outcome.planned.args) for outcome in failed]
+    if all((task.task, task.args) in tried for task in rest.tasks):
+        return None
+    return None if checks.obstacles(rest, False) or checks.problems(plan) else plan
+
+
+def _is_one_of(task: RawTask, planned: Sequence[PlannedTask]) -> bool:
+    """Whether a task as the controller wrote it repeats one that is done."""
+    return any(str(task.get("id")) == str(one.id) and task.get("task") == one.task for one in planned)
+
+
+def _facts(outcome: TaskOutcome) -> dict[str, Any]:
+    """One outcome as the prompt shows it."""
+    planned = outcome.planned
+    facts: dict[str, Any] = {"id": planned.id, "task": planned.task, "args": cuttable(planned.args)}
+    if outcome.result is None:
+        return facts | {"error": outcome.error or "unknown"}
+    texts = [a.preview for a in outcome.result.outputs if a.preview is not None]
+    return facts | {"result": Cuttable(shorten("\n".join(texts), _PREVIEW_CHARS))}

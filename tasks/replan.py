@@ -1,0 +1,87 @@
+"""Between running and answering: another plan for what failed for good."""
+
+import math
+from collections.abc import Sequence
+
+from prefect import get_run_logger, task
+
+from hugginggpt.controller.planning import Checks
+from hugginggpt.controller.replanning import plan_rest
+from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ControllerError, DeadlineExceededError, PlanError
+from hugginggpt.plan import Plan
+from hugginggpt.plan.renumber import renumbered
+from hugginggpt.request_run import RequestRun
+from hugginggpt.resources import Namespace
+from hugginggpt.results import TaskOutcome, TaskStatus
+from hugginggpt.services import get_catalog, get_controller
+from hugginggpt.settings import get_settings
+from tasks.cancelling import cancellable, why_cancelled
+from tasks.edges import unsearched
+from tasks.expert_workers.own_controller import offered_kinds
+from tasks.expert_workers.placement import run_controller_task
+from tasks.policies import REPLAN
+from tasks.recording import recorded_controller, retry_while_database_is_down
+from tasks.ui.artifacts import show_plan
+from tasks.unexpected import explained
+
+
+def replan(run: RequestRun, outcomes: Sequence[TaskOutcome]) -> Plan | None:
+    """Plan the rest of a request anew, if tasks have failed for good and the controller knows another way.
+
+    Finished tasks keep their ids and results. A plan that the user gave is not changed, and the embedded controller,
+    which plans from the request alone, is not asked.
+
+    Returns:
+        the further plan; None if there is none.
+
+    Raises:
+        DatabaseUnavailableError: the trace stayed unreachable.
+    """
+    failed = any(outcome.result is None and outcome.status is TaskStatus.FAILED for outcome in outcomes)
+    if not failed or run.options.plan is not None or get_controller().is_embedded or why_cancelled(run.key) is not None:
+        return None
+    version, free = retry_while_database_is_down("The plan", lambda: run.trace.plan_version())
+    if version > get_settings().replanning_rounds:
+        return None
+    deadline = Deadline(math.inf)
+    with cancellable(run.key, deadline):
+        try:
+            kinds = deadline.wait_for(offered_kinds)
+            state = run_controller_task(plan_again, unsearched(run), kinds, unsearched(outcomes), deadline=deadline)
+        except DeadlineExceededError:
+            return None  # the answer says so
+    found: Plan | None = state.result() if state.is_completed() else None
+    if found is None:
+        return None
+    done = [outcome.planned.id for outcome in outcomes if outcome.result is not None]
+    plan = renumbered(found, keep=done, first=free)
+    retry_while_database_is_down("The further plan", lambda: run.trace.record_further_plan(plan))
+    show_plan(plan)
+    return plan
+
+
+@task(name="plan-again", task_run_name="plan again", tags={"controller"}, **REPLAN.options)
+@explained
+def plan_again(run: RequestRun, kinds: tuple[str, ...], outcomes: Sequence[TaskOutcome]) -> Plan | None:
+    """Ask the controller for another way; None if it has none, which is not an error of the request."""
+    namespace = Namespace.of(run.text, run.history, run.resources, given=False, settings=get_settings())
+    deadline = Deadline(REPLAN.seconds)
+
+    def obstacles(plan: Plan, half: bool) -> list[str]:
+        return deadline.wait_for(lambda: get_catalog().obstacles(plan, kinds, half=half))
+
+    try:
+        with cancellable(run.key, deadline):
+            return plan_rest(
+                recorded_controller(run),
+                text=run.text,
+                resources=run.resources,
+                kinds=kinds,
+                outcomes=outcomes,
+                deadline=deadline,
+                checks=Checks(namespace.problems, obstacles),
+            )
+    except (PlanError, ControllerError, DeadlineExceededError) as error:
+        get_run_logger().warning("The rest was not planned anew: %s", error.message)
+        return None
