@@ -11,6 +11,8 @@ from hugginggpt.answer_schema import schema_problem
 from hugginggpt.capabilities import ValueType, find_kind
 from hugginggpt.errors import CostCeilingError, UsageError
 from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.plan.extract import ID_KEYS
+from hugginggpt.plan.parse import as_id
 from hugginggpt.settings import Settings
 from hugginggpt.text import is_storable, one_line, storable_json
 
@@ -98,7 +100,7 @@ class RequestOptions(BaseModel):
 
     def model_for(self, task: PlannedTask) -> str | None:
         """The model that a task has to use: for this task, in its plan, or for its kind; None if it is to be chosen."""
-        in_plan = next((raw.get("model") for raw in self.plan or () if str(raw.get("id")) == str(task.id)), None)
+        in_plan = next((raw.get("model") for n, raw in enumerate(self.plan or ()) if _id_of(raw, n) == task.id), None)
         return (
             self.models.get(str(task.id))
             or (in_plan if isinstance(in_plan, str) else None)
@@ -114,6 +116,12 @@ class RequestOptions(BaseModel):
     def plan_text(self) -> str | None:
         """The given plan as text."""
         return None if self.plan is None else json.dumps(self.plan)
+
+
+def _id_of(raw: dict[str, Any], position: int) -> int:
+    """The id of a task as it is written in a plan; its position if it has none."""
+    declared = next((as_id(raw[key]) for key in ID_KEYS if key in raw), None)
+    return position if declared is None else declared
 
 
 def _inside(data: Any) -> Iterator[tuple[int, Any]]:

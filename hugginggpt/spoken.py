@@ -7,6 +7,7 @@ of the content, or in fields of their own.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,17 +22,19 @@ _CLOSING = "|".join((
     rf"</{_NAMES}>", r"\[/THINK\]", r"◁/think▷", r"<\|(?:end_of_thought|END_THINKING|end_of_thinking)\|>",
     r"<unused95>", r"<channel\|>",
 ))  # fmt: skip
-# A mark in quotation marks is spoken of; so is an opening one in the middle of a line.
 _MARK = re.compile(
-    rf"(?<![`\"'])(?:(?P<closing>{_CLOSING})|(?:^|(?<=[>\]▷]))[ \t]*+(?P<opening>{_OPENING}))(?![`\"'])",
+    rf"(?P<closing>{_CLOSING})|(?:(?P<begins>^|(?<=[>\]▷]))[ \t]*+)?(?P<opening>{_OPENING})",
     re.IGNORECASE | re.MULTILINE,
 )
-_CHANNEL = re.compile(r"<\|channel\|>\s*+(?P<name>\w++)[^<]*+(?:<\|constrain\|>[^<]*+)?<\|message\|>")
+_QUOTES = "`\"'"
+_FEW = 60  # characters on one line between marks in the middle of a line, which are spoken of
+_FENCE = "```"
+_CHANNEL = re.compile(
+    r"<\|(?:channel\|>\s*+(?P<name>\w++)(?P<to>[^<]*+)(?:<\|constrain\|>[^<]*+)?|start\|>\s*+assistant\s*+)<\|message\|>"
+)
 _CHANNEL_END = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
-_SPOKEN = "final"
 # What is left of the marks of channels where a server takes out special tokens.
-_BARE_BEGIN, _BARE_END = re.compile(r"\s*analysis(?=[^a-z ])"), "assistantfinal"
-
+_BARE_BEGIN, _BARE_END = re.compile(r"\s*(?:analysis(?=[^a-z ])|(?=assistantfinal))"), "assistantfinal"
 
 _FIELDS_OF_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 _FIELDS_OF_TEXT = ("text", "thinking", "reasoning", "summary", "refusal", "content")
@@ -79,12 +82,24 @@ def without_thoughts(text: str) -> Spoken:
 
     Thoughts whose end is missing reach until the end of the text, those whose beginning is missing from its start.
     """
-    if _CHANNEL.search(text):
+    if _is_json(text):
+        return Spoken(text.strip())
+    if "<|message|>" in text and _CHANNEL.search(text):
         return _on_channels(text)
     if (begin := _BARE_BEGIN.match(text)) and _BARE_END in text:
         thoughts, _, spoken = text[begin.end() :].rpartition(_BARE_END)
         return Spoken(spoken.strip(), thoughts.strip())
     return _in_tags(text)
+
+
+def _is_json(text: str) -> bool:
+    if not text.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _parts(content: Any, kind: str = "said", deeper: int = _MOST_NESTED) -> Iterator[tuple[str, str]]:
@@ -103,30 +118,64 @@ def _parts(content: Any, kind: str = "said", deeper: int = _MOST_NESTED) -> Iter
         elif "refusal" in sort:
             kind = "refusal"
         inside = next((content[name] for name in _FIELDS_OF_TEXT if isinstance(content.get(name), str | list)), None)
+        if inside is None and (given := content.get("json", content if not sort else None)):
+            inside = json.dumps(given)
         yield from _parts(inside, kind, deeper - 1)
 
 
 def _on_channels(text: str) -> Spoken:
-    said, thoughts = list[str](), list[str]()
+    said, thoughts, called = list[str](), list[str](), list[str]()
     for channel in _CHANNEL.finditer(text):
         end = _CHANNEL_END.search(text, channel.end())
         part = text[channel.end() : end.start() if end else len(text)].strip()
-        (said if channel["name"].lower() == _SPOKEN else thoughts).append(part)
-    return Spoken("\n".join(filter(None, said)), "\n".join(filter(None, thoughts)))
+        name = channel["name"]
+        if name is None or name.lower() == "final":
+            said.append(part)
+        elif "to=" in channel["to"] and _is_json(part):
+            called.append(part)  # a call of a tool, in which an answer in a form can be
+        else:
+            thoughts.append(part)
+    return Spoken("\n".join(filter(None, said or called[-1:])), "\n".join(filter(None, thoughts)))
 
 
 def _in_tags(text: str) -> Spoken:
     said, thoughts = list[str](), list[str]()
-    position, inside = 0, False
+    position = looked = fences = 0
+    inside = False
+    spoken_of: re.Match[str] | None = None
     for mark in _MARK.finditer(text):
-        between = text[position : mark.start()]
-        if mark["closing"]:
+        fences += text.count(_FENCE, looked, mark.start())
+        looked = mark.start()
+        if _is_quoted(text, mark) or (not inside and fences % 2):
+            continue
+        if mark["opening"]:
+            if inside:
+                continue
+            if mark["begins"] is None:
+                spoken_of = spoken_of or mark
+                continue
+            said.append(text[position : mark.start()])
+            position, inside = mark.end(), True
+        elif not inside and spoken_of is not None and _is_short(text[spoken_of.end() : mark.start()]):
+            spoken_of = None
+        elif spoken_of is not None and not inside:
+            said.append(text[position : spoken_of.start()])
+            thoughts.append(text[spoken_of.end() : mark.start()])
+            position, spoken_of, fences = mark.end(), None, 0
+        else:
+            between = text[position : mark.start()]
             # Without a beginning of its own, it ends the thoughts that everything before was.
             thoughts += [between] if inside else [*said, between]
             said = said if inside else []
-            position, inside = mark.end(), False
-        elif not inside:
-            said.append(between)
-            position, inside = mark.end(), True
+            position, inside, fences, spoken_of = mark.end(), False, 0, None
     (thoughts if inside else said).append(text[position:])
     return Spoken("".join(said).strip(), "\n".join(part.strip() for part in thoughts if part.strip()))
+
+
+def _is_quoted(text: str, mark: re.Match[str]) -> bool:
+    start, end = mark.span("opening" if mark["opening"] else "closing")
+    return text[start - 1 : start] in _QUOTES and text[end : end + 1] in _QUOTES and start > 0 and end < len(text)
+
+
+def _is_short(between: str) -> bool:
+    return len(between) <= _FEW and "\n" not in between

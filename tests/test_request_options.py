@@ -19,6 +19,12 @@ def test_the_most_exact_name_of_a_model_counts() -> None:
     assert RequestOptions(models={"1": "org/other"}).model_for(READ) is None
 
 
+@pytest.mark.parametrize("id", [{}, {"id": "task 0"}, {"task_id": 0}, {"id": 0.0}])
+def test_a_model_in_a_plan_counts_however_its_id_is_written(id: dict[str, object]) -> None:
+    plan = [{"task": "image-to-text", "args": {"image": "a.png"}, "model": "org/in-plan", **id}]
+    assert RequestOptions(plan=plan).model_for(READ) == "org/in-plan"
+
+
 @pytest.mark.parametrize(
     ("models", "said"),
     [

@@ -30,11 +30,17 @@ _NAMED = {
     _FORMAT: r"response[_ .]?format|json[_ -]?(?:schema|object|mode)|structured[_ ](?:output|generation|decoding)"
     r"|\bgrammars?\b|\bguided|output[_ ]schema|\bschema\b",
     _SYSTEM: r"\bsystem[_ '\"]*(?:role|message|prompt|instruction)|roles?\b.{0,40}\bsystem\b|developer instruction"
-    r"|roles must alternate",
+    r"|roles must alternate|only user and assistant roles",
 }
 _REFUSING = (400, 404, 415, 422, 500, 501)
 _MALFORMED = (400, 422)
-_MOST = re.compile(r"(?:at most|maximum(?: value)?(?: of| is|:)?|less than or equal to|up to|<=)\s*:?\s*(\d{2,7})\b")
+_MOST = re.compile(
+    r"(?:at most|maximum(?: value)?(?: of| is|:)?|less than or equal to|up to|<=|>|\[\d+,)\s*:?\s*`?(\d{2,7})\b"
+)
+_ABOUT_THE_SCHEMA = re.compile(
+    r"invalid schema|\bstrict\b|additionalProperties|not permitted|unsupported keyword", re.I
+)
+_BAD_SAMPLE = re.compile(r"json_validate_failed|failed to generate json")
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,7 @@ class Dialect:
 
     Attributes:
         structure: what it understands of structured output.
+        strict: it takes schemas of the strict kind; of others it takes any.
         limit: its name for the token limit.
         dropped: the parameters that it refuses.
         most_tokens: the largest limit that it takes; None if it has said nothing about it.
@@ -50,6 +57,7 @@ class Dialect:
     """
 
     structure: Structure = "json_schema"
+    strict: bool = True
     limit: str = "max_tokens"
     dropped: frozenset[str] = frozenset()
     most_tokens: int | None = None
@@ -64,7 +72,7 @@ class Dialect:
         if sampling.seed is not None:
             options["seed"] = sampling.seed
         if schema is not None and self.structure == "json_schema":
-            described = {"name": stage, "schema": schema, "strict": is_strict(schema)}
+            described = {"name": stage, "schema": schema, "strict": self.strict and is_strict(schema)}
             options["response_format"] = {"type": "json_schema", "json_schema": described}
         elif schema is not None and self.structure == "json_object":
             options["response_format"] = {"type": "json_object"}
@@ -91,7 +99,7 @@ class Dialect:
             request: what was sent.
             guess: whether a refusal that names nothing is taken to be about the form of the answer.
         """
-        if refusal.status not in _REFUSING:
+        if refusal.status not in _REFUSING or _BAD_SAMPLE.search(f"{refusal.code} {refusal.detail}".lower()):
             return None
         sent = {*request} | {_SYSTEM for m in request.get("messages", ()) if m["role"] == "system"}
         about = _about(refusal, sent)
@@ -102,9 +110,15 @@ class Dialect:
         if about == _SYSTEM:
             return replace(self, knows_system=False)
         if about == _FORMAT or (guess and about is None and refusal.status in _MALFORMED and _FORMAT in sent):
-            lower = _WAY_DOWN[self.structure]
-            return replace(self, structure=lower) if lower is not None else None
+            return self._with_less_structure(refusal, request)
         return None
+
+    def _with_less_structure(self, refusal: CallFailed, request: Mapping[str, Any]) -> "Dialect | None":
+        described = request[_FORMAT].get("json_schema") if _FORMAT in request else None
+        if described is not None and described["strict"] and _ABOUT_THE_SCHEMA.search(refusal.detail):
+            return replace(self, strict=False)
+        lower = _WAY_DOWN[self.structure]
+        return replace(self, structure=lower) if lower is not None else None
 
     def _with_other_limit(self, refusal: CallFailed, asked: int) -> "Dialect | None":
         most = [int(number) for number in _MOST.findall(refusal.detail)]
@@ -140,17 +154,20 @@ def is_strict(schema: Any) -> bool:
     return all(is_strict(part) for part in schema.values())
 
 
-_known: dict[tuple[str, str], Dialect] = {}
+_known: dict[tuple[str, str, str], Dialect] = {}
 _lock = threading.Lock()
 
 
-def known_dialect(server: str, model: str) -> Dialect:
-    """What this process has learned about a model on a server."""
+def known_dialect(server: str, model: str, stage: str) -> Dialect:
+    """What this process has learned about a model on a server, from calls for the same purpose.
+
+    A refusal may be about the schema of one purpose alone, such as that of a user's form.
+    """
     with _lock:
-        return _known.get((server, model), Dialect())
+        return _known.get((server, model, stage), Dialect())
 
 
-def remember_dialect(server: str, model: str, dialect: Dialect) -> None:
+def remember_dialect(server: str, model: str, stage: str, dialect: Dialect) -> None:
     """Remember what worked, for the rest of the process."""
     with _lock:
-        _known[server, model] = dialect
+        _known[server, model, stage] = dialect

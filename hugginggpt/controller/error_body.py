@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 _MOST_NESTED = 8
@@ -18,6 +19,7 @@ _MOST_PARTS = 50
 _WORDS = ("message", "msg", "detail", "details", "error", "errors", "error_description", "description", "reason", "raw")
 _INSIDE = ("metadata", "inner_error", "innererror", "cause", "body", "response")
 _CODES = ("code", "type", "status", "@type", "error_type", "failed_reason")
+_CODE = re.compile(r"[A-Z][A-Z0-9_]{3,60}")
 _DELAY = re.compile(r"(?:retry|wait)[_-]?(?:delay|after|in)?(?P<unit>[_-]?(?:ms|milliseconds))?", re.IGNORECASE)
 _SECONDS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s?(ms|milliseconds?|s|secs?|seconds?|m|min|minutes?)?\Z", re.IGNORECASE)
 _ASKED = re.compile(
@@ -54,7 +56,7 @@ def read_error(said: Any) -> ErrorBody:
     Args:
         said: what JSON holds, or text.
     """
-    parts = list(_parts(said, _MOST_NESTED))[:_MOST_PARTS]
+    parts = list(islice(_parts(said, _MOST_NESTED), _MOST_PARTS))
     messages = list(dict.fromkeys(text for name, text in parts if name == "message" and text))
     # A server that repeats another one's words inside its own says them once.
     messages = [m for m in messages if not any(m != other and m in other for other in messages)]
@@ -114,8 +116,8 @@ def _parts_of_object(said: dict[str, Any], deeper: int) -> Iterator[tuple[str, s
         yield "param", place[-1]
     for name in (*_WORDS, *_INSIDE):
         value = said.get(name)
-        if isinstance(value, str) and name in _INSIDE:
-            continue
+        if isinstance(value, str) and (name in _INSIDE or (name == "reason" and _CODE.fullmatch(value))):
+            continue  # Gemini's reason is a code
         yield from _parts(value, deeper - 1)
 
 

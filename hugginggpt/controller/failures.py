@@ -12,8 +12,9 @@ _TOO_LONG = re.compile(
     r"|\b(?:prompt|input|request|messages?|conversation) (?:(?:is|are|was) )?too (?:long|large)"
     r"|too many (?:input )?tokens|\binput token count|\bexceeds? the (?:maximum|max|limit on the)\b.{0,30}\btokens?\b"
     r"|\b(?:reduce|shorten) (?:the length|your (?:prompt|input))|string_above_max_length|request_too_large"
-    r"|longer than the (?:model|maximum)"
+    r"|longer than the (?:model|maximum)|exceeds? (?:the )?context|tokens \+ `?max_new_tokens|must be reduced"
 )
+_LIMIT = re.compile(r"max_(?:completion_)?tokens\W{0,3}(?: ?must be (?:less|at most)|:? ?\d+ ?>)|range of `?max_tokens")
 _UNFINISHED = re.compile(r"could not finish the message|max_tokens or model output limit was reached")
 _LOADING = re.compile(
     r"(?<!error )\bloading\b(?! (?:error|failed))|warming up|starting up|is starting|not (?:yet )?(?:ready|loaded)"
@@ -33,8 +34,15 @@ _FILTERED = re.compile(
 )
 _MODEL = re.compile(
     r"\bmodels?\b.{0,80}\b(?:not[ _]found|not exist|unknown|is not (?:a )?(?:valid|available))"
-    r"|model_not_found|\b(?:no such|unknown|invalid) model|try pulling it"
+    r"|model_not_found|\b(?:no such|unknown|invalid) model|try pulling it|not a valid model|decommissioned"
+    r"|model_not_supported|deploymentnotfound|deployment .{0,60}not exist|no endpoints found for\b"
+    r"|\A[^:]*: model: \S+\Z"
 )
+_ADDRESS = re.compile(
+    r"\broute\b|\bpath not found|unknown_url|page not found|unexpected endpoint|resource not found|cannot post"
+    r"|invalid url"
+)
+_TOO_BIG = re.compile(r"requires? more (?:system )?memory|out of memory|not enough memory|insufficient memory")
 
 
 class Cause(Enum):
@@ -49,6 +57,7 @@ class Cause(Enum):
     MODEL = auto()
     ADDRESS = auto()
     ENDLESS = auto()
+    TOO_BIG = auto()
 
 
 def check_reply(reply: Reply, structured: bool) -> Reply:
@@ -66,8 +75,9 @@ def check_reply(reply: Reply, structured: bool) -> Reply:
     """
     is_cut = reply.finish == "length"
     text = reply.text.strip()
-    if structured and not text and not is_cut:
-        text = reply.arguments.strip() or json_in_thoughts(reply)
+    if structured and not is_cut and not ("{" in text or "[" in text):
+        # A model that calls a tool may say that it does.
+        text = reply.arguments.strip() or text or json_in_thoughts(reply)
     if reply.refusal and not text:
         raise CallFailed(f'the model declined to answer: "{reply.refusal.strip()}"', code=REFUSAL, passing=False)
     if reply.finish == "content_filter":
@@ -99,20 +109,23 @@ def cause_of(failure: CallFailed) -> Cause | None:
         return Cause.REFUSED if failure.code == REFUSAL else Cause.ENDLESS
     if status is not None and 300 <= status < 400:
         return Cause.REDIRECTED
-    if status in (None, 400, 413, 422, 500) and not is_cut_off(failure) and _TOO_LONG.search(said):
+    may_be_long = status in (None, 400, 413, 422, 429, 500) and not is_cut_off(failure) and not _LIMIT.search(said)
+    if may_be_long and failure.retry_after is None and _TOO_LONG.search(said):
         return Cause.TOO_LONG
     if failure.code == FILTERED or (status in (400, 403, 422) and _FILTERED.search(said)):
         return Cause.FILTERED
     # A limit that comes back by itself, such as one a minute, is said with the time until then.
     if status == 402 or (status in (None, 400, 403, 429) and _QUOTA.search(said) and failure.retry_after is None):
         return Cause.NO_QUOTA
-    if status == 401 or (status in (400, 403) and _KEY.search(said)):
+    if status == 401 or (status in (None, 400, 403) and _KEY.search(said)):
         return Cause.KEY
     if status in (400, 404) and _MODEL.search(said):
         return Cause.MODEL
-    if status == 405 or (status == 404 and (_says_nothing(failure) or "route" in said or "path" in said)):
+    if status == 405 or (status == 404 and _says_nothing(failure)):
         return Cause.ADDRESS
-    return None
+    if status in (None, 400, 404) and _ADDRESS.search(said):
+        return Cause.ADDRESS
+    return Cause.TOO_BIG if status in (None, 500) and _TOO_BIG.search(said) else None
 
 
 def lasting_error(
@@ -164,6 +177,11 @@ def lasting_error(
             return ControllerError(
                 f"The controller at {server} does not come to an end: {words}; "
                 "set HUGGINGGPT_CONTROLLER_MODEL to another model."
+            )
+        case Cause.TOO_BIG:
+            return ControllerError(
+                f"The server at {server} has no memory for {model}{quoted}; "
+                "set HUGGINGGPT_CONTROLLER_MODEL to a smaller model."
             )
     if not failure.passing:
         key = "what OPENAI_API_KEY may use there, " if failure.status == 403 and has_key else ""

@@ -14,7 +14,7 @@ from hugginggpt.controller.passages import by_relevance
 from hugginggpt.controller.prompts import Cuttable, Prompt, cuttable, prompt_data, render_within, shorten
 from hugginggpt.conversation import without_hearing_ourselves
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import PlanError
+from hugginggpt.errors import ControllerError, PlanError
 from hugginggpt.plan import Plan, parse_plan, plan_schema
 from hugginggpt.plan.references import replace_references
 from hugginggpt.request import Exchange
@@ -100,9 +100,14 @@ def plan_request(
     if draft.problems or draft.obstacles:
         told = [*draft.problems, *draft.obstacles]
         repair = {"answer": shorten(answer, 4 * answer_tokens), "problems": told[:_MOST_PROBLEMS]}
-        draft = read(ask(render_within("planning_repair", budget, **data, **repair)))
+        try:
+            draft = read(ask(render_within("planning_repair", budget, **data, **repair)))
+        except ControllerError:
+            if first.problems:
+                raise
     # Half of the first plan is better than none of the second.
-    draft = first if draft.problems and not first.problems else draft
+    if not first.problems and (draft.problems or not draft.plan.tasks):
+        draft = first
     if draft.problems:
         raise PlanError("\n".join(draft.problems))
     return draft.plan

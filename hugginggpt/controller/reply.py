@@ -23,6 +23,12 @@ _PASSING_STATUSES = {408, 409, 425, 429}
 _LASTING_CODES = re.compile(
     r"invalid|unauthori[sz]ed|forbidden|permission|not_?found|unsupported|insufficient|billing|content_?filter|moderation"
 )
+# Mistral says "model_length", DeepSeek "insufficient_system_resource", Gemini "MAX_TOKENS" and "SAFETY".
+_FINISHES = {
+    "length": re.compile(r"length|max_\w*tokens|token_limit"),
+    "content_filter": re.compile(r"content_filter|safety|recitation|blocklist|prohibited|spii"),
+    "error": re.compile(r"error|insufficient|abort|cancel|malformed"),
+}
 _FENCED = re.compile(r"\A```\w*\s*(.*?)\s*```\Z", re.DOTALL)
 
 
@@ -103,15 +109,17 @@ def reply_in(body: Any, *secrets: str) -> Reply:
     for said in (body.get("error"), choice.get("error")):
         if said:
             raise failed(read_error(said), None, *secrets)
-    finish = choice.get("finish_reason")
+    finish = _finish(choice.get("finish_reason"))
     if finish == "error":
         raise CallFailed("the server broke off with an error")
     message = choice.get("message")
+    if message is None and finish in ("length", "content_filter"):
+        message = {}
     if not isinstance(message, dict):
         if choices is None and (inside := read_error(body)).message:
             raise failed(inside, None, *secrets)
         raise CallFailed("the reply is not a chat completion", passing=isinstance(choices, list))
-    reply = _reply(message, finish if isinstance(finish, str) else "stop", body.get("usage"), *secrets)
+    reply = _reply(message, finish, body.get("usage"), *secrets)
     if len(reply.text) + len(reply.thoughts) > _MOST_REPLY:
         raise CallFailed(f"the reply is longer than {_MOST_REPLY:,} characters", code=ENDLESS, passing=False)
     return reply
@@ -130,6 +138,8 @@ def failed(error: ErrorBody, status: int | None, *secrets: str) -> CallFailed:
     else:
         known = status or error.status or 0
         passing = known in _PASSING_STATUSES or known >= 500
+    # Groq refuses what its model wrote, not what it was asked.
+    passing = passing or "json_validate_failed" in error.codes
     detail = shown(error.message, *secrets) or (f"HTTP {status}" if status else "an error without a message")
     return CallFailed(
         detail,
@@ -144,6 +154,12 @@ def failed(error: ErrorBody, status: int | None, *secrets: str) -> CallFailed:
 def shown(text: str, *secrets: str) -> str:
     """The text on one line of bounded length, without secrets or anything that looks like one."""
     return one_line(redact(text, *secrets), _MOST_DETAIL)
+
+
+def _finish(reason: Any) -> str:
+    """Why an answer ends, in OpenAI's words."""
+    said = str(reason or "stop").lower()
+    return next((ours for ours, theirs in _FINISHES.items() if theirs.search(said)), said)
 
 
 def _reply(message: dict[str, Any], finish: str, usage: Any, *secrets: str) -> Reply:

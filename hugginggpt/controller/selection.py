@@ -1,6 +1,7 @@
 """Stage two: choosing a model for each planned task."""
 
 import json
+import shlex
 from collections.abc import Sequence
 
 from hugginggpt.controller.call import SELECT
@@ -89,9 +90,10 @@ def choose_given(kind: str, model: str, candidates: Sequence[Candidate]) -> Mode
     named = [candidate for candidate in candidates if candidate.card.id == model]
     runnable = [candidate for candidate in named if candidate.obstacle is None]
     if not named:
+        shown = one_line(model, _REASON_CHARS)
         raise SelectionError(
-            f"No model {one_line(model, _REASON_CHARS)} is known for {kind}: choose one that "
-            f"`hugginggpt models list --kind {kind}` shows, or run `hugginggpt models fetch {model} --kind {kind}`."
+            f"No model {shown} is known for {kind}: choose one that `hugginggpt models list --kind {kind}` shows, "
+            f"or run `hugginggpt models fetch {shlex.quote(shown)} --kind {kind}`."
         )
     if not runnable:
         raise SelectionError(f"The model of the request cannot run here: {named[0].obstacle}")

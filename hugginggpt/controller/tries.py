@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 import time
 from typing import Any
@@ -20,6 +21,8 @@ _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 8.0
 _LOADING_WAIT = 2.0
 _MORE_ROOM, _MORE_ROOM_TO_THINK = 2, 4
+_MARGIN = 1.05
+_MOST_STEPS = 12  # from one dialect to another
 
 _CUT_OFF_NOTE = "(The answer was cut off here, at its token limit.)"
 
@@ -52,11 +55,13 @@ class Tries:
     ) -> None:
         self.number = 0
         self._server, self._prompt, self._stage = server, prompt, stage
-        self._max_tokens, self._room = max_tokens, max(max_tokens, server.context_tokens - prompt.tokens)
+        # The length of the prompt is estimated.
+        left = server.context_tokens - math.ceil(_MARGIN * prompt.tokens)
+        self._max_tokens, self._room = max_tokens, max(max_tokens, left)
         self._schema, self._sampling, self._extra = schema, sampling, extra
         self._base_url = server.connection().base_url
-        self._dialect = known_dialect(self._base_url, server.model)
-        self._failures = 0
+        self._dialect = known_dialect(self._base_url, server.model, stage)
+        self._failures = self._steps = self._cut_offs = 0
         self._loading_since: float | None = None
 
     @property
@@ -81,11 +86,12 @@ class Tries:
 
     def answer(self, reply: Reply) -> str | None:
         """The text of a usable reply; None if it was cut off, and another try has more room."""
-        remember_dialect(self._base_url, self._server.model, self._dialect)
+        remember_dialect(self._base_url, self._server.model, self._stage, self._dialect)
         text = reply.text.strip()
         if reply.finish != "length":
             return text
-        if self.number > 1 or self._server.is_embedded or not self._makes_room(_MORE_ROOM):
+        self._cut_offs += 1
+        if self._cut_offs > 1 or self._server.is_embedded or not self._makes_room(_MORE_ROOM):
             return f"{text}\n\n{_CUT_OFF_NOTE}"
         return None
 
@@ -114,7 +120,8 @@ class Tries:
         cause = cause_of(failure)
         if cause in (None, Cause.MODEL, Cause.ADDRESS):
             other = self._dialect.without(failure, request, guess=cause is None)
-            if other is not None:
+            if other is not None and self._steps < _MOST_STEPS:
+                self._steps += 1
                 self._dialect = other
                 return 0.0
         self._failures += 1
@@ -146,7 +153,8 @@ class Tries:
 
     def _makes_room(self, times: int) -> bool:
         """Give the next try more tokens; False if there are no more."""
-        before, self._max_tokens = self._max_tokens, min(times * self._max_tokens, self._room)
+        most = min(self._room, self._dialect.most_tokens or self._room)
+        before, self._max_tokens = self._max_tokens, min(times * self._max_tokens, most)
         return self._max_tokens > before
 
     def _no_end(self, failure: CallFailed) -> EndlessAnswerError:
@@ -164,9 +172,8 @@ class Tries:
         wait = max(_LOADING_WAIT, failure.retry_after or 0.0)
         if now + wait - self._loading_since > patience:
             raise ControllerUnavailableError(
-                f"{self._named()} is still loading its model after {now - self._loading_since:.0f} seconds "
-                f"({failure.detail.rstrip('.')}); try again later, or set HUGGINGGPT_CONTROLLER_PATIENCE to more "
-                f"(now {patience:g})."
+                f"{self._named()} is still loading its model ({failure.detail.rstrip('.')}); try again later, or set "
+                f"HUGGINGGPT_CONTROLLER_PATIENCE to more seconds (now {patience:g})."
             )
         return wait
 

@@ -1,6 +1,7 @@
 """One prediction: the plan that a controller makes for a sample, and its cost in time and tokens."""
 
 import contextlib
+import re
 import time
 from collections.abc import Collection
 
@@ -53,10 +54,11 @@ def common_failure(predictions: Collection[Prediction], samples: int) -> str | N
         predictions: those made so far.
         samples: how many there will be.
     """
-    reasons = {(made.error_type, made.error) for made in predictions}
+    # Waits and tokens differ from one sample to the next.
+    reasons = {(made.error_type, re.sub(r"\d+", "#", made.error or "")): made.error for made in predictions}
     if len(predictions) < min(_ENOUGH, samples) or len(reasons) != 1:
         return None
-    ((kind, reason),) = reasons
+    (((kind, _), reason),) = reasons.items()
     failed = error_class(kind)
     return reason if failed is not None and issubclass(failed, ControllerError) else None
 

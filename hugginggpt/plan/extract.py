@@ -25,9 +25,9 @@ _WRAPPERS = (
 _MOST_WRAPPED = 6
 KIND_KEYS = ("task", "kind", "tool")
 """Fields for the kind of a task, in the order in which they count."""
-ID_KEYS = ("id", "task_id")
+ID_KEYS = ("id", "task_id", "step")
 """Fields for its id."""
-_OTHER_KIND_KEYS = ("task_type", "type", "action", "name", "step")
+_OTHER_KIND_KEYS = ("task_type", "type", "action", "name", "step", "function")
 _EXAMPLE = re.compile(
     r"\be\.g|\bfor instance\b|\b(?:for|an?|this|one|as an?) (?:example|sample)\b|\bexamples?:?$", re.IGNORECASE
 )
@@ -93,20 +93,32 @@ def _as_tasks(found: Any, *, many: bool = False, deeper: int = _MOST_WRAPPED) ->
         many: a single task outside a list is no plan.
     """
     if isinstance(found, list):
+        found = [element for element in found if element is not None]
         return found if all(isinstance(element, dict) for element in found) and (not many or _has_task(found)) else None
     if not isinstance(found, dict) or deeper <= 0:
         return None
-    if _is_task(found):
+    if _names_known_kind(found):
         return None if many else [found]
     if found and all(isinstance(task, dict) and _is_task(task) for task in found.values()):
         return [_with_id(task, str(name)) for name, task in found.items()]
     named = {str(name).strip().lower(): value for name, value in found.items()}
-    for wrapper in _WRAPPERS:
-        inside = named.get(wrapper)
-        inside = _strictly(inside) if isinstance(inside, str) else inside
-        if isinstance(inside, list | dict) and (tasks := _as_tasks(inside, many=many, deeper=deeper - 1)) is not None:
-            return tasks
-    return None
+    members = [*(named[wrapper] for wrapper in _WRAPPERS if wrapper in named), *named.values()]
+    for number, inside in enumerate(members):
+        is_wrapper = number < len(members) - len(named)
+        inside = _strictly(inside) if isinstance(inside, str) and inside.lstrip()[:1] in ("{", "[") else inside
+        if isinstance(inside, list | dict):
+            tasks = _as_tasks(inside, many=many or not is_wrapper, deeper=deeper - 1)
+            if tasks is not None:
+                return tasks
+    return [found] if _is_task(found) and not many else None
+
+
+def _names_known_kind(found: RawTask) -> bool:
+    named = {str(name).strip().lower(): value for name, value in found.items()}
+    kinds = (named.get(key) for key in KIND_KEYS)
+    return any(isinstance(kind, str) and find_kind(kind) is not None for kind in kinds) or (
+        kind_elsewhere(named) is not None
+    )
 
 
 def _has_task(found: list[RawTask]) -> bool:

@@ -14,10 +14,12 @@ from hugginggpt.plan import placeholders
 from hugginggpt.plan.draft import Draft, Drafts, argument_of, count_of
 from hugginggpt.plan.extract import ID_KEYS, KIND_KEYS, RawTask, extract_tasks, kind_elsewhere
 from hugginggpt.plan.limits import MAX_ARGUMENTS, MAX_TASKS
+from hugginggpt.plan.loose import loose_values
 from hugginggpt.plan.model import Plan, Scalar
 from hugginggpt.plan.references import canonical, reference, split_list
 from hugginggpt.plan.repair import finished_plan
 
+_ARGUMENT_KEYS = ("args", "arguments", "inputs", "input", "parameters", "params")
 _DEP_KEYS = ("dep", "deps", "depends_on", "dependencies", "dependency")
 _NUMBER = re.compile(r"(?<!\w)-\d{1,5}|(?<!\d)\d{1,5}(?!\d)")
 _MOST_NESTED = 4
@@ -49,7 +51,7 @@ class _Reading:
         if len(raw) > MAX_TASKS:
             raise PlanError(f"The plan has {len(raw):,} tasks; the limit is {MAX_TASKS}: split the request.")
         self.raw = [{str(key).strip().lower(): value for key, value in task.items()} for task in raw]
-        self.declared = [_as_id(_first(task, *ID_KEYS)) for task in self.raw]
+        self.declared = [as_id(_first(task, *ID_KEYS)) for task in self.raw]
         self.ids = self._assign_ids()
         self.places: dict[int, list[int]] = defaultdict(list)
         for position, declared in enumerate(self.declared):
@@ -98,7 +100,7 @@ class _Reading:
             self.problems.append(_unknown_kind(task_id, _first(raw, *KIND_KEYS)))
             return
         draft = self.drafts.tasks[task_id] = Draft(task_id, CAPABILITIES[kind])
-        arguments = _first(raw, "args", "arguments", "inputs")
+        arguments = _arguments_of(raw)
         if not isinstance(arguments, dict):
             if arguments not in (None, []):
                 self.problems.append(f"{draft.label} has arguments that are not an object of names and values.")
@@ -150,12 +152,15 @@ class _Reading:
     def _scalar(self, draft: Draft, position: int, value: Any, wanted: Input, waits_for: Collection[int]) -> str | None:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             return None
+        given = _clean(str(value))
         text = placeholders.rewritten(
-            _clean(str(value)),
+            given,
             known=lambda k: any(place != position for place in self.places.get(k, ())),
             waits_for=waits_for,
             is_text=wanted.type is ValueType.TEXT,
         )
+        if text != given:
+            self.repairs.append(f"{draft.label} refers to a result in '{wanted.name}' in another way: {_short(given)}.")
         if (found := placeholders.unnumbered(text)) is not None:
             text = self._numbered(draft, position, text, found, wanted, waits_for)
         return canonical(text, lambda k: self._resolve(position, k)).strip()
@@ -165,7 +170,8 @@ class _Reading:
     ) -> str:
         """The text with a number for a result that has none: of the task that it waits for, or of the only possible."""
         candidates = [k for k in dict.fromkeys(waits_for) if k in self.places]
-        if not candidates:
+        certain = placeholders.is_certain(found, text) or wanted.type is not ValueType.TEXT
+        if not candidates and certain:
             makers = [other for other in range(position) if self._makes(other, wanted)]
             candidates = [self.ids[other] for other in makers]
         if len(candidates) == 1:
@@ -173,6 +179,8 @@ class _Reading:
                 f"{draft.label} has '{_short(found)}' in '{wanted.name}'; it means task {candidates[0]}."
             )
             return text.replace(found, reference(candidates[0]))
+        if not certain or (not candidates and "generated" not in found.lower() and wanted.type is ValueType.TEXT):
+            return text  # words that a user may mean as they are
         self.problems.append(
             f"{draft.label} has '{_short(found)}' in '{wanted.name}', which does not say whose result it is: "
             f"write {reference(0)} with the id of the task."
@@ -203,8 +211,28 @@ class _Reading:
 
 
 def _kind_of(raw: RawTask) -> str | None:
-    name = _first(raw, *KIND_KEYS) or kind_elsewhere(raw)
-    return find_kind(name) if isinstance(name, str) else None
+    """The first kind that a field of a task names."""
+    names = (name for key in KIND_KEYS if isinstance(name := raw.get(key), str))
+    named = next((kind for name in names if (kind := find_kind(name)) is not None), None)
+    elsewhere = kind_elsewhere(raw) if named is None else None
+    return named if elsewhere is None else find_kind(elsewhere)
+
+
+def _arguments_of(raw: RawTask) -> Any:
+    """The arguments of a task: in a field for them, as JSON, as pairs of names and values, or beside its kind."""
+    given = _first(raw, *_ARGUMENT_KEYS)
+    if isinstance(given, str) and given.lstrip().startswith(("{", "[")):
+        given = next(loose_values(given), None)
+    if (
+        isinstance(given, list)
+        and given
+        and all(isinstance(one, dict) and {"name", "value"} <= {*one} for one in given)
+    ):
+        return {str(one["name"]): one["value"] for one in given}
+    kind = _kind_of(raw)
+    if given is not None or kind is None:
+        return given
+    return {name: value for name, value in raw.items() if CAPABILITIES[kind].input(name) is not None}
 
 
 def _ids_in(value: Any, deeper: int = _MOST_NESTED) -> Iterator[int]:
@@ -215,7 +243,7 @@ def _ids_in(value: Any, deeper: int = _MOST_NESTED) -> Iterator[int]:
         inside = value.values() if isinstance(value, dict) else value
         found = [k for one in inside for k in _ids_in(one, deeper - 1)]
         yield from found or (k for name in (value if isinstance(value, dict) else ()) for k in _ids_in(str(name)))
-    elif (declared := _as_id(value)) is not None:
+    elif (declared := as_id(value)) is not None:
         yield declared
 
 
@@ -223,7 +251,8 @@ def _first(raw: RawTask, *keys: str) -> Any:
     return next((raw[key] for key in keys if key in raw), None)
 
 
-def _as_id(value: Any) -> int | None:
+def as_id(value: Any) -> int | None:
+    """The id that a value of a plan means, such as 3 or "task 3"; None if it is none."""
     if isinstance(value, str):
         match = None if len(value) > _MAX_ID_CHARS else re.fullmatch(r"(-\d{1,5})|\D*?(\d{1,5})", value.strip())
         value = int(match.group(1) or match.group(2)) if match else None

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection
 
 from hugginggpt.capabilities import find_kind
-from hugginggpt.plan.references import reference
+from hugginggpt.plan.references import any_reference, reference
 
 _WORD = r"(?:generated|outputs?|results?|tasks?|steps?|nodes?)"
 _FIELD = r"(?:\.\w{1,20}){0,2}"
@@ -21,13 +21,14 @@ _SURE = re.compile(
     r"|\b(?-i:GENERATED)[-_](\d{1,4})(?!\d)",
     re.IGNORECASE,
 )
-_BY_KIND = re.compile(r"<([a-z][a-z0-9 -]{2,40})[-_](\d{1,4})>", re.IGNORECASE)
+_BY_KIND = re.compile(r"<([a-z][a-z0-9 -]{2,40})(?:[-_](\d{1,4})>|>[-_](\d{1,4})(?!\d))", re.IGNORECASE)
 _TYPES = ("image", "text", "audio", "video", "answer", "summary", "transcript", "translation")
 # These mean one only if the task waits for it, or if nothing else can be meant.
 _MAYBE = re.compile(r"\$(\d{1,4})(?![\d.,])|(?<!\{)\{(\d{1,4})\}(?!\})")
 _WHOLE = re.compile(
     r"[$#%](\d{1,4})|\{(\d{1,4})\}|\[(\d{1,4})\]"
-    r"|(?:the )?(?:\w{3,20} )?(?:of|from) (?:task|step|node)[ _-]?(\d{1,4})",
+    r"|(?:the )?(?:\w{3,20} )?(?:of|from) (?:task|step|node)[ _-]?(\d{1,4})"
+    rf"|{_WORD}[ _-]?(\d{{1,4}})",
     re.IGNORECASE,
 )
 _UNNUMBERED = re.compile(
@@ -58,23 +59,35 @@ def rewritten(text: str, *, known: Callable[[int], bool], waits_for: Collection[
 
     def by_kind(match: re.Match[str]) -> str:
         named = match[1].lower() in _TYPES or find_kind(match[1]) is not None
-        return reference(int(match[2])) if named and known(int(match[2])) else match.group()
+        task_id = int(match[2] or match[3])
+        return reference(task_id) if named and known(task_id) else match.group()
 
     def awaited(match: re.Match[str]) -> str:
         return reference(_number(match)) if _number(match) in waits_for else match.group()
 
     whole = _WHOLE.fullmatch(text.strip())
-    if whole and known(_number(whole)) and (_number(whole) in waits_for or not is_text or " " in whole.group()):
-        return reference(_number(whole))
-    return _MAYBE.sub(awaited, _BY_KIND.sub(by_kind, _SURE.sub(sure, text)))
+    if whole is not None and known(_number(whole)):
+        is_said = " of " in f" {whole.group()}" or " from " in f" {whole.group()}"
+        if _number(whole) in waits_for or not is_text or is_said:
+            return reference(_number(whole))
+    certain = _BY_KIND.sub(by_kind, _SURE.sub(sure, text))
+    # Beside a real reference, "$1" is money.
+    return certain if any_reference(certain) else _MAYBE.sub(awaited, certain)
 
 
 def unnumbered(text: str) -> str | None:
-    """What in a text means a result without saying which one; None if there is nothing."""
+    """What in a text means a result without saying which one; None if there is nothing, or a real reference as well."""
+    if any_reference(text):
+        return None
     if _PREVIOUS.fullmatch(text.strip()):
         return text
     match = _UNNUMBERED.search(text)
     return match.group() if match else None
+
+
+def is_certain(found: str, text: str) -> bool:
+    """Whether what `unnumbered` found can mean nothing else: our own word, or all that a text says."""
+    return "generated" in found.lower() or found.strip() == text.strip()
 
 
 def is_open(text: str) -> bool:

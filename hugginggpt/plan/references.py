@@ -5,10 +5,14 @@ from collections.abc import Callable
 
 from hugginggpt.errors import PlanError
 
-# Controllers write it in many ways: <GENERATED>-1, <GENERATED-1>, <node-1>, <resource>-1.
+# Controllers write it in many ways: <GENERATED>-1, <GENERATED-1>, <node-1>, <resource>-1, <GENERATED>-<1>; and they
+# name a part of the result: <GENERATED>-1.text, <GENERATED>-1[0].
 # Possessive quantifiers: a run of white space is never matched in a second way.
 _ANY = re.compile(
-    r"<\s*+(?:generated|node|resource)\s*+(?:>\s*+(?:[-_]\s*+)?(\d{1,4})(?!\d)|(?:[-_]\s*+)?(\d{1,4})\s*+>)",
+    r"<\s*+(?:generated|node|resource)\s*+"
+    r"(?:>\s*+(?:[-_]\s*+)?(?:<(\d{1,4})>|(\d{1,4})(?!\d))|(?:[-_]\s*+)?(\d{1,4})\s*+>)"
+    r"(?:\.(?:text|image|audio|video|table|output|result|results|content|value|caption|summary|answer|path|url)\b"
+    r"|\[\d{1,3}\]){0,2}",
     re.IGNORECASE,
 )
 _SHOWN_CHARS = 60
@@ -23,7 +27,7 @@ def reference(task_id: int) -> str:
 
 def canonical(text: str, resolve: Callable[[int], int]) -> str:
     """Rewrite every way of writing a reference to the canonical one, its id through `resolve`."""
-    return _ANY.sub(lambda m: reference(resolve(int(m.group(1) or m.group(2)))), text)
+    return _ANY.sub(lambda m: reference(resolve(int(m.group(1) or m.group(2) or m.group(3)))), text)
 
 
 def any_reference(text: str) -> str | None:

@@ -100,6 +100,45 @@ def test_references_inside_a_schema_are_followed() -> None:
     assert "cannot be applied" in form_problems({"b": 1}, schema, ["1"])[0]
 
 
+@pytest.mark.parametrize(
+    ("value", "source"),
+    [(9, "1995"), (5, "15 pages"), (59, "1,593.96"), (-5, "5 pages"), ("2024-12-31", "due 2024. 12 items. 31 pieces")],
+)
+def test_a_part_of_a_number_is_no_value(value: Any, source: str) -> None:
+    assert form_problems({"a": value}, {"type": "object"}, [source])
+
+
+@pytest.mark.parametrize(
+    ("value", "source"),
+    [
+        (1593.96, "1.593,96 €"),
+        (1234, "1,234 items"),
+        (-5, "it was −5 °C"),
+        (0.5, "0.50"),
+        ("lindgren architects", "LINDGREN\nARCHITECTS AB"),
+        ("2026-11-02", "2 Nov. 2026"),
+        ("2026-11-02", "02.11.2026"),
+        ("2026-02-02", "02/02/26"),
+        ("Two words", "words, two"),
+        (True, ""),
+        (None, ""),
+    ],
+)
+def test_what_is_in_the_results_is_a_value(value: Any, source: str) -> None:
+    assert form_problems({"a": value}, {"type": "object"}, [source]) == []
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), 10**400])
+def test_numbers_that_nobody_can_use(odd: Any) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "number", "multipleOf": 0.01}}}
+    assert form_problems({"a": odd}, schema, ["1"])
+
+
+def test_a_long_form_on_a_long_text_is_checked_at_once() -> None:
+    form = {f"v{n}": f"word{n} other" for n in range(1500)}
+    assert form_problems(form, {"type": "object"}, ["word other " * 30_000])
+
+
 class Sure(Reader):
     """A reader that finds what a test says."""
 
@@ -133,11 +172,48 @@ def test_the_reader_is_asked_for_each_value() -> None:
         ("IBAN", {}, "What is the iban?"),
         ("paid", {"type": "boolean"}, "Is it paid?"),
         ("x", {"description": "How many are there?"}, "How many are there?"),
+        ("x", {"description": "Who signed it"}, "Who signed it?"),
+        ("x", {"description": "whether the invoice is paid", "type": "boolean"}, "The invoice is paid?"),
+        ("hasDiscount", {"type": "boolean"}, "Does it have discount?"),
+        ("größe", {}, "What is the größe?"),
     ],
 )
 def test_the_question_for_a_value(name: str, wanted: dict[str, Any], question: str) -> None:
     types = frozenset([wanted.get("type", "string")])
     assert question_for(name, wanted, types) == question
+
+
+@pytest.mark.parametrize(
+    ("span", "number"),
+    [
+        ("1,593.96 EUR", 1593.96), ("1.593,96 €", 1593.96), ("1 593,96", 1593.96), ("1\u00a0593.96", 1593.96),
+        ("1’593.96", 1593.96), ("0.125", 0.125), ("0,500", 0.5), ("−5", -5), ("(1,234.50)", -1234.5), ("1,234", 1234),
+        ("12", 12), ("12 34 56", None), ("room 5 12 guests", None), ("1.5 million", None), ("none", None),
+    ],
+)  # fmt: skip
+def test_numbers_are_read_as_they_are_meant(span: str, number: float | None) -> None:
+    reader = Sure({"What is the n?": Reading(span, confidence=0.9, said=1.0)})
+    form = filled_from("", {"type": "object", "properties": {"n": {"type": ["number", "null"]}}}, reader, None)
+    assert form == {"n": number}
+
+
+@pytest.mark.parametrize(
+    ("span", "choice"), [("unpaid", "unpaid"), ("Paid.", "paid"), ("it was paid", "paid"), ("repaid", None)]
+)
+def test_the_choice_that_is_named_whole(span: str, choice: str | None) -> None:
+    wanted = {"anyOf": [{"enum": ["paid", "unpaid"]}, {"type": "null"}]}
+    reader = Sure({"What is the state?": Reading(span, confidence=0.9, said=1.0)})
+    assert filled_from("", {"type": "object", "properties": {"state": wanted}}, reader, None) == {"state": choice}
+
+
+def test_objects_inside_are_filled_through_references() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"payer": {"$ref": "#/$defs/Party"}},
+        "$defs": {"Party": {"type": "object", "properties": {"name": {"type": "string"}}}},
+    }
+    reader = Sure({"What is the name?": Reading("Lindgren", confidence=0.9, said=1.0)})
+    assert filled_from("", schema, reader, None) == {"payer": {"name": "Lindgren"}}
 
 
 def test_without_a_key_the_form_holds_what_the_reader_is_sure_of() -> None:

@@ -125,6 +125,9 @@ def test_a_text_that_is_cut_off_is_asked_for_again_and_then_carries_a_note(
         tool_call({"word": "yes"}),
         Reply(None, beside={"function_call": {"name": "word", "arguments": '{"word": "yes"}'}}),
         Reply("", beside={"tool_calls": [{"function": {"arguments": {"word": "yes"}}}]}),
+        tool_call({"word": "yes"}, "I'll call the tool."),
+        Reply({"word": "yes"}),
+        Reply([{"type": "json", "json": {"word": "yes"}}]),
         answer_in_thoughts({"word": "yes"}),
         Reply("", beside={"reasoning": '```json\n{"word": "yes"}\n```'}),
         Reply([{"type": "text", "text": '{"word": '}, {"type": "text", "text": '"yes"}'}]),
@@ -150,6 +153,8 @@ def test_where_the_answer_in_a_form_can_be(server: OpenAIServer, patient: Contro
         broken_off(),
         error_in_success(),
         error_in_success(code=None),
+        Reply("Half of", finish="insufficient_system_resource"),
+        Reply(status=400, code="json_validate_failed", message="Failed to generate JSON."),
         Reply(error={"choices": [{"finish_reason": "error", "error": {"message": "Upstream", "code": 503}}]}),
         Reply(error={"choices": []}),
         Reply(error={"detail": "Not here"}),
@@ -181,6 +186,20 @@ def test_what_is_no_answer_is_asked_for_again(server: OpenAIServer, controller: 
         (Reply(status=403, message="Country not supported."), r"Country not supported.*OPENAI_API_KEY may use"),
         (Reply(status=404, message="No endpoints found matching your data policy."), "matching your data policy"),
         (Reply(status=404, error={"detail": "Not Found"}), r"no controller at .*OPENAI_BASE_URL"),
+        (Reply(status=404, error="404 page not found"), r"no controller at .*OPENAI_BASE_URL"),
+        (
+            Reply(error={"error": "Unexpected endpoint or method. (POST /chat/completions)"}),
+            "OPENAI_BASE_URL, which often",
+        ),
+        (
+            Reply(status=404, message="See openrouter.ai/settings/privacy: no endpoints match it."),
+            "refused the request",
+        ),
+        (Reply(error={"error": {"message": "invalid api key"}}), "did not accept the key"),
+        (Reply(status=400, message="gpt-9 is not a valid model ID"), "does not know the model"),
+        (Reply(status=500, message="model requires more system memory (5 GiB) than there is"), "smaller model"),
+        (Reply("", finish="SAFETY"), "filter withheld"),
+        (Reply(error={"choices": [{"finish_reason": "content_filter"}]}), "filter withheld"),
         (
             Reply(status=404, message="model 'x' not found, try pulling it first"),
             r"does not know the model.*CONTROLLER_MODEL",
@@ -301,6 +320,13 @@ def test_a_context_that_overflows_names_its_setting(
         (Reply(status=500, message="response_format json_schema is not supported"), {"response_format"}, {}),
         (Reply(status=400, message="'response_format.type' must be 'text'"), {"response_format"}, {}),
         (Reply(status=501, message="Failed to parse grammar"), {"response_format"}, {}),
+        (Reply(status=400, message="max_tokens: 50 > 32, which is the maximum allowed"), set(), {"max_tokens": 32}),
+        (Reply(status=400, message="the valid range of max_tokens is [1, 32]"), set(), {"max_tokens": 32}),
+        (
+            Reply(status=400, message="`max_tokens` must be less than or equal to `32`, the context_window of it"),
+            set(),
+            {"max_tokens": 32},
+        ),
     ],
 )
 def test_only_what_a_refusal_is_about_is_left_out(
@@ -316,6 +342,46 @@ def test_only_what_a_refusal_is_about_is_left_out(
     last, kept = server.calls[-1].request, {"temperature", "seed", "max_tokens", "response_format"} - without
     assert kept <= {*last} and not without & {*last}
     assert with_.items() <= last.items()
+
+
+def test_a_schema_that_is_refused_stays_one_and_other_calls_keep_theirs(
+    server: OpenAIServer, patient: Controller
+) -> None:
+    def answer(call: Any) -> Any:
+        strict = (call.request.get("response_format") or {}).get("json_schema", {}).get("strict")
+        return Reply(status=400, message="Invalid schema: 'pattern' is not permitted") if strict else '{"word": "yes"}'
+
+    server.script = {"word": answer, "other": '{"word": "yes"}'}
+    assert fill_in(patient) == {"word": "yes"}
+    patient.chat(render("conversational", text="?"), stage="other", max_tokens=50, schema=WORD)
+    asked = [call.request["response_format"]["json_schema"]["strict"] for call in server.calls]
+    assert asked == [True, False, True]
+
+
+def test_a_limit_of_the_server_is_not_asked_beyond(server: OpenAIServer, patient: Controller) -> None:
+    too_large = Reply(status=400, message="max_tokens is too large. This model supports at most 32.")
+    server.script = {"word": [too_large, at_limit("{"), at_limit("{")]}
+    with pytest.raises(ControllerError, match="did not come to an end within 32 tokens"):
+        fill_in(patient)
+    assert len(server.calls) == 2
+
+
+def test_a_server_that_refuses_again_and_again_is_left_alone(server: OpenAIServer, patient: Controller) -> None:
+    def refuse(call: Any) -> Reply:
+        tokens = call.request.get("max_tokens") or call.request.get("max_completion_tokens") or 10
+        return Reply(status=400, message=f"max_tokens may be at most {tokens - 1}")
+
+    server.script = {"conversational": refuse}
+    with pytest.raises(ControllerError):
+        patient.chat(render("conversational", text="Hello!"), stage="conversational", max_tokens=90)
+    assert len(server.calls) < 20
+
+
+def test_a_text_that_was_cut_off_once_is_asked_for_again_whatever_came_before(
+    server: OpenAIServer, controller: Controller
+) -> None:
+    server.script = {"conversational": [broken_off(), at_limit("Once upon a"), "Once upon a time."]}
+    assert say(controller) == "Once upon a time."
 
 
 def test_a_model_without_a_system_role_gets_one_message(server: OpenAIServer, patient: Controller) -> None:

@@ -44,6 +44,16 @@ def kinds(plan: Plan) -> list[str]:
         },
         {"tasks": [{"name": "read", "task": "image-to-text", "id": 0, "args": READ["args"]}, SAY]},
         [{"step": 1, "action": "image-to-text", "id": 0, "args": READ["args"]}, SAY],
+        {"task": "Read a.jpg aloud", "plan": CHAIN},
+        {"tool": "plan", "arguments": {"tasks": CHAIN}},
+        {"execution_plan": CHAIN},
+        {"final_answer": {"task_plan": CHAIN}},
+        [READ | {"task": "Read the picture", "tool": "image-to-text"}, SAY],
+        [{"name": "image-to-text", "parameters": READ["args"], "id": 0}, SAY],
+        [READ | {"args": json.dumps(READ["args"])}, SAY],
+        [READ | {"args": [{"name": "image", "value": "a.jpg"}]}, SAY],
+        [{"task": "image-to-text", "id": 0, "image": "a.jpg"}, SAY],
+        [READ, SAY, None],
     ],
 )
 @pytest.mark.parametrize("around", ["{}", "Here you are:\n```json\n{}\n```\nGood luck!", "The plan: {} That is all."])
@@ -89,7 +99,8 @@ def test_dep_that_names_nothing(dep: Any) -> None:
         "$0", "${0}", "{{0}}", "{{ task_0 }}", "{{task0.output}}", "{{0.text}}", "[GENERATED]-0", "(GENERATED)-0",
         "{GENERATED}-0", "GENERATED-0", "<image-to-text-0>", "<text-0>", "<output-0>", "<task 0>", "$task_0",
         "${step_0.result}", "<GENERATED>", "[GENERATED]", "{{previous}}", "<output>", "<result>", "{0}", "[0]", "#0",
-        "the output of task 0", "the text of the previous step",
+        "the output of task 0", "the text of the previous step", "<GENERATED>-0.text", "<GENERATED>-0[0]",
+        "<GENERATED>-<0>", "<image-to-text>-0", "output_0", "task0",
     ],
 )  # fmt: skip
 def test_references_in_other_dialects(written: str) -> None:
@@ -108,6 +119,30 @@ def test_references_inside_a_text(written: str) -> None:
 )
 def test_what_only_looks_like_a_reference_stays(text: str) -> None:
     assert parse_plan(saying(text, [-1])).task(1).args == {"text": text}
+
+
+@pytest.mark.parametrize(
+    "text", ["Explain the XML tag <output>.", "What does (result) mean?", "Use {output} as a placeholder", "<output>"]
+)
+def test_words_of_a_user_are_no_placeholders(text: str) -> None:
+    write = {"task": "text-generation", "id": 0, "args": {"text": text}}
+    assert parse_plan(json.dumps([write])).task(0).args == {"text": text}
+
+
+def test_money_beside_a_reference_stays_money() -> None:
+    assert parse_plan(saying("<GENERATED>-0 (previous) costs $0 now")).task(1).args == {
+        "text": "<GENERATED>-0 (previous) costs $0 now"
+    }
+
+
+def test_steps_are_ids() -> None:
+    first = {"step": 1, "task": "image-to-text", "args": READ["args"]}
+    second = {"step": 2, "task": "text-to-speech", "args": {"text": "<GENERATED>-1"}}
+    assert [task.dep for task in parse_plan(json.dumps([first, second])).tasks] == [(), (1,)]
+
+
+def test_another_way_of_writing_a_reference_is_a_repair() -> None:
+    assert any("in another way: It costs $0" in repair for repair in parse_plan(saying("It costs $0")).repairs)
 
 
 def test_a_picture_cannot_cost_anything() -> None:

@@ -170,9 +170,9 @@ def answer_in_thoughts(value: Any) -> Reply:
     return Reply("", beside={"reasoning_content": json.dumps(value)})
 
 
-def tool_call(arguments: Any) -> Reply:
+def tool_call(arguments: Any, saying: str | None = None) -> Reply:
     call = {"id": "call-1", "type": "function", "function": {"name": "plan", "arguments": json.dumps(arguments)}}
-    return Reply(None, beside={"tool_calls": [call]}, finish="tool_calls")
+    return Reply(saying, beside={"tool_calls": [call]}, finish="tool_calls")
 
 
 def declined(words: str = "I cannot help with that.") -> Reply:

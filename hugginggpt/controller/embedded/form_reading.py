@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hugginggpt.controller.embedded.question_words import AUXILIARY, INTERROGATIVE, MODAL
 from hugginggpt.controller.embedded.reader import Reader
 from hugginggpt.deadline import Deadline
 
 _MOST_NESTED = 4
-_NUMBER = re.compile(r"[-+]?\d+(?:[.,' ]\d+)*")
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_NUMBER = re.compile(r"[-+−(]?\d+(?:[.,]\d+)*")
+_GROUPED = re.compile(r"(?<=\d)[ \u00a0\u202f'’](?=\d{3}(?!\d))")
+_SCALED = re.compile(r"\b(?:thousand|million|billion|[km]n?)\b", re.IGNORECASE)
+_WORDS = re.compile(r"[A-Z]{2,}(?![a-z])|[^\W\d_]+?(?=[A-Z]|[\W\d_]|\Z)|\d+")
+_ASKS = re.compile(rf"(?:{INTERROGATIVE}|{AUXILIARY}|{MODAL})\b", re.IGNORECASE)
 
 
 def filled_from(text: str, schema: Mapping[str, Any], reader: Reader, deadline: Deadline | None) -> dict[str, Any]:
@@ -26,52 +30,81 @@ def filled_from(text: str, schema: Mapping[str, Any], reader: Reader, deadline: 
     Raises:
         DeadlineExceededError: time is up.
     """
-    return _object(text, schema, reader, deadline, _MOST_NESTED)
+    return _Filling(text, schema, reader, deadline).object(schema, _MOST_NESTED)
 
 
-def _object(
-    text: str, schema: Mapping[str, Any], reader: Reader, deadline: Deadline | None, deeper: int
-) -> dict[str, Any]:
-    form: dict[str, Any] = {}
-    properties = schema.get("properties")
-    for name, wanted in (properties if isinstance(properties, dict) else {}).items():
-        if not isinstance(wanted, dict):
-            continue
-        types = _types(wanted)
-        if "object" in types and deeper > 1:
-            form[name] = _object(text, wanted, reader, deadline, deeper - 1)
-            continue
-        reading = reader.read(question_for(name, wanted, types), text, deadline)
-        value = _value(reading.span, reading.verdict, wanted, types) if reading.span and reading.is_sure else None
-        if value is not None or "null" in types:
-            form[name] = value
-    return form
+class _Filling:
+    def __init__(self, text: str, schema: Mapping[str, Any], reader: Reader, deadline: Deadline | None) -> None:
+        self._text, self._schema, self._reader, self._deadline = text, schema, reader, deadline
+
+    def object(self, schema: Mapping[str, Any], deeper: int) -> dict[str, Any]:
+        form: dict[str, Any] = {}
+        properties = schema.get("properties")
+        for name, given in (properties if isinstance(properties, dict) else {}).items():
+            shapes = self._shapes(given)
+            types = frozenset(type for shape in shapes for type in _types(shape))
+            inner = next((shape for shape in shapes if "object" in _types(shape)), None)
+            if inner is not None and deeper > 1:
+                form[name] = self.object(inner, deeper - 1)
+                continue
+            question = question_for(name, given if isinstance(given, dict) else {}, types)
+            reading = self._reader.read(question, self._text, self._deadline)
+            value = _value(reading.span, reading.verdict, shapes, types) if reading.span and reading.is_sure else None
+            if value is not None or "null" in types:
+                form[name] = value
+        return form
+
+    def _shapes(self, given: Any, deeper: int = _MOST_NESTED) -> list[Mapping[str, Any]]:
+        """What a value may be: the schema itself, what it refers to, or each of its alternatives."""
+        if not isinstance(given, dict) or deeper <= 0:
+            return []
+        if isinstance(given.get("$ref"), str):
+            return self._shapes(self._referred(given["$ref"]), deeper - 1)
+        for either in ("anyOf", "oneOf", "allOf"):
+            if isinstance(given.get(either), list):
+                return [shape for part in given[either] for shape in self._shapes(part, deeper - 1)]
+        return [given]
+
+    def _referred(self, reference: str) -> Any:
+        found: Any = self._schema
+        for part in reference.removeprefix("#").strip("/").split("/"):
+            found = found.get(part) if isinstance(found, dict) else None
+        return found
 
 
 def question_for(name: str, wanted: Mapping[str, Any], types: frozenset[str]) -> str:
     """The question that a value answers: its description or title if that is one, or made of its name."""
-    said = str(wanted.get("description") or wanted.get("title") or " ".join(_WORDS.findall(name)).lower()).strip()
+    said = str(wanted.get("description") or wanted.get("title") or "").strip() or " ".join(_WORDS.findall(name)).lower()
+    said = said.rstrip(" .") or name
     if said.endswith("?"):
         return said
     said = said[:1].lower() + said[1:] if said[1:2].islower() else said
-    if types == {"boolean"}:
-        return f"Is it {said.removeprefix('is ').rstrip('.')}?"
-    article = "" if said.startswith(("the ", "a ", "an ", "how ", "who ", "when ")) else "the "
-    return f"What is {article}{said.rstrip('.')}?"
+    if types - {"null"} == {"boolean"}:
+        said = said.removeprefix("whether ")
+        if (has := re.match(r"(?:has|have) ", said)) is not None:
+            return f"Does it have {said[has.end() :]}?"
+        is_clause = re.search(r" (?:is|was|are|were) ", said) is not None
+        return f"{said[0].upper()}{said[1:]}?" if is_clause else f"Is it {said.removeprefix('is ')}?"
+    if _ASKS.match(said):
+        return f"{said[0].upper()}{said[1:]}?"
+    article = "" if said.startswith(("the ", "a ", "an ")) else "the "
+    return f"What is {article}{said}?"
 
 
 def _types(wanted: Mapping[str, Any]) -> frozenset[str]:
-    given = wanted.get("type", "string")
-    types = frozenset([given] if isinstance(given, str) else given if isinstance(given, list) else ["string"])
-    either = [part for part in wanted.get("anyOf", ()) if isinstance(part, dict) and isinstance(part.get("type"), str)]
-    return frozenset(part["type"] for part in either) or types
+    given = wanted.get("type")
+    if isinstance(given, str):
+        return frozenset([given])
+    if isinstance(given, list):
+        return frozenset(part for part in given if isinstance(part, str))
+    return frozenset(["object"] if "properties" in wanted else ["string"])
 
 
-def _value(span: str, verdict: bool | None, wanted: Mapping[str, Any], types: frozenset[str]) -> Any:
+def _value(span: str, verdict: bool | None, shapes: Sequence[Mapping[str, Any]], types: frozenset[str]) -> Any:
     """The answer as the schema wants it; None if it does not fit."""
-    choices = wanted.get("enum")
-    if isinstance(choices, list):
-        return next((one for one in choices if isinstance(one, str) and one.casefold() in span.casefold()), None)
+    choices = [one for shape in shapes if isinstance(shape.get("enum"), list) for one in shape["enum"]]
+    if choices:
+        return _choice(span, [one for one in choices if isinstance(one, str)])
     if "boolean" in types:
         return verdict
     if types & {"number", "integer"}:
@@ -79,17 +112,30 @@ def _value(span: str, verdict: bool | None, wanted: Mapping[str, Any], types: fr
     return span if "string" in types else None
 
 
+def _choice(span: str, choices: Sequence[str]) -> str | None:
+    """The choice that a span names: the same words, or else the longest one that stands in it as a whole."""
+    said = span.casefold().strip()
+    for one in sorted(choices, key=len, reverse=True):
+        if one.casefold() == said or re.search(rf"(?<!\w){re.escape(one.casefold())}(?!\w)", said):
+            return one
+    return None
+
+
 def _number(span: str, whole: bool) -> int | float | None:
-    """The number in a span such as "1,593.96 EUR" or "1.593,96 €"."""
-    found = _NUMBER.search(span)
-    if found is None:
+    """The only number in a span such as "1,593.96 EUR", "1.593,96 €" or "1 593,96"."""
+    found = _NUMBER.findall(_GROUPED.sub("", span))
+    if len(found) != 1 or _SCALED.search(span):
         return None
-    written = re.sub(r"['\s]", "", found.group())
-    marks = re.findall(r"[.,]", written)
-    decimal = marks[-1] if marks and (len(set(marks)) > 1 or not re.search(r"[.,]\d{3}\Z", written)) else None
-    digits = "".join("." if sign == decimal and n == written.rfind(sign) else "" if sign in ".," else sign
-                     for n, sign in enumerate(written))  # fmt: skip
-    number = float(digits)
-    if number.is_integer() and (whole or decimal is None):
-        return int(number)
-    return None if whole else number
+    (written,) = found
+    sign = -1 if written[0] in "-−(" else 1
+    digits = written.lstrip("-+−(")
+    marks = re.findall(r"[.,]", digits)
+    is_grouping = len(set(marks)) == 1 and re.fullmatch(r"[1-9]\d{0,2}(?:[.,]\d{3})+", digits) is not None
+    if marks and not is_grouping:
+        before, _, after = digits.rpartition(marks[-1])
+        number: float = float(f"{re.sub(r'[.,]', '', before)}.{after}")
+    else:
+        number = int(re.sub(r"[.,]", "", digits))
+    if number == int(number) and (whole or isinstance(number, int)):
+        return sign * int(number)
+    return None if whole else sign * number

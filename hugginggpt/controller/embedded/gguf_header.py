@@ -6,6 +6,8 @@ whole vocabulary, which takes seconds; what is wanted here stands before it.
 
 from __future__ import annotations
 
+import math
+import os
 import struct
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +19,7 @@ _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: 
 _STRING, _ARRAY = 8, 9
 _MOST_FIELDS = 10_000
 _MOST_CHARS = 1_000_000
+_MOST_WORDS = 2_000_000
 _BYTES_OF_A_VALUE = 2  # keys and values are kept in half precision
 
 Value = int | float | str
@@ -42,7 +45,7 @@ def context_within(path: Path, memory: int) -> int:
 
     def number(name: str, default: int = 0) -> int:
         found = fields.get(f"{architecture}.{name}", default)
-        return int(found) if isinstance(found, int | float) else default
+        return int(found) if isinstance(found, int | float) and math.isfinite(found) else default
 
     longest = number("context_length")
     if longest <= 0:
@@ -66,12 +69,11 @@ def _fields(path: Path, size: int, changed: int) -> dict[str, Value]:
             for _ in range(min(_number(file, "Q"), _MOST_FIELDS)):
                 name, kind = _text(file), _number(file, "I")
                 if kind == _ARRAY and name.startswith("tokenizer."):
-                    break
-                value = _value(file, kind)
-                if value is not None:
+                    _pass_over(file)
+                elif (value := _value(file, kind)) is not None:
                     found[name] = value
             return found
-    except (struct.error, UnicodeDecodeError, OverflowError):
+    except (struct.error, OverflowError, RecursionError, MemoryError):
         raise GGUFError("it is damaged") from None
 
 
@@ -87,6 +89,18 @@ def _value(file: BinaryIO, kind: int) -> Value | None:
     values = [_value(file, inner) for _ in range(min(count, _MOST_CHARS))]
     numbers = [value for value in values if isinstance(value, int)]
     return max(numbers) if numbers else None
+
+
+def _pass_over(file: BinaryIO) -> None:
+    """Go to the end of a list, such as a vocabulary."""
+    inner, count = _number(file, "I"), _number(file, "Q")
+    if inner in _NUMBERS:
+        file.seek(struct.calcsize(f"<{_NUMBERS[inner]}") * count, os.SEEK_CUR)
+        return
+    if inner != _STRING or count > _MOST_WORDS:
+        raise GGUFError("it has an unknown sort of vocabulary")
+    for _ in range(count):
+        file.seek(_number(file, "Q"), os.SEEK_CUR)
 
 
 def _number(file: BinaryIO, form: str) -> int:

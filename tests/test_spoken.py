@@ -1,0 +1,57 @@
+"""What a model says, apart from what it thinks aloud."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hugginggpt.spoken import spoken_in, without_thoughts
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "thoughts"),
+    [
+        ("<think>Hm.</think>\nHello", "Hello", "Hm."),
+        ("Hm, [1]. </think>{}", "{}", "Hm, [1]."),
+        ("<think>cut off here", "", "cut off here"),
+        ("<think>a</think><think>b</think>c", "c", "a\nb"),
+        ("<think>The <think> tag</think> answer", "answer", "The <think> tag"),
+        ("<think>```json\n[1] no </think>yes", "yes", "```json\n[1] no"),
+        ("Hello\n<thinking>\nwait\n</thinking>\nworld", "Hello\n\nworld", "wait"),
+        ("◁think▷x◁/think▷y", "y", "x"),
+        ("<seed:think>x</seed:think>y", "y", "x"),
+        (
+            "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>Hi<|return|>",
+            "Hi",
+            "hm",
+        ),
+        ("<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|message|>Hi", "Hi", "hm"),
+        ('<|channel|>commentary to=functions.plan <|constrain|>json<|message|>{"a": 1}<|call|>', '{"a": 1}', ""),
+        ("analysisUser wants X.assistantfinalHello", "Hello", "User wants X."),
+        ("assistantfinalHello", "Hello", ""),
+    ],
+)
+def test_thoughts_and_words(text: str, said: str, thoughts: str) -> None:
+    spoken = without_thoughts(text)
+    assert (spoken.said, spoken.thoughts) == (said, thoughts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I use the <think> tag and `</think>` often.",
+        "The model writes <think> and </think> around it.",
+        '[{"text": "the tag </think> ends"}]',
+        "```xml\n<reasoning>\nx\n</reasoning>\n```",
+        "analysis of the market: assistantfinal",
+        "a <thought> and no end",
+    ],
+)
+def test_marks_that_are_spoken_of_stay(text: str) -> None:
+    assert without_thoughts(text).said == text
+
+
+@given(st.text(alphabet='<>/think|channel mesgfnal`\n"[]{} ', max_size=80))
+def test_nothing_is_said_that_was_not_written(text: str) -> None:
+    spoken = without_thoughts(text)
+    assert all(line.strip() in text for line in spoken.said.splitlines())
+    assert spoken_in({"content": text}).said == spoken.said
