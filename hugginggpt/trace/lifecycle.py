@@ -19,7 +19,8 @@ from hugginggpt.holder import Hold, Holder
 from hugginggpt.results import RequestStatus, TaskOutcome, TaskResult, TaskStatus
 from hugginggpt.text import one_line
 from hugginggpt.trace.database import Database
-from hugginggpt.trace.requests import resources_of, task_rows
+from hugginggpt.trace.plans import task_rows
+from hugginggpt.trace.requests import resources_of
 from hugginggpt.trace.rows import (
     OPEN,
     SHOWN_ID,

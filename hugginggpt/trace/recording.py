@@ -10,13 +10,14 @@ from sqlalchemy.orm import Session
 from hugginggpt.artifacts import Resource
 from hugginggpt.errors import HuggingGPTError, TraceError
 from hugginggpt.models.card import Candidate, ModelChoice
-from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.plan import Plan
 from hugginggpt.request import Budget
 from hugginggpt.results import RequestStatus, TaskOutcome, TaskResult, TaskStatus
 from hugginggpt.trace.database import Database
 from hugginggpt.trace.group_commit import GroupCommit
 from hugginggpt.trace.lifecycle import finish
-from hugginggpt.trace.requests import choice_of, plan_of, task_rows, version_of
+from hugginggpt.trace.plans import add_version, new_row, plan_of, task_rows, version_of
+from hugginggpt.trace.requests import choice_of
 from hugginggpt.trace.rows import (
     ATTEMPTS,
     OPEN,
@@ -93,7 +94,7 @@ class RunTrace:
             request.plan_source = source
             request.plan_repairs = list(plan.repairs)
             request.planned_at = datetime.now(UTC)
-            session.add_all(self._new_row(task, position, 1) for position, task in enumerate(plan.tasks))
+            session.add_all(new_row(self.request_id, task, position) for position, task in enumerate(plan.tasks))
 
     def record_further_plan(self, plan: Plan) -> None:
         """Write a further version of the plan: it keeps the tasks that have a result, and has others for the rest.
@@ -103,30 +104,9 @@ class RunTrace:
         """
         with self._database.writing() as session:
             request = self._open_row(session)
-            rows = task_rows(session, self.request_id)
             if request.planned_at is None:
                 raise TraceError(f"Request {self.request_id} has no plan that another one could replace.")
-            version = version_of(rows) + 1
-            kept, known = {task.id for task in plan.tasks}, {row.task_id for row in rows}
-            for row in rows:
-                if row.task_id not in kept and row.dropped_in is None:
-                    row.dropped_in = version
-            request.plan_repairs = list(plan.repairs)
-            new = [task for task in plan.tasks if task.id not in known]
-            session.add_all(self._new_row(task, len(rows) + n, version) for n, task in enumerate(new))
-
-    def _new_row(self, task: PlannedTask, position: int, version: int) -> PlannedTaskRow:
-        return PlannedTaskRow(
-            request_id=self.request_id,
-            task_id=task.id,
-            position=position,
-            kind=task.task,
-            args=dict(task.args),
-            dep=list(task.dep),
-            status=TaskStatus.PLANNED,
-            cached=False,
-            added_in=version,
-        )
+            add_version(session, request, plan)
 
     def record_choices(self, choices: Mapping[int, ModelChoice], cached: bool = False) -> None:
         """Record the models chosen for tasks, by task id; a later choice replaces an earlier one."""

@@ -21,6 +21,7 @@ from hugginggpt.request import EarlierResult, Exchange
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
 from hugginggpt.text import is_storable, one_line
 from hugginggpt.trace.database import Database
+from hugginggpt.trace.plans import earlier_plans, plan_of, task_rows
 from hugginggpt.trace.rows import MOST_ROWS, SHOWN_ID, died, no_such
 from hugginggpt.trace.story import (
     Attempt,
@@ -236,7 +237,7 @@ def _story_of(session: Session, request_id: str, now: datetime) -> RequestTrace:
         finished_at=request.finished_at,
         lives=lives,
         plan=plan_of(request, rows),
-        earlier_plans=_earlier_plans(rows),
+        earlier_plans=earlier_plans(rows),
         plan_source=request.plan_source,
         tasks=tasks,
         controller_calls=calls,
@@ -274,37 +275,6 @@ def _turn(
         ),
         resources=tuple(resources),
         files=tuple(files),
-    )
-
-
-def task_rows(session: Session, request_id: str) -> Sequence[PlannedTaskRow]:
-    """The tasks of a request's plan, in the plan's order."""
-    in_order = select(PlannedTaskRow).filter_by(request_id=request_id).order_by(PlannedTaskRow.position)
-    return session.scalars(in_order).all()
-
-
-def plan_of(request: RequestRow, rows: Sequence[PlannedTaskRow]) -> Plan | None:
-    """The latest version of a request's plan; None if none is recorded."""
-    if request.planned_at is None:
-        return None
-    return Plan(tasks=_tasks_of(rows, version_of(rows)), repairs=tuple(request.plan_repairs or ()))
-
-
-def version_of(rows: Sequence[PlannedTaskRow]) -> int:
-    """The latest version of a plan, from 1."""
-    return max((row.added_in for row in rows), default=1)
-
-
-def _earlier_plans(rows: Sequence[PlannedTaskRow]) -> tuple[Plan, ...]:
-    return tuple(Plan(tasks=_tasks_of(rows, version)) for version in range(1, version_of(rows)))
-
-
-def _tasks_of(rows: Sequence[PlannedTaskRow], version: int) -> tuple[PlannedTask, ...]:
-    """The tasks of a version of a plan."""
-    return tuple(
-        PlannedTask(task=row.kind, id=row.task_id, dep=tuple(row.dep), args=row.args)
-        for row in rows
-        if row.added_in <= version and (row.dropped_in is None or row.dropped_in > version)
     )
 
 
