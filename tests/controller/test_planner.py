@@ -12,7 +12,7 @@ from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded.planner import plan_in_notation, planner_prompt, request_grammar
 from hugginggpt.controller.embedded.server import planner_options
 from hugginggpt.controller.embedded.turns import shown_request
-from hugginggpt.controller.planning import plan_request
+from hugginggpt.controller.planning import Checks, plan_request
 from hugginggpt.controller.prompts import render
 from hugginggpt.errors import PlanError
 from hugginggpt.evaluation.datasets import read_dataset, sample_set
@@ -49,7 +49,7 @@ def planned(controller: Controller, text: str, *files: tuple[str, ValueType], hi
         history=history,
         kinds=CAPABILITIES,
         deadline=None,
-        check=lambda plan: [],
+        checks=Checks(),
     )
 
 
@@ -194,7 +194,7 @@ def test_what_the_caller_objects_to_is_said(controller: Controller) -> None:
             history=[],
             kinds=CAPABILITIES,
             deadline=None,
-            check=lambda plan: ["The file scan.png is not there."],
+            checks=Checks(lambda plan: ["The file scan.png is not there."]),
         )
 
 

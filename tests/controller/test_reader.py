@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hugginggpt.controller.embedded.encoder import HEAD, SCALE, packaged_encoder, read_changed
-from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, SURE, Reader, Reading
+from hugginggpt.controller.embedded.reader import DOES_NOT_SAY, LEAST_SAID, Reader, Reading
 from hugginggpt.controller.embedded.reader_tokens import WINDOW, Vocabulary, units_of
 from hugginggpt.controller.embedded.summary import chosen_summary
 from hugginggpt.controller.text_tasks import read_answers
@@ -38,7 +38,7 @@ def score_of(confidence: float) -> float:
     return NOT_SAID + math.log(confidence / (1 - confidence)) / 2
 
 
-UNLIKELY = score_of(SURE * 0.9)
+UNLIKELY = score_of(LEAST_SAID * 0.9)
 
 
 class Encoder:

@@ -29,10 +29,10 @@ from hugginggpt.text import visible
 if TYPE_CHECKING:
     from hugginggpt.controller.embedded.encoder import Array, Encoder
 
-SURE = 0.75
+SURE = 0.8
 """An answer of less confidence is a guess: docs/reader.md says how both limits were chosen."""
 
-LEAST_SAID = 0.94
+LEAST_SAID = 0.5
 """There is no guess where it is less likely that the text says something."""
 
 DOES_NOT_SAY = "The text does not say."
