@@ -7,7 +7,7 @@ import pytest
 
 from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.capabilities import ValueType
-from hugginggpt.controller.embedded.file_questions import reading_plan
+from hugginggpt.controller.embedded.file_questions import other_ways, reading_plan
 from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan
 from hugginggpt.plan.notation import read_notation, write_notation
@@ -131,3 +131,22 @@ def test_what_was_done_is_recorded_as_a_repair() -> None:
     assert plan is not None
     assert plan.repairs == ("No file of the request was used; its questions are put to its files.",)
     assert [task.dep for task in plan.tasks] == [()]
+
+
+@pytest.mark.parametrize(
+    ("notation", "made"),
+    [
+        ('sign.png > look text="Is this sign about parking?"', 'sign.png > ask text="Is this sign about parking?"'),
+        ('costs.csv > query text="How much in March?"', 'costs.csv > answer text="How much in March?"'),
+        # What is seen is in no document.
+        ('bike.png > look text="What colour is the bike?"', 'bike.png > look text="What colour is the bike?"'),
+        ('sign.png > ask text="Who?"', 'sign.png > ask text="Who?"'),
+    ],
+)
+def test_a_question_whose_own_way_cannot_run_is_asked_another_way(notation: str, made: str) -> None:
+    given = files("sign.png", "costs.csv", "bike.png")
+    check = only("document-question-answering", "question-answering")
+    plan = other_ways(read_notation(notation), given, check)
+    assert write_notation(plan, [resource.name for resource in given]) == made
+    assert bool(plan.repairs) == (notation != made)
+    assert other_ways(read_notation(notation), given, lambda plan: []) == read_notation(notation)

@@ -63,6 +63,43 @@ def reading_plan(
     return Plan(tasks=tuple(tasks), repairs=("No file of the request was used; its questions are put to its files.",))
 
 
+def other_ways(plan: Plan, resources: Sequence[Resource], check: Callable[[Plan], list[str]]) -> Plan:
+    """The plan with each question about a file asked in a way that can run here, where its own way cannot.
+
+    A question about what is seen stays one: a document would not say it.
+
+    Args:
+        plan: what the planner planned.
+        resources: the request's files and the results of earlier turns.
+        check: returns objections to a plan, one sentence each.
+    """
+    ways = {task.id: _other_way(task, resources, check) for task in plan.tasks if task.task in (_LOOK, _ASK, _QUERY)}
+    found = {task_id: way for task_id, way in ways.items() if way is not None}
+    if not found:
+        return plan
+    repairs = tuple(
+        f"Task {k} ({plan.task(k).task}) cannot run here and became {way.task}." for k, way in found.items()
+    )
+    tasks = tuple(found.get(task.id, task) for task in plan.tasks)
+    return plan.model_copy(update={"tasks": tasks, "repairs": (*plan.repairs, *repairs)})
+
+
+def _other_way(
+    task: PlannedTask, resources: Sequence[Resource], check: Callable[[Plan], list[str]]
+) -> PlannedTask | None:
+    """Another way to ask a file what a task asks it; None if the task can run, or nothing else can."""
+    question, name = task.args.get("text"), task.args.get("table" if task.task == _QUERY else "image")
+    file = next((resource for resource in resources if resource.name == name), None)
+    if file is None or not isinstance(question, str) or task.needs or not check(Plan(tasks=(task,))):
+        return None
+    if task.task == _LOOK and _SEEN.search(question):
+        return None
+    for way in _ways(question, file, task.id):
+        if way[0].task != task.task and not check(Plan(tasks=tuple(way))):
+            return way[0].model_copy(update={"dep": task.dep})
+    return None
+
+
 def _is_from_nowhere(plan: Plan, resources: Sequence[Resource]) -> bool:
     """Whether a plan only answers, talks or writes, and uses no file or text for that."""
     begun = [task for task in plan.tasks if not task.needs]

@@ -12,7 +12,7 @@ from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.controller.call import PLAN
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.embedded.file_questions import reading_plan
+from hugginggpt.controller.embedded.file_questions import other_ways, reading_plan
 from hugginggpt.controller.embedded.grammar import plan_grammar
 from hugginggpt.controller.embedded.server import planner_options
 from hugginggpt.controller.embedded.sources import ReadRequest
@@ -85,7 +85,7 @@ def plan_in_notation(
         plan, problems = read(written)
     if plan is None:
         raise PlanError("\n".join([_not_understood(written, request), *problems]))
-    plan = reading_plan(text, plan, resources, check) or plan
+    plan = reading_plan(text, plan, resources, check) or other_ways(plan, resources, check)
     objections = check(plan)
     if objections:
         raise PlanError("\n".join(objections))
