@@ -1,5 +1,6 @@
 """The `openai` client against a real server: llama.cpp's own, with the embedded model and a short context."""
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -83,5 +84,6 @@ def test_a_context_that_is_too_short_is_named(controller: Controller) -> None:
 
 def test_a_wrong_key_is_named(controller: Controller) -> None:
     settings = controller.settings.model_copy(update={"openai_api_key": SecretStr("sk-wrong-key-123456")})
-    with pytest.raises(ControllerError, match="OPENAI_API_KEY"):
-        Controller.from_settings(settings).check()
+    stranger = Controller.from_settings(settings)
+    with contextlib.closing(stranger), pytest.raises(ControllerError, match="OPENAI_API_KEY"):
+        stranger.check()
