@@ -82,7 +82,7 @@ def without_thoughts(text: str) -> Spoken:
 
     Thoughts whose end is missing reach until the end of the text, those whose beginning is missing from its start.
     """
-    if _is_json(text):
+    if is_json(text):
         return Spoken(text.strip())
     if "<|message|>" in text and _CHANNEL.search(text):
         return _on_channels(text)
@@ -92,7 +92,8 @@ def without_thoughts(text: str) -> Spoken:
     return _in_tags(text)
 
 
-def _is_json(text: str) -> bool:
+def is_json(text: str) -> bool:
+    """Whether a text is an object or a list of JSON, and nothing else."""
     if not text.lstrip().startswith(("{", "[")):
         return False
     try:
@@ -131,7 +132,7 @@ def _on_channels(text: str) -> Spoken:
         name = channel["name"]
         if name is None or name.lower() == "final":
             said.append(part)
-        elif "to=" in channel["to"] and _is_json(part):
+        elif "to=" in channel["to"] and is_json(part):
             called.append(part)  # a call of a tool, in which an answer in a form can be
         else:
             thoughts.append(part)

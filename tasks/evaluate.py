@@ -166,7 +166,7 @@ def plan_batch(samples: Sequence[Sample], evaluation_id: str, run: str, controll
         with cancellable((run, _LIFE), deadline):
             prediction = predict(controller, sample, deadline=deadline, slot=controller_slot)
         get_trace().evaluations.record(evaluation_id, prediction)
-        if prediction.error is not None:
+        if common_failure([prediction], samples=1) is not None:
             _stop_at_a_common_failure(evaluation_id, whole)
 
 

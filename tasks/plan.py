@@ -92,12 +92,7 @@ def _new_plan(run: RequestRun, deadline: Deadline) -> tuple[Plan, str]:
 @explained
 def plan_with_controller(run: RequestRun, kinds: tuple[str, ...]) -> Plan:
     """Ask the controller for a plan over the offered kinds."""
-    namespace = Namespace.of(run.text, run.history, run.resources, given=False, settings=get_settings())
     deadline, controller = Deadline(PLAN.seconds), recorded_controller(run)
-
-    def obstacles(plan: Plan, half: bool) -> list[str]:
-        return deadline.wait_for(lambda: get_catalog().obstacles(plan, kinds, half=half))
-
     with cancellable(run.key, deadline):
         return ask_for_plan(
             controller,
@@ -106,5 +101,15 @@ def plan_with_controller(run: RequestRun, kinds: tuple[str, ...]) -> Plan:
             history=run.history,
             kinds=kinds,
             deadline=deadline,
-            checks=Checks(namespace.problems, obstacles),
+            checks=checks_of(run, kinds, deadline),
         )
+
+
+def checks_of(run: RequestRun, kinds: tuple[str, ...], deadline: Deadline) -> Checks:
+    """What a plan of the controller's has to pass: it names what there is, and its kinds can run here."""
+    namespace = Namespace.of(run.text, run.history, run.resources, given=False, settings=get_settings())
+
+    def obstacles(plan: Plan, half: bool) -> list[str]:
+        return deadline.wait_for(lambda: get_catalog().obstacles(plan, kinds, half=half))
+
+    return Checks(namespace.problems, obstacles)

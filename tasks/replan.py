@@ -5,21 +5,20 @@ from collections.abc import Sequence
 
 from prefect import get_run_logger, task
 
-from hugginggpt.controller.planning import Checks
 from hugginggpt.controller.replanning import plan_rest
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, DeadlineExceededError, PlanError
 from hugginggpt.plan import Plan
 from hugginggpt.plan.renumber import renumbered
 from hugginggpt.request_run import RequestRun
-from hugginggpt.resources import Namespace
 from hugginggpt.results import TaskOutcome, TaskStatus
-from hugginggpt.services import get_catalog, get_controller
+from hugginggpt.services import get_controller
 from hugginggpt.settings import get_settings
 from tasks.cancelling import cancellable, why_cancelled
 from tasks.edges import unsearched
 from tasks.expert_workers.own_controller import offered_kinds
 from tasks.expert_workers.placement import run_controller_task
+from tasks.plan import checks_of
 from tasks.policies import REPLAN
 from tasks.recording import recorded_controller, retry_while_database_is_down
 from tasks.ui.artifacts import show_plan
@@ -65,12 +64,7 @@ def replan(run: RequestRun, outcomes: Sequence[TaskOutcome]) -> Plan | None:
 @explained
 def plan_again(run: RequestRun, kinds: tuple[str, ...], outcomes: Sequence[TaskOutcome]) -> Plan | None:
     """Ask the controller for another way; None if it has none, which is not an error of the request."""
-    namespace = Namespace.of(run.text, run.history, run.resources, given=False, settings=get_settings())
     deadline = Deadline(REPLAN.seconds)
-
-    def obstacles(plan: Plan, half: bool) -> list[str]:
-        return deadline.wait_for(lambda: get_catalog().obstacles(plan, kinds, half=half))
-
     try:
         with cancellable(run.key, deadline):
             return plan_rest(
@@ -80,7 +74,7 @@ def plan_again(run: RequestRun, kinds: tuple[str, ...], outcomes: Sequence[TaskO
                 kinds=kinds,
                 outcomes=outcomes,
                 deadline=deadline,
-                checks=Checks(namespace.problems, obstacles),
+                checks=checks_of(run, kinds, deadline),
             )
     except (PlanError, ControllerError, DeadlineExceededError) as error:
         get_run_logger().warning("The rest was not planned anew: %s", error.message)

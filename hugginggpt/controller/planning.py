@@ -199,7 +199,7 @@ def _read(
     except PlanError as error:
         return _Draft(Plan(), error.problems, [])
     lacking = checks.obstacles(plan, False)
-    problems = checks.problems(plan) + checks.obstacles(plan, True)
+    problems = checks.problems(plan) + (checks.obstacles(plan, True) if lacking else [])
     foreign = [task for task in plan.tasks if task.task not in offered]
     if not lacking:
         problems += [f"Task {task.id} is of the kind {task.task}, which cannot run here." for task in foreign]

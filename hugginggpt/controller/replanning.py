@@ -62,7 +62,8 @@ def plan_rest(
     kept = [outcome.planned for outcome in done]
     new = [task for task in extract_tasks(answer) if not _is_one_of(task, kept)]
     plan = parse_plan(json.dumps([*Plan(tasks=tuple(kept)).to_list(), *new]))
-    rest = Plan(tasks=tuple(task for task in plan.tasks if task.id not in {task.id for task in kept}))
+    done_ids = {task.id for task in kept}
+    rest = Plan(tasks=tuple(task for task in plan.tasks if task.id not in done_ids))
     tried = [(outcome.planned.task, outcome.planned.args) for outcome in failed]
     if all((task.task, task.args) in tried for task in rest.tasks):
         return None

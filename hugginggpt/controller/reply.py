@@ -13,7 +13,7 @@ from typing import Any
 
 from hugginggpt.controller.error_body import ErrorBody, read_error
 from hugginggpt.redaction import MASK, redact
-from hugginggpt.spoken import spoken_in
+from hugginggpt.spoken import is_json, spoken_in
 from hugginggpt.text import one_line, storable
 
 _MOST_REPLY = 1_000_000  # characters, including what a model thinks aloud
@@ -199,13 +199,7 @@ def json_in_thoughts(reply: Reply) -> str:
     text = reply.thoughts.strip()
     fenced = _FENCED.match(text)
     text = fenced[1] if fenced else text
-    if not text.startswith(("{", "[")):
-        return ""
-    try:
-        json.loads(text, strict=False)
-    except (ValueError, RecursionError):
-        return ""
-    return text
+    return text if is_json(text) else ""
 
 
 def _usage(usage: Any) -> tuple[int | None, int | None]:

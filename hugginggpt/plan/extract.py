@@ -4,7 +4,7 @@ import itertools
 import json
 import re
 import string
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hugginggpt.capabilities import find_kind
@@ -49,18 +49,20 @@ def extract_tasks(text: str) -> list[RawTask]:
     check_length(text)
     if (whole := _as_tasks(_strictly(text.strip()))) is not None:
         return whole
-    correct = [(tasks, start, end) for value, start, end in _values(text) if (tasks := _as_tasks(value, many=True))]
+    values = list(_values(text))
+    correct = [(tasks, start, end) for value, start, end in values if (tasks := _as_tasks(value, many=True))]
     meant = [tasks for tasks, start, _ in correct if not _is_called_example(text, start)]
     rest = text[correct[-1][2] :] if correct else text
     if later := _plans(loose_values(rest), many=bool(correct)):
         return max(reversed(later), key=len)
     if meant:
         return meant[-1]
-    read = [_plans(value for value, _, _ in _values(text)), *(_plans(loose_values(block)) for block in _fenced(text))]
+    fenced = _fenced(text)
+    read = [_plans(value for value, _, _ in values), *(_plans(loose_values(block)) for block in fenced)]
     found = [*itertools.chain.from_iterable(read), *(tasks for tasks, _, _ in correct)]
     if found:
         return max(reversed(found), key=len)
-    if _says_empty(text):
+    if _says_empty([value for value, _, _ in values], text, fenced):
         return []
     raise PlanError("There is no plan in this text: a JSON list of tasks was expected.")
 
@@ -71,11 +73,11 @@ def _is_called_example(text: str, start: int) -> bool:
     return _EXAMPLE.search(re.split(r"\n|[.!?] ", before)[-1]) is not None
 
 
-def _says_empty(text: str) -> bool:
-    """Whether the text holds an empty plan: in a wrapper, in a fence or on a line of its own."""
-    found = [value for value, _, _ in _values(text)] + [_strictly(block) for block in _fenced(text)]
+def _says_empty(values: Sequence[Any], text: str, fenced: Sequence[str]) -> bool:
+    """Whether a text holds an empty plan: in a wrapper, in a fence or on a line of its own."""
+    found = [*values, *map(_strictly, fenced)]
     return any(isinstance(value, dict) and _as_tasks(value) == [] for value in found) or any(
-        line.strip() == "[]" for line in (*text.splitlines(), *_fenced(text))
+        line.strip() == "[]" for line in (*text.splitlines(), *fenced)
     )
 
 
@@ -97,11 +99,11 @@ def _as_tasks(found: Any, *, many: bool = False, deeper: int = _MOST_WRAPPED) ->
         return found if all(isinstance(element, dict) for element in found) and (not many or _has_task(found)) else None
     if not isinstance(found, dict) or deeper <= 0:
         return None
-    if _names_known_kind(found):
+    named = with_plain_names(found)
+    if kind_of(named) is not None:
         return None if many else [found]
     if found and all(isinstance(task, dict) and _is_task(task) for task in found.values()):
         return [_with_id(task, str(name)) for name, task in found.items()]
-    named = {str(name).strip().lower(): value for name, value in found.items()}
     members = [*(named[wrapper] for wrapper in _WRAPPERS if wrapper in named), *named.values()]
     for number, inside in enumerate(members):
         is_wrapper = number < len(members) - len(named)
@@ -113,28 +115,29 @@ def _as_tasks(found: Any, *, many: bool = False, deeper: int = _MOST_WRAPPED) ->
     return [found] if _is_task(found) and not many else None
 
 
-def _names_known_kind(found: RawTask) -> bool:
-    named = {str(name).strip().lower(): value for name, value in found.items()}
-    kinds = (named.get(key) for key in KIND_KEYS)
-    return any(isinstance(kind, str) and find_kind(kind) is not None for kind in kinds) or (
-        kind_elsewhere(named) is not None
-    )
-
-
 def _has_task(found: list[RawTask]) -> bool:
     return any(_is_task(task) for task in found)
 
 
 def _is_task(found: RawTask) -> bool:
     """Whether an object says what kind of task it is, in a field for it, or in another one by the name of a kind."""
-    named = {str(name).strip().lower(): value for name, value in found.items()}
-    return any(isinstance(named.get(key), str) for key in KIND_KEYS) or kind_elsewhere(named) is not None
+    task = with_plain_names(found)
+    return any(isinstance(task.get(key), str) for key in KIND_KEYS) or kind_of(task) is not None
 
 
-def kind_elsewhere(task: RawTask) -> str | None:
-    """The kind that a task names in a field that is not for it, such as its type or name; None if there is none."""
-    named = (task.get(key) for key in _OTHER_KIND_KEYS)
-    return next((value for value in named if isinstance(value, str) and find_kind(value) is not None), None)
+def with_plain_names(task: RawTask) -> RawTask:
+    """A task with the names of its fields in lower case."""
+    return {str(name).strip().lower(): value for name, value in task.items()}
+
+
+def kind_of(task: RawTask) -> str | None:
+    """The first kind that a field of a task names, in the fields for it or in others, such as its type or name.
+
+    Args:
+        task: with plain names.
+    """
+    names = (task.get(key) for key in (*KIND_KEYS, *_OTHER_KIND_KEYS))
+    return next((kind for name in names if isinstance(name, str) and (kind := find_kind(name)) is not None), None)
 
 
 def _with_id(task: RawTask, name: str) -> RawTask:

@@ -8,11 +8,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from hugginggpt.capabilities import CAPABILITIES, Input, ValueType, find_kind
+from hugginggpt.capabilities import CAPABILITIES, Input, ValueType
 from hugginggpt.errors import PlanError
 from hugginggpt.plan import placeholders
 from hugginggpt.plan.draft import Draft, Drafts, argument_of, count_of
-from hugginggpt.plan.extract import ID_KEYS, KIND_KEYS, RawTask, extract_tasks, kind_elsewhere
+from hugginggpt.plan.extract import ID_KEYS, KIND_KEYS, RawTask, extract_tasks, kind_of, with_plain_names
 from hugginggpt.plan.limits import MAX_ARGUMENTS, MAX_TASKS
 from hugginggpt.plan.loose import loose_values
 from hugginggpt.plan.model import Plan, Scalar
@@ -50,7 +50,7 @@ class _Reading:
         self.repairs, self.problems = self.drafts.repairs, self.drafts.problems
         if len(raw) > MAX_TASKS:
             raise PlanError(f"The plan has {len(raw):,} tasks; the limit is {MAX_TASKS}: split the request.")
-        self.raw = [{str(key).strip().lower(): value for key, value in task.items()} for task in raw]
+        self.raw = list(map(with_plain_names, raw))
         self.declared = [as_id(_first(task, *ID_KEYS)) for task in self.raw]
         self.ids = self._assign_ids()
         self.places: dict[int, list[int]] = defaultdict(list)
@@ -95,7 +95,7 @@ class _Reading:
 
     def _read_task(self, position: int) -> None:
         raw, task_id = self.raw[position], self.ids[position]
-        kind = _kind_of(raw)
+        kind = kind_of(raw)
         if kind is None:
             self.problems.append(_unknown_kind(task_id, _first(raw, *KIND_KEYS)))
             return
@@ -189,7 +189,7 @@ class _Reading:
 
     def _makes(self, position: int, wanted: Input) -> bool:
         """Whether the task at a position makes a value of the type that is wanted."""
-        kind = _kind_of(self.raw[position])
+        kind = kind_of(self.raw[position])
         return kind is not None and CAPABILITIES[kind].gives(wanted)
 
     def _read_parameter(self, draft: Draft, name: str, value: Any) -> None:
@@ -210,14 +210,6 @@ class _Reading:
         draft.args[name] = int(number) if wanted is int else number
 
 
-def _kind_of(raw: RawTask) -> str | None:
-    """The first kind that a field of a task names."""
-    names = (name for key in KIND_KEYS if isinstance(name := raw.get(key), str))
-    named = next((kind for name in names if (kind := find_kind(name)) is not None), None)
-    elsewhere = kind_elsewhere(raw) if named is None else None
-    return named if elsewhere is None else find_kind(elsewhere)
-
-
 def _arguments_of(raw: RawTask) -> Any:
     """The arguments of a task: in a field for them, as JSON, as pairs of names and values, or beside its kind."""
     given = _first(raw, *_ARGUMENT_KEYS)
@@ -229,7 +221,7 @@ def _arguments_of(raw: RawTask) -> Any:
         and all(isinstance(one, dict) and {"name", "value"} <= {*one} for one in given)
     ):
         return {str(one["name"]): one["value"] for one in given}
-    kind = _kind_of(raw)
+    kind = kind_of(raw)
     if given is not None or kind is None:
         return given
     return {name: value for name, value in raw.items() if CAPABILITIES[kind].input(name) is not None}
