@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hugginggpt.artifacts import ArtifactStore, Resource
+from hugginggpt.costs import check_prices
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError
-from hugginggpt.request import RequestOptions, check_budget, check_size
+from hugginggpt.request import RequestOptions, check_size
 from hugginggpt.resources import load_resources
 from hugginggpt.settings import Settings
 
@@ -57,7 +58,8 @@ def accept(
     """
     began = time.monotonic()
     check_size(text, files, settings)
-    check_budget(options, settings)
+    if options.max_cost is not None:
+        check_prices(settings)
     try:
         resources = load_resources(files, settings, store, roots=roots, deadline=Deadline(options.deadline or math.inf))
     except DeadlineExceededError:

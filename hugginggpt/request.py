@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hugginggpt.answer_schema import schema_problem
 from hugginggpt.capabilities import ValueType, find_kind
-from hugginggpt.errors import CostCeilingError, UsageError
+from hugginggpt.errors import UsageError
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.plan.extract import ID_KEYS
 from hugginggpt.plan.parse import as_id
@@ -33,7 +33,7 @@ class RequestOptions(BaseModel):
         plan: a plan in the paper's format, to run as it is instead of asking the controller for one.
         fresh: run everything again and replace cached results.
         deadline: how many seconds the request may take from its beginning; resuming it by hand starts the time anew.
-        max_cost: how many US dollars the controller may cost.
+        max_cost: how many US dollars the controller, and the remote experts that report their costs, may cost.
         models: ids of models to use instead of choosing, by kind or by the id of a task.
         answer_schema: a JSON schema of the answer, which is then an object that keeps to it, as text.
     """
@@ -47,7 +47,7 @@ class RequestOptions(BaseModel):
         None, gt=0, allow_inf_nan=False, description="Seconds it may take; then it is answered with the results so far."
     )
     max_cost: float | None = Field(
-        None, ge=0, allow_inf_nan=False, description="US dollars that the controller may cost."
+        None, ge=0, allow_inf_nan=False, description="US dollars that it may cost, as far as costs are known."
     )
     models: dict[str, str] = Field({}, description="Models to use instead of choosing, by kind or by task id.")
 
@@ -134,15 +134,6 @@ def _inside(data: Any) -> Iterator[tuple[int, Any]]:
             left += [(depth + 1, part) for part in (value.values() if isinstance(value, dict) else value)]
 
 
-class Budget(BaseModel):
-    """What a request may cost and has cost so far, in millionths of a US dollar."""
-
-    model_config = ConfigDict(frozen=True)
-
-    ceiling: int | None
-    spent: int
-
-
 def check_size(text: str, files: Sequence[str], settings: Settings) -> None:
     """Raise if a request is empty, too long, or comes with too many files.
 
@@ -160,35 +151,6 @@ def check_size(text: str, files: Sequence[str], settings: Settings) -> None:
         raise UsageError(
             f"The request comes with {len(files)} files, more than the {settings.max_request_files} that "
             "HUGGINGGPT_MAX_REQUEST_FILES allows: split it into several requests."
-        )
-
-
-def check_budget(options: RequestOptions, settings: Settings) -> None:
-    """Raise if a request has a cost ceiling but the controller's prices are not known.
-
-    Raises:
-        UsageError: this is so.
-    """
-    prices = (settings.price_per_million_prompt_tokens, settings.price_per_million_completion_tokens)
-    if options.max_cost is not None and prices == (None, None) and not settings.uses_embedded_controller:
-        raise UsageError(
-            "The controller's prices are not known, so its costs cannot be kept below a ceiling: set "
-            "HUGGINGGPT_PRICE_PER_MILLION_PROMPT_TOKENS and HUGGINGGPT_PRICE_PER_MILLION_COMPLETION_TOKENS, "
-            "or leave the ceiling out."
-        )
-
-
-def check_spent(budget: Budget, settings: Settings) -> None:
-    """Raise if a request has reached its cost ceiling. A controller that costs nothing is always allowed.
-
-    Raises:
-        CostCeilingError: the controller may not be called again for this request.
-    """
-    costs = settings.price_per_million_prompt_tokens or settings.price_per_million_completion_tokens
-    if budget.ceiling is not None and (costs or budget.spent) and budget.spent >= budget.ceiling:
-        raise CostCeilingError(
-            f"The request has cost {budget.spent / 1e6:.6f} of at most {budget.ceiling / 1e6:.6f} US dollars: "
-            "raise its ceiling."
         )
 
 

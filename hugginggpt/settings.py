@@ -202,7 +202,9 @@ class ControllerSettings(_Section):
     )
     controller_concurrency: int = Field(4, ge=1, description="Most concurrent controller calls in a process.")
     price_per_million_prompt_tokens: float | None = Field(
-        None, ge=0, description="Price of a million prompt tokens in US dollars."
+        None,
+        ge=0,
+        description="Price of a million prompt tokens in US dollars. When both prices are unset: the public ones.",
     )
     price_per_million_completion_tokens: float | None = Field(
         None, ge=0, description="Price of a million completion tokens in US dollars."

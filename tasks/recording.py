@@ -9,10 +9,10 @@ from prefect import get_run_logger
 
 from hugginggpt.controller.call import ControllerCall
 from hugginggpt.controller.client import Controller
+from hugginggpt.costs import is_free
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DatabaseUnavailableError, RequestClosedError
 from hugginggpt.models.card import ModelChoice
-from hugginggpt.request import check_spent
 from hugginggpt.request_run import RequestRun
 from hugginggpt.services import get_controller
 from hugginggpt.settings import get_settings
@@ -80,8 +80,10 @@ def recorded_controller(run: RequestRun, task_id: int | None = None) -> Controll
             retry_while_database_is_down(what, lambda: run.trace.record_controller_call(task_id, call))
 
     def check(deadline: Deadline | None) -> None:
+        if is_free(get_settings()):
+            return
         budget = retry_while_database_is_down("The budget", lambda: run.trace.budget(), deadline)
-        check_spent(budget, get_settings())
+        budget.check()
 
     controller = get_controller()
     # Each expert worker has an embedded model of its own, whose calls take turns there.

@@ -85,7 +85,7 @@ def run_expert(
                 (_as_it_exists(c, deadline) for c in able if f"{c.endpoint}:{c.card.id}" not in failed),
                 ExecutionContext(
                     pool=get_pool(get_settings()),
-                    expert_context=ExpertContext(get_settings(), controller),
+                    expert_context=ExpertContext(get_settings(), controller, spending=attempts),
                     store=get_store(),
                     deadline=deadline,
                     attempts=attempts,
@@ -156,7 +156,7 @@ EXPERT_TASKS: dict[str, Task[..., TaskResult]] = {kind: _expert_task(row) for ki
 
 
 class _Attempts:
-    """Records the attempts within one try of a task run.
+    """Records the attempts within one try of a task run, and what they cost.
 
     Attributes:
         current: the number of the current attempt in the trace; None if it could not be recorded.
@@ -193,6 +193,19 @@ class _Attempts:
                 error_type=type(error).__name__,
                 passing=isinstance(error, PassingError),
             )
+
+    def check(self) -> None:
+        """Raise if the request has reached its cost ceiling."""
+        if self._run.options.max_cost is not None:
+            retry_while_database_is_down("The budget", lambda: self._run.trace.budget()).check()
+
+    def add(self, microdollars: int) -> None:
+        """A call to a provider within the current attempt has cost this much."""
+        if (attempt := self.current) is not None:
+            with recording("The cost of a call"):
+                retry_while_database_is_down(
+                    "The cost of a call", lambda: self._run.trace.add_cost(attempt, microdollars)
+                )
 
     def record(self, result: TaskResult) -> TaskResult:
         """Record the result and the end of the attempt that made it; return the result that counts."""

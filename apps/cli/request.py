@@ -84,7 +84,8 @@ def request_options(command: F) -> F:
             metavar="DOLLARS",
             type=click.FloatRange(min=0),
             callback=finite("dollars"),
-            help="How much the controller may cost, in US dollars. After that, the answer is a plain list of results.",
+            help="How much the request may cost, in US dollars, as far as that is known. After that, the answer is a "
+            "plain list of results.",
         ),
         click.option(
             "--model",

@@ -180,6 +180,8 @@ def _add_attempt(tree: Tree, number: int, attempt: Attempt) -> None:
         line.append(f", {attempt.progress}")
     line.append(printable(f", {_revised(attempt.model, attempt.revision)} ({attempt.endpoint})"))
     line.append(f", life {attempt.life}, try {attempt.run_count}")
+    if attempt.cost_microdollars is not None:
+        line.append(f", {dollars(attempt.cost_microdollars)}")
     branch = tree.add(line)
     if attempt.error:
         passing = ", possibly temporary" if attempt.passing else ""
@@ -209,6 +211,8 @@ def _totals(story: RequestTrace) -> str:
     parts.append(f"{'about ' if totals.estimated else ''}{totals.prompt_tokens} + {totals.completion_tokens} tokens")
     if totals.cost_microdollars is not None:
         parts.append(dollars(totals.cost_microdollars))
+    if totals.unpriced:
+        parts.append(printable(f"the cost of {', '.join(totals.unpriced)} is not known"))
     return ", ".join(parts)
 
 

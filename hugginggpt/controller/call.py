@@ -32,7 +32,7 @@ class ControllerCall(BaseModel):
     Attributes:
         stage: the purpose: "plan", "replan", "select", "respond", or the kind of a text task.
         attempt: 1 for the first attempt at a call.
-        cost_microdollars: millionths of a US dollar; None if no prices are configured.
+        cost_microdollars: millionths of a US dollar; None if nobody knows.
         estimated: tokens and cost are estimated from the length of the texts, because the server did not say.
         error: why there was no usable reply.
         thoughts: what the model thought aloud, from the beginning; None if it did not.

@@ -16,6 +16,7 @@ from hugginggpt.controller.reply import CallFailed, Reply
 from hugginggpt.controller.server import Server
 from hugginggpt.controller.tries import Tries
 from hugginggpt.controller_name import EMBEDDED, ControllerName
+from hugginggpt.costs import controller_cost
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, EndlessAnswerError
 from hugginggpt.settings import Settings
@@ -218,7 +219,7 @@ class Controller:
                             prompt_tokens=(used := _used(reply, prompt)).prompt,
                             completion_tokens=used.completion,
                             seconds=time.monotonic() - start,
-                            cost_microdollars=self._cost(used),
+                            cost_microdollars=self._cost(reply, used),
                             estimated=used.estimated,
                             error=error,
                             thoughts=(reply.thoughts[:_MOST_THOUGHTS] or None) if reply else None,
@@ -226,13 +227,11 @@ class Controller:
                         )
                     )
 
-    def _cost(self, used: _Used) -> int | None:
-        settings = self.settings
-        prices = (settings.price_per_million_prompt_tokens, settings.price_per_million_completion_tokens)
-        if prices == (None, None):
-            return None
-        # Dollars per million tokens equal millionths of a dollar per token.
-        return round(used.prompt * (prices[0] or 0.0) + used.completion * (prices[1] or 0.0))
+    def _cost(self, reply: Reply | None, used: _Used) -> int | None:
+        """What a call has cost, by the server's own account if it gives one."""
+        if reply is not None and reply.cost_microdollars is not None:
+            return reply.cost_microdollars
+        return controller_cost(self.settings, used.prompt, used.completion)
 
 
 def _used(reply: Reply | None, prompt: Prompt) -> _Used:

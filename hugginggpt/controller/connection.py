@@ -13,6 +13,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -20,6 +21,7 @@ from urllib.parse import parse_qsl
 from hugginggpt.addresses import shown as shown_address
 from hugginggpt.controller.error_body import read_error, read_text
 from hugginggpt.controller.reply import ENDLESS, LATE, CallFailed, Reply, failed, reply_in, shown
+from hugginggpt.costs import reported_cost
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import TaskCancelledError
 from hugginggpt.retry_after import retry_after
@@ -27,12 +29,15 @@ from hugginggpt.retry_after import retry_after
 if TYPE_CHECKING:
     import ssl
 
+    import httpx2
     import openai
 
 _SLICE = 0.05  # seconds between two looks at the deadline
 _CLOSING_SECONDS = 2.0
 _CLOSED = "Its connection was closed."
 _MOST_BYTES = 16_000_000
+_MOST_ERROR_BYTES = 100_000
+_ERROR_SECONDS = 5.0
 
 
 @lru_cache(maxsize=1)
@@ -92,22 +97,23 @@ class Connection:
         body = bytearray()
         try:
             async with create(**request, timeout=timeout) as answer:
+                headers = answer.headers
                 async for part in answer.iter_bytes():
                     body += part
                     if len(body) > _MOST_BYTES:
                         raise CallFailed(f"the reply is longer than {_MOST_BYTES:,} bytes", code=ENDLESS, passing=False)
-        except openai.APIStatusError as error:
-            raise self.refused(error.status_code, error.response.text, error.response.headers) from None
         except (openai.APITimeoutError, httpx2.TimeoutException):
             raise self.late(timeout) from None
         except openai.APIConnectionError as error:
             cause = error.__cause__
+            if isinstance(cause, CallFailed):
+                raise cause from None
             raise CallFailed(self._shown(str(cause) or type(cause).__name__ if cause else "no connection")) from None
         except httpx2.HTTPError as error:
             raise CallFailed(self._shown(str(error) or type(error).__name__)) from None
         except (openai.APIError, ValueError) as error:
             raise CallFailed(f"the reply cannot be read ({type(error).__name__})") from None
-        return self.reply(bytes(body))
+        return _with_cost(self.reply(bytes(body)), headers)
 
     def reply(self, body: bytes) -> Reply:
         """What the body of a successful answer says.
@@ -126,6 +132,20 @@ class Connection:
         if (wait := retry_after(headers)) is not None:
             failure.retry_after = wait
         return failure
+
+    async def _check_status(self, answer: httpx2.Response) -> None:
+        """Raise what a server refuses a call with. The client itself would read an error to its end, however long."""
+        if answer.is_success:
+            return
+        body = bytearray()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ERROR_SECONDS):
+                async for part in answer.aiter_bytes():
+                    body += part[:_MOST_ERROR_BYTES]
+                    if len(body) >= _MOST_ERROR_BYTES:
+                        break
+        await answer.aclose()
+        raise self.refused(answer.status_code, body.decode("utf-8", "replace"), answer.headers)
 
     def late(self, timeout: float) -> CallFailed:
         """The failure of a call that took too long."""
@@ -155,7 +175,9 @@ class Connection:
                 api_key=self.api_key,
                 max_retries=0,
                 # A redirected POST becomes a GET, or loses its key.
-                http_client=openai.DefaultAsyncHttpxClient(verify=certificates(), follow_redirects=False),
+                http_client=openai.DefaultAsyncHttpxClient(
+                    verify=certificates(), follow_redirects=False, event_hooks={"response": [self._check_status]}
+                ),
             )
         return self._client
 
@@ -181,6 +203,13 @@ class Connection:
     async def _disconnect(self) -> None:
         if self._client is not None:
             await self._client.close()
+
+
+def _with_cost(reply: Reply, headers: Mapping[str, str]) -> Reply:
+    """A reply with the cost that only the headers name: LiteLLM's proxy puts it there."""
+    if reply.cost_microdollars is not None:
+        return reply
+    return replace(reply, cost_microdollars=reported_cost({"cost": headers.get("x-litellm-response-cost")}))
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hugginggpt.controller.error_body import ErrorBody, read_error
+from hugginggpt.costs import reported_cost
 from hugginggpt.redaction import MASK, redact
 from hugginggpt.spoken import is_json, spoken_in
 from hugginggpt.text import one_line, storable
@@ -80,6 +81,7 @@ class Reply:
         refusal: the model's own words, if it declined.
         prompt_tokens: None if the server does not say.
         completion_tokens: including those of thoughts; None if the server does not say.
+        cost_microdollars: millionths of a US dollar; None if the server does not say.
     """
 
     text: str
@@ -89,6 +91,7 @@ class Reply:
     refusal: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    cost_microdollars: int | None = None
 
 
 def reply_in(body: Any, *secrets: str) -> Reply:
@@ -174,6 +177,7 @@ def _reply(message: dict[str, Any], finish: str, usage: Any, *secrets: str) -> R
         refusal=shown(spoken.refusal, *secrets) or None,
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
+        cost_microdollars=reported_cost(usage),
     )
 
 

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 
 from hugginggpt.addresses import shown
 from hugginggpt.controller.connection import Connection
+from hugginggpt.costs import OPENAI_URL
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.settings import Settings
-
-OPENAI_URL = "https://api.openai.com/v1"
 
 
 class Server:

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.weights import Weights
@@ -31,6 +31,20 @@ Outputs = Sequence[Value]
 """One value for each output of the kind, in the order of its `outputs`."""
 
 
+class Spending(Protocol):
+    """What a request may still spend on experts elsewhere, and what they report that it has spent."""
+
+    def check(self) -> None:
+        """Raise if the request has reached its cost ceiling.
+
+        Raises:
+            CostCeilingError: this is so.
+        """
+
+    def add(self, microdollars: int) -> None:
+        """A call has cost this many millionths of a US dollar."""
+
+
 @dataclass(frozen=True)
 class ExpertContext:
     """What an expert may use besides its inputs.
@@ -41,6 +55,7 @@ class ExpertContext:
         device: the device to load the model to, by torch's name; None for the best one available.
         offloaded: keep the weights in the processor's memory and move them to the device part by part.
         folders: the folders with the files of fetched models, by model id.
+        spending: asked before each call that may cost money, and told what it has cost; None outside requests.
     """
 
     settings: Settings
@@ -48,6 +63,7 @@ class ExpertContext:
     device: str | None = None
     offloaded: bool = False
     folders: Mapping[str, Path] = field(default_factory=dict)
+    spending: Spending | None = None
 
 
 class Expert(ABC):

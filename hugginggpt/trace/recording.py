@@ -8,10 +8,10 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from hugginggpt.artifacts import Resource
+from hugginggpt.costs import Budget
 from hugginggpt.errors import HuggingGPTError, TraceError
 from hugginggpt.models.card import Candidate, ModelChoice
 from hugginggpt.plan import Plan
-from hugginggpt.request import Budget
 from hugginggpt.results import RequestStatus, TaskOutcome, TaskResult, TaskStatus
 from hugginggpt.trace.database import Database
 from hugginggpt.trace.group_commit import GroupCommit
@@ -35,6 +35,7 @@ from hugginggpt.trace.rows import (
     recorded_tasks,
     store_results,
 )
+from hugginggpt.trace.spending import add_cost, budget
 from hugginggpt.trace.story import Answer, AttemptEnd
 from hugginggpt.trace.tables import ControllerCallRow, ExpertRunRow, ModelSelectionRow, PlannedTaskRow, RequestRow
 
@@ -187,6 +188,15 @@ class RunTrace:
             running = update(ExpertRunRow).where(ExpertRunRow.id == attempt_id, ExpertRunRow.status == "running")
             session.execute(running.values(progress=progress))
 
+    def add_cost(self, attempt_id: int, microdollars: int) -> None:
+        """Record that a call within an attempt has cost this many millionths of a US dollar.
+
+        Args:
+            attempt_id: as `start_attempt` returns it.
+        """
+        with self._database.writing() as session:
+            add_cost(session, attempt_id, microdollars)
+
     def finish_attempt(
         self,
         attempt_id: int,
@@ -273,26 +283,8 @@ class RunTrace:
         """Record one call to the controller, whether it succeeded or not."""
         with self._database.writing() as session:
             self._lock_open(session)
-            session.add(
-                ControllerCallRow(
-                    request_id=self.request_id,
-                    life=self.life,
-                    task_id=task_id,
-                    stage=call.stage,
-                    prompt_name=call.prompt_name,
-                    prompt_sha256=call.prompt_sha256,
-                    model=call.model,
-                    attempt=call.attempt,
-                    prompt_tokens=call.prompt_tokens,
-                    completion_tokens=call.completion_tokens,
-                    seconds=call.seconds,
-                    cost_microdollars=call.cost_microdollars,
-                    estimated=call.estimated,
-                    error=call.error,
-                    thoughts=call.thoughts,
-                    started_at=call.started_at,
-                )
-            )
+            row = {"request_id": self.request_id, "life": self.life, "task_id": task_id, **call.model_dump()}
+            session.add(ControllerCallRow(**row))
 
     def finish(
         self,
@@ -387,10 +379,8 @@ class RunTrace:
 
     def budget(self) -> Budget:
         """What the request may cost, and what it has cost so far."""
-        costs = select(func.sum(ControllerCallRow.cost_microdollars)).filter_by(request_id=self.request_id)
         with self._database.reading() as session:
-            ceiling = session.get_one(RequestRow, self.request_id).options.get("max_cost")
-            return Budget(ceiling=None if ceiling is None else round(ceiling * 1e6), spent=session.scalar(costs) or 0)
+            return budget(session, self.request_id)
 
     def _open_row(self, session: Session) -> RequestRow:
         return open_row(session, self.request_id, self.life)

@@ -84,6 +84,22 @@ class ControllerReport(_Frozen):
     completion_tokens: int
 
 
+class CostReport(_Frozen):
+    """What a request has cost.
+
+    Attributes:
+        dollars: as far as it is known; None if nothing is.
+        estimated: it is partly estimated, because the controller's server does not count tokens.
+        unknown: the models that were called elsewhere, and whose costs are not in `dollars`, because nobody knows them.
+        most_dollars: what it may cost; None without a ceiling.
+    """
+
+    dollars: float | None
+    estimated: bool
+    unknown: tuple[str, ...]
+    most_dollars: float | None
+
+
 class AnswerReport(_Frozen):
     """A request and all its results, in one object.
 
@@ -105,6 +121,7 @@ class AnswerReport(_Frozen):
     seconds: float
     waiting_seconds: float
     controller: ControllerReport
+    cost: CostReport
 
 
 class Waited(NamedTuple):
@@ -186,6 +203,17 @@ def report(
             prompt_tokens=trace.totals.prompt_tokens,
             completion_tokens=trace.totals.completion_tokens,
         ),
+        cost=_cost(trace),
+    )
+
+
+def _cost(trace: RequestTrace) -> CostReport:
+    spent = trace.totals.cost_microdollars
+    return CostReport(
+        dollars=None if spent is None else spent / 1e6,
+        estimated=trace.totals.estimated,
+        unknown=trace.totals.unpriced,
+        most_dollars=trace.options.get("max_cost"),
     )
 
 

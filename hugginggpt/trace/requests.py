@@ -11,7 +11,7 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from hugginggpt.artifacts import Artifact, Resource
-from hugginggpt.controller_name import ControllerName
+from hugginggpt.controller_name import EMBEDDED, ControllerName
 from hugginggpt.conversation import result_name
 from hugginggpt.errors import TraceError
 from hugginggpt.media import EXTENSIONS
@@ -219,7 +219,9 @@ def _story_of(session: Session, request_id: str, now: datetime) -> RequestTrace:
     calls_in_order = select(ControllerCallRow).filter_by(request_id=request_id).order_by(ControllerCallRow.id)
     calls = tuple(map(_call, session.scalars(calls_in_order)))
     tasks = _tasks(session, request_id, rows)
-    costs = [call.cost_microdollars for call in calls if call.cost_microdollars is not None]
+    attempts = [attempt for task in tasks for attempt in task.attempts]
+    paid = [call.cost_microdollars for call in calls] + [attempt.cost_microdollars for attempt in attempts]
+    costs = [cost for cost in paid if cost is not None]
     status = _status(request, now)
     return RequestTrace(
         request_id=request.id,
@@ -249,8 +251,21 @@ def _story_of(session: Session, request_id: str, now: datetime) -> RequestTrace:
             completion_tokens=sum(call.completion_tokens for call in calls),
             cost_microdollars=sum(costs) if costs else None,
             estimated=any(call.estimated for call in calls),
+            unpriced=_unpriced(calls, attempts, lives),
         ),
     )
+
+
+def _unpriced(calls: Sequence[CallTrace], attempts: Sequence[Attempt], lives: Sequence[Life]) -> tuple[str, ...]:
+    """The models that were called elsewhere, and whose costs nobody knows."""
+    here = {life.life for life in lives if life.controller is not None and life.controller.server == EMBEDDED}
+    models = [call.model for call in calls if call.cost_microdollars is None and call.life not in here]
+    models += [
+        attempt.model
+        for attempt in attempts
+        if attempt.endpoint is Endpoint.REMOTE and attempt.status == "completed" and attempt.cost_microdollars is None
+    ]
+    return tuple(dict.fromkeys(models))
 
 
 def _turn(
@@ -383,4 +398,5 @@ def _attempt(row: ExpertRunRow) -> Attempt:
         ended_at=row.ended_at,
         seconds=row.seconds,
         load_seconds=row.load_seconds,
+        cost_microdollars=row.cost_microdollars,
     )

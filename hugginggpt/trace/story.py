@@ -126,6 +126,7 @@ class Attempt(_Frozen):
         progress: its latest report; None if it reported nothing.
         passing: the failure may be temporary.
         load_seconds: of its seconds, the time until its model was loaded; None if it was loaded already.
+        cost_microdollars: millionths of a US dollar that its provider reported; None if it reported nothing.
     """
 
     life: int
@@ -142,6 +143,7 @@ class Attempt(_Frozen):
     ended_at: datetime | None
     seconds: float | None
     load_seconds: float | None
+    cost_microdollars: int | None
 
 
 class Answer(NamedTuple):
@@ -237,8 +239,9 @@ class Totals(_Frozen):
 
     Attributes:
         seconds: how long processes worked on it, without the time between a death and a resume.
-        cost_microdollars: millionths of a US dollar; None if no prices are configured.
+        cost_microdollars: millionths of a US dollar, as far as they are known; None if nothing is.
         estimated: tokens and cost are partly estimated, because the controller's server does not count.
+        unpriced: the models that were called elsewhere, and whose costs nobody knows.
     """
 
     seconds: float
@@ -247,6 +250,7 @@ class Totals(_Frozen):
     completion_tokens: int
     cost_microdollars: int | None
     estimated: bool
+    unpriced: tuple[str, ...] = ()
 
 
 class RequestTrace(_Frozen):

@@ -305,6 +305,9 @@ class ExpertRunRow(Base):
     load_seconds: Mapped[float | None] = mapped_column(
         doc="the part of `seconds` until the model was loaded; null if it was already loaded"
     )
+    cost_microdollars: Mapped[int | None] = mapped_column(
+        BigInteger, doc="what its provider reported, in millionths of a US dollar; null if it reported nothing"
+    )
 
 
 class ControllerCallRow(Base):
@@ -329,7 +332,7 @@ class ControllerCallRow(Base):
     completion_tokens: Mapped[int]
     seconds: Mapped[float]
     cost_microdollars: Mapped[int | None] = mapped_column(
-        BigInteger, doc="cost in millionths of a US dollar; null if no prices are configured"
+        BigInteger, doc="cost in millionths of a US dollar; null if it is not known"
     )
     estimated: Mapped[bool] = mapped_column(
         server_default=false(), doc="tokens and cost are estimated, because the server does not count"

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -467,6 +468,29 @@ def test_what_nobody_counts_costs_about_what_its_length_costs(
     server.script = {"conversational": Reply("Yes. " * 700, usage={})}
     say(connect(price_per_million_completion_tokens=1.0).recording(calls.append))
     assert calls[0].estimated and 800 < (calls[0].cost_microdollars or 0) < 1200
+
+
+def test_what_a_server_says_that_a_call_costs_comes_before_prices(
+    server: OpenAIServer, connect: Connect, calls: list[ControllerCall]
+) -> None:
+    server.script = {"conversational": Reply("Hi.", usage={"prompt_tokens": 9, "completion_tokens": 1, "cost": 0.25})}
+    say(connect(price_per_million_prompt_tokens=1.0).recording(calls.append))
+    server.script = {"conversational": Reply("Hi.", headers={"x-litellm-response-cost": "0.5"})}
+    say(connect().recording(calls.append))
+    assert [call.cost_microdollars for call in calls] == [250_000, 500_000]
+
+
+@pytest.mark.parametrize("how", ["long", "squeezed"])
+def test_of_an_endless_error_only_the_beginning_is_read(server: OpenAIServer, patient: Controller, how: Any) -> None:
+    server.script = {"conversational": Reply(status=400, message="The seed is bad.", endless=how)}
+    tracemalloc.start()
+    try:
+        with pytest.raises(ControllerError, match="The seed is bad"):
+            say(patient)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 50e6
 
 
 def test_the_key_is_not_in_what_a_success_complains_of(server: OpenAIServer, patient: Controller) -> None:

@@ -11,7 +11,7 @@ from PIL import Image as PILImage
 
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import DeadlineExceededError, ExpertError, ExpertUnavailableError, PassingError
+from hugginggpt.errors import CostCeilingError, DeadlineExceededError, ExpertError, ExpertUnavailableError, PassingError
 from hugginggpt.experts.base import ExpertContext, Outputs
 from hugginggpt.experts.remote import EXPERTS
 from hugginggpt.experts.remote.provider import NotServedError
@@ -380,6 +380,42 @@ def test_the_deadline_holds_whatever_the_provider_does(provider: InferenceServer
     provider.script.append(how)
     with pytest.raises(DeadlineExceededError):
         ask(provider.url, "text-classification", within=0.5, text=Text("I love it"))
+
+
+class _Purse:
+    """A budget of so many calls."""
+
+    def __init__(self, calls: int) -> None:
+        self.left, self.spent = calls, 0
+
+    def check(self) -> None:
+        if not self.left:
+            raise CostCeilingError("It is used up.")
+        self.left -= 1
+
+    def add(self, microdollars: int) -> None:
+        self.spent += microdollars
+
+
+def test_what_a_provider_reports_is_added_up_and_nothing_is_called_beyond_the_ceiling(
+    provider: InferenceServer,
+) -> None:
+    provider.cost = 0.002
+    expert = next(e for e in EXPERTS if e.kind == "conversational")
+    settings = Settings(inference_endpoint=provider.url, hf_token=TOKEN)
+    card = ModelCard(id="org/conversational", kind=expert.kind, runs_on=(Endpoint.REMOTE,))
+    purse = _Purse(calls=2)
+    context = ExpertContext(settings, lambda: None, spending=purse)  # type: ignore[arg-type, return-value]
+    shared = expert.load(card, context)
+    model = expert.for_request(shared, context)
+    for _ in range(2):
+        expert.run(model, expert.prepare({"text": Text("Hello")}), Deadline(30))
+    assert purse.spent == 4000
+    with pytest.raises(CostCeilingError):
+        expert.run(model, expert.prepare({"text": Text("Hello")}), Deadline(30))
+    assert len(provider.received) == 2
+    expert.run(shared, expert.prepare({"text": Text("Hello")}), Deadline(30))
+    assert purse.spent == 4000
 
 
 def test_cancelling_stops_waiting(provider: InferenceServer) -> None:

@@ -21,9 +21,11 @@ from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.services import get_store, get_trace, reset
 from hugginggpt.settings import get_settings
 from hugginggpt.submission import Submission, submit
-from hugginggpt.trace.story import AskedRequest
+from hugginggpt.trace.report import report as report_of
+from hugginggpt.trace.story import AskedRequest, RequestTrace
 from tests.flows.conftest import Answer
 from tests.servers import wait_until
+from tests.stand_ins.inference_server import InferenceServer
 from tests.stand_ins.openai_server import OpenAIServer, hangs
 from tests.trace.samples import run_of
 
@@ -199,6 +201,42 @@ def test_what_has_cost_its_ceiling_costs_no_more(
     assert story.error is not None and "of at most 0.000001 US dollars" in story.error
     assert story.totals.controller_calls < get_trace().requests.get("rich").totals.controller_calls
     assert len(controller.stages()) - calls == story.totals.controller_calls
+
+
+def test_what_remote_experts_report_counts_too(
+    controller: OpenAIServer, provider: InferenceServer, priced: Callable[[], None]
+) -> None:
+    priced()
+    controller.script = {"respond": "It says good day."}
+    chat = "Qwen/Qwen2.5-0.5B-Instruct"
+    plan = [
+        {"task": "conversational", "id": 0, "dep": [-1], "args": {"text": "Hello"}},
+        {"task": "fill-mask", "id": 1, "dep": [-1], "args": {"text": "It was [MASK]."}},
+        {"task": "conversational", "id": 2, "dep": [0], "args": {"text": "<GENERATED>-0"}},
+    ]
+
+    def ask(name: str, most: float) -> RequestTrace:
+        options = RequestOptions(plan=plan, max_cost=most, models={"conversational": chat}, fresh=True)
+        answer_request("Chat", options=options, request_id=name, return_state=True)
+        return get_trace().requests.get(name)
+
+    provider.cost = 0.5
+    story = ask("dear", 100)
+    assert [task.status for task in story.tasks] == [TaskStatus.COMPLETED] * 3
+    assert [task.attempts[-1].cost_microdollars for task in story.tasks] == [500_000, None, 500_000]
+    filler = story.tasks[1].attempts[-1].model
+    assert story.totals.unpriced == (filler,)
+    paid = sum(call.cost_microdollars or 0 for call in story.controller_calls)
+    assert story.totals.cost_microdollars == 1_000_000 + paid
+    assert run_of(get_trace(), "dear").budget().spent == 1_000_000 + paid
+    report = report_of(story, {})
+    assert (report.cost.dollars, report.cost.unknown) == ((1_000_000 + paid) / 1e6, (filler,))
+
+    story = ask("too-dear", 0.3)
+    assert story.tasks[0].status is TaskStatus.COMPLETED and story.tasks[2].status is TaskStatus.FAILED
+    assert "of at most 0.300000 US dollars" in str(story.tasks[2].error)
+    assert story.status is RequestStatus.PARTIAL and story.response_source == "plain"
+    assert controller.stages() == ["respond"]
 
 
 def test_nothing_is_paid_for_that_may_cost_nothing(

@@ -169,7 +169,10 @@ class InferenceServer:
 
     Attributes:
         received: every request since the start, in order.
+        cost: what it reports that a chat has cost, in US dollars; None to report nothing.
     """
+
+    cost: float | None = None
 
     def __init__(self, script: Iterable[Misbehaviour] = (), *, port: int = 0) -> None:
         self.script: deque[Misbehaviour] = deque(script)
@@ -215,6 +218,8 @@ def _answer(path: str, content_type: str, body: bytes) -> tuple[int, Any]:
 
         soundfile.read(io.BytesIO(body))
         return 200, TRANSCRIPT
+    if content_type.startswith("application/json") and "messages" in json.loads(body):
+        return 200, _CHAT
     if content_type.startswith("application/json") and isinstance(json.loads(body).get("inputs"), str):
         fills = path.removeprefix("/models/") in {card.id for card in bundled_cards()["fill-mask"]}
         return 200, ANSWERS["fill-mask"] if fills else SENTIMENT
@@ -236,7 +241,10 @@ def _handler(server: InferenceServer) -> type[BaseHTTPRequestHandler]:
                 how = "missing"
             match how:
                 case None:
-                    self._send(*_answer(self.path, content_type, body))
+                    status, answer = _answer(self.path, content_type, body)
+                    if server.cost is not None and isinstance(answer, dict) and "usage" in answer:
+                        answer = answer | {"usage": answer["usage"] | {"cost": server.cost}}
+                    self._send(status, answer)
                 case "hang":
                     server._stopping.wait()
                 case "drip":

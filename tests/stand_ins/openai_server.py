@@ -12,17 +12,19 @@ answer is "OK.".
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import re
 import socket
 import threading
 import time
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 PROMPTS = Path(__file__).resolve().parents[2] / "prompts"
 # Whose wording tells a stage when there is no schema to name it.
@@ -61,6 +63,8 @@ class Reply:
         body: the whole body, in place of a completion.
         delay: seconds before the answer.
         tokens: completion tokens to report, in place of an estimate.
+        headers: further headers.
+        endless: the body goes on for a gigabyte; "squeezed" for one that a megabyte unpacks to.
     """
 
     content: Any = ""
@@ -79,6 +83,8 @@ class Reply:
     body: bytes | None = None
     delay: float = 0.0
     tokens: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    endless: Literal["", "long", "squeezed"] = ""
 
 
 def rate_limited(retry_after: float | None = None) -> Reply:
@@ -414,6 +420,8 @@ def _handler(server: OpenAIServer) -> type[BaseHTTPRequestHandler]:
             if reply.hang:
                 return self._hang()
             time.sleep(reply.delay)
+            if reply.endless:
+                return self._endless(reply)
             if reply.body is not None:
                 return self._bytes(200, reply.body, {"Content-Type": "text/html"})
             if reply.error is not None:
@@ -423,7 +431,22 @@ def _handler(server: OpenAIServer) -> type[BaseHTTPRequestHandler]:
                 error = {"message": reply.message, "type": reply.code, "code": reply.code, "param": reply.param}
                 headers = {} if reply.retry_after is None else {"Retry-After": f"{reply.retry_after:g}"}
                 return self._send(reply.status, {"error": error}, headers)
-            self._send(200, _completion(request, reply), cut_off=reply.cut_off)
+            self._send(200, _completion(request, reply), reply.headers, cut_off=reply.cut_off)
+
+        def _endless(self, reply: Reply) -> None:
+            self.send_response(reply.status)
+            self.send_header("Content-Type", "application/json")
+            if reply.endless == "squeezed":
+                self.send_header("Content-Encoding", "gzip")
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.close_connection = True
+            packed = zlib.compressobj(wbits=31 if reply.endless == "squeezed" else -15)
+            pack = packed.compress if reply.endless == "squeezed" else bytes
+            with contextlib.suppress(OSError):  # the client has read enough
+                self.wfile.write(pack(f'{{"error": {{"message": "{reply.message}", "more": "'.encode()))
+                for _ in range(1000):
+                    self.wfile.write(pack(b"a" * 1_000_000))
 
         def _hang(self) -> None:
             """Wait until the client gives up or the server stops."""

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from hugginggpt.artifacts import Resource
+from hugginggpt.costs import Budget
 from hugginggpt.errors import RequestClosedError, RequestIdError, TraceError
-from hugginggpt.request import Budget
 from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.trace.lifecycle import SHOWN_CHARS
 from hugginggpt.trace.queue import DISK_FULL, MOST_LIVES, MOST_STARTS

@@ -73,6 +73,7 @@ def test_a_request_with_a_cached_a_failed_and_a_partly_done_task(trace: Trace, t
         "seconds",
         "waiting_seconds",
         "controller",
+        "cost",
     ]
     assert (said["status"], said["response"], said["flow_run_id"]) == ("partial", "Here it is.", "flow")
     assert said["plan"] == PLAN.to_list()

@@ -3,14 +3,16 @@
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from copy import copy
 from typing import Any, ClassVar, TypeVar
 
 from PIL.Image import DecompressionBombError
 
 from hugginggpt.addresses import shown
+from hugginggpt.costs import reported_cost
 from hugginggpt.deadline import POLL_SECONDS, Deadline
 from hugginggpt.errors import ExpertError, ExpertUnavailableError
-from hugginggpt.experts.base import Expert, ExpertContext, Inputs
+from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Spending
 from hugginggpt.media.problem import ContentProblem
 from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.redaction import said
@@ -47,6 +49,7 @@ class RemoteModel:
 
     def __init__(self, card: ModelCard, settings: Settings) -> None:
         self._card = card
+        self._spending: Spending | None = None
         self._provider = settings.inference_provider
         self._token = settings.hf_token.get_secret_value() if settings.hf_token else None
         self._secrets = [self._token] if self._token else []
@@ -55,6 +58,12 @@ class RemoteModel:
         self._where = shown(base) if base else f"The inference provider ({self._provider})"
         if self._token is None and base is None:
             raise ExpertError(f"Running {card.id} remotely needs a token: set HF_TOKEN.")
+
+    def paid_from(self, spending: Spending | None) -> "RemoteModel":
+        """The same model, for one request."""
+        model = copy(self)
+        model._spending = spending
+        return model
 
     def call(self, method: str, arguments: Mapping[str, Any], parse: Callable[[Any], _T], deadline: Deadline) -> _T:
         """Call a method of the client. If the provider says how long it is busy, wait and call again.
@@ -67,11 +76,14 @@ class RemoteModel:
         Raises:
             ExpertUnavailableError: the provider is busy, loading the model or out of reach.
             NotServedError: it does not do this task with this model.
+            CostCeilingError: the request may not spend more.
             ExpertError: it refused this account or the input, or its answer is invalid.
             DeadlineExceededError: it did not answer in time.
         """
         from huggingface_hub.errors import HfHubHTTPError
 
+        if self._spending is not None:
+            self._spending.check()
         patience = _PATIENCE_SECONDS
         while True:
             deadline.check()
@@ -84,6 +96,9 @@ class RemoteModel:
                     raise self._for_status(error, wait) from None
             patience -= max(wait, POLL_SECONDS)
             deadline.sleep(max(wait, POLL_SECONDS))
+        cost = reported_cost(getattr(answer, "usage", None))
+        if self._spending is not None and cost is not None:
+            self._spending.add(cost)
         try:
             return parse(answer)
         except _INVALID_ANSWER as error:
@@ -204,6 +219,10 @@ class RemoteExpert(Expert):
     def load(self, card: ModelCard, context: ExpertContext) -> RemoteModel:
         """Nothing is loaded: the model is a client of the provider."""
         return RemoteModel(card, context.settings)
+
+    def for_request(self, model: RemoteModel, context: ExpertContext) -> RemoteModel:
+        """The model, with the budget of the request."""
+        return model.paid_from(context.spending)
 
     @abstractmethod
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
