@@ -236,7 +236,7 @@ def test_what_remote_experts_report_counts_too(
     assert story.tasks[0].status is TaskStatus.COMPLETED and story.tasks[2].status is TaskStatus.FAILED
     assert "of at most 0.300000 US dollars" in str(story.tasks[2].error)
     assert story.status is RequestStatus.PARTIAL and story.response_source == "plain"
-    assert controller.stages() == ["respond"]
+    assert controller.stages().count("respond") == 1
 
 
 def test_nothing_is_paid_for_that_may_cost_nothing(
