@@ -1,5 +1,6 @@
 """Stage one: from a request to a valid plan."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,10 +87,11 @@ def plan_request(
     answer_tokens = answer_room(controller)
     budget = controller.context_tokens - answer_tokens
     data = planning_data(text, resources, history, offered)
+    data["missing"] = [kind for kind in CAPABILITIES if kind not in offered]
 
     def ask(prompt: Prompt) -> str:
         return controller.chat(
-            prompt, stage=PLAN, max_tokens=answer_tokens, schema=plan_schema(offered), deadline=deadline
+            prompt, stage=PLAN, max_tokens=answer_tokens, schema=plan_schema(tuple(CAPABILITIES)), deadline=deadline
         )
 
     def read(answer: str) -> _Draft:
@@ -105,12 +107,24 @@ def plan_request(
         except ControllerError:
             if first.problems:
                 raise
-    # Half of the first plan is better than none of the second.
-    if not first.problems and (draft.problems or not draft.plan.tasks):
+    if _only_leaves_out(draft, first):
         draft = first
     if draft.problems:
         raise PlanError("\n".join(draft.problems))
     return draft.plan
+
+
+def _only_leaves_out(second: "_Draft", first: "_Draft") -> bool:
+    """Whether a second plan is worse than the first one, or only says nothing of what cannot run here.
+
+    Half of the first plan is better than none of the second, and the user is told what is missing of it.
+    """
+    if second is first or not first.impossible:
+        return False
+    if second.problems:
+        return not first.problems
+    other = Counter(task.task for task in second.plan.tasks) - Counter(task.task for task in first.plan.tasks)
+    return not other and len(second.plan.tasks) < len(first.plan.tasks)
 
 
 def answer_room(controller: Controller) -> int:
@@ -129,6 +143,7 @@ def planning_data(
         "resources": shown_resources(resources, _PREVIEW_CHARS),
         "history": [shown | {"tasks": _shown_tasks(turn)} for turn, shown in turns],
         "kinds": [_described_kind(CAPABILITIES[kind]) for kind in offered],
+        "missing": [],
         "demos": _nearest_last(demos, text, resources),
     }
 
@@ -180,12 +195,14 @@ class _Draft:
 
     Attributes:
         problems: why it cannot run at all.
-        obstacles: why parts of it cannot run here.
+        obstacles: why parts of it cannot run here, and what may do nearly the same.
+        impossible: there are obstacles, and nothing else is wrong with it.
     """
 
     plan: Plan
     problems: list[str]
     obstacles: list[str]
+    impossible: bool = False
 
 
 def _read(
@@ -199,12 +216,13 @@ def _read(
     except PlanError as error:
         return _Draft(Plan(), error.problems, [])
     lacking = checks.obstacles(plan, False)
-    problems = checks.problems(plan) + (checks.obstacles(plan, True) if lacking else [])
+    wrong = checks.problems(plan)
+    problems = wrong + (checks.obstacles(plan, True) if lacking else [])
     foreign = [task for task in plan.tasks if task.task not in offered]
     if not lacking:
         problems += [f"Task {task.id} is of the kind {task.task}, which cannot run here." for task in foreign]
     hints = [_near(kind, offered) for kind in dict.fromkeys(task.task for task in foreign)]
-    return _Draft(plan, problems, [*lacking, *filter(None, hints)])
+    return _Draft(plan, problems, [*lacking, *filter(None, hints)], impossible=bool(lacking) and not wrong)
 
 
 def _near(kind: str, offered: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """Another way to the same end, after tasks of a plan have failed for good."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from hugginggpt.artifacts import Resource
@@ -12,6 +12,7 @@ from hugginggpt.controller.prompts import Cuttable, cuttable, render_within, sho
 from hugginggpt.deadline import Deadline
 from hugginggpt.plan import Plan, PlannedTask, parse_plan, plan_schema
 from hugginggpt.plan.extract import RawTask, extract_tasks
+from hugginggpt.plan.renumber import merged
 from hugginggpt.results import TaskOutcome
 from hugginggpt.text import visible
 
@@ -63,6 +64,7 @@ def plan_rest(
     new = [task for task in extract_tasks(answer) if not _is_one_of(task, kept)]
     plan = parse_plan(json.dumps([*Plan(tasks=tuple(kept)).to_list(), *new]))
     done_ids = {task.id for task in kept}
+    plan = merged(plan, _repeated(plan, done_ids))
     rest = Plan(tasks=tuple(task for task in plan.tasks if task.id not in done_ids))
     tried = [(outcome.planned.task, outcome.planned.args) for outcome in failed]
     if all((task.task, task.args) in tried for task in rest.tasks):
@@ -73,6 +75,18 @@ def plan_rest(
 def _is_one_of(task: RawTask, planned: Sequence[PlannedTask]) -> bool:
     """Whether a task as the controller wrote it repeats one that is done."""
     return any(str(task.get("id")) == str(one.id) and task.get("task") == one.task for one in planned)
+
+
+def _repeated(plan: Plan, done: Collection[int]) -> dict[int, int]:
+    """Of each new task that does what is done already, the id of the one that did it."""
+    finished = [task for task in plan.tasks if task.id in done]
+    return {
+        task.id: one.id
+        for task in plan.tasks
+        if task.id not in done
+        for one in finished
+        if (one.task, one.args) == (task.task, task.args)
+    }
 
 
 def _facts(outcome: TaskOutcome) -> dict[str, Any]:

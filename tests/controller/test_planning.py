@@ -39,21 +39,21 @@ def test_a_plan_comes_out(server: OpenAIServer, controller: Controller) -> None:
     assert server.stages() == ["plan"]
 
 
-def test_the_controller_sees_what_it_can_use_and_nothing_else(server: OpenAIServer, controller: Controller) -> None:
+def test_the_controller_sees_what_it_can_use_and_what_is_missing(server: OpenAIServer, controller: Controller) -> None:
     notes = resource("notes.txt", text_artifact("Remember the milk." + " And more." * 200))
     past = [Exchange(text="Hello", response="Good day"), Exchange(text="Hm", response="")]
     plan(controller, resources=[picture("invoice.png"), notes], history=past)
 
     said = server.calls[0].text
     assert "image-to-text(image: image) -> text: Read the text in an image" in said
-    assert "object-detection" not in said
+    assert "- object-detection" not in said and "cannot run here now: " in said
     assert "- invoice.png (image)" in said
     assert "- notes.txt (text)" in said and "Remember the milk." in said and len(said) < 8000
     assert "Good day" in said
     schema = server.calls[0].request["response_format"]["json_schema"]["schema"]
-    assert {branch["properties"]["task"]["enum"][0] for branch in schema["properties"]["tasks"]["items"]["anyOf"]} == {
-        *KINDS
-    }
+    # A step that cannot run here is planned all the same, so that the user is told.
+    kinds = {branch["properties"]["task"]["enum"][0] for branch in schema["properties"]["tasks"]["items"]["anyOf"]}
+    assert kinds == {*CAPABILITIES}
 
 
 @pytest.mark.parametrize(
@@ -160,6 +160,23 @@ def test_half_of_the_first_plan_is_better_than_a_second_that_is_none(
 ) -> None:
     server.script = {"plan": [{"tasks": [READ, SEE | {"id": 1}]}, second]}
     assert [task.id for task in plan(controller, checks=Checks(obstacles=cannot_see)).tasks] == [0, 1]
+
+
+def test_a_second_plan_that_only_leaves_out_what_cannot_run_does_not_count(
+    server: OpenAIServer, controller: Controller
+) -> None:
+    half = [READ, SEE | {"id": 1}]
+    kinds = ("image-to-text", "summarization", "translation")
+    server.script = {"plan": [{"tasks": half}, {"tasks": [READ]}]}
+    assert plan(controller, kinds=kinds, checks=Checks(obstacles=cannot_see)).to_list() == half
+    instead = [READ, {"task": "summarization", "id": 1, "dep": [0], "args": {"text": "<GENERATED>-0"}}]
+    server.script = {"plan": [{"tasks": half}, {"tasks": instead}]}
+    server._given.clear()
+    assert plan(controller, kinds=kinds, checks=Checks(obstacles=cannot_see)).to_list() == instead
+    server.script = {"plan": [{"tasks": [SEE]}, {"tasks": []}]}
+    server._given.clear()
+    with pytest.raises(PlanError):
+        plan(controller, kinds=kinds, checks=Checks(obstacles=cannot_see))
 
 
 def test_a_plan_of_which_nothing_can_run_is_none(server: OpenAIServer, controller: Controller) -> None:

@@ -113,6 +113,27 @@ def test_a_step_that_cannot_run_here_costs_only_itself(
     assert re.fullmatch(r"Not done: the video\. Image-to-video cannot run here\. .*: (?:set|run|raise) .+\.", lacking)
 
 
+def test_a_step_that_the_controller_drops_once_told_is_not_forgotten(
+    answer: Answer, controller: OpenAIServer, sign: Path
+) -> None:
+    controller.script = {
+        "plan": [{"tasks": [READ_ALOUD[0], MOVE]}, {"tasks": READ_ALOUD[:1]}],
+        "replan": {"tasks": []},
+        "respond": "It says 42.50 EUR.",
+    }
+    story = answer("Read this and make it move!", sign)
+    assert story.status is RequestStatus.PARTIAL
+    assert stages(story) == {0: "completed", 3: "failed"}
+    assert "Not done: the video. Image-to-video cannot run here." in str(story.response)
+
+
+def test_a_request_of_which_nothing_can_be_done_fails(answer: Answer, controller: OpenAIServer, sign: Path) -> None:
+    controller.script = {"plan": [{"tasks": [MOVE]}, {"tasks": []}], "answer": "Here is your video!"}
+    story = answer("Make it move.", sign)
+    assert story.status is RequestStatus.FAILED and "image-to-video" in str(story.error)
+    assert controller.stages() == ["plan", "plan"]
+
+
 MOVE = {"task": "image-to-video", "id": 3, "dep": [-1], "args": {"image": "sign.png"}}
 OUTLINE = {"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "sign.png"}}
 
@@ -147,7 +168,9 @@ def test_another_way_is_found_for_what_failed_for_good(answer: Answer, controlle
     [
         {"tasks": []},
         {"tasks": [MOVE]},
-        {"tasks": [*READ_ALOUD, MOVE]},
+        {"tasks": [*READ_ALOUD[:1], MOVE]},
+        {"tasks": [READ_ALOUD[0] | {"id": 9}]},
+        {"tasks": [READ_ALOUD[0] | {"id": 9}, MOVE | {"id": 10}]},
         invalid_json(),
         broken(),
         "There is no other way.",
