@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from prefect import get_run_logger, task
 
-from hugginggpt.controller.replanning import plan_rest
+from hugginggpt.controller.replanning import given_up, plan_rest
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, DeadlineExceededError, PlanError
 from hugginggpt.plan import Plan
@@ -37,8 +37,10 @@ def replan(run: RequestRun, outcomes: Sequence[TaskOutcome]) -> Plan | None:
     Raises:
         DatabaseUnavailableError: the trace stayed unreachable.
     """
-    failed = any(outcome.result is None and outcome.status is TaskStatus.FAILED for outcome in outcomes)
-    if not failed or run.options.plan is not None or get_controller().is_embedded or why_cancelled(run.key) is not None:
+    failed = [o.planned for o in outcomes if o.result is None and o.status is TaskStatus.FAILED]
+    # Whoever names a model wants this one, and not another way.
+    pinned = any(run.options.model_for(planned) for planned in failed)
+    if not failed or pinned or not _may_replan(run) or why_cancelled(run.key) is not None:
         return None
     version, free = retry_while_database_is_down("The plan", lambda: run.trace.plan_version())
     if version > get_settings().replanning_rounds:
@@ -58,6 +60,18 @@ def replan(run: RequestRun, outcomes: Sequence[TaskOutcome]) -> Plan | None:
     retry_while_database_is_down("The further plan", lambda: run.trace.record_further_plan(plan))
     show_plan(plan)
     return plan
+
+
+def _may_replan(run: RequestRun) -> bool:
+    return run.options.plan is None and not get_controller().is_embedded
+
+
+def with_given_up(run: RequestRun, outcomes: Sequence[TaskOutcome]) -> list[TaskOutcome]:
+    """How the tasks ended, with those that further plans went around and that nothing stands for."""
+    if not outcomes or not _may_replan(run):
+        return [*outcomes]
+    dropped, added = retry_while_database_is_down("The earlier plans", lambda: run.trace.went_around())
+    return [*outcomes, *given_up(dropped, [outcome for outcome in outcomes if outcome.planned.id in added])]
 
 
 @task(name="plan-again", task_run_name="plan again", tags={"controller"}, **REPLAN.options)

@@ -25,6 +25,7 @@ from tasks.edges import unsearched
 from tasks.expert_workers.placement import run_controller_task
 from tasks.policies import RESPOND
 from tasks.recording import recorded_controller, retry_while_database_is_down
+from tasks.replan import with_given_up
 from tasks.ui.artifacts import show_answer
 from tasks.ui.posting import finish_posting, post_now
 from tasks.ui.runs import MESSAGE_CHARS, answered_name, name_run, noting_missing
@@ -112,6 +113,7 @@ def _respond_and_record(
 ) -> None:
     if _status(run) is not RequestStatus.RUNNING:
         return  # A worker died after it had recorded the end, or a user cancelled the request.
+    outcomes = with_given_up(run, outcomes)
     status, answer, error = _answer(run, plan, outcomes, error)
     given_up = why_cancelled(run.key) == NO_LONGER_HELD
     if given_up and (answer is None or answer.source == "plain"):

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hugginggpt.artifacts import Resource
@@ -26,6 +26,10 @@ _ANSWER_SHARE = 4  # at most one part in this many of a small context is reserve
 _PREVIEW_CHARS = 400
 _MOST_PROBLEMS = 12
 _MOST_NEAR = 3
+_UNUSED = (
+    "No task uses {files}. Plan the tasks that read or change what the request is about; if it is about none of these, "
+    'answer {{"tasks": []}} again.'
+)
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,8 @@ def plan_request(
 
     answer = ask(render_within("planning", budget, **data))
     first = draft = read(answer)
+    if not (draft.problems or draft.plan.tasks) and (unused := unread(resources, history)):
+        draft = replace(draft, obstacles=[_UNUSED.format(files=", ".join(unused))])
     if draft.problems or draft.obstacles:
         told = [*draft.problems, *draft.obstacles]
         repair = {"answer": shorten(answer, 4 * answer_tokens), "problems": told[:_MOST_PROBLEMS]}
@@ -112,6 +118,11 @@ def plan_request(
     if draft.problems:
         raise PlanError("\n".join(draft.problems))
     return draft.plan
+
+
+def unread(resources: Sequence[Resource], history: Sequence[Exchange]) -> list[str]:
+    """The names of a request's files, if it begins a conversation: later requests may be about anything."""
+    return [] if history else [resource.name for resource in resources]
 
 
 def _only_leaves_out(second: "_Draft", first: "_Draft") -> bool:

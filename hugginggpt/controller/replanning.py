@@ -1,10 +1,12 @@
 """Another way to the same end, after tasks of a plan have failed for good."""
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from hugginggpt.artifacts import Resource
+from hugginggpt.capabilities import ValueType
 from hugginggpt.controller.call import REPLAN
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.planning import Checks, answer_room, planning_data
@@ -70,6 +72,38 @@ def plan_rest(
     if all((task.task, task.args) in tried for task in rest.tasks):
         return None
     return None if checks.obstacles(rest, False) or checks.problems(plan) else plan
+
+
+def given_up(dropped: Sequence[TaskOutcome], instead: Sequence[TaskOutcome]) -> list[TaskOutcome]:
+    """Of the tasks that further plans went around, those in whose place nothing of the kind was made.
+
+    What was only made for other tasks may be missing, if there is something in the place of those. Words stand for
+    words, and a picture for a picture.
+
+    Args:
+        dropped: the tasks without a result that earlier versions of the plan had.
+        instead: how the tasks ended that were added since.
+    """
+    made = Counter(_result_of(outcome) for outcome in instead if outcome.result is not None)
+    wanted = {need for outcome in dropped for need in outcome.planned.needs}
+    lost: list[TaskOutcome] = []
+    for outcome in dropped:
+        if outcome.planned.id in wanted:
+            continue
+        if made[_result_of(outcome)]:
+            made[_result_of(outcome)] -= 1
+        else:
+            lost.append(outcome)
+    for outcome in reversed(dropped):
+        if any(outcome.planned.id in one.planned.needs for one in lost):
+            lost.append(outcome)
+    return [outcome for outcome in dropped if outcome in lost]
+
+
+def _result_of(outcome: TaskOutcome) -> ValueType:
+    """The type of what a task makes, where everything in words counts as text."""
+    made = outcome.planned.capability.outputs[0]
+    return ValueType.TEXT if made in (ValueType.STRUCTURED, ValueType.TABLE) else made
 
 
 def _is_one_of(task: RawTask, planned: Sequence[PlannedTask]) -> bool:

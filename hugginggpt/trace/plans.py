@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hugginggpt.plan import Plan, PlannedTask
-from hugginggpt.results import TaskStatus
+from hugginggpt.results import TaskOutcome, TaskStatus
 from hugginggpt.trace.tables import PlannedTaskRow, RequestRow
 
 
@@ -28,6 +28,10 @@ def version_of(rows: Sequence[PlannedTaskRow]) -> int:
     return max((row.added_in for row in rows), default=1)
 
 
+def _task(row: PlannedTaskRow) -> PlannedTask:
+    return PlannedTask(task=row.kind, id=row.task_id, dep=tuple(row.dep), args=row.args)
+
+
 def earlier_plans(rows: Sequence[PlannedTaskRow]) -> tuple[Plan, ...]:
     """The versions before the latest one, oldest first."""
     return tuple(Plan(tasks=_tasks_of(rows, version)) for version in range(1, version_of(rows)))
@@ -36,10 +40,18 @@ def earlier_plans(rows: Sequence[PlannedTaskRow]) -> tuple[Plan, ...]:
 def _tasks_of(rows: Sequence[PlannedTaskRow], version: int) -> tuple[PlannedTask, ...]:
     """The tasks of a version of a plan."""
     return tuple(
-        PlannedTask(task=row.kind, id=row.task_id, dep=tuple(row.dep), args=row.args)
-        for row in rows
-        if row.added_in <= version and (row.dropped_in is None or row.dropped_in > version)
+        _task(row) for row in rows if row.added_in <= version and (row.dropped_in is None or row.dropped_in > version)
     )
+
+
+def went_around(rows: Sequence[PlannedTaskRow]) -> tuple[list[TaskOutcome], set[int]]:
+    """The tasks without a result that only earlier versions have, in their order, and the ids of those added since."""
+    dropped = [
+        TaskOutcome(planned=_task(row), status=TaskStatus(row.status), error=row.error)
+        for row in rows
+        if row.dropped_in is not None and row.result is None
+    ]
+    return dropped, {row.task_id for row in rows if row.added_in > 1}
 
 
 def new_row(request_id: str, task: PlannedTask, position: int, version: int = 1) -> PlannedTaskRow:

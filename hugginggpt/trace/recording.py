@@ -16,7 +16,7 @@ from hugginggpt.results import RequestStatus, TaskOutcome, TaskResult, TaskStatu
 from hugginggpt.trace.database import Database
 from hugginggpt.trace.group_commit import GroupCommit
 from hugginggpt.trace.lifecycle import finish
-from hugginggpt.trace.plans import add_version, new_row, plan_of, task_rows, version_of
+from hugginggpt.trace.plans import add_version, new_row, plan_of, task_rows, version_of, went_around
 from hugginggpt.trace.requests import choice_of
 from hugginggpt.trace.rows import (
     ATTEMPTS,
@@ -336,6 +336,11 @@ class RunTrace:
         with self._database.reading() as session:
             rows = task_rows(session, self.request_id)
             return version_of(rows), max((row.task_id for row in rows), default=-1) + 1
+
+    def went_around(self) -> tuple[list[TaskOutcome], set[int]]:
+        """The tasks without a result that only earlier versions of the plan have, and the ids of those added since."""
+        with self._database.reading() as session:
+            return went_around(task_rows(session, self.request_id))
 
     def choices(self) -> dict[int, ModelChoice]:
         """The choices recorded so far, by task id."""

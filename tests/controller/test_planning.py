@@ -69,7 +69,7 @@ def test_the_nearest_demonstration_is_last_and_the_beginning_never_changes(
 ) -> None:
     for asked in (text, "Hello there."):
         plan(controller, text=asked, resources=[picture(name)], kinds=tuple(CAPABILITIES))
-    first, second = (call.request["messages"][0]["content"] for call in server.calls)
+    first, second = (call.request["messages"][0]["content"] for call in server.calls if not call.correction)
     assert first.rpartition("Request: ")[2].startswith(nearest)
     assert first.partition("Examples:")[0] == second.partition("Examples:")[0]
 
@@ -183,6 +183,17 @@ def test_a_plan_of_which_nothing_can_run_is_none(server: OpenAIServer, controlle
     server.script = {"plan": {"tasks": [SEE]}}
     with pytest.raises(PlanError, match="HF_TOKEN"):
         plan(controller, checks=Checks(obstacles=cannot_see))
+
+
+def test_a_file_that_no_task_uses_is_asked_about_once(server: OpenAIServer, controller: Controller) -> None:
+    server.script = {"plan": [{"tasks": []}, {"tasks": [READ]}]}
+    assert plan(controller).to_list() == [READ]
+    assert "- No task uses invoice.png." in server.calls[1].text
+    server.script = {"plan": {"tasks": []}}
+    assert plan(controller, text="Hello").to_list() == []
+    assert len(server.calls) == 4
+    plan(controller, text="Thanks", history=[Exchange(text="Hello", response="Good day")])
+    assert len(server.calls) == 5
 
 
 def test_an_empty_plan_is_one(server: OpenAIServer, controller: Controller) -> None:

@@ -139,28 +139,54 @@ OUTLINE = {"task": "canny-control", "id": 0, "dep": [-1], "args": {"image": "sig
 
 
 def test_another_way_is_found_for_what_failed_for_good(answer: Answer, controller: OpenAIServer, sign: Path) -> None:
+    deep = {"task": "depth-control", "id": 3, "dep": [-1], "args": {"image": "sign.png"}}
     controller.script = {
-        "plan": {"tasks": [*READ_ALOUD, MOVE]},
+        "plan": {"tasks": [*READ_ALOUD, deep]},
         "replan": {"tasks": [READ_ALOUD[0], OUTLINE | {"id": 7}]},
         "summarization": "42.50 EUR.",
         "respond": "It says 42.50 EUR.",
     }
-    story = answer("Read this, sum it up, say it aloud, make it move.", sign)
+    story = answer("Read this, sum it up, say it aloud, show its shapes.", sign)
     assert story.status is RequestStatus.COMPLETED and story.response == "It says 42.50 EUR."
     assert stages(story) == {0: "completed", 1: "completed", 2: "completed", 3: "failed", 4: "completed"}
     assert [task.replaced for task in story.tasks] == [False, False, False, True, False]
     (earlier,) = story.earlier_plans
     assert story.plan is not None
-    assert (earlier.to_list(), [task.id for task in story.plan.tasks]) == ([*READ_ALOUD, MOVE], [0, 1, 2, 4])
+    assert (earlier.to_list(), [task.id for task in story.plan.tasks]) == ([*READ_ALOUD, deep], [0, 1, 2, 4])
     assert story.plan.task(4).task == "canny-control"
     assert controller.stages().count("replan") == 1
     (asked,) = (call for call in controller.calls if call.stage == "replan")
-    assert "image-to-video cannot run here" in asked.text and "TOTAL 42.50 EUR" in asked.text
+    assert "depth-control cannot run here" in asked.text and "TOTAL 42.50 EUR" in asked.text
     assert "plan again" in task_runs(story)
     this = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(story.flow_run_id)]))
     with get_client(sync_client=True) as client:
         plans = [a for a in client.read_artifacts(artifact_filter=this) if a.key == "plan"]
     assert len(plans) == 2 and any("canny-control" in str(plan.data) for plan in plans)
+
+
+def test_what_nothing_stands_for_stays_undone(answer: Answer, controller: OpenAIServer, sign: Path) -> None:
+    controller.script = {
+        "plan": {"tasks": [READ_ALOUD[0], MOVE]},
+        "replan": {"tasks": [OUTLINE | {"id": 7}]},
+        "respond": "It says 42.50 EUR.",
+    }
+    story = answer("Read this, make it move.", sign)
+    assert story.status is RequestStatus.PARTIAL
+    assert stages(story) == {0: "completed", 3: "failed", 4: "completed"}
+    assert "Not done: the video. Image-to-video cannot run here" in str(story.response)
+
+
+def test_what_the_user_wants_from_one_model_is_not_planned_around(
+    answer: Answer, controller: OpenAIServer, sign: Path
+) -> None:
+    controller.script = {
+        "plan": {"tasks": [READ_ALOUD[0], OUTLINE | {"id": 1}]},
+        "replan": {"tasks": [OUTLINE | {"id": 7}]},
+        "respond": "It says 42.50 EUR.",
+    }
+    story = answer("Read this, outline it.", sign, models={"canny-control": "nobody/none"})
+    assert story.status is RequestStatus.PARTIAL and "nobody/none" in str(story.response)
+    assert "replan" not in controller.stages()
 
 
 @pytest.mark.parametrize(
