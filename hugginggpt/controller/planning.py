@@ -103,7 +103,7 @@ def plan_request(
 
     answer = ask(render_within("planning", budget, **data))
     first = draft = read(answer)
-    if not (draft.problems or draft.plan.tasks) and (unused := unread(resources, history)):
+    if not (draft.problems or draft.plan.tasks) and (unused := own_files(resources)):
         draft = replace(draft, obstacles=[_UNUSED.format(files=", ".join(unused))])
     if draft.problems or draft.obstacles:
         told = [*draft.problems, *draft.obstacles]
@@ -120,9 +120,9 @@ def plan_request(
     return draft.plan
 
 
-def unread(resources: Sequence[Resource], history: Sequence[Exchange]) -> list[str]:
-    """The names of a request's files, if it begins a conversation: later requests may be about anything."""
-    return [] if history else [resource.name for resource in resources]
+def own_files(resources: Sequence[Resource]) -> list[str]:
+    """The names of the files that came with a request itself."""
+    return [resource.name for resource in resources if not resource.earlier]
 
 
 def _only_leaves_out(second: "_Draft", first: "_Draft") -> bool:

@@ -16,7 +16,7 @@ from hugginggpt.controller.embedded.direct import direct_answer
 from hugginggpt.controller.embedded.form_reading import filled_from
 from hugginggpt.controller.grounding import repeated_words, unfounded
 from hugginggpt.controller.not_done import not_done
-from hugginggpt.controller.planning import shown_resources, shown_turns, unread
+from hugginggpt.controller.planning import own_files, shown_resources, shown_turns
 from hugginggpt.controller.prompts import Cuttable, Prompt, cuttable, render_within, shorten
 from hugginggpt.controller.text_tasks import reader_of
 from hugginggpt.deadline import Deadline
@@ -250,7 +250,7 @@ def _directly(
     if problems:
         withheld = "The controller's answer was withheld because it names things that do not exist here: "
         return Response(text=withheld + " ".join(problems), source="plain", problems=tuple(problems))
-    files = unread(resources, history)
+    files = own_files(resources)
     return Response(text=f"{answer}\n\nNot read: {', '.join(files)}." if files else answer, source="controller")
 
 

@@ -192,7 +192,8 @@ def test_a_file_that_no_task_uses_is_asked_about_once(server: OpenAIServer, cont
     server.script = {"plan": {"tasks": []}}
     assert plan(controller, text="Hello").to_list() == []
     assert len(server.calls) == 4
-    plan(controller, text="Thanks", history=[Exchange(text="Hello", response="Good day")])
+    before = picture("invoice.png").model_copy(update={"earlier": True})
+    plan(controller, text="Thanks", resources=[before], history=[Exchange(text="Hello", response="Good day")])
     assert len(server.calls) == 5
 
 
