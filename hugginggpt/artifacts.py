@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -63,6 +63,26 @@ class Artifact(BaseModel):
         return _ending(self.mime)
 
 
+class Parts(BaseModel):
+    """What a document can be used as.
+
+    Attributes:
+        pages: how many it has.
+        pictured: its pages can be shown as pictures.
+        unread: some of its pages are pictures only, whose text has to be read first.
+        best: the page that stands for all where one picture is wanted: the first, or of an animation the fullest.
+        tables: how many it has.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    pages: int = 1
+    pictured: bool = False
+    unread: bool = False
+    best: int = 1
+    tables: int = 0
+
+
 class Resource(BaseModel):
     """A value that a plan can name: a file of the request, or a result of an earlier turn.
 
@@ -70,6 +90,7 @@ class Resource(BaseModel):
         name: what a plan calls it, `invoice.png` for example; unique within a request.
         source: where it came from, as the user gave it (path or URL), or the earlier request's id.
         earlier: it belongs to an earlier turn of the conversation.
+        parts: what a document can be used as; None for any other file.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -78,6 +99,44 @@ class Resource(BaseModel):
     artifact: Artifact
     source: str
     earlier: bool = False
+    parts: Parts | None = None
+
+    def views(self, type: ValueType) -> tuple[Artifact, ...]:
+        """What a plan that names it gets where it wants a value of a type; none if it cannot be used so.
+
+        Of a document these are its text, its pages, or its tables: all in the same bytes, told apart by their media
+        types.
+        """
+        artifact, parts = self.artifact, self.parts
+        if parts is None:
+            return (artifact,) if artifact.type is type else ()
+        match type:
+            case ValueType.TEXT:
+                numbers: Sequence[int] = [0]
+            case ValueType.IMAGE:
+                numbers = range(1, parts.pages + 1) if parts.pictured else ()
+            case ValueType.TABLE:
+                numbers = range(1, parts.tables + 1)
+            case _:
+                return ()
+        return tuple(
+            artifact.model_copy(update={"type": type, "mime": with_part(artifact.mime, number), "preview": None})
+            for number in numbers
+        )
+
+    @property
+    def main_type(self) -> ValueType:
+        """The type that it is shown as where there is room for one."""
+        if self.artifact.type is not ValueType.DOCUMENT or self.parts is None:
+            return self.artifact.type
+        return (
+            ValueType.TABLE if self.parts.tables == self.parts.pages > 0 and not self.parts.pictured else ValueType.TEXT
+        )
+
+    @property
+    def types(self) -> frozenset[ValueType]:
+        """The types that it can be used as."""
+        return frozenset(type for type in ValueType if self.views(type))
 
 
 @dataclass(frozen=True)
@@ -431,10 +490,15 @@ class ArtifactStore:
             raise storage_error(f"The artifact store at {self._shown} cannot be {what}", error) from error
 
 
+def with_part(mime: str, number: int) -> str:
+    """The media type of a part of a document: of a page or a table by its number from 1; of the text for 0."""
+    return f"{mime}; part={number}" if number else mime
+
+
 def _ending(mime: str) -> str:
     from hugginggpt.media import EXTENSIONS
 
-    return EXTENSIONS.get(mime, "")
+    return EXTENSIONS.get(mime.partition(";")[0], "")
 
 
 def _file_name(name: str, mime: str) -> tuple[str, str]:

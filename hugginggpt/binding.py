@@ -6,6 +6,7 @@ ends with the name of a text file. A list makes the task run on each element; se
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,12 +42,26 @@ class BoundTask:
         items: the inputs, with a `StoredInput` for each value that is in the store, because the values of a long list
             would not fit into memory together.
         is_list: the task runs on a list; otherwise there is exactly one element.
+        of_pages: the list is that of the pages of one document.
         seed: the seed of a generative task.
     """
 
     items: tuple[Inputs | MissingInput, ...]
     is_list: bool
+    of_pages: bool
     seed: int | None = None
+
+
+READING = frozenset({"image-to-text", "document-question-answering"})
+"""The kinds that want every page of a picture with several, such as a scan."""
+
+_PAGE = re.compile(r"(?P<name>.+)#page=(?P<first>[1-9]\d{0,4})(?:-(?P<last>[1-9]\d{0,4}))?", re.DOTALL)
+"""One page of a document, or several, as in the address of a PDF (RFC 8118)."""
+
+
+def page_marked(number: int, text: str) -> str:
+    """The text of a page, with its number on a line before it."""
+    return f"[page {number}]\n{text}"
 
 
 def find_resource(value: Scalar, wanted: Input, resources: Sequence[Resource]) -> Resource | None:
@@ -54,15 +69,29 @@ def find_resource(value: Scalar, wanted: Input, resources: Sequence[Resource]) -
     if not isinstance(value, str):
         return None
     for resource in resources:
-        if value in (resource.name, resource.source) and (
-            resource.artifact.type is wanted.type
-            or (wanted.type is ValueType.TEXT and resource.artifact.type in (ValueType.TABLE, ValueType.STRUCTURED))
-        ):
+        if value in (resource.name, resource.source) and _views(resource, wanted):
             return resource
-    return None
+    if (page := _PAGE.fullmatch(value)) is None:
+        return None
+    whole = find_resource(page["name"], wanted, resources)
+    return whole if whole is not None and _views(whole, wanted, value) else None
 
 
-def _at_the_end(kind: str, value: Scalar, wanted: Input, resources: Sequence[Resource]) -> Resource | None:
+def _views(resource: Resource, wanted: Input, value: str = "") -> tuple[Artifact, ...]:
+    """What an input gets from a resource: of a document, all its parts of the input's type, or those that are named."""
+    views = resource.views(wanted.type)
+    if not views and wanted.type is ValueType.TEXT:
+        views = resource.views(ValueType.TABLE) or resource.views(ValueType.STRUCTURED)
+    page = _PAGE.fullmatch(value) if resource.parts is not None else None
+    if page is None:
+        return views
+    first, last = int(page["first"]), int(page["last"] or page["first"])
+    if wanted.type is ValueType.TEXT:
+        return tuple(view.model_copy(update={"mime": f"{view.mime}; pages={first}-{last}"}) for view in views)
+    return views[first - 1 : last]
+
+
+def namednamed_at_the_end(kind: str, value: Scalar, wanted: Input, resources: Sequence[Resource]) -> Resource | None:
     """The text file in a text such as `make it shorter: letter.txt`, for kinds that follow instructions."""
     if kind not in TEMPLATED or wanted.name != "text":
         return None
@@ -141,7 +170,14 @@ def bind(
     count = next(iter(lengths.values()), 1)
     rows = [{**columns, **{name: elements[i] for name, elements in lists.items()}} for i in range(count)]
     seed = seed_for(task, fingerprint(task, resources, upstream))
-    return BoundTask(tuple(_row(row) for row in rows), is_list=bool(lists), seed=seed)
+    of_pages = bool(lists) and all(_is_of_pages(task.args[name], upstream) for name in lists)
+    return BoundTask(tuple(_row(row) for row in rows), is_list=bool(lists), of_pages=of_pages, seed=seed)
+
+
+def _is_of_pages(value: Any, upstream: Mapping[int, TaskResult]) -> bool:
+    """Whether a list that an argument stands for is that of the pages of one document."""
+    sole = None if isinstance(value, list) else sole_reference(value)
+    return not isinstance(value, list) and (sole is None or upstream[sole].of_pages)
 
 
 def _row(row: dict[str, Any]) -> Inputs | MissingInput:
@@ -190,7 +226,25 @@ class _Source:
 
     def refers_to_list(self, value: Scalar) -> bool:
         sole = sole_reference(value)
-        return sole is not None and self.upstream[sole].is_list
+        if sole is None:
+            return len(self._named(value)) > 1
+        return self.upstream[sole].is_list and not self._is_one_text(sole)
+
+    def _is_one_text(self, task_id: int) -> bool:
+        """Whether what a task made of each page of a document is read as one text here."""
+        return self.wanted.type is ValueType.TEXT and self.upstream[task_id].of_pages
+
+    def _named(self, value: Scalar) -> tuple[Artifact, ...]:
+        """The file that a value names, or the parts of the document; of a picture with pages, the one that shows most."""
+        resource = find_resource(value, self.wanted, self.resources)
+        if resource is None:
+            return ()
+        views = _views(resource, self.wanted, str(value))
+        is_picture = resource.artifact.type is ValueType.IMAGE and resource.parts is not None
+        if not is_picture or self.kind in READING or len(views) <= 1:
+            return views
+        best = resource.parts.best if resource.parts is not None else 1
+        return views[best - 1 : best] or views[:1]
 
     def flat(self, value: Any) -> list[Any]:
         """Every element; a reference to a list is replaced by all of its elements."""
@@ -198,6 +252,9 @@ class _Source:
         for element in value if isinstance(value, list) else [value]:
             sole = sole_reference(element)
             if sole is None:
+                named = self._named(element)
+                elements.extend(map(self._stored, named) if len(named) > 1 else [self.one(element)])
+            elif self._is_one_text(sole):
                 elements.append(self.one(element))
             else:
                 elements.extend(self._output(sole, item) for item in self.upstream[sole].items)
@@ -215,14 +272,15 @@ class _Source:
 
     def one(self, value: Scalar) -> Text | StoredInput | MissingInput:
         sole = sole_reference(value)
+        if sole is not None and self._is_one_text(sole):
+            return self._filled(str(value))
         if sole is not None:
             return self._output(sole, self.upstream[sole].items[0])
-        resource = find_resource(value, self.wanted, self.resources)
-        if resource is not None:
-            return self._stored(resource.artifact)
+        if named := self._named(value):
+            return self._stored(named[0])
         if self.wanted.type is not ValueType.TEXT:
             return MissingInput(f"There is no file '{value}' in this request.")
-        ending = _at_the_end(self.kind, value, self.wanted, self.resources)
+        ending = named_at_the_end(self.kind, value, self.wanted, self.resources)
         if ending is not None:
             words, text = str(value).removesuffix(ending.name), self.texts.read(ending.artifact)
             self.texts.take(len(words) + len(text))
@@ -237,11 +295,16 @@ class _Source:
         found: dict[int, list[str]] = {}
         for k, often in times.items():
             found[k] = []
-            for item in self.upstream[k].items:
+            of_pages = self.upstream[k].of_pages
+            for number, item in enumerate(self.upstream[k].items, 1):
                 part = self._output(k, item)
                 if isinstance(part, MissingInput):
+                    if of_pages:  # a page without a word
+                        continue
                     return part
-                made = self.texts.read(part.artifact)
+                made = (
+                    page_marked(number, self.texts.read(part.artifact)) if of_pages else self.texts.read(part.artifact)
+                )
                 self.texts.take(often * (len(made) + len(_BETWEEN)))
                 found[k].append(made)
         self.texts.take(len(text))
@@ -317,9 +380,12 @@ def _content(
     kind: str, value: Scalar, wanted: Input, resources: Sequence[Resource], upstream: Mapping[int, TaskResult]
 ) -> _Content:
     resource = find_resource(value, wanted, resources)
-    if resource is not None:
+    if resource is not None and resource.parts is None:
         return _Content({"sha256": resource.artifact.sha256})
-    ending = _at_the_end(kind, value, wanted, resources)
+    if resource is not None:
+        views = [view.mime for view in _views(resource, wanted, str(value))]
+        return _Content({"sha256": resource.artifact.sha256, "views": views})
+    ending = named_at_the_end(kind, value, wanted, resources)
     if ending is not None:
         return _Content({"text": str(value).removesuffix(ending.name), "sha256": ending.artifact.sha256})
     referred = references_in(value)

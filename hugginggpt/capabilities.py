@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class ValueType(StrEnum):
-    """The types of value that flow along a plan's edges."""
+    """The types of value that flow along a plan's edges, and that of documents, which are used by their parts."""
 
     TEXT = "text"
     IMAGE = "image"
@@ -31,6 +31,7 @@ class ValueType(StrEnum):
     VIDEO = "video"
     TABLE = "table"
     STRUCTURED = "structured"
+    DOCUMENT = "document"
 
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -42,6 +43,7 @@ _RESULTS = {
     ValueType.VIDEO: "video",
     ValueType.TABLE: "table",
     ValueType.STRUCTURED: "result",
+    ValueType.DOCUMENT: "document",
 }
 
 

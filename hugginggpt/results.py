@@ -62,6 +62,7 @@ class TaskResult(BaseModel):
 
     Attributes:
         items: one element per element of its input; exactly one unless `is_list`.
+        of_pages: the elements are the pages of one document, so that their texts are one text.
         model: id of the model that made it.
         seconds: how long the successful attempt took.
     """
@@ -72,6 +73,7 @@ class TaskResult(BaseModel):
     kind: str
     items: tuple[ItemResult, ...]
     is_list: bool = False
+    of_pages: bool = False
     model: str
     revision: str | None
     endpoint: Endpoint

@@ -9,6 +9,7 @@ from hugginggpt.controller.planning import plan_request as ask_for_plan
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DatabaseUnavailableError, DiskFullError, HuggingGPTError, PlanError, UnexpectedError
 from hugginggpt.plan import Plan, parse_plan
+from hugginggpt.reading import with_reading
 from hugginggpt.request_run import RequestRun
 from hugginggpt.resources import Namespace
 from hugginggpt.services import get_catalog, get_store
@@ -55,6 +56,7 @@ def _plan_request(run: RequestRun) -> tuple[RequestRun, Plan]:
         given = run.options.plan is not None
         namespace = Namespace.of(run.text, run.history, run.resources, given=given, settings=get_settings())
         plan, resources = namespace.resolve(plan, get_store(), deadline)
+        plan = with_reading(plan, resources) if source is not None else plan
     run = run.model_copy(update={"resources": resources})
     if source is None:
         retry_while_database_is_down("The files", lambda: run.trace.record_resources(resources))

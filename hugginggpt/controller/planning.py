@@ -161,7 +161,7 @@ def planning_data(
 
 def _nearest_last(demos: Sequence[Any], text: str, resources: Sequence[Resource]) -> list[Any]:
     """The demonstrations, with those last that share the request's rarest words and the types of its files."""
-    types = " ".join(resource.artifact.type.value for resource in resources)
+    types = " ".join(resource.main_type.value for resource in resources)
     shown = [f"{demo['request']} {' '.join(demo['resources'])}" for demo in demos]
     return [demos[n] for n in reversed(by_relevance(shown, f"{text} {types}"))]
 
@@ -171,11 +171,24 @@ def shown_resources(resources: Sequence[Resource], preview_chars: int) -> list[d
     return [
         {
             "name": resource.name,
-            "type": resource.artifact.type.value,
+            "type": _described_type(resource),
             "preview": Cuttable(shorten(resource.artifact.preview, preview_chars)) if resource.artifact.preview else "",
         }
         for resource in resources
     ]
+
+
+def _described_type(resource: Resource) -> str:
+    """Its type; of a document also how long it is, and what it can be used as."""
+    if resource.parts is None or resource.artifact.type is not ValueType.DOCUMENT:
+        return resource.artifact.type.value
+    parts, told = resource.parts, []
+    if parts.pages > 1:
+        told.append(f"{parts.pages} pages")
+    if parts.tables:
+        told.append("1 table" if parts.tables == 1 else f"{parts.tables} tables")
+    uses = [type.value for type in (ValueType.TEXT, ValueType.IMAGE, ValueType.TABLE) if type in resource.types]
+    return f"document{', ' if told else ''}{', '.join(told)}, usable as {' or '.join(uses)}"
 
 
 def shown_turns(history: Sequence[Exchange]) -> list[dict[str, str]]:

@@ -7,11 +7,12 @@ parameters, results) it is an `Artifact`, which names its encoded bytes.
 from hugginggpt.media.codecs import decode, encode, text_of
 from hugginggpt.media.input_formats import EXTENSIONS
 from hugginggpt.media.load import LoadedFile, check_file, load_file
-from hugginggpt.media.values import Audio, Image, Structured, Table, Text, Value, Video
+from hugginggpt.media.values import Audio, Document, Image, Structured, Table, Text, Value, Video
 
 __all__ = [
     "EXTENSIONS",
     "Audio",
+    "Document",
     "Image",
     "LoadedFile",
     "Structured",

@@ -9,8 +9,9 @@ from typing import Any
 from hugginggpt.capabilities import ValueType
 from hugginggpt.errors import MediaError
 from hugginggpt.media import tables, texts
+from hugginggpt.media.input_formats import is_document
 from hugginggpt.media.problem import ContentProblem
-from hugginggpt.media.values import Audio, Image, Structured, Table, Text, Value, Video
+from hugginggpt.media.values import Audio, Document, Image, Structured, Table, Text, Value, Video
 
 PICTURE_FORMAT, PICTURE_TYPE = "PNG", "image/png"
 """The format that pictures are written in, as Pillow calls it, and its media type. It has to be lossless."""
@@ -22,7 +23,7 @@ def encode(value: Value, check_deadline: Callable[[], object] = lambda: None) ->
     """The encoded bytes of a value, and their media type.
 
     Text becomes UTF-8, an image PNG, audio 16-bit WAV (FLAC when longer than a minute), a table
-    CSV, a structured result JSON with its text; a video keeps its bytes. Equal values give equal bytes.
+    CSV, a structured result JSON with its text; a video and a document keep their bytes. Equal values give equal bytes.
 
     Args:
         value: the value to encode.
@@ -42,7 +43,7 @@ def encode(value: Value, check_deadline: Callable[[], object] = lambda: None) ->
             from hugginggpt.media import sound
 
             return sound.write(value, check_deadline)
-        case Video(data, mime):
+        case Video(data, mime) | Document(data, mime):
             return data, mime
         case Table():
             return tables.write(value), "text/csv"
@@ -54,14 +55,18 @@ def decode(type: ValueType, data: bytes, mime: str) -> Value:
     """The value that the bytes encode, in our own encodings or any supported input format.
 
     Args:
-        type: the type of the value.
+        type: the type of the value; of a document, of the part of it.
         data: the bytes.
-        mime: their media type, as `encode` or `load_file` returned it.
+        mime: their media type, as `encode` or `load_file` returned it; of a part of a document, with its number.
 
     Raises:
         MediaError: the bytes do not encode such a value.
     """
     try:
+        if is_document(mime):
+            from hugginggpt.documents import part
+
+            return part(type, data, mime)
         match type:
             case ValueType.TEXT:
                 return Text(texts.read(data))
@@ -79,6 +84,8 @@ def decode(type: ValueType, data: bytes, mime: str) -> Value:
                 return tables.read(data)
             case ValueType.STRUCTURED:
                 return _structured(data)
+            case ValueType.DOCUMENT:
+                return Document(data, mime)
     except ContentProblem as problem:
         raise MediaError(f"A stored {mime} value {problem}.") from problem
 

@@ -23,9 +23,14 @@ class Text:
 
 @dataclass(frozen=True)
 class Image:
-    """A picture: upright (EXIF applied), in mode RGB, RGBA or L."""
+    """A picture: upright (EXIF applied), in mode RGB, RGBA or L.
+
+    Attributes:
+        text: what is written in it, if its file says that: the text of a page.
+    """
 
     image: PILImage.Image
+    text: str | None = None
     type = ValueType.IMAGE
 
 
@@ -48,6 +53,15 @@ class Video:
 
 
 @dataclass(frozen=True)
+class Document:
+    """A document as its encoded bytes. What is in it is read by its parts: text, pages, tables."""
+
+    data: bytes
+    mime: str
+    type = ValueType.DOCUMENT
+
+
+@dataclass(frozen=True)
 class Table:
     """A table; every row has one cell per column."""
 
@@ -65,4 +79,4 @@ class Structured:
     type = ValueType.STRUCTURED
 
 
-Value: TypeAlias = Text | Image | Audio | Video | Table | Structured
+Value: TypeAlias = Text | Image | Audio | Video | Table | Structured | Document

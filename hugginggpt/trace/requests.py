@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from hugginggpt.artifacts import Artifact, Resource
+from hugginggpt.artifacts import Artifact, Parts, Resource
 from hugginggpt.controller_name import EMBEDDED, ControllerName
 from hugginggpt.conversation import result_name
 from hugginggpt.errors import TraceError
@@ -206,7 +206,9 @@ def _resources(session: Session, request_ids: Sequence[str]) -> dict[str, list[R
     )
     found: dict[str, list[Resource]] = defaultdict(list)
     for row, stored in rows:
-        found[row.request_id].append(Resource(name=row.name, artifact=_artifact(stored), source=row.source))
+        parts = None if row.parts is None else Parts.model_validate(row.parts)
+        artifact = _artifact(stored)
+        found[row.request_id].append(Resource(name=row.name, artifact=artifact, source=row.source, parts=parts))
     return found
 
 

@@ -159,6 +159,7 @@ def add_resources(session: Session, request_id: str, resources: Sequence[Resourc
                 name=resource.name,
                 source=resource.source,
                 artifact_id=ids[artifact_key(resource.artifact)],
+                parts=None if resource.parts is None else resource.parts.model_dump(),
             )
         )
     session.flush()

@@ -191,6 +191,9 @@ class RequestResourceRow(Base):
     name: Mapped[str] = mapped_column(doc="its name in plans")
     source: Mapped[str] = mapped_column(doc="path or URL as given, or the id of the earlier request")
     artifact_id: Mapped[int] = mapped_column(ForeignKey(ArtifactRow.id))
+    parts: Mapped[dict[str, Any] | None] = mapped_column(
+        doc="what a document can be used as: its pages and tables; null for any other file"
+    )
 
 
 class PlannedTaskRow(Base):

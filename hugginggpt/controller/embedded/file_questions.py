@@ -10,6 +10,7 @@ from hugginggpt.controller.embedded.direct import small_talk
 from hugginggpt.controller.embedded.questions import asked_in
 from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.plan.model import Argument
 from hugginggpt.plan.references import reference, refuse_references
 
 _MOST_FILES = 4
@@ -21,6 +22,12 @@ _FROM_NOWHERE = (_ANSWER, "conversational", "text-generation")
 _LOOK, _ASK, _QUERY = "visual-question-answering", "document-question-answering", "table-question-answering"
 _WITH_TEXT = (ValueType.TEXT, ValueType.TABLE, ValueType.STRUCTURED)
 
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+_PAGES = re.compile(
+    r"\b(?:(?:pages?|slides?|sheets?) (?P<from>[1-9]\d{0,3})(?:\s*(?:-|–|to|and)\s*(?P<to>[1-9]\d{0,3}))?|"
+    rf"(?P<word>{'|'.join(_ORDINALS)}) (?:page|slide|sheet)|(?P<first>[1-9]\d{{0,3}})(?:st|nd|rd|th) (?:page|slide|sheet))\b",
+    re.IGNORECASE,
+)
 # What a document would not say of itself.
 _SEEN = re.compile(
     r"\b(?:colou?rs?|wear(?:s|ing)?|hold(?:s|ing)?|sitting|standing|look(?:s|ing)? like|background|foreground|"
@@ -100,6 +107,41 @@ def _other_way(
     return None
 
 
+def only_pages(plan: Plan, text: str, resources: Sequence[Resource]) -> Plan:
+    """The plan with a document narrowed to the pages that the request names, if it names pages.
+
+    Args:
+        plan: a valid plan.
+        text: the request.
+        resources: the request's files and the results of earlier turns.
+    """
+    documents = {r.name: r.parts.pages for r in resources if r.parts is not None and r.parts.pages > 1}
+    pages = pages_in(text)
+    if not documents or pages is None:
+        return plan
+
+    def narrowed(value: Argument) -> Argument:
+        if isinstance(value, list):
+            return [narrowed(element) for element in value]  # type: ignore[misc]
+        return f"{value}#page={pages}" if isinstance(value, str) and value in documents else value
+
+    tasks = [
+        t.model_copy(update={"args": {name: narrowed(value) for name, value in t.args.items()}}) for t in plan.tasks
+    ]
+    return plan.model_copy(update={"tasks": tuple(tasks)})
+
+
+def pages_in(text: str) -> str | None:
+    """The pages that a request names, as `3` or `2-4`; None if it names none, or pages apart from each other."""
+    found = {match.group(): match for match in _PAGES.finditer(text)}
+    if len(found) != 1:
+        return None
+    (match,) = found.values()
+    if match["word"]:
+        return str(_ORDINALS.index(match["word"].lower()) + 1)
+    return match["first"] or "-".join(filter(None, (match["from"], match["to"])))
+
+
 def _is_from_nowhere(plan: Plan, resources: Sequence[Resource]) -> bool:
     """Whether a plan only answers, talks or writes, and uses no file or text for that."""
     begun = [task for task in plan.tasks if not task.needs]
@@ -110,7 +152,7 @@ def _uses_a_text(task: PlannedTask, resources: Sequence[Resource]) -> bool:
     if "context" in task.args:
         return True
     text = task.args.get("text")
-    named = (name for r in resources if r.artifact.type in _WITH_TEXT for name in (r.name, r.source))
+    named = (name for r in resources if r.main_type in _WITH_TEXT for name in (r.name, r.source))
     return any(text == name or (task.capability.templated and str(text).endswith(f" {name}")) for name in named)
 
 
@@ -149,7 +191,7 @@ def _runnable(question: str, file: Resource, first: int, check: Callable[[Plan],
 
 def _ways(question: str, file: Resource, first: int) -> Iterator[list[PlannedTask]]:
     """The ways to answer a question from a file, the likeliest first; their tasks are numbered from `first`."""
-    match file.artifact.type:
+    match file.main_type:
         case ValueType.IMAGE:
             for kind in (_LOOK, _ASK) if _SEEN.search(question) else (_ASK, _LOOK):
                 yield [_task(kind, first, image=file.name, text=question)]

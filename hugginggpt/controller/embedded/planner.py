@@ -12,7 +12,7 @@ from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.controller.call import PLAN
 from hugginggpt.controller.client import Controller
-from hugginggpt.controller.embedded.file_questions import other_ways, reading_plan
+from hugginggpt.controller.embedded.file_questions import only_pages, other_ways, reading_plan
 from hugginggpt.controller.embedded.grammar import plan_grammar
 from hugginggpt.controller.embedded.server import planner_options
 from hugginggpt.controller.embedded.sources import ReadRequest
@@ -66,7 +66,8 @@ def plan_in_notation(
         PlanError: the caller objects, or no plan can be read; it lists every problem.
         ControllerError: and its subclasses, as `Controller.chat` raises them.
     """
-    request = shown_request(text, [(r.name, r.artifact.type) for r in resources], history)
+    documents = {r.name: r.types for r in resources if r.parts is not None}
+    request = shown_request(text, [(r.name, r.main_type) for r in resources], history, documents)
     grammar = request_grammar(request)
     extra = {"grammar": grammar} | planner_options(controller.settings)
 
@@ -86,6 +87,7 @@ def plan_in_notation(
     if plan is None:
         raise PlanError("\n".join([_not_understood(written, request), *problems]))
     plan = reading_plan(text, plan, resources, check) or other_ways(plan, resources, check)
+    plan = only_pages(plan, text, resources)
     objections = check(plan)
     if objections:
         raise PlanError("\n".join(objections))

@@ -8,9 +8,10 @@ import itertools
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from hugginggpt.capabilities import ValueType
@@ -72,15 +73,19 @@ class Source:
     """Something that a plan may name.
 
     Attributes:
-        types: the types of value that it may hold; several if only its content can tell.
+        types: the types of value that it may hold; several if only its content can tell, or for a document.
+        shown_as: the type that the prompt shows; None if its types tell.
     """
 
     name: str
     types: frozenset[ValueType]
+    shown_as: ValueType | None = None
 
     @property
     def label(self) -> str:
         """Its type, as the prompt shows it."""
+        if self.shown_as is not None:
+            return self.shown_as.value
         return next(iter(self.types)).value if len(self.types) == 1 else "document"
 
 
@@ -202,7 +207,10 @@ def _known(name: str) -> bool:
 
 
 def sources_of(
-    request: ReadRequest, resources: Iterable[tuple[str, ValueType]], wording: Sequence[str] = ()
+    request: ReadRequest,
+    resources: Iterable[tuple[str, ValueType]],
+    wording: Sequence[str] = (),
+    documents: Mapping[str, frozenset[ValueType]] = MappingProxyType({}),
 ) -> list[Source]:
     """Everything that the plan may name.
 
@@ -210,8 +218,9 @@ def sources_of(
         request: the request without its passages.
         resources: name and type of attached files and earlier results.
         wording: more texts whose names and URLs count, such as earlier turns.
+        documents: all types that each document can be used as, by name.
     """
-    found = {name: Source(name, frozenset({type})) for name, type in resources}
+    found = {name: Source(name, documents.get(name, frozenset()) | {type}, type) for name, type in resources}
     # A name with spaces may end like another name.
     spaced = [re.escape(name) for name in sorted(found, key=len, reverse=True) if " " in name]
     known = re.compile(rf"(?<!\w)(?:{'|'.join(spaced)})(?!\w)") if spaced else None

@@ -11,6 +11,7 @@ results, so that a plan can go on from any of them:
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.controller.embedded.sources import (
@@ -69,13 +70,19 @@ class ShownRequest:
     turns: tuple[ShownTurn, ...]
 
 
-def shown_request(text: str, resources: Sequence[tuple[str, ValueType]], history: Sequence[Exchange]) -> ShownRequest:
+def shown_request(
+    text: str,
+    resources: Sequence[tuple[str, ValueType]],
+    history: Sequence[Exchange],
+    documents: Mapping[str, frozenset[ValueType]] = MappingProxyType({}),
+) -> ShownRequest:
     """A request as the embedded planner sees it.
 
     Args:
         text: the request.
         resources: name and type of its files, of those of earlier turns, and of earlier results.
         history: earlier turns, oldest first.
+        documents: all types that each document can be used as, by name.
     """
     read = take_passages(text)
     turns, passages = [], read.passages
@@ -86,7 +93,7 @@ def shown_request(text: str, resources: Sequence[tuple[str, ValueType]], history
         turns.append(_shown_turn(turn, ReadRequest(before.text, passages), files))
     whole = ReadRequest(read.text, passages)
     wording = [turn.text for turn in history[-_MOST_TURNS:]]
-    return ShownRequest(whole, tuple(sources_of(whole, resources, wording)), tuple(turns))
+    return ShownRequest(whole, tuple(sources_of(whole, resources, wording, documents)), tuple(turns))
 
 
 def _with_long_texts(passages: Mapping[str, str], turn: Exchange, others: Sequence[str]) -> dict[str, str]:
