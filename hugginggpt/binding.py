@@ -91,7 +91,7 @@ def _views(resource: Resource, wanted: Input, value: str = "") -> tuple[Artifact
     return views[first - 1 : last]
 
 
-def namednamed_at_the_end(kind: str, value: Scalar, wanted: Input, resources: Sequence[Resource]) -> Resource | None:
+def named_at_the_end(kind: str, value: Scalar, wanted: Input, resources: Sequence[Resource]) -> Resource | None:
     """The text file in a text such as `make it shorter: letter.txt`, for kinds that follow instructions."""
     if kind not in TEMPLATED or wanted.name != "text":
         return None
@@ -235,7 +235,7 @@ class _Source:
         return self.wanted.type is ValueType.TEXT and self.upstream[task_id].of_pages
 
     def _named(self, value: Scalar) -> tuple[Artifact, ...]:
-        """The file that a value names, or the parts of the document; of a picture with pages, the one that shows most."""
+        """The file that a value names, or parts of it; of a picture with pages, the one that shows most."""
         resource = find_resource(value, self.wanted, self.resources)
         if resource is None:
             return ()

@@ -25,7 +25,7 @@ _WITH_TEXT = (ValueType.TEXT, ValueType.TABLE, ValueType.STRUCTURED)
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _PAGES = re.compile(
     r"\b(?:(?:pages?|slides?|sheets?) (?P<from>[1-9]\d{0,3})(?:\s*(?:-|–|to|and)\s*(?P<to>[1-9]\d{0,3}))?|"
-    rf"(?P<word>{'|'.join(_ORDINALS)}) (?:page|slide|sheet)|(?P<first>[1-9]\d{{0,3}})(?:st|nd|rd|th) (?:page|slide|sheet))\b",
+    rf"(?:(?P<word>{'|'.join(_ORDINALS)})|(?P<first>[1-9]\d{{0,3}})(?:st|nd|rd|th)) (?:page|slide|sheet))\b",
     re.IGNORECASE,
 )
 # What a document would not say of itself.
