@@ -42,13 +42,13 @@ class BoundTask:
         items: the inputs, with a `StoredInput` for each value that is in the store, because the values of a long list
             would not fit into memory together.
         is_list: the task runs on a list; otherwise there is exactly one element.
-        of_pages: the list is that of the pages of one document.
+        first_page: the list is that of pages of one document, from this one on; 0 for any other.
         seed: the seed of a generative task.
     """
 
     items: tuple[Inputs | MissingInput, ...]
     is_list: bool
-    of_pages: bool
+    first_page: int
     seed: int | None = None
 
 
@@ -170,14 +170,20 @@ def bind(
     count = next(iter(lengths.values()), 1)
     rows = [{**columns, **{name: elements[i] for name, elements in lists.items()}} for i in range(count)]
     seed = seed_for(task, fingerprint(task, resources, upstream))
-    of_pages = bool(lists) and all(_is_of_pages(task.args[name], upstream) for name in lists)
-    return BoundTask(tuple(_row(row) for row in rows), is_list=bool(lists), of_pages=of_pages, seed=seed)
+    first_pages = {_first_page(task.args[name], upstream) for name in lists}
+    return BoundTask(
+        tuple(_row(row) for row in rows), is_list=bool(lists), first_page=min(first_pages, default=0), seed=seed
+    )
 
 
-def _is_of_pages(value: Any, upstream: Mapping[int, TaskResult]) -> bool:
-    """Whether a list that an argument stands for is that of the pages of one document."""
-    sole = None if isinstance(value, list) else sole_reference(value)
-    return not isinstance(value, list) and (sole is None or upstream[sole].of_pages)
+def _first_page(value: Any, upstream: Mapping[int, TaskResult]) -> int:
+    """Of a list that an argument stands for, the page that its first element is; 0 if its elements are no pages."""
+    if isinstance(value, list):
+        return 0
+    if (sole := sole_reference(value)) is not None:
+        return upstream[sole].first_page
+    page = _PAGE.fullmatch(str(value))
+    return int(page["first"]) if page else 1
 
 
 def _row(row: dict[str, Any]) -> Inputs | MissingInput:
@@ -232,7 +238,7 @@ class _Source:
 
     def _is_one_text(self, task_id: int) -> bool:
         """Whether what a task made of each page of a document is read as one text here."""
-        return self.wanted.type is ValueType.TEXT and self.upstream[task_id].of_pages
+        return self.wanted.type is ValueType.TEXT and self.upstream[task_id].first_page > 0
 
     def _named(self, value: Scalar) -> tuple[Artifact, ...]:
         """The file that a value names, or parts of it; of a picture with pages, the one that shows most."""
@@ -295,11 +301,11 @@ class _Source:
         found: dict[int, list[str]] = {}
         for k, often in times.items():
             found[k] = []
-            of_pages = self.upstream[k].of_pages
-            for number, item in enumerate(self.upstream[k].items, 1):
+            first = self.upstream[k].first_page
+            for number, item in enumerate(self.upstream[k].items, first):
                 part = self._output(k, item)
                 if isinstance(part, MissingInput):
-                    if of_pages:  # a page without a word
+                    if first:  # a page without a word
                         continue
                     return part
                 made = (

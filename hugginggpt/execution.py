@@ -118,7 +118,7 @@ def execute(
                 kind=task.task,
                 items=items,
                 is_list=bound.is_list,
-                of_pages=bound.of_pages,
+                first_page=bound.first_page,
                 model=candidate.card.id,
                 revision=candidate.card.revision,
                 endpoint=candidate.endpoint,

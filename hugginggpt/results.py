@@ -62,7 +62,8 @@ class TaskResult(BaseModel):
 
     Attributes:
         items: one element per element of its input; exactly one unless `is_list`.
-        of_pages: the elements are the pages of one document, so that their texts are one text.
+        first_page: the elements are pages of one document, from this one on, so that their texts are one text; 0 for
+            anything else.
         model: id of the model that made it.
         seconds: how long the successful attempt took.
     """
@@ -73,7 +74,7 @@ class TaskResult(BaseModel):
     kind: str
     items: tuple[ItemResult, ...]
     is_list: bool = False
-    of_pages: bool = False
+    first_page: int = 0
     model: str
     revision: str | None
     endpoint: Endpoint

@@ -205,6 +205,8 @@ class _Composition:
         names = self._behind(outcome, number)
         if capability.answers:
             return names[0] if len(names) == 1 else f"{number + 1}"
+        if first := self.results[outcome.planned.id].first_page:
+            return f"Page {first + number}"
         label = capability.result.capitalize()
         alike = [o for o in self.made.values() if o.planned.task == outcome.planned.task]
         if len(names) == 1 and (is_list or len(alike) > 1):
