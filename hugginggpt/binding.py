@@ -308,9 +308,9 @@ class _Source:
                     if first:  # a page without a word
                         continue
                     return part
-                made = (
-                    page_marked(number, self.texts.read(part.artifact)) if of_pages else self.texts.read(part.artifact)
-                )
+                made = self.texts.read(part.artifact)
+                if first:
+                    made = page_marked(number, made)
                 self.texts.take(often * (len(made) + len(_BETWEEN)))
                 found[k].append(made)
         self.texts.take(len(text))
