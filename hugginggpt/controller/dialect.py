@@ -25,8 +25,7 @@ _FORMAT = "response_format"
 _NAMED = {
     "temperature": r"\btemperature\b",
     "seed": r"\bseed\b",
-    "max_tokens": r"\bmax[_ ]tokens\b|\bmaximum (?:number of )?tokens you requested",
-    "max_completion_tokens": r"\bmax[_ ](?:completion|output)[_ ]tokens\b",
+    **dict.fromkeys(_LIMITS, r"\bmax(?:imum)?[_ ](?:(?:completion|output|number of)[_ ])?tokens\b"),
     _FORMAT: r"response[_ .]?format|json[_ -]?(?:schema|object|mode)|structured[_ ](?:output|generation|decoding)"
     r"|\bgrammars?\b|\bguided|output[_ ]schema|\bschema\b",
     _SYSTEM: r"\bsystem[_ '\"]*(?:role|message|prompt|instruction)|roles?\b.{0,40}\bsystem\b|developer instruction"
@@ -36,8 +35,8 @@ _NAMED = {
 _REFUSING = (None, 400, 404, 415, 422, 500, 501, 502)
 _MALFORMED = (400, 422)
 _MOST = re.compile(
-    r"(?:at most|maximum(?: value)?(?: of| is|:)?|(?:less|lower|smaller) than or equal to|up to|limit of|<=|>|\[\d+,)"
-    r"\s*:?\s*`?(\d{2,7})\b"
+    r"(?:at most|maximum(?: value)?(?: of| is|:)?|maximum (?:completion|output) tokens"
+    r"|(?:less|lower|smaller) than or equal to|up to|limit of|<=|>|\[\d+,)[\s:(`]*(\d{2,7})\b"
 )
 _BELOW = re.compile(r"(?:less|lower|smaller|fewer) than\s*`?(\d{2,7})\b")
 _ABOUT_THE_SCHEMA = re.compile(

@@ -25,7 +25,7 @@ _TOO_LONG = _any(
     r"\bn_ctx\b|\bnum_ctx\b",
     r"\bmax(?:imum)? (?:prompt|input|context|sequence|model)[_ ](?:length|tokens|size)",
     rf"(?:{_SENT}|\brequest(?: body)?)[_ ](?:(?:is|are|was)[_ ])?too[_ ](?:long|large)",
-    rf"{_SENT}\b[^.]{{0,60}}\bexceed",
+    rf"{_SENT}\b[^.:]{{0,60}}\bexceed",
     r"\bexceed\w* (?:the )?context",
     r"\bexceed\w* the (?:maximum|max|limit on the)\b.{0,30}\btokens?\b",
     r"\bexceed\w*\b.{0,30}\b(?:token|prompt|input|sequence|message)s?[ _-](?:limit|length|window|size|count|tokens)",

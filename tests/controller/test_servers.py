@@ -441,6 +441,11 @@ def test_a_context_that_overflows_names_its_setting(
             set(),
             {"max_tokens": 31},
         ),
+        (
+            Reply(status=400, message="The requested max_output_tokens exceeds the maximum output tokens (32)."),
+            set(),
+            {"max_tokens": 32},
+        ),
         (Reply(error={"error": "'response_format.type' must be 'text'"}), {"response_format"}, {}),
         (
             Reply(status=400, message="parameter.enable_thinking must be set to false for non-streaming calls"),
