@@ -28,6 +28,19 @@ from hugginggpt.spoken import spoken_in, without_thoughts
         ('<|channel|>commentary to=functions.plan <|constrain|>json<|message|>{"a": 1}<|call|>', '{"a": 1}', ""),
         ("analysisUser wants X.assistantfinalHello", "Hello", "User wants X."),
         ("assistantfinalHello", "Hello", ""),
+        ("OK <think>short</think> Hello", "OK Hello", "short"),
+        ("<think>x</think>\n<answer>\nHello\n</answer>", "Hello", "x"),
+        ("<answer>Hello</answer>", "Hello", ""),
+        ("<think>x</think><output>Hello</output>", "Hello", "x"),
+        ("<|START_THINKING|>x<|END_THINKING|><|START_RESPONSE|>Hello<|END_RESPONSE|>", "Hello", "x"),
+        ("<think>x</think><|begin_of_box|>42<|end_of_box|>", "42", "x"),
+        ("Hello<|im_end|>", "Hello", ""),
+        ("<|im_start|>assistant\nHello<|im_end|>\n<|endoftext|>\n", "Hello", ""),
+        ("<s>Hello</s>", "Hello", ""),
+        ("Hello</s>", "Hello", ""),
+        ("<start_of_turn>model\nHello<end_of_turn>", "Hello", ""),
+        ("<|start_header_id|>assistant<|end_header_id|>\n\nHello<|eot_id|>", "Hello", ""),
+        ('{"a": 1}<|im_end|>', '{"a": 1}', ""),
     ],
 )
 def test_thoughts_and_words(text: str, said: str, thoughts: str) -> None:
@@ -44,6 +57,13 @@ def test_thoughts_and_words(text: str, said: str, thoughts: str) -> None:
         "```xml\n<reasoning>\nx\n</reasoning>\n```",
         "analysis of the market: assistantfinal",
         "a <thought> and no end",
+        "Write <think>...</think> before it.",
+        "Qwen ends each turn with <|im_end|>, Llama with <|eot_id|>.",
+        "It ends with `<|im_end|>`",
+        "<s>Old</s> new, <s>bad</s>",
+        "<output>3</output>",
+        "<answer>3</answer> or <answer>4</answer>",
+        '{"text": "the end</s>"}',
     ],
 )
 def test_marks_that_are_spoken_of_stay(text: str) -> None:

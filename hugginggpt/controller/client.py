@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from hugginggpt.controller.call import LIKELIEST, ControllerCall, Recorder, Sampling
 from hugginggpt.controller.failures import check_reply
-from hugginggpt.controller.prompts import Prompt, estimate_tokens, render
+from hugginggpt.controller.prompts import Prompt, Room, estimate_tokens, render
 from hugginggpt.controller.reply import CallFailed, Reply
 from hugginggpt.controller.server import Server
 from hugginggpt.controller.tries import Tries
@@ -23,6 +23,11 @@ from hugginggpt.settings import Settings
 
 _CHECK_TOKENS = 256
 _MOST_THOUGHTS = 20_000  # characters in the trace
+# The length of a prompt is estimated, so only of a long one, and of much too few tokens, something can be concluded.
+_MANY_TOKENS = 1000
+_USUALLY_READ, _HARDLY_READ, _HARDLY_COUNTED = 0.7, 0.5, 0.25
+_USUAL_CONTEXTS = tuple(1024 * 2**power for power in range(8))
+_warned = set[tuple[str, str]]()
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +103,7 @@ class Controller:
         return self._server.settings
 
     @property
-    def context_tokens(self) -> int:
+    def context_tokens(self) -> Room:
         """Token budget of one call, including the answer."""
         return self._server.context_tokens
 
@@ -202,8 +207,11 @@ class Controller:
             started_at, start = datetime.now(UTC), time.monotonic()
             try:
                 reply = connection.send(request, timeout, deadline)
-                return check_reply(reply, tries.is_structured)
+                self._warn_of_a_cut(reply, prompt)
+                return check_reply(reply, tries.is_structured, tries.fields)
             except BaseException as failure:
+                if reply is None and isinstance(failure, CallFailed):
+                    reply = failure.reply
                 error = str(failure) or type(failure).__name__
                 recorded = recorded and not (isinstance(failure, CallFailed) and tries.is_still_loading(failure))
                 raise
@@ -227,6 +235,24 @@ class Controller:
                         )
                     )
 
+    def _warn_of_a_cut(self, reply: Reply, prompt: Prompt) -> None:
+        """Say once that the server may have cut a prompt, as Ollama does without an error."""
+        read, sent = reply.prompt_tokens, prompt.tokens
+        if read is None or self.is_embedded or sent < _MANY_TOKENS or read >= _USUALLY_READ * sent:
+            return
+        if (self.label, self.model) not in _warned and (read < _HARDLY_READ * sent or _is_usual_context(read)):
+            _warned.add((self.label, self.model))
+            logger.warning(
+                "The server read only %d of about %d tokens: %s at %s may cut prompts without an error, or count only "
+                "what it had not read before. If its context is shorter, set HUGGINGGPT_CONTROLLER_CONTEXT_TOKENS (now "
+                "%d) to what it takes.",
+                read,
+                sent,
+                self.model,
+                self.label,
+                self.context_tokens,
+            )
+
     def _cost(self, reply: Reply | None, used: _Used) -> int | None:
         """What a call has cost, by the server's own account if it gives one."""
         if reply is not None and reply.cost_microdollars is not None:
@@ -238,10 +264,18 @@ def _used(reply: Reply | None, prompt: Prompt) -> _Used:
     """The tokens of a call. One without a reply counts as none: nobody knows whether it was begun."""
     if reply is None:
         return _Used(0, 0)
-    if reply.prompt_tokens is not None and reply.completion_tokens is not None:
-        return _Used(reply.prompt_tokens, reply.completion_tokens)
-    written = estimate_tokens(reply.thoughts + reply.text + reply.arguments)
-    return _Used(reply.prompt_tokens or prompt.tokens, reply.completion_tokens or written, estimated=True)
+    read, written = reply.prompt_tokens, reply.completion_tokens
+    if read is not None and prompt.tokens >= _MANY_TOKENS and read < _HARDLY_COUNTED * prompt.tokens:
+        read = None
+    if read is not None and written is not None:
+        return _Used(read, written)
+    estimated = estimate_tokens(reply.written) if written is None else written
+    return _Used(prompt.tokens if read is None else read, estimated, estimated=True)
+
+
+def _is_usual_context(tokens: int) -> bool:
+    """Whether a number of tokens is that of a context which is full, such as 4096."""
+    return any(0.97 * full <= tokens <= full for full in _USUAL_CONTEXTS)
 
 
 def _pause(seconds: float, deadline: Deadline | None) -> None:

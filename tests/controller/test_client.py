@@ -1,5 +1,6 @@
 """The client against a server that misbehaves."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -198,6 +199,16 @@ def test_the_query_of_a_base_url_is_sent_and_in_no_message(server: OpenAIServer,
         say(connect(openai_base_url=f"{server.url}?version=1&api-key=hunter2hunter2", controller_retries=0))
     assert "hunter2" not in str(caught.value)
     assert server.calls[0].query == "version=1&api-key=hunter2hunter2"
+
+
+def test_azures_versioned_addresses_get_the_key_in_their_header(
+    server: OpenAIServer, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        say(connect(openai_base_url=f"{server.url}?api-version=2024-06-01"))
+        say(connect())
+    assert [call.in_api_key for call in server.calls] == [True, False]
+    assert caplog.records and KEY not in caplog.text
 
 
 def test_basic_credentials_that_a_server_echoes_are_masked(server: OpenAIServer, connect: Connect) -> None:

@@ -11,7 +11,7 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerUnavailableError
 from hugginggpt.results import TaskOutcome
 from tests.controller.samples import WAV, done, failed, invoice_outcomes, picture, text_artifact
-from tests.stand_ins.openai_server import OpenAIServer, broken, cut_off, hangs, out_of_quota, wrong_key
+from tests.stand_ins.openai_server import OpenAIServer, Reply, broken, cut_off, hangs, out_of_quota, wrong_key
 
 REQUEST = "What is the total of invoice.png? Say it."
 TRUE = f"The total is 81.99 EUR; rapidocr read it, and the sound is at {WAV}."
@@ -57,7 +57,20 @@ def test_then_it_gives_way_to_the_plain_rendering(server: OpenAIServer, controll
     assert any("/tmp/total.txt" in problem for problem in response.problems)
 
 
-@pytest.mark.parametrize("trouble", [broken(), wrong_key(), out_of_quota(), cut_off(), hangs()])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        broken(),
+        wrong_key(),
+        out_of_quota(),
+        cut_off(),
+        hangs(),
+        Reply(error=[1, "two"]),
+        Reply(error={"choices": [{"message": {"content": {"text": [{}]}, "tool_calls": 7}}], "usage": "none"}),
+        Reply(body=b"\xff\xfe{"),
+        Reply(error={"choices": {}, "error": [[[]]]}),
+    ],
+)
 def test_a_controller_that_is_down_gives_way_too(
     server: OpenAIServer, connect: Callable[..., Controller], trouble: Any
 ) -> None:
