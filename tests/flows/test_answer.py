@@ -245,6 +245,15 @@ def test_prefect_takes_nothing_in_a_schema_or_a_plan_for_its_own(
     assert (json.loads(sent["answer_schema"]), json.loads(sent["plan"])) == (schema, plan)
 
 
+def test_without_a_key_a_form_is_filled_in_from_the_whole_text(answer: Answer, tmp_path: Path) -> None:
+    long = tmp_path / "long.txt"
+    long.write_text("The meeting was long and nobody said anything new.\n" * 100 + "The total due is 42.50 EUR.\n")
+    schema = {"type": "object", "properties": {"total": {"type": "number", "description": "What is the total due?"}}}
+    plan = [{"task": "question-answering", "id": 0, "args": {"text": "Who paid?", "context": "long.txt"}}]
+    story = answer("Fill it in.", long, plan=plan, answer_schema=schema)
+    assert json.loads(story.response or "") == {"total": 42.5}
+
+
 @pytest.mark.parametrize("write", [json.dumps, lambda value: value])
 def test_a_run_of_a_deployment_takes_a_schema_as_text_and_as_an_object(write: Callable[[Any], Any]) -> None:
     schema = {"type": "object", "properties": {"total": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"default": BLOCK}}}
