@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
 
 from hugginggpt.answer_schema import schema_problem
 from hugginggpt.capabilities import ValueType, find_kind
@@ -29,6 +29,9 @@ _MOST_INTEGER = 2**53
 class RequestOptions(BaseModel):
     """How a request is to be answered.
 
+    A plan and a schema may be given as JSON text, too. Where options are written as JSON, as for Prefect, both are
+    text: Prefect takes some objects in JSON for references to its blocks and variables.
+
     Attributes:
         plan: a plan in the paper's format, to run as it is instead of asking the controller for one.
         fresh: run everything again and replace cached results.
@@ -51,6 +54,22 @@ class RequestOptions(BaseModel):
     )
     models: dict[str, str] = Field({}, description="Models to use instead of choosing, by kind or by task id.")
 
+    answer_schema: dict[str, Any] | None = Field(None, description="JSON schema of the answer.")
+
+    @field_validator("plan", mode="before", json_schema_input_type=list[dict[str, Any]] | str | None)
+    @classmethod
+    def _plan_of(cls, given: Any) -> Any:
+        return _unwritten(given, "plan")
+
+    @field_validator("answer_schema", mode="before", json_schema_input_type=dict[str, Any] | str | None)
+    @classmethod
+    def _schema_of(cls, given: Any) -> Any:
+        return _unwritten(given, "schema")
+
+    @field_serializer("plan", "answer_schema", when_used="json-unless-none")
+    def _written(self, value: object) -> str:
+        return json.dumps(value)
+
     @field_validator("plan")
     @classmethod
     def _can_be_kept(cls, plan: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
@@ -67,8 +86,6 @@ class RequestOptions(BaseModel):
         except ValueError:
             raise ValueError("the plan contains NaN or infinity") from None
         return kept
-
-    answer_schema: dict[str, Any] | None = Field(None, description="JSON schema of the answer.")
 
     @field_validator("answer_schema")
     @classmethod
@@ -116,6 +133,18 @@ class RequestOptions(BaseModel):
     def plan_text(self) -> str | None:
         """The given plan as text."""
         return None if self.plan is None else json.dumps(self.plan)
+
+
+def _unwritten(given: Any, what: str) -> Any:
+    """What JSON text says; anything else as it is."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return json.loads(given)
+    except RecursionError:
+        raise ValueError(f"the {what} is nested deeper than {MOST_NESTED} times") from None
+    except ValueError:
+        raise ValueError(f"the {what} is not JSON") from None
 
 
 def _id_of(raw: dict[str, Any], position: int) -> int:

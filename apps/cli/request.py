@@ -47,8 +47,21 @@ class GivenRequest:
         """The files, URLs and data URIs, with absolute paths."""
         return [absolute(source) for source in self.files]
 
+    def check_stdin(self, request: str | None) -> None:
+        """Refuse to read more than one thing from stdin.
+
+        Args:
+            request: the argument that is the request; None if there is none.
+
+        Raises:
+            UsageError: more than one is to come from there.
+        """
+        files = (file for file in (self.plan_file, self.schema_file) if file is not None and file.name == "<stdin>")
+        if sum(1 for _ in files) + (request == "-") > 1:
+            raise click.UsageError("Only one of the request, --plan and --schema can be -.")
+
     def options(self) -> dict[str, Any]:
-        """How to answer the request, as JSON data. This reads the plan."""
+        """How to answer the request, as JSON data. This reads the plan and the schema."""
         plan = None if self.plan_file is None else read_plan(self.plan_file)
         limits = {"deadline": self.deadline, "max_cost": self.max_cost}
         schema = None if self.schema_file is None else read_schema(self.schema_file)
@@ -146,11 +159,13 @@ def read_schema(file: IO[str]) -> dict[str, Any]:
     from pydantic import ValidationError
 
     from hugginggpt.errors import UsageError, first_problem
-    from hugginggpt.request import RequestOptions
+    from hugginggpt.request import MOST_NESTED, RequestOptions
 
     try:
         given = json.loads(file.read())
-    except (ValueError, RecursionError):  # UnicodeDecodeError is one
+    except RecursionError:
+        raise UsageError(f"{file.name}: the schema is nested deeper than {MOST_NESTED} times.") from None
+    except ValueError:  # UnicodeDecodeError is one
         raise UsageError(f"The schema {file.name} is not JSON: give a JSON schema of an object.") from None
     if not isinstance(given, dict):
         raise UsageError(f"The schema {file.name} is not a JSON object: give a JSON schema of an object.")

@@ -63,6 +63,7 @@ def submit(
     """
     if (request is None) == (batch is None):
         raise click.UsageError("Pass either a request or --batch.")
+    given.check_stdin(request)
     if batch is not None and not (given.is_empty and request_id is None):
         raise click.UsageError("In a batch, the options of a request belong on its line.")
     if later and wait:

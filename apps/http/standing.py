@@ -46,6 +46,7 @@ def ended(story: RequestTrace, addresses: Mapping[str, str], page: str | None, s
     return Ended(
         report=report(story, addresses, since=since, until=datetime.now(UTC)).model_dump(mode="json"),
         refused=isinstance(rebuilt(story.error_type, ""), UsageError),
+        form=None if story.options.get("answer_schema") is None else story.response_source == "form",
         files=[
             StoredFile(name=name, artifact=file.artifact.model_dump(mode="json")) for name, file in named_files(story)
         ],

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.capabilities import ValueType
-from hugginggpt.controller.answer_form import form_problems, read_form, written_form
+from hugginggpt.controller.answer_form import Given, form_problems, read_form, written_form
 from hugginggpt.controller.call import RESPOND
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded.composition import compose
@@ -20,7 +20,7 @@ from hugginggpt.controller.planning import own_files, shown_resources, shown_tur
 from hugginggpt.controller.prompts import Cuttable, Prompt, cuttable, render_within, shorten
 from hugginggpt.controller.text_tasks import reader_of
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ControllerError
+from hugginggpt.errors import ControllerError, DeadlineExceededError
 from hugginggpt.request import Exchange
 from hugginggpt.results import ItemResult, TaskOutcome
 from hugginggpt.text import visible
@@ -117,15 +117,21 @@ def respond_in_form(
         ControllerError: there are no outcomes, and the controller gives no answer.
     """
     tasks = [_facts(outcome) for outcome in outcomes]
-    given = [text, *_strings(tasks), *_strings_of(resources)]
-    counts = _counts(outcomes, resources)
+    results = [*_previews(outcomes), *(r.artifact.preview or "" for r in resources)]
+    given = Given(
+        texts=[text, *_strings(tasks), *_strings_of(resources), *results],
+        results=results,
+        counts=_counts(outcomes, resources),
+        known_models=known_models,
+        knows_verdicts=controller.knows_little,
+    )
 
     def problems_of(answer: str) -> list[str]:
-        return form_problems(read_form(answer), schema, given, counts=counts, known_models=known_models)
+        return form_problems(read_form(answer), schema, given, deadline)
 
     try:
         if controller.knows_little:
-            answer = _read_form_in(outcomes, schema, controller, deadline)
+            answer = _read_form_in(results, schema, controller, deadline)
             problems = problems_of(answer)
         else:
             data = {
@@ -135,28 +141,32 @@ def respond_in_form(
                 "schema": schema,
             }
             answer, problems = _ask_checked(controller, "form", data, problems_of, deadline, schema=dict(schema))
-    except ControllerError as error:
+    except (ControllerError, DeadlineExceededError) as error:
         if not outcomes:
-            raise
+            raise ControllerError(error.message) from error
         answer, problems = "", [error.message]
     if problems:
         return Response(text=plain_rendering(text, outcomes), source="plain", problems=tuple(problems))
     return Response(text=written_form(read_form(answer)), source="form")
 
 
+def _previews(outcomes: Sequence[TaskOutcome]) -> Iterator[str]:
+    """The texts that tasks made, each once."""
+    made = (artifact for outcome in outcomes if outcome.result is not None for artifact in outcome.result.outputs)
+    yield from dict.fromkeys(artifact.preview for artifact in made if artifact.preview)
+
+
 def _read_form_in(
-    outcomes: Sequence[TaskOutcome], schema: Mapping[str, Any], controller: Controller, deadline: Deadline | None
+    texts: Sequence[str], schema: Mapping[str, Any], controller: Controller, deadline: Deadline | None
 ) -> str:
-    """What the reader finds for a form in the texts that the tasks made, as JSON."""
+    """What the reader finds for a form in texts, as JSON."""
     reader = reader_of(controller)
     if reader is None:
         raise ControllerError(
             "The embedded controller cannot fill in a form without its reader; set HUGGINGGPT_EMBEDDED_READER, "
             "or OPENAI_API_KEY or OPENAI_BASE_URL."
         )
-    made = [artifact for outcome in outcomes if outcome.result is not None for artifact in outcome.result.outputs]
-    texts = dict.fromkeys(artifact.preview for artifact in made if artifact.preview)
-    return json.dumps(filled_from("\n\n".join(texts), schema, reader, deadline))
+    return json.dumps(filled_from("\n\n".join(dict.fromkeys(texts)), schema, reader, deadline))
 
 
 def plain_rendering(text: str, outcomes: Sequence[TaskOutcome]) -> str:

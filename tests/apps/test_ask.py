@@ -241,6 +241,17 @@ def test_an_interrupted_request_is_resumed(
         (["--deadline", "inf"], "", ["Error: Invalid value for '--deadline': inf is not a number of seconds."]),
         (["--max-cost", "nan"], "", ["Error: Invalid value for '--max-cost': nan is not a number of dollars."]),
         (["--plan", "nowhere.json"], "", None),
+        (
+            ["--schema", "-"],
+            '{"type": "object", "properties": {"a": {"$ref": "#/b"}}}',
+            ["Error: <stdin>: the schema cannot be used: its reference #/b leads nowhere."],
+        ),
+        (
+            ["--schema", "-"],
+            '{"type": "object", "properties": ' * 900 + "{}" + "}" * 900,
+            ["Error: <stdin>: the schema is nested deeper than 20 times."],
+        ),
+        (["--schema", "-", "--plan", "-"], "{}", ["Error: Only one of the request, --plan and --schema can be -."]),
     ],
 )
 def test_wrong_usage_costs_nothing(hugginggpt: Run, arguments: list[str], stdin: str, lines: list[str] | None) -> None:
@@ -261,10 +272,30 @@ def test_a_plan_that_cannot_run_is_refused_and_recorded(hugginggpt: Run, prefect
     assert (listed["status"], listed["tasks"]) == ("failed", 0)
 
 
-def test_request_and_plan_cannot_both_come_from_stdin(hugginggpt: Run) -> None:
-    refused = hugginggpt("ask", "-", "--plan", "-", stdin="[]")
+@pytest.mark.parametrize("other", ["--plan", "--schema"])
+@pytest.mark.parametrize("command", ["ask", "submit"])
+def test_the_request_is_the_only_thing_on_stdin(hugginggpt: Run, command: str, other: str) -> None:
+    refused = hugginggpt(command, "-", other, "-", stdin="[]")
     assert refused.returncode == 2
-    assert "Only one of the request and the plan can come from stdin." in refused.stderr
+    assert "Only one of the request, --plan and --schema can be -." in refused.stderr
+
+
+def test_with_a_schema_stdout_is_json_or_empty(
+    hugginggpt: Run, controller: OpenAIServer, photo: Path, tmp_path: Path
+) -> None:
+    schema = tmp_path / "schema.json"
+    schema.write_text('{"type": "object", "properties": {"total": {"$ref": "#/$defs/n"}}, "$defs": {"n": {}}}')
+    arguments = ["ask", "What is it?", "--file", photo.name, "--plan", written(tmp_path, EDGES, SUMMARY)]
+    controller.script = {"summarization": "The total is 42.5 EUR.", "respond": {"total": 42.5}}
+    done = hugginggpt(*arguments, "--schema", schema, "--out", "made")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"total": 42.5}
+    assert re.search(r"^Saved in made: .*photo-edges\.png", done.stderr, re.MULTILINE)
+
+    controller.script = {"respond": {"total": 43.5}}
+    missing = hugginggpt(*arguments, "--schema", schema)
+    assert (missing.returncode, missing.stdout) == (3, "")
+    assert "'43.5' is not in the results." in missing.stderr and "The total is 42.5 EUR." in missing.stderr
 
 
 def test_a_request_that_no_flow_run_can_carry(hugginggpt: Run) -> None:
