@@ -51,6 +51,7 @@ class GivenRequest:
         """How to answer the request, as JSON data. This reads the plan."""
         plan = None if self.plan_file is None else read_plan(self.plan_file)
         limits = {"deadline": self.deadline, "max_cost": self.max_cost}
+        _check(models=dict(self.models), **limits)
         schema = None if self.schema_file is None else read_schema(self.schema_file)
         return {"plan": plan, "fresh": self.fresh, **limits, "models": dict(self.models), "answer_schema": schema}
 
@@ -109,7 +110,27 @@ def _pairs(context: click.Context, option: click.Parameter, given: tuple[str, ..
     pairs = [tuple(map(str.strip, text.partition("=")[::2])) for text in given]
     if any(not (what and model) for what, model in pairs):
         raise click.BadParameter("give a kind or the id of a task, an equals sign, and the id of a model.")
+    whats = [what for what, _ in pairs]
+    if twice := next((what for what in whats if whats.count(what) > 1), None):
+        raise click.BadParameter(f"two models are given for {twice}: keep one.")
     return tuple((what, model) for what, model in pairs)
+
+
+def _check(**options: Any) -> None:
+    """Refuse options of a request whose values cannot be used."""
+    if not any(options.values()):
+        return  # what checks them takes long to import
+    from pydantic import ValidationError
+
+    from hugginggpt.errors import first_problem
+    from hugginggpt.request import RequestOptions
+
+    try:
+        RequestOptions(**options)
+    except ValidationError as error:
+        field = str(error.errors()[0]["loc"][0])
+        option = "--model" if field == "models" else f"--{field.replace('_', '-')}"
+        raise click.BadParameter(f"{first_problem(error)}.", param_hint=f"'{option}'") from None
 
 
 def absolute(source: str) -> str:

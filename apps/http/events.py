@@ -61,11 +61,13 @@ class Ended(TypedDict):
         refused: whether it failed because the request or one of its files could not be accepted.
         files: its distinct files.
         page: the page of its latest flow run on Prefect's server; None if there is none.
+        unused: what of its options had no effect, one sentence each.
     """
 
     report: dict[str, Any]
     refused: bool
     files: list[StoredFile]
+    unused: list[str]
     page: str | None
 
 

@@ -50,7 +50,21 @@ def ended(story: RequestTrace, addresses: Mapping[str, str], page: str | None, s
             StoredFile(name=name, artifact=file.artifact.model_dump(mode="json")) for name, file in named_files(story)
         ],
         page=page,
+        unused=unused_models(story),
     )
+
+
+def unused_models(story: RequestTrace) -> list[str]:
+    """The models that a request names for a kind or a task which its plan does not have, one sentence each."""
+    if story.plan is None:
+        return []
+    planned = {str(task.id) for task in story.tasks} | {task.task for task in story.tasks}
+    named = story.options.get("models") or {}
+    return [
+        f"--model {what}={model} was not used: the plan has no such task."
+        for what, model in named.items()
+        if what not in planned
+    ]
 
 
 def planned(preview: Preview) -> Planned:
