@@ -96,7 +96,9 @@ class RequestOptions(BaseModel):
             if kind is None and not _TASK_ID.fullmatch(what.strip()):
                 close = close_kind(what[:_MOST_NAME])
                 hint = f"did you mean {close}" if close else "`hugginggpt kinds` lists the kinds"
-                raise ValueError(f"'{shown}' is neither a kind of task ({hint}) nor the id of a task, which is a number")
+                raise ValueError(
+                    f"'{shown}' is neither a kind of task ({hint}) nor the id of a task, which is a number"
+                )
             if not _is_name(model):
                 raise ValueError(f"'{one_line(model, _MOST_SHOWN)}' is not the name of a model: give its id")
             key = kind or str(int(what))

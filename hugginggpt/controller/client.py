@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from hugginggpt.controller.call import LIKELIEST, ControllerCall, Recorder, Sampling
+from hugginggpt.controller.call import BROKEN_OFF, LIKELIEST, ControllerCall, Recorder, Sampling
 from hugginggpt.controller.failures import check_reply
 from hugginggpt.controller.prompts import Prompt, estimate_tokens, render
 from hugginggpt.controller.reply import CallFailed, Reply
@@ -204,7 +204,7 @@ class Controller:
                 reply = connection.send(request, timeout, deadline)
                 return check_reply(reply, tries.is_structured)
             except BaseException as failure:
-                error = str(failure) or type(failure).__name__
+                error = _recorded(failure)
                 recorded = recorded and not (isinstance(failure, CallFailed) and tries.is_still_loading(failure))
                 raise
             finally:
@@ -242,6 +242,15 @@ def _used(reply: Reply | None, prompt: Prompt) -> _Used:
         return _Used(reply.prompt_tokens, reply.completion_tokens)
     written = estimate_tokens(reply.thoughts + reply.text + reply.arguments)
     return _Used(reply.prompt_tokens or prompt.tokens, reply.completion_tokens or written, estimated=True)
+
+
+def _recorded(failure: BaseException) -> str:
+    """What the trace says of a failed try: the words of a server follow the status it answered with."""
+    if not isinstance(failure, CallFailed):
+        return f"{BROKEN_OFF}: {str(failure) or type(failure).__name__}"
+    answered = failure.status is not None and failure.status >= 400
+    status = f"HTTP {failure.status}" if answered and not failure.detail.startswith("HTTP ") else ""
+    return f"{status}: {failure.detail}" if status else failure.detail
 
 
 def _pause(seconds: float, deadline: Deadline | None) -> None:

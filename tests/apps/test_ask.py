@@ -258,9 +258,7 @@ def test_an_interrupted_request_is_resumed(
         (
             ["--plan", "-"],
             '[{"task": "image-to-text", "args": {"image": "a.png"}, "model": 5}]',
-            [
-                "Error: <stdin>: the 'model' of a task of the plan is not the name of a model: give its id as a text."
-            ],
+            ["Error: <stdin>: the 'model' of a task of the plan is not the name of a model: give its id as a text."],
         ),
     ],
 )
