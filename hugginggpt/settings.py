@@ -87,6 +87,10 @@ def _host(name: str) -> str:
     return known.host
 
 
+def _stripped(value: object) -> object:
+    return value.strip() if isinstance(value, str) else value
+
+
 def _absolute(path: Path) -> Path:
     try:
         return path.expanduser().absolute()
@@ -117,7 +121,7 @@ Hosts = Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, B
 Paths = Annotated[tuple[Annotated[Path, AfterValidator(_absolute)], ...], NoDecode, BeforeValidator(_split_paths)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 FindablePath = Annotated[Path, _checked(_absolute)]
-WebAddress = Annotated[str, _checked(web_address)]
+WebAddress = Annotated[str, BeforeValidator(_stripped), _checked(web_address)]
 Endpoint = Annotated[WebAddress, _checked(_has_only_path)]
 StoreAddress = Annotated[str, _checked(_holds_no_user)]
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from hugginggpt.controller.call import BROKEN_OFF, LIKELIEST, ControllerCall, Recorder, Sampling
-from hugginggpt.controller.failures import check_reply
+from hugginggpt.controller.failures import Cause, cause_of, check_reply
 from hugginggpt.controller.prompts import Prompt, estimate_tokens, render
 from hugginggpt.controller.reply import CallFailed, Reply
 from hugginggpt.controller.server import Server
@@ -18,7 +18,7 @@ from hugginggpt.controller.tries import Tries
 from hugginggpt.controller_name import EMBEDDED, ControllerName
 from hugginggpt.costs import controller_cost
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import DeadlineExceededError, EndlessAnswerError
+from hugginggpt.errors import ControllerError, ControllerUnavailableError, DeadlineExceededError, EndlessAnswerError
 from hugginggpt.settings import Settings
 
 _CHECK_TOKENS = 256
@@ -163,6 +163,8 @@ class Controller:
                     if (text := tries.answer(reply)) is not None:
                         return text
         except DeadlineExceededError as error:
+            if deadline is not None and deadline.cancelled:
+                raise ControllerUnavailableError(error.message) from error  # not the server's fault
             raise tries.unavailable(f"gave no answer: {error.message}") from error
 
     def check(self, deadline: Deadline | None = None) -> None:
@@ -179,6 +181,14 @@ class Controller:
             unrecorded.chat(render("check"), stage="check", max_tokens=_CHECK_TOKENS, deadline=deadline)
         except EndlessAnswerError:
             logger.info("The controller at %s thinks longer than a check may take.", self.label)
+        except ControllerError as error:
+            failure = error.__context__
+            if not isinstance(failure, CallFailed) or cause_of(failure) not in (Cause.REFUSED, Cause.FILTERED):
+                raise
+            raise ControllerError(
+                f"The controller at {self.label} refuses to answer even with one word ({failure.detail.rstrip('.')}); "
+                "set HUGGINGGPT_CONTROLLER_MODEL to another model."
+            ) from error
 
     def close(self) -> None:
         """Close the connection; the next call opens it again."""

@@ -43,7 +43,7 @@ def story(*calls: CallTrace, tasks: list[TaskStatus] | None = None, server: str 
         ("HTTP 500: Internal error", ": trying again, because the controller's server said 'Internal error'"),
         ("HTTP 503", ": trying again, because of an answer with HTTP 503"),
         ("[Errno 111] Connection refused", ": trying again, after this: [Errno 111] Connection refused"),
-        ("broken off: The request was not answered within its 6 seconds.", ""),
+        ("broken off: The request was not answered within its 6 seconds: raise its deadline.", ""),
         ("broken off: TerminationSignal", ""),
     ],
 )
