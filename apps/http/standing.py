@@ -75,6 +75,7 @@ def planned(preview: Preview) -> Planned:
     whole = {
         "plan": preview.plan.to_list(),
         "repairs": list(preview.plan.repairs),
+        "obstacles": list(preview.obstacles),
         "offered_kinds": list(preview.kinds),
         "controller": preview.controller.model_dump(),
     }
