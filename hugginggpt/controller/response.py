@@ -195,7 +195,8 @@ def plain_rendering(text: str, outcomes: Sequence[TaskOutcome]) -> str:
     for outcome in outcomes:
         result = outcome.result
         if result is None:
-            lines.append(f"\n{outcome.planned.name}: {outcome.status}. {outcome.error or ''}".rstrip())
+            why = " ".join(filter(None, [outcome.error, outcome.obstacle]))
+            lines.append(f"\n{outcome.planned.name}: {outcome.status}. {why}".rstrip())
             continue
         lines.append(f"\n{outcome.planned.name}, by {result.model} ({result.endpoint}):")
         for item in result.items:
