@@ -10,7 +10,7 @@ from typing import IO, Any, TypeVar
 
 import click
 
-from apps.cli.options import collected, finite
+from apps.cli.options import Number, collected, finite
 
 _ADDRESS = re.compile(r"(data:|[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
 _MOST_SHOWN = 300
@@ -76,14 +76,14 @@ def request_options(command: F) -> F:
         click.option(
             "--deadline",
             metavar="SECONDS",
-            type=click.FloatRange(min=0, min_open=True),
+            type=Number(min=0, min_open=True),
             callback=finite("seconds"),
             help="How long the request may take. After that, it is answered with the results so far.",
         ),
         click.option(
             "--max-cost",
             metavar="DOLLARS",
-            type=click.FloatRange(min=0),
+            type=Number(min=0),
             callback=finite("dollars"),
             help="How much the request may cost, in US dollars, as far as that is known. After that, the answer is a "
             "plain list of results.",

@@ -240,6 +240,7 @@ def test_an_interrupted_request_is_resumed(
         (["--deadline", "nan"], "", ["Error: Invalid value for '--deadline': nan is not a number of seconds."]),
         (["--deadline", "inf"], "", ["Error: Invalid value for '--deadline': inf is not a number of seconds."]),
         (["--max-cost", "nan"], "", ["Error: Invalid value for '--max-cost': nan is not a number of dollars."]),
+        (["--deadline", "abc"], "", ["Error: Invalid value for '--deadline': 'abc' is not a valid number."]),
         (["--plan", "nowhere.json"], "", None),
         (
             ["--model", "image-to-txt=org/a"],

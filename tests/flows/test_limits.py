@@ -237,7 +237,7 @@ def test_what_remote_experts_report_counts_too(
 
     story = ask("too-dear", 0.3)
     assert story.tasks[0].status is TaskStatus.COMPLETED and story.tasks[2].status is TaskStatus.FAILED
-    assert "of at most 0.300000 US dollars" in str(story.tasks[2].error)
+    assert "of at most 0.3 US dollars" in str(story.tasks[2].error)
     assert story.status is RequestStatus.PARTIAL and story.response_source == "plain"
     assert controller.stages().count("respond") == 1
 
