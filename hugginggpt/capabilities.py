@@ -328,10 +328,15 @@ def known_kind(name: str) -> str:
     """
     kind = find_kind(name)
     if kind is None:
-        close = get_close_matches(name.strip().lower(), _kinds, n=1)
-        hint = f"did you mean {close[0]}?" if close else "`hugginggpt kinds` lists them."
+        close = close_kind(name)
+        hint = f"did you mean {close}?" if close else "`hugginggpt kinds` lists them."
         raise UsageError(f"There is no task kind '{name}': {hint}")
     return kind
+
+
+def close_kind(name: str) -> str | None:
+    """The kind whose name is closest to a name that is none; None if none is close."""
+    return next(iter(get_close_matches(name.strip().lower(), _kinds, n=1)), None)
 
 
 def add_installed_kinds() -> None:

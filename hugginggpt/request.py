@@ -8,7 +8,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
 
 from hugginggpt.answer_schema import schema_problem
-from hugginggpt.capabilities import ValueType, find_kind
+from hugginggpt.capabilities import ValueType, close_kind, find_kind
 from hugginggpt.errors import UsageError
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.plan.extract import ID_KEYS
@@ -85,6 +85,8 @@ class RequestOptions(BaseModel):
             kept: list[dict[str, Any]] = json.loads(storable_json(plan))
         except ValueError:
             raise ValueError("the plan contains NaN or infinity") from None
+        for raw in kept:
+            _check_model(raw)
         return kept
 
     @field_validator("answer_schema")
@@ -105,14 +107,21 @@ class RequestOptions(BaseModel):
     @field_validator("models")
     @classmethod
     def _are_for_something(cls, models: dict[str, str]) -> dict[str, str]:
-        found = {}
+        found: dict[str, str] = {}
         for what, model in models.items():
-            kind = find_kind(what)
+            shown, kind = one_line(what, _MOST_SHOWN), find_kind(what)
             if kind is None and not _TASK_ID.fullmatch(what.strip()):
-                raise ValueError(f"'{one_line(what, _MOST_SHOWN)}' is neither a kind of task nor the id of a task")
-            if not model.strip() or len(model) > _MOST_NAME or not is_storable(model):
-                raise ValueError(f"'{one_line(model, _MOST_SHOWN)}' is no name of a model")
-            found[kind or str(int(what))] = model.strip()
+                close = close_kind(what[:_MOST_NAME])
+                hint = f"did you mean {close}" if close else "`hugginggpt kinds` lists the kinds"
+                raise ValueError(
+                    f"'{shown}' is neither a kind of task ({hint}) nor the id of a task, which is a number"
+                )
+            if not _is_name(model):
+                raise ValueError(f"'{one_line(model, _MOST_SHOWN)}' is not the name of a model: give its id")
+            key = kind or str(int(what))
+            if key in found:
+                raise ValueError(f"two models are given for {key}: keep one")
+            found[key] = model.strip()
         return found
 
     def model_for(self, task: PlannedTask) -> str | None:
@@ -151,6 +160,19 @@ def _id_of(raw: dict[str, Any], position: int) -> int:
     """The id of a task as it is written in a plan; its position if it has none."""
     declared = next((as_id(raw[key]) for key in ID_KEYS if key in raw), None)
     return position if declared is None else declared
+
+
+def _check_model(raw: dict[str, Any]) -> None:
+    """Raise if a task of a plan names its model in a way that would have no effect."""
+    if "models" in raw:
+        raise ValueError("a task of the plan has 'models': name one model, as 'model'")
+    model = raw.get("model")
+    if model is not None and not (isinstance(model, str) and _is_name(model)):
+        raise ValueError("the 'model' of a task of the plan is not the name of a model: give its id as a text")
+
+
+def _is_name(model: str) -> bool:
+    return bool(model.strip()) and len(model) <= _MOST_NAME and is_storable(model)
 
 
 def _inside(data: Any) -> Iterator[tuple[int, Any]]:

@@ -31,14 +31,24 @@ def test_a_model_in_a_plan_counts_however_its_id_is_written(id: dict[str, object
 @pytest.mark.parametrize(
     ("models", "said"),
     [
-        ({"mind-reading": "org/a"}, "'mind-reading' is neither a kind of task nor the id of a task"),
-        ({"image-to-text": " "}, "is no name of a model"),
+        ({"mind-reading": "org/a"}, "'mind-reading' is neither a kind of task "),
+        ({"image-to-txt": "org/a"}, "did you mean image-to-text"),
+        ({"ocr": "org/a", "image-to-text": "org/b"}, "two models are given for image-to-text"),
+        ({"image-to-text": " "}, "is not the name of a model"),
         ({"12345": "org/a"}, "neither a kind"),
     ],
 )
 def test_a_model_for_nothing_is_refused(models: dict[str, str], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         RequestOptions(models=models)
+
+
+@pytest.mark.parametrize(
+    "named", [{"model": 5}, {"model": ["a"]}, {"model": {"id": "org/a"}}, {"model": " "}, {"models": "org/a"}]
+)
+def test_a_model_in_a_plan_that_would_have_no_effect_is_refused(named: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="'model"):
+        RequestOptions(plan=[{"task": "image-to-text", "args": {"image": "a.png"}, **named}])
 
 
 @pytest.mark.parametrize(

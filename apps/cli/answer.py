@@ -70,6 +70,8 @@ def present(ended: "Ended", output: Output, further: str = "") -> int:
     cost = report["cost"]
     if cost["most_dollars"] is not None and cost["unknown"]:
         note(f"What these have cost is not known, and not counted in --max-cost: {', '.join(cost['unknown'])}.")
+    for sentence in ended["unused"]:
+        note(sentence)
     if unwritten:
         complain(unwritten)
     if not output.as_json:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from hugginggpt.controller.call import LIKELIEST, ControllerCall, Recorder, Sampling
-from hugginggpt.controller.failures import check_reply
+from hugginggpt.controller.call import BROKEN_OFF, LIKELIEST, ControllerCall, Recorder, Sampling
+from hugginggpt.controller.failures import Cause, cause_of, check_reply
 from hugginggpt.controller.prompts import Prompt, Room, estimate_tokens, render
 from hugginggpt.controller.reply import CallFailed, Reply
 from hugginggpt.controller.server import Server
@@ -18,7 +18,7 @@ from hugginggpt.controller.tries import Tries
 from hugginggpt.controller_name import EMBEDDED, ControllerName
 from hugginggpt.costs import controller_cost
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import DeadlineExceededError, EndlessAnswerError
+from hugginggpt.errors import ControllerError, ControllerUnavailableError, DeadlineExceededError, EndlessAnswerError
 from hugginggpt.settings import Settings
 
 _CHECK_TOKENS = 256
@@ -168,6 +168,8 @@ class Controller:
                     if (text := tries.answer(reply)) is not None:
                         return text
         except DeadlineExceededError as error:
+            if deadline is not None and deadline.cancelled:
+                raise ControllerUnavailableError(error.message) from error  # not the server's fault
             raise tries.unavailable(f"gave no answer: {error.message}") from error
 
     def check(self, deadline: Deadline | None = None) -> None:
@@ -184,6 +186,14 @@ class Controller:
             unrecorded.chat(render("check"), stage="check", max_tokens=_CHECK_TOKENS, deadline=deadline)
         except EndlessAnswerError:
             logger.info("The controller at %s thinks longer than a check may take.", self.label)
+        except ControllerError as error:
+            failure = error.__context__
+            if not isinstance(failure, CallFailed) or cause_of(failure) not in (Cause.REFUSED, Cause.FILTERED):
+                raise
+            raise ControllerError(
+                f"The controller at {self.label} refuses to answer even with one word ({failure.detail.rstrip('.')}); "
+                "set HUGGINGGPT_CONTROLLER_MODEL to another model."
+            ) from error
 
     def close(self) -> None:
         """Close the connection; the next call opens it again."""
@@ -212,7 +222,7 @@ class Controller:
             except BaseException as failure:
                 if reply is None and isinstance(failure, CallFailed):
                     reply = failure.reply
-                error = str(failure) or type(failure).__name__
+                error = _recorded(failure)
                 recorded = recorded and not (isinstance(failure, CallFailed) and tries.is_still_loading(failure))
                 raise
             finally:
@@ -276,6 +286,15 @@ def _used(reply: Reply | None, prompt: Prompt) -> _Used:
 def _is_usual_context(tokens: int) -> bool:
     """Whether a number of tokens is that of a context which is full, such as 4096."""
     return any(0.97 * full <= tokens <= full for full in _USUAL_CONTEXTS)
+
+
+def _recorded(failure: BaseException) -> str:
+    """What the trace says of a failed try: the words of a server follow the status it answered with."""
+    if not isinstance(failure, CallFailed):
+        return f"{BROKEN_OFF}: {str(failure) or type(failure).__name__}"
+    answered = failure.status is not None and failure.status >= 400
+    status = f"HTTP {failure.status}" if answered and not failure.detail.startswith("HTTP ") else ""
+    return f"{status}: {failure.detail}" if status else failure.detail
 
 
 def _pause(seconds: float, deadline: Deadline | None) -> None:

@@ -23,13 +23,15 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, DeadlineExceededError
 from hugginggpt.request import Exchange
 from hugginggpt.results import ItemResult, TaskOutcome
-from hugginggpt.text import visible
+from hugginggpt.text import counted, visible
 
 _ANSWER_TOKENS = 800
 _ANSWER_SHARE = 4  # at most one part in this many of a small context is reserved for the answer
 _PREVIEW_CHARS = 400
 _PLAIN_CHARS = 1500
 _MOST_PROBLEMS = 12
+_MOST_SAID = 3  # problems that the user is told
+_UNUSED = "The controller's answer was not used"
 
 
 class Response(BaseModel):
@@ -39,7 +41,7 @@ class Response(BaseModel):
         source: "controller" if the controller wrote it, "results" if the results are the answer, word for word,
             "form" if it is JSON that keeps to a schema, "fixed" if it is a fixed text, "plain" if it is the plain list
             of results.
-        problems: why it is the plain list, one sentence each.
+        problems: why it is the plain list, one sentence each, for the user.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -131,9 +133,11 @@ def respond_in_form(
 
     try:
         if controller.knows_little:
+            unusable = "The form could not be filled in"
             answer = _read_form_in(results, schema, controller, deadline)
             problems = problems_of(answer)
         else:
+            unusable = _UNUSED
             data = {
                 "request": visible(text),
                 "resources": shown_resources(resources, _PREVIEW_CHARS),
@@ -144,9 +148,9 @@ def respond_in_form(
     except (ControllerError, DeadlineExceededError) as error:
         if not outcomes:
             raise ControllerError(error.message) from error
-        answer, problems = "", [error.message]
+        return _plain(text, outcomes, error.message)
     if problems:
-        return Response(text=plain_rendering(text, outcomes), source="plain", problems=tuple(problems))
+        return _plain(text, outcomes, f"{unusable}: {_clauses(problems)}.")
     return Response(text=written_form(read_form(answer)), source="form")
 
 
@@ -169,6 +173,23 @@ def _read_form_in(
     return json.dumps(filled_from("\n\n".join(dict.fromkeys(texts)), schema, reader, deadline))
 
 
+def _plain(text: str, outcomes: Sequence[TaskOutcome], why: str) -> Response:
+    return Response(text=plain_rendering(text, outcomes), source="plain", problems=(why,))
+
+
+def _rejection(problems: Sequence[str]) -> str:
+    """Why an answer was not used, for the user, from what is wrong with it."""
+    return f"{_UNUSED}, because {_clauses(problems)}."
+
+
+def _clauses(problems: Sequence[str]) -> str:
+    """Sentences on what is wrong as clauses of one sentence, the first few of them."""
+    clauses = [problem.removeprefix("The form: ").removesuffix(".") for problem in problems]
+    shown = [f"it {c[3:]}" if c.startswith("It ") else f"the {c[4:]}" if c.startswith("The ") else c for c in clauses]
+    more = len(shown) - _MOST_SAID
+    return "; ".join(shown[:_MOST_SAID]) + (f"; and {counted(more, 'further problem')}" if more > 0 else "")
+
+
 def plain_rendering(text: str, outcomes: Sequence[TaskOutcome]) -> str:
     """The bare facts: every task with its model and its results, or why there are none.
 
@@ -180,16 +201,24 @@ def plain_rendering(text: str, outcomes: Sequence[TaskOutcome]) -> str:
     if not done:
         return "\n".join(not_done(outcomes))
     request = shorten(" ".join(text.split()), 200)
-    lines = [f"{done} of {len(outcomes)} tasks were done for: {request}"]
+    lines = [f"{_share(done, len(outcomes))} done for: {request}"]
     for outcome in outcomes:
         result = outcome.result
         if result is None:
-            lines.append(f"\n{outcome.planned.name}: {outcome.status}. {outcome.error or ''}".rstrip())
+            why = " ".join(filter(None, [outcome.error, outcome.obstacle]))
+            lines.append(f"\n{outcome.planned.name}: {outcome.status}. {why}".rstrip())
             continue
         lines.append(f"\n{outcome.planned.name}, by {result.model} ({result.endpoint}):")
         for item in result.items:
             lines += [f"  {line}" for line in _plain_item(item, outcome.files)]
     return "\n".join(lines)
+
+
+def _share(done: int, planned: int) -> str:
+    """How many tasks were done, as the beginning of a sentence."""
+    if done == planned:
+        return "The task was" if planned == 1 else "All tasks were"
+    return f"{done} of {planned} tasks {'was' if done == 1 else 'were'}"
 
 
 def _plain_item(item: ItemResult, files: Mapping[str, str]) -> Iterator[str]:
@@ -213,9 +242,9 @@ def _from_results(
     try:
         answer, problems = _by_model(controller, text, outcomes, deadline, resources, known_models)
     except ControllerError as error:
-        answer, problems = "", [error.message]
+        return _plain(text, outcomes, error.message)
     if problems:
-        return Response(text=plain_rendering(text, outcomes), source="plain", problems=tuple(problems))
+        return _plain(text, outcomes, _rejection(problems))
     # What to do about it is said in our words, whatever the controller makes of it.
     lacking = [line for line in not_done(outcomes) if line not in answer]
     return Response(text="\n\n".join([answer, *(["\n".join(lacking)] if lacking else [])]), source="controller")
@@ -258,8 +287,8 @@ def _directly(
 
     answer, problems = _ask_checked(controller, "answer", data, problems_of, deadline)
     if problems:
-        withheld = "The controller's answer was withheld because it names things that do not exist here: "
-        return Response(text=withheld + " ".join(problems), source="plain", problems=tuple(problems))
+        rejection = _rejection(problems)
+        return Response(text=rejection, source="plain", problems=(rejection,))
     files = own_files(resources)
     return Response(text=f"{answer}\n\nNot read: {', '.join(files)}." if files else answer, source="controller")
 

@@ -240,6 +240,7 @@ def test_an_interrupted_request_is_resumed(
         (["--deadline", "nan"], "", ["Error: Invalid value for '--deadline': nan is not a number of seconds."]),
         (["--deadline", "inf"], "", ["Error: Invalid value for '--deadline': inf is not a number of seconds."]),
         (["--max-cost", "nan"], "", ["Error: Invalid value for '--max-cost': nan is not a number of dollars."]),
+        (["--deadline", "abc"], "", ["Error: Invalid value for '--deadline': 'abc' is not a valid number."]),
         (["--plan", "nowhere.json"], "", None),
         (
             ["--schema", "-"],
@@ -252,6 +253,25 @@ def test_an_interrupted_request_is_resumed(
             ["Error: <stdin>: the schema is nested deeper than 20 times."],
         ),
         (["--schema", "-", "--plan", "-"], "{}", ["Error: Only one of the request, --plan and --schema can be -."]),
+        (
+            ["--model", "image-to-txt=org/a"],
+            "",
+            [
+                "Error: Invalid value for '--model': 'image-to-txt' is neither a kind of task (did you mean "
+                "image-to-text) nor the id of a task, which is a number."
+            ],
+        ),
+        (["--model", "-1=org/a"], "", None),
+        (
+            ["--model", "ocr=org/a", "--model", "ocr=org/b"],
+            "",
+            ["Error: Invalid value for '--model': two models are given for ocr: keep one."],
+        ),
+        (
+            ["--plan", "-"],
+            '[{"task": "image-to-text", "args": {"image": "a.png"}, "model": 5}]',
+            ["Error: <stdin>: the 'model' of a task of the plan is not the name of a model: give its id as a text."],
+        ),
     ],
 )
 def test_wrong_usage_costs_nothing(hugginggpt: Run, arguments: list[str], stdin: str, lines: list[str] | None) -> None:
@@ -261,6 +281,22 @@ def test_wrong_usage_costs_nothing(hugginggpt: Run, arguments: list[str], stdin:
     if lines is not None:
         assert refused.stderr.splitlines()[-len(lines) :] == lines
     assert json.loads(hugginggpt("trace", "list", "--json").stdout) == []
+
+
+def test_the_models_of_the_user_are_used_or_named(hugginggpt: Run, photo: Path, tmp_path: Path) -> None:
+    (model,) = [c["id"] for c in json.loads(hugginggpt("models", "--kind", EDGES["task"], "--json").stdout)][:1]
+    arguments = ["ask", "Draw the edges", "--file", photo.name, "--plan", written(tmp_path, EDGES), "--json"]
+    drawn = hugginggpt(*arguments, "--model", f"0={model}", "--model", "9=org/a", "--model", "text-to-speech=org/b")
+    story = RequestTrace.model_validate_json(
+        hugginggpt("trace", "export", AnswerReport.model_validate_json(drawn.stdout).request_id).stdout
+    )
+    (selection,) = [task.selection for task in story.tasks]
+    assert selection is not None and selection.choice.chosen_by == "request"
+    assert selection.choice.chosen.card.id == model
+    assert [line for line in drawn.stderr.splitlines() if "was not used" in line] == [
+        "Note: --model 9=org/a was not used: the plan has no such task.",
+        "Note: --model text-to-speech=org/b was not used: the plan has no such task.",
+    ]
 
 
 def test_a_plan_that_cannot_run_is_refused_and_recorded(hugginggpt: Run, prefect_api: str) -> None:

@@ -127,9 +127,11 @@ def test_cancelling_ends_a_call_and_its_connection(server: OpenAIServer, control
     asking.start()
     while not server.calls:
         time.sleep(0.01)
-    deadline.cancel()
+    deadline.cancel("The request was not answered within its 4 seconds: raise its deadline.")
     asking.join()
-    assert failed and "cancelled" in str(failed[0])
+    assert [str(error) for error in failed] == [
+        "The request was not answered within its 4 seconds: raise its deadline."
+    ]
     server.abandoned.wait()
 
 
@@ -291,6 +293,15 @@ def test_check(server: OpenAIServer, connect: Connect) -> None:
     connect().check()
     with pytest.raises(ControllerAuthError):
         connect(openai_api_key=SecretStr("sk-wrong-key-123456")).check()
+
+
+@pytest.mark.parametrize("refusal", [Reply("", finish="content_filter"), Reply(None, beside={"refusal": "I cannot."})])
+def test_a_refused_check_does_not_speak_of_a_request(
+    server: OpenAIServer, controller: Controller, refusal: Reply
+) -> None:
+    server.script = {"check": refusal, "*": refusal}
+    with pytest.raises(ControllerError, match=r"refuses to answer even with one word .*HUGGINGGPT_CONTROLLER_MODEL"):
+        controller.check()
 
 
 def test_closing_a_recording_controller_leaves_the_connection_open(controller: Controller) -> None:

@@ -79,7 +79,9 @@ def test_a_wrong_form_is_sent_back_once(server: OpenAIServer, controller: Contro
     assert told in server.calls[1].text
     server.script = {"respond": wrong}
     made = answer(controller)
-    assert made.source == "plain" and any(told in problem for problem in made.problems)
+    clause = told.rstrip(".").replace("The answer", "the answer")
+    assert made.source == "plain"
+    assert made.problems[0].startswith("The controller's answer was not used: ") and clause in made.problems[0]
 
 
 @pytest.mark.parametrize("trouble", [declined(), Reply(status=401), only_thinking()])

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -153,3 +154,24 @@ def test_a_model_of_the_request_that_cannot_run_is_refused_with_the_obstacle() -
         SelectionError, match=r"No model org/fifth is known for text-classification.*models fetch org/fi"
     ):
         choose_given("text-classification", "org/fifth", found)
+
+
+@pytest.mark.parametrize(
+    ("named", "kind", "said"),
+    [
+        ("ORG/Second", "text-classification", "did you mean org/second?"),
+        ("org/second@main", "text-classification", "did you mean org/second, without a revision?"),
+        ("org/secnd", "text-classification", "did you mean org/second? Otherwise, run `hugginggpt models fetch"),
+        ("vadersentiment/vader", "image-to-text", "is for text-classification, not for image-to-text: "),
+        ("org/quite-another", "text-classification", "`hugginggpt models --kind text-classification` lists the models"),
+    ],
+)
+def test_a_model_of_the_request_that_is_unknown_gets_a_hint_that_fits(named: str, kind: str, said: str) -> None:
+    with pytest.raises(SelectionError, match=re.escape(said)):
+        choose_given(kind, named, THREE)
+
+
+def test_a_model_that_comes_with_a_package_is_never_to_be_fetched() -> None:
+    with pytest.raises(SelectionError) as refused:
+        choose_given("image-to-text", "vadersentiment/vader", THREE)
+    assert "fetch" not in refused.value.message

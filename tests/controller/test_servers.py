@@ -602,7 +602,7 @@ def test_a_server_that_loads_is_waited_for(
     server.script = {"conversational": [*[loading()] * 6, "There you are."]}
     with caplog.at_level(logging.WARNING):
         assert say(connect(controller_retries=0).recording(calls.append)) == "There you are."
-    assert [call.error for call in calls] == ["Loading model", None]
+    assert [call.error for call in calls] == ["HTTP 503: Loading model", None]
     assert [record.getMessage() for record in caplog.records] == [f"Waiting for {server.url}: Loading model"]
 
 

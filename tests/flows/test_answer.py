@@ -193,26 +193,30 @@ def test_what_the_user_wants_from_one_model_is_not_planned_around(
 
 
 @pytest.mark.parametrize(
-    "rest",
+    ("rest", "why"),
     [
-        {"tasks": []},
-        {"tasks": [MOVE]},
-        {"tasks": [*READ_ALOUD[:1], MOVE]},
-        {"tasks": [READ_ALOUD[0] | {"id": 9}]},
-        {"tasks": [READ_ALOUD[0] | {"id": 9}, MOVE | {"id": 10}]},
-        invalid_json(),
-        broken(),
-        "There is no other way.",
+        ({"tasks": []}, "The controller plans nothing more."),
+        ({"tasks": [MOVE]}, "The controller only repeats what has failed."),
+        ({"tasks": [*READ_ALOUD[:1], MOVE]}, "The controller only repeats what has failed."),
+        ({"tasks": [READ_ALOUD[0] | {"id": 9}]}, "The controller plans nothing more."),
+        ({"tasks": [READ_ALOUD[0] | {"id": 9}, MOVE | {"id": 10}]}, "The controller only repeats what has failed."),
+        ({"tasks": [{"task": "text-to-video", "id": 9, "dep": [-1], "args": {"text": "a"}}]}, "cannot run here"),
+        ({"tasks": [OUTLINE | {"id": 9, "args": {}}]}, "lacks its argument 'image'"),
+        (invalid_json(), "has the unknown kind"),
+        (broken(), "failed once"),
+        ("There is no other way.", "There is no plan in this text"),
     ],
 )
 def test_a_controller_with_nothing_better_leaves_the_rest_undone(
-    answer: Answer, controller: OpenAIServer, sign: Path, monkeypatch: pytest.MonkeyPatch, rest: Any
+    answer: Answer, controller: OpenAIServer, sign: Path, monkeypatch: pytest.MonkeyPatch, rest: Any, why: str
 ) -> None:
     monkeypatch.setenv("HUGGINGGPT_CONTROLLER_RETRIES", "0")
     controller.script = {"plan": {"tasks": [READ_ALOUD[0], MOVE]}, "replan": rest, "respond": "It says 42.50 EUR."}
     story = answer("Read this and make it move.", sign)
     assert (story.status, story.earlier_plans) == (RequestStatus.PARTIAL, ())
     assert stages(story) == {0: "completed", 3: "failed"}
+    refused = [call.error for call in story.controller_calls if call.stage == "replan"]
+    assert refused[-1] is not None and refused[-1].startswith("no further plan: ") and why in refused[-1]
 
 
 def test_there_are_as_many_further_plans_as_the_setting_says(
