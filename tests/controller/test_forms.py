@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hugginggpt.answer_schema import schema_problem
-from hugginggpt.controller.answer_form import form_problems
+from hugginggpt.controller.answer_form import form_problems, read_form
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded.form_reading import filled_from, question_for
 from hugginggpt.controller.embedded.reader import Reader, Reading
@@ -240,3 +240,23 @@ _JSON = st.recursive(
 @given(_JSON)
 def test_any_form_is_accepted_or_objected_to(form: Any) -> None:
     assert all(problem.endswith(".") for problem in form_problems(form, SCHEMA, [TEXT]))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"total": 42}',
+        'Draft: {"total": 1} … Final: {"total": 42}',
+        "Draft: {'total': 1}\nFinal:\n```json\n{\"total\": 42,}\n```",
+        'Form: {"total": 42}\nFor example, {"total": 7} would be another one.',
+        'Example:\n{"total": 7}\n\nAnswer:\n{"total": 42}',
+        '{"total": 42}\n\nCorrected: {"total": ',
+        '{"total": 42}\n\nRequest: fill in the next one\nAnswer: {"total": 7}',
+    ],
+)
+def test_of_several_objects_the_last_that_is_meant_is_the_form(answer: str) -> None:
+    assert read_form(answer) == {"total": 42}
+
+
+def test_an_example_is_no_form() -> None:
+    assert read_form('For example: {"total": 7}') is None
