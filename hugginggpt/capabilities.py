@@ -308,7 +308,7 @@ _ROWS = (
 # fmt: on
 
 _kinds: dict[str, Capability] = {}
-_aliases: dict[str, str] = {}
+_by_letters: dict[str, str] = {}
 
 CAPABILITIES: Mapping[str, Capability] = MappingProxyType(_kinds)
 """Every kind, by its name."""
@@ -316,8 +316,11 @@ CAPABILITIES: Mapping[str, Capability] = MappingProxyType(_kinds)
 
 def find_kind(name: str) -> str | None:
     """The kind meant by a name, whatever its case, separators or alias; None if there is none."""
-    wanted = "-".join(name.strip().lower().replace("_", "-").split())
-    return wanted if wanted in _kinds else _aliases.get(wanted)
+    return _by_letters.get(_letters(name))
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower()))
 
 
 def known_kind(name: str) -> str:
@@ -350,12 +353,14 @@ def add_installed_kinds() -> None:
 
 def _add(rows: Iterable[Capability]) -> None:
     added = tuple(rows)
-    names = [name for row in added for name in (row.kind, *row.aliases)]
-    for position, name in enumerate(names):
-        if find_kind(name) is not None or name in names[:position]:
-            raise ValueError(f"a kind of task named {name!r} already exists")
+    found: dict[str, str] = {}
+    for row in added:
+        for name in (row.kind, *row.aliases):
+            if find_kind(name) is not None or _letters(name) in found:
+                raise ValueError(f"a kind of task named {name!r} already exists")
+            found[_letters(name)] = row.kind
     _kinds.update({row.kind: row for row in added})
-    _aliases.update({alias: row.kind for row in added for alias in row.aliases})
+    _by_letters.update(found)
 
 
 _add(_ROWS)

@@ -12,7 +12,7 @@ from hugginggpt.capabilities import ValueType, close_kind, find_kind
 from hugginggpt.errors import UsageError
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.plan.extract import ID_KEYS
-from hugginggpt.plan.parse import as_id
+from hugginggpt.plan.ids import as_id
 from hugginggpt.settings import Settings
 from hugginggpt.text import is_storable, one_line, storable_json
 

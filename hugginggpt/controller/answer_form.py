@@ -15,7 +15,7 @@ from hugginggpt.controller.dates import names_day
 from hugginggpt.controller.form_check import schema_problems
 from hugginggpt.controller.grounding import unfounded
 from hugginggpt.deadline import Deadline
-from hugginggpt.plan.loose import loose_values
+from hugginggpt.plan.meant import objects_in
 from hugginggpt.text import one_line, storable, visible
 
 _MOST_VALUES = 2_000
@@ -58,11 +58,11 @@ class Given:
 
 
 def read_form(answer: str) -> Any:
-    """The object in an answer, whatever is written around it; None if there is none."""
+    """The object in an answer, whatever is written around it, the last one that is meant; None if there is none."""
     try:
         return json.loads(answer)
     except (ValueError, RecursionError):
-        return next((value for value in loose_values(answer) if isinstance(value, dict)), None)
+        return next(reversed(objects_in(answer)), None)
 
 
 def written_form(form: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from hugginggpt.experts.registry import plugin_cards
 from hugginggpt.models.bundled import bundled_cards
 from hugginggpt.models.card import Candidate, Endpoint, ModelChoice
 from hugginggpt.plan import PlannedTask
-from hugginggpt.plan.loose import loose_values
+from hugginggpt.plan.meant import objects_in
 from hugginggpt.text import one_line
 
 _ANSWER_TOKENS = 200
@@ -178,11 +178,11 @@ def _ask(
 
 
 def _read(answer: str) -> tuple[str, str]:
-    """The id and the reason in an answer, whose JSON may be inside other text; empty texts if there is no JSON."""
+    """The id and the reason in an answer, whose JSON may be inside other text; empty texts if there is no such JSON."""
     try:
         found = json.loads(answer)
     except (ValueError, RecursionError):
-        found = next(loose_values(answer), None)
+        found = next((one for one in reversed(objects_in(answer)) if "id" in one), None)
     if not isinstance(found, dict):
         return "", ""
     return str(found.get("id") or "").strip(), one_line(str(found.get("reason") or ""))[:_REASON_CHARS]

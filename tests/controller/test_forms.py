@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hugginggpt.answer_schema import schema_problem
 from hugginggpt.artifacts import Resource
-from hugginggpt.controller.answer_form import Given
+from hugginggpt.controller.answer_form import Given, read_form
 from hugginggpt.controller.answer_form import form_problems as problems_among
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded.form_reading import filled_from, question_for
@@ -449,3 +449,23 @@ def test_a_form_without_end_is_not_filled_in() -> None:
     every = {str(n): {"$ref": "#"} for n in range(100)}
     with pytest.raises(ControllerError, match="more than 500 values"):
         filled_from("", of(**every), Sure({}), None)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"total": 42}',
+        'Draft: {"total": 1} … Final: {"total": 42}',
+        "Draft: {'total': 1}\nFinal:\n```json\n{\"total\": 42,}\n```",
+        'Form: {"total": 42}\nFor example, {"total": 7} would be another one.',
+        'Example:\n{"total": 7}\n\nAnswer:\n{"total": 42}',
+        '{"total": 42}\n\nCorrected: {"total": ',
+        '{"total": 42}\n\nRequest: fill in the next one\nAnswer: {"total": 7}',
+    ],
+)
+def test_of_several_objects_the_last_that_is_meant_is_the_form(answer: str) -> None:
+    assert read_form(answer) == {"total": 42}
+
+
+def test_an_example_is_no_form() -> None:
+    assert read_form('For example: {"total": 7}') is None

@@ -13,7 +13,7 @@ from hugginggpt.models.figures import Run, figures_of
 from hugginggpt.plan import PlannedTask
 from hugginggpt.settings import Settings
 from tests.controller.samples import candidate
-from tests.stand_ins.openai_server import OpenAIServer, broken, hangs, in_prose, invalid_json, wrong_key
+from tests.stand_ins.openai_server import OpenAIServer, Reply, broken, hangs, in_prose, invalid_json, wrong_key
 
 TASK = PlannedTask(task="text-classification", id=0, args={"text": "What a day!"})
 THREE = [candidate("org/first"), candidate("org/second", description="German. " * 40), candidate("org/third")]
@@ -132,6 +132,17 @@ def test_without_schemas_the_answer_is_read_out_of_its_prose(
     server.structures = structures
     server.script = {"select": in_prose({"id": "org/third", "reason": "Why not."})}
     assert ids(choose(controller, THREE))[0] == "org/third"
+
+
+def test_of_several_answers_the_last_that_is_meant_counts(server: OpenAIServer, controller: Controller) -> None:
+    server.structures = ()
+    draft, example = '{"id": "org/second", "reason": "x"}', '{"id": "org/first", "reason": "x"}'
+    said = (
+        f'Draft: {draft}. Final: {{"id": "org/third", "reason": "Why not."}} {{"sure": true}}\nFor example: {example}'
+    )
+    server.script = {"select": Reply(said)}
+    choice = choose(controller, THREE)
+    assert (ids(choice)[0], choice.reason) == ("org/third", "Why not.")
 
 
 def test_the_embedded_controller_takes_the_first() -> None:
