@@ -14,15 +14,28 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_NAMES = r"(?:\w{1,20}:)?(?:think|thinking|thoughts?|reason|reasoning|reflection|analysis|scratchpad|inner_monologue)"
+# A tag is one of thoughts if its name ends so: `think`, `seed:think`, `longcat_think`, `thought_process`.
+_NAMES = (
+    r"(?:(?:\w{1,20}:)?(?:reason|reasoning|reflection|analysis|scratchpad|inner_monologue|internal_monologue)"
+    r"|[\w:]{0,20}?(?:think|thinking|thoughts?)(?:_process)?)"
+)
 _OPENING = "|".join((
-    rf"<{_NAMES}>", r"\[THINK\]", r"◁think▷", r"<\|(?:begin_of_thought|START_THINKING|begin_of_thinking)\|>",
+    rf"<{_NAMES}\s?>", rf"&lt;{_NAMES}&gt;", r"<\|think(?:ing)?\|>",
+    r"\[(?:BEGIN_)?THINK\]", r"◁think▷", r"<\|(?:begin_of_thought|START_THINKING|begin_of_thinking)\|>",
     r"<unused94>", r"<\|channel>thought\b",
 ))  # fmt: skip
 _CLOSING = "|".join((
-    rf"</{_NAMES}>", r"\[/THINK\]", r"◁/think▷", r"<\|(?:end_of_thought|END_THINKING|end_of_thinking)\|>",
+    rf"</{_NAMES}\s?>", rf"&lt;/{_NAMES}&gt;", r"<\|/think(?:ing)?\|>",
+    r"\[/?(?:END_)THINK\]", r"\[/THINK\]", r"◁/think▷", r"<\|(?:end_of_thought|END_THINKING|end_of_thinking)\|>",
     r"<unused95>", r"<channel\|>",
 ))  # fmt: skip
+# Thoughts at the beginning of a text, in other marks: ReAct's, Granite's, in a block of code, or folded away.
+_PLAIN = re.compile(
+    r"\s*(?:Thought:(?P<react>.*?)^\s*Final Answer:|Here is my thought process:(?P<granite>.*?)Here is my response:"
+    r"|```(?:thinking|thoughts?|reasoning)\n(?P<block>.*?)^```[ \t]*$"
+    r'|<details type="reasoning"[^<>]*>(?P<folded>.*?)</details>)',
+    re.DOTALL | re.MULTILINE,
+)
 _MARK = re.compile(
     rf"(?P<closing>{_CLOSING})|(?:(?P<begins>^|(?<=[>\]▷]))[ \t]*+)?(?P<opening>{_OPENING})",
     re.IGNORECASE | re.MULTILINE,
@@ -109,6 +122,8 @@ def _apart(text: str) -> Spoken:
     if (begin := _BARE_BEGIN.match(text)) and _BARE_END in text:
         thoughts, _, spoken = text[begin.end() :].rpartition(_BARE_END)
         return Spoken(spoken.strip(), thoughts.strip())
+    if plain := _PLAIN.match(text):
+        return Spoken(text[plain.end() :].strip(), (plain[plain.lastgroup or 0] or "").strip())
     return _in_tags(text)
 
 
