@@ -5,8 +5,12 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from prefect import Flow
+from prefect._internal.pydantic.validated_func import ValidatedFunction
 from prefect.context import FlowRunContext, get_settings_context
+from prefect.exceptions import ParameterTypeError
 from prefect.filesystems import RemoteFileSystem
+from prefect.utilities.callables import parameters_to_args_kwargs
+from pydantic import ConfigDict, ValidationError
 
 from hugginggpt.environment import RESULTS_BLOCK
 from hugginggpt.settings import get_settings
@@ -47,7 +51,24 @@ def share_results() -> None:
 
 
 class OwnFlow(Flow[P, R]):
-    """A flow whose runs are reported to a temporary server if there is no other."""
+    """A flow whose runs are reported to a temporary server if there is no other, and whose parameters are only data."""
+
+    def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Check and convert the parameters of a run.
+
+        Prefect would also replace each `{"$ref": ...}` in them, as JSON schemas have it, by a block of its server.
+
+        Raises:
+            ParameterTypeError: one is of the wrong type.
+            SignatureMismatchError: one is unknown, or missing.
+        """
+        arguments, named = parameters_to_args_kwargs(self.fn, parameters)
+        checked = ValidatedFunction(self.fn, config=ConfigDict(arbitrary_types_allowed=True))
+        try:
+            converted: dict[str, Any] = checked.validate_call_args(arguments, named)
+        except ValidationError as error:
+            raise ParameterTypeError.from_validation_error(error) from None
+        return converted
 
     if not TYPE_CHECKING:
 

@@ -60,8 +60,10 @@ def web_address(text: str, base: "httpx.URL | None" = None) -> "httpx.URL":
     except (httpx.InvalidURL, ValueError, TypeError):
         # Invalid host names raise Unicode errors, whose messages can contain a part of a password.
         raise AddressError("is not a valid URL; check it") from None
+    if base is None and "://" not in text:
+        raise RefusedAddressError("does not begin with http:// or https://; put the right one before it")
     if scheme not in ("http", "https"):
-        raise RefusedAddressError("is neither http nor https; give an http or https URL, or a path")
+        raise RefusedAddressError("is neither http nor https; give an http or https URL")
     before, _, after = text.partition("//")
     if userinfo or ((not before or before.endswith(":")) and _user(after)):
         raise RefusedAddressError("contains a user name or password; give one without")

@@ -310,7 +310,7 @@ _ROWS = (
 # fmt: on
 
 _kinds: dict[str, Capability] = {}
-_aliases: dict[str, str] = {}
+_by_letters: dict[str, str] = {}
 
 CAPABILITIES: Mapping[str, Capability] = MappingProxyType(_kinds)
 """Every kind, by its name."""
@@ -318,8 +318,11 @@ CAPABILITIES: Mapping[str, Capability] = MappingProxyType(_kinds)
 
 def find_kind(name: str) -> str | None:
     """The kind meant by a name, whatever its case, separators or alias; None if there is none."""
-    wanted = "-".join(name.strip().lower().replace("_", "-").split())
-    return wanted if wanted in _kinds else _aliases.get(wanted)
+    return _by_letters.get(_letters(name))
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower()))
 
 
 def known_kind(name: str) -> str:
@@ -330,10 +333,15 @@ def known_kind(name: str) -> str:
     """
     kind = find_kind(name)
     if kind is None:
-        close = get_close_matches(name.strip().lower(), _kinds, n=1)
-        hint = f"did you mean {close[0]}?" if close else "`hugginggpt kinds` lists them."
+        close = close_kind(name)
+        hint = f"did you mean {close}?" if close else "`hugginggpt kinds` lists them."
         raise UsageError(f"There is no task kind '{name}': {hint}")
     return kind
+
+
+def close_kind(name: str) -> str | None:
+    """The kind whose name is closest to a name that is none; None if none is close."""
+    return next(iter(get_close_matches(name.strip().lower(), _kinds, n=1)), None)
 
 
 def add_installed_kinds() -> None:
@@ -347,12 +355,14 @@ def add_installed_kinds() -> None:
 
 def _add(rows: Iterable[Capability]) -> None:
     added = tuple(rows)
-    names = [name for row in added for name in (row.kind, *row.aliases)]
-    for position, name in enumerate(names):
-        if find_kind(name) is not None or name in names[:position]:
-            raise ValueError(f"a kind of task named {name!r} already exists")
+    found: dict[str, str] = {}
+    for row in added:
+        for name in (row.kind, *row.aliases):
+            if find_kind(name) is not None or _letters(name) in found:
+                raise ValueError(f"a kind of task named {name!r} already exists")
+            found[_letters(name)] = row.kind
     _kinds.update({row.kind: row for row in added})
-    _aliases.update({alias: row.kind for row in added for alias in row.aliases})
+    _by_letters.update(found)
 
 
 _add(_ROWS)

@@ -34,9 +34,13 @@ class Budget(BaseModel):
         """
         if self.ceiling is not None and self.spent >= self.ceiling:
             raise CostCeilingError(
-                f"The request has cost {self.spent / 1e6:.6f} of at most {self.ceiling / 1e6:.6f} US dollars: "
+                f"The request has cost {_dollars(self.spent)} of at most {_dollars(self.ceiling)} US dollars: "
                 "raise its ceiling."
             )
+
+
+def _dollars(microdollars: int) -> str:
+    return f"{microdollars / 1e6:.6f}".rstrip("0").rstrip(".")
 
 
 def check_prices(settings: Settings) -> None:
@@ -48,8 +52,8 @@ def check_prices(settings: Settings) -> None:
     if not is_free(settings) and controller_cost(settings, _TYPICAL_TOKENS, _TYPICAL_TOKENS) is None:
         raise UsageError(
             f"The prices of {settings.controller_model} are not known, so its costs cannot be kept below a ceiling: "
-            "set HUGGINGGPT_PRICE_PER_MILLION_PROMPT_TOKENS and HUGGINGGPT_PRICE_PER_MILLION_COMPLETION_TOKENS, "
-            "or leave the ceiling out."
+            "set HUGGINGGPT_PRICE_PER_MILLION_PROMPT_TOKENS or HUGGINGGPT_PRICE_PER_MILLION_COMPLETION_TOKENS, or both "
+            "(one that is not set counts as 0), or leave the ceiling out."
         )
 
 

@@ -15,11 +15,13 @@ class Preview:
 
     Attributes:
         kinds: the kinds of task that were offered to the controller.
+        obstacles: why tasks of the plan cannot run here, one sentence each.
     """
 
     plan: Plan
     kinds: tuple[str, ...]
     controller: ControllerName
+    obstacles: tuple[str, ...] = ()
 
 
 def preview(text: str, files: Sequence[str]) -> Preview:
@@ -55,4 +57,4 @@ def preview(text: str, files: Sequence[str]) -> Preview:
         deadline=Deadline(PLANNING_SECONDS),
         checks=Checks(namespace.problems, lambda plan, half: catalog.obstacles(plan, half=half)),
     )
-    return Preview(plan, kinds, controller.name)
+    return Preview(plan, kinds, controller.name, tuple(catalog.obstacles(plan)))

@@ -39,6 +39,19 @@ ADDRESS_VARIABLES = (
 _SHORTEST = 4
 """Fewest characters of a secret: shorter ones would be found inside words."""
 _SHORTEST_ENCODED = 8
+_SHORTEST_KEY = 8
+_PLACEHOLDERS = frozenset(
+    (
+        "anything",
+        "lm-studio",
+        "no-key-needed",
+        "no-key-required",
+        "not-needed",
+        "not-required",
+        "placeholder",
+        "whatever",
+    )
+)
 _MOST_SAID = 300
 _MOST_READ = 4000
 
@@ -107,6 +120,14 @@ def redact(text: str, *secrets: str) -> str:
     return _KEY.sub(MASK, text)
 
 
+def is_secret_key(key: str) -> bool:
+    """Whether an API key is a secret, and not a word in the place of one, such as "none" or "ollama".
+
+    Local servers take any key. To mask such a word would change what a server or a model says.
+    """
+    return len(key) >= _SHORTEST_KEY and key.lower() not in _PLACEHOLDERS
+
+
 def said(error: BaseException | str, *secrets: str) -> str:
     """What an exception or a server says: its first line, redacted and without a final full stop.
 
@@ -158,7 +179,9 @@ def _message(record: logging.LogRecord) -> str:
 
 def _configured() -> Iterator[str]:
     for name in SECRET_VARIABLES:
-        yield os.environ.get(name, "").strip()
+        value = os.environ.get(name, "").strip()
+        if name != "OPENAI_API_KEY" or is_secret_key(value):
+            yield value
     for name in ADDRESS_VARIABLES:
         address = os.environ.get(name, "")
         for found in (*_PASSWORD.findall(address), *_VALUE.findall(address)):

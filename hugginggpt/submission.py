@@ -63,7 +63,7 @@ class Submission(RequestOptions):
     @property
     def options(self) -> dict[str, Any]:
         """How to answer it, as JSON data."""
-        return self.model_dump(mode="json", include=set(RequestOptions.model_fields))
+        return self.model_dump(include=set(RequestOptions.model_fields))
 
 
 def parse_submission(line: bytes) -> Submission:
@@ -78,7 +78,9 @@ def parse_submission(line: bytes) -> Submission:
         written = json.dumps(content, ensure_ascii=False, allow_nan=False)
     except UnicodeDecodeError:
         raise UsageError("This is not valid UTF-8.") from None
-    except (ValueError, RecursionError):
+    except RecursionError:
+        raise UsageError("This is nested too deeply.") from None
+    except ValueError:
         raise UsageError('This is not JSON: give an object such as {"request": "..."}.') from None
     if not isinstance(content, dict):
         raise UsageError('This is not a JSON object: give one such as {"request": "..."}.')

@@ -74,7 +74,7 @@ def open_request(
         text=text,
         resources=tuple(accepted.resources),
         conversation_id=conversation_id,
-        options=options.model_dump(mode="json"),
+        options=options.model_dump(),
         request_id=request_id or (flow_run_id if deployed else None),
     )
     if deployed:

@@ -4,6 +4,7 @@ import math
 
 from prefect import task
 
+from hugginggpt.controller.form_plan import plan_for_form
 from hugginggpt.controller.planning import Checks
 from hugginggpt.controller.planning import plan_request as ask_for_plan
 from hugginggpt.deadline import Deadline
@@ -95,7 +96,9 @@ def _new_plan(run: RequestRun, deadline: Deadline) -> tuple[Plan, str]:
 def plan_with_controller(run: RequestRun, kinds: tuple[str, ...]) -> Plan:
     """Ask the controller for a plan over the offered kinds."""
     deadline, controller = Deadline(PLAN.seconds), recorded_controller(run)
-    with cancellable(run.key, deadline):
+    checks = checks_of(run, kinds, deadline)
+
+    def plan() -> Plan:
         return ask_for_plan(
             controller,
             text=run.text,
@@ -103,8 +106,11 @@ def plan_with_controller(run: RequestRun, kinds: tuple[str, ...]) -> Plan:
             history=run.history,
             kinds=kinds,
             deadline=deadline,
-            checks=checks_of(run, kinds, deadline),
+            checks=checks,
         )
+
+    with cancellable(run.key, deadline):
+        return plan() if run.options.answer_schema is None else plan_for_form(controller, plan, run.resources, checks)
 
 
 def checks_of(run: RequestRun, kinds: tuple[str, ...], deadline: Deadline) -> Checks:

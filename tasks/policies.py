@@ -100,6 +100,7 @@ def _plan_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
         list(parameters["kinds"]),
         controller.model,
         planner_sha256(controller),
+        *(["for a form"] if run.options.answer_schema is not None else []),
     )
 
 

@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from prefect import get_run_logger, task
 
+from hugginggpt.controller.call import NO_FURTHER_PLAN
+from hugginggpt.controller.call import REPLAN as PURPOSE
 from hugginggpt.controller.replanning import given_up, plan_rest
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, DeadlineExceededError, PlanError
@@ -14,13 +17,14 @@ from hugginggpt.request_run import RequestRun
 from hugginggpt.results import TaskOutcome, TaskStatus
 from hugginggpt.services import get_controller
 from hugginggpt.settings import get_settings
+from hugginggpt.text import one_line
 from tasks.cancelling import cancellable, why_cancelled
 from tasks.edges import unsearched
 from tasks.expert_workers.own_controller import offered_kinds
 from tasks.expert_workers.placement import run_controller_task
 from tasks.plan import checks_of
 from tasks.policies import REPLAN
-from tasks.recording import recorded_controller, retry_while_database_is_down
+from tasks.recording import recorded_controller, recording, retry_while_database_is_down
 from tasks.ui.artifacts import show_plan
 from tasks.unexpected import explained
 
@@ -78,7 +82,7 @@ def with_given_up(run: RequestRun, outcomes: Sequence[TaskOutcome]) -> list[Task
 @explained
 def plan_again(run: RequestRun, kinds: tuple[str, ...], outcomes: Sequence[TaskOutcome]) -> Plan | None:
     """Ask the controller for another way; None if it has none, which is not an error of the request."""
-    deadline = Deadline(REPLAN.seconds)
+    deadline, since = Deadline(REPLAN.seconds), datetime.now(UTC)
     try:
         with cancellable(run.key, deadline):
             return plan_rest(
@@ -92,4 +96,7 @@ def plan_again(run: RequestRun, kinds: tuple[str, ...], outcomes: Sequence[TaskO
             )
     except (PlanError, ControllerError, DeadlineExceededError) as error:
         get_run_logger().warning("The rest was not planned anew: %s", error.message)
+        refusal = f"{NO_FURTHER_PLAN}: {one_line(error.message)}"
+        with recording("Why there is no further plan"):
+            run.trace.refuse_call(PURPOSE, since, refusal)
         return None

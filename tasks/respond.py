@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -9,9 +10,11 @@ from prefect import task
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
+from hugginggpt.artifacts import PREVIEW_CHARS, Artifact
 from hugginggpt.controller.response import Response, plain_rendering, respond, respond_in_form
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ControllerError, ExpertError, HuggingGPTError, RequestClosedError, rebuilt
+from hugginggpt.errors import ControllerError, ExpertError, HuggingGPTError, RequestClosedError, StorageError, rebuilt
+from hugginggpt.media import text_of
 from hugginggpt.plan import Plan
 from hugginggpt.request_run import RequestRun
 from hugginggpt.results import RequestStatus, TaskOutcome
@@ -158,13 +161,17 @@ def _respond(run: RequestRun, outcomes: Sequence[TaskOutcome], deadline: Deadlin
     controller, schema = recorded_controller(run), run.options.answer_schema
     known_models = retry_while_database_is_down("The candidates", lambda: run.trace.candidates())
     if schema is not None:
+        resources = run.resources
+        if controller.knows_little:  # its reader takes texts of any length
+            outcomes = [_in_full(outcome) for outcome in outcomes]
+            resources = tuple(r.model_copy(update={"artifact": _whole(r.artifact)}) for r in resources)
         return respond_in_form(
             controller,
             text=run.text,
             outcomes=outcomes,
             schema=schema,
             deadline=deadline,
-            resources=run.resources,
+            resources=resources,
             known_models=known_models,
         )
     return respond(
@@ -176,3 +183,21 @@ def _respond(run: RequestRun, outcomes: Sequence[TaskOutcome], deadline: Deadlin
         history=run.history,
         known_models=known_models,
     )
+
+
+def _in_full(outcome: TaskOutcome) -> TaskOutcome:
+    """An outcome with the whole texts of its outputs."""
+    if outcome.result is None:
+        return outcome
+    items = tuple(
+        item.model_copy(update={"outputs": tuple(map(_whole, item.outputs))}) for item in outcome.result.items
+    )
+    return outcome.model_copy(update={"result": outcome.result.model_copy(update={"items": items})})
+
+
+def _whole(artifact: Artifact) -> Artifact:
+    """An artifact whose preview is all of its text, unless it is no longer stored."""
+    if artifact.preview is not None and len(artifact.preview) == PREVIEW_CHARS:
+        with suppress(StorageError):
+            return artifact.model_copy(update={"preview": text_of(get_store().get(artifact))})
+    return artifact

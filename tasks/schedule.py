@@ -203,6 +203,12 @@ class _Schedule:
                 return f"It needs the result of task {self.plan.task(k).name}, which {word}."
         return None
 
+    def _obstacle(self, planned: PlannedTask) -> str | None:
+        """Why no model could have done a task; None if one could, or if nobody knows."""
+        state = self.chosen.get(planned.id)
+        error = None if state is None else _error(state)
+        return error.message if isinstance(error, SelectionError) else None
+
     def _settle(self, future: PrefectFuture[Any]) -> None:
         planned = next((p for p in self.plan.tasks if self.futures.get(p.id) is future), None)
         if planned is None:
@@ -242,6 +248,7 @@ class _Schedule:
             status=_status(state),
             result=None if result is None else result.model_copy(update={"task_id": planned.id}),
             error=None if result is not None else self._why_not(state),
+            obstacle=self._obstacle(planned) if state.name == SKIPPED else None,
             recovered=state.name == RECOVERED,
             files={a.sha256: get_store().address(a) for a in outputs if _is_file(a, self._shown_chars(planned))},
             ended_at=state.timestamp,

@@ -28,8 +28,11 @@ def test_prices_of_the_settings_come_before_public_ones() -> None:
 def test_nobody_knows_the_prices_of_other_servers(server: str, model: str) -> None:
     settings = Settings(openai_base_url=server, controller_model=model)
     assert controller_cost(settings, 1000, 1000) is None
-    with pytest.raises(UsageError, match=f"The prices of {model} are not known.*HUGGINGGPT_PRICE_PER_MILLION"):
+    with pytest.raises(
+        UsageError, match=f"The prices of {model} are not known.*HUGGINGGPT_PRICE_PER_MILLION.* or both"
+    ):
         check_prices(settings)
+    check_prices(settings.model_copy(update={"price_per_million_completion_tokens": 2.0}))
 
 
 @pytest.mark.parametrize(
@@ -90,3 +93,7 @@ def test_a_ceiling_that_is_reached() -> None:
     for spent in (10, 11):
         with pytest.raises(CostCeilingError, match="raise its ceiling"):
             Budget(ceiling=10, spent=spent).check()
+    with pytest.raises(CostCeilingError, match=r"has cost 0 of at most 0 US dollars: "):
+        Budget(ceiling=0, spent=0).check()
+    with pytest.raises(CostCeilingError, match=r"has cost 0\.300001 of at most 0\.3 US dollars: "):
+        Budget(ceiling=300_000, spent=300_001).check()

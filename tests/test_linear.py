@@ -210,7 +210,7 @@ READERS: list[tuple[str, Reader, dict[str, str]]] = [
     ("any_reference", any_reference, TEXTS),
     ("canonical", lambda t: canonical(t, lambda k: k), TEXTS),
     ("references_in", references_in, TEXTS),
-    ("rewritten", lambda t: rewritten(t, known=bool, waits_for=(1,), is_text=True), TEXTS | PLACEHOLDERS),
+    ("rewritten", lambda t: rewritten(t, find=int, names=("ocr",), waits_for=(1,)), TEXTS | PLACEHOLDERS),
     ("unnumbered", unnumbered, TEXTS | PLACEHOLDERS),
     ("sole_reference", sole_reference, TEXTS),
     ("split_list", split_list, TEXTS | {"references": "<GENERATED>-1|,<GENERATED>-1"}),

@@ -1,5 +1,8 @@
 """The options of a request."""
 
+import json
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -28,8 +31,10 @@ def test_a_model_in_a_plan_counts_however_its_id_is_written(id: dict[str, object
 @pytest.mark.parametrize(
     ("models", "said"),
     [
-        ({"mind-reading": "org/a"}, "'mind-reading' is neither a kind of task nor the id of a task"),
-        ({"image-to-text": " "}, "is no name of a model"),
+        ({"mind-reading": "org/a"}, "'mind-reading' is neither a kind of task "),
+        ({"image-to-txt": "org/a"}, "did you mean image-to-text"),
+        ({"ocr": "org/a", "image-to-text": "org/b"}, "two models are given for image-to-text"),
+        ({"image-to-text": " "}, "is not the name of a model"),
         ({"12345": "org/a"}, "neither a kind"),
     ],
 )
@@ -39,9 +44,46 @@ def test_a_model_for_nothing_is_refused(models: dict[str, str], said: str) -> No
 
 
 @pytest.mark.parametrize(
+    "named", [{"model": 5}, {"model": ["a"]}, {"model": {"id": "org/a"}}, {"model": " "}, {"models": "org/a"}]
+)
+def test_a_model_in_a_plan_that_would_have_no_effect_is_refused(named: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="'model"):
+        RequestOptions(plan=[{"task": "image-to-text", "args": {"image": "a.png"}, **named}])
+
+
+@pytest.mark.parametrize(
     ("schema", "said"),
     [({"type": "string"}, "its type has to be"), ({"type": "object", "minimum": float("nan")}, "NaN")],
 )
 def test_a_schema_that_cannot_be_kept_to_is_refused(schema: dict[str, object], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         RequestOptions(answer_schema=schema)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"answer_schema": "{"}, "the schema is not JSON"),
+        ({"answer_schema": "[1]"}, "valid dictionary"),
+        ({"answer_schema": '{"a":' * 5000}, "the schema is nested deeper than 20 times"),
+        ({"answer_schema": {"type": "object", "properties": {"a": {"$ref": "#/b"}}}}, "leads nowhere"),
+        ({"plan": "no plan"}, "the plan is not JSON"),
+    ],
+)
+def test_text_that_is_no_plan_and_no_schema_is_refused(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        RequestOptions(**given)
+
+
+def test_a_plan_and_a_schema_are_text_where_prefect_would_look_into_them() -> None:
+    reference = {"$ref": {"block_document_id": "6a9c8315-720f-4563-820e-7a0f8bc86f5f"}}
+    schema = {"type": "object", "properties": {"total": {"type": "string", "default": reference}}}
+    plan = [{"task": "image-to-text", "id": 0, "args": {"image": {"__prefect_kind": "jinja", "template": "{{ 1 }}"}}}]
+    options = RequestOptions(plan=plan, answer_schema=schema)
+    sent = options.model_dump(mode="json")
+    assert (json.loads(sent["plan"]), json.loads(sent["answer_schema"])) == (plan, schema)
+    assert all(isinstance(sent[name], str) for name in ("plan", "answer_schema"))
+    assert RequestOptions(**sent) == RequestOptions.model_validate_json(options.model_dump_json()) == options
+    kept = options.model_dump()
+    assert (kept["plan"], kept["answer_schema"]) == (plan, schema)
+    assert RequestOptions().model_dump(mode="json")["plan"] is None

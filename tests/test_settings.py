@@ -21,6 +21,48 @@ def test_an_address_stays_as_it_is(monkeypatch: pytest.MonkeyPatch, value: str) 
 
 
 @pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("HUGGINGGPT_PRICE_PER_MILLION_PROMPT_TOKENS", "nan", "nan is not a number."),
+        ("HUGGINGGPT_PRICE_PER_MILLION_PROMPT_TOKENS", "inf", "Input should be a finite number."),
+        ("HUGGINGGPT_CONTROLLER_TIMEOUT", "NaN", "nan is not a number."),
+    ],
+)
+def test_what_is_no_number_is_called_so(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError) as raised:
+        get_settings()
+    assert raised.value.message == f"The setting {variable} cannot be used: {said}"
+
+
+def test_a_name_may_be_nan(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUGGINGGPT_CONTROLLER_MODEL", "nan")
+    assert get_settings().controller_model == "nan"
+
+
+def test_blanks_around_an_address_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", " http://127.0.0.1:9/v1\n")
+    assert get_settings().openai_base_url == "http://127.0.0.1:9/v1"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("127.0.0.1:5999/v1", "it does not begin with http:// or https://; put the right one before it."),
+        ("localhost:11434/v1", "it does not begin with http:// or https://; put the right one before it."),
+        ("ftp://host/v1", "it is neither http nor https; give an http or https URL."),
+    ],
+)
+def test_an_address_of_another_kind_gets_a_remedy_that_fits(
+    monkeypatch: pytest.MonkeyPatch, value: str, said: str
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", value)
+    with pytest.raises(ConfigurationError) as raised:
+        get_settings()
+    assert raised.value.message == f"The setting OPENAI_BASE_URL cannot be used: {said}"
+
+
+@pytest.mark.parametrize(
     "variable", ["OPENAI_BASE_URL", "HF_ENDPOINT", "HUGGINGGPT_INFERENCE_ENDPOINT", "HUGGINGGPT_DASK_ADDRESS"]
 )
 @pytest.mark.parametrize("user", ["ada:sesame@", "sesame@", ":sesame@", "ada:sesa/me@"])

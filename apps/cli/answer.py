@@ -59,15 +59,19 @@ def present(ended: "Ended", output: Output, further: str = "") -> int:
     if output.as_json:
         click.echo(terminal_json(json.dumps(report, indent=2, ensure_ascii=False)))
     else:
+        # A program that reads a form from stdin wants nothing else there.
+        form = ended["form"]
         if report["response"]:
-            click.echo(printable(report["response"]))
+            click.echo((terminal_json if form else printable)(report["response"]), err=form is False)
         for line in _unnamed(ended, output.out, copies):
-            click.echo(f"\n{printable(line)}")
+            click.echo(f"\n{printable(line)}", err=form is not None)
     if report["error"]:
         (note if report["status"] == "partial" else complain)(report["error"])
     cost = report["cost"]
     if cost["most_dollars"] is not None and cost["unknown"]:
         note(f"What these have cost is not known, and not counted in --max-cost: {', '.join(cost['unknown'])}.")
+    for sentence in ended["unused"]:
+        note(sentence)
     if unwritten:
         complain(unwritten)
     if not output.as_json:
@@ -108,7 +112,9 @@ def _copy(ended: "Ended", folder: Path) -> tuple[dict[str, Path], str]:
     for shown in (*report["files"], *(output for task in report["tasks"] for output in task["outputs"])):
         if (copy := copies.get(shown["sha256"])) is not None:
             if report["response"]:
-                report["response"] = report["response"].replace(shown["path"], str(folder / copy.name))
+                name = str(folder / copy.name)
+                named = json.dumps(name, ensure_ascii=False)[1:-1] if ended["form"] else name
+                report["response"] = report["response"].replace(shown["path"], named)
             shown["path"] = str(copy)
     return copies, unwritten
 

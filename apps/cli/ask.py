@@ -30,12 +30,12 @@ Examples:
 def ask(request: str, given: GivenRequest, go_on: bool, output: Output) -> int:
     """Answer REQUEST, written in plain language; - reads it from stdin.
 
-    Progress goes to stderr; the answer and the paths of its files go to stdout.
+    Progress goes to stderr; the answer and the paths of its files go to stdout. With --schema, nothing but JSON that
+    keeps to the schema goes to stdout: where there is none, stdout stays empty and the exit code is not 0.
     """
     if go_on and given.conversation is not None:
         raise click.UsageError("Pass either --continue or --conversation.")
-    if request == "-" and given.plan_file is not None and given.plan_file.name == "<stdin>":
-        raise click.UsageError("Only one of the request and the plan can come from stdin.")
+    given.check_stdin(request)
     from apps.cli.through_service import answer, readable, service
 
     found = service()

@@ -11,6 +11,7 @@ import click
 
 from apps.cli import prefect_server
 from apps.cli.exits import INTERRUPTED, TERMINATED, complain, note, unwind_on_sigterm, verbose, verbose_option
+from apps.cli.options import WholeNumber
 from hugginggpt.polling import polling
 from hugginggpt.text import terminal_json
 
@@ -44,7 +45,7 @@ Examples:
     type=click.Choice(["embedded", "openai"]),
     help="Which controller plans: the embedded model or the OpenAI-compatible server. Default: as configured.",
 )
-@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Use only the first N requests.")
+@click.option("--limit", metavar="N", type=WholeNumber(min=1), help="Use only the first N requests.")
 @click.option("--fresh", is_flag=True, help="Plan every request again instead of continuing an earlier evaluation.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else, on stdout.")
 @verbose_option

@@ -5,7 +5,7 @@ import os
 import click
 
 from apps.cli.exits import verbose_option
-from apps.cli.options import known_kind
+from apps.cli.options import WholeNumber, known_kind
 
 
 def _allow_no_tls(context: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -19,7 +19,7 @@ def _allow_no_tls(context: click.Context, parameter: click.Parameter, value: boo
 @click.option(
     "--threads",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=WholeNumber(min=1),
     default=8,
     show_default=True,
     help="Run at most N tasks at once. Tasks that compute take turns on the CPU.",
@@ -34,7 +34,7 @@ def _allow_no_tls(context: click.Context, parameter: click.Parameter, value: boo
 @click.option(
     "--port",
     metavar="N",
-    type=click.IntRange(0, 65535),
+    type=WholeNumber(0, 65535),
     default=8786,
     show_default=True,
     help="Port that the scheduler listens on.",

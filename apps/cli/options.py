@@ -12,6 +12,18 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class Number(click.FloatRange):
+    """A number in a range, called so in errors."""
+
+    name = "number"
+
+
+class WholeNumber(click.IntRange):
+    """A whole number in a range, called so in errors."""
+
+    name = "whole number"
+
+
 @dataclass(frozen=True)
 class Output:
     """How to print an answer, and the folder to copy its files to; None leaves them in the artifact store."""
@@ -61,7 +73,7 @@ def finite(unit: str) -> Callable[[click.Context, click.Parameter, float | None]
 
 def number_option(name: str, unit: str, help: str, required: bool = False) -> Callable[[F], F]:
     """An option that takes a number from 0 on."""
-    kind = click.FloatRange(min=0)
+    kind = Number(min=0)
     return click.option(name, metavar="N", type=kind, callback=finite(unit), required=required, help=help)
 
 

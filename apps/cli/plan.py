@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from apps.cli.exits import verbose_option
+from apps.cli.exits import note, verbose_option
 from apps.cli.request import absolute, file_option, read_request
 from apps.cli.text import printable
 from hugginggpt.text import terminal_json
@@ -25,12 +25,18 @@ Example:
 @click.command(epilog=EXAMPLES, short_help="Plan REQUEST and print the plan without running it.")
 @click.argument("request")
 @file_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with the repairs and the offered kinds.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print one JSON object, with the repairs, the obstacles and the offered kinds.",
+)
 @verbose_option
 def plan(request: str, files: tuple[str, ...], as_json: bool) -> None:
     """Plan REQUEST and print the plan without running it; - reads the request from stdin.
 
-    You can edit the plan and run it with `ask --plan`.
+    You can edit the plan and run it with `ask --plan`. A note on stderr names each task that cannot run here, and
+    says what to do about it.
     """
     planned = _planned(read_request(request), [absolute(source) for source in files])
     whole = planned["whole"]
@@ -40,6 +46,8 @@ def plan(request: str, files: tuple[str, ...], as_json: bool) -> None:
     click.echo(terminal_json(planned["text"]))
     for repair in whole["repairs"]:
         click.echo(f"Repaired: {printable(repair)}", err=True)
+    for obstacle in whole["obstacles"]:
+        note(obstacle)
     if not whole["plan"]:
         click.echo("No tasks are needed: the request is answered directly.", err=True)
     kinds = f"{len(whole['offered_kinds'])} kinds of task that can run here"

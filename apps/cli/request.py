@@ -10,7 +10,7 @@ from typing import IO, Any, TypeVar
 
 import click
 
-from apps.cli.options import collected, finite
+from apps.cli.options import Number, collected, finite
 
 _ADDRESS = re.compile(r"(data:|[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
 _MOST_SHOWN = 300
@@ -47,10 +47,24 @@ class GivenRequest:
         """The files, URLs and data URIs, with absolute paths."""
         return [absolute(source) for source in self.files]
 
+    def check_stdin(self, request: str | None) -> None:
+        """Refuse to read more than one thing from stdin.
+
+        Args:
+            request: the argument that is the request; None if there is none.
+
+        Raises:
+            UsageError: more than one is to come from there.
+        """
+        files = (file for file in (self.plan_file, self.schema_file) if file is not None and file.name == "<stdin>")
+        if sum(1 for _ in files) + (request == "-") > 1:
+            raise click.UsageError("Only one of the request, --plan and --schema can be -.")
+
     def options(self) -> dict[str, Any]:
-        """How to answer the request, as JSON data. This reads the plan."""
+        """How to answer the request, as JSON data. This reads the plan and the schema."""
         plan = None if self.plan_file is None else read_plan(self.plan_file)
         limits = {"deadline": self.deadline, "max_cost": self.max_cost}
+        _check(models=dict(self.models), **limits)
         schema = None if self.schema_file is None else read_schema(self.schema_file)
         return {"plan": plan, "fresh": self.fresh, **limits, "models": dict(self.models), "answer_schema": schema}
 
@@ -75,14 +89,14 @@ def request_options(command: F) -> F:
         click.option(
             "--deadline",
             metavar="SECONDS",
-            type=click.FloatRange(min=0, min_open=True),
+            type=Number(min=0, min_open=True),
             callback=finite("seconds"),
             help="How long the request may take. After that, it is answered with the results so far.",
         ),
         click.option(
             "--max-cost",
             metavar="DOLLARS",
-            type=click.FloatRange(min=0),
+            type=Number(min=0),
             callback=finite("dollars"),
             help="How much the request may cost, in US dollars, as far as that is known. After that, the answer is a "
             "plain list of results.",
@@ -109,7 +123,27 @@ def _pairs(context: click.Context, option: click.Parameter, given: tuple[str, ..
     pairs = [tuple(map(str.strip, text.partition("=")[::2])) for text in given]
     if any(not (what and model) for what, model in pairs):
         raise click.BadParameter("give a kind or the id of a task, an equals sign, and the id of a model.")
+    whats = [what for what, _ in pairs]
+    if twice := next((what for what in whats if whats.count(what) > 1), None):
+        raise click.BadParameter(f"two models are given for {twice}: keep one.")
     return tuple((what, model) for what, model in pairs)
+
+
+def _check(**options: Any) -> None:
+    """Refuse options of a request whose values cannot be used."""
+    if not any(options.values()):
+        return  # what checks them takes long to import
+    from pydantic import ValidationError
+
+    from hugginggpt.errors import first_problem
+    from hugginggpt.request import RequestOptions
+
+    try:
+        RequestOptions(**options)
+    except ValidationError as error:
+        field = str(error.errors()[0]["loc"][0])
+        option = "--model" if field == "models" else f"--{field.replace('_', '-')}"
+        raise click.BadParameter(f"{first_problem(error)}.", param_hint=f"'{option}'") from None
 
 
 def absolute(source: str) -> str:
@@ -146,11 +180,13 @@ def read_schema(file: IO[str]) -> dict[str, Any]:
     from pydantic import ValidationError
 
     from hugginggpt.errors import UsageError, first_problem
-    from hugginggpt.request import RequestOptions
+    from hugginggpt.request import MOST_NESTED, RequestOptions
 
     try:
         given = json.loads(file.read())
-    except (ValueError, RecursionError):  # UnicodeDecodeError is one
+    except RecursionError:
+        raise UsageError(f"{file.name}: the schema is nested deeper than {MOST_NESTED} times.") from None
+    except ValueError:  # UnicodeDecodeError is one
         raise UsageError(f"The schema {file.name} is not JSON: give a JSON schema of an object.") from None
     if not isinstance(given, dict):
         raise UsageError(f"The schema {file.name} is not a JSON object: give a JSON schema of an object.")

@@ -63,6 +63,7 @@ def submit(
     """
     if (request is None) == (batch is None):
         raise click.UsageError("Pass either a request or --batch.")
+    given.check_stdin(request)
     if batch is not None and not (given.is_empty and request_id is None):
         raise click.UsageError("In a batch, the options of a request belong on its line.")
     if later and wait:
@@ -261,6 +262,7 @@ def _wait_for(request_id: str) -> "RequestTrace":
 def _print_ending(story: "RequestTrace", as_json: bool) -> None:
     from apps.cli.answer import stored_paths
     from apps.cli.text import LINE_CHARS
+    from apps.http.standing import unused_models
     from hugginggpt.text import one_line, terminal_json
     from hugginggpt.trace.report import report
 
@@ -269,3 +271,5 @@ def _print_ending(story: "RequestTrace", as_json: bool) -> None:
     else:
         said = story.response or story.error or ""
         click.echo(f"{story.request_id}  {story.status}  {one_line(said, LINE_CHARS)}")
+    for sentence in unused_models(story):
+        note(f"Request {story.request_id}: {sentence}")

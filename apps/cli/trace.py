@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from apps.cli.exits import verbose_option
+from apps.cli.options import WholeNumber
 from apps.cli.text import printable
 from hugginggpt.text import terminal_json
 
@@ -21,7 +22,7 @@ def trace() -> None:
 
 @trace.command("list")
 @click.option(
-    "--limit", metavar="N", type=click.IntRange(min=1), default=20, show_default=True, help="List at most N requests."
+    "--limit", metavar="N", type=WholeNumber(min=1), default=20, show_default=True, help="List at most N requests."
 )
 @click.option("--conversation", metavar="ID", help="List only requests of this conversation.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")

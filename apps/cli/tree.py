@@ -7,7 +7,7 @@ from rich.tree import Tree
 
 from apps.cli.text import LINE_CHARS, SHORT_ID, dollars, duration, moment, printable, short, size
 from hugginggpt.models.card import Candidate
-from hugginggpt.results import RequestStatus
+from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.text import counted, one_line
 from hugginggpt.trace.report import waited
 from hugginggpt.trace.story import Attempt, CallTrace, Life, RequestSummary, RequestTrace, TaskTrace
@@ -144,7 +144,8 @@ def _add_plan(tree: Tree, story: RequestTrace) -> None:
 def _add_task(tree: Tree, task: TaskTrace, story: RequestTrace) -> None:
     line = Text.assemble((f"{task.id} · {task.task}", "bold"), " ", _status(task.status))
     if task.seconds is not None:
-        line.append(f" in {duration(task.seconds)}")
+        took = duration(task.seconds)
+        line.append(f"; it took {took} when it was made" if task.status is TaskStatus.CACHED else f" in {took}")
     if task.started_at is not None:
         line.append(f", started after {duration(max(0.0, (task.started_at - story.created_at).total_seconds()))}")
     branch = tree.add(line)

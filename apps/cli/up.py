@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from apps.cli.exits import COMPLETED, verbose_option
-from apps.cli.options import collected
+from apps.cli.options import WholeNumber, collected
 from apps.cli.text import printable
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Ports:
     click.option(
         "--port",
         metavar="PORT",
-        type=click.IntRange(1, 65535),
+        type=WholeNumber(1, 65535),
         default=4200,
         show_default=True,
         help="The server's port.",
@@ -52,7 +52,7 @@ class Ports:
     click.option(
         "--dask-port",
         metavar="PORT",
-        type=click.IntRange(1, 65535),
+        type=WholeNumber(1, 65535),
         default=8786,
         show_default=True,
         help="Port of the expert workers' scheduler, on loopback.",
@@ -60,24 +60,24 @@ class Ports:
     click.option(
         "--service-port",
         metavar="PORT",
-        type=click.IntRange(0, 65535),
+        type=WholeNumber(0, 65535),
         default=0,
         help="Port of the HTTP service that the other commands use, on loopback. Default: any free port.",
     ),
 )
 @click.option(
-    "--workers", metavar="N", type=click.IntRange(min=1), default=1, show_default=True, help="Number of flow workers."
+    "--workers", metavar="N", type=WholeNumber(min=1), default=1, show_default=True, help="Number of flow workers."
 )
 @click.option(
     "--requests",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=WholeNumber(min=1),
     help="Requests that each flow worker runs at once. Default: the number of processors, but from 2 to 8.",
 )
 @click.option(
     "--expert-workers",
     metavar="N",
-    type=click.IntRange(min=0),
+    type=WholeNumber(min=0),
     help="Number of processes that keep models loaded; with 0, experts run in each request's own process. "
     "Default: 1, or 0 if prefect-dask is not installed.",
 )

@@ -59,13 +59,17 @@ class Ended(TypedDict):
     Attributes:
         report: the object that `ask --json` prints.
         refused: whether it failed because the request or one of its files could not be accepted.
+        form: whether the answer keeps to the schema of the request; None if the request has no schema.
         files: its distinct files.
         page: the page of its latest flow run on Prefect's server; None if there is none.
+        unused: what of its options had no effect, one sentence each.
     """
 
     report: dict[str, Any]
     refused: bool
+    form: bool | None
     files: list[StoredFile]
+    unused: list[str]
     page: str | None
 
 

@@ -5,9 +5,12 @@ from datetime import UTC, datetime
 
 from apps.cli.text import LINE_CHARS, STARTING, duration
 from apps.http.events import Ended, Planned, Progress, Step, StoredFile
+from hugginggpt.controller.call import BROKEN_OFF, NO_FURTHER_PLAN, PLAN, REPLAN, RESPOND
+from hugginggpt.controller_name import EMBEDDED
 from hugginggpt.errors import UsageError, rebuilt
 from hugginggpt.preview import Preview
 from hugginggpt.results import RequestStatus, TaskStatus
+from hugginggpt.settings import get_settings
 from hugginggpt.text import counted, one_line
 from hugginggpt.trace.file_names import named_files
 from hugginggpt.trace.report import report, waited
@@ -46,11 +49,26 @@ def ended(story: RequestTrace, addresses: Mapping[str, str], page: str | None, s
     return Ended(
         report=report(story, addresses, since=since, until=datetime.now(UTC)).model_dump(mode="json"),
         refused=isinstance(rebuilt(story.error_type, ""), UsageError),
+        form=None if story.options.get("answer_schema") is None else story.response_source == "form",
         files=[
             StoredFile(name=name, artifact=file.artifact.model_dump(mode="json")) for name, file in named_files(story)
         ],
         page=page,
+        unused=unused_models(story),
     )
+
+
+def unused_models(story: RequestTrace) -> list[str]:
+    """The models that a request names for a kind or a task which its plan does not have, one sentence each."""
+    if story.plan is None:
+        return []
+    planned = {str(task.id) for task in story.tasks} | {task.task for task in story.tasks}
+    named = story.options.get("models") or {}
+    return [
+        f"--model {what}={model} was not used: the plan has no such task."
+        for what, model in named.items()
+        if what not in planned
+    ]
 
 
 def planned(preview: Preview) -> Planned:
@@ -58,6 +76,7 @@ def planned(preview: Preview) -> Planned:
     whole = {
         "plan": preview.plan.to_list(),
         "repairs": list(preview.plan.repairs),
+        "obstacles": list(preview.obstacles),
         "offered_kinds": list(preview.kinds),
         "controller": preview.controller.model_dump(),
     }
@@ -72,16 +91,49 @@ def headline(story: RequestTrace) -> str:
     if story.status is RequestStatus.DIED:
         return "Stopped"
     if story.plan is None:
-        return ("Reading the plan" if story.options.get("plan") is not None else "Planning") + again + _trouble(story)
+        return (
+            ("Reading the plan" if story.options.get("plan") is not None else "Planning")
+            + again
+            + _trouble(story, PLAN)
+        )
     if any(task.status is TaskStatus.PLANNED for task in story.tasks):
         return f"Working{again}"
-    return f"Writing the answer{again}{_trouble(story)}"
+    if _is_replanning(story):
+        return f"Planning what is missing{again}{_trouble(story, REPLAN)}"
+    return f"Writing the answer{again}{_trouble(story, RESPOND)}"
 
 
-def _trouble(story: RequestTrace) -> str:
-    """Why the controller has to be asked again, if it has."""
+def _is_replanning(story: RequestTrace) -> bool:
+    """Whether the controller is asked for another plan, as it is once a task has failed for good."""
+    failed = any(task.status is TaskStatus.FAILED and not task.replaced for task in story.tasks)
+    controller = story.controller
+    if not failed or story.options.get("plan") is not None or controller is None or controller.server == EMBEDDED:
+        return False
+    if len(story.earlier_plans) >= get_settings().replanning_rounds:
+        return False
+    ended = max((task.ended_at for task in story.tasks if task.ended_at is not None), default=story.created_at)
+    asked = [call for call in story.controller_calls if call.stage == REPLAN and call.started_at >= ended]
+    return not (asked and (asked[-1].error or "").startswith((NO_FURTHER_PLAN, BROKEN_OFF)))
+
+
+def _trouble(story: RequestTrace, stage: str) -> str:
+    """Why the controller is asked again for a purpose, if it is."""
     last = story.controller_calls[-1] if story.controller_calls else None
-    return f": the controller says {one_line(last.error, LINE_CHARS)!r}" if last is not None and last.error else ""
+    if last is None or (last.stage, last.life) != (stage, len(story.lives)):
+        return ""
+    if not last.error or last.error.startswith((BROKEN_OFF, NO_FURTHER_PLAN)):
+        return ""
+    error = one_line(last.error, LINE_CHARS)
+    status, _, said = error.partition(": ")
+    if status.startswith("HTTP "):
+        why = f"because the controller's server said '{said}'" if said else f"because of an answer with {status}"
+    elif error.startswith("no "):
+        why = f"because there was {error}"
+    elif error.startswith(("the ", "its ")):
+        why = f"because {error}"
+    else:
+        why = f"after this: {error}"
+    return f": trying again, {why}"
 
 
 def ending(story: RequestTrace, since: datetime, waits: str) -> str:

@@ -49,7 +49,7 @@ _EXPAND = (
     "tags",
 )
 _BITS = {"F64": 64, "I64": 64, "U64": 64, "F32": 32, "I32": 32, "U32": 32, "F16": 16, "BF16": 16, "I16": 16, "U16": 16}
-_OFFLINE = "HF_HUB_OFFLINE is set: unset it, or run `hugginggpt models fetch` while online"
+_OFFLINE = "HF_HUB_OFFLINE is set: unset it"
 
 _probes: dict[str, tuple[float, bool]] = {}
 _probing = threading.Lock()

@@ -84,13 +84,17 @@ def _download(card: ModelCard, settings: Settings, hub: Hub, *, fetches: bool, l
         return f"{card.id} is gated: accept its terms at {hub.url}/{card.id} and set HF_TOKEN."
     if settings.hf_hub_offline or fetches:
         if unreachable := hub.obstacle():
-            return f"{card.id} is not installed and {unreachable}."
+            or_fetch = f", or run `{_fetching(card)}` while online" if settings.hf_hub_offline else ""
+            return f"{card.id} is not installed and {unreachable}{or_fetch}."
         return None if listed else f"{card.id} is not on the Hub at {hub.url}: choose another model."
     return (
         f"{card.id} is not installed, and the embedded controller downloads no models for tasks that it can do itself: "
-        f"run `hugginggpt models fetch {card.id} --kind {card.kind}`, or configure a controller with OPENAI_API_KEY or "
-        "OPENAI_BASE_URL."
+        f"run `{_fetching(card)}`, or configure a controller with OPENAI_API_KEY or OPENAI_BASE_URL."
     )
+
+
+def _fetching(card: ModelCard) -> str:
+    return f"hugginggpt models fetch {card.id} --kind {card.kind}"
 
 
 def _remote(card: ModelCard, settings: Settings) -> str | None:

@@ -6,12 +6,16 @@ import json
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 from typing import Any
 
+from hugginggpt.controller.dates import names_day
+from hugginggpt.controller.form_check import schema_problems
 from hugginggpt.controller.grounding import unfounded
-from hugginggpt.plan.loose import loose_values
+from hugginggpt.deadline import Deadline
+from hugginggpt.plan.meant import objects_in
 from hugginggpt.text import one_line, storable, visible
 
 _MOST_VALUES = 2_000
@@ -19,18 +23,46 @@ _SHOWN_CHARS = 80
 _MOST_PROBLEMS = 12
 _FEW_WORDS = 8  # a value of more words is a text, which may say things in other words
 _MOST_DIGITS = 40
-_BETWEEN = r"(?:st|nd|rd|th)?[\s./,-]{1,3}(?:of |the )?"  # the parts of a date
+_STEM_CHARS = 4  # a shorter word has to stand alone
+NAME_WORDS = re.compile(r"[A-Z]{2,}(?![a-z])|[^\W\d_]+?(?=[A-Z]|[\W\d_]|\Z)|\d+")
+"""The words of a name such as dueDate, due_date or VATNumber."""
+
+_LITTLE_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        "a an the of on in at to for by with and or is are was were be been has have had does did do can it its this "
+        "that whether if there any",
+    )
+)
 _NUMBER = re.compile(r"(?<![\w.,])[-−+]?\d+(?:[.,]\d+)*(?!\w)|(?<=[a-z€$£¥])\d+(?:[.,]\d+)*")
 _ISO_DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
-_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the values of a form may be made of.
+
+    Attributes:
+        texts: every text that the controller was given.
+        results: those of them that the tasks made. What these do not speak of is neither true nor false.
+        counts: numbers that count the given things.
+        known_models: ids of models that may only be named if they were given.
+        knows_verdicts: whoever filled in the form has found where a text says yes or no.
+    """
+
+    texts: Sequence[str]
+    results: Sequence[str] = ()
+    counts: Collection[int] = ()
+    known_models: Collection[str] = ()
+    knows_verdicts: bool = False
 
 
 def read_form(answer: str) -> Any:
-    """The object in an answer, whatever is written around it; None if there is none."""
+    """The object in an answer, whatever is written around it, the last one that is meant; None if there is none."""
     try:
         return json.loads(answer)
     except (ValueError, RecursionError):
-        return next((value for value in loose_values(answer) if isinstance(value, dict)), None)
+        return next(reversed(objects_in(answer)), None)
 
 
 def written_form(form: Mapping[str, Any]) -> str:
@@ -41,48 +73,81 @@ def written_form(form: Mapping[str, Any]) -> str:
 def form_problems(
     form: Any,
     schema: Mapping[str, Any],
-    given: Sequence[str],
-    *,
-    counts: Collection[int] = (),
-    known_models: Collection[str] = (),
+    given: Given,
+    deadline: Deadline | None = None,
 ) -> list[str]:
     """What is wrong with a form, one sentence each: where it does not keep to the schema, and what it invents.
 
     Args:
         form: what was filled in.
         schema: the schema.
-        given: every text that the controller was given.
-        counts: numbers that count the given things.
-        known_models: ids of models that may only be named if they were given.
-    """
-    from jsonschema import Draft202012Validator
-    from referencing.exceptions import Unresolvable
+        given: what its values may be made of.
+        deadline: when the check has to be done.
 
+    Raises:
+        DeadlineExceededError: that time is up.
+    """
     if not isinstance(form, dict):
         return ["The answer is not a JSON object."]
-    leaves = list(islice(_leaves(form), _MOST_VALUES + 1))
+    try:
+        leaves = list(islice(_leaves(form), _MOST_VALUES + 1))
+    except RecursionError:
+        return ["The form is nested too deeply."]
     if len(leaves) > _MOST_VALUES:
         return [f"The form has more than {_MOST_VALUES:,} values."]
     if any(isinstance(value, float) and not math.isfinite(value) for _, value in leaves):
         return ["The form has a number that JSON does not have."]
-    try:
-        errors = list(islice(Draft202012Validator(schema).iter_errors(form), _MOST_PROBLEMS))
-    except (Unresolvable, RecursionError, ArithmeticError, re.error) as error:
-        return [f"The schema cannot be applied: {one_line(str(error), _SHOWN_CHARS)}."]
-    problems = [f"{_place(error.absolute_path)}: {one_line(error.message, 2 * _SHOWN_CHARS)}." for error in errors]
-    allowed = {_plain(str(value)) for value in _constants(schema)}
-    source = _Source(given, counts)
+    problems = schema_problems(form, schema, deadline)
+    allowed = {_plain(str(value)) for value in _constants(schema) if not isinstance(value, bool)}
+    source = _Source(given.texts, given.counts)
     texts = []
     for place, value in leaves:
-        if isinstance(value, bool) or value is None or _plain(str(value)) in allowed:
+        if isinstance(value, bool):
+            if not (given.knows_verdicts or _is_spoken_of(place, schema, given.results)):
+                problems.append(f"{place}: the results do not speak of it, so it is neither true nor false.")
+        elif value is None or _plain(str(value)) in allowed:
             continue
-        if isinstance(value, str) and len(value.split()) > _FEW_WORDS:
+        elif isinstance(value, str) and len(value.split()) > _FEW_WORDS:
             texts.append(value)
         elif not source.has(value):
             problems.append(f"{place}: '{one_line(str(value), _SHOWN_CHARS)}' is not in the results.")
     if texts:
-        problems += unfounded("\n".join(texts), given, counts=counts, known_models=known_models)
+        problems += unfounded("\n".join(texts), given.texts, counts=given.counts, known_models=given.known_models)
     return problems[:_MOST_PROBLEMS]
+
+
+def _is_spoken_of(place: str, schema: Mapping[str, Any], results: Sequence[str]) -> bool:
+    """Whether the results have the words of the name of a value, or those of one of its descriptions."""
+    name = re.sub(r"(?:\[\d+\])+\Z", "", place).rpartition(".")[2]
+    spoken = " ".join(re.findall(r"\w+", visible("\n".join(results)).casefold()))
+    return any(
+        words and all(_is_in(word, spoken) for word in words)
+        for words in map(_subject, (name, *_descriptions(name, schema)))
+    )
+
+
+def _subject(text: str) -> list[str]:
+    """The words that say what a yes or no is about: "invoice" and "paid" of "whether the invoice is paid"."""
+    return [word for part in NAME_WORDS.findall(text) if (word := part.casefold()) not in _LITTLE_WORDS]
+
+
+def _is_in(word: str, spoken: str) -> bool:
+    """Whether a word, with another ending or in a compound perhaps, is among others."""
+    stem = re.sub(r"(?<=\w{4})(?:ed|ing|es|s|d|e)\Z", "", word)
+    return stem in spoken if len(stem) >= _STEM_CHARS else re.search(rf"\b{re.escape(word)}\b", spoken) is not None
+
+
+def _descriptions(name: str, schema: Any) -> Iterator[str]:
+    """The titles and descriptions of every value of a name."""
+    if isinstance(schema, dict):
+        properties = schema.get("properties")
+        if isinstance(properties, dict) and isinstance(wanted := properties.get(name), dict):
+            yield from (str(wanted[key]) for key in ("title", "description") if key in wanted)
+        for inside in schema.values():
+            yield from _descriptions(name, inside)
+    elif isinstance(schema, list):
+        for inside in schema:
+            yield from _descriptions(name, inside)
 
 
 class _Source:
@@ -101,7 +166,7 @@ class _Source:
         if not isinstance(value, str):
             return Decimal(str(value)) in self._numbers
         if (date := _ISO_DATE.fullmatch(value.strip())) is not None:
-            return value.strip() in self._text or self._has_day(*map(int, date.groups()))
+            return value.strip() in self._text or names_day(self._text, *map(int, date.groups()))
         words = re.findall(r"\w+", visible(value).casefold())
         if not words or f" {' '.join(words)} " in self._joined:
             return bool(words)
@@ -112,18 +177,6 @@ class _Source:
 
     def _has_number(self, written: str) -> bool:
         return not self._numbers.isdisjoint(_values_of(written))
-
-    def _has_day(self, year: int, month: int, day: int) -> bool:
-        """Whether the source names a day, however it writes dates."""
-        if not 1 <= month <= len(_MONTHS):
-            return False
-        parts = {
-            "d": f"0?{day}",
-            "m": rf"(?:0?{month}|{_MONTHS[month - 1]}[a-z]*\.?)",
-            "y": f"'?(?:{year}|{year % 100:02})",
-        }
-        orders = (_BETWEEN.join(parts[part] for part in order) for order in ("dmy", "mdy", "ymd"))
-        return any(re.search(rf"(?<!\d){written}(?!\d)", self._text) for written in orders)
 
 
 def _values_of(written: str) -> Iterator[Decimal]:
@@ -159,11 +212,6 @@ def _constants(schema: Any) -> Iterator[Any]:
     elif isinstance(schema, list):
         for inside in schema:
             yield from _constants(inside)
-
-
-def _place(path: Sequence[str | int]) -> str:
-    found = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
-    return one_line(found, _SHOWN_CHARS) or "The form"
 
 
 def _plain(text: str) -> str:

@@ -26,6 +26,14 @@ PLAN, REPLAN, SELECT, RESPOND = "plan", "replan", "select", "respond"
 """The purposes of calls, besides the kinds of text tasks."""
 
 
+BROKEN_OFF = "broken off"
+"""How the error begins of a call that this process stopped, so that no other attempt follows."""
+
+
+NO_FURTHER_PLAN = "no further plan"
+"""How the error begins of a call that was to plan the rest anew, after which it is not planned anew."""
+
+
 class ControllerCall(BaseModel):
     """One attempt at one call, as the trace keeps it.
 

@@ -9,20 +9,25 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from hugginggpt.controller.call import LIKELIEST, ControllerCall, Recorder, Sampling
-from hugginggpt.controller.failures import check_reply
-from hugginggpt.controller.prompts import Prompt, estimate_tokens, render
+from hugginggpt.controller.call import BROKEN_OFF, LIKELIEST, ControllerCall, Recorder, Sampling
+from hugginggpt.controller.failures import Cause, cause_of, check_reply
+from hugginggpt.controller.prompts import Prompt, Room, estimate_tokens, render
 from hugginggpt.controller.reply import CallFailed, Reply
 from hugginggpt.controller.server import Server
 from hugginggpt.controller.tries import Tries
 from hugginggpt.controller_name import EMBEDDED, ControllerName
 from hugginggpt.costs import controller_cost
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import DeadlineExceededError, EndlessAnswerError
+from hugginggpt.errors import ControllerError, ControllerUnavailableError, DeadlineExceededError, EndlessAnswerError
 from hugginggpt.settings import Settings
 
 _CHECK_TOKENS = 256
 _MOST_THOUGHTS = 20_000  # characters in the trace
+# The length of a prompt is estimated, so only of a long one, and of much too few tokens, something can be concluded.
+_MANY_TOKENS = 1000
+_USUALLY_READ, _HARDLY_READ, _HARDLY_COUNTED = 0.7, 0.5, 0.25
+_USUAL_CONTEXTS = tuple(1024 * 2**power for power in range(8))
+_warned = set[tuple[str, str]]()
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +103,7 @@ class Controller:
         return self._server.settings
 
     @property
-    def context_tokens(self) -> int:
+    def context_tokens(self) -> Room:
         """Token budget of one call, including the answer."""
         return self._server.context_tokens
 
@@ -163,6 +168,8 @@ class Controller:
                     if (text := tries.answer(reply)) is not None:
                         return text
         except DeadlineExceededError as error:
+            if deadline is not None and deadline.cancelled:
+                raise ControllerUnavailableError(error.message) from error  # not the server's fault
             raise tries.unavailable(f"gave no answer: {error.message}") from error
 
     def check(self, deadline: Deadline | None = None) -> None:
@@ -179,6 +186,14 @@ class Controller:
             unrecorded.chat(render("check"), stage="check", max_tokens=_CHECK_TOKENS, deadline=deadline)
         except EndlessAnswerError:
             logger.info("The controller at %s thinks longer than a check may take.", self.label)
+        except ControllerError as error:
+            failure = error.__context__
+            if not isinstance(failure, CallFailed) or cause_of(failure) not in (Cause.REFUSED, Cause.FILTERED):
+                raise
+            raise ControllerError(
+                f"The controller at {self.label} refuses to answer even with one word ({failure.detail.rstrip('.')}); "
+                "set HUGGINGGPT_CONTROLLER_MODEL to another model."
+            ) from error
 
     def close(self) -> None:
         """Close the connection; the next call opens it again."""
@@ -202,9 +217,12 @@ class Controller:
             started_at, start = datetime.now(UTC), time.monotonic()
             try:
                 reply = connection.send(request, timeout, deadline)
-                return check_reply(reply, tries.is_structured)
+                self._warn_of_a_cut(reply, prompt)
+                return check_reply(reply, tries.is_structured, tries.fields)
             except BaseException as failure:
-                error = str(failure) or type(failure).__name__
+                if reply is None and isinstance(failure, CallFailed):
+                    reply = failure.reply
+                error = _recorded(failure)
                 recorded = recorded and not (isinstance(failure, CallFailed) and tries.is_still_loading(failure))
                 raise
             finally:
@@ -227,6 +245,24 @@ class Controller:
                         )
                     )
 
+    def _warn_of_a_cut(self, reply: Reply, prompt: Prompt) -> None:
+        """Say once that the server may have cut a prompt, as Ollama does without an error."""
+        read, sent = reply.prompt_tokens, prompt.tokens
+        if read is None or self.is_embedded or sent < _MANY_TOKENS or read >= _USUALLY_READ * sent:
+            return
+        if (self.label, self.model) not in _warned and (read < _HARDLY_READ * sent or _is_usual_context(read)):
+            _warned.add((self.label, self.model))
+            logger.warning(
+                "The server read only %d of about %d tokens: %s at %s may cut prompts without an error, or count only "
+                "what it had not read before. If its context is shorter, set HUGGINGGPT_CONTROLLER_CONTEXT_TOKENS (now "
+                "%d) to what it takes.",
+                read,
+                sent,
+                self.model,
+                self.label,
+                self.context_tokens,
+            )
+
     def _cost(self, reply: Reply | None, used: _Used) -> int | None:
         """What a call has cost, by the server's own account if it gives one."""
         if reply is not None and reply.cost_microdollars is not None:
@@ -238,10 +274,27 @@ def _used(reply: Reply | None, prompt: Prompt) -> _Used:
     """The tokens of a call. One without a reply counts as none: nobody knows whether it was begun."""
     if reply is None:
         return _Used(0, 0)
-    if reply.prompt_tokens is not None and reply.completion_tokens is not None:
-        return _Used(reply.prompt_tokens, reply.completion_tokens)
-    written = estimate_tokens(reply.thoughts + reply.text + reply.arguments)
-    return _Used(reply.prompt_tokens or prompt.tokens, reply.completion_tokens or written, estimated=True)
+    read, written = reply.prompt_tokens, reply.completion_tokens
+    if read is not None and prompt.tokens >= _MANY_TOKENS and read < _HARDLY_COUNTED * prompt.tokens:
+        read = None
+    if read is not None and written is not None:
+        return _Used(read, written)
+    estimated = estimate_tokens(reply.written) if written is None else written
+    return _Used(prompt.tokens if read is None else read, estimated, estimated=True)
+
+
+def _is_usual_context(tokens: int) -> bool:
+    """Whether a number of tokens is that of a context which is full, such as 4096."""
+    return any(0.97 * full <= tokens <= full for full in _USUAL_CONTEXTS)
+
+
+def _recorded(failure: BaseException) -> str:
+    """What the trace says of a failed try: the words of a server follow the status it answered with."""
+    if not isinstance(failure, CallFailed):
+        return f"{BROKEN_OFF}: {str(failure) or type(failure).__name__}"
+    answered = failure.status is not None and failure.status >= 400
+    status = f"HTTP {failure.status}" if answered and not failure.detail.startswith("HTTP ") else ""
+    return f"{status}: {failure.detail}" if status else failure.detail
 
 
 def _pause(seconds: float, deadline: Deadline | None) -> None:

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from hugginggpt.addresses import shown as shown_address
-from hugginggpt.controller.error_body import read_error, read_text
-from hugginggpt.controller.reply import ENDLESS, LATE, CallFailed, Reply, failed, reply_in, shown
+from hugginggpt.controller.error_body import is_web_page, read_error, read_text
+from hugginggpt.controller.reply import ENDLESS, LATE, WEB_PAGE, CallFailed, Reply, failed, reply_in, shown, spent_in
 from hugginggpt.costs import reported_cost
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import TaskCancelledError
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _SLICE = 0.05  # seconds between two looks at the deadline
 _CLOSING_SECONDS = 2.0
 _CLOSED = "Its connection was closed."
+_NO_KEY = "none"  # the client insists on one
 _MOST_BYTES = 16_000_000
 _MOST_ERROR_BYTES = 100_000
 _ERROR_SECONDS = 5.0
@@ -49,11 +50,17 @@ def certificates() -> ssl.SSLContext:
 
 
 class Connection:
-    """One OpenAI-compatible server, until it is closed."""
+    """One OpenAI-compatible server, until it is closed.
 
-    def __init__(self, base_url: str, api_key: str) -> None:
+    Args:
+        base_url: with its query, which goes with every request.
+        api_key: None if the server needs none.
+    """
+
+    def __init__(self, base_url: str, api_key: str | None) -> None:
         self.base_url = base_url
         self.api_key = api_key
+        self._secrets = () if api_key is None else (api_key,)
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -113,7 +120,11 @@ class Connection:
             raise CallFailed(self._shown(str(error) or type(error).__name__)) from None
         except (openai.APIError, ValueError) as error:
             raise CallFailed(f"the reply cannot be read ({type(error).__name__})") from None
-        return _with_cost(self.reply(bytes(body)), headers)
+        try:
+            return _with_cost(self.reply(bytes(body)), headers)
+        except CallFailed as failure:
+            failure.reply = failure.reply and _with_cost(failure.reply, headers)
+            raise
 
     def reply(self, body: bytes) -> Reply:
         """What the body of a successful answer says.
@@ -121,14 +132,18 @@ class Connection:
         Raises:
             CallFailed: it is no chat completion, or an error.
         """
-        return reply_in(read_text(body.decode("utf-8", "replace")), self.api_key)
+        return reply_in(read_text(body.decode("utf-8", "replace")), *self._secrets)
 
     def refused(self, status: int, body: str, headers: Mapping[str, str]) -> CallFailed:
         """Why a call failed whose answer has no HTTP status of success."""
         if 300 <= status < 400:
             to = shown_address(headers.get("location", ""))
             return CallFailed(f"redirects {f'to {to}' if to else 'elsewhere'}", status=status, passing=False)
-        failure = failed(read_error(read_text(body)), status, self.api_key)
+        said = read_text(body)
+        failure = failed(read_error(said), status, *self._secrets)
+        failure.reply = spent_in(said, *self._secrets)
+        if is_web_page(body):
+            failure.code = WEB_PAGE
         if (wait := retry_after(headers)) is not None:
             failure.retry_after = wait
         return failure
@@ -152,7 +167,7 @@ class Connection:
         return CallFailed(f"no answer within {timeout:g} seconds", code=LATE)
 
     def _shown(self, text: str) -> str:
-        return shown(text, self.api_key)
+        return shown(text, *self._secrets)
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         """The loop that calls run on; the caller holds the lock."""
@@ -169,10 +184,14 @@ class Connection:
         if self._client is None:
             # Some servers take keys or versions in the query; the client would append its paths after it.
             bare, _, query = self.base_url.partition("?")
+            given = dict(parse_qsl(query, keep_blank_values=True))
+            # Azure's versioned addresses take the key of a resource in this header alone.
+            azure = {"api-key": self.api_key} if self.api_key is not None and "api-version" in given else None
             self._client = openai.AsyncOpenAI(
                 base_url=bare,
-                default_query=dict(parse_qsl(query, keep_blank_values=True)),
-                api_key=self.api_key,
+                default_query=given,
+                default_headers=azure,
+                api_key=self.api_key or _NO_KEY,
                 max_retries=0,
                 # A redirected POST becomes a GET, or loses its key.
                 http_client=openai.DefaultAsyncHttpxClient(

@@ -2,7 +2,7 @@
 
 For structured output, JSON schema is tried first, then JSON mode, then plain text for the tolerant
 parsers. Models also differ in the name of the token limit, in whether they accept a temperature
-or a seed, and in whether they know a system message.
+or a seed, in whether they know a system message, and in whether they may think.
 """
 
 import re
@@ -25,22 +25,24 @@ _FORMAT = "response_format"
 _NAMED = {
     "temperature": r"\btemperature\b",
     "seed": r"\bseed\b",
-    "max_tokens": r"\bmax[_ ]tokens\b",
-    "max_completion_tokens": r"\bmax[_ ](?:completion|output)[_ ]tokens\b",
+    **dict.fromkeys(_LIMITS, r"\bmax(?:imum)?[_ ](?:(?:completion|output|number of)[_ ])?tokens\b"),
     _FORMAT: r"response[_ .]?format|json[_ -]?(?:schema|object|mode)|structured[_ ](?:output|generation|decoding)"
     r"|\bgrammars?\b|\bguided|output[_ ]schema|\bschema\b",
     _SYSTEM: r"\bsystem[_ '\"]*(?:role|message|prompt|instruction)|roles?\b.{0,40}\bsystem\b|developer instruction"
     r"|roles must alternate|only user and assistant roles",
 }
-_REFUSING = (400, 404, 415, 422, 500, 501)
+# An error in an answer of success may come without a status.
+_REFUSING = (None, 400, 404, 415, 422, 500, 501, 502)
 _MALFORMED = (400, 422)
 _MOST = re.compile(
-    r"(?:at most|maximum(?: value)?(?: of| is|:)?|less than or equal to|up to|<=|>|\[\d+,)\s*:?\s*`?(\d{2,7})\b"
+    r"(?:at most|maximum(?: value)?(?: of| is|:)?|maximum (?:completion|output) tokens"
+    r"|(?:less|lower|smaller) than or equal to|up to|limit of|<=|>|\[\d+,)[\s:(`]*(\d{2,7})\b"
 )
+_BELOW = re.compile(r"(?:less|lower|smaller|fewer) than\s*`?(\d{2,7})\b")
 _ABOUT_THE_SCHEMA = re.compile(
     r"invalid schema|\bstrict\b|additionalProperties|not permitted|unsupported keyword", re.I
 )
-_BAD_SAMPLE = re.compile(r"json_validate_failed|failed to generate json")
+_THINKING = "enable_thinking"
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class Dialect:
         dropped: the parameters that it refuses.
         most_tokens: the largest limit that it takes; None if it has said nothing about it.
         knows_system: it takes a system message. Otherwise that is said at the beginning of the user's.
+        may_think: whether it thinks is left to it. Some of DashScope's models may not when they are asked without
+            streaming, or for JSON.
     """
 
     structure: Structure = "json_schema"
@@ -62,6 +66,7 @@ class Dialect:
     dropped: frozenset[str] = frozenset()
     most_tokens: int | None = None
     knows_system: bool = True
+    may_think: bool = True
 
     def options(
         self, *, stage: str, max_tokens: int, schema: dict[str, Any] | None, sampling: Sampling
@@ -76,6 +81,8 @@ class Dialect:
             options["response_format"] = {"type": "json_schema", "json_schema": described}
         elif schema is not None and self.structure == "json_object":
             options["response_format"] = {"type": "json_object"}
+        if not self.may_think:
+            options["extra_body"] = {_THINKING: False}
         return {name: value for name, value in options.items() if name not in self.dropped}
 
     def messages(self, messages: Sequence[Message]) -> list[Message]:
@@ -99,8 +106,12 @@ class Dialect:
             request: what was sent.
             guess: whether a refusal that names nothing is taken to be about the form of the answer.
         """
-        if refusal.status not in _REFUSING or _BAD_SAMPLE.search(f"{refusal.code} {refusal.detail}".lower()):
+        if refusal.status not in _REFUSING:
             return None
+        if refusal.is_of_the_model:
+            return self._with_less_structure(refusal, request) if _FORMAT in request else None
+        if self.may_think and _THINKING in refusal.detail:
+            return replace(self, may_think=False)
         sent = {*request} | {_SYSTEM for m in request.get("messages", ()) if m["role"] == "system"}
         about = _about(refusal, sent)
         if about in _LIMITS:
@@ -122,6 +133,7 @@ class Dialect:
 
     def _with_other_limit(self, refusal: CallFailed, asked: int) -> "Dialect | None":
         most = [int(number) for number in _MOST.findall(refusal.detail)]
+        most += [int(number) - 1 for number in _BELOW.findall(refusal.detail)]
         if any(number < asked for number in most):
             return replace(self, most_tokens=min(number for number in most if number < asked))
         if self.limit == "max_tokens" and "max_completion_tokens" not in self.dropped:
@@ -155,19 +167,22 @@ def is_strict(schema: Any) -> bool:
 
 
 _known: dict[tuple[str, str, str], Dialect] = {}
+_ANY_STAGE = ""
 _lock = threading.Lock()
 
 
 def known_dialect(server: str, model: str, stage: str) -> Dialect:
-    """What this process has learned about a model on a server, from calls for the same purpose.
+    """What this process has learned about a model on a server.
 
-    A refusal may be about the schema of one purpose alone, such as that of a user's form.
+    How an answer is structured is learned from calls for the same purpose alone: a refusal may be about the schema of
+    one purpose, such as that of a user's form.
     """
     with _lock:
-        return _known.get((server, model, stage), Dialect())
+        return _known.get((server, model, stage)) or _known.get((server, model, _ANY_STAGE)) or Dialect()
 
 
 def remember_dialect(server: str, model: str, stage: str, dialect: Dialect) -> None:
     """Remember what worked, for the rest of the process."""
     with _lock:
         _known[server, model, stage] = dialect
+        _known[server, model, _ANY_STAGE] = replace(dialect, structure="json_schema", strict=True)

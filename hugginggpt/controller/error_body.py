@@ -73,13 +73,18 @@ def read_error(said: Any) -> ErrorBody:
     )
 
 
+def is_web_page(text: str) -> bool:
+    """Whether the text of an answer is a page for people."""
+    return _MARKUP.match(text) is not None
+
+
 def read_text(text: str) -> Any:
     """What the text of an answer holds: what its JSON says, the title of a web page, or the text itself."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         pass
-    if _MARKUP.match(text):
+    if is_web_page(text):
         title = _TITLE.search(text)
         return title[1] if title else ""
     return text

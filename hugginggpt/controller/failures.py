@@ -1,28 +1,77 @@
 """Why a call to the controller failed, and whether another attempt can help."""
 
+import json
 import re
+from collections.abc import Collection
 from dataclasses import replace
 from enum import Enum, auto
 
-from hugginggpt.controller.reply import CUT_OFF, ENDLESS, FILTERED, REFUSAL, CallFailed, Reply, json_in_thoughts
+from hugginggpt.controller.reply import CUT_OFF, ENDLESS, FILTERED, REFUSAL, WEB_PAGE, CallFailed, Reply
+from hugginggpt.controller.tool_calls import answer_in
 from hugginggpt.errors import ControllerAuthError, ControllerError
+from hugginggpt.spoken import is_json
+from hugginggpt.text import one_line
 
-_TOO_LONG = re.compile(
-    r"context[_ -]?(?:length|window|size)|\b(?:maximum|available|model's) context\b|\bn_ctx\b|\bnum_ctx\b"
-    r"|\b(?:prompt|input|request|messages?|conversation) (?:(?:is|are|was) )?too (?:long|large)"
-    r"|too many (?:input )?tokens|\binput token count|\bexceeds? the (?:maximum|max|limit on the)\b.{0,30}\btokens?\b"
-    r"|\b(?:reduce|shorten) (?:the length|your (?:prompt|input))|string_above_max_length|request_too_large"
-    r"|longer than the (?:model|maximum)|exceeds? (?:the )?context|tokens \+ `?max_new_tokens|must be reduced"
+
+def _any(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(patterns))
+
+
+_SENT = r"\b(?:prompts?|inputs?|messages?|conversation|sequence)"
+# How servers say that the prompt is too long. What they say of the longest answer reads alike: see _LIMIT.
+_TOO_LONG = _any(
+    r"context[_ -]?(?:length|window|size|limit)",
+    r"\b(?:maximum|available|model's) context\b",
+    r"\bn_ctx\b|\bnum_ctx\b",
+    r"\bmax(?:imum)? (?:prompt|input|context|sequence|model)[_ ](?:length|tokens|size)",
+    rf"(?:{_SENT}|\brequest(?: body)?)[_ ](?:(?:is|are|was)[_ ])?too[_ ](?:long|large)",
+    rf"{_SENT}\b[^.:]{{0,60}}\bexceed",
+    r"\bexceed\w* (?:the )?context",
+    r"\bexceed\w* the (?:maximum|max|limit on the)\b.{0,30}\btokens?\b",
+    r"\bexceed\w*\b.{0,30}\b(?:token|prompt|input|sequence|message)s?[ _-](?:limit|length|window|size|count|tokens)",
+    r"\btokens?[_ ]limit[_ ](?:\w{1,10}[_ ])?(?:exceeded|reached)",
+    r"too many (?:input )?tokens|\binput token count",
+    r"\binputs?\W{0,3}must have (?:less|fewer) than",
+    r"range of input length",
+    r"tokens to keep from the initial prompt",
+    r"longer than the (?:model|maximum)",
+    r"tokens \+ `?max_new_tokens",
+    r"\b(?:reduce|shorten) (?:the length|your (?:prompt|input))|must be reduced",
+    r"string_above_max_length|request_too_large",
 )
-_LIMIT = re.compile(r"max_(?:completion_)?tokens\W{0,3}(?: ?must be (?:less|at most)|:? ?\d+ ?>)|range of `?max_tokens")
+# How they say it of a request that never fits into their limit a minute. Others are let in later.
+_TOO_LARGE_A_MINUTE = _any(r"too (?:large|long)", r"must be reduced", r"context[_ ](?:length|window|size)")
+_LIMIT = _any(
+    r"max[_ ](?:(?:completion|output)[_ ])?tokens\b\W{0,3}(?:\(\d+\) ?)?"
+    r"(?:(?:must|should|can|may) (?:be|not)|cannot|exceeds?\b(?! (?:the )?context)|:? ?\d+ ?>)",
+    r"range of `?max_tokens",
+    r"maximum (?:number of )?tokens you requested",
+)
 _UNFINISHED = re.compile(r"could not finish the message|max_tokens or model output limit was reached")
-_LOADING = re.compile(
-    r"(?<!error )\bloading\b(?! (?:error|failed))|warming up|starting up|is starting|not (?:yet )?(?:ready|loaded)"
+_LOADING = _any(
+    r"\bloading\b|\bload in progress|\binitiali[sz]ing\b",
+    r"\bbeing (?:(?:down)?loaded|initiali[sz]ed|pulled|deployed|started)",
+    r"\b(?:warming|starting|waking|spinning|booting|scaling) up|\bis (?:starting|booting|waking)",
+    r"\bcold[ -](?:boot|start)|\bscaled (?:down )?to (?:zero|0)\b",
+    r"\b(?:pulling|downloading) (?:the )?model",
+    r"\bnot (?:yet )?ready|\bnot yet (?:loaded|available)",
 )
-_NOT_LOADING = re.compile(r"\b(?:error|fail(?:ed|ure)|unable|could not|cannot|can't)\b.{0,20}\bload")
+_NOT_LOADING = _any(
+    r"\b(?:error|exception|fail(?:ed|ure|s)?|unable|could not|cannot|can't|crash(?:ed)?|timed? ?out|problem)"
+    r"(?: (?:while|when|during|in|to|on|for|be|waiting|the|a|model))* (?:re)?(?:load|initiali[sz])",
+    r"\b(?:load|initiali[sz])(?:ing)?(?: (?:the|a|of|has|was|been|model))*"
+    r" (?:errors?|exception|fail|crash|stopped|aborted|cancell?ed|interrupted|timed out|terminated)",
+    r"\boverload|\binsufficient\b|\bnot enough\b|\bout of memory",
+)
 _QUOTA = re.compile(
-    r"insufficient[_ ]?(?:quota|balance|credit|funds)|exceeded your (?:current )?quota|\bbilling\b|out of credits?"
+    r"insufficient[_ ]?(?:quota|balance|credit|funds)|exceeded your (?:current )?quota|out of credits?"
     r"|(?:credit|account) balance|requires? (?:more )?credits|payment required"
+)
+_BILLING = re.compile(r"\bbilling\b")
+# Who may ask from where, and for what: no other key and no other model changes that.
+_POLICY = re.compile(
+    r"\b(?:countr(?:y|ies)|regions?|territor(?:y|ies)|locations?|polic(?:y|ies)|billing|ip|ips|privacy|sanction\w*|embargo\w*)\b"
+    r"|unsupported_country"
 )
 _KEY = re.compile(
     r"api[ _-]?key|(?:incorrect|invalid|wrong) key|unauthori[sz]ed|authenti|credential"
@@ -36,13 +85,20 @@ _MODEL = re.compile(
     r"\bmodels?\b.{0,80}\b(?:not[ _]found|not exist|unknown|is not (?:a )?(?:valid|available))"
     r"|model_not_found|\b(?:no such|unknown|invalid) model|try pulling it|not a valid model|decommissioned"
     r"|model_not_supported|deploymentnotfound|deployment .{0,60}not exist|no endpoints found for\b"
-    r"|\A[^:]*: model: \S+\Z"
+    r"|\A[^:]*: model: \S+\Z|\bnot found the model\b"
 )
 _ADDRESS = re.compile(
     r"\broute\b|\bpath not found|unknown_url|page not found|unexpected endpoint|resource not found|cannot post"
     r"|invalid url"
 )
-_TOO_BIG = re.compile(r"requires? more (?:system )?memory|out of memory|not enough memory|insufficient memory")
+_TOO_BIG = re.compile(
+    r"requires? more (?:system )?memory|out of memory|not enough memory|insufficient (?:system )?(?:memory|resources)"
+)
+_SAYS_KEY, _SAYS_MODEL = re.compile(r"(?:\b|_)keys?\b"), re.compile(r"\bmodels?\b")
+# What is said where nothing is known, in any order: "404 Not Found", "HTTP 403", "Error 404 (Not Found)".
+_EMPTY_WORDS = frozenset(
+    ("http", "error", "status", "code", "page", "not", "found", "forbidden", "unauthorized", "nginx")
+)
 
 
 class Cause(Enum):
@@ -60,26 +116,29 @@ class Cause(Enum):
     TOO_BIG = auto()
 
 
-def check_reply(reply: Reply, structured: bool) -> Reply:
+def check_reply(reply: Reply, structured: bool, fields: Collection[str] = ()) -> Reply:
     """The reply, if it is usable.
 
-    Of an answer in a form, the arguments of a tool call count as text where there is none, and so do thoughts that are
-    JSON and nothing else.
+    Of an answer in a form, calls of tools count as text where the text is not JSON, and so do thoughts that are JSON
+    and nothing else.
 
     Args:
         reply: what the server answered.
         structured: whether an answer in a form was asked for.
+        fields: what the form has to have, by which a whole answer is told from a part.
 
     Raises:
         CallFailed: the reply is empty, a refusal, or cut off although a part of it is useless.
     """
     is_cut = reply.finish == "length"
     text = reply.text.strip()
-    if structured and not is_cut and not ("{" in text or "[" in text):
+    if structured and not is_cut and not _is_filled(text):
         # A model that calls a tool may say that it does.
-        text = reply.arguments.strip() or text or json_in_thoughts(reply)
-    if reply.refusal and not text:
-        raise CallFailed(f'the model declined to answer: "{reply.refusal.strip()}"', code=REFUSAL, passing=False)
+        text = answer_in(reply.calls, fields) or text or reply.json_thoughts
+    refusal = reply.refusal or (reply.text if reply.finish == "refusal" else "")
+    if reply.finish == "refusal" or (refusal and not text):
+        said = f': "{one_line(refusal)}"' if refusal.strip() else ""
+        raise CallFailed(f"the model declined to answer{said}", code=REFUSAL, passing=False)
     if reply.finish == "content_filter":
         raise CallFailed("the server's filter withheld the answer", code=FILTERED, passing=False)
     if is_cut and (structured or not text):
@@ -90,6 +149,11 @@ def check_reply(reply: Reply, structured: bool) -> Reply:
     return replace(reply, text=text)
 
 
+def _is_filled(text: str) -> bool:
+    """Whether a text is JSON with something in it, and nothing else."""
+    return is_json(text) and bool(json.loads(text, strict=False))
+
+
 def is_cut_off(failure: CallFailed) -> bool:
     """Whether the model had more to say, or to think, than its token limit allowed."""
     return failure.code == CUT_OFF or _UNFINISHED.search(_said(failure)) is not None
@@ -98,7 +162,7 @@ def is_cut_off(failure: CallFailed) -> bool:
 def is_loading(failure: CallFailed) -> bool:
     """Whether the server says that it is still loading the model."""
     said = _said(failure)
-    possible = failure.status in (None, 425, 500, 502, 503) and failure.passing
+    possible = failure.status in (None, 409, 425, 429, 500, 502, 503, 504) and failure.passing
     return possible and _LOADING.search(said) is not None and _NOT_LOADING.search(said) is None
 
 
@@ -107,31 +171,43 @@ def cause_of(failure: CallFailed) -> Cause | None:
     said, status = _said(failure), failure.status
     if failure.code in (REFUSAL, ENDLESS):
         return Cause.REFUSED if failure.code == REFUSAL else Cause.ENDLESS
+    if failure.is_of_the_model:
+        return None
     if status is not None and 300 <= status < 400:
         return Cause.REDIRECTED
-    may_be_long = status in (None, 400, 413, 422, 429, 500) and not is_cut_off(failure) and not _LIMIT.search(said)
-    if may_be_long and failure.retry_after is None and _TOO_LONG.search(said):
+    if _is_too_long(failure):
         return Cause.TOO_LONG
     if failure.code == FILTERED or (status in (400, 403, 422) and _FILTERED.search(said)):
         return Cause.FILTERED
     # A limit that comes back by itself, such as one a minute, is said with the time until then.
-    if status == 402 or (status in (None, 400, 403, 429) and _QUOTA.search(said) and failure.retry_after is None):
+    is_quota = _QUOTA.search(said) or (status != 403 and _BILLING.search(said))
+    if status == 402 or (status in (None, 400, 403, 429) and is_quota and failure.retry_after is None):
         return Cause.NO_QUOTA
-    if status == 401 or (status in (None, 400, 403) and _KEY.search(said)):
+    is_policy = status == 403 and _POLICY.search(said) and not _SAYS_KEY.search(said)
+    if status == 401 or (status in (None, 400, 403) and _KEY.search(said) and not is_policy):
         return Cause.KEY
     if status in (400, 404) and _MODEL.search(said):
         return Cause.MODEL
-    if status == 405 or (status == 404 and _says_nothing(failure)):
+    if status == 405 or (status == 404 and (_says_nothing(failure) or failure.code == WEB_PAGE)):
         return Cause.ADDRESS
     if status in (None, 400, 404) and _ADDRESS.search(said):
         return Cause.ADDRESS
     return Cause.TOO_BIG if status in (None, 500) and _TOO_BIG.search(said) else None
 
 
+def _is_too_long(failure: CallFailed) -> bool:
+    said, status = _said(failure), failure.status
+    if failure.retry_after is not None or is_cut_off(failure) or _LIMIT.search(said):
+        return False
+    if status == 429:
+        return _TOO_LARGE_A_MINUTE.search(said) is not None
+    return status == 413 or (status in (None, 400, 422, 500) and _TOO_LONG.search(said) is not None)
+
+
 def lasting_error(
     failure: CallFailed, *, server: str, model: str, has_key: bool, context_tokens: int
 ) -> ControllerError | None:
-    """The error for a failure that no retry can fix; None if another attempt may work.
+    """The error for a failure of a server that no retry can fix; None if another attempt may work.
 
     Args:
         failure: how the call failed.
@@ -140,13 +216,11 @@ def lasting_error(
         has_key: an API key is configured.
         context_tokens: the configured size of the model's context.
     """
-    words = failure.detail.rstrip(".: ")
-    quoted = "" if _says_nothing(failure) else f" ({words})"
+    words, quoted = _words(failure)
     match cause_of(failure):
         case Cause.NO_QUOTA:
-            return ControllerAuthError(
-                f"The account at {server} has no quota left{quoted}; add credit there, or use another OPENAI_API_KEY."
-            )
+            other = "" if failure.status == 403 else ", or use another OPENAI_API_KEY"
+            return ControllerAuthError(f"The account at {server} has no quota left{quoted}; add credit there{other}.")
         case Cause.KEY:
             answer = "did not accept the key in OPENAI_API_KEY" if has_key else "asks for a key"
             return ControllerAuthError(
@@ -170,8 +244,8 @@ def lasting_error(
             )
         case Cause.ADDRESS:
             return ControllerError(
-                f"There is no controller at {server}{quoted}; correct OPENAI_BASE_URL, which often ends in /v1, "
-                "or set HUGGINGGPT_CONTROLLER_MODEL to a model that is served there."
+                f"There is no controller at this address, {server}{quoted}; "
+                "correct OPENAI_BASE_URL, which often ends in /v1."
             )
         case Cause.ENDLESS:
             return ControllerError(
@@ -183,13 +257,49 @@ def lasting_error(
                 f"The server at {server} has no memory for {model}{quoted}; "
                 "set HUGGINGGPT_CONTROLLER_MODEL to a smaller model."
             )
-    if not failure.passing:
-        key = "what OPENAI_API_KEY may use there, " if failure.status == 403 and has_key else ""
+    if failure.passing:
+        return None
+    return ControllerError(f"The controller at {server} refused the request: {words}; {_to_check(failure, has_key)}.")
+
+
+def lasting_embedded_error(failure: CallFailed, *, model: str, more_room: str) -> ControllerError | None:
+    """The error for a failure of the embedded controller that no retry can fix; None if another attempt may work.
+
+    Args:
+        failure: how the call failed.
+        model: its model.
+        more_room: what lets it take longer requests.
+    """
+    words, quoted = _words(failure)
+    cause = cause_of(failure)
+    if cause is Cause.TOO_LONG:
         return ControllerError(
-            f"The controller at {server} refused the request: {words}; "
-            f"check {key}HUGGINGGPT_CONTROLLER_MODEL and OPENAI_BASE_URL."
+            f"The request is longer than the context of {model}{quoted}; shorten it, or {more_room}."
         )
-    return None
+    if cause is None and failure.passing:
+        return None
+    return ControllerError(
+        f"The embedded controller refused the request: {words}; reword it, or configure another controller."
+    )
+
+
+def _to_check(failure: CallFailed, has_key: bool) -> str:
+    """What to do about a request that was refused. Of a key or a model only speaks who was told of it."""
+    if failure.status not in (403, 404):
+        return "check HUGGINGGPT_CONTROLLER_MODEL and OPENAI_BASE_URL"
+    said = failure.detail.lower()
+    is_policy = _POLICY.search(_said(failure)) is not None
+    checks = [
+        *(["what OPENAI_API_KEY may use there"] if has_key and _SAYS_KEY.search(said) else []),
+        *(["HUGGINGGPT_CONTROLLER_MODEL"] if _SAYS_MODEL.search(said) and not is_policy else []),
+    ]
+    return f"check {' and '.join(checks)}" if checks else "set OPENAI_BASE_URL to a server that takes it"
+
+
+def _words(failure: CallFailed) -> tuple[str, str]:
+    """The server's words, and the same in brackets if they say anything."""
+    words = failure.detail.rstrip(".: ")
+    return words, "" if _says_nothing(failure) else f" ({words})"
 
 
 def _said(failure: CallFailed) -> str:
@@ -197,5 +307,4 @@ def _said(failure: CallFailed) -> str:
 
 
 def _says_nothing(failure: CallFailed) -> bool:
-    bare = failure.detail.lower().strip(" .:")
-    return bare in (f"http {failure.status}", "not found", "forbidden", "unauthorized", "error", "")
+    return {*re.findall(r"[a-z]+", failure.detail.lower())} <= _EMPTY_WORDS

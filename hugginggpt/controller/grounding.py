@@ -42,7 +42,7 @@ def unfounded(
     counts: Iterable[int] = (),
     known_models: Collection[str] = (),
 ) -> list[str]:
-    """The names and numbers in an answer that should not be there, one sentence each.
+    """The names and numbers in an answer that should not be there, one sentence each, in which "it" is the answer.
 
     Args:
         answer: the controller's answer.
@@ -52,21 +52,21 @@ def unfounded(
         known_models: ids of models that may only be named if they were given.
     """
     if len(answer) > MOST_CHARS:
-        return [f"The answer is longer than {MOST_CHARS:,} characters."]
+        return [f"It is longer than {MOST_CHARS:,} characters."]
     source = visible("\n".join(given))  # as prompts show it
     left = answer if numbers else _CODE.sub(" ", answer)
     problems = []
     for pattern, what in (
         (_BLANK, "is a placeholder for a file or an address"),
-        (_URL, "is not an address in the data"),
-        (_PATH, "is not a path in the data"),
-        (_HASH, "is not a hash in the data"),
-        (_FILE, "is not a file in the data"),
-        (_NAMES, "is not a model or file in the data"),
+        (_URL, "is not an address that it was given"),
+        (_PATH, "is not a path that it was given"),
+        (_HASH, "is not a hash that it was given"),
+        (_FILE, "is not a file that it was given"),
+        (_NAMES, "is not a model or file that it was given"),
     ):
         matches = list(pattern.finditer(left))
         if len(matches) > _MOST_NAMES:
-            return [f"The answer names more than {_MOST_NAMES} files, addresses or models."]
+            return [f"It names more than {_MOST_NAMES} files, addresses or models."]
         characters = list(left)
         for match in reversed(matches):
             name = match.group().rstrip(".,;:!?*_")
@@ -74,15 +74,15 @@ def unfounded(
             if pattern is _NAMES and _is_wording(match, around.lower()):
                 continue
             if not _stands_in(name, source, whole=pattern is not _HASH):
-                problems.append(f"'{name}' {what}.")
+                problems.append(f"It names '{name}', which {what}.")
             characters[match.start() : match.end()] = " " * len(match.group())
         left = "".join(characters)
     problems += [
-        f"'{m}' is a model that was not used." for m in known_models if _stands_in(m, left) and m not in source
+        f"It names '{m}', a model that was not used." for m in known_models if _stands_in(m, left) and m not in source
     ]
     if numbers:
         founded = _Numbers(source, counts)
-        problems += [f"The number {text} is not in the data." for text in _unfounded_numbers(left, founded)]
+        problems += [f"It says {text}, which is not in the results." for text in _unfounded_numbers(left, founded)]
     return list(dict.fromkeys(problems))
 
 

@@ -7,24 +7,31 @@ from hugginggpt.plan.references import references_in
 from hugginggpt.results import TaskOutcome, TaskStatus
 from hugginggpt.text import visible
 
+_MOST_CAUSES = 3
+"""Causes in one line."""
+
 
 def not_done(outcomes: Sequence[TaskOutcome]) -> list[str]:
-    """Everything that was not done: each failed task with what hangs on it, each failed element of a list, and why.
+    """Everything that was not done: failed tasks with what hangs on them, failed elements of lists, and why.
 
     Args:
         outcomes: one per planned task, in the plan's order.
     """
     failed = [o for o in outcomes if o.result is None and o.status is not TaskStatus.SKIPPED]
     skipped = [o for o in outcomes if o.status is TaskStatus.SKIPPED]
-    told = []
+    lost: dict[str | None, list[TaskOutcome]] = {}
     for outcome in failed:
-        lost = [outcome]
+        with_it = [outcome]
         for other in skipped:
-            if any(one.planned.id in other.planned.needs for one in lost):
-                lost.append(other)
-        skipped = [other for other in skipped if other not in lost]
-        told.append(_told(", ".join(dict.fromkeys(map(_lost, lost))), outcome.error))
-    told += [_told(_lost(outcome), outcome.error) for outcome in skipped]
+            if any(one.planned.id in other.planned.needs for one in with_it):
+                with_it.append(other)
+        skipped = [other for other in skipped if other not in with_it]
+        lost.setdefault(outcome.error, []).extend(with_it)
+    told = [
+        _told(", ".join(dict.fromkeys(map(_lost, those))), why, *(one.obstacle for one in those))
+        for why, those in lost.items()
+    ]
+    told += [_told(_lost(outcome), outcome.error, outcome.obstacle) for outcome in skipped]
     for outcome in outcomes:
         items = outcome.result.items if outcome.result is not None else ()
         told += [
@@ -33,11 +40,15 @@ def not_done(outcomes: Sequence[TaskOutcome]) -> list[str]:
     return told
 
 
-def _told(what: str, why: str | None) -> str:
-    why = visible(why or "")
-    if why.partition(" ")[0] in CAPABILITIES:  # a sentence about a kind of task
-        why = why[0].upper() + why[1:]
-    return f"Not done: {what}. {why}".rstrip()
+def _told(what: str, *causes: str | None) -> str:
+    given = list(dict.fromkeys(_sentence(cause) for cause in causes if cause))
+    return " ".join([f"Not done: {what}.", *given[:_MOST_CAUSES]])
+
+
+def _sentence(why: str) -> str:
+    why = visible(why)
+    # A sentence about a kind of task begins with its name.
+    return why[0].upper() + why[1:] if why.partition(" ")[0] in CAPABILITIES else why
 
 
 def _lost(outcome: TaskOutcome) -> str:

@@ -29,10 +29,34 @@ from hugginggpt.text import visible
 Message = dict[str, str]
 
 CUT = " […] "
+MORE_CONTEXT = "raise HUGGINGGPT_CONTROLLER_CONTEXT_TOKENS if the model takes more"
 _BYTES_PER_TOKEN = 3.5
 _TOKENS_PER_MESSAGE = 8
 _LEAST_CHARS = 60
 _BLOCKS = (("system", "system"), ("user", "user"), ("assistant", "assistant"), ("user_again", "user"))
+
+
+class Room(int):
+    """A number of tokens that prompts may take, with what would make it more.
+
+    What is left of it after a subtraction is room too.
+    """
+
+    more: str
+
+    def __new__(cls, tokens: int, more: str) -> "Room":
+        """Make room.
+
+        Args:
+            tokens: how many.
+            more: what to do for more, as the end of a sentence.
+        """
+        room = super().__new__(cls, tokens)
+        room.more = more
+        return room
+
+    def __sub__(self, taken: int) -> "Room":
+        return Room(int(self) - taken, self.more)
 
 
 class Cuttable(str):
@@ -143,10 +167,8 @@ def _cut_texts(name: str, budget: int, data: dict[str, Any]) -> Prompt:
         else:
             high = middle - 1
     if fits is None:
-        raise ControllerError(
-            "The request does not fit into the controller's context; shorten it, "
-            "or raise HUGGINGGPT_CONTROLLER_CONTEXT_TOKENS if the model takes more."
-        )
+        more = budget.more if isinstance(budget, Room) else MORE_CONTEXT
+        raise ControllerError(f"The request does not fit into the controller's context; shorten it, or {more}.")
     return fits
 
 

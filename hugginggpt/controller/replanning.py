@@ -12,6 +12,7 @@ from hugginggpt.controller.client import Controller
 from hugginggpt.controller.planning import Checks, answer_room, planning_data
 from hugginggpt.controller.prompts import Cuttable, cuttable, render_within, shorten
 from hugginggpt.deadline import Deadline
+from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan, PlannedTask, parse_plan, plan_schema
 from hugginggpt.plan.extract import RawTask, extract_tasks
 from hugginggpt.plan.renumber import merged
@@ -30,7 +31,7 @@ def plan_rest(
     outcomes: Sequence[TaskOutcome],
     deadline: Deadline | None,
     checks: Checks,
-) -> Plan | None:
+) -> Plan:
     """Have the controller plan what is missing after tasks have failed for good.
 
     Args:
@@ -43,10 +44,10 @@ def plan_rest(
         checks: what the plan has to pass.
 
     Returns:
-        the tasks that are done, unchanged, with others for the rest; None if the controller has nothing better.
+        the tasks that are done, unchanged, with others for the rest.
 
     Raises:
-        PlanError: its answer is no plan.
+        PlanError: its answer is no plan, or nothing better.
         ControllerError: and its subclasses, as `Controller.chat` raises them.
     """
     done = [outcome for outcome in outcomes if outcome.result is not None]
@@ -69,9 +70,13 @@ def plan_rest(
     plan = merged(plan, _repeated(plan, done_ids))
     rest = Plan(tasks=tuple(task for task in plan.tasks if task.id not in done_ids))
     tried = [(outcome.planned.task, outcome.planned.args) for outcome in failed]
+    if not rest.tasks:
+        raise PlanError("The controller plans nothing more.")
     if all((task.task, task.args) in tried for task in rest.tasks):
-        return None
-    return None if checks.obstacles(rest, False) or checks.problems(plan) else plan
+        raise PlanError("The controller only repeats what has failed.")
+    if wrong := [*checks.obstacles(rest, False), *checks.problems(plan)]:
+        raise PlanError("\n".join(wrong))
+    return plan
 
 
 def given_up(dropped: Sequence[TaskOutcome], instead: Sequence[TaskOutcome]) -> list[TaskOutcome]:

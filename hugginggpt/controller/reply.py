@@ -6,20 +6,20 @@ tool calls, errors with a status of success, web pages, and any other JSON.
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from hugginggpt.controller.error_body import ErrorBody, read_error
+from hugginggpt.controller.tool_calls import ToolCall, calls_in
 from hugginggpt.costs import reported_cost
-from hugginggpt.redaction import MASK, redact
-from hugginggpt.spoken import is_json, spoken_in
+from hugginggpt.redaction import MASK, is_secret_key, redact
+from hugginggpt.spoken import is_json, spoken_in, without_thoughts
 from hugginggpt.text import one_line, storable
 
 _MOST_REPLY = 1_000_000  # characters, including what a model thinks aloud
 _MOST_DETAIL = 300
-_SHORTEST_SECRET = 8
 _PASSING_STATUSES = {408, 409, 425, 429}
 _LASTING_CODES = re.compile(
     r"invalid|unauthori[sz]ed|forbidden|permission|not_?found|unsupported|insufficient|billing|content_?filter|moderation"
@@ -29,13 +29,20 @@ _FINISHES = {
     "length": re.compile(r"length|max_\w*tokens|token_limit"),
     "content_filter": re.compile(r"content_filter|safety|recitation|blocklist|prohibited|spii"),
     "error": re.compile(r"error|insufficient|abort|cancel|malformed"),
+    "refusal": re.compile(r"refus|declined"),
 }
+# Groq refuses what its model wrote, not what the model was asked.
+_WRITTEN_BADLY = re.compile(
+    r"json_validate_failed|tool_use_failed|output_parse_failed|failed to (?:generate|validate) json"
+    r"|model (?:generated|produced) (?:output|json|text) that could not be parsed|but model called a tool"
+)
 _FENCED = re.compile(r"\A```\w*\s*(.*?)\s*```\Z", re.DOTALL)
 
 
 CUT_OFF, ENDLESS, LATE, REFUSAL, FILTERED = "cut_off", "endless", "late", "refusal", "content_filter"
+WEB_PAGE = "web_page"
 """Codes of failures that only the client sees: an answer reached its token limit, is longer than any should be, did not
-come in time, is a refusal, or was withheld by the server's filter."""
+come in time, is a refusal, was withheld by the server's filter, or is a page for people."""
 
 
 class CallFailed(Exception):
@@ -48,6 +55,7 @@ class CallFailed(Exception):
         detail: the server's message, without secrets.
         retry_after: seconds that the server asks to wait.
         passing: another attempt may work.
+        reply: what came with the failure, for its tokens and cost; None if nothing did.
     """
 
     def __init__(
@@ -67,6 +75,12 @@ class CallFailed(Exception):
         self.param = param
         self.retry_after = retry_after
         self.passing = passing
+        self.reply: Reply | None = None
+
+    @property
+    def is_of_the_model(self) -> bool:
+        """Whether the server complains of what its model wrote."""
+        return _WRITTEN_BADLY.search(f"{self.code} {self.detail}".lower()) is not None
 
 
 @dataclass(frozen=True)
@@ -75,9 +89,10 @@ class Reply:
 
     Attributes:
         text: what the model says, without its thoughts.
+        finish: "stop", "length", "content_filter", "refusal", or another reason that the server gives.
         thoughts: what it thinks aloud.
-        arguments: those of a tool call that it makes instead of saying something.
-        finish: "stop", "length", "content_filter", or another reason that the server gives.
+        json_thoughts: JSON that the server took for thoughts, as it is; "" if there is none.
+        calls: the tools that it calls instead of saying something.
         refusal: the model's own words, if it declined.
         prompt_tokens: None if the server does not say.
         completion_tokens: including those of thoughts; None if the server does not say.
@@ -87,11 +102,17 @@ class Reply:
     text: str
     finish: str = "stop"
     thoughts: str = ""
-    arguments: str = ""
+    json_thoughts: str = ""
+    calls: tuple[ToolCall, ...] = ()
     refusal: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cost_microdollars: int | None = None
+
+    @property
+    def written(self) -> str:
+        """Everything that the model wrote."""
+        return "".join([self.thoughts, self.text, *(call.arguments for call in self.calls)])
 
 
 def reply_in(body: Any, *secrets: str) -> Reply:
@@ -106,9 +127,31 @@ def reply_in(body: Any, *secrets: str) -> Reply:
     """
     if not isinstance(body, dict):
         raise CallFailed("the reply is not a chat completion", passing=False)
+    try:
+        return _completion(body, *secrets)
+    except CallFailed as failure:
+        failure.reply = spent_in(body, *secrets)
+        raise
+
+
+def spent_in(body: Any, *secrets: str) -> Reply | None:
+    """What is in the body of a failure, for its tokens and cost; None if the model did nothing."""
+    if not isinstance(body, dict):
+        return None
+    message = _choice_in(body).get("message")
+    reply = _reply(message if isinstance(message, dict) else {}, "error", body.get("usage"), *secrets)
+    known = (reply.prompt_tokens, reply.completion_tokens, reply.cost_microdollars)
+    return reply if reply.written or any(number is not None for number in known) else None
+
+
+def _choice_in(body: Mapping[str, Any]) -> Mapping[str, Any]:
     choices = body.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
-    choice = choice if isinstance(choice, dict) else {}
+    return choice if isinstance(choice, dict) else {}
+
+
+def _completion(body: Mapping[str, Any], *secrets: str) -> Reply:
+    choices, choice = body.get("choices"), _choice_in(body)
     for said in (body.get("error"), choice.get("error")):
         if said:
             raise failed(read_error(said), None, *secrets)
@@ -141,10 +184,8 @@ def failed(error: ErrorBody, status: int | None, *secrets: str) -> CallFailed:
     else:
         known = status or error.status or 0
         passing = known in _PASSING_STATUSES or known >= 500
-    # Groq refuses what its model wrote, not what it was asked.
-    passing = passing or "json_validate_failed" in error.codes
     detail = shown(error.message, *secrets) or (f"HTTP {status}" if status else "an error without a message")
-    return CallFailed(
+    failure = CallFailed(
         detail,
         status=status or error.status,
         code=error.codes,
@@ -152,11 +193,13 @@ def failed(error: ErrorBody, status: int | None, *secrets: str) -> CallFailed:
         retry_after=error.retry_after,
         passing=passing,
     )
+    failure.passing = passing or failure.is_of_the_model
+    return failure
 
 
 def shown(text: str, *secrets: str) -> str:
     """The text on one line of bounded length, without secrets or anything that looks like one."""
-    return one_line(redact(text, *secrets), _MOST_DETAIL)
+    return one_line(redact(text, *filter(is_secret_key, secrets)), _MOST_DETAIL)
 
 
 def _finish(reason: Any) -> str:
@@ -165,15 +208,18 @@ def _finish(reason: Any) -> str:
     return next((ours for ours, theirs in _FINISHES.items() if theirs.search(said)), said)
 
 
-def _reply(message: dict[str, Any], finish: str, usage: Any, *secrets: str) -> Reply:
+def _reply(message: Mapping[str, Any], finish: str, usage: Any, *secrets: str) -> Reply:
     spoken = spoken_in(message)
-    prompt_tokens, completion_tokens = _usage(usage)
+    text, thoughts = storable(spoken.said), storable(spoken.thoughts)
+    calls = tuple(ToolCall(call.name, _masked(storable(call.arguments), *secrets)) for call in calls_in(message))
+    prompt_tokens, completion_tokens = _usage(usage, is_empty=not (text or thoughts or calls))
     return Reply(
         # What looks like a key may be what was asked for; our own never is.
-        text=_masked(storable(spoken.said), *secrets),
+        text=_masked(text, *secrets),
         finish=finish,
-        thoughts=redact(storable(spoken.thoughts), *secrets),
-        arguments=_masked(storable(_arguments(message)), *secrets),
+        thoughts=redact(thoughts, *filter(is_secret_key, secrets)),
+        json_thoughts=_masked(_json_in(thoughts), *secrets),
+        calls=calls,
         refusal=shown(spoken.refusal, *secrets) or None,
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
@@ -182,40 +228,30 @@ def _reply(message: dict[str, Any], finish: str, usage: Any, *secrets: str) -> R
 
 
 def _masked(text: str, *secrets: str) -> str:
-    for secret in secrets:
-        text = text.replace(secret, MASK) if len(secret) >= _SHORTEST_SECRET else text
+    for secret in filter(is_secret_key, secrets):
+        text = text.replace(secret, MASK)
     return text
 
 
-def _arguments(message: dict[str, Any]) -> str:
-    """The arguments of the first tool call."""
-    calls = message.get("tool_calls")
-    first = calls[0] if isinstance(calls, list) and calls else message.get("function_call")
-    called = first.get("function", first) if isinstance(first, dict) else None
-    given = called.get("arguments") if isinstance(called, dict) else None
-    if isinstance(given, str):
-        return given
-    return json.dumps(given) if isinstance(given, dict | list) else ""
-
-
-def json_in_thoughts(reply: Reply) -> str:
-    """The thoughts, if they are JSON and nothing else: some servers take an answer in a form for thoughts."""
-    text = reply.thoughts.strip()
+def _json_in(thoughts: str) -> str:
+    """Thoughts that are JSON and nothing else, or end where JSON begins: some servers take an answer for thoughts."""
+    text = without_thoughts(thoughts).said
     fenced = _FENCED.match(text)
     text = fenced[1] if fenced else text
     return text if is_json(text) else ""
 
 
-def _usage(usage: Any) -> tuple[int | None, int | None]:
-    """Tokens of the prompt and of the completion."""
+def _usage(usage: Any, is_empty: bool) -> tuple[int | None, int | None]:
+    """Tokens of the prompt and of the completion. A server that does not count says 0."""
     given = usage if isinstance(usage, dict) else {}
     prompt, completion, total = (
         _count(given.get(name)) for name in ("prompt_tokens", "completion_tokens", "total_tokens")
     )
+    prompt = prompt or None
     if prompt is not None and total is not None:
         # Some servers count thoughts in the total only.
         completion = max(completion or 0, total - prompt)
-    return prompt, completion
+    return prompt, completion if completion or is_empty else None
 
 
 def _count(given: Any) -> int | None:

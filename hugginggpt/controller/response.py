@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hugginggpt.artifacts import Artifact, Resource
 from hugginggpt.capabilities import ValueType
-from hugginggpt.controller.answer_form import form_problems, read_form, written_form
+from hugginggpt.controller.answer_form import Given, form_problems, read_form, written_form
 from hugginggpt.controller.call import RESPOND
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded.composition import compose
@@ -20,16 +20,18 @@ from hugginggpt.controller.planning import own_files, shown_resources, shown_tur
 from hugginggpt.controller.prompts import Cuttable, Prompt, cuttable, render_within, shorten
 from hugginggpt.controller.text_tasks import reader_of
 from hugginggpt.deadline import Deadline
-from hugginggpt.errors import ControllerError
+from hugginggpt.errors import ControllerError, DeadlineExceededError
 from hugginggpt.request import Exchange
 from hugginggpt.results import ItemResult, TaskOutcome
-from hugginggpt.text import visible
+from hugginggpt.text import counted, visible
 
 _ANSWER_TOKENS = 800
 _ANSWER_SHARE = 4  # at most one part in this many of a small context is reserved for the answer
 _PREVIEW_CHARS = 400
 _PLAIN_CHARS = 1500
 _MOST_PROBLEMS = 12
+_MOST_SAID = 3  # problems that the user is told
+_UNUSED = "The controller's answer was not used"
 
 
 class Response(BaseModel):
@@ -39,7 +41,7 @@ class Response(BaseModel):
         source: "controller" if the controller wrote it, "results" if the results are the answer, word for word,
             "form" if it is JSON that keeps to a schema, "fixed" if it is a fixed text, "plain" if it is the plain list
             of results.
-        problems: why it is the plain list, one sentence each.
+        problems: why it is the plain list, one sentence each, for the user.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -117,17 +119,25 @@ def respond_in_form(
         ControllerError: there are no outcomes, and the controller gives no answer.
     """
     tasks = [_facts(outcome) for outcome in outcomes]
-    given = [text, *_strings(tasks), *_strings_of(resources)]
-    counts = _counts(outcomes, resources)
+    results = [*_previews(outcomes), *(r.artifact.preview or "" for r in resources)]
+    given = Given(
+        texts=[text, *_strings(tasks), *_strings_of(resources), *results],
+        results=results,
+        counts=_counts(outcomes, resources),
+        known_models=known_models,
+        knows_verdicts=controller.knows_little,
+    )
 
     def problems_of(answer: str) -> list[str]:
-        return form_problems(read_form(answer), schema, given, counts=counts, known_models=known_models)
+        return form_problems(read_form(answer), schema, given, deadline)
 
     try:
         if controller.knows_little:
-            answer = _read_form_in(outcomes, schema, controller, deadline)
+            unusable = "The form could not be filled in"
+            answer = _read_form_in(results, schema, controller, deadline)
             problems = problems_of(answer)
         else:
+            unusable = _UNUSED
             data = {
                 "request": visible(text),
                 "resources": shown_resources(resources, _PREVIEW_CHARS),
@@ -135,28 +145,49 @@ def respond_in_form(
                 "schema": schema,
             }
             answer, problems = _ask_checked(controller, "form", data, problems_of, deadline, schema=dict(schema))
-    except ControllerError as error:
+    except (ControllerError, DeadlineExceededError) as error:
         if not outcomes:
-            raise
-        answer, problems = "", [error.message]
+            raise ControllerError(error.message) from error
+        return _plain(text, outcomes, error.message)
     if problems:
-        return Response(text=plain_rendering(text, outcomes), source="plain", problems=tuple(problems))
+        return _plain(text, outcomes, f"{unusable}: {_clauses(problems)}.")
     return Response(text=written_form(read_form(answer)), source="form")
 
 
+def _previews(outcomes: Sequence[TaskOutcome]) -> Iterator[str]:
+    """The texts that tasks made, each once."""
+    made = (artifact for outcome in outcomes if outcome.result is not None for artifact in outcome.result.outputs)
+    yield from dict.fromkeys(artifact.preview for artifact in made if artifact.preview)
+
+
 def _read_form_in(
-    outcomes: Sequence[TaskOutcome], schema: Mapping[str, Any], controller: Controller, deadline: Deadline | None
+    texts: Sequence[str], schema: Mapping[str, Any], controller: Controller, deadline: Deadline | None
 ) -> str:
-    """What the reader finds for a form in the texts that the tasks made, as JSON."""
+    """What the reader finds for a form in texts, as JSON."""
     reader = reader_of(controller)
     if reader is None:
         raise ControllerError(
             "The embedded controller cannot fill in a form without its reader; set HUGGINGGPT_EMBEDDED_READER, "
             "or OPENAI_API_KEY or OPENAI_BASE_URL."
         )
-    made = [artifact for outcome in outcomes if outcome.result is not None for artifact in outcome.result.outputs]
-    texts = dict.fromkeys(artifact.preview for artifact in made if artifact.preview)
-    return json.dumps(filled_from("\n\n".join(texts), schema, reader, deadline))
+    return json.dumps(filled_from("\n\n".join(dict.fromkeys(texts)), schema, reader, deadline))
+
+
+def _plain(text: str, outcomes: Sequence[TaskOutcome], why: str) -> Response:
+    return Response(text=plain_rendering(text, outcomes), source="plain", problems=(why,))
+
+
+def _rejection(problems: Sequence[str]) -> str:
+    """Why an answer was not used, for the user, from what is wrong with it."""
+    return f"{_UNUSED}, because {_clauses(problems)}."
+
+
+def _clauses(problems: Sequence[str]) -> str:
+    """Sentences on what is wrong as clauses of one sentence, the first few of them."""
+    clauses = [problem.removeprefix("The form: ").removesuffix(".") for problem in problems]
+    shown = [f"it {c[3:]}" if c.startswith("It ") else f"the {c[4:]}" if c.startswith("The ") else c for c in clauses]
+    more = len(shown) - _MOST_SAID
+    return "; ".join(shown[:_MOST_SAID]) + (f"; and {counted(more, 'further problem')}" if more > 0 else "")
 
 
 def plain_rendering(text: str, outcomes: Sequence[TaskOutcome]) -> str:
@@ -170,16 +201,24 @@ def plain_rendering(text: str, outcomes: Sequence[TaskOutcome]) -> str:
     if not done:
         return "\n".join(not_done(outcomes))
     request = shorten(" ".join(text.split()), 200)
-    lines = [f"{done} of {len(outcomes)} tasks were done for: {request}"]
+    lines = [f"{_share(done, len(outcomes))} done for: {request}"]
     for outcome in outcomes:
         result = outcome.result
         if result is None:
-            lines.append(f"\n{outcome.planned.name}: {outcome.status}. {outcome.error or ''}".rstrip())
+            why = " ".join(filter(None, [outcome.error, outcome.obstacle]))
+            lines.append(f"\n{outcome.planned.name}: {outcome.status}. {why}".rstrip())
             continue
         lines.append(f"\n{outcome.planned.name}, by {result.model} ({result.endpoint}):")
         for item in result.items:
             lines += [f"  {line}" for line in _plain_item(item, outcome.files)]
     return "\n".join(lines)
+
+
+def _share(done: int, planned: int) -> str:
+    """How many tasks were done, as the beginning of a sentence."""
+    if done == planned:
+        return "The task was" if planned == 1 else "All tasks were"
+    return f"{done} of {planned} tasks {'was' if done == 1 else 'were'}"
 
 
 def _plain_item(item: ItemResult, files: Mapping[str, str]) -> Iterator[str]:
@@ -203,9 +242,9 @@ def _from_results(
     try:
         answer, problems = _by_model(controller, text, outcomes, deadline, resources, known_models)
     except ControllerError as error:
-        answer, problems = "", [error.message]
+        return _plain(text, outcomes, error.message)
     if problems:
-        return Response(text=plain_rendering(text, outcomes), source="plain", problems=tuple(problems))
+        return _plain(text, outcomes, _rejection(problems))
     # What to do about it is said in our words, whatever the controller makes of it.
     lacking = [line for line in not_done(outcomes) if line not in answer]
     return Response(text="\n\n".join([answer, *(["\n".join(lacking)] if lacking else [])]), source="controller")
@@ -248,8 +287,8 @@ def _directly(
 
     answer, problems = _ask_checked(controller, "answer", data, problems_of, deadline)
     if problems:
-        withheld = "The controller's answer was withheld because it names things that do not exist here: "
-        return Response(text=withheld + " ".join(problems), source="plain", problems=tuple(problems))
+        rejection = _rejection(problems)
+        return Response(text=rejection, source="plain", problems=(rejection,))
     files = own_files(resources)
     return Response(text=f"{answer}\n\nNot read: {', '.join(files)}." if files else answer, source="controller")
 

@@ -3,21 +3,27 @@
 import json
 import shlex
 from collections.abc import Sequence
+from difflib import get_close_matches
 
+from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.controller.call import SELECT
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.prompts import Cuttable, cuttable, render_within
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, SelectionError
-from hugginggpt.models.card import Candidate, ModelChoice
+from hugginggpt.experts.registry import plugin_cards
+from hugginggpt.models.bundled import bundled_cards
+from hugginggpt.models.card import Candidate, Endpoint, ModelChoice
 from hugginggpt.plan import PlannedTask
-from hugginggpt.plan.loose import loose_values
+from hugginggpt.plan.meant import objects_in
 from hugginggpt.text import one_line
 
 _ANSWER_TOKENS = 200
 _DESCRIPTION_CHARS = 100
 _REASON_CHARS = 300
 _MOST_READ = 20_000
+_CLOSE = 0.8
+"""How much an id has to resemble a name to be taken for what was meant."""
 
 
 def choose_model(
@@ -90,16 +96,36 @@ def choose_given(kind: str, model: str, candidates: Sequence[Candidate]) -> Mode
     named = [candidate for candidate in candidates if candidate.card.id == model]
     runnable = [candidate for candidate in named if candidate.obstacle is None]
     if not named:
-        shown = one_line(model, _REASON_CHARS)
-        raise SelectionError(
-            f"No model {shown} is known for {kind}: choose one that `hugginggpt models list --kind {kind}` shows, "
-            f"or run `hugginggpt models fetch {shlex.quote(shown)} --kind {kind}`."
-        )
+        raise SelectionError(_unknown(kind, model, candidates))
     if not runnable:
         raise SelectionError(f"The model of the request cannot run here: {named[0].obstacle}")
     first, *others = runnable
     reason = "The request names it."
     return ModelChoice(kind=kind, chosen=first, reason=reason, chosen_by="request", alternatives=tuple(others))
+
+
+def _unknown(kind: str, model: str, candidates: Sequence[Candidate]) -> str:
+    """What to do about a model that is not among the candidates of a kind."""
+    ids = list(dict.fromkeys(candidate.card.id for candidate in candidates))
+    name, _, revision = model.partition("@")
+    shown, lists = one_line(model, _REASON_CHARS), f"`hugginggpt models --kind {kind}` lists the models"
+    unknown = f"No model {shown} is known for {kind}"
+    same = next((known for known in ids if known.lower() == name.lower()), None)
+    if same is not None:
+        return f"{unknown}: did you mean {same}{', without a revision' if revision else ''}?"
+    # A model that comes with a package is never fetched.
+    if packaged := [other for other in CAPABILITIES if name.lower() in _in_packages(other)]:
+        for_others = ", ".join(other for other in packaged if other != kind)
+        return f"{shown} is for {for_others}, not for {kind}: {lists}." if for_others else f"{unknown}: {lists}."
+    close = get_close_matches(name, ids, n=1, cutoff=_CLOSE)
+    or_else = f"did you mean {close[0]}? Otherwise," if close else f"{lists}; or"
+    return f"{unknown}: {or_else} run `hugginggpt models fetch {shlex.quote(shown)} --kind {kind}`."
+
+
+def _in_packages(kind: str) -> set[str]:
+    """The models of a kind that come with a package, in lower case."""
+    known = (*plugin_cards(kind), *bundled_cards().get(kind, ()))
+    return {card.id.lower() for card in known if Endpoint.EMBEDDED in card.runs_on}
 
 
 def _first(kind: str, ranked: Sequence[Candidate], reason: str, provisional: bool = False) -> ModelChoice:
@@ -152,11 +178,11 @@ def _ask(
 
 
 def _read(answer: str) -> tuple[str, str]:
-    """The id and the reason in an answer, whose JSON may be inside other text; empty texts if there is no JSON."""
+    """The id and the reason in an answer, whose JSON may be inside other text; empty texts if there is no such JSON."""
     try:
         found = json.loads(answer)
     except (ValueError, RecursionError):
-        found = next(loose_values(answer), None)
+        found = next((one for one in reversed(objects_in(answer)) if "id" in one), None)
     if not isinstance(found, dict):
         return "", ""
     return str(found.get("id") or "").strip(), one_line(str(found.get("reason") or ""))[:_REASON_CHARS]

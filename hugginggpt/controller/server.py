@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from hugginggpt.addresses import shown
 from hugginggpt.controller.connection import Connection
+from hugginggpt.controller.prompts import MORE_CONTEXT, Room
 from hugginggpt.costs import OPENAI_URL
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
@@ -34,10 +35,10 @@ class Server:
         return embedded.model_name(self.settings)
 
     @property
-    def context_tokens(self) -> int:
+    def context_tokens(self) -> Room:
         """Token budget of one call, including the answer."""
         if not self.is_embedded:
-            return self.settings.controller_context_tokens
+            return Room(self.settings.controller_context_tokens, MORE_CONTEXT)
         from hugginggpt.controller.embedded import server as embedded
 
         return embedded.context_tokens(self.settings)
@@ -64,9 +65,8 @@ class Server:
             address = embedded.start(self.settings)
             return LocalConnection(address.base_url, address.key)
         key = self.settings.openai_api_key
-        # Local servers need no key, but the client insists on one.
         return Connection(
-            self.settings.openai_base_url or OPENAI_URL, key.get_secret_value() if key is not None else "none"
+            self.settings.openai_base_url or OPENAI_URL, key.get_secret_value() if key is not None else None
         )
 
     @contextlib.contextmanager

@@ -10,7 +10,14 @@ from typing import Any
 
 from hugginggpt.controller.call import Sampling
 from hugginggpt.controller.dialect import known_dialect, remember_dialect
-from hugginggpt.controller.failures import Cause, cause_of, is_cut_off, is_loading, lasting_error
+from hugginggpt.controller.failures import (
+    Cause,
+    cause_of,
+    is_cut_off,
+    is_loading,
+    lasting_embedded_error,
+    lasting_error,
+)
 from hugginggpt.controller.prompts import Prompt
 from hugginggpt.controller.reply import LATE, CallFailed, Reply
 from hugginggpt.controller.server import Server
@@ -61,13 +68,18 @@ class Tries:
         self._schema, self._sampling, self._extra = schema, sampling, extra
         self._base_url = server.connection().base_url
         self._dialect = known_dialect(self._base_url, server.model, stage)
-        self._failures = self._steps = self._cut_offs = 0
+        self._failures = self._steps = self._cut_offs = self._written_badly = 0
         self._loading_since: float | None = None
 
     @property
     def is_structured(self) -> bool:
         """Whether the answer has a form, so that a part of it is useless."""
         return self._schema is not None
+
+    @property
+    def fields(self) -> list[str]:
+        """What an answer in a form has to have."""
+        return list((self._schema or {}).get("required", ()))
 
     def next(self) -> dict[str, Any]:
         """The request of the next try."""
@@ -117,13 +129,8 @@ class Tries:
         if is_loading(failure):
             return self._until_loaded(failure)
         self._loading_since = None
-        cause = cause_of(failure)
-        if cause in (None, Cause.MODEL, Cause.ADDRESS):
-            other = self._dialect.without(failure, request, guess=cause is None)
-            if other is not None and self._steps < _MOST_STEPS:
-                self._steps += 1
-                self._dialect = other
-                return 0.0
+        if self._changes_dialect(failure, request):
+            return 0.0
         self._failures += 1
         if (lasting := self._lasting(failure)) is not None:
             raise lasting
@@ -131,6 +138,23 @@ class Tries:
             times = "once" if self._failures == 1 else f"{self._failures} times"
             raise self.unavailable(f"failed {times}; the last error: {failure.detail}", failure)
         return self._wait(failure, deadline)
+
+    def _changes_dialect(self, failure: CallFailed, request: dict[str, Any]) -> bool:
+        """Whether the next try asks in another way, because of what the server refuses."""
+        cause = cause_of(failure)
+        if cause not in (None, Cause.MODEL, Cause.ADDRESS) or self._steps >= _MOST_STEPS:
+            return False
+        if failure.is_of_the_model:
+            # Once is chance. A model that cannot write in a form fails again and again.
+            self._written_badly += 1
+            if self._written_badly == 1 and self._server.settings.controller_retries:
+                return False
+        other = self._dialect.without(failure, request, guess=cause is None)
+        if other is None:
+            return False
+        self._steps += 1
+        self._dialect = other
+        return True
 
     def unavailable(self, what: str, failure: CallFailed | None = None) -> ControllerUnavailableError:
         """The error of a server that gave no answer.
@@ -158,10 +182,10 @@ class Tries:
         return self._max_tokens > before
 
     def _no_end(self, failure: CallFailed) -> EndlessAnswerError:
+        room = self._server.context_tokens
         return EndlessAnswerError(
             f"{self._named()} did not come to an end within {self._max_tokens} tokens ({failure.detail.rstrip('.')}); "
-            f"set HUGGINGGPT_CONTROLLER_CONTEXT_TOKENS to more (now {self._server.context_tokens}), if the model takes "
-            "it, or use a model that thinks less."
+            f"{room.more} (now {room} tokens), or use a model that thinks less."
         )
 
     def _until_loaded(self, failure: CallFailed) -> float:
@@ -178,6 +202,8 @@ class Tries:
         return wait
 
     def _lasting(self, failure: CallFailed) -> ControllerError | None:
+        if self._server.is_embedded:
+            return lasting_embedded_error(failure, model=self._server.model, more_room=self._server.context_tokens.more)
         return lasting_error(
             failure,
             server=self._server.label,

@@ -31,8 +31,10 @@ from hugginggpt.controller.prompts import prompt_hash
 from hugginggpt.plan import (
     draft,
     extract,
+    ids,
     limits,
     loose,
+    meant,
     model,
     notation,
     parse,
@@ -43,7 +45,7 @@ from hugginggpt.plan import (
 )
 from hugginggpt.settings import Settings
 
-_READING = (draft, extract, limits, loose, model, parse, placeholders, references, repair)
+_READING = (draft, extract, ids, limits, loose, meant, model, parse, placeholders, references, repair)
 _ASKED = (questions, question_words, sentences)
 _BY_NOTATION = (planner, turns, file_questions, *_ASKED, direct, sources, grammar, notation, *_READING)
 _BY_JSON = (planning, schema, *_READING)

@@ -7,6 +7,7 @@ pass, so the time it takes grows only with the length of the text.
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 MOST_NESTED = 32
@@ -39,15 +40,39 @@ class _TooDeep(Exception):
     pass
 
 
+@dataclass(frozen=True)
+class Piece:
+    """An object or a list in a text.
+
+    Attributes:
+        start: where it begins in the text.
+        end: where the text goes on behind it.
+        complete: it is closed.
+    """
+
+    value: Any
+    start: int
+    end: int
+    complete: bool = True
+
+
 def loose_values(text: str) -> Iterator[Any]:
     """The objects and the lists of objects in a text, in order."""
+    return (piece.value for piece in loose_pieces(text))
+
+
+def loose_pieces(text: str) -> Iterator[Piece]:
+    """The objects and the lists of objects in a text, in order, with their places."""
     reader, given_up = _Reader(text), 0
     while given_up < _MOST_GIVEN_UP and (start := _START.search(text, reader.at)) is not None:
         reader.at = start.start()
         try:
-            yield reader.value()
+            value = reader.value()
         except _TooDeep:
             given_up += 1
+        else:
+            complete = text[reader.at - 1] == ("]" if start.group() == "[" else "}")
+            yield Piece(value, start.start(), reader.at, complete)
 
 
 class _Reader:

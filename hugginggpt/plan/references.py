@@ -5,14 +5,29 @@ from collections.abc import Callable
 
 from hugginggpt.errors import PlanError
 
+LESS = r"(?:<|&lt;|＜|\\u003c)"
+GREATER = r"(?:>|&gt;|＞|\\u003e)"
+"""The brackets of a reference, which may be escaped for HTML or JSON."""
+
+DASH = r"[-_‐‑‒–—−]"
+
+_PART = (
+    r"(?:texts?|images?|audio|videos?|tables?|outputs?|results?|contents?|values?|captions?|summary|answers?|path|url|uri"
+    r"|data|body|file|labels?|transcript(?:ion)?|translation|description|response|prediction|message)"
+)
+FIELD = (
+    rf"(?:(?:(?:\.|->|[:/]){_PART}\b|\.(?-i:[a-z]{{1,20}}[_A-Z]\w{{1,40}}|[a-z]\w{{4,40}}(?! ?\w)))(?:\(\))?"
+    r"""|(?:\.get)?[\[(]\s?(?:(?<=\[)\d{1,3}|["'][\w -]{1,40}["'])\s?[\])])"""
+)
+"""A part of a result, named behind a reference: `.text`, `["text"]`, `[0]`. No ending of a file's name is one."""
+
 # Controllers write it in many ways: <GENERATED>-1, <GENERATED-1>, <node-1>, <resource>-1, <GENERATED>-<1>; and they
 # name a part of the result: <GENERATED>-1.text, <GENERATED>-1[0].
 # Possessive quantifiers: a run of white space is never matched in a second way.
 _ANY = re.compile(
-    r"<\s*+(?:generated|node|resource)\s*+"
-    r"(?:>\s*+(?:[-_]\s*+)?(?:<(\d{1,4})>|(\d{1,4})(?!\d))|(?:[-_]\s*+)?(\d{1,4})\s*+>)"
-    r"(?:\.(?:text|image|audio|video|table|output|result|results|content|value|caption|summary|answer|path|url)\b"
-    r"|\[\d{1,3}\]){0,2}",
+    rf"{LESS}\s*+(?:generated|node|resource)\s*+"
+    rf"(?:{GREATER}\s*+(?:{DASH}\s*+)?(?:<(\d{{1,4}})>|(\d{{1,4}})(?!\d))|(?:{DASH}\s*+)?(\d{{1,4}})\s*+{GREATER})"
+    rf"{FIELD}{{0,4}}(?:</generated>)?",
     re.IGNORECASE,
 )
 _SHOWN_CHARS = 60

@@ -9,7 +9,7 @@ from hugginggpt.errors import PlanError
 from hugginggpt.plan.draft import Draft, Drafts, argument_of, count_of
 from hugginggpt.plan.limits import MAX_CHARS, MAX_PLAN_ELEMENTS, check_length, listed
 from hugginggpt.plan.model import Argument, Plan, PlannedTask, Scalar
-from hugginggpt.plan.placeholders import is_open
+from hugginggpt.plan.placeholders import is_open, unfilled
 from hugginggpt.plan.references import occurrences, reference, references_in, replace_references, sole_reference
 
 
@@ -36,6 +36,7 @@ class _Repair:
         self._drop_dangling_order()
         for draft in self.drafts.tasks.values():
             self._use_what_is_awaited(draft)
+            self._check_places_to_fill_in(draft)
         self._check_references()
         self.drafts.stop_at_problems()
         ids = self._order()
@@ -78,6 +79,19 @@ class _Repair:
         draft.args[wanted.name] = reference(source)
         draft.order.discard(source)
         self.repairs.append(f"{draft.label} waits for task {source} and lacked '{wanted.name}'; it takes its result.")
+
+    def _check_places_to_fill_in(self, draft: Draft) -> None:
+        """A task that waits for others and takes none of their results means them where its text has a gap."""
+        if not draft.order or draft.needs:
+            return
+        for wanted in draft.capability.inputs:
+            value = draft.args.get(wanted.name)
+            gap = unfilled(value) if isinstance(value, str) else None
+            if gap is not None:
+                self.problems.append(
+                    f"{draft.label} has '{gap}' in '{wanted.name}', which does not say whose result it is: "
+                    f"write {reference(0)} with the id of the task."
+                )
 
     def _check_references(self) -> None:
         for draft in self.drafts.tasks.values():

@@ -200,7 +200,10 @@ class Lifecycle:
             elif row.life != life or row.status != RequestStatus.RUNNING or row.holder is None:
                 over[request_id, life] = NO_LONGER_HELD
             elif row.deadline_at is not None and row.deadline_at <= now:
-                over[request_id, life] = f"The request was not answered within its {row.options['deadline']:g} seconds."
+                seconds = row.options["deadline"]
+                over[request_id, life] = (
+                    f"The request was not answered within its {seconds:g} seconds: raise its deadline."
+                )
         return over
 
     def cancel(self, request_id: str, error: str | None = None) -> bool:

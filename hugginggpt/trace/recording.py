@@ -286,6 +286,15 @@ class RunTrace:
             row = {"request_id": self.request_id, "life": self.life, "task_id": task_id, **call.model_dump()}
             session.add(ControllerCallRow(**row))
 
+    def refuse_call(self, stage: str, since: datetime, error: str) -> None:
+        """Record why the answer of the latest call for a purpose was not used, if there was a call since a time."""
+        with self._database.writing() as session:
+            self._lock_open(session)
+            calls = select(ControllerCallRow).filter_by(request_id=self.request_id, life=self.life, stage=stage)
+            latest = calls.where(ControllerCallRow.started_at >= since).order_by(ControllerCallRow.id.desc()).limit(1)
+            if (row := session.scalar(latest)) is not None:
+                row.error = error
+
     def finish(
         self,
         status: RequestStatus,

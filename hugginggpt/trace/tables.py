@@ -326,7 +326,9 @@ class ControllerCallRow(Base):
     request_id: Mapped[str]
     life: Mapped[int]
     task_id: Mapped[int | None] = mapped_column(doc="the task that the call was for; null for the plan and the answer")
-    stage: Mapped[str] = mapped_column(doc="its purpose: `plan`, `select`, `respond`, or the kind of a text task")
+    stage: Mapped[str] = mapped_column(
+        doc="its purpose: `plan`, `replan`, `select`, `respond`, or the kind of a text task"
+    )
     prompt_name: Mapped[str]
     prompt_sha256: Mapped[str] = mapped_column(doc="hash of the prompt's template")
     model: Mapped[str]
@@ -340,7 +342,7 @@ class ControllerCallRow(Base):
     estimated: Mapped[bool] = mapped_column(
         server_default=false(), doc="tokens and cost are estimated, because the server does not count"
     )
-    error: Mapped[str | None]
+    error: Mapped[str | None] = mapped_column(doc="why it gave no answer, or why a further plan was not used")
     thoughts: Mapped[str | None] = mapped_column(doc="what the model thought aloud, from the beginning")
     started_at: Mapped[datetime]
 

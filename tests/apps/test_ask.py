@@ -240,7 +240,38 @@ def test_an_interrupted_request_is_resumed(
         (["--deadline", "nan"], "", ["Error: Invalid value for '--deadline': nan is not a number of seconds."]),
         (["--deadline", "inf"], "", ["Error: Invalid value for '--deadline': inf is not a number of seconds."]),
         (["--max-cost", "nan"], "", ["Error: Invalid value for '--max-cost': nan is not a number of dollars."]),
+        (["--deadline", "abc"], "", ["Error: Invalid value for '--deadline': 'abc' is not a valid number."]),
         (["--plan", "nowhere.json"], "", None),
+        (
+            ["--schema", "-"],
+            '{"type": "object", "properties": {"a": {"$ref": "#/b"}}}',
+            ["Error: <stdin>: the schema cannot be used: its reference #/b leads nowhere."],
+        ),
+        (
+            ["--schema", "-"],
+            '{"type": "object", "properties": ' * 900 + "{}" + "}" * 900,
+            ["Error: <stdin>: the schema is nested deeper than 20 times."],
+        ),
+        (["--schema", "-", "--plan", "-"], "{}", ["Error: Only one of the request, --plan and --schema can be -."]),
+        (
+            ["--model", "image-to-txt=org/a"],
+            "",
+            [
+                "Error: Invalid value for '--model': 'image-to-txt' is neither a kind of task (did you mean "
+                "image-to-text) nor the id of a task, which is a number."
+            ],
+        ),
+        (["--model", "-1=org/a"], "", None),
+        (
+            ["--model", "ocr=org/a", "--model", "ocr=org/b"],
+            "",
+            ["Error: Invalid value for '--model': two models are given for ocr: keep one."],
+        ),
+        (
+            ["--plan", "-"],
+            '[{"task": "image-to-text", "args": {"image": "a.png"}, "model": 5}]',
+            ["Error: <stdin>: the 'model' of a task of the plan is not the name of a model: give its id as a text."],
+        ),
     ],
 )
 def test_wrong_usage_costs_nothing(hugginggpt: Run, arguments: list[str], stdin: str, lines: list[str] | None) -> None:
@@ -252,6 +283,22 @@ def test_wrong_usage_costs_nothing(hugginggpt: Run, arguments: list[str], stdin:
     assert json.loads(hugginggpt("trace", "list", "--json").stdout) == []
 
 
+def test_the_models_of_the_user_are_used_or_named(hugginggpt: Run, photo: Path, tmp_path: Path) -> None:
+    (model,) = [c["id"] for c in json.loads(hugginggpt("models", "--kind", EDGES["task"], "--json").stdout)][:1]
+    arguments = ["ask", "Draw the edges", "--file", photo.name, "--plan", written(tmp_path, EDGES), "--json"]
+    drawn = hugginggpt(*arguments, "--model", f"0={model}", "--model", "9=org/a", "--model", "text-to-speech=org/b")
+    story = RequestTrace.model_validate_json(
+        hugginggpt("trace", "export", AnswerReport.model_validate_json(drawn.stdout).request_id).stdout
+    )
+    (selection,) = [task.selection for task in story.tasks]
+    assert selection is not None and selection.choice.chosen_by == "request"
+    assert selection.choice.chosen.card.id == model
+    assert [line for line in drawn.stderr.splitlines() if "was not used" in line] == [
+        "Note: --model 9=org/a was not used: the plan has no such task.",
+        "Note: --model text-to-speech=org/b was not used: the plan has no such task.",
+    ]
+
+
 def test_a_plan_that_cannot_run_is_refused_and_recorded(hugginggpt: Run, prefect_api: str) -> None:
     plan = '[{"task": "nonsense", "id": 0}, {"task": "canny-control", "id": 1, "args": {}}]'
     refused = hugginggpt("ask", "Do it", "--plan", "-", stdin=plan, PREFECT_API_URL=prefect_api)
@@ -261,10 +308,30 @@ def test_a_plan_that_cannot_run_is_refused_and_recorded(hugginggpt: Run, prefect
     assert (listed["status"], listed["tasks"]) == ("failed", 0)
 
 
-def test_request_and_plan_cannot_both_come_from_stdin(hugginggpt: Run) -> None:
-    refused = hugginggpt("ask", "-", "--plan", "-", stdin="[]")
+@pytest.mark.parametrize("other", ["--plan", "--schema"])
+@pytest.mark.parametrize("command", ["ask", "submit"])
+def test_the_request_is_the_only_thing_on_stdin(hugginggpt: Run, command: str, other: str) -> None:
+    refused = hugginggpt(command, "-", other, "-", stdin="[]")
     assert refused.returncode == 2
-    assert "Only one of the request and the plan can come from stdin." in refused.stderr
+    assert "Only one of the request, --plan and --schema can be -." in refused.stderr
+
+
+def test_with_a_schema_stdout_is_json_or_empty(
+    hugginggpt: Run, controller: OpenAIServer, photo: Path, tmp_path: Path
+) -> None:
+    schema = tmp_path / "schema.json"
+    schema.write_text('{"type": "object", "properties": {"total": {"$ref": "#/$defs/n"}}, "$defs": {"n": {}}}')
+    arguments = ["ask", "What is it?", "--file", photo.name, "--plan", written(tmp_path, EDGES, SUMMARY)]
+    controller.script = {"summarization": "The total is 42.5 EUR.", "respond": {"total": 42.5}}
+    done = hugginggpt(*arguments, "--schema", schema, "--out", "made")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"total": 42.5}
+    assert re.search(r"^Saved in made: .*photo-edges\.png", done.stderr, re.MULTILINE)
+
+    controller.script = {"respond": {"total": 43.5}}
+    missing = hugginggpt(*arguments, "--schema", schema)
+    assert (missing.returncode, missing.stdout) == (3, "")
+    assert "'43.5' is not in the results." in missing.stderr and "The total is 42.5 EUR." in missing.stderr
 
 
 def test_a_request_that_no_flow_run_can_carry(hugginggpt: Run) -> None:

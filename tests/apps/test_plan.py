@@ -33,6 +33,19 @@ def test_prints_what_ask_takes(inside: CliRunner, photo: Path, monkeypatch: pyte
     assert "canny-control" in whole["offered_kinds"]
 
 
+def test_a_step_that_cannot_run_here_is_noted(inside: CliRunner, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    move = {"task": "image-to-video", "id": 1, "dep": [-1], "args": {"image": "photo.png"}}
+    monkeypatch.setenv("HUGGINGGPT_MODEL_MEMORY", "0")
+    with OpenAIServer({"plan": {"tasks": [EDGES, move]}}) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        planned = inside.invoke(main, ["plan", "Draw and move it", "--file", str(photo)])
+        whole = json.loads(inside.invoke(main, ["plan", "Draw and move it", "--file", str(photo), "--json"]).stdout)
+    assert planned.exit_code == 0 and parse_plan(planned.stdout).to_list() == [EDGES, move]
+    (noted,) = [line for line in planned.stderr.splitlines() if line.startswith("Note: Task")]
+    assert noted.startswith("Note: Task 1: image-to-video cannot run here. ")
+    assert whole["obstacles"] == [noted.removeprefix("Note: ")]
+
+
 def test_an_empty_plan_says_so(inside: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     with OpenAIServer({"plan": {"tasks": []}}) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)

@@ -117,6 +117,17 @@ def test_submit_and_wait_prints_the_answer(deployed: None, hugginggpt: Run, sign
     assert "id sign-1 belongs to a different request" in other.stderr
 
 
+def test_a_schema_is_kept_to_by_the_deployment(deployed: None, hugginggpt: Run, sign: Path) -> None:
+    schema = {"type": "object", "properties": {"total": {"$ref": "#/$defs/n"}}, "$defs": {"n": {"type": "number"}}}
+    (sign.parent / "schema.json").write_text(json.dumps(schema))
+    arguments = ("submit", "Fill this in.", "--file", sign.name, "--plan", "plan.json", "--schema", "schema.json")
+    done = hugginggpt(*arguments, "--id", "form-1", "--wait", "--out", "made")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) in ({"total": 42.5}, {})
+    assert "Saved in made: sign-text.txt" in done.stderr
+    assert get_trace().requests.get("form-1").options["answer_schema"] == schema
+
+
 def test_a_batch_takes_its_good_lines_and_names_the_others(deployed: None, hugginggpt: Run, sign: Path) -> None:
     lines: list[Any] = [
         {"request": "Read it", "files": [sign.name], "plan": PLAN, "id": "batch-1"},

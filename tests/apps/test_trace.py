@@ -1,11 +1,14 @@
+import io
 import json
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from rich.cells import cell_len
+from rich.console import Console
 
 from apps.cli.main import main
+from apps.cli.tree import request_tree
 from hugginggpt.capabilities import ValueType
 from hugginggpt.controller_name import ControllerName
 from hugginggpt.media import Text
@@ -81,6 +84,14 @@ def test_show_tells_the_whole_story(inside: CliRunner) -> None:
         assert part in shown.stdout, part
     assert f"task 0 made {get_store().address(artifact('TOTAL 12.50'))}\n" in shown.stdout
     assert "\x1b" not in shown.stdout
+
+
+def test_a_cached_task_is_not_said_to_have_taken_the_time_of_its_first_run(inside: CliRunner) -> None:
+    story = finished()
+    task = story.tasks[0].model_copy(update={"status": TaskStatus.CACHED, "seconds": 1.6})
+    shown = io.StringIO()
+    Console(width=200, file=shown).print(request_tree(story.model_copy(update={"tasks": (task,)})))
+    assert "0 · image-to-text cached; it took 1.6 s when it was made" in shown.getvalue()
 
 
 def test_list_shows_the_newest_first(inside: CliRunner) -> None:

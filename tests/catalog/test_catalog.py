@@ -296,7 +296,9 @@ def test_the_hub_is_tried_once_for_all_kinds(hub: HubServer, make_settings: Make
 
 def test_offline_means_that_nothing_is_asked(hub: HubServer, make_settings: MakeSettings) -> None:
     catalog = Catalog(make_settings(hf_hub_offline=True))
-    assert "HF_HUB_OFFLINE is set" in obstacle(catalog.candidates(KIND), LISTED.id)
+    said = obstacle(catalog.candidates(KIND), LISTED.id)
+    fetch = f"`hugginggpt models fetch {LISTED.id} --kind {KIND}`"
+    assert said == f"{LISTED.id} is not installed and HF_HUB_OFFLINE is set: unset it, or run {fetch} while online."
     catalog.offered_kinds()
     assert hub.requests == []
 

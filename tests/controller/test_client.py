@@ -1,5 +1,6 @@
 """The client against a server that misbehaves."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -126,9 +127,11 @@ def test_cancelling_ends_a_call_and_its_connection(server: OpenAIServer, control
     asking.start()
     while not server.calls:
         time.sleep(0.01)
-    deadline.cancel()
+    deadline.cancel("The request was not answered within its 4 seconds: raise its deadline.")
     asking.join()
-    assert failed and "cancelled" in str(failed[0])
+    assert [str(error) for error in failed] == [
+        "The request was not answered within its 4 seconds: raise its deadline."
+    ]
     server.abandoned.wait()
 
 
@@ -198,6 +201,16 @@ def test_the_query_of_a_base_url_is_sent_and_in_no_message(server: OpenAIServer,
         say(connect(openai_base_url=f"{server.url}?version=1&api-key=hunter2hunter2", controller_retries=0))
     assert "hunter2" not in str(caught.value)
     assert server.calls[0].query == "version=1&api-key=hunter2hunter2"
+
+
+def test_azures_versioned_addresses_get_the_key_in_their_header(
+    server: OpenAIServer, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        say(connect(openai_base_url=f"{server.url}?api-version=2024-06-01"))
+        say(connect())
+    assert [call.in_api_key for call in server.calls] == [True, False]
+    assert caplog.records and KEY not in caplog.text
 
 
 def test_basic_credentials_that_a_server_echoes_are_masked(server: OpenAIServer, connect: Connect) -> None:
@@ -280,6 +293,15 @@ def test_check(server: OpenAIServer, connect: Connect) -> None:
     connect().check()
     with pytest.raises(ControllerAuthError):
         connect(openai_api_key=SecretStr("sk-wrong-key-123456")).check()
+
+
+@pytest.mark.parametrize("refusal", [Reply("", finish="content_filter"), Reply(None, beside={"refusal": "I cannot."})])
+def test_a_refused_check_does_not_speak_of_a_request(
+    server: OpenAIServer, controller: Controller, refusal: Reply
+) -> None:
+    server.script = {"check": refusal, "*": refusal}
+    with pytest.raises(ControllerError, match=r"refuses to answer even with one word .*HUGGINGGPT_CONTROLLER_MODEL"):
+        controller.check()
 
 
 def test_closing_a_recording_controller_leaves_the_connection_open(controller: Controller) -> None:

@@ -251,6 +251,22 @@ def test_what_was_not_done_is_said_last_with_what_hangs_on_it() -> None:
     assert answer == "Jane Roe\n\nNot done: the translation, the speech. The model is gone."
 
 
+def test_each_cause_is_told_once() -> None:
+    video = skipped(2, "text-to-video", needs=1).model_copy(update={"obstacle": "text-to-video cannot run here. Buy."})
+    outcomes = [
+        asked(0, "Who has to pay?", "Jane Roe"),
+        failed(1, "translation", "translation cannot run here. Set a key."),
+        video,
+        failed(3, "summarization", "Too long."),
+        failed(4, "translation", "translation cannot run here. Set a key."),
+    ]
+    assert compose("Who has to pay?", outcomes).split("\n\n")[1:] == [
+        "Not done: the translation, the video. Translation cannot run here. Set a key. "
+        "Text-to-video cannot run here. Buy.",
+        "Not done: the summary. Too long.",
+    ]
+
+
 def test_a_question_that_could_not_be_answered_is_named() -> None:
     lost = failed(1, ASKED, "No text was found in the picture.")
     lost = lost.model_copy(update={"planned": lost.planned.model_copy(update={"args": {"text": "Who has to pay?"}})})

@@ -17,7 +17,7 @@ from hugginggpt.controller.call import ControllerCall
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded import server as embedded
 from hugginggpt.controller.embedded.reader import DOES_NOT_SAY
-from hugginggpt.controller.prompts import render
+from hugginggpt.controller.prompts import render, render_within
 from hugginggpt.controller.response import Response, respond
 from hugginggpt.controller.text_tasks import read_answers, reader_of
 from hugginggpt.cpu import computing
@@ -230,6 +230,33 @@ def test_a_gguf_of_ones_own_has_the_context_that_it_says_within_memory() -> None
     room = 2000 * 2 * 30 * 3 * 64 * 2
     assert tokens(model_memory=packaged_weights().stat().st_size + room) == 2000
     assert tokens(model_memory=1) == 512
+
+
+@pytest.mark.parametrize(
+    ("settings", "advice", "unsaid"),
+    [
+        ({}, "configure another controller", "CONTEXT_TOKENS|MEMORY"),
+        ({"controller_context_tokens": 1024}, "raise HUGGINGGPT_CONTROLLER_CONTEXT_TOKENS", "MEMORY"),
+        ({"own": True, "controller_context_tokens": 1024}, "raise HUGGINGGPT_CONTROLLER_CONTEXT_TOKENS", "MEMORY"),
+        ({"own": True}, "configure another controller", "CONTEXT_TOKENS|MEMORY"),
+        ({"own": True, "model_memory": 1}, "raise HUGGINGGPT_MODEL_MEMORY", "CONTEXT_TOKENS"),
+        (
+            {"own": True, "model_memory": 1, "controller_context_tokens": 16_384},
+            "raise HUGGINGGPT_MODEL_MEMORY",
+            "CONTEXT_TOKENS",
+        ),
+    ],
+)
+def test_a_request_that_does_not_fit_names_what_changes_that(
+    settings: dict[str, Any], advice: str, unsaid: str
+) -> None:
+    given = {name: value for name, value in settings.items() if name != "own"}
+    if "own" in settings:
+        given["embedded_controller_gguf"] = packaged_weights()
+    room = Controller.from_settings(Settings(**given)).context_tokens
+    with pytest.raises(ControllerError, match=advice) as caught:
+        render_within("conversational", room - int(room), text="Hello!")
+    assert not re.search(unsaid, str(caught.value))
 
 
 @pytest.mark.parametrize(

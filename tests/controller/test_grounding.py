@@ -68,7 +68,7 @@ def test_counts_may_be_said() -> None:
 
 
 def test_models_without_an_owner_are_known_by_name() -> None:
-    assert unfounded("I used gpt2.", GIVEN, known_models=["gpt2"]) == ["'gpt2' is a model that was not used."]
+    assert unfounded("I used gpt2.", GIVEN, known_models=["gpt2"]) == ["It names 'gpt2', a model that was not used."]
     assert unfounded("I used gpt2.", [*GIVEN, "model gpt2"], known_models=["gpt2"]) == []
 
 

@@ -11,7 +11,7 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerUnavailableError
 from hugginggpt.results import TaskOutcome
 from tests.controller.samples import WAV, done, failed, invoice_outcomes, picture, text_artifact
-from tests.stand_ins.openai_server import OpenAIServer, broken, cut_off, hangs, out_of_quota, wrong_key
+from tests.stand_ins.openai_server import OpenAIServer, Reply, broken, cut_off, hangs, out_of_quota, wrong_key
 
 REQUEST = "What is the total of invoice.png? Say it."
 TRUE = f"The total is 81.99 EUR; rapidocr read it, and the sound is at {WAV}."
@@ -53,11 +53,41 @@ def test_then_it_gives_way_to_the_plain_rendering(server: OpenAIServer, controll
     assert response.source == "plain"
     assert len(server.calls) == 2
     assert "91.99" not in response.text and "Total 81.99 EUR" in response.text and WAV in response.text
-    assert any("91.99" in problem for problem in response.problems)
-    assert any("/tmp/total.txt" in problem for problem in response.problems)
+    assert response.text.startswith("All tasks were done for: ")
+    assert response.problems == (
+        "The controller's answer was not used, because it names '/tmp/total.txt', which is not a path that it was "
+        "given; it says 91.99, which is not in the results.",
+    )
 
 
-@pytest.mark.parametrize("trouble", [broken(), wrong_key(), out_of_quota(), cut_off(), hangs()])
+def test_of_many_problems_a_few_are_told(server: OpenAIServer, controller: Controller) -> None:
+    server.script = {"respond": "It is 11, 12, 13, 14 or 15."}
+    (problem,) = answer(controller).problems
+    assert problem.endswith("it says 13, which is not in the results; and 2 further problems.")
+
+
+def test_the_plain_rendering_counts_what_was_done() -> None:
+    first, second = invoice_outcomes()
+    assert plain_rendering(REQUEST, [first]).startswith("The task was done for: ")
+    rendering = plain_rendering(REQUEST, [first, failed(1, "translation", "No.")])
+    assert rendering.startswith("1 of 2 tasks was done for: ")
+    assert plain_rendering(REQUEST, [first, second]).startswith("All tasks were done for: ")
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        broken(),
+        wrong_key(),
+        out_of_quota(),
+        cut_off(),
+        hangs(),
+        Reply(error=[1, "two"]),
+        Reply(error={"choices": [{"message": {"content": {"text": [{}]}, "tool_calls": 7}}], "usage": "none"}),
+        Reply(body=b"\xff\xfe{"),
+        Reply(error={"choices": {}, "error": [[[]]]}),
+    ],
+)
 def test_a_controller_that_is_down_gives_way_too(
     server: OpenAIServer, connect: Callable[..., Controller], trouble: Any
 ) -> None:
@@ -95,7 +125,9 @@ def test_a_failed_task_is_told_to_the_controller(server: OpenAIServer, controlle
 def test_things_may_be_counted(server: OpenAIServer, controller: Controller) -> None:
     server.script = {"respond": "There are 3 cats and 1 dog; 4 animals in all."}
     seen = done(0, "object-detection", text_artifact("cat 0.99, cat 0.98, dog 0.97, cat 0.91", ValueType.STRUCTURED))
-    assert "The number 4 is not in the data." in answer(controller, [seen]).problems
+    assert answer(controller, [seen]).problems == (
+        "The controller's answer was not used, because it says 4, which is not in the results.",
+    )
     server.script = {"respond": "There are 3 cats and 1 dog."}
     assert answer(controller, [seen]).source == "controller"
 

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from hugginggpt.models.figures import Run, figures_of
 from hugginggpt.plan import PlannedTask
 from hugginggpt.settings import Settings
 from tests.controller.samples import candidate
-from tests.stand_ins.openai_server import OpenAIServer, broken, hangs, in_prose, invalid_json, wrong_key
+from tests.stand_ins.openai_server import OpenAIServer, Reply, broken, hangs, in_prose, invalid_json, wrong_key
 
 TASK = PlannedTask(task="text-classification", id=0, args={"text": "What a day!"})
 THREE = [candidate("org/first"), candidate("org/second", description="German. " * 40), candidate("org/third")]
@@ -133,6 +134,17 @@ def test_without_schemas_the_answer_is_read_out_of_its_prose(
     assert ids(choose(controller, THREE))[0] == "org/third"
 
 
+def test_of_several_answers_the_last_that_is_meant_counts(server: OpenAIServer, controller: Controller) -> None:
+    server.structures = ()
+    draft, example = '{"id": "org/second", "reason": "x"}', '{"id": "org/first", "reason": "x"}'
+    said = (
+        f'Draft: {draft}. Final: {{"id": "org/third", "reason": "Why not."}} {{"sure": true}}\nFor example: {example}'
+    )
+    server.script = {"select": Reply(said)}
+    choice = choose(controller, THREE)
+    assert (ids(choice)[0], choice.reason) == ("org/third", "Why not.")
+
+
 def test_the_embedded_controller_takes_the_first() -> None:
     choice = choose(Controller.from_settings(Settings()), THREE)
     assert (ids(choice)[0], choice.chosen_by) == ("org/first", "ranking")
@@ -153,3 +165,24 @@ def test_a_model_of_the_request_that_cannot_run_is_refused_with_the_obstacle() -
         SelectionError, match=r"No model org/fifth is known for text-classification.*models fetch org/fi"
     ):
         choose_given("text-classification", "org/fifth", found)
+
+
+@pytest.mark.parametrize(
+    ("named", "kind", "said"),
+    [
+        ("ORG/Second", "text-classification", "did you mean org/second?"),
+        ("org/second@main", "text-classification", "did you mean org/second, without a revision?"),
+        ("org/secnd", "text-classification", "did you mean org/second? Otherwise, run `hugginggpt models fetch"),
+        ("vadersentiment/vader", "image-to-text", "is for text-classification, not for image-to-text: "),
+        ("org/quite-another", "text-classification", "`hugginggpt models --kind text-classification` lists the models"),
+    ],
+)
+def test_a_model_of_the_request_that_is_unknown_gets_a_hint_that_fits(named: str, kind: str, said: str) -> None:
+    with pytest.raises(SelectionError, match=re.escape(said)):
+        choose_given(kind, named, THREE)
+
+
+def test_a_model_that_comes_with_a_package_is_never_to_be_fetched() -> None:
+    with pytest.raises(SelectionError) as refused:
+        choose_given("image-to-text", "vadersentiment/vader", THREE)
+    assert "fetch" not in refused.value.message

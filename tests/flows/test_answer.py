@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,7 +15,9 @@ from markdown_it import MarkdownIt
 from prefect import flow, task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, FlowRunFilter, FlowRunFilterId
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectNotFound, ParameterTypeError
+from prefect.utilities.callables import parameter_schema
+from prefect.utilities.schema_tools.validation import validate
 
 from flows.answer import answer_request
 from hugginggpt.controller.planning import Checks
@@ -190,26 +193,30 @@ def test_what_the_user_wants_from_one_model_is_not_planned_around(
 
 
 @pytest.mark.parametrize(
-    "rest",
+    ("rest", "why"),
     [
-        {"tasks": []},
-        {"tasks": [MOVE]},
-        {"tasks": [*READ_ALOUD[:1], MOVE]},
-        {"tasks": [READ_ALOUD[0] | {"id": 9}]},
-        {"tasks": [READ_ALOUD[0] | {"id": 9}, MOVE | {"id": 10}]},
-        invalid_json(),
-        broken(),
-        "There is no other way.",
+        ({"tasks": []}, "The controller plans nothing more."),
+        ({"tasks": [MOVE]}, "The controller only repeats what has failed."),
+        ({"tasks": [*READ_ALOUD[:1], MOVE]}, "The controller only repeats what has failed."),
+        ({"tasks": [READ_ALOUD[0] | {"id": 9}]}, "The controller plans nothing more."),
+        ({"tasks": [READ_ALOUD[0] | {"id": 9}, MOVE | {"id": 10}]}, "The controller only repeats what has failed."),
+        ({"tasks": [{"task": "text-to-video", "id": 9, "dep": [-1], "args": {"text": "a"}}]}, "cannot run here"),
+        ({"tasks": [OUTLINE | {"id": 9, "args": {}}]}, "lacks its argument 'image'"),
+        (invalid_json(), "has the unknown kind"),
+        (broken(), "failed once"),
+        ("There is no other way.", "There is no plan in this text"),
     ],
 )
 def test_a_controller_with_nothing_better_leaves_the_rest_undone(
-    answer: Answer, controller: OpenAIServer, sign: Path, monkeypatch: pytest.MonkeyPatch, rest: Any
+    answer: Answer, controller: OpenAIServer, sign: Path, monkeypatch: pytest.MonkeyPatch, rest: Any, why: str
 ) -> None:
     monkeypatch.setenv("HUGGINGGPT_CONTROLLER_RETRIES", "0")
     controller.script = {"plan": {"tasks": [READ_ALOUD[0], MOVE]}, "replan": rest, "respond": "It says 42.50 EUR."}
     story = answer("Read this and make it move.", sign)
     assert (story.status, story.earlier_plans) == (RequestStatus.PARTIAL, ())
     assert stages(story) == {0: "completed", 3: "failed"}
+    refused = [call.error for call in story.controller_calls if call.stage == "replan"]
+    assert refused[-1] is not None and refused[-1].startswith("no further plan: ") and why in refused[-1]
 
 
 def test_there_are_as_many_further_plans_as_the_setting_says(
@@ -243,6 +250,54 @@ def test_the_answer_is_in_the_form_that_the_request_gives(answer: Answer, contro
     story = answer("What is it?", sign, plan=READ_ALOUD[:1], answer_schema=schema)
     assert (story.status, story.response_source) == (RequestStatus.PARTIAL, "plain")
     assert "43.5" in (story.error or "") and "42.50" in (story.response or "")
+
+
+BLOCK = {"$ref": {"block_document_id": "6a9c8315-720f-4563-820e-7a0f8bc86f5f"}}
+VARIABLE = {"__prefect_kind": "workspace_variable", "variable_name": "secret"}
+
+
+def test_prefect_takes_nothing_in_a_schema_or_a_plan_for_its_own(
+    answer: Answer, controller: OpenAIServer, sign: Path
+) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"total": {"$ref": "#/$defs/amount"}, "note": {"default": BLOCK}, "more": {"default": VARIABLE}},
+        "$defs": {"amount": {"type": "number"}},
+    }
+    plan = [READ_ALOUD[0] | {"note": BLOCK, "more": VARIABLE}]
+    controller.script = {"respond": {"total": 42.5}}
+    story = answer("What is it?", sign, plan=plan, answer_schema=schema)
+    assert (json.loads(story.response or ""), story.status) == ({"total": 42.5}, RequestStatus.COMPLETED)
+    assert (story.options["answer_schema"], story.options["plan"]) == (schema, plan)
+    assert story.flow_run_id is not None
+    with get_client(sync_client=True) as client:
+        sent = client.read_flow_run(UUID(story.flow_run_id)).parameters["options"]
+    assert (json.loads(sent["answer_schema"]), json.loads(sent["plan"])) == (schema, plan)
+
+
+def test_without_a_key_a_form_is_filled_in_from_the_whole_text(answer: Answer, tmp_path: Path) -> None:
+    long = tmp_path / "long.txt"
+    long.write_text("The meeting was long and nobody said anything new.\n" * 100 + "The total due is 42.50 EUR.\n")
+    schema = {"type": "object", "properties": {"total": {"type": "number", "description": "What is the total due?"}}}
+    plan = [{"task": "question-answering", "id": 0, "args": {"text": "Who paid?", "context": "long.txt"}}]
+    story = answer("Fill it in.", long, plan=plan, answer_schema=schema)
+    assert json.loads(story.response or "") == {"total": 42.5}
+
+
+@pytest.mark.parametrize("write", [json.dumps, lambda value: value])
+def test_a_run_of_a_deployment_takes_a_schema_as_text_and_as_an_object(write: Callable[[Any], Any]) -> None:
+    schema = {"type": "object", "properties": {"total": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"default": BLOCK}}}
+    plan = [READ_ALOUD[0] | {"note": BLOCK}]
+    given = {"request": "What is it?", "options": {"answer_schema": write(schema), "plan": write(plan)}}
+    validate(given, parameter_schema(answer_request).model_dump(), raise_on_error=True)
+    options = answer_request.validate_parameters(given)["options"]
+    assert (options.answer_schema, options.plan) == (schema, plan)
+
+
+@pytest.mark.parametrize("wrong", [{"request": "x", "options": {"plan": 5}}, {"request": "x", "files": [{}]}])
+def test_a_parameter_of_the_wrong_type_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ParameterTypeError):
+        answer_request.validate_parameters(wrong)
 
 
 def test_the_models_of_the_request_are_used(answer: Answer, controller: OpenAIServer, sign: Path) -> None:

@@ -550,7 +550,7 @@ def test_its_time_ends_the_wait_for_expert_workers(
         run_in_time("none-for-it", [EDGES, SOFT_EDGES], seconds=30.0)  # a busy machine needs some for the first task
         story = get_trace().requests.get("none-for-it")
         assert [task.status for task in story.tasks] == [TaskStatus.COMPLETED, TaskStatus.FAILED]
-        assert story.tasks[1].error == "The request was not answered within its 30 seconds."
+        assert story.tasks[1].error == "The request was not answered within its 30 seconds: raise its deadline."
 
         with OpenAIServer(script={}, key="sk-another") as another:
             join(far, monkeypatch, OPENAI_BASE_URL=another.url, OPENAI_API_KEY="sk-another")
@@ -568,7 +568,7 @@ def test_its_time_ends_the_wait_for_expert_workers(
         assert (story.tasks[0].status, story.tasks[0].error) == (TaskStatus.FAILED, _OVER)
 
 
-_OVER = "The request was not answered within its 3 seconds."
+_OVER = "The request was not answered within its 3 seconds: raise its deadline."
 
 
 def _kill_at(stage: str, controller: OpenAIServer, worker: forked.Fork) -> None:

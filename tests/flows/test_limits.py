@@ -97,7 +97,7 @@ def test_over_its_deadline_it_is_answered_with_what_is_there(
     story = get_trace().requests.get("late")
     assert story.status is RequestStatus.PARTIAL
     assert [task.status for task in story.tasks] == [TaskStatus.COMPLETED, TaskStatus.FAILED]
-    assert story.tasks[1].error == "The request was not answered within its 20 seconds."
+    assert story.tasks[1].error == "The request was not answered within its 20 seconds: raise its deadline."
     assert story.response_source == "plain"
     assert "respond" not in controller.stages()
 
@@ -144,7 +144,10 @@ def test_its_time_ends_the_fetching_of_what_its_plan_names(controller: OpenAISer
     options = RequestOptions(plan=plan, deadline=3.0)
     state = answer_request("Do", options=options, request_id="plan", return_state=True)
     assert state.is_failed()
-    assert get_trace().requests.get("plan").error == "The request was not answered within its 3 seconds."
+    assert (
+        get_trace().requests.get("plan").error
+        == "The request was not answered within its 3 seconds: raise its deadline."
+    )
 
 
 def test_what_is_put_in_line_has_its_files_in_time_or_not_at_all(dripping: str) -> None:
@@ -234,7 +237,7 @@ def test_what_remote_experts_report_counts_too(
 
     story = ask("too-dear", 0.3)
     assert story.tasks[0].status is TaskStatus.COMPLETED and story.tasks[2].status is TaskStatus.FAILED
-    assert "of at most 0.300000 US dollars" in str(story.tasks[2].error)
+    assert "of at most 0.3 US dollars" in str(story.tasks[2].error)
     assert story.status is RequestStatus.PARTIAL and story.response_source == "plain"
     assert controller.stages().count("respond") == 1
 

@@ -54,6 +54,20 @@ def kinds(plan: Plan) -> list[str]:
         [READ | {"args": [{"name": "image", "value": "a.jpg"}]}, SAY],
         [{"task": "image-to-text", "id": 0, "image": "a.jpg"}, SAY],
         [READ, SAY, None],
+        [{"tasks": CHAIN}],
+        [{"plan": {"tasks": CHAIN}}],
+        [{"name": "plan", "arguments": {"tasks": CHAIN}}],
+        {"tool_calls": [{"type": "function", "function": {"name": "plan", "arguments": json.dumps({"tasks": CHAIN})}}]},
+        [
+            {"type": "function", "function": {"name": "image-to-text", "arguments": json.dumps(READ["args"])}},
+            {"type": "function", "function": {"name": "text-to-speech", "arguments": json.dumps(SAY["args"])}},
+        ],
+        {"tasks": [{"task": READ}, {"task": SAY}]},
+        [{"tasks": [READ]}, {"tasks": [SAY]}],
+        [[READ], [SAY]],
+        {"tasks": [{"image-to-text": READ["args"]}, {"text-to-speech": SAY["args"]}]},
+        [{"id": 0, "image-to-text": READ["args"]}, {"id": 1, "dep": [0], "text-to-speech": {"args": SAY["args"]}}],
+        {"image-to-text": READ["args"], "text-to-speech": SAY["args"]},
     ],
 )
 @pytest.mark.parametrize("around", ["{}", "Here you are:\n```json\n{}\n```\nGood luck!", "The plan: {} That is all."])
@@ -64,11 +78,68 @@ def test_wrappers(wrapped: Any, around: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        '{"image-to-text": {"image": "a.jpg"}}',
+        'I call {"image-to-text": {"image": "a.jpg"}} for this.',
+        '{"type": "function", "function": {"name": "image-to-text", "arguments": "{\\"image\\": \\"a.jpg\\"}"}}',
+        '<tool_call>\n{"name": "image-to-text", "arguments": {"image": "a.jpg"}}\n</tool_call>',
+        '[TOOL_CALLS][{"name": "functions.image-to-text", "arguments": {"image": "a.jpg"}}]',
+        '[TOOL_CALLS][{"name": "plan", "arguments": {"tasks": [{"task": "ocr", "args": {"image": "a.jpg"}}]}}]',
+    ],
+)
+def test_one_task(text: str) -> None:
+    assert parse_plan(text).to_list() == [READ]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "ImageToText", "imageToText", "image_to_text", "Image to Text", "image–to–text", "image‑to‑text",
+        "`image-to-text`",
+        "functions.image-to-text", "functions.image_to_text", "tools/image-to-text", "image-to-text()",
+        "functions.image_to_text:0",
+        "ImageToTextTool", "**image-to-text**",
+        "image-to-text(image)", "image-to-text: read it", "<image-to-text>", "OCR",
+    ],
+)  # fmt: skip
+def test_kinds(kind: str) -> None:
+    assert parse_plan(json.dumps([READ | {"task": kind}, SAY])).to_list() == CHAIN
+
+
+@pytest.mark.parametrize("kind", ["image", "to-text", "image-to-text or text-to-speech", "read", "image-to-text.png"])
+def test_what_is_no_kind(kind: str) -> None:
+    with pytest.raises(PlanError, match="unknown kind"):
+        parse_plan(json.dumps([READ | {"task": kind}, SAY]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         'No task is needed here: {"tasks": []}',
         "I can answer directly.\n[]\n",
         "I can answer directly.\n```json\n[]\n```",
         '```json\n{"tasks": []}\n```\nas there is nothing to do',
         'Nothing to do. {"plan": {"tasks": []}}',
+        "Plan: []",
+        "**Plan:** `[]`",
+        "The plan is [].",
+        "Final answer: []",
+        "`[]`",
+        "[\n]",
+        "No tasks are needed: []",
+        "The plan is empty: []",
+        "[] (no tasks needed)",
+        "Sure!\n\n[\n]\n",
+        "{'tasks': []}",
+        "{tasks: []}",
+        '{"tasks": [],}',
+        '{"tasks": {}}',
+        '{"tasks": null}',
+        "Nothing to do: {'tasks': None}",
+        '{"plan": {"tasks": []}}',
+        '[{"tasks": []}]',
+        '{"name": "plan", "arguments": {"tasks": []}}',
+        '{"name": "plan", "arguments": "{\\"tasks\\": []}"}',
+        "The list [] is empty in Python, and so is the plan:\n[]",
     ],
 )
 def test_an_empty_plan_inside_prose(text: str) -> None:
@@ -78,6 +149,11 @@ def test_an_empty_plan_inside_prose(text: str) -> None:
 def test_an_empty_list_in_a_sentence_is_no_plan() -> None:
     with pytest.raises(PlanError, match="no plan"):
         parse_plan("I would use args: [] but I do not know the file.")
+
+
+def test_an_empty_list_in_a_sentence_beside_a_plan_does_not_count() -> None:
+    text = f"{json.dumps(CHAIN)}\nThe list [] is empty in Python, and {{'notes': []}} has none."
+    assert parse_plan(text).to_list() == CHAIN
 
 
 @pytest.mark.parametrize(
@@ -171,28 +247,6 @@ def test_a_task_that_waits_for_one_result_and_lacks_one_takes_it(args: Any) -> N
 def test_a_task_that_lacks_an_argument_and_waits_for_nothing_that_fits_is_objected_to() -> None:
     with pytest.raises(PlanError, match="lacks its argument 'image'"):
         parse_plan(json.dumps([READ, {"task": "image-to-text", "id": 1, "dep": [0], "args": {}}]))
-
-
-TALK = [{"task": "text-to-speech", "id": 0, "dep": [-1], "args": {"text": "hello"}}]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        f"First I thought of {json.dumps([*CHAIN, SAY | {'id': 2}])} but this is enough: {json.dumps(TALK)}",
-        f"{json.dumps(TALK)}\nFor example, {json.dumps(CHAIN)} would be another request.",
-        f"Example:\n```json\n{json.dumps(CHAIN)}\n```\nPlan:\n```json\n{json.dumps(TALK)}\n```",
-        f"```json\n{json.dumps(CHAIN)}\n```\nThat reads the wrong file. Corrected:\n```json\n{json.dumps(TALK)}\n```",
-        f"```json\n{json.dumps(TALK)}\n```\nAn example of a longer one:\n```json\n{json.dumps(CHAIN)}\n```",
-        f"{json.dumps(CHAIN)} No: {json.dumps(TALK)[:-1]},]",
-    ],
-)
-def test_of_several_plans_the_last_that_is_meant_counts(text: str) -> None:
-    assert parse_plan(text).to_list() == TALK
-
-
-def test_an_example_counts_if_there_is_nothing_else() -> None:
-    assert parse_plan(f"For example: {json.dumps(CHAIN)}").to_list() == CHAIN
 
 
 @given(st.text(alphabet="$<>[]{}()-_ 01GENERATEDtaskoutpu.", max_size=60), st.sampled_from([[0], [-1], "0", {"0": 0}]))

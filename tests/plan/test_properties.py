@@ -148,3 +148,58 @@ def test_presentation_does_not_change_the_plan(tasks: list[dict[str, Any]], rng:
 def test_the_schema_offers_exactly_the_kinds_given(kinds: set[str]) -> None:
     options = plan_schema(sorted(kinds))["properties"]["tasks"]["items"]["anyOf"]
     assert {option["properties"]["task"]["enum"][0] for option in options} == kinds
+
+
+def by_kind(tasks: list[dict[str, Any]]) -> Any:
+    return [{"id": t["id"], "dep": t["dep"], t["task"]: t["args"]} for t in tasks]
+
+
+def calls(tasks: list[dict[str, Any]]) -> Any:
+    return [
+        {"id": t["id"], "type": "function", "function": {"name": t["task"], "arguments": json.dumps(t["args"])}}
+        for t in tasks
+    ]
+
+
+WRAPPERS = (
+    lambda tasks: tasks,
+    lambda tasks: {"tasks": tasks},
+    lambda tasks: [{"tasks": tasks}],
+    lambda tasks: {"plan": {"steps": tasks}},
+    lambda tasks: {"name": "plan", "arguments": {"tasks": tasks}},
+    lambda tasks: [{"name": "plan", "arguments": json.dumps({"tasks": tasks})}],
+    lambda tasks: {"tool_calls": [{"type": "function", "function": {"name": "plan", "arguments": {"tasks": tasks}}}]},
+    by_kind,
+    calls,
+)
+WRITINGS = (
+    json.dumps,
+    str,
+    lambda plan: json.dumps(plan, indent=2),
+    lambda plan: f"Here you are:\n```json\n{json.dumps(plan)}\n```\nGood luck!",
+    lambda plan: f"[TOOL_CALLS]{json.dumps(plan)}",
+    lambda plan: f"At first: []. No, it is this: {json.dumps(plan)}",
+)
+SPELLINGS = (
+    "<GENERATED>-{}", "<GENERATED>-{}.outputs", '<GENERATED>-{}["text"]', "<OUTPUT>-{}", "{{{{GENERATED}}}}-{}",
+    "GENERATED[{}]", "&lt;GENERATED&gt;-{}", "<GENERATED>\u2011{}", "{{{{task_{}.output}}}}", "<output of task {}>",
+    "the output of task {}", "${{step_{}}}", "<GENERATED>-task{}",
+)  # fmt: skip
+
+
+@given(graphs(), st.sampled_from(WRAPPERS), st.sampled_from(WRITINGS), st.sampled_from(SPELLINGS), st.booleans())
+def test_no_way_of_writing_changes_a_plan(
+    tasks: list[dict[str, Any]], wrapper: Any, writing: Any, spelling: str, by_name: bool
+) -> None:
+    expected = parse_plan(json.dumps(tasks))
+    names = {t["id"]: f"step_{'abcdefgh'[t['id']]}" if by_name else t["id"] for t in tasks}
+    as_written = "<GENERATED>-{}" if by_name else spelling
+
+    def other(value: Any) -> Any:
+        if isinstance(value, list):
+            return [other(element) for element in value]
+        _, mark, number = value.partition("<GENERATED>-")
+        return as_written.format(names[int(number)]) if mark else value
+
+    written = [t | {"id": names[t["id"]], "args": {k: other(v) for k, v in t["args"].items()}} for t in tasks]
+    assert parse_plan(writing(wrapper(written))).tasks == expected.tasks

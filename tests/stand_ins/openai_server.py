@@ -177,8 +177,16 @@ def answer_in_thoughts(value: Any) -> Reply:
 
 
 def tool_call(arguments: Any, saying: str | None = None) -> Reply:
-    call = {"id": "call-1", "type": "function", "function": {"name": "plan", "arguments": json.dumps(arguments)}}
-    return Reply(saying, beside={"tool_calls": [call]}, finish="tool_calls")
+    return tool_calls([("plan", arguments)], saying)
+
+
+def tool_calls(calls: Sequence[tuple[str, Any]], saying: str | None = None) -> Reply:
+    """Calls of tools, each a name and its arguments."""
+    made = [
+        {"id": f"call-{n}", "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
+        for n, (name, arguments) in enumerate(calls)
+    ]
+    return Reply(saying, beside={"tool_calls": made}, finish="tool_calls")
 
 
 def declined(words: str = "I cannot help with that.") -> Reply:
@@ -200,9 +208,9 @@ def unfinished() -> Reply:
     return Reply(status=400, code="invalid_request_error", message=message)
 
 
-def listed_error() -> Reply:
+def listed_error(delay: str = "0.2s") -> Reply:
     """Gemini's way."""
-    info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "0.2s"}
+    info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}
     error = {"code": 429, "message": "Resource exhausted.", "status": "RESOURCE_EXHAUSTED", "details": [info]}
     return Reply(status=429, error=[{"error": error}])
 
@@ -244,13 +252,14 @@ MISBEHAVIOUR: dict[str, Callable[..., Reply]] = {
 
 @dataclass(frozen=True)
 class RecordedCall:
-    """One request, as it came in. The key itself is not kept, only whether it was the right one."""
+    """One request, as it came in. The key itself is not kept, only whether it was the right one, and where it was."""
 
     stage: str
     correction: bool
     request: dict[str, Any]
     right_key: bool
     query: str = ""
+    in_api_key: bool = False
 
     @property
     def text(self) -> str:
@@ -340,11 +349,12 @@ class OpenAIServer:
         """The stages of the calls so far."""
         return [call.stage for call in self.calls]
 
-    def reply(self, request: dict[str, Any], key: str | None, query: str) -> Reply:
+    def reply(self, request: dict[str, Any], key: str | None, query: str, azure_key: str | None) -> Reply:
         """Record a request and say what to do with it."""
         right_key = self.key is None or key == self.key
         corrected = any(message["role"] == "assistant" for message in request["messages"])
-        call = RecordedCall(stage_of(request), corrected, request, right_key, query)
+        in_api_key = azure_key is not None and azure_key == self.key
+        call = RecordedCall(stage_of(request), corrected, request, right_key, query, in_api_key)
         with self._lock:
             self.calls.append(call)
             if not right_key:
@@ -412,7 +422,7 @@ def _handler(server: OpenAIServer) -> type[BaseHTTPRequestHandler]:
             key = self.headers.get("Authorization", "").removeprefix("Bearer ") or None
             server.entered(1)
             try:
-                self._answer(request, server.reply(request, key, query))
+                self._answer(request, server.reply(request, key, query, self.headers.get("api-key")))
             finally:
                 server.entered(-1)
 
@@ -423,7 +433,7 @@ def _handler(server: OpenAIServer) -> type[BaseHTTPRequestHandler]:
             if reply.endless:
                 return self._endless(reply)
             if reply.body is not None:
-                return self._bytes(200, reply.body, {"Content-Type": "text/html"})
+                return self._bytes(reply.status, reply.body, {"Content-Type": "text/html"})
             if reply.error is not None:
                 headers = {} if reply.location is None else {"Location": reply.location}
                 return self._send(reply.status, reply.error, headers)

@@ -298,7 +298,7 @@ def test_which_lives_are_over(trace: Trace) -> None:
     begin(trace, request_id="taken")
     lives = [("goes-on", 1), ("late", 1), ("cancelled", 1), ("taken", 1), ("taken", 2), ("unknown", 1)]
     assert trace.lifecycle.lives_over(lives) == {
-        ("late", 1): "The request was not answered within its 0.05 seconds.",
+        ("late", 1): "The request was not answered within its 0.05 seconds: raise its deadline.",
         ("cancelled", 1): "The request was cancelled.",
         ("taken", 1): "Its process no longer works on the request.",
     }

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 
 from hugginggpt.controller.connection import Connection
-from hugginggpt.controller.reply import CallFailed, Reply, shown
+from hugginggpt.controller.reply import CallFailed, Reply
 
 
 class LocalConnection(Connection):
@@ -24,7 +24,7 @@ class LocalConnection(Connection):
         except httpx.TimeoutException:
             raise self.late(timeout) from None
         except httpx.HTTPError as error:
-            raise CallFailed(shown(str(error) or type(error).__name__, self.api_key)) from None
+            raise CallFailed(self._shown(str(error) or type(error).__name__)) from None
         if answer.is_error:
             raise self.refused(answer.status_code, answer.text, answer.headers)
         return self.reply(answer.content)

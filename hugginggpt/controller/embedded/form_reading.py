@@ -6,15 +6,20 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hugginggpt.answer_schema import resolver_of
+from hugginggpt.controller.answer_form import NAME_WORDS
+from hugginggpt.controller.dates import only_day
 from hugginggpt.controller.embedded.question_words import AUXILIARY, INTERROGATIVE, MODAL
 from hugginggpt.controller.embedded.reader import Reader
+from hugginggpt.controller.form_check import FORMATS
 from hugginggpt.deadline import Deadline
+from hugginggpt.errors import ControllerError
 
 _MOST_NESTED = 4
+_MOST_QUESTIONS = 500
 _NUMBER = re.compile(r"[-+−(]?\d+(?:[.,]\d+)*")
 _GROUPED = re.compile(r"(?<=\d)[ \u00a0\u202f'’](?=\d{3}(?!\d))")
 _SCALED = re.compile(r"\b(?:thousand|million|billion|[km]n?)\b", re.IGNORECASE)
-_WORDS = re.compile(r"[A-Z]{2,}(?![a-z])|[^\W\d_]+?(?=[A-Z]|[\W\d_]|\Z)|\d+")
 _ASKS = re.compile(rf"(?:{INTERROGATIVE}|{AUXILIARY}|{MODAL})\b", re.IGNORECASE)
 
 
@@ -29,25 +34,32 @@ def filled_from(text: str, schema: Mapping[str, Any], reader: Reader, deadline: 
 
     Raises:
         DeadlineExceededError: time is up.
+        ControllerError: the form asks for too many values.
     """
     return _Filling(text, schema, reader, deadline).object(schema, _MOST_NESTED)
 
 
 class _Filling:
     def __init__(self, text: str, schema: Mapping[str, Any], reader: Reader, deadline: Deadline | None) -> None:
-        self._text, self._schema, self._reader, self._deadline = text, schema, reader, deadline
+        self._text, self._resolver = text, resolver_of(schema)
+        self._reader, self._deadline = reader, deadline
+        self._left = _MOST_QUESTIONS
 
     def object(self, schema: Mapping[str, Any], deeper: int) -> dict[str, Any]:
         form: dict[str, Any] = {}
         properties = schema.get("properties")
         for name, given in (properties if isinstance(properties, dict) else {}).items():
+            if self._left == 0:
+                raise ControllerError(f"The form asks for more than {_MOST_QUESTIONS} values: ask for fewer at a time.")
+            self._left -= 1
             shapes = self._shapes(given)
             types = frozenset(type for shape in shapes for type in _types(shape))
             inner = next((shape for shape in shapes if "object" in _types(shape)), None)
             if inner is not None and deeper > 1:
                 form[name] = self.object(inner, deeper - 1)
                 continue
-            question = question_for(name, given if isinstance(given, dict) else {}, types)
+            wanted = given if isinstance(given, dict) else {}
+            question = question_for(name, wanted, types, is_day=any(shape.get("format") == "date" for shape in shapes))
             reading = self._reader.read(question, self._text, self._deadline)
             value = _value(reading.span, reading.verdict, shapes, types) if reading.span and reading.is_sure else None
             if value is not None or "null" in types:
@@ -66,15 +78,20 @@ class _Filling:
         return [given]
 
     def _referred(self, reference: str) -> Any:
-        found: Any = self._schema
-        for part in reference.removeprefix("#").strip("/").split("/"):
-            found = found.get(part) if isinstance(found, dict) else None
-        return found
+        from referencing.exceptions import Unresolvable
+
+        try:
+            return self._resolver.lookup(reference).contents
+        except Unresolvable:  # it belongs to a part that has an id of its own
+            return None
 
 
-def question_for(name: str, wanted: Mapping[str, Any], types: frozenset[str]) -> str:
+def question_for(name: str, wanted: Mapping[str, Any], types: frozenset[str], *, is_day: bool = False) -> str:
     """The question that a value answers: its description or title if that is one, or made of its name."""
-    said = str(wanted.get("description") or wanted.get("title") or "").strip() or " ".join(_WORDS.findall(name)).lower()
+    said = (
+        str(wanted.get("description") or wanted.get("title") or "").strip()
+        or " ".join(NAME_WORDS.findall(name)).lower()
+    )
     said = said.rstrip(" .") or name
     if said.endswith("?"):
         return said
@@ -88,7 +105,7 @@ def question_for(name: str, wanted: Mapping[str, Any], types: frozenset[str]) ->
     if _ASKS.match(said):
         return f"{said[0].upper()}{said[1:]}?"
     article = "" if said.startswith(("the ", "a ", "an ")) else "the "
-    return f"What is {article}{said}?"
+    return f"{'When' if is_day else 'What'} is {article}{said}?"
 
 
 def _types(wanted: Mapping[str, Any]) -> frozenset[str]:
@@ -109,7 +126,23 @@ def _value(span: str, verdict: bool | None, shapes: Sequence[Mapping[str, Any]],
         return verdict
     if types & {"number", "integer"}:
         return _number(span, "integer" in types and "number" not in types)
-    return span if "string" in types else None
+    return _text(span, shapes) if "string" in types else None
+
+
+def _text(span: str, shapes: Sequence[Mapping[str, Any]]) -> str | None:
+    """A span in the first format that it can be written in; as it is if it may have any."""
+    from jsonschema import FormatChecker
+
+    formats = [shape.get("format") for shape in shapes if "string" in _types(shape)]
+    if any(format not in FORMATS for format in formats):
+        return span
+    for format in formats:
+        if format == "date":
+            if (day := only_day(span)) is not None:
+                return day.isoformat()
+        elif FormatChecker().conforms(span, str(format)):
+            return span
+    return None
 
 
 def _choice(span: str, choices: Sequence[str]) -> str | None:

@@ -14,10 +14,10 @@ from hugginggpt.controller.call import PLAN
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded.file_questions import only_pages, other_ways, reading_plan
 from hugginggpt.controller.embedded.grammar import plan_grammar
-from hugginggpt.controller.embedded.server import planner_options
+from hugginggpt.controller.embedded.server import OTHER_CONTROLLER, planner_options
 from hugginggpt.controller.embedded.sources import ReadRequest
 from hugginggpt.controller.embedded.turns import ShownRequest, shown_request
-from hugginggpt.controller.prompts import Cuttable, Prompt, render_within
+from hugginggpt.controller.prompts import Cuttable, Prompt, Room, render_within
 from hugginggpt.conversation import without_hearing_ourselves
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import PlanError
@@ -29,7 +29,7 @@ from hugginggpt.request import Exchange
 
 PROMPT = "embedded/planning"
 
-_PROMPT_TOKENS = 1200
+_PROMPT_TOKENS = Room(1200, OTHER_CONTROLLER)
 _PLAN_TOKENS = 600
 _SHOWN_CHARS = 60
 _MOST_PROBLEMS = 5

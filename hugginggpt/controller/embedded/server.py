@@ -10,6 +10,7 @@ import hashlib
 import importlib.util
 import os
 import secrets
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from hugginggpt.controller.embedded.model import (
     PLANNER,
     SHA256,
 )
+from hugginggpt.controller.prompts import MORE_CONTEXT, Room
 from hugginggpt.errors import ControllerError
 from hugginggpt.memory import memory_budget
 from hugginggpt.settings import NO_ADAPTER, Settings, data_folder
@@ -35,6 +37,7 @@ _SERVER_TOKENS = 2 * CONTEXT_TOKENS
 _MOST_CONTEXT = 32_768
 """The longest context of a model of the user's, unless HUGGINGGPT_CONTROLLER_CONTEXT_TOKENS asks for more."""
 _LEAST_CONTEXT = 512
+OTHER_CONTROLLER = "configure another controller, whose context is longer"
 
 
 @dataclass(frozen=True)
@@ -54,21 +57,25 @@ def model_name(settings: Settings) -> str:
     return settings.embedded_controller_gguf.stem if settings.embedded_controller_gguf else MODEL
 
 
-def context_tokens(settings: Settings) -> int:
+def context_tokens(settings: Settings) -> Room:
     """Budget of one call: of the packaged model a fixed one, of another what its file says, within memory.
 
     Raises:
         ControllerError: the file does not exist, or is no GGUF file.
     """
+    asked = settings.controller_context_tokens
     if settings.embedded_controller_gguf is None:
-        return min(settings.controller_context_tokens, CONTEXT_TOKENS)
-    given = "controller_context_tokens" in settings.model_fields_set
+        return Room(asked, MORE_CONTEXT) if asked < CONTEXT_TOKENS else Room(CONTEXT_TOKENS, OTHER_CONTROLLER)
     weights = _weights(settings)
     try:
-        possible = context_within(weights, memory_budget(settings))
+        longest, possible = context_within(weights, sys.maxsize), context_within(weights, memory_budget(settings))
     except (GGUFError, OSError) as error:
         raise _unloadable(weights, error) from None
-    return max(_LEAST_CONTEXT, min(possible, settings.controller_context_tokens if given else _MOST_CONTEXT))
+    wanted = asked if "controller_context_tokens" in settings.model_fields_set else _MOST_CONTEXT
+    if wanted < possible:
+        return Room(max(_LEAST_CONTEXT, wanted), MORE_CONTEXT)
+    more = "raise HUGGINGGPT_MODEL_MEMORY" if possible < longest else OTHER_CONTROLLER
+    return Room(max(_LEAST_CONTEXT, possible), more)
 
 
 def start(settings: Settings) -> Address:
