@@ -109,13 +109,21 @@ WEBP = "image/webp"
 PNG = "image/png"
 MPO = "image/mpo"
 
+_SOUP = "beautifulsoup4"
+
 FORMATS: Mapping[str, DocumentFormat] = MappingProxyType(
     {
         found.mime: found
-        for found in (DocumentFormat(PDF, "a PDF file", "pdf", "page", has_pictures=True, package="pypdfium2"),)
+        for found in (
+            DocumentFormat(PDF, "a PDF file", "pdf", "page", has_pictures=True, package="pypdfium2"),
+            DocumentFormat(DOCX, "a DOCX file", "docx"),
+        )
     }
 )
 """Every format that can be read, by its media type."""
+
+
+PROTECTED = "is protected by a password; save it without one"
 
 
 def too_much(memory: int) -> str:

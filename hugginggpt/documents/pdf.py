@@ -15,7 +15,7 @@ from pypdfium2 import raw
 
 from hugginggpt.documents.budget import Budget
 from hugginggpt.documents.layout import Piece, text_of
-from hugginggpt.documents.model import Contents, Limits, Page
+from hugginggpt.documents.model import PROTECTED, Contents, Limits, Page
 from hugginggpt.media.problem import ContentProblem
 
 _DOTS_PER_INCH, _POINTS_PER_INCH = 200, 72
@@ -121,7 +121,7 @@ def _document(data: bytes) -> Any:
         return pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:
         if error.err_code == raw.FPDF_ERR_PASSWORD:
-            raise ContentProblem("is protected by a password; save it without one") from None
+            raise ContentProblem(PROTECTED) from None
         if error.err_code == raw.FPDF_ERR_SECURITY:
             raise ContentProblem("is protected in a way that cannot be opened; save it without protection") from None
         raise ContentProblem(_DAMAGED) from None
