@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 
-from hugginggpt.documents.office import Element, attribute, child, local, value
+from hugginggpt.documents.office import Element, attribute, children, local, value
 
 _MOST_LEVELS = 9
 _MOST_STYLES = 20
@@ -33,12 +33,12 @@ class Lists:
     """
 
     def __init__(self, styles: Element | None, numbering: Element | None) -> None:
-        self._styles = {attribute(style, "styleId"): style for style in (() if styles is None else styles)}
+        self._styles = {attribute(style, "styleId"): style for style in children(styles)}
         self._levels: dict[str, dict[int, _Level]] = {}
         self._abstract: dict[str, str] = {}
         self._restarts: dict[str, dict[int, int]] = defaultdict(dict)
         self._counts: dict[str, dict[int, int]] = defaultdict(dict)
-        for part in () if numbering is None else numbering:
+        for part in children(numbering):
             if local(part) == "abstractNum":
                 self._levels[attribute(part, "abstractNumId")] = _levels(part)
             elif local(part) == "num":

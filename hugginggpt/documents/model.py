@@ -117,6 +117,21 @@ FORMATS: Mapping[str, DocumentFormat] = MappingProxyType(
         for found in (
             DocumentFormat(PDF, "a PDF file", "pdf", "page", has_pictures=True, package="pypdfium2"),
             DocumentFormat(DOCX, "a DOCX file", "docx"),
+            DocumentFormat(XLSX, "an XLSX file", "xlsx", "sheet"),
+            DocumentFormat(PPTX, "a PPTX file", "pptx", "slide"),
+            DocumentFormat(ODT, "an ODT file", "odf"),
+            DocumentFormat(ODS, "an ODS file", "odf", "sheet"),
+            DocumentFormat(HTML, "an HTML page", "html", package=_SOUP),
+            DocumentFormat(RTF, "an RTF file", "rtf"),
+            DocumentFormat(EPUB, "an EPUB book", "epub", "chapter", package=_SOUP),
+            DocumentFormat(EML, "an e-mail", "mail", package=_SOUP),
+            DocumentFormat(SRT, "a file of subtitles", "subtitles"),
+            DocumentFormat(VTT, "a file of subtitles", "subtitles"),
+            DocumentFormat(TIFF, "a TIFF image", "frames", "page", has_pictures=True),
+            DocumentFormat(MPO, "an MPO image", "frames", "frame", has_pictures=True),
+            DocumentFormat(GIF, "a GIF image", "frames", "frame", has_pictures=True),
+            DocumentFormat(WEBP, "a WebP image", "frames", "frame", has_pictures=True),
+            DocumentFormat(PNG, "a PNG image", "frames", "frame", has_pictures=True),
         )
     }
 )

@@ -6,7 +6,7 @@ import io
 import posixpath
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 from xml.etree import ElementTree
@@ -137,7 +137,7 @@ class Archive:
             attribute(link, "Id"): Relation(
                 attribute(link, "Type").rpartition("/")[2], resolved(folder, attribute(link, "Target"))
             )
-            for link in (() if root is None else root)
+            for link in children(root)
             if attribute(link, "TargetMode") != "External"
         }
 
@@ -188,10 +188,15 @@ def attribute(element: Element, name: str) -> str:
     return next((value for key, value in element.items() if key.rpartition("}")[2] == name), "")
 
 
+def children(element: Element | None) -> Iterable[Element]:
+    """The elements directly below an element that may be missing."""
+    return () if element is None else element
+
+
 def child(element: Element | None, *names: str) -> Element | None:
     """What is found by going down from an element, name by name."""
     for name in names:
-        element = next((below for below in (() if element is None else element) if local(below) == name), None)
+        element = next((below for below in children(element) if local(below) == name), None)
     return element
 
 
