@@ -6,5 +6,6 @@ limits on its time and memory, because the parsers are large and the documents c
 
 from hugginggpt.documents.model import FORMATS, Contents, DocumentFormat, Limits, Page
 from hugginggpt.documents.reading import picture, read
+from hugginggpt.documents.speech import words
 
-__all__ = ["FORMATS", "Contents", "DocumentFormat", "Limits", "Page", "picture", "read"]
+__all__ = ["FORMATS", "Contents", "DocumentFormat", "Limits", "Page", "picture", "read", "words"]

@@ -123,7 +123,7 @@ FORMATS: Mapping[str, DocumentFormat] = MappingProxyType(
             DocumentFormat(ODS, "an ODS file", "odf", "sheet"),
             DocumentFormat(HTML, "an HTML page", "html", package=_SOUP),
             DocumentFormat(RTF, "an RTF file", "rtf"),
-            DocumentFormat(EPUB, "an EPUB book", "epub", "chapter", package=_SOUP),
+            DocumentFormat(EPUB, "an EPUB book", "epub", package=_SOUP),
             DocumentFormat(EML, "an e-mail", "mail", package=_SOUP),
             DocumentFormat(SRT, "a file of subtitles", "subtitles"),
             DocumentFormat(VTT, "a file of subtitles", "subtitles"),

@@ -19,6 +19,8 @@ from hugginggpt.documents.model import PROTECTED, Contents, Limits, Page
 from hugginggpt.media.problem import ContentProblem
 
 _DOTS_PER_INCH, _POINTS_PER_INCH = 200, 72
+_MOST_ACROSS = 30_000
+"""Most pixels of the width or the height."""
 _BYTES_PER_PIXEL = 16
 """Memory for a pixel: the page, its copy, and the pictures on it while they are decoded."""
 _MOST_OBJECTS = 10_000
@@ -110,7 +112,8 @@ def _scale(size: tuple[float, float], pixels: int) -> float:
     """Pixels per point of a page."""
     width, height = size
     # A little less, or what rounding adds makes a scan of this resolution one pixel wider, and blurred.
-    scale = min(0.99999 * _DOTS_PER_INCH / _POINTS_PER_INCH, math.sqrt(pixels / (width * height)))
+    most = 0.99999 * _DOTS_PER_INCH / _POINTS_PER_INCH
+    scale = min(most, math.sqrt(pixels / (width * height)), _MOST_ACROSS / max(width, height))
     while math.ceil(width * scale) * math.ceil(height * scale) > pixels:
         scale *= 0.95
     return scale
