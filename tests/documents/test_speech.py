@@ -1,0 +1,28 @@
+import pytest
+
+from hugginggpt.documents import words
+
+
+@pytest.mark.parametrize(
+    ("markdown", "spoken"),
+    [
+        ("# Title #\n\nSome *very* **bold** and __strong__ `code`.", "Title\n\nSome very bold and strong code."),
+        ("- one\n- [x] two\n1. three\n> said", "one\ntwo\n1. three\nsaid"),
+        ("See [the docs](https://x.invalid/a_b) or [this][1].\n\n[1]: https://x.invalid", "See the docs or this."),
+        ("```python\nx = 1\n```\n\n---\n\nEnd ~~not~~.", "x = 1\n\nEnd not."),
+        ("| a | b |\n|---|:-:|\n| 1 | 2 |", "a, b\n1, 2"),
+        ("2 * 3 * 4 and snake_case_name and \\*stars\\*", "2 * 3 * 4 and snake_case_name and *stars*"),
+        ("***both*** <https://x.invalid>", "both https://x.invalid"),
+    ],
+)  # fmt: skip
+def test_markdown_is_spoken_without_marks(markdown: str, spoken: str) -> None:
+    assert words(markdown, "text/markdown") == spoken
+
+
+def test_html_is_spoken_without_tags() -> None:
+    markup = "<head><title>T</title></head><body><h1>Hi</h1><p>A &amp; <b>b</b></p><script>x</script></body>"
+    assert words(markup, "text/html") == "Hi\n\nA & b"
+
+
+def test_other_texts_stay() -> None:
+    assert words("a *b* <c>", "text/plain") == "a *b* <c>"
