@@ -64,7 +64,7 @@ def decode(type: ValueType, data: bytes, mime: str) -> Value:
     """
     try:
         if is_document(mime):
-            from hugginggpt.documents import part
+            from hugginggpt.documents.parts import part
 
             return part(type, data, mime)
         match type:
