@@ -77,6 +77,18 @@ def test_tables_stay_rows() -> None:
     assert contents(pdf(by_column), PDF).text == expected
 
 
+def test_long_labels_and_values_stay_rows() -> None:
+    rows = (
+        ("Description of the service delivered", "Consulting and planning of the kitchen"),
+        ("Place where the service was delivered", "Hamburg in Germany, and partly in Kiel"),
+        ("Person who has ordered the service", "Ms Erika Mustermann, head of the sales"),
+    )
+    content = b"".join(
+        words(cell, x, 700 - 16 * n) for n, row in enumerate(rows) for x, cell in zip((72, 340), row, strict=True)
+    )
+    assert contents(pdf(content), PDF).text == "\n".join("\t".join(row) for row in rows)
+
+
 @pytest.mark.parametrize(
     ("matrix", "step"),
     [("0 1 -1 0", (14, 0)), ("0 -1 1 0", (-14, 0)), ("-1 0 0 -1", (0, 14))],
