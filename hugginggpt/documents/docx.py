@@ -13,7 +13,21 @@ from hugginggpt.media.values import Table
 
 _NAME = "a DOCX file"
 _LEFT_OUT = frozenset(
-    {"del", "moveFrom", "delText", "instrText", "pPr", "rPr", "sectPr", "tblPr", "tblGrid", "trPr", "tcPr", "sdtPr"}
+    {
+        "del",
+        "moveFrom",
+        "delText",
+        "instrText",
+        "pPr",
+        "rPr",
+        "sectPr",
+        "tblPr",
+        "tblGrid",
+        "trPr",
+        "tcPr",
+        "sdtPr",
+        "rt",
+    }
 )
 _CHARACTERS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "ptab": "\t"}
 _SEPARATORS = ("separator", "continuationSeparator")

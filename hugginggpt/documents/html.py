@@ -17,7 +17,7 @@ from hugginggpt.media.values import Table
 
 _UNSEEN = frozenset((
     "head", "script", "style", "template", "noscript", "object", "embed", "iframe", "svg", "math", "canvas", "audio",
-    "video", "select", "datalist",
+    "video", "select", "datalist", "rt", "rp",
 ))  # fmt: skip
 _BLOCKS = frozenset((
     "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "dialog", "div", "dl",

@@ -19,7 +19,7 @@ _GUTTER, _TAB = 0.8, 1.5
 """Narrowest gaps between columns of text and of a table, in heights of a line."""
 _FEWEST_ROWS = 3
 _MOST_SWITCHES = 0.2
-_FULL_WIDTH, _FULL_SHARE = 0.75, 0.6
+_FULL_WIDTH, _FULL_SHARE, _RUNNING_SHARE = 0.75, 0.6, 0.4
 _SHORTEST_LINE, _SHORTEST_IN_ORDER = 20, 10
 """Characters of a usual line of running text: where the file goes across both columns, and down each of them."""
 _EMPTY_LINE = 0.5
@@ -167,13 +167,19 @@ def _are_columns(left: list[Row], right: list[Row]) -> bool:
     switches = sum(before[1] != after[1] for before, after in pairwise(numbers))
     if switches <= max(1, _MOST_SWITCHES * min(len(left), len(right))):
         return shortest >= _SHORTEST_IN_ORDER
-    return shortest >= _SHORTEST_LINE and _is_filled(left) and _is_filled(right)
+    return shortest >= _SHORTEST_LINE and all(_is_filled(side) and _runs_on(side) for side in (left, right))
 
 
 def _is_filled(rows: list[Row]) -> bool:
     """Whether most lines are about as wide as the widest one."""
     widths = [max(piece.right for piece in row) - min(piece.left for piece in row) for row in rows]
     return sum(width >= _FULL_WIDTH * max(widths) for width in widths) >= _FULL_SHARE * len(widths)
+
+
+def _runs_on(rows: list[Row]) -> bool:
+    """Whether enough lines begin within a sentence; those of a table begin anew."""
+    begins = [min(row, key=lambda piece: piece.left).text[0] for row in rows]
+    return sum(not (begin.isupper() or begin.isdigit()) for begin in begins) >= _RUNNING_SHARE * len(begins)
 
 
 def _line(row: Row) -> str:

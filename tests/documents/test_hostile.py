@@ -19,7 +19,19 @@ from hugginggpt.documents import FORMATS, Limits, picture, process, read
 from hugginggpt.documents.model import DOCX, EML, EPUB, GIF, HTML, ODS, ODT, PDF, PPTX, RTF, SRT, TIFF, VTT, XLSX
 from hugginggpt.errors import DeadlineExceededError, TaskCancelledError
 from hugginggpt.media.problem import ContentProblem
-from tests.documents.builders import LIMITS, contents, docx, package, paragraph, pdf, pdf_of, relations, words, zipped
+from tests.documents.builders import (
+    LIMITS,
+    contents,
+    docx,
+    package,
+    paragraph,
+    pdf,
+    pdf_of,
+    relations,
+    scan,
+    words,
+    zipped,
+)
 
 SECONDS = Limits(**{**LIMITS.__dict__, "seconds": 5.0})
 SOURCES = {
@@ -105,8 +117,8 @@ def test_a_size_that_lies_does_not_help() -> None:
 )
 def test_entities_are_neither_grown_nor_fetched(definitions: str) -> None:
     main = (
-        f'<?xml version="1.0"?>{definitions}<w:document xmlns:w="w"><w:body><w:p><w:r><w:t>&c;</w:t></w:r></w:p></w:body>'
-        "</w:document>"
+        f'<?xml version="1.0"?>{definitions}<w:document xmlns:w="w"><w:body><w:p><w:r><w:t>&c;</w:t></w:r></w:p>'
+        "</w:body></w:document>"
     )
     refused(package("main.xml", {"main.xml": main}), DOCX, "definitions of its own")
     sheet = package(
@@ -202,6 +214,15 @@ def test_a_pdf_that_unpacks_to_gigabytes_or_has_a_giant_picture_stays_in_bounds(
                 except ContentProblem as problem:
                     assert "memory" in str(problem) or "seconds" in str(problem) or "damaged" in str(problem)
         assert peak[0] < 500 * 10**6
+
+
+def test_a_scan_of_thirty_pages_takes_little_memory() -> None:
+    data = scan(30)
+    with peak_memory() as peak:
+        assert len(contents(data, PDF).pages) == 30
+        for page in range(1, 31):
+            assert picture(data, PDF, page, LIMITS, Deadline(60)).image.size == (1654, 2339)
+    assert peak[0] < 300 * 10**6
 
 
 def test_pictures_of_too_many_pixels_are_refused_before_they_are_decoded() -> None:

@@ -33,7 +33,8 @@ def test_an_ods_has_sheets() -> None:
         "<office:spreadsheet><table:table table:name='One'><table:table-row><table:table-cell><text:p>Day</text:p>"
         "</table:table-cell><table:table-cell><text:p>Sold</text:p></table:table-cell></table:table-row>"
         "<table:table-row><table:table-cell office:value-type='date' office:date-value='2024-05-01'>"
-        "<text:p>1.5.24</text:p></table:table-cell><table:table-cell office:value-type='float' office:value='1234.5'><text:p>1.234,5</text:p>"
+        "<text:p>1.5.24</text:p></table:table-cell><table:table-cell office:value-type='float' office:value='1234.5'>"
+        "<text:p>1.234,5</text:p>"
         "</table:table-cell></table:table-row><table:table-row table:number-rows-repeated='1048570'>"
         "<table:table-cell table:number-columns-repeated='16384'/></table:table-row></table:table></office:spreadsheet>"
     )

@@ -1,6 +1,7 @@
 import io
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pypdfium2
 import pytest
@@ -74,6 +75,18 @@ def test_tables_stay_rows() -> None:
     expected = "\n".join("\t".join(row) for row in rows)
     assert contents(pdf(content), PDF).text == expected
     assert contents(pdf(by_column), PDF).text == expected
+
+
+def test_long_labels_and_values_stay_rows() -> None:
+    rows = (
+        ("Description of the service delivered", "Consulting and planning of the kitchen"),
+        ("Place where the service was delivered", "Hamburg in Germany, and partly in Kiel"),
+        ("Person who has ordered the service", "Ms Erika Mustermann, head of the sales"),
+    )
+    content = b"".join(
+        words(cell, x, 700 - 16 * n) for n, row in enumerate(rows) for x, cell in zip((72, 340), row, strict=True)
+    )
+    assert contents(pdf(content), PDF).text == "\n".join("\t".join(row) for row in rows)
 
 
 @pytest.mark.parametrize(
@@ -174,6 +187,18 @@ def test_one_process_shows_all_pages_and_ends_when_it_is_idle(monkeypatch: pytes
     while os.path.exists(f"/proc/{pid}") and time.monotonic() < until:
         time.sleep(0.05)
     assert not os.path.exists(f"/proc/{pid}")
+
+
+def test_threads_may_ask_at_once() -> None:
+    documents = [pdf([lines(f"Page {page} of {name}.") for page in range(4)]) for name in "ab"]
+
+    def ask(number: int) -> bool:
+        data = documents[number % 2]
+        size = picture(data, PDF, number // 2 % 4 + 1, LIMITS, Deadline(60)).image.size
+        return size == (1700, 2200) and contents(data, PDF).text.startswith(f"Page 0 of {'ab'[number % 2]}.")
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(ask, range(16)))
 
 
 def test_a_file_made_by_another_program_is_read() -> None:
