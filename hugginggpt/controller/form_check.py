@@ -7,9 +7,9 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
+from hugginggpt.child_process import Child, Handler, Message
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError
-from hugginggpt.experts.child_process import Child, Handler, Message
 from hugginggpt.text import one_line
 
 SECONDS = 5.0

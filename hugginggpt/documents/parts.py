@@ -15,9 +15,7 @@ from hugginggpt.documents.reading import picture, read
 from hugginggpt.media.problem import ContentProblem
 from hugginggpt.media.values import Document, Image, Table, Text
 
-CHECKED = Limits(
-    pages=2_000, pixels=80_000_000, cells=5_000_000, characters=50_000_000, memory=1 << 30, seconds=120.0
-)
+CHECKED = Limits(pages=2_000, pixels=80_000_000, cells=5_000_000, characters=50_000_000, memory=1 << 30, seconds=120.0)
 """What reading a document that was checked when it came in may cost."""
 
 _MOST_KEPT = 4

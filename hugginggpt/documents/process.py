@@ -7,11 +7,11 @@ import resource
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from hugginggpt.child_process import Handler, Message
 from hugginggpt.documents import wire
 from hugginggpt.documents.budget import Budget
 from hugginggpt.documents.model import FORMATS, Contents, Limits, too_much
 from hugginggpt.documents.plain import cleaned
-from hugginggpt.experts.child_process import Handler, Message
 from hugginggpt.media.problem import ContentProblem
 
 Pixels = tuple[str, tuple[int, int], bytes]

@@ -14,11 +14,11 @@ from typing import Any
 
 from PIL import Image as PILImage
 
+from hugginggpt.child_process import Child, Message
 from hugginggpt.deadline import Deadline
 from hugginggpt.documents import wire
 from hugginggpt.documents.model import FORMATS, Contents, DocumentFormat, Limits, too_much
 from hugginggpt.errors import DeadlineExceededError, ExpertUnavailableError
-from hugginggpt.experts.child_process import Child, Message
 from hugginggpt.media.problem import ContentProblem
 from hugginggpt.media.values import Image
 

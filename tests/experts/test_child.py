@@ -13,9 +13,9 @@ from typing import Any
 import psutil
 import pytest
 
+from hugginggpt.child_process import Child, Handler, Message
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError, ExpertError, ExpertUnavailableError, ModelLoadError
-from hugginggpt.experts.child_process import Child, Handler, Message
 from tests.servers import has_ended, wait_until
 
 
@@ -143,7 +143,7 @@ def test_it_dies_with_its_parent_even_in_the_middle_of_a_call() -> None:
             textwrap.dedent("""
                 import os, threading, time
                 from hugginggpt.deadline import Deadline
-                from hugginggpt.experts.child_process import Child
+                from hugginggpt.child_process import Child
                 child = Child("tests.experts.test_child:make_handler", {}, threads=1)
                 pid = child.call({"do": "greet", "name": "you"}, deadline=Deadline(60))[0]["pid"]
                 print(pid, flush=True)

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hugginggpt.child_process import Handler, Message
 from hugginggpt.errors import ExpertError, ModelLoadError
-from hugginggpt.experts.child_process import Handler, Message
 
 _AUDIO_OUTPUT_SYNCHRONOUS = 2
 _INITIALIZE_DONT_EXIT = 0x8000

@@ -6,11 +6,11 @@ from typing import Any
 
 from PIL import Image as PILImage
 
+from hugginggpt.child_process import Child
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import ExpertContext
-from hugginggpt.experts.child_process import Child
 from hugginggpt.experts.drawing import on_white
 from hugginggpt.experts.embedded.package_files import packaged_files
 from hugginggpt.models.card import ModelCard

@@ -7,8 +7,8 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
+from hugginggpt.child_process import Handler, Message
 from hugginggpt.errors import ModelLoadError
-from hugginggpt.experts.child_process import Handler, Message
 
 # RapidOCR's classifier of directions takes pictures of lines that are four times as long as high.
 _HEAD = 4

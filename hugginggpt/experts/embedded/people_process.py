@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image as PILImage
 
-from hugginggpt.experts.child_process import Handler, Message
+from hugginggpt.child_process import Handler, Message
 from hugginggpt.experts.embedded.blazepose import BlazePose
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hugginggpt.experts.child_process import Handler, Message
+from hugginggpt.child_process import Handler, Message
 from hugginggpt.experts.embedded.deep_filter import DeepFilter
 from hugginggpt.experts.embedded.voice_activity import FRAME, RATE, SPEECH, VoiceActivity, even_loudness
 

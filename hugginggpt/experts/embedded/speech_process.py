@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hugginggpt.experts.child_process import Handler, Message
+from hugginggpt.child_process import Handler, Message
 from hugginggpt.experts.embedded.onnx import onnx_session
 from hugginggpt.experts.embedded.speech_spans import best_cut, speech_spans, utterances
 from hugginggpt.experts.embedded.voice_activity import FRAME, RATE, VoiceActivity, even_loudness

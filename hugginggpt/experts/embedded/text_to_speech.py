@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from hugginggpt.child_process import Child
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.audio import amplified
 from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Outputs
-from hugginggpt.experts.child_process import Child
 from hugginggpt.experts.embedded.espeak_voices import voice_for
 from hugginggpt.experts.embedded.package_files import packaged_files
 from hugginggpt.media import Audio

@@ -1,6 +1,6 @@
 """Runs native code that cannot be interrupted in a child process, which can be killed.
 
-The child is `python -m hugginggpt.experts.child_process` with the name of a factory, `MODULE:FUNCTION`. The factory
+The child is `python -m hugginggpt.child_process` with the name of a factory, `MODULE:FUNCTION`. The factory
 takes JSON arguments and returns the handler that answers each call. Both sides exchange messages of a JSON object and
 bytes over pipes of their own, so that the output of libraries does not get in between.
 """
@@ -142,7 +142,7 @@ class Child:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         self._process = subprocess.Popen(
             # -P: a file in the current folder must not shadow a module.
-            [sys.executable, "-P", "-m", "hugginggpt.experts.child_process", self._factory, str(os.getpid())],
+            [sys.executable, "-P", "-m", "hugginggpt.child_process", self._factory, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._output,
