@@ -129,7 +129,9 @@ def test_units_are_kept_and_columns_may_share_a_name() -> None:
     assert [(at, column.name, column.unit) for at, column in found.items()] == [(0, "a", "€"), (1, "a", "")]
 
 
-@pytest.mark.parametrize("cell", ["", " ", "NA", "N/A", "n/a", "null", "NULL", "None", "-", "–", "—", "?", "#N/A", "nan"])
+@pytest.mark.parametrize(
+    "cell", ["", " ", "NA", "N/A", "n/a", "null", "NULL", "None", "-", "–", "—", "?", "#N/A", "nan"]
+)
 def test_missing(cell: str) -> None:
     assert is_missing(cell)
 
@@ -139,7 +141,19 @@ def test_not_missing(cell: str) -> None:
     assert not is_missing(cell)
 
 
-LOCALES = st.sampled_from([(",", "."), (".", ","), ("'", "."), ("\u2019", "."), (" ", ","), ("\u00a0", ","), ("\u202f", "."), ("", "."), ("", ",")])
+LOCALES = st.sampled_from(
+    [
+        (",", "."),
+        (".", ","),
+        ("'", "."),
+        ("\u2019", "."),
+        (" ", ","),
+        ("\u00a0", ","),
+        ("\u202f", "."),
+        ("", "."),
+        ("", ","),
+    ]
+)
 AROUND = st.sampled_from(["{}", "€ {}", "{} €", "{} EUR", "${}", "{} %", "CHF {}", "{} kg"])
 
 

@@ -32,7 +32,11 @@ def problem(content: str) -> str:
         ("Name;Price, EUR\nlamp;58,50\ndesk;349,00\n", "Name|Price, EUR", ["lamp|58,50", "desk|349,00"]),
         ("Name;Price (EUR, net)\nlamp;58,50\ndesk;349,00\n", "Name|Price (EUR, net)", ["lamp|58,50", "desk|349,00"]),
         ("name\tprice, EUR\nlamp\t58,50\n", "name|price, EUR", ["lamp|58,50"]),
-        ("Name;Note, free\nlamp;nice, bright\ndesk;big, old\n", "Name|Note, free", ["lamp|nice, bright", "desk|big, old"]),
+        (
+            "Name;Note, free\nlamp;nice, bright\ndesk;big, old\n",
+            "Name|Note, free",
+            ["lamp|nice, bright", "desk|big, old"],
+        ),
         ("name,lat;long\nRome,41;12\n", "name|lat;long", ["Rome|41;12"]),
         ("name, note\nx, plain\n", "name| note", ["x| plain"]),
         ('name, note\nx, "a, b"\n', "name|note", ["x|a, b"]),
@@ -88,7 +92,13 @@ def test_a_title_is_not_the_header(content: str, columns: str, rows: list[str], 
 
 @pytest.mark.parametrize(
     "content",
-    ["a,b,\n1,2,\n3,4,\n", "a,b\n1,2,\n3,4\n", "a,b,,\n1,2\n3,4\n", "a,b\n1,2\n3,4\n\n,\n,,\n  \n", ",,\na,b\n1,2\n3,4"],
+    [
+        "a,b,\n1,2,\n3,4,\n",
+        "a,b\n1,2,\n3,4\n",
+        "a,b,,\n1,2\n3,4\n",
+        "a,b\n1,2\n3,4\n\n,\n,,\n  \n",
+        ",,\na,b\n1,2\n3,4",
+    ],
 )
 def test_empty_cells_and_lines_at_the_end_do_not_count(content: str) -> None:
     assert read(content) == Table(("a", "b"), (("1", "2"), ("3", "4")))
@@ -163,7 +173,9 @@ def test_any_text_is_a_table_or_a_sentence(content: str) -> None:
 
 @given(
     st.integers(1, 4).flatmap(
-        lambda width: st.lists(st.lists(st.text('ab1,;\t|" \n', max_size=6), min_size=width, max_size=width), min_size=1)
+        lambda width: st.lists(
+            st.lists(st.text('ab1,;\t|" \n', max_size=6), min_size=width, max_size=width), min_size=1
+        )
     )
 )
 def test_what_we_write_is_read_as_it_was(rows: list[list[str]]) -> None:

@@ -46,6 +46,8 @@ class Record(NamedTuple):
 
 
 Reader = Callable[[], Iterator[Record]]
+_Way = Callable[[str, str, int], Iterator[Record]]
+"""Takes the file, its separator and the place where its rows begin."""
 
 
 class WrongReading(ContentProblem):
@@ -58,7 +60,7 @@ def readers(content: str) -> list[Reader]:
     if declared := _DECLARED.match(content):
         begin, separator = declared.end(), declared[1]
     separator = separator or _separator(content)
-    ways = [_strict, _by_line, _loose]
+    ways: list[_Way] = [_strict, _by_line, _loose]
     if re.search(rf'{re.escape(separator)} +"[^"]', content):
         ways.insert(0, _spaced)
     elif separator == "\t" and _is_plain(content):
@@ -119,8 +121,9 @@ def _csv(content: str, separator: str, begin: int, *, strict: bool, spaced: bool
 
     def read_on() -> Iterator[str]:
         nonlocal last
-        for last in lines:
-            yield last
+        for line in lines:
+            last = line
+            yield line
 
     skipped = _lines_in(content[:begin])
     reader = csv.reader(read_on(), delimiter=separator, strict=strict, skipinitialspace=spaced)
@@ -199,7 +202,8 @@ def _separator(content: str) -> str:
     cut = begin + len(sample) < len(content)
     likeness = dict.fromkeys(_SEPARATORS, (0.0, 0.0))
     unread: Sequence[str] = _SEPARATORS
-    for way in (_strict, _by_line):
+    ways: tuple[_Way, ...] = (_strict, _by_line)
+    for way in ways:
         heads = {separator: _first_rows(way(sample, separator, 0), cut) for separator in unread}
         likeness |= {separator: _likeness(head, separator) for separator, head in heads.items() if head}
         unread = [separator for separator in unread if not heads[separator]]

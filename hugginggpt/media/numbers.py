@@ -30,10 +30,11 @@ _PLAIN = str.maketrans(
         **{chr(zero + n): str(n) for zero in (0x660, 0x6F0, 0x966, 0x9E6, 0xE50, 0xFF10) for n in range(10)},
     }
 )
-_MISSING = frozenset(
-    "|NA|N/A|N/a|n/a|na|N.A.|n.a.|#N/A|#NA|#N/A N/A|<NA>|null|NULL|Null|None|NONE|nan|NaN|NAN|-nan|-NaN|NaT|nil|NIL|"
-    "-|--|---|?|.|..|\\N".split("|")
+_SAID_TO_BE_MISSING = (
+    "NA N/A N/a n/a na N.A. n.a. #N/A #NA <NA> null NULL Null None NONE nan NaN NAN -nan -NaN NaT nil NIL "
+    "- -- --- ? . .. \\N"
 )
+_MISSING = frozenset(("", "#N/A N/A", *_SAID_TO_BE_MISSING.split()))
 _NO_NUMBER = re.compile(
     r"[+-]?(?:inf|infinity|∞)|[+-]?1\.#(?:inf|ind|qnan)|#(?:div/0!|value!|ref!|name\?|num!|null!)", re.IGNORECASE
 )
@@ -49,11 +50,12 @@ _MOST_DIGITS = 15  # more are not exact as floating-point numbers, so they are n
 _FEWEST_OF_A_PHONE = 8
 _MOST_COUNTED = 4  # an identifier that is not unique has more digits
 
-_IDENTIFIERS = frozenset(
+_NAMES_OF_IDENTIFIERS = (
     "zip zipcode postcode postalcode postal plz postleitzahl phone telephone telefon tel mobile handy fax isbn issn "
-    "ean gtin upc sku iban bic ssn vat uuid guid barcode code codes version release".split()
+    "ean gtin upc sku iban bic ssn vat uuid guid barcode code codes version release"
 )
-_IF_UNIQUE = frozenset("id ids identifier key no nr num number nummer numero ref reference".split())
+_NAMES_OF_SOME = "id ids identifier key no nr num number nummer numero ref reference"
+_IDENTIFIERS, _IF_UNIQUE = frozenset(_NAMES_OF_IDENTIFIERS.split()), frozenset(_NAMES_OF_SOME.split())
 _WORDS = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![^\W\d_A-Z])|\d+")
 _VERSIONS = frozenset(("version", "release"))
 

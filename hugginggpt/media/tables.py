@@ -109,9 +109,7 @@ def _without_bare_ends(records: Iterator[Record]) -> Iterator[Record]:
             held.append(record)
 
 
-def _even(
-    rows: Sequence[tuple[str, ...]], lines: Sequence[int], named: int, width: int
-) -> Iterator[tuple[str, ...]]:
+def _even(rows: Sequence[tuple[str, ...]], lines: Sequence[int], named: int, width: int) -> Iterator[tuple[str, ...]]:
     """The rows with this many cells each."""
     numeric: list[bool | None] | None = None
     for row, line in zip(rows, lines, strict=True):

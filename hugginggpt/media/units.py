@@ -35,12 +35,14 @@ _CURRENCIES = {
     "MXN": "MXN MX$ Mex$",
     "¢": "¢ ￠ ct ct. Cent",
 }
-_BY_CODE = "SEK NOK DKK ISK ZAR AED SAR QAR KWD BHD EGP MAD NGN KES GHS ARS CLP COP PEN UYU BGN RSD HRK GEL KZT PKR LKR "
+_BY_CODE = (
+    "SEK NOK DKK ISK ZAR AED SAR QAR KWD BHD EGP MAD NGN KES GHS ARS CLP COP PEN UYU BGN RSD HRK GEL KZT PKR LKR "
+)
 _BY_SIGN = "₠₡₢₣₤₥₦₧₨₭₮₯₰₱₲₳₵₶₷₸₻₼₾₿¤؋৳﷼"
 _MEASURES = (
-    "% ‰ kg g mg µg t lb lbs oz km m cm mm µm mi ft yd in l ml L ml cl hl gal °C °F ° h hr hrs min s sec ms ns Hz "
-    "kHz MHz GHz W kW MW GW kWh MWh GWh Wh V mA kJ kcal cal Pa kPa hPa bar psi km/h mph m/s m² km² ha m³ cm³ kB KB MB GB TB px "
-    "dpi ppm pcs Stk Stk. St. Stück"
+    "% ‰ kg g mg µg t lb lbs oz km m cm mm µm mi ft yd in l ml L cl hl gal °C °F ° h hr hrs min s sec ms ns "
+    "Hz kHz MHz GHz W kW MW GW kWh MWh GWh Wh V mA kJ kcal cal Pa kPa hPa bar psi km/h mph m/s m² km² ha m³ cm³ "
+    "kB KB MB GB TB px dpi ppm pcs Stk Stk. St. Stück"
 )
 
 _UNITS = (
