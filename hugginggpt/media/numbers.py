@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from typing import NamedTuple
 
 from hugginggpt.media.units import SIGNS, unit_of
 from hugginggpt.media.values import Table
@@ -35,14 +36,17 @@ _SAID_TO_BE_MISSING = (
     "- -- --- ? . .. \\N"
 )
 _MISSING = frozenset(("", "#N/A N/A", *_SAID_TO_BE_MISSING.split()))
+# Infinity, the errors of spreadsheets, and the dash that they put in the place of an amount.
 _NO_NUMBER = re.compile(
-    r"[+-]?(?:inf|infinity|∞)|[+-]?1\.#(?:inf|ind|qnan)|#(?:div/0!|value!|ref!|name\?|num!|null!)", re.IGNORECASE
+    r"[+-]?(?:inf|infinity|∞)|[+-]?1\.#(?:inf|ind|qnan)|#(?:div/0!|value!|ref!|name\?|num!|null!)|"
+    rf"[{SIGNS}] ?-+|-+ ?[{SIGNS}%]",
+    re.IGNORECASE,
 )
 _LONGEST = 64
 _PLAINEST = re.compile(r"-?(?:[1-9]\d{0,14}|0)(?:\.\d+)?")
 _IN_PARENTHESES = re.compile(r"([^()\d]*)\(([^()+-]*)\)([^()\d]*)")
 _NUMBER = re.compile(
-    rf"(?P<sign>[+-]?) ?(?P<before>(?:[^\W\d_]{{0,4}}[{SIGNS}]|[^\W\d_]{{1,4}}\.?)?) ?(?P<second>[+-]?) ?"
+    rf"(?P<sign>[+-]?) ?(?P<before>(?:[^\W\d_]{{0,4}}[{SIGNS}]|%|[^\W\d_]{{1,4}}\.?)?) ?(?P<second>[+-]?) ?"
     r"(?P<digits>[.,]?\d[\d.,' ]*?)(?P<power>(?:[eE][+-]?\d{1,3})?)(?:[.,]-{1,2})? ?"
     r"(?P<after>(?:[^\d\s()+.,'-][^\d\s()+-]{0,5})?) ?(?P<last>-?)"
 )
@@ -82,6 +86,7 @@ def _writing(grouping: str, decimal: str) -> _Writing:
 
 
 _WRITINGS = tuple(_writing(group, decimal) for decimal in (_POINT, _COMMA) for group in ",.' " if group != decimal)
+_IN_SOME_WRITING = re.compile("|".join(writing.pattern.pattern for writing in _WRITINGS))
 
 
 @dataclass(frozen=True)
@@ -128,12 +133,10 @@ def why_not_numeric(table: Table, at: int) -> str:
 
 def is_number(cell: str) -> bool:
     """Whether a cell is a number in some way of writing."""
-    found = _parsed(_plain(cell))
-    return found is not None and any(writing.pattern.fullmatch(found.digits) for writing in _WRITINGS)
+    return _parsed(_plain(cell)) is not None
 
 
-@dataclass(frozen=True)
-class _Number:
+class _Number(NamedTuple):
     """A cell: its digits with the marks between them, and what stands around them."""
 
     digits: str
@@ -216,22 +219,25 @@ def _read(cells: Sequence[str], name: str) -> _Column | str:
     units: set[str] = set()
     for cell in cells:
         text = _plain(cell)
-        if text in _MISSING or _NO_NUMBER.fullmatch(text):
+        if text in _MISSING:
             numbers.append(None)
             continue
         number = _parsed(text)
-        if number is None or not any(writing.pattern.fullmatch(number.digits) for writing in _WRITINGS):
-            return f"holds '{cell.strip()!s:.40}', which is not a number"
+        if number is None:
+            if len(text) > _LONGEST or not _NO_NUMBER.fullmatch(text):
+                return f"holds '{cell.strip()!s:.40}', which is not a number"
+            numbers.append(None)
+            continue
         numbers.append(number)
         if not number.bare:
             writings = [writing for writing in writings if writing.pattern.fullmatch(number.digits)]
             if not writings:
                 return f"writes its numbers in more than one way ('{cell.strip()!s:.40}' is unlike others)"
-        units.add("any" if number.digits.strip("0.,") == "" and not number.unit else number.unit)
+        if number.unit or number.digits.strip("0.,"):  # nothing of any unit is nothing
+            units.add(number.unit)
     there = [number for number in numbers if number is not None]
     if not there:
         return "holds no number"
-    units.discard("any")
     if len(units - {""}) > 1 or {"", "%"} <= units:
         return f"mixes {' and '.join(sorted(unit or 'plain numbers' for unit in units))}"
     if _are_identifiers(there, name):
@@ -257,6 +263,8 @@ def _parsed(text: str) -> _Number | None:
     named = [unit_of(written) for written in (found["before"], found["after"]) if written]
     if len(signs) > 1 or None in named or len({*named}) > 1:
         return None
+    if not _IN_SOME_WRITING.fullmatch(found["digits"]):
+        return None
     return _Number(found["digits"], signs, found["power"], named[0] or "" if named else "")
 
 
@@ -276,10 +284,9 @@ def _are_identifiers(numbers: Sequence[_Number], name: str) -> bool:
 
 def _is_identifier(number: _Number) -> bool:
     """Whether digits are a name by themselves: with zeros before them, after a plus as in phone numbers, too many."""
-    whole = re.split("[.,]", number.digits)[0]
-    digits = sum(map(str.isdecimal, number.digits))
+    digits = number.digits
     return (
-        (len(whole) > 1 and whole.startswith("0"))
-        or (number.sign == "+" and digits >= _FEWEST_OF_A_PHONE and not (number.unit or number.power))
-        or (digits > _MOST_DIGITS and number.bare)
+        (digits[0] == "0" and digits[1:2] not in ("", ".", ","))
+        or (number.sign == "+" and len(digits) >= _FEWEST_OF_A_PHONE and not (number.unit or number.power))
+        or (len(digits) > _MOST_DIGITS and number.bare)
     )

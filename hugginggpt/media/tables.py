@@ -12,6 +12,7 @@ from hugginggpt.media.csv_dialects import Reader, Record, WrongReading, header_a
 from hugginggpt.media.numbers import is_missing, is_number
 from hugginggpt.media.problem import ContentProblem, too_much_memory
 from hugginggpt.media.values import Table
+from hugginggpt.text import counted
 
 _HEAD_ROWS = 50
 _CELL_BYTES = 64
@@ -144,7 +145,10 @@ def _lacks_its_end(row: Sequence[str], numeric: Sequence[bool | None]) -> bool:
 
 
 def _uneven(cells: int, line: int, width: int) -> _Uneven:
-    return _Uneven(f"has {cells} cells in line {line} but {width} columns; give every row {width} cells")
+    return _Uneven(
+        f"has {counted(cells, 'cell')} in line {line} but {counted(width, 'column')}; give every row "
+        f"{counted(width, 'cell')}"
+    )
 
 
 def _compact(lines: list[int]) -> Sequence[int]:

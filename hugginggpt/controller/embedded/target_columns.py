@@ -7,6 +7,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
+from itertools import islice
 
 from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import ValueType
@@ -32,6 +33,8 @@ _CLAUSE_END = re.compile(
 )
 _WORD = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![^\W\d_A-Z])|\d+|[^\W\d_]+")
 _MOST_COLUMNS = 200
+_MOST_MENTIONS = 20
+_MOST_CHARS = 10_000
 _NEAR = 15
 
 
@@ -76,6 +79,7 @@ def named_column(text: str, columns: Sequence[str], kind: str) -> str:
         columns: the columns of the table.
         kind: tabular-classification or tabular-regression.
     """
+    text = text[:_MOST_CHARS]
     found = {column: spans for column in columns if (spans := _mentions(column, text))}
     whole = [span for spans in found.values() for span in spans]
     # "house price" is not the column "price" if there is a column "house price".
@@ -106,13 +110,12 @@ def _mentions(column: str, text: str) -> list[tuple[int, int]]:
     words = _WORD.findall(column)
     if not words:
         return []
-    pattern = rf"(?<!\w){'[^0-9A-Za-z]{0,3}'.join(map(re.escape, words))}(?:s|es)?(?!\w)"
-    short = len("".join(words)) == 1
-    places = [found.span() for found in re.finditer(pattern, text, 0 if short else re.IGNORECASE)]
-    if short:  # "a" and "I" are words
-        places = [
-            (a, b) for a, b in places if column in "xyzXYZ" or _BESIDE.search(text[max(0, a - _NEAR) : b + _NEAR])
-        ]
+    joined = "[^0-9A-Za-z]{0,3}".join(map(re.escape, words))
+    is_letter = len(joined) == 1
+    pattern = re.compile(rf"(?<!\w){joined}(?:s|es)?(?!\w)", re.NOFLAG if is_letter else re.IGNORECASE)
+    places = [found.span() for found in islice(pattern.finditer(text), _MOST_MENTIONS)]
+    if is_letter and column not in "xyzXYZ":  # "a" and "I" are words
+        places = [(a, b) for a, b in places if _BESIDE.search(text[max(0, a - _NEAR) : b + _NEAR])]
     return places
 
 
