@@ -58,6 +58,8 @@ def test_the_separator_is_found(content: str, columns: str, rows: list[str]) -> 
         ('part,n\n"12" pipe",5\nrod,3\n', [('12" pipe', "5"), ("rod", "3")]),
         ('part,n\n"12 pipe,5\nrod,3\n', [('"12 pipe', "5"), ("rod", "3")]),
         ('part,n\n"a, ""b""",5\n12" rod,3\n', [('a, "b"', "5"), ('12" rod', "3")]),
+        ('part,n\n"12\\" pipe, old",5\n"rod \\"x\\"",3\n', [('12" pipe, old', "5"), ('rod "x"', "3")]),
+        ('part,n\n"C:\\dir\\",5\n', [("C:\\dir\\", "5")]),
         ('part,n\n"two\nlines",5\nrod,3\n', [("two\nlines", "5"), ("rod", "3")]),
         ('part\tn\n"The Matrix" is a film\t5\n', [('"The Matrix" is a film', "5")]),
         ('part\tn\n"a\t1\nb"\t2\n', [('"a', "1"), ('b"', "2")]),
@@ -80,7 +82,10 @@ def test_quotes_are_read_as_they_are_meant(content: str, rows: list[tuple[str, s
         ("Report\nMade: 2024-01-01\n\nname,city\nAda,Paris\n", "name|city", ["Ada|Paris"], [5]),
         ("Staff list\nname,city\nAda,Paris\nBob,Rome\n", "name|city", ["Ada|Paris", "Bob|Rome"], [3, 4]),
         ("Sales by region\nregion,2023,2024\nNorth,5,6\n", "region|2023|2024", ["North|5|6"], [3]),
+        ("Account;DE1\nPeriod;2024\n\nDate;Text;Amount\nx;rent;5\n", "Date|Text|Amount", ["x|rent|5"], [5]),
+        ("Report;2024;;\na;b;c;d\n1;2;3;4\n", "a|b|c|d", ["1|2|3|4"], [3]),
         ("name,\nlamp,5\n", "name|", ["lamp|5"], [2]),
+        ("name;price;\nlamp;x;\ndesk;5;\n", "name|price", ["lamp|x", "desk|5"], [2, 3]),
         (",a,b\n0,1,2\n1,3,4\n", "|a|b", ["0|1|2", "1|3|4"], [2, 3]),
     ],
 )
@@ -120,6 +125,7 @@ def test_a_short_row_is_filled_up_where_only_its_end_can_be_missing() -> None:
         ("sep=;\na;b\n1;2\n1;2;3\n", 4),
         ("name\nlamp,5\ndesk,6\n", 2),
         ("a,b\n1,2,3\n4,5,6\n", 2),
+        ("Report\na,b\n1,2\n3,4\n5,6\n7,8\n9,1,2\n", 7),
     ],
 )
 def test_an_uneven_row_is_named_by_its_line(content: str, line: int) -> None:

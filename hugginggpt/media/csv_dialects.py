@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hugginggpt.media.numbers import is_missing, is_number
 from hugginggpt.media.problem import ContentProblem
@@ -21,6 +21,7 @@ _SEPARATORS = (",", ";", "\t", "|")
 _SAMPLE_ROWS = 50
 _SAMPLE_CHARS = 1 << 18
 _MOST_TITLES = 8
+_MOSTLY = 0.8  # of the rows: those that do not fit are named when the table is read
 _EMPTY_LINES = re.compile(r"[\r\n]+")
 _LINE_END = re.compile(r"\r\n?|\n")
 _DECLARED = re.compile(r"sep=([^\w\s\"]|\t)[ \t]*(?=\r\n?|\n)", re.IGNORECASE)
@@ -63,6 +64,8 @@ def readers(content: str) -> list[Reader]:
     ways: list[_Way] = [_strict, _by_line, _loose]
     if re.search(rf'{re.escape(separator)} +"[^"]', content):
         ways.insert(0, _spaced)
+    elif '\\"' in content and separator != "\\":
+        ways.insert(1, _escaped)
     elif separator == "\t" and _is_plain(content):
         ways[:2] = [_by_line, _strict]
     return [partial(way, content, separator, begin) for way in ways]
@@ -73,21 +76,26 @@ def header_at(head: Sequence[Record]) -> int:
 
     A header has several names, none of them a number, and the rows below are as wide as it is.
     """
+    if _filled(head[0]) > 1 and not head[0].spare and _mostly_fit(head[1:], head[0]):
+        return 0
     for at in range(1, min(_MOST_TITLES, len(head) - 1)):
         above, header, body = head[:at], head[at], head[at + 1 :]
-        if _is_header(above[-1]) and _fits(above[-1], header):
-            return 0
-        if not _is_header(header) or not all(_fits(row, header) for row in body):
+        if not (_is_header(header) and all(_is_title(row, header) for row in above) and _mostly_fit(body, header)):
             continue
         apart = header.line > above[-1].last_line + 1
         numbers = any(is_number(cell) for row in body for cell in row.cells)
-        if all(_filled(row) == 1 and (row.spare or not _fits(row, header)) for row in above):
-            padded = any(row.spare for row in above)
-            if apart or numbers or padded or not _is_prose([header, *body]):
-                return at
-        elif (apart or numbers) and not any(_fits(row, header) for row in above):
+        single = all(_filled(row) == 1 for row in above)
+        if apart or numbers or (single and (any(row.spare for row in above) or not _is_prose([header, *body]))):
             return at
     return 0
+
+
+def _is_title(record: Record, header: Record) -> bool:
+    return not _fits(record, header) or (record.spare > 0 and _filled(record) < _filled(header))
+
+
+def _mostly_fit(body: Sequence[Record], header: Record) -> bool:
+    return sum(_fits(row, header) for row in body) >= _MOSTLY * len(body)
 
 
 def _is_header(record: Record) -> bool:
@@ -114,7 +122,7 @@ def _fits(record: Record, header: Record) -> bool:
 # The ways to read quotes
 
 
-def _csv(content: str, separator: str, begin: int, *, strict: bool, spaced: bool = False) -> Iterator[Record]:
+def _csv(content: str, separator: str, begin: int, **options: Any) -> Iterator[Record]:
     lines = io.StringIO(content, newline="")
     lines.seek(begin)
     last = ""
@@ -126,7 +134,7 @@ def _csv(content: str, separator: str, begin: int, *, strict: bool, spaced: bool
             yield line
 
     skipped = _lines_in(content[:begin])
-    reader = csv.reader(read_on(), delimiter=separator, strict=strict, skipinitialspace=spaced)
+    reader = csv.reader(read_on(), delimiter=separator, **options)
     line = 1 + skipped
     try:
         for row in reader:
@@ -147,7 +155,8 @@ def _csv(content: str, separator: str, begin: int, *, strict: bool, spaced: bool
 
 
 _strict = partial(_csv, strict=True)
-_spaced = partial(_csv, strict=True, spaced=True)
+_spaced = partial(_csv, strict=True, skipinitialspace=True)
+_escaped = partial(_csv, strict=True, doublequote=False, escapechar="\\")
 _loose = partial(_csv, strict=False)
 
 

@@ -452,7 +452,7 @@ def fruits(*cells: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
 def test_the_column_that_is_named_is_predicted(ask: Ask) -> None:
     rows = fruits(("red", "1", "sweet"), ("green", "9", "sour"), ("red", "", "sweet"), ("green", "9", ""))
     table = Table(("Colour", "sugar_content", "taste"), rows)
-    for name in ("sugar_content", "Sugar content", "sugar"):
+    for name in ("sugar_content", "Sugar content", "sugar", "the column sugar_content"):
         (result,) = ask("tabular-classification", table=table, column=Text(name))
         assert {entry["column"] for entry in result.data} == {"sugar_content"}
         assert [entry["label"] for entry in result.data] == ["1"] * 5

@@ -56,7 +56,8 @@ def _named(table: Table, named: str, gaps: Mapping[int, Sequence[int]]) -> int:
     names = [_plain(name) for name in table.columns]
     found = [at for at, name in enumerate(table.columns) if name.strip() == named.strip()]
     found = found or [at for at, name in enumerate(names) if name == wanted]
-    found = found or [at for at, name in enumerate(names) if name and (name in wanted or wanted in name)]
+    found = found or _longest([at for at, name in enumerate(names) if name and name in wanted], names)
+    found = found or [at for at, name in enumerate(names) if wanted and wanted in name]
     if not found:
         raise ExpertError(f"The table has no column '{named.strip():.60}': its columns are {_listed(table.columns)}.")
     empty = [at for at in found if gaps[at]]
@@ -68,6 +69,11 @@ def _named(table: Table, named: str, gaps: Mapping[int, Sequence[int]]) -> int:
             f"({_listed([table.columns[at] for at in empty])}): give the whole name of one."
         )
     return empty[0]
+
+
+def _longest(places: Sequence[int], names: Sequence[str]) -> list[int]:
+    length = max((len(names[at]) for at in places), default=0)
+    return [at for at in places if len(names[at]) == length]
 
 
 def _gaps(table: Table, at: int) -> list[int]:
