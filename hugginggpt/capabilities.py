@@ -164,6 +164,7 @@ _image = Input("image", IMAGE, aliases=("img", "picture", "photo", "document"))
 _audio = Input("audio", AUDIO, aliases=("speech", "sound", "recording"))
 _video = Input("video", VIDEO, aliases=("clip", "movie"))
 _table = Input("table", TABLE, aliases=("csv", "data", "file"))
+_column = Input("column", TEXT, required=False, aliases=("target", "target_column", "label", "label_column", "predict"))
 _labels = Input("labels", TEXT, many=True, aliases=("candidate_labels", "label", "classes", "categories"))
 _target = Input("target_language", TEXT, required=False, aliases=("language", "tgt_lang", "target", "to"))
 _source = Input("source_language", TEXT, required=False, aliases=("src_lang", "source", "from"))
@@ -239,9 +240,11 @@ _ROWS = (
         (_text1, _text2),
         (STRUCTURED,), ("semantic-similarity",), makes="similarity", word="compare"),
     # Tables
-    Capability("tabular-classification", "Classify the rows of a table.", (_table,), (STRUCTURED,),
+    Capability("tabular-classification", "Classify the rows of a table by one of its columns.", (_table, _column),
+        (STRUCTURED,),
         makes="classes", word="sort"),
-    Capability("tabular-regression", "Predict a number for each row of a table.", (_table,), (STRUCTURED,),
+    Capability("tabular-regression", "Predict a number for each row of a table, in one of its columns.",
+        (_table, _column), (STRUCTURED,),
         makes="predictions", word="predict"),
     # Images in
     Capability("object-detection", "Find the objects in an image and box them.", (_image,), (STRUCTURED, IMAGE),

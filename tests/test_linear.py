@@ -29,12 +29,14 @@ from hugginggpt.controller.embedded.sentences import list_items, sentences
 from hugginggpt.controller.embedded.single_questions import single_questions
 from hugginggpt.controller.embedded.sources import ReadRequest, named_in, sources_of, take_passages
 from hugginggpt.controller.embedded.summary import chosen_sentences, trusted_summary
+from hugginggpt.controller.embedded.target_columns import named_column
 from hugginggpt.controller.grounding import foreign_words, repeated_words, unfounded
 from hugginggpt.controller.passages import passages, relevant_passages
 from hugginggpt.errors import HuggingGPTError
 from hugginggpt.evaluation.datasets import read_dataset
 from hugginggpt.evaluation.taskbench import graph_of_nodes
-from hugginggpt.media import load_file, tables, texts
+from hugginggpt.media import Table, load_file, tables, texts
+from hugginggpt.media.numbers import numeric_columns
 from hugginggpt.media.problem import ContentProblem
 from hugginggpt.plan import Plan, PlannedTask, parse_plan
 from hugginggpt.plan.loose import loose_values
@@ -270,7 +272,15 @@ READERS: list[tuple[str, Reader, dict[str, str]]] = [
     (
         "tables.read",
         lambda t: tables.read(t.encode()),
-        TEXTS | {"rows": "|a;b\n", "cells": "|a\t", "empty": "a;b\n|\n"},
+        TEXTS
+        | {"rows": "|a;b\n", "cells": "|a\t", "empty": "a;b\n|\n"}
+        | {"quotes": 'a,b\n|"x,', "pairs": 'a,b\n|"x"",', "lines": 'a,b\n|"x"y,"\n', "tabs": 'a\tb\n|"x\ty\n'},
+    ),
+    ("numeric_columns", lambda t: numeric_columns(Table(("n",), ((t,), (t,)))), {"digits": "|1", "groups": "|1,234,"}),
+    (
+        "named_column",
+        lambda t: named_column(t, ("a", "price"), "tabular-regression"),
+        REQUESTS | {"words": "|from price "},
     ),
     ("load_file", lambda t: load_file(f"data:text/plain,{t}", Settings()), TEXTS),
     ("retry_after", lambda t: retry_after({"retry-after": t}), {"digits": "|1", "date": "|Mon, "}),

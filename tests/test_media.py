@@ -520,9 +520,9 @@ def test_table_of_one_column() -> None:
     assert decode(ValueType.TABLE, b"name\nlamp\ndesk\n", "text/csv") == Table(("name",), (("lamp",), ("desk",)))
 
 
-def test_uneven_table_is_refused_with_its_row(tmp_path: Path) -> None:
-    assert "row 3" in refused(tmp_path, "a.csv", b"a,b\n1,2\n1,2,3\n")
-    assert "row 2" in refused(tmp_path, "a.csv", b"a;b;c\n1;2\n")
+def test_uneven_table_is_refused_with_its_line(tmp_path: Path) -> None:
+    assert "line 3" in refused(tmp_path, "a.csv", b"a,b\n1,2\n1,2,3\n")
+    assert "line 2" in refused(tmp_path, "a.csv", b"a;b;c\n1;2\n")
 
 
 def test_huge_cell_is_refused(tmp_path: Path) -> None:

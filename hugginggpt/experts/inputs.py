@@ -96,14 +96,3 @@ def table_with_rows(inputs: Inputs) -> Table:
     if not table.rows:
         raise ExpertError("The table has no rows: add at least one.")
     return table
-
-
-def number_or_text(cell: str) -> float | str | None:
-    """The cell as a number, with a decimal point or comma; None if it is empty; otherwise the text."""
-    text = cell.strip()
-    for written in (text, text.replace(",", ".") if text.count(",") == 1 and "." not in text else text):
-        try:
-            return float(written)
-        except ValueError:
-            continue
-    return text or None

@@ -97,24 +97,43 @@ def box_of(mask: Any) -> dict[str, int]:
     }
 
 
-def row_classes(found: Sequence[dict[str, Any]]) -> Structured:
+def row_classes(found: Sequence[dict[str, Any]], column: str = "", notes: Sequence[str] = ()) -> Structured:
     """The classes of the rows of a table.
 
     Args:
-        found: `[{"row", "label", "score"}]`, in the order of the table, rows counted from 1; the score may be None.
+        found: `[{"row", "label", "score"}]`, in the order of the table; "row" is the line of its file, the score may be
+            None.
+        column: the column that was predicted, if it is one of the table's.
+        notes: sentences on how the table was read.
     """
     counts = Counter(str(entry["label"]) for entry in found)
     told = ", ".join(f"{count} × {label}" for label, count in counts.most_common())
-    return Structured(list(found), f"{told}. {_first_rows([(e['row'], e['label']) for e in found])}")
+    rows = _first_rows([(e["row"], e["label"]) for e in found])
+    return Structured(list(found), " ".join([f"{_predicted(column)}{told}. {rows}", *notes]))
 
 
-def row_values(found: Sequence[dict[str, Any]]) -> Structured:
+def row_values(
+    found: Sequence[dict[str, Any]], column: str = "", unit: str = "", notes: Sequence[str] = ()
+) -> Structured:
     """The numbers predicted for the rows of a table.
 
     Args:
-        found: `[{"row", "value"}]`, in the order of the table, rows counted from 1.
+        found: `[{"row", "value"}]`, in the order of the table; "row" is the line of its file.
+        column: the column that was predicted, if it is one of the table's.
+        unit: the unit of the numbers, if its cells name one.
+        notes: sentences on how the table was read.
     """
-    return Structured(list(found), _first_rows([(e["row"], f"{e['value']:.6g}") for e in found]))
+    ending = unit if unit == "%" else f" {unit}" if unit else ""
+    rows = _first_rows([(e["row"], f"{_shown(e['value'])}{ending}") for e in found])
+    return Structured(list(found), " ".join([f"{_predicted(column)}{rows}", *notes]))
+
+
+def _predicted(column: str) -> str:
+    return f"Predicted {column}: " if column else ""
+
+
+def _shown(number: float) -> str:
+    return f"{number:.0f}" if 1e6 <= abs(number) < 1e15 else f"{number:.6g}"
 
 
 def _first_rows(found: Sequence[tuple[int, str]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -63,11 +64,20 @@ class Document:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; every row has one cell per column."""
+    """A table; every row has one cell per column.
+
+    Attributes:
+        lines: the line of its file that each row begins in, as an editor counts them; empty if it comes from no file.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    lines: Sequence[int] = field(default=(), compare=False, repr=False)
     type = ValueType.TABLE
+
+    def line_of(self, row: int) -> int:
+        """The number of a row in its file, where the header usually is 1."""
+        return self.lines[row] if self.lines else row + 2
 
 
 @dataclass(frozen=True)

@@ -405,7 +405,7 @@ def wine_with_gaps(every: int, column: str = "target") -> tuple[Table, list[str]
 def test_empty_classes_are_filled_from_the_other_rows(ask: Ask) -> None:
     table, gaps = wine_with_gaps(every=4)
     (result,) = ask("tabular-classification", table=table)
-    assert [entry["row"] for entry in result.data] == list(range(1, 179, 4))
+    assert [entry["row"] for entry in result.data] == list(range(2, 180, 4))
     right = sum(entry["label"] == gap for entry, gap in zip(result.data, gaps, strict=True))
     assert right >= 0.9 * len(gaps)
     assert all(1 / 3 <= entry["score"] <= 1 for entry in result.data)
@@ -433,9 +433,101 @@ def test_words_in_a_table_are_learnt_from_too(ask: Ask) -> None:
         ("tabular-classification", [("1", "a"), ("2", "b")], "leave the cells to predict empty"),
         ("tabular-classification", [("1", "a"), ("2", "")], "too few to learn from"),
         ("tabular-classification", [], "no rows"),
-        ("tabular-regression", [("1", "a"), ("2", "b"), ("3", "c"), ("4", "d"), ("5", "")], "'a' is not a number"),
+        (
+            "tabular-regression",
+            [("1", "a"), ("2", "b"), ("3", "c"), ("4", "d"), ("5", "")],
+            "'a', which is not a number",
+        ),
     ],
 )
 def test_a_table_that_teaches_nothing(ask: Ask, kind: str, rows: list[tuple[str, str]], problem: str) -> None:
     with pytest.raises(ExpertError, match=problem):
         ask(kind, table=Table(("x", "y"), tuple(rows)))
+
+
+def fruits(*cells: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    return tuple(cells) * 5
+
+
+def test_the_column_that_is_named_is_predicted(ask: Ask) -> None:
+    rows = fruits(("red", "1", "sweet"), ("green", "9", "sour"), ("red", "", "sweet"), ("green", "9", ""))
+    table = Table(("Colour", "sugar_content", "taste"), rows)
+    for name in ("sugar_content", "Sugar content", "sugar", "the column sugar_content"):
+        (result,) = ask("tabular-classification", table=table, column=Text(name))
+        assert {entry["column"] for entry in result.data} == {"sugar_content"}
+        assert [entry["label"] for entry in result.data] == ["1"] * 5
+        assert [entry["row"] for entry in result.data] == [4, 8, 12, 16, 20]
+        assert result.text == ("Predicted sugar_content: 5 × 1. row 4: 1; row 8: 1; row 12: 1; row 16: 1; row 20: 1.")
+    with pytest.raises(ExpertError, match="has no column 'weight': its columns are Colour, sugar_content, taste"):
+        ask("tabular-classification", table=table, column=Text("weight"))
+    with pytest.raises(ExpertError, match="The column Colour has no empty cells"):
+        ask("tabular-classification", table=table, column=Text("colour"))
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "kind", "column"),
+    [
+        ("a b", [("1", "x"), ("2", "NA")], "tabular-classification", "b"),
+        ("a b", [("x", "1"), ("?", "2")], "tabular-classification", "a"),
+        ("label b", [("x", "y"), ("", "y"), ("x", "")], "tabular-classification", "label"),
+        ("a b", [("1", "y"), ("", "y"), ("1", "")], "tabular-regression", "a"),
+        ("a b", [("1", "y"), ("", "y"), ("1", "")], "tabular-classification", "b"),
+    ],
+)
+def test_the_column_that_is_plainly_meant_is_predicted(
+    ask: Ask, columns: str, rows: list[tuple[str, ...]], kind: str, column: str
+) -> None:
+    (result,) = ask(kind, table=Table(tuple(columns.split()), fruits(*rows)))
+    assert {entry["column"] for entry in result.data} == {column}
+    assert result.text.startswith(f"Predicted {column}: ")
+
+
+def test_the_rows_at_the_end_are_those_to_predict(ask: Ask) -> None:
+    rows = (*fruits(("x", "y", "z"), ("", "y", "z")), ("x", "y", ""))
+    (result,) = ask("tabular-classification", table=Table(("a", "b", "c"), rows))
+    assert [(entry["row"], entry["column"], entry["label"]) for entry in result.data] == [(12, "c", "z")]
+
+
+def test_where_several_columns_may_be_meant_the_answer_asks(ask: Ask) -> None:
+    table = Table(("a", "b", "c"), fruits(("x", "y", "z"), ("", "y", "z"), ("x", "", "z")))
+    with pytest.raises(ExpertError, match=r"Several columns have empty cells \(a, b\): say which of them to predict"):
+        ask("tabular-classification", table=table)
+
+
+@pytest.mark.parametrize(
+    ("red", "green"), [("02134", "10115"), ("3.10", "3.9"), ("1234567", "7654321"), ("1,5", "2.5")]
+)
+def test_classes_keep_their_text(ask: Ask, red: str, green: str) -> None:
+    rows = fruits(("red", red), ("green", green), ("red", red), ("red", ""), ("green", ""))
+    (result,) = ask("tabular-classification", table=Table(("colour", "code"), rows))
+    assert [entry["label"] for entry in result.data] == [red, green] * 5
+
+
+@pytest.mark.parametrize(
+    ("small", "large", "numbers"),
+    [
+        ("850", "1,800", [850, 1800]),
+        ("850,00", "1.800,00", [850, 1800]),
+        ("€ 850", "€ 1'800.50", [850, 1800.5]),
+        ("(850)", "−1 800", [-850, -1800]),
+        ("8,5 %", "80 %", [8.5, 80]),
+    ],
+)
+def test_numbers_to_predict_are_read_by_column(ask: Ask, small: str, large: str, numbers: list[float]) -> None:
+    rows = fruits(("1,000", small), ("30", large), ("1,000", "n/a"), ("30", "–"), ("inf", small))
+    (result,) = ask("tabular-regression", table=Table(("x", "price"), rows))
+    found = [entry["value"] for entry in result.data]
+    assert found[:2] == pytest.approx(numbers, rel=0.2)
+
+
+def test_ambiguous_numbers_are_said(ask: Ask) -> None:
+    rows = fruits(("a", "1,234"), ("b", "5,678"), ("a", ""))
+    (result,) = ask("tabular-regression", table=Table(("x", "price"), rows))
+    assert result.text.endswith("In the column price, 1,234 was read as 1234, not as 1.234.")
+
+
+def test_what_is_no_finite_number_reaches_no_model(ask: Ask) -> None:
+    rows = fruits(("1e300", "1", "3"), ("inf", "nan", "4"), ("-1e300", "", "3"), ("2", "5", "inf"), ("2", "5", ""))
+    (result,) = ask("tabular-regression", table=Table(("a", "b", "y"), rows))
+    assert [entry["row"] for entry in result.data] == [6, 11, 16, 21, 26]
+    assert all(3 <= entry["value"] <= 4 for entry in result.data)

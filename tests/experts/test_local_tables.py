@@ -44,9 +44,9 @@ def test_rows_are_classified_as_scikit_learn_classifies_them(settings: Settings,
     values = wine().drop(columns="target")
     assert [e["label"] for e in found.data] == [str(label) for label in direct.predict(values)]
     assert [e["score"] for e in found.data] == pytest.approx(direct.predict_proba(values).max(axis=1).tolist())
-    assert [e["row"] for e in found.data] == list(range(1, 179))
+    assert [e["row"] for e in found.data] == list(range(2, 180))
     assert sum(int(e["label"]) == t for e, t in zip(found.data, wine()["target"], strict=True)) > 170
-    assert found.text.startswith("71 × 1, 59 × 0, 48 × 2. row 1: 0; row 2: 0;") and found.text.endswith("and so on.")
+    assert found.text.startswith("71 × 1, 59 × 0, 48 × 2. row 2: 0; row 3: 0;") and found.text.endswith("and so on.")
 
 
 def test_numbers_are_predicted_as_scikit_learn_predicts_them(settings: Settings, folder: Path) -> None:
@@ -56,7 +56,7 @@ def test_numbers_are_predicted_as_scikit_learn_predicts_them(settings: Settings,
     direct = skops.io.load(folder / "models" / DIABETES / "model.skops")
     wanted = direct.predict(diabetes().drop(columns="target").iloc[:3])
     assert [e["value"] for e in found.data] == pytest.approx(wanted.tolist())
-    assert found.text == "; ".join(f"row {n}: {value:.6g}" for n, value in enumerate(wanted, start=1)) + "."
+    assert found.text == "; ".join(f"row {n}: {value:.6g}" for n, value in enumerate(wanted, start=2)) + "."
 
 
 def test_columns_are_found_by_name_in_any_order_and_writing(settings: Settings) -> None:
@@ -67,6 +67,30 @@ def test_columns_are_found_by_name_in_any_order_and_writing(settings: Settings) 
         tuple(("x", *(cell.replace(".", ",") for cell in reversed(row))) for row in given.rows),
     )
     assert ask(settings, "tabular-classification", WINE, turned).data == plain.data
+
+
+def test_numbers_are_read_by_column(settings: Settings) -> None:
+    given = table(wine(), slice(0, 5))
+    plain = ask(settings, "tabular-classification", WINE, given)
+    at = given.columns.index("proline")
+    cells = [f"{float(row[at]):,.0f}" for row in given.rows]
+    assert "1,065" in cells and "735" in cells
+    written = Table(given.columns, tuple((*r[:at], c, *r[at + 1 :]) for r, c in zip(given.rows, cells, strict=True)))
+    assert ask(settings, "tabular-classification", WINE, written).data == plain.data
+
+
+@pytest.mark.parametrize("missing", ["", "NA", "nan", "inf", "–"])
+def test_a_missing_value_is_named_if_the_model_needs_it(settings: Settings, missing: str) -> None:
+    given = table(diabetes(), slice(0, 3))
+    lines = (given.rows[0], (missing, *given.rows[1][1:]), given.rows[2])
+    with pytest.raises(ExpertError, match=f"needs every value, and {given.columns[0]} is missing in row 3 of"):
+        ask(settings, "tabular-regression", DIABETES, Table(given.columns, lines))
+
+
+def test_rows_are_counted_as_in_the_file(settings: Settings) -> None:
+    given = table(wine(), slice(0, 2))
+    found = ask(settings, "tabular-classification", WINE, Table(given.columns, given.rows, (4, 9)))
+    assert [entry["row"] for entry in found.data] == [4, 9]
 
 
 def test_missing_columns_are_named(settings: Settings) -> None:

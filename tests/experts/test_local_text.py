@@ -241,7 +241,7 @@ def test_a_table_is_asked_as_the_library_asks_it(settings: Settings, at: Any) ->
     direct = pipeline("table-question-answering", model=at(TAPAS))(given)
     assert direct["cells"], "the tiny model picks no cell, so the test shows nothing"
     expert = TableQuestionAnswering()
-    wanted = expert.render(direct, {})[0].text  # type: ignore[union-attr]
+    wanted = expert.render(direct, {"table": TABLE})[0].text  # type: ignore[union-attr]
     assert said(settings, "table-question-answering", TAPAS, table=TABLE, text=Text("Who was in Oslo?")) == wanted
 
 
@@ -251,16 +251,24 @@ def test_a_table_is_asked_as_the_library_asks_it(settings: Settings, at: Any) ->
         ("NONE", ["Ada", "Carl"], "Ada, Carl"),
         ("COUNT", ["Ada", "Carl"], "2"),
         ("SUM", ["1", "2", "4"], "7"),
-        ("SUM", ["$1,200.50", "2 000"], "3200.5"),
+        ("SUM", ["$1,200.50", "$850"], "2050.5"),
+        ("SUM", ["1,800", "850"], "2650"),
+        ("SUM", ["1.800", "850"], "2650"),
+        ("SUM", ["0.1", "0.2"], "0.3"),
+        ("SUM", ["1234567.25", "0.5"], "1234567.75"),
         ("AVERAGE", ["1,5", "2,5"], "2"),
-        ("SUM", ["1,200", "1.000.000"], "1001200"),
-        ("SUM", ["-3", "1"], "-2"),
+        ("AVERAGE", ["2", "NA", "4"], "3"),
+        ("SUM", ["-3", "(1)", "1"], "-3"),
         ("SUM", ["one", "2"], "one, 2"),
+        ("SUM", ["02134", "02135"], "02134, 02135"),
+        ("SUM", ["1,234", "2,345"], "3579. In the column x, 1,234 was read as 1234, not as 1.234."),
     ],
 )
 def test_cells_are_reckoned_with(aggregator: str, cells: list[str], answer: str) -> None:
-    raw = {"aggregator": aggregator, "cells": cells, "answer": "unused"}
-    assert TableQuestionAnswering().render(raw, {})[0].text == answer  # type: ignore[union-attr]
+    table = Table(("x",), tuple((cell,) for cell in cells))
+    places = [(row, 0) for row in range(len(cells))]
+    raw = {"aggregator": aggregator, "cells": cells, "coordinates": places, "answer": "unused"}
+    assert TableQuestionAnswering().render(raw, {"table": table})[0].text == answer  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def test_similarity(provider: InferenceServer) -> None:
 
 def test_tables(provider: InferenceServer) -> None:
     labelled = served(provider, "tabular-classification", table=TABLE)
-    assert labelled.data == [{"row": 1, "label": "good", "score": None}, {"row": 2, "label": "bad", "score": None}]
+    assert labelled.data == [{"row": 2, "label": "good", "score": None}, {"row": 3, "label": "bad", "score": None}]
     assert sent(provider)["table"] == {"city": ["Rome", "Oslo"], "rain": ["3", "7"]}
 
 

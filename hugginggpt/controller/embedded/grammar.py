@@ -24,6 +24,7 @@ _MOST_INNER_STEPS = 4  # in a pipeline in parentheses
 _MOST_NESTED = 2  # nested pairs of parentheses
 
 _MOST_VALUES = 32
+_BY_RULE = ("column",)  # inputs that `target_columns` adds to a plan
 _FILES = (ValueType.TEXT, ValueType.IMAGE, ValueType.AUDIO, ValueType.VIDEO, ValueType.TABLE)
 _INSIDE = (ValueType.TEXT, ValueType.IMAGE)  # what a pipeline in parentheses may return
 _MOST_UNITS = 4_000  # words of a request, from its beginning and its end; the planner sees fewer
@@ -145,7 +146,7 @@ def _steps(capability: Capability, depth: int) -> Iterator[tuple[str, ...]]:
         yield (_literal(f"{word} text="), f"value-text-{depth}")
     else:
         required = [symbol for wanted in others if wanted.required for symbol in _given(wanted, depth)]
-        optional = [wanted for wanted in others if not wanted.required]
+        optional = [wanted for wanted in others if not wanted.required and wanted.name not in _BY_RULE]
         for chosen in itertools.product(*([(), _given(wanted, depth)] for wanted in optional)):
             yield (_literal(word), *required, *itertools.chain(*chosen), *_parameters(capability))
 

@@ -16,6 +16,7 @@ from hugginggpt.controller.embedded.file_questions import only_pages, other_ways
 from hugginggpt.controller.embedded.grammar import plan_grammar
 from hugginggpt.controller.embedded.server import OTHER_CONTROLLER, planner_options
 from hugginggpt.controller.embedded.sources import ReadRequest
+from hugginggpt.controller.embedded.target_columns import with_target_columns
 from hugginggpt.controller.embedded.turns import ShownRequest, shown_request
 from hugginggpt.controller.prompts import Cuttable, Prompt, Room, render_within
 from hugginggpt.conversation import without_hearing_ourselves
@@ -88,6 +89,7 @@ def plan_in_notation(
         raise PlanError("\n".join([_not_understood(written, request), *problems]))
     plan = reading_plan(text, plan, resources, check) or other_ways(plan, resources, check)
     plan = only_pages(plan, text, resources)
+    plan = with_target_columns(text, plan, resources)
     objections = check(plan)
     if objections:
         raise PlanError("\n".join(objections))

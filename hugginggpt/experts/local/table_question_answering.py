@@ -1,6 +1,7 @@
 """Table question answering with TAPAS, through transformers."""
 
-import re
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from hugginggpt.deadline import Deadline
@@ -9,10 +10,9 @@ from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
 from hugginggpt.experts.inputs import table_with_rows
 from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
-from hugginggpt.media import Text
+from hugginggpt.media import Table, Text
+from hugginggpt.media.numbers import numeric_columns
 from hugginggpt.models.card import ModelCard
-
-_NUMBER = re.compile(r"-?\d[\d\s.,]*")
 
 
 class TableQuestionAnswering(PipelineExpert):
@@ -46,32 +46,28 @@ class TableQuestionAnswering(PipelineExpert):
         return model.run(lambda pipeline: pipeline(prepared), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        answer = _reckoned(raw.get("aggregator", "NONE"), raw["cells"])
+        answer = _reckoned(raw.get("aggregator", "NONE"), raw["cells"], raw["coordinates"], inputs["table"])
         if not answer:
             raise ExpertError("The model found no answer in the table: rephrase the question, or choose another model.")
         return [Text(answer)]
 
 
-def _reckoned(aggregator: str, cells: list[str]) -> str:
-    """The count, sum or mean of the cells; the cells themselves if nothing is to be or can be computed."""
+def _reckoned(aggregator: str, cells: Sequence[str], places: Sequence[tuple[int, int]], table: Table) -> str:
+    """The count, sum or mean of the cells; the cells themselves if nothing is to be or can be computed.
+
+    Args:
+        places: the row and column of each cell.
+    """
     if aggregator == "COUNT":
         return str(len(cells))
-    numbers = [_number(cell) for cell in cells]
-    if aggregator not in ("SUM", "AVERAGE") or not numbers or None in numbers:
+    if aggregator not in ("SUM", "AVERAGE") or len({column for _, column in places}) != 1:
         return ", ".join(cells)
-    total = sum(number for number in numbers if number is not None)
-    return f"{total if aggregator == 'SUM' else total / len(numbers):.10g}"
-
-
-def _number(cell: str) -> float | None:
-    """The number in a cell, with a decimal point or a decimal comma."""
-    found = _NUMBER.search(cell)
-    if found is None:
-        return None
-    digits = re.sub(r"\s", "", found.group()).rstrip(".,")
-    point = max(digits.rfind("."), digits.rfind(","))
-    # A single separator before three digits separates thousands.
-    if point >= 0 and len(digits) - point - 1 == 3 and (digits.count(".") == 0 or digits.count(",") == 0):
-        point = -1
-    whole = re.sub(r"[.,]", "", digits[:point] if point >= 0 else digits)
-    return float(f"{whole}.{digits[point + 1 :]}" if point >= 0 else whole)
+    numbers = numeric_columns(table).get(places[0][1])
+    found = [numbers.values[row] for row, _ in places] if numbers else []
+    values = [value for value in found if value is not None]
+    if numbers is None or not values:
+        return ", ".join(cells)
+    # Missing cells count neither in a sum nor in a mean.
+    total = math.fsum(values)
+    result = f"{total if aggregator == 'SUM' else total / len(values):.15g}"
+    return f"{result}. {numbers.note}" if numbers.note else result

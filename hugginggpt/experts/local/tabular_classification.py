@@ -5,7 +5,7 @@ from typing import Any
 
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.local.runtime.tabular import TabularExpert
+from hugginggpt.experts.local.runtime.tabular import TabularExpert, table_lines, table_notes
 from hugginggpt.experts.rendering import row_classes
 
 
@@ -24,8 +24,6 @@ class TabularClassification(TabularExpert):
         return list(zip(labels, estimator.predict_proba(rows).max(axis=1).tolist(), strict=True))
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        return [
-            row_classes(
-                [{"row": row, "label": label, "score": score} for row, (label, score) in enumerate(raw, start=1)]
-            )
-        ]
+        lines = table_lines(inputs)
+        found = [{"row": line, "label": label, "score": score} for line, (label, score) in zip(lines, raw, strict=True)]
+        return [row_classes(found, notes=table_notes(inputs))]

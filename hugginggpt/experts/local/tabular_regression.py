@@ -5,7 +5,7 @@ from typing import Any
 
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.local.runtime.tabular import TabularExpert
+from hugginggpt.experts.local.runtime.tabular import TabularExpert, table_lines, table_notes
 from hugginggpt.experts.rendering import row_values
 
 
@@ -20,4 +20,5 @@ class TabularRegression(TabularExpert):
         return [float(value) for value in estimator.predict(rows).ravel()]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        return [row_values([{"row": row, "value": value} for row, value in enumerate(raw, start=1)])]
+        found = [{"row": line, "value": value} for line, value in zip(table_lines(inputs), raw, strict=True)]
+        return [row_values(found, notes=table_notes(inputs))]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hugginggpt.experts.base import Inputs, Outputs
+from hugginggpt.experts.inputs import table_with_rows
 from hugginggpt.experts.remote import parsing, payload
 from hugginggpt.experts.remote.provider import RemoteExpert
 from hugginggpt.experts.rendering import row_classes
@@ -34,11 +35,14 @@ class TabularClassification(RemoteExpert):
         return {"table": payload.table(inputs)}
 
     def parse(self, answer: Any) -> Any:
-        labels = enumerate(parsing.listed(answer), start=1)
-        return [{"row": row, "label": str(label), "score": None} for row, label in labels]
+        return [str(label) for label in parsing.listed(answer)]
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:
-        return [row_classes(raw)]
+        rows = range(len(table_with_rows(inputs).rows))
+        lines = map(inputs["table"].line_of, rows)
+        return [
+            row_classes([{"row": line, "label": label, "score": None} for line, label in zip(lines, raw, strict=False)])
+        ]
 
 
 # The client also has a method for tabular regression, but no provider supports it.

@@ -11,9 +11,10 @@ from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError, ModelLoadError
 from hugginggpt.experts.base import ExpertContext, Inputs
-from hugginggpt.experts.inputs import number_or_text, table_with_rows
+from hugginggpt.experts.inputs import table_with_rows
 from hugginggpt.experts.local.runtime.expert import LocalExpert
 from hugginggpt.media import Table
+from hugginggpt.media.numbers import is_missing, numeric_columns
 from hugginggpt.models.card import ModelCard
 
 _TREE = "sklearn.tree._tree.Tree"
@@ -63,7 +64,13 @@ class TabularExpert(LocalExpert):
     def run(self, model: TabularModel, prepared: Table, deadline: Deadline) -> Any:
         rows = _fitting(prepared, model.columns)
         with computing(deadline):
-            return self.predict(model.estimator, rows)
+            try:
+                return self.predict(model.estimator, rows)
+            except ValueError as error:
+                # Some models take missing values, and nothing says beforehand which do.
+                if "NaN" not in str(error) or not rows.isna().any(axis=None):
+                    raise
+                raise ExpertError(_lacking(prepared, rows)) from error
 
     @abstractmethod
     def predict(self, estimator: Any, rows: Any) -> Sequence[Any]:
@@ -73,6 +80,25 @@ class TabularExpert(LocalExpert):
             estimator: from scikit-learn.
             rows: a DataFrame with the columns that it was trained on.
         """
+
+
+def table_lines(inputs: Inputs) -> list[int]:
+    """The line of its file for each row of the table."""
+    table: Table = inputs["table"]
+    return [table.line_of(row) for row in range(len(table.rows))]
+
+
+def table_notes(inputs: Inputs) -> list[str]:
+    """How ambiguous numbers of the table were read, one sentence for each column."""
+    return [column.note for column in numeric_columns(inputs["table"]).values() if column.note]
+
+
+def _lacking(table: Table, rows: Any) -> str:
+    row, column = (int(places[0]) for places in rows.isna().to_numpy().nonzero())
+    return (
+        f"The model needs every value, and {rows.columns[column]} is missing in row {table.line_of(row)} of the table: "
+        "fill it in, or choose another model."
+    )
 
 
 def _trees(part: Any) -> Iterator[Any]:
@@ -136,14 +162,35 @@ def _fitting(table: Table, columns: Sequence[str]) -> Any:
     """
     import pandas
 
-    if not columns:
-        return pandas.DataFrame([[number_or_text(cell) for cell in row] for row in table.rows])
-    places = {_plain(name): at for at, name in enumerate(table.columns)}
-    missing = [column for column in columns if _plain(column) not in places]
-    if missing:
-        raise ExpertError(f"The table lacks the columns {', '.join(missing)}, which the model needs: add them.")
-    found = [places[_plain(column)] for column in columns]
-    return pandas.DataFrame([[number_or_text(row[at]) for at in found] for row in table.rows], columns=list(columns))
+    if columns:
+        places = {_plain(name): at for at, name in enumerate(table.columns)}
+        missing = [column for column in columns if _plain(column) not in places]
+        if missing:
+            raise ExpertError(f"The table lacks the columns {', '.join(missing)}, which the model needs: add them.")
+        found = [places[_plain(column)] for column in columns]
+    else:
+        found = list(range(len(table.columns)))
+    numeric = numeric_columns(table)
+    values = [_numbers(numeric[at].values) if at in numeric else _texts(table, at) for at in found]
+    # Names may repeat, so they are set afterwards.
+    frame = pandas.concat(
+        [
+            pandas.Series(value, dtype=None if at in numeric else object)
+            for at, value in zip(found, values, strict=True)
+        ],
+        axis=1,
+    )
+    return frame.set_axis(list(columns or range(len(found))), axis=1)
+
+
+def _numbers(values: Sequence[float | None]) -> Any:
+    import numpy as np
+
+    return np.array(values, np.float64)
+
+
+def _texts(table: Table, at: int) -> list[str | None]:
+    return [None if is_missing(cell) else cell for cell in (row[at].strip() for row in table.rows)]
 
 
 def _plain(name: str) -> str:
