@@ -70,6 +70,7 @@ class Resource(BaseModel):
         name: what a plan calls it, `invoice.png` for example; unique within a request.
         source: where it came from, as the user gave it (path or URL), or the earlier request's id.
         earlier: it belongs to an earlier turn of the conversation.
+        notes: what the user should know of how the file was taken, one sentence each.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -78,6 +79,7 @@ class Resource(BaseModel):
     artifact: Artifact
     source: str
     earlier: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -206,7 +206,9 @@ def _resources(session: Session, request_ids: Sequence[str]) -> dict[str, list[R
     )
     found: dict[str, list[Resource]] = defaultdict(list)
     for row, stored in rows:
-        found[row.request_id].append(Resource(name=row.name, artifact=_artifact(stored), source=row.source))
+        found[row.request_id].append(
+            Resource(name=row.name, artifact=_artifact(stored), source=row.source, notes=tuple(row.notes or ()))
+        )
     return found
 
 

@@ -1,9 +1,13 @@
 """The object that `ask --json` prints."""
 
+import io
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from rich.console import Console
+
+from apps.cli.tree import request_tree
 from hugginggpt.capabilities import ValueType
 from hugginggpt.controller_name import ControllerName
 from hugginggpt.errors import ExpertError
@@ -12,6 +16,7 @@ from hugginggpt.trace.report import AnswerReport, report, waited
 from hugginggpt.trace.store import Trace
 from hugginggpt.trace.story import Life
 from tests.trace.samples import (
+    INVOICE,
     PLAN,
     artifact,
     begin,
@@ -67,6 +72,7 @@ def test_a_request_with_a_cached_a_failed_and_a_partly_done_task(trace: Trace, t
         "status",
         "response",
         "error",
+        "notes",
         "plan",
         "tasks",
         "files",
@@ -165,3 +171,17 @@ def test_what_a_person_waited_is_split_into_work_and_waiting(trace: Trace) -> No
     assert waited(story, since=at(60), until=at(61)) == (17.0, 13.6), "who looks later did not wait for it"
     made = report(story, {}, since=at(0), until=at(18))
     assert (made.seconds, made.waiting_seconds) == (18.0, 14.6)
+
+
+def test_the_notes_about_files_are_kept_and_told_once(trace: Trace) -> None:
+    sentence = "invoice.png is a JPEG image; its ending says PNG."
+    given = INVOICE.model_copy(update={"notes": (sentence,)})
+    again = given.model_copy(update={"name": "invoice-2.png"})
+    earlier = given.model_copy(update={"name": "before.png", "earlier": True, "notes": ("It is old.",)})
+    opened = begin(trace, resources=(given, again, earlier))
+    story = trace.requests.get(opened.request_id)
+    assert [resource.notes for resource in story.resources] == [(sentence,), (sentence,), ()]
+    assert report(story, {}).notes == (sentence,)
+    shown = io.StringIO()
+    Console(file=shown, width=200).print(request_tree(story))
+    assert f"note  {sentence}" in shown.getvalue()
