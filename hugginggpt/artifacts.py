@@ -32,11 +32,9 @@ KEPT = timedelta(hours=1)
 """How long an artifact is safe after it was written or kept, because something may refer to it only later."""
 
 _FRESH = KEPT / 2
-_MOST_STEM_BYTES = 200
-"""Longest stem of a file name, which leaves room for a number and the extension."""
+_MOST_STEM_BYTES = 200  # of a file's name, which leaves room for a number and the extension
 _NAME = re.compile(r"([0-9a-f]{64})((?:\.[a-z0-9]{1,8})?)")
-_MOST_PLACES = 1024
-"""Artifacts of a store whose paths are remembered."""
+_MOST_PLACES = 1024  # artifacts of a store whose paths are remembered
 
 
 class Artifact(BaseModel):
