@@ -32,11 +32,9 @@ KEPT = timedelta(hours=1)
 """How long an artifact is safe after it was written or kept, because something may refer to it only later."""
 
 _FRESH = KEPT / 2
-_MOST_STEM_BYTES = 200
-"""Longest stem of a file name, which leaves room for a number and the extension."""
+_MOST_STEM_BYTES = 200  # of a file's name, which leaves room for a number and the extension
 _NAME = re.compile(r"([0-9a-f]{64})((?:\.[a-z0-9]{1,8})?)")
-_MOST_PLACES = 1024
-"""Artifacts of a store whose paths are remembered."""
+_MOST_PLACES = 1024  # artifacts of a store whose paths are remembered
 
 
 class Artifact(BaseModel):
@@ -90,6 +88,7 @@ class Resource(BaseModel):
         name: what a plan calls it, `invoice.png` for example; unique within a request.
         source: where it came from, as the user gave it (path or URL), or the earlier request's id.
         earlier: it belongs to an earlier turn of the conversation.
+        notes: what the user should know of how the file was taken, one sentence each.
         parts: what a document can be used as; None for any other file.
     """
 
@@ -99,6 +98,7 @@ class Resource(BaseModel):
     artifact: Artifact
     source: str
     earlier: bool = False
+    notes: tuple[str, ...] = ()
     parts: Parts | None = None
 
     def views(self, type: ValueType) -> tuple[Artifact, ...]:
@@ -107,12 +107,14 @@ class Resource(BaseModel):
         Of a document these are its text, its pages, or its tables: all in the same bytes, told apart by their media
         types.
         """
+        from hugginggpt.media.input_formats import with_part
+
         artifact, parts = self.artifact, self.parts
         if parts is None:
             return (artifact,) if artifact.type is type else ()
         match type:
             case ValueType.TEXT:
-                numbers: Sequence[int] = [0]
+                numbers: Sequence[int] = [0] if artifact.type is ValueType.DOCUMENT else ()
             case ValueType.IMAGE:
                 numbers = range(1, parts.pages + 1) if parts.pictured else ()
             case ValueType.TABLE:
@@ -488,11 +490,6 @@ class ArtifactStore:
         except Exception as error:
             # Each file system of fsspec has its own errors, without a common base class.
             raise storage_error(f"The artifact store at {self._shown} cannot be {what}", error) from error
-
-
-def with_part(mime: str, number: int) -> str:
-    """The media type of a part of a document: of a page or a table by its number from 1; of the text for 0."""
-    return f"{mime}; part={number}" if number else mime
 
 
 def _ending(mime: str) -> str:

@@ -10,20 +10,23 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from hugginggpt.artifacts import Artifact, ArtifactStore, Resource
+from hugginggpt.artifacts import PREVIEW_CHARS, Artifact, ArtifactStore, Resource
 from hugginggpt.capabilities import Input, ValueType
 from hugginggpt.errors import UsageError
 from hugginggpt.experts.base import Inputs
-from hugginggpt.media import Text, text_of
+from hugginggpt.media import Text, is_table, text_of
 from hugginggpt.plan import PlannedTask, Scalar
 from hugginggpt.plan.limits import MAX_ELEMENTS, MAX_RESULTS
 from hugginggpt.plan.notation import TEMPLATED
 from hugginggpt.plan.references import occurrences, reference, references_in, replace_references, sole_reference
 from hugginggpt.results import ItemResult, TaskResult
 from hugginggpt.stored_inputs import StoredInput
+from hugginggpt.text import composed, is_blank
 
+_BLANK = "Its text is empty, or has only spaces and invisible characters: give it some words."
 _BETWEEN = "\n\n"  # between the results of a list that are inserted into a text
 
 
@@ -65,11 +68,15 @@ def page_marked(number: int, text: str) -> str:
 
 
 def find_resource(value: Scalar, wanted: Input, resources: Sequence[Resource]) -> Resource | None:
-    """The resource that a literal names, by its name or by the path or URL it came from; None if it names none."""
+    """The resource that a literal names, by its name or by the path or URL it came from; None if it names none.
+
+    A text input takes tables and structured results as their text, and a table input takes texts that hold a table.
+    """
     if not isinstance(value, str):
         return None
+    named = composed(value)
     for resource in resources:
-        if value in (resource.name, resource.source) and _views(resource, wanted):
+        if named in (composed(resource.name), composed(resource.source)) and _views(resource, wanted):
             return resource
     if (page := _PAGE.fullmatch(value)) is None:
         return None
@@ -79,9 +86,11 @@ def find_resource(value: Scalar, wanted: Input, resources: Sequence[Resource]) -
 
 def _views(resource: Resource, wanted: Input, value: str = "") -> tuple[Artifact, ...]:
     """What an input gets from a resource: of a document, all its parts of the input's type, or those that are named."""
-    views = resource.views(wanted.type)
+    artifact, views = resource.artifact, resource.views(wanted.type)
     if not views and wanted.type is ValueType.TEXT:
         views = resource.views(ValueType.TABLE) or resource.views(ValueType.STRUCTURED)
+    if not views and wanted.type is ValueType.TABLE and artifact.type is ValueType.TEXT:
+        views = (artifact.model_copy(update={"type": ValueType.TABLE}),) if _holds_table(artifact.preview or "") else ()
     page = _PAGE.fullmatch(value) if resource.parts is not None else None
     if page is None:
         return views
@@ -91,12 +100,22 @@ def _views(resource: Resource, wanted: Input, value: str = "") -> tuple[Artifact
     return views[first - 1 : last]
 
 
+@lru_cache(maxsize=256)
+def _holds_table(preview: str) -> bool:
+    return is_table(preview, cut=len(preview) >= PREVIEW_CHARS)
+
+
 def named_at_the_end(kind: str, value: Scalar, wanted: Input, resources: Sequence[Resource]) -> Resource | None:
     """The text file in a text such as `make it shorter: letter.txt`, for kinds that follow instructions."""
     if kind not in TEMPLATED or wanted.name != "text":
         return None
-    ending = [r for r in resources if str(value).endswith(f" {r.name}") and find_resource(r.name, wanted, [r])]
+    text = composed(str(value))
+    ending = [r for r in resources if text.endswith(f" {composed(r.name)}") and find_resource(r.name, wanted, [r])]
     return max(ending, key=lambda r: len(r.name), default=None)
+
+
+def _words_before(value: Scalar, ending: Resource) -> str:
+    return composed(str(value)).removesuffix(composed(ending.name))
 
 
 def _too_much(task: PlannedTask, upstream: Mapping[int, TaskResult]) -> str | None:
@@ -288,7 +307,7 @@ class _Source:
             return MissingInput(f"There is no file '{value}' in this request.")
         ending = named_at_the_end(self.kind, value, self.wanted, self.resources)
         if ending is not None:
-            words, text = str(value).removesuffix(ending.name), self.texts.read(ending.artifact)
+            words, text = _words_before(value, ending), self.texts.read(ending.artifact)
             self.texts.take(len(words) + len(text))
             return Text(words + text)
         return self._filled(str(value))
@@ -297,7 +316,7 @@ class _Source:
         """A text with each reference replaced by the results of that task."""
         times = Counter(occurrences(text))
         if not times:
-            return Text(text)
+            return MissingInput(_BLANK) if self._is_missing(text) else Text(text)
         found: dict[int, list[str]] = {}
         for k, often in times.items():
             found[k] = []
@@ -323,8 +342,14 @@ class _Source:
             return MissingInput(f"Its input from task {task_id} is missing: {item.error or 'no such output'}")
         return self._stored(artifact)
 
-    def _stored(self, artifact: Artifact) -> StoredInput:
+    def _stored(self, artifact: Artifact) -> StoredInput | MissingInput:
+        preview = artifact.preview
+        if preview is not None and len(preview) < PREVIEW_CHARS and self._is_missing(preview):
+            return MissingInput(_BLANK)
         return StoredInput(artifact, as_text=self.wanted.type is ValueType.TEXT)
+
+    def _is_missing(self, text: str) -> bool:
+        return self.wanted.type is ValueType.TEXT and self.wanted.required and is_blank(text)
 
 
 @dataclass(frozen=True)
@@ -393,7 +418,7 @@ def _content(
         return _Content({"sha256": resource.artifact.sha256, "views": views})
     ending = named_at_the_end(kind, value, wanted, resources)
     if ending is not None:
-        return _Content({"text": str(value).removesuffix(ending.name), "sha256": ending.artifact.sha256})
+        return _Content({"text": _words_before(value, ending), "sha256": ending.artifact.sha256})
     referred = references_in(value)
     if wanted.type is not ValueType.TEXT and not referred:
         return _Content(None, whole=False)

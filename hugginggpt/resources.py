@@ -5,22 +5,26 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import quote, unquote
 
-from hugginggpt.artifacts import ArtifactStore, Resource
+from hugginggpt.artifacts import ArtifactStore, Parts, Resource
 from hugginggpt.binding import find_resource
 from hugginggpt.capabilities import Input, ValueType
 from hugginggpt.deadline import NO_DEADLINE, Deadline
 from hugginggpt.errors import MediaError, PlanError
 from hugginggpt.media import LoadedFile, check_file, decode, load_file, text_of
+from hugginggpt.media.input_formats import by_ending
 from hugginggpt.plan import Plan, PlannedTask, Scalar
 from hugginggpt.plan.limits import listed, refusal
 from hugginggpt.plan.references import references_in
 from hugginggpt.request import Exchange
 from hugginggpt.roots import find_in_roots
 from hugginggpt.settings import Settings
-from hugginggpt.text import is_storable, one_line
+from hugginggpt.text import composed, is_storable, one_line
+
+if TYPE_CHECKING:
+    from hugginggpt.documents import Contents
 
 _MOST_SHOWN = 200
 _IN_STORE = "artifact://"
@@ -87,14 +91,38 @@ def _from_store(source: str, settings: Settings, store: ArtifactStore, deadline:
             f"The file {_shown(unquote(match['name']))} is not in the artifact store at {store.location}: "
             "submit the file again, and check that HUGGINGGPT_ARTIFACTS_URL is the same on every machine."
         )
-    return check_file(unquote(match["name"]), data, settings, deadline=deadline)
+    stored_as = by_ending(match["ending"])
+    # It is stored as UTF-8, whatever a page itself declares.
+    declared = f"{stored_as.mime if stored_as else ''}; charset=utf-8"
+    return check_file(unquote(match["name"]), data, settings, mime=declared, deadline=deadline)
 
 
 def _stored(loaded: LoadedFile, source: str, others: Sequence[Resource], store: ArtifactStore) -> Resource:
     preview = text_of(decode(loaded.type, loaded.data, loaded.mime)) if loaded.type in _WITH_TEXT else None
+    contents = loaded.contents
+    if contents is not None and loaded.type is ValueType.DOCUMENT:
+        preview = contents.text
     artifact = store.put_bytes(loaded.data, loaded.type, loaded.mime, preview)
     origin = source if not source.startswith("data:") else loaded.name
-    return Resource(name=_free_name(loaded.name, others), artifact=artifact, source=origin)
+    return Resource(
+        name=_free_name(loaded.name, others),
+        artifact=artifact,
+        source=origin,
+        notes=loaded.notes,
+        parts=_parts(contents),
+    )
+
+
+def _parts_of(contents: "Contents | None") -> Parts | None:
+    if contents is None:
+        return None
+    return Parts(
+        pages=len(contents.pages),
+        pictured=contents.has_pictures,
+        unread=contents.has_pictures and any(page.is_picture for page in contents.pages),
+        best=contents.best,
+        tables=len(contents.tables),
+    )
 
 
 _WITH_TEXT = (ValueType.TEXT, ValueType.TABLE, ValueType.STRUCTURED)
@@ -182,8 +210,8 @@ class Namespace:
     def _obstacle(self, value: Scalar, wanted: Input) -> str | None:
         if self._known(value, wanted, self.resources) is not None or self._outside(value, wanted) is not None:
             return None
-        text = str(value)
-        other = next((r for r in self.resources if text in (r.name, r.source)), None)
+        text = composed(str(value))
+        other = next((r for r in self.resources if text in (composed(r.name), composed(r.source))), None)
         if other is not None:
             return f"{other.artifact.type}, not {wanted.type}"
         if wanted.type is not ValueType.TEXT:
@@ -201,7 +229,7 @@ class Namespace:
         if found is not None or wanted.type is ValueType.TEXT or "://" in str(value):
             return found
         # A relative path means the file whose path ends with it.
-        end = PurePosixPath(str(value)).parts
+        end = PurePosixPath(composed(str(value))).parts
         ending = [r for r in resources if end and _parts(r.source)[-len(end) :] == end]
         return find_resource(ending[0].source, wanted, ending) if len(ending) == 1 else None
 
@@ -216,7 +244,8 @@ class Namespace:
 
     def _stands_in_wording(self, url: str) -> bool:
         """Whether the URL is in the wording, and not only as the beginning of a longer one."""
-        return re.search(rf"{re.escape(url)}(?![\w/%&=#@~+-]|[.?:!]\w)", self.wording) is not None
+        wanted, wording = re.escape(composed(url)), composed(self.wording)
+        return re.search(rf"{wanted}(?![\w/%&=#@~+-]|[.?:!]\w)", wording) is not None
 
     def _in_roots(self, text: str) -> str | None:
         if len(text) > _MOST_PATH_CHARS:
@@ -227,7 +256,7 @@ class Namespace:
 
 @lru_cache(maxsize=1024)
 def _parts(path: str) -> tuple[str, ...]:
-    return PurePath(path).parts
+    return PurePath(composed(path)).parts
 
 
 def _literals(plan: Plan) -> Iterator[tuple[PlannedTask, str, Input, Scalar]]:

@@ -318,6 +318,7 @@ class LimitSettings(_Section):
     max_file_bytes: int = Field(100 * 2**20, ge=1, description="Largest input file, in bytes.")
     max_image_pixels: int = Field(64_000_000, ge=1, description="Largest input image, in pixels.")
     max_audio_seconds: float = Field(4 * 3600.0, gt=0, description="Longest input recording, in seconds.")
+    max_document_pages: int = Field(500, ge=1, description="Most pages, slides or sheets of an input document.")
     max_text_chars: int = Field(
         2_000_000,
         ge=1,

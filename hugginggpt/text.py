@@ -7,6 +7,7 @@ text, or are invisible.
 
 import json
 import re
+import unicodedata
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -48,6 +49,22 @@ def visible(text: str) -> str:
     """
     text = _LINE_END.sub("\n", _TERMINAL.sub("", text)) if not text.isprintable() else text
     return _SELECTORS.sub("", _UNSEEN.sub(lambda match: match[1] or "", _SURROGATE.sub("\ufffd", text)))
+
+
+_BLANK = re.compile(
+    "[\\s\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffc\U000e0000-\U000e0fff]*"
+)
+
+
+def is_blank(text: str) -> bool:
+    """Whether a text consists of spaces and invisible characters only."""
+    return _BLANK.fullmatch(text) is not None
+
+
+def composed(text: str) -> str:
+    """The text in the Unicode form in which names are compared (NFC): macOS writes é as e and an accent."""
+    return unicodedata.normalize("NFC", text)
 
 
 def one_line(text: str, most: int | None = None) -> str:
@@ -92,7 +109,7 @@ def terminal_json(written: str) -> str:
 
 
 def file_name(name: str, most: int = MOST_NAME_BYTES) -> str:
-    """A valid file name: one line of visible text without slashes. If it is too long, it is cut but keeps its suffix.
+    """A valid file name: one line of visible, composed text without slashes. A long one is cut but keeps its suffix.
 
     Args:
         name: any text.
@@ -101,7 +118,7 @@ def file_name(name: str, most: int = MOST_NAME_BYTES) -> str:
     Returns:
         The name; "" if nothing of it is left.
     """
-    name = one_line(name).replace("/", "_")
+    name = composed(one_line(name)).replace("/", "_")
     if name in (".", ".."):
         return ""
     if len(name.encode()) <= most:

@@ -415,13 +415,32 @@ def test_loading_from_a_url_checks_what_came(site: Site) -> None:
     assert load_file(f"{site.url}/photo.jpg", LOOPBACK).mime == "image/png"
     assert load_file(f"{site.url}/data", LOOPBACK).type is ValueType.TABLE
     assert load_file(f"{site.url}/data.csv", LOOPBACK).type is ValueType.TABLE
-    for path, part in (
-        ("/photo.png", "has the ending .png but holds"),
-        ("/wrong.png", "declared"),
-        ("/empty.txt", "is empty"),
-    ):
-        with pytest.raises(MediaError, match=part):
-            load_file(site.url + path, LOOPBACK)
+    page = load_file(f"{site.url}/photo.png", LOOPBACK)
+    assert (page.type, page.mime) == (ValueType.TEXT, "text/html")
+    assert page.notes == ("photo.png is an HTML page; its ending says PNG.",)
+    wrong = load_file(f"{site.url}/wrong.png", LOOPBACK)
+    assert (wrong.type, wrong.data) == (ValueType.IMAGE, png())
+    assert wrong.notes == ("wrong.png is a PNG image; it is declared as application/pdf.",)
+    with pytest.raises(MediaError, match="is empty"):
+        load_file(f"{site.url}/empty.txt", LOOPBACK)
+
+
+def test_what_a_server_declares_is_used_as_far_as_it_is_true(site: Site) -> None:
+    site.pages["/page"] = answer("Привет".encode("koi8_r"), mime="text/plain; charset=KOI8-R")
+    site.pages["/prices.csv"] = answer(b"a,b\n1,2\n", mime="application/vnd.ms-excel")
+    site.pages["/export"] = answer(b"a\tb\n1\t2\n", mime="application/vnd.ms-excel")
+    site.pages["/cat.jpg"] = answer(png(), mime="image/jpeg")
+    for mime in ("application/octet-stream", "binary/octet-stream", "application/x-download", "text/plain"):
+        site.pages[f"/{mime}/lines.jsonl"] = answer(b'{"a": 1}\n{"a": 2}\n', mime=mime)
+        found = load_file(f"{site.url}/{mime}/lines.jsonl", LOOPBACK)
+        assert (found.mime, found.notes) == ("application/jsonl", ())
+
+    page = load_file(f"{site.url}/page", LOOPBACK)
+    assert (page.data, page.notes) == ("Привет".encode(), ())
+    for name in ("prices.csv", "export"):
+        assert load_file(f"{site.url}/{name}", LOOPBACK).type is ValueType.TABLE
+    cat = load_file(f"{site.url}/cat.jpg", LOOPBACK)
+    assert (cat.mime, cat.notes) == ("image/png", ("cat.jpg is a PNG image; it is declared as image/jpeg.",))
 
 
 # Addresses

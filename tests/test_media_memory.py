@@ -17,12 +17,15 @@ import numpy as np
 import pytest
 import soundfile
 from PIL import Image as PILImage
+from pillow_heif import register_heif_opener
 
 from hugginggpt.errors import DiskFullError, MediaError
 from hugginggpt.media import load_file
 from hugginggpt.settings import Settings
 
 MOST_MB = 500
+
+register_heif_opener()
 
 pytestmark = pytest.mark.slow
 
@@ -147,6 +150,30 @@ def silence(seconds: int, channels: int = 1) -> bytes:
     return buffer.getvalue()
 
 
+def lossless(seconds: int) -> bytes:
+    """Silence that only PyAV reads."""
+    import av
+
+    buffer, frame = io.BytesIO(), av.AudioFrame
+    with av.open(buffer, "w", format="ipod") as container:
+        stream: Any = container.add_stream("alac", rate=16000)
+        stream.layout = "mono"
+        for _ in range(seconds * 16000 // 4096):
+            part = frame.from_ndarray(np.zeros((1, 4096), np.int16), format="s16p", layout="mono")
+            part.sample_rate = 16000
+            container.mux(stream.encode(part))
+        container.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
+def floats(seconds: int) -> bytes:
+    buffer = io.BytesIO()
+    with soundfile.SoundFile(buffer, "w", 16000, 1, format="WAV", subtype="FLOAT") as recording:
+        for _ in range(seconds):
+            recording.write(np.full(16000, 3.0, np.float32))
+    return buffer.getvalue()
+
+
 def frames(format: str, count: int, **options: Any) -> bytes:
     shades = [PILImage.new("RGB", (2000, 2000), (n, n, n)) for n in range(count)]
     return saved(shades[0], format, save_all=True, append_images=shades[1:], **options)
@@ -215,6 +242,12 @@ TAKEN: list[tuple[str, Callable[[], bytes]]] = [
     ("frames.png", lambda: png_of_frames(30)),
     ("frames.tiff", lambda: frames("TIFF", 8)),
     ("silence.flac", lambda: silence(5000)),
+    ("photo.heic", lambda: saved(PILImage.new("RGB", (5712, 4284)), "HEIF")),
+    ("photo.avif", lambda: saved(PILImage.new("RGB", (5000, 4800)), "AVIF", speed=10)),
+    ("photo.jp2", lambda: saved(PILImage.new("RGB", (4500, 4500)), "JPEG2000")),
+    ("silence.m4a", lambda: lossless(5000)),
+    ("loud.wav", lambda: floats(1400)),
+    ("broken.log", lambda: b"na\xc3\xafve \xc3\xb6 \xc3\xa4 \xe9\n" + b"words " * 150_000),
     ("wide.csv", lambda: rows(600_000, 1)),
     ("long.csv", lambda: rows(2, 300_000)),
     ("deep.json", lambda: b"[" * 900_000),
@@ -244,6 +277,13 @@ REFUSED: list[tuple[str, Callable[[], bytes], str]] = [
     ("chunks.png", lambda: png_of_chunks(50_000_000, 60_000_000), "damaged"),
     ("silence.flac", lambda: silence(7200), "MAX_DECODED_BYTES"),
     ("channels.flac", lambda: silence(900, 8), "MAX_DECODED_BYTES"),
+    ("photo.heic", lambda: saved(PILImage.new("RGB", (6400, 6400)), "HEIF"), "MAX_DECODED_BYTES"),
+    ("photo.avif", lambda: saved(PILImage.new("RGB", (6400, 6400)), "AVIF", speed=10), "MAX_DECODED_BYTES"),
+    ("photo.jp2", lambda: saved(PILImage.new("RGB", (6400, 6400)), "JPEG2000"), "MAX_DECODED_BYTES"),
+    ("silence.m4a", lambda: lossless(5500), "MAX_DECODED_BYTES"),
+    ("wide.txt", lambda: "ab".encode("utf-16-le") * 24_000_000, "MAX_TEXT_CHARS"),
+    ("latin.txt", lambda: b"\xe9\n" * 49_000_000, "MAX_TEXT_CHARS"),
+    ("broken.log", lambda: b"na\xc3\xafve \xc3\xb6 \xc3\xa4 \xe9\n" + b"words " * 16_000_000, "MAX_TEXT_CHARS"),
     ("emoji.txt", lambda: b"a" * 99_000_000 + "\N{PARTY POPPER}".encode(), "MAX_TEXT_CHARS"),
     ("wide.csv", lambda: rows(30_000_000, 1), "MAX_TEXT_CHARS"),
 ]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hugginggpt.text import MOST_NAME_BYTES, file_name, is_storable, one_line, storable, visible
+from hugginggpt.text import MOST_NAME_BYTES, composed, file_name, is_storable, one_line, storable, visible
 
 ACTING = "ab \t\n\r\x1b[]0m;\x07\\\x9b\x90\x00\u202e\u2066\ud800\U0001f3f4\U000e0067\U000e007f\u200b/.é"
 UNSEEN = "\ufe0f\ufe00\u3164\u200d\U000e0100"
@@ -57,7 +57,7 @@ def test_what_acts_goes(written: str, read: str) -> None:
 )
 def test_every_script_stays_as_it_is(text: str) -> None:
     assert visible(text) == text
-    assert one_line(file_name(text)) == " ".join(text.split())
+    assert one_line(file_name(text)) == composed(" ".join(text.split()))
 
 
 @given(anything)

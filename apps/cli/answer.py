@@ -67,6 +67,8 @@ def present(ended: "Ended", output: Output, further: str = "") -> int:
             click.echo(f"\n{printable(line)}", err=form is not None)
     if report["error"]:
         (note if report["status"] == "partial" else complain)(report["error"])
+    for sentence in report["notes"]:
+        note(sentence)
     cost = report["cost"]
     if cost["most_dollars"] is not None and cost["unknown"]:
         note(f"What these have cost is not known, and not counted in --max-cost: {', '.join(cost['unknown'])}.")

@@ -89,7 +89,9 @@ def request_tree(story: RequestTrace) -> Tree:
         branch = tree.add(Text("files", "bold"))
         for resource in story.resources:
             what = f"{resource.artifact.mime}, {size(resource.artifact.bytes)}, sha256 {resource.artifact.sha256[:12]}"
-            branch.add(Text(printable(f"{resource.name} ({what}), from {one_line(resource.source, 100)}")))
+            file = branch.add(Text(printable(f"{resource.name} ({what}), from {one_line(resource.source, 100)}")))
+            for sentence in resource.notes:
+                file.add(_words("note", sentence, "yellow"))
     lives = tree.add(Text("lives", "bold"))
     for life in story.lives:
         _add_life(lives, life)

@@ -25,7 +25,9 @@ class Budget:
             ContentProblem: there are more than allowed.
         """
         if count > self.limits.pages:
-            raise ContentProblem(f"has {count} {part}s, more than the {self.limits.pages} allowed; split it")
+            raise ContentProblem(
+                f"has {count} {part}s, more than the {self.limits.pages} that HUGGINGGPT_MAX_DOCUMENT_PAGES allows; split it"
+            )
 
     def spend_characters(self, count: int) -> None:
         """Count characters of the text.
@@ -35,7 +37,9 @@ class Budget:
         """
         self._characters -= count
         if self._characters < 0:
-            raise ContentProblem(f"has more than the {self.limits.characters} characters allowed; split it")
+            raise ContentProblem(
+                f"has more than the {self.limits.characters} characters that HUGGINGGPT_MAX_TEXT_CHARS allows; split it"
+            )
 
     def spend_cells(self, count: int) -> None:
         """Count cells of tables.

@@ -46,8 +46,10 @@ def part(type: ValueType, data: bytes, mime: str) -> Text | Image | Table | Docu
                 raise ContentProblem(f"has {len(tables)} tables, and no table {number}")
             return tables[number - 1]
         case ValueType.IMAGE:
-            page = _contents(data, bare).pages[number - 1 : number]
             shown = picture(data, bare, number, CHECKED, NO_DEADLINE)
+            if bare.startswith("image/"):
+                return shown
+            page = _contents(data, bare).pages[number - 1 : number]
             return replace(shown, text=page[0].text) if page and not page[0].is_picture else shown
         case _:
             return Text(_text(_contents(data, bare), mime))

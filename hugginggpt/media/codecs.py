@@ -8,7 +8,7 @@ from typing import Any
 
 from hugginggpt.capabilities import ValueType
 from hugginggpt.errors import MediaError
-from hugginggpt.media import tables, texts
+from hugginggpt.media import tables, text_kinds, texts
 from hugginggpt.media.input_formats import is_document
 from hugginggpt.media.problem import ContentProblem
 from hugginggpt.media.values import Audio, Document, Image, Structured, Table, Text, Value, Video
@@ -81,7 +81,7 @@ def decode(type: ValueType, data: bytes, mime: str) -> Value:
             case ValueType.VIDEO:
                 return Video(data, mime)
             case ValueType.TABLE:
-                return tables.read(data)
+                return text_kinds.read_table(data, mime)
             case ValueType.STRUCTURED:
                 return _structured(data)
             case ValueType.DOCUMENT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -19,6 +20,7 @@ class Format:
         endings: file endings, the preferred one first.
         aliases: other media types that mean the same.
         advice: what to do instead, for a refused format.
+        written: it is a document that is written in plain characters.
     """
 
     mime: str
@@ -27,17 +29,18 @@ class Format:
     endings: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     advice: str = "convert it to a supported format first"
+    written: bool = False
 
     @property
     def is_text(self) -> bool:
         """Whether it is plain characters, so that only the ending tells it from other text formats."""
-        return self.type in (ValueType.TEXT, ValueType.TABLE)
+        return self.written or self.type in (ValueType.TEXT, ValueType.TABLE)
 
 
 _SPLIT = "unpack it and give the files in it one by one"
-_OFFICE = "export it as text, as CSV or as pictures, and give those"
+_OFFICE = "save it as DOCX, XLSX, PPTX or PDF"
 _PICTURE = "save it as PNG or JPEG"
-_SOUND = "save it as WAV, FLAC, OGG or MP3"
+_SOUND = "play it with an instrument and give the recording as WAV or MP3"
 
 PNG = Format("image/png", "a PNG image", ValueType.IMAGE, (".png", ".apng"), ("image/apng", "image/x-png"))
 JPEG = Format(
@@ -47,6 +50,17 @@ WEBP = Format("image/webp", "a WebP image", ValueType.IMAGE, (".webp",))
 GIF = Format("image/gif", "a GIF image", ValueType.IMAGE, (".gif",))
 BMP = Format("image/bmp", "a BMP image", ValueType.IMAGE, (".bmp", ".dib"), ("image/x-ms-bmp", "image/x-bmp"))
 TIFF = Format("image/tiff", "a TIFF image", ValueType.IMAGE, (".tiff", ".tif"))
+HEIC = Format(
+    "image/heic", "a HEIC image", ValueType.IMAGE, (".heic", ".heif", ".hif"), ("image/heif", "image/heic-sequence")
+)
+AVIF = Format("image/avif", "an AVIF image", ValueType.IMAGE, (".avif", ".avifs"), ("image/avif-sequence",))
+JP2 = Format(
+    "image/jp2",
+    "a JPEG 2000 image",
+    ValueType.IMAGE,
+    (".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc"),
+    ("image/jpx", "image/j2k", "image/x-jp2"),
+)
 
 WAV = Format(
     "audio/wav", "a WAV recording", ValueType.AUDIO, (".wav", ".wave"), ("audio/x-wav", "audio/wave", "audio/vnd.wave")
@@ -60,71 +74,121 @@ OGG = Format(
     ("application/ogg", "audio/opus", "audio/vorbis"),
 )
 MP3 = Format("audio/mpeg", "an MP3 recording", ValueType.AUDIO, (".mp3",), ("audio/mp3", "audio/x-mp3"))
+AIFF = Format("audio/aiff", "an AIFF recording", ValueType.AUDIO, (".aiff", ".aif", ".aifc"), ("audio/x-aiff",))
+AU = Format("audio/basic", "an AU recording", ValueType.AUDIO, (".au", ".snd"))
+CAF = Format("audio/x-caf", "a CAF recording", ValueType.AUDIO, (".caf",))
+W64 = Format("audio/x-w64", "a Wave64 recording", ValueType.AUDIO, (".w64",))
+# The following are converted when they come in, because only PyAV reads them.
+M4A = Format(
+    "audio/mp4",
+    "an M4A recording",
+    ValueType.AUDIO,
+    (".m4a", ".m4b", ".m4r"),
+    ("audio/x-m4a", "audio/m4a", "audio/3gpp"),
+)
+MKA = Format("audio/x-matroska", "a Matroska recording", ValueType.AUDIO, (".mka",), ("audio/matroska",))
+WEBA = Format("audio/webm", "a WebM recording", ValueType.AUDIO, (".weba",))
+WMA = Format("audio/x-ms-wma", "a WMA recording", ValueType.AUDIO, (".wma",))
+AAC = Format("audio/aac", "an AAC recording", ValueType.AUDIO, (".aac",), ("audio/x-aac", "audio/aacp"))
+AMR = Format("audio/amr", "an AMR recording", ValueType.AUDIO, (".amr", ".awb"), ("audio/amr-wb",))
+AC3 = Format("audio/ac3", "an AC-3 recording", ValueType.AUDIO, (".ac3",))
+APE = Format("audio/x-ape", "a Monkey's Audio recording", ValueType.AUDIO, (".ape",))
+WAVPACK = Format("audio/x-wavpack", "a WavPack recording", ValueType.AUDIO, (".wv",))
+TTA = Format("audio/x-tta", "a TTA recording", ValueType.AUDIO, (".tta",))
+FLASH_SOUND = Format("audio/x-flv", "a Flash recording", ValueType.AUDIO)
+AVI_SOUND = Format("audio/x-msvideo", "an AVI recording", ValueType.AUDIO)
 
 MP4 = Format("video/mp4", "an MP4 video", ValueType.VIDEO, (".mp4", ".m4v"), ("video/x-m4v", "application/mp4"))
 MOV = Format("video/quicktime", "a QuickTime video", ValueType.VIDEO, (".mov", ".qt"))
 WEBM = Format("video/webm", "a WebM video", ValueType.VIDEO, (".webm",))
 MKV = Format("video/x-matroska", "a Matroska video", ValueType.VIDEO, (".mkv",), ("video/matroska",))
 AVI = Format("video/x-msvideo", "an AVI video", ValueType.VIDEO, (".avi",), ("video/avi", "video/msvideo"))
+THREE_GP = Format("video/3gpp", "a 3GP video", ValueType.VIDEO, (".3gp", ".3g2"), ("video/3gpp2",))
+OGV = Format("video/ogg", "an OGG video", ValueType.VIDEO, (".ogv",))
+WMV = Format(
+    "video/x-ms-wmv",
+    "a Windows Media video",
+    ValueType.VIDEO,
+    (".wmv", ".asf"),
+    ("video/x-ms-asf", "application/vnd.ms-asf"),
+)
+FLV = Format("video/x-flv", "a Flash video", ValueType.VIDEO, (".flv", ".f4v"))
+MPEG = Format("video/mpeg", "an MPEG video", ValueType.VIDEO, (".mpg", ".mpeg"))
+MPEG_TS = Format("video/mp2t", "an MPEG transport stream", ValueType.VIDEO, (".mts", ".m2ts"))
 
-PLAIN = Format("text/plain", "text", ValueType.TEXT, (".txt", ".text", ".log", ".rst", ".srt", ".vtt"))
+PLAIN = Format("text/plain", "text", ValueType.TEXT, (".txt", ".text", ".log", ".rst"))
 MARKDOWN = Format("text/markdown", "text", ValueType.TEXT, (".md", ".markdown"), ("text/x-markdown",))
-HTML = Format("text/html", "an HTML page", ValueType.TEXT, (".html", ".htm"), ("application/xhtml+xml",))
+HTML = Format(
+    "text/html", "an HTML page", ValueType.DOCUMENT, (".html", ".htm"), ("application/xhtml+xml",), written=True
+)
+RTF = Format("application/rtf", "an RTF document", ValueType.DOCUMENT, (".rtf",), ("text/rtf",), written=True)
+MAIL = Format("message/rfc822", "an e-mail", ValueType.DOCUMENT, (".eml",), written=True)
+SRT = Format("application/x-subrip", "a file of subtitles", ValueType.DOCUMENT, (".srt",), ("text/srt",), written=True)
+VTT = Format("text/vtt", "a file of subtitles", ValueType.DOCUMENT, (".vtt",), written=True)
 XML = Format("application/xml", "an XML text", ValueType.TEXT, (".xml",), ("text/xml",))
 JSON = Format("application/json", "a JSON text", ValueType.TEXT, (".json",), ("text/json",))
-JSONL = Format("application/jsonl", "a JSON text", ValueType.TEXT, (".jsonl", ".ndjson"), ("application/x-ndjson",))
+JSONL = Format(
+    "application/jsonl",
+    "a text of JSON lines",
+    ValueType.TEXT,
+    (".jsonl", ".ndjson"),
+    (
+        "application/x-ndjson",
+        "application/x-jsonlines",
+        "application/jsonlines",
+        "application/x-jsonl",
+        "application/ndjson",
+    ),
+)
 YAML = Format("application/yaml", "a YAML text", ValueType.TEXT, (".yaml", ".yml"), ("text/yaml", "application/x-yaml"))
-CSV = Format("text/csv", "a CSV table", ValueType.TABLE, (".csv",), ("application/csv",))
+CSV = Format(
+    "text/csv",
+    "a CSV table",
+    ValueType.TABLE,
+    (".csv",),
+    ("application/csv", "text/comma-separated-values", "text/x-csv"),
+)
 TSV = Format("text/tab-separated-values", "a TSV table", ValueType.TABLE, (".tsv", ".tab"))
 
-PDF = Format(
-    "application/pdf", "a PDF", None, (".pdf",), ("application/x-pdf",), "export its pages as pictures and give those"
-)
-SVG = Format("image/svg+xml", "an SVG drawing", None, (".svg",), (), "export it as PNG")
-HEIC = Format("image/heic", "a HEIC image", None, (".heic", ".heif"), ("image/heif",), _PICTURE)
-AVIF = Format("image/avif", "an AVIF image", None, (".avif",), (), _PICTURE)
-JP2 = Format("image/jp2", "a JPEG 2000 image", None, (".jp2", ".j2k"), (), _PICTURE)
-PSD = Format("image/vnd.adobe.photoshop", "a Photoshop image", None, (".psd",), (), _PICTURE)
-M4A = Format("audio/mp4", "an M4A recording", None, (".m4a",), ("audio/x-m4a", "audio/m4a"), _SOUND)
-AAC = Format("audio/aac", "an AAC recording", None, (".aac",), (), _SOUND)
-AIFF = Format("audio/aiff", "an AIFF recording", None, (".aiff", ".aif"), ("audio/x-aiff",), _SOUND)
-AMR = Format("audio/amr", "an AMR recording", None, (".amr",), (), _SOUND)
-MIDI = Format("audio/midi", "a MIDI score", None, (".mid", ".midi"), ("audio/x-midi",), _SOUND)
-WMA = Format(
-    "video/x-ms-asf",
-    "a Windows Media file",
-    None,
-    (".wmv", ".wma", ".asf"),
-    ("video/x-ms-wmv", "audio/x-ms-wma"),
-    "save it as MP4 or WAV",
-)
-FLV = Format("video/x-flv", "a Flash video", None, (".flv",), (), "save it as MP4")
+PDF = Format("application/pdf", "a PDF file", ValueType.DOCUMENT, (".pdf",), ("application/x-pdf",))
 DOCX = Format(
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "a Word document",
-    None,
-    (".docx", ".doc"),
-    ("application/msword",),
-    _OFFICE,
+    ValueType.DOCUMENT,
+    (".docx", ".docm"),
+    ("application/vnd.ms-word.document.macroenabled.12",),
 )
 XLSX = Format(
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "an Excel workbook",
-    None,
-    (".xlsx", ".xls"),
-    ("application/vnd.ms-excel",),
-    "export its sheets as CSV and give those",
+    ValueType.DOCUMENT,
+    (".xlsx", ".xlsm"),
+    ("application/vnd.ms-excel.sheet.macroenabled.12",),
 )
 PPTX = Format(
     "application/vnd.openxmlformats-officedocument.presentationml.presentation",
     "a PowerPoint file",
-    None,
-    (".pptx", ".ppt"),
-    ("application/vnd.ms-powerpoint",),
-    _OFFICE,
+    ValueType.DOCUMENT,
+    (".pptx", ".pptm"),
+    ("application/vnd.ms-powerpoint.presentation.macroenabled.12",),
 )
+ODT = Format("application/vnd.oasis.opendocument.text", "an OpenDocument text", ValueType.DOCUMENT, (".odt",))
+ODS = Format(
+    "application/vnd.oasis.opendocument.spreadsheet", "an OpenDocument spreadsheet", ValueType.DOCUMENT, (".ods",)
+)
+EPUB = Format("application/epub+zip", "an EPUB book", ValueType.DOCUMENT, (".epub",))
+SVG = Format("image/svg+xml", "an SVG drawing", None, (".svg",), (), "export it as PNG")
+JXL = Format("image/jxl", "a JPEG XL image", None, (".jxl",), (), _PICTURE)
+ICO = Format("image/vnd.microsoft.icon", "an icon", None, (".ico",), ("image/x-icon",), _PICTURE)
+PSD = Format("image/vnd.adobe.photoshop", "a Photoshop image", None, (".psd",), (), _PICTURE)
+MIDI = Format("audio/midi", "a MIDI score", None, (".mid", ".midi"), ("audio/x-midi",), _SOUND)
 OFFICE = Format("application/x-ole-storage", "an old Office document", None, (), (), _OFFICE)
-ODF = Format("application/vnd.oasis.opendocument.text", "an OpenDocument file", None, (".odt", ".ods"), (), _OFFICE)
+DOC = Format("application/msword", "an old Word document", None, (".doc",), (), "save it as DOCX")
+XLS = Format("application/vnd.ms-excel", "an old Excel workbook", None, (".xls",), (), "save it as XLSX")
+PPT = Format("application/vnd.ms-powerpoint", "an old PowerPoint file", None, (".ppt",), (), "save it as PPTX")
+ODP = Format(
+    "application/vnd.oasis.opendocument.presentation", "an OpenDocument presentation", None, (".odp",), (), _OFFICE
+)
 ZIP = Format("application/zip", "a ZIP archive", None, (".zip",), ("application/x-zip-compressed",), _SPLIT)
 GZIP = Format("application/gzip", "a gzip archive", None, (".gz", ".tgz"), ("application/x-gzip",), _SPLIT)
 SEVEN = Format("application/x-7z-compressed", "a 7-Zip archive", None, (".7z",), (), _SPLIT)
@@ -138,7 +202,7 @@ SQLITE = Format("application/vnd.sqlite3", "an SQLite database", None, (".sqlite
 
 _FORMATS = tuple(value for value in list(globals().values()) if isinstance(value, Format))
 
-EXTENSIONS = MappingProxyType({f.mime: f.endings[0] for f in _FORMATS if f.type is not None})
+EXTENSIONS = MappingProxyType({f.mime: f.endings[0] for f in _FORMATS if f.type is not None and f.endings})
 """The file ending for each media type, with its dot."""
 
 _BY_ENDING = {ending: f for f in _FORMATS for ending in f.endings}
@@ -153,13 +217,22 @@ _MAGIC: tuple[tuple[bytes, Format], ...] = (
     (b"II*\x00", TIFF),
     (b"MM\x00*", TIFF),
     (b"fLaC", FLAC),
-    (b"OggS\x00", OGG),
     (b"\x00\x00\x00\x0cjP  ", JP2),
+    (b"\xff\x4f\xff\x51", JP2),
+    (b"\x00\x00\x00\x0cJXL ", JXL),
+    (b"\x00\x00\x01\x00", ICO),
     (b"8BPS\x00", PSD),
     (b"#!AMR\n", AMR),
+    (b"#!AMR-WB\n", AMR),
     (b"MThd\x00", MIDI),
-    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", WMA),
-    (b"FLV\x01", FLV),
+    (b".snd\x00", AU),
+    (b"caff\x00", CAF),
+    (b"riff\x2e\x91\xcf\x11", W64),
+    (b"\x0b\x77", AC3),
+    (b"MAC ", APE),
+    (b"wvpk", WAVPACK),
+    (b"TTA1", TTA),
+    (b"\x00\x00\x01\xba", MPEG),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", OFFICE),
     (b"\x1f\x8b", GZIP),
     (b"7z\xbc\xaf\x27\x1c", SEVEN),
@@ -173,7 +246,37 @@ _MAGIC: tuple[tuple[bytes, Format], ...] = (
 )
 
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"}
+_CONTROL = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
+_BINARY_BYTES = 1 << 16
+_PDF = re.compile(rb"%PDF-\d\.\d[ \t]*(?:[\r\n%]|\Z)")
+_SVG = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?>\s+|<\?.*?\?>|<!--.*?-->|<!DOCTYPE\s+svg[^>\[]*(?:\[.*?\]\s*)?>)*+<svg[\s>/]", re.DOTALL
+)
+# The handlers of tracks in MP4 and its kin, the codecs of tracks in Matroska, the kinds of streams in ASF.
+_ISO_TRACK = re.compile(rb"hdlr.{8}(vide|soun)", re.DOTALL)
+_MATROSKA_TRACK = re.compile(
+    rb"\x86[\x81-\xbf](?:(?P<pictures>V_(?:VP[89]|AV1|MPEG|MS/|THEORA|MJPEG|UNCOMP|REAL|PRORES|QUICKTIME|FFV1))"
+    rb"|A_(?:OPUS|VORBIS|AAC|MPEG|FLAC|PCM|AC3|EAC3|DTS|ALAC|MS/|TTA|WAVPACK|REAL|QUICKTIME))"
+)
+_AVI_STREAM = re.compile(rb"strh.{4}(vids|auds)", re.DOTALL)
+_ASF_PICTURES = bytes.fromhex("c0ef19bc4d5bcf11a8fd00805f5c442b")
+_OGG_PICTURES = b"\x80theora"
+_TS_PACKET = 188
 _BMP_HEADERS = {12, 40, 52, 56, 64, 108, 124}
+
+
+_DOCUMENTS = frozenset(f.mime for f in _FORMATS if f.type is ValueType.DOCUMENT)
+_PART = "; part="
+
+
+def is_document(mime: str) -> bool:
+    """Whether a media type is that of a document, or of one of several pictures in a file."""
+    return mime.partition(";")[0] in _DOCUMENTS or _PART in mime
+
+
+def with_part(mime: str, number: int) -> str:
+    """The media type of a part of a document: of a page or a table by its number from 1; of the text for 0."""
+    return f"{mime}{_PART}{number}" if number else mime
 
 
 def by_ending(ending: str) -> Format | None:
@@ -190,55 +293,124 @@ def by_mime(mime: str | None) -> Format | None:
 
 
 def recognise(data: bytes) -> Format | None:
-    """The format that the first bytes of a file prove; None for texts and unknown formats."""
+    """The format that the first bytes of a file prove; None for texts and unknown formats.
+
+    A text that begins with the sign of a format, such as "BZh" or "GIF89a", is a text. What holds only sound in a
+    format for videos is a recording.
+    """
+    found = _by_first_bytes(data)
+    if found is None or found in (PDF, SVG) or not _is_readable(data[:1024]):
+        return found
+    return None
+
+
+def _is_readable(head: bytes) -> bool:
+    """Whether it is all UTF-8 without control characters; its last character may be cut off."""
+    if _CONTROL.search(head):
+        return False
+    try:
+        head.decode()
+    except UnicodeDecodeError as error:
+        return error.start > len(head) - 4 and error.reason == "unexpected end of data"
+    return True
+
+
+def _by_first_bytes(data: bytes) -> Format | None:
     head = data[:1024]
     kind, brand = head[4:8], head[8:12]
-    if head.startswith(b"RIFF"):
-        return {b"WAVE": WAV, b"WEBP": WEBP, b"AVI ": AVI}.get(brand)
+    if head.startswith((b"RIFF", b"RF64", b"BW64")):
+        if brand == b"AVI ":
+            return AVI_SOUND if set(_AVI_STREAM.findall(data[:_BINARY_BYTES])) == {b"auds"} else AVI
+        return {b"WAVE": WAV, b"WEBP": WEBP}.get(brand)
     if head.startswith(b"FORM") and brand in (b"AIFF", b"AIFC"):
         return AIFF
     if kind == b"ftyp":
-        return _iso_media(brand)
-    if kind in (b"moov", b"mdat", b"wide", b"skip") and head[0] == 0:
-        return MOV
+        return _iso_media(brand, data)
+    if kind in (b"moov", b"mdat", b"wide", b"skip", b"free") and head[0] == 0:
+        return _iso_media(b"qt  ", data)
     if head.startswith(b"\x1aE\xdf\xa3"):
-        return WEBM if b"webm" in head[:64] else MKV
+        return _matroska(data)
+    if head.startswith(b"OggS\x00"):
+        return OGV if _OGG_PICTURES in head else OGG
+    if head.startswith(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"):
+        return WMV if _ASF_PICTURES in data[:_BINARY_BYTES] else WMA
+    if head.startswith(b"FLV\x01"):
+        return FLV if len(head) > 4 and head[4] & 1 else FLASH_SOUND
     if head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
         return BMP
     if head.startswith(b"PK\x03\x04"):
         return _zipped(data)
     if head.startswith(b"ID3") and len(head) > 3 and head[3] < 16:
         return MP3
-    if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2:
-        return MP3
     if len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0:
         return AAC
-    if b"%PDF-" in head:
+    if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 in (0xE2, 0xE4) and head[1] & 0x18 != 0x08:
+        return MP3
+    if head[:1] == b"G" and len(head) > 2 * _TS_PACKET and head[_TS_PACKET] == head[2 * _TS_PACKET] == 0x47:
+        return MPEG_TS
+    if _is_pdf(data):
         return PDF
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if start.startswith(b"<svg") or (start.startswith(b"<?xml") and b"<svg" in start):
-        return SVG
-    return next((f for magic, f in _MAGIC if head.startswith(magic)), None)
+    return SVG if _SVG.match(head) else next((f for magic, f in _MAGIC if head.startswith(magic)), None)
 
 
-def _iso_media(brand: bytes) -> Format:
+def _is_pdf(data: bytes) -> bool:
+    """Whether a PDF begins here, perhaps after something else, which must not be a text that shows how one begins."""
+    head = data[:1024]
+    found = _PDF.search(head)
+    if found is None:
+        return False
+    return not head[: found.start()].strip() or _CONTROL.search(data, found.end(), _BINARY_BYTES) is not None
+
+
+def _iso_media(brand: bytes, data: bytes) -> Format:
     if brand in _HEIC_BRANDS:
-        return HEIC
+        return AVIF if b"avif" in data[12:64] and b"heic" not in data[12:64] else HEIC
     if brand in (b"avif", b"avis"):
         return AVIF
-    if brand in (b"M4A ", b"M4B "):
+    if brand in (b"M4A ", b"M4B ", b"M4P "):
         return M4A
+    if {match[1] for match in _ISO_TRACK.finditer(data)} == {b"soun"}:
+        return M4A
+    if brand[:2] == b"3g":
+        return THREE_GP
     return MOV if brand == b"qt  " else MP4
 
 
+def _matroska(data: bytes) -> Format:
+    is_web = b"webm" in data[:64]
+    tracks = [match["pictures"] is not None for match in _MATROSKA_TRACK.finditer(data)]
+    if tracks and not any(tracks):
+        return WEBA if is_web else MKA
+    return WEBM if is_web else MKV
+
+
 def _zipped(data: bytes) -> Format:
-    head = data[:4096]
-    for part, found in ((b"word/", DOCX), (b"xl/", XLSX), (b"ppt/", PPTX), (b"opendocument", ODF)):
-        if part in head:
-            return found
-    return ZIP
+    head = data[:_BINARY_BYTES]
+    return next((found for part, found in _ZIPPED if part in head), ZIP)
+
+
+_ZIPPED = (
+    (b"mimetypeapplication/epub+zip", EPUB),
+    (b"opendocument.text", ODT),
+    (b"opendocument.spreadsheet", ODS),
+    (b"opendocument.presentation", ODP),
+    (b"word/", DOCX),
+    (b"xl/", XLSX),
+    (b"ppt/", PPTX),
+)
+
+
+_FAMILIES = (
+    (MP4, MOV, M4A, THREE_GP),
+    (WEBM, MKV, WEBA, MKA),
+    (WMV, WMA),
+    (FLV, FLASH_SOUND),
+    (AVI, AVI_SOUND),
+    (OGV, OGG),
+    (MPEG, MPEG_TS),
+)
 
 
 def interchangeable(one: Format, other: Format) -> bool:
-    """Whether files of both formats use either ending: MP4 and QuickTime, WebM and Matroska."""
-    return one is other or any(one in pair and other in pair for pair in ((MP4, MOV), (WEBM, MKV)))
+    """Whether files of both formats use either ending: MP4 and QuickTime, WebM and Matroska, with pictures or not."""
+    return one is other or any(one in family and other in family for family in _FAMILIES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import os
 import re
 import stat
@@ -11,6 +12,7 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_to_bytes, urlsplit
 from urllib.request import url2pathname
 
@@ -18,18 +20,24 @@ from hugginggpt.addresses import shown
 from hugginggpt.capabilities import ValueType
 from hugginggpt.deadline import NO_DEADLINE, Deadline
 from hugginggpt.errors import MediaError
-from hugginggpt.media import input_formats, tables, texts
+from hugginggpt.media import input_formats, tables, text_kinds, texts
 from hugginggpt.media.input_formats import Format
 from hugginggpt.media.problem import ContentProblem, too_large
-from hugginggpt.roots import find_in_roots
+from hugginggpt.roots import existing_form, find_in_roots
 from hugginggpt.settings import Settings
-from hugginggpt.text import MOST_NAME_BYTES, file_name, is_storable, one_line
+from hugginggpt.text import MOST_NAME_BYTES, file_name, is_blank, is_storable, one_line
+
+if TYPE_CHECKING:
+    from hugginggpt.documents import Contents
 
 _MOST_SHOWN = 300
 _MOST_READ = 10_000  # characters at the end of a path that are read to show it
+_MOST_CELLS, _MOST_MEMORY, _MOST_SECONDS = 2_000_000, 500_000_000, 120.0
+"""What reading a document may cost, in cells of its tables, bytes of memory and seconds."""
 _ENDING_BYTES = 8
 """Room for the ending that a name may lack."""
 _SCHEME = re.compile(r"(data:|[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
+_CHARSET = re.compile(r""";\s*charset\s*=\s*["']?\s*([\w.:-]{1,40})""", re.IGNORECASE)
 _SPECIAL = (
     (stat.S_ISDIR, "is a folder; give the files in it one by one"),
     (stat.S_ISFIFO, "is a pipe; save its content to a file first"),
@@ -41,24 +49,33 @@ _SPECIAL = (
 
 @dataclass(frozen=True)
 class LoadedFile:
-    """A checked file of a request: its bytes, unchanged, and their type.
+    """A checked file of a request: its bytes and their type.
+
+    The bytes are those of the file, except that a text in another encoding becomes UTF-8, and a recording that only
+    PyAV reads becomes FLAC: they are decoded again later, by their type and media type alone.
 
     Attributes:
-        name: the last part of its path or URL, with an ending.
+        name: the last part of its path or URL, with an ending, composed (NFC).
         type: the type of the value that `decode` returns.
         mime: its media type, by its content.
+        notes: what the user should know of how it was taken, one sentence each.
+        contents: what is in a document, or in a file of several pictures; None for any other.
     """
 
     name: str
     data: bytes
     type: ValueType
     mime: str
+    notes: tuple[str, ...] = ()
+    contents: Contents | None = None
 
 
 def load_file(
     source: str, settings: Settings, *, roots: Sequence[Path] | None = None, deadline: Deadline = NO_DEADLINE
 ) -> LoadedFile:
-    """Read a file and check its size, that it is what it claims to be, and that it decodes.
+    """Read a file and check its size, what it is, and that it decodes.
+
+    If it is something else than its ending or its server says, but can be used, there is a note.
 
     Args:
         source: a path (`~` and `file://` too), an http(s) URL or a data URI.
@@ -99,13 +116,22 @@ def load_file(
     return _checked(subject, path.name, None, data, settings, deadline)
 
 
-def check_file(name: str, data: bytes, settings: Settings, *, deadline: Deadline = NO_DEADLINE) -> LoadedFile:
+def check_file(
+    name: str, data: bytes, settings: Settings, *, mime: str | None = None, deadline: Deadline = NO_DEADLINE
+) -> LoadedFile:
     """Check bytes that came from elsewhere as `load_file` checks a file.
+
+    Args:
+        name: the name of their file.
+        data: the bytes.
+        settings: the limits.
+        mime: their media type, if it is known.
+        deadline: as for `load_file`.
 
     Raises:
         MediaError: as `load_file`.
     """
-    return _checked(f"The file {_named(name)}", name, None, data, settings, deadline)
+    return _checked(f"The file {_named(name)}", name, mime, data, settings, deadline)
 
 
 def _in_roots(path: Path, subject: str, roots: Sequence[Path]) -> Path:
@@ -124,7 +150,7 @@ def _in_roots(path: Path, subject: str, roots: Sequence[Path]) -> Path:
 
 def _from_path(path: Path, subject: str, settings: Settings) -> bytes:
     try:
-        path = path.expanduser()
+        path = existing_form(path.expanduser())
         # Opening a pipe waits for its writer, so check first.
         _refuse_special(subject, os.stat(path).st_mode)
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
@@ -166,12 +192,14 @@ def _named(source: str) -> str:
     return line if len(line) <= _MOST_SHOWN and len(source) <= _MOST_READ else "…" + line[1 - _MOST_SHOWN :]
 
 
-def _from_data_uri(source: str, settings: Settings) -> tuple[str, bytes]:
+def _from_data_uri(source: str, settings: Settings) -> tuple[str | None, bytes]:
+    """The declared media type with its parameters, or None, and the bytes."""
     comma = source.find(",")
     if comma < 0:
         raise MediaError("The data URI has no comma between its type and its data; check how it was made.")
     mime, *parameters = (part.strip() for part in source[len("data:") : comma].split(";"))
     is_base64 = bool(parameters) and parameters[-1].lower() == "base64"
+    declared = "; ".join([mime, *parameters[: -1 if is_base64 else None]])
     # Four base64 characters make three bytes; a percent-encoded byte takes up to three characters.
     if len(source) - comma - 1 > (settings.max_file_bytes + 3) * (2 if is_base64 else 3):
         raise MediaError(f"The data URI {too_large(settings.max_file_bytes)}.")
@@ -187,7 +215,7 @@ def _from_data_uri(source: str, settings: Settings) -> tuple[str, bytes]:
             raise MediaError("The data URI does not hold valid base64; check how it was made.") from None
     if len(data) > settings.max_file_bytes:
         raise MediaError(f"The data URI {too_large(settings.max_file_bytes)}.")
-    return mime or "text/plain", data
+    return declared or None, data
 
 
 def _checked(
@@ -200,53 +228,132 @@ def _checked(
     try:
         found = input_formats.recognise(data)
         if found is None:
-            content = texts.read(data, settings.max_text_chars)
-            found = _kind_of_text(input_formats.by_ending(ending), input_formats.by_mime(mime))
-        _agree(found, ending, mime)
-        if found.type is None:
-            raise ContentProblem(f"is {found.name}, which cannot be used; {found.advice}")
-        if found.is_text:
-            if not content.strip():
-                raise ContentProblem("is empty; give one with content")
-            if found.type is ValueType.TABLE:
-                tables.read(data, settings.max_text_chars, settings.max_decoded_bytes)
-        elif found.type is ValueType.IMAGE:
-            from hugginggpt.media import pictures
-
-            pictures.check(data, settings.max_image_pixels, settings.max_decoded_bytes)
-        elif found.type is ValueType.AUDIO:
-            from hugginggpt.media import sound
-
-            sound.check(data, settings.max_audio_seconds, settings.max_decoded_bytes, deadline.check)
+            taken = _taken_text(data, ending, mime, settings, deadline)
         else:
-            from hugginggpt.media import videos
-
-            videos.check(data, found, settings.max_image_pixels, settings.max_decoded_bytes, deadline)
+            taken = _taken_media(data, found, ending, mime, settings, deadline)
     except ContentProblem as problem:
         raise MediaError(f"{subject} {problem}.") from problem
-    return LoadedFile(name if ending else name + input_formats.EXTENSIONS[found.mime], data, found.type, found.mime)
+    name = name if ending else name + input_formats.EXTENSIONS[taken.mime]
+    notes = tuple(f"{one_line(name, _MOST_SHOWN)} {note}." for note in taken.notes)
+    return LoadedFile(name, taken.data, taken.type, taken.mime, notes, taken.contents)
 
 
-def _kind_of_text(*claims: Format | None) -> Format:
-    """The kind of text by its ending, else by the server's media type, else plain."""
-    return next((claim for claim in claims if claim is not None and claim.is_text), input_formats.PLAIN)
+class _Taken(NamedTuple):
+    """What is kept of a file.
+
+    Attributes:
+        found: its format.
+        mime: of the bytes that are kept.
+        notes: ends of sentences about it.
+        contents: as in `LoadedFile`.
+    """
+
+    data: bytes
+    found: Format
+    type: ValueType
+    mime: str
+    notes: tuple[str, ...]
+    contents: Contents | None = None
 
 
-def _agree(found: Format, ending: str, mime: str | None) -> None:
-    """Check that a file is what its ending and its declared media type say.
+def _taken_text(data: bytes, ending: str, mime: str | None, settings: Settings, deadline: Deadline) -> _Taken:
+    text = texts.decoded(data, _charset(mime), settings.max_text_chars)
+    if is_blank(text.text):
+        raise ContentProblem("is empty; give one with content")
+    found = text_kinds.kind_of(text.text, input_formats.by_ending(ending), input_formats.by_mime(mime))
+    notes = _contradictions(found, ending, mime)
+    assert found.type is not None
+    if found.type is ValueType.DOCUMENT:
+        # What is in it may declare charsets of its own; a mark comes before what a page says of itself.
+        if _charset(mime) is not None and found in _PAGES:
+            data = codecs.BOM_UTF8 + texts.write(text.text)
+        return _taken_document(data, found, notes, settings, deadline)
+    if not text.is_utf8:
+        data = texts.write(text.text)
+    if found.type is ValueType.TABLE:
+        tables.read(data, settings.max_text_chars, settings.max_decoded_bytes)
+    return _Taken(data, found, found.type, found.mime, (*notes, *filter(None, [text.note])))
+
+
+_PAGES = (input_formats.HTML, input_formats.SRT, input_formats.VTT)
+
+
+def _taken_document(
+    data: bytes, found: Format, notes: tuple[str, ...], settings: Settings, deadline: Deadline
+) -> _Taken:
+    from hugginggpt import documents
+
+    limits = documents.Limits(
+        pages=settings.max_document_pages,
+        pixels=settings.max_image_pixels,
+        cells=_MOST_CELLS,
+        characters=settings.max_text_chars,
+        memory=min(settings.max_decoded_bytes, _MOST_MEMORY),
+        seconds=_MOST_SECONDS,
+    )
+    contents = documents.read(data, found.mime, limits, deadline)
+    return _Taken(data, found, ValueType.DOCUMENT, found.mime, (*notes, *contents.notes), contents)
+
+
+def _taken_media(
+    data: bytes, found: Format, ending: str, mime: str | None, settings: Settings, deadline: Deadline
+) -> _Taken:
+    notes = _contradictions(found, ending, mime)
+    if found.type is None:
+        raise ContentProblem(f"is {found.name}, which cannot be used; {found.advice}")
+    kept = found.mime
+    if found.type is ValueType.DOCUMENT:
+        return _taken_document(data, found, notes, settings, deadline)
+    if found.type is ValueType.IMAGE:
+        from hugginggpt.media import pictures
+
+        pictures.check(data, settings.max_image_pixels, settings.max_decoded_bytes)
+        if found in _WITH_FRAMES and (frames := pictures.frames(data)) > 1:
+            taken = _taken_document(data, found, notes, settings, deadline)
+            best = taken.contents.best if taken.contents is not None else 1
+            several = f"holds {frames} pictures; where one is wanted, it is number {best}"
+            return taken._replace(type=ValueType.IMAGE, notes=(*taken.notes, several))
+    elif found.type is ValueType.AUDIO:
+        from hugginggpt.media import sound
+
+        data, kept, more = sound.take(data, found, settings.max_audio_seconds, settings.max_decoded_bytes, deadline)
+        notes = (*notes, *more)
+    else:
+        from hugginggpt.media import videos
+
+        videos.check(data, found, settings.max_image_pixels, settings.max_decoded_bytes, deadline)
+    return _Taken(data, found, found.type, kept, notes)
+
+
+_WITH_FRAMES = (input_formats.TIFF, input_formats.GIF, input_formats.WEBP, input_formats.PNG)
+
+
+def _charset(mime: str | None) -> str | None:
+    """The charset in a Content-Type."""
+    match = _CHARSET.search(mime or "")
+    return match[1] if match else None
+
+
+def _contradictions(found: Format, ending: str, mime: str | None) -> tuple[str, ...]:
+    """How a file's content contradicts its declared media type or its ending, as the end of a sentence.
 
     A server's media type is more reliable than the last part of a URL: if there is one, the
     ending only has to name the same type of media.
 
     Raises:
-        ContentProblem: the file is something else.
+        ContentProblem: it does, and the content cannot be used.
     """
     declared, ended = input_formats.by_mime(mime), input_formats.by_ending(ending)
-    advice = f"; {found.advice}" if found.type is None else "; give it the right ending, or the right file"
+    shown = one_line((mime or "").split(";")[0], _MOST_SHOWN)
     if declared is not None and not _matches(found, declared):
-        raise ContentProblem(f"is declared as {one_line(mime or '', _MOST_SHOWN)} but holds {found.name}{advice}")
+        if found.type is None:
+            raise ContentProblem(f"is declared as {shown} but holds {found.name}; {found.advice}")
+        return (f"is {found.name}; it is declared as {shown}",)
     if ended is not None and not (_matches(found, ended) or (declared is not None and found.type is ended.type)):
-        raise ContentProblem(f"has the ending {ending} but holds {found.name}{advice}")
+        if found.type is None:
+            raise ContentProblem(f"has the ending {ending} but holds {found.name}; {found.advice}")
+        return (f"is {found.name}; its ending says {ending[1:].upper()}",)
+    return ()
 
 
 def _matches(found: Format, claimed: Format) -> bool:

@@ -15,7 +15,11 @@ from PIL import Image as PILImage
 from hugginggpt.media.problem import ContentProblem, too_much_memory
 from hugginggpt.media.values import Image
 
-_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF")
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000")
+_CODEC_BYTES = {"WEBP": 12, "HEIF": 6, "AVIF": 8, "JPEG2000": 12}
+"""Bytes per pixel of canvases, planes of colours and copies."""
+
+_HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 _MODES = ("L", "RGB", "RGBA")
 _GREY = ("1", "L", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 _WIDTHS = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
@@ -45,7 +49,7 @@ def check(data: bytes, max_pixels: int, max_bytes: int) -> None:
     """Decode a picture once. Its header has to keep the limits before any pixel is decoded.
 
     Args:
-        data: PNG, JPEG, WebP, GIF, BMP or TIFF.
+        data: PNG, JPEG, WebP, GIF, BMP, TIFF, HEIC, AVIF or JPEG 2000.
         max_pixels: limit on width times height.
         max_bytes: limit on the memory that `read` needs at its peak.
 
@@ -66,6 +70,16 @@ def check(data: bytes, max_pixels: int, max_bytes: int) -> None:
         _check_memory(image, max_bytes)  # in PNG, the orientation may come last
 
 
+def frames(data: bytes) -> int:
+    """How many pictures a file holds.
+
+    Raises:
+        ContentProblem: it is damaged.
+    """
+    with _opened(data) as image:
+        return int(getattr(image, "n_frames", 1))
+
+
 def read(data: bytes) -> Image:
     """Decode a picture: its first frame, upright, with 8 bits per channel.
 
@@ -82,8 +96,14 @@ def read(data: bytes) -> Image:
 
 @contextmanager
 def _opened(data: bytes, max_pixels: int | None = None) -> Iterator[PILImage.Image]:
+    formats: tuple[str, ...] = _FORMATS
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIF and b"avif" not in data[12:64]:
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener(thumbnails=False)
+        formats = ("HEIF",)
     try:
-        with PILImage.open(io.BytesIO(data), formats=_FORMATS) as image:
+        with PILImage.open(io.BytesIO(data), formats=formats) as image:
             yield image
     except ContentProblem:
         raise
@@ -117,8 +137,8 @@ def _memory(image: PILImage.Image) -> int:
 
 def _codec_memory(image: PILImage.Image) -> int:
     """Bytes per pixel that the decoder needs in addition to the picture."""
-    if image.format == "WEBP":
-        return 12  # two canvases and a copy
+    if image.format in _CODEC_BYTES:
+        return _CODEC_BYTES[image.format]
     if image.info.get("progressive"):
         return 2 * len(image.getbands())  # the coefficients of all scans
     return 0

@@ -105,6 +105,7 @@ class AnswerReport(_Frozen):
 
     Attributes:
         error: why it failed, or why its answer is the plain rendering; otherwise None.
+        notes: what the user should know of how its files were taken, one sentence each.
         seconds: from the request to its answer; where a command reports them, from the start of the command.
         waiting_seconds: of these, the time in which no process worked on it.
     """
@@ -115,6 +116,7 @@ class AnswerReport(_Frozen):
     status: RequestStatus
     response: str | None
     error: str | None
+    notes: tuple[str, ...]
     plan: list[dict[str, Any]] | None
     tasks: tuple[TaskReport, ...]
     files: tuple[FileReport, ...]
@@ -181,6 +183,7 @@ def report(
         status=trace.status,
         response=trace.response,
         error=trace.error,
+        notes=tuple(dict.fromkeys(sentence for resource in trace.resources for sentence in resource.notes)),
         plan=trace.plan.to_list() if trace.plan is not None else None,
         tasks=tuple(_task(task, paths) for task in trace.tasks),
         files=tuple(

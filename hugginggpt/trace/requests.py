@@ -206,9 +206,15 @@ def _resources(session: Session, request_ids: Sequence[str]) -> dict[str, list[R
     )
     found: dict[str, list[Resource]] = defaultdict(list)
     for row, stored in rows:
-        parts = None if row.parts is None else Parts.model_validate(row.parts)
-        artifact = _artifact(stored)
-        found[row.request_id].append(Resource(name=row.name, artifact=artifact, source=row.source, parts=parts))
+        found[row.request_id].append(
+            Resource(
+                name=row.name,
+                artifact=_artifact(stored),
+                source=row.source,
+                notes=tuple(row.notes or ()),
+                parts=None if row.parts is None else Parts.model_validate(row.parts),
+            )
+        )
     return found
 
 

@@ -158,6 +158,7 @@ def add_resources(session: Session, request_id: str, resources: Sequence[Resourc
                 position=position,
                 name=resource.name,
                 source=resource.source,
+                notes=None if resource.earlier else list(resource.notes) or None,
                 artifact_id=ids[artifact_key(resource.artifact)],
                 parts=None if resource.parts is None else resource.parts.model_dump(),
             )

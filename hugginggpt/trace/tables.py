@@ -190,6 +190,9 @@ class RequestResourceRow(Base):
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     name: Mapped[str] = mapped_column(doc="its name in plans")
     source: Mapped[str] = mapped_column(doc="path or URL as given, or the id of the earlier request")
+    notes: Mapped[list[Any] | None] = mapped_column(
+        doc="what the user should know of how the file was taken, as sentences"
+    )
     artifact_id: Mapped[int] = mapped_column(ForeignKey(ArtifactRow.id))
     parts: Mapped[dict[str, Any] | None] = mapped_column(
         doc="what a document can be used as: its pages and tables; null for any other file"

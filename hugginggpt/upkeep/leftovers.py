@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hugginggpt.artifacts import ArtifactStore
-from hugginggpt.media.videos import TEMPORARY
+from hugginggpt.media.native import TEMPORARY
 from hugginggpt.settings import Settings
 from hugginggpt.up_state import UNFINISHED
 

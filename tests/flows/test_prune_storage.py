@@ -139,7 +139,7 @@ def test_what_killed_writes_have_left_goes_by_age(
         results() / "12345678-1234-1234-1234-123456789abc",
         blobs / "0123.4567abcd.incomplete",
         home / "up.new",
-        tmp_path / "tmp" / "hugginggpt-video-abc",
+        tmp_path / "tmp" / "hugginggpt-media-abc",
     ]
     kept = [store / "ab" / "notes.tmp", results() / "somebody-elses", results() / "cd.json", blobs / "0123"]
     for path in (*unfinished, *kept):

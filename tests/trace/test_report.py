@@ -1,9 +1,17 @@
 """The object that `ask --json` prints."""
 
+import io
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+from rich.console import Console
+
+from apps.cli.answer import present
+from apps.cli.options import Output
+from apps.cli.tree import request_tree
+from apps.http.events import Ended
 from hugginggpt.capabilities import ValueType
 from hugginggpt.controller_name import ControllerName
 from hugginggpt.errors import ExpertError
@@ -12,6 +20,7 @@ from hugginggpt.trace.report import AnswerReport, report, waited
 from hugginggpt.trace.store import Trace
 from hugginggpt.trace.story import Life
 from tests.trace.samples import (
+    INVOICE,
     PLAN,
     artifact,
     begin,
@@ -67,6 +76,7 @@ def test_a_request_with_a_cached_a_failed_and_a_partly_done_task(trace: Trace, t
         "status",
         "response",
         "error",
+        "notes",
         "plan",
         "tasks",
         "files",
@@ -165,3 +175,23 @@ def test_what_a_person_waited_is_split_into_work_and_waiting(trace: Trace) -> No
     assert waited(story, since=at(60), until=at(61)) == (17.0, 13.6), "who looks later did not wait for it"
     made = report(story, {}, since=at(0), until=at(18))
     assert (made.seconds, made.waiting_seconds) == (18.0, 14.6)
+
+
+def test_the_notes_about_files_are_kept_and_told_once(trace: Trace, capsys: pytest.CaptureFixture[str]) -> None:
+    sentence = "invoice.png is a JPEG image; its ending says PNG."
+    given = INVOICE.model_copy(update={"notes": (sentence,)})
+    again = given.model_copy(update={"name": "invoice-2.png"})
+    earlier = given.model_copy(update={"name": "before.png", "earlier": True, "notes": ("It is old.",)})
+    opened = begin(trace, resources=(given, again, earlier))
+    story = trace.requests.get(opened.request_id)
+    assert [resource.notes for resource in story.resources] == [(sentence,), (sentence,), ()]
+    assert report(story, {}).notes == (sentence,)
+    ended = Ended(report=report(story, {}).model_dump(mode="json"), refused=False, files=[], page=None)
+    for as_json in (False, True):
+        present(ended, Output(out=None, as_json=as_json))
+        out, err = capsys.readouterr()
+        assert f"Note: {sentence}" in err.splitlines()
+        assert (sentence in out) is as_json
+    shown = io.StringIO()
+    Console(file=shown, width=200).print(request_tree(story))
+    assert f"note  {sentence}" in shown.getvalue()
