@@ -109,7 +109,7 @@ def _stored(loaded: LoadedFile, source: str, others: Sequence[Resource], store: 
         artifact=artifact,
         source=origin,
         notes=loaded.notes,
-        parts=_parts(contents),
+        parts=_parts_of(contents),
     )
 
 
