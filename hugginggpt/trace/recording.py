@@ -189,11 +189,7 @@ class RunTrace:
             session.execute(running.values(progress=progress))
 
     def add_cost(self, attempt_id: int, microdollars: int) -> None:
-        """Record that a call within an attempt has cost this many millionths of a US dollar.
-
-        Args:
-            attempt_id: as `start_attempt` returns it.
-        """
+        """Record that a call within an attempt, by its id, has cost this many millionths of a US dollar."""
         with self._database.writing() as session:
             add_cost(session, attempt_id, microdollars)
 
@@ -283,8 +279,7 @@ class RunTrace:
         """Record one call to the controller, whether it succeeded or not."""
         with self._database.writing() as session:
             self._lock_open(session)
-            row = {"request_id": self.request_id, "life": self.life, "task_id": task_id, **call.model_dump()}
-            session.add(ControllerCallRow(**row))
+            session.add(ControllerCallRow(request_id=self.request_id, life=self.life, task_id=task_id, **dict(call)))
 
     def refuse_call(self, stage: str, since: datetime, error: str) -> None:
         """Record why the answer of the latest call for a purpose was not used, if there was a call since a time."""

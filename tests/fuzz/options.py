@@ -14,8 +14,9 @@ from apps.cli.main import main
 from hugginggpt import services
 from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.capabilities import CAPABILITIES
+from hugginggpt.costs import check_prices
 from hugginggpt.errors import ConfigurationError, DatabaseUnavailableError, TraceError, UsageError
-from hugginggpt.request import RequestOptions, check_budget
+from hugginggpt.request import RequestOptions
 from hugginggpt.settings import Settings, get_settings
 from hugginggpt.trace.store import Trace
 from tests.fuzz.case import Case
@@ -143,7 +144,8 @@ class Options:
                 options = RequestOptions(**given)  # type: ignore[arg-type]
             except ValidationError:
                 return  # what Prefect and FastAPI show as it is
-            check_budget(options, get_settings())
+            if options.max_cost is not None:
+                check_prices(get_settings())
             kept = json.loads(json.dumps(options.model_dump(mode="json")))
             assert RequestOptions.kept(kept) == options, "other options when they are read back"
             (options.plan_text or "").encode()

@@ -141,7 +141,7 @@ def _serve(weights: Path, adapter: Path | None, tokens: int, threads: int) -> tu
         lora.path = str(adapter)
         lora.scale = 0.0  # on only where a request says so
         params.lora_adapters = [lora]
-    params.n_ctx = tokens
+    params.n_ctx = int(tokens)  # it takes no subclass
     params.n_parallel = 1
     params.cache_ram_mib = 0  # no request continues another's prompt, and the cache would grow to gigabytes
     for cpu in (params.cpuparams, params.cpuparams_batch):
