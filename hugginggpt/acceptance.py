@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hugginggpt.artifacts import ArtifactStore, Resource
+from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.costs import check_prices
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DeadlineExceededError
 from hugginggpt.request import RequestOptions, check_size
+from hugginggpt.resource import Resource
 from hugginggpt.resources import load_resources
 from hugginggpt.settings import Settings
 

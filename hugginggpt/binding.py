@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from hugginggpt.artifacts import PREVIEW_CHARS, Artifact, ArtifactStore, Resource
+from hugginggpt.artifacts import PREVIEW_CHARS, Artifact, ArtifactStore
 from hugginggpt.capabilities import Input, ValueType
 from hugginggpt.errors import UsageError
 from hugginggpt.experts.base import Inputs
@@ -22,6 +22,7 @@ from hugginggpt.plan import PlannedTask, Scalar
 from hugginggpt.plan.limits import MAX_ELEMENTS, MAX_RESULTS
 from hugginggpt.plan.notation import TEMPLATED
 from hugginggpt.plan.references import occurrences, reference, references_in, replace_references, sole_reference
+from hugginggpt.resource import Resource
 from hugginggpt.results import ItemResult, TaskResult
 from hugginggpt.stored_inputs import StoredInput
 from hugginggpt.text import composed, is_blank

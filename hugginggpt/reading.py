@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from itertools import count
 
-from hugginggpt.artifacts import Resource
 from hugginggpt.binding import find_resource, named_at_the_end
 from hugginggpt.capabilities import ValueType
 from hugginggpt.plan import Plan, PlannedTask, Scalar
 from hugginggpt.plan.references import reference
+from hugginggpt.resource import Resource
 
 _READ, _ASK, _ANSWER = "image-to-text", "document-question-answering", "question-answering"
 

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from hugginggpt.artifacts import Resource
 from hugginggpt.request import Exchange, RequestOptions
+from hugginggpt.resource import Resource
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_trace
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote, unquote
 
-from hugginggpt.artifacts import ArtifactStore, Parts, Resource
+from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.binding import find_resource
 from hugginggpt.capabilities import Input, ValueType
 from hugginggpt.deadline import NO_DEADLINE, Deadline
@@ -19,6 +19,7 @@ from hugginggpt.plan import Plan, PlannedTask, Scalar
 from hugginggpt.plan.limits import listed, refusal
 from hugginggpt.plan.references import references_in
 from hugginggpt.request import Exchange
+from hugginggpt.resource import Parts, Resource
 from hugginggpt.roots import find_in_roots
 from hugginggpt.settings import Settings
 from hugginggpt.text import composed, is_storable, one_line

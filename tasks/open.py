@@ -12,7 +12,6 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.runtime import flow_run as current_flow_run
 
 from hugginggpt.acceptance import Accepted, accept, take_accepted
-from hugginggpt.artifacts import Resource
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import DatabaseUnavailableError, DeadlineExceededError, DiskFullError, StorageError, UsageError
 from hugginggpt.holder import Hold, holder_name
@@ -20,6 +19,7 @@ from hugginggpt.polling import polling
 from hugginggpt.redaction import redact
 from hugginggpt.request import RequestOptions
 from hugginggpt.request_run import RequestRun
+from hugginggpt.resource import Resource
 from hugginggpt.results import RequestStatus
 from hugginggpt.services import get_controller, get_store, get_trace
 from hugginggpt.settings import get_settings

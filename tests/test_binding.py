@@ -7,13 +7,14 @@ import pytest
 from PIL import Image as PILImage
 
 from hugginggpt import binding
-from hugginggpt.artifacts import Artifact, ArtifactStore, Resource
+from hugginggpt.artifacts import Artifact, ArtifactStore
 from hugginggpt.binding import BoundTask, MissingInput, fingerprint, seed_for
 from hugginggpt.capabilities import ValueType
 from hugginggpt.errors import UsageError
 from hugginggpt.media import Image, Structured, Text, Value
 from hugginggpt.models.card import Endpoint
 from hugginggpt.plan import PlannedTask, Scalar
+from hugginggpt.resource import Resource
 from hugginggpt.results import ItemResult, TaskResult
 from hugginggpt.settings import Settings
 from hugginggpt.stored_inputs import InputReader, StoredInput

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from PIL import Image as PILImage
 
-from hugginggpt.artifacts import ArtifactStore, Resource
+from hugginggpt.artifacts import ArtifactStore
 from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.errors import MediaError
 from hugginggpt.media import Table, check_file, load_file
 from hugginggpt.plan import Plan, parse_plan
+from hugginggpt.resource import Resource
 from hugginggpt.resources import Namespace, load_resources
 from hugginggpt.settings import Settings
 from tests.test_binding import bind, task
@@ -34,7 +35,7 @@ LIMITS = Settings()
         ("a.csv", picture(), ValueType.IMAGE, "image/png", "is a PNG image; its ending says CSV"),
         ("a.pdf", picture(), ValueType.IMAGE, "image/png", "is a PNG image; its ending says PDF"),
         ("a.png", b"just text", ValueType.TEXT, "text/plain", "is text; its ending says PNG"),
-        ("a.doc", b"<html><p>Hello", ValueType.TEXT, "text/html", "is an HTML page; its ending says DOC"),
+        ("a.doc", b"<html><p>Hello", ValueType.DOCUMENT, "text/html", "is an HTML page; its ending says DOC"),
         ("a.xls", b"a\tb\n1\t2\n", ValueType.TABLE, "text/tab-separated-values", "is a TSV table; its ending says XLS"),
         ("a.xlsx", b"a,b\n1,2\n", ValueType.TABLE, "text/csv", "is a CSV table; its ending says XLSX"),
         ("a.zip", b"words", ValueType.TEXT, "text/plain", "is text; its ending says ZIP"),
@@ -74,7 +75,6 @@ def test_a_right_or_unknown_ending_is_not(name: str, data: bytes) -> None:
 
 def test_what_cannot_be_used_is_still_called_by_its_name() -> None:
     for name, data, part in (
-        ("a.png", b"%PDF-1.7\n", "has the ending .png but holds a PDF; "),
         ("a.txt", b"7z\xbc\xaf\x27\x1c\x00\x04", "has the ending .txt but holds a 7-Zip archive; unpack it"),
         ("a.mid", b"MThd\x00\x00\x00\x06", "is a MIDI score, which cannot be used; "),
         (

@@ -543,7 +543,6 @@ def test_huge_cell_is_refused(tmp_path: Path) -> None:
         ("a.txt", "text/plain"),
         ("a.md", "text/markdown"),
         ("a.json", "application/json"),
-        ("a.html", "text/html"),
         ("a.py", "text/plain"),
         ("notes", "text/plain"),
     ],
@@ -570,8 +569,6 @@ def test_text_over_the_limit_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "part"),
     [
-        ("a.png", b"%PDF-1.7\n", "has the ending .png but holds a PDF; export its pages"),
-        ("a.pdf", b"%PDF-1.7\n", "is a PDF, which cannot be used; export its pages as pictures"),
         ("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
         ("a.gz", b"\x1f\x8b\x08\x00", "gzip"),
         ("a.heic", b"\x00\x00\x00\x18ftypheic", "damaged"),
@@ -587,7 +584,7 @@ def test_files_that_are_not_what_they_say_or_cannot_be_used(tmp_path: Path, name
 
 
 def test_office_documents_are_named(tmp_path: Path) -> None:
-    for part, name, said in (("word/document.xml", "a.docx", "Word"), ("xl/workbook.xml", "a.xlsx", "Excel")):
+    for part, name, said in (("word/document.xml", "a.docx", "DOCX"), ("xl/workbook.xml", "a.xlsx", "XLSX")):
         with zipfile.ZipFile(tmp_path / name, "w") as archive:
             archive.writestr(part, "<xml/>")
         assert said in refusal(str(tmp_path / name))

@@ -2,11 +2,12 @@
 
 from typing import Any, cast
 
-from hugginggpt.artifacts import Artifact, Resource
+from hugginggpt.artifacts import Artifact
 from hugginggpt.capabilities import ValueType
 from hugginggpt.conversation import result_name
 from hugginggpt.request import Exchange, RequestOptions
 from hugginggpt.request_run import RequestRun
+from hugginggpt.resource import Resource
 from hugginggpt.results import RequestStatus
 from hugginggpt.trace.story import Turn
 from tasks.open import MOST_EARLIER, nameable

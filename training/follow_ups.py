@@ -8,12 +8,13 @@ import argparse
 import itertools
 from collections.abc import Iterable, Iterator
 
-from hugginggpt.artifacts import Artifact, Resource
+from hugginggpt.artifacts import Artifact
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.embedded.planner import plan_in_notation, with_passages
 from hugginggpt.controller.embedded.turns import shown_request
 from hugginggpt.errors import PlanError
 from hugginggpt.plan.notation import read_notation, write_notation
+from hugginggpt.resource import Resource
 from hugginggpt.settings import get_settings
 from training.generate import Generator, Sample
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import ValueType
 from hugginggpt.controller.client import Controller
 from hugginggpt.controller.planning import Checks
 from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.resource import Resource
 
 _READS = {ValueType.IMAGE: ("image-to-text", "image"), ValueType.AUDIO: ("automatic-speech-recognition", "audio")}
 _ASKS = "document-question-answering"

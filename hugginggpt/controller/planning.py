@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import CAPABILITIES, Capability, Input, ValueType
 from hugginggpt.controller.call import PLAN
 from hugginggpt.controller.client import Controller
@@ -19,6 +18,7 @@ from hugginggpt.errors import ControllerError, PlanError
 from hugginggpt.plan import Plan, parse_plan, plan_schema
 from hugginggpt.plan.references import replace_references
 from hugginggpt.request import Exchange
+from hugginggpt.resource import Resource
 from hugginggpt.text import visible
 
 _ANSWER_TOKENS = 1500

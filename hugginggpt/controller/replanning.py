@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import ValueType
 from hugginggpt.controller.call import REPLAN
 from hugginggpt.controller.client import Controller
@@ -16,6 +15,7 @@ from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan, PlannedTask, parse_plan, plan_schema
 from hugginggpt.plan.extract import RawTask, extract_tasks
 from hugginggpt.plan.renumber import merged
+from hugginggpt.resource import Resource
 from hugginggpt.results import TaskOutcome
 from hugginggpt.text import visible
 

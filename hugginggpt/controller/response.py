@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from hugginggpt.artifacts import Artifact, Resource
+from hugginggpt.artifacts import Artifact
 from hugginggpt.capabilities import ValueType
 from hugginggpt.controller.answer_form import Given, form_problems, read_form, written_form
 from hugginggpt.controller.call import RESPOND
@@ -22,6 +22,7 @@ from hugginggpt.controller.text_tasks import reader_of
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, DeadlineExceededError
 from hugginggpt.request import Exchange
+from hugginggpt.resource import Resource
 from hugginggpt.results import ItemResult, TaskOutcome
 from hugginggpt.text import counted, visible
 

@@ -16,7 +16,7 @@ from hugginggpt.documents.model import Contents, Page
 from hugginggpt.media.values import Table
 
 _UNSEEN = frozenset((
-    "head", "script", "style", "template", "noscript", "object", "embed", "iframe", "svg", "math", "canvas", "audio",
+    "title", "script", "style", "template", "noscript", "object", "embed", "iframe", "svg", "math", "canvas", "audio",
     "video", "select", "datalist", "rt", "rp",
 ))  # fmt: skip
 _BLOCKS = frozenset((

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from hugginggpt.artifacts import Artifact, Resource
+from hugginggpt.artifacts import Artifact
 from hugginggpt.capabilities import ValueType
 from hugginggpt.errors import PlanError, UsageError
 from hugginggpt.evaluation.metrics import Argument, Graph, Group, Node, group_of
@@ -17,6 +17,7 @@ from hugginggpt.evaluation.taskbench import graph_of_nodes, known_name, task_nod
 from hugginggpt.media.input_formats import by_ending
 from hugginggpt.plan import Plan, parse_plan
 from hugginggpt.plan.references import references_in
+from hugginggpt.resource import Resource
 from hugginggpt.settings import data_folder
 from hugginggpt.text import is_storable
 

@@ -264,8 +264,8 @@ def _taken_text(data: bytes, ending: str, mime: str | None, settings: Settings, 
     notes = _contradictions(found, ending, mime)
     assert found.type is not None
     if found.type is ValueType.DOCUMENT:
-        # What is in it may declare charsets of its own; a mark comes before what a page says of itself.
-        if _charset(mime) is not None and found in _PAGES:
+        # A page may declare another charset, but a mark comes before that.
+        if found in _PAGES and not data.isascii():
             data = codecs.BOM_UTF8 + texts.write(text.text)
         return _taken_document(data, found, notes, settings, deadline)
     if not text.is_utf8:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from hugginggpt.artifacts import Resource
 from hugginggpt.costs import Budget
 from hugginggpt.errors import HuggingGPTError, TraceError
 from hugginggpt.models.card import Candidate, ModelChoice
 from hugginggpt.plan import Plan
+from hugginggpt.resource import Resource
 from hugginggpt.results import RequestStatus, TaskOutcome, TaskResult, TaskStatus
 from hugginggpt.trace.database import Database
 from hugginggpt.trace.group_commit import GroupCommit

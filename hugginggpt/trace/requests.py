@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from hugginggpt.artifacts import Artifact, Parts, Resource
+from hugginggpt.artifacts import Artifact
 from hugginggpt.controller_name import EMBEDDED, ControllerName
 from hugginggpt.conversation import result_name
 from hugginggpt.errors import TraceError
@@ -18,6 +18,7 @@ from hugginggpt.media import EXTENSIONS
 from hugginggpt.models.card import Candidate, Endpoint, ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.request import EarlierResult, Exchange
+from hugginggpt.resource import Parts, Resource
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
 from hugginggpt.text import is_storable, one_line
 from hugginggpt.trace.database import Database

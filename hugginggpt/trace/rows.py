@@ -9,9 +9,10 @@ from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, insert, se
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from hugginggpt.artifacts import Artifact, Resource
+from hugginggpt.artifacts import Artifact
 from hugginggpt.errors import RequestClosedError, TraceError
 from hugginggpt.holder import is_dead
+from hugginggpt.resource import Resource
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
 from hugginggpt.text import one_line
 from hugginggpt.trace.tables import (

@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from hugginggpt.artifacts import Artifact, Resource
+from hugginggpt.artifacts import Artifact
 from hugginggpt.controller_name import ControllerName
 from hugginggpt.models.card import Endpoint, ModelChoice
 from hugginggpt.plan import Argument, Plan
 from hugginggpt.request import Exchange
+from hugginggpt.resource import Resource
 from hugginggpt.results import RequestStatus, TaskResult, TaskStatus
 
 

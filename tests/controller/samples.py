@@ -2,13 +2,14 @@
 
 import hashlib
 
-from hugginggpt.artifacts import Artifact, Resource
+from hugginggpt.artifacts import Artifact
 from hugginggpt.capabilities import ValueType
 from hugginggpt.conversation import result_name
 from hugginggpt.models.card import Candidate, Endpoint, ModelCard
 from hugginggpt.models.figures import Figures
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.request import EarlierResult, Exchange
+from hugginggpt.resource import Resource
 from hugginggpt.results import ItemResult, TaskOutcome, TaskResult, TaskStatus
 
 INVOICE = "ACME Tools Ltd\nInvoice No. 2024-0117\nHammer 2 x 14.50 29.00\nVAT 19% 13.09\nTotal 81.99 EUR"

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from hugginggpt.artifacts import Artifact, Resource
+from hugginggpt.artifacts import Artifact
 from hugginggpt.capabilities import ValueType
 from hugginggpt.controller.embedded.file_questions import other_ways, reading_plan
 from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan
 from hugginggpt.plan.notation import read_notation, write_notation
+from hugginggpt.resource import Resource
 
 ENDINGS = {
     "png": ValueType.IMAGE,

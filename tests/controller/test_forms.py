@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hugginggpt.answer_schema import schema_problem
-from hugginggpt.artifacts import Resource
 from hugginggpt.controller.answer_form import Given, read_form
 from hugginggpt.controller.answer_form import form_problems as problems_among
 from hugginggpt.controller.client import Controller
@@ -24,6 +23,7 @@ from hugginggpt.controller.response import Response, respond_in_form
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ControllerError, PlanError, TaskCancelledError
 from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.resource import Resource
 from hugginggpt.settings import Settings
 from tests.controller.samples import INVOICE, done, picture, resource, sound_artifact, text_artifact
 from tests.stand_ins.openai_server import OpenAIServer, Reply, declined, in_prose, only_thinking, thinking

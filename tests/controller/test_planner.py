@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from hugginggpt.artifacts import Artifact, Resource
+from hugginggpt.artifacts import Artifact
 from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.controller.call import ControllerCall, Sampling
 from hugginggpt.controller.client import Controller
@@ -19,6 +19,7 @@ from hugginggpt.evaluation.datasets import read_dataset, sample_set
 from hugginggpt.plan import Plan, parse_plan
 from hugginggpt.plan.notation import read_notation, write_notation
 from hugginggpt.request import Exchange
+from hugginggpt.resource import Resource
 from hugginggpt.settings import Settings
 from tests.plan.gbnf import Recogniser
 from tests.stand_ins.openai_server import OpenAIServer

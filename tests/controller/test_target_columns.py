@@ -2,10 +2,11 @@
 
 import pytest
 
-from hugginggpt.artifacts import Artifact, Resource
+from hugginggpt.artifacts import Artifact
 from hugginggpt.capabilities import ValueType
 from hugginggpt.controller.embedded.target_columns import header_of, named_column, with_target_columns
 from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.resource import Resource
 
 SORT, PREDICT = "tabular-classification", "tabular-regression"
 HOUSES = ("size_m2", "rooms", "ZipCode", "house price", "price", "y")

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image as PILImage
 
-from hugginggpt.artifacts import Artifact, ArtifactStore, Resource
+from hugginggpt.artifacts import Artifact, ArtifactStore
 from hugginggpt.binding import bind, fingerprint, seed_for
 from hugginggpt.capabilities import CAPABILITIES, Capability, ValueType
 from hugginggpt.errors import HuggingGPTError, PlanError
@@ -18,6 +18,7 @@ from hugginggpt.models.card import Endpoint
 from hugginggpt.plan import Plan, PlannedTask, parse_plan
 from hugginggpt.plan.extract import extract_tasks
 from hugginggpt.plan.references import references_in, sole_reference
+from hugginggpt.resource import Resource
 from hugginggpt.resources import Namespace
 from hugginggpt.results import ItemResult, TaskResult
 from hugginggpt.settings import Settings, get_settings

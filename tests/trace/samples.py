@@ -4,13 +4,14 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
-from hugginggpt.artifacts import Artifact, Resource
+from hugginggpt.artifacts import Artifact
 from hugginggpt.capabilities import ValueType
 from hugginggpt.controller.call import ControllerCall
 from hugginggpt.errors import rebuilt
 from hugginggpt.holder import holder_name
 from hugginggpt.models.card import Candidate, Endpoint, ModelCard, ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.resource import Resource
 from hugginggpt.results import ItemResult, RequestStatus, TaskOutcome, TaskResult, TaskStatus
 from hugginggpt.trace.recording import RunTrace
 from hugginggpt.trace.store import Trace

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import ValueType
 from hugginggpt.conversation import result_name
 from hugginggpt.models.card import Endpoint
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.plan.notation import read_notation
+from hugginggpt.resource import Resource
 from hugginggpt.results import ItemResult, TaskResult
 from hugginggpt.trace.file_names import named_files
 from hugginggpt.trace.store import Trace

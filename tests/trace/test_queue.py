@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from hugginggpt.artifacts import Resource
 from hugginggpt.costs import Budget
 from hugginggpt.errors import RequestClosedError, RequestIdError, TraceError
+from hugginggpt.resource import Resource
 from hugginggpt.results import RequestStatus, TaskStatus
 from hugginggpt.trace.lifecycle import SHOWN_CHARS
 from hugginggpt.trace.queue import DISK_FULL, MOST_LIVES, MOST_STARTS

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import ValueType
 from hugginggpt.errors import RequestIdError, TraceError
 from hugginggpt.models.card import Endpoint, ModelCard
 from hugginggpt.plan import Plan
+from hugginggpt.resource import Resource
 from hugginggpt.results import ItemResult, RequestStatus, TaskStatus
 from hugginggpt.trace.store import Trace
 from hugginggpt.trace.story import AttemptEnd, RequestTrace

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Sequence
 
-from hugginggpt.artifacts import Resource
 from hugginggpt.controller.embedded.question_words import plain_apostrophes
 from hugginggpt.controller.embedded.questions import asked_in
+from hugginggpt.resource import Resource
 
 _MOST_CHARS = 120
 """The longest clause of small talk."""

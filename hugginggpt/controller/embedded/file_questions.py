@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePosixPath
 
-from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import ValueType
 from hugginggpt.controller.embedded.direct import small_talk
 from hugginggpt.controller.embedded.questions import asked_in
@@ -12,6 +11,7 @@ from hugginggpt.errors import PlanError
 from hugginggpt.plan import Plan, PlannedTask
 from hugginggpt.plan.model import Argument
 from hugginggpt.plan.references import reference, refuse_references
+from hugginggpt.resource import Resource
 
 _MOST_FILES = 4
 """How many files a question that names none of them is put to."""

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import CAPABILITIES, ValueType
 from hugginggpt.controller.call import PLAN
 from hugginggpt.controller.client import Controller
@@ -27,6 +26,7 @@ from hugginggpt.plan.limits import MAX_CHARS, MAX_TASKS
 from hugginggpt.plan.notation import read_notation
 from hugginggpt.plan.references import refuse_references
 from hugginggpt.request import Exchange
+from hugginggpt.resource import Resource
 
 PROMPT = "embedded/planning"
 

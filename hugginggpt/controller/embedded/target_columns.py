@@ -9,9 +9,9 @@ import re
 from collections.abc import Sequence
 from itertools import islice
 
-from hugginggpt.artifacts import Resource
 from hugginggpt.capabilities import ValueType
 from hugginggpt.plan import Plan, PlannedTask
+from hugginggpt.resource import Resource
 
 _CLASSIFY, _PREDICT = "tabular-classification", "tabular-regression"
 _ANY_VERB = (
