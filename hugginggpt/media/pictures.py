@@ -98,7 +98,7 @@ def read(data: bytes) -> Image:
 def _opened(data: bytes, max_pixels: int | None = None) -> Iterator[PILImage.Image]:
     formats: tuple[str, ...] = _FORMATS
     if data[4:8] == b"ftyp" and data[8:12] in _HEIF and b"avif" not in data[12:64]:
-        from pillow_heif import register_heif_opener
+        from pi_heif import register_heif_opener
 
         register_heif_opener(thumbnails=False)
         formats = ("HEIF",)
