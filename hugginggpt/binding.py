@@ -218,10 +218,10 @@ class _Texts:
         self._store = store
         self._most = self._left = max_chars
         self._subject = subject
-        self._texts: dict[tuple[str, ValueType], str] = {}
+        self._texts: dict[tuple[str, ValueType, str], str] = {}
 
     def read(self, artifact: Artifact) -> str:
-        key = artifact.sha256, artifact.type
+        key = artifact.sha256, artifact.type, artifact.mime
         if key not in self._texts:
             self._texts[key] = text_of(self._store.get(artifact)) or ""
         return self._texts[key]

@@ -87,7 +87,8 @@ def inputs(
 
 def read_pages(store: ArtifactStore, first: int, *texts: str | None) -> TaskResult:
     items = tuple(
-        ItemResult(error="No text was found.") if t is None else ItemResult(outputs=(store.put(Text(t)),)) for t in texts
+        ItemResult(error="No text was found.") if t is None else ItemResult(outputs=(store.put(Text(t)),))
+        for t in texts
     )
     return TaskResult(
         task_id=0,

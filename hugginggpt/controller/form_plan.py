@@ -47,12 +47,13 @@ def _reading_in_full(plan: Plan, resources: Sequence[Resource], checks: Checks) 
     tasks = list(plan.tasks)
     read: list[str] = []
     for file in resources:
-        if file.earlier or file.artifact.type not in _READS:
+        reads = _READS.get(file.artifact.type) or (_READS[ValueType.IMAGE] if ValueType.IMAGE in file.types else None)
+        if file.earlier or reads is None:
             continue
         using = [task for task in plan.tasks if file.name in _values(task)]
         if any(task.task != _ASKS for task in using):
             continue  # it is read already, or looked at
-        kind, argument = _READS[file.artifact.type]
+        kind, argument = reads
         reading = PlannedTask(task=kind, id=1 + max((t.id for t in tasks), default=-1), args={argument: file.name})
         if checks.problems(alone := Plan(tasks=(reading,))) or checks.obstacles(alone, True):
             continue

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 
 from hugginggpt.documents.plain import tidy
 
-_HTML_TYPES = ("text/html", "application/xhtml+xml")
-_UNSPOKEN = frozenset({"head", "script", "style", "template", "noscript"})
-_BREAKS = frozenset(
-    ("br", "p", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table", "blockquote", "pre")
-)
 _FENCE = re.compile(r"^ {0,3}(?:`{3,}|~{3,}).*$")
+_PAGE = re.compile(r"^\[(?:page|slide|sheet|frame) [^\[\]\n]{1,100}\]$")
 _RULE = re.compile(r"^ {0,3}(?:(?:\* *){3,}|(?:- *){3,}|(?:_ *){3,}|=+)$")
 _TABLE_RULE = re.compile(r"^\s*(?=.*\|)\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$")
 _BEGIN = re.compile(r"^\s{0,12}(?:>\s?|#{1,6}\s+|[-*+]\s+(?:\[[ xX]\]\s+)?)+")
@@ -29,22 +24,13 @@ _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+\-.!|<>~])")
 _HIDDEN = 0xE000
 _HIDDEN_SIGN = re.compile("[\ue021-\ue07e]")
 
+_MARKS = (_PAGE, _TABLE_RULE, _DEFINITION)
+"""Lines that are nothing but marks."""
 
-def words(text: str, mime: str) -> str:
-    """What is to be spoken of a text: its words, without the marks of Markdown or HTML.
 
-    Args:
-        text: the text.
-        mime: its media type. Texts that are neither Markdown nor HTML are returned as they are.
-    """
-    if mime in _HTML_TYPES:
-        speaker = _Speaker()
-        speaker.feed(text)
-        speaker.close()
-        return tidy(re.sub(r"[ \t]*\n[ \t]*", "\n", "".join(speaker.spoken)))
-    if mime in ("text/markdown", "text/x-markdown"):
-        return tidy(_unmarked(text))
-    return text
+def words(text: str) -> str:
+    """What is to be spoken of a text: its words, without the marks of Markdown, and without those of pages."""
+    return tidy(_unmarked(text)).strip()
 
 
 def _unmarked(text: str) -> str:
@@ -55,7 +41,12 @@ def _unmarked(text: str) -> str:
             in_code = not in_code
         elif in_code:
             lines.append(line)
-        elif not (_RULE.match(line) and line.strip()) and not _TABLE_RULE.match(line) and not _DEFINITION.match(line):
+        elif (
+            not _PAGE.match(line)
+            and not (_RULE.match(line) and line.strip())
+            and not _TABLE_RULE.match(line)
+            and not _DEFINITION.match(line)
+        ):
             lines.append(_plain(line))
     return "\n".join(lines)
 
@@ -72,35 +63,3 @@ def _plain(line: str) -> str:
     if line.count("|") > 1 and line.strip().startswith("|"):
         line = ", ".join(cell.strip() for cell in line.strip().strip("|").split("|"))
     return _HIDDEN_SIGN.sub(lambda sign: chr(ord(sign[0]) - _HIDDEN), line)
-
-
-class _Speaker(HTMLParser):
-    """Collects the texts of HTML."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.spoken: list[str] = []
-        self._unspoken = 0
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        """Leave out what is not shown, and begin a new line for a block."""
-        if tag in _UNSPOKEN:
-            self._unspoken += 1
-        elif tag == "body":
-            self._unspoken = 0
-        if tag in _BREAKS:
-            self.spoken.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        """End a line, or a cell."""
-        if tag in _UNSPOKEN:
-            self._unspoken = max(0, self._unspoken - 1)
-        if tag in _BREAKS:
-            self.spoken.append("\n")
-        elif tag in ("td", "th"):
-            self.spoken.append(", ")
-
-    def handle_data(self, data: str) -> None:
-        """Keep a text."""
-        if not self._unspoken:
-            self.spoken.append(re.sub(r"\s+", " ", data))

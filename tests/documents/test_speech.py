@@ -12,17 +12,9 @@ from hugginggpt.documents import words
         ("```python\nx = 1\n```\n\n---\n\nEnd ~~not~~.", "x = 1\n\nEnd not."),
         ("| a | b |\n|---|:-:|\n| 1 | 2 |", "a, b\n1, 2"),
         ("2 * 3 * 4 and snake_case_name and \\*stars\\*", "2 * 3 * 4 and snake_case_name and *stars*"),
+        ("One\n[page 2]\nTwo [page 3]", "One\nTwo [page 3]"),
         ("***both*** <https://x.invalid>", "both https://x.invalid"),
     ],
 )  # fmt: skip
 def test_markdown_is_spoken_without_marks(markdown: str, spoken: str) -> None:
-    assert words(markdown, "text/markdown") == spoken
-
-
-def test_html_is_spoken_without_tags() -> None:
-    markup = "<head><title>T</title></head><body><h1>Hi</h1><p>A &amp; <b>b</b></p><script>x</script></body>"
-    assert words(markup, "text/html") == "Hi\n\nA & b"
-
-
-def test_other_texts_stay() -> None:
-    assert words("a *b* <c>", "text/plain") == "a *b* <c>"
+    assert words(markdown) == spoken

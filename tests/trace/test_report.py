@@ -186,7 +186,9 @@ def test_the_notes_about_files_are_kept_and_told_once(trace: Trace, capsys: pyte
     story = trace.requests.get(opened.request_id)
     assert [resource.notes for resource in story.resources] == [(sentence,), (sentence,), ()]
     assert report(story, {}).notes == (sentence,)
-    ended = Ended(report=report(story, {}).model_dump(mode="json"), refused=False, form=None, unused=[], files=[], page=None)
+    ended = Ended(
+        report=report(story, {}).model_dump(mode="json"), refused=False, form=None, unused=[], files=[], page=None
+    )
     for as_json in (False, True):
         present(ended, Output(out=None, as_json=as_json))
         out, err = capsys.readouterr()

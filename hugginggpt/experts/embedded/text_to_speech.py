@@ -5,6 +5,7 @@ from typing import Any
 from hugginggpt.child_process import Child
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
+from hugginggpt.documents import words
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.audio import amplified
 from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Outputs
@@ -40,7 +41,7 @@ class TextToSpeech(Expert):
         return speaker
 
     def prepare(self, inputs: Inputs) -> Any:
-        text = inputs["text"].text.strip()
+        text = words(inputs["text"].text)
         if not text:
             raise ExpertError("There is no text to speak.")
         spoken = {"text": text, "voice": voice_for(text), "speed": inputs.get("rate", 1.0)}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hugginggpt.deadline import Deadline
+from hugginggpt.documents import words
 from hugginggpt.errors import ExpertError, ModelLoadError
 from hugginggpt.experts.audio import amplified
 from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
@@ -54,7 +55,7 @@ class TextToSpeech(LocalExpert):
         return LoadedModel(_Speaker(model.tool, vocoder), [model.tool.model, vocoder])
 
     def prepare(self, inputs: Inputs) -> Any:
-        said = list(sentences(inputs["text"].text))
+        said = list(sentences(words(inputs["text"].text)))
         if not said:
             raise ExpertError("There is no text to speak.")
         return said, inputs.get("seed"), inputs.get("rate", 1.0)

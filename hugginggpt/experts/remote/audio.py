@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from hugginggpt.documents import words
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.audio import amplified
 from hugginggpt.experts.base import Inputs, Outputs
@@ -64,7 +65,7 @@ class TextToSpeech(RemoteExpert):
     kind = "text-to-speech"
 
     def prepare(self, inputs: Inputs) -> Mapping[str, Any]:
-        return {"text": payload.text(inputs)}
+        return {"text": words(payload.text(inputs))}
 
     def parse(self, answer: Any) -> Any:
         return parsing.sound(answer)
