@@ -52,7 +52,7 @@ class BoundTask:
 
     items: tuple[Inputs | MissingInput, ...]
     is_list: bool
-    first_page: int
+    first_page: int = 0
     seed: int | None = None
 
 
