@@ -416,7 +416,7 @@ def test_loading_from_a_url_checks_what_came(site: Site) -> None:
     assert load_file(f"{site.url}/data", LOOPBACK).type is ValueType.TABLE
     assert load_file(f"{site.url}/data.csv", LOOPBACK).type is ValueType.TABLE
     page = load_file(f"{site.url}/photo.png", LOOPBACK)
-    assert (page.type, page.mime) == (ValueType.TEXT, "text/html")
+    assert (page.type, page.mime) == (ValueType.DOCUMENT, "text/html")
     assert page.notes == ("photo.png is an HTML page; its ending says PNG.",)
     wrong = load_file(f"{site.url}/wrong.png", LOOPBACK)
     assert (wrong.type, wrong.data) == (ValueType.IMAGE, png())

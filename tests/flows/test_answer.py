@@ -666,12 +666,12 @@ def test_bad_requests_and_files_are_refused_without_a_row_in_the_trace(
     controller: OpenAIServer, tmp_path: Path
 ) -> None:
     (tmp_path / "empty.png").write_bytes(b"")
-    (tmp_path / "liar.png").write_bytes(b"%PDF-1.7 and so on")
+    (tmp_path / "damaged.pdf").write_bytes(b"%PDF-1.7\n and so on")
     cases = [
         ("", (), "empty"),
         ("Look.", (tmp_path / "nowhere.png",), "nowhere.png"),
         ("Look.", (tmp_path / "empty.png",), "empty.png"),
-        ("Look.", (tmp_path / "liar.png",), "liar.png"),
+        ("Look.", (tmp_path / "damaged.pdf",), "damaged.pdf"),
         ("Look.", ("http://127.0.0.1:9/cat.png",), "127.0.0.1"),
         ("Look.", ("http://169.254.169.254/latest/meta-data",), "169.254.169.254"),
     ]
