@@ -26,7 +26,8 @@ class Budget:
         """
         if count > self.limits.pages:
             raise ContentProblem(
-                f"has {count} {part}s, more than the {self.limits.pages} that HUGGINGGPT_MAX_DOCUMENT_PAGES allows; split it"
+                f"has {count} {part}s, more than the {self.limits.pages} that HUGGINGGPT_MAX_DOCUMENT_PAGES allows; "
+                "split it"
             )
 
     def spend_characters(self, count: int) -> None:
