@@ -37,7 +37,7 @@ def read(data: bytes, budget: Budget) -> Contents:
         if attribute(item, "media-type") not in _TEXTS:
             continue
         content = archive.read(resolved(posixpath.dirname(path), attribute(item, "href")))
-        if content is not None and (text := reader.text(content)):
+        if content is not None and (text := reader.text(content, titled=False)):
             texts.append(text)
     if not texts:
         raise ContentProblem("has no text in its chapters")

@@ -50,18 +50,19 @@ class Reader:
         self._budget = budget
         self.tables: list[Table] = []
 
-    def text(self, markup: bytes | str, charset: str | None = None) -> str:
+    def text(self, markup: bytes | str, charset: str | None = None, titled: bool = True) -> str:
         """The text of a page or a part of one.
 
         Args:
             markup: HTML. As bytes, it is decoded by the charset that is given, or declared in it, or likely.
             charset: what a mail or a server says about bytes.
+            titled: the title comes first, if the text does not begin with it.
         """
         soup = BeautifulSoup(_decoded(markup, charset), "html.parser")
         lines = _Lines(self._budget)
         self._read(soup, lines)
         body = lines.text()
-        title = "" if soup.title is None else " ".join(soup.title.get_text().split())
+        title = "" if soup.title is None or not titled else " ".join(soup.title.get_text().split())
         return body if not title or body.split("\n", 1)[0] == title else f"{title}\n\n{body}".strip()
 
     def _read(self, root: Tag, lines: _Lines, beyond: Container[str] = ()) -> None:

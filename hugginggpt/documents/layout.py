@@ -111,9 +111,11 @@ def _rows(pieces: Sequence[Piece]) -> list[Row]:
 
 def _in_order(rows: Sequence[Row]) -> list[Row]:
     ordered: list[Row] = []
+    # A heading beside a line of the other column does not ask for a wider gutter.
+    usual = median(map(_tallest, rows)) if rows else 0.0
     at = 0
     while at < len(rows):
-        columns = _columns(rows, at)
+        columns = _columns(rows, at, usual)
         if columns is None:
             ordered.append(rows[at])
             at += 1
@@ -123,18 +125,25 @@ def _in_order(rows: Sequence[Row]) -> list[Row]:
     return ordered
 
 
-def _columns(rows: Sequence[Row], at: int) -> tuple[list[Row], list[Row], int] | None:
-    """The left and the right side of rows with a common gutter that begin here, and where they end."""
+def _columns(rows: Sequence[Row], at: int, usual: float) -> tuple[list[Row], list[Row], int] | None:
+    """The left and the right side of rows with a common gutter that begin here, and where they end.
+
+    Args:
+        rows: the rows.
+        at: the first of these.
+        usual: the height of a usual row.
+    """
     across = sorted(rows[at], key=lambda piece: piece.left)
     reach = 0.0
     for before, after in pairwise(across):
         reach = max(reach, before.right)
-        if after.left - reach < _GUTTER * _tallest(across):
+        if after.left - reach < _GUTTER * min(usual, _tallest(across)):
             continue
-        gutter, end = (reach, after.left), at + 1
-        while end < len(rows) and (narrowed := _narrowed(gutter, rows[end])) is not None:
-            gutter, end = narrowed, end + 1
-        middle = sum(gutter) / 2
+        gutters, end = [(reach, after.left)], at + 1
+        while end < len(rows) and (narrowed := _narrowed(gutters, rows[end], usual)):
+            gutters, end = narrowed, end + 1
+        widest = max(gutters, key=lambda gutter: gutter[1] - gutter[0])
+        middle = sum(widest) / 2
         sides = [
             [[piece for piece in row if (piece.left > middle) is after] for row in rows[at:end]]
             for after in (False, True)
@@ -145,18 +154,21 @@ def _columns(rows: Sequence[Row], at: int) -> tuple[list[Row], list[Row], int] |
     return None
 
 
-def _narrowed(gutter: tuple[float, float], row: Row) -> tuple[float, float] | None:
-    """What is left of a gutter beside another row."""
-    left, right = gutter
-    middle = (left + right) / 2
+def _narrowed(gutters: Sequence[tuple[float, float]], row: Row, usual: float) -> list[tuple[float, float]]:
+    """What is left of gutters beside another row: a piece inside of one has a gutter on both of its sides."""
+    least = _GUTTER * min(usual, _tallest(row))
     for piece in row:
-        if piece.right <= middle:
-            left = max(left, piece.right)
-        elif piece.left >= middle:
-            right = min(right, piece.left)
-        else:
-            return None
-    return (left, right) if right - left >= _GUTTER * _tallest(row) else None
+        gutters = [
+            part
+            for left, right in gutters
+            for part in (
+                ((left, right),)
+                if piece.right <= left or piece.left >= right
+                else ((left, piece.left), (piece.right, right))
+            )
+            if part[1] - part[0] >= least
+        ]
+    return list(gutters)
 
 
 def _are_columns(left: list[Row], right: list[Row]) -> bool:

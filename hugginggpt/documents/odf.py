@@ -32,7 +32,7 @@ def read(data: bytes, budget: Budget) -> Contents:
     reader = _Reader(budget)
     if (spreadsheet := child(body, "spreadsheet")) is not None:
         return reader.sheets([sheet for sheet in spreadsheet if local(sheet) == "table"])
-    return reader.document(child(body, "text"))
+    return reader.document(child(body, "text"), archive.root("styles.xml"))
 
 
 class _Reader:
@@ -42,15 +42,24 @@ class _Reader:
         self._footnotes: list[str] = []
         self._left_out: set[str] = set()
 
-    def document(self, body: Element | None) -> Contents:
-        """A text."""
-        lines = [*self._blocks(body, 0), *(f"[{n}] {text}" for n, text in enumerate(self._footnotes, start=1))]
+    def document(self, body: Element | None, styles: Element | None) -> Contents:
+        """A text, between the headers and the footers of its styles."""
+        lines = [*self._margins(styles, "header"), *self._blocks(body, 0)]
+        lines += (f"[{n}] {text}" for n, text in enumerate(self._footnotes, start=1))
+        lines += self._margins(styles, "footer")
         notes = []
         if "annotation" in self._left_out:
             notes.append("has comments, which are left out")
         if "tracked-changes" in self._left_out:
             notes.append("has tracked changes: what was deleted is left out, what was inserted is read")
         return Contents((Page("\n".join(lines)),), tuple(self._tables), notes=tuple(notes))
+
+    def _margins(self, styles: Element | None, kind: str) -> list[str]:
+        """The text of the headers or the footers, each once."""
+        masters = child(styles, "master-styles")
+        found = (margin for master in children(masters) for margin in master if local(margin).startswith(kind))
+        lines = ["\n".join(self._blocks(margin, 0)).strip() for margin in found]
+        return list(dict.fromkeys(line for line in lines if line))
 
     def sheets(self, listed: list[Element]) -> Contents:
         """A spreadsheet."""

@@ -16,6 +16,7 @@ from pypdfium2 import raw
 from hugginggpt.documents.budget import Budget
 from hugginggpt.documents.layout import Piece, text_of
 from hugginggpt.documents.model import PROTECTED, Contents, Limits, Page
+from hugginggpt.documents.signs import accented, ligature
 from hugginggpt.media.problem import ContentProblem
 
 _DOTS_PER_INCH, _POINTS_PER_INCH = 200, 72
@@ -29,6 +30,10 @@ _PICTURE_SHARE = 0.5
 _UNREADABLE_SHARE = 0.3
 _WORD_GAP = 0.9
 """Widest gap within a piece of text, in heights of a line."""
+_SPACE = 0.15
+"""Narrowest gap between words that have no space between them, in heights of a line."""
+_OVER = 0.5
+"""How much of the narrower one an accent and its letter have in common."""
 _SLANTED = 0.15
 _HYPHENS = (0x02, 0xFFFE)
 """What pdfium has for a hyphen at the end of a line."""
@@ -151,27 +156,41 @@ def _contents(page: Any, document: Any, budget: Budget) -> tuple[str, bool]:
 
 @dataclass
 class _Character:
-    """A character: its box as if its line were upright, and its quarter turn."""
+    """A character: its code, its box as if its line were upright, its quarter turn, and what it stands for."""
 
     code: int
     box: tuple[float, float, float, float]
     quarter: int
+    sign: str = ""
 
 
 def _characters(textpage: Any, count: int) -> list[_Character]:
     rectangle = raw.FS_RECTF()
-    found = []
-    for index in range(count):
-        code = raw.FPDFText_GetUnicode(textpage, index)
-        if code in _SPACES or code == 0:
+    codes = [raw.FPDFText_GetUnicode(textpage, index) for index in range(count)]
+    found: list[_Character] = []
+    for index, code in enumerate(codes):
+        letters = ligature(code, codes[index - 1] if index else 0, codes[index + 1] if index + 1 < count else 0)
+        if letters and raw.FPDFText_IsGenerated(textpage, index):
+            letters = ""
+        if (code in _SPACES or code == 0) and not letters:
             found.append(_Character(0x20, (0.0, 0.0, 0.0, 0.0), _ANY))
             continue
         raw.FPDFText_GetLooseCharBox(textpage, index, ctypes.byref(rectangle))
         turn = raw.FPDFText_GetCharAngle(textpage, index) / (math.pi / 2)
         quarter = round(turn) % 4 if abs(turn - round(turn)) < _SLANTED else _SLANTED_QUARTER
         box = _upright((rectangle.left, rectangle.bottom, rectangle.right, rectangle.top), quarter)
-        found.append(_Character(code, box, quarter))
+        sign = letters or ("-" if code in _HYPHENS else chr(code))
+        if found and _covers(found[-1].box, box) and (whole := accented(found[-1].code, code)):
+            found.pop()
+            sign = whole
+        found.append(_Character(code, box, quarter, sign))
     return found
+
+
+def _covers(accent: tuple[float, float, float, float], letter: tuple[float, float, float, float]) -> bool:
+    """Whether an accent is drawn in the place of a letter."""
+    common = min(accent[2], letter[2]) - max(accent[0], letter[0])
+    return common > _OVER * min(accent[2] - accent[0], letter[2] - letter[0])
 
 
 def _upright(box: tuple[float, float, float, float], quarter: int) -> tuple[float, float, float, float]:
@@ -217,15 +236,14 @@ def _pieces(characters: Sequence[_Character], quarter: int) -> list[Piece]:
             continue
         if character.quarter != quarter:
             continue
-        sign = "-" if character.code in _HYPHENS else chr(character.code)
         left, bottom, right, top = character.box
         last = pieces[-1] if pieces else None
         if last is not None and ((quarter == _SLANTED_QUARTER and not space) or _goes_on(last, character.box)):
-            last.text += (" " if space else "") + sign
+            last.text += (" " if space or _is_apart(characters, number) else "") + character.sign
             last.left, last.right = min(last.left, left), max(last.right, right)
             last.bottom, last.top = min(last.bottom, bottom), max(last.top, top)
         else:
-            pieces.append(Piece(sign, left, bottom, right, max(top, bottom + _THIN), number))
+            pieces.append(Piece(character.sign, left, bottom, right, max(top, bottom + _THIN), number))
         space = False
     for piece in pieces:
         # Characters beyond the first 65,536 come in two halves.
@@ -243,6 +261,22 @@ def _goes_on(piece: Piece, box: tuple[float, float, float, float]) -> bool:
         and gap < _WORD_GAP * height
         and (left >= piece.left or right <= piece.left + height)
     )
+
+
+def _is_apart(characters: Sequence[_Character], number: int) -> bool:
+    """Whether there is a gap before a character that is wider than those beside it, as between words."""
+    before, after = characters[number - 1], characters[number]
+    gap = _gap(before, after)
+    if before.quarter != after.quarter or after.quarter == _SLANTED_QUARTER:
+        return False
+    if gap < _SPACE * (after.box[3] - after.box[1]):
+        return False
+    beside = (characters[number - 2 : number], characters[number : number + 2])
+    return all(_gap(*pair) < gap / 2 for pair in beside if len(pair) == 2 and _ANY not in (c.quarter for c in pair))
+
+
+def _gap(before: _Character, after: _Character) -> float:
+    return max(after.box[0] - before.box[2], before.box[0] - after.box[2])
 
 
 def _shows_something(page: Any, has_text: bool) -> bool:

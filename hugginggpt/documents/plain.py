@@ -13,6 +13,8 @@ _UNSEEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u200b\u2060\ufeff\ufffe
 _SPACES = re.compile("[ \u00a0\u2000-\u200a\u202f\u205f\u3000]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
+_SYMBOL_BULLETS = dict.fromkeys(map(ord, "\uf076\uf095\uf0a7\uf0a8\uf0b7\uf0d8\uf0fc"), "•")
+"""Where fonts of symbols, which have no characters, have what lists begin with."""
 _EMPTY_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 _LINE_SPACES = re.compile(r"[ \t]+$|^[ ]+$", re.MULTILINE)
 
@@ -33,7 +35,7 @@ def cleaned(contents: Contents) -> Contents:
 def tidy(text: str) -> str:
     """A text without unseen characters, ligatures, spaces at the ends of lines and runs of empty lines."""
     text = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", _UNSEEN.sub("", _LINE_END.sub("\n", text)))
-    text = text.translate(_LIGATURES).replace("\N{NO-BREAK SPACE}", " ")
+    text = text.translate(_LIGATURES | _SYMBOL_BULLETS).replace("\N{NO-BREAK SPACE}", " ")
     return _EMPTY_LINES.sub("\n\n", _LINE_SPACES.sub("", text)).strip("\n ")
 
 

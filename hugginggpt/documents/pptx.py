@@ -13,8 +13,9 @@ from hugginggpt.media.values import Table
 
 _NAME = "a PPTX file"
 _TITLES = frozenset({"title", "ctrTitle"})
-_MARGINS = frozenset({"sldNum", "dt", "ftr", "hdr", "sldImg"})
-"""Placeholders of what is on every slide: its number, the date, and the like."""
+_UNSEEN = frozenset({"sldNum", "sldImg"})
+_MARGINS = frozenset({"dt", "ftr", "hdr"})
+"""Placeholders of what may be on every slide: it is read once."""
 
 
 def read(data: bytes, budget: Budget) -> Contents:
@@ -53,6 +54,7 @@ class _Reader:
     def __init__(self, archive: Archive, budget: Budget) -> None:
         self._archive = archive
         self._budget = budget
+        self._margins: set[str] = set()
         self.tables: list[Table] = []
 
     def slide(self, part: str) -> tuple[str, bool]:
@@ -74,13 +76,20 @@ class _Reader:
         rest: list[str] = []
         for shape in _shapes(child(root, "cSld", "spTree")):
             kind = next((attribute(place, "type") for place in descendants(shape, "ph")), "")
-            if kind in _MARGINS:
+            if kind in _UNSEEN or (kind in _MARGINS and self._is_known(shape)):
                 continue
             if (table := next(descendants(shape, "tbl"), None)) is not None:
                 rest.append(self._table(table))
             elif text := _paragraphs(shape):
                 (titles if kind in _TITLES else rest).append(text)
         return titles, rest
+
+    def _is_known(self, margin: Element) -> bool:
+        """Whether a text in the margin was on a slide before, or is no text of the author's, such as today's date."""
+        text = _paragraphs(margin)
+        known = text in self._margins or next(descendants(margin, "fld"), None) is not None
+        self._margins.add(text)
+        return known
 
     def _table(self, table: Element) -> str:
         rows: list[list[str]] = []
@@ -117,7 +126,7 @@ def _paragraphs(holder: Element) -> str:
     lines: list[str] = []
     for paragraph in descendants(holder, "p"):
         pieces: list[str] = []
-        for part in paragraph.iter():
+        for part in (below for run in paragraph if local(run) != "pPr" for below in run.iter()):
             match local(part):
                 case "t":
                     pieces.append(part.text or "")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, replace
 
 from hugginggpt.documents.budget import Budget
 from hugginggpt.documents.grids import piped, table_from
@@ -19,15 +20,18 @@ _TOKEN = re.compile(
 _UNSEEN = frozenset((
     "annotation", "atnauthor", "atndate", "atnid", "atnparent", "atnref", "atntime", "author", "bkmkend", "bkmkstart",
     "blipuid", "category", "colorschememapping", "colortbl", "comment", "company", "creatim", "datafield", "datastore",
-    "defchp", "defpap", "deletedtext", "doccomm", "docvar", "factoidname", "filetbl", "fldinst", "fonttbl", "footer",
-    "footerf", "footerl", "footerr", "generator", "header", "headerf", "headerl", "headerr", "info", "keycode",
-    "keywords", "latentstyles", "listname", "listoverridetable", "listtable", "lsdlockedexcept", "manager", "mmath",
-    "nonesttables", "objdata", "objclass", "objname", "operator", "pgptbl", "pict", "pntxta", "pntxtb", "printim",
-    "private", "revtbl", "revtim", "rsidtbl", "rxe", "sn", "sp", "stylesheet", "subject", "sv", "tc", "themedata",
-    "title", "txe", "userprops", "wgrffmtfilter", "xe", "xmlnstbl", "pgdsctbl", "panose", "falt", "leveltext",
-    "levelnumbers", "shppict", "nonshppict", "shprslt", "xmlopen", "xmlclose",
+    "defchp", "defpap", "deletedtext", "doccomm", "docvar", "factoidname", "filetbl", "fldinst", "fonttbl", "generator",
+    "info", "keycode", "keywords", "latentstyles", "listname", "listoverridetable", "listtable", "lsdlockedexcept",
+    "manager", "mmath", "nonesttables", "objdata", "objclass", "objname", "operator", "pgptbl", "pict", "pntxta",
+    "pntxtb", "printim", "private", "revtbl", "revtim", "rsidtbl", "rxe", "sn", "sp", "stylesheet", "subject", "sv",
+    "tc", "themedata", "title", "txe", "userprops", "wgrffmtfilter", "xe", "xmlnstbl", "pgdsctbl", "panose", "falt",
+    "leveltext", "levelnumbers", "shppict", "nonshppict", "shprslt", "xmlopen", "xmlclose",
 ))  # fmt: skip
 """Groups that are not part of the text."""
+_ASIDE = {f"{kind}{pages}": kind for kind in ("header", "footer") for pages in ("", "f", "l", "r")} | {
+    "footnote": "footnote"
+}
+"""Groups whose text has a place of its own, and the place."""
 _SEEN_THOUGH_UNKNOWN = frozenset({"shptxt", "shpinst", "shp", "footnote", "fldrslt", "pntext", "listtext"})
 _SIGNS = {
     "par": "\n", "sect": "\n", "page": "\n", "line": "\n", "column": "\n", "tab": "\t", "emdash": "—", "endash": "–",
@@ -54,6 +58,7 @@ class _Group:
     charset: str | None = None
     in_fonts: bool = False
     may_be_unseen: bool = False
+    parts: list[str] | None = None
 
 
 def read(data: bytes, budget: Budget) -> Contents:
@@ -71,7 +76,14 @@ def read(data: bytes, budget: Budget) -> Contents:
         # Binary data may look like anything.
         at = token.end() + (max(0, int(token["number"] or 0)) if token["word"] == b"bin" else 0)
     reader.flush()
-    return _contents("".join(reader.parts), budget)
+    header, notes, footer = (
+        ["".join(parts).replace(_CELL, "\t").replace(_ROW, "\n").strip() for parts in reader.aside[place]]
+        for place in ("header", "footnote", "footer")
+    )
+    above, below = ("".join(f"{line}\n" for line in dict.fromkeys(lines) if line) for lines in (header, footer))
+    numbered = "".join(f"[{number}] {' '.join(note.split())}\n" for number, note in enumerate(notes, start=1))
+    end = f"\n{numbered}{below}" if numbered or below else ""
+    return _contents(f"{above}{''.join(reader.parts).rstrip() if end else ''.join(reader.parts)}{end}", budget)
 
 
 class _Reader:
@@ -84,6 +96,7 @@ class _Reader:
         self._bytes = bytearray()
         self._to_skip = 0
         self.parts: list[str] = []
+        self.aside: dict[str, list[list[str]]] = defaultdict(list)
 
     def take(self, token: re.Match[bytes]) -> None:
         """Read the next piece of the file."""
@@ -92,7 +105,7 @@ class _Reader:
             if len(self._groups) > _MOST_NESTED:
                 raise ContentProblem("has too many groups in each other to be read as an RTF file; save it again")
             self.flush()
-            self._groups.append(_Group(group.is_unseen, group.is_hidden, group.skip, group.charset, group.in_fonts))
+            self._groups.append(replace(group, may_be_unseen=False))
         elif token["brace"] == b"}":
             self.flush()
             if len(self._groups) > 1:
@@ -120,7 +133,7 @@ class _Reader:
     def _add(self, text: str, group: _Group) -> None:
         if not group.is_unseen and not group.is_hidden:
             self._budget.spend_characters(len(text))
-            self.parts.append(text)
+            (self.parts if group.parts is None else group.parts).append(text)
 
     def _characters(self, data: bytes) -> None:
         skipped = min(self._to_skip, len(data))
@@ -146,6 +159,11 @@ class _Reader:
             group.is_unseen = True
             group.in_fonts = group.in_fonts or word == "fonttbl"
         group.may_be_unseen = False
+        if (place := _ASIDE.get(word)) is not None and not group.is_unseen:
+            if place == "footnote":
+                self._add(f"[{len(self.aside[place]) + 1}]", group)
+            group.parts = []
+            self.aside[place].append(group.parts)
         if word in _SIGNS:
             self._add(_SIGNS[word], group)
         elif word in ("cell", "nestcell"):

@@ -29,6 +29,11 @@ def test_chapters_are_read_in_the_order_of_the_spine() -> None:
     assert contents(zipped(_BOOK), EPUB).text == ("The Book\nBy Ann Author\n\nOne\n\nIt began.\n\nTwo\n\nIt ended.")
 
 
+def test_names_of_files_that_stand_for_titles_of_chapters_are_left_out() -> None:
+    chapter = "<html><head><title>ch001.xhtml</title></head><body><h1>One</h1></body></html>"
+    assert contents(zipped({**_BOOK, "OEBPS/text/one.xhtml": chapter}), EPUB).text.split("\n\n")[1] == "One"
+
+
 def test_a_protected_book_is_refused_and_obscured_fonts_do_not_matter() -> None:
     def encryption(way: str) -> str:
         return f'<encryption><EncryptedData><EncryptionMethod Algorithm="{way}"/></EncryptedData></encryption>'

@@ -3,13 +3,28 @@ from hugginggpt.media.values import Table
 from tests.documents.builders import contents, zipped
 
 _PREFIXES = " ".join(
-    f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "text", "table", "draw")
+    f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+    for name in ("office", "text", "table", "draw", "style")
 )
 
 
 def document(body: str) -> bytes:
     content = f"<office:document-content {_PREFIXES}><office:body>{body}</office:body></office:document-content>"
     return zipped({"content.xml": content})
+
+
+def test_headers_and_footers_are_read_once() -> None:
+    margins = "".join(
+        f"<style:master-page><style:{kind}><text:p>{text}</text:p></style:{kind}></style:master-page>"
+        for kind, text in (("header", "Smith Ltd"), ("header-first", "Smith Ltd"), ("footer", "Tel. 123"))
+    )
+    styles = f"<office:document-styles {_PREFIXES}><office:master-styles>{margins}</office:master-styles>"
+    members = {
+        "content.xml": f"<office:document-content {_PREFIXES}><office:body><office:text><text:p>Hello.</text:p>"
+        "</office:text></office:body></office:document-content>",
+        "styles.xml": styles + "</office:document-styles>",
+    }
+    assert contents(zipped(members), ODT).text == "Smith Ltd\nHello.\nTel. 123"
 
 
 def test_an_odt_is_read_in_its_order() -> None:

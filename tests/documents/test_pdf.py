@@ -60,6 +60,28 @@ def test_columns_that_the_file_mixes_are_read_one_after_the_other() -> None:
     assert text.split("\n\n", 1)[1] == "\n".join(LEFT) + "\n\n" + "\n".join(RIGHT)
 
 
+def test_headings_do_not_close_a_narrow_gutter() -> None:
+    # An article by LaTeX: 10 points between the columns, and a heading in one of them beside a line of the other.
+    left = words("1", 60, 728, 15) + words("Introduction", 84, 728, 15)
+    left += b"".join(words(text, 60, 712 - 12 * row, 10) for row, text in enumerate(LEFT))
+    right = words("3", 252, 728, 15) + words("Results", 276, 728, 15)
+    right += b"".join(words(text, 252, 712 - 12 * row, 10) for row, text in enumerate(RIGHT))
+    expected = ["1", "Introduction", *" ".join(LEFT).split(), "3", "Results", *" ".join(RIGHT).split()]
+    assert contents(pdf(left + right), PDF).text.split() == expected
+
+
+def test_words_are_apart_where_the_file_has_no_space() -> None:
+    moved = (rb"[(received) -372 (from)]", rb"[(treasurer,) -200 (Henry)]")
+    content = b"".join(b"BT /F1 12 Tf 72 %d Td %s TJ ET\n" % (700 - 20 * row, text) for row, text in enumerate(moved))
+    content += b"BT /F1 12 Tf 3 Tc 72 660 Td (TOTAL) Tj 0 Tc ET\n"
+    assert contents(pdf(content), PDF).text == "received from\ntreasurer, Henry\nTOTAL"
+
+
+def test_accents_drawn_over_letters_go_with_them() -> None:
+    content = b"BT /F1 12 Tf 72 700 Td [(Fl\250) 444 (ogel)] TJ 0 -20 Td (5\264 o) Tj ET\n"
+    assert contents(pdf(content), PDF).text == "Flögel\n5\u00b4 o"
+
+
 def test_tables_stay_rows() -> None:
     rows = (("Item", "Pieces", "Price"), ("A rather long name of a thing", "2", "12.50"), ("Tea", "10", "1,200.00"))
     content = b"".join(

@@ -1,11 +1,32 @@
 import io
+from copy import deepcopy
 
 import pptx as python_pptx
+from pptx.enum.shapes import PP_PLACEHOLDER
+from pptx.oxml.ns import qn
 from pptx.util import Inches
 
 from hugginggpt.documents.model import PPTX
 from hugginggpt.media.values import Table
 from tests.documents.builders import contents
+
+
+def test_dates_and_footers_are_read_once_and_tab_stops_are_none() -> None:
+    deck = python_pptx.Presentation()
+    for number in (1, 2):
+        slide = deck.slides.add_slide(deck.slide_layouts[5])
+        slide.shapes.title.text = f"Title {number}"
+        properties = slide.shapes.title.text_frame.paragraphs[0]._p.get_or_add_pPr()
+        stops = properties.makeelement(qn("a:tabLst"), {})
+        stops.append(stops.makeelement(qn("a:tab"), {"pos": "0"}))
+        properties.append(stops)
+        for place in deck.slide_layouts[5].placeholders:
+            if place.placeholder_format.type in (PP_PLACEHOLDER.DATE, PP_PLACEHOLDER.SLIDE_NUMBER):
+                slide.shapes._spTree.append(deepcopy(place._element))
+                slide.shapes[-1].text_frame.text = "4 May" if "Date" in place.name else str(number)
+    buffer = io.BytesIO()
+    deck.save(buffer)
+    assert contents(buffer.getvalue(), PPTX).text == "Title 1\n4 May\n[slide 2]\nTitle 2"
 
 
 def test_slides_are_pages_with_titles_texts_tables_and_notes() -> None:

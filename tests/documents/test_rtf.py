@@ -22,6 +22,15 @@ from tests.documents.builders import contents
         (rb'{\rtf1 {\field{\*\fldinst HYPERLINK "http://x.invalid"}{\fldrslt a link}}}', "a link"),
         (rb"{\rtf1 seen {\v hidden}{\deleted gone}end}", "seen end"),
         (b"{\\rtf1 one\r\n two\\line three}", "one two\nthree"),
+        (
+            rb"{\rtf1{\header Smith Ltd\par}{\headerf Smith Ltd\par}{\footer Tel. 123\par}Hi.\par}",
+            "Smith Ltd\nHi.\nTel. 123",
+        ),
+        (
+            rb"{\rtf1 One{\super\chftn{\*\footnote\chftn\pard\tab Note.}} two.\par Three.}",
+            "One[1] two.\nThree.\n[1] Note.",
+        ),
+        (rb"{\rtf1 {\listtext \u61589\'3f\tab}First\par}", "•\tFirst"),
         (rb"{\rtf1 {\listtext\pard 1.\tab}First\par}", "1.\tFirst"),
     ],
 )
