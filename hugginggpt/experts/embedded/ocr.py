@@ -11,7 +11,7 @@ from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import ExpertContext
 from hugginggpt.experts.child_process import Child
-from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.drawing import opaque
 from hugginggpt.experts.embedded.package_files import packaged_files
 from hugginggpt.models.card import ModelCard
 
@@ -54,7 +54,7 @@ class OcrReader:
         return [word for text, corners in self._answer(picture, deadline)["lines"] for word in _words(text, corners)]
 
     def _answer(self, picture: PILImage.Image, deadline: Deadline) -> Mapping[str, Any]:
-        pixels = _wide_enough(on_white(picture))
+        pixels = _wide_enough(opaque(picture))
         header = {"width": pixels.width, "height": pixels.height}
         with computing(deadline):
             answer, _ = self._child.call(header, pixels.tobytes(), deadline=deadline)
