@@ -299,6 +299,60 @@ def test_sixteen_bit_grey_keeps_its_scale() -> None:
     assert np.asarray(read.image).tolist() == [[0, 100, 255]]
 
 
+def grey_of(values: np.ndarray, format: str) -> list[int]:
+    buffer = io.BytesIO()
+    PILImage.fromarray(values).save(buffer, format)
+    read = decode(ValueType.IMAGE, buffer.getvalue(), "image/any")
+    assert isinstance(read, Image)
+    return np.asarray(read.image).ravel().tolist()  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0, 1, 1, 0], [0, 255, 255, 0]),  # a mask
+        ([0, 2048, 4095], [0, 128, 255]),  # twelve bits of a camera
+        ([30000, 30100, 30200], [0, 128, 255]),  # a narrow band, as of a thermal camera
+        ([0, 257 * 100, 65535], [0, 100, 255]),
+        ([257 * 20, 257 * 100, 257 * 120], [20, 100, 120]),
+        ([65535, 65535], [255, 255]),
+        ([0, 0], [0, 0]),
+    ],
+)
+def test_sixteen_bits_of_which_few_are_used_have_their_own_range(
+    format: str, values: list[int], expected: list[int]
+) -> None:
+    assert grey_of(np.array([values], np.uint16), format) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0, 1, 1, 0], [0, 255, 255, 0]),
+        ([0, 0.5, 1], [0, 128, 255]),
+        ([0, 0.25, 0.5], [0, 128, 255]),
+        ([0, 100, 255], [0, 100, 255]),
+        ([20, 100, 120], [20, 100, 120]),
+        ([-1, 0, 1], [0, 128, 255]),
+        ([0, 2048, 4095], [0, 128, 255]),
+        ([1000, 1500, 2000, np.nan, np.inf, -3.4e38], [0, 128, 255, 0, 0, 0]),
+        ([0.5, 0.5], [128, 128]),
+        ([1, 1], [1, 1]),
+        ([np.nan, np.nan], [0, 0]),
+    ],
+)
+def test_floats_have_their_own_range(values: list[float], expected: list[int]) -> None:
+    assert grey_of(np.array([values], np.float32), "TIFF") == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"), [([0, 1], [0, 255]), ([0, 100, 255], [0, 100, 255]), ([-5, 0, 5], [0, 128, 255])]
+)
+def test_whole_numbers_have_their_own_range(values: list[int], expected: list[int]) -> None:
+    assert grey_of(np.array([values], np.int32), "TIFF") == expected
+
+
 def test_transparent_palette_keeps_its_transparency() -> None:
     image = PILImage.new("P", (2, 2), 0)
     buffer = io.BytesIO()

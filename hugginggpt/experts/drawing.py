@@ -1,22 +1,54 @@
-"""Drawing on pictures: boxes, regions and a white background."""
+"""Drawing on pictures: boxes, regions and a background."""
 
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 from PIL import Image as PILImage
-from PIL import ImageColor, ImageDraw, ImageFont
+from PIL import ImageChops, ImageColor, ImageDraw, ImageFilter, ImageFont
 
 # Colours that most kinds of colour vision can tell apart (Okabe and Ito), readable under black letters.
 _COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2")
 
 
-def on_white(picture: PILImage.Image) -> PILImage.Image:
-    """The picture in RGB, with transparent parts on white."""
+# Backgrounds for transparent parts, the most usual first, and how much better the others have to be.
+_BACKGROUNDS = ((255, 0.0), (0, 0.15), (128, 0.2))
+
+# Levels of grey between two things that can be told apart.
+_DISTINCT = 64
+
+_EDGE = 5  # pixels; writing is all edge
+
+
+def opaque(picture: PILImage.Image) -> PILImage.Image:
+    """The picture in RGB. Transparent parts get a background on which what adjoins them can be seen.
+
+    That is white for most pictures, black for white writing, and grey where white and black things are beside each
+    other.
+    """
     if not picture.has_transparency_data:
         return picture.convert("RGB")
     layer = picture.convert("RGBA")
-    return PILImage.alpha_composite(PILImage.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    background = _background(layer)
+    ground = PILImage.new("RGBA", layer.size, (background, background, background, 255))
+    return PILImage.alpha_composite(ground, layer).convert("RGB")
+
+
+def _background(layer: PILImage.Image) -> int:
+    """The level of grey for the transparent parts of a picture in RGBA."""
+    alpha = layer.getchannel("A")
+    visible = max(1, alpha.getextrema()[1] // 2)  # type: ignore[operator]
+    solid = alpha.point(lambda level: 255 if level >= visible else 0)
+    edge = ImageChops.subtract(solid, solid.filter(ImageFilter.MinFilter(_EDGE)))
+    levels = layer.convert("RGB").convert("L").histogram(edge)
+    total = sum(levels)
+    if not total:
+        return _BACKGROUNDS[0][0]
+
+    def seen(background: int) -> float:
+        return sum(count for level, count in enumerate(levels) if abs(level - background) >= _DISTINCT) / total
+
+    return max(_BACKGROUNDS, key=lambda ground: seen(ground[0]) - ground[1])[0]
 
 
 @cache
@@ -31,7 +63,7 @@ def with_boxes(picture: PILImage.Image, found: Sequence[dict[str, Any]]) -> PILI
         picture: in any mode.
         found: `[{"label", "score", "box": {"xmin", "ymin", "xmax", "ymax"}}]`, boxes in pixels.
     """
-    drawn = on_white(picture)
+    drawn = opaque(picture)
     if drawn is picture:
         drawn = picture.copy()
     draw = ImageDraw.Draw(drawn)
@@ -64,7 +96,7 @@ def with_regions(picture: PILImage.Image, regions: Sequence[tuple[str, Any]]) ->
     """
     import numpy as np
 
-    pixels = np.asarray(on_white(picture)).astype(np.float32)
+    pixels = np.asarray(opaque(picture)).astype(np.float32)
     names = list(dict.fromkeys(name for name, _ in regions))
     for number, (name, mask) in enumerate(regions):
         at = names.index(name) if name else number

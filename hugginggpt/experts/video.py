@@ -8,7 +8,7 @@ from PIL import Image as PILImage
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
-from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.drawing import opaque
 from hugginggpt.media import Video
 
 # The codec that browsers play, and one that every build of PyAV has, both at a visually lossless quality. x264's
@@ -38,7 +38,7 @@ def encode_video(frames: Sequence[PILImage.Image], frames_per_second: int) -> Vi
         stream.thread_count = 1
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for picture in frames:
-            frame = frames_of.from_image(on_white(picture).resize((width, height)))
+            frame = frames_of.from_image(opaque(picture).resize((width, height)))
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return Video(buffer.getvalue(), "video/mp4")

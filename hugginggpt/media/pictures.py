@@ -27,6 +27,12 @@ _WIDTHS = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2
 
 _STRIP_PIXELS = 1 << 18
 
+_EIGHT_BITS, _SIXTEEN_BITS = 255, 65535
+_SMALL_SHARE = 0.25
+"""Values within a smaller part of their usual scale are shown on a scale of their own."""
+
+_NO_VALUE = 1e30
+
 _START_OF_SCAN = b"\xff\xda"
 _MAX_SCANS = 64
 """A progressive JPEG has about ten scans, each over the whole picture."""
@@ -89,9 +95,9 @@ def read(data: bytes) -> Image:
     with _opened(data) as image:
         image.load()
         turn = _TURNS.get(_orientation(image))
-        plain = _plain(image)
-    del image  # frees its pixels, if `_plain` copied them
-    return Image(plain if turn is None else plain.transpose(turn))
+        pixels = plain(image)
+    del image  # frees its pixels, if `plain` copied them
+    return Image(pixels if turn is None else pixels.transpose(turn))
 
 
 @contextmanager
@@ -165,46 +171,60 @@ def _orientation(image: PILImage.Image) -> int:
 def write(image: Image, format: str) -> bytes:
     """The picture in a format that Pillow writes, without metadata, so that equal pixels give equal bytes."""
     buffer = io.BytesIO()
-    _plain(image.image).save(buffer, format)
+    plain(image.image).save(buffer, format)
     return buffer.getvalue()
 
 
-def _plain(image: PILImage.Image) -> PILImage.Image:
-    """The picture as L, RGB or RGBA, without what Pillow carries along in `info`."""
+def plain(image: PILImage.Image) -> PILImage.Image:
+    """A picture of any mode as L, RGB or RGBA, without what Pillow carries along in `info`."""
     if image.mode.startswith("I;16"):
-        # Rounded to 256 levels; 257 is odd, so there are no ties.
-        plain = _by_strips(image, lambda values: ((values.astype(np.uint32) + 128) // 257).astype(np.uint8))
+        made = _by_scale(image, _SIXTEEN_BITS)
     elif image.mode in ("I", "F"):
-        plain = _stretched(image)
+        made = _by_scale(image, _EIGHT_BITS)
     elif image.mode == "1":
-        plain = image.convert("L")
+        made = image.convert("L")
     elif image.mode not in _MODES:
-        plain = image.convert("RGBA" if image.has_transparency_data else "RGB")
+        made = image.convert("RGBA" if image.has_transparency_data else "RGB")
     elif "transparency" in image.info:
-        plain = image.convert("RGBA")
+        made = image.convert("RGBA")
     else:
-        plain = image._new(image.im)  # shares the pixels, which are never changed
-    plain.info = {}
-    return plain
+        made = image._new(image.im)  # shares the pixels, which are never changed
+    made.info = {}
+    return made
 
 
-def _stretched(image: PILImage.Image) -> PILImage.Image:
-    """Values without a fixed scale, such as heights, as grey: the lowest black, the highest white."""
-    low, high, grey = math.inf, -math.inf, True
+def _by_scale(image: PILImage.Image, usual: int) -> PILImage.Image:
+    """Values as grey: on their usual scale if they fill it, else the lowest black and the highest white.
+
+    Cameras give twelve bits in sixteen, masks only 0 and 1, and heights have no scale at all.
+
+    Args:
+        image: in a mode with one channel.
+        usual: the highest value of the usual scale.
+    """
+    low, high, whole = math.inf, -math.inf, True
     for _, values in _strips(image):
-        finite = _finite(values)
-        low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-        grey = grey and np.array_equal(finite, np.rint(finite))
-    if grey and low >= 0 and high <= 255:
-        return _by_strips(image, lambda values: _finite(values).astype(np.uint8))
-    scale = 255 / (high - low or 1)
-    return _by_strips(image, lambda values: np.rint((_finite(values) - low) * scale).astype(np.uint8))
+        known = values[_are_known(values)].astype(np.float64)
+        if known.size:
+            low, high = min(low, float(known.min())), max(high, float(known.max()))
+            whole = whole and np.array_equal(known, np.rint(known))
+    fits = whole and low >= 0 and high <= usual
+    if not low < high:
+        # One value has no range of its own: between 0 and 1, or on the usual scale, it is a level.
+        low, high = (0.0, 1.0) if 0 <= low <= 1 and not fits else (0.0, float(usual))
+    elif fits and high - low >= _SMALL_SHARE * (usual + 1):
+        low, high = 0.0, float(usual)
+
+    def grey(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        known = np.where(_are_known(values), values, low).astype(np.float64)
+        return np.rint(np.clip((known - low) * 255 / (high - low), 0, 255)).astype(np.uint8)
+
+    return _by_strips(image, grey)
 
 
-def _finite(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    finite = values.astype(np.float64)
-    finite[~np.isfinite(finite)] = 0.0
-    return finite
+def _are_known(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Where there are values: not infinite, not a number, and not the largest float, which maps use for nothing."""
+    return np.abs(values.astype(np.float64)) < _NO_VALUE  # false for not a number, too
 
 
 def _by_strips(image: PILImage.Image, grey: Callable[[npt.NDArray[Any]], npt.NDArray[np.uint8]]) -> PILImage.Image:

@@ -10,6 +10,7 @@ from uuid import UUID
 from hugginggpt.artifacts import Artifact
 from hugginggpt.capabilities import ValueType
 from hugginggpt.evaluation.report import EvaluationReport
+from hugginggpt.experts.drawing import opaque
 from hugginggpt.media import Image
 from hugginggpt.models.card import ModelChoice
 from hugginggpt.plan import Plan, PlannedTask
@@ -122,7 +123,7 @@ def _shown(artifact: Artifact) -> str:
 def _thumbnail(artifact: Artifact) -> str:
     value = get_store().get(artifact)
     assert isinstance(value, Image)
-    small = value.image.convert("RGB")
+    small = opaque(value.image)
     small.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=80)

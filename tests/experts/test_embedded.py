@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -19,7 +18,7 @@ from hugginggpt.errors import DeadlineExceededError, ExpertError, ModelLoadError
 from hugginggpt.experts.base import ExpertContext, Outputs
 from hugginggpt.experts.embedded import EXPERTS
 from hugginggpt.experts.embedded.espeak_voices import voice_for
-from hugginggpt.experts.embedded.ocr_process import in_reading_order, one_direction
+from hugginggpt.experts.embedded.reading_order import in_reading_order
 from hugginggpt.experts.pool import ModelPool
 from hugginggpt.media import Audio, Image, Structured, Table, Text
 from hugginggpt.models.card import Endpoint, ModelCard
@@ -159,30 +158,6 @@ def test_reading_order_without_pictures() -> None:
     assert "Amount 5.00" in rows_of(in_reading_order(found))
     assert "Next row" in rows_of(in_reading_order(found))
     assert in_reading_order([]) == ""
-
-
-def test_a_page_that_stands_on_its_head_is_read(ask: Ask) -> None:
-    (text,) = ask("image-to-text", image=Image(invoice(180)))
-    assert isinstance(text, Text)
-    assert "Toner" in text.text and "INVOICE 2041" in text.text
-
-
-@pytest.mark.parametrize(
-    ("upside_down", "score", "turned"), [(1, 0.99, False), (2, 0.99, True), (3, 0.99, True), (3, 0.6, False)]
-)
-def test_lines_are_turned_all_or_none(upside_down: int, score: float, turned: bool) -> None:
-    lines = [np.arange(20 * width * 3).reshape(20, width, 3) for width in (60, 800, 90)]
-    seen = []
-
-    def classify(pictures: list[Any]) -> Any:
-        seen.extend(picture.shape for picture in pictures)
-        directions = [("180", score)] * upside_down + [("0", 0.99)] * (len(pictures) - upside_down)
-        return SimpleNamespace(cls_res=directions, img_list=None)
-
-    answer = one_direction(classify)(lines)
-    assert seen == [(20, 60, 3), (20, 80, 3), (20, 80, 3)]
-    for line, got in zip(lines, answer.img_list, strict=True):
-        assert (got == (np.rot90(line, 2) if turned else line)).all()
 
 
 def test_speech_is_audible_and_longer_for_longer_texts(ask: Ask) -> None:

@@ -6,8 +6,9 @@ from importlib.resources import files
 
 from PIL import Image
 
-from hugginggpt.experts.embedded.ocr_process import Box as Corners
-from hugginggpt.experts.embedded.ocr_process import in_reading_order, make_reader
+from hugginggpt.experts.embedded.ocr_process import make_reader
+from hugginggpt.experts.embedded.reading_order import Box as Corners
+from hugginggpt.experts.embedded.reading_order import in_reading_order
 
 
 class Ocr:

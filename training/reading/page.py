@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from PIL import ImageFont
 
-from hugginggpt.experts.embedded.ocr_process import Box as Corners
+from hugginggpt.experts.embedded.reading_order import Box as Corners
 from training.reading.traced import Traced
 
 Box = tuple[float, float, float, float]

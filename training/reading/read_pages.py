@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from hugginggpt.experts.embedded.ocr_process import Box as Corners
+from hugginggpt.experts.embedded.reading_order import Box as Corners
 from training.reading import mistakes
 from training.reading.documents import filled
 from training.reading.layout import compose

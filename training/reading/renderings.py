@@ -6,23 +6,19 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 
-from hugginggpt.experts.embedded.ocr_process import Box as Corners
-from hugginggpt.experts.embedded.ocr_process import in_reading_order
+from hugginggpt.experts.embedded.reading_order import Box as Corners
+from hugginggpt.experts.embedded.reading_order import rows_in_order
 from training.reading.documents import Block, Document
 from training.reading.templates import Form
 from training.reading.traced import Traced
 
-_FIRST_MARK = 0xF0000  # of Unicode's second private use area: one mark stands for one piece
 _WIDTH = 76
 
 
 def in_order(found: Sequence[tuple[Corners, Traced]]) -> Traced:
     """The text of pieces of a page, in the order in which OCR's pieces are read."""
-    order = in_reading_order([(corners, chr(_FIRST_MARK + n)) for n, (corners, _) in enumerate(found)])
-    return Traced.joined(
-        found[ord(sign) - _FIRST_MARK][1].stripped() if ord(sign) >= _FIRST_MARK else Traced.foreign(sign)
-        for sign in order
-    )
+    rows = rows_in_order([(corners, text.text) for corners, text in found])
+    return Traced.joined((Traced.joined((found[n][1].stripped() for n in row), " ") for row in rows), "\n")
 
 
 def as_text(document: Document, rng: random.Random) -> Traced:

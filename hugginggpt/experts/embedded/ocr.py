@@ -11,14 +11,12 @@ from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import ExpertContext
-from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.drawing import opaque
+from hugginggpt.experts.embedded.legible import UNREADABLE
 from hugginggpt.experts.embedded.package_files import packaged_files
 from hugginggpt.models.card import ModelCard
 
 START_SECONDS = 120.0
-
-# RapidOCR scales thinner pictures to an enormous size, or fails.
-_MOST_TIMES_AS_LONG = 8
 
 
 class OcrReader:
@@ -34,10 +32,10 @@ class OcrReader:
         self._child.start(Deadline(START_SECONDS))
 
     def read(self, picture: PILImage.Image, deadline: Deadline) -> str:
-        """The text in a picture, row by row.
+        """The text in a picture, line by line, with a mark in place of what cannot be read.
 
         Raises:
-            ExpertError: there is no text in the picture.
+            ExpertError: there is no text in the picture, or none of it can be read.
             DeadlineExceededError: reading took too long.
         """
         return str(self._answer(picture, deadline)["text"])
@@ -45,21 +43,27 @@ class OcrReader:
     def words(self, picture: PILImage.Image, deadline: Deadline) -> list[tuple[str, tuple[float, float, float, float]]]:
         """The words in a picture, each with its left, top, right and bottom in pixels.
 
-        OCR finds boxes of whole lines; they are divided in proportion to the lengths of the words.
+        OCR finds boxes of whole lines; they are divided in proportion to the lengths of the words. Words that cannot be
+        read are left out.
 
         Raises:
-            ExpertError: there is no text in the picture.
+            ExpertError: there is no text in the picture, or none of it can be read.
             DeadlineExceededError: reading took too long.
         """
         return [word for text, corners in self._answer(picture, deadline)["lines"] for word in _words(text, corners)]
 
     def _answer(self, picture: PILImage.Image, deadline: Deadline) -> Mapping[str, Any]:
-        pixels = _wide_enough(on_white(picture))
+        pixels = opaque(picture)
         header = {"width": pixels.width, "height": pixels.height}
         with computing(deadline):
             answer, _ = self._child.call(header, pixels.tobytes(), deadline=deadline)
         if not answer["text"]:
             raise ExpertError("No text was found in the picture.")
+        if not answer["text"].replace(UNREADABLE, "").strip():
+            raise ExpertError(
+                "The text in the picture cannot be read: it is not clear enough, or in a script other than Latin, "
+                "Chinese and Japanese."
+            )
         return answer
 
     def close(self) -> None:
@@ -67,19 +71,14 @@ class OcrReader:
         self._child.close()
 
 
-def _wide_enough(picture: PILImage.Image) -> PILImage.Image:
-    """The picture, padded with white on the right or below if it is too thin to read."""
-    least = max(picture.size) // _MOST_TIMES_AS_LONG
-    if min(picture.size) >= least:
-        return picture
-    page = PILImage.new("RGB", (max(picture.width, least), max(picture.height, least)), "white")
-    page.paste(picture)
-    return page
-
-
 def _words(text: str, corners: Sequence[Sequence[float]]) -> Iterator[tuple[str, tuple[float, float, float, float]]]:
-    left, right = min(x for x, _ in corners), max(x for x, _ in corners)
-    top, bottom = min(y for _, y in corners), max(y for _, y in corners)
-    letter = (right - left) / max(1, len(text))
-    for word in re.finditer(r"\S+", text):
-        yield word.group(), (left + word.start() * letter, top, left + word.end() * letter, bottom)
+    upper, lower = (corners[0], corners[1]), (corners[3], corners[2])
+    for word in re.finditer(r"\S+", text.replace(UNREADABLE, " " * len(UNREADABLE))):
+        ends = [
+            (start + share * (end - start))
+            for line in (upper, lower)
+            for share in (word.start() / len(text), word.end() / len(text))
+            for start, end in zip(*line, strict=True)
+        ]
+        xs, ys = ends[::2], ends[1::2]
+        yield word.group(), (min(xs), min(ys), max(xs), max(ys))

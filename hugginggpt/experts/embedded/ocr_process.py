@@ -1,92 +1,248 @@
-"""RapidOCR in a child process, and the reading order of the boxes it finds."""
+"""RapidOCR in a child process: finds the lines of a picture, turns the page upright and reads them."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
-from statistics import fmean, median
+from statistics import median
 from typing import Any
 
 from hugginggpt.child_process import Handler, Message
 from hugginggpt.errors import ModelLoadError
+from hugginggpt.experts.embedded.legible import line_of, read_page
+from hugginggpt.experts.embedded.page_tiles import Tile, put_together, smaller_tiles, tiles
+from hugginggpt.experts.embedded.reading_order import Box, in_reading_order
 
 # RapidOCR's classifier of directions takes pictures of lines that are four times as long as high.
 _HEAD = 4
 
+# How many lines tell the direction of a page.
+_ASKED = 18
+_COMPARED = 3
+
 # The probability that RapidOCR itself demands before it turns a line.
 _SURE = 0.9
 
-Box = Sequence[Sequence[float]]
-"""Four corners (x, y) in pixels, relative to the text: top left, top right, bottom right, bottom left."""
+# The share of lines that may be taken for upside down on a page that is not; the classifier is not that good.
+_DOUBT = 0.3
+
+# How much longer than wide a box has to be to tell the direction of its line.
+_TELLING = 2.0
+
+# RapidOCR turns pictures of lines that are so much higher than wide.
+_STANDING = 1.5
+
+# RapidOCR scales thinner pictures to an enormous size, or fails.
+_MOST_TIMES_AS_LONG = 8
+
+# Lines are cut where they are longer, in heights of a line.
+_LONGEST = 50
+_BLANK = 0.2  # of the contrast of a line is the most in a space
+
+# The detector enlarges pictures with a shorter side, which small ones need and parts of large ones do not.
+_NOT_ENLARGED = 736
+
+_FAINTEST = 8  # levels between the darkest and the brightest spot of a tile with text
 
 
-@dataclass
-class _Piece:
-    left: float
-    top: float
-    bottom: float
-    text: str
-
-    @property
-    def height(self) -> float:
-        return self.bottom - self.top
-
-
-def in_reading_order(found: Sequence[tuple[Box, str]]) -> str:
-    """The text of a page. Each row is one line, read from left to right; rows go from top to bottom.
-
-    This keeps a label and its amount together, however far apart they are printed. A page that was
-    scanned at an angle is straightened first.
-    """
-    slant = _slant([box for box, _ in found])
-    rows: list[list[_Piece]] = []
-    for piece in sorted((_piece(box, text, slant) for box, text in found), key=lambda p: p.top + p.bottom):
-        if rows and _same_row(rows[-1], piece):
-            rows[-1].append(piece)
-        else:
-            rows.append([piece])
-    return "\n".join(" ".join(p.text for p in sorted(row, key=lambda p: p.left)) for row in rows)
-
-
-def _slant(boxes: Sequence[Box]) -> float:
-    """The angle of the lines in radians: the median over the boxes that are long enough."""
-    edges = [(b[1][0] - b[0][0], b[1][1] - b[0][1], math.dist(b[0], b[3])) for b in boxes]
-    angles = [math.atan2(dy, dx) for dx, dy, height in edges if math.hypot(dx, dy) > 2 * height]
-    return median(angles) if angles else 0.0
-
-
-def _piece(box: Box, text: str, slant: float) -> _Piece:
-    cos, sin = math.cos(-slant), math.sin(-slant)
-    ys = [x * sin + y * cos for x, y in box]
-    return _Piece(left=min(x * cos - y * sin for x, y in box), top=min(ys), bottom=max(ys), text=text.strip())
-
-
-def _same_row(row: Sequence[_Piece], piece: _Piece) -> bool:
-    """Whether a piece belongs to a row: they share half the height of the smaller one.
-
-    A piece three times as high is not part of the row but vertical text in the margin.
-    """
-    top, bottom = fmean(p.top for p in row), fmean(p.bottom for p in row)
-    low, high = sorted((piece.height, bottom - top))
-    return min(bottom, piece.bottom) - max(top, piece.top) > 0.5 * low and high < 3 * low
-
-
-def one_direction(classify: Callable[[Sequence[Any]], Any]) -> Callable[[Sequence[Any]], Any]:
-    """A classifier of directions that turns all lines of a page, or none, as most of them stand.
-
-    By itself RapidOCR's takes some lines for upside down, above all long ones, which it squeezes to look at them.
+class Reader:
+    """RapidOCR's three stages, with what it lacks: tiles, pages that lie on their side, and marks for what is unread.
 
     Args:
-        classify: takes pictures of lines; answers with them, turned, as `img_list`, and their directions as `cls_res`.
+        engine: a `RapidOCR`.
     """
 
-    def turn(lines: Sequence[Any]) -> Any:
-        answer = classify([line[:, : _HEAD * line.shape[0]] for line in lines])
-        upside_down = sum("180" in direction and score > _SURE for direction, score in answer.cls_res)
-        answer.img_list = [line[::-1, ::-1] if upside_down > len(lines) / 2 else line for line in lines]
-        return answer
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+        self._classify = engine._load_cls_model()
+        self._recognise = engine._load_rec_model()
 
-    return turn
+    def read(self, picture: Any) -> Message:
+        """The text of a picture, and its lines with their corners in pixels of the picture.
+
+        Args:
+            picture: uint8, shape (height, width, 3), BGR.
+        """
+        import numpy as np
+
+        found = self._boxes(picture)
+        if not found:
+            return {"text": "", "lines": []}, b""
+        turns = 1 if _lies_on_its_side(found) else 0
+        if turns:
+            # Short words are found less reliably on their side.
+            lying = np.ascontiguousarray(np.rot90(picture))
+            found = [_turned(box, lying, 3) for box in self._boxes(lying)] or found
+        boxes, crops = self._cut_out(picture, found, turns)
+        if self._is_upside_down(crops, boxes, unsure=turns > 0):
+            turns += 2
+            boxes, crops = self._cut_out(picture, found, turns)
+        self._turn_standing(boxes, crops)
+        boxes, crops = _divided(boxes, crops)
+        texts = read_page([line_of(crop, text, info) for crop, text, _, info in self._read_lines(crops)])
+        kept = [n for n, text in enumerate(texts) if text]
+        page = np.rot90(picture, turns)
+        return {
+            "text": in_reading_order([(boxes[n], texts[n]) for n in kept]),
+            "lines": [[texts[n], _moved(boxes[n], page, -turns % 4)] for n in kept],
+        }, b""
+
+    def _boxes(self, picture: Any) -> list[Box]:
+        """The boxes of all lines, in pixels of the picture."""
+        height, width = picture.shape[:2]
+        found = self._found(picture, tiles(width, height))
+        line = median([min(math.dist(box[0], box[1]), math.dist(box[0], box[3])) for box in found] or [0.0])
+        smaller = smaller_tiles(width, height, line)
+        return self._found(picture, smaller) if smaller else found
+
+    def _found(self, picture: Any, parts: Sequence[Tile]) -> list[Box]:
+        import numpy as np
+
+        found = []
+        for part in parts:
+            least = _NOT_ENLARGED if len(parts) > 1 else max(picture.shape[:2]) // _MOST_TIMES_AS_LONG
+            tile = _padded(picture[part.top : part.bottom, part.left : part.right], least)
+            if int(tile.max()) - int(tile.min()) < _FAINTEST:
+                continue
+            boxes = self._engine(tile, use_det=True, use_cls=False, use_rec=False).boxes
+            if boxes is not None:
+                found.append((boxes + np.array([part.left, part.top])).tolist())
+        return put_together(found)
+
+    def _cut_out(self, picture: Any, found: Sequence[Box], turns: int) -> tuple[list[Box], list[Any]]:
+        """The boxes of a picture after a number of quarter turns to the left, and the pictures of its lines."""
+        import numpy as np
+
+        page = np.ascontiguousarray(np.rot90(picture, turns))
+        boxes = [_turned(box, picture, turns) for box in found]
+        return boxes, self._engine.crop_text_regions(page, np.array(boxes, np.float32))
+
+    def _is_upside_down(self, crops: Sequence[Any], boxes: Sequence[Box], *, unsure: bool) -> bool:
+        """Whether most lines of a page stand on their heads, by the classifier, or by what can be read if it is unsure.
+
+        By itself the classifier takes some lines for upside down.
+        """
+        lying = [crop for crop, box in zip(crops, boxes, strict=True) if not _is_standing(box)] or list(crops)
+        asked = sorted(lying, key=lambda crop: -crop.shape[1] / crop.shape[0])[:_ASKED]
+        if not unsure and sum(self._heads_down(asked)) <= _DOUBT * len(asked):
+            return False
+        compared = asked[:_COMPARED]
+        upright = self._clarity(compared)
+        return self._clarity([crop[::-1, ::-1] for crop in compared]) > upright
+
+    def _turn_standing(self, boxes: Sequence[Box], crops: list[Any]) -> None:
+        """Correct the pictures of boxes that are higher than wide, which RapidOCR turns to the left without looking.
+
+        As high as a line they are narrow signs, such as a 1, and must stay as they are. Others are lines along the
+        margin and may run either way.
+        """
+        import numpy as np
+
+        standing = [n for n, box in enumerate(boxes) if _is_standing(box)]
+        if not standing:
+            return
+        heights = [math.dist(box[0], box[3]) for box in boxes]
+        line = median([height for n, height in enumerate(heights) if n not in standing] or [0.0])
+        signs = [n for n in standing if heights[n] < _STANDING * line]
+        for n in signs:
+            crops[n] = np.rot90(crops[n], -1)
+        margin = [n for n in standing if n not in signs]
+        for n, down in zip(margin, self._heads_down([crops[n] for n in margin]) if margin else (), strict=True):
+            if down:
+                crops[n] = crops[n][::-1, ::-1]
+
+    def _heads_down(self, crops: Sequence[Any]) -> list[bool]:
+        # Longer lines would be squeezed.
+        answer = self._classify([crop[:, : _HEAD * crop.shape[0]] for crop in crops])
+        return ["180" in direction and score > _SURE for direction, score in answer.cls_res]
+
+    def _clarity(self, crops: Sequence[Any]) -> float:
+        """How much can be read in pictures of lines, and how surely."""
+        return sum(score**2 * len(text.replace(" ", "")) for _, text, score, _ in self._read_lines(crops))
+
+    def _read_lines(self, crops: Sequence[Any]) -> list[tuple[Any, str, float, Any]]:
+        from rapidocr.ch_ppocr_rec import TextRecInput
+
+        answer = self._recognise(TextRecInput(img=list(crops), return_word_box=True))
+        return list(zip(crops, answer.txts, answer.scores, answer.word_results, strict=True))
+
+
+def _lies_on_its_side(boxes: Sequence[Box]) -> bool:
+    """Whether more of the text runs down or up the page than across it."""
+    across = down = 0.0
+    for box in boxes:
+        width, height = math.dist(box[0], box[1]), math.dist(box[0], box[3])
+        if width >= _TELLING * height:
+            across += width
+        elif height >= _TELLING * width:
+            down += height
+    return down > across
+
+
+def _turned(box: Box, picture: Any, turns: int) -> Box:
+    """A box of a picture after quarter turns of the picture to the left, from its new top left corner on."""
+    corners = _moved(box, picture, turns)
+    return [*corners[turns:], *corners[:turns]]
+
+
+def _moved(box: Box, picture: Any, turns: int) -> list[list[float]]:
+    """Where the corners of a box are after quarter turns of the picture to the left."""
+    height, width = picture.shape[:2]
+    corners = [[float(x), float(y)] for x, y in box]
+    for _ in range(turns):
+        corners = [[y, width - x] for x, y in corners]
+        width, height = height, width
+    return corners
+
+
+def _divided(boxes: Sequence[Box], crops: Sequence[Any]) -> tuple[list[Box], list[Any]]:
+    """The boxes and pictures of lines, with very long ones cut at spaces, because the model takes long for them."""
+    parts: list[tuple[Box, Any]] = []
+    for box, crop in zip(boxes, crops, strict=True):
+        length = crop.shape[1]
+        places = [0, *(_spaces(crop) if length > _LONGEST * crop.shape[0] and not _is_standing(box) else ()), length]
+        for start, end in pairwise(places):
+            upper, lower = ([_between(box[a], box[b], x / length) for x in (start, end)] for a, b in ((0, 1), (3, 2)))
+            part = [upper[0], upper[1], lower[1], lower[0]] if len(places) > 2 else box
+            parts.append((part, crop[:, start:end]))
+    return [box for box, _ in parts], [crop for _, crop in parts]
+
+
+def _spaces(crop: Any) -> Iterator[int]:
+    """Where to cut the picture of a long line: in the middle of a wide space before each limit of the length."""
+    import numpy as np
+
+    height, length = crop.shape[:2]
+    middle = crop[height // 5 : -(height // 5) or None].mean(axis=2)
+    blank = np.ptp(middle, axis=0) < _BLANK * np.ptp(middle)
+    place, limit = 0, _LONGEST * height // 2
+    while length - place > _LONGEST * height:
+        window = blank[place + limit : place + 2 * limit]
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], window.astype(np.int8), [0]])))
+        starts, ends = edges[::2], edges[1::2]
+        widest = int(np.argmax(ends - starts)) if len(starts) else -1
+        place += limit + (int(starts[widest] + ends[widest]) // 2 if widest >= 0 else limit)
+        yield place
+
+
+def _between(one: Sequence[float], other: Sequence[float], share: float) -> list[float]:
+    return [a + share * (b - a) for a, b in zip(one, other, strict=True)]
+
+
+def _is_standing(box: Box) -> bool:
+    return math.dist(box[0], box[3]) >= _STANDING * math.dist(box[0], box[1])
+
+
+def _padded(tile: Any, least: int) -> Any:
+    """The tile, with white on the right or below if a side is too short."""
+    import numpy as np
+
+    height, width = tile.shape[:2]
+    if min(height, width) >= least:
+        return np.ascontiguousarray(tile)
+    padded = np.full((max(height, least), max(width, least), 3), 255, np.uint8)
+    padded[:height, :width] = tile
+    return padded
 
 
 def make_reader(folder: str, threads: int) -> Handler:
@@ -106,7 +262,7 @@ def make_reader(folder: str, threads: int) -> Handler:
             raise ModelLoadError(f"The {stage} model of RapidOCR is missing: reinstall the package rapidocr.")
         # Explicit paths, because the library downloads models that it does not find.
         models[f"{stage}.model_path"] = str(path)
-    engine: Any = RapidOCR(
+    engine = RapidOCR(
         params={
             "Global.log_level": "error",
             "EngineConfig.onnxruntime.intra_op_num_threads": threads,
@@ -114,12 +270,10 @@ def make_reader(folder: str, threads: int) -> Handler:
             **models,
         }
     )
-    engine.text_cls = one_direction(engine._load_cls_model())
+    reader = Reader(engine)
 
     def read(header: Mapping[str, Any], data: bytes) -> Message:
         pixels = np.frombuffer(data, np.uint8).reshape(header["height"], header["width"], 3)
-        output: Any = engine(np.ascontiguousarray(pixels[:, :, ::-1]))  # it expects BGR
-        found = [] if output.txts is None else list(zip(output.boxes.tolist(), output.txts, strict=True))
-        return {"text": in_reading_order(found), "lines": [[text, box] for box, text in found]}, b""
+        return reader.read(np.ascontiguousarray(pixels[:, :, ::-1]))  # it expects BGR
 
     return read

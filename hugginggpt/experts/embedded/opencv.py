@@ -6,7 +6,7 @@ from typing import Any
 from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Expert, ExpertContext, Inputs, Outputs
-from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.drawing import opaque
 from hugginggpt.media import Image
 from hugginggpt.models.card import Endpoint, ModelCard
 
@@ -29,7 +29,7 @@ class OpenCVControl(Expert):
     def prepare(self, inputs: Inputs) -> Any:
         import numpy as np
 
-        return np.asarray(on_white(inputs["image"].image))
+        return np.asarray(opaque(inputs["image"].image))
 
     def run(self, model: Any, prepared: Any, deadline: Deadline) -> Any:
         with computing(deadline):

@@ -12,7 +12,7 @@ from hugginggpt.cpu import computing
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Expert, ExpertContext, Inputs
-from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.drawing import opaque
 from hugginggpt.experts.embedded.package_files import packaged_files
 from hugginggpt.models.card import Endpoint, ModelCard
 
@@ -41,7 +41,7 @@ class PersonExpert(Expert):
         return finder
 
     def prepare(self, inputs: Inputs) -> Any:
-        return on_white(inputs["image"].image)
+        return opaque(inputs["image"].image)
 
     def run(self, model: Child, prepared: PILImage.Image, deadline: Deadline) -> Any:
         header = {"width": prepared.width, "height": prepared.height, "mask": self.masks}

@@ -7,7 +7,7 @@ from typing import Any
 from hugginggpt.capabilities import CAPABILITIES
 from hugginggpt.errors import ModelLoadError
 from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
-from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.drawing import opaque
 from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert, load_pipeline
 from hugginggpt.experts.local.runtime.image_size import resized_for
 from hugginggpt.experts.local.runtime.model_loading import LoadTarget, model_loading
@@ -60,7 +60,7 @@ class ControlToImage(DiffusionExpert):
 
     def make(self, diffuser: Diffuser, inputs: Inputs) -> Any:
         """The picture keeps the proportions of the control picture."""
-        control = resized_for(on_white(inputs["image"].image), diffuser, inputs)
+        control = resized_for(opaque(inputs["image"].image), diffuser, inputs)
         size = {"width": control.width, "height": control.height}
         return diffuser(inputs, prompt=inputs["text"].text, image=control, **size).images[0]
 

@@ -8,7 +8,7 @@ from PIL import Image as PILImage
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
-from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.drawing import opaque
 from hugginggpt.experts.embedded.ocr import OcrReader
 from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
@@ -61,7 +61,7 @@ class DocumentQuestionAnswering(PipelineExpert):
         question = inputs["text"].text.strip()
         if not question:
             raise ExpertError("The question about the document is empty: write one.")
-        return on_white(inputs["image"].image), question
+        return opaque(inputs["image"].image), question
 
     def run(self, model: _ModelWithReader, prepared: Any, deadline: Deadline) -> Any:
         picture, question = prepared

@@ -5,7 +5,7 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
-from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.drawing import opaque
 from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.expert import LocalExpert
 from hugginggpt.experts.local.runtime.model_loading import model_loading
@@ -39,7 +39,7 @@ class HedControl(LocalExpert):
             return LoadedModel(network.float().to(target.device).eval(), [network])
 
     def prepare(self, inputs: Inputs) -> Any:
-        return on_white(inputs["image"].image)
+        return opaque(inputs["image"].image)
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
         """The strength of the edge at each pixel, at the size that suits the network."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.drawing import opaque
 from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import BATCH, PipelineExpert
 from hugginggpt.experts.rendering import classification
@@ -20,7 +20,7 @@ class ImageClassification(PipelineExpert):
     supports_batching = True
 
     def prepare(self, inputs: Inputs) -> Any:
-        return on_white(inputs["image"].image)
+        return opaque(inputs["image"].image)
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
         return self.run_batch(model, [prepared], deadline)[0]

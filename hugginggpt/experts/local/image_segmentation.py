@@ -4,7 +4,7 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.drawing import opaque
 from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
 from hugginggpt.experts.rendering import regions
@@ -16,7 +16,7 @@ class ImageSegmentation(PipelineExpert):
     kind = "image-segmentation"
 
     def prepare(self, inputs: Inputs) -> Any:
-        return on_white(inputs["image"].image)
+        return opaque(inputs["image"].image)
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
         return model.run(lambda pipeline: pipeline(prepared), deadline)

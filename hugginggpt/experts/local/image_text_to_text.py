@@ -5,7 +5,7 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.drawing import opaque
 from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.model_class import Network
 from hugginggpt.experts.local.runtime.vision_language import VisionLanguageExpert, answer_about_image
@@ -25,7 +25,7 @@ class ImageTextToText(VisionLanguageExpert):
         return inputs
 
     def run(self, model: LoadedModel[Network], prepared: Inputs, deadline: Deadline) -> Any:
-        picture, text = on_white(prepared["image"].image), prepared["text"].text.strip()
+        picture, text = opaque(prepared["image"].image), prepared["text"].text.strip()
         return model.run(lambda network: answer_about_image(network, picture, text, prepared, _USUAL_TOKENS), deadline)
 
     def render(self, raw: Any, inputs: Inputs) -> Outputs:

@@ -9,7 +9,7 @@ from PIL import Image as PILImage
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
-from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.drawing import opaque
 from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert, load_pipeline, on_device
 from hugginggpt.experts.local.runtime.image_size import resized_for
@@ -45,7 +45,7 @@ class ImageToImage(DiffusionExpert):
             return load_network(card, target, "AutoModelForImageToImage", load_processor(target, "AutoImageProcessor"))
 
     def prepare(self, inputs: Inputs) -> Any:
-        return {**inputs, "image": on_white(inputs["image"].image)}
+        return {**inputs, "image": opaque(inputs["image"].image)}
 
     def run(self, model: LoadedModel[Any], prepared: Inputs, deadline: Deadline) -> Any:
         if isinstance(model.tool, Network):

@@ -6,7 +6,7 @@ from PIL import Image as PILImage
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.drawing import opaque
 from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.model_class import Network
 from hugginggpt.experts.local.runtime.vision_language import (
@@ -27,7 +27,7 @@ class ImageToText(VisionLanguageExpert):
     kind = "image-to-text"
 
     def prepare(self, inputs: Inputs) -> Any:
-        return on_white(inputs["image"].image)
+        return opaque(inputs["image"].image)
 
     def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
         return model.run(lambda network: _described(network, prepared), deadline)

@@ -6,7 +6,7 @@ from typing import Any
 
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
-from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.drawing import opaque
 from hugginggpt.experts.local.runtime.diffusion import Diffuser, DiffusionExpert, load_pipeline
 from hugginggpt.experts.local.runtime.frame_rate import frames_per_second
 from hugginggpt.experts.local.runtime.image_size import resized_for
@@ -35,7 +35,7 @@ class ImageToVideo(DiffusionExpert):
         text = inputs["text"].text.strip() if inputs.get("text") else ""
         if diffuser.takes("prompt") and not text:
             raise ExpertError("This model needs a text: say what should happen in the video.")
-        picture = resized_for(on_white(inputs["image"].image), diffuser, inputs)
+        picture = resized_for(opaque(inputs["image"].image), diffuser, inputs)
         size = {"width": picture.width, "height": picture.height}
         made = diffuser(inputs, prompt=text, image=picture, output_type="pil", **size)
         return made.frames[0], frames_per_second(diffuser)

@@ -9,7 +9,7 @@ from PIL import Image as PILImage
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.drawing import opaque
 from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.model_class import Network, NetworkExpert
 from hugginggpt.experts.rendering import regions
@@ -31,7 +31,7 @@ class MaskGeneration(NetworkExpert):
     processor_class = "AutoProcessor"
 
     def prepare(self, inputs: Inputs) -> Any:
-        return on_white(inputs["image"].image)
+        return opaque(inputs["image"].image)
 
     def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
         return model.run(lambda network: _masks(network, prepared), deadline)

@@ -9,7 +9,7 @@ from PIL import Image as PILImage
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
-from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.drawing import opaque
 from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.object_detection import ObjectDetection
 from hugginggpt.experts.local.runtime.model_class import Network, NetworkExpert
@@ -54,7 +54,7 @@ class OpenposeControl(NetworkExpert):
         return _PoseModels(joints, people)
 
     def prepare(self, inputs: Inputs) -> Any:
-        picture = on_white(inputs["image"].image)
+        picture = opaque(inputs["image"].image)
         if min(picture.size) < _SMALLEST:
             raise ExpertError(
                 f"The picture is too small for poses: use one of at least {_SMALLEST} × {_SMALLEST} pixels."

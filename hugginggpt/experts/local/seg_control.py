@@ -5,7 +5,7 @@ from typing import Any
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.drawing import opaque
 from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.ade20k_palette import COLOURS
 from hugginggpt.experts.local.runtime.model_class import Network, NetworkExpert
@@ -20,7 +20,7 @@ class SegControl(NetworkExpert):
     processor_class = "AutoImageProcessor"
 
     def prepare(self, inputs: Inputs) -> Any:
-        return on_white(inputs["image"].image)
+        return opaque(inputs["image"].image)
 
     def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
         return model.run(lambda network: _classes(network, prepared), deadline)

@@ -9,7 +9,7 @@ from PIL import Image as PILImage
 from hugginggpt.deadline import Deadline
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import ExpertContext, Inputs, Outputs
-from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.drawing import opaque
 from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.model_class import Network, load_network, load_processor
 from hugginggpt.experts.local.runtime.model_loading import model_loading
@@ -45,7 +45,7 @@ class VisualQuestionAnswering(VisionLanguageExpert):
         question = inputs["text"].text.strip()
         if not question:
             raise ExpertError("The question about the picture is empty: write one.")
-        return on_white(inputs["image"].image), question
+        return opaque(inputs["image"].image), question
 
     def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
         return model.run(lambda network: _answer(network, *prepared), deadline)

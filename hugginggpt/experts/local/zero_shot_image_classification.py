@@ -4,7 +4,7 @@ from typing import Any
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.drawing import opaque
 from hugginggpt.experts.inputs import candidate_labels
 from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.pipeline import PipelineExpert
@@ -19,7 +19,7 @@ class ZeroShotImageClassification(PipelineExpert):
     kind = "zero-shot-image-classification"
 
     def prepare(self, inputs: Inputs) -> Any:
-        return on_white(inputs["image"].image), candidate_labels(inputs)
+        return opaque(inputs["image"].image), candidate_labels(inputs)
 
     def run(self, model: LoadedModel[Any], prepared: Any, deadline: Deadline) -> Any:
         picture, labels = prepared

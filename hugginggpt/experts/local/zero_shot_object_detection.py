@@ -6,7 +6,7 @@ from PIL import Image as PILImage
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs, Outputs
-from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.drawing import opaque
 from hugginggpt.experts.inputs import candidate_labels
 from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.model_class import Network, NetworkExpert
@@ -21,7 +21,7 @@ class ZeroShotObjectDetection(NetworkExpert):
     processor_class = "AutoProcessor"
 
     def prepare(self, inputs: Inputs) -> Any:
-        return on_white(inputs["image"].image), candidate_labels(inputs)
+        return opaque(inputs["image"].image), candidate_labels(inputs)
 
     def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
         """The objects above the threshold of the model's family."""

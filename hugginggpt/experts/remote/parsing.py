@@ -9,6 +9,7 @@ from PIL import ImageOps
 
 from hugginggpt.errors import ExpertError
 from hugginggpt.media import Audio, Video
+from hugginggpt.media.pictures import plain
 from hugginggpt.redaction import redact
 from hugginggpt.spoken import spoken_in, without_thoughts
 from hugginggpt.text import one_line
@@ -76,10 +77,7 @@ def picture(answer: PILImage.Image) -> PILImage.Image:
     if answer.width * answer.height > _MOST_PIXELS:
         raise ValueError(f"a picture of {answer.width} x {answer.height} pixels")
     answer.load()
-    upright = ImageOps.exif_transpose(answer)
-    if upright.mode in ("L", "RGB", "RGBA"):
-        return upright
-    return upright.convert("RGBA" if upright.has_transparency_data else "RGB")
+    return plain(ImageOps.exif_transpose(answer))
 
 
 def sound(answer: bytes) -> Audio:

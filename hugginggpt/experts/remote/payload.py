@@ -7,7 +7,7 @@ from typing import Any
 
 from hugginggpt.errors import ExpertError
 from hugginggpt.experts.base import Inputs
-from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.drawing import opaque
 from hugginggpt.experts.inputs import recording, table_with_rows
 from hugginggpt.media import Image, encode
 
@@ -29,7 +29,7 @@ def text(inputs: Inputs, name: str = "text") -> str:
 
 def picture(inputs: Inputs) -> Any:
     """The picture, RGB, as PNG."""
-    return _typed(*encode(Image(on_white(inputs["image"].image))))
+    return _typed(*encode(Image(opaque(inputs["image"].image))))
 
 
 def sound(inputs: Inputs) -> Any:
@@ -108,5 +108,5 @@ def message(inputs: Inputs, content: Any) -> dict[str, Any]:
 
 def data_uri(inputs: Inputs) -> str:
     """The picture as a data URI, for a chat message."""
-    data, mime = encode(Image(on_white(inputs["image"].image)))
+    data, mime = encode(Image(opaque(inputs["image"].image)))
     return f"data:{mime};base64,{base64.b64encode(data).decode()}"

@@ -6,7 +6,7 @@ from PIL import Image as PILImage
 
 from hugginggpt.deadline import Deadline
 from hugginggpt.experts.base import Inputs
-from hugginggpt.experts.drawing import on_white
+from hugginggpt.experts.drawing import opaque
 from hugginggpt.experts.loaded_model import LoadedModel
 from hugginggpt.experts.local.runtime.model_class import Network, NetworkExpert
 
@@ -18,7 +18,7 @@ class DepthExpert(NetworkExpert):
     processor_class = "AutoImageProcessor"
 
     def prepare(self, inputs: Inputs) -> Any:
-        return on_white(inputs["image"].image)
+        return opaque(inputs["image"].image)
 
     def run(self, model: LoadedModel[Network], prepared: Any, deadline: Deadline) -> Any:
         return model.run(lambda network: nearness(network, prepared), deadline)
