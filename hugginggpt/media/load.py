@@ -23,6 +23,7 @@ from hugginggpt.errors import MediaError
 from hugginggpt.media import input_formats, tables, text_kinds, texts
 from hugginggpt.media.input_formats import Format
 from hugginggpt.media.problem import ContentProblem, too_large
+from hugginggpt.media.recognition import recognise
 from hugginggpt.roots import existing_form, find_in_roots
 from hugginggpt.settings import Settings
 from hugginggpt.text import MOST_NAME_BYTES, file_name, is_blank, is_storable, one_line
@@ -226,7 +227,7 @@ def _checked(
     name = file_name(name, MOST_NAME_BYTES - _ENDING_BYTES) or "file"
     ending = PurePosixPath(name).suffix
     try:
-        found = input_formats.recognise(data)
+        found = recognise(data)
         if found is None:
             taken = _taken_text(data, ending, mime, settings, deadline)
         else:
@@ -298,6 +299,8 @@ def _taken_document(
 def _taken_media(
     data: bytes, found: Format, ending: str, mime: str | None, settings: Settings, deadline: Deadline
 ) -> _Taken:
+    if found is input_formats.PROTECTED:
+        raise ContentProblem("is protected by a password; save it without one")
     notes = _contradictions(found, ending, mime)
     if found.type is None:
         raise ContentProblem(f"is {found.name}, which cannot be used; {found.advice}")

@@ -39,6 +39,7 @@ _MAX_SCANS = 64
 
 _ORIENTATION, _COMPRESSION, _ROWS_PER_STRIP, _TILE_WIDTH, _TILE_LENGTH = 274, 259, 278, 322, 323
 _UNCOMPRESSED = 1
+_DNG_VERSION = 50706
 _TURNS = {
     2: PILImage.Transpose.FLIP_LEFT_RIGHT,
     3: PILImage.Transpose.ROTATE_180,
@@ -71,6 +72,8 @@ def check(data: bytes, max_pixels: int, max_bytes: int) -> None:
             )
         if image.format in ("JPEG", "MPO") and data.count(_START_OF_SCAN) > _MAX_SCANS:
             raise ContentProblem(f"is a JPEG image with more than {_MAX_SCANS} scans; save it again")
+        if _DNG_VERSION in getattr(image, "tag_v2", {}):  # what Pillow reads of it is a small preview
+            raise ContentProblem("is a raw photo of a camera, which cannot be used; save it as PNG or JPEG")
         _check_memory(image, max_bytes)
         image.load()
         _check_memory(image, max_bytes)  # in PNG, the orientation may come last

@@ -155,6 +155,8 @@ def check(
     notes = [note] if note else []
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as recording:
+            if not recording.seekable():  # as with the encoding of a telephone
+                raise _NotRead(_DAMAGED)
             limit = max_seconds * recording.samplerate
             frame_bytes = recording.channels * _SAMPLE_BYTES
 

@@ -312,14 +312,12 @@ OFFICE = (
         partial(slides_with, {"ppt/embeddings/a.docx": stored({"word/document.xml": "<a/>"})}),
         "PowerPoint with a Word document in it",
         _DECK,
-        wrong_today="it is taken for a Word document, and its slides are lost",
     ),
     Input(
         "with-thumbnail.pptx",
         partial(slides_with, {"docProps/thumbnail.jpeg": bytes(range(256)) * 400}),
         "PowerPoint with a large preview in front",
         _DECK,
-        wrong_today="refused as a ZIP archive to be unpacked",
     ),
     Input(
         "letter.odt",

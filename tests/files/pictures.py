@@ -373,14 +373,12 @@ VALUES = (
         partial(measured, [0, 1, 1], np.uint16, "PNG"),
         "a mask of 0 and 1 in sixteen bits",
         Picture((12, 4), {(1, 1): 0, (5, 1): 255}, "image/png", "L"),
-        wrong_today="the picture is black",
     ),
     Input(
         "mask-float.tif",
         partial(measured, [0, 1, 1], np.float32),
         "a mask of 0 and 1 in floats (ImageJ)",
         Picture((12, 4), {(1, 1): 0, (5, 1): 255}, "image/tiff", "L"),
-        wrong_today="the picture is black",
     ),
     Input(
         "probability.tif",
@@ -399,14 +397,12 @@ VALUES = (
         partial(measured, [0, 2048, 4095], np.uint16),
         "twelve bits of an X-ray or a microscope in sixteen",
         Picture((12, 4), {(1, 1): 0, (5, 1): 128, (9, 1): 255}, "image/tiff", "L"),
-        wrong_today="the picture is nearly black",
     ),
     Input(
         "labels-32.tif",
         partial(measured, [0, 1, 1], np.int32),
         "a mask of 0 and 1 in thirty-two bits",
         Picture((12, 4), {(1, 1): 0, (5, 1): 255}, "image/tiff", "L"),
-        wrong_today="the picture is black",
     ),
     Input(
         "print.tif",
@@ -431,7 +427,6 @@ VALUES = (
         partial(halves, "TIFF", big_tiff=True),
         "a microscope's TIFF for more than 4 GB (BigTIFF)",
         Picture((32, 24), _LEFT_RED, "image/tiff"),
-        wrong_today="refused as neither text nor a known format",
     ),
     Input(
         "palette.png",

@@ -84,7 +84,6 @@ REFUSED = (
         lambda: stored({"password/notes.txt": "words"}),
         "an archive with a folder whose name ends in word",
         Refused(f"is a ZIP archive, which cannot be used; {_UNPACK}"),
-        wrong_today="it is called a damaged DOCX file",
     ),
     Input(
         "log.gz",
@@ -115,57 +114,52 @@ REFUSED = (
         tarred,
         "a tar archive",
         Refused(f"is a tar archive, which cannot be used; {_UNPACK}"),
-        wrong_today="refused as neither text nor a known format",
     ),
     Input(
         "setup.exe",
         b"MZ\x90\x00\x03" + bytes(55) + struct.pack("<I", 64) + b"PE\x00\x00" + bytes(60),
         "a program of Windows",
         Refused("is a program, which cannot be used; give a picture, sound, video or text"),
-        wrong_today="refused as neither text nor a known format",
     ),
     Input(
         "letter.doc",
         partial(compound, "WordDocument", "1Table"),
         "an old Word document",
         Refused("is an old Word document, which cannot be used; save it as DOCX"),
-        wrong_today="the sentence says that the ending .doc is wrong",
     ),
     Input(
         "numbers.xls",
         partial(compound, "Workbook"),
         "an old Excel workbook",
         Refused("is an old Excel workbook, which cannot be used; save it as XLSX"),
-        wrong_today="the sentence says that the ending .xls is wrong",
     ),
     Input(
         "talk.ppt",
         partial(compound, "PowerPoint Document"),
         "an old PowerPoint file",
         Refused("is an old PowerPoint file, which cannot be used; save it as PPTX"),
-        wrong_today="the sentence says that the ending .ppt is wrong",
     ),
     Input(
         "mail.msg",
         partial(compound, "__nameid_version1.0", "__substg1.0_0037001F"),
         "Outlook's own format",
         Refused("is an Outlook message, which cannot be used; save it as EML"),
-        wrong_today="it is called an old Office document",
     ),
     Input(
         "secret.xlsx",
         partial(compound, "EncryptedPackage", "EncryptionInfo"),
         "a workbook with a password",
         Refused("is protected by a password; save it without one"),
-        wrong_today="it is called an old Office document, and the advice is to save it as XLSX",
     ),
     Input("locked.pdf", locked, "a PDF with a password", Refused("is protected by a password; save it without one")),
     Input(
         "letter.pages",
         lambda: zipped({"Index/Document.iwa": b"\x00" * 40, "preview.jpg": b"\xff\xd8\xff"}),
         "Apple's Pages",
-        Refused("is an Apple Pages document, which cannot be used; export it as DOCX or PDF"),
-        wrong_today="it is called a ZIP archive to be unpacked",
+        Refused(
+            "is a document of Apple's Pages, Numbers or Keynote, which cannot be used; export it as DOCX, XLSX, PPTX "
+            "or PDF"
+        ),
     ),
     Input(
         "slides.odp",
@@ -202,7 +196,6 @@ REFUSED = (
         raw_photo,
         "a camera's raw photo, whose thumbnail must not be taken for it",
         Refused("is a raw photo of a camera, which cannot be used; save it as PNG or JPEG"),
-        wrong_today="its thumbnail is taken for the photo",
     ),
     Input(
         "song.mid",

@@ -156,14 +156,12 @@ RECORDERS = (
         lambda: tagged(tone(format="FLAC")),
         "a FLAC with the tags of an MP3 in front",
         Sound(16_000, 1, 0.5, 0.5, "audio/flac"),
-        wrong_today="it is called an MP3 recording",
     ),
     Input(
         "segment.aac",
         lambda: tagged(converted("adts", "aac", 44_100)),
         "a segment of a stream (HLS): a tag in front of AAC",
         _flac(44_100),
-        wrong_today="it is called an MP3 recording",
     ),
 )
 

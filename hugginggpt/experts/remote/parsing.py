@@ -91,9 +91,10 @@ def sound(answer: bytes) -> Audio:
 def video(answer: bytes) -> Video:
     """The video, after checking that it can be played."""
     from hugginggpt.capabilities import ValueType
-    from hugginggpt.media import input_formats, videos
+    from hugginggpt.media import videos
+    from hugginggpt.media.recognition import recognise
 
-    found = input_formats.recognise(answer)
+    found = recognise(answer)
     if found is None or found.type is not ValueType.VIDEO:
         raise ValueError(f"{found.name if found else 'something'} instead of a video")
     videos.check(answer, found, _MOST_PIXELS, _MOST_BYTES)
