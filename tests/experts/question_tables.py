@@ -127,3 +127,31 @@ B-21,Paint (blue),22,$10.25,ColorWorld,2025-02-11
 C-30,Ladder,3,$89.00,Heights Ltd,2024-11-05
 Total,,80,,,
 """)
+
+HOTELS = table("""
+Hotel,City,Stars,Price per night,Rooms,Pets allowed
+Hotel Sol,Madrid,3,95 €,48,yes
+Grand Plaza,Vienna,5,310 €,210,no
+Pension Anna,Vienna,2,62 €,14,yes
+Harbour Inn,Porto,4,128 €,75,no
+Casa Azul,Porto,3,88 €,20,yes
+""")
+
+ENERGY = table("""
+Year,Quarter,Electricity (kWh),Gas (kWh),Bill
+2023,Q1,1240,5200,£612.40
+2023,Q2,980,2100,£340.10
+2023,Q3,890,650,£221.75
+2023,Q4,1310,4800,£598.00
+2024,Q1,1275,5050,£601.30
+2024,Q2,1002,1980,£329.95
+""")
+
+TEAM = table("""
+Player,Position,Goals,Assists,Games,Joined
+R. Costa,Forward,18,4,30,12 July 2021
+J. Lind,Midfielder,6,11,33,3 August 2019
+P. Okafor,Defender,2,1,29,25 January 2023
+T. Mayer,Forward,9,7,21,1 July 2022
+S. Ito,Goalkeeper,0,0,34,14 June 2018
+""")

@@ -26,7 +26,7 @@ from hugginggpt.text import one_line
 
 _MOST_CHARS = 1000
 _MOST_COMPUTED = 3
-_ADDED_UP = frozenset({"sold", "revenue", "profit", "spending", "amount", "rain", "visitors", "sun", "stock"})
+_NOT_ADDED_UP = frozenset({"price", "temperature", "age", "rating", "speed", "height", "wind", "duration", "size"})
 _LISTING = frozenset({"list", "show", "all", "names", "everyone", "everybody"})
 
 
@@ -110,7 +110,7 @@ def _lookup(question: Question, rows: Sequence[int], wanted: list[Column]) -> st
 def _is_added_up(column: Column) -> bool:
     """Whether several cells of a column together are one amount: what was spent, but not prices."""
     concepts = column.concepts
-    return bool(concepts & _ADDED_UP) and ("price" not in concepts or "spending" in concepts)
+    return column.unit != "%" and (not concepts & _NOT_ADDED_UP or "spending" in concepts)
 
 
 def _cells(question: Question, rows: Sequence[int], wanted: list[Column]) -> str:

@@ -44,7 +44,11 @@ def count(question: Question, rows: Sequence[int], *, different: bool) -> str:
     is_label = bool(concepts_of(noun) & grid.label.concepts) or any(m.start <= at + 2 for m in question.columns)
     if column is None and not (is_rows or is_cell or is_label or noun in ("are", "have")):
         raise ExpertError(f'The table does not show what "{noun:.40}" are.')
-    if column is not None and column is not grid.label:
+    if column is not None and grid.label.is_derived and column.moments and not different:
+        # The first quarters of two years are two quarters.
+        by_year = all(cell is None or cell.said == {"year"} for cell in column.moments)
+        names = list(dict.fromkeys((column if by_year else grid.label).cell(row) for row in rows))
+    elif column is not None and column is not grid.label:
         names = list(dict.fromkeys(column.cell(row) for row in rows if not grid.missing(column, row)))
     else:
         names = [grid.label.cell(row) for row in rows]

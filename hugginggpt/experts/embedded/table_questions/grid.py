@@ -178,7 +178,8 @@ def grid_of(table: Table) -> Grid:
         columns = _columns(table, rows)
     totals = max(summaries, default=None)
     is_total = totals is not None and any(_LAST.fullmatch(cell.strip()) for cell in table.rows[totals])
-    return Grid(columns, tuple(rows), _label(columns, rows), totals if is_total else None)
+    label = _with_year(_label(columns, rows), columns)
+    return Grid(columns, tuple(rows), label, totals if is_total else None)
 
 
 def with_part(grid: Grid, part: str) -> Grid:
@@ -263,3 +264,17 @@ def _label(columns: Sequence[Column], rows: Sequence[int]) -> Column:
         if found:
             return found[0]
     return columns[0]
+
+
+def _with_year(label: Column, columns: Sequence[Column]) -> Column:
+    """The column that names rows; of quarters or months in several years, a column that tells their years, too."""
+    years = [column for column in columns if _says(column) == {"year"}]
+    parts = [column for column in columns if _says(column) in ({"quarter"}, {"month"})]
+    if not label.moments or len(years) != 1 or len(parts) != 1 or label not in (*years, *parts):
+        return label
+    cells = tuple(" ".join(filter(None, (parts[0].cell(row), years[0].cell(row)))) for row in range(len(label.cells)))
+    return Column(len(columns), "", cells, is_derived=True)
+
+
+def _says(column: Column) -> frozenset[str]:
+    return next((moment.said for moment in column.moments if moment is not None), frozenset())

@@ -148,7 +148,8 @@ come comes came happen happened occur occurred work works worked working live li
 make makes made making take takes go goes going went run runs running ran use used bring brought
 exactly much many ones belong belongs contain contains include included involve
 that's what's who's s hello hi thanks bought buy ordered purchased offer offered hold holds read reads
-fell fall fallen placed received sent out often frequently commonly mark marks score scores scored grade grades
+fell fall fallen placed received
+play plays played sent out often frequently commonly mark marks score scores scored grade grades
 result results everyone everybody kind bit amount answer question currently
 """
 
