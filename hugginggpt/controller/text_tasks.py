@@ -17,7 +17,15 @@ from hugginggpt.controller.passages import by_relevance
 from hugginggpt.controller.prompts import CUT, shorten
 from hugginggpt.deadline import Deadline
 
-__all__ = ["checked_answer", "checked_summary", "chosen_summary", "is_going_in_circles", "read_answers", "reader_of"]
+__all__ = [
+    "checked_answer",
+    "checked_summary",
+    "chosen_summary",
+    "is_going_in_circles",
+    "read_answers",
+    "reader_of",
+    "single_questions",
+]
 
 _QUOTED_CHARS = 400
 

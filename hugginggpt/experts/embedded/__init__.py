@@ -12,6 +12,7 @@ from hugginggpt.experts.embedded.openpose_control import OpenposeControl
 from hugginggpt.experts.embedded.scribble_control import ScribbleControl
 from hugginggpt.experts.embedded.sentence_similarity import SentenceSimilarity
 from hugginggpt.experts.embedded.speech_enhancement import SpeechEnhancement
+from hugginggpt.experts.embedded.table_question_answering import TableQuestionAnswering
 from hugginggpt.experts.embedded.tabular_classification import TabularClassification
 from hugginggpt.experts.embedded.tabular_regression import TabularRegression
 from hugginggpt.experts.embedded.text_classification import TextClassification
@@ -28,6 +29,7 @@ EXPERTS = (
     ZeroShotClassification(),
     SpeechEnhancement(),
     AudioToAudio(),
+    TableQuestionAnswering(),
     TabularClassification(),
     TabularRegression(),
     CannyControl(),
