@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
@@ -192,6 +193,7 @@ def _column(letters: str) -> int:
 
 def _fill(cells: dict[int, dict[int, str]], merged: list[str]) -> None:
     """Give every row of merged cells their value."""
+    numbers = sorted(cells)
     for area in merged:
         first, _, last = area.partition(":")
         begin, end = _CELL.fullmatch(first), _CELL.fullmatch(last)
@@ -199,6 +201,7 @@ def _fill(cells: dict[int, dict[int, str]], merged: list[str]) -> None:
             continue
         top, column = int(begin[2]), _column(begin[1])
         text = cells.get(top, {}).get(column)
-        for row in range(top + 1, int(end[2]) + 1):
-            if text is not None and row in cells:
+        if text is not None:
+            # Only rows that are there: an area may be declared over a million.
+            for row in numbers[bisect_right(numbers, top) : bisect_right(numbers, int(end[2]))]:
                 cells[row].setdefault(column, text)

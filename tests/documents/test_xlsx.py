@@ -1,4 +1,5 @@
 import io
+import time
 from datetime import date, datetime
 
 import openpyxl
@@ -120,6 +121,10 @@ def test_a_cell_far_away_costs_nothing() -> None:
     )
     merged = '<mergeCells><mergeCell ref="A1:XFD1048576"/></mergeCells>'
     assert contents(sheet(rows, merged), XLSX).text == "[sheet S]\nName,\nName,1"
+    begin = time.monotonic()
+    many = "".join(f'<mergeCell ref="{cell}:XFD1048576"/>' for cell in ("A1", "C2") for _ in range(500))
+    assert contents(sheet(rows, f"<mergeCells>{many}</mergeCells>"), XLSX).text == "[sheet S]\nName,\nName,1"
+    assert time.monotonic() - begin < 10
 
 
 @pytest.mark.parametrize(
