@@ -65,11 +65,14 @@ def text_of(pieces: Sequence[Piece]) -> str:
     gaps = [above[0].bottom - below[0].top for above, below in pairwise(ordered)]
     usual = median([gap for gap in gaps if gap >= -_tallest(ordered[0])] or [0.0]) if gaps else 0.0
     lines: list[str] = []
+    above = 0.0
     for row, gap in zip(ordered, [0.0, *gaps], strict=True):
         height = _tallest(row)
-        if lines and (gap > max(usual, 0.0) + _EMPTY_LINE * height or gap < -height):
+        # Where the next row is far above, another column begins.
+        if lines and (gap > max(usual, 0.0) + _EMPTY_LINE * height or gap < -max(height, above)):
             lines.append("")
         lines.append(_line(row))
+        above = height
     return "\n".join(unhyphenated(lines))
 
 
@@ -99,7 +102,7 @@ def _rows(pieces: Sequence[Piece]) -> list[Row]:
     for piece in sorted(pieces, key=lambda piece: (-(piece.top + piece.bottom), piece.left)):
         # The tallest piece of a row comes first in it.
         for row in reversed(rows[-3:]):
-            if piece.on_height_of(row[0].bottom, row[0].top):
+            if piece.on_height_of(row[0].bottom, row[0].top) and not any(_is_below(piece, other) for other in row):
                 row.append(piece)
                 if piece.height > row[0].height:
                     row[0], row[-1] = row[-1], row[0]
@@ -107,6 +110,12 @@ def _rows(pieces: Sequence[Piece]) -> list[Row]:
         else:
             rows.append([piece])
     return rows
+
+
+def _is_below(piece: Piece, other: Piece) -> bool:
+    """Whether a piece is on the next line, although something as tall as both lines stands beside them."""
+    across = min(piece.right, other.right) - max(piece.left, other.left)
+    return across > 0 and not piece.on_height_of(other.bottom, other.top)
 
 
 def _in_order(rows: Sequence[Row]) -> list[Row]:

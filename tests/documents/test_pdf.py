@@ -82,6 +82,12 @@ def test_accents_drawn_over_letters_go_with_them() -> None:
     assert contents(pdf(content), PDF).text == "Flögel\n5\u00b4 o"
 
 
+def test_two_lines_beside_a_tall_word_stay_two() -> None:
+    content = words("Smith & Sons Limited", 72, 712, 10) + words("14 Mill Lane", 90, 700, 10)
+    tall = words("INVOICE", 400, 703, 28)
+    assert contents(pdf(content + tall), PDF).text == "Smith & Sons Limited\tINVOICE\n14 Mill Lane"
+
+
 def test_tables_stay_rows() -> None:
     rows = (("Item", "Pieces", "Price"), ("A rather long name of a thing", "2", "12.50"), ("Tea", "10", "1,200.00"))
     content = b"".join(
